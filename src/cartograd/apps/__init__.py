@@ -1,0 +1,1 @@
+"""Apps: the verbs in Python, the command line, reports and the server."""

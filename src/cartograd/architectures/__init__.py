@@ -1,0 +1,1 @@
+"""Architectures (chapter 3): perceptron, MLP, convolutional networks."""

@@ -1,0 +1,163 @@
+"""From a spec to the thing itself: the only factory."""
+
+import functools
+import inspect
+import types
+import typing
+from importlib import import_module
+from typing import Any, Literal, Union
+
+from cartograd.core import registry, vocabulary
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError, nearest, unknown
+from cartograd.core.ports import Signature
+from cartograd.core.spec import Spec
+
+
+def entry(card: Card, /) -> Any:
+    """The class or function that a card describes; imports its file."""
+    return getattr(import_module(card.module), card.entry)
+
+
+def resolve(
+    spec: str | Spec, /, *, kind: str | None = None, signature: Signature | None = None, **args: Any
+) -> tuple[Card, Spec]:
+    """A method's card and its full spec: preset < signature's sizes < spec < `args`, all checked.
+
+    Raises:
+        UsageError: unknown name or argument, wrong type, or a value outside of its range.
+    """
+    spec = Spec.parse(spec)
+    card, preset = registry.find(spec.name, kind=kind)
+    allowed = hyperparameters(card)
+    given = spec.args | args
+    for key in given:
+        if key not in allowed:
+            raise _unknown_argument(card, key, list(allowed))
+    derived = {} if signature is None else signature.sizes()
+    full = {key: value for key, value in derived.items() if key in allowed} | preset | given
+    for key, value in full.items():
+        _check(card.name, key, value, allowed[key])
+    missing = [
+        key
+        for key, parameter in allowed.items()
+        if parameter.default is inspect.Parameter.empty and key not in full
+    ]
+    if missing:
+        raise UsageError(f"{card.name} needs {', '.join(missing)}: {card.name}:{missing[0]}=...")
+    return card, Spec(card.name, full, spec.subject)
+
+
+def build(spec: Any, /, **args: Any) -> Any:
+    """Make the thing that a spec names.
+
+    A model comes as an `nn.Module`: with `signature=` its sizes (channels, classes, ...) are
+    chosen from the signature and the result is `Signed`. An objective comes as a module. Any
+    other method (data source, metric, explainer, attack) comes as a function with its
+    hyperparameters bound: call it with the data. A module that is built already, ours or
+    anyone's, is passed through (and signed if there is a signature).
+
+    Args:
+        spec: `"resnet:depth=18"`, a `Spec`, or an `nn.Module`.
+        **args: further arguments; `signature` and `kind` (the kind expected) are `build`'s own.
+
+    Raises:
+        UsageError: unknown name or argument (with the nearest match), wrong type or range.
+    """
+    signature, kind = args.pop("signature", None), args.pop("kind", None)
+    if not isinstance(spec, str | Spec):
+        return _foreign(spec, signature, args)
+    card, full = resolve(spec, kind=kind, signature=signature, **args)
+    make = entry(card)
+    ready = {
+        key: build(value, signature=signature) if isinstance(value, Spec) else value
+        for key, value in full.args.items()
+    }
+    if not inspect.isclass(make):
+        data = () if full.subject is None else (full.subject,)
+        return functools.partial(make, *data, **ready)
+    made = make(**ready)
+    if card.kind != "model":
+        return made
+    made.spec = full
+    if signature is None:
+        return made
+    from cartograd.core.signed import Signed
+
+    return Signed(made, signature, spec=full)
+
+
+def hyperparameters(card: Card, /) -> dict[str, inspect.Parameter]:
+    """The keyword-only parameters of a method: its configuration."""
+    parameters = inspect.signature(entry(card)).parameters
+    return {
+        name: parameter
+        for name, parameter in parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def _foreign(model: Any, signature: Signature | None, args: dict[str, Any]) -> Any:
+    from torch import nn
+
+    from cartograd.core.signed import sign
+
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"expected a spec or an nn.Module, got {type(model).__name__}")
+    if args:
+        raise UsageError(f"a module that is built already takes no arguments: {', '.join(args)}")
+    return model if signature is None else sign(model, signature)
+
+
+def _unknown_argument(card: Card, key: str, allowed: list[str]) -> UsageError:
+    """An unknown key: the nearest one here, or the methods of this kind that do have it."""
+    hint = ""
+    if nearest(key, allowed) is None:
+        peers = [other for other in registry.cards().values() if other.kind == card.kind]
+        having = [other.name for other in peers if key in hyperparameters(other)]
+        hint = f"({key!r} belongs to {', '.join(having)})" if having else ""
+    return unknown(f"argument of {card.name}", key, allowed, hint=hint)
+
+
+def _check(name: str, key: str, value: Any, parameter: inspect.Parameter) -> None:
+    """Type by the signature's annotation, range by the vocabulary."""
+    if parameter.annotation is not inspect.Parameter.empty and not fits(
+        value, parameter.annotation
+    ):
+        raise UsageError(
+            f"{name}: {key}={value!r} is of the wrong type; expected "
+            f"{_annotation(parameter.annotation)}"
+        )
+    vocabulary.check(name, key, value)
+
+
+def fits(value: Any, annotation: Any, /) -> bool:
+    """Whether a value is of an annotated type; an int fits a float, a list fits a tuple.
+
+    >>> fits(3, float), fits(3.5, int), fits((64, 32), tuple[int, ...]), fits(None, int | None)
+    (True, False, True, True)
+    """
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return any(fits(value, option) for option in inner)
+    if origin is Literal:
+        return value in inner
+    if origin in (tuple, list):
+        if not isinstance(value, tuple | list):
+            return False
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            return all(fits(item, inner[0]) for item in value)
+        return len(inner) == len(value) and all(map(fits, value, inner))
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if annotation in (str, bool):
+        return isinstance(value, annotation)
+    if annotation in (None, types.NoneType):
+        return value is None
+    return True  # tensors, modules and callables: the method itself knows
+
+
+def _annotation(annotation: Any) -> str:
+    return annotation.__name__ if inspect.isclass(annotation) else str(annotation)

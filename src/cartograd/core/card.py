@@ -1,0 +1,70 @@
+"""The card of a method: what it is, as literals that can be read without running its file.
+
+Every method file holds `CARD = Card(...)` and, where the field has named variants,
+`PRESETS = {...}`. Listings, help and the map read both from the source text, so they are
+instant and nothing has to be imported (or registered by import) to be found.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+KINDS = (
+    "activation",
+    "attack",
+    "compressor",
+    "data",
+    "explainer",
+    "exporter",
+    "loss",
+    "metric",
+    "model",
+    "objective",
+    "sampler",
+)
+"""What a card can describe. Torch's optimizers and schedules have specs but no cards."""
+
+PROOFS = ("oracle", "law", "paper")
+"""The three kinds of proof: a reference package, an identity, a published count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a method is.
+
+    Attributes:
+        name: what users type, unique in the library, e.g. `resnet`.
+        kind: one of `KINDS`.
+        entry: the class or function of this file that does the work.
+        nodes: ids of the map's places (`concepts.tsv`) that this method makes real.
+        title, zh: its name in English and in Chinese.
+        paper, year, url: where it was first described.
+        proofs: one line each, `oracle: ...`, `law: ...` or `paper: ...`; a test marked
+            with the same kind and this card's name must stand behind each.
+        tiny: the smallest arguments that still show the method, used by conformance tests.
+        objective: spec of the objective a model is trained with unless told otherwise.
+        metrics: names of the metrics shown by default (objectives only).
+        needs: extra of the package that has to be installed, e.g. `export`.
+    """
+
+    name: str
+    kind: str
+    entry: str
+    title: str
+    zh: str
+    nodes: tuple[str, ...] = ()
+    paper: str = ""
+    year: int = 0
+    url: str = ""
+    proofs: tuple[str, ...] = ()
+    tiny: dict[str, Any] = field(default_factory=dict)
+    objective: str = ""
+    metrics: tuple[str, ...] = ()
+    needs: str = ""
+    module: str = ""
+    """Dotted name of the file, filled in by the reader."""
+    presets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Named variants from the file's PRESETS, filled in by the reader."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as JSON types."""
+        return asdict(self)

@@ -1,0 +1,37 @@
+"""Errors a user can mend: what happened, what was expected, and how to put it right."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(ValueError):
+    """A mistake in what the user gave: the command line shows it as one line and exits with 2."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice closest to `word`, or None if none is close.
+
+    >>> nearest("resnt", ["resnet", "mlp"])
+    'resnet'
+    """
+    by_lower = {choice.lower(): choice for choice in choices}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[found[0]] if found else None
+
+
+def unknown(what: str, word: str, choices: Iterable[str], *, hint: str = "") -> UsageError:
+    """The error for a name that is not among `choices`, with the nearest one.
+
+    >>> str(unknown("model", "resnt", ["resnet", "mlp"]))
+    "unknown model 'resnt'; did you mean 'resnet'?"
+    """
+    choices = sorted(choices)
+    near = nearest(word, choices)
+    if near:
+        advice = f"did you mean {near!r}?"
+    elif choices:
+        shown = ", ".join(choices[:12]) + (", ..." if len(choices) > 12 else "")
+        advice = f"expected one of: {shown}"
+    else:
+        advice = "nothing of this kind is known"
+    return UsageError(f"unknown {what} {word!r}; {advice}" + (f" {hint}" if hint else ""))

@@ -1,0 +1,120 @@
+"""Files that are whole or absent: atomic writes and digests."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cartograd.core.errors import UsageError
+
+
+def _sync(path: Path) -> None:
+    """Ask the disk to keep `path` (a file or a folder) before we rely on it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(path: str | Path, content: str | bytes, /) -> Path:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Raises:
+        UsageError: the folder cannot be written, or the disk is full; nothing is left behind.
+    """
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+@contextmanager
+def write_folder(path: str | Path, /, *, replace: bool = False) -> Iterator[Path]:
+    """A temporary folder that becomes `path` at the end of the block, or vanishes on an error.
+
+    Raises:
+        UsageError: `path` exists and `replace` is false, or it cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and not replace:
+        raise UsageError(f"{path} exists already; choose another name or remove it")
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        yield temporary
+        for file in sorted(temporary.rglob("*"), reverse=True):
+            _sync(file)
+        temporary.chmod(0o755)
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            path.replace(old / path.name)
+            temporary.replace(path)
+            shutil.rmtree(old)
+        else:
+            temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None and temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def digest(path: str | Path, /) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, /) -> str:
+    """Record size and sha256 of every file of `folder` in its `manifest.json`; its own sha256."""
+    files = {
+        str(file.relative_to(folder)): {"size": file.stat().st_size, "sha256": digest(file)}
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != "manifest.json"
+    }
+    text = json.dumps({"format": 1, "files": files}, indent=1, sort_keys=True)
+    write_file(folder / "manifest.json", text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_manifest(folder: Path, /) -> str:
+    """Compare every file of `folder` with its manifest; the manifest's sha256.
+
+    Raises:
+        UsageError: the manifest is missing or unreadable, or a file is missing or changed.
+    """
+    path = folder / "manifest.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+        files: dict[str, dict[str, Any]] = json.loads(text)["files"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is missing or unreadable: {error}") from error
+    for name, expected in files.items():
+        file = (folder / name).resolve()
+        if folder.resolve() not in file.parents or not file.is_file():
+            raise UsageError(f"{folder}: {name!r} is missing though the manifest lists it")
+        if file.stat().st_size != expected["size"] or digest(file) != expected["sha256"]:
+            raise UsageError(
+                f"{folder}: {name!r} was changed or damaged since it was written "
+                f"(sha256 differs from the manifest); restore it or train again"
+            )
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,109 @@
+"""How the rooms talk to each other: what an objective, an explainer or an attack has to be.
+
+These are protocols, not base classes: anything of the right shape is accepted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+
+Batch = tuple[Tensor, ...]
+"""Tensors with the examples along dimension 0; inputs first, the target (if any) last."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What an objective asks the engine to lower.
+
+    Attributes:
+        value: one number per example (shape `b`), or one for the whole batch. Per-example
+            values let the engine divide by the number of examples once, so that several
+            microbatches equal the full batch, also when they are uneven.
+        player: whose parameters are stepped; a key of the objective's `players`.
+        metrics: further numbers to log, as tensors (the engine reads them off rarely, so that
+            logging does not wait for the device). Per example or a single mean.
+    """
+
+    value: Float[Tensor, "..."]
+    player: str = "model"
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What to learn. Usually an `nn.Module` that holds its players, averages and queues.
+
+    `losses` is a generator: the engine takes a step for the named player after each yield and
+    then resumes it, so an objective reads like its paper. Optional further methods:
+    `after_step(player)` is called after each optimizer step (moving averages, queues);
+    `validate(batch)` returns per-example numbers by name for the validation pass (by default the
+    losses themselves are averaged).
+    """
+
+    players: dict[str, nn.Module]
+
+    def losses(self, batch: Any, /) -> Iterator[Loss]:
+        """Yield the losses of one batch, in the order in which the players step."""
+        ...
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """A source of batches whose order is a function of the seed and the epoch alone."""
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from batch `start` on, without making the earlier ones."""
+        ...
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        ...
+
+
+class Metric(Protocol):
+    """A number that tells how good predictions are."""
+
+    def __call__(
+        self, outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /
+    ) -> float:
+        """From all outputs (logits or values) and all targets."""
+        ...
+
+
+class Explainer(Protocol):
+    """How much each input number contributed to an output."""
+
+    def __call__(
+        self, model: nn.Module, x: Float[Tensor, "b ..."], /, *, target: Int[Tensor, " b"] | int
+    ) -> Float[Tensor, "b ..."]:
+        """An attribution of the shape of `x`."""
+        ...
+
+
+class Attack(Protocol):
+    """Changed inputs that the model gets wrong, within a bound."""
+
+    def __call__(
+        self, model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /
+    ) -> Float[Tensor, "b ..."]:
+        """Inputs of the shape of `x`."""
+        ...
+
+
+class Compressor(Protocol):
+    """A smaller or faster model that does nearly the same."""
+
+    def __call__(self, model: nn.Module, data: Batches, /) -> nn.Module:
+        """The new model; the old one is left as it is."""
+        ...
+
+
+class Sampler(Protocol):
+    """New examples from a generative model."""
+
+    def __call__(self, model: nn.Module, shape: tuple[int, ...], /) -> Tensor:
+        """As many examples as `shape[0]`."""
+        ...

@@ -1,0 +1,77 @@
+"""Find cards by reading source files: no import of any method, no registration by side effect."""
+
+import ast
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cartograd.core.card import KINDS, Card
+from cartograd.core.errors import UsageError, unknown
+
+ROOT = Path(__file__).parents[1]
+_BLOCK = {
+    name: re.compile(rf"^{name} = (?:Card\(|\{{)\n.*?^[)}}]$", re.MULTILINE | re.DOTALL)
+    for name in ("CARD", "PRESETS")
+}
+
+
+def _literal(block: str) -> dict[str, Any]:
+    """The value of `NAME = Card(key=literal, ...)` or `NAME = {...}`."""
+    value = ast.parse(block).body[0].value  # type: ignore[attr-defined]
+    if isinstance(value, ast.Call):
+        return {item.arg: ast.literal_eval(item.value) for item in value.keywords if item.arg}
+    return ast.literal_eval(value)
+
+
+def read_card(path: Path, /) -> Card | None:
+    """The card in a source file, or None if the file has none."""
+    text = path.read_text(encoding="utf-8")
+    block = _BLOCK["CARD"].search(text)
+    if block is None:
+        return None
+    presets = _BLOCK["PRESETS"].search(text)
+    module = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+    card = Card(**_literal(block[0]))
+    return replace(card, module=module, presets=_literal(presets[0]) if presets else {})
+
+
+@cache
+def cards() -> dict[str, Card]:
+    """Every card of the library by name, in the order of the map's rooms and names."""
+    found: dict[str, Card] = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        card = read_card(path)
+        if card is None:
+            continue
+        taken = {name for other in found.values() for name in (other.name, *other.presets)}
+        clash = taken & {card.name, *card.presets}
+        assert not clash, f"{path}: the name {clash} is taken"
+        assert card.kind in KINDS, f"{path}: unknown kind {card.kind!r}"
+        found[card.name] = card
+    return found
+
+
+def names(*, kind: str | None = None) -> list[str]:
+    """Names of methods and of their presets, of one kind or of all."""
+    chosen = [card for card in cards().values() if kind in (None, card.kind)]
+    return [name for card in chosen for name in (card.name, *card.presets)]
+
+
+def find(name: str, /, *, kind: str | None = None) -> tuple[Card, dict[str, Any]]:
+    """The card for a method's or preset's name, and the preset's arguments.
+
+    Raises:
+        UsageError: no such name, or one of another kind.
+    """
+    for card in cards().values():
+        if name != card.name and name not in card.presets:
+            continue
+        if kind not in (None, card.kind):
+            raise UsageError(
+                f"{name!r} is of kind {card.kind!r}, expected {kind!r}: "
+                f"one of {', '.join(names(kind=kind)) or 'none yet'}"
+            )
+        return card, dict(card.presets.get(name, {}))
+    raise unknown(kind or "method", name, names(kind=kind), hint="(`cartograd list` shows all)")

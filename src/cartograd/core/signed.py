@@ -1,0 +1,79 @@
+"""A model together with the signature of what it takes and gives."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.core.spec import Spec
+
+
+class Signed(nn.Module):
+    """Any `nn.Module` with the signature that every verb reads.
+
+    It takes values within its ports' bounds (pixels in [0, 1], not standardised ones) and
+    standardises them itself. So training, export, attacks (whose eps is in pixel units) and
+    explanations all see the same function.
+
+    Args:
+        model: ours or anyone's; called with the standardised inputs.
+        signature: what the model takes and gives.
+        spec: how the model was made, if it was made by `build`; a bundle needs it to be
+            loaded by name.
+    """
+
+    def __init__(self, model: nn.Module, signature: Signature, /, *, spec: Spec | None = None):
+        super().__init__()
+        self.model = model
+        self.signature = signature
+        self.spec = spec
+        for number, port in enumerate(signature.inputs):
+            mean, std = _statistics(port)
+            self.register_buffer(f"mean{number}", mean, persistent=False)
+            self.register_buffer(f"std{number}", std, persistent=False)
+        mean, std = _statistics(signature.output)
+        self.register_buffer("output_mean", mean, persistent=False)
+        self.register_buffer("output_std", std, persistent=False)
+
+    def forward(self, *inputs: Float[Tensor, "b ..."]) -> Tensor:
+        """The model's answer in the units of the output port: logits, or values."""
+        standardised = [
+            (value - getattr(self, f"mean{i}")) / getattr(self, f"std{i}") if port.mean else value
+            for i, (value, port) in enumerate(zip(inputs, self.signature.inputs, strict=True))
+        ]
+        answer = self.model(*standardised)
+        if self.signature.output.kind == "value" and self.signature.output.mean:
+            answer = answer * self.output_std + self.output_mean
+        return answer
+
+
+def _statistics(port: Port) -> tuple[Tensor, Tensor]:
+    """Mean and std, shaped so that they broadcast over a batch of this port."""
+    shape = (1, -1) + (1,) * (len(port.dims) - 1) if len(port.mean) > 1 else (1,)
+    mean, std = (
+        torch.tensor(values or (default,))
+        for values, default in ((port.mean, 0.0), (port.std, 1.0))
+    )
+    return mean.reshape(shape), std.reshape(shape)
+
+
+def signature_of(model: nn.Module, /, *, otherwise: Signature | None = None) -> Signature:
+    """The signature a model carries, or the one given beside it.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    found = getattr(model, "signature", None) or otherwise
+    if not isinstance(found, Signature):
+        raise UsageError(
+            f"{type(model).__name__} has no signature; wrap it: cartograd.sign(model, signature)"
+        )
+    return found
+
+
+def sign(model: nn.Module, signature: Signature, /, *, spec: Spec | None = None) -> Signed:
+    """Give any `nn.Module` a signature; a module that has one already is signed anew."""
+    if isinstance(model, Signed):
+        return Signed(model.model, signature, spec=spec or model.spec)
+    return Signed(model, signature, spec=spec or getattr(model, "spec", None))

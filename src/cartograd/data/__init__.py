@@ -1,0 +1,1 @@
+"""Data: sources of real and synthetic examples, each with a signature, and how they are batched."""

@@ -1,0 +1,1 @@
+"""Engine: fit, evaluate, checkpoints, runs and bundles. It knows the protocols and no method."""

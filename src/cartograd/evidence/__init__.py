@@ -1,0 +1,1 @@
+"""Evidence: the notes' worked numbers and claims, put to the test."""

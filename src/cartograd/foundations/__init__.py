@@ -1,0 +1,1 @@
+"""Foundations (chapter 1 of the map): neuron, activations, initialisation."""

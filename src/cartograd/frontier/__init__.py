@@ -1,0 +1,1 @@
+"""Frontier (chapter 6): language models, search, self-supervision, explanation, security."""

@@ -1,0 +1,1 @@
+"""Generative models (chapter 4): adversarial, variational, diffusion, autoregressive, flows."""

@@ -1,0 +1,1 @@
+"""Practice (chapter 5): metrics, remedies, compression, deployment."""
