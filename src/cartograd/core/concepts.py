@@ -1,0 +1,57 @@
+"""The places of the map: what the field consists of, whether the library has it yet or not."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cartograd.core import registry
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of the map.
+
+    Attributes:
+        id: what a card's `nodes` name.
+        section: chapter and section of the map, e.g. `3.3`; `000.3` and `001` are notes beside it.
+        zh, en: its name in Chinese and in English.
+        done_when: what must hold before the place counts as there.
+    """
+
+    id: str
+    section: str
+    zh: str
+    en: str
+    done_when: str
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+@cache
+def places() -> tuple[Place, ...]:
+    """Every place, in the order of the map."""
+    return tuple(Place(**row) for row in _rows("concepts.tsv"))
+
+
+@cache
+def sections() -> dict[str, tuple[str, str]]:
+    """The sections in the order of the map, each with its title in Chinese and in English.
+
+    >>> sections()["3.3"]
+    ('卷积神经网络', 'Convolutional networks')
+    """
+    return {row["section"]: (row["zh"], row["en"]) for row in _rows("sections.tsv")}
+
+
+def coverage() -> dict[str, tuple[str, ...]]:
+    """For every place of the map, the names of the methods that make it real (none: not there)."""
+    found: dict[str, list[str]] = {place.id: [] for place in places()}
+    for card in registry.cards().values():
+        for node in card.nodes:
+            assert node in found, f"{card.name}: {node!r} is not a place of the map"
+            found[node].append(card.name)
+    return {place: tuple(names) for place, names in found.items()}
