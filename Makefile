@@ -1,0 +1,71 @@
+# `make tour` shows the product, `make test` proves it; each sets up what it needs first.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TORCH := $(shell grep '^torch==' constraints.txt)
+TORCHVISION := $(shell grep '^torchvision==' constraints.txt)
+# Two processes of one thread each; every call is checked against its shape annotations.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+
+.PHONY: help tour test check lint doctests house acceptance bench golden clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+tour: .venv/installed  ## set up, then the whole life of a model on real data
+	@$(BIN)/cartograd tour
+
+test: lint doctests  ## set up, then every check and every test
+	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not compile" $(TYPED) --durations=15
+	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m compile
+
+check: lint doctests house  ## format, lint, types, imports, spelling, doctests, house rules
+
+lint: .venv/tested
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+doctests: .venv/tested
+	$(PYTEST) -q -p tests.conftest --doctest-modules src
+
+house: .venv/tested
+	$(PYTEST) -q tests/house
+
+acceptance: .venv/tested  ## train on real data against the stated thresholds (longer)
+	$(BIN)/python -m acceptance
+
+bench: .venv/benched  ## time against the peers, in the same run
+	$(BIN)/python -m benchmarks
+
+golden: .venv/tested  ## print how the golden loss curves differ, and renew them
+	$(BIN)/python -m tests.golden.curves --write
+
+clean:  ## remove the environment and what the tools left
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up, repeated only when what it depends on has changed. Torch comes first and alone, so
+# that no other package's wish for it can fetch another build.
+.venv/made:
+	@sh tools/system.sh $(PYTHON)
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: .venv/made pyproject.toml constraints.txt
+	$(PIP) $(TORCH)
+	$(PIP) -c constraints.txt -e '.[all]'
+	@touch $@
+
+.venv/tested: .venv/installed
+	$(PIP) -c constraints.txt -e '.[test]'
+	$(PIP) --no-deps $(TORCHVISION)
+	@touch $@
+
+.venv/benched: .venv/tested
+	$(PIP) -c constraints.txt -e '.[bench]'
+	@touch $@

@@ -1,0 +1,112 @@
+"""What holds for every test: fixed seeds, one thread, no network, poisoned memory.
+
+Loaded as a plugin for the doctests too. It must not import `cartograd`: the shape-checking hook
+has to be in place first.
+"""
+
+import importlib.util
+import os
+import random
+import re
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+import torch
+
+# Programs that tests start are kept off the network by a proxy that nobody serves.
+for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+    os.environ[_name] = "http://127.0.0.1:9"
+os.environ.update(
+    no_proxy="localhost,127.0.0.1,::1",
+    NO_PROXY="localhost,127.0.0.1,::1",
+    HF_HUB_OFFLINE="1",
+    KERAS_BACKEND="torch",
+    MPLBACKEND="Agg",
+    OMP_NUM_THREADS="1",
+)
+
+ALL_ORACLES = os.environ.get("CARTOGRAD_ALL_ORACLES") == "1"
+"""Set by `make test`, which installs every reference package: then none may be skipped."""
+
+# torchvision's compiled operators do not load beside a CPU build of torch; its models and
+# transforms do, once the two operators they mention are declared. Kept in a global: the
+# declaration lives as long as the library object.
+_TORCHVISION = torch.library.Library("torchvision", "DEF")
+_TORCHVISION.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+_TORCHVISION.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("house")
+
+_connect = socket.socket.connect
+_resolve = socket.getaddrinfo
+_LOCAL = re.compile(r"localhost|127(\.\d+){3}|::1|0\.0\.0\.0|::|")
+
+
+def _refuse(host: Any) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name is not None and not _LOCAL.fullmatch(str(name)):
+        raise RuntimeError(f"a test tried to reach {name}; tests stay on this machine")
+
+
+def _guarded_connect(self: socket.socket, address: Any) -> None:
+    if isinstance(address, tuple):
+        _refuse(address[0])
+    _connect(self, address)
+
+
+def _guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+    _refuse(host)
+    return _resolve(host, *args, **kwargs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    torch.set_num_threads(1)
+    socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
+    socket.getaddrinfo = _guarded_resolve
+
+
+@pytest.fixture(autouse=True)
+def _same_every_time() -> Iterator[None]:
+    """Fixed seeds, and fresh memory full of NaN; both global states as before at the end."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  third parties draw from it
+    torch.manual_seed(0)
+    # Deterministic mode also fills what torch.empty returns with NaN.
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_default_dtype(torch.float32)
+
+
+def _skip_is_a_failure(report: Any) -> str | None:
+    """Why a skipped oracle test counts as failed, or None where it may be skipped."""
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    package = re.search(r"could not import '([\w.]+)'", reason)
+    absent = package and importlib.util.find_spec(package[1].partition(".")[0]) is None
+    return None if absent and not ALL_ORACLES else f"an oracle must not be skipped: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    report = yield
+    xfailed = hasattr(report, "wasxfail")
+    if report.skipped and not xfailed and item.get_closest_marker("oracle"):
+        failure = _skip_is_a_failure(report)
+        if failure:
+            report.outcome, report.longrepr = "failed", failure
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    report = yield
+    if report.skipped:  # a whole file: pytest.importorskip at its top
+        failure = _skip_is_a_failure(report)
+        if failure:
+            report.outcome, report.longrepr = "failed", failure
+    return report
