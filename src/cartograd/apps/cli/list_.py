@@ -1,0 +1,40 @@
+"""`cartograd list`."""
+
+from cartograd.apps.cli import output
+from cartograd.apps.cli.language import Language, chinese
+from cartograd.core import registry
+from cartograd.core.card import KINDS, Card
+from cartograd.core.errors import unknown
+
+FIELDS = ("name", "kind", "nodes", "title", "zh", "paper", "year", "url", "proofs")
+"""What `--json` tells of each card."""
+
+
+def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = False) -> None:
+    """The methods of the library, all or of one kind.
+
+    Args:
+        kind: activation, attack, compressor, data, explainer, exporter, loss, metric, model,
+            objective or sampler; all if left out.
+        lang: language of the titles; auto follows LANG.
+        json: print one array of all cards.
+    """
+    if kind is not None and kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    cards = [card for card in registry.cards().values() if kind in (None, card.kind)]
+    if json:
+        output.emit([{field: getattr(card, field) for field in FIELDS} for card in cards])
+        return
+    cards.sort(key=lambda card: KINDS.index(card.kind))
+    output.table(
+        ("name", "kind", "title", "year", "presets", "proofs"),
+        [_row(card, zh=chinese(lang)) for card in cards],
+        right=("year", "proofs"),
+    )
+
+
+def _row(card: Card, *, zh: bool) -> tuple[object, ...]:
+    presets = list(card.presets)
+    shown = ", ".join(presets[:4]) + (f", +{len(presets) - 4}" if len(presets) > 4 else "")
+    title = card.zh if zh else card.title
+    return card.name, card.kind, title, card.year or "", shown, len(card.proofs)

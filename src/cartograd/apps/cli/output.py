@@ -1,0 +1,70 @@
+"""What commands print: tables and text for people, one JSON object for programs."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def plain(value: Any) -> Any:
+    """A value as strict JSON types: paths become text, NaN and infinity become null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)
+
+
+def emit(value: Any) -> None:
+    """One JSON value on stdout."""
+    print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False))
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr, where it does not disturb a program that reads stdout."""
+    print(text, file=sys.stderr)
+
+
+def mistake(error: Exception, /, *, as_json: bool) -> None:
+    """One line that says what was wrong; with `--json` also an object on stdout."""
+    message = " ".join(str(error).split())
+    note(f"cartograd: {message}")
+    if as_json:
+        emit({"error": {"kind": "usage", "message": message}})
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Where tables go; lines are not broken when the output is not a terminal."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    /,
+    *,
+    title: str = "",
+    right: Sequence[str] = (),
+) -> None:
+    """A table on stdout; `right` names the columns whose numbers line up at the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    sheet = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        sheet.add_column(column, justify="right" if column in right else "left")
+    for row in rows:
+        sheet.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console().print(sheet)

@@ -1,0 +1,61 @@
+"""`cartograd show`."""
+
+from cartograd.apps.cli import output
+from cartograd.apps.cli.language import Language, chinese
+from cartograd.core import concepts, registry, source, vocabulary
+from cartograd.core.card import Card
+from cartograd.core.spec import Spec
+
+
+def show_(name: str, /, *, lang: Language = "auto", json: bool = False) -> None:
+    """One method: its idea, arguments, presets, proofs and source file.
+
+    Args:
+        name: a method or a preset, as `cartograd list` shows them.
+        lang: language of the title and of the map's places; auto follows LANG.
+        json: print one object.
+    """
+    card, preset = registry.find(name)
+    arguments = [_argument(item, preset) for item in source.arguments(card)]
+    if json:
+        about = {"docstring": source.docstring(card), "source": source.path_of(card)}
+        output.emit(card.to_json() | {"arguments": arguments, "preset": preset} | about)
+        return
+    _head(card, name, preset, zh=chinese(lang))
+    print(f"\n{source.docstring(card)}\n")
+    output.table(
+        ("argument", "type", "default", "meaning"),
+        [[item[key] for key in ("name", "type", "default", "means")] for item in arguments],
+    )
+    if card.presets:
+        rows = [(key, str(Spec(card.name, args))) for key, args in card.presets.items()]
+        output.table(("preset", "is"), rows)
+
+
+def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, object]:
+    word = vocabulary.words().get(item.name, {})
+    limits = {key: word[key] for key in ("min", "max", "above", "below") if key in word}
+    default = repr(preset[item.name]) if item.name in preset else item.default
+    return {
+        "name": item.name,
+        "type": item.annotation,
+        "default": "(required)" if default is None else default,
+        "means": word.get("means", ""),
+        "limits": limits,
+    }
+
+
+def _head(card: Card, name: str, preset: dict[str, object], *, zh: bool) -> None:
+    places = {place.id: place for place in concepts.places()}
+    print(f"{card.zh if zh else card.title} ({card.kind})")
+    lines = {
+        "spec": str(Spec(card.name, preset)) if name != card.name else card.name,
+        "map": "; ".join(places[node].zh if zh else places[node].en for node in card.nodes),
+        "paper": ", ".join(str(part) for part in (card.paper, card.year or "", card.url) if part),
+        "needs": f"pip install 'cartograd[{card.needs}]'" if card.needs else "",
+        "proofs": "; ".join(card.proofs),
+        "source": str(source.path_of(card)),
+    }
+    for key, text in lines.items():
+        if text:
+            print(f"  {key:<7} {text}")
