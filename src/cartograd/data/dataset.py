@@ -1,0 +1,225 @@
+"""Examples in memory, their three splits, and batches whose order can be repeated exactly."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Signature
+from cartograd.core.protocols import Batch, Batches
+
+
+@runtime_checkable
+class Examples(Protocol):
+    """One part of a dataset: a `Split` in memory, or a `Streamed` one that stays on disk."""
+
+    signature: Signature
+    names: tuple[str, ...]
+
+    @property
+    def targets(self) -> Tensor:
+        """int64 classes (shape `n`), or float32 values (shape `n 1`)."""
+        ...
+
+    def __len__(self) -> int:
+        """How many examples."""
+        ...
+
+    def name(self, index: int, /) -> str:
+        """What to call one example in an error or a report."""
+        ...
+
+    def select(self, indices: Int[Tensor, " b"] | Sequence[int], /) -> "Split":
+        """Some of the examples, in memory."""
+        ...
+
+    def batches(
+        self, *, batch_size: int = 64, shuffle: bool = True, drop_last: bool = False
+    ) -> Batches:
+        """The examples as batches `(inputs, targets)`."""
+        ...
+
+
+class Split:
+    """Examples in memory.
+
+    Args:
+        inputs: as in the input port, before standardisation; images may be kept as uint8, where
+            0..255 stands for [0, 1], and are converted batch by batch.
+        targets: int64 classes of shape `n`, or float32 values of shape `n 1`.
+        signature: what the inputs and targets are.
+        names: file names or row numbers, for errors and reports; may be empty.
+
+    Raises:
+        UsageError: inputs, targets and names differ in number.
+    """
+
+    def __init__(
+        self,
+        inputs: Shaped[Tensor, "n ..."],
+        targets: Shaped[Tensor, "n ..."],
+        signature: Signature,
+        names: Sequence[str] = (),
+    ):
+        if len(inputs) != len(targets) or (names and len(names) != len(inputs)):
+            raise UsageError(
+                f"{len(inputs)} inputs, {len(targets)} targets and {len(names)} names "
+                "do not belong together; expected as many of each"
+            )
+        self.stored = inputs.contiguous()
+        self.targets = targets.contiguous()
+        self.signature = signature
+        self.names = tuple(names)
+
+    @cached_property
+    def inputs(self) -> Shaped[Tensor, "n ..."]:
+        """All inputs as the input port describes them (images as float32 in [0, 1])."""
+        return as_port(self.stored)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self)} examples of {tuple(self.stored.shape[1:])})"
+
+    def name(self, index: int, /) -> str:
+        """What to call one example in an error or a report."""
+        return self.names[index] if self.names else f"example {index + 1}"
+
+    def select(self, indices: Int[Tensor, " b"] | Sequence[int], /) -> "Split":
+        """Some of the examples, in the order of `indices`, as a split of their own."""
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        names = [self.names[i] for i in index.tolist()] if self.names else ()
+        return Split(self.stored[index], self.targets[index], self.signature, names)
+
+    def to(self, device: torch.device | str, /) -> "Split":
+        """The same examples on another device, so that no batch has to be copied there."""
+        moved = self.stored.to(device), self.targets.to(device)
+        return Split(*moved, self.signature, self.names)
+
+    def batches(
+        self, *, batch_size: int = 64, shuffle: bool = True, drop_last: bool = False
+    ) -> Batches:
+        """The examples as batches `(inputs, targets)`.
+
+        Args:
+            batch_size: examples in a batch.
+            shuffle: a new order each epoch, a function of the seed and the epoch alone.
+            drop_last: leave out the last batch if it is not full.
+
+        Raises:
+            UsageError: `batch_size` is not positive, or `drop_last` leaves nothing.
+        """
+        return MemoryBatches(self, Plan(len(self), batch_size, shuffle, drop_last))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which examples each batch of an epoch holds.
+
+    >>> plan = Plan(5, batch_size=2, shuffle=True, drop_last=False)
+    >>> [len(batch) for batch in plan.epoch(0, seed=0)]
+    [2, 2, 1]
+    """
+
+    examples: int
+    batch_size: int
+    shuffle: bool
+    drop_last: bool
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UsageError(f"batch_size={self.batch_size} is out of range; expected at least 1")
+        if self.drop_last and 0 < self.examples < self.batch_size:
+            raise UsageError(
+                f"drop_last leaves nothing of {self.examples} examples at "
+                f"batch_size={self.batch_size}; make it smaller"
+            )
+
+    def __len__(self) -> int:
+        full, rest = divmod(self.examples, self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Int[Tensor, " b"]]:
+        """The indices of each batch, from batch `start` on."""
+        indices = (
+            order(self.examples, seed=seed, epoch=number)
+            if self.shuffle
+            else torch.arange(self.examples)
+        )
+        for batch in range(start, len(self)):
+            yield indices[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+
+@dataclass(frozen=True)
+class MemoryBatches:
+    """Batches of a split in memory: one gather per batch, all further work on whole tensors."""
+
+    split: Split
+    plan: Plan
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from batch `start` on, without making the earlier ones."""
+        stored, targets = self.split.stored, self.split.targets
+        for indices in self.plan.epoch(number, seed=seed, start=start):
+            index = indices.to(stored.device)
+            yield as_port(stored.index_select(0, index)), targets.index_select(0, index)
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset:
+    """Examples of one kind: for training, for choosing between models, and for the last word.
+
+    Attributes:
+        name: what the source is called.
+        train, valid, test: no example is in two of them.
+        signature: what goes in and comes out; its statistics come from `train` alone.
+        about: where the data come from: source, licence, digests, what was left out and why.
+    """
+
+    name: str
+    train: Examples
+    valid: Examples
+    test: Examples
+    signature: Signature
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts = ("train", self.train), ("valid", self.valid), ("test", self.test)
+        return f"{self.name}: " + ", ".join(f"{len(split)} {part}" for part, split in parts)
+
+    def decode(self, sources: Any, /) -> Tensor:
+        """Raw input (image files, table rows, numbers) as a batch for this data's models."""
+        from cartograd.data.decode import read
+
+        return read(self.signature.input, sources)
+
+
+def as_port(stored: Shaped[Tensor, "n ..."], /) -> Shaped[Tensor, "n ..."]:
+    """Stored examples as their port describes them: uint8 pixels become float32 in [0, 1]."""
+    return stored.float().div_(255) if stored.dtype == torch.uint8 else stored
+
+
+def order(examples: int, /, *, seed: int, epoch: int) -> Int[Tensor, " n"]:
+    """A permutation that is a function of the seed and the epoch alone.
+
+    >>> order(4, seed=0, epoch=1).tolist() == order(4, seed=0, epoch=1).tolist()
+    True
+    """
+    return torch.randperm(examples, generator=generator(seed, "order", epoch))
+
+
+def generator(*key: int | str) -> torch.Generator:
+    """A random generator of its own, a function of the key alone; the global one is not touched."""
+    text = "/".join(map(str, key)).encode()
+    number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+    return torch.Generator().manual_seed(number)

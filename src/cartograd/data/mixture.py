@@ -1,0 +1,77 @@
+"""What the synthetic sources share: points drawn around centres, and their exact density."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset import Dataset, Split, generator
+from cartograd.data.tensors import assemble
+
+Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
+"""From a number of examples and a generator: points and their classes."""
+
+
+def drawn(
+    name: str,
+    draw: Draw,
+    /,
+    *,
+    examples: int,
+    classes: int,
+    seed: int,
+    standardise: bool = True,
+) -> Dataset:
+    """Three independent draws: `examples` for training, half as many for each of the others."""
+    counts = {"train": examples, "valid": max(examples // 2, 1), "test": max(examples // 2, 1)}
+    points = {part: draw(n, generator(seed, name, part)) for part, n in counts.items()}
+    port = Port("point", "vector", tuple(points["train"][0].shape[1:]))
+    label = Port("class", "label", (classes,), labels=tuple(str(i) for i in range(classes)))
+    signature = Signature((port,), (label,))
+    splits = {part: Split(*pair, signature) for part, pair in points.items()}
+    about = {"source": "drawn at random", "seed": seed}
+    return assemble(name, splits, standardise=standardise, about=about)
+
+
+def around(
+    centres: Float[Tensor, "n d"], noise: float, generator: torch.Generator, /
+) -> Float[Tensor, "n d"]:
+    """Points with Gaussian noise around their centres."""
+    return centres + noise * torch.randn(centres.shape, generator=generator)
+
+
+def turns(count: int, classes: int, /) -> Int[Tensor, " n"]:
+    """Classes in turn, 0, 1, ..., 0, 1, ...: as many of each as can be."""
+    return torch.arange(count) % classes
+
+
+def log_mixture(
+    x: Float[Tensor, "n d"],
+    centres: Float[Tensor, "m d"],
+    weights: Float[Tensor, " m"],
+    /,
+    *,
+    noise: float,
+) -> Float[Tensor, " n"]:
+    """Log density at `x` of Gaussian noise around weighted centres (or nodes of a curve).
+
+    Raises:
+        UsageError: without noise there is no density.
+    """
+    if noise <= 0:
+        raise UsageError(f"noise={noise}: points without noise have no density; use noise above 0")
+    squares = (x[:, None] - centres.to(x)).square().sum(-1)
+    scale = x.shape[1] / 2 * math.log(2 * math.pi * noise**2)
+    return torch.logsumexp(weights.to(x).log() - squares / (2 * noise**2), dim=1) - scale
+
+
+def quadrature(nodes: int, /) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """Gauss-Legendre points and weights on [0, 1]; the weights add up to 1."""
+    import numpy as np
+
+    points, weights = np.polynomial.legendre.leggauss(nodes)
+    return torch.from_numpy(points + 1) / 2, torch.from_numpy(weights) / 2

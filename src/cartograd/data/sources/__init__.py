@@ -1,0 +1,1 @@
+"""Sources of examples: one file each, made by their spec (`digits`, `csv:FILE,target=COLUMN`)."""

@@ -1,0 +1,61 @@
+"""Handwritten digits of 8x8 pixels, embedded in scikit-learn.
+
+1,797 digits by 13 people, each square of 4x4 pixels of a scanned digit counted into one value
+from 0 to 16. They are the test part of the UCI set (the training part is not embedded), so the
+splits are our own: a fifth for testing, always the same, decided by a hash of the pixels.
+
+Shapes: inputs `n 1 y x` with y = x = 8 in [0, 1], targets `n` in 0..9.
+
+References:
+    E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning
+    Repository, 1998. https://doi.org/10.24432/C50P49 (CC BY 4.0)
+
+>>> data = digits()
+>>> data, data.test.inputs.shape[1:]
+(digits: 1259 train, 173 valid, 365 test, torch.Size([1, 8, 8]))
+"""
+
+import torch
+
+from cartograd.core.card import Card
+from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset import Dataset, Split
+from cartograd.data.embedded import read
+from cartograd.data.tensors import assemble
+
+CARD = Card(
+    name="digits",
+    kind="data",
+    entry="digits",
+    title="Handwritten digits, 8x8 pixels",
+    zh="手写数字(8x8)",
+    paper="Alpaydin & Kaynak, Optical Recognition of Handwritten Digits",
+    year=1998,
+    url="https://doi.org/10.24432/C50P49",
+    proofs=("oracle: sklearn.datasets.load_digits, every pixel and label",),
+)
+
+
+def digits(*, valid: float = 0.1) -> Dataset:
+    """The digits of scikit-learn.
+
+    Args:
+        valid: share of the whole for validation; the test split does not depend on it.
+
+    Raises:
+        UsageError: `valid` leaves nothing for training.
+    """
+    rows, about = read("digits.csv.gz")
+    pixels = torch.tensor(rows[:, :64], dtype=torch.float32).div_(16).reshape(-1, 1, 8, 8)
+    targets = torch.tensor(rows[:, 64], dtype=torch.int64)
+    signature = Signature(
+        (Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0)),),
+        (Port("digit", "label", (10,), labels=tuple("0123456789")),),
+    )
+    names = [f"row {i + 1}" for i in range(len(rows))]
+    keys = [row.tobytes() for row in rows]
+    whole = Split(pixels, targets, signature, names)
+    shares = {"valid": valid, "test": 0.2}
+    return assemble(
+        "digits", {"train": whole}, shares, keys=keys, about=about | {"licence": "CC BY 4.0"}
+    )
