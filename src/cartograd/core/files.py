@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ def write_file(path: str | Path, content: str | bytes, /) -> Path:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     return path
 
@@ -63,19 +64,30 @@ def write_folder(path: str | Path, /, *, replace: bool = False) -> Iterator[Path
         for file in sorted(temporary.rglob("*"), reverse=True):
             _sync(file)
         temporary.chmod(0o755)
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            path.replace(old / path.name)
-            temporary.replace(path)
-            shutil.rmtree(old)
-        else:
-            temporary.replace(path)
+        _move(temporary, path)
         _sync(path.parent)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move(new: Path, path: Path) -> None:
+    """Let `new` take the place of `path`; if that fails, `path` is as it was."""
+    if not path.exists():
+        new.replace(path)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    try:
+        path.replace(aside / path.name)
+        try:
+            new.replace(path)
+        except OSError:
+            (aside / path.name).replace(path)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def digest(path: str | Path, /) -> str:
@@ -106,13 +118,14 @@ def check_manifest(folder: Path, /) -> str:
     try:
         text = path.read_text(encoding="utf-8")
         files: dict[str, dict[str, Any]] = json.loads(text)["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        expected = {name: (entry["size"], entry["sha256"]) for name, entry in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is missing or unreadable: {error}") from error
-    for name, expected in files.items():
+    for name, (size, sha256) in expected.items():
         file = (folder / name).resolve()
         if folder.resolve() not in file.parents or not file.is_file():
             raise UsageError(f"{folder}: {name!r} is missing though the manifest lists it")
-        if file.stat().st_size != expected["size"] or digest(file) != expected["sha256"]:
+        if file.stat().st_size != size or digest(file) != sha256:
             raise UsageError(
                 f"{folder}: {name!r} was changed or damaged since it was written "
                 f"(sha256 differs from the manifest); restore it or train again"

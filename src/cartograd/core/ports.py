@@ -140,7 +140,7 @@ class Signature:
                 tuple(_port(port) for port in data["inputs"]),
                 tuple(_port(port) for port in data["outputs"]),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"this does not describe a signature: {error!r}") from error
 
 

@@ -94,11 +94,13 @@ def _split(text: str, whole: str) -> Iterator[str]:
     """Cut at the commas that are outside of quotes, brackets and parentheses."""
     if not text.strip():
         return
-    depth, quote, start = 0, "", 0
+    depth, quote, start, before = 0, "", 0, ","
     for i, letter in enumerate(text):
         if quote:
+            if before == "\\":
+                letter = ""  # escaped: it ends nothing and escapes nothing
             quote = "" if letter == quote else quote
-        elif letter in "\"'":
+        elif letter in "\"'" and before in ",=[(:":  # elsewhere it is an apostrophe
             quote = letter
         elif letter in "([{":
             depth += 1
@@ -107,6 +109,7 @@ def _split(text: str, whole: str) -> Iterator[str]:
         elif letter == "," and depth == 0:
             yield text[start:i]
             start = i + 1
+        before = before if letter == " " and not quote else letter
     if depth or quote:
         raise UsageError(f"unbalanced brackets or quotes in {whole!r}")
     yield text[start:]
@@ -131,11 +134,16 @@ def _text(value: Any) -> str:
         return f"({value})"
     if isinstance(value, tuple | list):
         return "[" + ",".join(_text(item) for item in value) + "]"
-    if isinstance(value, str) and _value(value) == value and not set(value) & set(",=()[]{}\"'"):
+    if isinstance(value, str) and _is_bare(value):
         return value
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a text can stand in a spec without quotes."""
+    return bool(text) and not set(text) & set(",=()[]{}\"'\\") and _value(text) == text
 
 
 def _to_json(value: Any) -> Any:
