@@ -23,6 +23,9 @@ class Signed(nn.Module):
             loaded by name.
     """
 
+    output_mean: Tensor
+    output_std: Tensor
+
     def __init__(self, model: nn.Module, signature: Signature, /, *, spec: Spec | None = None):
         super().__init__()
         self.model = model

@@ -1,0 +1,1 @@
+"""Convolutional networks: local filters that are shared over the whole image."""

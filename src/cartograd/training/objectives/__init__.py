@@ -1,0 +1,1 @@
+"""Objectives: what the engine asks a model to learn, one protocol for every kind of learning."""

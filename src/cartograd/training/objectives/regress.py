@@ -1,0 +1,73 @@
+"""Regression: learn to answer with the target's value.
+
+The objective lowers the squared error of each example. Targets in thousands and targets in
+millionths would ask for different learning rates; a model whose signature knows the target's
+spread is therefore judged in standard deviations of the target.
+
+    L(x, t) = 1/k sum_j ((model(x)_j - t_j) / std_j)^2
+
+Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets `b k`; the model's values are
+`b k`, in the target's unit.
+
+Departures: none.
+
+References:
+    Ian Goodfellow, Yoshua Bengio, Aaron Courville. Deep Learning, section 6.2.2.1. MIT Press,
+    2016. https://www.deeplearningbook.org
+
+>>> objective = Regress(model=nn.Linear(4, 1))
+>>> next(objective.losses((torch.zeros(5, 4), torch.ones(5, 1)))).value.shape
+torch.Size([5])
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from cartograd.core.card import Card
+from cartograd.core.protocols import Batch, Loss
+from cartograd.core.signed import Signed
+from cartograd.training.losses.mse import mse
+
+CARD = Card(
+    name="regress",
+    kind="objective",
+    entry="Regress",
+    nodes=("loss/mse", "train/loop"),
+    title="Regression",
+    zh="回归",
+    paper="Deep Learning, section 6.2.2.1",
+    year=2016,
+    url="https://www.deeplearningbook.org",
+    proofs=(
+        "oracle: the minimum is scikit-learn's LinearRegression, coefficients to 1e-6",
+        "law: another unit of the target leaves losses and gradients as they are",
+    ),
+    metrics=("rmse", "r2"),
+)
+
+
+class Regress(nn.Module):
+    """Squared error of a regressor, in standard deviations of the target.
+
+    Args:
+        model: answers with values, `b k`. A `Signed` one whose output port has a std is
+            judged in that unit; any other in the target's own.
+    """
+
+    unit: Tensor
+
+    def __init__(self, *, model: nn.Module):
+        super().__init__()
+        self.model = model
+        self.players = {"model": model}
+        unit = torch.ones(1)
+        if isinstance(model, Signed) and model.signature.output.kind == "value":
+            unit = model.output_std.clone()
+        self.register_buffer("unit", unit, persistent=False)
+
+    def losses(self, batch: Batch, /) -> Iterator[Loss]:
+        """One loss: the squared error of each example."""
+        *inputs, targets = batch
+        yield Loss(mse(self.model(*inputs) / self.unit, targets / self.unit))
