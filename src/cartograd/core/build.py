@@ -9,7 +9,7 @@ from typing import Any, Literal, Union
 
 from cartograd.core import registry, vocabulary
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError, nearest, unknown
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
@@ -68,7 +68,7 @@ def build(spec: Any, /, **args: Any) -> Any:
     if not isinstance(spec, str | Spec):
         return _foreign(spec, signature, args)
     card, full = resolve(spec, kind=kind, signature=signature, **args)
-    make = entry(card)
+    make: Any = entry(card)
     ready = {
         key: build(value, signature=signature) if isinstance(value, Spec) else value
         for key, value in full.args.items()
@@ -76,7 +76,7 @@ def build(spec: Any, /, **args: Any) -> Any:
     if not inspect.isclass(make):
         data = () if full.subject is None else (full.subject,)
         return functools.partial(make, *data, **ready)
-    made = make(**ready)
+    made: Any = make(**ready)
     if card.kind != "model":
         return made
     made.spec = full
@@ -110,12 +110,9 @@ def _foreign(model: Any, signature: Signature | None, args: dict[str, Any]) -> A
 
 
 def _unknown_argument(card: Card, key: str, allowed: list[str]) -> UsageError:
-    """An unknown key: the nearest one here, or the methods of this kind that do have it."""
-    hint = ""
-    if nearest(key, allowed) is None:
-        peers = [other for other in registry.cards().values() if other.kind == card.kind]
-        having = [other.name for other in peers if key in hyperparameters(other)]
-        hint = f"({key!r} belongs to {', '.join(having)})" if having else ""
+    """An unknown key: the nearest one here, and the methods that do have it."""
+    having = [other.name for other in registry.cards().values() if key in hyperparameters(other)]
+    hint = f"({key!r} belongs to {', '.join(having[:3])})" if having else ""
     return unknown(f"argument of {card.name}", key, allowed, hint=hint)
 
 

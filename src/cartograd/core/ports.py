@@ -145,7 +145,9 @@ class Signature:
 
 
 def _port(data: dict[str, Any]) -> Port:
-    fixed = {key: tuple(item) if isinstance(item, list) else item for key, item in data.items()}
+    fixed: dict[str, Any] = {
+        key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
+    }
     port = Port(**fixed)
     columns = tuple(
         Column(**column | {"categories": _optional_tuple(column.get("categories"))})

@@ -1,0 +1,130 @@
+"""The registry reads cards from text, and never imports a method (or torch) to do so."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cartograd.core import registry
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+
+METHOD = '''"""A toy.
+
+CARD = Card( in a docstring is no card.
+"""
+
+raise RuntimeError("a method's file is never run to read its card")
+
+CARD = Card(
+    name="toy",
+    kind="model",
+    entry="Toy",
+    title="Toy",
+    zh="玩具",
+    nodes=("neuron",),
+    tiny={"depth": 1, "widths": (2, 3)},
+)
+
+PRESETS = {
+    "toy-large": {"depth": 9},
+}
+
+
+class Toy:
+    pass
+'''
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A package of one method, in place of the library."""
+    root = tmp_path / "cartograd"
+    root.mkdir()
+    (root / "toy.py").write_text(METHOD, encoding="utf-8")
+    (root / "plain.py").write_text('"""No card."""\n', encoding="utf-8")
+    monkeypatch.setattr(registry, "ROOT", root)
+    registry.cards.cache_clear()
+    yield root
+    registry.cards.cache_clear()
+
+
+def test_a_card_is_read_from_text(toy):
+    assert registry.cards() == {
+        "toy": Card(
+            name="toy",
+            kind="model",
+            entry="Toy",
+            title="Toy",
+            zh="玩具",
+            nodes=("neuron",),
+            tiny={"depth": 1, "widths": (2, 3)},
+            module="cartograd.toy",
+            presets={"toy-large": {"depth": 9}},
+        )
+    }
+
+
+def test_a_file_without_a_card(toy):
+    assert registry.read_card(toy / "plain.py") is None
+
+
+def test_presets_are_found_by_name(toy):
+    card, preset = registry.find("toy-large")
+    assert (card.name, preset) == ("toy", {"depth": 9})
+    preset["depth"] = 1
+    assert registry.find("toy-large")[1] == {"depth": 9}, "a caller's change stays its own"
+
+
+def test_names_of_a_kind(toy):
+    assert registry.names() == ["toy", "toy-large"]
+    assert registry.names(kind="model") == ["toy", "toy-large"]
+    assert registry.names(kind="attack") == []
+
+
+def test_unknown_names(toy):
+    with pytest.raises(UsageError, match=r"unknown model 'tpy'; did you mean 'toy'\?"):
+        registry.find("tpy", kind="model")
+    with pytest.raises(UsageError, match=r"unknown method 'zzzz'; expected one of: toy, toy-large"):
+        registry.find("zzzz")
+
+
+def test_a_name_of_another_kind(toy):
+    with pytest.raises(UsageError, match="'toy' is of kind 'model', expected 'attack'"):
+        registry.find("toy", kind="attack")
+
+
+@pytest.mark.parametrize("change", [('"toy"', '"toy-large"'), ('"model"', '"animal"')])
+def test_a_clash_or_an_unknown_kind_stops_the_library(toy, change):
+    """These are mistakes of ours, not of a user: found by the first test that lists cards."""
+    (toy / "zoo.py").write_text(METHOD.replace("toy-large", "zoo-large").replace(*change))
+    with pytest.raises(AssertionError, match=r"is taken|unknown kind"):
+        registry.cards()
+
+
+def test_a_card_that_is_no_literal_is_refused(toy):
+    (toy / "toy.py").write_text(METHOD.replace('"玩具"', "compute()"))
+    with pytest.raises(ValueError, match="malformed"):
+        registry.cards()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cartograd; dir(cartograd)",
+        "from cartograd.core import registry; registry.cards()",
+        "from cartograd.core.errors import UsageError",
+    ],
+)
+def test_torch_is_not_imported(code):
+    code += "; import sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_librarys_own_cards():
+    cards = registry.cards()
+    written = sum("\nCARD = " in path.read_text() for path in registry.ROOT.rglob("*.py"))
+    assert len(cards) == written > 0
+    assert all(Path(registry.ROOT.parent, *card.module.split(".")).with_suffix(".py").is_file()
+               for card in cards.values())  # fmt: skip
