@@ -1,0 +1,6 @@
+"""Metrics: from the outputs for all examples to one number, and how sure that number is.
+
+Every metric `name(outputs, targets)` has a twin in its file, `weighed(outputs, targets, weights)`:
+the same under many weightings of the examples at a time, one per row of `weights`. The metric is
+its twin with each example weighing one; random weights make its bootstrap (`interval`).
+"""

@@ -1,0 +1,87 @@
+"""Accuracy: the share of examples whose highest output is the right class.
+
+With `top` above 1 it is enough that the right class is among that many highest outputs. It
+misleads where classes are uneven: always saying "healthy" is right 99 times out of 100 if one
+in a hundred is ill, and finds nobody.
+
+    accuracy = #{i : argmax_k outputs[i, k] = targets[i]} / n
+
+Shapes: outputs (n, k), targets (n).
+
+Departures: of equal outputs the class of the lower number counts as the higher (`argmax` agrees).
+
+References:
+    David Powers. Evaluation: from precision, recall and F-measure to ROC, informedness,
+    markedness and correlation. 2011. https://arxiv.org/abs/2010.16061
+
+>>> outputs = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0], [0.5, 0.2, 0.1], [0.0, 3.0, 1.0]])
+>>> accuracy(outputs, torch.tensor([0, 2, 1, 1]))
+0.75
+>>> accuracy(outputs, torch.tensor([0, 2, 1, 1]), top=2)
+1.0
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.practice.metrics import given
+
+CARD = Card(
+    name="accuracy",
+    kind="metric",
+    entry="accuracy",
+    nodes=("metric/accuracy",),
+    title="Accuracy",
+    zh="准确率",
+    paper="Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and "
+    "correlation",
+    year=2011,
+    url="https://arxiv.org/abs/2010.16061",
+    proofs=(
+        "oracle: sklearn.metrics.accuracy_score and top_k_accuracy_score, to 1e-10",
+        "law: a constant answer at 1:99 scores 0.99, with recall 0",
+    ),
+)
+
+
+def accuracy(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, top: int = 1
+) -> float:
+    """The share of examples whose right class is among the `top` highest outputs."""
+    return weighed(outputs, targets, given.ones(targets), top=top).item()
+
+
+def weighed(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    weights: Float[Tensor, "b n"],
+    /,
+    *,
+    top: int = 1,
+) -> Float[Tensor, " b"]:
+    """The accuracy under each weighting of the examples."""
+    return given.mean(weights, _right(*given.classes(outputs, targets), top))
+
+
+def trials(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, top: int = 1
+) -> tuple[int, int]:
+    """Right examples and all examples: accuracy is a proportion of independent trials."""
+    right = _right(*given.classes(outputs, targets), top)
+    return int(right.sum()), len(right)
+
+
+def _right(
+    logits: Float[Tensor, "n k"], targets: Int[Tensor, " n"], top: int
+) -> Bool[Tensor, " n"]:
+    classes = logits.shape[1]
+    if top > classes:
+        raise UsageError(f"top={top}, but there are {classes} classes; expected at most {classes}")
+    if top == 1:
+        return logits.argmax(1) == targets
+    own = logits.gather(1, targets[:, None])
+    first = torch.arange(classes) < targets[:, None]
+    return ((logits > own) | ((logits == own) & first)).sum(1) < top

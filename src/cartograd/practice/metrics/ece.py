@@ -1,0 +1,106 @@
+"""Expected calibration error: how far the stated confidence is from the accuracy.
+
+A calibrated model that says "80% sure" a hundred times is right about eighty times. Examples are
+put into bins by the confidence of the answer (its probability); in each bin mean confidence and
+accuracy are compared. The reliability curve shows the two side by side.
+
+    ECE = sum_b (n_b / n) |accuracy_b - confidence_b|
+
+Shapes: outputs (n, k), targets (n).
+
+Departures: none; bin b holds the confidences in (b / bins, (b + 1) / bins], as in the paper. The
+estimate is biased upwards: chance alone parts accuracy and confidence in a bin of few examples,
+by about sqrt(bins / n) over all.
+
+References:
+    Chuan Guo, Geoff Pleiss, Yu Sun, Kilian Weinberger. On calibration of modern neural networks.
+    ICML 2017. https://arxiv.org/abs/1706.04599
+
+>>> outputs = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9], [0.1, 0.9]]).log()
+>>> round(ece(outputs, torch.tensor([0, 1, 1, 1])), 4)
+0.1
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.practice.metrics import given
+
+CARD = Card(
+    name="ece",
+    kind="metric",
+    entry="ece",
+    nodes=("metric/calibration",),
+    title="Expected calibration error",
+    zh="期望校准误差",
+    paper="On calibration of modern neural networks",
+    year=2017,
+    url="https://arxiv.org/abs/1706.04599",
+    proofs=(
+        "law: with one bin it is |accuracy - mean confidence|; answers drawn from the model's own "
+        "probabilities bring it to 0 as n grows; equal to the bins counted one by one",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """The reliability curve: what each bin of confidence holds; NaN where it holds nothing."""
+
+    edges: Float[Tensor, "..."]
+    """The bins' limits: one more than there are bins."""
+    confidence: Float[Tensor, "..."]
+    """Mean confidence of the bin's examples."""
+    accuracy: Float[Tensor, "..."]
+    """Share of the bin's examples that are right."""
+    count: Int[Tensor, "..."]
+    """How many examples the bin holds."""
+
+
+def ece(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, bins: int = 15
+) -> float:
+    """The mean distance of accuracy from confidence over bins of equal width."""
+    return weighed(outputs, targets, given.ones(targets), bins=bins).item()
+
+
+def weighed(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    weights: Float[Tensor, "b n"],
+    /,
+    *,
+    bins: int = 15,
+) -> Float[Tensor, " b"]:
+    """The calibration error under each weighting of the examples."""
+    confidence, right, place = _binned(outputs, targets, bins)
+    gap = torch.zeros(len(right), bins, dtype=torch.float64)
+    gap[torch.arange(len(right)), place] = right.double() - confidence
+    return given.mean(weights, gap).abs().sum(1)
+
+
+def reliability(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, bins: int = 15
+) -> Reliability:
+    """Accuracy and mean confidence in each of `bins` bins of equal width."""
+    confidence, right, place = _binned(outputs, targets, bins)
+    count = place.bincount(minlength=bins)
+    mean_confidence, accuracy = (
+        place.bincount(value.double(), minlength=bins) / count for value in (confidence, right)
+    )
+    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
+    return Reliability(edges, mean_confidence, accuracy, count)
+
+
+def _binned(
+    outputs: Tensor, targets: Tensor, bins: int
+) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"], Int[Tensor, " n"]]:
+    """Confidence of each answer, whether it is right, and the number of its bin."""
+    logits, targets = given.classes(outputs, targets)
+    confidence, answer = logits.double().softmax(1).max(1)
+    place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+    return confidence, answer == targets, place

@@ -1,0 +1,69 @@
+"""F1: the harmonic mean of precision and recall.
+
+The harmonic mean is near the smaller of the two, so a model that answers nothing but one class
+cannot hide behind a perfect recall. Of several classes it is the mean of the classes' F1
+(`macro`), not the F1 of their mean precision and recall.
+
+    F1_k = 2 right_k / (taken_k + actual_k) = 2 / (1 / precision_k + 1 / recall_k)
+
+Shapes: outputs (n, k), targets (n).
+
+Departures: none from scikit-learn, whose averages these are; 0 / 0 counts as 0.
+
+References:
+    David Powers. Evaluation: from precision, recall and F-measure to ROC, informedness,
+    markedness and correlation. 2011. https://arxiv.org/abs/2010.16061
+
+>>> import torch
+>>> outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.5, 0.2], [0.1, 0.9]])
+>>> f1(outputs, torch.tensor([0, 1, 1, 1]), average="binary")
+0.8
+"""
+
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.practice.metrics import given
+from cartograd.practice.metrics.confusion import Average, counts, ratio
+
+CARD = Card(
+    name="f1",
+    kind="metric",
+    entry="f1",
+    nodes=("metric/f1",),
+    title="F1",
+    zh="F1",
+    paper="Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and "
+    "correlation",
+    year=2011,
+    url="https://arxiv.org/abs/2010.16061",
+    proofs=(
+        "oracle: sklearn.metrics.f1_score, each average, weighted and not, to 1e-10",
+        "law: the harmonic mean of precision and recall, class by class",
+    ),
+)
+
+
+def f1(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    /,
+    *,
+    average: Average = "macro",
+) -> float:
+    """F1, averaged over the classes (`macro`), or of class 1 alone (`binary`)."""
+    return weighed(outputs, targets, given.ones(targets), average=average).item()
+
+
+def weighed(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    weights: Float[Tensor, "b n"],
+    /,
+    *,
+    average: Average = "macro",
+) -> Float[Tensor, " b"]:
+    """The F1 under each weighting of the examples."""
+    found = counts(outputs, targets, weights)
+    return ratio(2 * found.right, found.taken + found.actual, found, average=average)

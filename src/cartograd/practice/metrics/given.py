@@ -1,0 +1,80 @@
+"""What a metric is given, brought to one form: logits and classes, or values, on the CPU."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+
+
+def classes(outputs: Tensor, targets: Tensor, /) -> tuple[Float[Tensor, "n k"], Int[Tensor, " n"]]:
+    """Logits of shape (n, k) and the right classes; a single logit z becomes the two [0, z].
+
+    Raises:
+        UsageError: shapes that do not match, no examples, targets that are not classes of the
+            outputs, or outputs that are not a number.
+    """
+    outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
+    outputs = outputs[:, None] if outputs.ndim == 1 else outputs
+    _match("logits (n, k) and classes (n)", outputs, targets, outputs.ndim == 2, targets.ndim == 1)
+    if targets.is_floating_point():
+        raise UsageError(
+            f"targets are {targets.dtype}, expected whole class numbers; "
+            "for measured values take a metric such as rmse"
+        )
+    if outputs.shape[1] == 1:
+        outputs = torch.cat([torch.zeros_like(outputs), outputs], 1)
+    low, high = (int(number) for number in targets.aminmax())
+    if low < 0 or high >= outputs.shape[1]:
+        raise UsageError(
+            f"targets reach from {low} to {high}, but the outputs have {outputs.shape[1]} "
+            f"classes; expected 0 to {outputs.shape[1] - 1}"
+        )
+    return outputs, targets.long()
+
+
+def values(
+    outputs: Tensor, targets: Tensor, /
+) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]]:
+    """Outputs and targets of shape (n, k) in float64; a trailing 1 may be missing.
+
+    Raises:
+        UsageError: shapes that do not match, no examples, or outputs that are not a number.
+    """
+    outputs, targets = (given.detach().cpu().double() for given in (outputs, targets))
+    outputs, targets = (g[:, None] if g.ndim == 1 else g for g in (outputs, targets))
+    same = outputs.shape[1:] == targets.shape[1:]
+    _match("values of one shape (n, k)", outputs, targets, outputs.ndim == 2, same)
+    return outputs, targets
+
+
+def ones(targets: Tensor, /) -> Float[Tensor, "1 n"]:
+    """The weighting under which each example counts once."""
+    return torch.ones(1, len(targets), dtype=torch.float64)
+
+
+def mean(
+    weights: Float[Tensor, "b n"], per_example: Shaped[Tensor, "n ..."], /
+) -> Float[Tensor, "b ..."]:
+    """The weighted mean over the examples, for each weighting."""
+    total = weights.sum(1).reshape(-1, *[1] * (per_example.ndim - 1))
+    return weights @ per_example.double() / total
+
+
+def _match(expected: str, outputs: Tensor, targets: Tensor, *agreements: Any) -> None:
+    if not all(agreements) or len(outputs) != len(targets):
+        raise UsageError(
+            f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} do not belong "
+            f"together; expected {expected}"
+        )
+    if not outputs.numel():
+        raise UsageError("there is nothing to measure: no examples, or outputs of no numbers")
+    wrong = outputs.isnan().flatten(1).any(1)
+    if wrong.any():
+        raise UsageError(
+            f"the outputs of {int(wrong.sum())} of {len(wrong)} examples are not a number "
+            f"(first: example {int(wrong.nonzero()[0])}); the model has diverged, or its inputs "
+            "hold such numbers already"
+        )

@@ -1,0 +1,57 @@
+"""Mean absolute error: the typical size of an error, each weighing by its size.
+
+It is in the unit of the target and less moved by a few wild errors than the squared one; the
+median of the target's distribution minimises it.
+
+    MAE = (1/n) sum_i |outputs[i] - targets[i]|,    averaged over the k outputs
+
+Shapes: outputs and targets (n, k) or (n).
+
+Departures: none from scikit-learn.
+
+References:
+    Cort Willmott, Kenji Matsuura. Advantages of the mean absolute error (MAE) over the root mean
+    square error (RMSE). Climate Research 30, 2005. https://doi.org/10.3354/cr030079
+
+>>> import torch
+>>> mae(torch.tensor([2.0, 5.0]), torch.tensor([1.0, 2.0]))
+2.0
+"""
+
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.practice.metrics import given
+
+CARD = Card(
+    name="mae",
+    kind="metric",
+    entry="mae",
+    nodes=("loss/mae",),
+    title="Mean absolute error",
+    zh="平均绝对误差",
+    paper="Advantages of the mean absolute error (MAE) over the root mean square error (RMSE)",
+    year=2005,
+    url="https://doi.org/10.3354/cr030079",
+    proofs=(
+        "oracle: sklearn.metrics.mean_absolute_error, to 1e-10",
+        "law: in the unit of the target; the median is the best constant",
+    ),
+)
+
+
+def mae(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+    """The mean size of an error, in the unit of the targets."""
+    return weighed(outputs, targets, given.ones(targets)).item()
+
+
+def weighed(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    weights: Float[Tensor, "b n"],
+    /,
+) -> Float[Tensor, " b"]:
+    """The mean absolute error under each weighting of the examples."""
+    outputs, targets = given.values(outputs, targets)
+    return given.mean(weights, (outputs - targets).abs()).mean(1)

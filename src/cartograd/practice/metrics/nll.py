@@ -1,0 +1,60 @@
+"""Negative log-likelihood: how surprised the model is by the right answers, in nats.
+
+It judges the probabilities, not only which class is highest: a confident mistake costs much, a
+hesitant one little. Its smallest expectation is reached by the true probabilities alone (it is a
+proper score), and its exponential is the perplexity.
+
+    NLL = -(1/n) sum_i log softmax(outputs[i])[targets[i]]
+
+Shapes: outputs (n, k), targets (n).
+
+Departures: computed from the logits, so it is not cut off at the smallest probability that
+floating point can hold (scikit-learn clips there).
+
+References:
+    Tilmann Gneiting, Adrian Raftery. Strictly proper scoring rules, prediction, and estimation.
+    JASA 102, 2007. https://doi.org/10.1198/016214506000001437
+
+>>> import torch
+>>> round(nll(torch.tensor([[3.5, 1.2, 0.8]]), torch.tensor([0])), 3)
+0.155
+"""
+
+from jaxtyping import Float, Shaped
+from torch import Tensor
+from torch.nn import functional as F
+
+from cartograd.core.card import Card
+from cartograd.practice.metrics import given
+
+CARD = Card(
+    name="nll",
+    kind="metric",
+    entry="nll",
+    nodes=("loss/cross-entropy",),
+    title="Negative log-likelihood",
+    zh="负对数似然",
+    paper="Strictly proper scoring rules, prediction, and estimation",
+    year=2007,
+    url="https://doi.org/10.1198/016214506000001437",
+    proofs=(
+        "oracle: sklearn.metrics.log_loss, to 1e-10",
+        "law: log k for a model that knows nothing; finite at logits of 1e4",
+    ),
+)
+
+
+def nll(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+    """The mean negative log-probability of the right class, in nats."""
+    return weighed(outputs, targets, given.ones(targets)).item()
+
+
+def weighed(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    weights: Float[Tensor, "b n"],
+    /,
+) -> Float[Tensor, " b"]:
+    """The negative log-likelihood under each weighting of the examples."""
+    logits, targets = given.classes(outputs, targets)
+    return given.mean(weights, F.cross_entropy(logits.double(), targets, reduction="none"))

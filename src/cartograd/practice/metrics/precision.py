@@ -1,0 +1,84 @@
+"""Precision: of the examples taken for a class, the share that are of it.
+
+It asks how far a positive answer can be trusted, and says nothing about what was missed; recall
+is its counterpart. Of several classes it is the mean (`macro`), the mean weighted by how
+frequent each class is (`weighted`), or one count over all of them (`micro`, equal to accuracy).
+
+    precision_k = right_k / taken_k
+
+Shapes: outputs (n, k), targets (n).
+
+Departures: none from scikit-learn, whose averages these are; 0 / 0 counts as 0.
+
+References:
+    David Powers. Evaluation: from precision, recall and F-measure to ROC, informedness,
+    markedness and correlation. 2011. https://arxiv.org/abs/2010.16061
+
+>>> import torch
+>>> outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.5, 0.2], [0.1, 0.9]])
+>>> precision(outputs, torch.tensor([0, 1, 1, 1]), average="binary")
+1.0
+"""
+
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.practice.metrics import given
+from cartograd.practice.metrics.confusion import Average, counts, ratio
+
+CARD = Card(
+    name="precision",
+    kind="metric",
+    entry="precision",
+    nodes=("metric/precision",),
+    title="Precision",
+    zh="精确率",
+    paper="Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and "
+    "correlation",
+    year=2011,
+    url="https://arxiv.org/abs/2010.16061",
+    proofs=(
+        "oracle: sklearn.metrics.precision_score, each average, weighted and not, to 1e-10",
+        "law: micro-averaged precision is accuracy; a class never answered has 0",
+    ),
+)
+
+
+def precision(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    /,
+    *,
+    average: Average = "macro",
+) -> float:
+    """Precision, averaged over the classes (`macro`), or of class 1 alone (`binary`)."""
+    return weighed(outputs, targets, given.ones(targets), average=average).item()
+
+
+def weighed(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    weights: Float[Tensor, "b n"],
+    /,
+    *,
+    average: Average = "macro",
+) -> Float[Tensor, " b"]:
+    """The precision under each weighting of the examples."""
+    found = counts(outputs, targets, weights)
+    return ratio(found.right, found.taken, found, average=average)
+
+
+def trials(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    /,
+    *,
+    average: Average = "macro",
+) -> tuple[int, int] | None:
+    """Right answers and all answers of the class; None where classes are averaged."""
+    if average not in ("micro", "binary"):
+        return None
+    found = counts(outputs, targets, given.ones(targets))
+    chosen = slice(None) if average == "micro" else slice(1, 2)
+    return int(found.right[:, chosen].sum()), int(found.taken[:, chosen].sum())
