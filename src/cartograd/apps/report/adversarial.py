@@ -1,0 +1,109 @@
+"""Adversarial examples: how little it takes to turn a right answer into a wrong one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jaxtyping import Float
+from markupsafe import Markup
+from torch import Tensor
+
+from cartograd.apps import units
+from cartograd.apps.report.parts import Bar, Section, Table, Tile, chart, tiles
+from cartograd.apps.report.pictures import image, signed
+from cartograd.apps.report.theme import BLUE, MUTED, quiet
+from cartograd.apps.report.theme import chart as draw
+from cartograd.core.ports import Signature
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def adversarial(
+    inputs: Float[Tensor, "n c y x"],
+    changed: Float[Tensor, "n c y x"],
+    outputs: Float[Tensor, "n k"],
+    changed_outputs: Float[Tensor, "n k"],
+    signature: Signature,
+    /,
+    *,
+    method: str,
+    eps: float,
+    robust: Sequence[tuple[float, float]] = (),
+) -> Section | None:
+    """Image, perturbation and attacked image in a row; the accuracy against its size.
+
+    Args:
+        inputs: as the model takes them.
+        changed: what the attack made of them.
+        outputs: logits for `inputs`.
+        changed_outputs: logits for `changed`.
+        signature: what the model takes and gives.
+        method: the attack's spec.
+        eps: the largest change allowed, in the units of the input's bounds.
+        robust: pairs of eps and the accuracy under an attack of that size, in order.
+    """
+    if signature.input.kind != "image" or (len(inputs) == 0 and not robust):
+        return None
+    low, high = signature.input.bounds or (0.0, 1.0)
+    lead = (
+        f"Each pixel may change by at most {units.percent(eps / (high - low))} of its range "
+        f"(eps = {units.number(eps)}), and the attack looks for the change that hurts most. "
+        f"The middle picture shows the change, {0.5 * (high - low) / eps:.0f}× as strong. "
+        f"By {method}."
+    )
+    body = _curve(robust) if robust else Markup("")
+    body += _pairs(inputs, changed, outputs, changed_outputs, signature, eps)
+    return Section("adversarial", "Adversarial examples", lead, body)
+
+
+def _pairs(
+    inputs: Tensor,
+    changed: Tensor,
+    outputs: Tensor,
+    changed_outputs: Tensor,
+    signature: Signature,
+    eps: float,
+) -> Markup:
+    labels = signature.output.labels
+    before, after = (logits.double().softmax(-1).cpu() for logits in (outputs, changed_outputs))
+    shown = []
+    for x, z, p, q in zip(inputs, changed, before, after, strict=True):
+        first, then = labels[int(p.argmax())], labels[int(q.argmax())]
+        pictures = (
+            image(x, signature.input, alt=f"the image, predicted as {first}", label="original"),
+            signed(z - x, alt="the change, red is brighter", label="change", limit=2 * eps),
+            image(
+                z, signature.input, alt=f"the changed image, predicted as {then}", label="attacked"
+            ),
+        )
+        bars = (
+            Bar(f"said {first}", float(p.max()), "blue"),
+            Bar(f"says {then}", float(q.max()), "red" if first != then else "blue"),
+        )
+        shown.append(Tile(pictures, bars))
+    return tiles(shown)
+
+
+def _curve(robust: Sequence[tuple[float, float]]) -> Markup:
+    sizes, shares = zip(*robust, strict=True)
+
+    def paint(figure: "Figure") -> None:
+        axes = figure.subplots()
+        axes.fill_between(sizes, shares, color=BLUE, alpha=0.12, linewidth=0)
+        axes.plot(sizes, shares, color=BLUE, marker="o", markersize=5)
+        for at, share in robust:
+            axes.annotate(
+                units.percent(share, digits=0), (at, share), (0, 9),
+                textcoords="offset points", ha="center", color=MUTED,
+            )  # fmt: skip
+        axes.set(xlabel="eps", ylabel="accuracy under attack", ylim=(0, 1.12), yticks=(0, 0.5, 1))
+        axes.set_xticks(sizes, [units.number(at) for at in sizes])
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        quiet(axes)
+
+    alt = "Accuracy under attack: " + ", ".join(
+        f"{units.percent(share)} at eps {units.number(at)}" for at, share in robust
+    )
+    rows = [[units.number(at), units.percent(share)] for at, share in robust]
+    drawing = draw("robust", (620, 250), paint, alt=alt)
+    return chart(drawing, twin=[Table(["eps", "accuracy under attack"], rows)])

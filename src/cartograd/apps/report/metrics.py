@@ -1,0 +1,52 @@
+"""The table of metrics: each with its interval, and the baseline it has to beat."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from cartograd.apps import units
+from cartograd.apps.report.parts import Section, Table, interval, table
+
+_SHARES = units.RATES | {"roc-auc"}
+
+
+class Measured(NamedTuple):
+    """A metric's value and the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def metrics(
+    measured: Mapping[str, Measured],
+    /,
+    *,
+    examples: int,
+    baselines: Mapping[str, Mapping[str, float]] | None = None,
+) -> Section | None:
+    """Each metric with its interval; a column for every baseline.
+
+    Args:
+        measured: by the metric's name.
+        examples: how many test examples it was measured on.
+        baselines: for each baseline (such as "most common class") its metrics by name.
+    """
+    if not measured:
+        return None
+    baselines = baselines or {}
+    rows = []
+    for name, (value, low, high) in measured.items():
+        best = max((given[name] for given in baselines.values() if name in given), default=None)
+        line = interval(value, low, high, baseline=best) if name in _SHARES else Markup("")
+        shown = [units.metric(name, number) for number in (value, low, high)]
+        others = [
+            units.metric(name, given[name]) if name in given else "" for given in baselines.values()
+        ]
+        rows.append([name, shown[0], f"{shown[1]} to {shown[2]}", line, *others])
+    head = ["metric", "value", "95 % interval", "from 0 to 1", *baselines]
+    lead = f"Measured on {examples:,} examples that training never saw."
+    if baselines:
+        lead += " The gold tick marks the best baseline."
+    return Section("metrics", "Metrics", lead, table(Table(head, rows, text=frozenset({3}))))
