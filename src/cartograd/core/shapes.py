@@ -9,7 +9,9 @@ LETTERS = {
     "c": "channels",
     "y": "pixel row",
     "x": "pixel column",
-    "v": "vocabulary",
+    "v": "vocabulary, or output pixel row",
+    "u": "output pixel column",
     "k": "classes",
     "n": "examples",
+    "m": "mixture components",
 }

@@ -22,7 +22,7 @@ def assign(
     valid: float,
     test: float,
     salt: str = "cartograd",
-) -> tuple[Int[Tensor, " a"], Int[Tensor, " b"], Int[Tensor, " c"]]:
+) -> tuple[Int[Tensor, " n1"], Int[Tensor, " n2"], Int[Tensor, " n3"]]:
     """Indices of the training, validation and test examples, each in the order of `keys`.
 
     A key (a file's path, a row's content) is hashed to a number in [0, 1): below `test` it is a
