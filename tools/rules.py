@@ -216,8 +216,8 @@ PRIVATE = re.compile(
     "|".join(
         re.escape("".join(word))
         for word in (
-            ("/wo", "rk/"),
-            ("/ro", "ot/"),
+            ("/w", "ork/"),
+            ("/r", "oot/"),
             ("/opt/", "wheels"),
             ("files.python", "hosted"),
             ("pypi", ".org"),

@@ -63,7 +63,7 @@ def test_a_rule_finds_what_it_is_for(rule):
 def test_a_machines_folder_is_found(tmp_path, monkeypatch):
     path = ROOT / "tests/house/test_rules.py"
     monkeypatch.setattr("tools.rules.tracked", lambda: [path])
-    monkeypatch.setattr(Path, "read_text", lambda *a, **k: "see /" + "root/notes\n")
+    monkeypatch.setattr(Path, "read_text", lambda *a, **k: "see /r" + "oot/notes\n")
     assert list(wording()) == ["tests/house/test_rules.py:1: CG016 names a machine or a registry"]
 
 
