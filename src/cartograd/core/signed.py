@@ -32,10 +32,10 @@ class Signed(nn.Module):
         self.signature = signature
         self.spec = spec
         for number, port in enumerate(signature.inputs):
-            mean, std = _statistics(port)
+            mean, std = statistics(port)
             self.register_buffer(f"mean{number}", mean, persistent=False)
             self.register_buffer(f"std{number}", std, persistent=False)
-        mean, std = _statistics(signature.output)
+        mean, std = statistics(signature.output)
         self.register_buffer("output_mean", mean, persistent=False)
         self.register_buffer("output_std", std, persistent=False)
 
@@ -51,7 +51,7 @@ class Signed(nn.Module):
         return answer
 
 
-def _statistics(port: Port) -> tuple[Tensor, Tensor]:
+def statistics(port: Port) -> tuple[Tensor, Tensor]:
     """Mean and std, shaped so that they broadcast over a batch of this port."""
     shape = (1, -1) + (1,) * (len(port.dims) - 1) if len(port.mean) > 1 else (1,)
     mean, std = (

@@ -1,0 +1,1 @@
+"""Explanations: what in an input an answer rests on."""

@@ -1,0 +1,219 @@
+"""Integrated gradients: the gradient summed up along the straight line from "nothing" to the input.
+
+A gradient at the input alone says nothing where the network is saturated: a pixel can matter a
+lot and yet have no slope. Walking from a baseline (black, or the mean input) to the input and
+adding up the slopes on the way catches what each number contributed: the contributions add up
+to how far the answer moved.
+
+    IG_j(x) = (x_j - x'_j) * integral_0^1 df(x' + a (x - x')) / dx_j da
+    completeness: sum_j IG_j(x) = f(x) - f(x')
+
+Shapes: x and the attribution (b ...), the same; f is one output of the model.
+
+Departures: the integral by Gauss-Legendre, not by the paper's sum of equal steps: exact for
+polynomials up to degree 2 steps - 1, and about five times closer on a ReLU network. Inputs and
+baseline are in the units of the input port (pixels, not standardised ones).
+
+References:
+    Mukund Sundararajan, Ankur Taly, Qiqi Yan. Axiomatic attribution for deep networks. ICML 2017.
+    https://arxiv.org/abs/1703.01365
+
+>>> model = torch.nn.Linear(3, 2)
+>>> x = torch.tensor([[1.0, 2.0, -1.0]])
+>>> attribution = integrated_gradients(model, x, target=1)
+>>> torch.allclose(attribution, x * model.weight[1])
+True
+"""
+
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.ports import Signature
+from cartograd.core.signed import statistics
+from cartograd.frontier.inputs import (
+    answers,
+    check_classes,
+    chosen,
+    looking,
+    rows_at_once,
+    signature_if_any,
+)
+
+CARD = Card(
+    name="integrated_gradients",
+    kind="explainer",
+    entry="integrated_gradients",
+    nodes=("xai/integrated-gradients",),
+    title="Integrated gradients",
+    zh="积分梯度",
+    paper="Axiomatic attribution for deep networks",
+    year=2017,
+    url="https://arxiv.org/abs/1703.01365",
+    proofs=(
+        "oracle: captum.attr.IntegratedGradients, to 1e-10 in float64 and 1e-6 in float32",
+        "law: completeness, to 1e-6 with 32 steps on a tanh network; on a ReLU network with 300 "
+        "steps a median of 2e-3 of the answer's change",
+        "law: implementation invariance, linearity, and nothing for an input that is not used",
+    ),
+    tiny={"steps": 4},
+)
+
+Baseline = Tensor | float | Literal["low", "mean"]
+"""An input (or one for all), a number for all inputs, the port's lower bound, or its mean."""
+
+
+def integrated_gradients(
+    model: nn.Module,
+    x: Float[Tensor, "b ..."],
+    /,
+    *,
+    target: Int[Tensor, " b"] | int | None = None,
+    steps: int = 32,
+    baseline: Baseline = "low",
+    batch_size: int | None = None,
+) -> Float[Tensor, "b ..."]:
+    """How much each number of each input moved an output away from its value at the baseline.
+
+    The model is left as it is: its modes, its gradients, its requires_grad flags.
+
+    Args:
+        model: with a signature, or any module if the baseline does not need one.
+        x: inputs in the units of the input port.
+        target: which output to explain, one for all or one each; by default the highest.
+        steps: points of the integral.
+        baseline: what stands for "nothing": `low`, the lower bound of the input port (0 where it
+            has none), `mean`, the port's mean, a number, or a tensor that fits x.
+        batch_size: rows (steps times examples) that go through the model at once; by default as
+            many as are fast.
+
+    Raises:
+        UsageError: inputs without gradient, an output that the model does not have, or a
+            baseline that does not fit.
+    """
+    start = _start(model, x, baseline)
+    nodes, weights = (
+        torch.from_numpy(side).to(x.dtype).to(x.device) for side in _gauss_legendre(steps)
+    )
+    rows = batch_size or rows_at_once(x)
+    with looking(model, x):
+        targets = _targets(model, x, target, rows)
+        parts = [
+            delta * _mean_gradient(model, origin, delta, own, nodes, weights, rows)
+            for origin, delta, own in zip(
+                start.split(rows),
+                (x.detach() - start).split(rows),
+                targets.split(rows),
+                strict=True,
+            )
+        ]
+    return torch.cat(parts)
+
+
+def completeness_gap(
+    model: nn.Module,
+    x: Float[Tensor, "b ..."],
+    attribution: Float[Tensor, "b ..."],
+    /,
+    *,
+    target: Int[Tensor, " b"] | int | None = None,
+    baseline: Baseline = "low",
+) -> Float[Tensor, " b"]:
+    """How far each attribution's sum is from f(x) - f(baseline); 0 if the integral were exact.
+
+    Args:
+        model: as given to `integrated_gradients`.
+        x: as given to it.
+        attribution: what it gave.
+        target: as given to it.
+        baseline: as given to it.
+
+    Raises:
+        UsageError: as `integrated_gradients`.
+    """
+    start, rows = _start(model, x, baseline), rows_at_once(x)
+    with looking(model, x), torch.no_grad():
+        targets = _targets(model, x, target, rows)
+        moved = [
+            chosen(answers(model, part), own) - chosen(answers(model, origin), own)
+            for part, origin, own in zip(
+                x.split(rows), start.split(rows), targets.split(rows), strict=True
+            )
+        ]
+    return attribution.flatten(1).sum(1) - torch.cat(moved)
+
+
+def _mean_gradient(
+    model: nn.Module,
+    origin: Tensor,
+    delta: Tensor,
+    target: Tensor,
+    nodes: Tensor,
+    weights: Tensor,
+    rows: int,
+) -> Tensor:
+    """The gradient's weighted mean over the points of the line, `rows` of them at a time."""
+    b, total = len(delta), torch.zeros_like(delta)
+    for a, w in zip(*(side.split(max(1, rows // b)) for side in (nodes, weights)), strict=True):
+        a = a.reshape(-1, *[1] * delta.ndim)
+        points = (origin + a * delta).flatten(0, 1).requires_grad_()  # steps and examples
+        outputs = chosen(answers(model, points), target.repeat(len(w)))
+        (gradient,) = torch.autograd.grad(outputs.sum(), points)
+        total += torch.tensordot(w, gradient.unflatten(0, (-1, b)), dims=1)
+    return total
+
+
+def _targets(
+    model: nn.Module, x: Tensor, target: Tensor | int | None, rows: int
+) -> Int[Tensor, " b"]:
+    """Which output to explain, for each example."""
+    if isinstance(target, int):
+        target = torch.full((len(x),), target, device=x.device)
+    with torch.no_grad():
+        if target is None:
+            return torch.cat([answers(model, part).argmax(1) for part in x.split(rows)])
+        first = answers(model, x[:1])
+    check_classes(target, first.expand(len(x), -1), what="target")
+    return target.to(x.device)
+
+
+def _start(model: nn.Module, x: Tensor, baseline: Baseline) -> Float[Tensor, "b ..."]:
+    """The baseline, in the shape of x."""
+    signature = signature_if_any(model)
+    if isinstance(baseline, str):
+        if baseline not in ("low", "mean"):
+            raise unknown("baseline", baseline, ("low", "mean"))
+        if baseline == "mean":
+            return _mean(signature).to(x).expand_as(x)
+        bounds = signature.input.bounds if signature else None
+        baseline = bounds[0] if bounds else 0.0
+    start = torch.as_tensor(baseline).detach().to(x)
+    try:
+        return start.expand_as(x)
+    except RuntimeError as error:
+        raise UsageError(
+            f"the baseline is of shape {tuple(start.shape)}, the inputs of {tuple(x.shape)}; "
+            "expected a number, one input, or one for each"
+        ) from error
+
+
+def _mean(signature: Signature | None) -> Tensor:
+    if signature is None or not signature.input.mean:
+        raise UsageError(
+            "baseline='mean' needs a model whose input port has a mean; give baseline='low', a "
+            "number or a tensor"
+        )
+    return statistics(signature.input)[0]
+
+
+@cache
+def _gauss_legendre(steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points in [0, 1] and weights of sum 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    return (nodes + 1) / 2, weights / 2

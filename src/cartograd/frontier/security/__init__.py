@@ -1,0 +1,1 @@
+"""Security: attacks on models, and what holds against them."""

@@ -1,0 +1,80 @@
+"""FGSM: one step of size eps for every number, each in the direction that raises the loss.
+
+Seen from close by a network is nearly linear, and a linear function of many numbers moves far
+when each of them moves a little in the right direction: the change is hardly visible, the
+answer is another.
+
+    x_adv = clip(x + eps * sign(dL/dx)),    minus for a wanted class y
+
+Shapes: x and the result (b ...), y (b).
+
+Departures: L is the log-odds against y, whose gradient has the sign of the cross-entropy's and
+does not vanish where the model is sure. eps and the clipping are in the units of the input port
+(pixels, not standardised ones).
+
+References:
+    Ian Goodfellow, Jonathon Shlens, Christian Szegedy. Explaining and harnessing adversarial
+    examples. ICLR 2015. https://arxiv.org/abs/1412.6572
+
+>>> model = torch.nn.Linear(2, 2, bias=False)
+>>> _ = model.weight.data.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+>>> fgsm(model, torch.tensor([[0.75, 0.5]]), torch.tensor([0]), eps=0.25, bounds=(0.0, 1.0))
+tensor([[0.5000, 0.7500]])
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.core.card import Card
+from cartograd.frontier.inputs import looking, rows_at_once
+from cartograd.frontier.security.ball import ascent, valid
+
+CARD = Card(
+    name="fgsm",
+    kind="attack",
+    entry="fgsm",
+    nodes=("attack/fgsm",),
+    title="Fast gradient sign method",
+    zh="快速梯度符号法",
+    paper="Explaining and harnessing adversarial examples",
+    year=2015,
+    url="https://arxiv.org/abs/1412.6572",
+    proofs=(
+        "oracle: foolbox.attacks.FGSM, to 1e-10 in float64",
+        "law: within eps and within the bounds; on a linear model the margin falls by eps times "
+        "the sum of the weights' sizes",
+    ),
+)
+
+
+def fgsm(
+    model: nn.Module,
+    x: Float[Tensor, "b ..."],
+    y: Int[Tensor, " b"],
+    /,
+    *,
+    eps: float = 8 / 255,
+    targeted: bool = False,
+    bounds: tuple[float, float] | None = None,
+) -> Float[Tensor, "b ..."]:
+    """The inputs after one step of size eps against the model.
+
+    Args:
+        model: answers with logits; its signature says which inputs are valid.
+        x: inputs in the units of the input port.
+        y: the right classes, or the wanted ones if `targeted`.
+        eps: size of the step, in the units of x.
+        targeted: reach the classes y instead of leaving them.
+        bounds: smallest and largest valid number, for a model whose signature has none.
+
+    Raises:
+        UsageError: no bounds, inputs outside of them, or classes that the model does not have.
+    """
+    low, high = valid(model, x, bounds)
+    parts, y = [], y.to(x.device)
+    with looking(model, x):
+        for part, own in zip(x.split(rows_at_once(x)), y.split(rows_at_once(x)), strict=True):
+            gradient, _ = ascent(model, part, own, targeted=targeted)
+            parts.append((part.detach() + eps * gradient.sign()).clamp(low, high))
+    return torch.cat(parts)

@@ -1,0 +1,186 @@
+"""PGD: many small steps up the loss, each pulled back into the ball around the input.
+
+Each step follows the gradient, as FGSM does, but only a little way; then the point is projected
+back to within eps of the input and to valid values. It is the strongest attack that uses the
+gradient alone, so what stands against it is what robustness is measured by.
+
+    x_(t+1) = clip(P(x_t + step * direction(dL/dx)))
+    linf: direction(g) = sign(g),   P clips each number to within eps of x
+    l2:   direction(g) = g / |g|,   P shortens x_t - x to length eps
+
+Shapes: x and the result (b ...), y (b).
+
+Departures: the best point is kept, not the last: a wrong answer is final (that example costs
+nothing from then on), and otherwise the point of the highest loss counts. So more steps or
+starts never help the model. An example that the model gets wrong already is returned unchanged.
+L is the log-odds against y, whose gradient has the direction of the cross-entropy's and does not
+vanish where the model is sure. The units are those of the input port (pixels, not standardised
+ones); the features of a table are treated as free numbers, also those that stand for categories.
+
+References:
+    Aleksander Madry, Aleksandar Makelov, Ludwig Schmidt, Dimitris Tsipras, Adrian Vladu. Towards
+    deep learning models resistant to adversarial attacks. ICLR 2018.
+    https://arxiv.org/abs/1706.06083
+
+>>> model = torch.nn.Linear(2, 2, bias=False)
+>>> _ = model.weight.data.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+>>> x, y = torch.tensor([[0.7, 0.5], [0.9, 0.1]]), torch.tensor([0, 0])
+>>> pgd(model, x, y, eps=0.25, step=0.125, starts=0, bounds=(0.0, 1.0))
+tensor([[0.5750, 0.6250],
+        [0.6500, 0.3500]])
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.core.card import Card
+from cartograd.core.errors import unknown
+from cartograd.frontier.inputs import looking, rows_at_once
+from cartograd.frontier.security.ball import Judged, ascent, judge, valid
+
+CARD = Card(
+    name="pgd",
+    kind="attack",
+    entry="pgd",
+    nodes=("attack/pgd",),
+    title="Projected gradient descent",
+    zh="投影梯度下降攻击",
+    paper="Towards deep learning models resistant to adversarial attacks",
+    year=2018,
+    url="https://arxiv.org/abs/1706.06083",
+    proofs=(
+        "oracle: foolbox's LinfPGD and L2PGD from the same start, step by step, to 1e-10 in "
+        "float64",
+        "law: within eps and within the bounds; eps=0 changes nothing; robust accuracy does not "
+        "rise with eps, steps or starts; one step is FGSM",
+    ),
+    tiny={"steps": 2},
+)
+
+Norm = Literal["linf", "l2"]
+
+
+def pgd(
+    model: nn.Module,
+    x: Float[Tensor, "b ..."],
+    y: Int[Tensor, " b"],
+    /,
+    *,
+    eps: float = 8 / 255,
+    step: float | None = None,
+    steps: int = 10,
+    norm: Norm = "linf",
+    starts: int = 1,
+    targeted: bool = False,
+    bounds: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> Float[Tensor, "b ..."]:
+    """Inputs within eps of x that the model gets wrong, or comes nearest to getting wrong.
+
+    The model is left as it is: its modes, its gradients, its requires_grad flags.
+
+    Args:
+        model: answers with logits; its signature says which inputs are valid.
+        x: inputs in the units of the input port.
+        y: the right classes, or the wanted ones if `targeted`.
+        eps: radius of the ball, in the units of x.
+        step: length of a step; by default 2.5 eps / steps, enough to cross the ball.
+        steps: steps from each start.
+        norm: `linf` (each number moves by at most eps) or `l2` (the whole change is at most eps).
+        starts: random points to start from; 0 starts once, from x itself.
+        targeted: reach the classes y instead of leaving them.
+        bounds: smallest and largest valid number, for a model whose signature has none.
+        seed: of the random starts.
+
+    Raises:
+        UsageError: no bounds, inputs outside of them, classes that the model does not have, or
+            an unknown norm.
+    """
+    if norm not in ("linf", "l2"):
+        raise unknown("norm", norm, ("linf", "l2"))
+    low, high = valid(model, x, bounds)
+    length = 2.5 * eps / steps if step is None else step
+    generator = torch.Generator().manual_seed(seed)
+    with looking(model, x):
+        x, y = x.detach(), y.to(x.device)
+        best = _Best(x)
+
+        def project(point: Tensor, rows: Tensor) -> Tensor:
+            return (x[rows] + _into_ball(point - x[rows], eps, norm)).clamp(low, high)
+
+        def note(point: Tensor, rows: Tensor) -> None:
+            with torch.no_grad():
+                best.note(point, rows, judge(model, point, y[rows], targeted=targeted))
+
+        if starts:
+            for rows in best.unfooled():
+                note(x[rows], rows)
+        for _ in range(max(1, starts)):
+            noise = _noise(x, eps, norm, generator) if starts else torch.zeros_like(x)
+            for rows in best.unfooled():
+                point = project(x[rows] + noise[rows], rows)
+                for _ in range(steps):
+                    gradient, judged = ascent(model, point, y[rows], targeted=targeted)
+                    best.note(point, rows, judged)
+                    left = ~judged.fooled
+                    point, gradient, rows = point[left], gradient[left], rows[left]
+                    if not len(rows):
+                        break
+                    point = project(point + length * _direction(gradient, norm), rows)
+                else:
+                    note(point, rows)
+    return best.point
+
+
+class _Best:
+    """The best point of each example so far."""
+
+    def __init__(self, x: Tensor):
+        self.point = x.clone()
+        self.gain = x.new_full((len(x),), -torch.inf)
+        self.fooled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+
+    def note(self, point: Tensor, rows: Tensor, judged: Judged) -> None:
+        """Keep what is better: a point that fools the model, or else one of a higher gain."""
+        better = judged.fooled | (judged.gain > self.gain[rows])
+        self.point[rows[better]] = point[better]
+        self.gain[rows[better]] = judged.gain[better]
+        self.fooled[rows] = judged.fooled
+
+    def unfooled(self) -> tuple[Tensor, ...]:
+        """Numbers of the examples that still get their right answer, in handy portions."""
+        return (~self.fooled).nonzero()[:, 0].split(rows_at_once(self.point))
+
+
+def _direction(gradient: Tensor, norm: Norm) -> Tensor:
+    """The change of unit size that the gradient favours most."""
+    if norm == "linf":
+        return gradient.sign()
+    return gradient / _length(gradient).clamp(min=torch.finfo(gradient.dtype).tiny)
+
+
+def _into_ball(change: Tensor, eps: float, norm: Norm) -> Tensor:
+    """The nearest change of size eps at most."""
+    if norm == "linf":
+        return change.clamp(-eps, eps)
+    return change * (eps / _length(change).clamp(min=eps or 1.0))
+
+
+def _noise(x: Tensor, eps: float, norm: Norm, generator: torch.Generator) -> Tensor:
+    """Changes drawn uniformly from the ball; on the processor, to be the same on any device."""
+    if norm == "linf":
+        noise = torch.rand(x.shape, generator=generator) * 2 - 1
+    else:
+        noise = torch.randn(x.shape, generator=generator)
+        share = torch.rand(len(x), generator=generator) ** (1 / x[0].numel())
+        noise *= share.reshape(-1, *[1] * (x.ndim - 1)) / _length(noise)
+    return eps * noise.to(x)
+
+
+def _length(change: Tensor) -> Tensor:
+    """The Euclidean length of each example's change."""
+    lengths = change.flatten(1).norm(dim=1)
+    return lengths.reshape(-1, *[1] * (change.ndim - 1))
