@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -50,9 +49,10 @@ class Split:
     """Examples in memory.
 
     Args:
-        inputs: as in the input port, before standardisation; images may be kept as uint8, where
-            0..255 stands for [0, 1], and are converted batch by batch.
-        targets: int64 classes of shape `n`, or float32 values of shape `n 1`.
+        inputs: as in the input port, before standardisation; they may be kept as uint8 and are
+            converted batch by batch: pixels 0..255 stand for [0, 1], bytes of text for themselves.
+        targets: int64 classes of shape `n` (of any shape for text), or float32 values of shape
+            `n 1`; bytes may be kept as uint8.
         signature: what the inputs and targets are.
         names: file names or row numbers, for errors and reports; may be empty.
 
@@ -73,17 +73,25 @@ class Split:
                 "do not belong together; expected as many of each"
             )
         self.stored = inputs.contiguous()
-        self.targets = targets.contiguous()
+        self.stored_targets = targets.contiguous()
         self.signature = signature
         self.names = tuple(names)
+        self._inputs: Tensor | None = None
 
-    @cached_property
+    @property
     def inputs(self) -> Shaped[Tensor, "n ..."]:
         """All inputs as the input port describes them (images as float32 in [0, 1])."""
-        return as_port(self.stored)
+        if self._inputs is None:
+            self._inputs = as_port(self.stored, self.signature.input.kind)
+        return self._inputs
+
+    @property
+    def targets(self) -> Shaped[Tensor, "n ..."]:
+        """All targets: int64 classes or float32 values."""
+        return as_target(self.stored_targets)
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.stored)
 
     def __repr__(self) -> str:
         return f"Split({len(self)} examples of {tuple(self.stored.shape[1:])})"
@@ -96,11 +104,11 @@ class Split:
         """Some of the examples, in the order of `indices`, as a split of their own."""
         index = torch.as_tensor(indices, dtype=torch.int64)
         names = [self.names[i] for i in index.tolist()] if self.names else ()
-        return Split(self.stored[index], self.targets[index], self.signature, names)
+        return Split(self.stored[index], self.stored_targets[index], self.signature, names)
 
     def to(self, device: torch.device | str, /) -> "Split":
         """The same examples on another device, so that no batch has to be copied there."""
-        moved = self.stored.to(device), self.targets.to(device)
+        moved = self.stored.to(device), self.stored_targets.to(device)
         return Split(*moved, self.signature, self.names)
 
     def batches(
@@ -169,10 +177,12 @@ class MemoryBatches:
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on, without making the earlier ones."""
-        stored, targets = self.split.stored, self.split.targets
+        stored, targets = self.split.stored, self.split.stored_targets
+        kind = self.split.signature.input.kind
         for indices in self.plan.epoch(number, seed=seed, start=start):
             index = indices.to(stored.device)
-            yield as_port(stored.index_select(0, index)), targets.index_select(0, index)
+            inputs = as_port(stored.index_select(0, index), kind)
+            yield inputs, as_target(targets.index_select(0, index))
 
 
 @dataclass(frozen=True, repr=False)
@@ -204,9 +214,16 @@ class Dataset:
         return read(self.signature.input, sources)
 
 
-def as_port(stored: Shaped[Tensor, "n ..."], /) -> Shaped[Tensor, "n ..."]:
-    """Stored examples as their port describes them: uint8 pixels become float32 in [0, 1]."""
-    return stored.float().div_(255) if stored.dtype == torch.uint8 else stored
+def as_port(stored: Shaped[Tensor, "n ..."], kind: str, /) -> Shaped[Tensor, "n ..."]:
+    """Stored inputs as a port of this kind describes them."""
+    if stored.dtype != torch.uint8:
+        return stored
+    return stored.float().div_(255) if kind == "image" else stored.long()
+
+
+def as_target(stored: Shaped[Tensor, "n ..."], /) -> Shaped[Tensor, "n ..."]:
+    """Stored targets as objectives take them: bytes become int64 classes."""
+    return stored.long() if stored.dtype == torch.uint8 else stored
 
 
 def order(examples: int, /, *, seed: int, epoch: int) -> Int[Tensor, " n"]:

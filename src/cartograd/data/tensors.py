@@ -1,7 +1,6 @@
 """Your own tensors as a dataset."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -91,24 +90,25 @@ def assemble(
     """
     whole = splits["train"]
     classes = whole.targets if whole.signature.output.kind == "label" else None
-    valid, test = ((shares or {}).get(part, 0.0) for part in ("valid", "test"))
-    keys = keys or [str(i) for i in range(len(whole))]
-    indices = assign(keys, classes, valid=valid, test=test)
-    cut = {
-        part: splits[part] if part != "train" and part in splits else whole.select(index)
-        for part, index in zip(("train", "valid", "test"), indices, strict=True)
-    }
+    parts = ("train", "valid", "test")
+    cut = dict(splits)
+    if not set(parts) <= set(splits):
+        valid, test = ((shares or {}).get(part, 0.0) for part in parts[1:])
+        keys = keys or [str(i) for i in range(len(whole))]
+        indices = assign(keys, classes, valid=valid, test=test)
+        own = {part: whole.select(index) for part, index in zip(parts, indices, strict=True)}
+        cut = own | {part: split for part, split in splits.items() if part != "train"}
     train, signature = cut["train"], whole.signature
     if standardise:
-        source = measured(signature.input, train.stored)
-        target = signature.output
+        source, target = signature.input, signature.output
+        if source.kind != "table":  # its columns are standardised one by one
+            source = measured(source, train.stored)
         if target.kind == "value":
-            target = measured(replace(target, kind="vector"), train.targets)
-            target = replace(target, kind="value")
+            target = measured(target, train.targets)
         signature = Signature((source,), (target,))
     final = {
-        part: Split(split.stored, split.targets, signature, split.names)
-        for part, split in cut.items()
+        part: Split(cut[part].stored, cut[part].stored_targets, signature, cut[part].names)
+        for part in parts
     }
     return Dataset(name, **final, signature=signature, about=about or {})
 

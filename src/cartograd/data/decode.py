@@ -1,0 +1,208 @@
+"""Raw input (files, bytes, rows, numbers) as the tensor that a port takes.
+
+The signature is all that is needed, so prediction, serving and explaining prepare their inputs
+in the same way as training did.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from cartograd.core.errors import UsageError, nearest
+from cartograd.core.ports import Port
+from cartograd.data.dataset import as_port
+from cartograd.data.encode import encode
+from cartograd.data.images import SUFFIXES, label, pixels
+from cartograd.data.table import Table, read_table
+
+
+def read(port: Port, sources: Any, /) -> Shaped[Tensor, "b ..."]:
+    """One or many raw inputs as a batch, within the port's bounds and not standardised.
+
+    What a source may be depends on the port's kind:
+
+    - `image`: a path (a folder stands for its pictures), the bytes of a file, an open file, a PIL
+      image, or an array `c y x` of the port's size. See `images.pixels` for how size and
+      colours are brought to the port's.
+    - `table`: a path of a CSV file, or a mapping from column names to cells; None and empty
+      cells are missing, further columns are ignored.
+    - `text`: text (taken as UTF-8), bytes, or a path of a file.
+    - `audio`: a path of a sound file, or an array of samples.
+    - otherwise: numbers, nested as the port's dims are.
+
+    Args:
+        port: the input of a model.
+        sources: one source, or a sequence of them; a tensor with the batch in front passes.
+
+    Raises:
+        UsageError: a source cannot be read, or does not fit the port; it is named.
+    """
+    if isinstance(sources, Tensor | np.ndarray):
+        return _array(port, sources)
+    if isinstance(sources, str | Path | bytes | bytearray | Mapping) or not isinstance(
+        sources, Sequence
+    ):
+        sources = [sources]
+    if not sources:
+        raise UsageError(f"nothing was given for {port.name!r}; expected at least one input")
+    if port.kind == "image":
+        return _images(port, sources)
+    if port.kind == "table":
+        return _table(port, sources)
+    if port.kind == "audio":
+        from cartograd.data.sounds import read_port
+
+        return torch.stack([read_port(port, source) for source in sources])
+    if port.kind == "text":
+        return _text(port, sources)
+    return _numbers(port, sources)
+
+
+def _array(port: Port, values: Tensor | np.ndarray) -> Tensor:
+    """A tensor of one example, or of a batch, checked."""
+    tensor = torch.as_tensor(values)
+    fixed = [dim for dim in port.dims if isinstance(dim, int)]
+    if tensor.ndim == len(port.dims):
+        tensor = tensor[None]
+    shape = tuple(tensor.shape[1:])
+    if len(shape) != len(port.dims) or any(
+        isinstance(dim, int) and dim != size for dim, size in zip(port.dims, shape, strict=True)
+    ):
+        expected = ", ".join(str(dim) for dim in port.dims)
+        raise UsageError(
+            f"{port.name!r} got an example of shape {shape}; expected ({expected})"
+            + (f", {int(np.prod(fixed))} numbers" if len(fixed) == len(port.dims) else "")
+        )
+    tensor = as_port(tensor, port.kind)
+    tensor = tensor.to(getattr(torch, port.dtype))
+    if tensor.is_floating_point() and not tensor.isfinite().all():
+        row = int((~tensor.isfinite()).flatten(1).any(1).nonzero()[0]) + 1
+        raise UsageError(f"input {row} for {port.name!r} holds a number that is not finite")
+    if port.bounds is not None:
+        low, high = port.bounds
+        outside = ((tensor < low) | (tensor > high)).flatten(1).any(1)
+        if outside.any():
+            row = int(outside.nonzero()[0]) + 1
+            raise UsageError(
+                f"input {row} for {port.name!r} is out of bounds; expected {low:g} to {high:g}"
+            )
+    return tensor
+
+
+def _images(port: Port, sources: Sequence[Any]) -> Tensor:
+    channels, height, width = port.dims
+    if not (isinstance(channels, int) and isinstance(height, int) and isinstance(width, int)):
+        raise UsageError(f"{port.name!r} has no fixed size {port.dims}; give a tensor instead")
+    pictures = []
+    for number, source in enumerate(_expanded(sources), start=1):
+        if isinstance(source, Tensor | np.ndarray):
+            pictures.append(_array(port, source)[0])
+            continue
+        name = label(source) if isinstance(source, str | Path) else f"picture {number}"
+        size = {"channels": channels, "height": height, "width": width}
+        picture = as_port(pixels(source, **size, name=name), "image")
+        low, high = port.bounds or (0.0, 1.0)
+        pictures.append(picture * (high - low) + low if (low, high) != (0.0, 1.0) else picture)
+    return torch.stack(pictures)
+
+
+def _expanded(sources: Sequence[Any]) -> list[Any]:
+    """Folders replaced by the pictures in them."""
+    found: list[Any] = []
+    for source in sources:
+        if not isinstance(source, str | Path) or not Path(source).is_dir():
+            found.append(source)
+            continue
+        inside = sorted(file for file in Path(source).iterdir() if file.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise UsageError(f"{source} holds no pictures; expected {', '.join(SUFFIXES)}")
+        found.extend(inside)
+    return found
+
+
+def _table(port: Port, sources: Sequence[Any]) -> Tensor:
+    parts = []
+    for number, source in enumerate(sources, start=1):
+        if isinstance(source, str | Path):
+            table = read_table(source)
+        elif isinstance(source, Mapping):
+            cells = {str(key): _cell(value) for key, value in source.items()}
+            table = Table(f"row {number}", tuple(cells), [list(cells.values())], [1])
+        else:
+            raise UsageError(
+                f"row {number} is of type {type(source).__name__}; expected a mapping from column "
+                "names to cells, or the path of a CSV file"
+            )
+        _check_columns(port, table)
+        parts.append(encode(table, port.columns))
+    return torch.cat(parts)
+
+
+def _check_columns(port: Port, table: Table) -> None:
+    lacking = [column.name for column in port.columns if column.name not in table.header]
+    if lacking:
+        near = nearest(lacking[0], table.header)
+        raise UsageError(
+            f"{table.source} lacks {len(lacking)} of the {len(port.columns)} columns that the "
+            f"model takes: {', '.join(map(repr, lacking[:5]))}"
+            + (f"; is {near!r} meant?" if near else "")
+        )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return str(value).strip()
+    return f"{value}".strip()
+
+
+def _text(port: Port, sources: Sequence[Any]) -> Tensor:
+    rows = []
+    for source in sources:
+        data = source
+        if isinstance(source, str | Path):
+            data = _text_bytes(source)
+        rows.append(torch.frombuffer(bytearray(data), dtype=torch.uint8).long())
+    if len({len(row) for row in rows}) > 1:
+        raise UsageError("the texts differ in length; give them one at a time")
+    return _array(port, torch.stack(rows))
+
+
+def _text_bytes(source: str | Path) -> bytes:
+    if isinstance(source, Path):
+        try:
+            return source.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {source}: {error.strerror or error}") from error
+    return source.encode()
+
+
+def _numbers(port: Port, sources: Sequence[Any]) -> Tensor:
+    """Numbers for a vector or any other port; text is read as numbers between blanks or commas."""
+    parsed = [_parsed(port, source) for source in sources]
+    flat = all(isinstance(value, int | float) for value in parsed)
+    return torch.cat([_array(port, _tensor(port, v)) for v in ([parsed] if flat else parsed)])
+
+
+def _parsed(port: Port, source: Any) -> Any:
+    if not isinstance(source, str):
+        return source
+    try:
+        return [float(word) for word in source.strip("[]() ").replace(",", " ").split()]
+    except ValueError as error:
+        raise UsageError(f"{source!r} is not a list of numbers for {port.name!r}") from error
+
+
+def _tensor(port: Port, value: Any) -> Tensor:
+    try:
+        return torch.as_tensor(value, dtype=getattr(torch, port.dtype))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"{value!r:.60} is not made of numbers, as {port.name!r} takes them"
+        ) from error

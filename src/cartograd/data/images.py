@@ -1,0 +1,147 @@
+"""Pictures from files, bytes or PIL, as pixels of one size; and back into PNG files."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+from cartograd.core.files import write_folder
+from cartograd.data.dataset import Dataset, Examples
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I", "F")
+"""PIL's modes without colour."""
+
+WIDEST = 2.0
+"""A picture whose shape is further from the wanted one would lose more than half by cropping."""
+
+SMALLEST = 0.25
+"""A picture with a side below this share of the wanted one has too little to show."""
+
+
+def pixels(
+    source: Any, /, *, channels: int, height: int, width: int, name: str = ""
+) -> UInt8[Tensor, "c y x"]:
+    """A picture as pixels of the wanted size.
+
+    It is turned as its EXIF orientation says; transparent parts become white; 16 bits become 8;
+    colours become grey by ITU-R 601 luma, and grey becomes three equal channels, where the
+    model needs it. A picture of another size is scaled (antialiased bilinear) until it just covers
+    the wanted size, and the middle is cut out.
+
+    Args:
+        source: a path, the bytes of a file, an open binary file, or a PIL image.
+        channels: 1 (grey) or 3 (red, green, blue).
+        height: rows wanted.
+        width: columns wanted.
+        name: what to call the picture in an error, if not by its path.
+
+    Raises:
+        UsageError: no such file, not a readable picture, or one whose size or shape is so
+            different that the result could not be right.
+    """
+    name = name or label(source)
+    with opened(source, name) as image:
+        return _array(_fitted(_converted(image, channels), height, width, name), channels)
+
+
+def label(source: Any, /) -> str:
+    """What to call a source in an error."""
+    return str(source) if isinstance(source, str | Path) else f"the {type(source).__name__} given"
+
+
+def opened(source: Any, name: str, /) -> Image.Image:
+    """The picture, decoded and upright.
+
+    Raises:
+        UsageError: no such file, or not a readable picture.
+    """
+    if isinstance(source, Image.Image):
+        return source.copy()
+    if isinstance(source, str | Path) and not Path(source).is_file():
+        raise UsageError(f"{name} is missing; expected a picture file")
+    data = io.BytesIO(source) if isinstance(source, bytes | bytearray) else source
+    try:
+        image = Image.open(data)
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except (
+        OSError, SyntaxError, ValueError, EOFError, TypeError, AttributeError,
+        Image.DecompressionBombError, Image.DecompressionBombWarning,
+    ) as error:  # fmt: skip
+        raise UsageError(
+            f"{name} is not a readable picture ({_reason(error)}); mend or remove it"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "no known picture format"
+    return str(error) or type(error).__name__
+
+
+def _converted(image: Image.Image, channels: int) -> Image.Image:
+    if channels not in (1, 3):
+        raise UsageError(f"channels={channels}: pictures have 1 (grey) or 3 (colour) channels")
+    if image.mode.startswith("I;16") or image.mode == "I":
+        values = np.asarray(image).astype(np.int64)
+        image = Image.fromarray(np.clip((values + 128) // 257, 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _fitted(image: Image.Image, height: int, width: int, name: str) -> Image.Image:
+    if image.size == (width, height):
+        return image
+    columns, rows = image.size
+    given = f"{name} is {columns} x {rows} pixels; expected about {width} x {height}"
+    if min(columns / width, rows / height) < SMALLEST:
+        raise UsageError(f"{given}: it is too small to be scaled up; give a larger picture")
+    shape = (columns / rows) / (width / height)
+    if max(shape, 1 / shape) > WIDEST:
+        raise UsageError(f"{given}: its shape is too different; cut out the part that matters")
+    return ImageOps.fit(image, (width, height), method=Image.Resampling.BILINEAR)
+
+
+def _array(image: Image.Image, channels: int) -> UInt8[Tensor, "c y x"]:
+    values = np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
+    return torch.from_numpy(values.copy()).permute(2, 0, 1)
+
+
+def write_pictures(data: Dataset, folder: str | Path, /) -> Path:
+    """Write a dataset of images as PNG files, `folder/train/LABEL/000001.png` and so on.
+
+    Pixels that are multiples of 1/255 come back exactly when the folder is read again.
+
+    Raises:
+        UsageError: the data are not images, or the folder exists or cannot be written.
+    """
+    if data.signature.input.kind != "image":
+        raise UsageError(f"{data.name} does not consist of images; expected an image dataset")
+    with write_folder(folder) as root:
+        for part, split in (("train", data.train), ("valid", data.valid), ("test", data.test)):
+            _write_split(split, root / part)
+    return Path(folder)
+
+
+def _write_split(split: Examples, folder: Path) -> None:
+    labels = [name.replace("/", "-") for name in split.signature.output.labels]
+    for name in labels if len(split) else ():
+        (folder / name).mkdir(parents=True)
+    batches = split.batches(batch_size=1024, shuffle=False)
+    number = 0
+    for inputs, targets in batches.epoch(0, seed=0):
+        grid = inputs.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        for picture, target in zip(grid, targets.tolist(), strict=True):
+            number += 1
+            image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+            image.save(folder / labels[target] / f"{number:06}.png")

@@ -1,0 +1,110 @@
+r"""A table in a delimited text file, one column of which is to be predicted.
+
+The kind of each column, its categories and its statistics are found by `encode.py`; missing cells
+may stand anywhere but in the target. The target is a class if it is not a number, or a whole
+number with at most 20 different values; else it is a value. Rows are split by a hash of their
+content: equal rows stay together, so no test row was seen in training.
+
+Shapes: inputs `n d` (encoded cells), targets `n` (classes) or `n 1` (values).
+
+References:
+    Y. Shafranovich: Common Format and MIME Type for Comma-Separated Values, RFC 4180, 2005.
+    https://www.rfc-editor.org/rfc/rfc4180
+
+>>> import pathlib, tempfile
+>>> path = pathlib.Path(tempfile.mkdtemp()) / "people.csv"
+>>> lines = ["age,town,income"] + [f"{20 + i},{'AB'[i % 2]},{i % 3}" for i in range(60)]
+>>> _ = path.write_text("\n".join(lines))
+>>> data = csv(path, target="income")
+>>> data.signature.output.labels, [column.name for column in data.signature.input.columns]
+(('0', '1', '2'), ['age', 'town'])
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from cartograd.core.card import Card
+from cartograd.core.errors import unknown
+from cartograd.core.files import digest
+from cartograd.data import store
+from cartograd.data.dataset import Dataset
+from cartograd.data.encode import is_numeric
+from cartograd.data.table import Table, read_table
+from cartograd.data.tabular import tabular, targets
+
+CARD = Card(
+    name="csv",
+    kind="data",
+    entry="csv",
+    title="A table in a CSV file",
+    zh="CSV 表格文件",
+    paper="Shafranovich, RFC 4180",
+    year=2005,
+    url="https://www.rfc-editor.org/rfc/rfc4180",
+    proofs=(
+        "oracle: sklearn's StandardScaler and OneHotEncoder, every feature to 1e-5",
+        "law: rows keep their split when others are added or reordered",
+    ),
+)
+
+
+def csv(
+    path: str | Path,
+    /,
+    *,
+    target: str,
+    task: Literal["auto", "classify", "regress"] = "auto",
+    categorical: tuple[str, ...] | str = (),
+    ignore: tuple[str, ...] | str = (),
+    delimiter: str | None = None,
+    header: bool = True,
+    valid: float = 0.1,
+    test: float = 0.2,
+) -> Dataset:
+    """A table from a file.
+
+    Args:
+        path: the file, or the name of a table fetched by `cartograd data get`.
+        target: the column to predict.
+        task: what the target is: classes, values, or to be found out.
+        categorical: columns whose numbers are names (of shops, of areas).
+        ignore: columns to leave out.
+        delimiter: between cells; found out if not given; `tab` for a tabulator.
+        header: whether the first row holds the names; else they are column1, column2, ...
+        valid: share of the rows for validation.
+        test: share of the rows for testing.
+
+    Raises:
+        UsageError: the file is missing or malformed, the target is not a column or incomplete,
+            there are too few rows, or nothing to learn from; file and line are named.
+    """
+    table = read_table(_found(path), delimiter=delimiter, header=header)
+    categorical, ignore = _names(table, categorical), _names(table, ignore)
+    if target not in table.header:
+        hint = "(the first row holds numbers: give header=false)"
+        shown = hint if header and is_numeric(table.header) else ""
+        raise unknown(f"column of {table.source}", target, table.header, hint=shown)
+    skipped = {target, *ignore, *table.unnamed}
+    inputs = [name for name in table.header if name not in skipped]
+    goal = targets(table, target, task)
+    data = tabular("csv", table, inputs, goal, categorical=categorical, valid=valid, test=test)
+    data.about["left out"] |= dict.fromkeys(table.unnamed, "no name in the header")
+    return replace(
+        data, about={"source": table.source, "sha256": digest(table.source)} | data.about
+    )
+
+
+def _found(path: str | Path) -> Path:
+    """The file, or the table of that name in the store."""
+    if not Path(path).exists() and str(path) in store.names():
+        return next(store.where(str(path)).glob("*.csv"), Path(path))
+    return Path(path)
+
+
+def _names(table: Table, given: tuple[str, ...] | str) -> tuple[str, ...]:
+    """Names of columns that are there; a single one may come without brackets."""
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        table.column(name)
+    return names

