@@ -1,0 +1,111 @@
+"""Checkpoints: a folder per step that is whole or absent, verified before it is used.
+
+step-000000123/
+objective.safetensors   weights, buffers (averages, queues)
+optimizer.safetensors   the optimizers' moments
+best.safetensors        the best weights so far, where they are others
+state.json              everything that is no tensor
+manifest.json           size and sha256 of each of these files
+"""
+
+import json
+import shutil
+import warnings
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+from cartograd.core.files import check_manifest, write_folder, write_manifest
+from cartograd.engine.tensors import pack, read_tensors, unpack, write_tensors
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was saved: the step, the parts by name, and where it lies."""
+
+    step: int
+    parts: dict[str, Any]
+    path: Path
+
+
+def save(folder: Path, step: int, parts: Mapping[str, Any], /) -> Path:
+    """Write a checkpoint of nested dicts of tensors and plain values, one file of tensors a part.
+
+    Raises:
+        UsageError: it cannot be written (the disk is full, ...): nothing is left of it, and the
+            older ones are as they were.
+    """
+    path = folder / f"step-{step:09d}"
+    with write_folder(path, replace=True) as temporary:
+        values = {}
+        for name, part in parts.items():
+            tensors: dict[str, Tensor] = {}
+            values[name] = pack(part, name, tensors)
+            if tensors:
+                write_tensors(temporary / f"{name}.safetensors", tensors)
+        state = {"format": FORMAT, "step": step, "torch": torch.__version__, "parts": values}
+        (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        write_manifest(temporary)
+    return path
+
+
+def load(folder: Path, /) -> Checkpoint | None:
+    """The newest checkpoint that is whole, or None if there is none at all.
+
+    A damaged one is reported with a warning and the next older one is used.
+
+    Raises:
+        UsageError: there are checkpoints and all are damaged, or the newest whole one was written
+            by a later version of Cartograd.
+    """
+    found = steps(folder)
+    for step in reversed(found):
+        path = folder / f"step-{step:09d}"
+        try:
+            check_manifest(path)
+        except UsageError as error:
+            warnings.warn(f"checkpoint {path.name} is not used: {error}", stacklevel=2)
+            continue
+        return _read(path, step)
+    if found:
+        raise UsageError(f"every checkpoint in {folder} is damaged; start again in a new folder")
+    return None
+
+
+def _read(path: Path, step: int) -> Checkpoint:
+    state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    if state["format"] != FORMAT:
+        raise UsageError(
+            f"{path} has checkpoint format {state['format']} and this Cartograd reads {FORMAT}; "
+            "resume with the version that wrote it"
+        )
+    parts = {}
+    for name, value in state["parts"].items():
+        file = path / f"{name}.safetensors"
+        parts[name] = unpack(value, read_tensors(file) if file.exists() else {})
+    return Checkpoint(step, parts, path)
+
+
+def steps(folder: Path, /) -> list[int]:
+    """Steps that have a checkpoint, damaged or not, ascending."""
+    names = (path.name.removeprefix("step-") for path in folder.glob("step-*") if path.is_dir())
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def prune(folder: Path, /, *, keep: int, protect: Collection[int] = ()) -> None:
+    """Remove all but the newest `keep` checkpoints and the protected steps.
+
+    What a killed process left half written goes too.
+    """
+    for step in steps(folder)[:-keep]:
+        if step not in protect:
+            shutil.rmtree(folder / f"step-{step:09d}", ignore_errors=True)
+    for left in folder.glob(".step-*"):
+        shutil.rmtree(left, ignore_errors=True)

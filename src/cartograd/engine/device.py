@@ -1,0 +1,92 @@
+"""Which device to run on, and which precision it can keep up with."""
+
+import os
+import shutil
+import sys
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from cartograd.core.errors import UsageError, unknown
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("float32", "bf16")
+
+
+def pick(name: str = "auto", /) -> torch.device:
+    """The device that a name stands for: `auto` takes a GPU if there is one.
+
+    Raises:
+        UsageError: the name is unknown, or this machine has no such device.
+    """
+    base, _, number = name.partition(":")
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if base == "auto" and not number:
+        return torch.device(next(kind for kind, there in present.items() if there))
+    if base not in present or (number and not number.isdigit()):
+        raise unknown("device", name, DEVICES)
+    if not present[base]:
+        have = ", ".join(kind for kind, there in present.items() if there)
+        raise UsageError(f"device {name!r} is not present here; this machine has: {have}")
+    if base == "cuda" and number and int(number) >= torch.cuda.device_count():
+        raise UsageError(f"device {name!r} is not present; there are {torch.cuda.device_count()}")
+    return torch.device(name)
+
+
+def fast_bf16(device: torch.device, /) -> bool:
+    """Whether the device computes in bfloat16 by itself; else torch imitates it, very slowly."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "mps":
+        return True
+    able = torch.cpu.get_capabilities()
+    return any(able.get(key, False) for key in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def check_precision(name: str, device: torch.device, /) -> str:
+    """The precision to compute in; `bf16` becomes `float32`, with a warning, where it is slow.
+
+    Raises:
+        UsageError: the name is unknown, or is half precision, which needs loss scaling on a GPU
+            and is 30 to 100 times slower than float32 on a processor.
+    """
+    if name in ("fp16", "float16", "half"):
+        raise UsageError(
+            f"precision {name!r} is refused: it loses small gradients and is many times slower "
+            "than float32 on a processor; use 'bf16' or 'float32'"
+        )
+    if name not in PRECISIONS:
+        raise unknown("precision", name, PRECISIONS)
+    if name == "bf16" and not fast_bf16(device):
+        warnings.warn(
+            f"{device.type} has no bfloat16 arithmetic here: computing in float32", stacklevel=3
+        )
+        return "float32"
+    return name
+
+
+def autocast(precision: str, device: torch.device, /) -> AbstractContextManager[object]:
+    """The context in which forward passes run."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def check_compiler() -> None:
+    """Make sure that `torch.compile` will find the C++ compiler that it calls.
+
+    Raises:
+        UsageError: there is none on the path.
+    """
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    wanted = os.environ.get("CXX", usual)
+    if shutil.which(wanted) is None:
+        raise UsageError(
+            f"compiling needs a C++ compiler and {wanted!r} is not on the path; install it "
+            "(Debian: apt install g++), set CXX, or train without compiling"
+        )

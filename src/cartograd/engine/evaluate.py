@@ -1,0 +1,144 @@
+"""A model's answers on data, and the validation pass of a run."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Batches, Metric
+from cartograd.engine.device import autocast, pick
+from cartograd.engine.ledger import Ledger
+from cartograd.engine.randomness import reseed
+from cartograd.engine.stream import as_batches, examples, moved
+
+
+@contextmanager
+def evaluating(*modules: Any) -> Iterator[None]:
+    """The modules in evaluation mode; each part gets its own mode back at the end."""
+    parts = [part for m in modules if isinstance(m, nn.Module) for part in m.modules()]
+    modes = [part.training for part in parts]
+    for part in parts:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part, mode in zip(parts, modes, strict=True):
+            part.training = mode
+
+
+def collect(
+    model: nn.Module, batches: Batches | Any, /, *, device: str = "auto"
+) -> tuple[Tensor, Tensor]:
+    """The model's outputs and the targets for all batches, on the CPU, in the batches' order.
+
+    The last tensor of a batch is the target, those before it are the model's inputs. The model
+    runs in evaluation mode and gets its own mode back; it stays on `device`.
+
+    Args:
+        model: any module.
+        batches: `Batches`, a DataLoader or an iterable of tuples of tensors.
+        device: where to compute.
+
+    Returns:
+        outputs `(n, ...)` and targets `(n, ...)`.
+
+    Raises:
+        UsageError: there are no batches, or a batch has no target.
+    """
+    place = pick(device)
+    model.to(place)
+    answers: list[Tensor] = []
+    targets: list[Tensor] = []
+    with evaluating(model), torch.inference_mode():
+        for batch in moved(as_batches(batches).epoch(0, seed=0), place):
+            inputs, target = split(batch)
+            answers.append(model(*inputs).cpu())
+            targets.append(target.cpu())
+    if not answers:
+        raise UsageError("there are no batches to evaluate on")
+    return torch.cat(answers), torch.cat(targets)
+
+
+def split(batch: Any, /) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Inputs and target of a batch.
+
+    Raises:
+        UsageError: it is not a tuple of at least two tensors.
+    """
+    if not isinstance(batch, tuple) or len(batch) < 2:
+        raise UsageError("metrics need batches of the form (input, ..., target)")
+    return batch[:-1], batch[-1]
+
+
+def validation(
+    objective: Any,
+    batches: Batches,
+    /,
+    *,
+    model: nn.Module | None,
+    metrics: Mapping[str, Metric],
+    device: torch.device,
+    precision: str,
+    seed: int,
+    asked: Callable[[], object] = lambda: None,
+) -> dict[str, float] | None:
+    """The numbers of one validation pass, or None when `asked` says to stop.
+
+    Losses (or what the objective's `validate` gives) are averaged over all examples. The named
+    metrics see all outputs and targets: `validate`'s `outputs` if it gives that, else `model`'s
+    answers. The random numbers are the same at each pass.
+    """
+    ledger = Ledger()
+    answers: list[Tensor] = []
+    targets: list[Tensor] = []
+    reseed(device, seed, 1)
+    with evaluating(objective, *objective.players.values()), torch.no_grad():
+        for batch in moved(batches.epoch(0, seed=seed), device):
+            if asked():
+                return None
+            with autocast(precision, device):
+                outputs = _numbers(objective, batch, ledger)
+                if not metrics:
+                    continue
+                inputs, target = split(batch)
+                if outputs is None:
+                    assert model is not None
+                    outputs = model(*inputs)
+            answers.append(outputs.float() if outputs.dtype == torch.bfloat16 else outputs)
+            targets.append(target)
+    numbers = ledger.end_epoch()
+    if metrics:
+        if not answers:
+            raise UsageError("there are no batches to validate on")
+        all_answers, all_targets = torch.cat(answers).cpu(), torch.cat(targets).cpu()
+        numbers |= {
+            name: float(metric(all_answers, all_targets)) for name, metric in metrics.items()
+        }
+    return {f"valid/{name}": value for name, value in numbers.items()}
+
+
+def _numbers(objective: Any, batch: Any, ledger: Ledger) -> Tensor | None:
+    """Note a batch's losses in the ledger; the outputs, if the objective gives them."""
+    size = examples(batch)
+    check = getattr(objective, "validate", None)
+    if check is None:
+        for loss in objective.losses(batch):
+            name = "loss" if len(objective.players) == 1 else f"{loss.player}/loss"
+            _note(ledger, name, loss.value, size)
+            for key, value in loss.metrics.items():
+                _note(ledger, key, value, size)
+        return None
+    numbers = dict(check(batch))
+    outputs = numbers.pop("outputs", None)
+    for key, value in numbers.items():
+        _note(ledger, key, value, size)
+    return outputs
+
+
+def _note(ledger: Ledger, name: str, value: Tensor, size: int) -> None:
+    if value.numel():
+        weight = value.numel() if value.ndim else size
+        ledger.add(0, name, value.detach().float().mean(), weight, loss=False)

@@ -1,0 +1,95 @@
+"""Running means of losses and metrics, without waiting for the device at each step."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+
+
+class NonFiniteError(UsageError):
+    """A loss became infinite or not a number.
+
+    Attributes:
+        step: the step (from 1) at which it did.
+    """
+
+    def __init__(self, message: str, step: int) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+class Ledger:
+    """Sums and counts by name; a mean of parts of any size is exact.
+
+    `add` keeps the tensor; `read` fetches all that were kept in one transfer. The sums are made in
+    the order of the steps in double precision, so they do not depend on when they were read.
+
+    Args:
+        every: steps that a point of the curve covers.
+    """
+
+    def __init__(self, *, every: int = 50) -> None:
+        self.every = every
+        self.epoch: dict[str, list[float]] = {}
+        self.window: dict[str, list[float]] = {}
+        self.last = 0
+        self.points: list[dict[str, float]] = []
+        self._kept: list[tuple[int, str, Tensor, float, bool]] = []
+
+    def add(self, step: int, name: str, mean: Tensor, weight: float, *, loss: bool = True) -> None:
+        """Note the mean of `weight` numbers, made at `step`."""
+        self._kept.append((step, name, mean, weight, loss))
+
+    def full(self) -> bool:
+        """Whether so many tensors are kept that it is time to read them."""
+        return len(self._kept) >= 4096
+
+    def read(self) -> dict[str, float]:
+        """Fetch what was added; the means of the last point under way.
+
+        Raises:
+            NonFiniteError: a loss is infinite or not a number.
+        """
+        if not self._kept:
+            return _means(self.window)
+        kept, self._kept = self._kept, []
+        values = torch.stack([item[2] for item in kept]).tolist()
+        for (step, name, _, weight, loss), value in zip(kept, values, strict=True):
+            if loss and not math.isfinite(value):
+                raise NonFiniteError(f"the loss {name!r} became {value} at step {step}", step)
+            if step > self.last and self.last and self.last % self.every == 0:
+                self._close_point()
+            self.last = step
+            for sums in (self.epoch, self.window):
+                entry = sums.setdefault(name, [0.0, 0.0])
+                entry[0] += value * weight
+                entry[1] += weight
+        return _means(self.window)
+
+    def end_epoch(self) -> dict[str, float]:
+        """The means over the epoch; the next one starts from nothing."""
+        self.read()
+        means = _means(self.epoch)
+        self.epoch = {}
+        self._close_point()
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint needs, after `read`."""
+        return {"epoch": self.epoch, "window": self.window, "last": self.last}
+
+    def load(self, state: dict[str, Any], /) -> None:
+        """The inverse of `state`."""
+        self.epoch, self.window, self.last = state["epoch"], state["window"], state["last"]
+
+    def _close_point(self) -> None:
+        if self.window:
+            self.points.append({"step": self.last} | _means(self.window))
+        self.window = {}
+
+
+def _means(sums: dict[str, list[float]]) -> dict[str, float]:
+    return {name: total / weight for name, (total, weight) in sums.items() if weight}

@@ -1,0 +1,73 @@
+"""Every optimizer of torch, by spec: `adamw:lr=3e-3,weight_decay=0.01`.
+
+Names are torch's class names in lower case (`sgd`, `rmsprop`, `sparse_adam`); keys are torch's
+own arguments.
+"""
+
+import inspect
+from collections.abc import Iterable
+from functools import cache
+
+import torch
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
+from cartograd.engine import torch_spec
+from cartograd.engine.schedule import SCHEDULES, Schedule, schedule
+
+__all__ = ["SCHEDULES", "Schedule", "optimizer", "optimizers", "schedule"]
+
+
+@cache
+def optimizers() -> dict[str, type[torch.optim.Optimizer]]:
+    """Torch's optimizers by name."""
+    classes = [getattr(torch.optim, name) for name in torch.optim.__all__]
+    return {
+        found.__name__.lower(): found
+        for found in classes
+        if inspect.isclass(found)
+        and issubclass(found, torch.optim.Optimizer)
+        and found is not torch.optim.Optimizer
+    }
+
+
+def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.optim.Optimizer:
+    """Make an optimizer, with torch's fused kernel (one pass over the weights) where it has one.
+
+    Args:
+        spec: `"sgd:lr=0.1,momentum=0.9"`, or the `Spec`.
+        params: what it steps.
+
+    Raises:
+        UsageError: unknown name or argument (with the nearest match), a value of the wrong type
+            or out of range, or an optimizer that cannot step these parameters.
+    """
+    spec = Spec.parse(spec)
+    make = torch_spec.find(spec.name, optimizers(), "optimizer")
+    params = list(params)
+    _check_able(make, params)
+    allowed = torch_spec.arguments(make, without=("params",))
+    torch_spec.check(spec, allowed)
+    if "fused" in allowed and not {"fused", "foreach", "differentiable"} & set(spec.args):
+        try:
+            return make(params, **spec.args, fused=True)
+        except (RuntimeError, ValueError, TypeError):
+            pass  # not for this device or type, or the arguments are wrong: torch says which below
+    return torch_spec.make(make, params, spec.args, spec)
+
+
+def _check_able(make: type[torch.optim.Optimizer], params: list[nn.Parameter]) -> None:
+    if not params:
+        raise UsageError(f"{make.__name__} was given no parameters that require a gradient")
+    if make is torch.optim.LBFGS:
+        raise UsageError(
+            "lbfgs evaluates its loss many times in one step, which an objective that yields its "
+            "losses one after the other does not allow; use adamw or sgd"
+        )
+    others = [tuple(p.shape) for p in params if p.ndim != 2]
+    if make is torch.optim.Muon and others:
+        raise UsageError(
+            f"muon steps matrices only, and {len(others)} of the {len(params)} parameters are "
+            f"none (the first has shape {others[0]}); use adamw, or a player for the matrices"
+        )

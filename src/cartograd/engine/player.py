@@ -1,0 +1,107 @@
+"""A player: the parameters that one optimizer owns."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.spec import Spec
+from cartograd.engine.optimize import optimizer
+from cartograd.engine.schedule import Schedule
+
+
+class Player:
+    """Parameters, their optimizer and its schedule.
+
+    Args:
+        name: its key in the objective's `players`.
+        module: whose parameters it owns.
+        spec: of the optimizer.
+        clip: largest norm of the gradient.
+    """
+
+    def __init__(self, name: str, module: nn.Module, spec: str | Spec, *, clip: float | None):
+        self.name = name
+        self.module = module
+        self.params = [p for p in module.parameters() if p.requires_grad]
+        if not self.params:
+            raise UsageError(f"player {name!r} has no parameters that require a gradient")
+        self.optimizer = optimizer(spec, self.params)
+        self.schedule: Schedule | None = None
+        self.clip = clip
+        self.started = False
+
+    def backward(self, value: Tensor) -> None:
+        """Add a loss's gradient to that of this player's parameters and of no others.
+
+        Raises:
+            UsageError: the loss does not depend on any parameter.
+        """
+        if not value.requires_grad:
+            raise UsageError(
+                f"the loss of player {self.name!r} does not depend on its parameters; was it "
+                "detached, or computed without gradients?"
+            )
+        torch.autograd.backward(value, inputs=self.params)
+
+    def step(self, count: float | None = None) -> None:
+        """Take a step with the gradients there are, divided by `count`, and drop them.
+
+        Raises:
+            UsageError: there is no gradient, or torch's optimizer cannot use it.
+        """
+        if not self.started:
+            self._start()
+        if count is not None:
+            for parameter in self.params:
+                if parameter.grad is not None:
+                    parameter.grad.div_(count)
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.params, self.clip)
+        self.optimizer.step()
+        for parameter in self.params:
+            parameter.grad = None
+
+    def _start(self) -> None:
+        """What can only be known at the first step: whether the gradients are of use."""
+        gradients = [p.grad for p in self.params if p.grad is not None]
+        if not gradients:
+            raise UsageError(
+                f"the loss of player {self.name!r} reaches none of its parameters; does it name "
+                "the right player?"
+            )
+        kind = type(self.optimizer)
+        if kind is torch.optim.SparseAdam and not all(g.is_sparse for g in gradients):
+            raise UsageError(
+                "sparseadam needs sparse gradients (nn.Embedding(..., sparse=True)) for every "
+                "parameter, and some are dense; use adam"
+            )
+        self.started = True
+        if self.schedule is not None:
+            self.schedule.started = True
+
+    def load(self, optimizer: dict[str, Any], schedule: dict[str, Any] | None, /) -> None:
+        """Go on from the states in a checkpoint."""
+        self.optimizer.load_state_dict(optimizer)
+        if self.schedule is not None and schedule is not None:
+            self.schedule.scheduler.load_state_dict(schedule)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate at present."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+
+def per_player(given: Any, names: list[str], what: str, /) -> dict[str, Any]:
+    """One spec for all players, or one for each, as a dictionary.
+
+    Raises:
+        UsageError: a player is unknown.
+    """
+    if not isinstance(given, dict):
+        return dict.fromkeys(names, given)
+    for name in given:
+        if name not in names:
+            raise unknown(f"player in {what}", name, names)
+    return given

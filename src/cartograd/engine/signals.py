@@ -1,0 +1,46 @@
+"""Ctrl-C and SIGTERM: finish the step, save, and say how to go on."""
+
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Stop:
+    """Notes that a signal asked us to stop; the loop looks at `asked` between steps.
+
+    A second signal gets the handling that was there before, so it ends the process at once.
+    Outside of the main thread Python delivers no signals and this does nothing.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.asked: str | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Stop":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._restore()
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if self.asked is None:
+            self.asked = signal.Signals(number).name
+            return
+        self._restore()
+        os.kill(os.getpid(), number)
+
+    def _restore(self) -> None:
+        while self._before:
+            number, handler = self._before.popitem()
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -1,0 +1,133 @@
+"""Tensors to files and back, never by pickle."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from cartograd.core.errors import UsageError
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], /) -> None:
+    """Write tensors as safetensors; one that several names share is written once.
+
+    Raises:
+        OSError: the file cannot be written, e.g. the disk is full.
+    """
+    kept: dict[str, Tensor] = {}
+    first: dict[tuple[Any, ...], str] = {}
+    aliases: dict[str, str] = {}
+    for name, tensor in tensors.items():
+        same = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
+        if tensor.numel() and same in first:
+            aliases[name] = first[same]
+            continue
+        first[same] = name
+        kept[name] = tensor.detach().to("cpu", copy=True).contiguous()
+    try:
+        save_file(kept, path, metadata={"aliases": json.dumps(aliases)})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def read_tensors(path: Path, /) -> dict[str, Tensor]:
+    """The inverse of `write_tensors`.
+
+    Raises:
+        UsageError: the file is missing or not safetensors.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            aliases = json.loads((file.metadata() or {}).get("aliases", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    return found | {name: found[other] for name, other in aliases.items()}
+
+
+def load_into(module: nn.Module, tensors: Mapping[str, Any], origin: str, /) -> None:
+    """Load a state dict, each name and shape as expected.
+
+    Raises:
+        UsageError: which tensor is missing, unexpected or of another shape in `origin`.
+    """
+    expected = module.state_dict()
+    missing = [name for name in expected if name not in tensors]
+    unexpected = [name for name in tensors if name not in expected]
+    if missing or unexpected:
+        kinds = {"lacks": missing, "has besides": unexpected}
+        told = "; it ".join(
+            f"{verb} {names[0]!r}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+            for verb, names in kinds.items()
+            if names
+        )
+        raise UsageError(f"{origin} is of another model than {type(module).__name__}: it {told}")
+    for name, tensor in tensors.items():
+        wanted = expected[name]
+        if isinstance(tensor, Tensor) and tensor.shape != wanted.shape:
+            raise UsageError(
+                f"{origin} is of another model: {name!r} has shape {tuple(tensor.shape)} and "
+                f"{type(module).__name__} expects {tuple(wanted.shape)}"
+            )
+    module.load_state_dict(dict(tensors))
+
+
+def pack(value: Any, name: str, tensors: dict[str, Tensor], /) -> Any:
+    """A nested value as JSON types, its tensors put into `tensors` under names that it refers to.
+
+    Raises:
+        UsageError: something in it would need pickle.
+    """
+    if isinstance(value, Tensor):
+        tensors[name] = value
+        return {"tensor": name}
+    if isinstance(value, dict):
+        items = [[key, pack(item, f"{name}.{key}", tensors)] for key, item in value.items()]
+        return {"dict": items}
+    if isinstance(value, tuple | list):
+        items = [pack(item, f"{name}.{number}", tensors) for number, item in enumerate(value)]
+        return {"tuple": items} if isinstance(value, tuple) else items
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UsageError(f"cannot keep {name}, a {type(value).__name__}, without pickle")
+
+
+def unpack(value: Any, tensors: Mapping[str, Tensor], /) -> Any:
+    """The inverse of `pack`."""
+    if isinstance(value, list):
+        return [unpack(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "tensor" in value:
+        return tensors[value["tensor"]]
+    if "tuple" in value:
+        return tuple(unpack(item, tensors) for item in value["tuple"])
+    return {key: unpack(item, tensors) for key, item in value["dict"]}
+
+
+def copied(state: Any, /) -> Any:
+    """A state dict with its tensors copied, so that training does not change it."""
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, dict):
+        return {key: copied(item) for key, item in state.items()}
+    return state
+
+
+def same_device(tensors: Any, device: torch.device, /) -> Any:
+    """A batch, or any nest of tuples, lists and dicts, on a device."""
+    if isinstance(tensors, Tensor):
+        return tensors.to(device, non_blocking=True)
+    if isinstance(tensors, dict):
+        return {key: same_device(item, device) for key, item in tensors.items()}
+    if isinstance(tensors, tuple | list):
+        return tuple(same_device(item, device) for item in tensors)
+    return tensors
