@@ -8,22 +8,22 @@ from markupsafe import Markup
 from torch import Tensor
 
 from cartograd.apps import units
+from cartograd.apps.chances import chances
 from cartograd.apps.report.parts import Bar, Section, Table, Tile, chart, tiles
 from cartograd.apps.report.pictures import image, signed
 from cartograd.apps.report.theme import BLUE, MUTED, quiet
 from cartograd.apps.report.theme import chart as draw
-from cartograd.core.ports import Signature
+from cartograd.data.dataset import Split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def adversarial(
-    inputs: Float[Tensor, "n c y x"],
+    shown: Split,
     changed: Float[Tensor, "n c y x"],
     outputs: Float[Tensor, "n k"],
     changed_outputs: Float[Tensor, "n k"],
-    signature: Signature,
     /,
     *,
     method: str,
@@ -33,55 +33,48 @@ def adversarial(
     """Image, perturbation and attacked image in a row; the accuracy against its size.
 
     Args:
-        inputs: as the model takes them.
-        changed: what the attack made of them.
-        outputs: logits for `inputs`.
+        shown: the attacked examples.
+        changed: what the attack made of their inputs.
+        outputs: logits for the inputs.
         changed_outputs: logits for `changed`.
-        signature: what the model takes and gives.
         method: the attack's spec.
-        eps: the largest change allowed, in the units of the input's bounds.
+        eps: the largest change of a number, in the units of the input's bounds.
         robust: pairs of eps and the accuracy under an attack of that size, in order.
     """
-    if signature.input.kind != "image" or (len(inputs) == 0 and not robust):
+    port = shown.signature.input
+    if port.kind != "image" or (len(shown) == 0 and not robust):
         return None
-    low, high = signature.input.bounds or (0.0, 1.0)
+    low, high = port.bounds or (0.0, 1.0)
     lead = (
-        f"Each pixel may change by at most {units.percent(eps / (high - low))} of its range "
-        f"(eps = {units.number(eps)}), and the attack looks for the change that hurts most. "
-        f"The middle picture shows the change, {0.5 * (high - low) / eps:.0f}× as strong. "
+        f"Each pixel may change by at most {units.percent(eps / (high - low), digits=0)} of its "
+        f"range (eps = {units.number(eps)}), and the attack looks for the change that hurts most. "
         f"By {method}."
     )
     body = _curve(robust) if robust else Markup("")
-    body += _pairs(inputs, changed, outputs, changed_outputs, signature, eps)
+    if len(shown):
+        body += _pairs(shown, changed, outputs, changed_outputs, eps)
     return Section("adversarial", "Adversarial examples", lead, body)
 
 
 def _pairs(
-    inputs: Tensor,
-    changed: Tensor,
-    outputs: Tensor,
-    changed_outputs: Tensor,
-    signature: Signature,
-    eps: float,
+    shown: Split, changed: Tensor, outputs: Tensor, changed_outputs: Tensor, eps: float
 ) -> Markup:
-    labels = signature.output.labels
-    before, after = (logits.double().softmax(-1).cpu() for logits in (outputs, changed_outputs))
-    shown = []
-    for x, z, p, q in zip(inputs, changed, before, after, strict=True):
+    port, labels, content = shown.signature.input, shown.signature.output.labels, []
+    for x, z, p, q in zip(
+        shown.inputs, changed, chances(outputs), chances(changed_outputs), strict=True
+    ):
         first, then = labels[int(p.argmax())], labels[int(q.argmax())]
         pictures = (
-            image(x, signature.input, alt=f"the image, predicted as {first}", label="original"),
+            image(x, port, alt=f"the image, predicted as {first}", label="original"),
             signed(z - x, alt="the change, red is brighter", label="change", limit=2 * eps),
-            image(
-                z, signature.input, alt=f"the changed image, predicted as {then}", label="attacked"
-            ),
+            image(z, port, alt=f"the changed image, predicted as {then}", label="attacked"),
         )
         bars = (
             Bar(f"said {first}", float(p.max()), "blue"),
             Bar(f"says {then}", float(q.max()), "red" if first != then else "blue"),
         )
-        shown.append(Tile(pictures, bars))
-    return tiles(shown)
+        content.append(Tile(pictures, bars))
+    return tiles(content)
 
 
 def _curve(robust: Sequence[tuple[float, float]]) -> Markup:

@@ -2,76 +2,65 @@
 
 from typing import TYPE_CHECKING
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from markupsafe import Markup
 from torch import Tensor
 
 from cartograd.apps import units
+from cartograd.apps.chances import chances
 from cartograd.apps.report.cells import starts
 from cartograd.apps.report.parts import Bar, Section, Table, Tile, chart, tiles
 from cartograd.apps.report.pictures import image, signed
 from cartograd.apps.report.theme import BLUE, quiet
 from cartograd.apps.report.theme import chart as draw
-from cartograd.core.ports import Column, Port, Signature
+from cartograd.core.ports import Column, Port
+from cartograd.data.dataset import Split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def attributions(
-    inputs: Float[Tensor, "n ..."],
-    heat: Float[Tensor, "n ..."],
-    outputs: Float[Tensor, "n k"],
-    targets: Int[Tensor, " n"] | Float[Tensor, "n k"],
-    signature: Signature,
-    /,
-    *,
-    method: str,
+    shown: Split, heat: Float[Tensor, "n ..."], outputs: Float[Tensor, "n k"], /, *, method: str
 ) -> Section | None:
     """Pictures with their attributions beside them; for tables the mean size by column.
 
     Args:
-        inputs: as the model takes them.
-        heat: attributions of the shape of `inputs`.
-        outputs: the model's answers for `inputs`.
-        targets: true classes or values.
-        signature: what the model takes and gives.
+        shown: the explained examples.
+        heat: attributions of the shape of their inputs.
+        outputs: the model's answers for them.
         method: the explainer's spec.
     """
-    if len(inputs) == 0:
+    if len(shown) == 0:
         return None
-    if signature.input.kind == "image":
+    if shown.signature.input.kind == "image":
         lead = (
             "Red pixels spoke for the predicted class, blue ones against it; the rest did not "
             f"matter. By {method}."
         )
-        return Section(
-            "attributions", "Attributions", lead,
-            _pictures(inputs, heat, outputs, targets, signature),
-        )  # fmt: skip
-    lead = (
-        f"How far each column moved the prediction, on average over {len(inputs):,} examples, "
-        f"in the units of the model's output. By {method}."
-    )
-    return Section("attributions", "Attributions", lead, _columns(signature.input, heat))
+        body = _pictures(shown, heat, outputs)
+    else:
+        lead = (
+            "How far each column moved the prediction, on average over "
+            f"{len(shown):,} examples, in the units of the model's output. By {method}."
+        )
+        body = _columns(shown.signature.input, heat)
+    return Section("attributions", "Attributions", lead, body)
 
 
-def _pictures(
-    inputs: Tensor, heat: Tensor, outputs: Tensor, targets: Tensor, signature: Signature
-) -> Markup:
-    labels = signature.output.labels
-    shown = []
+def _pictures(shown: Split, heat: Tensor, outputs: Tensor) -> Markup:
+    labels, content = shown.signature.output.labels, []
     for x, a, chance, true in zip(
-        inputs, heat, outputs.double().softmax(-1), targets.tolist(), strict=True
+        shown.inputs, heat, chances(outputs), shown.targets.tolist(), strict=True
     ):
         said = int(chance.argmax())
         pictures = (
-            image(x, signature.input, alt=f"a {labels[true]}"),
+            image(x, shown.signature.input, alt=f"a {labels[true]}"),
             signed(a, alt=f"the pixels that spoke for {labels[said]} in red, against it in blue"),
         )
         bar = Bar(f"said {labels[said]}", float(chance[said]), "blue" if said == true else "red")
-        shown.append(Tile(pictures, (bar,), "" if said == true else f"was {labels[true]}"))
-    return tiles(shown)
+        content.append(Tile(pictures, (bar,), "" if said == true else f"was {labels[true]}"))
+    return tiles(content)
 
 
 def _columns(port: Port, heat: Tensor) -> Markup:

@@ -11,6 +11,7 @@ from cartograd.apps import units
 from cartograd.apps.report.parts import Section, Table, chart
 from cartograd.apps.report.theme import BLUE, INK, RED, SURFACE
 from cartograd.apps.report.theme import chart as draw
+from cartograd.practice.metrics.confusion import confusion as count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,15 +26,15 @@ def confusion(
     """Counts of true against predicted class; each row is shaded by its share.
 
     Args:
-        outputs: logits or probabilities.
+        outputs: logits.
         targets: true classes.
         labels: names of the classes.
     """
     if len(targets) == 0:
         return None
-    counts = _counts(outputs.argmax(-1).cpu().numpy(), targets.cpu().numpy(), len(labels))
-    right = int(counts.trace())
+    counts = count(outputs, targets).numpy()
     pairs = _pairs(counts, labels)
+    right = int(counts.trace())
     alt = f"Confusion matrix of {len(labels)} classes; {right} of {counts.sum()} are right."
     lead = "A row for each true class, a column for each predicted one. " + (
         f"The most common mistake: {pairs[0][0]} taken for {pairs[0][1]}, {pairs[0][2]}×."
@@ -59,10 +60,6 @@ def _body(
         rows = [[label, *row] for label, row in zip(labels, counts.tolist(), strict=True)]
         twin.append(Table(["true \\ predicted", *labels], rows, "All counts"))
     return chart(drawing, twin=twin)
-
-
-def _counts(predicted: np.ndarray, true: np.ndarray, classes: int) -> np.ndarray:
-    return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def _pairs(counts: np.ndarray, labels: tuple[str, ...]) -> list[tuple[str, str, int]]:

@@ -148,7 +148,8 @@ def _twin(history: Sequence[dict[str, Any]]) -> Table:
     keys = [key for key in history[0] if key not in ("step", "epoch")]
     names = [key if key in _HIDDEN else f"{_word(key)} {_name(key)}" for key in keys]
     rows = [
-        [record["epoch"]] + [units.number(record[key]) if key in record else "" for key in keys]
+        [record["epoch"]]
+        + ["" if record.get(key) is None else units.number(record[key]) for key in keys]
         for record in history
     ]
     return Table(["epoch", *names], rows, "Every epoch")

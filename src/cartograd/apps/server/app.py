@@ -1,0 +1,161 @@
+"""The routes: predict, health, signature, and what there is."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from cartograd import __version__
+from cartograd.apps.server import refusal
+from cartograd.apps.server.decode import accepts, decode
+from cartograd.apps.server.refusal import RefusalError
+from cartograd.apps.server.served import Served
+from cartograd.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may ask for.
+
+    Attributes:
+        body: bytes of the body.
+        examples: how many examples it may hold.
+        patience: seconds in which the body must have arrived.
+    """
+
+    body: int = 32 * 2**20
+    examples: int = 1024
+    patience: float = 30.0
+
+
+class Routes:
+    """The handlers for one model.
+
+    The body is read on the event loop; all that takes time (JSON, pictures, the model) happens
+    in a thread, one request at a time, so that the loop is free for health checks meanwhile.
+    """
+
+    def __init__(self, served: Served, limits: Limits):
+        self.served = served
+        self.limits = limits
+        self.turn = anyio.CapacityLimiter(1)
+        self.ready = False
+
+    async def index(self, _: Request) -> Response:
+        """What there is."""
+        links = {"predict": "/predict", "signature": "/signature", "health": "/health"}
+        signature = self.served.signature
+        inputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.inputs}
+        outputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.outputs}
+        return JSONResponse(
+            {
+                "model": self.served.identity(),
+                "inputs": inputs,
+                "outputs": outputs,
+                "accepts": accepts(signature.input),
+                "links": links,
+                "cartograd": __version__,
+            }
+        )
+
+    async def signature(self, _: Request) -> Response:
+        """What the model takes and gives, in full."""
+        return JSONResponse(self.served.signature.to_json())
+
+    async def health(self, _: Request) -> Response:
+        """Live: the loop answers. Ready: the model does."""
+        state = {"live": True, "ready": self.ready, "model": self.served.identity()}
+        return JSONResponse(state, 200 if self.ready else 503)
+
+    async def predict(self, request: Request) -> Response:
+        """An answer for each example of the request."""
+        kind = self._kind(request)
+        body = await self._body(request)
+        answers = await anyio.to_thread.run_sync(self._predict, kind, body, limiter=self.turn)
+        return JSONResponse({"model": self.served.identity(), "predictions": answers})
+
+    def _predict(self, kind: str, body: bytes) -> list[Any]:
+        asked = decode(self.served.signature.input, kind, body, most=self.limits.examples)
+        return self.served.predict(asked.inputs, top=asked.top)
+
+    def _kind(self, request: Request) -> str:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        allowed = accepts(self.served.signature.input)
+        if kind not in allowed:
+            raise RefusalError(
+                415,
+                f"a body of type {kind or 'unknown'} is not understood; "
+                f"expected the header Content-Type: {' or '.join(allowed)}",
+            )
+        coding = request.headers.get("content-encoding", "identity")
+        if coding != "identity":
+            raise RefusalError(415, f"a body in {coding} coding is not understood; send it plain")
+        return kind
+
+    async def _body(self, request: Request) -> bytes:
+        """The body, unless it is too large or too slow."""
+        limit = self.limits.body
+        too_large = RefusalError(413, f"the body is over {limit} bytes; send less at a time")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal():
+            raise RefusalError(400, f"the header Content-Length: {length} is not a number")
+        if int(length) > limit:
+            raise too_large
+        body = bytearray()
+        with anyio.move_on_after(self.limits.patience) as scope:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise too_large
+        if scope.cancelled_caught:
+            raise RefusalError(408, f"the body did not arrive within {self.limits.patience:g} s")
+        return bytes(body)
+
+
+def application(
+    served: Served,
+    /,
+    *,
+    limits: Limits | None = None,
+    started: Callable[[], None] | None = None,
+) -> Starlette:
+    """The ASGI application for a model.
+
+    Args:
+        served: the model.
+        limits: what a request may ask for.
+        started: called once, when requests are answered.
+    """
+    routes = Routes(served, limits or Limits())
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        routes.ready = True
+        if started is not None:
+            started()
+        yield
+        routes.ready = False
+
+    return Starlette(
+        routes=[
+            Route("/", routes.index),
+            Route("/health", routes.health),
+            Route("/signature", routes.signature),
+            Route("/predict", routes.predict, methods=["POST"]),
+        ],
+        exception_handlers={
+            RefusalError: refusal.refused,
+            UsageError: refusal.misused,
+            HTTPException: refusal.unrouted,
+            ClientDisconnect: refusal.left,
+            Exception: refusal.failed,
+        },
+        lifespan=lifespan,
+    )

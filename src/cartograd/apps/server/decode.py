@@ -1,0 +1,172 @@
+"""From the body of a request to the tensor of the input port, or a refusal that says why."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from jaxtyping import Shaped
+from torch import Tensor
+
+from cartograd.apps.server.refusal import RefusalError
+from cartograd.core.errors import unknown
+from cartograd.core.ports import Port
+from cartograd.data.decode import read
+
+PICTURES = ("image/png", "image/jpeg")
+"""Types of a body that is a picture."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request in full: the examples, and how many labels are wanted."""
+
+    inputs: Shaped[Tensor, "b ..."]
+    top: int | None = None
+
+
+def decode(port: Port, kind: str, body: bytes, /, *, most: int) -> Asked:
+    """Read a body of a type that `accepts` allows.
+
+    Args:
+        port: what the model takes.
+        kind: the body's media type.
+        body: its bytes.
+        most: how many examples a request may hold.
+
+    Raises:
+        RefusalError: 400 the body is not JSON; 422 its content does not fit the port.
+        UsageError: the content does not fit the port.
+    """
+    if kind in PICTURES:
+        return Asked(read(port, [body]))
+    request = _parse(body)
+    inputs = _inputs(request, port, most)
+    return Asked(_tensor(port, inputs), _top(request))
+
+
+def accepts(port: Port, /) -> tuple[str, ...]:
+    """The media types that a model's server takes."""
+    return ("application/json", *(PICTURES if port.kind == "image" else ()))
+
+
+def _parse(body: bytes) -> Any:
+    def refuse(word: str) -> NoReturn:
+        raise ValueError(f"{word} is not JSON")
+
+    try:
+        return json.loads(body, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise RefusalError(
+            400, f'the body is not JSON ({error}); expected {{"inputs": [...]}}'
+        ) from error
+
+
+def _inputs(request: Any, port: Port, most: int) -> list[Any]:
+    if not isinstance(request, dict) or "inputs" not in request:
+        raise RefusalError(
+            422, f'the body has no "inputs"; expected {{"inputs": [...]}}, each {_wanted(port)}'
+        )
+    for key in request:
+        if key not in ("inputs", "top"):
+            raise RefusalError(422, str(unknown("key", key, ("inputs", "top"))))
+    inputs = request["inputs"]
+    if not isinstance(inputs, list) or not inputs:
+        raise RefusalError(
+            422, f'"inputs" holds no examples; expected a list with one or more: {_wanted(port)}'
+        )
+    if len(inputs) > most:
+        raise RefusalError(
+            422, f'"inputs" holds {len(inputs)} examples; expected at most {most} in a request'
+        )
+    return inputs
+
+
+def _top(request: dict[str, Any]) -> int | None:
+    top = request.get("top")
+    if top is None or (isinstance(top, int) and not isinstance(top, bool) and top >= 1):
+        return top
+    raise RefusalError(422, f'"top" is {top!r}; expected a whole number from 1 on')
+
+
+def _tensor(port: Port, inputs: list[Any]) -> Tensor:
+    if port.kind == "image" and all(isinstance(item, dict) for item in inputs):
+        return read(port, [_picture(number, item) for number, item in enumerate(inputs)])
+    if port.columns:
+        return read(port, [_row(number, item, port) for number, item in enumerate(inputs)])
+    return _numbers(port, inputs)
+
+
+def _picture(number: int, item: dict[str, Any]) -> bytes:
+    text = item.get("base64")
+    if set(item) != {"base64"} or not isinstance(text, str):
+        raise RefusalError(
+            422, f'inputs[{number}] has the keys {sorted(item)}; expected {{"base64": "..."}}'
+        )
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RefusalError(422, f"inputs[{number}] is not base64 ({error})") from error
+
+
+def _row(number: int, item: Any, port: Port) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise RefusalError(422, f"inputs[{number}] is {_shape(item)}; expected {_wanted(port)}")
+    for key, cell in item.items():
+        if isinstance(cell, list | dict):
+            raise RefusalError(
+                422, f"inputs[{number}].{key} is not a cell; expected a number, text or null"
+            )
+    return item
+
+
+def _numbers(port: Port, inputs: list[Any]) -> Tensor:
+    values = _array(inputs)
+    if values is None or not _fits(port, values.shape[1:]):
+        number = next((i for i, item in enumerate(inputs) if not _fits_alone(port, item)), 0)
+        shape = _shape(inputs[number])
+        raise RefusalError(422, f"inputs[{number}] is {shape}; expected {_wanted(port)}")
+    return read(port, values)
+
+
+def _array(item: Any) -> np.ndarray | None:
+    """Nested lists of numbers as an array; `None` if they are ragged or hold something else."""
+    try:
+        values = np.array(item)
+    except (ValueError, OverflowError):
+        return None
+    return values if values.dtype.kind in "iuf" else None
+
+
+def _fits_alone(port: Port, item: Any) -> bool:
+    values = _array(item)
+    return values is not None and _fits(port, values.shape)
+
+
+def _fits(port: Port, shape: tuple[int, ...]) -> bool:
+    """Whether a shape is the port's; a letter stands for any size but none."""
+    return len(shape) == len(port.dims) and all(
+        have == want if isinstance(want, int) else have > 0
+        for have, want in zip(shape, port.dims, strict=True)
+    )
+
+
+def _shape(item: Any) -> str:
+    values = _array(item)
+    if values is not None:
+        return f"numbers of shape {list(values.shape)}" if values.shape else "a single number"
+    kind = {dict: "an object", str: "text", bool: "true or false", type(None): "null"}
+    return kind.get(type(item), "a list that is not all numbers, or not of one shape")
+
+
+def _wanted(port: Port) -> str:
+    numbers = f"numbers of shape {list(port.dims)}"
+    if port.kind == "image":
+        return f'{numbers}, or {{"base64": "a PNG or JPEG file"}}'
+    if port.columns:
+        names = ", ".join(f'"{column.name}": ...' for column in port.columns[:3])
+        more = ", ..." if len(port.columns) > 3 else ""
+        return f"an object {{{names}{more}}} with a cell for each column"
+    return numbers

@@ -1,0 +1,136 @@
+"""Start and stop the server: a port that is ours, signals that end it in peace."""
+
+import errno
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from cartograd.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_DRAIN = 30
+"""Seconds that requests in flight have to finish after the server was told to stop."""
+
+
+def serve(
+    target: Any,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Answer requests for a model until SIGTERM or Ctrl-C; requests in flight are finished first.
+
+    Args:
+        target: a model, a run, a bundle, or the path of one of them.
+        host: the address to listen on; the default is reached from this machine alone.
+        port: 0 takes any that is free.
+        started: called with the address, once requests are answered.
+
+    Raises:
+        UsageError: the port is in use or not allowed, or the target is no model; a port in use
+            is found before anything is loaded.
+    """
+    listener = listen(host, port)
+    with listener:
+        server = _server(target, listener, started)
+        # After it has drained, uvicorn raises the signal once more: here it means a plain end.
+        handlers = {sig: signal.signal(sig, _ended) for sig in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            server.run(sockets=[listener])
+        finally:
+            for sig, handler in handlers.items():
+                signal.signal(sig, handler)
+
+
+@contextmanager
+def running(target: Any, /, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """A server in a thread of this process, as long as the block lasts; its address.
+
+    Raises:
+        UsageError: as `serve`.
+    """
+    ready = threading.Event()
+    listener = listen(host, port)
+    with listener:
+        server = _server(target, listener, lambda _: ready.set())
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="cartograd-serve"
+        )
+        thread.start()
+        try:
+            while not ready.wait(0.05):
+                assert thread.is_alive(), "the server did not start"
+            yield address(listener)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def listen(host: str, port: int, /) -> socket.socket:
+    """A socket that is bound and listens, so that nobody else can take the port meanwhile.
+
+    Raises:
+        UsageError: the port is in use or not allowed, or the host is not an address of ours.
+    """
+    if not 0 <= port <= 65535:
+        raise UsageError(f"port {port} is out of range; expected 0 to 65535")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise UsageError(f"host {host!r} is not known: {error.strerror or error}") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        reasons = {
+            errno.EADDRINUSE: "is in use; choose another with --port, or stop what uses it",
+            errno.EACCES: "is not allowed for this user; choose one from 1024 on",
+            errno.EADDRNOTAVAIL: "cannot be opened: the host is not an address of this machine",
+        }
+        reason = reasons.get(error.errno or 0, f"cannot be opened: {error.strerror}")
+        raise UsageError(f"port {port} of {host} {reason}") from error
+    return listener
+
+
+def address(listener: socket.socket, /) -> str:
+    """The URL of a socket that listens."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _server(
+    target: Any, listener: socket.socket, started: Callable[[str], None] | None
+) -> "uvicorn.Server":
+    import uvicorn
+
+    from cartograd.apps.server.app import application
+    from cartograd.apps.server.load import load
+
+    url = address(listener)
+    app = application(load(target), started=lambda: started(url) if started else None)
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN,
+    )
+    return uvicorn.Server(config)
+
+
+def _ended(_: int, __: Any) -> None:
+    """A signal that has done its work."""
