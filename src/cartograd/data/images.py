@@ -1,6 +1,10 @@
 """Pictures from files, bytes or PIL, as pixels of one size; and back into PNG files."""
 
 import io
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,9 @@ from cartograd.data.dataset import Dataset, Examples
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I", "F")
 """PIL's modes without colour."""
+
+ORIENTATION = 0x0112
+"""EXIF tag: how the camera was held; from 5 on, rows and columns change places."""
 
 WIDEST = 2.0
 """A picture whose shape is further from the wanted one would lose more than half by cropping."""
@@ -47,13 +54,25 @@ def pixels(
             different that the result could not be right.
     """
     name = name or label(source)
-    with opened(source, name) as image:
-        return _array(_fitted(_converted(image, channels), height, width, name), channels)
+    image = _converted(opened(source, name), channels)
+    return _array(_fitted(image, height, width, name), channels)
 
 
 def label(source: Any, /) -> str:
     """What to call a source in an error."""
     return str(source) if isinstance(source, str | Path) else f"the {type(source).__name__} given"
+
+
+def header(path: Path, /) -> tuple[tuple[int, int], str]:
+    """Columns and rows of a picture as it will be shown, and its PIL mode, without decoding it.
+
+    Raises:
+        UsageError: not a readable picture.
+    """
+    with _named_errors(str(path)), Image.open(path) as image:
+        columns, rows = image.size
+        turned = image.getexif().get(ORIENTATION, 1) >= 5
+        return ((rows, columns) if turned else (columns, rows)), image.mode
 
 
 def opened(source: Any, name: str, /) -> Image.Image:
@@ -63,17 +82,22 @@ def opened(source: Any, name: str, /) -> Image.Image:
         UsageError: no such file, or not a readable picture.
     """
     if isinstance(source, Image.Image):
-        return source.copy()
+        return ImageOps.exif_transpose(source)
     if isinstance(source, str | Path) and not Path(source).is_file():
         raise UsageError(f"{name} is missing; expected a picture file")
     data = io.BytesIO(source) if isinstance(source, bytes | bytearray) else source
-    try:
-        image = Image.open(data)
-        image.load()
+    with _named_errors(name), Image.open(data) as image:
         return ImageOps.exif_transpose(image)
+
+
+@contextmanager
+def _named_errors(name: str) -> Iterator[None]:
+    """Whatever Pillow raises for a damaged file, as one error that names it."""
+    try:
+        yield
     except (
-        OSError, SyntaxError, ValueError, EOFError, TypeError, AttributeError,
-        Image.DecompressionBombError, Image.DecompressionBombWarning,
+        OSError, SyntaxError, ValueError, EOFError, TypeError, AttributeError, struct.error,
+        zlib.error, Image.DecompressionBombError,
     ) as error:  # fmt: skip
         raise UsageError(
             f"{name} is not a readable picture ({_reason(error)}); mend or remove it"

@@ -1,0 +1,218 @@
+"""A folder of pictures, one folder for each class.
+
+`PATH/cat/1.png` is an example of the class `cat`; pictures may lie deeper. Where PATH has folders
+`train`, and perhaps `valid` and `test`, which hold the class folders, they are the splits; a split
+that is not there is cut from `train` by a hash of the file's path within PATH. Pictures are kept
+as uint8; where they would take more than `memory`, they stay on disk and are read as needed.
+
+Shapes: inputs `n c y x` in [0, 1], targets `n`: the place of the class among the sorted names.
+
+References:
+    J. Deng et al.: ImageNet: A Large-Scale Hierarchical Image Database, CVPR 2009 (the layout).
+    https://doi.org/10.1109/CVPR.2009.5206848
+
+>>> import pathlib, tempfile
+>>> from PIL import Image
+>>> root = pathlib.Path(tempfile.mkdtemp())
+>>> for name in [f"{kind}/{i}.png" for kind in ("dark", "light") for i in range(10)]:
+...     (root / name).parent.mkdir(exist_ok=True)
+...     Image.new("L", (8, 8), 255 * ("light" in name)).save(root / name)
+>>> folder(root).signature.input.dims
+(1, 8, 8)
+"""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset import Dataset, Examples, Split, order
+from cartograd.data.images import GREY, SUFFIXES, header, pixels
+from cartograd.data.splits import assign
+from cartograd.data.statistics import measured
+from cartograd.data.streamed import Streamed
+from cartograd.data.tabular import natural
+
+CARD = Card(
+    name="folder",
+    kind="data",
+    entry="folder",
+    title="A folder of pictures, one folder for each class",
+    zh="图片文件夹(每类一个子文件夹)",
+    paper="Deng et al., ImageNet",
+    year=2009,
+    url="https://doi.org/10.1109/CVPR.2009.5206848",
+    proofs=(
+        "law: pictures written from a dataset come back with the same pixels and classes",
+        "law: files keep their split when others are added",
+    ),
+)
+
+SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
+"""Names of folders that are splits and not classes."""
+
+SAMPLE = 4096
+"""So many pictures are read for mean and std, where not all are in memory."""
+
+Listing = list[tuple[Path, int]]
+"""Pictures and the numbers of their classes."""
+
+
+def folder(
+    path: str | Path,
+    /,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    valid: float = 0.1,
+    test: float = 0.2,
+    memory: float = 4.0,
+    workers: int = 0,
+) -> Dataset:
+    """Pictures from files.
+
+    Args:
+        path: the folder that holds the class folders, or `train`, `valid`, `test` folders.
+        size: height and width to bring the pictures to; by default that of the pictures, which
+            then must all be of one size.
+        channels: 1 for grey, 3 for colour; by default 1 if all pictures are grey.
+        valid: share for validation, unless there is a `valid` folder.
+        test: share for testing, unless there is a `test` folder.
+        memory: GiB that the pictures may take in memory; above it they are read as needed.
+        workers: processes that read ahead when they are; 0 reads in this one.
+
+    Raises:
+        UsageError: there is no such folder, a class has no pictures, there is only one class, a
+            picture cannot be read or is of another size; the file is named.
+    """
+    root = Path(path)
+    labels, listing = listed(root)
+    shape = _shape([file for files in listing.values() for file, _ in files], size, channels)
+    port = Port("image", "image", shape, bounds=(0.0, 1.0))
+    output = Port("class", "label", (len(labels),), labels=tuple(labels))
+    load = partial(_load, channels=shape[0], height=shape[1], width=shape[2])
+    parts = _cut(root, listing, valid=valid, test=test)
+    count = sum(map(len, parts.values()))
+    fits = count * math.prod(shape) <= memory * 2**30
+
+    def split(part: str, signature: Signature) -> Examples:
+        paths = [str(file) for file, _ in parts[part]]
+        targets = torch.tensor([target for _, target in parts[part]], dtype=torch.int64)
+        names = [file.relative_to(root).as_posix() for file, _ in parts[part]]
+        if part in loaded:
+            return Split(loaded[part], targets, signature, names)
+        return Streamed(load, paths, targets, signature, names=names, workers=workers)
+
+    loaded = {part: _loaded(load, files, shape) for part, files in parts.items()} if fits else {}
+    sample = loaded.get("train")
+    if sample is None:
+        some = order(len(parts["train"]), seed=0, epoch=0)[:SAMPLE].tolist()
+        sample = _loaded(load, [parts["train"][i] for i in some], shape)
+    signature = Signature((measured(port, sample),), (output,))
+    train, held_back, last = (split(part, signature) for part in ("train", "valid", "test"))
+    kept = "memory" if fits else f"on disk; mean and std are of {len(sample)} pictures"
+    about = {"source": str(root), "pictures": count, "kept": kept}
+    return Dataset("folder", train, held_back, last, signature, about)
+
+
+def listed(root: Path, /) -> tuple[list[str], dict[str, Listing]]:
+    """The class names, and for each split that has a folder its pictures and their classes.
+
+    Raises:
+        UsageError: no such folder, no class folders or only one, or a class without pictures.
+    """
+    if not root.is_dir():
+        raise UsageError(f"{root} is no folder; expected one that holds a folder for each class")
+    inside = _folders(root)
+    named = {SPLITS[folder.name]: folder for folder in inside if folder.name in SPLITS}
+    own = "train" in named and len(named) == len(inside) and bool(_folders(named["train"]))
+    homes = named if own else {"train": root}
+    labels = [folder.name for folder in _folders(homes["train"])]
+    if len(labels) < 2:
+        there = f"only {labels[0]!r}" if labels else "none"
+        raise UsageError(
+            f"{homes['train']} has {there}; expected a folder of pictures for each of at least "
+            "two classes"
+        )
+    place = {label: number for number, label in enumerate(labels)}
+    return labels, {part: _listing(home, place) for part, home in homes.items()}
+
+
+def _listing(home: Path, place: dict[str, int]) -> Listing:
+    found: Listing = []
+    for folder in _folders(home):
+        if folder.name not in place:
+            raise UsageError(f"{folder}: there is no class {folder.name!r} in the training folder")
+        files = sorted(
+            file
+            for file in folder.rglob("*")
+            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+        )
+        if not files:
+            raise UsageError(
+                f"the class folder {folder} has no pictures; expected {', '.join(SUFFIXES)}: add "
+                "some or remove the folder"
+            )
+        found += [(file, place[folder.name]) for file in files]
+    return found
+
+
+def _folders(path: Path) -> list[Path]:
+    folders = [item for item in path.iterdir() if item.is_dir() and item.name[0] not in "._"]
+    return sorted(folders, key=lambda folder: natural(folder.name))
+
+
+def _shape(files: list[Path], size: int | None, channels: int | None) -> tuple[int, int, int]:
+    """Channels, height and width: as given, or as all pictures have them."""
+    if channels not in (None, 1, 3):
+        raise UsageError(f"channels={channels} is out of range; expected 1 (grey) or 3 (colour)")
+    if size is not None and channels is not None:
+        return channels, size, size
+    first, colour = None, False
+    for file in files:
+        (width, height), mode = header(file)
+        colour = colour or mode not in GREY
+        first = first or (width, height)
+        if size is None and (width, height) != first:
+            raise UsageError(
+                f"the pictures differ in size: {files[0]} is {first[0]} x {first[1]}, {file} is "
+                f"{width} x {height}; give the size to bring them to, such as size=64"
+            )
+    width, height = (size, size) if size is not None else first or (0, 0)
+    return channels or (3 if colour else 1), height, width
+
+
+def _cut(
+    root: Path, listing: dict[str, Listing], *, valid: float, test: float
+) -> dict[str, Listing]:
+    """The three splits: as the folders say, the others cut from `train`."""
+    whole = listing["train"]
+    keys = [file.relative_to(root).as_posix() for file, _ in whole]
+    shares = {"valid": valid, "test": test}
+    shares = {part: 0.0 if part in listing else share for part, share in shares.items()}
+    indices = assign(keys, torch.tensor([target for _, target in whole]), **shares)
+    own = {
+        part: [whole[i] for i in index.tolist()]
+        for part, index in zip(("train", "valid", "test"), indices, strict=True)
+    }
+    return own | {part: files for part, files in listing.items() if part != "train"}
+
+
+def _load(path: str, *, channels: int, height: int, width: int) -> Tensor:
+    return pixels(path, channels=channels, height=height, width=width)
+
+
+def _loaded(load: Callable[[str], Tensor], files: Listing, shape: tuple[int, int, int]) -> Tensor:
+    """All pictures, decoded by a few threads (Pillow lets go of the interpreter's lock)."""
+    stored = torch.empty((len(files), *shape), dtype=torch.uint8)
+    with ThreadPoolExecutor() as pool:
+        for index, picture in enumerate(pool.map(load, [str(file) for file, _ in files])):
+            stored[index] = picture
+    return stored
