@@ -1,0 +1,1 @@
+"""Deployment: a trained model where Python is not."""

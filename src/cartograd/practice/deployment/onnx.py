@@ -1,0 +1,298 @@
+"""ONNX export: the model as one file that other programs and languages can run.
+
+The model is traced into a graph of standard operations and written with its weights, its
+standardisation, and its signature, so that a runtime in C++, Java or a browser gets pixels in
+and logits out, without Python or torch. The batch (and any other dimension that the signature
+names by a letter) stays free.
+
+    f_onnx(x) = f_torch(x) up to rounding, for any batch size
+
+Shapes: inputs and outputs as the signature's ports, with the batch first.
+
+Departures: none; the tracing and the translation are torch.onnx's. The local paths that it notes
+beside each operation are left out of the file.
+
+References:
+    Open Neural Network Exchange: https://github.com/onnx/onnx/blob/main/docs/IR.md
+
+>>> from tempfile import TemporaryDirectory
+>>> signature = Signature((Port("x", "vector", (3,)),), (Port("y", "label", (2,)),))
+>>> model = sign(torch.nn.Linear(3, 2), signature)
+>>> with TemporaryDirectory() as folder:
+...     check(model, onnx(model, f"{folder}/line.onnx"), torch.rand(5, 3)).agree
+True
+"""
+
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+
+import cartograd
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.core.files import write_file
+from cartograd.core.mode import evaluating
+from cartograd.core.ports import Port, Signature
+from cartograd.core.signed import Signed, sign, signature_of
+
+CARD = Card(
+    name="onnx",
+    kind="exporter",
+    entry="onnx",
+    nodes=("deploy/export",),
+    title="ONNX export",
+    zh="ONNX 导出",
+    paper="Open Neural Network Exchange",
+    year=2017,
+    url="https://github.com/onnx/onnx/blob/main/docs/IR.md",
+    proofs=(
+        "oracle: onnxruntime gives the outputs of torch to 1e-5, for batches of 1, 2 and 7",
+        "law: the standardisation is in the file; the signature read back is the model's",
+    ),
+    needs="export",
+)
+
+TOLERANCE = 1e-4
+"""Largest difference that counts as rounding, as a share of the largest output (or of 1)."""
+
+SECONDS = 0.5
+"""How long each runtime is timed for, at most."""
+
+FREE = 32
+"""Size that stands for a free dimension while the model is traced."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What came of running a model and its exported file on the same inputs."""
+
+    difference: float
+    """The largest difference of any output number, over the whole batch and a batch of one."""
+    tolerance: float
+    """The largest difference that counts as rounding."""
+    agree: bool
+    """Whether the difference is within the tolerance."""
+    torch_ms: float
+    """Median time of torch for these inputs, in milliseconds."""
+    onnx_ms: float
+    """Median time of onnxruntime for them, on as many threads."""
+    ratio: float
+    """How many times faster onnxruntime was."""
+    size: int
+    """Bytes of the file."""
+
+
+def onnx(model: nn.Module, path: str | Path, /) -> Path:
+    """Write a model as an ONNX file that takes what its signature says.
+
+    The file is written whole or not at all, and the model is left as it is.
+
+    Args:
+        model: anything with a signature.
+        path: the file to write; an older one of the name is replaced.
+
+    Raises:
+        UsageError: the `export` extra is not installed, the model has no signature, cannot be
+            traced, or does not fit into one file (2 GB), or the file cannot be written.
+    """
+    _needed("onnx", "onnxscript")
+    signed = model if isinstance(model, Signed) else sign(model, signature_of(model))
+    signature = signed.signature
+    names = [port.name for port in (*signature.inputs, *signature.outputs)]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            f"the ports are named {', '.join(names)}; an ONNX file needs a different name for each"
+        )
+    letters = {dim for port in signature.inputs for dim in port.dims if isinstance(dim, str)}
+    dims = {letter: torch.export.Dim(letter) for letter in sorted(letters | {"batch"})}
+    free = tuple(
+        {i: dims[dim] for i, dim in enumerate(("batch", *port.dims)) if isinstance(dim, str)}
+        for port in signature.inputs
+    )
+    device = signed.output_mean.device
+    with evaluating(signed), torch.no_grad(), _quiet():
+        try:
+            program = torch.onnx.export(
+                signed,
+                tuple(_example(port).to(device) for port in signature.inputs),
+                input_names=names[: len(signature.inputs)],
+                output_names=names[len(signature.inputs) :],
+                dynamic_shapes=(free,),  # of the one argument *inputs
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise UsageError(
+                f"{type(signed.model).__name__} cannot be traced into a graph: "
+                f"{_cause(error)}; a model whose Python code looks at the numbers that pass "
+                "through it cannot be exported"
+            ) from error
+    assert program is not None
+    proto = program.model_proto
+    _describe(proto, signature, str(signed.spec) if signed.spec else "")
+    try:
+        return write_file(path, proto.SerializeToString())
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError("the model is larger than the 2 GB that one ONNX file can hold") from error
+
+
+def check(
+    model: nn.Module, path: str | Path, inputs: Shaped[Tensor, "b ..."] | tuple[Tensor, ...], /
+) -> Check:
+    """Run a model and its exported file on the same inputs: do they agree, and which is faster?
+
+    Args:
+        model: the one that was exported.
+        path: the ONNX file.
+        inputs: real examples, in the units of the input ports.
+
+    Raises:
+        UsageError: onnxruntime is not installed, or the file is not one that it can run.
+    """
+    _needed("onnxruntime")
+    given = tuple(part.detach() for part in (inputs if isinstance(inputs, tuple) else (inputs,)))
+    run = _session(Path(path))
+    arrays = [part.cpu().numpy() for part in given]
+    with evaluating(model), torch.inference_mode():
+        expected = model(*given).cpu().numpy()
+        alone = model(*(part[:1] for part in given)).cpu().numpy()
+        difference = max(
+            _difference(run(arrays), expected), _difference(run([a[:1] for a in arrays]), alone)
+        )
+        times = _times(lambda: model(*given), lambda: run(arrays))
+    tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    return Check(
+        difference=difference,
+        tolerance=tolerance,
+        agree=difference <= tolerance,
+        torch_ms=times[0],
+        onnx_ms=times[1],
+        ratio=times[0] / times[1],
+        size=Path(path).stat().st_size,
+    )
+
+
+def signature_in(path: str | Path, /) -> Signature:
+    """The signature that an exported file carries.
+
+    Raises:
+        UsageError: `onnx` is not installed, or the file is none that Cartograd wrote.
+    """
+    _needed("onnx")
+    import onnx as package
+
+    try:
+        proto = package.load(str(path), load_external_data=False)
+        kept = {item.key: item.value for item in proto.metadata_props}
+        return Signature.from_json(json.loads(kept["signature"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{path} is not an ONNX file with a signature: {error}") from error
+
+
+def _needed(*packages: str) -> None:
+    from importlib.util import find_spec
+
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise UsageError(
+            f"ONNX export needs {' and '.join(missing)}: pip install 'cartograd[export]'"
+        )
+
+
+def _example(port: Port) -> Tensor:
+    """A batch of two; one example would be taken for a fixed size."""
+    shape = (2, *(dim if isinstance(dim, int) else FREE for dim in port.dims))
+    return torch.zeros(shape, dtype=getattr(torch, port.dtype))
+
+
+def _describe(proto: Any, signature: Signature, spec: str) -> None:
+    """Keep what a user of the file needs to know, and not where it was made."""
+    for part in (proto.graph, *proto.functions):
+        for node in part.node:
+            node.ClearField("metadata_props")
+    about = {
+        "signature": json.dumps(signature.to_json(), ensure_ascii=False),
+        "labels": json.dumps(signature.output.labels, ensure_ascii=False),
+        "spec": spec,
+        "made_by": f"cartograd {cartograd.__version__}",
+    }
+    del proto.metadata_props[:]
+    for key, value in about.items():
+        proto.metadata_props.add(key=key, value=value)
+
+
+def _cause(error: BaseException) -> str:
+    """The first line of what was wrong at the bottom."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without two messages of torch's exporter that concern nobody who exports."""
+
+    def concerns(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("torchvision is not installed")
+
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    logger.addFilter(concerns)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated", FutureWarning)
+            yield
+    finally:
+        logger.removeFilter(concerns)
+
+
+def _session(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
+    """A function that runs the file, on as many threads as torch uses."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its errors have no common class of their own
+        raise UsageError(f"onnxruntime cannot run {path}: {error}") from error
+    names = [item.name for item in session.get_inputs()]
+
+    def run(arrays: list[np.ndarray]) -> np.ndarray:
+        return np.asarray(session.run(None, dict(zip(names, arrays, strict=True)))[0])
+
+    return run
+
+
+def _difference(found: np.ndarray, expected: np.ndarray) -> float:
+    if found.shape != expected.shape or not np.isfinite(found).all():
+        return float("inf")
+    return float(np.abs(found.astype(np.float64) - expected).max())
+
+
+def _times(*runs: Callable[[], Any]) -> list[float]:
+    """Median milliseconds of each, taken in turns so that both meet the same machine."""
+    spent: list[list[float]] = [[] for _ in runs]
+    end = time.perf_counter() + SECONDS * len(runs)
+    while len(spent[0]) < 3 or (time.perf_counter() < end and len(spent[0]) < 200):
+        for run, kept in zip(runs, spent, strict=True):
+            start = time.perf_counter()
+            run()
+            kept.append((time.perf_counter() - start) * 1000)
+    return [median(kept) for kept in spent]
