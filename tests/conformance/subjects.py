@@ -1,0 +1,69 @@
+"""Small files for the sources that read the user's own."""
+
+import gzip
+import struct
+import wave
+
+import numpy as np
+from PIL import Image
+
+
+def table(folder):
+    """A CSV of two kinds of columns and two classes."""
+    rows = [
+        f"{i / 7:.3f},{'red' if i % 3 else 'blue'},{'yes' if i % 2 else 'no'}" for i in range(80)
+    ]
+    path = folder / "table.csv"
+    path.write_text("\n".join(["size,colour,bought", *rows]) + "\n")
+    return (path,), {"target": "bought"}
+
+
+def pictures(folder):
+    """Two classes of small noisy pictures."""
+    draw = np.random.default_rng(0)
+    for i in range(60):
+        path = folder / "pictures" / ("dark" if i % 2 else "light") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (6, 6), dtype=np.uint8)).save(path)
+    return (folder / "pictures",), {}
+
+
+def idx(folder):
+    """The four files of a set in the format of MNIST."""
+    draw = np.random.default_rng(0)
+    for stem, n in (("train", 60), ("t10k", 20)):
+        images = draw.integers(0, 256, (n, 5, 5), dtype=np.uint8)
+        labels = (np.arange(n) % 4).astype(np.uint8)
+        for name, array in (
+            (f"{stem}-images-idx3-ubyte", images),
+            (f"{stem}-labels-idx1-ubyte", labels),
+        ):
+            head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+            (folder / f"{name}.gz").write_bytes(gzip.compress(head + array.tobytes()))
+    return (folder,), {}
+
+
+def text(folder):
+    """A few files of text."""
+    for i in range(3):
+        (folder / f"{i}.txt").write_text(f"The {i}th of some short texts. " * 200)
+    return (folder,), {}
+
+
+def sounds(folder):
+    """Two classes of short tones."""
+    for i in range(40):
+        kind = ("low", "high")[i % 2]
+        path = folder / "sounds" / kind / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tone = np.sin(np.arange(800) * (0.1 if kind == "low" else 0.4) + i) * 20000
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(tone.astype("<i2").tobytes())
+    return (folder / "sounds",), {}
+
+
+SUBJECTS = {"csv": table, "folder": pictures, "fashion-mnist": idx, "text": text, "wav": sounds}
+"""Sources by card: a new source of the user's own files adds its line here."""

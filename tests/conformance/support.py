@@ -1,0 +1,140 @@
+"""Every check over every card of a kind, and the small inputs that the checks need."""
+
+import importlib
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+
+from cartograd.core import registry
+from cartograd.core.build import build, hyperparameters
+from cartograd.core.card import Card
+from cartograd.core.ports import Port, Signature
+from cartograd.core.signed import Signed
+from tests.conformance.exceptions import EXPECTED
+
+
+def over(*kinds: str) -> Callable[[Any], Any]:
+    """Run a check over every card of these kinds (of all kinds if none is named)."""
+
+    def wrap(check: Any) -> Any:
+        cards = [card for card in registry.cards().values() if not kinds or card.kind in kinds]
+        return pytest.mark.parametrize("card", [_case(card, check.__name__) for card in cards])(
+            check
+        )
+
+    return wrap
+
+
+def _case(card: Card, check: str) -> Any:
+    reason = EXPECTED.get((card.name, check))
+    marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+    return pytest.param(card, id=card.name, marks=marks)
+
+
+def signature_of(card: Card, *, size: int | None = None) -> Signature:
+    """A signature that the model of this card fits, as small as its `tiny` arguments say."""
+    known = hyperparameters(card)
+    classes = card.tiny.get("classes", known["classes"].default if "classes" in known else 3)
+    label = Port("class", "label", (classes,), labels=tuple(f"class {i}" for i in range(classes)))
+    if "channels" in known:
+        channels, side = card.tiny.get("channels", 1), size or card.tiny.get("size", 8)
+        statistics = (0.5,) * channels, (0.25,) * channels
+        image = Port("image", "image", (channels, side, side), "float32", (0.0, 1.0), *statistics)
+        return Signature((image,), (label,))
+    features = card.tiny.get("features", 4)
+    row = Port(
+        "row", "vector", (features,), "float32", (0.0, 1.0), (0.5,) * features, (0.25,) * features
+    )
+    return Signature((row,), (label,))
+
+
+def model_of(card: Card, *, size: int | None = None) -> Signed:
+    """The card's model, tiny, always with the same weights."""
+    sizes = ("classes", "features", "channels", "size")
+    args = {key: value for key, value in card.tiny.items() if key not in sizes}
+    torch.manual_seed(0)
+    return build(card.name, signature=signature_of(card, size=size), **args)
+
+
+def inputs(signature: Signature, examples: int = 6, *, seed: int = 1) -> torch.Tensor:
+    """Valid inputs of a signature's first port."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(examples, *signature.input.dims, generator=generator)
+
+
+def batch(card: Card, examples: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and targets for the model of a card."""
+    signature = signature_of(card)
+    return inputs(signature, examples), torch.arange(examples) % signature.output.size
+
+
+def judged_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:
+    """A small network with every trap for what looks at models: normalisation in training mode,
+    dropout, a frozen weight, a gradient that is there already, a hook of its owner.
+    """
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.Dropout(0.5),
+        torch.nn.Flatten(), torch.nn.Linear(4 * 3 * 3, 3),
+    )  # fmt: skip
+    image = Port("image", "image", (2, 5, 5), "float32", (0.0, 1.0), (0.4, 0.6), (0.2, 0.3))
+    model = Signed(layers, Signature((image,), (Port("class", "label", (3,)),)))
+    layers[0].weight.requires_grad_(False)
+    layers[1].train()
+    layers[3].eval()
+    layers[5].weight.grad = torch.ones_like(layers[5].weight)
+    layers[2].register_forward_hook(lambda *given: None)
+    return model, torch.rand(6, 2, 5, 5), torch.arange(6) % 3
+
+
+@contextmanager
+def untouched(model: torch.nn.Module):
+    """The block leaves the model as it was: weights, buffers, gradients, modes, flags, hooks."""
+    before = _look(model)
+    yield
+    assert _look(model) == before
+
+
+def _look(model: torch.nn.Module) -> Any:
+    state = {
+        name: value.detach().clone().flatten().tolist()
+        for name, value in model.state_dict().items()
+    }
+    flags = {
+        name: (p.requires_grad, None if p.grad is None else p.grad.tolist())
+        for name, p in model.named_parameters()
+    }
+    modules = {
+        name: (module.training, *(len(getattr(module, kind)) for kind in HOOKS))
+        for name, module in model.named_modules()
+    }
+    return state, flags, modules
+
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@contextmanager
+def global_state_untouched():
+    """The block draws nothing from torch's global generator and changes no global setting."""
+    before = _settings()
+    yield
+    assert _settings() == before
+
+
+def _settings() -> Any:
+    return (
+        torch.get_rng_state().tolist(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+    )
+
+
+def source_of(card: Card) -> Any:
+    """The module of a card."""
+    return importlib.import_module(card.module)

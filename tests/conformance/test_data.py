@@ -1,0 +1,157 @@
+"""Every data source: its signature is true, its splits are apart, and it repeats itself."""
+
+import inspect
+
+import pytest
+import torch
+
+from cartograd.core.build import build, entry
+from cartograd.core.ports import Signature
+from cartograd.data.dataset import Dataset
+from tests.conformance.subjects import SUBJECTS
+from tests.conformance.support import global_state_untouched, over
+
+PARTS = ("train", "valid", "test")
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Build a card's dataset from small files where it reads the user's."""
+
+    def make(card):
+        subject, args = SUBJECTS[card.name](tmp_path) if card.name in SUBJECTS else ((), {})
+        return build(card.name, **card.tiny | args)(*subject)
+
+    return make
+
+
+def whole(split):
+    return split.select(range(len(split)))
+
+
+def rows(split):
+    return {row.numpy().tobytes() for row in whole(split).inputs}
+
+
+@over("data")
+def test_is_a_dataset(card, made):
+    data = made(card)
+    assert isinstance(data, Dataset)
+    assert data.name == card.name
+    assert all(len(getattr(data, part)) > 0 for part in PARTS)
+    subjects = [
+        p for p in inspect.signature(entry(card)).parameters.values() if p.kind is p.POSITIONAL_ONLY
+    ]
+    assert bool(subjects) == (card.name in SUBJECTS), "sources of files are listed in SUBJECTS"
+
+
+@over("data")
+def test_inputs_are_what_the_signature_says(card, made):
+    data = made(card)
+    port = data.signature.input
+    for part in PARTS:
+        x = whole(getattr(data, part)).inputs
+        dims = zip(port.dims, x.shape[1:], strict=True)
+        assert all(isinstance(dim, str) or dim == size for dim, size in dims)
+        assert str(x.dtype) == f"torch.{port.dtype}"
+        assert x.isfinite().all()
+        if port.bounds:
+            assert x.min() >= port.bounds[0]
+            assert x.max() <= port.bounds[1]
+
+
+@over("data")
+def test_targets_are_what_the_signature_says(card, made):
+    data = made(card)
+    port = data.signature.output
+    for part in PARTS:
+        y = getattr(data, part).targets
+        if port.kind == "label":
+            assert y.dtype == torch.int64
+            assert y.min() >= 0
+            assert y.max() < port.dims[-1]
+            assert len(port.labels) in (0, port.dims[-1])
+        else:
+            assert y.dtype == torch.float32
+            assert y.shape[1:] == port.dims
+
+
+@over("data")
+def test_the_signature_is_shared_and_json(card, made):
+    data = made(card)
+    assert all(getattr(data, part).signature == data.signature for part in PARTS)
+    assert Signature.from_json(data.signature.to_json()) == data.signature
+
+
+@over("data")
+def test_no_example_is_in_two_splits(card, made):
+    data = made(card)
+    train, valid, test = (rows(getattr(data, part)) for part in PARTS)
+    assert not train & valid
+    assert not train & test
+    assert not valid & test
+
+
+@over("data")
+def test_every_class_is_trained_on(card, made):
+    data = made(card)
+    if data.signature.output.kind == "label" and data.train.targets.ndim == 1:
+        assert set(data.train.targets.tolist()) == set(range(data.signature.output.dims[0]))
+
+
+@over("data")
+def test_repeats_and_leaves_the_global_generator_alone(card, made):
+    with global_state_untouched():
+        one, two = made(card), made(card)
+    for part in PARTS:
+        first, second = whole(getattr(one, part)), whole(getattr(two, part))
+        assert torch.equal(first.inputs, second.inputs)
+        assert torch.equal(first.targets, second.targets)
+    assert one.signature == two.signature
+
+
+@over("data")
+def test_statistics_are_those_of_the_training_split(card, made):
+    data = made(card)
+    port = data.signature.input
+    if not port.mean:
+        return
+    x = whole(data.train).inputs.double()
+    axis = [0] + [i for i in range(1, x.ndim) if i != 1 or len(port.mean) == 1]
+    torch.testing.assert_close(
+        x.mean(axis).float().reshape(-1), torch.tensor(port.mean), rtol=1e-4, atol=1e-5
+    )
+    std = torch.tensor(port.std)
+    measured = x.std(axis, correction=0).float().reshape(-1)
+    varies = measured > 1e-6  # a constant number gets a standard deviation of 1
+    torch.testing.assert_close(measured[varies], std[varies], rtol=1e-4, atol=1e-5)
+
+
+@over("data")
+def test_an_epoch_holds_each_example_once(card, made):
+    data = made(card)
+    source = data.train.batches(batch_size=7)
+    batches = list(source.epoch(0, seed=0))
+    assert len(batches) == len(source)
+    assert sum(len(x) for x, _ in batches) == len(data.train)
+    seen = torch.cat([x for x, _ in batches]).flatten(1).double().sum(1).sort()[0]
+    there = whole(data.train).inputs.flatten(1).double().sum(1).sort()[0]
+    assert torch.equal(seen, there)
+
+
+@over("data")
+def test_batches_are_a_function_of_seed_and_epoch(card, made):
+    source = made(card).train.batches(batch_size=5)
+    first = [y for _, y in source.epoch(3, seed=1)]
+    inputs = [x for x, _ in source.epoch(3, seed=1)]
+    again = list(source.epoch(3, seed=1, start=2))
+    assert all(torch.equal(a, b) for (a, _), b in zip(again, inputs[2:], strict=True))
+    assert all(torch.equal(a, b) for (_, a), b in zip(again, first[2:], strict=True))
+    other = [x for x, _ in source.epoch(4, seed=1)]
+    assert not all(torch.equal(a, b) for a, b in zip(inputs, other, strict=True))
+
+
+@over("data")
+def test_about_says_where_it_comes_from(card, made):
+    data = made(card)
+    assert data.about.get("source")
