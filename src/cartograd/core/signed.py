@@ -61,14 +61,20 @@ def statistics(port: Port) -> tuple[Tensor, Tensor]:
     return mean.reshape(shape), std.reshape(shape)
 
 
+def signature_if_any(model: nn.Module, /) -> Signature | None:
+    """The signature a model carries, or None."""
+    found = getattr(model, "signature", None)
+    return found if isinstance(found, Signature) else None
+
+
 def signature_of(model: nn.Module, /, *, otherwise: Signature | None = None) -> Signature:
     """The signature a model carries, or the one given beside it.
 
     Raises:
         UsageError: there is neither.
     """
-    found = getattr(model, "signature", None) or otherwise
-    if not isinstance(found, Signature):
+    found = signature_if_any(model) or otherwise
+    if found is None:
         raise UsageError(
             f"{type(model).__name__} has no signature; wrap it: cartograd.sign(model, signature)"
         )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
-from cartograd.core.ports import Signature
+from cartograd.core.signed import signature_if_any
 
 
 @contextmanager
@@ -36,12 +36,6 @@ def looking(model: nn.Module, x: Tensor, /) -> Iterator[None]:
         raise UsageError("there are no examples; give at least one")
     with evaluating(model), torch.inference_mode(False), torch.enable_grad():
         yield
-
-
-def signature_if_any(model: nn.Module, /) -> Signature | None:
-    """The signature that a model carries, or None."""
-    found = getattr(model, "signature", None)
-    return found if isinstance(found, Signature) else None
 
 
 def answers(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b k"]:

@@ -36,14 +36,13 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Signature
-from cartograd.core.signed import statistics
+from cartograd.core.signed import signature_if_any, statistics
 from cartograd.frontier.inputs import (
     answers,
     check_classes,
     chosen,
     looking,
     rows_at_once,
-    signature_if_any,
 )
 
 CARD = Card(

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.frontier.inputs import answers, check_classes, chosen, signature_if_any
+from cartograd.core.signed import signature_if_any
+from cartograd.frontier.inputs import answers, check_classes, chosen
 
 
 @dataclass(frozen=True)

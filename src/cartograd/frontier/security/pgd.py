@@ -138,7 +138,7 @@ def pgd(
 class _Best:
     """The best point of each example so far."""
 
-    def __init__(self, x: Tensor):
+    def __init__(self, x: Tensor, /):
         self.point = x.clone()
         self.gain = x.new_full((len(x),), -torch.inf)
         self.fooled = torch.zeros(len(x), dtype=torch.bool, device=x.device)

@@ -48,15 +48,15 @@ CARD = Card(
 
 
 def accuracy(
-    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, top: int = 1
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, top: int = 1
 ) -> float:
     """The share of examples whose right class is among the `top` highest outputs."""
-    return weighed(outputs, targets, given.ones(targets), top=top).item()
+    return weighed(outputs, targets, given.ones(outputs), top=top).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -67,7 +67,7 @@ def weighed(
 
 
 def trials(
-    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, top: int = 1
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, top: int = 1
 ) -> tuple[int, int]:
     """Right examples and all examples: accuracy is a proportion of independent trials."""
     right = _right(*given.classes(outputs, targets), top)

@@ -44,14 +44,14 @@ CARD = Card(
 )
 
 
-def brier(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+def brier(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The mean squared distance of the probabilities from the right answers."""
-    return weighed(outputs, targets, given.ones(targets)).item()
+    return weighed(outputs, targets, given.ones(outputs)).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:

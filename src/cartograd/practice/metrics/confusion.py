@@ -15,7 +15,7 @@ Average = Literal["macro", "micro", "weighted", "binary"]
 
 
 def confusion(
-    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /
 ) -> Int[Tensor, "k k"]:
     """How many examples of each class (row) were taken for each class (column).
 

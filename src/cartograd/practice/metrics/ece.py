@@ -62,15 +62,15 @@ class Reliability:
 
 
 def ece(
-    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, bins: int = 15
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, bins: int = 15
 ) -> float:
     """The mean distance of accuracy from confidence over bins of equal width."""
-    return weighed(outputs, targets, given.ones(targets), bins=bins).item()
+    return weighed(outputs, targets, given.ones(outputs), bins=bins).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -84,7 +84,7 @@ def weighed(
 
 
 def reliability(
-    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, bins: int = 15
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, bins: int = 15
 ) -> Reliability:
     """Accuracy and mean confidence in each of `bins` bins of equal width."""
     confidence, right, place = _binned(outputs, targets, bins)

@@ -47,18 +47,18 @@ CARD = Card(
 
 def f1(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     average: Average = "macro",
 ) -> float:
     """F1, averaged over the classes (`macro`), or of class 1 alone (`binary`)."""
-    return weighed(outputs, targets, given.ones(targets), average=average).item()
+    return weighed(outputs, targets, given.ones(outputs), average=average).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,

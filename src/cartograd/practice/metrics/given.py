@@ -1,4 +1,7 @@
-"""What a metric is given, brought to one form: logits and classes, or values, on the CPU."""
+"""What a metric is given, brought to one form: logits and classes, or values, on the CPU.
+
+Here, and nowhere else, it is checked that outputs and targets belong together.
+"""
 
 from typing import Any
 
@@ -50,9 +53,9 @@ def values(
     return outputs, targets
 
 
-def ones(targets: Tensor, /) -> Float[Tensor, "1 n"]:
+def ones(outputs: Tensor, /) -> Float[Tensor, "1 n"]:
     """The weighting under which each example counts once."""
-    return torch.ones(1, len(targets), dtype=torch.float64)
+    return torch.ones(1, len(outputs), dtype=torch.float64)
 
 
 def mean(

@@ -20,8 +20,8 @@ References:
 """
 
 import functools
+import inspect
 import math
-import sys
 from collections.abc import Callable, Iterator
 from statistics import NormalDist
 from typing import Any
@@ -41,7 +41,7 @@ CHUNK = 2**22
 def interval(
     metric: str | Spec | Callable[..., float],
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     level: float = 0.95,
@@ -91,7 +91,7 @@ def wilson(successes: int, trials: int, /, *, level: float = 0.95) -> tuple[floa
 def bootstrap(
     metric: Callable[..., float],
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     level: float = 0.95,
@@ -133,8 +133,8 @@ def _draws(n: int, resamples: int, generator: torch.Generator) -> Iterator[Tenso
 def _twin(metric: Callable[..., float], name: str) -> Callable[..., Any] | None:
     """Another form of one of our metrics, from the same file and with the same arguments."""
     bound = metric if isinstance(metric, functools.partial) else functools.partial(metric)
-    home = getattr(bound.func, "__module__", None) or ""
-    if not home.startswith("cartograd.practice.metrics."):
+    home = inspect.getmodule(bound.func)
+    if home is None or not home.__name__.startswith("cartograd.practice.metrics."):
         return None
-    twin = vars(sys.modules[home]).get(name)
+    twin = vars(home).get(name)
     return None if twin is None else functools.partial(twin, **bound.keywords)

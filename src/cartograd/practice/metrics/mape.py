@@ -49,7 +49,7 @@ NEAR_ZERO = 1e-3
 """A target smaller than this share of the targets' mean size counts as near zero."""
 
 
-def mape(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+def mape(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The mean error as a share of the true value; 0.1 is ten per cent.
 
     Warns where targets are so near zero that their share drowns the others.
@@ -62,12 +62,12 @@ def mape(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -
             "little; mae or rmse do not have this weakness",
             stacklevel=2,
         )
-    return weighed(outputs, targets, given.ones(targets)).item()
+    return weighed(outputs, targets, given.ones(outputs)).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:

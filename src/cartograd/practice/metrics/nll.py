@@ -44,14 +44,14 @@ CARD = Card(
 )
 
 
-def nll(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+def nll(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The mean negative log-probability of the right class, in nats."""
-    return weighed(outputs, targets, given.ones(targets)).item()
+    return weighed(outputs, targets, given.ones(outputs)).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:

@@ -47,18 +47,18 @@ CARD = Card(
 
 def precision(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     average: Average = "macro",
 ) -> float:
     """Precision, averaged over the classes (`macro`), or of class 1 alone (`binary`)."""
-    return weighed(outputs, targets, given.ones(targets), average=average).item()
+    return weighed(outputs, targets, given.ones(outputs), average=average).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -71,7 +71,7 @@ def weighed(
 
 def trials(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     average: Average = "macro",
@@ -79,6 +79,6 @@ def trials(
     """Right answers and all answers of the class; None where classes are averaged."""
     if average not in ("micro", "binary"):
         return None
-    found = counts(outputs, targets, given.ones(targets))
+    found = counts(outputs, targets, given.ones(outputs))
     chosen = slice(None) if average == "micro" else slice(1, 2)
     return int(found.right[:, chosen].sum()), int(found.taken[:, chosen].sum())

@@ -42,14 +42,14 @@ CARD = Card(
 )
 
 
-def r2(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+def r2(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The share of the targets' variance that the outputs explain."""
-    return weighed(outputs, targets, given.ones(targets)).item()
+    return weighed(outputs, targets, given.ones(outputs)).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:

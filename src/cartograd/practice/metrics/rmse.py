@@ -41,14 +41,14 @@ CARD = Card(
 )
 
 
-def rmse(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+def rmse(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The root of the mean squared error, in the unit of the targets."""
-    return weighed(outputs, targets, given.ones(targets)).item()
+    return weighed(outputs, targets, given.ones(outputs)).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:

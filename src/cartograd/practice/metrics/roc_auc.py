@@ -63,7 +63,7 @@ class Curve(NamedTuple):
 
 def roc_auc(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     average: Literal["macro", "weighted"] = "macro",
@@ -73,7 +73,7 @@ def roc_auc(
     Raises:
         UsageError: all targets are of one class, so there is nothing to rank.
     """
-    area = weighed(outputs, targets, given.ones(targets), average=average).item()
+    area = weighed(outputs, targets, given.ones(outputs), average=average).item()
     if area != area:
         raise UsageError(
             "ROC AUC compares examples of a class with the rest, but all targets are of one "
@@ -84,7 +84,7 @@ def roc_auc(
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -109,7 +109,7 @@ def weighed(
 
 
 def roc_curve(
-    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /, *, positive: int = 1
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, positive: int = 1
 ) -> Curve:
     """The ROC curve of the class `positive` against the rest, a point per distinct score.
 
