@@ -42,7 +42,7 @@ class Subsampling(nn.Module):
         self.weight = nn.Parameter(torch.full((channels, 1, 1), 0.25))
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
 
-    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c v u"]:
+    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c ..."]:
         """From y x pixels to y/2 x/2."""
         return self.weight * (4 * F.avg_pool2d(x, 2)) + self.bias
 
@@ -62,7 +62,7 @@ class SparseConvolution(nn.Module):
         place[owner, [into for row in TABLE for into in row]] = torch.arange(60)
         self.register_buffer("place", place, persistent=False)
 
-    def forward(self, x: Float[Tensor, "b 6 y x"]) -> Float[Tensor, "b 16 v u"]:
+    def forward(self, x: Float[Tensor, "b 6 y x"]) -> Float[Tensor, "b 16 ..."]:
         """An ordinary convolution whose absent weights are zero."""
         with_zero = F.pad(self.weight, (0, 0, 0, 0, 0, 1))
         return F.conv2d(x, with_zero[self.place], self.bias)

@@ -20,7 +20,7 @@ the dense layer as torch's does. `zero_init` starts every block as the identity 
 
 References:
     Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun. Deep residual learning for image
-    recognition. CVPR 2016. https://arxiv.org/abs/1512.03385
+    recognition. 2015, CVPR 2016. https://arxiv.org/abs/1512.03385
     Priya Goyal et al. Accurate, large minibatch SGD: training ImageNet in 1 hour. 2017.
     https://arxiv.org/abs/1706.02677
 
@@ -149,7 +149,7 @@ class Basic(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = _shortcut(into, width, stride, project)
 
-    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d v u"]:
+    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d channels."""
         y = relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
@@ -172,7 +172,7 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(wide)
         self.downsample = _shortcut(into, wide, stride, project)
 
-    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d v u"]:
+    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d channels."""
         y = relu(self.bn1(self.conv1(x)))
         y = relu(self.bn2(self.conv2(y)))
@@ -188,7 +188,7 @@ class Padding(nn.Module):
         self.before = (out - into) // 2
         self.after = out - into - self.before
 
-    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d v u"]:
+    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d channels, half as high and wide."""
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.before, self.after))
 
