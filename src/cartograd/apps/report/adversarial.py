@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def adversarial(
     shown: Split,
-    changed: Float[Tensor, "n c y x"],
+    changed: Float[Tensor, "n ..."],
     outputs: Float[Tensor, "n k"],
     changed_outputs: Float[Tensor, "n k"],
     /,
@@ -30,7 +30,7 @@ def adversarial(
     eps: float,
     robust: Sequence[tuple[float, float]] = (),
 ) -> Section | None:
-    """Image, perturbation and attacked image in a row; the accuracy against its size.
+    """The accuracy against the size of the attack; for images some before, the change, and after.
 
     Args:
         shown: the attacked examples.
@@ -42,16 +42,18 @@ def adversarial(
         robust: pairs of eps and the accuracy under an attack of that size, in order.
     """
     port = shown.signature.input
-    if port.kind != "image" or (len(shown) == 0 and not robust):
+    pictures = port.kind == "image" and len(shown) > 0
+    if not pictures and not robust:
         return None
-    low, high = port.bounds or (0.0, 1.0)
+    what = "pixel" if port.kind == "image" else "number"
+    least, most = port.bounds or (0.0, 0.0)
+    share = f", {units.percent(eps / (most - least), digits=0)} of its range" if port.bounds else ""
     lead = (
-        f"Each pixel may change by at most {units.percent(eps / (high - low), digits=0)} of its "
-        f"range (eps = {units.number(eps)}), and the attack looks for the change that hurts most. "
-        f"By {method}."
+        f"Each {what} may change by at most eps = {units.number(eps)}{share}, and the attack looks "
+        f"for the change that hurts most. By {method}."
     )
     body = _curve(robust) if robust else Markup("")
-    if len(shown):
+    if pictures:
         body += _pairs(shown, changed, outputs, changed_outputs, eps)
     return Section("adversarial", "Adversarial examples", lead, body)
 

@@ -10,6 +10,7 @@ from cartograd.apps import units
 from cartograd.apps.report.parts import Section, Table, chart
 from cartograd.apps.report.theme import BLUE, MUTED, quiet
 from cartograd.apps.report.theme import chart as draw
+from cartograd.data.dataset import Examples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,25 +20,17 @@ _POINTS = 800
 """More points than this say nothing new and make the page heavy."""
 
 
-def regression(
-    outputs: Float[Tensor, "n 1"],
-    targets: Float[Tensor, "n 1"],
-    /,
-    *,
-    name: str,
-    names: tuple[str, ...] = (),
-) -> Section | None:
+def regression(examples: Examples, outputs: Float[Tensor, "n 1"], /) -> Section | None:
     """Scatter of predicted against true values beside the distribution of the residuals.
 
     Args:
+        examples: what was predicted, in the order of `outputs`.
         outputs: predicted values, in the target's unit.
-        targets: true values.
-        name: what is predicted.
-        names: what to call the examples; by default their number.
     """
-    if len(targets) == 0:
+    if len(examples) == 0:
         return None
-    said, true = (values.double().cpu().numpy()[:, 0] for values in (outputs, targets))
+    name = examples.signature.output.name
+    said, true = (v.detach().double().cpu().numpy()[:, 0] for v in (outputs, examples.targets))
     left = said - true
     chosen = np.unique(np.linspace(0, len(true) - 1, _POINTS).round().astype(int))
     chosen = np.argsort(true, kind="stable")[chosen]
@@ -54,10 +47,7 @@ def regression(
     ]
     worst = np.argsort(-np.abs(left), kind="stable")[:10]
     far = [
-        [
-            names[i] if names else f"example {i}",
-            *(units.number(float(column[i])) for column in (said, true, left)),
-        ]
+        [examples.name(i), *(units.number(float(column[i])) for column in (said, true, left))]
         for i in worst.tolist()
     ]
     lead = (
