@@ -63,6 +63,7 @@ class Batches(Protocol):
         ...
 
 
+@runtime_checkable
 class Metric(Protocol):
     """A number that tells how good predictions are."""
 
@@ -73,6 +74,7 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
 class Explainer(Protocol):
     """How much each input number contributed to an output."""
 
@@ -83,6 +85,7 @@ class Explainer(Protocol):
         ...
 
 
+@runtime_checkable
 class Attack(Protocol):
     """Changed inputs that the model gets wrong, within a bound."""
 
@@ -93,6 +96,7 @@ class Attack(Protocol):
         ...
 
 
+@runtime_checkable
 class Compressor(Protocol):
     """A smaller or faster model that does nearly the same."""
 
@@ -101,6 +105,7 @@ class Compressor(Protocol):
         ...
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """New examples from a generative model."""
 
