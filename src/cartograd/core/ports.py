@@ -5,7 +5,7 @@ request, explainers the baseline, attacks the bounds, and the web map the widget
 """
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from cartograd.core.errors import UsageError
@@ -50,6 +50,7 @@ class Port:
             `value` they turn the model's standardised answer back into the target's unit.
         labels: names of the classes, for an output of kind `label`.
         columns: how table cells become features, for an input of kind `table`.
+        rate: samples per second, for an input of kind `audio`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Port:
     std: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    rate: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -113,7 +115,8 @@ class Signature:
         """Arguments that follow from the data: `build` gives them to models that take them."""
         sizes: dict[str, int] = {}
         if self.outputs and self.output.kind in ("label", "value"):
-            sizes["classes"] = self.output.size
+            steps = self.output.kind == "label" and len(self.output.dims) - 1  # of a text: (t, v)
+            sizes["classes"] = replace(self.output, dims=self.output.dims[steps:]).size
         if self.inputs and all(isinstance(dim, int) for dim in self.input.dims):
             sizes["features"] = self.input.size
         if self.inputs and self.input.kind == "image":
@@ -129,7 +132,7 @@ class Signature:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], /) -> "Signature":
+    def from_json(cls, data: Any, /) -> "Signature":
         """The inverse of `to_json`.
 
         Raises:
@@ -148,12 +151,11 @@ def _port(data: dict[str, Any]) -> Port:
     fixed: dict[str, Any] = {
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
-    port = Port(**fixed)
     columns = tuple(
         Column(**column | {"categories": _optional_tuple(column.get("categories"))})
         for column in data.get("columns", ())
     )
-    return replace(port, columns=columns)
+    return Port(**fixed | {"columns": columns})
 
 
 def _optional_tuple(items: list[str] | tuple[str, ...] | None) -> tuple[str, ...] | None:

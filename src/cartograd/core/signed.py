@@ -1,7 +1,7 @@
 """A model together with the signature of what it takes and gives."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
@@ -39,7 +39,7 @@ class Signed(nn.Module):
         self.register_buffer("output_mean", mean, persistent=False)
         self.register_buffer("output_std", std, persistent=False)
 
-    def forward(self, *inputs: Float[Tensor, "b ..."]) -> Tensor:
+    def forward(self, *inputs: Shaped[Tensor, "b ..."]) -> Tensor:
         """The model's answer in the units of the output port: logits, or values."""
         standardised = [
             (value - getattr(self, f"mean{i}")) / getattr(self, f"std{i}") if port.mean else value

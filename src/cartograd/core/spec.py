@@ -78,7 +78,7 @@ class Spec:
         return out | {"args": {key: _to_json(value) for key, value in self.args.items()}}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], /) -> "Spec":
+    def from_json(cls, data: Any, /) -> "Spec":
         """The inverse of `to_json`; lists come back as tuples.
 
         Raises:
