@@ -99,7 +99,7 @@ def _images(port: Port, sources: Sequence[Any]) -> Tensor:
     if not (isinstance(channels, int) and isinstance(height, int) and isinstance(width, int)):
         raise UsageError(f"{port.name!r} has no fixed size {port.dims}; give a tensor instead")
     pictures = []
-    for number, source in enumerate(_expanded(sources), start=1):
+    for number, source in enumerate(expanded(sources), start=1):
         if isinstance(source, Tensor | np.ndarray):
             pictures.append(_array(port, source)[0])
             continue
@@ -111,7 +111,7 @@ def _images(port: Port, sources: Sequence[Any]) -> Tensor:
     return torch.stack(pictures)
 
 
-def _expanded(sources: Sequence[Any]) -> list[Any]:
+def expanded(sources: Sequence[Any]) -> list[Any]:
     """Folders replaced by the pictures in them."""
     found: list[Any] = []
     for source in sources:

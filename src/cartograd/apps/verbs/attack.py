@@ -1,0 +1,131 @@
+"""Attack: inputs changed to mislead a model, and how often that succeeds."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cartograd.apps.verbs.source import Data, examples_for
+from cartograd.apps.verbs.target import Target, as_signed
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.engine.device import pick
+from cartograd.engine.evaluate import evaluating
+from cartograd.practice.metrics.interval import wilson
+
+METHOD = "pgd:eps=0.03"
+
+
+def attack(
+    model: Target,
+    x: Float[Tensor, "b ..."],
+    y: Int[Tensor, " b"],
+    /,
+    *,
+    method: str | Spec = METHOD,
+) -> Float[Tensor, "b ..."]:
+    """Inputs near `x` that the model gets wrong, where the attack finds any.
+
+    Args:
+        model: a model with a signature, a run, a bundle, or the path of one.
+        x: inputs in the units of the input port.
+        y: their right classes.
+        method: spec of an attack.
+
+    Raises:
+        UsageError: the model or the method is not one, or the model is no classifier.
+    """
+    signed = as_signed(model)
+    attacker = build(method, kind="attack")
+    if signed.signature.output.kind != "label":
+        raise UsageError(
+            f"attacks mislead classifiers; this model answers with a {signed.signature.output.kind}"
+        )
+    device = next((p.device for p in signed.parameters()), torch.device("cpu"))
+    return attacker(signed, x.to(device), y.to(device))
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Accuracy with and without an attack.
+
+    Attributes:
+        method: spec of the attack.
+        examples: how many were attacked.
+        clean, robust: accuracy before and after.
+        clean_interval, robust_interval: their 95 % intervals (Wilson).
+        inputs, targets: the examples.
+        adversarial: the inputs after the attack.
+        before, after: what the model says of each.
+    """
+
+    method: str
+    examples: int
+    clean: float
+    clean_interval: tuple[float, float]
+    robust: float
+    robust_interval: tuple[float, float]
+    inputs: Float[Tensor, "n ..."]
+    targets: Int[Tensor, " n"]
+    adversarial: Float[Tensor, "n ..."]
+    before: Int[Tensor, " n"]
+    after: Int[Tensor, " n"]
+
+
+def robustness(
+    target: Target,
+    data: Data,
+    /,
+    *,
+    method: str | Spec = METHOD,
+    examples: int = 200,
+    part: str = "test",
+    device: str = "auto",
+) -> Robustness:
+    """How often a model is right before and after an attack on it.
+
+    Args:
+        target: a model with a signature, a run, a bundle, or the path of one.
+        data: examples, or a dataset or its spec, of which `part` is taken.
+        method: spec of an attack.
+        examples: how many to attack: the first of a fixed shuffle.
+        part: `train`, `valid`, `test` or `all`.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UsageError: as `attack`, or the data does not fit the model.
+    """
+    model = as_signed(target).to(pick(device))
+    if examples < 1:
+        raise UsageError(f"examples={examples} is out of range; expected at least 1")
+    found = examples_for(model.signature, data, part)
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
+    chosen = found.select(order[:examples])
+    changed = attack(model, chosen.inputs, chosen.targets, method=method).cpu()
+    before, after = (_answers(model, x) for x in (chosen.inputs, changed))
+    right = [int((answers == chosen.targets).sum()) for answers in (before, after)]
+    count = len(chosen)
+    return Robustness(
+        method=str(method),
+        examples=count,
+        clean=right[0] / count,
+        clean_interval=wilson(right[0], count),
+        robust=right[1] / count,
+        robust_interval=wilson(right[1], count),
+        inputs=chosen.inputs,
+        targets=chosen.targets,
+        adversarial=changed,
+        before=before,
+        after=after,
+    )
+
+
+def _answers(model: Signed, x: Tensor) -> Tensor:
+    """The class that the model names for each example; a single logit says 0 or 1 by its sign."""
+    with evaluating(model), torch.inference_mode():
+        parts = [model(part.to(model.output_mean.device)).cpu() for part in x.split(256)]
+    outputs = torch.cat(parts)
+    return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)

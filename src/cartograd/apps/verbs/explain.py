@@ -1,0 +1,62 @@
+"""Explain: which numbers of an input an answer rests on."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.apps.verbs.predict import prepared
+from cartograd.apps.verbs.target import Target, as_signed
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.ports import Port
+from cartograd.core.spec import Spec
+
+METHOD = "integrated_gradients:steps=32"
+
+
+def explain(
+    model: Target,
+    x: Any,
+    /,
+    *,
+    target: int | str | None = None,
+    method: str | Spec = METHOD,
+) -> Float[Tensor, "b ..."]:
+    """How much each number of each input contributed to an answer.
+
+    Args:
+        model: a model with a signature, a run, a bundle, or the path of one.
+        x: inputs as a tensor, or raw ones as `predict` takes them.
+        target: the class to explain, by number or label; by default the model's own answer.
+        method: spec of an explainer.
+
+    Returns:
+        An attribution of the inputs' shape, in the units of the output.
+
+    Raises:
+        UsageError: the model, the method, the class or an input is not one.
+    """
+    signed = as_signed(model)
+    explainer = build(method, kind="explainer")
+    inputs, _ = prepared(signed, x)
+    device = next((p.device for p in signed.parameters()), torch.device("cpu"))
+    return explainer(signed, inputs.to(device), target=class_of(signed.signature.output, target))
+
+
+def class_of(port: Port, target: int | str | None, /) -> int | None:
+    """The number of a class that is given by number or label.
+
+    Raises:
+        UsageError: there is no such class.
+    """
+    if target is None:
+        return None
+    if target in port.labels:
+        return port.labels.index(str(target))
+    if isinstance(target, str) and not target.isdecimal():
+        raise unknown("class", target, port.labels)
+    if not 0 <= int(target) < port.size:
+        raise UsageError(f"class {target} is out of range; expected 0 to {port.size - 1}")
+    return int(target)

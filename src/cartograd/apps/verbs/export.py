@@ -1,0 +1,70 @@
+"""Export: the model as a file that other programs run, compared with the model itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+
+from cartograd.apps.verbs.target import Target, as_bundle, as_signed
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.engine.tensors import read_tensors
+from cartograd.practice.deployment.onnx import Check
+from cartograd.practice.deployment.onnx import check as compare
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        size: its bytes.
+        check: what came of running both on the same inputs; None if that was not asked for.
+    """
+
+    path: Path
+    size: int
+    check: Check | None = None
+
+
+def export(
+    target: Target,
+    path: str | Path,
+    /,
+    *,
+    to: str = "onnx",
+    check: Shaped[Tensor, "b ..."] | bool = False,
+) -> Export:
+    """Write a model as a file.
+
+    Args:
+        target: a model with a signature, a run, a bundle, or the path of one.
+        path: the file to write; an older one of the name is replaced.
+        to: the exporter.
+        check: inputs to run both on and compare; True takes the golden inputs of the bundle.
+
+    Raises:
+        UsageError: no such exporter, the model cannot be exported, the file cannot be written,
+            or `check` is True and there is no bundle.
+    """
+    exporter = build(to, kind="exporter")
+    model = as_signed(target)
+    inputs = _golden(target) if check is True else check
+    written = exporter(model, path)
+    found = None
+    if isinstance(inputs, Tensor):
+        found = compare(model.to("cpu"), written, inputs)
+    return Export(written, written.stat().st_size, found)
+
+
+def _golden(target: Target) -> Tensor:
+    """The inputs that a bundle keeps with their answers."""
+    if isinstance(target, nn.Module):
+        raise UsageError("check=True needs a bundle; give the inputs to compare on instead")
+    file = as_bundle(target).path / "golden.safetensors"
+    if not file.exists():
+        raise UsageError(f"{file.parent} keeps no golden inputs; give the inputs to compare on")
+    return read_tensors(file)["input0"].to(torch.device("cpu"))

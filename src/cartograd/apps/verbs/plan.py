@@ -1,0 +1,186 @@
+"""Everything a training run needs, made and checked before anything is written."""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cartograd.apps.verbs.settings import Setting, merged
+from cartograd.apps.verbs.source import dataset
+from cartograd.core import registry, source
+from cartograd.core.build import build
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Signature
+from cartograd.core.protocols import Batches, Metric, Objective
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.data.dataset import Dataset
+
+STEPS = 2000
+"""Steps of a run whose length nobody said; between 5 and 100 epochs."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run that has not begun.
+
+    Attributes:
+        model: built (or as given), with the data's signature.
+        data: the examples.
+        objective: what the model learns.
+        card: the objective's card.
+        settings: every setting with its final value and its origin.
+    """
+
+    model: Signed
+    data: Dataset
+    objective: Objective
+    card: Card
+    settings: dict[str, Setting]
+
+    def value(self, key: str, /) -> Any:
+        """The value of a setting."""
+        return self.settings[key].value
+
+    def words(self) -> dict[str, Setting]:
+        """The settings as plain values: what came as an object is called by its name."""
+        names = {"model": type(self.model.model).__name__, "data": self.data.name}
+        return {
+            key: replace(item, value=names[key])
+            if key in names and not isinstance(item.value, str)
+            else item
+            for key, item in self.settings.items()
+        }
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """What to measure at the end of each epoch."""
+        return {name: build(name, kind="metric") for name in self.card.metrics}
+
+    def batches(self) -> Batches:
+        """The training data."""
+        return self.data.train.batches(batch_size=self.value("batch_size"))
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of `fit`."""
+        same = ("epochs", "monitor", "patience", "clip", "accumulate", "precision", "device")
+        renamed = {"optimizers": "optimizer", "schedules": "schedule"}
+        names = renamed | {key: key for key in (*same, "seed", "compile")}
+        return {
+            "validate": self.data.valid.batches(batch_size=256, shuffle=False),
+            "metrics": self.metrics,
+        } | {key: self.value(setting) for key, setting in names.items()}
+
+    def details(self) -> dict[str, Setting]:
+        """The hyperparameters of model and objective, with where each came from."""
+        details = {}
+        if self.model.spec is not None and isinstance(self.value("model"), str):
+            typed = Spec.parse(self.value("model"))
+            details |= _details("model", typed, self.model.spec, self.settings["model"].origin)
+        spec = Spec.parse(self.value("objective"))
+        return details | _details("objective", spec, spec, self.settings["objective"].origin)
+
+
+def planned(
+    model: str | Spec | nn.Module | None,
+    data: str | Spec | Dataset | None,
+    /,
+    *,
+    config: str | Path | None = None,
+    **given: Any,
+) -> Plan:
+    """Make and check everything that a training run needs; writes nothing.
+
+    Args:
+        model: a spec or a module; may stand in the file instead.
+        data: a spec or a dataset; may stand in the file instead.
+        config: a TOML file of settings, or a run folder.
+        **given: settings (see `cartograd.apps.verbs.settings`).
+
+    Raises:
+        UsageError: whatever is wrong with model, data or settings.
+    """
+    settings = merged(config, {"model": model, "data": data} | given)
+    for key, example in (("model", "lenet5"), ("data", "digits")):
+        if key not in settings:
+            raise UsageError(f"no {key} was given; {key}={example} would be one")
+    examples = dataset(settings["data"].value)
+    seed = settings["seed"].value
+    built = _model(settings["model"].value, examples.signature, seed)
+    chosen = _chosen(built, examples, settings)
+    settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
+    card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")
+    objective = build(settings["objective"].value, kind="objective", model=built)
+    ordered = {key: settings[key] for key in ("model", "data", *chosen)}
+    return Plan(built, examples, objective, card, ordered | settings)
+
+
+def _model(model: Any, signature: Signature, seed: int) -> Signed:
+    """Built from its spec with the seed's weights, or signed as it is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return build(model, kind="model", signature=signature)
+
+
+def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> dict[str, Any]:
+    """What model and data suggest for each setting that depends on them."""
+    said = {key: item.value for key, item in settings.items()}
+    objective = said.get("objective") or _objective(model, data)
+    rule = Spec.parse(objective).name == "perceptron-rule"
+    examples = len(data.train)
+    size = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
+    per_epoch = -(-examples // said.get("batch_size", size))
+    epochs = min(100, max(5, round(STEPS / per_epoch)))
+    warm = said.get("epochs", epochs) * per_epoch >= 100
+    return {
+        "objective": objective,
+        "optimizer": "sgd:lr=1" if rule else "adamw:lr=2e-3,weight_decay=0.01",
+        "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
+        "epochs": epochs,
+        "batch_size": size,
+        "monitor": "valid/loss",
+        "patience": None,
+        "clip": None,
+    }
+
+
+def _objective(model: Signed, data: Dataset) -> str:
+    """What the model's card asks for, or what is usual for the kind of output."""
+    own = "" if model.spec is None else registry.find(model.spec.name)[0].objective
+    kind = data.signature.output.kind
+    usual = own or {"label": "classify", "value": "regress"}.get(kind)
+    if usual is None:
+        raise UsageError(f"no objective is known for outputs of kind {kind!r}; give objective=")
+    return usual
+
+
+def _details(kind: str, typed: Spec, full: Spec, origin: str) -> dict[str, Setting]:
+    """The arguments of one method, in the order of its signature."""
+    card, preset = registry.find(typed.name)
+    details = {}
+    for argument in source.arguments(card):
+        name = argument.name
+        if name in typed.args:
+            found = Setting(typed.args[name], origin)
+        elif name in preset:
+            found = Setting(preset[name], "preset")
+        elif name in full.args:
+            found = Setting(full.args[name], "data")
+        elif argument.default is not None:
+            found = Setting(_literal(argument.default), "default")
+        else:
+            continue
+        details[f"{kind}.{name}"] = found
+    return details
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except ValueError:  # an expression, like 8 / 255: shown as it is written
+        return text

@@ -1,0 +1,86 @@
+"""Predict: answers for the user's own files, rows and numbers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cartograd.apps.server.served import Served
+from cartograd.apps.verbs.target import Target, as_signed, name_of
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
+from cartograd.core.signed import Signed
+from cartograd.data.decode import expanded, read
+from cartograd.engine.evaluate import evaluating
+
+ROWS = 256
+"""How many examples go through the model at once."""
+
+
+def predict(target: Target, sources: Any, /, *, top: int = 3) -> list[dict[str, Any]]:
+    """A model's answers.
+
+    Args:
+        target: a model with a signature, a run, a bundle, or the path of one.
+        sources: one or many raw inputs: picture files (or a folder of them), CSV files, mappings
+            from column names to cells, numbers; or a tensor with the examples in front.
+        top: how many labels to name, the likeliest first.
+
+    Returns:
+        For each example `source` (what it was) and either `label`, `probability` and
+        `probabilities`, or `value` (`values` if there are several).
+
+    Raises:
+        UsageError: the target is no model, or a source cannot be read or does not fit it.
+    """
+    model = as_signed(target)
+    if top < 1:
+        raise UsageError(f"top={top} is out of range; expected at least 1")
+    with evaluating(model):
+        return list(_answers(model, sources, top))
+
+
+def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
+    """Raw inputs as a batch of the model's input port, and what to call each example.
+
+    Raises:
+        UsageError: a source cannot be read, or does not fit the port.
+    """
+    port = model.signature.input
+    named = [(read(port, part), name) for part, name in _parts(port, sources)]
+    names = [
+        name if len(rows) == 1 else f"{name} row {row + 1}"
+        for rows, name in named
+        for row in range(len(rows))
+    ]
+    return torch.cat([rows for rows, _ in named]), names
+
+
+def _answers(model: Signed, sources: Any, top: int) -> Iterator[dict[str, Any]]:
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    served = Served(name_of(model), None, model, model.signature, device)
+    inputs, names = prepared(model, sources)
+    answers = (row for part in inputs.split(ROWS) for row in served.predict(part, top=top))
+    for name, answer in zip(names, answers, strict=True):
+        yield {"source": name} | answer
+
+
+def _parts(port: Port, sources: Any) -> list[tuple[Any, str]]:
+    """Each source with its name; numbers and tensors are one part."""
+    if isinstance(sources, str | Path | bytes | bytearray | Mapping) or not isinstance(
+        sources, Sequence
+    ):
+        sources = [sources] if not isinstance(sources, Tensor) else sources
+    if isinstance(sources, Tensor) or not all(
+        isinstance(source, str | Path | bytes | bytearray | Mapping) for source in sources
+    ):
+        return [(sources, "input")]
+    if not sources:
+        raise UsageError("nothing was given to predict; expected files, rows or numbers")
+    listed = expanded(sources) if port.kind == "image" else sources
+    return [
+        (source, str(source) if isinstance(source, str | Path) else f"input {number}")
+        for number, source in enumerate(listed, start=1)
+    ]

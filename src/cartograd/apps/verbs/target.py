@@ -1,0 +1,56 @@
+"""What a verb acts on: from whatever the user has to a model with its signature."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed, sign, signature_of
+from cartograd.engine import bundle
+from cartograd.engine.bundle import Bundle
+from cartograd.engine.fit import Run
+
+Target = nn.Module | Run | Bundle | str | Path
+"""A model with a signature, a run, a bundle, or the path of one of the latter two."""
+
+
+def as_signed(target: Target, /) -> Signed:
+    """The model of a target; one that is in memory already is not copied.
+
+    Raises:
+        UsageError: the path holds no bundle, a byte of it was changed, the module has no
+            signature, or it is something else altogether.
+    """
+    if isinstance(target, Run) and isinstance(target.model, nn.Module):
+        target = target.model
+    if isinstance(target, Signed):
+        return target
+    if isinstance(target, nn.Module):
+        return sign(target, signature_of(target))
+    return as_bundle(target).model
+
+
+def as_bundle(target: Target, /) -> Bundle:
+    """The bundle of a run, of a path, or as it is.
+
+    Raises:
+        UsageError: there is none, or a byte of it was changed.
+    """
+    if isinstance(target, Bundle):
+        return target
+    if isinstance(target, Run) and target.folder is not None:
+        target = target.folder
+    if isinstance(target, str | Path):
+        return bundle.load(target)
+    raise UsageError(f"expected a model, a run, a bundle or a path, got {type(target).__name__}")
+
+
+def name_of(model: Signed, /) -> str:
+    """What to call a model: the name in its spec, or its class."""
+    return type(model.model).__name__ if model.spec is None else model.spec.name
+
+
+def about(target: Target, /) -> dict[str, Any]:
+    """What a bundle says of its model (data, settings, versions); nothing for a bare module."""
+    return {} if isinstance(target, nn.Module) else as_bundle(target).about

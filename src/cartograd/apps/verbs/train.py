@@ -1,0 +1,150 @@
+"""Train: from a model and data to a run folder with a bundle that every other verb reads."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.apps.verbs.plan import Plan, planned
+from cartograd.apps.verbs.target import name_of
+from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
+from cartograd.data.dataset import Dataset
+from cartograd.engine.bundle import statistics, write_bundle
+from cartograd.engine.fit import Run, fit
+from cartograd.engine.progress import Progress
+from cartograd.engine.runs import is_run, new_run, write_config
+
+REFERENCE = 4096
+"""Training examples whose statistics are kept with the model, to notice drift."""
+
+GOLDEN = 64
+"""Test examples of which the bundle keeps the first with the model's answers."""
+
+
+def train(
+    model: str | Spec | nn.Module | None = None,
+    data: str | Spec | Dataset | None = None,
+    /,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    config: str | Path | None = None,
+    progress: Progress | bool | None = None,
+    **settings: Any,
+) -> Run:
+    """Train a model on data, and write a run folder.
+
+    Args:
+        model: a spec (`"resnet:depth=18"`) or a module; it gets the data's signature.
+        data: a spec (`"digits"`) or a dataset.
+        folder: the run folder to make; by default the next free `runs/MODEL-DATA-N`.
+        resume: go on with the run in `folder`, whose settings hold unless told otherwise.
+        config: a TOML file of settings, or a run folder; what is said here wins.
+        progress: True shows how it goes on standard error.
+        **settings: `objective`, `optimizer`, `schedule` (specs), `epochs`, `batch_size`, `seed`,
+            `device`, `monitor`, `patience`, `clip`, `accumulate`, `precision`, `compile`, as `fit`
+            has them; what is left out (or None) is chosen for the model and the data.
+
+    Returns:
+        The run. Its folder holds the configuration with the origin of each value, metrics,
+        events, checkpoints, and (unless it was interrupted) the bundle with the test metrics.
+
+    Raises:
+        UsageError: something is wrong with what was given (nothing is written then), the loss
+            became infinite, or the folder cannot be written.
+    """
+    if resume:
+        if folder is None or not is_run(Path(folder)):
+            raise UsageError(f"{folder or 'resume'} holds no run to resume; give its folder")
+        config = config or folder
+    return run(
+        planned(model, data, config=config, **settings),
+        folder=folder,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def run(
+    plan: Plan,
+    /,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | bool | None = None,
+) -> Run:
+    """Carry out a plan; see `train`."""
+    with _opened(plan, folder, resume) as path:
+        done = fit(
+            plan.objective,
+            plan.batches(),
+            folder=path,
+            resume=resume,
+            progress=progress,
+            **plan.options(),
+        )
+        if done.stopped != "interrupted":
+            _write_bundle(plan, done, path)
+    return done
+
+
+@contextmanager
+def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Path]:
+    """The run folder; gone again if the block fails before its first checkpoint."""
+    if resume:
+        assert folder is not None
+        yield Path(folder)
+        return
+    if folder is None:
+        above = [Path("runs")]
+        path = new_run("runs", f"{name_of(plan.model).lower()}-{plan.data.name}")
+    else:
+        path = Path(folder)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"{path} exists already; choose another folder, or resume its run")
+        above = []
+    try:
+        words = plan.words()
+        values = {key: item.value for key, item in words.items()}
+        write_config(path, values, {key: item.origin for key, item in words.items()})
+        yield path
+    except BaseException:
+        if not any((path / "checkpoints").glob("step-*")):
+            shutil.rmtree(path, ignore_errors=True)
+            for parent in above:
+                if parent.is_dir() and not any(parent.iterdir()):
+                    parent.rmdir()
+        raise
+
+
+def _write_bundle(plan: Plan, done: Run, path: Path) -> None:
+    """Test the model and keep it."""
+    test, train_part = plan.data.test, plan.data.train
+    found = evaluate(plan.model, test, device=plan.value("device"))
+    metrics = {
+        name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
+        for name, value in found.metrics.items()
+    }
+    sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs
+    words = {key: item.value for key, item in plan.words().items() if item.value is not None}
+    write_bundle(
+        path / "bundle",
+        plan.model,
+        metrics=metrics,
+        examples=test.select(range(min(GOLDEN, len(test)))).inputs,
+        about={
+            "data": words["data"],
+            "source": plan.data.about,
+            "settings": words,
+            "steps": done.steps,
+            "epoch": done.best.get("epoch"),
+            "test examples": found.examples,
+        },
+        reference=statistics(sample),
+        replace=True,
+    )
