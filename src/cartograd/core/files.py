@@ -47,8 +47,16 @@ def write_file(path: str | Path, content: str | bytes, /) -> Path:
 
 
 @contextmanager
-def write_folder(path: str | Path, /, *, replace: bool = False) -> Iterator[Path]:
+def write_folder(
+    path: str | Path, /, *, replace: bool = False, sync: bool = True
+) -> Iterator[Path]:
     """A temporary folder that becomes `path` at the end of the block, or vanishes on an error.
+
+    Args:
+        path: where it shall be.
+        replace: take the place of what is there.
+        sync: wait for the disk to keep each file; not worth it for many files that can be
+            made again.
 
     Raises:
         UsageError: `path` exists and `replace` is false, or it cannot be written.
@@ -61,7 +69,7 @@ def write_folder(path: str | Path, /, *, replace: bool = False) -> Iterator[Path
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         yield temporary
-        for file in sorted(temporary.rglob("*"), reverse=True):
+        for file in sorted(temporary.rglob("*"), reverse=True) if sync else ():
             _sync(file)
         temporary.chmod(0o755)
         _move(temporary, path)

@@ -151,7 +151,7 @@ def write_pictures(data: Dataset, folder: str | Path, /) -> Path:
     """
     if data.signature.input.kind != "image":
         raise UsageError(f"{data.name} does not consist of images; expected an image dataset")
-    with write_folder(folder) as root:
+    with write_folder(folder, sync=False) as root:
         for part, split in (("train", data.train), ("valid", data.valid), ("test", data.test)):
             _write_split(split, root / part)
     return Path(folder)
@@ -168,4 +168,4 @@ def _write_split(split: Examples, folder: Path) -> None:
         for picture, target in zip(grid, targets.tolist(), strict=True):
             number += 1
             image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
-            image.save(folder / labels[target] / f"{number:06}.png")
+            image.save(folder / labels[target] / f"{number:06}.png", compress_level=1)

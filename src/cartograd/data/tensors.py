@@ -89,7 +89,9 @@ def assemble(
         UsageError: there is too little to cut from.
     """
     whole = splits["train"]
-    classes = whole.targets if whole.signature.output.kind == "label" else None
+    classes = whole.targets
+    if whole.signature.output.kind != "label" or classes.ndim != 1:
+        classes = None
     parts = ("train", "valid", "test")
     cut = dict(splits)
     if not set(parts) <= set(splits):

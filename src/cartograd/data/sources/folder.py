@@ -35,10 +35,9 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset import Dataset, Examples, Split, order
 from cartograd.data.images import GREY, SUFFIXES, header, pixels
-from cartograd.data.splits import assign
+from cartograd.data.listing import Listing, cut, listed
 from cartograd.data.statistics import measured
 from cartograd.data.streamed import Streamed
-from cartograd.data.tabular import natural
 
 CARD = Card(
     name="folder",
@@ -55,14 +54,11 @@ CARD = Card(
     ),
 )
 
-SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
-"""Names of folders that are splits and not classes."""
-
 SAMPLE = 4096
 """So many pictures are read for mean and std, where not all are in memory."""
 
-Listing = list[tuple[Path, int]]
-"""Pictures and the numbers of their classes."""
+LARGE = 2**15
+"""Bytes of a file from which on Pillow spends its time outside of the interpreter's lock."""
 
 
 def folder(
@@ -93,12 +89,12 @@ def folder(
             picture cannot be read or is of another size; the file is named.
     """
     root = Path(path)
-    labels, listing = listed(root)
+    labels, listing = listed(root, SUFFIXES)
     shape = _shape([file for files in listing.values() for file, _ in files], size, channels)
     port = Port("image", "image", shape, bounds=(0.0, 1.0))
     output = Port("class", "label", (len(labels),), labels=tuple(labels))
     load = partial(_load, channels=shape[0], height=shape[1], width=shape[2])
-    parts = _cut(root, listing, valid=valid, test=test)
+    parts = cut(root, listing, valid=valid, test=test)
     count = sum(map(len, parts.values()))
     fits = count * math.prod(shape) <= memory * 2**30
 
@@ -122,53 +118,6 @@ def folder(
     return Dataset("folder", train, held_back, last, signature, about)
 
 
-def listed(root: Path, /) -> tuple[list[str], dict[str, Listing]]:
-    """The class names, and for each split that has a folder its pictures and their classes.
-
-    Raises:
-        UsageError: no such folder, no class folders or only one, or a class without pictures.
-    """
-    if not root.is_dir():
-        raise UsageError(f"{root} is no folder; expected one that holds a folder for each class")
-    inside = _folders(root)
-    named = {SPLITS[folder.name]: folder for folder in inside if folder.name in SPLITS}
-    own = "train" in named and len(named) == len(inside) and bool(_folders(named["train"]))
-    homes = named if own else {"train": root}
-    labels = [folder.name for folder in _folders(homes["train"])]
-    if len(labels) < 2:
-        there = f"only {labels[0]!r}" if labels else "none"
-        raise UsageError(
-            f"{homes['train']} has {there}; expected a folder of pictures for each of at least "
-            "two classes"
-        )
-    place = {label: number for number, label in enumerate(labels)}
-    return labels, {part: _listing(home, place) for part, home in homes.items()}
-
-
-def _listing(home: Path, place: dict[str, int]) -> Listing:
-    found: Listing = []
-    for folder in _folders(home):
-        if folder.name not in place:
-            raise UsageError(f"{folder}: there is no class {folder.name!r} in the training folder")
-        files = sorted(
-            file
-            for file in folder.rglob("*")
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-        )
-        if not files:
-            raise UsageError(
-                f"the class folder {folder} has no pictures; expected {', '.join(SUFFIXES)}: add "
-                "some or remove the folder"
-            )
-        found += [(file, place[folder.name]) for file in files]
-    return found
-
-
-def _folders(path: Path) -> list[Path]:
-    folders = [item for item in path.iterdir() if item.is_dir() and item.name[0] not in "._"]
-    return sorted(folders, key=lambda folder: natural(folder.name))
-
-
 def _shape(files: list[Path], size: int | None, channels: int | None) -> tuple[int, int, int]:
     """Channels, height and width: as given, or as all pictures have them."""
     if channels not in (None, 1, 3):
@@ -189,30 +138,16 @@ def _shape(files: list[Path], size: int | None, channels: int | None) -> tuple[i
     return channels or (3 if colour else 1), height, width
 
 
-def _cut(
-    root: Path, listing: dict[str, Listing], *, valid: float, test: float
-) -> dict[str, Listing]:
-    """The three splits: as the folders say, the others cut from `train`."""
-    whole = listing["train"]
-    keys = [file.relative_to(root).as_posix() for file, _ in whole]
-    shares = {"valid": valid, "test": test}
-    shares = {part: 0.0 if part in listing else share for part, share in shares.items()}
-    indices = assign(keys, torch.tensor([target for _, target in whole]), **shares)
-    own = {
-        part: [whole[i] for i in index.tolist()]
-        for part, index in zip(("train", "valid", "test"), indices, strict=True)
-    }
-    return own | {part: files for part, files in listing.items() if part != "train"}
-
-
 def _load(path: str, *, channels: int, height: int, width: int) -> Tensor:
     return pixels(path, channels=channels, height=height, width=width)
 
 
 def _loaded(load: Callable[[str], Tensor], files: Listing, shape: tuple[int, int, int]) -> Tensor:
-    """All pictures, decoded by a few threads (Pillow lets go of the interpreter's lock)."""
+    """All pictures; large ones are decoded by a few threads, small ones faster without."""
     stored = torch.empty((len(files), *shape), dtype=torch.uint8)
+    paths = [str(file) for file, _ in files]
+    large = bool(files) and files[0][0].stat().st_size > LARGE
     with ThreadPoolExecutor() as pool:
-        for index, picture in enumerate(pool.map(load, [str(file) for file, _ in files])):
+        for index, picture in enumerate((pool.map if large else map)(load, paths)):
             stored[index] = picture
     return stored
