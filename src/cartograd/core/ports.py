@@ -5,7 +5,7 @@ request, explainers the baseline, attacks the bounds, and the web map the widget
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cartograd.core.errors import UsageError
@@ -151,11 +151,11 @@ def _port(data: dict[str, Any]) -> Port:
     fixed: dict[str, Any] = {
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
-    columns = tuple(
+    fixed["columns"] = tuple(
         Column(**column | {"categories": _optional_tuple(column.get("categories"))})
         for column in data.get("columns", ())
     )
-    return Port(**fixed | {"columns": columns})
+    return Port(**fixed)
 
 
 def _optional_tuple(items: list[str] | tuple[str, ...] | None) -> tuple[str, ...] | None:
