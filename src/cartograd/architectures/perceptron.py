@@ -20,7 +20,7 @@ Weights start at zero, from where the bound is counted.
 References:
     Frank Rosenblatt. The perceptron: a probabilistic model for information storage and
     organization in the brain. Psychological Review 65, 1958. https://doi.org/10.1037/h0042519
-    Albert Novikoff. On convergence proofs for perceptrons. Symposium on the Mathematical Theory
+    Albert Novikoff. On convergence proofs on perceptrons. Symposium on the Mathematical Theory
     of Automata 12, 1962. https://cs.uwaterloo.ca/~y328yu/classics/novikoff.pdf
 
 >>> import torch

@@ -1,0 +1,68 @@
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cartograd.core.build import build
+from cartograd.core.protocols import Objective
+from cartograd.engine.fit import fit
+from cartograd.training.objectives.classify import Classify
+
+
+def small():
+    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double()
+
+
+def batches(count=5, size=8):
+    return [
+        (torch.randn(size, 4, dtype=torch.float64), torch.randint(3, (size,))) for _ in range(count)
+    ]
+
+
+@pytest.mark.oracle("classify")
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_trains_as_a_hand_written_loop(smoothing):
+    model, data = small(), batches()
+    by_hand = copy.deepcopy(model)
+    fit(
+        Classify(model=model, smoothing=smoothing),
+        data,
+        optimizers="sgd:lr=0.1,momentum=0.9",
+        epochs=2,
+        device="cpu",
+    )
+    optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(2):
+        for x, y in data:
+            optimizer.zero_grad()
+            F.cross_entropy(by_hand(x), y, label_smoothing=smoothing).backward()
+            optimizer.step()
+    for ours, expected in zip(model.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.law("classify")
+def test_uneven_microbatches_equal_the_full_batch():
+    model = small()
+    ((x, y),) = batches(count=1)
+    (whole,) = Classify(model=model).losses((x, y))
+    parts = [
+        next(Classify(model=model).losses(part)).value for part in ((x[:5], y[:5]), (x[5:], y[5:]))
+    ]
+    torch.testing.assert_close(torch.cat(parts), whole.value, rtol=0, atol=1e-12)
+
+
+def test_takes_models_of_several_inputs():
+    model = nn.Bilinear(4, 2, 3)
+    batch = torch.randn(5, 4), torch.randn(5, 2), torch.zeros(5, dtype=torch.int64)
+    (loss,) = Classify(model=model).losses(batch)
+    assert loss.player == "model"
+    assert loss.value.shape == (5,)
+
+
+def test_is_built_by_name():
+    objective = build("classify:smoothing=0.1", model=small())
+    assert isinstance(objective, Objective)
+    assert objective.smoothing == 0.1
