@@ -52,7 +52,7 @@ class Served:
         """
         outputs = self.model(x.to(self.device)).cpu()
         port = self.signature.output
-        if port.kind == "label":
+        if port.kind == "label" and len(port.dims) == 1:
             return _labels(port, outputs, top)
         if port.kind == "value" and port.size == 1:
             return [{"value": value} for value in outputs.flatten().tolist()]
