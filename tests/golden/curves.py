@@ -1,0 +1,79 @@
+"""The first twenty losses of every objective, through the engine, as text files.
+
+python -m tests.golden.curves --write      prints how they differ now, and renews the files
+"""
+
+import difflib
+import sys
+from pathlib import Path
+
+import torch
+
+from cartograd.core import registry
+from cartograd.core.build import build
+from cartograd.core.card import Card
+from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset import Split
+from cartograd.engine.fit import fit
+
+HERE = Path(__file__).parent
+STEPS, BATCH = 20, 8
+
+
+class Recorded(torch.nn.Module):
+    """An objective that notes the mean of each loss on its way to the engine."""
+
+    def __init__(self, objective):
+        super().__init__()
+        self.objective, self.players, self.seen = objective, objective.players, []
+
+    def losses(self, batch, /):
+        for loss in self.objective.losses(batch):
+            self.seen.append((loss.player, loss.value.detach().mean().item()))
+            yield loss
+
+
+def examples(*, values: bool) -> Split:
+    """32 examples of four numbers, in two classes or with one value; no random numbers."""
+    number = torch.arange(32 * 4, dtype=torch.float64).reshape(32, 4)
+    x = torch.sin(number * 12.9898)
+    bent = x[:, :1] * x[:, 1:2] + 0.5 * x[:, 2:3]
+    output = Port("y", "value", (1,), "float64") if values else Port("y", "label", (2,))
+    signature = Signature((Port("x", "vector", (4,), "float64"),), (output,))
+    return Split(x, bent if values else (bent[:, 0] > 0).long(), signature)
+
+
+def curve(card: Card) -> list[str]:
+    """One line a step: the player and its loss, in double precision."""
+    data = examples(values="accuracy" not in card.metrics)
+    torch.manual_seed(0)
+    model = build("mlp:widths=[8],activation=tanh", signature=data.signature)
+    recorded = Recorded(build(card.name, model=model).double())
+    batches = data.batches(batch_size=BATCH)
+    fit(recorded, batches, optimizers="sgd:lr=0.03,momentum=0.8", epochs=STEPS // len(batches))
+    return [
+        f"{step:2} {player} {loss:.12e}" for step, (player, loss) in enumerate(recorded.seen, 1)
+    ]
+
+
+def path_of(card: Card) -> Path:
+    """Where an objective's curve is kept."""
+    return HERE / f"{card.name}.txt"
+
+
+def main() -> None:
+    """Print the differences; with `--write` the files take the new curves."""
+    torch.set_num_threads(1)
+    cards = [card for card in registry.cards().values() if card.kind == "objective"]
+    for card in cards:
+        path, new = path_of(card), curve(card)
+        old = path.read_text().splitlines() if path.exists() else []
+        print(*difflib.unified_diff(old, new, path.name, "now", lineterm=""), sep="\n")
+        if "--write" in sys.argv[1:]:
+            path.write_text("\n".join(new) + "\n")
+    for path in {*HERE.glob("*.txt")} - {path_of(card) for card in cards}:
+        print(f"{path.name} belongs to no objective")
+
+
+if __name__ == "__main__":
+    main()
