@@ -4,7 +4,7 @@ The signature is all that is needed, so prediction, serving and explaining prepa
 in the same way as training did.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,11 @@ def _images(port: Port, sources: Sequence[Any]) -> Tensor:
 
 
 def expanded(sources: Sequence[Any]) -> list[Any]:
-    """Folders replaced by the pictures in them."""
+    """Folders replaced by the pictures in them, in the order of their names.
+
+    Raises:
+        UsageError: a folder holds no pictures.
+    """
     found: list[Any] = []
     for source in sources:
         if not isinstance(source, str | Path) or not Path(source).is_dir():
@@ -126,40 +130,50 @@ def expanded(sources: Sequence[Any]) -> list[Any]:
 
 
 def _table(port: Port, sources: Sequence[Any]) -> Tensor:
+    if all(isinstance(source, Mapping) for source in sources):
+        return _encoded(port, _gathered(port, sources))
     parts = []
     for number, source in enumerate(sources, start=1):
-        if isinstance(source, str | Path):
-            table = read_table(source)
-        elif isinstance(source, Mapping):
-            cells = {str(key): _cell(value) for key, value in source.items()}
-            table = Table(f"row {number}", tuple(cells), [list(cells.values())], [1])
+        if isinstance(source, Mapping):
+            parts.append(_encoded(port, _gathered(port, [source], first=number)))
+        elif isinstance(source, str | Path):
+            parts.append(_encoded(port, read_table(source)))
         else:
             raise UsageError(
                 f"row {number} is of type {type(source).__name__}; expected a mapping from column "
                 "names to cells, or the path of a CSV file"
             )
-        _check_columns(port, table)
-        parts.append(encode(table, port.columns))
     return torch.cat(parts)
 
 
-def _check_columns(port: Port, table: Table) -> None:
-    lacking = [column.name for column in port.columns if column.name not in table.header]
+def _gathered(port: Port, rows: Sequence[Mapping[str, Any]], *, first: int = 1) -> Table:
+    """The port's columns of all rows as one table."""
+    names = [column.name for column in port.columns]
+    for number, row in enumerate(rows, start=first):
+        _check_columns(f"row {number}", names, row)
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    lines = list(range(first, first + len(rows)))
+    return Table("input", tuple(names), cells, lines, unit="row")
+
+
+def _encoded(port: Port, table: Table) -> Tensor:
+    _check_columns(table.source, [column.name for column in port.columns], table.header)
+    return encode(table, port.columns)
+
+
+def _check_columns(source: str, names: Sequence[str], there: Collection[str]) -> None:
+    lacking = [name for name in names if name not in there]
     if lacking:
-        near = nearest(lacking[0], table.header)
+        near = nearest(lacking[0], [str(name) for name in there])
         raise UsageError(
-            f"{table.source} lacks {len(lacking)} of the {len(port.columns)} columns that the "
-            f"model takes: {', '.join(map(repr, lacking[:5]))}"
+            f"{source} lacks {len(lacking)} of the {len(names)} columns that the model takes: "
+            + ", ".join(map(repr, lacking[:5]))
             + (f"; is {near!r} meant?" if near else "")
         )
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return str(value).strip()
-    return f"{value}".strip()
+    return "" if value is None else str(value).strip()
 
 
 def _text(port: Port, sources: Sequence[Any]) -> Tensor:

@@ -24,6 +24,7 @@ class Table:
         rows: the cells, stripped of surrounding blanks.
         lines: where each row stands in the file, for errors.
         unnamed: columns whose name was empty; mostly they count the rows.
+        unit: what `lines` counts.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Table:
     rows: list[list[str]]
     lines: list[int]
     unnamed: tuple[str, ...] = ()
+    unit: str = "line"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -48,7 +50,7 @@ class Table:
 
     def where(self, row: int, /) -> str:
         """File and line of a row, for errors."""
-        return f"{self.source} line {self.lines[row]}"
+        return f"{self.source} {self.unit} {self.lines[row]}"
 
 
 def missing(cell: str, /) -> bool:

@@ -1,8 +1,8 @@
 r"""Text files as bytes: each example is a window, its target the same window one byte later.
 
 Bytes need no tokenizer and know every language: there are 256 classes, and a model of them is
-judged in bits per byte. Windows do not overlap; each goes to a split by a hash of its file and
-place. UTF-8 is neither needed nor checked.
+judged in bits per byte. Windows do not overlap; each goes to a split by a hash of its bytes, so
+that equal ones stay together. UTF-8 is neither needed nor checked.
 
 Shapes: inputs `n t` of bytes 0..255, targets `n t`: target t is input t + 1.
 
@@ -81,15 +81,16 @@ def text(
             f"{root} gives {len(names)} windows of {window} bytes; expected at least {FEWEST}: "
             "give more text or a smaller window"
         )
-    label = Port(
-        "next byte", "label", (window, 256), labels=tuple(f"0x{byte:02x}" for byte in range(256))
-    )
-    signature = Signature((Port("text", "text", (window,), dtype="int64"),), (label,))
+    byte_names = tuple(f"0x{byte:02x}" for byte in range(256))
+    port = Port("text", "text", ("t",), dtype="int64", bounds=(0.0, 255.0))
+    label = Port("next byte", "label", ("t", 256), labels=byte_names)
+    signature = Signature((port,), (label,))
     stored, goals = (torch.from_numpy(np.concatenate(parts)) for parts in (inputs, targets))
     whole = Split(stored, goals, signature, names)
     about = {"source": str(root), "files": len(files), "bytes": stored.numel()}
     shares = {"valid": valid, "test": test}
-    return assemble("text", {"train": whole}, shares, keys=names, standardise=False, about=about)
+    keys = [row.tobytes() for row in stored.numpy()]
+    return assemble("text", {"train": whole}, shares, keys=keys, standardise=False, about=about)
 
 
 def _read(file: Path) -> bytes:
