@@ -3,11 +3,12 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, runtime_checkable
 
 from cartograd.core.errors import UsageError
 
 
+@runtime_checkable
 class Progress(Protocol):
     """What `fit(progress=...)` calls. Each method may return at once."""
 
