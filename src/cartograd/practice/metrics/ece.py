@@ -15,6 +15,8 @@ by about sqrt(bins / n) over all.
 References:
     Chuan Guo, Geoff Pleiss, Yu Sun, Kilian Weinberger. On calibration of modern neural networks.
     ICML 2017. https://arxiv.org/abs/1706.04599
+    Jochen Brocker, Leonard Smith. Increasing the reliability of reliability diagrams. Weather and
+    Forecasting 22, 2007. https://doi.org/10.1175/WAF993.1
 
 >>> outputs = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9], [0.1, 0.9]]).log()
 >>> round(ece(outputs, torch.tensor([0, 1, 1, 1])), 4)
@@ -29,6 +31,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.practice.metrics import given
+from cartograd.practice.metrics.interval import draws
 
 CARD = Card(
     name="ece",
@@ -81,6 +84,37 @@ def weighed(
     gap = torch.zeros(len(right), bins, dtype=torch.float64)
     gap[torch.arange(len(right)), place] = right.double() - confidence
     return given.mean(weights, gap).abs().sum(1)
+
+
+def limits(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
+    /,
+    *,
+    bins: int = 15,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The interval of the calibration error, corrected for its bias.
+
+    Drawing the examples anew adds as much bias again, so the bootstrap's distances from the
+    estimate are laid off to its other side. And if answers drawn from the model's own
+    confidences (Brocker and Smith, 2007) reach an error as large, the low end is 0.
+    """
+    confidence, right, place = _binned(outputs, targets, bins)
+    estimate = weighed(outputs, targets, given.ones(outputs), bins=bins)
+    generator = torch.Generator().manual_seed(seed)
+    again, calibrated = [], []
+    for counts in draws(len(right), resamples, generator):
+        again.append(weighed(outputs, targets, counts.double(), bins=bins))
+        answers = torch.rand(counts.shape, generator=generator) < confidence
+        gaps = counts.new_zeros(len(counts), bins, dtype=torch.float64)
+        gaps.index_add_(1, place, answers.double() - confidence)
+        calibrated.append(gaps.abs().sum(1) / len(right))
+    sides = torch.tensor([(1 + level) / 2, (1 - level) / 2], dtype=torch.float64)
+    low, high = (2 * estimate - torch.cat(again).quantile(sides)).clamp(min=0).tolist()
+    return (low if estimate > torch.cat(calibrated).quantile(sides[0]) else 0.0), high
 
 
 def reliability(

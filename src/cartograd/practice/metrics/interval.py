@@ -3,7 +3,8 @@
 A proportion (accuracy, precision or recall of one class) gets Wilson's score interval: the
 proportions p that the observed one would not contradict. Any other metric gets the percentile
 bootstrap: the examples are drawn anew with replacement many times, the metric is taken of each
-draw, and the middle of what comes out is the interval.
+draw, and the middle of what comes out is the interval. A metric whose estimate is biased brings
+its own `limits` (calibration error).
 
     Wilson: (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
 
@@ -66,6 +67,9 @@ def interval(
     proportion = trials(outputs, targets) if trials else None
     if proportion is not None:
         return wilson(*proportion, level=level)
+    limits = _twin(measure, "limits")
+    if limits:
+        return limits(outputs, targets, level=level, resamples=resamples, seed=seed)
     return bootstrap(measure, outputs, targets, level=level, resamples=resamples, seed=seed)
 
 
@@ -107,20 +111,21 @@ def bootstrap(
     weighed = _twin(metric, "weighed")
     generator = torch.Generator().manual_seed(seed)
     found = []
-    for counts in _draws(len(targets), resamples, generator):
+    for counts in draws(len(targets), resamples, generator):
         if weighed:
             found.append(weighed(outputs, targets, counts.double()))
             continue
         for count in counts:
             rows = torch.arange(len(targets)).repeat_interleave(count)
-            found.append(torch.tensor([float(metric(outputs[rows], targets[rows]))]))
-    values = torch.cat(found).double()
+            value = float(metric(outputs[rows], targets[rows]))
+            found.append(torch.tensor([value], dtype=torch.float64))
+    values = torch.cat(found)
     sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     low, high = values.nanquantile(sides).tolist()
     return low, high
 
 
-def _draws(n: int, resamples: int, generator: torch.Generator) -> Iterator[Tensor]:
+def draws(n: int, resamples: int, generator: torch.Generator) -> Iterator[Tensor]:
     """How often each example comes in each draw of n with replacement, some draws at a time."""
     rows = max(1, min(resamples, CHUNK // n))
     for start in range(0, resamples, rows):

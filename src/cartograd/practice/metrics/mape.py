@@ -54,7 +54,7 @@ def mape(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> 
 
     Warns where targets are so near zero that their share drowns the others.
     """
-    size = targets.detach().abs().double()
+    size = given.values(outputs, targets)[1].abs()
     near = size < NEAR_ZERO * size.mean(0)
     if near.any():
         warnings.warn(

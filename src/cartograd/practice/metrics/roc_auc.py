@@ -131,12 +131,12 @@ def roc_curve(
 
 def log_odds(logits: Float[Tensor, "n k"], /) -> Float[Tensor, "n k"]:
     """log(p / (1 - p)) of each class in float64, exact also where p rounds to 0 or 1."""
-    logits = logits.double()
-    log_p = logits.log_softmax(1)
-    odds = log_p - torch.log1p(-log_p.exp().clamp(max=0.75))
-    highest, best = logits.max(1, keepdim=True)
-    others = logits.scatter(1, best, -torch.inf).logsumexp(1, keepdim=True)
-    return odds.scatter(1, best, highest - others)
+    logits = logits.double() - logits.double().amax(1, keepdim=True)
+    # Sums in rising order do not depend on the order of the classes: what is tied stays tied.
+    rising, _ = logits.sort(1)
+    log_p = logits - rising.logsumexp(1, keepdim=True)
+    rest = rising[:, :-1].logsumexp(1, keepdim=True)  # without one class that is the highest
+    return torch.where(logits == 0, -rest, log_p - torch.log1p(-log_p.exp().clamp(max=0.75)))
 
 
 def _area(
