@@ -123,7 +123,8 @@ def _inline(text: str, name: str, size: tuple[int, int], alt: str) -> Markup:
     text = re.sub(r' ?font-family: [^;"]*;?', "", text)
     text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)
     text = re.sub(r"#[0-9a-f]{6}\b", lambda m: _VARIABLE.get(m[0], m[0]), text)
-    text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
+    # Hundredths of a pixel are enough for positions; what is written is not touched.
+    text = re.sub(r"<[^>]+>", lambda m: re.sub(r"(\d+\.\d{2})\d+", r"\1", m[0]), text)
     text = re.sub(r"\s*\n\s*", " ", text)
     width, height = size
     return Markup(

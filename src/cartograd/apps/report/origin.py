@@ -1,0 +1,104 @@
+"""What is known of how a model came to be: from a run folder, a bundle, or nothing at all."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cartograd.apps.verbs.target import Target
+from cartograd.core import registry
+from cartograd.core.files import check_manifest
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.engine.bundle import Bundle
+from cartograd.engine.fit import Run
+from cartograd.engine.runs import is_run, read_config, read_lines
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a model came to be.
+
+    Attributes:
+        about: what its bundle says: data, source, settings, versions.
+        digest: sha256 of the bundle's manifest.
+        history: a record per epoch.
+        stopped: why training ended before its last epoch, if it did.
+        settings: each setting's value and where it came from.
+    """
+
+    about: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str | None = None
+    settings: dict[str, tuple[Any, str]] = field(default_factory=dict)
+
+    @property
+    def data(self) -> str:
+        """What it was trained on: the spec's name, or the name of its file or folder.
+
+        >>> Origin({"data": "csv:files/people.csv,target=income"}).data
+        'people'
+        """
+        if "data" not in self.about:
+            return ""
+        spec = Spec.parse(self.about["data"])
+        return Path(spec.subject).stem if spec.subject else spec.name
+
+
+def origin_of(target: Target, /) -> Origin:
+    """What there is to know; a module in memory has no history. The model is not built.
+
+    Raises:
+        UsageError: the target is a path without a bundle, or a byte of it was changed.
+    """
+    folder = _folder(target)
+    if folder is None:
+        return Origin()
+    bundle = folder / "bundle" if (folder / "bundle").is_dir() else folder
+    digest = check_manifest(bundle)
+    about = json.loads((bundle / "about.json").read_text(encoding="utf-8"))
+    if bundle.name != "bundle" or not is_run(bundle.parent):
+        return Origin(about, digest)
+    events = read_lines(bundle.parent / "events.jsonl")
+    ended = [event for event in events if event["event"] == "finished"]
+    values, origins = read_config(bundle.parent)
+    return Origin(
+        about,
+        digest,
+        _history(bundle.parent, events),
+        ended[-1].get("stopped") if ended else None,
+        {key: (value, origins.get(key, "")) for key, value in values.items()},
+    )
+
+
+def _folder(target: Target) -> Path | None:
+    if isinstance(target, Run):
+        return target.folder
+    if isinstance(target, Bundle):
+        return target.path
+    return Path(target) if isinstance(target, str | Path) else None
+
+
+def title_of(model: Signed, data: str, /) -> str:
+    """Model and data as a heading: the card's title, or the class of a foreign module."""
+    name = type(model.model).__name__
+    if model.spec is not None:
+        card, _ = registry.find(model.spec.name)
+        name = card.title
+    return f"{name} on {data}" if data else name
+
+
+def _history(folder: Path, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The epochs' records, with the seconds that only the events know."""
+    seconds = {event["epoch"]: event["seconds"] for event in events if event["event"] == "epoch"}
+    records = {
+        line["epoch"]: line
+        for line in read_lines(folder / "metrics.jsonl")
+        if line.get("at") == "epoch"
+    }
+    return [
+        {key: value for key, value in record.items() if key != "at"}
+        | ({"seconds": seconds[epoch]} if epoch in seconds else {})
+        for epoch, record in sorted(records.items())
+    ]

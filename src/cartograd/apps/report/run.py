@@ -1,0 +1,161 @@
+"""The report of a model: which sections it has, and what each is given."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cartograd.apps import units
+from cartograd.apps.report.configuration import configuration
+from cartograd.apps.report.confusion import confusion
+from cartograd.apps.report.curves import curves
+from cartograd.apps.report.metrics import Measured, metrics
+from cartograd.apps.report.mistakes import mistakes
+from cartograd.apps.report.origin import Origin, title_of
+from cartograd.apps.report.page import write_report
+from cartograd.apps.report.parts import Figure, Section
+from cartograd.apps.report.provenance import provenance
+from cartograd.apps.report.regression import regression
+from cartograd.apps.report.reliability import reliability
+from cartograd.core.ports import Port, Signature
+from cartograd.core.signed import Signed
+from cartograd.data.dataset import Examples
+
+if TYPE_CHECKING:
+    from cartograd.apps.verbs.evaluate import Evaluation
+
+_NAMES = {"ece": "calibration error", "nll": "negative log-likelihood", "f1": "F1"} | {
+    "rmse": "RMSE",
+    "mae": "mean absolute error",
+    "r2": "R²",
+}
+_KINDS = {"image": "pictures", "table": "rows", "text": "texts", "audio": "sounds"}
+
+
+def report(
+    path: str | Path,
+    model: Signed,
+    examples: Examples,
+    found: "Evaluation",
+    /,
+    *,
+    origin: Origin | None = None,
+    baselines: Mapping[str, Mapping[str, float]] | None = None,
+    figures: Sequence[Figure] = (),
+    more: Sequence[Section | None] = (),
+    command: str = "",
+) -> Path:
+    """Write what is known of a model and of how it did on examples.
+
+    Args:
+        path: the HTML file to write; an older one is replaced.
+        model: what was evaluated.
+        examples: what it was evaluated on.
+        found: what came of that.
+        origin: how the model came to be (`origin_of` finds it): curves and configuration.
+        baselines: metrics to compare with, by the name of each baseline.
+        figures: further numbers for the head.
+        more: further sections, before configuration and provenance.
+        command: the command line that makes the same again.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    origin = origin or Origin()
+    sections = [
+        metrics(_measured(found), examples=found.examples, baselines=baselines),
+        curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
+        *_answers(examples, found),
+        *more,
+        configuration(origin.settings, command=command),
+        provenance(_facts(origin)),
+    ]
+    return write_report(
+        path,
+        sections,
+        title=title_of(model, origin.data),
+        summary=_summary(origin, model.signature, found),
+        figures=[*_figures(found, baselines or {}), *figures],
+    )
+
+
+def _answers(examples: Examples, found: "Evaluation") -> list[Section | None]:
+    """What the answers look like, for the kind of output."""
+    port = examples.signature.output
+    if port.kind == "label" and found.outputs.ndim == 2:
+        return [
+            confusion(found.outputs, found.targets, port.labels),
+            reliability(found.outputs, found.targets),
+            mistakes(examples, found.outputs),
+        ]
+    if port.kind == "value" and found.outputs.shape[1:] == (1,):
+        return [regression(examples, found.outputs)]
+    return []
+
+
+def _measured(found: "Evaluation") -> dict[str, Measured]:
+    return {name: Measured(value, *found.intervals[name]) for name, value in found.metrics.items()}
+
+
+def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], /) -> list[Figure]:
+    """The first metric with its interval, the calibration error if there is one, the costs."""
+    figures = []
+    for rank, (name, value) in enumerate(found.metrics.items()):
+        if rank > 0 and name not in ("ece", "r2"):
+            continue
+        low, high = (units.metric(name, end) for end in found.intervals[name])
+        remark = f"{low.removesuffix(' %')} to {high}"
+        for other, given in baselines.items() if rank == 0 else ():
+            if name in given:
+                remark += f"; {other} {units.metric(name, given[name])}"
+        figures.append(Figure(metric_name(name), units.metric(name, value), remark))
+    weights = f"{found.parameters:,} parameters"
+    return [
+        *figures,
+        Figure("Size", units.size(found.size), weights),
+        Figure("Latency", units.seconds(found.latency), "for one example"),
+    ]
+
+
+def metric_name(name: str, /) -> str:
+    """A metric's name as a heading.
+
+    >>> metric_name("ece"), metric_name("roc-auc")
+    ('Calibration error', 'Roc-auc')
+    """
+    words = _NAMES.get(name, name)
+    return words[:1].upper() + words[1:]
+
+
+def _summary(origin: Origin, signature: Signature, found: "Evaluation") -> str:
+    """What was trained on what, and what it was measured on."""
+    what = f"It takes {_input(signature.input)} and answers with {_output(signature.output)}. "
+    trained = ""
+    if "train examples" in origin.about:
+        epochs = f" in {len(origin.history)} epochs" if origin.history else ""
+        trained = f"Trained on {origin.about['train examples']:,} examples{epochs}; measured on "
+    end = f"{found.examples:,} that training never saw." if trained else ""
+    return what + (trained + end or f"Measured on {found.examples:,} examples.")
+
+
+def _input(port: Port) -> str:
+    dims = "×".join(map(str, port.dims[1:] if port.kind == "image" else port.dims))
+    if port.kind == "image":
+        return f"pictures of {dims} pixels"
+    if port.kind == "table":
+        return f"rows of {len(port.columns)} columns"
+    return f"{_KINDS.get(port.kind, 'numbers')} of shape {dims}"
+
+
+def _output(port: Port) -> str:
+    if port.kind == "label":
+        return f"one of {port.size} classes"
+    return f"the {port.name}" if port.size == 1 else f"{port.size} values"
+
+
+def _facts(origin: Origin) -> dict[str, str]:
+    """The bundle's digest and where the data came from."""
+    facts = {"bundle, sha256": origin.digest} if origin.digest else {}
+    for key, value in origin.about.get("source", {}).items():
+        if isinstance(value, str | int | float):
+            facts[key if key.startswith("data") else f"data, {key}"] = str(value)
+    return facts
