@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.core.protocols import Batches, Metric
+from cartograd.core.protocols import Batches, Loss, Metric
 from cartograd.engine.device import autocast, pick
 from cartograd.engine.ledger import Ledger
 from cartograd.engine.randomness import reseed
@@ -125,7 +125,7 @@ def _numbers(objective: Any, batch: Any, ledger: Ledger) -> Tensor | None:
     size = examples(batch)
     check = getattr(objective, "validate", None)
     if check is None:
-        for loss in objective.losses(batch):
+        for loss in _losses(objective, batch):
             name = "loss" if len(objective.players) == 1 else f"{loss.player}/loss"
             _note(ledger, name, loss.value, size)
             for key, value in loss.metrics.items():
@@ -136,6 +136,18 @@ def _numbers(objective: Any, batch: Any, ledger: Ledger) -> Tensor | None:
     for key, value in numbers.items():
         _note(ledger, key, value, size)
     return outputs
+
+
+def _losses(objective: Any, batch: Any) -> Iterator[Loss]:
+    try:
+        yield from objective.losses(batch)
+    except RuntimeError as error:
+        if "does not require grad" not in str(error):
+            raise
+        raise UsageError(
+            f"{type(objective).__name__} differentiates in its losses, and validation runs without "
+            "gradients; put that part under torch.enable_grad(), or give it a method validate(batch)"
+        ) from error
 
 
 def _note(ledger: Ledger, name: str, value: Tensor, size: int) -> None:
