@@ -2,10 +2,10 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from cartograd.core.registry import ROOT
 
@@ -30,14 +30,10 @@ def _expected():
     return checks, kinds
 
 
-def test_every_check_is_collected_for_every_card():
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, str(HERE)], cwd=HERE.parents[1], capture_output=True, text=True
-    )
-    found = re.search(r"(\d+) tests? collected", done.stdout)
-    assert found, done.stdout[-2000:] + done.stderr[-2000:]
+def test_every_check_is_collected_for_every_card(collected):
+    if set(collected) != {path.name for path in HERE.glob("test_*.py")}:
+        pytest.skip("only a part was asked for")
     checks, kinds = _expected()
-    assert int(found[1]) == checks
+    assert len(collected) == checks
     assert sum(kinds.values()) >= 20
     assert checks >= 500
