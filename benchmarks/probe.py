@@ -1,0 +1,88 @@
+"""What this machine is and how fast it is at this moment."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "torch", "numpy", "accelerate", "captum", "foolbox", "keras", "lightning", "transformers",
+)  # fmt: skip
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8")
+SIZE = 768
+
+
+def machine(threads: int, /) -> dict[str, Any]:
+    """Processor, its flags, threads, memory, versions and the date."""
+    fields = dict(
+        (part.strip() for part in line.split(":", 1))
+        for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+        if ":" in line
+    )
+    flags = fields.get("flags", "").split()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": f"{fields.get('model name', platform.processor())}, {os.cpu_count()} cores",
+        "flags": [flag for flag in FLAGS if flag in flags],
+        "threads": threads,
+        "memory_gb": round(memory / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def probe(*, repeats: int = 12) -> dict[str, float]:
+    """Best matrix product (GFLOP/s, both dtypes) and memory read (GB/s) of one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    found = {}
+    for name, dtype in (("gemm_f32", torch.float32), ("gemm_bf16", torch.bfloat16)):
+        a, b = torch.ones(SIZE, SIZE, dtype=dtype), torch.ones(SIZE, SIZE, dtype=dtype)
+        found[name] = 2 * SIZE**3 / _best(lambda a=a, b=b: a @ b, repeats) / 1e9
+    block = torch.ones(2**24)
+    found["read"] = block.nbytes / _best(block.sum, repeats) / 1e9
+    return found
+
+
+def reading() -> dict[str, float]:
+    """A probe taken in a process of its own, so that the runner itself stays small.
+
+    (A child's peak memory is counted from its parent's at the moment it is started.)
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.probe"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def _best(work: Any, repeats: int) -> float:
+    times = []
+    for _ in range(repeats + 2):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times[2:])
+
+
+if __name__ == "__main__":
+    print(json.dumps(probe()))
