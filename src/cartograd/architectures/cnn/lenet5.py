@@ -5,10 +5,10 @@ resolution, so that later filters see more of the image and exact positions matt
 
     C1 6@28x28 -> S2 6@14x14 -> C3 16@10x10 -> S4 16@5x5 -> C5 120 -> F6 84 -> output k
 
-The default is the form that is built today, 61,706 parameters. The preset `lenet5-1998` is the
-paper's own: C3 sees only some of S2's maps, subsampling has a weight and a bias per map, units
-squash with 1.7159 tanh(2z/3), and the output measures the distance of F6 to a fixed 7x12 picture
-of each digit:
+The default is the form that is built today, with ReLU and max-pooling and 61,706 parameters;
+`lenet5-tanh` has tanh and average pooling, `lenet5-1998` is the paper's own. There C3 sees only
+some of S2's maps, subsampling has a weight and a bias per map, units squash with 1.7159 tanh(2z/3),
+and the output measures the distance of F6 to a fixed 7x12 picture of each digit:
 
     S: f(w sum_(2x2) x + b)        output: logit_i = -sum_j (x_j - w_ij)^2
 
@@ -19,8 +19,9 @@ Shapes: input `b c y x`; logits `b k`. The field is 32x32, as the paper's. Image
 pixels are padded with zeros; smaller ones are enlarged (bilinear), since 5x5 filters and two
 halvings need the room; larger ones keep their size and C5 takes all that S4 leaves.
 
-Departures: weights start as torch's do, not within 2.4/inputs. The pictures of the digits are
-drawn after the paper's figure 3, not copied from it.
+Departures: those of the default, said above. In every form weights start as torch's do, not within
+2.4/inputs, and padding is zero (the mean of standardised pixels) where the paper's is background.
+The pictures of the digits are drawn after the paper's figure 3, not copied from it.
 
 References:
     Yann LeCun, Leon Bottou, Yoshua Bengio, Patrick Haffner. Gradient-based learning applied to
@@ -62,7 +63,7 @@ CARD = Card(
 )
 
 PRESETS = {
-    "lenet5-relu": {"activation": "relu", "pooling": "max"},
+    "lenet5-tanh": {"activation": "tanh", "pooling": "avg"},
     "lenet5-1998": {
         "activation": "scaled-tanh",
         "pooling": "trainable",
@@ -79,7 +80,7 @@ class LeNet5(nn.Module):
         channels, size: of the input image.
         classes: numbers of the output.
         activation: the nonlinearity, by name.
-        pooling: `avg`, `max`, or `trainable` (the sum of 2x2 pixels times a weight, plus a
+        pooling: `max`, `avg`, or `trainable` (the sum of 2x2 pixels times a weight, plus a
             bias, then the nonlinearity).
         connections: of C3 with the maps of S2: `dense` (all) or `sparse` (the paper's table I).
         output: `linear`, or `distance` to a fixed picture of each digit.
@@ -94,8 +95,8 @@ class LeNet5(nn.Module):
         channels: int = 1,
         size: int = 32,
         classes: int = 10,
-        activation: str = "tanh",
-        pooling: Literal["avg", "max", "trainable"] = "avg",
+        activation: str = "relu",
+        pooling: Literal["avg", "max", "trainable"] = "max",
         connections: Literal["dense", "sparse"] = "dense",
         output: Literal["linear", "distance"] = "linear",
     ):
@@ -140,4 +141,4 @@ def _field(x: Tensor, size: int) -> Tensor:
 def _pool(pooling: str, channels: int, activation: str) -> nn.Module:
     if pooling == "trainable":
         return nn.Sequential(Subsampling(channels), Activation(activation))
-    return nn.AvgPool2d(2) if pooling == "avg" else nn.MaxPool2d(2)
+    return {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}[pooling](2)
