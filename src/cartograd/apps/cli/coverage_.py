@@ -17,7 +17,7 @@ def coverage_(*, lang: Language = "auto", json: bool = False) -> None:
         (section, *titles, *_count(section, methods))
         for section, titles in concepts.sections().items()
     ]
-    there, places = (sum(row[i] for row in totals) for i in (3, 4))
+    there, places = sum(map(bool, methods.values())), len(methods)
     if json:
         keys = ("section", "zh", "en", "there", "places")
         output.emit(

@@ -68,3 +68,22 @@ def table(
     for row in rows:
         sheet.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console().print(sheet)
+
+
+def lines(pairs: Iterable[tuple[str, str]], /) -> None:
+    """Names and values under each other."""
+    pairs = list(pairs)
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        print(f"{name:<{width}}  {value}")
+
+
+def metrics(values: dict[str, float], intervals: dict[str, tuple[float, float]], /) -> None:
+    """A table of metrics with their intervals."""
+    from cartograd.apps import units
+
+    rows = []
+    for name, value in values.items():
+        low, high = (units.metric(name, side) for side in intervals[name])
+        rows.append((name, units.metric(name, value), f"{low} to {high}"))
+    table(("metric", "value", "95 % interval"), rows, right=("value",))

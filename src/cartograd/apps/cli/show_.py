@@ -53,7 +53,7 @@ def _head(card: Card, name: str, preset: dict[str, object], *, zh: bool) -> None
         "map": "; ".join(places[node].zh if zh else places[node].en for node in card.nodes),
         "paper": ", ".join(str(part) for part in (card.paper, card.year or "", card.url) if part),
         "needs": f"pip install 'cartograd[{card.needs}]'" if card.needs else "",
-        "proofs": "; ".join(card.proofs),
+        "proofs": ("\n" + " " * 10).join(card.proofs),
         "source": str(source.path_of(card)),
     }
     for key, text in lines.items():

@@ -1,6 +1,6 @@
 """Attack: inputs changed to mislead a model, and how often that succeeds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -90,7 +90,8 @@ def robustness(
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
         data: examples, or a dataset or its spec, of which `part` is taken.
-        method: spec of an attack.
+        method: spec of an attack; where the model's input has no bounds, they are the least and
+            the largest number of the attacked examples.
         examples: how many to attack: the first of a fixed shuffle.
         part: `train`, `valid`, `test` or `all`.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -104,12 +105,13 @@ def robustness(
     found = examples_for(model.signature, data, part)
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
     chosen = found.select(order[:examples])
-    changed = attack(model, chosen.inputs, chosen.targets, method=method).cpu()
+    spec = _bounded(method, model, chosen.inputs)
+    changed = attack(model, chosen.inputs, chosen.targets, method=spec).cpu()
     before, after = (_answers(model, x) for x in (chosen.inputs, changed))
     right = [int((answers == chosen.targets).sum()) for answers in (before, after)]
     count = len(chosen)
     return Robustness(
-        method=str(method),
+        method=str(spec),
         examples=count,
         clean=right[0] / count,
         clean_interval=wilson(right[0], count),
@@ -121,6 +123,14 @@ def robustness(
         before=before,
         after=after,
     )
+
+
+def _bounded(method: str | Spec, model: Signed, x: Tensor) -> Spec:
+    """The method with the range of the examples for bounds, where the model has none."""
+    spec = Spec.parse(method)
+    if model.signature.input.bounds is not None or "bounds" in spec.args:
+        return spec
+    return replace(spec, args=spec.args | {"bounds": (x.min().item(), x.max().item())})
 
 
 def _answers(model: Signed, x: Tensor) -> Tensor:

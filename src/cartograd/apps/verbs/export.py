@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
@@ -52,7 +51,7 @@ def export(
     """
     exporter = build(to, kind="exporter")
     model = as_signed(target)
-    inputs = _golden(target) if check is True else check
+    inputs = golden(target) if check is True else check
     written = exporter(model, path)
     found = None
     if isinstance(inputs, Tensor):
@@ -60,11 +59,15 @@ def export(
     return Export(written, written.stat().st_size, found)
 
 
-def _golden(target: Target) -> Tensor:
-    """The inputs that a bundle keeps with their answers."""
+def golden(target: Target, /) -> Tensor:
+    """The inputs that a bundle keeps with their answers.
+
+    Raises:
+        UsageError: there is no bundle, or it keeps none.
+    """
     if isinstance(target, nn.Module):
-        raise UsageError("check=True needs a bundle; give the inputs to compare on instead")
+        raise UsageError("a bare module keeps no examples; give the inputs to use")
     file = as_bundle(target).path / "golden.safetensors"
     if not file.exists():
-        raise UsageError(f"{file.parent} keeps no golden inputs; give the inputs to compare on")
-    return read_tensors(file)["input0"].to(torch.device("cpu"))
+        raise UsageError(f"{file.parent} keeps no examples; give the inputs to use")
+    return read_tensors(file)["input0"]

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset import Dataset
 
-STEPS = 2000
-"""Steps of a run whose length nobody said; between 5 and 100 epochs."""
+STEPS = 600
+"""Steps of a run whose length nobody said; between 5 and 40 epochs."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def planned(
     /,
     *,
     config: str | Path | None = None,
+    meta: bool = False,
     **given: Any,
 ) -> Plan:
     """Make and check everything that a training run needs; writes nothing.
@@ -100,6 +102,7 @@ def planned(
         model: a spec or a module; may stand in the file instead.
         data: a spec or a dataset; may stand in the file instead.
         config: a TOML file of settings, or a run folder.
+        meta: build the model on torch's meta device: shapes without numbers.
         **given: settings (see `cartograd.apps.verbs.settings`).
 
     Raises:
@@ -111,11 +114,13 @@ def planned(
             raise UsageError(f"no {key} was given; {key}={example} would be one")
     examples = dataset(settings["data"].value)
     seed = settings["seed"].value
-    built = _model(settings["model"].value, examples.signature, seed)
+    with torch.device("meta") if meta else nullcontext():
+        built = _model(settings["model"].value, examples.signature, seed)
     chosen = _chosen(built, examples, settings)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
     card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")
-    objective = build(settings["objective"].value, kind="objective", model=built)
+    with torch.device("meta") if meta else nullcontext():
+        objective = build(settings["objective"].value, kind="objective", model=built)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     return Plan(built, examples, objective, card, ordered | settings)
 
@@ -135,11 +140,11 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
     examples = len(data.train)
     size = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
     per_epoch = -(-examples // said.get("batch_size", size))
-    epochs = min(100, max(5, round(STEPS / per_epoch)))
+    epochs = min(40, max(5, round(STEPS / per_epoch)))
     warm = said.get("epochs", epochs) * per_epoch >= 100
     return {
         "objective": objective,
-        "optimizer": "sgd:lr=1" if rule else "adamw:lr=2e-3,weight_decay=0.01",
+        "optimizer": "sgd:lr=1" if rule else "adamw:lr=3e-3",
         "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
         "epochs": epochs,
         "batch_size": size,

@@ -59,15 +59,28 @@ def train(
             became infinite, or the folder cannot be written.
     """
     if resume:
-        if folder is None or not is_run(Path(folder)):
-            raise UsageError(f"{folder or 'resume'} holds no run to resume; give its folder")
-        config = config or folder
+        model, folder, config = resumed(model, folder, config)
     return run(
         planned(model, data, config=config, **settings),
         folder=folder,
         resume=resume,
         progress=progress,
     )
+
+
+def resumed(
+    model: Any, folder: str | Path | None, config: str | Path | None, /
+) -> tuple[Any, Path, str | Path]:
+    """Model, folder and settings of a run to go on with; its folder may stand for the model.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    if folder is None and isinstance(model, str | Path):
+        model, folder = None, model
+    if folder is None or not is_run(Path(folder)):
+        raise UsageError(f"{folder or 'this'} is no run to resume; give the folder of one")
+    return model, Path(folder), config or folder
 
 
 def run(

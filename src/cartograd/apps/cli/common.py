@@ -1,0 +1,39 @@
+"""What several commands share; imports nothing heavy."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cartograd.core.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from cartograd.engine.bundle import Bundle
+
+PARTS = ("train", "valid", "test", "all")
+
+
+def part_of(word: str, /) -> str:
+    """A part of the data, if it is one.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if word not in PARTS:
+        raise unknown("part of the data", word, PARTS)
+    return word
+
+
+def data_of(bundle: "Bundle", data: str | None, /) -> str:
+    """The data that was named, or that a model was trained on.
+
+    Raises:
+        UsageError: neither is known.
+    """
+    own: Any = bundle.about.get("data")
+    if data is None and not isinstance(own, str):
+        raise UsageError(f"{bundle.path} does not say what it was trained on; give --data")
+    return data or own
+
+
+def home(bundle: "Bundle", /) -> Path:
+    """Where files about a bundle go: the folder of its run, else the current one."""
+    return bundle.path.parent if bundle.path.name == "bundle" else Path()

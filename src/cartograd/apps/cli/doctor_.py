@@ -1,0 +1,100 @@
+"""`cartograd doctor`."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from cartograd import __version__
+from cartograd.apps.cli import output
+
+OPTIONAL = {
+    "onnx": "export",
+    "onnxruntime": "export",
+    "onnxscript": "export",
+    "rdata": "tables",
+}
+"""Packages that one can do without, and the extra that brings them."""
+
+
+def doctor_(*, json: bool = False) -> None:
+    """Versions, devices, caches and optional packages.
+
+    Args:
+        json: print one object.
+    """
+    found = {
+        "cartograd": __version__,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "platform": platform.platform(),
+        **_torch(),
+        "cache": _cache(),
+        "compiler": _compiler(),
+        "optional": {name: _version(name) for name in OPTIONAL},
+    }
+    if json:
+        output.emit(found)
+        return
+    optional = found.pop("optional")
+    output.lines([(key, _text(value)) for key, value in found.items()])
+    for name, here in optional.items():
+        print(f"  {name}: {here or f'not installed (pip install cartograd[{OPTIONAL[name]}])'}")
+
+
+def _torch() -> dict[str, Any]:
+    import torch
+
+    from cartograd.engine.device import fast_bf16, pick
+
+    chosen = pick()
+    devices = ["cpu"]
+    devices += [
+        f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())
+    ]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return {
+        "torch": torch.__version__,
+        "devices": devices,
+        "device": str(chosen),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "bf16": fast_bf16(chosen),
+    }
+
+
+def _cache() -> dict[str, Any]:
+    from cartograd.data.store import cache_folder
+
+    folder = cache_folder()
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return {"path": str(folder), "bytes": size}
+
+
+def _compiler() -> str | None:
+    """The C++ compiler that `--set compile=true` would call."""
+    return shutil.which(os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++"))
+
+
+def _version(package: str) -> str | None:
+    if importlib.util.find_spec(package) is None:
+        return None
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "installed"
+
+
+def _text(value: Any) -> str:
+    from cartograd.apps import units
+
+    if isinstance(value, dict):
+        return f"{value['path']} ({units.size(value['bytes'])})"
+    if isinstance(value, list):
+        return ", ".join(value)
+    if value is None or isinstance(value, bool):
+        return {True: "yes", False: "no", None: "none"}[value]
+    return str(value)

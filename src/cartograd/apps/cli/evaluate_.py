@@ -1,0 +1,121 @@
+"""`cartograd evaluate`."""
+
+import re
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cartograd.apps.cli import output
+from cartograd.core.errors import UsageError
+
+Many = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+
+
+def evaluate_(
+    target: str,
+    /,
+    *,
+    data: str | None = None,
+    part: str = "test",
+    metrics: Many = (),
+    min_: Annotated[tuple[str, ...], Parameter(name="--min", consume_multiple=True)] = (),
+    max_: Annotated[tuple[str, ...], Parameter(name="--max", consume_multiple=True)] = (),
+    device: str = "auto",
+    json: bool = False,
+) -> int:
+    """Measure a trained model on data, with 95 % intervals.
+
+    With --min or --max it is a gate: the exit code is 1 if a metric is on the wrong side.
+
+    Args:
+        target: a run or bundle folder.
+        data: a source, like digits; by default what the model was trained on.
+        part: train, valid, test or all.
+        metrics: like accuracy,f1,ece; by default what is usual for the model.
+        min_: a metric that must reach a value, like accuracy=0.95.
+        max_: a metric that must not exceed a value, like nll=0.2.
+        device: auto, cpu, cuda or mps.
+        json: print one object.
+    """
+    from cartograd.apps import units
+    from cartograd.apps.cli.common import data_of, part_of
+    from cartograd.apps.verbs.evaluate import evaluate, usual
+    from cartograd.apps.verbs.target import as_bundle
+
+    limits = [
+        (*_limit(text), word) for word, texts in (("min", min_), ("max", max_)) for text in texts
+    ]
+    bundle = as_bundle(target)
+    names = list(split(metrics)) or list(usual(bundle.signature))
+    names += [name for name, _, _ in limits if name not in names]
+    source = data_of(bundle, data)
+    found = evaluate(bundle, source, metrics=names, part=part_of(part), device=device)
+    gates = [
+        {"metric": name, word: limit, "value": found.metrics[name]}
+        | {"passed": _passes(found.metrics[name], limit, word)}
+        for name, limit, word in limits
+    ]
+    passed = all(gate["passed"] for gate in gates)
+    if json:
+        sides = found.intervals
+        output.emit(
+            {
+                "target": target,
+                "data": source,
+                "part": part,
+                "examples": found.examples,
+                "metrics": {
+                    name: {"value": value, "low": sides[name][0], "high": sides[name][1]}
+                    for name, value in found.metrics.items()
+                },
+                "latency_seconds": found.latency,
+                "parameters": found.parameters,
+                "size_bytes": found.size,
+                "gates": gates,
+                "passed": passed,
+            }
+        )
+        return 0 if passed else 1
+    output.metrics(found.metrics, found.intervals)
+    output.lines(
+        [
+            ("measured", f"on {found.examples} examples ({source}, {part})"),
+            ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
+            ("latency", f"{units.seconds(found.latency)} for one example"),
+        ]
+    )
+    for gate in gates:
+        word, least = ("min", gate.get("min")) if "min" in gate else ("max", gate["max"])
+        state = "passed" if gate["passed"] else "FAILED"
+        output.note(f"{state}: {gate['metric']} is {gate['value']:.4g}, {word} {least:g}")
+    return 0 if passed else 1
+
+
+def split(texts: tuple[str, ...], /) -> list[str]:
+    """Specs from words with commas; a piece that is key=value belongs to the spec before it.
+
+    >>> split(("accuracy,f1:average=weighted,bins=3", "ece"))
+    ['accuracy', 'f1:average=weighted,bins=3', 'ece']
+    """
+    found: list[str] = []
+    for piece in (piece.strip() for text in texts for piece in text.split(",")):
+        if found and re.match(r"\w+=", piece):
+            found[-1] += f",{piece}"
+        elif piece:
+            found.append(piece)
+    return found
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, _, value = text.rpartition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is no limit; expected METRIC=NUMBER, like accuracy=0.95"
+        ) from error
+
+
+def _passes(value: float, limit: float, word: str) -> bool:
+    """A value that is not a number passes nothing."""
+    return value >= limit if word == "min" else value <= limit

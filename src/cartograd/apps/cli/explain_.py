@@ -1,0 +1,92 @@
+"""`cartograd explain`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from cartograd.apps.cli import output
+
+
+def explain_(
+    target: str,
+    /,
+    *sources: str,
+    method: str | None = None,
+    class_: Annotated[str | None, Parameter(name="--target")] = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Show which parts of an input a prediction rests on; writes a picture.
+
+    Args:
+        target: a run or bundle folder.
+        sources: picture files, CSV files or lists of numbers; by default the examples that the
+            bundle keeps.
+        method: like integrated_gradients:steps=64.
+        class_: the class to explain, by label or number; by default the model's own answer.
+        out: the PNG file to write; by default explanation.png in the run's folder.
+        json: print one object.
+    """
+    from cartograd.apps.cli import pictures
+    from cartograd.apps.cli.common import home
+    from cartograd.apps.verbs.explain import METHOD, class_of, explain
+    from cartograd.apps.verbs.export import golden
+    from cartograd.apps.verbs.predict import predict, prepared
+    from cartograd.apps.verbs.target import as_bundle
+
+    bundle = as_bundle(target)
+    port = bundle.signature.input
+    if sources:
+        inputs, names = prepared(bundle.model, list(sources))
+    else:
+        inputs = golden(bundle)
+        names = [f"kept example {i + 1}" for i in range(len(inputs))]
+    chosen = class_of(bundle.signature.output, class_)
+    spec = method or METHOD
+    attributions = explain(bundle, inputs, target=chosen, method=spec)
+    answers = predict(bundle, inputs, top=1)
+    titles = [_title(answer, bundle.signature.output, chosen) for answer in answers]
+    path = pictures.explained(
+        out or home(bundle) / "explanation.png", port, inputs, attributions, titles
+    )
+    found = [
+        {"source": name, "explains": title, "sum": float(attribution.sum())}
+        | _parts(pictures, port, attribution)
+        for name, title, attribution in zip(names, titles, attributions, strict=True)
+    ]
+    if json:
+        output.emit({"method": spec, "picture": path, "explanations": found})
+        return 0
+    rows = [(item["source"], item["explains"], _most(item)) for item in found]
+    output.table(("source", "explains", "contributes most"), rows)
+    output.lines([("method", spec), ("picture", str(path))])
+    return 0
+
+
+def _title(answer: dict[str, Any], port: Any, chosen: int | None) -> str:
+    if "label" not in answer:
+        return f"value {answer.get('value', answer.get('values'))}"
+    said = f"{answer['label']} ({answer['probability']:.0%})"
+    return said if chosen is None else f"why {port.labels[chosen]}? said {said}"
+
+
+def _parts(pictures: Any, port: Any, attribution: Any) -> dict[str, Any]:
+    """The contributions by column; of a picture those of its pixels, as nested lists."""
+    if port.kind == "image":
+        return {"pixels": attribution.sum(0).tolist()}
+    names, values = pictures.contributions(port, attribution)
+    return {"contributions": dict(zip(names, values.tolist(), strict=True))}
+
+
+def _most(item: dict[str, Any]) -> str:
+    """The three largest contributions; a pixel is named by its place."""
+    from cartograd.apps import units
+
+    found = item.get("contributions") or {
+        f"row {y + 1} column {x + 1}": value
+        for y, row in enumerate(item["pixels"])
+        for x, value in enumerate(row)
+    }
+    largest = sorted(found.items(), key=lambda pair: -abs(pair[1]))[:3]
+    return ", ".join(f"{name}: {units.number(value)}" for name, value in largest)

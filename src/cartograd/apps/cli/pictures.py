@@ -1,0 +1,135 @@
+"""Pictures that commands write: explanations and attacks, as PNG files."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from cartograd.apps.report.theme import BLUE, LINE, MUTED, RED
+from cartograd.core.files import write_file
+from cartograd.core.ports import Port
+
+MOST = 8
+"""Rows of a picture."""
+
+BARS = 20
+"""Columns or features shown of one row, those that matter most."""
+
+SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", RED])
+"""Against, nothing, for."""
+
+
+def explained(
+    path: Path, port: Port, inputs: Tensor, attributions: Tensor, titles: list[str], /
+) -> Path:
+    """Each input beside what its parts contributed; bars where the input is no picture."""
+    rows = list(zip(inputs[:MOST], attributions[:MOST], titles, strict=False))
+    if port.kind == "image":
+        figure, grid = _tiles(len(rows), 2)
+        for (left, right), (x, a, title) in zip(grid, rows, strict=True):
+            _image(left, x, port, title)
+            _signed(right, a, "for (red),\nagainst (blue)")
+    else:
+        figure, grid = _tiles(len(rows), 1, across=2, width=5.5, height=4.5)
+        for (axes,), (_, a, title) in zip(grid, rows, strict=True):
+            names, values = contributions(port, a)
+            _bars(axes, names, values, title)
+    return _write(figure, path)
+
+
+def attacked(
+    path: Path, port: Port, before: Tensor, after: Tensor, titles: list[tuple[str, str]], /
+) -> Path | None:
+    """Inputs before and after an attack, and the change; None where there is nothing to draw."""
+    rows = list(zip(before[:MOST], after[:MOST], titles, strict=False))
+    if not rows or (port.kind != "image" and before[0].numel() != 2):
+        return None
+    if port.kind != "image":
+        return _arrows(path, before, after)
+    figure, grid = _tiles(len(rows), 3)
+    for (left, middle, right), (x, x_adv, (said, says)) in zip(grid, rows, strict=True):
+        _image(left, x, port, said)
+        _signed(middle, x_adv - x, "the change")
+        _image(right, x_adv, port, says)
+    return _write(figure, path)
+
+
+def contributions(port: Port, attribution: Tensor, /) -> tuple[list[str], np.ndarray]:
+    """What each column of a table (or number of a vector) contributed.
+
+    The features that one column became are added up.
+    """
+    values = attribution.double().cpu().flatten().numpy()
+    if not port.columns:
+        return [f"{port.name}[{i}]" for i in range(len(values))], values
+    ends = np.cumsum([column.width for column in port.columns])[:-1]
+    parts = np.split(values, ends)
+    return [column.name for column in port.columns], np.array([part.sum() for part in parts])
+
+
+def _tiles(
+    count: int, panels: int, *, across: int = 2, width: float = 2.0, height: float = 2.3
+) -> tuple[Figure, list[list[Axes]]]:
+    """An empty figure, and for each of `count` examples its panels; `across` examples a row."""
+    across = min(across, count)
+    rows = -(-count // across)
+    size = (width * panels * across, height * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    flat: list[Axes] = list(figure.subplots(rows, panels * across, squeeze=False).flat)
+    for axes in flat[count * panels :]:
+        axes.remove()
+    return figure, [flat[i * panels : (i + 1) * panels] for i in range(count)]
+
+
+def _image(axes: Axes, x: Tensor, port: Port, title: str) -> None:
+    low, high = port.bounds or (float(x.min()), float(x.max()))
+    pixels = ((x.cpu() - low) / (high - low)).clamp(0, 1).permute(1, 2, 0).numpy()
+    shown = pixels if pixels.shape[-1] == 3 else pixels.mean(-1)
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
+    _bare(axes, title)
+
+
+def _signed(axes: Axes, x: Tensor, title: str) -> None:
+    values = x.double().cpu().sum(0).numpy()
+    limit = float(np.abs(values).max()) or 1.0
+    axes.imshow(values, cmap=SIGNED, vmin=-limit, vmax=limit)
+    _bare(axes, title)
+
+
+def _bare(axes: Axes, title: str) -> None:
+    axes.set_title(title, fontsize=9)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_color(LINE)
+
+
+def _bars(axes: Axes, names: list[str], values: np.ndarray, title: str) -> None:
+    order = np.argsort(-np.abs(values))[:BARS][::-1]
+    colours = [RED if value > 0 else BLUE for value in values[order]]
+    axes.barh([names[i] for i in order], values[order], color=colours)
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("contribution: for (red), against (blue)")
+
+
+def _arrows(path: Path, before: Tensor, after: Tensor) -> Path:
+    """Points of the plane, and where the attack moved them."""
+    start, move = before.flatten(1).numpy(), (after - before).flatten(1).numpy()
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*start.T, ".", color=MUTED)
+    axes.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, color=RED, width=0.003)
+    axes.set_aspect("equal")
+    axes.set_title("inputs that the attack turned, and where it moved them", fontsize=10)
+    return _write(figure, path)
+
+
+def _write(figure: Figure, path: Path) -> Path:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    return write_file(path, buffer.getvalue())

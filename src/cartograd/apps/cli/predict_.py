@@ -1,0 +1,108 @@
+"""`cartograd predict`."""
+
+import csv as csv_files
+import sys
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from cartograd.apps.cli import output
+from cartograd.core.errors import UsageError, unknown
+
+FLAGS = ("--top", "--csv", "--json", "--help")
+
+
+def predict_(
+    target: str,
+    /,
+    *sources: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    top: int = 3,
+    csv: bool = False,
+    json: bool = False,
+) -> int:
+    """Apply a trained model to pictures, a table or numbers.
+
+    Args:
+        target: a run or bundle folder.
+        sources: picture files or folders, CSV files, lists of numbers like 0.5,1.2, or - for JSON
+            on standard input: {"inputs": [...]}, as the server takes it.
+        top: how many labels to name for each, the likeliest first.
+        csv: print CSV.
+        json: print one object per line.
+    """
+    from cartograd.apps.verbs.predict import predict
+    from cartograd.apps.verbs.target import as_bundle
+
+    for word in sources:
+        if word.startswith("--"):
+            raise unknown("option", word, FLAGS)
+    if csv and json:
+        raise UsageError("--csv and --json exclude each other")
+    bundle = as_bundle(target)
+    given: Any = list(sources)
+    if "-" in sources:
+        if len(sources) > 1:
+            raise UsageError("- (standard input) stands alone; name files or -, not both")
+        given, top = _standard_input(bundle.signature.input, top)
+    answers = predict(bundle, given, top=top)
+    if json:
+        for answer in answers:
+            output.emit(answer)
+    elif csv:
+        rows = [_flat(answer, top) for answer in answers]
+        writer = csv_files.DictWriter(sys.stdout, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        output.table(*_table(answers, top))
+    return 0
+
+
+def _standard_input(port: Any, top: int) -> tuple[Any, int]:
+    """The examples on standard input, decoded as the server decodes a request."""
+    from cartograd.apps.server.decode import decode
+    from cartograd.apps.server.refusal import RefusalError
+
+    body = sys.stdin.buffer.read()
+    if body.lstrip().startswith(b"["):
+        body = b'{"inputs": ' + body + b"}"
+    try:
+        asked = decode(port, "application/json", body, most=2**20)
+    except RefusalError as error:
+        raise UsageError(f"standard input: {error}") from error
+    return asked.inputs, asked.top or top
+
+
+def _flat(answer: dict[str, Any], top: int) -> dict[str, Any]:
+    """A row of the CSV output."""
+    if "probabilities" not in answer:
+        return {key: value for key, value in answer.items() if key != "values"} | {
+            f"value{i + 1}": value for i, value in enumerate(answer.get("values", ()))
+        }
+    row: dict[str, Any] = {"source": answer["source"]}
+    for rank, (label, chance) in enumerate(list(answer["probabilities"].items())[:top], start=1):
+        row |= {f"label{rank}": label, f"probability{rank}": f"{chance:.6g}"}
+    return row
+
+
+def _table(answers: list[dict[str, Any]], top: int) -> tuple[list[str], list[list[str]]]:
+    from cartograd.apps import units
+
+    if "probabilities" not in answers[0]:
+        values = [answer.get("values") or [answer["value"]] for answer in answers]
+        rows = [
+            [answer["source"], ", ".join(map(units.number, row))]
+            for answer, row in zip(answers, values, strict=True)
+        ]
+        return ["source", "value"], rows
+    columns = ["source"]
+    shown = min(top, len(answers[0]["probabilities"]))
+    for rank in range(shown):
+        columns += [f"label {rank + 1}" if rank else "label", "probability"]
+    rows = []
+    for answer in answers:
+        row = [answer["source"]]
+        for label, chance in list(answer["probabilities"].items())[:shown]:
+            row += [label, units.percent(chance)]
+        rows.append(row)
+    return columns, rows

@@ -1,0 +1,28 @@
+"""`cartograd serve`."""
+
+import sys
+
+from cartograd.apps.cli import output
+
+
+def serve_(
+    target: str, /, *, host: str = "127.0.0.1", port: int = 8000, json: bool = False
+) -> None:
+    """Answer predictions over HTTP until Ctrl-C.
+
+    Args:
+        target: a run or bundle folder.
+        host: the address to listen on; the default is reached from this machine alone.
+        port: 0 takes any that is free.
+        json: print one object with the address once requests are answered.
+    """
+    from cartograd.apps import server
+
+    def started(url: str) -> None:
+        if json:
+            output.emit({"url": url, "predict": f"{url}/predict"})
+        else:
+            print(f"{target} answers at {url}/predict (Ctrl-C ends it)")
+        sys.stdout.flush()
+
+    server.serve(target, host=host, port=port, started=started)

@@ -1,0 +1,45 @@
+"""`cartograd tour`."""
+
+from pathlib import Path
+from typing import Any
+
+from cartograd.apps.cli import output
+
+
+def tour_(
+    *,
+    folder: Path = Path("tour"),
+    data: str = "digits",
+    model: str = "lenet5",
+    epochs: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    json: bool = False,
+) -> None:
+    """All of it on real digits, ending in a table and a report.
+
+    Trains, compares, evaluates, predicts, exports, serves, explains and attacks.
+
+    Args:
+        folder: where to; an earlier tour there is replaced.
+        data: a source.
+        model: a model with its arguments.
+        epochs: how many times to go through the training data.
+        seed: of everything random.
+        device: auto, cpu, cuda or mps.
+        json: print one object.
+    """
+    from cartograd.apps.tour import tour
+
+    def say(step: str, text: str) -> None:
+        if text:
+            output.note(f"{step:<9} {text}")
+
+    options: dict[str, Any] = {"epochs": epochs, "seed": seed, "device": device}
+    found = tour(folder, data=data, model=model, progress=True, say=say, **options)
+    if json:
+        where = {"folder": found.folder, "run": found.run, "report": found.report}
+        output.emit(where | {"numbers": found.numbers, "seconds": found.seconds})
+        return
+    output.table(("what", "value", "remark"), [(x.name, x.value, x.remark) for x in found.rows])
+    output.lines([("report", str(found.report)), ("run", str(found.run))])

@@ -1,0 +1,160 @@
+"""`cartograd train`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from cartograd.apps.cli import output
+from cartograd.core.errors import UsageError
+
+
+def train_(
+    model: str | None = None,
+    /,
+    *,
+    data: str | None = None,
+    optimizer: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)] = (),
+    config: Path | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+    dry_run: bool = False,
+    print_config: bool = False,
+    json: bool = False,
+) -> int:
+    """Train a model on data; writes a run folder.
+
+    What is left out is chosen for the model and the data. Ctrl-C saves, and --resume goes on.
+
+    Args:
+        model: a model with its arguments, like lenet5 or resnet:depth=18,width=32; with --resume
+            the run folder.
+        data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN.
+        optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
+        epochs: how many times to go through the training data.
+        seed: of everything random in the run.
+        device: auto, cpu, cuda or mps.
+        set_: further settings as KEY=VALUE: batch_size, schedule, objective, monitor, patience,
+            clip, accumulate, precision, compile.
+        config: a TOML file of settings, or a run folder; flags win.
+        folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
+        resume: go on with a run that was stopped.
+        dry_run: show shapes, parameters, FLOPs, memory and minutes; train and write nothing.
+        print_config: show each value and where it came from; train and write nothing.
+        json: print one object.
+    """
+    from cartograd.apps.verbs import settings
+    from cartograd.apps.verbs.plan import planned
+    from cartograd.apps.verbs.train import resumed, run
+
+    given = settings.parsed(set_)
+    flags = {"optimizer": optimizer, "epochs": epochs, "seed": seed, "device": device}
+    for key, value in flags.items():
+        if value is not None and key in given:
+            raise UsageError(f"{key} is given twice: as a flag and with --set")
+    given |= {key: value for key, value in flags.items() if value is not None}
+    if resume:
+        source, folder, base = resumed(model, folder, config)
+    else:
+        source, base = model, config
+    if print_config:
+        return _show_config(planned(source, data, config=base, meta=True, **given), json)
+    if dry_run:
+        return _show_cost(source, data, given | {"config": base}, json)
+    plan = planned(source, data, config=base, **given)
+    done = run(plan, folder=folder, resume=resume, progress=True)
+    return _show_run(done, json)
+
+
+def _show_config(plan: Any, json: bool) -> int:
+    found = plan.words() | plan.details()
+    if json:
+        output.emit({key: {"value": x.value, "from": x.origin} for key, x in found.items()})
+    else:
+        rows = [(key, _text(item.value), item.origin) for key, item in found.items()]
+        output.table(("setting", "value", "from"), rows)
+    return 0
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, tuple) else str(value)
+
+
+def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
+    from cartograd.apps import units
+    from cartograd.apps.verbs.cost import available, cost, probe
+    from cartograd.apps.verbs.plan import planned
+
+    plan = planned(model, data, meta=True, **given)
+    found = cost(plan)
+    free = available()
+    fits = not free or found.total < free
+    step, seconds = probe(planned(model, data, **given)) if fits else (None, None)
+    if json:
+        layers = [vars(layer) for layer in found.layers]
+        times = {"seconds_per_step": step, "minutes": None if seconds is None else seconds / 60}
+        numbers = {"parameters": found.parameters, "flops_per_example": found.flops}
+        memory = {"memory": found.memory | {"total": found.total}, "memory_free": free or None}
+        output.emit({"layers": layers} | numbers | memory | {"steps": found.steps} | times)
+        return 0
+    rows = [
+        (x.name, x.kind, " x ".join(map(str, x.shape)), f"{x.parameters:,}") for x in found.layers
+    ]
+    output.table(("layer", "kind", "gives", "parameters"), rows, right=("parameters",))
+    memory = ", ".join(f"{key} {units.size(size)}" for key, size in found.memory.items())
+    lines = [
+        ("parameters", f"{found.parameters:,}"),
+        ("work", f"{found.flops / 1e6:,.3g} MFLOP for each example in a step"),
+        ("memory", f"{units.size(found.total)} ({memory})"),
+        (
+            "steps",
+            f"{found.steps:,} ({plan.value('epochs')} epochs of {len(plan.batches())} batches)",
+        ),
+    ]
+    if step is None or seconds is None:
+        lines.append(("time", f"not measured: only {units.size(free)} of memory are free"))
+    else:
+        lines.append(
+            ("time", f"about {units.seconds(seconds)} here ({units.seconds(step)} a step)")
+        )
+    output.lines(lines)
+    return 0
+
+
+def _show_run(done: Any, json: bool) -> int:
+    from cartograd.engine.bundle import load
+
+    if done.stopped == "interrupted":
+        again = f"cartograd train {done.folder} --resume"
+        output.note(f"stopped at step {done.steps}; the checkpoint is saved. Go on with: {again}")
+        if json:
+            output.emit({"folder": done.folder, "stopped": done.stopped, "resume": again})
+        return 130
+    bundle = load(done.folder)
+    if json:
+        keys = ("folder", "stopped", "steps", "best")
+        output.emit(
+            {key: getattr(done, key) for key in keys}
+            | {"epochs": len(done.history), "test": bundle.metrics, "digest": bundle.digest}
+        )
+        return 0
+    output.metrics(
+        {name: x["value"] for name, x in bundle.metrics.items()},
+        {name: (x["low"], x["high"]) for name, x in bundle.metrics.items()},
+    )
+    best = f", the best of them {done.best['epoch']}" if done.best else ""
+    early = ", stopped early" if done.stopped == "early" else ""
+    output.lines(
+        [
+            ("measured", f"on {bundle.about['test examples']} test examples"),
+            ("trained", f"{len(done.history)} epochs{best}{early}"),
+            ("run", str(done.folder)),
+        ]
+    )
+    return 0

@@ -1,0 +1,211 @@
+"""What a training run will cost, found out before it begins and without making it."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cartograd.apps.verbs.plan import Plan
+from cartograd.core.errors import UsageError
+from cartograd.data.dataset import Examples, Split
+from cartograd.engine.evaluate import collect
+from cartograd.engine.fit import fit
+from cartograd.engine.optimize import optimizer
+from cartograd.engine.player import per_player
+
+PROBE = 1.0
+"""Seconds for which steps are timed."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: its name in the model, its class, the shape it gives, its parameters."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run needs.
+
+    Attributes:
+        layers: from input to output, with the shapes for one batch.
+        parameters: numbers to learn.
+        flops: of a training step (forward and backward) for one example; a multiplication and
+            an addition are two.
+        memory: bytes by what they hold; `activations` are those kept for the backward pass.
+        steps: of the whole run.
+    """
+
+    layers: tuple[Layer, ...]
+    parameters: int
+    flops: int
+    memory: dict[str, int]
+    steps: int
+
+    @property
+    def total(self) -> int:
+        """Bytes in all."""
+        return sum(self.memory.values())
+
+
+def cost(plan: Plan, /) -> Cost:
+    """Shapes, parameters, work and memory, from a pass on torch's meta device.
+
+    Args:
+        plan: made with `meta=True`.
+
+    Raises:
+        UsageError: the model or the optimizer cannot take these shapes.
+    """
+    rows = min(plan.value("batch_size"), len(plan.data.train))
+    batch = _batch(plan, rows)
+    saved: dict[int, int] = {}
+    own = {id(tensor) for tensor in _tensors(plan.model)}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if id(tensor) not in own:
+            saved[tensor.untyped_storage()._cdata] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    try:
+        with (
+            _watched(plan.model) as layers,
+            FlopCounterMode(display=False) as counter,
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        ):
+            for loss in plan.objective.losses(batch):
+                loss.value.mean().backward()
+    except (RuntimeError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(
+            f"the model cannot take this data: {str(error).partition(chr(10))[0]}"
+        ) from error
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(plan.model))
+    learned = [parameter for parameter in plan.model.parameters() if parameter.requires_grad]
+    memory = {
+        "weights": weights,
+        "gradients": sum(item.numel() * item.element_size() for item in learned),
+        "optimizer": _state(plan),
+        "activations": sum(saved.values()),
+        "data": sum(_held(part) for part in (plan.data.train, plan.data.valid, plan.data.test)),
+    }
+    return Cost(
+        layers=tuple(layers),
+        parameters=sum(item.numel() for item in plan.model.parameters()),
+        flops=counter.get_total_flops() // rows,
+        memory=memory,
+        steps=_per_epoch(plan) * plan.value("epochs"),
+    )
+
+
+def probe(plan: Plan, /) -> tuple[float, float]:
+    """Time some real steps on this machine; the plan's model is changed by them.
+
+    Returns:
+        Seconds for a step, and estimated seconds for the whole run with its validation.
+    """
+    options = plan.options() | {"epochs": 1, "validate": None, "metrics": None, "monitor": None}
+    options |= {"schedules": None, "patience": None, "compile": False, "accumulate": 1}
+    batches = plan.batches()
+
+    def seconds(count: int) -> float:
+        taken = list(islice(batches.epoch(0, seed=0), count))
+        start = time.perf_counter()
+        fit(plan.objective, taken, **options)
+        return (time.perf_counter() - start) / len(taken)
+
+    seconds(2)  # the first steps load libraries and are no measure
+    few = seconds(min(5, len(batches)))
+    step = seconds(min(len(batches), max(5, round(PROBE / few))))
+    valid = plan.data.valid
+    rows = min(256, len(valid))
+    start = time.perf_counter()
+    collect(
+        plan.model, valid.select(range(rows)).batches(batch_size=256), device=plan.value("device")
+    )
+    check = (time.perf_counter() - start) / rows * len(valid)
+    return step, plan.value("epochs") * (len(batches) * step + check)
+
+
+def available() -> int:
+    """Bytes of memory that this machine has free, or 0 where it does not say."""
+    names = ("SC_AVPHYS_PAGES", "SC_PAGE_SIZE")
+    if not all(name in os.sysconf_names for name in names):
+        return 0
+    return os.sysconf(names[0]) * os.sysconf(names[1])
+
+
+def _batch(plan: Plan, rows: int) -> tuple[Tensor, Tensor]:
+    example = plan.data.train.select([0])
+    return tuple(
+        torch.empty((rows, *tensor.shape[1:]), dtype=tensor.dtype, device="meta")
+        for tensor in (example.inputs, example.targets)
+    )  # type: ignore[return-value]
+
+
+@contextmanager
+def _watched(model: nn.Module) -> Iterator[list[Layer]]:
+    """Note the shape that each innermost module gives, in the order of the forward pass."""
+    layers: list[Layer] = []
+
+    def note(name: str) -> Any:
+        def hook(module: nn.Module, _: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                count = sum(parameter.numel() for parameter in module.parameters())
+                layers.append(Layer(name, type(module).__name__, tuple(output.shape), count))
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(note(name.removeprefix("model.")))
+        for name, module in model.named_modules()
+        if not any(module.children())
+    ]
+    try:
+        yield layers
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]
+
+
+def _state(plan: Plan) -> int:
+    """Bytes that the optimizers keep: so many copies of the weights, counted on a small matrix."""
+    players = plan.objective.players
+    total = 0
+    for name, spec in per_player(plan.value("optimizer"), list(players), "optimizers").items():
+        sample = nn.Parameter(torch.zeros(8, 8))
+        sample.grad = torch.zeros(8, 8)
+        made = optimizer(spec, [sample])
+        made.step()
+        kept = [item for item in made.state[sample].values() if isinstance(item, Tensor)]
+        copies = sum(item.shape == sample.shape for item in kept)
+        learned = (item for item in players[name].parameters() if item.requires_grad)
+        total += copies * sum(item.numel() * item.element_size() for item in learned)
+    return total
+
+
+def _held(part: Examples) -> int:
+    if not isinstance(part, Split):
+        return 0
+    tensors = (part.stored, part.targets)
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _per_epoch(plan: Plan) -> int:
+    return -(-len(plan.batches()) // plan.value("accumulate"))
