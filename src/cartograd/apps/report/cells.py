@@ -6,25 +6,23 @@ from torch import Tensor
 from cartograd.apps import units
 from cartograd.core.ports import Column, Port
 
+Cell = float | str | None
 
-def cells(
-    port: Port, rows: Float[Tensor, "n d"], /, *, most: int = 8
-) -> tuple[list[str], list[list[str]]]:
-    """Names and values of the first columns.
+
+def decoded(port: Port, rows: Float[Tensor, "n d"], /) -> list[dict[str, Cell]]:
+    """Each row's cells by column: a number, a category, or `None` where it is missing or unseen.
 
     Args:
-        port: of kind `table`, or `vector`, whose numbers are their own cells.
+        port: of kind `table`; or `vector`, whose numbers are their own cells.
         rows: encoded features, as the model takes them.
-        most: how many columns.
-
-    Returns:
-        The columns' names, and for each row the cells as text.
     """
     flat = rows.flatten(1)
     columns = port.columns or tuple(Column(str(i)) for i in range(flat.shape[1]))
-    spans = list(zip(columns, starts(columns), strict=True))[:most]
-    names = [column.name for column, _ in spans]
-    return names, [[_cell(column, row[at:]) for column, at in spans] for row in flat]
+    spans = list(zip(columns, starts(columns), strict=True))
+    return [
+        {column.name: _cell(column, row[at : at + column.width]) for column, at in spans}
+        for row in flat.double().cpu()
+    ]
 
 
 def starts(columns: tuple[Column, ...], /) -> list[int]:
@@ -39,9 +37,16 @@ def starts(columns: tuple[Column, ...], /) -> list[int]:
     return found
 
 
-def _cell(column: Column, features: Tensor) -> str:
+def shown(cell: Cell, /) -> str:
+    """A cell as text for a reader."""
+    if cell is None:
+        return "missing"
+    return cell if isinstance(cell, str) else units.number(cell)
+
+
+def _cell(column: Column, features: Tensor) -> Cell:
     if column.categories is None:
         missing = column.indicator and float(features[1]) > 0.5
-        return "missing" if missing else units.number(float(features[0]) * column.std + column.mean)
-    at = int(features[: column.width].argmax())
-    return column.categories[at] if float(features[at]) > 0.5 else "other"
+        return None if missing else float(features[0]) * column.std + column.mean
+    at = int(features.argmax())
+    return column.categories[at] if float(features[at]) > 0.5 else None

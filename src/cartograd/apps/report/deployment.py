@@ -13,7 +13,7 @@ class Runtime:
     Attributes:
         name: of the runtime.
         size: bytes of the file or the weights.
-        latency: seconds for one example (median).
+        latency: seconds for the same examples everywhere (median).
         difference: largest difference of its outputs from torch's; `None` for torch itself.
     """
 
@@ -23,12 +23,13 @@ class Runtime:
     difference: float | None = None
 
 
-def deployment(runtimes: list[Runtime], /, *, parameters: int) -> Section | None:
+def deployment(runtimes: list[Runtime], /, *, parameters: int, examples: int = 1) -> Section | None:
     """A row for each runtime.
 
     Args:
         runtimes: torch first.
         parameters: how many numbers the model learned.
+        examples: how many went through at once.
     """
     if not runtimes:
         return None
@@ -43,7 +44,13 @@ def deployment(runtimes: list[Runtime], /, *, parameters: int) -> Section | None
         ]
         for runtime in runtimes
     ]
-    head = ["runtime", "size", "time for one example", "speed", "largest difference"]
+    head = [
+        "runtime",
+        "size",
+        "time for one example" if examples == 1 else f"time for {examples} examples",
+        "speed",
+        "largest difference",
+    ]
     lead = (
         f"{parameters:,} parameters. Times are medians on the machine that wrote this report; the "
         "difference is the largest among all outputs on real inputs."

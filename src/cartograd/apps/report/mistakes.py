@@ -6,10 +6,13 @@ from torch import Tensor
 
 from cartograd.apps import units
 from cartograd.apps.chances import chances
-from cartograd.apps.report.cells import cells
+from cartograd.apps.report import cells
 from cartograd.apps.report.parts import Bar, Section, Table, Tile, table, tiles
 from cartograd.apps.report.pictures import image
 from cartograd.data.dataset import Examples, Split
+
+_COLUMNS = 8
+"""Columns of a table that are shown; the first ones."""
 
 
 def mistakes(
@@ -63,13 +66,16 @@ def _pictures(shown: Split, found: Tensor, names: list[str]) -> Markup:
 
 def _rows(shown: Split, found: Tensor, names: list[str]) -> Markup:
     labels = shown.signature.output.labels
-    columns, values = cells(shown.signature.input, shown.inputs)
+    values = [
+        dict(list(row.items())[:_COLUMNS])
+        for row in cells.decoded(shown.signature.input, shown.inputs)
+    ]
     rows = []
     for chance, true, name, row in zip(found, shown.targets.tolist(), names, values, strict=True):
         said = int(chance.argmax())
         rows.append(
             [name, labels[said], units.percent(float(chance[said])), labels[true],
-             units.percent(float(chance[true])), *row]
+             units.percent(float(chance[true])), *map(cells.shown, row.values())]
         )  # fmt: skip
-    head = ["example", "said", "probability", "was", "probability", *columns]
+    head = ["example", "said", "probability", "was", "probability", *values[0]]
     return table(Table(head, rows, text=frozenset({1, 3})))

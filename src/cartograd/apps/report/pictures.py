@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from cartograd.apps.report.theme import BLUE, RED
@@ -31,11 +31,16 @@ class Picture:
 
 def image(x: Float[Tensor, "c y x"], port: Port, /, *, alt: str, label: str = "") -> Picture:
     """An input image as it is, its bounds stretched over black to white."""
+    return Picture(_uri(shades(x, port)), alt, label)
+
+
+def shades(x: Float[Tensor, "c y x"], port: Port, /) -> UInt8[np.ndarray, "y x c"]:
+    """An input image as bytes: its bounds become 0 and 255; one channel or three."""
     low, high = port.bounds or (float(x.min()), float(x.max()))
     pixels = (x.double().cpu().numpy() - low) / max(high - low, 1e-12)
     pixels = np.moveaxis(pixels, 0, -1)
     shown = pixels if pixels.shape[-1] == 3 else pixels.mean(-1, keepdims=True)
-    return Picture(_uri((255 * shown.clip(0, 1)).round().astype(np.uint8)), alt, label)
+    return (255 * shown.clip(0, 1)).round().astype(np.uint8)
 
 
 def signed(
@@ -58,11 +63,17 @@ def signed(
     return Picture(_uri(pixels), alt, label)
 
 
-def _uri(pixels: np.ndarray) -> str:
+def png(pixels: UInt8[np.ndarray, "y x c"], /, *, most: int | None = None) -> bytes:
+    """Bytes as a PNG file, made smaller if a side is longer than `most`."""
     from PIL import Image
 
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    picture.thumbnail((_LARGEST, _LARGEST))
+    if most is not None:
+        picture.thumbnail((most, most))
     buffer = BytesIO()
     picture.save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def _uri(pixels: np.ndarray) -> str:
+    return "data:image/png;base64," + base64.b64encode(png(pixels, most=_LARGEST)).decode()
