@@ -4,9 +4,11 @@ Exit codes: 0, 1 (a check failed, or a bug with its traceback), 2 (the user's mi
 stderr and nothing written), 130 (stopped, with the checkpoint saved).
 """
 
+import ast
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
@@ -15,47 +17,41 @@ from cartograd.apps.cli import output
 from cartograd.core.errors import UsageError
 
 COMMANDS = {
-    "A model's life": {
-        "train": "Train a model on data; writes a run folder.",
-        "evaluate": "Measure a trained model on data, with intervals.",
-        "predict": "Apply a trained model to images, a table or numbers.",
-        "explain": "Show which parts of an input a prediction rests on.",
-        "attack": "Measure accuracy on inputs changed to mislead the model.",
-        "export": "Write a trained model as ONNX, and compare the two.",
-        "serve": "Answer predictions over HTTP.",
-        "tour": "All of it on real digits, ending in a table and a report.",
-    },
-    "The map": {
-        "list": "The methods of the library, all or of one kind.",
-        "show": "One method: its idea, arguments, presets, proofs and source.",
-        "coverage": "The places of the map: what is there and what is not.",
-        "trace": "A tiny network's forward and backward pass, step by step.",
-        "data": "The data sources and the packages that some are fetched from.",
-    },
-    "This installation": {
-        "doctor": "Versions, devices, caches and optional packages.",
-        "version": "The version.",
-    },
-}
-"""Every command and its one line of help, by group. `NAME` lives in the file `NAME_.py`."""
+    "A model's life": (
+        "train", "evaluate", "predict", "explain", "attack", "export", "serve", "tour",
+    ),
+    "The map": ("list", "show", "coverage", "trace", "data"),
+    "This installation": ("doctor", "version"),
+}  # fmt: skip
+"""Every command, by group. `NAME` is the function `NAME_` of the file `NAME_.py`, whose docstring
+is its help."""
+
+PARAMETER = Parameter(negative=(), show_default=lambda value: str(value) if value else None)
+"""No `--no-...` twins of flags, and no word on defaults that say 'nothing'."""
 
 
 def application() -> App:
-    """The command line as an object; builds no command."""
+    """The command line as an object; imports no command."""
     app = App(
         name="cartograd",
         help="A map of deep learning on which every place runs.",
         version=__version__,
-        help_format="plaintext",
-        default_parameter=Parameter(negative=(), show_default=True),
+        help_format="markdown",
+        default_parameter=PARAMETER,
         suppress_keyboard_interrupt=False,
         group_commands=Group("Options", sort_key=len(COMMANDS)),
     )
     for rank, (title, commands) in enumerate(COMMANDS.items()):
         group = Group(title, sort_key=rank)
-        for order, (name, line) in enumerate(commands.items()):
-            home = f"cartograd.apps.cli.{name}_:{name}_"
-            app.command(home, name=name, help=line, group=group, sort_key=order)
+        for order, name in enumerate(commands):
+            text = (Path(__file__).parent / f"{name}_.py").read_text(encoding="utf-8")
+            app.command(
+                f"cartograd.apps.cli.{name}_:{name}_",
+                name=name,
+                help=ast.get_docstring(ast.parse(text)),
+                group=group,
+                sort_key=order,
+            )
     app.register_install_completion_command()
     return app
 

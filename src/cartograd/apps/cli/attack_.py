@@ -1,4 +1,4 @@
-"""`cartograd attack`."""
+"""Measure accuracy on inputs changed to mislead the model; writes a picture."""
 
 from pathlib import Path
 

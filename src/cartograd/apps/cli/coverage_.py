@@ -1,4 +1,4 @@
-"""`cartograd coverage`."""
+"""The places of the map: what is there and what is not, with totals per section."""
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese

@@ -1,8 +1,8 @@
-"""`cartograd data`."""
+"""The data sources, and the packages that some of them are fetched from."""
 
 from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from cartograd.apps import units
 from cartograd.apps.cli import output
@@ -11,7 +11,7 @@ from cartograd.core import registry
 if TYPE_CHECKING:
     from cartograd.data.store import Item
 
-data_ = App(name="data", default_parameter=Parameter(negative=()), help_format="plaintext")
+data_ = App(name="data")
 
 
 @data_.command(name="list")

@@ -1,4 +1,4 @@
-"""`cartograd doctor`."""
+"""Versions, devices, caches and optional packages."""
 
 import importlib.util
 import os

@@ -1,4 +1,7 @@
-"""`cartograd evaluate`."""
+"""Measure a trained model on data, with 95 % intervals.
+
+With --min or --max it is a gate: the exit code is 1 if a metric is on the wrong side.
+"""
 
 import re
 from typing import Annotated
@@ -24,8 +27,6 @@ def evaluate_(
     json: bool = False,
 ) -> int:
     """Measure a trained model on data, with 95 % intervals.
-
-    With --min or --max it is a gate: the exit code is 1 if a metric is on the wrong side.
 
     Args:
         target: a run or bundle folder.

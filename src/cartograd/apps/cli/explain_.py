@@ -1,4 +1,4 @@
-"""`cartograd explain`."""
+"""Show which parts of an input a prediction rests on; writes a picture."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,4 +1,7 @@
-"""`cartograd export`."""
+"""Write a trained model as ONNX, and compare the two.
+
+With --check the exit code is 1 if the file gives other answers than the model.
+"""
 
 from pathlib import Path
 
@@ -15,8 +18,6 @@ def export_(
     json: bool = False,
 ) -> int:
     """Write a trained model as ONNX, and compare the two.
-
-    With --check the exit code is 1 if the file gives other answers than the model.
 
     Args:
         target: a run or bundle folder.

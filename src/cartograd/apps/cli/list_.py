@@ -1,4 +1,4 @@
-"""`cartograd list`."""
+"""The methods of the library, all or of one kind."""
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese

@@ -1,4 +1,4 @@
-"""`cartograd predict`."""
+"""Apply a trained model to pictures, a table or numbers."""
 
 import csv as csv_files
 import sys

@@ -1,4 +1,4 @@
-"""`cartograd serve`."""
+"""Answer predictions over HTTP until Ctrl-C."""
 
 import sys
 

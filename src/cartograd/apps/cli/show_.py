@@ -1,4 +1,4 @@
-"""`cartograd show`."""
+"""One method: its idea, arguments, presets, proofs and source file."""
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese

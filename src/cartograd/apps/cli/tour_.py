@@ -1,4 +1,7 @@
-"""`cartograd tour`."""
+"""All of it on real digits, ending in a table and a report.
+
+Trains, compares, evaluates, predicts, exports, serves, explains and attacks.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -17,8 +20,6 @@ def tour_(
     json: bool = False,
 ) -> None:
     """All of it on real digits, ending in a table and a report.
-
-    Trains, compares, evaluates, predicts, exports, serves, explains and attacks.
 
     Args:
         folder: where to; an earlier tour there is replaced.

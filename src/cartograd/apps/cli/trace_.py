@@ -1,4 +1,7 @@
-"""`cartograd trace`."""
+"""A tiny network's forward and backward pass, step by step, beside the notes' numbers.
+
+The exit code is 1 if a number is neither the notes' nor explained.
+"""
 
 from typing import Any
 
@@ -7,8 +10,6 @@ from cartograd.apps.cli import output
 
 def trace_(*, json: bool = False) -> int:
     """A tiny network's forward and backward pass, step by step, beside the notes' numbers.
-
-    The exit code is 1 if a number is neither the notes' nor explained.
 
     Args:
         json: print one array of steps.

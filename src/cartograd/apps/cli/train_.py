@@ -1,4 +1,7 @@
-"""`cartograd train`."""
+"""Train a model on data; writes a run folder.
+
+What is left out is chosen for the model and the data. Ctrl-C saves, and --resume goes on.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,8 +30,6 @@ def train_(
     json: bool = False,
 ) -> int:
     """Train a model on data; writes a run folder.
-
-    What is left out is chosen for the model and the data. Ctrl-C saves, and --resume goes on.
 
     Args:
         model: a model with its arguments, like lenet5 or resnet:depth=18,width=32; with --resume

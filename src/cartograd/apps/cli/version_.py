@@ -1,4 +1,4 @@
-"""`cartograd version`."""
+"""The version."""
 
 from cartograd import __version__
 from cartograd.apps.cli import output
