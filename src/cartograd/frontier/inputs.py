@@ -64,22 +64,30 @@ def chosen(
     return outputs.gather(1, target[:, None])[:, 0]
 
 
-def check_classes(target: Tensor, outputs: Float[Tensor, "b k"], /, *, what: str) -> None:
-    """Refuse numbers that are not one class for each row of the outputs.
+def check_classes(target: Int[Tensor, " b1"], outputs: Float[Tensor, "b2 k"], /) -> None:
+    """Refuse classes that the model does not have.
 
     Raises:
-        UsageError: wrong shape or type, or a class that the model does not have.
+        UsageError: a class below 0, or above the last.
     """
-    examples, classes = outputs.shape
-    if target.shape != (examples,) or target.is_floating_point():
+    low, high = (int(number) for number in target.aminmax())
+    if low < 0 or high >= outputs.shape[1]:
         raise UsageError(
-            f"{what} is {target.dtype} of shape {tuple(target.shape)}; expected a whole number "
-            f"for each of the {examples} examples"
+            f"the classes asked for reach from {low} to {high}, but the model has "
+            f"{outputs.shape[1]} outputs; expected 0 to {outputs.shape[1] - 1}"
         )
-    if target.min() < 0 or target.max() >= classes:
+
+
+def check_each(target: Tensor, x: Float[Tensor, "b ..."], /) -> None:
+    """Refuse what is not one class for each example.
+
+    Raises:
+        UsageError: wrong shape, or no whole numbers.
+    """
+    if target.shape != x.shape[:1] or target.is_floating_point():
         raise UsageError(
-            f"{what} reaches from {int(target.min())} to {int(target.max())}, but the model has "
-            f"{classes} outputs; expected 0 to {classes - 1}"
+            f"the classes are {target.dtype} of shape {tuple(target.shape)}; expected a whole "
+            f"number for each of the {len(x)} examples"
         )
 
 
@@ -90,4 +98,4 @@ def rows_at_once(x: Float[Tensor, "b ..."], /) -> int:
     twice as fast as thousands of rows), on an accelerator as many as keep it busy.
     """
     numbers = 2**16 if x.device.type == "cpu" else 2**22
-    return max(8, min(1024, numbers // max(1, x[0].numel())))
+    return max(8, min(1024, numbers // max(1, x.shape[1:].numel())))

@@ -123,3 +123,16 @@ def test_coverage_of_errors(metric):
 def test_coverage_of_class_metrics(metric):
     truth = build(metric)(*labelled(400_000, seed=99))
     assert 0.93 <= coverage(metric, truth, lambda seed: labelled(300, seed=seed)) <= 0.97
+
+
+@pytest.mark.parametrize(("scale", "truth"), [(1.0, 0.0), (2.0, 0.1409)])
+def test_coverage_of_the_calibration_error(scale, truth):
+    """Its estimate lies above the truth; the plain bootstrap would nearly never hold a 0."""
+
+    def draw(seed):
+        generator = torch.Generator().manual_seed(seed)
+        outputs = 2 * torch.randn(300, 4, generator=generator, dtype=torch.float64)
+        answers = torch.multinomial(outputs.softmax(1), 1, generator=generator)[:, 0]
+        return scale * outputs, answers
+
+    assert 0.9 <= coverage("ece", truth, draw, repeats=300) <= 0.99

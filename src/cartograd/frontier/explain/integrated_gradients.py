@@ -40,6 +40,7 @@ from cartograd.core.signed import signature_if_any, statistics
 from cartograd.frontier.inputs import (
     answers,
     check_classes,
+    check_each,
     chosen,
     looking,
     rows_at_once,
@@ -178,7 +179,8 @@ def _targets(
         if target is None:
             return torch.cat([answers(model, part).argmax(1) for part in x.split(rows)])
         first = answers(model, x[:1])
-    check_classes(target, first.expand(len(x), -1), what="target")
+    check_each(target, x)
+    check_classes(target, first)
     return target.to(x.device)
 
 

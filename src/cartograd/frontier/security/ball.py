@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import signature_if_any
-from cartograd.frontier.inputs import answers, check_classes, chosen
+from cartograd.frontier.inputs import answers, check_classes, check_each, chosen
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,14 @@ class Judged:
 
 
 def valid(
-    model: nn.Module, x: Float[Tensor, "b ..."], bounds: tuple[float, float] | None, /
+    model: nn.Module, x: Float[Tensor, "b ..."], y: Tensor, bounds: tuple[float, float] | None, /
 ) -> tuple[float, float]:
     """The smallest and largest valid number of an input.
 
     Raises:
         UsageError: neither the signature nor the caller says, both do and differ, the model
-            does not choose between classes, or the inputs are not valid ones.
+            does not choose between classes, the inputs are not valid ones, or there is not
+            one class for each.
     """
     signature = signature_if_any(model)
     own = signature.input.bounds if signature else None
@@ -47,6 +48,7 @@ def valid(
         raise UsageError(
             f"bounds={tuple(bounds)} differ from the {own} of the model's signature; leave them out"
         )
+    check_each(y, x)
     low, high = own or bounds or (0.0, 1.0)
     if not low < high:
         raise UsageError(f"bounds={(low, high)} are not low < high")
@@ -71,7 +73,7 @@ def judge(
     outputs = answers(model, x)
     if outputs.shape[1] == 1:  # one logit: the odds of class 1 against class 0
         outputs = torch.cat([torch.zeros_like(outputs), outputs], 1)
-    check_classes(y, outputs, what="y")
+    check_classes(y, outputs)
     others = outputs.scatter(1, y[:, None], -torch.inf).logsumexp(1)
     against = others - chosen(outputs, y)
     right = outputs.argmax(1) == y

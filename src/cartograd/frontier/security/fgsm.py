@@ -71,7 +71,7 @@ def fgsm(
     Raises:
         UsageError: no bounds, inputs outside of them, or classes that the model does not have.
     """
-    low, high = valid(model, x, bounds)
+    low, high = valid(model, x, y, bounds)
     parts, y = [], y.to(x.device)
     with looking(model, x):
         for part, own in zip(x.split(rows_at_once(x)), y.split(rows_at_once(x)), strict=True):

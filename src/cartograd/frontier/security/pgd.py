@@ -101,7 +101,7 @@ def pgd(
     """
     if norm not in ("linf", "l2"):
         raise unknown("norm", norm, ("linf", "l2"))
-    low, high = valid(model, x, bounds)
+    low, high = valid(model, x, y, bounds)
     length = 2.5 * eps / steps if step is None else step
     generator = torch.Generator().manual_seed(seed)
     with looking(model, x):
@@ -152,7 +152,8 @@ class _Best:
 
     def unfooled(self) -> tuple[Tensor, ...]:
         """Numbers of the examples that still get their right answer, in handy portions."""
-        return (~self.fooled).nonzero()[:, 0].split(rows_at_once(self.point))
+        left = (~self.fooled).nonzero()[:, 0]
+        return left.split(rows_at_once(self.point)) if len(left) else ()
 
 
 def _direction(gradient: Tensor, norm: Norm) -> Tensor:

@@ -194,12 +194,13 @@ def signature_in(path: str | Path, /) -> Signature:
     """
     _needed("onnx")
     import onnx as package
+    from google.protobuf.message import DecodeError
 
     try:
         proto = package.load(str(path), load_external_data=False)
         kept = {item.key: item.value for item in proto.metadata_props}
         return Signature.from_json(json.loads(kept["signature"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, DecodeError) as error:
         raise UsageError(f"{path} is not an ONNX file with a signature: {error}") from error
 
 
@@ -244,7 +245,7 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without two messages of torch's exporter that concern nobody who exports."""
+    """Without three messages of torch's exporter that concern nobody who exports."""
 
     def concerns(record: logging.LogRecord) -> bool:
         return not record.getMessage().startswith("torchvision is not installed")
@@ -254,6 +255,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", "# The axis name: batch will not be used")
             yield
     finally:
         logger.removeFilter(concerns)
