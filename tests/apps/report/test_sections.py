@@ -28,13 +28,13 @@ def record(epoch: int, loss: float, accuracy: float | None = None) -> dict:
 def test_metrics_show_value_interval_and_baseline(page):
     section = metrics(
         {"accuracy": Measured(0.9, 0.85, 0.94), "nll": Measured(0.31, 0.2, 0.4)},
-        examples=200,
+        where="200 examples",
         baselines={"most common class": {"accuracy": 0.1}},
     )
     words = page(section.body).words
     assert {"90.0 %", "85.0 % to 94.0 %", "10.0 %", "0.31", "0.2 to 0.4"} <= set(words)
     assert "200 examples" in section.lead
-    assert metrics({}, examples=3) is None
+    assert metrics({}, where="x") is None
 
 
 def test_curves_show_both_lines_and_the_epoch_kept(page):

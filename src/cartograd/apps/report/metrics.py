@@ -23,14 +23,14 @@ def metrics(
     measured: Mapping[str, Measured],
     /,
     *,
-    examples: int,
+    where: str,
     baselines: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Section | None:
     """Each metric with its interval; a column for every baseline.
 
     Args:
         measured: by the metric's name.
-        examples: how many test examples it was measured on.
+        where: what it was measured on.
         baselines: for each baseline (such as "most common class") its metrics by name.
     """
     if not measured:
@@ -38,15 +38,16 @@ def metrics(
     baselines = baselines or {}
     rows = []
     for name, (value, low, high) in measured.items():
-        best = max((given[name] for given in baselines.values() if name in given), default=None)
+        others = [given[name] for given in baselines.values() if name in given]
+        best = (min if name == "ece" else max)(others, default=None)
         line = interval(value, low, high, baseline=best) if name in _SHARES else Markup("")
         shown = [units.metric(name, number) for number in (value, low, high)]
-        others = [
+        beside = [
             units.metric(name, given[name]) if name in given else "" for given in baselines.values()
         ]
-        rows.append([name, shown[0], f"{shown[1]} to {shown[2]}", line, *others])
+        rows.append([name, shown[0], f"{shown[1]} to {shown[2]}", line, *beside])
     head = ["metric", "value", "95 % interval", "from 0 to 1", *baselines]
-    lead = f"Measured on {examples:,} examples that training never saw."
+    lead = f"Measured on {where}."
     if baselines:
         lead += " The gold tick marks the best baseline."
     return Section("metrics", "Metrics", lead, table(Table(head, rows, text=frozenset({3}))))

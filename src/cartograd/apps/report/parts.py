@@ -30,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of the head of a report: what it is, how large, and a remark."""
+    """A number of the head of a report: what it is, how large, and remarks (`; ` between them)."""
 
     name: str
     value: str

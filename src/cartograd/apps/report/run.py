@@ -42,6 +42,7 @@ def report(
     baselines: Mapping[str, Mapping[str, float]] | None = None,
     figures: Sequence[Figure] = (),
     more: Sequence[Section | None] = (),
+    on: str = "",
     command: str = "",
 ) -> Path:
     """Write what is known of a model and of how it did on examples.
@@ -52,9 +53,10 @@ def report(
         examples: what it was evaluated on.
         found: what came of that.
         origin: how the model came to be (`origin_of` finds it): curves and configuration.
-        baselines: metrics to compare with, by the name of each baseline.
+        baselines: metrics to compare with, by the name of each baseline; the best comes last.
         figures: further numbers for the head.
         more: further sections, before configuration and provenance.
+        on: what the examples are, if they are not the test part of the model's own data.
         command: the command line that makes the same again.
 
     Raises:
@@ -62,7 +64,7 @@ def report(
     """
     origin = origin or Origin()
     sections = [
-        metrics(_measured(found), examples=found.examples, baselines=baselines),
+        metrics(_measured(found), where=_where(found, on), baselines=baselines),
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
         *_answers(examples, found),
         *more,
@@ -73,7 +75,7 @@ def report(
         path,
         sections,
         title=title_of(model, origin.data),
-        summary=_summary(origin, model.signature, found),
+        summary=_summary(origin, model.signature, _where(found, on)),
         figures=[*_figures(found, baselines or {}), *figures],
     )
 
@@ -104,9 +106,9 @@ def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], 
             continue
         low, high = (units.metric(name, end) for end in found.intervals[name])
         remark = f"{low.removesuffix(' %')} to {high}"
-        for other, given in baselines.items() if rank == 0 else ():
-            if name in given:
-                remark += f"; {other} {units.metric(name, given[name])}"
+        if rank == 0 and baselines:
+            other, given = list(baselines.items())[-1]
+            remark += f"; {other} {units.metric(name, given[name])}"
         figures.append(Figure(metric_name(name), units.metric(name, value), remark))
     weights = f"{found.parameters:,} parameters"
     return [
@@ -126,15 +128,19 @@ def metric_name(name: str, /) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _summary(origin: Origin, signature: Signature, found: "Evaluation") -> str:
-    """What was trained on what, and what it was measured on."""
+def _where(found: "Evaluation", on: str) -> str:
+    """What the numbers were measured on."""
+    return f"{found.examples:,} examples " + (f"of {on}" if on else "that training never saw")
+
+
+def _summary(origin: Origin, signature: Signature, where: str) -> str:
+    """What goes in and comes out, what was trained on what, and what it was measured on."""
     what = f"It takes {_input(signature.input)} and answers with {_output(signature.output)}. "
-    trained = ""
-    if "train examples" in origin.about:
-        epochs = f" in {len(origin.history)} epochs" if origin.history else ""
-        trained = f"Trained on {origin.about['train examples']:,} examples{epochs}; measured on "
-    end = f"{found.examples:,} that training never saw." if trained else ""
-    return what + (trained + end or f"Measured on {found.examples:,} examples.")
+    if "train examples" not in origin.about:
+        return f"{what}Measured on {where}."
+    epochs = f" in {len(origin.history)} epochs" if origin.history else ""
+    count = f"{origin.about['train examples']:,}"
+    return f"{what}Trained on {count} examples{epochs}; measured on {where}."
 
 
 def _input(port: Port) -> str:

@@ -52,7 +52,8 @@ def train(
 
     Returns:
         The run. Its folder holds the configuration with the origin of each value, metrics,
-        events, checkpoints, and (unless it was interrupted) the bundle with the test metrics.
+        events, checkpoints, and (unless it was interrupted) the bundle with the test metrics
+        and the report.
 
     Raises:
         UsageError: something is wrong with what was given (nothing is written then), the loss
@@ -136,7 +137,7 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
 
 
 def _write_bundle(plan: Plan, done: Run, path: Path) -> None:
-    """Test the model and keep it."""
+    """Test the model, keep it, and write the report."""
     test, train_part = plan.data.test, plan.data.train
     found = evaluate(plan.model, test, device=plan.value("device"))
     metrics = {
@@ -156,8 +157,14 @@ def _write_bundle(plan: Plan, done: Run, path: Path) -> None:
             "settings": words,
             "steps": done.steps,
             "epoch": done.best.get("epoch"),
+            "train examples": len(train_part),
             "test examples": found.examples,
         },
         reference=statistics(sample),
         replace=True,
     )
+    # Drawing takes longer to import than all else here; runs that fail never need it.
+    from cartograd.apps.report.origin import origin_of
+    from cartograd.apps.report.run import report
+
+    report(path / "report.html", plan.model, test, found, origin=origin_of(path))
