@@ -11,7 +11,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Loss, Metric
 from cartograd.engine.device import autocast, pick
 from cartograd.engine.ledger import Ledger
-from cartograd.engine.randomness import reseed
+from cartograd.engine.randomness import VALIDATION, seeder
 from cartograd.engine.stream import as_batches, examples, moved
 
 
@@ -94,7 +94,7 @@ def validation(
     ledger = Ledger()
     answers: list[Tensor] = []
     targets: list[Tensor] = []
-    reseed(device, seed, 1)
+    seeder(device, seed, VALIDATION)(0)
     with evaluating(objective, *objective.players.values()), torch.no_grad():
         for batch in moved(batches.epoch(0, seed=seed), device):
             if asked():
@@ -146,7 +146,7 @@ def _losses(objective: Any, batch: Any) -> Iterator[Loss]:
             raise
         raise UsageError(
             f"{type(objective).__name__} differentiates in its losses, and validation runs without "
-            "gradients; put that part under torch.enable_grad(), or give it a method validate(batch)"
+            "gradients; put that part under torch.enable_grad(), or give it validate(batch)"
         ) from error
 
 

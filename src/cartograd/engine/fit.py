@@ -1,30 +1,23 @@
 """Train: any objective, any model, one loop."""
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from cartograd.core import vocabulary
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.spec import Spec
-from cartograd.engine import checkpoint, runs
+from cartograd.engine import arguments, runs
 from cartograd.engine.device import check_compiler, check_precision, pick
+from cartograd.engine.keeper import Keeper
 from cartograd.engine.loop import Loop
-from cartograd.engine.player import Player, per_player
 from cartograd.engine.progress import Progress, chosen
 from cartograd.engine.runs import RunFolder
-from cartograd.engine.schedule import schedule
 from cartograd.engine.stream import as_batches, length
-
-_FALLING = ("loss", "nll", "ece", "mse", "rmse", "mae", "error", "perplexity", "brier", "fid")
-"""Names (or last parts of names) of numbers that are better when lower."""
 
 
 @dataclass
@@ -60,7 +53,7 @@ def fit(
     schedules: str | Spec | dict[str, str | Spec] | None = None,
     epochs: int = 10,
     validate: Batches | Any | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: Mapping[str, Metric] | tuple[()] = (),
     monitor: str | None = None,
     patience: int | None = None,
     min_delta: float = 0.0,
@@ -103,7 +96,7 @@ def fit(
         precision: `float32`, or `bf16` for the forward pass.
         device: `auto`, `cpu`, `cuda` or `mps`.
         seed: of everything random in the run.
-        folder: where to keep configuration, metrics, events and checkpoints.
+        folder: where to keep options, metrics, events and checkpoints.
         resume: go on from the newest good checkpoint in `folder`.
         save_every: steps between checkpoints; by default about every half minute, so that they
             take at most a hundredth of the time.
@@ -115,137 +108,54 @@ def fit(
         UsageError: an argument is wrong (nothing was written then), the loss became infinite or
             not a number, or a file cannot be written.
     """
-    place = pick(device)
-    _check_ranges(
+    arguments.check_ranges(
         epochs=epochs, patience=patience, min_delta=min_delta, clip=clip, accumulate=accumulate,
         seed=seed, save_every=save_every,
     )  # fmt: skip
-    names = _player_names(objective)
-    source, checks = as_batches(batches), None if validate is None else as_batches(validate)
-    per_epoch = length(source)
-    if per_epoch is not None and accumulate > per_epoch:
-        raise UsageError(f"accumulate={accumulate} is more than the {per_epoch} batches there are")
-    if resume and folder is None:
-        raise UsageError("resume needs the folder of the run to go on with")
+    place, names = pick(device), arguments.player_names(objective)
+    source = as_batches(batches)
+    plan = {
+        "seed": seed, "accumulate": accumulate, "batches": length(source), "epochs": epochs,
+        "clip": clip, "precision": check_precision(precision, place),
+        "optimizers": arguments.specs(optimizers, names, "optimizers"),
+        "schedules": arguments.specs(schedules, names, "schedules"),
+    }  # fmt: skip
+    monitored = arguments.monitored(
+        monitor, validates=validate is not None, patience=patience, min_delta=min_delta
+    )
+    arguments.check_together(plan, folder=folder, resume=resume)
     if compile:
         check_compiler()
-    target, falls = _target(monitor, validate is not None)
-    if patience is not None and not target:
-        raise UsageError("patience needs a number to watch; give validate= or monitor=")
-    plan = {
-        "seed": seed, "accumulate": accumulate, "batches": per_epoch, "epochs": epochs,
-        "clip": clip, "precision": check_precision(precision, place),
-        "optimizers": _specs(optimizers, names, "optimizers"),
-        "schedules": _specs(schedules, names, "schedules"),
-    }  # fmt: skip
-    players = _players(objective, place, plan, optimizers, schedules, "min" if falls else "max")
     loop = Loop(
-        objective=objective, batches=source, players=players, epochs=epochs, per_epoch=per_epoch,
+        objective=objective, batches=source, epochs=epochs, per_epoch=plan["batches"],
+        players=arguments.players(objective, place, plan, optimizers, schedules, monitored.falls),
         device=place, precision=plan["precision"], seed=seed, accumulate=accumulate,
-        validate=checks, metrics=metrics or {}, model=_model(objective, metrics), monitor=target,
-        required=monitor is not None or patience is not None, falls=falls, patience=patience,
-        min_delta=min_delta, save_every=save_every, progress=chosen(progress), plan=plan,
+        validate=None if validate is None else as_batches(validate), metrics=dict(metrics),
+        model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
     )  # fmt: skip
     with _training(objective):
         if folder is not None:
-            _open(loop, Path(folder), resume)
+            loop.keeper = _keeper(Path(folder), plan, resume, save_every)
+            if resume:
+                loop.resume()
+            loop.keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
         if compile:
-            for player in players.values():
+            for player in loop.players.values():
                 player.module.compile()
         loop.run()
     state = loop.state
-    path = None if loop.folder is None else loop.folder.path
+    path = None if folder is None else Path(folder)
     return Run(path, state.history, state.best, state.stopped, loop.model, state.step)
 
 
-def _check_ranges(**given: Any) -> None:
-    """Refuse a number of the wrong type or outside of its word's range."""
-    for key, value in given.items():
-        if value is None:
-            continue
-        whole = key not in ("min_delta", "clip")
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            expected = "a whole number" if whole else "a number"
-            raise UsageError(f"fit: {key}={value!r} is of the wrong type; expected {expected}")
-        vocabulary.check("fit", key, value)
-
-
-def _player_names(objective: Any) -> list[str]:
-    """The objective's players.
-
-    Raises:
-        UsageError: it is no objective.
-    """
-    players = getattr(objective, "players", None)
-    if not callable(getattr(objective, "losses", None)) or not isinstance(players, dict):
-        raise UsageError(
-            f"{type(objective).__name__} is no objective: it needs `players` (a dictionary of "
-            "modules) and `losses(batch)`; cartograd.build('classify', model=model) makes one"
-        )
-    if not players or not all(isinstance(module, nn.Module) for module in players.values()):
-        raise UsageError("an objective's players are one or more nn.Modules by name")
-    return list(players)
-
-
-def _specs(given: Any, names: list[str], what: str) -> dict[str, str]:
-    """The spec of each player as text."""
-    chosen_specs = per_player(given, names, what)
-    return {key: str(spec) for key, spec in chosen_specs.items() if spec is not None}
-
-
-def _target(monitor: str | None, validates: bool) -> tuple[str, bool]:
-    """The number to monitor and whether it should fall."""
-    if monitor is None:
-        return ("valid/loss", True) if validates else ("", True)
-    direction, _, name = monitor.rpartition(":")
-    if direction not in ("", "min", "max") or not name.startswith(("train/", "valid/")):
-        raise UsageError(
-            f"monitor={monitor!r} is not a number of the history; expected train/... or "
-            "valid/..., with min: or max: before it where its name does not tell"
-        )
-    if name.startswith("valid/") and not validates:
-        raise UsageError(f"monitor={monitor!r} needs validation data; give validate=")
-    words = set(name.replace("/", "-").replace("_", "-").split("-"))
-    return name, direction == "min" or (not direction and bool(words & set(_FALLING)))
-
-
-def _players(
-    objective: Any,
-    place: torch.device,
-    plan: dict[str, Any],
-    optimizers: Any,
-    schedules: Any,
-    mode: str,
-) -> dict[str, Player]:
-    """Each player on the device, with its optimizer and schedule."""
-    modules: dict[str, nn.Module] = objective.players
-    if isinstance(objective, nn.Module):
-        objective.to(place)
-    per_epoch, epochs = plan["batches"], plan["epochs"]
-    total = None if per_epoch is None else math.ceil(per_epoch / plan["accumulate"]) * epochs
-    names = list(modules)
-    given = per_player(optimizers, names, "optimizers")
-    followed = per_player(schedules, names, "schedules")
-    players = {}
-    for name, module in modules.items():
-        if name not in given:
-            raise UsageError(f"optimizers has none for player {name!r}")
-        player = Player(name, module.to(place), given[name], clip=plan["clip"])
-        if followed.get(name) is not None:
-            player.schedule = schedule(
-                followed[name], player.optimizer, total, epochs=epochs, mode=mode
-            )
-        players[name] = player
-    return players
-
-
-def _model(objective: Any, metrics: Any) -> nn.Module | None:
-    """The module that answers: the player called `model`, or the only one."""
-    players = objective.players
-    model = next(iter(players.values())) if len(players) == 1 else players.get("model")
-    if metrics and model is None and not callable(getattr(objective, "validate", None)):
-        raise UsageError("metrics need a player called 'model', or an objective with validate()")
-    return model
+def _keeper(path: Path, plan: dict[str, Any], resume: bool, save_every: int | None) -> Keeper:
+    """Open the run folder; the options go into its configuration unless the caller wrote one."""
+    if resume and not runs.is_run(path):
+        raise UsageError(f"{path} holds no run to resume")
+    folder = RunFolder(path, resume=resume)
+    if not (path / "config.toml").exists():
+        runs.write_config(path, plan, dict.fromkeys(plan, "fit"))
+    return Keeper(folder, plan, save_every=save_every)
 
 
 @contextmanager
@@ -261,18 +171,3 @@ def _training(objective: Any) -> Iterator[None]:
     finally:
         for part, mode in modes:
             part.training = mode
-
-
-def _open(loop: Loop, path: Path, resume: bool) -> None:
-    """Open the run folder and, to resume, go to its newest good checkpoint."""
-    if resume and not runs.is_run(path):
-        raise UsageError(f"{path} holds no run to resume")
-    loop.folder = RunFolder(path, resume=resume)
-    if not (path / "config.toml").exists():
-        runs.write_config(path, loop.plan, dict.fromkeys(loop.plan, "fit"))
-    found = checkpoint.load(loop.folder.checkpoints) if resume else None
-    if found is not None:
-        loop.load(found)
-    elif resume:
-        loop.folder.cut_metrics(0)
-    loop.folder.event("resumed" if resume else "started", step=loop.state.step)

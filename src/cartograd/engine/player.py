@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError, unknown
@@ -19,6 +20,9 @@ class Player:
         module: whose parameters it owns.
         spec: of the optimizer.
         clip: largest norm of the gradient.
+
+    Raises:
+        UsageError: there is nothing to train, or the optimizer is refused.
     """
 
     def __init__(self, name: str, module: nn.Module, spec: str | Spec, *, clip: float | None):
@@ -31,19 +35,25 @@ class Player:
         self.schedule: Schedule | None = None
         self.clip = clip
         self.started = False
+        self._gradient: tuple[Any, Tensor] | None = None
 
-    def backward(self, value: Tensor) -> None:
-        """Add a loss's gradient to that of this player's parameters and of no others.
+    def backward(self, value: Float[Tensor, "..."], weight: float, /) -> None:
+        """Add the gradient of `weight * value.sum()` to this player's parameters, to no others.
+
+        The weight goes in as the incoming gradient, so the sum need not be part of the graph.
 
         Raises:
-            UsageError: the loss does not depend on any parameter.
+            UsageError: the value does not depend on any parameter.
         """
         if not value.requires_grad:
             raise UsageError(
                 f"the loss of player {self.name!r} does not depend on its parameters; was it "
                 "detached, or computed without gradients?"
             )
-        torch.autograd.backward(value, inputs=self.params)
+        key = (value.shape, value.dtype, weight)
+        if self._gradient is None or self._gradient[0] != key:
+            self._gradient = key, torch.full_like(value, weight)
+        torch.autograd.backward(value, self._gradient[1], inputs=self.params)
 
     def step(self, count: float | None = None) -> None:
         """Take a step with the gradients there are, divided by `count`, and drop them.

@@ -1,0 +1,151 @@
+"""The arguments of `fit`: checked before anything is written, and turned into objects."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cartograd.core import vocabulary
+from cartograd.core.errors import UsageError
+from cartograd.engine.loop import Monitor
+from cartograd.engine.player import Player, per_player
+from cartograd.engine.schedule import schedule
+
+_FALLING = ("loss", "nll", "ece", "mse", "rmse", "mae", "error", "perplexity", "brier", "fid")
+"""Words in the names of numbers that are better when lower."""
+
+
+def check_ranges(**given: Any) -> None:
+    """Refuse a number of the wrong type or outside of its word's range.
+
+    Raises:
+        UsageError: which, and what was expected.
+    """
+    for key, value in given.items():
+        if value is None:
+            continue
+        whole = key not in ("min_delta", "clip")
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            expected = "a whole number" if whole else "a number"
+            raise UsageError(f"fit: {key}={value!r} is of the wrong type; expected {expected}")
+        vocabulary.check("fit", key, value)
+
+
+def check_together(plan: dict[str, Any], /, *, folder: str | Path | None, resume: bool) -> None:
+    """Refuse arguments that do not go together.
+
+    Raises:
+        UsageError: which.
+    """
+    if plan["batches"] is not None and plan["accumulate"] > plan["batches"]:
+        raise UsageError(
+            f"accumulate={plan['accumulate']} is more than the {plan['batches']} batches there are"
+        )
+    if resume and folder is None:
+        raise UsageError("resume needs the folder of the run to go on with")
+
+
+def player_names(objective: Any, /) -> list[str]:
+    """The objective's players.
+
+    Raises:
+        UsageError: it is no objective.
+    """
+    players = getattr(objective, "players", None)
+    if not callable(getattr(objective, "losses", None)) or not isinstance(players, dict):
+        raise UsageError(
+            f"{type(objective).__name__} is no objective: it needs `players` (a dictionary of "
+            "modules) and `losses(batch)`; cartograd.build('classify', model=model) makes one"
+        )
+    if not players or not all(isinstance(module, nn.Module) for module in players.values()):
+        raise UsageError("an objective's players are one or more nn.Modules by name")
+    return list(players)
+
+
+def specs(given: Any, names: list[str], what: str, /) -> dict[str, str]:
+    """The spec of each player as text.
+
+    Raises:
+        UsageError: a player is unknown.
+    """
+    by_player = per_player(given, names, what)
+    return {name: str(spec) for name, spec in by_player.items() if spec is not None}
+
+
+def monitored(
+    monitor: str | None, /, *, validates: bool, patience: int | None, min_delta: float
+) -> Monitor:
+    """The number that says which epoch is best, and whether it should fall.
+
+    Raises:
+        UsageError: it is no number of the history, or nothing makes it.
+    """
+    if monitor is None:
+        if patience is not None and not validates:
+            raise UsageError("patience needs a number to watch; give validate= or monitor=")
+        name = "valid/loss" if validates else ""
+        return Monitor(name, True, patience is not None, patience, min_delta)
+    direction, _, name = monitor.rpartition(":")
+    if direction not in ("", "min", "max") or not name.startswith(("train/", "valid/")):
+        raise UsageError(
+            f"monitor={monitor!r} is not a number of the history; expected train/... or "
+            "valid/..., with min: or max: before it where its name does not tell"
+        )
+    if name.startswith("valid/") and not validates:
+        raise UsageError(f"monitor={monitor!r} needs validation data; give validate=")
+    words = set(name.replace("/", "-").replace("_", "-").split("-"))
+    falls = direction == "min" or (not direction and bool(words & set(_FALLING)))
+    return Monitor(name, falls, True, patience, min_delta)
+
+
+def players(
+    objective: Any,
+    place: torch.device,
+    plan: dict[str, Any],
+    optimizers: Any,
+    schedules: Any,
+    falls: bool,
+    /,
+) -> dict[str, Player]:
+    """Each player on the device, with its optimizer and schedule.
+
+    Raises:
+        UsageError: a spec is wrong, or a player has none.
+    """
+    modules: dict[str, nn.Module] = objective.players
+    if isinstance(objective, nn.Module):
+        objective.to(place)
+    per_epoch, epochs = plan["batches"], plan["epochs"]
+    total = None if per_epoch is None else math.ceil(per_epoch / plan["accumulate"]) * epochs
+    given = per_player(optimizers, list(modules), "optimizers")
+    followed = per_player(schedules, list(modules), "schedules")
+    made = {}
+    for name, module in modules.items():
+        if given.get(name) is None:
+            raise UsageError(f"optimizers has none for player {name!r}")
+        player = Player(name, module.to(place), given[name], clip=plan["clip"])
+        if followed.get(name) is not None:
+            player.schedule = schedule(
+                followed[name],
+                player.optimizer,
+                total,
+                epochs=epochs,
+                mode="min" if falls else "max",
+            )
+        made[name] = player
+    return made
+
+
+def model_of(objective: Any, metrics: Any, /) -> nn.Module | None:
+    """The module that answers: the player called `model`, or the only one.
+
+    Raises:
+        UsageError: metrics are asked for and nothing gives them outputs.
+    """
+    by_name = objective.players
+    model = next(iter(by_name.values())) if len(by_name) == 1 else by_name.get("model")
+    if metrics and model is None and not callable(getattr(objective, "validate", None)):
+        raise UsageError("metrics need a player called 'model', or an objective with validate()")
+    return model

@@ -1,0 +1,190 @@
+"""What of a run is kept, when, and how to go back to it."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.engine import checkpoint
+from cartograd.engine.ledger import Ledger, NonFiniteError
+from cartograd.engine.player import Player
+from cartograd.engine.runs import RunFolder
+from cartograd.engine.tensors import load_into
+
+SAVE_SECONDS = 30.0
+"""At least this long between checkpoints ..."""
+SAVE_SHARE = 0.01
+"""... and so long that they take at most this share of the time."""
+KEEP = 2
+
+
+@dataclass
+class State:
+    """Where a run is. With the tensors of objective and optimizers it determines all that follows.
+
+    Attributes:
+        epoch, batch: the next batch is number `batch` of epoch `epoch` (both from 0).
+        step: steps taken.
+        seconds: time spent in this epoch.
+        waited: epochs since the best one.
+        best: the record of the best epoch.
+        history: a record per epoch.
+        stopped: why the run ended before its last epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    waited: int = 0
+    best: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str | None = None
+
+
+class Weights:
+    """The tensors of an objective, and of players that are not part of it.
+
+    Args:
+        objective: a module, or anything with players.
+        players: by name.
+    """
+
+    def __init__(self, objective: Any, players: Mapping[str, nn.Module]) -> None:
+        self.modules: dict[str, nn.Module] = {}
+        held: set[int] = set()
+        if isinstance(objective, nn.Module):
+            self.modules["objective"] = objective
+            held = {id(parameter) for parameter in objective.parameters()}
+        for name, module in players.items():
+            if not all(id(parameter) in held for parameter in module.parameters()):
+                self.modules[f"player {name}"] = module
+
+    def state(self) -> dict[str, Any]:
+        """The state dicts by name; their tensors are those in use, not copies."""
+        return {name: module.state_dict() for name, module in self.modules.items()}
+
+    def load(self, state: Mapping[str, Any], origin: str, /) -> None:
+        """Put tensors back.
+
+        Raises:
+            UsageError: they are of another model.
+        """
+        if set(state) != set(self.modules):
+            raise UsageError(f"{origin} is of another objective: it holds {', '.join(state)}")
+        for name, tensors in state.items():
+            load_into(self.modules[name], tensors, origin)
+
+
+class Keeper:
+    """Writes and reads the checkpoints of a run.
+
+    Args:
+        folder: of the run.
+        plan: the options under which a resumed run has to go on.
+        save_every: steps between checkpoints; None for as often as costs little.
+    """
+
+    def __init__(
+        self, folder: RunFolder, plan: Mapping[str, Any], *, save_every: int | None = None
+    ) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.save_every = save_every
+        self._saved_at = time.perf_counter()
+        self._pause = SAVE_SECONDS
+        self._saved_step = -1
+
+    def has(self, step: int) -> bool:
+        """Whether this step was saved already; what came after it follows from it."""
+        return step == self._saved_step
+
+    def due(self, step: int, now: float) -> bool:
+        """Whether it is time for a checkpoint."""
+        if self.has(step):
+            return False
+        if self.save_every is not None:
+            return step % self.save_every == 0
+        return now - self._saved_at > self._pause
+
+    def save(
+        self,
+        state: State,
+        weights: Weights,
+        best: dict[str, Any],
+        players: Mapping[str, Player],
+        ledger: Ledger,
+    ) -> None:
+        """Write a checkpoint of this very moment, which is between two steps.
+
+        Raises:
+            NonFiniteError: a weight is not finite.
+            UsageError: it cannot be written; the older ones are as they were.
+        """
+        began = time.perf_counter()
+        _check_finite(players, state.step)
+        parts = {
+            "objective": weights.state(),
+            "optimizer": {name: p.optimizer.state_dict() for name, p in players.items()},
+            "best": best,
+            "schedules": {
+                name: player.schedule.scheduler.state_dict()
+                for name, player in players.items()
+                if player.schedule is not None
+            },
+            "state": asdict(state),
+            "ledger": ledger.state(),
+            "plan": dict(self.plan),
+            "metrics_size": self.folder.metrics_size(),
+        }
+        path = checkpoint.save(self.folder.checkpoints, state.step, parts)
+        protect = [state.best["step"]] if state.best else []
+        checkpoint.prune(self.folder.checkpoints, keep=KEEP, protect=protect)
+        self.folder.event("checkpoint", step=state.step, path=f"checkpoints/{path.name}")
+        self._saved_at, self._saved_step = time.perf_counter(), state.step
+        self._pause = max(SAVE_SECONDS, (self._saved_at - began) / SAVE_SHARE)
+
+    def load(
+        self, weights: Weights, players: Mapping[str, Player], ledger: Ledger
+    ) -> tuple[State, dict[str, Any]] | None:
+        """Go back to the newest good checkpoint: its state and the best weights, or None.
+
+        Raises:
+            UsageError: it is of another model, or of a run with other options, or all are damaged.
+        """
+        found = checkpoint.load(self.folder.checkpoints)
+        if found is None:
+            self.folder.cut_metrics(0)
+            return None
+        origin, parts = str(found.path), found.parts
+        state = State(**parts["state"])
+        self._check_plan(parts["plan"], state, origin)
+        weights.load(parts["objective"], origin)
+        for name, player in players.items():
+            player.load(parts["optimizer"][name], parts["schedules"].get(name))
+        ledger.load(parts["ledger"])
+        self.folder.cut_metrics(parts["metrics_size"])
+        return state, parts["best"]
+
+    def _check_plan(self, before: Mapping[str, Any], state: State, origin: str) -> None:
+        """Refuse to go on with options under which the run would not be the same."""
+        for key, value in self.plan.items():
+            longer = key == "epochs" and not self.plan["schedules"] and value >= state.epoch
+            if before.get(key) != value and not longer:
+                raise UsageError(
+                    f"{origin} was written with {key}={before.get(key)!r} and this run has "
+                    f"{key}={value!r}; resume with the same, or start a new run"
+                )
+
+
+def _check_finite(players: Mapping[str, Player], step: int) -> None:
+    """A checkpoint of broken weights would take the place of a good one."""
+    sums = [p.detach().abs().sum().double() for player in players.values() for p in player.params]
+    total = float(torch.stack(sums).sum())
+    if not math.isfinite(total):
+        raise NonFiniteError(f"a weight became infinite or not a number by step {step}", step)

@@ -1,0 +1,129 @@
+"""One step: an objective's losses, and what each asks of its player."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.protocols import Loss
+from cartograd.engine.device import autocast
+from cartograd.engine.ledger import Ledger
+from cartograd.engine.player import Player
+from cartograd.engine.stream import examples
+
+
+class Stepper:
+    """Runs an objective on batches and steps its players.
+
+    Args:
+        objective: whose losses.
+        players: by name.
+        ledger: where losses and metrics are noted.
+        device: on which the forward passes run.
+        precision: in which they run.
+    """
+
+    def __init__(
+        self,
+        objective: Any,
+        players: Mapping[str, Player],
+        ledger: Ledger,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.objective = objective
+        self.players = players
+        self.ledger = ledger
+        self.device = device
+        self.losses = objective.losses if precision == "float32" else self._cast_losses
+        self.precision = precision
+        self.after_step = getattr(objective, "after_step", None)
+        self.scheduled = [player for player in players.values() if player.schedule is not None]
+        alone = len(players) == 1
+        self.loss_names = {name: "loss" if alone else f"{name}/loss" for name in players}
+
+    def step(self, number: int, group: Sequence[Any], /) -> None:
+        """All steps that the losses of one group of microbatches ask for; `number` is for errors.
+
+        Raises:
+            UsageError: the objective names an unknown player, or its loss is of no use.
+        """
+        if len(group) == 1:
+            self._alone(number, group[0])
+        else:
+            self._together(number, group)
+        for player in self.scheduled:
+            assert player.schedule is not None
+            player.schedule.advance("step")
+
+    def _alone(self, number: int, batch: Any) -> None:
+        """One batch: a step at each loss that the objective yields."""
+        for loss in self.losses(batch):
+            player = self._player(loss)
+            player.backward(loss.value, 1 / max(loss.value.numel(), 1))
+            player.step()
+            self._note(number, loss, batch)
+            if self.after_step is not None:
+                self.after_step(loss.player)
+
+    def _together(self, number: int, group: Sequence[Any]) -> None:
+        """Several microbatches as one batch: their generators run in step with each other.
+
+        Each yields one loss, whose sum is differentiated at once (so only one microbatch's graph is
+        alive); then the player steps with the summed gradient divided by the summed count; then
+        all are resumed. So the result is that of the full batch, also when they are uneven.
+        """
+        generators = [iter(self.losses(batch)) for batch in group]
+        while True:
+            losses = []
+            count = 0
+            for batch, generator in zip(group, generators, strict=True):
+                loss = next(generator, None)
+                losses.append(None if loss is None else loss.player)
+                if loss is None or loss.player != losses[0]:
+                    continue
+                weight = loss.value.numel() if loss.value.ndim else examples(batch)
+                self._player(loss).backward(loss.value, 1.0 if loss.value.ndim else weight)
+                self._note(number, loss, batch)
+                count += weight
+            name = losses[0]
+            if any(other != name for other in losses):
+                raise UsageError(
+                    "the objective yields other players, or another number of losses, for some of "
+                    "the accumulated batches than for others; train it without accumulation"
+                )
+            if name is None:
+                return
+            self.players[name].step(max(count, 1))
+            if self.after_step is not None:
+                self.after_step(name)
+
+    def _cast_losses(self, batch: Any) -> Iterator[Loss]:
+        """The objective's losses, computed under autocast; the steps in between are not."""
+        generator = iter(self.objective.losses(batch))
+        while True:
+            with autocast(self.precision, self.device):
+                loss = next(generator, None)
+            if loss is None:
+                return
+            yield loss
+
+    def _player(self, loss: Loss) -> Player:
+        player = self.players.get(loss.player)
+        if player is None:
+            raise unknown("player yielded by the objective", loss.player, self.players)
+        return player
+
+    def _note(self, number: int, loss: Loss, batch: Any) -> None:
+        """Keep the means of the loss and of its metrics for the ledger."""
+        value = loss.value.detach()
+        if value.ndim == 0:
+            self.ledger.add(number, self.loss_names[loss.player], value, examples(batch))
+        elif value.numel():
+            self.ledger.add(number, self.loss_names[loss.player], value.mean(), value.numel())
+        for name, metric in loss.metrics.items():
+            weight = metric.numel() if metric.ndim else examples(batch)
+            if weight:
+                mean = metric.detach().float().mean() if metric.ndim else metric.detach()
+                self.ledger.add(number, name, mean, weight, loss=False)
