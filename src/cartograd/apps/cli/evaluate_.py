@@ -4,12 +4,18 @@ With --min or --max it is a gate: the exit code is 1 if a metric is on the wrong
 """
 
 import re
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from cartograd.apps.verbs.evaluate import Evaluation
+    from cartograd.data.dataset import Examples
+    from cartograd.engine.bundle import Bundle
 
 Many = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 
@@ -41,6 +47,7 @@ def evaluate_(
     from cartograd.apps import units
     from cartograd.apps.cli.common import data_of, part_of
     from cartograd.apps.verbs.evaluate import evaluate, usual
+    from cartograd.apps.verbs.source import examples_for
     from cartograd.apps.verbs.target import as_bundle
 
     limits = [
@@ -50,7 +57,10 @@ def evaluate_(
     names = list(split(metrics)) or list(usual(bundle.signature))
     names += [name for name, _, _ in limits if name not in names]
     source = data_of(bundle, data)
-    found = evaluate(bundle, source, metrics=names, part=part_of(part), device=device)
+    examples = examples_for(bundle.signature, source, part_of(part))
+    found = evaluate(bundle, examples, metrics=names, device=device)
+    own = source == bundle.about.get("data") and part == "test"
+    page = _report(bundle, examples, found, on="" if own else f"{source} ({part})")
     gates = [
         {"metric": name, word: limit, "value": found.metrics[name]}
         | {"passed": _passes(found.metrics[name], limit, word)}
@@ -72,6 +82,7 @@ def evaluate_(
                 "latency_seconds": found.latency,
                 "parameters": found.parameters,
                 "size_bytes": found.size,
+                "report": page,
                 "gates": gates,
                 "passed": passed,
             }
@@ -83,6 +94,7 @@ def evaluate_(
             ("measured", f"on {found.examples} examples ({source}, {part})"),
             ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
             ("latency", f"{units.seconds(found.latency)} for one example"),
+            ("report", str(page) if page else "none"),
         ]
     )
     for gate in gates:
@@ -105,6 +117,24 @@ def split(texts: tuple[str, ...], /) -> list[str]:
         elif piece:
             found.append(piece)
     return found
+
+
+def _report(bundle: "Bundle", examples: "Examples", found: "Evaluation", *, on: str) -> Path | None:
+    """Write the report beside the bundle, under a name of its own for other data.
+
+    A gate has to give its answer on a disk that cannot be written too: then there is none.
+    """
+    from cartograd.apps.cli.common import home
+    from cartograd.apps.report.origin import origin_of
+    from cartograd.apps.report.run import report
+
+    words = re.sub(r"[^\w.-]+", "-", on).strip("-")
+    path = home(bundle) / (f"report-{words}.html" if words else "report.html")
+    try:
+        return report(path, bundle.model, examples, found, origin=origin_of(bundle), on=on)
+    except UsageError as error:
+        output.note(f"no report: {error}")
+        return None
 
 
 def _limit(text: str) -> tuple[str, float]:
