@@ -72,3 +72,27 @@ RATES = frozenset(
     {"accuracy", "precision", "recall", "f1", "specificity", "balanced-accuracy", "ece"}
 )
 """Metrics that read best in percent."""
+
+
+def heading(name: str, /) -> str:
+    """A metric's name in words.
+
+    >>> heading("ece"), heading("balanced-accuracy")
+    ('Calibration error', 'Balanced accuracy')
+    """
+    words = NAMES.get(name, name.replace("-", " "))
+    return words[:1].upper() + words[1:]
+
+
+NAMES = {
+    "ece": "calibration error",
+    "nll": "negative log-likelihood",
+    "f1": "F1",
+    "r2": "R²",
+    "rmse": "root mean squared error",
+    "mae": "mean absolute error",
+    "mape": "mean absolute percentage error",
+    "roc-auc": "area under the ROC curve",
+    "brier": "Brier score",
+}
+"""Metrics whose name is short for something."""

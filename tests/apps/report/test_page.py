@@ -64,3 +64,12 @@ def test_an_older_report_is_replaced(tmp_path):
     write_report(path, [section("one")], title="new")
     assert "an older one" not in path.read_text()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_lines_in_the_corner_are_the_models(tmp_path):
+    def drawn(seal: str) -> str:
+        path = write_report(tmp_path / "report.html", [], title="x", seal=seal)
+        return path.read_text().partition("<h1>")[0]
+
+    assert drawn("a digest") == drawn("a digest")
+    assert drawn("a digest") != drawn("another digest")

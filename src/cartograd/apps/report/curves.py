@@ -83,7 +83,7 @@ def _panel(
                 textcoords="offset points", ha="center", color=GOLD,
             )  # fmt: skip
     _scale(axes, keys, [value for key in keys for _, value in _line(history, key)])
-    axes.set_title(_name(keys[0]).capitalize())
+    axes.set_title(units.heading(_name(keys[0])))
     axes.set_xlabel("epoch")
     epochs = [epoch for epoch, _ in _line(history, keys[0])]
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))

@@ -45,7 +45,7 @@ def metrics(
         beside = [
             units.metric(name, given[name]) if name in given else "" for given in baselines.values()
         ]
-        rows.append([name, shown[0], f"{shown[1]} to {shown[2]}", line, *beside])
+        rows.append([units.heading(name), shown[0], f"{shown[1]} to {shown[2]}", line, *beside])
     head = ["metric", "value", "95 % interval", "from 0 to 1", *baselines]
     lead = f"Measured on {where}."
     if baselines:

@@ -6,6 +6,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from cartograd.apps.report.parts import Figure, Section, environment
+from cartograd.apps.report.terrain import terrain
 from cartograd.apps.report.theme import variables
 from cartograd.core.files import write_file
 
@@ -18,6 +19,7 @@ def write_report(
     title: str,
     summary: str = "",
     figures: Sequence[Figure] = (),
+    seal: str = "",
 ) -> Path:
     """Write sections as one self-contained HTML file, whole or not at all.
 
@@ -27,6 +29,7 @@ def write_report(
         title: what the report is about.
         summary: what was trained on what, in a sentence.
         figures: the numbers to see first.
+        seal: the model's digest, from which the lines in the corner are drawn.
 
     Returns:
         The path.
@@ -42,5 +45,6 @@ def write_report(
         figures=figures,
         sections=[section for section in sections if section is not None],
         style=style,
+        terrain=terrain(seal or title),
     )
     return write_file(path, page)

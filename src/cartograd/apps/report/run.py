@@ -23,11 +23,6 @@ from cartograd.data.dataset import Examples
 if TYPE_CHECKING:
     from cartograd.apps.verbs.evaluate import Evaluation
 
-_NAMES = {"ece": "calibration error", "nll": "negative log-likelihood", "f1": "F1"} | {
-    "rmse": "RMSE",
-    "mae": "mean absolute error",
-    "r2": "R²",
-}
 _KINDS = {"image": "pictures", "table": "rows", "text": "texts", "audio": "sounds"}
 
 
@@ -77,6 +72,7 @@ def report(
         title=title_of(model, origin.data),
         summary=_summary(origin, model.signature, _where(found, on)),
         figures=[*_figures(found, baselines or {}), *figures],
+        seal=origin.digest,
     )
 
 
@@ -109,23 +105,13 @@ def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], 
         if rank == 0 and baselines:
             other, given = list(baselines.items())[-1]
             remark += f"; {other} {units.metric(name, given[name])}"
-        figures.append(Figure(metric_name(name), units.metric(name, value), remark))
+        figures.append(Figure(units.heading(name), units.metric(name, value), remark))
     weights = f"{found.parameters:,} parameters"
     return [
         *figures,
         Figure("Size", units.size(found.size), weights),
         Figure("Latency", units.seconds(found.latency), "for one example"),
     ]
-
-
-def metric_name(name: str, /) -> str:
-    """A metric's name as a heading.
-
-    >>> metric_name("ece"), metric_name("roc-auc")
-    ('Calibration error', 'Roc-auc')
-    """
-    words = _NAMES.get(name, name)
-    return words[:1].upper() + words[1:]
 
 
 def _where(found: "Evaluation", on: str) -> str:

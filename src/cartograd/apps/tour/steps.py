@@ -13,7 +13,6 @@ from cartograd.apps import server, units
 from cartograd.apps.chances import chances
 from cartograd.apps.report.cells import decoded
 from cartograd.apps.report.pictures import png, shades
-from cartograd.apps.report.run import metric_name
 from cartograd.apps.tour.state import Tour
 from cartograd.apps.verbs.attack import robustness
 from cartograd.apps.verbs.evaluate import evaluate as measure
@@ -84,7 +83,7 @@ def evaluate(found: Tour) -> str:
         if name in (first, "ece", "r2"):
             ends = f"{units.metric(name, low)} to {units.metric(name, high)}"
             beside = f"; {_baselines(found, name)}" if name == first else ""
-            found.row(metric_name(name), units.metric(name, value), ends + beside, **numbers)
+            found.row(units.heading(name), units.metric(name, value), ends + beside, **numbers)
         else:
             found.numbers |= numbers
     found.numbers["baselines"] = found.baselines
