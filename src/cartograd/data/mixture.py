@@ -15,6 +15,12 @@ from cartograd.data.tensors import assemble
 Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
 """From a number of examples and a generator: points and their classes."""
 
+CELLS = 2**20
+"""Points times centres that are looked at together."""
+
+FINEST = 1e-4
+"""Noise below this is not resolved any more."""
+
 
 def drawn(
     name: str,
@@ -64,14 +70,29 @@ def log_mixture(
     """
     if noise <= 0:
         raise UsageError(f"noise={noise}: points without noise have no density; use noise above 0")
-    squares = (x[:, None] - centres.to(x)).square().sum(-1)
+    centres, shares = centres.to(x), weights.to(x).log()
     scale = x.shape[1] / 2 * math.log(2 * math.pi * noise**2)
-    return torch.logsumexp(weights.to(x).log() - squares / (2 * noise**2), dim=1) - scale
+    parts = []
+    for part in x.split(max(1, CELLS // len(centres))):
+        squares = (part[:, None] - centres).square().sum(-1)
+        parts.append(torch.logsumexp(shares - squares / (2 * noise**2), dim=1) - scale)
+    return torch.cat(parts)
 
 
-def quadrature(nodes: int, /) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
-    """Gauss-Legendre points and weights on [0, 1]; the weights add up to 1."""
+def quadrature(length: float, noise: float, /) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """Nodes and weights on [0, 1] for a Gaussian that slides along a curve; weights sum to 1.
+
+    Gauss-Legendre with eight nodes on each piece of the curve; a piece is as long as the noise.
+
+    Args:
+        length: of the curve.
+        noise: standard deviation of the Gaussian.
+    """
     import numpy as np
 
-    points, weights = np.polynomial.legendre.leggauss(nodes)
-    return torch.from_numpy(points + 1) / 2, torch.from_numpy(weights) / 2
+    pieces = math.ceil(length / max(noise, FINEST))
+    points, weights = (
+        torch.from_numpy(values) / 2 for values in np.polynomial.legendre.leggauss(8)
+    )
+    places = (torch.arange(pieces, dtype=torch.float64)[:, None] + points + 0.5) / pieces
+    return places.flatten(), weights.repeat(pieces) / pieces

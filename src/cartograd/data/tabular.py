@@ -41,10 +41,7 @@ def tabular(
     Raises:
         UsageError: too few rows, or no column is of use.
     """
-    if len(table) < FEWEST:
-        raise UsageError(
-            f"{table.source} has too few rows: {len(table)}; expected at least {FEWEST}"
-        )
+    _refuse_few(table)
     values, output = goal
     classes = values if output.kind == "label" else None
     keys = ["\x1f".join(row) for row in table.rows]
@@ -75,8 +72,9 @@ def targets(table: Table, target: str, task: str, /) -> tuple[Tensor, Port]:
             numbers with at most 20 different values.
 
     Raises:
-        UsageError: a cell is missing or of the wrong type, or all are of one class.
+        UsageError: too few rows, a cell is missing or of the wrong type, or all are of one class.
     """
+    _refuse_few(table)
     cells = table.column(target)
     for row, cell in enumerate(cells):
         if missing(cell):
@@ -107,11 +105,17 @@ def natural(label: str, /) -> tuple[bool, float, str]:
         return True, 0.0, label
 
 
+def _refuse_few(table: Table) -> None:
+    if len(table) < FEWEST:
+        raise UsageError(
+            f"{table.source} has too few rows: {len(table)}; expected at least {FEWEST}"
+        )
+
+
 def _check_labels(table: Table, target: str, labels: list[str]) -> None:
     if len(labels) < 2:
-        only = repr(labels[0]) if labels else "missing"
         raise UsageError(
-            f"{table.source}: every {target!r} is {only}; expected at least two classes"
+            f"{table.source}: every {target!r} is {labels[0]!r}; expected at least two classes"
         )
     if len(labels) > max(FEW, len(table) / 2):
         raise UsageError(

@@ -74,7 +74,8 @@ def log_density(
     Raises:
         UsageError: `noise` is not positive.
     """
-    return log_mixture(x, _centres(classes), torch.full((classes,), 1 / classes), noise=noise)
+    shares = torch.full((classes,), 1 / classes, dtype=torch.float64)
+    return log_mixture(x, _centres(classes), shares, noise=noise)
 
 
 def _centres(classes: int) -> Tensor:

@@ -5,7 +5,7 @@ around (1, 1/2); angles are uniform. No line separates them, a small network doe
 
 Density: log p(x) = log 1/2 sum_k int_0^1 N(x; m_k(t), noise^2 I) dt with
 m_0(t) = (cos pi t, sin pi t) and m_1(t) = (1 - cos pi t, 1/2 - sin pi t); the integral is taken by
-Gauss-Legendre quadrature with nodes much closer than the noise.
+Gauss-Legendre quadrature on pieces as long as the noise.
 Shapes: inputs `n d` with d = 2, targets `n` in {0, 1}.
 
 Departures: angles are drawn at random where scikit-learn's `make_moons` spaces them evenly, so
@@ -66,7 +66,7 @@ def log_density(x: Float[Tensor, "n d"], /, *, noise: float = 0.1) -> Float[Tens
     Raises:
         UsageError: `noise` is not positive.
     """
-    place, weights = quadrature(max(64, math.ceil(16 / max(noise, 1e-3))))
+    place, weights = quadrature(math.pi, noise)
     both = [_curve(place, torch.full(place.shape, moon)) for moon in range(2)]
     return log_mixture(x, torch.cat(both), torch.cat([weights, weights]) / 2, noise=noise)
 

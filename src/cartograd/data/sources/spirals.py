@@ -88,8 +88,8 @@ def log_density(
     Raises:
         UsageError: `noise` is not positive.
     """
-    length = 2 * math.pi * 2 * turns + 2
-    place, weights = quadrature(max(64, math.ceil(4 * length / max(noise, 1e-3))))
+    length = 2 * math.pi * 2 * turns + 2  # of an arm, at most
+    place, weights = quadrature(length, noise)
     arms = [_curve(place, torch.full(place.shape, arm / classes), turns) for arm in range(classes)]
     return log_mixture(x, torch.cat(arms), weights.repeat(classes) / classes, noise=noise)
 
