@@ -46,7 +46,8 @@ class File:
     @cached_property
     def card(self) -> ast.Assign | None:
         """The statement that makes the file's card, in a method's file."""
-        return next((node for node in self.tree.body if assigns(node, "CARD")), None)
+        body = self.tree.body if self.in_package else []
+        return next((node for node in body if assigns(node, "CARD")), None)
 
     @property
     def entry(self) -> str:

@@ -1,0 +1,127 @@
+"""Run what the README shows, and compare: the output in it is the program's own.
+
+    python -m tools.readme            prints where the README differs from what came out
+    python -m tools.readme --write    puts what came out into both READMEs
+
+Blocks that follow the comment `<!-- run -->` are run in order, in one empty folder.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tools.source import ROOT
+
+READMES = (ROOT / "README.md", ROOT / "README.zh.md")
+BLOCK = re.compile(r"<!-- run -->\n```(console|python)\n(.*?)```\n", re.DOTALL)
+NUMBER = re.compile(r"-?\d[\d.,]*(e-?\d+)?")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, or a piece of Python, with the output shown below it."""
+
+    kind: str
+    code: str
+    output: str
+
+    def __str__(self) -> str:
+        return f"$ {self.code}\n{self.output}" if self.kind == "console" else self.code
+
+
+def steps(text: str) -> Iterator[list[Step]]:
+    """The steps of each block that is to be run."""
+    for kind, body in BLOCK.findall(text):
+        if kind == "python":
+            yield [Step(kind, body, "")]
+            continue
+        parts = re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]
+        pairs = (part.partition("\n") for part in parts)
+        yield [Step(kind, command, output) for command, _, output in pairs]
+
+
+def run(step: Step, folder: Path) -> str:
+    """What a step prints, both streams together.
+
+    Raises:
+        subprocess.CalledProcessError: it fails (a command that shows an error is followed by
+            `# exits with N`).
+    """
+    expected = re.search(r"# exits with (\d+)", step.code)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shown = {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        ["bash", "-c", step.code] if step.kind == "console" else [sys.executable, "-c", step.code],
+        cwd=folder, env=os.environ | shown, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    if done.returncode != (int(expected[1]) if expected else 0):
+        raise subprocess.CalledProcessError(done.returncode, step.code, done.stdout)
+    lines = (
+        line.strip() if not line.strip() else line.rstrip() for line in done.stdout.split("\n")
+    )
+    return re.sub(r"\n{2,}", "\n", "\n".join(lines)).lstrip("\n")
+
+
+def stable(output: str) -> list[str]:
+    """Lines without the numbers, which differ from machine to machine."""
+    lines = (NUMBER.sub("0", line) for line in output.splitlines())
+    return [" ".join(re.sub("[─-]{3,}", "---", line).split()) for line in lines if line.strip()]
+
+
+def differences(step: Step, output: str) -> list[str]:
+    """Lines that are shown but did not come out."""
+    came = stable(output)
+    return [line for line in stable(step.output) if line not in came and line != "..."]
+
+
+def prepare(folder: Path) -> None:
+    """The files of a user that the README talks about."""
+    shutil.copytree(ROOT / "docs/pictures", folder / "docs/pictures")
+    rows = (f"{20 + i % 50},{('north', 'south')[i % 3 > 0]}" for i in range(300))
+    cells = [f"{row},{('low', 'high')[i % 50 > 25]}" for i, row in enumerate(rows)]
+    (folder / "people.csv").write_text("\n".join(["age,town,income", *cells]) + "\n")
+    draw = np.random.default_rng(0)
+    for i in range(120):
+        path = folder / "photos" / ("night", "day")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = draw.integers(0, 128, (16, 16, 3)) + 100 * (i % 2)
+        Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+def outcomes(text: str) -> Iterator[tuple[Step, str]]:
+    """Each step of a README with what came out."""
+    with tempfile.TemporaryDirectory() as name:
+        prepare(Path(name))
+        for block in steps(text):
+            for step in block:
+                yield step, run(step, Path(name))
+
+
+def main() -> int:
+    """Compare, or write."""
+    results = list(outcomes(READMES[0].read_text(encoding="utf-8")))
+    wrong = [(step, line) for step, output in results for line in differences(step, output)]
+    for step, line in wrong:
+        print(f"$ {step.code}\n    {line}")
+    if "--write" not in sys.argv[1:]:
+        return 1 if wrong else 0
+    for path in READMES:
+        text = path.read_text(encoding="utf-8")
+        for step, output in results:
+            text = text.replace(str(step), str(replace(step, output=output)))
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
