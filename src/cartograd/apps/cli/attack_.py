@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import data_of, home, part_of
 
 
 def attack_(
@@ -31,7 +32,6 @@ def attack_(
     """
     from cartograd.apps import units
     from cartograd.apps.cli import pictures
-    from cartograd.apps.cli.common import data_of, home, part_of
     from cartograd.apps.verbs.attack import METHOD, robustness
     from cartograd.apps.verbs.target import as_bundle
 

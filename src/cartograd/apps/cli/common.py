@@ -1,12 +1,21 @@
 """What several commands share; imports nothing heavy."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from cartograd.core.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from cartograd.engine.bundle import Bundle
+
+Many = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+"""A flag that takes several words."""
+
+Source = Annotated[str, Parameter(allow_leading_hyphen=True)]
+"""A raw input: a file, or numbers, the first of which may be negative."""
 
 PARTS = ("train", "valid", "test", "all")
 
@@ -37,3 +46,14 @@ def data_of(bundle: "Bundle", data: str | None, /) -> str:
 def home(bundle: "Bundle", /) -> Path:
     """Where files about a bundle go: the folder of its run, else the current one."""
     return bundle.path.parent if bundle.path.name == "bundle" else Path()
+
+
+def check_sources(sources: Iterable[str], flags: Iterable[str], /) -> None:
+    """Refuse what is a mistyped flag; since numbers may be negative, the parser lets it pass.
+
+    Raises:
+        UsageError: a source begins with two hyphens.
+    """
+    for word in sources:
+        if word.startswith("--"):
+            raise unknown("option", word, flags)

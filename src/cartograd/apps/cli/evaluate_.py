@@ -5,19 +5,18 @@ With --min or --max it is a gate: the exit code is 1 if a metric is on the wrong
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import Many, data_of, home, part_of
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cartograd.apps.verbs.evaluate import Evaluation
     from cartograd.data.dataset import Examples
     from cartograd.engine.bundle import Bundle
-
-Many = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 
 
 def evaluate_(
@@ -45,14 +44,11 @@ def evaluate_(
         json: print one object.
     """
     from cartograd.apps import units
-    from cartograd.apps.cli.common import data_of, part_of
     from cartograd.apps.verbs.evaluate import evaluate, usual
     from cartograd.apps.verbs.source import examples_for
     from cartograd.apps.verbs.target import as_bundle
 
-    limits = [
-        (*_limit(text), word) for word, texts in (("min", min_), ("max", max_)) for text in texts
-    ]
+    limits = [(*_limit(text), "min") for text in min_] + [(*_limit(text), "max") for text in max_]
     bundle = as_bundle(target)
     names = list(split(metrics)) or list(usual(bundle.signature))
     names += [name for name, _, _ in limits if name not in names]
@@ -61,32 +57,11 @@ def evaluate_(
     found = evaluate(bundle, examples, metrics=names, device=device)
     own = source == bundle.about.get("data") and part == "test"
     page = _report(bundle, examples, found, on="" if own else f"{source} ({part})")
-    gates = [
-        {"metric": name, word: limit, "value": found.metrics[name]}
-        | {"passed": _passes(found.metrics[name], limit, word)}
-        for name, limit, word in limits
-    ]
+    gates = [_gate(found.metrics[name], name, limit, word) for name, limit, word in limits]
     passed = all(gate["passed"] for gate in gates)
     if json:
-        sides = found.intervals
-        output.emit(
-            {
-                "target": target,
-                "data": source,
-                "part": part,
-                "examples": found.examples,
-                "metrics": {
-                    name: {"value": value, "low": sides[name][0], "high": sides[name][1]}
-                    for name, value in found.metrics.items()
-                },
-                "latency_seconds": found.latency,
-                "parameters": found.parameters,
-                "size_bytes": found.size,
-                "report": page,
-                "gates": gates,
-                "passed": passed,
-            }
-        )
+        where = {"target": target, "data": source, "part": part, "report": page}
+        output.emit(where | _plain(found) | {"gates": gates, "passed": passed})
         return 0 if passed else 1
     output.metrics(found.metrics, found.intervals)
     output.lines(
@@ -97,11 +72,25 @@ def evaluate_(
             ("report", str(page) if page else "none"),
         ]
     )
-    for gate in gates:
-        word, least = ("min", gate.get("min")) if "min" in gate else ("max", gate["max"])
+    for gate, (name, limit, word) in zip(gates, limits, strict=True):
         state = "passed" if gate["passed"] else "FAILED"
-        output.note(f"{state}: {gate['metric']} is {gate['value']:.4g}, {word} {least:g}")
+        output.note(f"{state}: {name} is {gate['value']:.4g}, {word} {limit:g}")
     return 0 if passed else 1
+
+
+def _plain(found: "Evaluation") -> dict[str, Any]:
+    """An evaluation for programs."""
+    sides = found.intervals
+    return {
+        "examples": found.examples,
+        "metrics": {
+            name: {"value": value, "low": sides[name][0], "high": sides[name][1]}
+            for name, value in found.metrics.items()
+        },
+        "latency_seconds": found.latency,
+        "parameters": found.parameters,
+        "size_bytes": found.size,
+    }
 
 
 def split(texts: tuple[str, ...], /) -> list[str]:
@@ -124,7 +113,6 @@ def _report(bundle: "Bundle", examples: "Examples", found: "Evaluation", *, on: 
 
     A gate has to give its answer on a disk that cannot be written too: then there is none.
     """
-    from cartograd.apps.cli.common import home
     from cartograd.apps.report.origin import origin_of
     from cartograd.apps.report.run import report
 
@@ -147,6 +135,7 @@ def _limit(text: str) -> tuple[str, float]:
         ) from error
 
 
-def _passes(value: float, limit: float, word: str) -> bool:
-    """A value that is not a number passes nothing."""
-    return value >= limit if word == "min" else value <= limit
+def _gate(value: float, name: str, limit: float, word: str) -> dict[str, Any]:
+    """Whether a value keeps a limit; one that is not a number keeps none."""
+    passed = value >= limit if word == "min" else value <= limit
+    return {"metric": name, word: limit, "value": value, "passed": passed}

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import Source, check_sources, home
 
 
 def explain_(
     target: str,
     /,
-    *sources: str,
+    *sources: Source,
     method: str | None = None,
     class_: Annotated[str | None, Parameter(name="--target")] = None,
     out: Path | None = None,
@@ -29,12 +30,12 @@ def explain_(
         json: print one object.
     """
     from cartograd.apps.cli import pictures
-    from cartograd.apps.cli.common import home
     from cartograd.apps.verbs.explain import METHOD, class_of, explain
     from cartograd.apps.verbs.export import golden
     from cartograd.apps.verbs.predict import predict, prepared
     from cartograd.apps.verbs.target import as_bundle
 
+    check_sources(sources, ("--method", "--target", "--out", "--json", "--help"))
     bundle = as_bundle(target)
     port = bundle.signature.input
     if sources:

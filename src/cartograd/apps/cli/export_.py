@@ -6,6 +6,7 @@ With --check the exit code is 1 if the file gives other answers than the model.
 from pathlib import Path
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import home
 
 
 def export_(
@@ -27,7 +28,6 @@ def export_(
         json: print one object.
     """
     from cartograd.apps import units
-    from cartograd.apps.cli.common import home
     from cartograd.apps.verbs.export import export
     from cartograd.apps.verbs.target import as_bundle
 

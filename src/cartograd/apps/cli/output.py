@@ -4,10 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from typing import Any
 
 
 def plain(value: Any) -> Any:
@@ -41,33 +38,36 @@ def mistake(error: Exception, /, *, as_json: bool) -> None:
         emit({"error": {"kind": "usage", "message": message}})
 
 
-def console(*, stderr: bool = False) -> "Console":
-    """Where tables go; lines are not broken when the output is not a terminal."""
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
-
-
 def table(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
     /,
     *,
-    title: str = "",
     right: Sequence[str] = (),
 ) -> None:
-    """A table on stdout; `right` names the columns whose numbers line up at the right."""
+    """A table on stdout, as wide as it needs where that is no terminal.
+
+    Args:
+        columns: their names.
+        rows: their cells.
+        right: columns whose numbers line up at the right.
+    """
     from rich import box
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    sheet = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    sheet = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         sheet.add_column(column, justify="right" if column in right else "left")
     for row in rows:
         sheet.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    console().print(sheet)
+    width = None if sys.stdout.isatty() else 160
+    screen = Console(width=width, highlight=False)
+    with screen.capture() as drawn:
+        screen.print(sheet)
+    rows_drawn = (line.rstrip() for line in drawn.get().split("\n"))
+    print("\n".join(rows_drawn).strip("\n") + "\n")
 
 
 def lines(pairs: Iterable[tuple[str, str]], /) -> None:

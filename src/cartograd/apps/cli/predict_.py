@@ -2,20 +2,17 @@
 
 import csv as csv_files
 import sys
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from cartograd.apps.cli import output
-from cartograd.core.errors import UsageError, unknown
-
-FLAGS = ("--top", "--csv", "--json", "--help")
+from cartograd.apps.cli.common import Source, check_sources
+from cartograd.core.errors import UsageError
 
 
 def predict_(
     target: str,
     /,
-    *sources: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *sources: Source,
     top: int = 3,
     csv: bool = False,
     json: bool = False,
@@ -33,9 +30,7 @@ def predict_(
     from cartograd.apps.verbs.predict import predict
     from cartograd.apps.verbs.target import as_bundle
 
-    for word in sources:
-        if word.startswith("--"):
-            raise unknown("option", word, FLAGS)
+    check_sources(sources, ("--top", "--csv", "--json", "--help"))
     if csv and json:
         raise UsageError("--csv and --json exclude each other")
     bundle = as_bundle(target)

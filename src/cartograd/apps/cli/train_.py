@@ -156,6 +156,7 @@ def _show_run(done: Any, json: bool) -> int:
             ("measured", f"on {bundle.about['test examples']} test examples"),
             ("trained", f"{len(done.history)} epochs{best}{early}"),
             ("run", str(done.folder)),
+            ("report", str(done.folder / "report.html")),
         ]
     )
     return 0

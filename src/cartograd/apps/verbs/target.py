@@ -1,7 +1,6 @@
 """What a verb acts on: from whatever the user has to a model with its signature."""
 
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -49,8 +48,3 @@ def as_bundle(target: Target, /) -> Bundle:
 def name_of(model: Signed, /) -> str:
     """What to call a model: the name in its spec, or its class."""
     return type(model.model).__name__ if model.spec is None else model.spec.name
-
-
-def about(target: Target, /) -> dict[str, Any]:
-    """What a bundle says of its model (data, settings, versions); nothing for a bare module."""
-    return {} if isinstance(target, nn.Module) else as_bundle(target).about

@@ -1,0 +1,254 @@
+"""The command line as a whole: what it starts with, its flags, its exit codes, its help."""
+
+import ast
+import inspect
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cartograd.apps import cli
+from cartograd.apps.cli import application, main
+from cartograd.apps.cli.evaluate_ import split
+from cartograd.apps.cli.language import chinese
+from cartograd.core import concepts, registry
+from cartograd.core.card import KINDS
+
+COMMANDS = [name for names in cli.COMMANDS.values() for name in names]
+HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "onnx")
+LIGHT = [["--help"], ["list"], ["list", "--json"], ["show", "lenet5"], ["coverage"], ["version"]]
+LIGHT += [[name, "--help"] for name in COMMANDS] + [["nonsense"], ["data", "list"]]
+
+
+def python(*words, **options):
+    command = [sys.executable, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_what_only_reads_cards_imports_nothing_heavy():
+    program = """
+import contextlib, io, sys
+import cartograd
+from cartograd.apps.cli import main
+for words in {lines}:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        assert main(words) == (2 if words == ["nonsense"] else 0), words
+    loaded = [name for name in {heavy} if name in sys.modules]
+    assert not loaded, (words, loaded)
+"""
+    done = python("-c", program.format(lines=LIGHT, heavy=HEAVY))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_alone_imports_nothing_heavy():
+    done = python("-c", "import cartograd, sys; print(sorted(sys.modules))")
+    assert not set(HEAVY) & set(ast.literal_eval(done.stdout))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["show", "mlp"]])
+def test_help_takes_under_400_ms_of_processor_time(words):
+    def spent():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    least = 9.0
+    for _ in range(5):  # the quickest of a few: other work on the machine only adds
+        before = spent()
+        assert python("-m", "cartograd", *words).returncode == 0
+        least = min(least, spent() - before)
+    assert least < 0.4
+
+
+def parameters(name):
+    """The command's own, by what a user types."""
+    function = application()[name].default_command
+    return {
+        key: item
+        for key, item in inspect.signature(function).parameters.items()
+        if item.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "data"])
+def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
+    flags = parameters(name)
+    assert len(flags) <= 12
+    assert "json" in flags
+
+
+@pytest.mark.parametrize("name", ["list", "get", "show"])
+def test_the_commands_of_data_have_json(name):
+    assert "json" in inspect.signature(application()["data"][name].default_command).parameters
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_explains_every_argument(cli_run, name):
+    done = cli_run(name, "--help")
+    assert done.code == 0
+    assert done.out.startswith(f"Usage: cartograd {name}")
+    if name != "data":
+        text = application()[name].default_command.__doc__
+        for key in parameters(name):
+            assert f"{key}:" in text
+
+
+def test_json_of_list_is_one_array_of_all_cards(cli_run):
+    cards = cli_run("list", "--json").json
+    assert [card["name"] for card in cards] == list(registry.cards())
+    fields = {"name", "kind", "nodes", "title", "zh", "paper", "year", "url", "proofs"}
+    assert all(set(card) == fields for card in cards)
+
+
+def test_list_of_one_kind_and_in_chinese(cli_run):
+    assert "LeNet-5" not in cli_run("list", "data").out
+    table = cli_run("list", "model", "--lang", "zh").out
+    assert "多层感知机" in table
+    assert "Multilayer perceptron" not in table
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, True),
+        ({"LANG": "en_GB.UTF-8"}, False),
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, False),
+        ({}, False),
+    ],
+)
+def test_the_language_follows_the_locale(monkeypatch, values, expected):
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert chinese("auto") is expected
+    assert chinese("zh")
+    assert not chinese("en")
+
+
+def test_coverage_counts_every_place_once(cli_run):
+    found = cli_run("coverage", "--json").json
+    places = found["places"]
+    assert len(places) == len(concepts.places()) == found["total"]["places"]
+    assert len({place["id"] for place in places}) == len(places)
+    assert found["total"]["there"] == sum(place["there"] for place in places)
+    assert sum(section["places"] for section in found["sections"]) == len(places)
+    by_id = {place["id"]: place for place in places}
+    assert by_id["arch/lenet5"]["methods"] == ["lenet5"]
+    assert not by_id["gan/vanilla"]["there"] or by_id["gan/vanilla"]["methods"]
+
+
+def test_coverage_is_a_table_with_totals(cli_run):
+    table = cli_run("coverage", "--lang", "en").out
+    assert "arch/mlp" in table
+    assert "Convolutional networks" in table
+    assert "卷积神经网络" in cli_run("coverage", "--lang", "zh").out
+
+
+def test_show_tells_arguments_presets_and_source(cli_run):
+    text = cli_run("show", "mlp", "--lang", "en").out
+    for part in ("Multilayer perceptron", "widths", "units of each hidden layer", "(128, 64)"):
+        assert part in text
+    assert "softmax-regression" in text
+    found = cli_run("show", "softmax-regression", "--json").json
+    assert found["preset"] == {"widths": []}
+    defaults = {item["name"]: item["default"] for item in found["arguments"]}
+    assert defaults == {
+        "features": "(required)",
+        "classes": "(required)",
+        "widths": "()",
+        "activation": "'relu'",
+        "dropout": "0.0",
+    }
+    assert Path(found["source"]).is_file()
+
+
+@pytest.mark.parametrize("name", list(registry.cards()))
+def test_show_works_for_every_card(cli_run, name):
+    assert cli_run("show", name).code == 0
+
+
+def test_version_and_python_dash_m(cli_run):
+    version = cli_run("version").out.strip()
+    assert cli_run("--version").out.strip() == version
+    assert cli_run("version", "--json").json == {"cartograd": version}
+    assert python("-m", "cartograd", "version").stdout.strip() == version
+
+
+def test_doctor_tells_what_is_there(cli_run):
+    import torch
+
+    found = cli_run("doctor", "--json").json
+    assert found["torch"] == torch.__version__
+    assert set(found["optional"]) == {"onnx", "onnxruntime", "onnxscript", "rdata"}
+    assert "threads" in cli_run("doctor").out
+
+
+def test_trace_prints_the_worked_numbers(cli_run):
+    assert "agrees" in cli_run("trace").out
+    assert all(step["name"] for step in cli_run("trace", "--json").json)
+
+
+def test_a_mistake_is_one_line_and_with_json_an_object_too(cli_run):
+    done = cli_run("show", "lenet6", "--json")
+    assert done.code == 2
+    assert done.err == (
+        "cartograd: unknown method 'lenet6'; did you mean 'lenet5'? (`cartograd list` shows all)\n"
+    )
+    assert json.loads(done.out)["error"]["kind"] == "usage"
+    assert cli_run("show", "lenet6").out == ""
+
+
+@pytest.mark.parametrize(
+    "words", [["trian"], ["train", "--epochs", "many"], ["train", "mlp", "--oops"], ["show"]]
+)
+def test_a_wrong_command_line_is_one_line_too(cli_run, words):
+    done = cli_run(*words)
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err.startswith("cartograd: ")
+    assert done.err.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(registry, "find", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["show", "mlp"])
+
+
+def test_ctrl_c_is_130(monkeypatch, cli_run):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(registry, "find", stopped)
+    assert cli_run("show", "mlp").code == 130
+
+
+def test_a_reader_that_leaves_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "cartograd", "coverage"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_metrics_are_split_at_commas_but_not_within_a_spec():
+    words = ("accuracy, f1:average=weighted", "ece:bins=5,")
+    assert split(words) == ["accuracy", "f1:average=weighted", "ece:bins=5"]
+
+
+def test_kinds_are_those_of_the_help(cli_run):
+    text = " ".join(cli_run("list", "--help").out.replace("│", " ").split())
+    assert all(kind in text for kind in KINDS)
