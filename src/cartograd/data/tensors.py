@@ -95,7 +95,8 @@ def assemble(
     parts = ("train", "valid", "test")
     cut = dict(splits)
     if not set(parts) <= set(splits):
-        valid, test = ((shares or {}).get(part, 0.0) for part in parts[1:])
+        wanted = {} if shares is None else shares
+        valid, test = (0.0 if part in splits else wanted.get(part, 0.0) for part in parts[1:])
         keys = keys or [str(i) for i in range(len(whole))]
         indices = assign(keys, classes, valid=valid, test=test)
         own = {part: whole.select(index) for part, index in zip(parts, indices, strict=True)}
