@@ -40,7 +40,7 @@ DARK = {
 INK, MUTED, LINE, SURFACE = LIGHT["ink"], LIGHT["muted"], LIGHT["line"], LIGHT["surface"]
 BLUE, RED, GOLD, GREEN = LIGHT["blue"], LIGHT["red"], LIGHT["gold"], LIGHT["green"]
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cartograd",
     "figure.facecolor": "none",
@@ -103,7 +103,7 @@ def chart(
     from matplotlib.figure import Figure
 
     buffer = StringIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), layout="constrained")
         draw(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
