@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
@@ -18,8 +19,8 @@ Part = float | tuple[Any, Any]
 
 
 def tensors(
-    x: Shaped[Tensor, "n ..."],
-    y: Shaped[Tensor, "n ..."],
+    x: Shaped[Tensor, "n ..."] | np.ndarray,
+    y: Shaped[Tensor, "n ..."] | np.ndarray,
     /,
     *,
     labels: Sequence[str] = (),

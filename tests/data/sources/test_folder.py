@@ -199,7 +199,7 @@ def test_no_such_folder_and_unknown_option(tmp_path):
     with pytest.raises(UsageError, match="is no folder"):
         folder(tmp_path / "none")
     with pytest.raises(UsageError, match="did you mean 'size'"):
-        build(f"folder:{tmp_path},sise=8")
+        build(f"folder:{tmp_path},sizes=8")
 
 
 def test_channels_are_one_or_three(pets):
