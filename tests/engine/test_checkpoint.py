@@ -66,7 +66,7 @@ def test_two_damaged_then_all(tmp_path):
     damage(tmp_path / "step-000000010" / "state.json", "removed")
     with (
         pytest.warns(UserWarning, match="is not used"),
-        pytest.raises(UsageError, match="every checkpoint in .* is damaged"),
+        pytest.raises(UsageError, match=r"every checkpoint in .* is damaged"),
     ):
         checkpoint.load(tmp_path)
 
@@ -107,7 +107,7 @@ def test_a_disk_that_ends_leaves_the_last_good_one(tmp_path):
     three(tmp_path)
     before = snapshot(tmp_path)
     big = {"objective": {"weight": torch.zeros(100_000)}}
-    with small_disk(50_000), pytest.raises(UsageError, match="cannot write .*step-000000040"):
+    with small_disk(50_000), pytest.raises(UsageError, match=r"cannot write .*step-000000040"):
         checkpoint.save(tmp_path, 40, big)
     with small_disk(50_000), pytest.raises(UsageError, match="cannot write"):
         checkpoint.save(tmp_path, 30, big)
@@ -125,7 +125,7 @@ def test_a_full_disk_is_one_clear_line(call, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(call, full)
-        with pytest.raises(UsageError, match="cannot write .*: No space left on device"):
+        with pytest.raises(UsageError, match=r"cannot write .*: No space left on device"):
             checkpoint.save(tmp_path, 40, parts(40))
     assert snapshot(tmp_path) == before
 
@@ -199,7 +199,7 @@ def test_packing_keeps_values_and_types():
     assert back[0] == value[0]
     assert (back["inf"], back["third"]) == (float("inf"), 1 / 3)
     assert torch.equal(back["nested"][1][1][0], torch.zeros(()))
-    with pytest.raises(UsageError, match="cannot keep part.f, a function, without pickle"):
+    with pytest.raises(UsageError, match=r"cannot keep part.f, a function, without pickle"):
         pack({"f": full_name}, "part", {})
 
 

@@ -234,7 +234,8 @@ torch.set_num_threads(1)
 from tests.engine.test_resume import one_player
 from tests.engine.toys import Toy, quadrants
 x, y = quadrants(150)
-one_player(sys.argv[1], Toy(x, y, batch_size=16), resume=sys.argv[2] == "resume", save_every=1, epochs=60)
+data, resume = Toy(x, y, batch_size=16), sys.argv[2] == "resume"
+one_player(sys.argv[1], data, resume=resume, save_every=1, epochs=60)
 """
 
 

@@ -18,7 +18,8 @@ def test_new_runs_are_numbered(tmp_path):
 def test_configuration_comes_back_with_its_origins(tmp_path):
     values = {
         "model": Spec("mlp", {"widths": (64, 32)}), "epochs": 5, "lr": 1e-3, "resume": False,
-        "metrics": ("accuracy", "f1"), "patience": None, "optimizers": {"critic": "adam", "x": None},
+        "metrics": ("accuracy", "f1"), "patience": None,
+        "optimizers": {"critic": "adam", "x": None},
         "folder": tmp_path, "odd": "a \"quote\" and\nlines",
     }  # fmt: skip
     runs.write_config(tmp_path, values, {"epochs": "flag", "lr": "default", "patience": "default"})
@@ -33,7 +34,7 @@ def test_configuration_comes_back_with_its_origins(tmp_path):
 
 
 def test_a_configuration_that_cannot_be_read(tmp_path):
-    with pytest.raises(UsageError, match="cannot read .*config.toml"):
+    with pytest.raises(UsageError, match=r"cannot read .*config.toml"):
         runs.read_config(tmp_path)
     (tmp_path / "config.toml").write_text("epochs = ")
     with pytest.raises(UsageError, match="cannot read"):
