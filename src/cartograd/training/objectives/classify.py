@@ -23,7 +23,7 @@ torch.Size([5])
 
 from collections.abc import Iterator
 
-from torch import nn
+from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batch, Loss
@@ -64,5 +64,11 @@ class Classify(nn.Module):
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
         """One loss: the cross-entropy of each example."""
+        yield Loss(self.validate(batch)["loss"])
+
+    def validate(self, batch: Batch, /) -> dict[str, Tensor]:
+        """The cross-entropy of each example, and the logits that metrics look at."""
         *inputs, targets = batch
-        yield Loss(cross_entropy(self.model(*inputs), targets, smoothing=self.smoothing))
+        logits = self.model(*inputs)
+        loss = cross_entropy(logits, targets, smoothing=self.smoothing)
+        return {"loss": loss, "outputs": logits}
