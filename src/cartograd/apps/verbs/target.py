@@ -53,5 +53,6 @@ def name_of(model: Signed, /) -> str:
 
 def _foreign(model: nn.Module | None) -> nn.Module | None:
     """A copy of a run's module to fill, where it is none that can be built by name."""
-    own = isinstance(model, Signed) and model.spec is None
-    return copy.deepcopy(model.model) if own else None
+    if isinstance(model, Signed) and model.spec is None:
+        return copy.deepcopy(model.model)
+    return None
