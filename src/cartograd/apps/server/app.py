@@ -13,9 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cartograd import __version__
-from cartograd.apps.server import refusal
 from cartograd.apps.server.decode import accepts, decode
-from cartograd.apps.server.refusal import RefusalError
+from cartograd.apps.server.refusal import RefusalError, refused
 from cartograd.apps.server.served import Served
 from cartograd.core.errors import UsageError
 
@@ -150,12 +149,8 @@ def application(
             Route("/signature", routes.signature),
             Route("/predict", routes.predict, methods=["POST"]),
         ],
-        exception_handlers={
-            RefusalError: refusal.refused,
-            UsageError: refusal.misused,
-            HTTPException: refusal.unrouted,
-            ClientDisconnect: refusal.left,
-            Exception: refusal.failed,
-        },
+        exception_handlers=dict.fromkeys(
+            (RefusalError, UsageError, HTTPException, ClientDisconnect, Exception), refused
+        ),
         lifespan=lifespan,
     )
