@@ -71,11 +71,11 @@ def cost(plan: Plan, /) -> Cost:
     rows = min(plan.value("batch_size"), len(plan.data.train))
     batch = _batch(plan, rows)
     saved: dict[int, int] = {}
-    own = {id(tensor) for tensor in _tensors(plan.model)}
+    own = {_storage(tensor) for tensor in _tensors(plan.model)}
 
     def keep(tensor: Tensor) -> Tensor:
-        if id(tensor) not in own:
-            saved[tensor.untyped_storage()._cdata] = tensor.numel() * tensor.element_size()
+        if _storage(tensor) not in own:
+            saved[_storage(tensor)] = tensor.numel() * tensor.element_size()
         return tensor
 
     try:
@@ -116,7 +116,7 @@ def probe(plan: Plan, /) -> tuple[float, float]:
     Returns:
         Seconds for a step, and estimated seconds for the whole run with its validation.
     """
-    options = plan.options() | {"epochs": 1, "validate": None, "metrics": None, "monitor": None}
+    options = plan.options() | {"epochs": 1, "validate": None, "metrics": {}, "monitor": None}
     options |= {"schedules": None, "patience": None, "compile": False, "accumulate": 1}
     batches = plan.batches()
 
@@ -182,6 +182,11 @@ def _watched(model: nn.Module) -> Iterator[list[Layer]]:
 
 def _tensors(model: nn.Module) -> list[Tensor]:
     return [*model.parameters(), *model.buffers()]
+
+
+def _storage(tensor: Tensor) -> int:
+    """Where a tensor's numbers would lie; views of a weight lie where the weight does."""
+    return tensor.untyped_storage()._cdata
 
 
 def _state(plan: Plan) -> int:
