@@ -164,6 +164,7 @@ def test_parts_that_do_not_belong_together():
         Split(split.inputs, split.targets, split.signature, ["one"])
 
 
+@pytest.mark.untyped
 def test_mistakes():
     split = numbered(5)
     with pytest.raises(UsageError, match="batch_size=0"):

@@ -428,6 +428,7 @@ def test_wrong_arguments_are_one_line_and_nothing_is_written(case, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.untyped
 def test_wrong_objectives_and_data():
     x, y = quadrants(8)
     good = Supervised(mlp(2, 4, 2))

@@ -85,6 +85,7 @@ def test_a_request_in_flight_is_finished_before_the_end(http):
         assert answer.result() == 5.0
 
 
+@pytest.mark.untyped
 def test_a_body_that_does_not_arrive_is_given_up(monkeypatch):
     from cartograd.apps.server.app import Limits
 
@@ -135,6 +136,7 @@ def _numeric(host, port, **_):
     return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port))]
 
 
+@pytest.mark.untyped
 @pytest.mark.parametrize("target", ["no/such/run", 7, nn.Identity()])
 def test_what_cannot_be_served(target):
     with pytest.raises(UsageError):
