@@ -70,6 +70,18 @@ def test_rows(tmp_path):
     assert read(ROW, [str(path), rows[0]]).tolist() == [*expected, expected[0]]
 
 
+def test_a_file_without_header_for_a_model_that_knows_none(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("40,Rome\n,Oslo\n")
+    columns = tuple(replace(column, name=f"column{i + 1}") for i, column in enumerate(ROW.columns))
+    assert read(replace(ROW, columns=columns), path).tolist() == [[1, 0, 0, 1], [0, 1, 1, 0]]
+    path.write_text("column2,column1\nRome,40\n")
+    assert read(replace(ROW, columns=columns), path).tolist() == [[1, 0, 0, 1]]
+    path.write_text("40,Rome\n")
+    with pytest.raises(UsageError, match="lacks 2 of the 2 columns"):
+        read(ROW, path)
+
+
 def test_a_tensor_of_features_passes():
     assert read(ROW, torch.ones(3, 4)).shape == (3, 4)
 

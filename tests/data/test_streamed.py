@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.protocols import Batches
 from cartograd.data.dataset import Split
@@ -65,3 +66,14 @@ def test_select_reads_into_memory():
     assert some.names == ("4", "2")
     assert streamed.name(7) == "7"
     assert isinstance(streamed.batches(), Batches)
+
+
+def load_badly(name):
+    raise UsageError(f"{name} is not a readable picture; mend it")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_example_is_one_clear_line(workers):
+    streamed = Streamed(load_badly, ["a.png"], torch.tensor([0]), SIGNATURE, workers=workers)
+    with pytest.raises(UsageError, match=r"^a.png is not a readable picture; mend it$"):
+        list(streamed.batches().epoch(0, seed=0))
