@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from cartograd.apps.server.app import Limits
 from cartograd.apps.server.run import listen, running, serve
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
@@ -86,11 +87,8 @@ def test_a_request_in_flight_is_finished_before_the_end(http):
 
 
 @pytest.mark.untyped
-def test_a_body_that_does_not_arrive_is_given_up(monkeypatch):
-    from cartograd.apps.server.app import Limits
-
-    monkeypatch.setattr(Limits.__init__, "__defaults__", (2**20, 8, 0.2))
-    with running(sign(nn.Identity(), ECHO)) as url:
+def test_a_body_that_does_not_arrive_is_given_up():
+    with running(sign(nn.Identity(), ECHO), limits=Limits(patience=0.2)) as url:
         host, port = url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
             connection.sendall(
@@ -136,6 +134,7 @@ def _numeric(host, port, **_):
     return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port))]
 
 
+@pytest.mark.untyped
 @pytest.mark.untyped
 @pytest.mark.parametrize("target", ["no/such/run", 7, nn.Identity()])
 def test_what_cannot_be_served(target):
