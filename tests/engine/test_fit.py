@@ -408,7 +408,7 @@ WRONG = {
     "precision": ({"precision": "bf61"}, "unknown precision 'bf61'; did you mean 'bf16'"),
     "fp16": ({"precision": "fp16"}, "is refused.*use 'bf16' or 'float32'"),
     "optimizer": ({"optimizers": "adamm"}, "unknown optimizer"),
-    "player": ({"optimizers": {"modle": "adam"}}, "unknown player in optimizers 'modle'"),
+    "player": ({"optimizers": {"models": "adam"}}, "unknown player in optimizers 'models'"),
     "no optimizer": ({"optimizers": {}}, "optimizers has none for player 'model'"),
     "schedule": ({"schedules": "cosin"}, "unknown schedule"),
     "plateau": ({"schedules": "plateau"}, "plateau follows the monitored number"),
@@ -437,9 +437,9 @@ def test_wrong_objectives_and_data():
     with pytest.raises(UsageError, match="there are no batches"):
         fit(good, [])
     with pytest.raises(
-        UsageError, match=r"unknown number to monitor 'valid/acuracy'.*'valid/accuracy'"
+        UsageError, match=r"unknown number to monitor 'valid/accurate'.*'valid/accuracy'"
     ):
-        fit(good, Toy(x, y), validate=Toy(x, y), monitor="valid/acuracy", epochs=1)
+        fit(good, Toy(x, y), validate=Toy(x, y), monitor="valid/accurate", epochs=1)
     with pytest.raises(UsageError, match="metrics need a player called 'model'"):
         fit(TwoPlayers(), [(x,)], validate=[(x,)], metrics={"accuracy": accuracy})
     with pytest.raises(UsageError, match=r"metrics need batches of the form"):

@@ -5,11 +5,13 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Loss
@@ -302,3 +304,59 @@ def test_random_numbers_of_a_step_depend_on_seed_and_step_alone():
     fit(other, Toy(torch.zeros(8, 1), batch_size=4), epochs=4)
     assert objective.drawn == other.drawn
     assert len(set(objective.drawn)) == 8
+
+
+def test_a_loader_that_dies_of_the_same_signal_does_not_spoil_the_stop(tmp_path):
+    class Dying(Toy):
+        def epoch(self, number, /, *, seed, start=0):
+            for i, batch in enumerate(super().epoch(number, seed=seed, start=start)):
+                if i == 3:
+                    os.kill(os.getpid(), signal.SIGINT)
+                    raise RuntimeError("DataLoader worker (pid 1) exited unexpectedly")
+                yield batch
+
+    run = fit(Supervised(mlp(2, 4, 2)), Dying(*quadrants(99), batch_size=9), folder=tmp_path)
+    assert (run.stopped, run.steps) == ("interrupted", 3)
+    assert checkpoint.steps(tmp_path / "checkpoints") == [3]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_data_loader_that_shuffles_with_torch_goes_on_where_it_was(workers, tmp_path):
+    """Not promised for any iterable, but so for the usual one, with random augmentation."""
+
+    class Augmented(TensorDataset):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return x + torch.randn_like(x), y
+
+    data = Augmented(*quadrants(64))
+    loader = DataLoader(data, batch_size=8, shuffle=True, num_workers=workers)
+    options = {"epochs": 2, "save_every": 5}
+    whole, model, other = (mlp(2, 8, 2, dropout=0.5) for _ in range(3))
+    fit(Supervised(whole), loader, folder=tmp_path / "whole", **options)
+
+    class Stopping(Supervised):
+        steps = 0
+
+        def after_step(self, player):
+            self.steps += 1
+            if self.steps == 11:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    run = fit(Stopping(model), loader, folder=tmp_path / "run", **options)
+    assert (run.stopped, run.steps) == ("interrupted", 11)
+    fit(Supervised(other), loader, folder=tmp_path / "run", resume=True, **options)
+    assert torch.equal(whole[0].weight, other[0].weight)
+
+
+def test_outside_of_the_main_thread_signals_are_left_alone():
+    ended = []
+
+    def train():
+        run = fit(Supervised(mlp(2, 4, 2)), Toy(*quadrants(20)), epochs=1)
+        ended.append((run.steps, signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert ended == [(1, signal.default_int_handler)]
