@@ -61,9 +61,25 @@ def valid(
     return low, high
 
 
+@torch.no_grad()
 def judge(
     model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
 ) -> Judged:
+    """How the attack stands at x."""
+    return _judge(model, x, y, targeted)
+
+
+def ascent(
+    model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
+) -> tuple[Float[Tensor, "b ..."], Judged]:
+    """The gradient of the gain with respect to x alone, and how the attack stands there."""
+    x = x.detach().requires_grad_()
+    judged = _judge(model, x, y, targeted)
+    (gradient,) = torch.autograd.grad(judged.gain.sum(), x)
+    return gradient, Judged(judged.gain.detach(), judged.fooled)
+
+
+def _judge(model: nn.Module, x: Tensor, y: Tensor, targeted: bool) -> Judged:
     """How the attack stands at x.
 
     The log-odds log((1 - p) / p) of the right class grow with its cross-entropy -log p, and their
@@ -78,13 +94,3 @@ def judge(
     against = others - chosen(outputs, y)
     right = outputs.argmax(1) == y
     return Judged(-against, right) if targeted else Judged(against, ~right)
-
-
-def ascent(
-    model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
-) -> tuple[Float[Tensor, "b ..."], Judged]:
-    """The gradient of the gain with respect to x alone, and how the attack stands there."""
-    x = x.detach().requires_grad_()
-    judged = judge(model, x, y, targeted=targeted)
-    (gradient,) = torch.autograd.grad(judged.gain.sum(), x)
-    return gradient, Judged(judged.gain.detach(), judged.fooled)
