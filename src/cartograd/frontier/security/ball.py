@@ -33,12 +33,13 @@ def valid(
     """
     signature = signature_if_any(model)
     own = signature.input.bounds if signature else None
+    either = own or bounds
     if signature and signature.output.kind != "label":
         raise UsageError(
             f"an attack changes the class that is answered, but the output "
             f"{signature.output.name!r} is of kind {signature.output.kind!r}"
         )
-    if own is None and bounds is None:
+    if either is None:
         raise UsageError(
             "the input has no bounds, so it is not known which changed inputs are valid; give "
             "bounds=(low, high), such as the range of the training data, in the model's signature "
@@ -49,7 +50,7 @@ def valid(
             f"bounds={tuple(bounds)} differ from the {own} of the model's signature; leave them out"
         )
     check_each(y, x)
-    low, high = own or bounds or (0.0, 1.0)
+    low, high = either
     if not low < high:
         raise UsageError(f"bounds={(low, high)} are not low < high")
     slack = 1e-6 * (high - low)

@@ -106,7 +106,7 @@ def pgd(
     length = 2.5 * eps / steps if step is None else step
     generator = torch.Generator().manual_seed(seed)
     with looking(model, x):
-        x, y = x.detach(), y.to(x.device)
+        x, y = x.detach(), y.to(x.device).long()
         best = _Best(x)
 
         def project(point: Tensor, centre: Tensor) -> Tensor:
