@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 import torch
@@ -230,14 +229,32 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
             fit(Supervised(model), Toy(x, y), epochs=1, folder=tmp_path, resume=True)
 
 
+KILLS = 8
 SCRIPT = """
-import sys, torch
-torch.set_num_threads(1)
-from tests.engine.test_resume import one_player
+import os, random, signal, sys, time
+from pathlib import Path
+import torch
+from cartograd.engine import checkpoint
+from tests.engine.test_resume import KILLS, one_player
 from tests.engine.toys import Toy, quadrants
+
+torch.set_num_threads(1)
+folder, chance = Path(sys.argv[1]), random.Random(1)
+steps = lambda: checkpoint.steps(folder / "checkpoints")
 x, y = quadrants(150)
-data, resume = Toy(x, y, batch_size=16), sys.argv[2] == "resume"
-one_player(sys.argv[1], data, resume=resume, save_every=1, epochs=60)
+for number in range(KILLS):
+    have = steps()
+    child = os.fork()
+    if child == 0:
+        one_player(folder, Toy(x, y, batch_size=16), resume=number > 0, save_every=1, epochs=40)
+        os._exit(0)
+    while steps() == have:
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0.0, 0.2))
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert checkpoint.load(folder / "checkpoints") is not None
+print(steps()[-1])
 """
 
 
@@ -248,20 +265,13 @@ def test_killed_at_random_moments(tmp_path):
     Each time a checkpoint that is whole must be there, and in the end all is as if unbroken.
     """
     x, y = quadrants(150)
-    expected = ends(*one_player(tmp_path / "whole", Toy(x, y, batch_size=16), epochs=60))
-    folder, chance, kills = tmp_path / "run", random.Random(1), 0
-    for _ in range(3):
-        mode = "resume" if folder.exists() else "start"
-        process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), mode])
-        have = checkpoint.steps(folder / "checkpoints")
-        while process.poll() is None and checkpoint.steps(folder / "checkpoints") == have:
-            time.sleep(0.002)
-        time.sleep(chance.uniform(0.0, 0.4))
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
-        assert checkpoint.load(folder / "checkpoints") is not None
-    assert kills >= 2
-    objective, run = one_player(folder, Toy(x, y, batch_size=16), resume=True, epochs=60)
+    expected = ends(*one_player(tmp_path / "whole", Toy(x, y, batch_size=16), epochs=40))
+    folder = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(folder)], check=True, capture_output=True, text=True
+    )
+    assert KILLS <= int(done.stdout) < 200
+    objective, run = one_player(folder, Toy(x, y, batch_size=16), resume=True, epochs=40)
     assert_same(expected, ends(objective, run))
     assert not list((folder / "checkpoints").glob(".step-*"))
 
