@@ -116,11 +116,11 @@ def test_nothing_is_published_of_a_noisy_machine(monkeypatch, tmp_path, capsys):
     assert said.out == ""
 
 
-def test_functions_are_timed_in_a_process_of_their_own(steady):
+def test_functions_are_timed_in_a_process_of_their_own(steady, tmp_path):
     from benchmarks import data_path
 
     one = data_path.CASES[0]
-    found = runner.side("data_path", one, one.ours, 1, probe.Path("."))
+    found = runner.side("data_path", one, one.ours, 1, tmp_path)
     assert found["cpu"] > 0
     assert len(found["answer"]) == 3 + len(range(0, data_path.EXAMPLES, data_path.BATCH))
 
