@@ -13,7 +13,8 @@ Departures: none; the tracing and the translation are torch.onnx's. The local pa
 beside each operation are left out of the file.
 
 References:
-    Open Neural Network Exchange: https://github.com/onnx/onnx/blob/main/docs/IR.md
+    The ONNX community. Open Neural Network Exchange, intermediate representation. 2017.
+    https://github.com/onnx/onnx/blob/main/docs/IR.md
 
 >>> from tempfile import TemporaryDirectory
 >>> signature = Signature((Port("x", "vector", (3,)),), (Port("y", "label", (2,)),))
