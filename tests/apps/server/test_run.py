@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from cartograd.apps.server.app import Limits
+from cartograd.apps.server.body import Limits
 from cartograd.apps.server.run import listen, running, serve
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
@@ -96,6 +96,28 @@ def test_a_body_that_does_not_arrive_is_given_up():
                 b"Content-Length: 100\r\n\r\n{"
             )
             assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_client_hears_that_its_body_is_too_large(http):
+    """Not a reset connection, also when it sends everything before it looks for an answer."""
+    with running(sign(nn.Identity(), ECHO), limits=Limits(body=2**20)) as url:
+        answer = http.post(
+            f"{url}/predict", content=b" " * 2**21, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 413
+        assert "over 1048576 bytes" in answer.json()["error"]
+        assert ask(http, url, 3.0) == 3.0
+
+
+def test_a_client_that_asks_first_need_not_send_a_large_body():
+    with running(sign(nn.Identity(), ECHO), limits=Limits(body=1000)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Expect: 100-continue\r\nContent-Length: 2000\r\n\r\n"
+            )
+            assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 def test_the_server_is_gone_after_the_block(http):

@@ -14,7 +14,7 @@ from cartograd.core.errors import UsageError
 if TYPE_CHECKING:
     import uvicorn
 
-    from cartograd.apps.server.app import Limits
+    from cartograd.apps.server.body import Limits
 
 _DRAIN = 30
 """Seconds that requests in flight have to finish after the server was told to stop."""
