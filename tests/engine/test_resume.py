@@ -229,7 +229,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
             fit(Supervised(model), Toy(x, y), epochs=1, folder=tmp_path, resume=True)
 
 
-KILLS = 8
+KILLS = 12
 SCRIPT = """
 import os, random, signal, sys, time
 from pathlib import Path
@@ -239,6 +239,7 @@ from tests.engine.test_resume import KILLS, one_player
 from tests.engine.toys import Toy, quadrants
 
 torch.set_num_threads(1)
+torch.optim.AdamW([torch.zeros(1)])  # the first one imports much; once for all children
 folder, chance = Path(sys.argv[1]), random.Random(1)
 steps = lambda: checkpoint.steps(folder / "checkpoints")
 x, y = quadrants(150)
@@ -246,7 +247,7 @@ for number in range(KILLS):
     have = steps()
     child = os.fork()
     if child == 0:
-        one_player(folder, Toy(x, y, batch_size=16), resume=number > 0, save_every=1, epochs=40)
+        one_player(folder, Toy(x, y, batch_size=16), resume=number > 0, save_every=1, epochs=60)
         os._exit(0)
     while steps() == have:
         time.sleep(0.001)
@@ -265,13 +266,13 @@ def test_killed_at_random_moments(tmp_path):
     Each time a checkpoint that is whole must be there, and in the end all is as if unbroken.
     """
     x, y = quadrants(150)
-    expected = ends(*one_player(tmp_path / "whole", Toy(x, y, batch_size=16), epochs=40))
+    expected = ends(*one_player(tmp_path / "whole", Toy(x, y, batch_size=16), epochs=60))
     folder = tmp_path / "run"
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(folder)], check=True, capture_output=True, text=True
     )
-    assert KILLS <= int(done.stdout) < 200
-    objective, run = one_player(folder, Toy(x, y, batch_size=16), resume=True, epochs=40)
+    assert KILLS <= int(done.stdout) < 300
+    objective, run = one_player(folder, Toy(x, y, batch_size=16), resume=True, epochs=60)
     assert_same(expected, ends(objective, run))
     assert not list((folder / "checkpoints").glob(".step-*"))
 
