@@ -25,13 +25,13 @@ WRONG_WORDS = [
     ((*TRAIN, "--optimizer", "adamw:lrr=1"), "argument of adamw 'lrr'; did you mean 'lr'?"),
     ((*TRAIN, "--set", "schedule=cosin"), "unknown schedule 'cosin'; did you mean 'cosine'?"),
     ((*TRAIN, "--set", "batchsize=3"), "unknown setting 'batchsize'; did you mean 'batch_size'?"),
-    ((*TRAIN, "--set", "objective=clasify"), "did you mean 'classify'?"),
+    ((*TRAIN, "--set", "objective=classifyy"), "did you mean 'classify'?"),
     (("train", "mlp:widhts=[8]", "--data", "moons"), "'widhts'; did you mean 'widths'?"),
     (("train", "mlp", "--data", "moons:nois=1"), "argument of moons 'nois'; did you mean 'noise'?"),
     ((*TRAIN, "--device", "gpu"), "unknown device 'gpu'"),
     ((*TRAIN, "--set", "precision=bf17"), "unknown precision 'bf17'; did you mean 'bf16'?"),
     ((*TRAIN, "--epoch", "3"), "Unknown option: --epoch. Did you mean --epochs?"),
-    (("trian", "mlp"), "Unknown command"),
+    (("trainn", "mlp"), "Unknown command"),
     # a known name of another kind
     (("train", "digits", "--data", "digits"), "'digits' is of kind 'data', expected 'model'"),
     (("train", "mlp", "--data", "mlp"), "'mlp' is of kind 'model', expected 'data'"),
@@ -50,7 +50,7 @@ WRONG_WORDS = [
     ((*TRAIN, "--optimizer", "sgd:lr=-1"), "out of range; expected at least 0"),
     (("train", "mlp:64", "--data", "moons"), "mlp takes key=value arguments only, not '64'"),
     (("train", "mlp:widths=[8", "--data", "moons"), "unbalanced brackets"),
-    ((*TRAIN, "--set", "monitor=valid/acuracy"), "did you mean 'valid/accuracy'?"),
+    ((*TRAIN, "--set", "monitor=valid/accuracyy"), "did you mean 'valid/accuracy'?"),
     # what does not go together
     (("train", "perceptron", "--data", "digits"), "a step says yes or no"),
     (("train", "--data", "digits"), "no model was given"),
@@ -68,7 +68,7 @@ WRONG_WORDS = [
     (("export", "nowhere"), "nowhere does not exist"),
     (("serve", "nowhere", "--port", "0"), "nowhere does not exist"),
     (("show", "lenet"), "unknown method 'lenet'; did you mean 'lenet5'?"),
-    (("list", "modle"), "unknown kind 'modle'; did you mean 'model'?"),
+    (("list", "models"), "unknown kind 'models'; did you mean 'model'?"),
     (("data", "get", "fashion"), "unknown data set 'fashion'; did you mean 'fashion-mnist'?"),
 ]
 
@@ -211,10 +211,10 @@ def test_what_is_asked_of_a_model(cli_run, tmp_path, digits, bring):
         (("predict", digits, "x.png", "--csv", "--json"), "exclude each other"),
         (("predict", digits, "x.png", "-"), "stands alone"),
         (("predict", digits, "x.png", "--top", "0"), "top=0 is out of range"),
-        (("evaluate", digits, "--metrics", "acuracy"), "did you mean 'accuracy'?"),
+        (("evaluate", digits, "--metrics", "accuracyy"), "did you mean 'accuracy'?"),
         (("evaluate", digits, "--metrics", "rmse"), "do not belong together"),
         (("evaluate", digits, "--min", "accuracy"), "is no limit; expected METRIC=NUMBER"),
-        (("evaluate", digits, "--min", "acuracy=0.9"), "did you mean 'accuracy'?"),
+        (("evaluate", digits, "--min", "accuracyy=0.9"), "did you mean 'accuracy'?"),
         (("evaluate", digits, "--part", "tset"), "did you mean 'test'?"),
         (("evaluate", digits, "--data", "moons"), "the model knows an input of kind image"),
         (("evaluate", digits, "--data", "breast-cancer"), "this data does not fit the model"),
@@ -249,7 +249,7 @@ def test_numbers_that_do_not_fit(cli_run, tmp_path, runs):
 
 
 def test_a_table_without_a_column_that_the_model_takes(cli_run, tmp_path, bring, runs):
-    path = bring("new.csv", "sise,town\n30,Bonn")
+    path = bring("new.csv", "sizee,town\n30,Bonn")
     refused(cli_run("predict", runs(JOURNEYS[2]), path), "lacks 1 of the 2 columns", tmp_path)
 
 
