@@ -258,5 +258,12 @@ def _card(model: Signed, documents: Mapping[str, Any]) -> str:
     for title, key in (("What was measured", "metrics"), ("How it was made", "about")):
         if documents[key]:
             lines += ["", f"## {title}", ""]
-            lines += [f"- {word}: {value}" for word, value in documents[key].items()]
+            lines += [f"- {word}: {_told(value)}" for word, value in documents[key].items()]
     return "\n".join(lines) + "\n"
+
+
+def _told(value: Any) -> str:
+    """A value for a reader."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{word} {_told(item)}" for word, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

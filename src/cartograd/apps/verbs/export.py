@@ -55,7 +55,7 @@ def export(
     written = exporter(model, path)
     found = None
     if isinstance(inputs, Tensor):
-        found = compare(model.to("cpu"), written, inputs)
+        found = compare(model, written, inputs.to(model.output_mean.device))
     return Export(written, written.stat().st_size, found)
 
 
