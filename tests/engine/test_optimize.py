@@ -121,6 +121,8 @@ def test_muon_says_what_it_cannot_step():
 def test_sparse_adam_says_what_it_needs():
     with pytest.raises(UsageError, match="sparse gradients"):
         fit(Nearest(False), [(torch.arange(10), torch.zeros(10, 3))], optimizers="sparse_adam")
+    with pytest.raises(UsageError, match="no norm of sparse gradients"):
+        fit(Nearest(True), [(torch.arange(10), torch.zeros(10, 3))], optimizers="sgd", clip=1.0)
 
 
 def test_nothing_to_train():
