@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cartograd.apps.verbs.plan import Plan
 from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Batch, Batches
 from cartograd.data.dataset import Examples, Split
 from cartograd.engine.evaluate import collect
 from cartograd.engine.fit import fit
@@ -110,6 +111,21 @@ def cost(plan: Plan, /) -> Cost:
     )
 
 
+@dataclass(frozen=True)
+class _First:
+    """The first batches of an epoch, made as the whole epoch makes them."""
+
+    batches: Batches
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
+        """Those from `start` on."""
+        return islice(self.batches.epoch(number, seed=seed, start=start), self.count - start)
+
+
 def probe(plan: Plan, /) -> tuple[float, float]:
     """Time some real steps on this machine; the plan's model is changed by them.
 
@@ -121,12 +137,11 @@ def probe(plan: Plan, /) -> tuple[float, float]:
     batches = plan.batches()
 
     def seconds(count: int) -> float:
-        taken = list(islice(batches.epoch(0, seed=0), count))
         start = time.perf_counter()
-        fit(plan.objective, taken, **options)
-        return (time.perf_counter() - start) / len(taken)
+        fit(plan.objective, _First(batches, count), **options)
+        return (time.perf_counter() - start) / count
 
-    seconds(2)  # the first steps load libraries and are no measure
+    seconds(min(2, len(batches)))  # the first steps load libraries and are no measure
     few = seconds(min(5, len(batches)))
     step = seconds(min(len(batches), max(5, round(PROBE / few))))
     valid = plan.data.valid

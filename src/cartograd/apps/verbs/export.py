@@ -10,8 +10,8 @@ from cartograd.apps.verbs.target import Target, as_bundle, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.engine.tensors import read_tensors
-from cartograd.practice.deployment.onnx import Check
-from cartograd.practice.deployment.onnx import check as compare
+from cartograd.practice.deployment.parity import Check
+from cartograd.practice.deployment.parity import check as compare
 
 
 @dataclass(frozen=True)
