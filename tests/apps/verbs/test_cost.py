@@ -43,7 +43,8 @@ def test_what_the_optimizer_keeps_is_what_it_keeps_in_a_run(optimizer, copies):
 def test_activations_are_those_that_autograd_saves():
     widths = cost(planned("mlp:widths=[8]", "moons", meta=True, batch_size=32)).memory
     wider = cost(planned("mlp:widths=[8]", "moons", meta=True, batch_size=64)).memory
-    assert wider["activations"] == 2 * widths["activations"]
+    # but for a number or two that are saved once for the batch
+    assert wider["activations"] == pytest.approx(2 * widths["activations"], abs=64)
     assert wider["data"] == widths["data"]
 
 
