@@ -15,6 +15,7 @@ KINDS = (
     "data",
     "explainer",
     "exporter",
+    "initialiser",
     "loss",
     "metric",
     "model",
