@@ -15,7 +15,8 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
 
     Args:
         kind: activation, attack, compressor, data, explainer, exporter, initialiser, loss,
-            metric, model, objective or sampler; all if left out.
+            metric, model, normalisation, objective, optimizer, regulariser or sampler; all if
+            left out.
         lang: language of the titles; auto follows LANG.
         json: print one array of all cards.
     """
