@@ -6,6 +6,10 @@ EXPECTED = {
     ("contrastive", "test_loss_gradient"): _MARGIN,
     ("hinge", "test_loss_gradient"): _MARGIN,
     ("triplet", "test_loss_gradient"): _MARGIN,
+    (
+        "sharpness-aware",
+        "test_four_microbatches_equal_the_full_batch",
+    ): "each microbatch has a worst direction of its own",
     ("step", "test_activation_gradient"): "a step is flat: why the perceptron needs its own rule",
 }
 """(card, check): reason."""
