@@ -1,7 +1,7 @@
 # `make tour` shows the product, `make test` proves it; each sets up what it needs first.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
 TORCHVISION := $(shell grep '^torchvision==' constraints.txt)
 # Two processes of one thread each; every call is checked against its shape annotations.
@@ -53,7 +53,8 @@ clean:  ## remove the environment and what the tools left
 # that no other package's wish for it can fetch another build.
 .venv/made:
 	@sh tools/system.sh $(PYTHON)
-	$(PYTHON) -m venv .venv
+	@echo "setting up .venv (once; a few minutes)"
+	@$(PYTHON) -m venv .venv
 	@touch $@
 
 .venv/installed: .venv/made pyproject.toml constraints.txt

@@ -51,7 +51,7 @@ def _workload(file: str, options: argparse.Namespace) -> int:
     for line in missed:
         _say(f"missed: {line}")
     if not options.trial:
-        facts = probe.machine(threads=1)
+        facts = probe.machine(1)
         print(report.publish(options.out, file, module.__doc__ or "", results, facts))
     return int(bool(missed))
 

@@ -16,7 +16,7 @@ def prepare(folder: Path, /) -> None:
     from cartograd.engine.bundle import write_bundle
 
     data = digits()
-    model = cg.build("lenet5-relu", signature=data.signature)
+    model = cg.build("lenet5", signature=data.signature)
     batches = data.train.batches(batch_size=64)
     cg.fit(cg.build("classify", model=model), batches, optimizers="adamw:lr=2e-3", epochs=EPOCHS)
     write_bundle(folder / "bundle", model)

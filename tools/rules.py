@@ -15,10 +15,16 @@ from typing import TypeGuard
 from tools.source import ROOT, File, assigns, tracked
 
 CORE = ROOT / "src/cartograd/core"
-FILE_LINES, FUNCTION_LINES, HYPERPARAMETERS = 300, 60, 10
+FILE_LINES, TEST_LINES, FUNCTION_LINES, HYPERPARAMETERS = 300, 600, 60, 10
 
 ALLOWED = {
     ("CG008", "src/cartograd/core/signed.py"): "a foreign module may carry a signature or not",
+    ("CG008", "src/cartograd/engine/arguments.py"): "a user's objective is asked what it has",
+    ("CG008", "src/cartograd/engine/evaluate.py"): "an objective's `validate` is optional",
+    ("CG008", "src/cartograd/engine/progress.py"): "a user's progress is asked what it has",
+    ("CG008", "src/cartograd/engine/stepper.py"): "an objective's `after_step` is optional",
+    ("CG008", "src/cartograd/engine/stream.py"): "batches may be any iterable, or ours",
+    ("CG009", "src/cartograd/engine/evaluate.py"): "`fit` has made sure that there is a model",
 }
 """Exceptions, each with its reason; one that is not needed any more fails the tests."""
 
@@ -60,10 +66,11 @@ def card_is_literal(file: File) -> Iterator[Finding]:
 
 
 def short_file(file: File) -> Iterator[Finding]:
-    """A file has at most 300 lines."""
+    """A file has at most 300 lines, tests 600."""
     lines = file.text.count("\n")
-    if lines > FILE_LINES:
-        yield lines, f"{lines} lines; split it by idea (limit {FILE_LINES}, aim 120)"
+    limit = TEST_LINES if file.name.startswith("tests/") else FILE_LINES
+    if lines > limit:
+        yield lines, f"{lines} lines; split it by idea (limit {limit}, aim 120)"
 
 
 def short_function(file: File) -> Iterator[Finding]:

@@ -128,3 +128,7 @@ def test_the_librarys_own_cards():
     assert len(cards) == written > 0
     assert all(Path(registry.ROOT.parent, *card.module.split(".")).with_suffix(".py").is_file()
                for card in cards.values())  # fmt: skip
+
+
+def test_hyphens_and_underscores_are_alike(toy):
+    assert registry.find("toy_large") == registry.find("toy-large")

@@ -155,10 +155,18 @@ def test_repr_tells_the_sizes():
     assert repr(split) == "Split(4 examples of (1,))"
 
 
-def test_mistakes():
+@pytest.mark.untyped
+def test_parts_that_do_not_belong_together():
     split = numbered(5)
     with pytest.raises(UsageError, match="5 inputs, 4 targets"):
         Split(split.inputs, split.targets[:4], split.signature)
+    with pytest.raises(UsageError, match="5 inputs, 5 targets and 1 names"):
+        Split(split.inputs, split.targets, split.signature, ["one"])
+
+
+@pytest.mark.untyped
+def test_mistakes():
+    split = numbered(5)
     with pytest.raises(UsageError, match="batch_size=0"):
         split.batches(batch_size=0)
     with pytest.raises(UsageError, match="drop_last leaves nothing of 5"):

@@ -111,8 +111,8 @@ def test_a_column_of_mostly_words_is_categorical():
 
 
 def test_lost_column_when_encoding():
-    with pytest.raises(UsageError, match="did you mean 'sise'"):
-        encode(table(sise=SIZES), [Column("size")])
+    with pytest.raises(UsageError, match="did you mean 'sizes'"):
+        encode(table(sizes=SIZES), [Column("size")])
 
 
 def test_no_rows_give_no_features():

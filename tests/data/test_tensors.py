@@ -60,7 +60,7 @@ def bad(values, place, value):
 @pytest.mark.parametrize(
     ("x", "y", "args", "message"),
     [
-        (X, Y[:49], {}, "train: 50 inputs but 49 targets"),
+        pytest.param(X, Y[:49], {}, "train: 50 inputs but 49 targets", marks=pytest.mark.untyped),
         (bad(X, (6, 1), float("nan")), Y, {}, "train row 7: the input nan is not a finite number"),
         (bad(X, (6, 1), float("inf")), Y, {}, "train row 7: the input inf is not"),
         (X, bad(Y, 3, -1), {}, "train row 4: the target -1 is out of range"),

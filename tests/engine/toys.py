@@ -1,6 +1,7 @@
 """Small data and models for the tests of the engine."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,6 @@ def mlp(*widths: int, dropout: float = 0.0, seed: int = 0) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         parts: list[nn.Module] = []
-        for i, o in zip(widths, widths[1:], strict=False):
+        for i, o in pairwise(widths):
             parts += [nn.Linear(i, o), nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*parts[:-2])

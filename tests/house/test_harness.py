@@ -1,11 +1,19 @@
 """The test harness itself: its guards hold."""
 
+import os
+import re
 import socket
+import subprocess
+import sys
 import urllib.request
 import warnings
 
 import pytest
 import torch
+
+from tools.source import ROOT
+
+BOTH = {"test_skipped", "test_absent"}
 
 
 def test_network_is_blocked():
@@ -46,3 +54,30 @@ def test_torchvision_imports_beside_the_cpu_build():
 
     with torch.device("meta"):
         assert sum(p.numel() for p in resnet18().parameters()) == 11_689_512
+
+
+SKIPS = """
+import pytest
+
+pytestmark = pytest.mark.oracle("mlp")
+
+def test_skipped(): pytest.skip("no time")
+def test_absent(): pytest.importorskip("no_such_reference")
+def test_expected(): pytest.xfail("differs")
+"""
+
+
+@pytest.mark.parametrize(("all_oracles", "failed"), [("0", {"test_skipped"}), ("1", BOTH)])
+def test_a_skipped_oracle_is_a_failure(tmp_path, all_oracles, failed):
+    """But for one whose reference is not installed, where not all have to be."""
+    (tmp_path / "test_skips.py").write_text(SKIPS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest",
+         "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True,
+        env=os.environ | {"CARTOGRAD_ALL_ORACLES": all_oracles},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert set(re.findall(r"^FAILED .*::(\w+)", done.stdout, re.MULTILINE)) == failed
+    assert "an oracle must not be skipped: " in done.stdout
+    assert "1 xfailed" in done.stdout

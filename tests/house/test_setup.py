@@ -18,7 +18,7 @@ PINS = {
     for line in (ROOT / "constraints.txt").read_text().splitlines()
     if "==" in line
 }
-MODULES = {"pillow": "PIL", "scikit-learn": "sklearn", "tomli-w": "tomli_w"}
+MODULES = {"pillow": "PIL", "scikit-learn": "sklearn", "tomli-w": "tomli_w", "protobuf": "google"}
 """Packages whose module has another name."""
 
 NOT_IMPORTED = {

@@ -29,6 +29,7 @@ def resolve(
     """
     spec = Spec.parse(spec)
     card, preset = registry.find(spec.name, kind=kind)
+    _check_subject(card, spec)
     allowed = hyperparameters(card)
     given = spec.args | args
     for key in given:
@@ -107,6 +108,16 @@ def _foreign(model: Any, signature: Signature | None, args: dict[str, Any]) -> A
     if args:
         raise UsageError(f"a module that is built already takes no arguments: {', '.join(args)}")
     return model if signature is None else sign(model, signature)
+
+
+def _check_subject(card: Card, spec: Spec) -> None:
+    """Only a data source that reads files has a subject: their path."""
+    if spec.subject is None:
+        return
+    parameters = inspect.signature(entry(card)).parameters.values()
+    reads = any(item.kind is inspect.Parameter.POSITIONAL_ONLY for item in parameters)
+    if card.kind != "data" or not reads:
+        raise UsageError(f"{card.name} takes key=value arguments only, not {spec.subject!r}")
 
 
 def _unknown_argument(card: Card, key: str, allowed: list[str]) -> UsageError:

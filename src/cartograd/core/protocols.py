@@ -39,8 +39,9 @@ class Objective(Protocol):
     `losses` is a generator: the engine takes a step for the named player after each yield and
     then resumes it, so an objective reads like its paper. Optional further methods:
     `after_step(player)` is called after each optimizer step (moving averages, queues);
-    `validate(batch)` returns per-example numbers by name for the validation pass (by default the
-    losses themselves are averaged).
+    `validate(batch)` returns numbers by name (per example or one mean) for the validation pass, by
+    default the losses themselves; if it gives `outputs`, the named metrics use them and the model
+    is not run again.
     """
 
     players: dict[str, nn.Module]

@@ -45,8 +45,8 @@ def cards() -> dict[str, Card]:
         card = read_card(path)
         if card is None:
             continue
-        taken = {name for other in found.values() for name in (other.name, *other.presets)}
-        clash = taken & {card.name, *card.presets}
+        taken = {_alike(n) for other in found.values() for n in (other.name, *other.presets)}
+        clash = taken & {_alike(n) for n in (card.name, *card.presets)}
         assert not clash, f"{path}: the name {clash} is taken"
         assert card.kind in KINDS, f"{path}: unknown kind {card.kind!r}"
         found[card.name] = card
@@ -62,16 +62,24 @@ def names(*, kind: str | None = None) -> list[str]:
 def find(name: str, /, *, kind: str | None = None) -> tuple[Card, dict[str, Any]]:
     """The card for a method's or preset's name, and the preset's arguments.
 
+    Hyphens and underscores are alike, so `roc_auc` finds `roc-auc`.
+
     Raises:
         UsageError: no such name, or one of another kind.
     """
     for card in cards().values():
-        if name != card.name and name not in card.presets:
+        known = {_alike(own): own for own in (card.name, *card.presets)}
+        own = known.get(_alike(name))
+        if own is None:
             continue
         if kind not in (None, card.kind):
             raise UsageError(
                 f"{name!r} is of kind {card.kind!r}, expected {kind!r}: "
                 f"one of {', '.join(names(kind=kind)) or 'none yet'}"
             )
-        return card, dict(card.presets.get(name, {}))
+        return card, dict(card.presets.get(own, {}))
     raise unknown(kind or "method", name, names(kind=kind), hint="(`cartograd list` shows all)")
+
+
+def _alike(name: str) -> str:
+    return name.replace("_", "-")

@@ -4,6 +4,7 @@ The signature is all that is needed, so prediction, serving and explaining prepa
 in the same way as training did.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from cartograd.data.dataset import as_port
 from cartograd.data.encode import encode
 from cartograd.data.images import SUFFIXES, label, pixels
 from cartograd.data.table import Table, read_table
+
+NUMBERED = re.compile(r"column\d+")
+"""Names that columns get in a file without a header."""
 
 
 def read(port: Port, sources: Any, /) -> Shaped[Tensor, "b ..."]:
@@ -137,13 +141,21 @@ def _table(port: Port, sources: Sequence[Any]) -> Tensor:
         if isinstance(source, Mapping):
             parts.append(_encoded(port, _gathered(port, [source], first=number)))
         elif isinstance(source, str | Path):
-            parts.append(_encoded(port, read_table(source)))
+            parts.append(_encoded(port, _table_file(port, source)))
         else:
             raise UsageError(
                 f"row {number} is of type {type(source).__name__}; expected a mapping from column "
                 "names to cells, or the path of a CSV file"
             )
     return torch.cat(parts)
+
+
+def _table_file(port: Port, path: str | Path) -> Table:
+    """A file with a header, or without where the model learned from one without."""
+    table, names = read_table(path), {column.name for column in port.columns}
+    numbered = all(NUMBERED.fullmatch(name) for name in names)
+    bare = numbered and not names & set(table.header)
+    return read_table(path, header=False) if bare else table
 
 
 def _gathered(port: Port, rows: Sequence[Mapping[str, Any]], *, first: int = 1) -> Table:

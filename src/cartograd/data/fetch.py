@@ -10,6 +10,9 @@ from pathlib import Path
 SECONDS = 900
 """Longest time one step may take."""
 
+LISTS = "/var/lib/apt/lists"
+"""Apt's knowledge of what there is; whoever may write it may renew it."""
+
 
 class UnavailableError(Exception):
     """The package cannot be had here; the message says why."""
@@ -72,7 +75,7 @@ def _apt(package: str, folder: Path) -> Path:
     try:
         _run(command, folder)
     except UnavailableError:
-        if shutil.which("apt-get") is None or not os.access("/var/lib/apt/lists", os.W_OK):
+        if shutil.which("apt-get") is None or not os.access(LISTS, os.W_OK):
             raise
         _run(["apt-get", "-qq", "update"], folder)
         _run(command, folder)

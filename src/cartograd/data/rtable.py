@@ -57,7 +57,7 @@ def _record(data: bytes) -> bytes:
 
 def _cell(value: Any) -> str:
     """Numbers in their shortest form; nothing for a missing one."""
-    if value is None or value != value or str(value) == "<NA>":
+    if str(value) in ("None", "nan", "<NA>"):  # pandas' NA has no truth value to ask for
         return ""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(float(value))

@@ -44,7 +44,7 @@ def samples(path: str | Path, /, *, rate: int | None = None) -> tuple[Float[Tens
     return torch.from_numpy(mono.clip(-1, 1)), rate or own
 
 
-def fitted(sound: Float[Tensor, " t"], length: int, /) -> Float[Tensor, " t"]:
+def fitted(sound: Float[Tensor, " t"], length: int, /) -> Float[Tensor, " s"]:
     """The first `length` samples, with silence after a shorter sound."""
     return torch.nn.functional.pad(sound[:length], (0, max(0, length - len(sound))))
 

@@ -8,6 +8,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
 from cartograd.data.dataset import Plan, Split, as_port, as_target, generator
@@ -83,7 +84,11 @@ class StreamedBatches:
         return len(self.plan)
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch, from batch `start` on, without reading the earlier ones."""
+        """The batches of one epoch, from batch `start` on, without reading the earlier ones.
+
+        Raises:
+            UsageError: an example cannot be read; it is named.
+        """
         loader = DataLoader(
             self.split,
             batch_sampler=[i.tolist() for i in self.plan.epoch(number, seed=seed, start=start)],
@@ -91,5 +96,8 @@ class StreamedBatches:
             generator=generator(seed, "workers", number),
         )
         kind = self.split.signature.input.kind
-        for stored, targets in loader:
-            yield as_port(stored, kind), as_target(targets)
+        try:
+            for stored, targets in loader:
+                yield as_port(stored, kind), as_target(targets)
+        except UsageError as error:  # one from a worker comes wrapped in its traceback
+            raise UsageError(str(error).rpartition("UsageError: ")[2].strip()) from error

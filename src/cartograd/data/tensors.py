@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
@@ -18,8 +19,8 @@ Part = float | tuple[Any, Any]
 
 
 def tensors(
-    x: Shaped[Tensor, "n ..."],
-    y: Shaped[Tensor, "n ..."],
+    x: Shaped[Tensor, "n ..."] | np.ndarray,
+    y: Shaped[Tensor, "n ..."] | np.ndarray,
     /,
     *,
     labels: Sequence[str] = (),
@@ -95,7 +96,8 @@ def assemble(
     parts = ("train", "valid", "test")
     cut = dict(splits)
     if not set(parts) <= set(splits):
-        valid, test = ((shares or {}).get(part, 0.0) for part in parts[1:])
+        wanted = {} if shares is None else shares
+        valid, test = (0.0 if part in splits else wanted.get(part, 0.0) for part in parts[1:])
         keys = keys or [str(i) for i in range(len(whole))]
         indices = assign(keys, classes, valid=valid, test=test)
         own = {part: whole.select(index) for part, index in zip(parts, indices, strict=True)}

@@ -106,7 +106,7 @@ def players(
     plan: dict[str, Any],
     optimizers: Any,
     schedules: Any,
-    falls: bool,
+    monitor: Monitor,
     /,
 ) -> dict[str, Player]:
     """Each player on the device, with its optimizer and schedule.
@@ -132,8 +132,10 @@ def players(
                 player.optimizer,
                 total,
                 epochs=epochs,
-                mode="min" if falls else "max",
+                mode="min" if monitor.falls else "max",
             )
+            if player.schedule.follows and not monitor.name:
+                raise UsageError("plateau follows the monitored number; give validate= or monitor=")
         made[name] = player
     return made
 

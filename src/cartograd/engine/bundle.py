@@ -138,7 +138,7 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
             answers than it did when it was written.
     """
     folder = _find(Path(path))
-    digest = check_manifest(folder)
+    digest = _verified(folder)
     documents = {
         name: _document(folder, name) for name in ("spec", "signature", "metrics", "about")
     }
@@ -177,6 +177,17 @@ def _find(path: Path) -> Path:
     raise UsageError(
         f"{path} holds no bundle; expected a bundle, or the folder of a run that has finished"
     )
+
+
+def _verified(folder: Path) -> str:
+    """The manifest's sha256, after every file of the folder was compared with it."""
+    digest = check_manifest(folder)
+    listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+    present = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    strange = sorted(present - set(listed) - {"manifest.json"})
+    if strange:
+        raise UsageError(f"{folder}: {strange[0]!r} is not in the manifest: it was added later")
+    return digest
 
 
 def _document(folder: Path, name: str) -> Any:
@@ -247,5 +258,12 @@ def _card(model: Signed, documents: Mapping[str, Any]) -> str:
     for title, key in (("What was measured", "metrics"), ("How it was made", "about")):
         if documents[key]:
             lines += ["", f"## {title}", ""]
-            lines += [f"- {word}: {value}" for word, value in documents[key].items()]
+            lines += [f"- {word}: {_told(value)}" for word, value in documents[key].items()]
     return "\n".join(lines) + "\n"
+
+
+def _told(value: Any) -> str:
+    """A value for a reader."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{word} {_told(item)}" for word, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

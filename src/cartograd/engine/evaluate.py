@@ -52,7 +52,7 @@ def collect(
     model.to(place)
     answers: list[Tensor] = []
     targets: list[Tensor] = []
-    with evaluating(model), torch.inference_mode():
+    with torch.random.fork_rng(devices=[]), evaluating(model), torch.inference_mode():
         for batch in moved(as_batches(batches).epoch(0, seed=0), place):
             inputs, target = split(batch)
             answers.append(model(*inputs).cpu())

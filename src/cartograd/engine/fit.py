@@ -128,7 +128,7 @@ def fit(
         check_compiler()
     loop = Loop(
         objective=objective, batches=source, epochs=epochs, per_epoch=plan["batches"],
-        players=arguments.players(objective, place, plan, optimizers, schedules, monitored.falls),
+        players=arguments.players(objective, place, plan, optimizers, schedules, monitored),
         device=place, precision=plan["precision"], seed=seed, accumulate=accumulate,
         validate=None if validate is None else as_batches(validate), metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),

@@ -169,6 +169,7 @@ class Keeper:
             player.load(parts["optimizer"][name], parts["schedules"].get(name))
         ledger.load(parts["ledger"])
         self.folder.cut_metrics(parts["metrics_size"])
+        self._saved_step = state.step
         return state, parts["best"]
 
     def _check_plan(self, before: Mapping[str, Any], state: State, origin: str) -> None:

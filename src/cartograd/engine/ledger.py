@@ -56,7 +56,7 @@ class Ledger:
         if not self._kept:
             return _means(self.window)
         kept, self._kept = self._kept, []
-        values = torch.stack([item[2] for item in kept]).tolist()
+        values = _fetched([item[2] for item in kept])
         for (step, name, _, weight, loss), value in zip(kept, values, strict=True):
             if loss and not math.isfinite(value):
                 raise NonFiniteError(f"the loss {name!r} became {value} at step {step}", step)
@@ -89,6 +89,19 @@ class Ledger:
         if self.window:
             self.points.append({"step": self.last} | _means(self.window))
         self.window = {}
+
+
+def _fetched(tensors: list[Tensor]) -> list[float]:
+    """The numbers in single-number tensors, in one transfer from each device."""
+    places: dict[torch.device, list[int]] = {}
+    for place, tensor in enumerate(tensors):
+        places.setdefault(tensor.device, []).append(place)
+    values = [0.0] * len(tensors)
+    for chosen in places.values():
+        found = torch.stack([tensors[place] for place in chosen]).tolist()
+        for place, value in zip(chosen, found, strict=True):
+            values[place] = float(value)
+    return values
 
 
 def _means(sums: dict[str, list[float]]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -133,8 +133,10 @@ class Loop:
         next_read = 0.0
         while not stop.asked:
             reseed(state.step)
-            group = list(islice(source, self.accumulate))
+            group = self._fetched(source)
             if not group:
+                if stop.asked:
+                    return False
                 if state.batch == 0:
                     raise UsageError("there are no batches to train on")
                 self.ledger.read()
@@ -150,6 +152,18 @@ class Loop:
             if self.keeper is not None and self.keeper.due(state.step, now):
                 self._save(last=state.batch == self.per_epoch)
         return False
+
+    def _fetched(self, source: Iterator[Any]) -> list[Any]:
+        """The next batches for one step; none at the end of the epoch, or of the run.
+
+        Ctrl-C reaches a loader's worker processes too and ends them; that is no error of the data.
+        """
+        try:
+            return list(islice(source, self.accumulate))
+        except RuntimeError:
+            if self.stop.asked:
+                return []
+            raise
 
     def _report(self) -> None:
         """Read the losses of the last steps; tell the metrics file and the progress display."""

@@ -87,6 +87,8 @@ class Player:
                 "sparseadam needs sparse gradients (nn.Embedding(..., sparse=True)) for every "
                 "parameter, and some are dense; use adam"
             )
+        if self.clip is not None and any(g.is_sparse for g in gradients):
+            raise UsageError("torch has no norm of sparse gradients; train without clip")
         self.started = True
         if self.schedule is not None:
             self.schedule.started = True

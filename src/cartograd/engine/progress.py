@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, TextIO, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from cartograd.core.errors import UsageError
 
@@ -61,14 +61,9 @@ class Silent:
 
 
 class Lines:
-    """A line per epoch, for logs and pipes.
+    """A line per epoch on standard error, for logs and pipes."""
 
-    Args:
-        file: where to, standard error unless told otherwise.
-    """
-
-    def __init__(self, file: TextIO | None = None) -> None:
-        self.file = file
+    def __init__(self) -> None:
         self.epochs = 0
 
     def start(self, epochs: int, _batches: int | None, _done: int, /) -> None:
@@ -80,9 +75,8 @@ class Lines:
 
     def epoch(self, record: Mapping[str, Any], /) -> None:
         """Write the epoch's numbers."""
-        file = self.file or sys.stderr
-        file.write(f"epoch {record['epoch']}/{self.epochs}  {told(record)}\n")
-        file.flush()
+        sys.stderr.write(f"epoch {record['epoch']}/{self.epochs}  {told(record)}\n")
+        sys.stderr.flush()
 
     def close(self) -> None:
         """Nothing to put away."""

@@ -1,9 +1,10 @@
 """What `fit` accepts as data: our `Batches`, a torch DataLoader, or any iterable of batches."""
 
 from collections.abc import Iterable, Iterator, Sized
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
@@ -18,7 +19,7 @@ class Iterated:
     Torch's generator is set from the seed and the epoch before the iteration starts, so a
     DataLoader that shuffles with it gives the same order again. To start in the middle of an epoch
     the earlier batches are made and dropped. Where the data draws on other random numbers
-    (numpy's, another process's), a resumed run may see other data than an unbroken one.
+    (numpy's, say), a resumed run may see other data than an unbroken one.
 
     Args:
         source: gives batches each time it is iterated.
@@ -39,11 +40,12 @@ class Iterated:
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on."""
-        import torch
-
         torch.default_generator.manual_seed(mixed(seed, number))
-        for batch in islice(iter(self.source), start, None):
-            yield as_tuple(batch)
+        source = iter(self.source)
+        # A DataLoader draws its order when the first batch is asked for: it has to be now, before
+        # the generator is set anew for the first step.
+        ready = list(islice(source, max(start, 1)))
+        return map(as_tuple, chain(ready[start:], source))
 
     def __len__(self) -> int:
         if not isinstance(self.source, Sized):

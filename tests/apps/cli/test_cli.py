@@ -203,7 +203,7 @@ def test_a_mistake_is_one_line_and_with_json_an_object_too(cli_run):
 
 
 @pytest.mark.parametrize(
-    "words", [["trian"], ["train", "--epochs", "many"], ["train", "mlp", "--oops"], ["show"]]
+    "words", [["trainn"], ["train", "--epochs", "many"], ["train", "mlp", "--oops"], ["show"]]
 )
 def test_a_wrong_command_line_is_one_line_too(cli_run, words):
     done = cli_run(*words)

@@ -3,7 +3,8 @@ import torch
 from starlette.testclient import TestClient
 from torch import nn
 
-from cartograd.apps.server.app import Limits, application
+from cartograd.apps.server.app import application
+from cartograd.apps.server.body import Limits
 from cartograd.apps.server.load import load
 from cartograd.core.ports import Column, Port, Signature
 from cartograd.core.signed import Signed, sign

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from cartograd.apps.server.body import Limits
 from cartograd.apps.server.run import listen, running, serve
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
@@ -85,11 +86,9 @@ def test_a_request_in_flight_is_finished_before_the_end(http):
         assert answer.result() == 5.0
 
 
-def test_a_body_that_does_not_arrive_is_given_up(monkeypatch):
-    from cartograd.apps.server.app import Limits
-
-    monkeypatch.setattr(Limits.__init__, "__defaults__", (2**20, 8, 0.2))
-    with running(sign(nn.Identity(), ECHO)) as url:
+@pytest.mark.untyped
+def test_a_body_that_does_not_arrive_is_given_up():
+    with running(sign(nn.Identity(), ECHO), limits=Limits(patience=0.2)) as url:
         host, port = url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
             connection.sendall(
@@ -97,6 +96,28 @@ def test_a_body_that_does_not_arrive_is_given_up(monkeypatch):
                 b"Content-Length: 100\r\n\r\n{"
             )
             assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_client_hears_that_its_body_is_too_large(http):
+    """Not a reset connection, also when it sends everything before it looks for an answer."""
+    with running(sign(nn.Identity(), ECHO), limits=Limits(body=2**20)) as url:
+        answer = http.post(
+            f"{url}/predict", content=b" " * 2**21, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 413
+        assert "over 1048576 bytes" in answer.json()["error"]
+        assert ask(http, url, 3.0) == 3.0
+
+
+def test_a_client_that_asks_first_need_not_send_a_large_body():
+    with running(sign(nn.Identity(), ECHO), limits=Limits(body=1000)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Expect: 100-continue\r\nContent-Length: 2000\r\n\r\n"
+            )
+            assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 def test_the_server_is_gone_after_the_block(http):
@@ -135,6 +156,8 @@ def _numeric(host, port, **_):
     return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port))]
 
 
+@pytest.mark.untyped
+@pytest.mark.untyped
 @pytest.mark.parametrize("target", ["no/such/run", 7, nn.Identity()])
 def test_what_cannot_be_served(target):
     with pytest.raises(UsageError):

@@ -181,6 +181,7 @@ def test_a_table_has_no_pictures_and_no_attack(tmp_path, no_onnx):
     text = found.report.read_text()
     assert "adversarial" not in re.findall(r'<section id="(\w+)"', text)
     assert "How far each column moved" in text
+    assert "cartograd tour --data breast-cancer --model mlp:widths=[8] --epochs 8" in text
 
 
 def test_values_are_compared_with_their_mean_and_a_line(tmp_path, no_onnx):

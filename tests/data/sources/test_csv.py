@@ -154,7 +154,7 @@ def test_missing_file_and_unknown_option(tmp_path):
     with pytest.raises(UsageError, match=r"cannot read .*none.csv"):
         build(f"csv:{tmp_path}/none.csv,target=y")()
     with pytest.raises(UsageError, match="did you mean 'delimiter'"):
-        build("csv:people.csv,target=y,delimeter=tab")
+        build("csv:people.csv,target=y,delimiters=tab")
     with pytest.raises(UsageError, match="csv needs target"):
         build("csv:people.csv")
 

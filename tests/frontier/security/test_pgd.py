@@ -183,6 +183,21 @@ def test_the_model_is_left_as_it_is_wherever_it_is_called(judge):
         assert torch.equal(pgd(model, x.clone(), y.clone()), expected)
 
 
+@pytest.mark.parametrize("name", ["lenet5", "mlp", "resnet:depth=8,width=4"])
+def test_our_models_in_both_precisions(name):
+    pixels = Port("image", "image", (1, 12, 12), bounds=(0.0, 1.0), mean=(0.3,), std=(0.4,))
+    signature = Signature((pixels,), (Port("class", "label", (4,)),))
+    model = build(name, signature=signature).eval()
+    x = torch.rand(5, 1, 12, 12)
+    y = model(x).argmax(1).int()
+    for kind in (torch.float32, torch.float64):
+        found = pgd(model.to(kind), x.to(kind), y, eps=0.1, steps=3)
+        assert found.dtype == kind
+        assert (found - x).abs().max() <= 0.1 + 1e-6
+        loss = [nn.functional.cross_entropy(model(p.to(kind)), y.long()) for p in (x, found)]
+        assert loss[1] > loss[0]
+
+
 def table_model(bounds=None):
     row = Port("row", "table", (3,), bounds=bounds)
     torch.manual_seed(0)

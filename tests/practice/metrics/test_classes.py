@@ -184,6 +184,6 @@ def test_wrong_options_are_refused():
     with pytest.raises(UsageError, match="needs two classes, there are 3"):
         f1(outputs, targets, average="binary")
     with pytest.raises(UsageError, match="wrong type"):
-        build("f1:average=makro")
+        build("f1:average=mean")
     with pytest.raises(UsageError, match="out of range"):
         build("accuracy:top=0")

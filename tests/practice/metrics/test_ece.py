@@ -63,6 +63,12 @@ def test_confidence_of_exactly_one_and_zero_bins():
     assert ece(sure, torch.tensor([1, 0])) == 1
 
 
+def test_a_confidence_on_the_edge_belongs_to_the_bin_below():
+    even = torch.zeros(1, 2)  # a confidence of exactly 1/2
+    assert reliability(even, torch.tensor([0]), bins=2).count.tolist() == [1, 0]
+    assert reliability(even, torch.tensor([0]), bins=4).count.tolist() == [0, 1, 0, 0]
+
+
 def test_torchmetrics_where_it_is_installed():
     functional = pytest.importorskip("torchmetrics.functional.classification")
     outputs, targets = examples()

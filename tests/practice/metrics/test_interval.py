@@ -58,7 +58,7 @@ def test_which_interval():
     assert interval("precision:average=micro", outputs, targets) == wilson(right, 200)
     assert interval("f1", outputs, targets) == bootstrap(build("f1"), outputs, targets)
     with pytest.raises(UsageError, match="did you mean 'accuracy'"):
-        interval("acuracy", outputs, targets)
+        interval("akkuracy", outputs, targets)
 
 
 @pytest.mark.parametrize("name", registry.names(kind="metric"))

@@ -11,7 +11,7 @@ from cartograd.apps.report.parts import Bar, Section, Table, Tile, table, tiles
 from cartograd.apps.report.pictures import image
 from cartograd.data.dataset import Examples, Split
 
-_COLUMNS = 8
+_COLUMNS = 5
 """Columns of a table that are shown; the first ones."""
 
 
@@ -35,7 +35,7 @@ def mistakes(
     if len(wrong) == 0:
         lead = f"There are none among {total} test examples."
     elif len(wrong) == len(order):
-        lead = f"All {len(wrong)} wrong ones of {total} test examples, the surest first."
+        lead = f"Wrong on {len(wrong)} of {total} test examples; the surest mistakes come first."
     else:
         lead = (
             f"{len(wrong):,} of {total} test examples are wrong; these are the {len(order)} "

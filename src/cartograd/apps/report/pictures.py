@@ -22,11 +22,13 @@ class Picture:
         uri: the PNG as a data URI.
         alt: what it shows, in words.
         label: a word or two written under it.
+        signed: whether its colours stand for signs, and may be lightened on a dark page.
     """
 
     uri: str
     alt: str
     label: str = ""
+    signed: bool = False
 
 
 def image(x: Float[Tensor, "c y x"], port: Port, /, *, alt: str, label: str = "") -> Picture:
@@ -60,7 +62,7 @@ def signed(
     for colour, where in ((RED, values > 0), (BLUE, values < 0)):
         pixels[where, :3] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     pixels[..., 3] = (255 * (np.abs(values) / limit).clip(0, 1) ** 0.7).round()
-    return Picture(_uri(pixels), alt, label)
+    return Picture(_uri(pixels), alt, label, signed=True)
 
 
 def png(pixels: UInt8[np.ndarray, "y x c"], /, *, most: int | None = None) -> bytes:

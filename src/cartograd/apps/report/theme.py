@@ -23,8 +23,7 @@ LIGHT = {
     "surface": "#fffffe",
     "blue": "#2462a6",
     "red": "#c2432a",
-    "gold": "#a87510",
-    "green": "#2e7a55",
+    "gold": "#8f6209",
 }
 DARK = {
     "ink": "#e7eaec",
@@ -35,12 +34,11 @@ DARK = {
     "blue": "#7db5f0",
     "red": "#f28a70",
     "gold": "#deb663",
-    "green": "#76c79c",
 }
 INK, MUTED, LINE, SURFACE = LIGHT["ink"], LIGHT["muted"], LIGHT["line"], LIGHT["surface"]
-BLUE, RED, GOLD, GREEN = LIGHT["blue"], LIGHT["red"], LIGHT["gold"], LIGHT["green"]
+BLUE, RED, GOLD = LIGHT["blue"], LIGHT["red"], LIGHT["gold"]
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cartograd",
     "figure.facecolor": "none",
@@ -103,7 +101,7 @@ def chart(
     from matplotlib.figure import Figure
 
     buffer = StringIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), layout="constrained")
         draw(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -13,26 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cartograd import __version__
-from cartograd.apps.server import refusal
+from cartograd.apps.server.body import Limits, received
 from cartograd.apps.server.decode import accepts, decode
-from cartograd.apps.server.refusal import RefusalError
+from cartograd.apps.server.refusal import RefusalError, refused
 from cartograd.apps.server.served import Served
 from cartograd.core.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a request may ask for.
-
-    Attributes:
-        body: bytes of the body.
-        examples: how many examples it may hold.
-        patience: seconds in which the body must have arrived.
-    """
-
-    body: int = 32 * 2**20
-    examples: int = 1024
-    patience: float = 30.0
 
 
 class Routes:
@@ -77,7 +61,7 @@ class Routes:
     async def predict(self, request: Request) -> Response:
         """An answer for each example of the request."""
         kind = self._kind(request)
-        body = await self._body(request)
+        body = await received(request, self.limits)
         answers = await anyio.to_thread.run_sync(self._predict, kind, body, limiter=self.turn)
         return JSONResponse({"model": self.served.identity(), "predictions": answers})
 
@@ -98,25 +82,6 @@ class Routes:
         if coding != "identity":
             raise RefusalError(415, f"a body in {coding} coding is not understood; send it plain")
         return kind
-
-    async def _body(self, request: Request) -> bytes:
-        """The body, unless it is too large or too slow."""
-        limit = self.limits.body
-        too_large = RefusalError(413, f"the body is over {limit} bytes; send less at a time")
-        length = request.headers.get("content-length", "0")
-        if not length.isdecimal():
-            raise RefusalError(400, f"the header Content-Length: {length} is not a number")
-        if int(length) > limit:
-            raise too_large
-        body = bytearray()
-        with anyio.move_on_after(self.limits.patience) as scope:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise too_large
-        if scope.cancelled_caught:
-            raise RefusalError(408, f"the body did not arrive within {self.limits.patience:g} s")
-        return bytes(body)
 
 
 def application(
@@ -150,12 +115,8 @@ def application(
             Route("/signature", routes.signature),
             Route("/predict", routes.predict, methods=["POST"]),
         ],
-        exception_handlers={
-            RefusalError: refusal.refused,
-            UsageError: refusal.misused,
-            HTTPException: refusal.unrouted,
-            ClientDisconnect: refusal.left,
-            Exception: refusal.failed,
-        },
+        exception_handlers=dict.fromkeys(
+            (RefusalError, UsageError, HTTPException, ClientDisconnect, Exception), refused
+        ),
         lifespan=lifespan,
     )

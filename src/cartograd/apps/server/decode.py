@@ -11,7 +11,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.apps.server.refusal import RefusalError
-from cartograd.core.errors import unknown
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
 from cartograd.data.decode import read
 
@@ -54,7 +54,7 @@ def accepts(port: Port, /) -> tuple[str, ...]:
 
 def _parse(body: bytes) -> Any:
     def refuse(word: str) -> NoReturn:
-        raise ValueError(f"{word} is not JSON")
+        raise UsageError(f"{word} is not JSON")
 
     try:
         return json.loads(body, parse_constant=refuse)

@@ -1,7 +1,7 @@
 """What the server answers when it cannot: one line that says what, what was expected, and how."""
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from cartograd.core.errors import UsageError, unknown
@@ -26,28 +26,24 @@ def answer(status: int, message: str, /, **headers: str) -> JSONResponse:
     return JSONResponse({"error": message}, status, headers)
 
 
-async def refused(_: Request, error: Exception) -> Response:
-    """A request that this server refuses."""
-    assert isinstance(error, RefusalError)
-    # The rest of a body that was not read to its end must not be taken for the next request.
-    headers = {"Connection": "close"} if error.status in (408, 413) else {}
-    return answer(error.status, str(error), **headers)
-
-
-async def misused(_: Request, error: Exception) -> Response:
-    """Input that the library refuses."""
-    assert isinstance(error, UsageError)
-    return answer(422, str(error))
-
-
-async def failed(_: Request, __: Exception) -> Response:
-    """Our own mistake: the traceback goes to the log, never to the client."""
+async def refused(request: Request, error: Exception) -> Response:
+    """What a request that went wrong is answered with, by the kind of its error."""
+    if isinstance(error, RefusalError):
+        # The rest of a body that was not read to its end must not be taken for a request.
+        headers = {"Connection": "close"} if error.status in (408, 413) else {}
+        return answer(error.status, str(error), **headers)
+    if isinstance(error, UsageError):
+        return answer(422, str(error))
+    if isinstance(error, HTTPException):
+        return _unrouted(request, error)
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=499)  # for the log: nobody is there to read it
+    # Our own mistake. The traceback goes to the log, never to the client.
     return answer(500, "the model failed on this request; the server's log says why")
 
 
-async def unrouted(request: Request, error: Exception) -> Response:
+def _unrouted(request: Request, error: HTTPException) -> Response:
     """No such path, or a path that knows other methods."""
-    assert isinstance(error, HTTPException)
     path = request.url.path
     if error.status_code == 404:
         known = [route.path for route in request.app.routes]
@@ -58,8 +54,3 @@ async def unrouted(request: Request, error: Exception) -> Response:
             405, f"{path} does not take {request.method}; expected {allowed}", Allow=allowed
         )
     return answer(error.status_code, str(error.detail))
-
-
-async def left(_: Request, __: Exception) -> Response:
-    """The client is gone; nobody reads this."""
-    return Response(status_code=499)

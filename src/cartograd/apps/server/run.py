@@ -14,6 +14,8 @@ from cartograd.core.errors import UsageError
 if TYPE_CHECKING:
     import uvicorn
 
+    from cartograd.apps.server.body import Limits
+
 _DRAIN = 30
 """Seconds that requests in flight have to finish after the server was told to stop."""
 
@@ -24,6 +26,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    limits: "Limits | None" = None,
     started: Callable[[str], None] | None = None,
 ) -> None:
     """Answer requests for a model until SIGTERM or Ctrl-C; requests in flight are finished first.
@@ -32,6 +35,7 @@ def serve(
         target: a model, a run, a bundle, or the path of one of them.
         host: the address to listen on; the default is reached from this machine alone.
         port: 0 takes any that is free.
+        limits: what a request may ask for.
         started: called with the address, once requests are answered.
 
     Raises:
@@ -40,7 +44,7 @@ def serve(
     """
     listener = listen(host, port)
     with listener:
-        server = _server(target, listener, started)
+        server = _server(target, listener, limits, started)
         # After it has drained, uvicorn raises the signal once more: here it means a plain end.
         handlers = {sig: signal.signal(sig, _ended) for sig in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -51,8 +55,16 @@ def serve(
 
 
 @contextmanager
-def running(target: Any, /, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def running(
+    target: Any, /, *, host: str = "127.0.0.1", port: int = 0, limits: "Limits | None" = None
+) -> Iterator[str]:
     """A server in a thread of this process, as long as the block lasts; its address.
+
+    Args:
+        target: as for `serve`.
+        host: the address to listen on.
+        port: 0 takes any that is free.
+        limits: what a request may ask for.
 
     Raises:
         UsageError: as `serve`.
@@ -60,7 +72,7 @@ def running(target: Any, /, *, host: str = "127.0.0.1", port: int = 0) -> Iterat
     ready = threading.Event()
     listener = listen(host, port)
     with listener:
-        server = _server(target, listener, lambda _: ready.set())
+        server = _server(target, listener, limits, lambda _: ready.set())
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="cartograd-serve"
         )
@@ -112,7 +124,10 @@ def address(listener: socket.socket, /) -> str:
 
 
 def _server(
-    target: Any, listener: socket.socket, started: Callable[[str], None] | None
+    target: Any,
+    listener: socket.socket,
+    limits: "Limits | None",
+    started: Callable[[str], None] | None,
 ) -> "uvicorn.Server":
     import uvicorn
 
@@ -120,7 +135,9 @@ def _server(
     from cartograd.apps.server.load import load
 
     url = address(listener)
-    app = application(load(target), started=lambda: started(url) if started else None)
+    app = application(
+        load(target), limits=limits, started=lambda: started(url) if started else None
+    )
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())
     config = uvicorn.Config(
         app,

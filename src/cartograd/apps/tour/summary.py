@@ -35,9 +35,19 @@ def write(found: Tour) -> str:
         baselines=found.baselines,
         figures=figures,
         more=[_explained(found), _attacked(found), _deployed(found)],
-        command="cartograd tour",
+        command=_command(found),
     )
     return f"{path.name}, {units.size(path.stat().st_size)}"
+
+
+def _command(found: Tour) -> str:
+    """The command line of this tour."""
+    words = found.plan.words()
+    usual = {"data": "digits", "model": "lenet5", "seed": 0}
+    flags = [f"--{key} {words[key].value}" for key in usual if words[key].value != usual[key]]
+    if words["epochs"].origin == "flag":
+        flags.append(f"--epochs {words['epochs'].value}")
+    return " ".join(["cartograd tour", *flags])
 
 
 def _explained(found: Tour) -> Section | None:

@@ -40,10 +40,7 @@ def attack(
     """
     signed = as_signed(model)
     attacker = build(method, kind="attack")
-    if signed.signature.output.kind != "label":
-        raise UsageError(
-            f"attacks mislead classifiers; this model answers with a {signed.signature.output.kind}"
-        )
+    _check_classifies(signed)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     return attacker(signed, x.to(device), y.to(device))
 
@@ -100,6 +97,7 @@ def robustness(
         UsageError: as `attack`, or the data does not fit the model.
     """
     model = as_signed(target).to(pick(device))
+    _check_classifies(model)
     if examples < 1:
         raise UsageError(f"examples={examples} is out of range; expected at least 1")
     found = examples_for(model.signature, data, part)
@@ -123,6 +121,12 @@ def robustness(
         before=before,
         after=after,
     )
+
+
+def _check_classifies(model: Signed) -> None:
+    kind = model.signature.output.kind
+    if kind != "label":
+        raise UsageError(f"attacks mislead classifiers; this model answers with a {kind}")
 
 
 def _bounded(method: str | Spec, model: Signed, x: Tensor) -> Spec:

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cartograd.apps.verbs.plan import Plan
 from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Batch, Batches
 from cartograd.data.dataset import Examples, Split
 from cartograd.engine.evaluate import collect
 from cartograd.engine.fit import fit
@@ -71,11 +72,11 @@ def cost(plan: Plan, /) -> Cost:
     rows = min(plan.value("batch_size"), len(plan.data.train))
     batch = _batch(plan, rows)
     saved: dict[int, int] = {}
-    own = {id(tensor) for tensor in _tensors(plan.model)}
+    own = {_storage(tensor) for tensor in _tensors(plan.model)}
 
     def keep(tensor: Tensor) -> Tensor:
-        if id(tensor) not in own:
-            saved[tensor.untyped_storage()._cdata] = tensor.numel() * tensor.element_size()
+        if _storage(tensor) not in own:
+            saved[_storage(tensor)] = tensor.numel() * tensor.element_size()
         return tensor
 
     try:
@@ -110,23 +111,37 @@ def cost(plan: Plan, /) -> Cost:
     )
 
 
+@dataclass(frozen=True)
+class _First:
+    """The first batches of an epoch, made as the whole epoch makes them."""
+
+    batches: Batches
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
+        """Those from `start` on."""
+        return islice(self.batches.epoch(number, seed=seed, start=start), self.count - start)
+
+
 def probe(plan: Plan, /) -> tuple[float, float]:
     """Time some real steps on this machine; the plan's model is changed by them.
 
     Returns:
         Seconds for a step, and estimated seconds for the whole run with its validation.
     """
-    options = plan.options() | {"epochs": 1, "validate": None, "metrics": None, "monitor": None}
+    options = plan.options() | {"epochs": 1, "validate": None, "metrics": {}, "monitor": None}
     options |= {"schedules": None, "patience": None, "compile": False, "accumulate": 1}
     batches = plan.batches()
 
     def seconds(count: int) -> float:
-        taken = list(islice(batches.epoch(0, seed=0), count))
         start = time.perf_counter()
-        fit(plan.objective, taken, **options)
-        return (time.perf_counter() - start) / len(taken)
+        fit(plan.objective, _First(batches, count), **options)
+        return (time.perf_counter() - start) / count
 
-    seconds(2)  # the first steps load libraries and are no measure
+    seconds(min(2, len(batches)))  # the first steps load libraries and are no measure
     few = seconds(min(5, len(batches)))
     step = seconds(min(len(batches), max(5, round(PROBE / few))))
     valid = plan.data.valid
@@ -182,6 +197,11 @@ def _watched(model: nn.Module) -> Iterator[list[Layer]]:
 
 def _tensors(model: nn.Module) -> list[Tensor]:
     return [*model.parameters(), *model.buffers()]
+
+
+def _storage(tensor: Tensor) -> int:
+    """Where a tensor's numbers would lie; views of a weight lie where the weight does."""
+    return tensor.untyped_storage()._cdata
 
 
 def _state(plan: Plan) -> int:

@@ -10,8 +10,8 @@ from cartograd.apps.verbs.target import Target, as_bundle, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.engine.tensors import read_tensors
-from cartograd.practice.deployment.onnx import Check
-from cartograd.practice.deployment.onnx import check as compare
+from cartograd.practice.deployment.parity import Check
+from cartograd.practice.deployment.parity import check as compare
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def export(
     written = exporter(model, path)
     found = None
     if isinstance(inputs, Tensor):
-        found = compare(model.to("cpu"), written, inputs)
+        found = compare(model, written, inputs.to(model.output_mean.device))
     return Export(written, written.stat().st_size, found)
 
 

@@ -43,8 +43,6 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     if spec.subject is None and any(place.default is inspect.Parameter.empty for place in places):
         word = places[0].name
         raise UsageError(f"{card.name} needs a {word}: {card.name}:{word.upper()}")
-    if spec.subject is not None and not places:
-        raise UsageError(f"{card.name} takes key=value arguments only, not {spec.subject!r}")
     return build(spec, kind="data", **args)()
 
 

@@ -1,5 +1,6 @@
 """What a verb acts on: from whatever the user has to a model with its signature."""
 
+import copy
 from pathlib import Path
 
 from torch import nn
@@ -39,7 +40,7 @@ def as_bundle(target: Target, /) -> Bundle:
     if isinstance(target, Bundle):
         return target
     if isinstance(target, Run) and target.folder is not None:
-        target = target.folder
+        return bundle.load(target.folder, model=_foreign(target.model))
     if isinstance(target, str | Path):
         return bundle.load(target)
     raise UsageError(f"expected a model, a run, a bundle or a path, got {type(target).__name__}")
@@ -48,3 +49,10 @@ def as_bundle(target: Target, /) -> Bundle:
 def name_of(model: Signed, /) -> str:
     """What to call a model: the name in its spec, or its class."""
     return type(model.model).__name__ if model.spec is None else model.spec.name
+
+
+def _foreign(model: nn.Module | None) -> nn.Module | None:
+    """A copy of a run's module to fill, where it is none that can be built by name."""
+    if isinstance(model, Signed) and model.spec is None:
+        return copy.deepcopy(model.model)
+    return None

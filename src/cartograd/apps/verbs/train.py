@@ -114,14 +114,14 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         assert folder is not None
         yield Path(folder)
         return
+    given = Path("runs") if folder is None else Path(folder)
+    new = [path for path in (given, *given.parents) if not path.exists()]
     if folder is None:
-        above = [Path("runs")]
-        path = new_run("runs", f"{name_of(plan.model).lower()}-{plan.data.name}")
+        path = new_run(given, f"{name_of(plan.model).lower()}-{plan.data.name}")
+    elif given.exists() and (not given.is_dir() or any(given.iterdir())):
+        raise UsageError(f"{given} exists already; choose another folder, or resume its run")
     else:
-        path = Path(folder)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"{path} exists already; choose another folder, or resume its run")
-        above = []
+        path = given
     try:
         words = plan.words()
         values = {key: item.value for key, item in words.items()}
@@ -130,9 +130,9 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
     except BaseException:
         if not any((path / "checkpoints").glob("step-*")):
             shutil.rmtree(path, ignore_errors=True)
-            for parent in above:
-                if parent.is_dir() and not any(parent.iterdir()):
-                    parent.rmdir()
+            for above in new:
+                if above.is_dir() and not any(above.iterdir()):
+                    above.rmdir()
         raise
 
 

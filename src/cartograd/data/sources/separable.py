@@ -1,15 +1,16 @@
 """Two classes that a hyperplane separates with a stated margin.
 
 Points of the unit ball at a distance of at least `margin` from a random hyperplane through the
-origin. So R = 1 and gamma = margin in Novikoff's theorem: Rosenblatt's rule makes at most
-(R / gamma)^2 mistakes on them, however many points there are. The distance from the hyperplane
+origin. So R = 1 and gamma = margin in Novikoff's theorem: Rosenblatt's rule without a bias makes
+at most (R / gamma)^2 mistakes on them, however many points there are; with a bias, which is one
+more input of constant 1, at most (1 + R^2) / gamma^2. The distance from the hyperplane
 is uniform on [margin, 1]; along it, points fill the ball evenly.
 
 Shapes: inputs `n d`, targets `n` in {0, 1}: the side of the hyperplane.
 
 References:
     A. Novikoff: On convergence proofs on perceptrons, Symposium on the Mathematical Theory of
-    Automata 12, 1962. https://apps.dtic.mil/sti/citations/AD0298258
+    Automata 12, 1962. https://cs.uwaterloo.ca/~y328yu/classics/novikoff.pdf
 
 >>> data = separable(features=3, margin=0.2)
 >>> side = data.train.inputs @ torch.tensor(data.about["normal"])
@@ -33,7 +34,7 @@ CARD = Card(
     zh="线性可分点(已知间隔)",
     paper="Novikoff, On convergence proofs on perceptrons",
     year=1962,
-    url="https://apps.dtic.mil/sti/citations/AD0298258",
+    url="https://cs.uwaterloo.ca/~y328yu/classics/novikoff.pdf",
     proofs=("law: every point is inside the unit ball and beyond the margin on its side",),
     tiny={"examples": 32},
 )

@@ -181,7 +181,7 @@ def _targets(
         first = answers(model, x[:1])
     check_each(target, x)
     check_classes(target, first)
-    return target.to(x.device)
+    return target.to(x.device).long()
 
 
 def _start(model: nn.Module, x: Tensor, baseline: Baseline) -> Float[Tensor, "b ..."]:

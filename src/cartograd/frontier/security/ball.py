@@ -33,12 +33,13 @@ def valid(
     """
     signature = signature_if_any(model)
     own = signature.input.bounds if signature else None
+    either = own or bounds
     if signature and signature.output.kind != "label":
         raise UsageError(
             f"an attack changes the class that is answered, but the output "
             f"{signature.output.name!r} is of kind {signature.output.kind!r}"
         )
-    if own is None and bounds is None:
+    if either is None:
         raise UsageError(
             "the input has no bounds, so it is not known which changed inputs are valid; give "
             "bounds=(low, high), such as the range of the training data, in the model's signature "
@@ -49,7 +50,7 @@ def valid(
             f"bounds={tuple(bounds)} differ from the {own} of the model's signature; leave them out"
         )
     check_each(y, x)
-    low, high = own or bounds or (0.0, 1.0)
+    low, high = either
     if not low < high:
         raise UsageError(f"bounds={(low, high)} are not low < high")
     slack = 1e-6 * (high - low)
@@ -61,9 +62,25 @@ def valid(
     return low, high
 
 
+@torch.no_grad()
 def judge(
     model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
 ) -> Judged:
+    """How the attack stands at x."""
+    return _judge(model, x, y, targeted)
+
+
+def ascent(
+    model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
+) -> tuple[Float[Tensor, "b ..."], Judged]:
+    """The gradient of the gain with respect to x alone, and how the attack stands there."""
+    x = x.detach().requires_grad_()
+    judged = _judge(model, x, y, targeted)
+    (gradient,) = torch.autograd.grad(judged.gain.sum(), x)
+    return gradient, Judged(judged.gain.detach(), judged.fooled)
+
+
+def _judge(model: nn.Module, x: Tensor, y: Tensor, targeted: bool) -> Judged:
     """How the attack stands at x.
 
     The log-odds log((1 - p) / p) of the right class grow with its cross-entropy -log p, and their
@@ -78,13 +95,3 @@ def judge(
     against = others - chosen(outputs, y)
     right = outputs.argmax(1) == y
     return Judged(-against, right) if targeted else Judged(against, ~right)
-
-
-def ascent(
-    model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
-) -> tuple[Float[Tensor, "b ..."], Judged]:
-    """The gradient of the gain with respect to x alone, and how the attack stands there."""
-    x = x.detach().requires_grad_()
-    judged = judge(model, x, y, targeted=targeted)
-    (gradient,) = torch.autograd.grad(judged.gain.sum(), x)
-    return gradient, Judged(judged.gain.detach(), judged.fooled)

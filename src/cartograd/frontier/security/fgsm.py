@@ -72,7 +72,7 @@ def fgsm(
         UsageError: no bounds, inputs outside of them, or classes that the model does not have.
     """
     low, high = valid(model, x, y, bounds)
-    parts, y = [], y.to(x.device)
+    parts, y = [], y.to(x.device).long()
     with looking(model, x):
         for part, own in zip(x.split(rows_at_once(x)), y.split(rows_at_once(x)), strict=True):
             gradient, _ = ascent(model, part, own, targeted=targeted)

@@ -30,6 +30,7 @@ tensor([[0.5750, 0.6250],
         [0.6500, 0.3500]])
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -105,34 +106,52 @@ def pgd(
     length = 2.5 * eps / steps if step is None else step
     generator = torch.Generator().manual_seed(seed)
     with looking(model, x):
-        x, y = x.detach(), y.to(x.device)
+        x, y = x.detach(), y.to(x.device).long()
         best = _Best(x)
 
-        def project(point: Tensor, rows: Tensor) -> Tensor:
-            return (x[rows] + _into_ball(point - x[rows], eps, norm)).clamp(low, high)
+        def project(point: Tensor, centre: Tensor) -> Tensor:
+            return (centre + _into_ball(point - centre, eps, norm)).clamp(low, high)
 
-        def note(point: Tensor, rows: Tensor) -> None:
-            with torch.no_grad():
-                best.note(point, rows, judge(model, point, y[rows], targeted=targeted))
+        def look(point: Tensor, own: Tensor) -> tuple[Tensor, Judged]:
+            return ascent(model, point, own, targeted=targeted)
+
+        def move(point: Tensor, gradient: Tensor, centre: Tensor) -> Tensor:
+            return project(point + length * _direction(gradient, norm), centre)
 
         if starts:
             for rows in best.unfooled():
-                note(x[rows], rows)
+                best.note(x[rows], rows, judge(model, x[rows], y[rows], targeted=targeted))
         for _ in range(max(1, starts)):
-            noise = _noise(x, eps, norm, generator) if starts else torch.zeros_like(x)
+            begin = project(x + _noise(x, eps, norm, generator), x) if starts else x
             for rows in best.unfooled():
-                point = project(x[rows] + noise[rows], rows)
-                for _ in range(steps):
-                    gradient, judged = ascent(model, point, y[rows], targeted=targeted)
-                    best.note(point, rows, judged)
-                    left = ~judged.fooled
-                    point, gradient, rows = point[left], gradient[left], rows[left]
-                    if not len(rows):
-                        break
-                    point = project(point + length * _direction(gradient, norm), rows)
-                else:
-                    note(point, rows)
+                point, rows = _climb(best, begin[rows], x[rows], y[rows], rows, steps, look, move)
+                if len(rows):
+                    best.note(point, rows, judge(model, point, y[rows], targeted=targeted))
     return best.point
+
+
+def _climb(
+    best: "_Best",
+    point: Tensor,
+    centre: Tensor,
+    y: Tensor,
+    rows: Tensor,
+    steps: int,
+    look: Callable[[Tensor, Tensor], tuple[Tensor, Judged]],
+    move: Callable[[Tensor, Tensor, Tensor], Tensor],
+) -> tuple[Tensor, Tensor]:
+    """Where the steps lead those examples that none of them fools, and the numbers of these."""
+    for _ in range(steps):
+        gradient, judged = look(point, y)
+        best.note(point, rows, judged)
+        if judged.fooled.any():
+            left = (~judged.fooled).nonzero()[:, 0]
+            point, centre, gradient = point[left], centre[left], gradient[left]
+            y, rows = y[left], rows[left]
+            if not len(rows):
+                break
+        point = move(point, gradient, centre)
+    return point, rows
 
 
 class _Best:
@@ -145,7 +164,7 @@ class _Best:
 
     def note(self, point: Tensor, rows: Tensor, judged: Judged) -> None:
         """Keep what is better: a point that fools the model, or else one of a higher gain."""
-        better = judged.fooled | (judged.gain > self.gain[rows])
+        better = (judged.fooled | (judged.gain > self.gain[rows])).nonzero()[:, 0]
         self.point[rows[better]] = point[better]
         self.gain[rows[better]] = judged.gain[better]
         self.fooled[rows] = judged.fooled

@@ -13,9 +13,11 @@ Departures: none; the tracing and the translation are torch.onnx's. The local pa
 beside each operation are left out of the file.
 
 References:
-    Open Neural Network Exchange: https://github.com/onnx/onnx/blob/main/docs/IR.md
+    The ONNX community. Open Neural Network Exchange, intermediate representation. 2017.
+    https://github.com/onnx/onnx/blob/main/docs/IR.md
 
 >>> from tempfile import TemporaryDirectory
+>>> from cartograd.practice.deployment.parity import check
 >>> signature = Signature((Port("x", "vector", (3,)),), (Port("y", "label", (2,)),))
 >>> model = sign(torch.nn.Linear(3, 2), signature)
 >>> with TemporaryDirectory() as folder:
@@ -25,18 +27,13 @@ True
 
 import json
 import logging
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor, nn
 
 import cartograd
@@ -46,6 +43,7 @@ from cartograd.core.files import write_file
 from cartograd.core.mode import evaluating
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed, sign, signature_of
+from cartograd.practice.deployment.parity import needed
 
 CARD = Card(
     name="onnx",
@@ -64,34 +62,8 @@ CARD = Card(
     needs="export",
 )
 
-TOLERANCE = 1e-4
-"""Largest difference that counts as rounding, as a share of the largest output (or of 1)."""
-
-SECONDS = 0.5
-"""How long each runtime is timed for, at most."""
-
 FREE = 32
 """Size that stands for a free dimension while the model is traced."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """What came of running a model and its exported file on the same inputs."""
-
-    difference: float
-    """The largest difference of any output number, over the whole batch and a batch of one."""
-    tolerance: float
-    """The largest difference that counts as rounding."""
-    agree: bool
-    """Whether the difference is within the tolerance."""
-    torch_ms: float
-    """Median time of torch for these inputs, in milliseconds."""
-    onnx_ms: float
-    """Median time of onnxruntime for them, on as many threads."""
-    ratio: float
-    """How many times faster onnxruntime was."""
-    size: int
-    """Bytes of the file."""
 
 
 def onnx(model: nn.Module, path: str | Path, /) -> Path:
@@ -107,7 +79,7 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
         UsageError: the `export` extra is not installed, the model has no signature, cannot be
             traced, or does not fit into one file (2 GB), or the file cannot be written.
     """
-    _needed("onnx", "onnxscript")
+    needed("onnx", "onnxscript")
     signed = model if isinstance(model, Signed) else sign(model, signature_of(model))
     signature = signed.signature
     names = [port.name for port in (*signature.inputs, *signature.outputs)]
@@ -150,49 +122,13 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
         raise UsageError("the model is larger than the 2 GB that one ONNX file can hold") from error
 
 
-def check(
-    model: nn.Module, path: str | Path, inputs: Shaped[Tensor, "b ..."] | tuple[Tensor, ...], /
-) -> Check:
-    """Run a model and its exported file on the same inputs: do they agree, and which is faster?
-
-    Args:
-        model: the one that was exported.
-        path: the ONNX file.
-        inputs: real examples, in the units of the input ports.
-
-    Raises:
-        UsageError: onnxruntime is not installed, or the file is not one that it can run.
-    """
-    _needed("onnxruntime")
-    given = tuple(part.detach() for part in (inputs if isinstance(inputs, tuple) else (inputs,)))
-    run = _session(Path(path))
-    arrays = [part.cpu().numpy() for part in given]
-    with evaluating(model), torch.inference_mode():
-        expected = model(*given).cpu().numpy()
-        alone = model(*(part[:1] for part in given)).cpu().numpy()
-        difference = max(
-            _difference(run(arrays), expected), _difference(run([a[:1] for a in arrays]), alone)
-        )
-        times = _times(lambda: model(*given), lambda: run(arrays))
-    tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    return Check(
-        difference=difference,
-        tolerance=tolerance,
-        agree=difference <= tolerance,
-        torch_ms=times[0],
-        onnx_ms=times[1],
-        ratio=times[0] / times[1],
-        size=Path(path).stat().st_size,
-    )
-
-
 def signature_in(path: str | Path, /) -> Signature:
     """The signature that an exported file carries.
 
     Raises:
         UsageError: `onnx` is not installed, or the file is none that Cartograd wrote.
     """
-    _needed("onnx")
+    needed("onnx")
     import onnx as package
     from google.protobuf.message import DecodeError
 
@@ -202,16 +138,6 @@ def signature_in(path: str | Path, /) -> Signature:
         return Signature.from_json(json.loads(kept["signature"]))
     except (OSError, ValueError, KeyError, DecodeError) as error:
         raise UsageError(f"{path} is not an ONNX file with a signature: {error}") from error
-
-
-def _needed(*packages: str) -> None:
-    from importlib.util import find_spec
-
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise UsageError(
-            f"ONNX export needs {' and '.join(missing)}: pip install 'cartograd[export]'"
-        )
 
 
 def _example(port: Port) -> Tensor:
@@ -259,42 +185,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.removeFilter(concerns)
-
-
-def _session(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
-    """A function that runs the file, on as many threads as torch uses."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its errors have no common class of their own
-        raise UsageError(f"onnxruntime cannot run {path}: {error}") from error
-    names = [item.name for item in session.get_inputs()]
-
-    def run(arrays: list[np.ndarray]) -> np.ndarray:
-        return np.asarray(session.run(None, dict(zip(names, arrays, strict=True)))[0])
-
-    return run
-
-
-def _difference(found: np.ndarray, expected: np.ndarray) -> float:
-    if found.shape != expected.shape or not np.isfinite(found).all():
-        return float("inf")
-    return float(np.abs(found.astype(np.float64) - expected).max())
-
-
-def _times(*runs: Callable[[], Any]) -> list[float]:
-    """Median milliseconds of each, taken in turns so that both meet the same machine."""
-    spent: list[list[float]] = [[] for _ in runs]
-    end = time.perf_counter() + SECONDS * len(runs)
-    while len(spent[0]) < 3 or (time.perf_counter() < end and len(spent[0]) < 200):
-        for run, kept in zip(runs, spent, strict=True):
-            start = time.perf_counter()
-            run()
-            kept.append((time.perf_counter() - start) * 1000)
-    return [median(kept) for kept in spent]

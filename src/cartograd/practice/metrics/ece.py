@@ -15,7 +15,7 @@ by about sqrt(bins / n) over all.
 References:
     Chuan Guo, Geoff Pleiss, Yu Sun, Kilian Weinberger. On calibration of modern neural networks.
     ICML 2017. https://arxiv.org/abs/1706.04599
-    Jochen Brocker, Leonard Smith. Increasing the reliability of reliability diagrams. Weather and
+    Jochen Bröcker, Leonard Smith. Increasing the reliability of reliability diagrams. Weather and
     Forecasting 22, 2007. https://doi.org/10.1175/WAF993.1
 
 >>> outputs = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9], [0.1, 0.9]]).log()
@@ -100,7 +100,7 @@ def limits(
 
     Drawing the examples anew adds as much bias again, so the bootstrap's distances from the
     estimate are laid off to its other side. And if answers drawn from the model's own
-    confidences (Brocker and Smith, 2007) reach an error as large, the low end is 0.
+    confidences (Bröcker and Smith, 2007) reach an error as large, the low end is 0.
     """
     confidence, right, place = _binned(outputs, targets, bins)
     estimate = weighed(outputs, targets, given.ones(outputs), bins=bins)

@@ -25,6 +25,7 @@ References:
 """
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -56,7 +57,9 @@ def cross_entropy(
 ) -> Float[Tensor, "*n"]:
     """-log softmax(logits)[target] for each example."""
     log_p = torch.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))
-    loss = -log_p.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    # Torch's kernel for -log_p[target]: a gather would cost a tiny network a fifth of its step.
+    picked = F.nll_loss(log_p.flatten(0, -2), targets.flatten(), reduction="none")
+    loss = picked.view_as(targets)
     if smoothing:
         loss = (1 - smoothing) * loss - smoothing * log_p.mean(-1)
     return loss

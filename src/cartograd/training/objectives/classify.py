@@ -23,7 +23,7 @@ torch.Size([5])
 
 from collections.abc import Iterator
 
-from torch import nn
+from torch import Tensor, nn
 
 from cartograd.core.build import build
 from cartograd.core.card import Card
@@ -66,5 +66,11 @@ class Classify(nn.Module):
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
         """One loss: that of each example."""
+        yield Loss(self.validate(batch)["loss"])
+
+    def validate(self, batch: Batch, /) -> dict[str, Tensor]:
+        """The loss of each example, and the logits that metrics look at."""
         *inputs, targets = batch
-        yield Loss(self.loss(self.model(*inputs), targets))
+        logits = self.model(*inputs)
+        loss = self.loss(logits, targets)
+        return {"loss": loss, "outputs": logits}

@@ -71,5 +71,10 @@ class Regress(nn.Module):
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
         """One loss: the error of each example."""
+        yield Loss(self.validate(batch)["loss"])
+
+    def validate(self, batch: Batch, /) -> dict[str, Tensor]:
+        """The error of each example, and the values that metrics look at."""
         *inputs, targets = batch
-        yield Loss(self.loss(self.model(*inputs) / self.unit, targets / self.unit))
+        values = self.model(*inputs)
+        return {"loss": self.loss(values / self.unit, targets / self.unit), "outputs": values}

@@ -1,0 +1,88 @@
+"""`python -m acceptance [NAME ...]`: run rows, print each with its verdict, publish the page."""
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+
+from acceptance import images, neurons, report, tables
+from acceptance.session import SEEDS, FailedError, Session
+from benchmarks.probe import machine
+
+ROWS = {
+    "lenet5-digits": images.lenet5_digits,
+    "mlp-fashion": images.mlp_fashion,
+    "resnet-fashion": images.resnet_fashion,
+    "folder-of-pictures": images.folder_of_pictures,
+    "breast-cancer": tables.breast_cancer,
+    "lending-club": tables.lending_club,
+    "perceptron-converges": neurons.perceptron_converges,
+    "perceptron-fails-xor": neurons.perceptron_fails_xor,
+    "mlp-solves-xor": neurons.mlp_solves_xor,
+}
+NEEDS = {
+    "fashion-mnist": ("mlp-fashion", "resnet-fashion", "folder-of-pictures"),
+    "lending-club": ("lending-club",),
+}
+"""Data that has to be fetched before a row can run."""
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> int:
+    """0 if every row passed."""
+    parser = argparse.ArgumentParser(prog="python -m acceptance", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or: {', '.join(ROWS)}")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many seeds")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
+    parser.add_argument("--try", action="store_true", dest="trial", help="publish nothing")
+    options = parser.parse_args()
+    names = list(ROWS) if options.names in ([], ["all"]) else options.names
+    if wrong := [name for name in names if name not in ROWS]:
+        parser.error(f"no row {wrong[0]!r}; there are {', '.join(ROWS)}")
+    if missing := _fetched(names):
+        print(missing, file=sys.stderr)
+        return 1
+    return max(_row(name, options) for name in names)
+
+
+def _fetched(names: list[str]) -> str:
+    """Fetch what the rows need; why it could not be had, or nothing."""
+    from cartograd.data import store
+
+    for item, rows in NEEDS.items():
+        if set(rows) & set(names):
+            found = store.get(item)
+            if found.path is None:
+                return f"{item}: {found.reason}"
+    return ""
+
+
+def _row(name: str, options: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory() as work:
+        session = Session(Path(work), seeds=tuple(range(options.seeds)))
+        try:
+            outcome = ROWS[name](session)
+        except FailedError as error:
+            print(f"{name}: FAILED, {error}", flush=True)
+            return 1
+    row = dataclasses.asdict(outcome)
+    verdict = "passed" if outcome.passed else "FAILED"
+    print(f"{name}: {verdict}, {report.measured(row)}; asked {outcome.asked}", flush=True)
+    for what, value in outcome.beside.items():
+        print(f"  {what}: {value}", flush=True)
+    seconds = ", ".join(f"{one:.0f}" for one in outcome.cpu)
+    print(f"  CPU seconds: {seconds}", *outcome.notes, sep="\n  ", flush=True)
+    if not options.trial:
+        report.publish(options.out, name, outcome, machine(_threads()))
+    return int(not outcome.passed)
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The results of all rows that have been run, as JSON and as a page."""
+
+import dataclasses
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from acceptance.session import Outcome
+from cartograd.core.files import write_file
+
+HEAD = """# Acceptance runs
+
+Each row is a documented command, run for each seed in a fresh process. The worst seed must reach
+the threshold. CPU time is that of all threads together, start-up and the final test counted in.
+"""
+
+
+def known(folder: Path, /) -> dict[str, Any]:
+    """The rows of earlier runs by name."""
+    path = folder / "acceptance.json"
+    return json.loads(path.read_text())["rows"] if path.exists() else {}
+
+
+def publish(folder: Path, name: str, outcome: Outcome, facts: dict[str, Any], /) -> Path:
+    """Put one row beside those of earlier runs; the path of the page."""
+    rows = known(folder) | {name: dataclasses.asdict(outcome) | {"machine": facts}}
+    write_file(folder / "acceptance.json", json.dumps({"rows": rows}, indent=1) + "\n")
+    return write_file(folder / "acceptance.md", page(rows))
+
+
+def page(rows: dict[str, Any], /) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| what | measured, per seed | asked | CPU time of a run | verdict |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        cells = [
+            f"[{row['claim']}](#{name})",
+            measured(row),
+            row["asked"],
+            f"{statistics.median(row['cpu']):.0f} s",
+            "passed" if row["passed"] else "**failed**",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n\n".join([HEAD.strip(), "\n".join(lines), *map(_section, rows, rows.values())]) + "\n"
+
+
+def measured(row: dict[str, Any], /) -> str:
+    """The numbers of each seed with their unit."""
+    digits = 2 if row["unit"] == "%" else 0
+    return ", ".join(f"{number:.{digits}f}" for number in row["measured"]) + f" {row['unit']}"
+
+
+def _section(name: str, row: dict[str, Any]) -> str:
+    facts = row["machine"]
+    minutes = sum(row["wall"]) / 60
+    used = ", ".join(f"{key} {value}" for key, value in facts["versions"].items())
+    beside = [f"- {key}: {value}" for key, value in row["beside"].items()]
+    seconds = ", ".join(f"{one:.0f}" for one in row["cpu"])
+    return "\n\n".join(
+        [
+            f"## {name}",
+            f"{row['claim']}: {measured(row)}; asked: {row['asked']}.",
+            f"```console\n$ {row['command']}\n```",
+            *(["\n".join(beside)] if beside else []),
+            *row["notes"],
+            f"CPU seconds of each run: {seconds}; {minutes:.1f} minutes on the clock for all. "
+            f"{facts['processor']}, {facts['threads']} threads; {used}. {facts['date']}.",
+        ]
+    )

@@ -1,0 +1,75 @@
+"""Acceptance: the page, the exit code, and commands that fail."""
+
+import json
+
+import pytest
+
+from acceptance import __main__ as command
+from acceptance import report
+from acceptance.session import FailedError, Outcome, Session, percent, seeded
+
+
+def outcome(passed=True):
+    return Outcome(
+        claim="A claim",
+        command="cartograd train lenet5 --seed SEED",
+        measured=[97.5, 98.25],
+        asked="accuracy >= 97 %",
+        passed=passed,
+        beside={"majority": "10 %"},
+        cpu=[3.0, 4.0],
+        wall=[2.0, 2.0],
+    )
+
+
+def run(monkeypatch, tmp_path, row):
+    monkeypatch.setattr(command, "ROWS", {"demo": row})
+    monkeypatch.setattr("sys.argv", ["acceptance", "--out", str(tmp_path)])
+    return command.main()
+
+
+def test_a_row_that_passed_is_published(monkeypatch, tmp_path, capsys):
+    assert run(monkeypatch, tmp_path, lambda _: outcome()) == 0
+    page = (tmp_path / "acceptance.md").read_text()
+    assert "97.50, 98.25 %" in page
+    assert "- majority: 10 %" in page
+    assert "| passed |" in page
+    assert "demo: passed" in capsys.readouterr().out
+
+
+def test_a_row_that_failed_makes_the_exit_code_1_and_says_so(monkeypatch, tmp_path):
+    assert run(monkeypatch, tmp_path, lambda _: outcome(passed=False)) == 1
+    assert "**failed**" in (tmp_path / "acceptance.md").read_text()
+
+
+def test_a_command_that_failed_fails_its_row(monkeypatch, tmp_path, capsys):
+    def row(session):
+        session.run("cartograd train no-such-model --data digits --json")
+
+    assert run(monkeypatch, tmp_path, row) == 1
+    assert "unknown model" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_of_earlier_runs_are_kept(tmp_path):
+    facts = {"versions": {}, "processor": "", "threads": 1, "date": ""}
+    report.publish(tmp_path, "first", outcome(), facts)
+    report.publish(tmp_path, "second", outcome(), facts)
+    assert list(json.loads((tmp_path / "acceptance.json").read_text())["rows"]) == [
+        "first",
+        "second",
+    ]
+
+
+def test_a_command_gives_its_json_and_its_seconds(tmp_path):
+    said, cpu, wall = Session(tmp_path).run("cartograd list data --json")
+    assert "digits" in json.dumps(said)
+    assert cpu > 0
+    assert wall > 0
+    with pytest.raises(FailedError, match="ended with 2"):
+        Session(tmp_path).run("cartograd evaluate nowhere --json")
+
+
+def test_numbers_for_readers():
+    assert percent(0.98765) == 98.77
+    assert seeded("--seed SEED", 3) == "--seed 3"

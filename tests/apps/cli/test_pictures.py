@@ -1,0 +1,63 @@
+"""Pictures of explanations and attacks."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cartograd.apps.cli import pictures
+from cartograd.core.ports import Column, Port
+
+IMAGE = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0))
+COLOUR = Port("image", "image", (3, 8, 8), bounds=(0.0, 1.0))
+POINT = Port("point", "vector", (2,))
+ROW = Port(
+    "row",
+    "table",
+    (4,),
+    columns=(Column("age", indicator=True), Column("town", categories=("Bonn", "Oslo"))),
+)
+
+
+def colours(path):
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    red = (pixels[..., 0] - pixels[..., 2]).max()
+    return int(red), int((pixels[..., 2] - pixels[..., 0]).max())
+
+
+@pytest.mark.parametrize("port", [IMAGE, COLOUR])
+@pytest.mark.parametrize("count", [1, 3, 20])
+def test_what_speaks_for_is_red_and_against_is_blue(tmp_path, port, count):
+    x = torch.rand(count, *port.dims)
+    heat = torch.ones_like(x)
+    path = pictures.explained(tmp_path / "for.png", port, x, heat, ["a"] * count)
+    assert colours(path)[0] > 100
+    path = pictures.explained(tmp_path / "against.png", port, x, -heat, ["a"] * count)
+    assert colours(path)[1] > 100
+
+
+def test_rows_become_bars(tmp_path):
+    x = torch.randn(2, 4)
+    path = pictures.explained(tmp_path / "bars.png", ROW, x, x, ["one", "two"])
+    assert min(colours(path)) > 50
+
+
+def test_the_features_of_a_column_are_added_up():
+    names, values = pictures.contributions(ROW, torch.tensor([1.0, 2.0, 4.0, 8.0]))
+    assert dict(zip(names, values.tolist(), strict=True)) == {"age": 3.0, "town": 12.0}
+    names, _ = pictures.contributions(POINT, torch.tensor([1.0, 2.0]))
+    assert names == ["point[0]", "point[1]"]
+
+
+def test_an_attack_is_drawn_where_it_can_be(tmp_path):
+    x = torch.rand(3, 1, 8, 8)
+    titles = [("says a", "says b")] * 3
+    assert pictures.attacked(tmp_path / "a.png", IMAGE, x, 1 - x, titles) == tmp_path / "a.png"
+    points = torch.rand(5, 2)
+    assert pictures.attacked(tmp_path / "b.png", POINT, points, points + 1, titles) is not None
+    assert (
+        pictures.attacked(tmp_path / "c.png", ROW, torch.rand(3, 4), torch.rand(3, 4), titles)
+        is None
+    )
+    assert pictures.attacked(tmp_path / "d.png", IMAGE, x[:0], x[:0], []) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]

@@ -1,0 +1,87 @@
+"""`cartograd train`: what it shows before, and what it takes from a file."""
+
+import pytest
+
+from cartograd.engine.runs import read_config
+
+QUICK = ("mlp:widths=[8]", "--data", "moons", "--epochs", "1")
+
+
+def test_print_config_tells_where_each_value_came_from(cli_run, tmp_path):
+    (tmp_path / "run.toml").write_text('data = "digits"\nbatch_size = 16\n')
+    words = ("softmax-regression", "--config", "run.toml", "--epochs", "2", "--print-config")
+    found = cli_run("train", *words, "--json").json
+    assert {key: item["from"] for key, item in found.items()} == {
+        "model": "flag",
+        "data": "file",
+        "objective": "default",
+        "optimizer": "default",
+        "schedule": "default",
+        "epochs": "flag",
+        "batch_size": "file",
+        "monitor": "default",
+        "patience": "default",
+        "clip": "default",
+        "accumulate": "default",
+        "precision": "default",
+        "compile": "default",
+        "seed": "default",
+        "device": "default",
+        "model.features": "data",
+        "model.classes": "data",
+        "model.widths": "preset",
+        "model.activation": "default",
+        "model.dropout": "default",
+        "objective.smoothing": "default",
+    }
+    assert found["batch_size"]["value"] == 16
+    assert "preset" in cli_run("train", *words).out
+    assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
+
+
+def test_dry_run_tells_the_cost_and_writes_nothing(cli_run, tmp_path):
+    found = cli_run("train", *QUICK, "--dry-run", "--json").json
+    assert found["parameters"] == 2 * 8 + 8 + 8 * 2 + 2
+    assert [layer["shape"] for layer in found["layers"]][-1] == [32, 2]
+    assert found["minutes"] > 0
+    assert found["memory"]["total"] > 0
+    table = cli_run("train", *QUICK, "--dry-run").out
+    assert "32 x 2" in table
+    assert "a step" in table
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_repeats_from_its_own_config(cli_run, tmp_path):
+    assert cli_run("train", *QUICK, "--seed", "4").code == 0
+    again = cli_run("train", "--config", "runs/mlp-moons-1", "--json")
+    assert again.json["folder"] == "runs/mlp-moons-2"
+    first, second = (tmp_path / "runs" / f"mlp-moons-{i}" for i in (1, 2))
+    assert (first / "metrics.jsonl").read_bytes() == (second / "metrics.jsonl").read_bytes()
+    values, origins = read_config(second)
+    assert values == read_config(first)[0]
+    assert set(origins.values()) == {"file"}
+
+
+def test_what_is_printed(cli_run):
+    done = cli_run("train", *QUICK)
+    assert done.err.startswith("epoch 1/1")
+    for part in ("accuracy", "95 % interval", "runs/mlp-moons-1", "on 500 test examples"):
+        assert part in done.out
+    found = cli_run("train", *QUICK, "--json").json
+    assert found["epochs"] == 1
+    assert found["stopped"] is None
+    assert set(found["test"]["accuracy"]) == {"value", "low", "high"}
+
+
+@pytest.mark.parametrize("words", [("--set", "batch_size=100", "patience=1"), ("--set=clip=1.0",)])
+def test_further_settings(cli_run, tmp_path, words):
+    assert cli_run("train", *QUICK, *words).code == 0
+    values, _ = read_config(tmp_path / "runs" / "mlp-moons-1")
+    assert values.get("batch_size") == (100 if "patience=1" in words else 32)
+
+
+def test_early_stopping_is_told(cli_run):
+    words = ("mlp", "--data", "moons", "--epochs", "9", "--optimizer", "sgd:lr=0")
+    done = cli_run("train", *words, "--set", "patience=1")
+    assert "trained   2 epochs" in done.out
+    assert "stopped early" in done.out

@@ -1,0 +1,66 @@
+"""Plans: what is chosen for a model and its data, and where each value came from."""
+
+import pytest
+import torch
+from torch import nn
+
+import cartograd as cg
+from cartograd.apps.verbs.plan import planned
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "expected"),
+    [
+        ("lenet5", "digits", ("classify", "adamw:lr=3e-3", 32, 15)),
+        ("mlp", "breast-cancer", ("classify", "adamw:lr=3e-3", 32, 40)),
+        ("perceptron", "separable", ("perceptron-rule", "sgd:lr=1", 1, 5)),
+    ],
+)
+def test_choices(model, data, expected):
+    plan = planned(model, data)
+    names = ("objective", "optimizer", "batch_size", "epochs")
+    assert tuple(plan.value(name) for name in names) == expected
+    assert all(plan.settings[name].origin == "default" for name in names)
+
+
+def test_values_are_regressed_and_never_chosen_against_the_user():
+    x = torch.randn(60, 2)
+    data = cg.tensors(x, x.sum(1, keepdim=True))
+    assert planned("mlp", data).value("objective") == "regress"
+    plan = planned("mlp", data, batch_size=4, epochs=2, objective="regress", schedule="constant")
+    assert [plan.value(key) for key in ("batch_size", "epochs", "schedule")] == [4, 2, "constant"]
+    assert plan.settings["schedule"].origin == "flag"
+
+
+def test_origins_down_to_the_hyperparameters():
+    found = planned("softmax-regression:activation=tanh", "digits").details()
+    assert {key: (item.value, item.origin) for key, item in found.items()} == {
+        "model.features": (64, "data"),
+        "model.classes": (10, "data"),
+        "model.widths": ((), "preset"),
+        "model.activation": ("tanh", "flag"),
+        "model.dropout": (0.0, "default"),
+        "objective.smoothing": (0.0, "default"),
+    }
+
+
+def test_the_seed_decides_the_first_weights_and_leaves_the_generator_alone():
+    before = torch.get_rng_state()
+    first, second, other = (planned("mlp", "moons", seed=seed).model for seed in (1, 1, 2))
+    assert torch.equal(before, torch.get_rng_state())
+    weights = [model.model.head.weight for model in (first, second, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_objects_are_called_by_their_names():
+    data = cg.tensors(torch.randn(60, 2), torch.arange(60) % 2)
+    plan = planned(nn.Linear(2, 2), data)
+    words = plan.words()
+    assert (words["model"].value, words["data"].value) == ("Linear", "tensors")
+    assert plan.details().keys() == {"objective.smoothing"}
+
+
+def test_nothing_is_computed_on_meta():
+    plan = planned("resnet50", "digits", meta=True)
+    assert {item.device.type for item in plan.model.parameters()} == {"meta"}

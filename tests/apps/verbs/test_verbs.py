@@ -1,0 +1,142 @@
+"""The verbs on a model whose answers are known."""
+
+import pytest
+import torch
+from torch import nn
+
+import cartograd as cg
+from cartograd.apps.verbs.explain import class_of
+from cartograd.apps.verbs.predict import prepared
+from cartograd.core.ports import Column, Port, Signature
+from cartograd.data.dataset import Split
+
+POINT = Port("point", "vector", (2,), bounds=(-4.0, 4.0))
+SIDE = Port("side", "label", (2,), labels=("left", "right"))
+PRICE = Port("price", "value", (1,))
+ROW = Port("row", "table", (3,), columns=(Column("age"), Column("town", ("Bonn", "Oslo"))))
+
+
+def linear(given, answer, weight):
+    layer = nn.Linear(given.size, answer.size, bias=False)
+    layer.weight.data = torch.tensor(weight)
+    return cg.sign(layer, Signature((given,), (answer,)))
+
+
+@pytest.fixture
+def sides():
+    """Says right where the first number is positive; the second does not matter."""
+    return linear(POINT, SIDE, [[-1.0, 0.0], [1.0, 0.0]])
+
+
+@pytest.fixture
+def split(sides):
+    x = torch.tensor([[1.0, 3.0], [-2.0, 1.0], [0.5, -1.0], [-0.25, 0.0]])
+    return Split(x, torch.tensor([1, 0, 1, 1]), sides.signature)
+
+
+def test_evaluate(sides, split):
+    found = cg.evaluate(sides, split, metrics=("accuracy", "recall:average=macro"))
+    assert found.metrics == {"accuracy": 0.75, "recall:average=macro": pytest.approx(5 / 6)}
+    assert (found.parameters, found.size, found.examples) == (4, 16, 4)
+    assert torch.equal(found.targets, split.targets)
+    assert found.outputs.tolist() == [[-x, x] for x in split.inputs[:, 0].tolist()]
+
+
+def test_predict_names_its_sources(sides):
+    answers = cg.predict(sides, ["1, 2", "-1 2"], top=1)
+    assert [(row["source"], row["label"]) for row in answers] == [
+        ("1, 2", "right"),
+        ("-1 2", "left"),
+    ]
+    assert answers[0]["probabilities"].keys() == {"right"}
+    assert cg.predict(sides, [1.0, 2.0])[0]["source"] == "input"
+    assert [row["source"] for row in cg.predict(sides, torch.eye(2))] == [
+        "input row 1",
+        "input row 2",
+    ]
+
+
+def test_predict_takes_rows_by_the_names_of_their_columns():
+    prices = linear(ROW, PRICE, [[1.0, 10.0, 100.0]])
+    rows = [{"age": 2, "town": "Oslo"}, {"town": "Bonn", "age": "", "more": 1}]
+    assert [row["value"] for row in cg.predict(prices, rows)] == [102.0, 10.0]
+    assert cg.predict(prices, rows[0]) == [{"source": "input 1", "value": 102.0}]
+
+
+def test_predict_in_parts_is_predict_at_once(sides):
+    many = torch.randn(600, 2).clamp(-4, 4)
+    assert [row["label"] for row in cg.predict(sides, many)] == [
+        "right" if x > 0 else "left" for x in many[:, 0].tolist()
+    ]
+
+
+def test_prepared_names_each_row_of_a_file(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("town,age\nOslo,1\nBonn,2\n")
+    inputs, names = prepared(linear(ROW, PRICE, [[0.0, 0.0, 0.0]]), path)
+    assert inputs.tolist() == [[1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]
+    assert names == [f"{path} row 1", f"{path} row 2"]
+
+
+def test_explain_a_linear_model(sides):
+    x = torch.tensor([[2.0, 3.0]])
+    heat = cg.explain(sides, x, target="right", method="integrated_gradients:steps=4,baseline=0")
+    assert torch.allclose(heat, torch.tensor([[2.0, 0.0]]))
+    own = cg.explain(sides, -x, method="integrated_gradients:steps=4,baseline=0")
+    assert torch.allclose(own, torch.tensor([[2.0, 0.0]]))
+
+
+@pytest.mark.parametrize(
+    ("given", "number"), [(None, None), ("right", 1), ("0", 0), (1, 1), ("left", 0)]
+)
+def test_classes_by_label_or_number(given, number):
+    assert class_of(SIDE, given) == number
+
+
+def test_attack_moves_what_can_be_moved(sides, split):
+    adversarial = cg.attack(sides, split.inputs, split.targets, method="pgd:eps=0.6")
+    said = cg.evaluate(sides, Split(adversarial, split.targets, sides.signature)).metrics
+    assert said["accuracy"] == 0.5
+    assert (adversarial - split.inputs).abs().max() <= 0.6 + 1e-6
+
+
+def test_robustness_counts(sides, split):
+    from cartograd.apps.verbs import robustness
+
+    found = robustness(sides, split, method="pgd:eps=0.6", examples=3)
+    again = robustness(sides, split, method="pgd:eps=0.6", examples=3)
+    assert torch.equal(found.inputs, again.inputs)
+    assert found.examples == len(found.inputs) == 3
+    assert found.clean == float((found.before == found.targets).double().mean())
+    assert found.robust == float((found.after == found.targets).double().mean())
+    assert found.robust_interval[0] <= found.robust <= found.robust_interval[1]
+    assert found.method == "pgd:eps=0.6"
+
+
+def test_robustness_of_a_model_without_bounds_stays_within_the_examples(split):
+    from cartograd.apps.verbs import robustness
+
+    free = linear(Port("point", "vector", (2,)), SIDE, [[-1.0, 0.0], [1.0, 0.0]])
+    given = Split(split.inputs, split.targets, free.signature)
+    found = robustness(free, given, method="pgd:eps=100")
+    assert found.adversarial.min() >= split.inputs.min()
+    assert found.adversarial.max() <= split.inputs.max()
+    assert "bounds=[-2.0,3.0]" in found.method
+
+
+def test_verbs_leave_a_model_in_its_mode(sides, split):
+    sides.train()
+    cg.evaluate(sides, split)
+    cg.predict(sides, split.inputs)
+    cg.explain(sides, split.inputs)
+    cg.attack(sides, split.inputs, split.targets)
+    assert sides.training
+    assert sides.model.training
+    assert sides.model.weight.grad is None
+
+
+def test_completion_is_one_option():
+    from cartograd.apps.cli import application
+
+    script = application().generate_completion(shell="bash")
+    assert "cartograd" in script

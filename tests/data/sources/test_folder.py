@@ -1,0 +1,207 @@
+"""Picture folders: the same pixels as the source they were written from, steady splits."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.data.dataset import Split
+from cartograd.data.images import write_pictures
+from cartograd.data.sources.fashion_mnist import fashion_mnist
+from cartograd.data.sources.folder import folder
+from cartograd.data.streamed import Streamed
+from cartograd.data.tensors import tensors
+
+
+def draw(path, *, size=(6, 6), mode="L", seed=0):
+    shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)
+    values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+    return values
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for i in range(60):
+        draw(tmp_path / "pets" / ("cat", "dog", "10", "9")[i % 4] / f"{i}.png", seed=i)
+    return tmp_path / "pets"
+
+
+def examples(split):
+    """Pixels and label names, in an order of their own."""
+    labels = split.signature.output.labels
+    return sorted(
+        (x.flatten().tolist(), labels[y])
+        for x, y in zip(split.stored, split.targets.tolist(), strict=True)
+    )
+
+
+@pytest.mark.law("folder")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_written_pictures_come_back(tmp_path, channels):
+    stored = torch.randint(0, 256, (60, channels, 7, 5), dtype=torch.uint8)
+    data = tensors(stored, torch.arange(60) % 3, labels=("a", "b", "c"))
+    write_pictures(data, tmp_path / "out")
+    found = folder(tmp_path / "out")
+    for part in ("train", "valid", "test"):
+        assert examples(getattr(found, part)) == examples(getattr(data, part))
+    assert found.signature.input == data.signature.input
+
+
+@pytest.mark.law("folder")
+def test_fashion_mnist_comes_back(tmp_path):
+    try:
+        data = fashion_mnist()
+    except UsageError as error:
+        pytest.skip(f"Fashion-MNIST is not there: {error}")
+    some = tensors(
+        data.train.stored[:600], data.train.targets[:600], labels=data.signature.output.labels
+    )
+    write_pictures(some, tmp_path / "out")
+    found = folder(tmp_path / "out")
+    assert found.signature.input == some.signature.input
+    for part in ("train", "valid", "test"):
+        slash = [(x, y.replace("/", "-")) for x, y in examples(getattr(some, part))]
+        assert examples(getattr(found, part)) == sorted(slash)
+
+
+@pytest.mark.law("folder")
+def test_files_keep_their_split(pets):
+    before = folder(pets)
+    for i in range(60, 120):
+        draw(pets / "cat" / f"{i}.png", seed=i)
+    after = folder(pets)
+    for part in ("train", "valid", "test"):
+        assert set(getattr(before, part).names) <= set(getattr(after, part).names)
+
+
+def test_labels_names_and_about(pets):
+    data = folder(pets)
+    assert data.signature.output.labels == ("9", "10", "cat", "dog")
+    assert data.signature.input.dims == (1, 6, 6)
+    names = {*data.train.names, *data.valid.names, *data.test.names}
+    assert names == {file.relative_to(pets).as_posix() for file in pets.rglob("*.png")}
+    assert data.about["pictures"] == 60
+
+
+def test_the_users_own_splits(pets, tmp_path):
+    root = tmp_path / "own"
+    root.mkdir()
+    pets.rename(root / "train")
+    draw(root / "val" / "cat" / "x.png", seed=99)
+    data = folder(root)
+    assert data.valid.names == ("val/cat/x.png",)
+    assert len(data.train) + len(data.test) == 60
+    assert len(data.test) > 0
+    draw(root / "test" / "bird" / "x.png")
+    with pytest.raises(UsageError, match="no class 'bird' in the training folder"):
+        folder(root)
+
+
+def test_classes_called_train_and_test_are_classes(tmp_path):
+    for i in range(20):
+        draw(tmp_path / ("train", "test")[i % 2] / f"{i}.png", seed=i)
+    assert folder(tmp_path).signature.output.labels == ("test", "train")
+
+
+def test_deeper_hidden_and_other_files(pets):
+    draw(pets / "cat" / "more" / "deep.png", seed=100)
+    draw(pets / "cat" / "loud.PNG", seed=101)
+    draw(pets / ".cache" / "x.png")
+    (pets / "cat" / "._x.png").write_bytes(b"resource fork")
+    (pets / "cat" / "notes.txt").write_text("not a picture")
+    data = folder(pets)
+    assert data.about["pictures"] == 62
+    assert "cat/more/deep.png" in {*data.train.names, *data.valid.names, *data.test.names}
+
+
+def test_size_and_channels(pets):
+    draw(pets / "cat" / "big.jpg", size=(20, 24), mode="RGB")
+    with pytest.raises(UsageError, match=r"differ in size: .*; give the size .* size=64"):
+        folder(pets)
+    data = folder(pets, size=8)
+    assert data.signature.input.dims == (3, 8, 8)
+    assert build(f"folder:{pets},size=8,channels=1")().signature.input.dims == (1, 8, 8)
+
+
+def test_over_the_limit_pictures_stay_on_disk(pets):
+    near, far = folder(pets), folder(pets, memory=0.0)
+    assert isinstance(near.train, Split)
+    assert isinstance(far.train, Streamed)
+    assert near.signature == far.signature
+    for x, y in zip(
+        near.train.batches(batch_size=7).epoch(1, seed=2),
+        far.train.batches(batch_size=7).epoch(1, seed=2),
+        strict=True,
+    ):
+        assert torch.equal(x[0], y[0])
+        assert torch.equal(x[1], y[1])
+
+
+def test_a_picture_is_prepared_for_prediction_as_for_training(pets):
+    for i in range(60, 80):
+        draw(pets / "cat" / f"{i}.png", size=(11, 9), mode="RGB", seed=i)
+    data = folder(pets, size=8)
+    paths = [pets / name for name in data.test.names]
+    assert torch.equal(data.decode(paths), data.test.inputs)
+
+
+def empty(pets):
+    (pets / "bird").mkdir()
+
+
+def one(pets):
+    for name in ("9", "10", "dog"):
+        (pets / name).rename(pets.parent / name)
+
+
+def none(pets):
+    one(pets)
+    (pets / "cat").rename(pets.parent / "cat")
+
+
+def corrupt(pets):
+    (pets / "dog" / "1.png").write_bytes(b"not a picture")
+
+
+def half(pets):
+    file = pets / "dog" / "1.png"
+    file.write_bytes(file.read_bytes()[:60])
+
+
+def few(pets):
+    for kind in pets.iterdir():
+        for file in sorted(kind.iterdir())[2:]:
+            file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (empty, r"the class folder .*bird has no files; expected .png"),
+        (one, r"pets has only 'cat'; expected a folder .* at least two"),
+        (none, r"pets has none; expected"),
+        (corrupt, r"dog.1.png is not a readable picture"),
+        (half, r"dog.1.png is not a readable picture"),
+        (few, r"too few examples to split: 8"),
+    ],
+)
+def test_mistakes_are_named(pets, spoil, message):
+    spoil(pets)
+    with pytest.raises(UsageError, match=message):
+        folder(pets)
+
+
+def test_no_such_folder_and_unknown_option(tmp_path):
+    with pytest.raises(UsageError, match="is no folder"):
+        folder(tmp_path / "none")
+    with pytest.raises(UsageError, match="did you mean 'size'"):
+        build(f"folder:{tmp_path},sizes=8")
+
+
+def test_channels_are_one_or_three(pets):
+    with pytest.raises(UsageError, match="channels=2 is out of range"):
+        folder(pets, channels=2)

@@ -1,0 +1,239 @@
+import errno
+import json
+import resource
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.engine import checkpoint
+from cartograd.engine.fit import fit
+from cartograd.engine.tensors import load_into, pack, read_tensors, unpack, write_tensors
+from tests.engine.objectives.supervised import Supervised
+from tests.engine.toys import Toy, mlp, quadrants
+
+FILES = ("objective.safetensors", "state.json", "manifest.json")
+
+
+def parts(step):
+    return {"objective": {"weight": torch.full((300,), float(step))}, "state": {"lr": 0.1 * step}}
+
+
+def three(folder):
+    for step in (10, 20, 30):
+        checkpoint.save(folder, step, parts(step))
+    return folder
+
+
+def damage(path, how):
+    data = bytearray(path.read_bytes())
+    if how == "removed":
+        path.unlink()
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "truncated":
+        path.write_bytes(data[: len(data) // 2])
+    else:
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
+
+def test_what_was_saved_comes_back(tmp_path):
+    found = checkpoint.load(three(tmp_path))
+    assert (found.step, found.path.name) == (30, "step-000000030")
+    assert torch.equal(found.parts["objective"]["weight"], torch.full((300,), 30.0))
+    assert found.parts["state"] == {"lr": 0.1 * 30}
+    assert sorted(path.name for path in found.path.iterdir()) == sorted(FILES)
+    assert checkpoint.load(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("how", ["truncated", "flipped", "empty", "removed"])
+def test_a_damaged_newest_is_told_and_the_older_one_used(file, how, tmp_path):
+    damage(three(tmp_path) / "step-000000030" / file, how)
+    with pytest.warns(UserWarning, match="step-000000030 is not used"):
+        assert checkpoint.load(tmp_path).step == 20
+
+
+def test_two_damaged_then_all(tmp_path):
+    three(tmp_path)
+    damage(tmp_path / "step-000000030" / "state.json", "flipped")
+    damage(tmp_path / "step-000000020" / "manifest.json", "empty")
+    with pytest.warns(UserWarning, match="is not used"):
+        assert checkpoint.load(tmp_path).step == 10
+    damage(tmp_path / "step-000000010" / "state.json", "removed")
+    with (
+        pytest.warns(UserWarning, match="is not used"),
+        pytest.raises(UsageError, match=r"every checkpoint in .* is damaged"),
+    ):
+        checkpoint.load(tmp_path)
+
+
+def test_a_half_written_one_does_not_count_and_is_cleared_away(tmp_path):
+    three(tmp_path)
+    left = tmp_path / ".step-000000040.x7"
+    left.mkdir()
+    (left / "objective.safetensors").write_bytes(b"half")
+    assert checkpoint.load(tmp_path).step == 30
+    checkpoint.prune(tmp_path, keep=5)
+    assert not left.exists()
+
+
+def test_retention_keeps_the_newest_and_the_protected(tmp_path):
+    for step in range(1, 8):
+        checkpoint.save(tmp_path, step, parts(step))
+        checkpoint.prune(tmp_path, keep=2, protect=[3])
+    assert checkpoint.steps(tmp_path) == [3, 6, 7]
+
+
+@contextmanager
+def small_disk(size):
+    """No file of this process can grow beyond `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_disk_that_ends_leaves_the_last_good_one(tmp_path):
+    three(tmp_path)
+    before = snapshot(tmp_path)
+    big = {"objective": {"weight": torch.zeros(100_000)}}
+    with small_disk(50_000), pytest.raises(UsageError, match=r"cannot write .*step-000000040"):
+        checkpoint.save(tmp_path, 40, big)
+    with small_disk(50_000), pytest.raises(UsageError, match="cannot write"):
+        checkpoint.save(tmp_path, 30, big)
+    assert snapshot(tmp_path) == before
+    assert checkpoint.load(tmp_path).step == 30
+
+
+@pytest.mark.parametrize("call", ["os.fsync", "os.replace", "pathlib.Path.write_text"])
+def test_a_full_disk_is_one_clear_line(call, tmp_path, monkeypatch):
+    three(tmp_path)
+    before = snapshot(tmp_path)
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(call, full)
+        with pytest.raises(UsageError, match=r"cannot write .*: No space left on device"):
+            checkpoint.save(tmp_path, 40, parts(40))
+    assert snapshot(tmp_path) == before
+
+
+def test_a_full_disk_in_a_run(tmp_path, monkeypatch):
+    """The run ends with the line; what it had saved is whole and it can go on from there."""
+    x, y = quadrants(80)
+    calls = []
+    write = checkpoint.write_manifest
+
+    def full_at_the_third(folder):
+        calls.append(folder)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(folder)
+
+    options = {"epochs": 2, "folder": tmp_path / "run", "save_every": 2}
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write_manifest", full_at_the_third)
+        with pytest.raises(UsageError, match="No space left on device"):
+            fit(Supervised(mlp(2, 8, 2)), Toy(x, y, batch_size=10), **options)
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [2, 4]
+    model, whole = mlp(2, 8, 2), mlp(2, 8, 2)
+    fit(Supervised(model), Toy(x, y, batch_size=10), resume=True, **options)
+    fit(Supervised(whole), Toy(x, y, batch_size=10), epochs=2)
+    assert torch.equal(model[0].weight, whole[0].weight)
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "empty", "removed"])
+def test_a_run_goes_on_from_the_older_one_to_the_same_end(how, tmp_path):
+    x, y = quadrants(80)
+    data, options = Toy(x, y, batch_size=10), {"optimizers": "adam", "save_every": 3, "seed": 1}
+    whole, model = mlp(2, 8, 2), mlp(2, 8, 2)
+    fit(Supervised(whole), data, epochs=2, folder=tmp_path / "whole", **options)
+    fit(Supervised(model), data, epochs=1, folder=tmp_path / "run", **options)
+    damage(tmp_path / "run" / "checkpoints" / "step-000000008" / "optimizer.safetensors", how)
+    other = mlp(2, 8, 2)
+    with pytest.warns(UserWarning, match="step-000000008 is not used"):
+        fit(Supervised(other), data, epochs=2, folder=tmp_path / "run", resume=True, **options)
+    assert torch.equal(other[0].weight, whole[0].weight)
+    texts = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("whole", "run")]
+    assert texts[0] == texts[1]
+
+
+def test_a_later_format_is_refused(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "FORMAT", 2)
+        checkpoint.save(tmp_path, 1, parts(1))
+    with pytest.raises(UsageError, match="format 2 and this Cartograd reads 1"):
+        checkpoint.load(tmp_path)
+
+
+def test_nothing_is_pickled(tmp_path):
+    x, y = quadrants(40)
+    fit(Supervised(mlp(2, 8, 2)), Toy(x, y), epochs=1, folder=tmp_path, validate=Toy(x, y))
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert path.suffix in (".safetensors", ".json", ".jsonl", ".toml")
+            assert b"torch._utils" not in path.read_bytes()
+
+
+def test_packing_keeps_values_and_types():
+    value = {
+        "a": torch.arange(3), 0: {"betas": (0.9, 0.999), "list": [1, None, True, "x"]},
+        "inf": float("inf"), "third": 1 / 3, "nested": {1: [torch.ones(2), (torch.zeros(()),)]},
+    }  # fmt: skip
+    tensors = {}
+    text = json.dumps(pack(value, "part", tensors))
+    back = unpack(json.loads(text), tensors)
+    assert list(back) == list(value)
+    assert back[0] == value[0]
+    assert (back["inf"], back["third"]) == (float("inf"), 1 / 3)
+    assert torch.equal(back["nested"][1][1][0], torch.zeros(()))
+    with pytest.raises(UsageError, match=r"cannot keep part.f, a function, without pickle"):
+        pack({"f": full_name}, "part", {})
+
+
+def full_name():
+    """Only to be refused."""
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.bool]
+)
+def test_tensors_of_any_kind_come_back(dtype, tmp_path):
+    base = torch.arange(12).to(dtype)
+    kept = {
+        "plain": base, "same": base, "transposed": base.view(3, 4).T, "part": base[3:7],
+        "scalar": base[5], "empty": base[:0], "image": torch.zeros(1, 2, 3, 3).to(dtype).contiguous(
+            memory_format=torch.channels_last
+        ),
+    }  # fmt: skip
+    write_tensors(tmp_path / "x.safetensors", kept)
+    found = read_tensors(tmp_path / "x.safetensors")
+    assert set(found) == set(kept)
+    for name, tensor in kept.items():
+        assert torch.equal(found[name], tensor)
+        assert found[name].dtype == dtype
+
+
+def test_tied_weights_are_written_once_and_stay_tied(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    model[1].weight = model[0].weight
+    write_tensors(tmp_path / "x.safetensors", model.state_dict())
+    assert (tmp_path / "x.safetensors").stat().st_size < 300
+    other = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    other[1].weight = other[0].weight
+    load_into(other, read_tensors(tmp_path / "x.safetensors"), "x")
+    assert torch.equal(other[1].weight, model[0].weight)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_tensors(tmp_path / "absent.safetensors")

@@ -1,0 +1,131 @@
+import pytest
+import torch
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Loss
+from cartograd.core.spec import Spec
+from cartograd.engine.fit import fit
+from cartograd.engine.optimize import optimizer, optimizers
+from tests.engine.objectives.supervised import Supervised
+from tests.engine.toys import Toy, mlp, quadrants
+
+CLASSES = [
+    name
+    for name in torch.optim.__all__
+    if isinstance(getattr(torch.optim, name), type) and name != "Optimizer"
+]
+
+
+class Nearest(nn.Module):
+    """Moves rows of a table to their targets; the gradient is sparse or dense."""
+
+    def __init__(self, sparse):
+        super().__init__()
+        self.table = nn.Embedding(10, 3, sparse=sparse)
+        self.players = {"model": self.table}
+
+    def losses(self, batch):
+        rows, goal = batch
+        yield Loss((self.table(rows) - goal).square().sum(-1))
+
+
+def test_every_optimizer_of_torch_has_a_name():
+    assert sorted(found.__name__ for found in optimizers().values()) == sorted(CLASSES)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_one_step_lowers_the_loss_or_the_reason_is_told(name):
+    """Every optimizer by its name in lower case, as torch itself would step."""
+    spec = name.lower()
+    if name == "LBFGS":
+        with pytest.raises(UsageError, match="many times in one step"):
+            optimizer(spec, nn.Linear(2, 2).parameters())
+        return
+    objective = Nearest(sparse=name == "SparseAdam")
+    table = objective.table.weight
+    expected = nn.Parameter(table.detach().clone())
+    rows, goal = torch.arange(10), torch.full((10, 3), 5.0)
+    theirs = getattr(torch.optim, name)([expected])
+    loss = (nn.functional.embedding(rows, expected, sparse=name == "SparseAdam") - goal).square()
+    loss.sum(-1).mean().backward()
+    theirs.step()
+    before = float((table - goal).detach().square().sum())
+    fit(objective, [(rows, goal)], optimizers=spec, epochs=1)
+    assert float((table - goal).detach().square().sum()) < before
+    torch.testing.assert_close(table, expected, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("spec", ["sgd:lr=0.1,momentum=0.9", "adam", "adamw", "adagrad"])
+def test_fused_is_the_default_where_torch_has_it(spec):
+    params = list(nn.Linear(3, 3).parameters())
+    assert optimizer(spec, params).defaults["fused"] is True
+    other = f"{spec}{',' if ':' in spec else ':'}foreach=true"
+    assert not optimizer(other, params).defaults["fused"]
+
+
+@pytest.mark.parametrize(
+    "spec", ["sgd:lr=0.1,momentum=0.9,nesterov=true", "adamw:lr=0.01", "adagrad"]
+)
+def test_fused_equals_the_plain_form(spec):
+    x, y = quadrants(64)
+    ends = []
+    for fused in (True, False):
+        model = mlp(2, 8, 2).double()
+        full = Spec.parse(spec)
+        full = Spec(full.name, full.args | {"fused": fused})
+        fit(Supervised(model), [(x.double(), y)], optimizers=full, epochs=5)
+        ends.append([parameter.detach() for parameter in model.parameters()])
+    for a, b in zip(*ends, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-10, rtol=0)
+
+
+def test_spellings():
+    params = [nn.Parameter(torch.zeros(2, 2))]
+    for spec in ("SparseAdam", "sparse_adam", "sparse-adam", "sparseadam"):
+        assert isinstance(optimizer(spec, params), torch.optim.SparseAdam)
+    made = optimizer("adamw:lr=3e-3,betas=[0.8,0.99],weight_decay=0", params)
+    group = made.param_groups[0]
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (3e-3, (0.8, 0.99), 0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("rmspropp", "unknown optimizer 'rmspropp'; did you mean 'rmsprop'"),
+        ("adamw:lrr=1", "unknown argument of adamw 'lrr'; did you mean 'lr'"),
+        ("adamw:lr=-1", "lr=-1 is out of range; expected at least 0"),
+        ("adamw:lr=fast", "lr='fast' is of the wrong type; expected a number"),
+        ("adamw:lr=true", "lr=True is of the wrong type"),
+        ("adamw:amsgrad=1", "amsgrad=1 is of the wrong type; expected true or false"),
+        ("adamw:betas=[0.9]", "expected 2 values"),
+        ("adamw:betas=[0.9,1.0]", "expected below 1.0"),
+        ("sgd:momentum=1.5", "expected at most 1.0"),
+        ("sgd:nesterov=true", "torch refuses sgd:nesterov=true: Nesterov"),
+        ("adam:eps=-1", "torch refuses adam:eps=-1: Invalid epsilon"),
+        ("adam:1e-3", "takes key=value arguments only"),
+        ("optimizer", "unknown optimizer"),
+    ],
+)
+def test_a_wrong_spec_is_one_clear_line(spec, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        optimizer(spec, [nn.Parameter(torch.zeros(2))])
+    assert "\n" not in str(caught.value)
+
+
+def test_muon_says_what_it_cannot_step():
+    with pytest.raises(UsageError, match=r"muon steps matrices only, and 2 of the 4"):
+        optimizer("muon", mlp(2, 4, 2).parameters())
+
+
+def test_sparse_adam_says_what_it_needs():
+    with pytest.raises(UsageError, match="sparse gradients"):
+        fit(Nearest(False), [(torch.arange(10), torch.zeros(10, 3))], optimizers="sparse_adam")
+    with pytest.raises(UsageError, match="no norm of sparse gradients"):
+        fit(Nearest(True), [(torch.arange(10), torch.zeros(10, 3))], optimizers="sgd", clip=1.0)
+
+
+def test_nothing_to_train():
+    model = nn.Linear(2, 2).requires_grad_(False)
+    with pytest.raises(UsageError, match="no parameters that require a gradient"):
+        fit(Supervised(model), Toy(*quadrants(8)))

@@ -1,0 +1,75 @@
+import math
+
+import pytest
+
+from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
+from cartograd.engine import runs
+
+
+def test_new_runs_are_numbered(tmp_path):
+    made = [runs.new_run(tmp_path / "runs", "mlp-digits").name for _ in range(3)]
+    assert made == ["mlp-digits-1", "mlp-digits-2", "mlp-digits-3"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot make"):
+        runs.new_run(tmp_path / "file", "x")
+
+
+def test_configuration_comes_back_with_its_origins(tmp_path):
+    values = {
+        "model": Spec("mlp", {"widths": (64, 32)}), "epochs": 5, "lr": 1e-3, "resume": False,
+        "metrics": ("accuracy", "f1"), "patience": None,
+        "optimizers": {"critic": "adam", "x": None},
+        "folder": tmp_path, "odd": "a \"quote\" and\nlines",
+    }  # fmt: skip
+    runs.write_config(tmp_path, values, {"epochs": "flag", "lr": "default", "patience": "default"})
+    back, origins = runs.read_config(tmp_path)
+    assert back == {
+        "model": "mlp:widths=[64,32]", "epochs": 5, "lr": 1e-3, "resume": False,
+        "metrics": ["accuracy", "f1"], "optimizers": {"critic": "adam"}, "folder": str(tmp_path),
+        "odd": "a \"quote\" and\nlines",
+    }  # fmt: skip
+    assert origins == {"epochs": "flag", "lr": "default"}
+    assert runs.read_config(tmp_path / "config.toml") == (back, origins)
+
+
+def test_a_configuration_that_cannot_be_read(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot read .*config.toml"):
+        runs.read_config(tmp_path)
+    (tmp_path / "config.toml").write_text("epochs = ")
+    with pytest.raises(UsageError, match="cannot read"):
+        runs.read_config(tmp_path)
+
+
+def test_lines(tmp_path):
+    folder = runs.RunFolder(tmp_path / "run")
+    folder.metrics({"step": 1, "loss": 0.5})
+    size = folder.metrics_size()
+    folder.metrics({"step": 2, "loss": math.nan})
+    assert runs.read_lines(folder.path / "metrics.jsonl")[1] == {"step": 2, "loss": None}
+    folder.cut_metrics(size)
+    assert runs.read_lines(folder.path / "metrics.jsonl") == [{"step": 1, "loss": 0.5}]
+    with pytest.raises(UsageError, match=f"was cut short: {size} bytes, 1000"):
+        folder.cut_metrics(1000)
+    assert runs.read_lines(tmp_path / "absent.jsonl") == []
+    (tmp_path / "bad.jsonl").write_text("{}\nnot json\n")
+    with pytest.raises(UsageError, match="is damaged"):
+        runs.read_lines(tmp_path / "bad.jsonl")
+
+
+def test_a_half_written_line_is_dropped(tmp_path):
+    folder = runs.RunFolder(tmp_path)
+    folder.event("started")
+    path = tmp_path / "events.jsonl"
+    path.write_text(path.read_text() + '{"ev')
+    assert len(runs.read_lines(path)) == 1
+    runs.RunFolder(tmp_path, resume=True).event("resumed")
+    assert [line["event"] for line in runs.read_lines(path)] == ["started", "resumed"]
+
+
+def test_folders_that_cannot_be_used(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="is a file; a run needs a folder"):
+        runs.RunFolder(tmp_path / "file")
+    with pytest.raises(UsageError, match="cannot write"):
+        runs.RunFolder(tmp_path / "file" / "below")

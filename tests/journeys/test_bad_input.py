@@ -1,0 +1,323 @@
+"""Whatever users get wrong is met by one clear line, exit code 2, and nothing written."""
+
+import errno
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.journeys.conftest import JOURNEYS
+
+pytestmark = pytest.mark.journey
+
+TRAIN = ("train", "mlp", "--data", "moons")
+
+WRONG_WORDS = [
+    # unknown names: the nearest is shown
+    (("train", "lenet6", "--data", "digits"), "unknown model 'lenet6'; did you mean 'lenet5'?"),
+    (("train", "mlp", "--data", "digitz"), "unknown data 'digitz'; did you mean 'digits'?"),
+    ((*TRAIN, "--optimizer", "adamww"), "unknown optimizer 'adamww'; did you mean 'adamw'?"),
+    ((*TRAIN, "--optimizer", "adamw:lrr=1"), "argument of adamw 'lrr'; did you mean 'lr'?"),
+    ((*TRAIN, "--set", "schedule=cosin"), "unknown schedule 'cosin'; did you mean 'cosine'?"),
+    ((*TRAIN, "--set", "batchsize=3"), "unknown setting 'batchsize'; did you mean 'batch_size'?"),
+    ((*TRAIN, "--set", "objective=classifyy"), "did you mean 'classify'?"),
+    (("train", "mlp:widhts=[8]", "--data", "moons"), "'widhts'; did you mean 'widths'?"),
+    (("train", "mlp", "--data", "moons:nois=1"), "argument of moons 'nois'; did you mean 'noise'?"),
+    ((*TRAIN, "--device", "gpu"), "unknown device 'gpu'"),
+    ((*TRAIN, "--set", "precision=bf17"), "unknown precision 'bf17'; did you mean 'bf16'?"),
+    ((*TRAIN, "--epoch", "3"), "Unknown option: --epoch. Did you mean --epochs?"),
+    (("trainn", "mlp"), "Unknown command"),
+    # a known name of another kind
+    (("train", "digits", "--data", "digits"), "'digits' is of kind 'data', expected 'model'"),
+    (("train", "mlp", "--data", "mlp"), "'mlp' is of kind 'model', expected 'data'"),
+    # wrong type or range
+    (("train", "mlp:dropout=2", "--data", "moons"), "out of range; expected below 1.0"),
+    (("train", "mlp:dropout=lots", "--data", "moons"), "of the wrong type; expected float"),
+    (("train", "mlp:widths=[0]", "--data", "moons"), "out of range; expected at least 1"),
+    ((*TRAIN, "--epochs", "0"), "epochs=0 is out of range; expected at least 1"),
+    ((*TRAIN, "--epochs", "ten"), 'unable to convert "ten" into int'),
+    ((*TRAIN, "--seed", "-1"), "seed=-1 is out of range; expected at least 0"),
+    ((*TRAIN, "--set", "batch_size=many"), "of the wrong type; expected a whole number"),
+    ((*TRAIN, "--set", "compile=maybe"), "of the wrong type; expected true or false"),
+    ((*TRAIN, "--set", "clip=0"), "clip=0 is out of range; expected above 0"),
+    ((*TRAIN, "--set", "patience"), "'patience' is not a setting; expected key=value"),
+    ((*TRAIN, "--epochs", "2", "--set", "epochs=3"), "epochs is given twice"),
+    ((*TRAIN, "--optimizer", "sgd:lr=-1"), "out of range; expected at least 0"),
+    (("train", "mlp:64", "--data", "moons"), "mlp takes key=value arguments only, not '64'"),
+    (("train", "mlp:widths=[8", "--data", "moons"), "unbalanced brackets"),
+    ((*TRAIN, "--set", "monitor=valid/accuracyy"), "did you mean 'valid/accuracy'?"),
+    # what does not go together
+    (("train", "perceptron", "--data", "digits"), "a step says yes or no"),
+    (("train", "--data", "digits"), "no model was given"),
+    (("train", "mlp"), "no data was given"),
+    (("train", "mlp", "--data", "digits:here"), "takes key=value arguments only, not 'here'"),
+    (("train", "mlp", "--data", "folder"), "folder needs a path: folder:PATH"),
+    # what is not there
+    (("train", "mlp", "--data", "folder:nowhere"), "nowhere is no folder"),
+    (("train", "mlp", "--data", "csv:nowhere.csv,target=x"), "cannot read nowhere.csv"),
+    ((*TRAIN, "--config", "nowhere.toml"), "cannot read nowhere.toml"),
+    (("evaluate", "nowhere"), "nowhere does not exist; expected a bundle or a run folder"),
+    (("predict", "nowhere", "x.png"), "nowhere does not exist"),
+    (("explain", "nowhere"), "nowhere does not exist"),
+    (("attack", "nowhere"), "nowhere does not exist"),
+    (("export", "nowhere"), "nowhere does not exist"),
+    (("serve", "nowhere", "--port", "0"), "nowhere does not exist"),
+    (("show", "lenet"), "unknown method 'lenet'; did you mean 'lenet5'?"),
+    (("list", "models"), "unknown kind 'models'; did you mean 'model'?"),
+    (("data", "get", "fashion"), "unknown data set 'fashion'; did you mean 'fashion-mnist'?"),
+]
+
+
+def refused(done, part, folder):
+    """Exit code 2, one line that says it, and a folder as empty as before."""
+    assert done.code == 2, done
+    assert part in done.err
+    assert done.err.startswith("cartograd: ")
+    assert done.err.count("\n") == 1
+    assert done.out == ""
+    assert [path.name for path in folder.iterdir()] == []
+
+
+@pytest.mark.parametrize(("words", "part"), WRONG_WORDS, ids=[" ".join(w) for w, _ in WRONG_WORDS])
+def test_wrong_words(cli_run, tmp_path, words, part):
+    refused(cli_run(*words), part, tmp_path)
+
+
+def test_with_json_the_error_is_an_object_too(cli_run):
+    done = cli_run("train", "lenet6", "--data", "digits", "--json")
+    assert done.json["error"]["kind"] == "usage"
+    assert done.json["error"]["message"] in done.err
+
+
+def test_as_a_program(tmp_path):
+    command = [sys.executable, "-m", "cartograd", "train", "lenet6", "--data", "digits"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("cartograd: unknown model 'lenet6'; did you mean 'lenet5'?")
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.fixture
+def bring(tmp_path_factory):
+    """Writes a user's file outside of the folder that has to stay empty."""
+    folder = tmp_path_factory.mktemp("brought")
+
+    def write(name: str, content: str | bytes) -> Path:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+TABLE = "age,town,income\n" + "\n".join(f"{i},{'AB'[i % 2]},{i % 3}" for i in range(60))
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "part"),
+    [
+        (TABLE, "incom", "unknown column of"),
+        (TABLE.replace("7,B,1", "7,B,"), "income", "line 9: the target 'income' is missing"),
+        (TABLE.replace("7,B,1", "seven,B,1"), "income", "line 9: 'seven' in the numeric column"),
+        (TABLE.replace("7,B,1", "7,B"), "income", "line 9 has 2 cells; expected 3"),
+        ("age,income\n1,2\n3,4", "income", "too few rows"),
+        ("", "income", "is empty"),
+        (TABLE.replace(",1", ",0").replace(",2", ",0"), "income", "expected at least two classes"),
+    ],
+)
+def test_tables(cli_run, tmp_path, bring, text, target, part):
+    path = bring("people.csv", text)
+    refused(cli_run("train", "mlp", "--data", f"csv:{path},target={target}"), part, tmp_path)
+
+
+def test_a_table_without_a_target(cli_run, tmp_path, bring):
+    path = bring("people.csv", TABLE)
+    refused(cli_run("train", "mlp", "--data", f"csv:{path}"), "csv needs target", tmp_path)
+
+
+def picture(size=(8, 8)):
+    import io
+
+    buffer = io.BytesIO()
+    Image.new("L", size, 128).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_folder_with_one_class(cli_run, tmp_path, bring):
+    folder = bring("pictures/cat/1.png", picture()).parents[1]
+    refused(cli_run("train", "mlp", "--data", f"folder:{folder}"), "only 'cat'", tmp_path)
+
+
+def test_a_class_without_pictures(cli_run, tmp_path, bring):
+    folder = bring("pictures/cat/1.png", picture()).parents[1]
+    (folder / "dog").mkdir()
+    refused(cli_run("train", "mlp", "--data", f"folder:{folder}"), "dog has no files", tmp_path)
+
+
+def test_a_picture_that_is_none(cli_run, tmp_path, bring):
+    for animal in ("cat", "dog"):
+        for number in range(10):
+            folder = bring(f"pictures/{animal}/{number}.png", picture()).parents[1]
+    bring("pictures/dog/4.png", b"no picture")
+    done = cli_run("train", "mlp", "--data", f"folder:{folder}")
+    refused(done, "dog/4.png is not a readable picture", tmp_path)
+
+
+def test_settings_in_a_file(cli_run, tmp_path, bring):
+    for text, part in (
+        ("model = 'mlp'\nepoch = 3", "unknown setting 'epoch'; did you mean 'epochs'?"),
+        ("epochs = '3'", "epochs='3' is of the wrong type; expected a whole number"),
+        ("epochs = ", "cannot read"),
+    ):
+        path = bring("run.toml", text)
+        done = cli_run(*TRAIN, "--config", path)
+        refused(done, part, tmp_path)
+        assert str(path) in done.err
+
+
+@pytest.fixture
+def digits(runs) -> Path:
+    return runs(JOURNEYS[0])
+
+
+@pytest.mark.parametrize(
+    ("size", "part"),
+    [((64, 8), "its shape is too different"), ((1, 1), "it is too small to be scaled up")],
+)
+def test_a_picture_that_cannot_be_brought_to_size(cli_run, tmp_path, bring, digits, size, part):
+    refused(cli_run("predict", digits, bring("odd.png", picture(size))), part, tmp_path)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (32, 32), (300, 200)])
+def test_a_picture_of_another_size_is_brought_to_it(cli_run, bring, digits, size):
+    done = cli_run("predict", digits, bring("fine.png", picture(size)), "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["label"] in "0123456789"
+
+
+def test_what_is_asked_of_a_model(cli_run, tmp_path, digits, bring):
+    for words, part in (
+        (("predict", digits), "nothing was given"),
+        (("predict", digits, "nowhere.png"), "nowhere.png is missing"),
+        (("predict", digits, bring("text.png", "text")), "is not a readable picture"),
+        (("predict", digits, "x.png", "--tpo", "2"), "unknown option '--tpo'; did you mean"),
+        (("predict", digits, "x.png", "--csv", "--json"), "exclude each other"),
+        (("predict", digits, "x.png", "-"), "stands alone"),
+        (("predict", digits, "x.png", "--top", "0"), "top=0 is out of range"),
+        (("evaluate", digits, "--metrics", "accuracyy"), "did you mean 'accuracy'?"),
+        (("evaluate", digits, "--metrics", "rmse"), "do not belong together"),
+        (("evaluate", digits, "--min", "accuracy"), "is no limit; expected METRIC=NUMBER"),
+        (("evaluate", digits, "--min", "accuracyy=0.9"), "did you mean 'accuracy'?"),
+        (("evaluate", digits, "--part", "tset"), "did you mean 'test'?"),
+        (("evaluate", digits, "--data", "moons"), "the model knows an input of kind image"),
+        (("evaluate", digits, "--data", "breast-cancer"), "this data does not fit the model"),
+        (("explain", digits, "--method", "shap"), "unknown explainer 'shap'"),
+        (("explain", digits, "--target", "ten"), "unknown class 'ten'"),
+        (("explain", digits, "--target", "10"), "class 10 is out of range; expected 0 to 9"),
+        (("attack", digits, "--method", "pgdd"), "unknown attack 'pgdd'; did you mean 'pgd'?"),
+        (("attack", digits, "--method", "pgd:0.1"), "takes key=value arguments only, not '0.1'"),
+        (("attack", digits, "--method", "pgd:eps=-1"), "out of range; expected at least 0"),
+        (("attack", digits, "--examples", "0"), "examples=0 is out of range"),
+        (("export", digits, "--to", "onx"), "unknown exporter 'onx'; did you mean 'onnx'?"),
+        (("serve", digits, "--port", "99999"), "port 99999 is out of range"),
+    ):
+        done = cli_run(*words)
+        if "--json" in words:
+            done = type(done)(done.code, "", done.err)
+        refused(done, part, tmp_path)
+
+
+def test_numbers_that_do_not_fit(cli_run, tmp_path, runs):
+    moons = runs(JOURNEYS[-1])
+    refused(cli_run("predict", moons, "1,2,3"), "shape (3,); expected (2)", tmp_path)
+    refused(cli_run("predict", moons, "one,two"), "is not a list of numbers", tmp_path)
+    for body, part in (
+        ("{", "not JSON"),
+        ('{"input": []}', "inputs"),
+        ("[]", "no examples"),
+        ("[[1]]", "expected"),
+        ("[[1, NaN]]", "JSON"),
+    ):
+        refused(cli_run("predict", moons, "-", stdin=body), part, tmp_path)
+
+
+def test_a_table_without_a_column_that_the_model_takes(cli_run, tmp_path, bring, runs):
+    path = bring("new.csv", "sizee,town\n30,Bonn")
+    refused(cli_run("predict", runs(JOURNEYS[2]), path), "lacks 1 of the 2 columns", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "signature.json", "spec.json"])
+def test_a_bundle_with_one_changed_byte(cli_run, tmp_path, digits, bring, name):
+    import shutil
+
+    copy = bring("copy/note", "").parent / "run"
+    shutil.copytree(digits / "bundle", copy)
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(bytes(content))
+    part = f"'{name}' was changed or damaged"
+    for words in (("evaluate", copy), ("predict", copy, "x.png"), ("serve", copy, "--port", "0")):
+        refused(cli_run(*words), part, tmp_path)
+
+
+def test_a_run_folder_that_exists(cli_run, tmp_path, digits, bring):
+    before = sorted(digits.rglob("*"))
+    refused(cli_run(*TRAIN, "--folder", digits), "exists already", tmp_path)
+    assert sorted(digits.rglob("*")) == before
+    refused(cli_run(*TRAIN, "--folder", bring("a.txt", "x")), "exists already", tmp_path)
+
+
+def test_a_full_disk(cli_run, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused(cli_run(*TRAIN, "--epochs", "1"), "No space left on device", tmp_path)
+    refused(cli_run(*TRAIN, "--folder", "deep/run"), "No space left on device", tmp_path)
+
+
+def test_a_disk_that_fills_up_in_training(cli_run, tmp_path, monkeypatch):
+    """The checkpoint cannot be written: what was there is whole, or nothing is there."""
+    from cartograd.engine import checkpoint
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint, "write_tensors", full)
+    done = cli_run(*TRAIN, "--epochs", "1")
+    assert (done.code, list(tmp_path.iterdir())) == (2, [])
+    assert "No space left on device" in done.err.splitlines()[-1]
+
+
+def test_a_port_in_use(cli_run, tmp_path, digits):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused(
+            cli_run("serve", digits, "--port", port),
+            f"port {port} of 127.0.0.1 is in use",
+            tmp_path,
+        )
+
+
+def test_no_compiler(cli_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    done = cli_run(*TRAIN, "--set", "compile=true")
+    refused(
+        done, "compiling needs a C++ compiler and 'no-such-compiler' is not on the path", tmp_path
+    )
+
+
+def test_a_loss_that_is_not_a_number(cli_run, tmp_path):
+    done = cli_run(*TRAIN, "--optimizer", "sgd:lr=1e30", "--epochs", "2")
+    assert done.code == 2
+    assert "the loss 'loss' became" in done.err
+    assert list(tmp_path.iterdir()) == []
