@@ -40,7 +40,7 @@ def test_equal_sides_get_numbers(steady):
     found = result.ratio("rival")
     assert found.low <= found.median <= found.high
     assert result.median("ours", "cpu") > 0
-    assert 1 < result.median("ours", "rss") < 500
+    assert result.median("ours", "rss") > 1  # Linux counts what the parent held at the fork
     assert result.missed() == []
 
 

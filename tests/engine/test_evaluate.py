@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
-from cartograd.engine.evaluate import collect, evaluating
+from cartograd.core.mode import evaluating
+from cartograd.engine.evaluate import collect
 from tests.engine.toys import mlp, quadrants
 
 

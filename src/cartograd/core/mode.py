@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import nn
 
 
 @contextmanager
-def evaluating(model: nn.Module, /) -> Iterator[None]:
+def evaluating(*models: Any) -> Iterator[None]:
     """Evaluation mode within the block; afterwards every part is in the mode it was in.
 
-    A model that is in evaluation mode already is not touched at all, so that one model can be
-    looked at from several threads.
+    What is no module is left out. A model that is in evaluation mode already is not touched at
+    all, so that one model can be looked at from several threads.
     """
-    training = [module for module in model.modules() if module.training]
-    if training:
-        model.eval()
+    modules = [model for model in models if isinstance(model, nn.Module)]
+    training = [part for module in modules for part in module.modules() if part.training]
+    for module in training:
+        module.training = False
     try:
         yield
     finally:

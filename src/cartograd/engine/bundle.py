@@ -28,10 +28,10 @@ import cartograd
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_folder, write_manifest
+from cartograd.core.mode import evaluating
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
-from cartograd.engine.evaluate import evaluating
 from cartograd.engine.tensors import load_into, read_tensors, write_tensors
 
 GOLDEN = 8

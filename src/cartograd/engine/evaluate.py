@@ -1,32 +1,18 @@
 """A model's answers on data, and the validation pass of a run."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.mode import evaluating
 from cartograd.core.protocols import Batches, Loss, Metric
 from cartograd.engine.device import autocast, pick
 from cartograd.engine.ledger import Ledger
 from cartograd.engine.randomness import VALIDATION, seeder
 from cartograd.engine.stream import as_batches, examples, moved
-
-
-@contextmanager
-def evaluating(*modules: Any) -> Iterator[None]:
-    """The modules in evaluation mode; each part gets its own mode back at the end."""
-    parts = [part for m in modules if isinstance(m, nn.Module) for part in m.modules()]
-    modes = [part.training for part in parts]
-    for part in parts:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part, mode in zip(parts, modes, strict=True):
-            part.training = mode
 
 
 def collect(

@@ -186,6 +186,9 @@ def test_what_cannot_be_exported_is_refused(tmp_path, monkeypatch):
         onnx(sign(Branching(), vector), tmp_path / "m.onnx")
     with pytest.raises(UsageError, match="has no signature"):
         onnx(nn.Linear(3, 3), tmp_path / "m.onnx")
+    monkeypatch.setattr(file, "LARGEST", 100)
+    with pytest.raises(UsageError, match="larger than the 2 GB"):
+        onnx(sign(nn.Linear(3, 3), vector), tmp_path / "m.onnx")
     same = Signature((Port("x", "vector", (3,)),), (Port("x", "label", (3,)),))
     with pytest.raises(UsageError, match="a different name for each"):
         onnx(sign(nn.Linear(3, 3), same), tmp_path / "m.onnx")

@@ -69,7 +69,7 @@ def test_a_confidence_on_the_edge_belongs_to_the_bin_below():
     assert reliability(even, torch.tensor([0]), bins=4).count.tolist() == [0, 1, 0, 0]
 
 
-def test_torchmetrics_where_it_is_installed():
+def test_torchmetrics():
     functional = pytest.importorskip("torchmetrics.functional.classification")
     outputs, targets = examples()
     expected = functional.multiclass_calibration_error(

@@ -59,6 +59,9 @@ def application() -> App:
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if tokens is None else tokens)
+    # Torch's threads wait for each other asleep, not spinning: on a busy machine that made the
+    # training of small models three times slower (LeNet-5, two cores, load 9; measured 2026-11-22).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = application()(
             words, exit_on_error=False, print_error=False, result_action="return_value"

@@ -10,10 +10,10 @@ from cartograd.apps.verbs.source import Data, examples_for
 from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.mode import evaluating
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.device import pick
-from cartograd.engine.evaluate import evaluating
 from cartograd.practice.metrics.interval import wilson
 
 METHOD = "pgd:eps=0.03"

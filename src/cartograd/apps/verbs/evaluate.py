@@ -13,10 +13,11 @@ from cartograd.apps.verbs.source import Data, examples_for
 from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.mode import evaluating
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.engine.device import pick
-from cartograd.engine.evaluate import collect, evaluating
+from cartograd.engine.evaluate import collect
 
 METRICS = {"label": ("accuracy", "f1", "nll", "ece"), "value": ("rmse", "mae", "r2")}
 """What is measured unless told otherwise, by the kind of output."""

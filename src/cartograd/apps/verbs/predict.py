@@ -10,10 +10,10 @@ from torch import Tensor
 from cartograd.apps.server.served import Served
 from cartograd.apps.verbs.target import Target, as_signed, name_of
 from cartograd.core.errors import UsageError
+from cartograd.core.mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.data.decode import expanded, read
-from cartograd.engine.evaluate import evaluating
 
 ROWS = 256
 """How many examples go through the model at once."""

@@ -65,6 +65,9 @@ CARD = Card(
 FREE = 32
 """Size that stands for a free dimension while the model is traced."""
 
+LARGEST = 2**31 - 1
+"""Bytes that the format can hold in one file."""
+
 
 def onnx(model: nn.Module, path: str | Path, /) -> Path:
     """Write a model as an ONNX file that takes what its signature says.
@@ -114,12 +117,7 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
     assert program is not None
     proto = program.model_proto
     _describe(proto, signature, str(signed.spec) if signed.spec else "")
-    try:
-        return write_file(path, proto.SerializeToString())
-    except ValueError as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError("the model is larger than the 2 GB that one ONNX file can hold") from error
+    return write_file(path, _serialised(proto))
 
 
 def signature_in(path: str | Path, /) -> Signature:
@@ -160,6 +158,18 @@ def _describe(proto: Any, signature: Signature, spec: str) -> None:
     del proto.metadata_props[:]
     for key, value in about.items():
         proto.metadata_props.add(key=key, value=value)
+
+
+def _serialised(proto: Any) -> bytes:
+    from google.protobuf.message import EncodeError
+
+    try:
+        content = proto.SerializeToString()
+    except (EncodeError, ValueError):
+        content = None
+    if content is None or len(content) > LARGEST:
+        raise UsageError("the model is larger than the 2 GB that one ONNX file can hold")
+    return content
 
 
 def _cause(error: BaseException) -> str:
