@@ -28,6 +28,7 @@ def test_all_directions_become_equally_long():
     assert (u.T @ step @ v - lengths.diag()).abs().max() < 0.1
 
 
+@pytest.mark.untyped
 def test_vectors_are_refused():
     with pytest.raises(UsageError, match="muon steps matrices only"):
         muon.update(torch.ones(3), torch.ones(3), {})
