@@ -8,6 +8,7 @@ import importlib.util
 import os
 import random
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -66,6 +67,8 @@ def _guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
 
 def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
     socket.getaddrinfo = _guarded_resolve
 
