@@ -1,6 +1,15 @@
 """What a method cannot do, with the reason: each of these checks has to fail, or the line goes."""
 
+_MARGIN = "what is beyond the margin gives no gradient: that is the point of a margin"
+
 EXPECTED = {
+    ("contrastive", "test_loss_gradient"): _MARGIN,
+    ("hinge", "test_loss_gradient"): _MARGIN,
+    ("triplet", "test_loss_gradient"): _MARGIN,
+    (
+        "sharpness-aware",
+        "test_four_microbatches_equal_the_full_batch",
+    ): "each microbatch has a worst direction of its own",
     ("step", "test_activation_gradient"): "a step is flat: why the perceptron needs its own rule",
 }
 """(card, check): reason."""

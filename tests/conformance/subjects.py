@@ -1,10 +1,11 @@
-"""Small files for the sources that read the user's own."""
+"""What methods need that take data of their own: small files for sources, examples for losses."""
 
 import gzip
 import struct
 import wave
 
 import numpy as np
+import torch
 from PIL import Image
 
 
@@ -67,3 +68,38 @@ def sounds(folder):
 
 SUBJECTS = {"csv": table, "folder": pictures, "fashion-mnist": idx, "text": text, "wav": sounds}
 """Sources by card: a new source of the user's own files adds its line here."""
+
+
+def questions():
+    """Right answers, wrong ones and the targets of a loss of yes and no."""
+    y = (torch.arange(24) % 2).double().reshape(12, 2).roll(1, 1)
+    return 24 * y - 12, 12 - 24 * y, (y,)
+
+
+def distributions():
+    """Logits of the target's distribution, others, and the distributions."""
+    y = (2 * torch.nn.functional.one_hot(torch.arange(12) % 3, 3).double()).softmax(1)
+    return y.log(), y.log().roll(1, 1), (y,)
+
+
+def pairs():
+    """Points where they belong, where they do not, their partners, and which pairs differ."""
+    differs = torch.arange(12) % 2 == 0
+    near, far = torch.full((12, 3), 0.1).double(), torch.full((12, 3), 5.0).double()
+    away = differs[:, None]
+    return near.where(~away, far), near.where(away, far), (0 * near, differs)
+
+
+def triples():
+    """Anchors near their own kind, far from it, and the points of both kinds."""
+    own, other = torch.zeros(12, 3).double(), torch.full((12, 3), 4.0).double()
+    return own + 0.1, other + 0.1, (own, other)
+
+
+EXAMPLES = {
+    "bce": questions,
+    "contrastive": pairs,
+    "kl": distributions,
+    "triplet": triples,
+}
+"""Losses by card whose data are neither logits and classes nor values and values."""

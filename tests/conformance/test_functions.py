@@ -9,6 +9,7 @@ import torch
 from cartograd.core.build import build, entry
 from cartograd.core.errors import UsageError
 from cartograd.foundations.activations.layer import Activation
+from tests.conformance.subjects import EXAMPLES
 from tests.conformance.support import global_state_untouched, over
 
 # Activations.
@@ -96,46 +97,54 @@ def examples_for(card):
     return class_examples() if takes_classes(card) else value_examples()
 
 
+def loss_examples(card):
+    """Right outputs, wrong ones, and all else that the loss takes."""
+    if card.name in EXAMPLES:
+        return EXAMPLES[card.name]()
+    right, wrong, y = examples_for(card)
+    return right, wrong, (y,)
+
+
 def fitting(card):
-    right, _, y = examples_for(card)
-    return right, y
+    right, _, rest = loss_examples(card)
+    return right, *rest
 
 
 @over("loss")
 def test_loss_is_one_number_an_example(card):
-    right, wrong, y = examples_for(card)
+    right, wrong, rest = loss_examples(card)
     loss = build(card.name, **card.tiny)
-    assert loss(right, y).shape == (12,)
-    assert loss(wrong, y).isfinite().all()
-    assert (loss(wrong, y) > loss(right, y)).any()
-    assert (loss(wrong, y) >= loss(right, y)).all()
+    assert loss(right, *rest).shape == (12,)
+    assert loss(wrong, *rest).isfinite().all()
+    assert (loss(wrong, *rest) > loss(right, *rest)).any()
+    assert (loss(wrong, *rest) >= loss(right, *rest)).all()
 
 
 @over("loss")
 def test_loss_of_an_example_is_its_own(card):
-    right, wrong, y = examples_for(card)
+    right, wrong, rest = loss_examples(card)
     loss, outputs = build(card.name, **card.tiny), (right + wrong) / 3
-    whole = loss(outputs, y)
-    single = torch.cat([loss(outputs[i : i + 1], y[i : i + 1]) for i in range(12)])
+    whole = loss(outputs, *rest)
+    parts = [[given[i : i + 1] for given in (outputs, *rest)] for i in range(12)]
+    single = torch.cat([loss(*part) for part in parts])
     torch.testing.assert_close(single, whole, rtol=1e-12, atol=1e-12)
 
 
 @over("loss")
 def test_loss_gradient(card):
-    right, wrong, y = examples_for(card)
+    right, wrong, rest = loss_examples(card)
     loss = build(card.name, **card.tiny)
     outputs = ((right + wrong) / 5 + torch.randn_like(right)).requires_grad_()
-    assert torch.autograd.gradcheck(lambda given: loss(given, y), (outputs,))
-    assert torch.autograd.grad(loss(outputs, y).sum(), outputs)[0].any(dim=1).all()
+    assert torch.autograd.gradcheck(lambda given: loss(given, *rest), (outputs,))
+    assert torch.autograd.grad(loss(outputs, *rest).sum(), outputs)[0].any(dim=1).all()
 
 
 @over("loss", "metric")
 def test_inputs_are_left_alone(card):
-    outputs, y = fitting(card)
-    before = outputs.clone(), y.clone()
-    build(card.name, **card.tiny)(outputs, y)
-    assert torch.equal(outputs, before[0])
-    assert torch.equal(y, before[1])
+    data = fitting(card)
+    before = [given.clone() for given in data]
+    build(card.name, **card.tiny)(*data)
+    assert all(torch.equal(a, b) for a, b in zip(data, before, strict=True))
 
 
 @over("metric")

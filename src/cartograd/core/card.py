@@ -15,13 +15,17 @@ KINDS = (
     "data",
     "explainer",
     "exporter",
+    "initialiser",
     "loss",
     "metric",
     "model",
+    "normalisation",
     "objective",
+    "optimizer",
+    "regulariser",
     "sampler",
 )
-"""What a card can describe. Torch's optimizers and schedules have specs but no cards."""
+"""What a card can describe. Torch's own optimizers and schedules have specs but no cards."""
 
 PROOFS = ("oracle", "law", "paper")
 """The three kinds of proof: a reference package, an identity, a published count."""

@@ -1,7 +1,8 @@
 """Every optimizer of torch, by spec: `adamw:lr=3e-3,weight_decay=0.01`.
 
 Names are torch's class names in lower case (`sgd`, `rmsprop`, `sparse_adam`); keys are torch's
-own arguments.
+own arguments. The library's own rules (`lion`, `momentum`) go by the names of their cards where
+torch has none of that name.
 """
 
 import inspect
@@ -11,9 +12,12 @@ from functools import cache
 import torch
 from torch import nn
 
+from cartograd.core import registry
+from cartograd.core.build import entry, hyperparameters, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 from cartograd.engine import torch_spec
+from cartograd.engine.rule import Rule
 from cartograd.engine.schedule import SCHEDULES, Schedule, schedule
 
 __all__ = ["SCHEDULES", "Schedule", "optimizer", "optimizers", "schedule"]
@@ -44,8 +48,10 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
             or out of range, or an optimizer that cannot step these parameters.
     """
     spec = Spec.parse(spec)
-    make = torch_spec.find(spec.name, optimizers(), "optimizer")
     params = list(params)
+    if spec.name in registry.names(kind="optimizer") and spec.name not in optimizers():
+        return _own(spec, params)
+    make = torch_spec.find(spec.name, optimizers(), "optimizer")
     _check_able(make, params)
     allowed = torch_spec.arguments(make, without=("params",))
     torch_spec.check(spec, allowed)
@@ -55,6 +61,14 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
         except (RuntimeError, ValueError, TypeError):
             pass  # not for this device or type, or the arguments are wrong: torch says which below
     return torch_spec.make(make, params, spec.args, spec)
+
+
+def _own(spec: Spec, params: list[nn.Parameter]) -> Rule:
+    """The library's own rule, with its defaults filled in."""
+    card, full = resolve(spec, kind="optimizer")
+    defaults = {key: parameter.default for key, parameter in hyperparameters(card).items()}
+    _check_able(Rule, params)
+    return Rule(params, entry(card), defaults | full.args)
 
 
 def _check_able(make: type[torch.optim.Optimizer], params: list[nn.Parameter]) -> None:

@@ -1,1 +1,1 @@
-"""Training (chapter 2): losses and objectives; optimizers, schedules and regularisation to come."""
+"""Training (chapter 2): losses, objectives, optimizers, regularisation and normalisation."""

@@ -6,8 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from cartograd.core.build import build
+from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Objective
 from cartograd.engine.fit import fit
+from cartograd.training.losses.focal import focal
 from cartograd.training.objectives.classify import Classify
 
 
@@ -66,3 +68,17 @@ def test_is_built_by_name():
     objective = build("classify:smoothing=0.1", model=small())
     assert isinstance(objective, Objective)
     assert objective.smoothing == 0.1
+
+
+def test_lowers_another_loss_by_name():
+    model = small()
+    ((x, y),) = batches(count=1)
+    (loss,) = build("classify:loss=focal:gamma=1.5", model=model).losses((x, y))
+    torch.testing.assert_close(loss.value, focal(model(x), y, gamma=1.5), rtol=0, atol=1e-12)
+
+
+def test_smoothing_is_for_the_loss_that_has_it():
+    with pytest.raises(UsageError, match="unknown argument of hinge 'smoothing'"):
+        Classify(model=small(), loss="hinge", smoothing=0.1)
+    with pytest.raises(UsageError, match="of kind 'metric', expected 'loss'"):
+        Classify(model=small(), loss="accuracy")

@@ -2,9 +2,11 @@ import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
+from cartograd.core.build import build
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.foundations.neuron import Neuron
+from cartograd.training.losses.huber import huber
 from cartograd.training.objectives.regress import Regress
 
 
@@ -56,3 +58,11 @@ def test_the_unit_moves_with_the_objective_and_is_not_saved():
     objective = Regress(model=signed(Neuron(features=3, classes=1), mean=0.0, std=2.0))
     assert objective.double().unit.dtype == torch.float64
     assert all(name.startswith("model.") for name in objective.state_dict())
+
+
+def test_lowers_another_loss_by_name():
+    x, y = data()
+    model = signed(Neuron(features=3, classes=1), mean=0.0, std=2.0)
+    (loss,) = build("regress:loss=huber:delta=0.1", model=model).double().losses((x, y))
+    expected = huber(model(x) / 2, y / 2, delta=0.1)
+    torch.testing.assert_close(loss.value, expected, rtol=0, atol=1e-12)

@@ -1,7 +1,7 @@
 """Classification: learn to give the true class the highest probability.
 
 The model answers with one score per class and the objective lowers the cross-entropy of each
-example's true class.
+example's true class, or another loss by name.
 
     L(x, y) = -log softmax(model(x))_y
 
@@ -25,9 +25,9 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batch, Loss
-from cartograd.training.losses.cross_entropy import cross_entropy
 
 CARD = Card(
     name="classify",
@@ -49,26 +49,28 @@ CARD = Card(
 
 
 class Classify(nn.Module):
-    """Cross-entropy of a classifier.
+    """Cross-entropy of a classifier, or another loss of logits and classes.
 
     Args:
         model: answers with logits, `b k`.
-        smoothing: share of the target spread evenly over all classes.
+        smoothing: share of the target spread evenly over all classes, for a loss that has it.
+        loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
     """
 
-    def __init__(self, *, model: nn.Module, smoothing: float = 0.0):
+    def __init__(self, *, model: nn.Module, smoothing: float = 0.0, loss: str = "cross-entropy"):
         super().__init__()
         self.model = model
         self.players = {"model": model}
         self.smoothing = smoothing
+        self.loss = build(loss, kind="loss", **({"smoothing": smoothing} if smoothing else {}))
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: the cross-entropy of each example."""
+        """One loss: that of each example."""
         yield Loss(self.validate(batch)["loss"])
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The cross-entropy of each example, and the logits that metrics look at."""
+        """The loss of each example, and the logits that metrics look at."""
         *inputs, targets = batch
         logits = self.model(*inputs)
-        loss = cross_entropy(logits, targets, smoothing=self.smoothing)
+        loss = self.loss(logits, targets)
         return {"loss": loss, "outputs": logits}

@@ -1,8 +1,8 @@
 """Regression: learn to answer with the target's value.
 
-The objective lowers the squared error of each example. Targets in thousands and targets in
-millionths would ask for different learning rates; a model whose signature knows the target's
-spread is therefore judged in standard deviations of the target.
+The objective lowers the squared error of each example, or another loss by name. Targets in
+thousands and targets in millionths would ask for different learning rates; a model whose signature
+knows the target's spread is therefore judged in standard deviations of the target.
 
     L(x, t) = 1/k sum_j ((model(x)_j - t_j) / std_j)^2
 
@@ -25,10 +25,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
-from cartograd.training.losses.mse import mse
 
 CARD = Card(
     name="regress",
@@ -49,30 +49,32 @@ CARD = Card(
 
 
 class Regress(nn.Module):
-    """Squared error of a regressor, in standard deviations of the target.
+    """Error of a regressor, in standard deviations of the target.
 
     Args:
         model: answers with values, `b k`. A `Signed` one whose output port has a std is
             judged in that unit; any other in the target's own.
+        loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`.
     """
 
     unit: Tensor
 
-    def __init__(self, *, model: nn.Module):
+    def __init__(self, *, model: nn.Module, loss: str = "mse"):
         super().__init__()
         self.model = model
         self.players = {"model": model}
+        self.loss = build(loss, kind="loss")
         unit = torch.ones(1)
         if isinstance(model, Signed) and model.signature.output.kind == "value":
             unit = model.output_std.clone()
         self.register_buffer("unit", unit, persistent=False)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: the squared error of each example."""
+        """One loss: the error of each example."""
         yield Loss(self.validate(batch)["loss"])
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The squared error of each example, and the values that metrics look at."""
+        """The error of each example, and the values that metrics look at."""
         *inputs, targets = batch
         values = self.model(*inputs)
-        return {"loss": mse(values / self.unit, targets / self.unit), "outputs": values}
+        return {"loss": self.loss(values / self.unit, targets / self.unit), "outputs": values}

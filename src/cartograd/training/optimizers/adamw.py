@@ -1,0 +1,59 @@
+"""AdamW: Adam, with weight decay beside the step instead of in the gradient.
+
+Adam divides the gradient of an L2 penalty by the gradient's size, so that weights with large
+gradients hardly decay. Shrinking the weights directly makes the decay the same for all.
+
+    w <- (1 - lr weight_decay) w,    then Adam's step
+
+Shapes: weight and gradient of any shape, alike, and so is the memory.
+
+Departures: none.
+
+References:
+    Ilya Loshchilov, Frank Hutter. Decoupled weight decay regularization. ICLR 2019.
+    https://arxiv.org/abs/1711.05101
+
+>>> import torch
+>>> weight, _ = update(torch.tensor([1.0]), torch.tensor([0.0]), {}, lr=0.1, weight_decay=0.5)
+>>> round(weight.item(), 3)
+0.95
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.training.optimizers import adam
+
+CARD = Card(
+    name="adamw",
+    kind="optimizer",
+    entry="update",
+    nodes=("optim/adamw",),
+    title="AdamW",
+    zh="解耦权重衰减的 Adam",
+    paper="Decoupled weight decay regularization",
+    year=2019,
+    url="https://arxiv.org/abs/1711.05101",
+    proofs=(
+        "oracle: torch.optim.AdamW, weights to 1e-10 in float64 after 20 steps",
+        "law: all weights decay at one rate, where Adam with the penalty in its gradient spares "
+        "those with large gradients",
+    ),
+)
+
+
+def update(
+    weight: Float[Tensor, "..."],
+    gradient: Float[Tensor, "..."],
+    memory: dict[str, Tensor],
+    /,
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    floor: float = 1e-8,
+    weight_decay: float = 0.01,
+) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
+    """The weight, both means and the count of steps after a step."""
+    decayed = (1 - lr * weight_decay) * weight
+    return adam.update(decayed, gradient, memory, lr=lr, betas=betas, floor=floor)

@@ -1,0 +1,1 @@
+"""Regularisation: what keeps a model from learning its training data by heart."""

@@ -1,0 +1,106 @@
+"""Dropout: in training every unit is absent at random, so that none can rely on another.
+
+Each pass trains another thinned network, and the full network in evaluation is close to their
+average. What is left is divided by the share that is left, so that the expectation stays and
+evaluation needs no correction. Left on in evaluation (`monte_carlo`) the spread of the answers says
+how unsure the model is.
+
+    y = x m / (1 - p),    m_i = 0 with probability p, else 1        E[y] = x
+    mean and variance of the model's answers over draws of m
+
+Shapes: any shape, kept.
+
+Departures: the paper multiplies by the share kept in evaluation; this is the inverted form, of the
+same expectation. The notes use p both for dropping and for keeping: here it always drops.
+
+References:
+    Nitish Srivastava, Geoffrey Hinton, Alex Krizhevsky, Ilya Sutskever, Ruslan Salakhutdinov.
+    Dropout: a simple way to prevent neural networks from overfitting. Journal of Machine Learning
+    Research 15, 2014. https://jmlr.org/papers/v15/srivastava14a.html
+    Yarin Gal, Zoubin Ghahramani. Dropout as a Bayesian approximation: representing model
+    uncertainty in deep learning. ICML 2016. https://arxiv.org/abs/1506.02142
+
+>>> layer = Dropout(dropout=0.75)
+>>> sorted(set(layer(torch.ones(100)).tolist())), layer.eval()(torch.ones(2)).tolist()
+([0.0, 4.0], [1.0, 1.0])
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.core.mode import evaluating
+
+CARD = Card(
+    name="dropout",
+    kind="regulariser",
+    entry="Dropout",
+    nodes=("regularize/dropout",),
+    title="Dropout",
+    zh="随机失活",
+    paper="Dropout: a simple way to prevent neural networks from overfitting",
+    year=2014,
+    url="https://jmlr.org/papers/v15/srivastava14a.html",
+    proofs=(
+        "oracle: torch.nn.functional.dropout, the same numbers and gradients from the same seed",
+        "law: the expectation is the input; nothing is dropped in evaluation",
+        "law: the Monte-Carlo mean and variance of a linear model are those computed by hand, and "
+        "the variance is larger far from the training data",
+    ),
+)
+
+
+class Dropout(nn.Module):
+    """Inverted dropout.
+
+    Args:
+        dropout: probability that a number is dropped.
+    """
+
+    def __init__(self, *, dropout: float = 0.5):
+        super().__init__()
+        self.dropout = dropout
+
+    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """In training the thinned input, in evaluation the input."""
+        if not self.training or not self.dropout:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - self.dropout)
+        return x * kept / (1 - self.dropout)
+
+
+_DROPS = (Dropout, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+
+
+def monte_carlo(
+    model: nn.Module, x: Float[Tensor, "b ..."], /, *, draws: int = 50
+) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b ..."]]:
+    """Mean and variance of a model's answers over random passes with dropout on.
+
+    Everything but dropout is in evaluation mode; the model is left as it was. Masks come from
+    torch's global generator.
+
+    Args:
+        model: with at least one dropout layer, ours or torch's.
+        x: examples, as the model takes them.
+        draws: passes; at least two.
+
+    Raises:
+        UsageError: the model has no dropout, or there are too few passes for a variance.
+    """
+    layers = [module for module in model.modules() if isinstance(module, _DROPS)]
+    if not layers:
+        raise UsageError(f"{type(model).__name__} has no dropout layer: its answers do not vary")
+    if draws < 2:
+        raise UsageError(f"draws={draws}: a variance needs at least two passes")
+    with evaluating(model), torch.no_grad():
+        for layer in layers:
+            layer.training = True
+        try:
+            answers = torch.stack([model(x) for _ in range(draws)])
+        finally:
+            for layer in layers:
+                layer.training = False
+    return answers.mean(0), answers.var(0)

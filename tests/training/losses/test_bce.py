@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import log_loss
+
+from cartograd.training.losses.bce import bce
+from cartograd.training.losses.cross_entropy import cross_entropy
+
+
+@pytest.mark.oracle("bce")
+@pytest.mark.parametrize("shape", [(9,), (9, 4), (9, 2, 3)])
+def test_equals_torch_with_gradients(shape):
+    logits, targets = 5 * torch.randn(shape, dtype=torch.float64), torch.rand(shape).double()
+    logits[0] = 0
+    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    loss = bce(ours[:, None] if len(shape) == 1 else ours, targets.reshape(9, *shape[1:] or (1,)))
+    expected = F.binary_cross_entropy_with_logits(theirs, targets)
+    assert loss.shape == (9,)
+    torch.testing.assert_close(loss.mean(), expected, rtol=0, atol=1e-10)
+    loss.mean().backward()
+    expected.backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-10)
+
+
+@pytest.mark.oracle("bce")
+def test_equals_scikit_learn():
+    logits, targets = torch.randn(30, 1, dtype=torch.float64), torch.arange(30) % 2
+    expected = log_loss(targets.numpy(), logits.sigmoid().numpy()[:, 0])
+    loss = bce(logits, targets[:, None].double())
+    np.testing.assert_allclose(loss.mean(), expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.law("bce")
+def test_exact_at_large_scores():
+    z = torch.tensor([[1e4], [-1e4], [1e4], [-1e4]], requires_grad=True)
+    loss = bce(z, torch.tensor([[1.0], [0.0], [0.0], [1.0]]))
+    (gradient,) = torch.autograd.grad(loss.sum(), z)
+    assert loss.tolist() == [0, 0, 1e4, 1e4]
+    assert gradient[:, 0].tolist() == [0, 0, 1, -1]
+
+
+@pytest.mark.law("bce")
+def test_gradient_is_prediction_minus_truth():
+    z, targets = torch.randn(9, 1, dtype=torch.float64), torch.rand(9, 1).double()
+    z.requires_grad_()
+    (gradient,) = torch.autograd.grad(bce(z, targets).sum(), z)
+    torch.testing.assert_close(gradient, z.sigmoid() - targets, rtol=0, atol=1e-12)
+
+
+@pytest.mark.law("bce")
+def test_is_cross_entropy_of_two_classes():
+    z, classes = torch.randn(9, 1, dtype=torch.float64), torch.arange(9) % 2
+    expected = cross_entropy(torch.cat((torch.zeros_like(z), z), 1), classes)
+    found = bce(z, classes[:, None].double())
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
