@@ -230,6 +230,27 @@ def test_ctrl_c_is_130(monkeypatch, cli_run):
     assert cli_run("show", "mlp").code == 130
 
 
+def test_a_warning_is_one_line():
+    program = """
+import sys, warnings
+from cartograd.apps import cli
+from cartograd.core import registry
+def find(name):
+    warnings.warn("mind\\nthe gap")
+    raise KeyboardInterrupt
+registry.find = find
+sys.exit(cli.main(["show", "mlp"]))
+"""
+    done = python("-c", program)
+    assert (done.returncode, done.stderr) == (130, "warning: mind the gap\nstopped\n")
+
+
+def test_without_words_there_is_help(cli_run):
+    done = cli_run()
+    assert done.code == 0
+    assert "Usage: cartograd COMMAND" in done.out
+
+
 def test_a_reader_that_leaves_is_no_error():
     read, write = os.pipe()
     os.close(read)

@@ -50,10 +50,9 @@ def test_predict_names_its_sources(sides):
     ]
     assert answers[0]["probabilities"].keys() == {"right"}
     assert cg.predict(sides, [1.0, 2.0])[0]["source"] == "input"
-    assert [row["source"] for row in cg.predict(sides, torch.eye(2))] == [
-        "input row 1",
-        "input row 2",
-    ]
+    for two in (torch.eye(2), torch.eye(2).numpy(), [[1.0, 0.0], [0.0, 1.0]]):
+        rows = cg.predict(sides, two)
+        assert [row["source"] for row in rows] == ["input row 1", "input row 2"]
 
 
 def test_predict_takes_rows_by_the_names_of_their_columns():

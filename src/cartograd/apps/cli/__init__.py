@@ -7,6 +7,7 @@ stderr and nothing written), 130 (stopped, with the checkpoint saved).
 import ast
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,9 +64,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
     # training of small models three times slower (LeNet-5, two cores, load 9; measured 2026-11-22).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = application()(
-            words, exit_on_error=False, print_error=False, result_action="return_value"
-        )
+        with warnings.catch_warnings():
+            warnings.showwarning = _warned
+            code = application()(
+                words, exit_on_error=False, print_error=False, result_action="return_value"
+            )
         sys.stdout.flush()
     except (UsageError, CycloptsError) as error:
         output.mistake(error, as_json="--json" in words)
@@ -77,3 +80,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _warned(message: Warning | str, *_: object) -> None:
+    """A warning is a line for people; where in the code it arose says nothing to them."""
+    output.note(f"warning: {' '.join(str(message).split())}")

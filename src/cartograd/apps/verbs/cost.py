@@ -1,6 +1,7 @@
 """What a training run will cost, found out before it begins and without making it."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -157,7 +158,7 @@ def probe(plan: Plan, /) -> tuple[float, float]:
 def available() -> int:
     """Bytes of memory that this machine has free, or 0 where it does not say."""
     names = ("SC_AVPHYS_PAGES", "SC_PAGE_SIZE")
-    if not all(name in os.sysconf_names for name in names):
+    if sys.platform == "win32" or not all(name in os.sysconf_names for name in names):
         return 0
     return os.sysconf(names[0]) * os.sysconf(names[1])
 

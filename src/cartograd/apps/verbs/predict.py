@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,13 +69,12 @@ def _answers(model: Signed, sources: Any, top: int) -> Iterator[dict[str, Any]]:
 
 
 def _parts(port: Port, sources: Any) -> list[tuple[Any, str]]:
-    """Each source with its name; numbers and tensors are one part."""
-    if isinstance(sources, str | Path | bytes | bytearray | Mapping) or not isinstance(
-        sources, Sequence
-    ):
-        sources = [sources] if not isinstance(sources, Tensor) else sources
-    if isinstance(sources, Tensor) or not all(
-        isinstance(source, str | Path | bytes | bytearray | Mapping) for source in sources
+    """Each source with its name; a tensor, or numbers, are one part."""
+    named = str | Path | bytes | bytearray | Mapping
+    if isinstance(sources, named) or not isinstance(sources, Sequence | Tensor | np.ndarray):
+        sources = [sources]
+    if isinstance(sources, Tensor | np.ndarray) or not all(
+        isinstance(source, named) for source in sources
     ):
         return [(sources, "input")]
     if not sources:
