@@ -33,6 +33,7 @@ def test_print_config_tells_where_each_value_came_from(cli_run, tmp_path):
         "model.activation": "default",
         "model.dropout": "default",
         "objective.smoothing": "default",
+        "objective.loss": "default",
     }
     assert found["batch_size"]["value"] == 16
     assert "preset" in cli_run("train", *words).out

@@ -41,6 +41,7 @@ def test_origins_down_to_the_hyperparameters():
         "model.activation": ("tanh", "flag"),
         "model.dropout": (0.0, "default"),
         "objective.smoothing": (0.0, "default"),
+        "objective.loss": ("cross-entropy", "default"),
     }
 
 
@@ -58,7 +59,7 @@ def test_objects_are_called_by_their_names():
     plan = planned(nn.Linear(2, 2), data)
     words = plan.words()
     assert (words["model"].value, words["data"].value) == ("Linear", "tensors")
-    assert plan.details().keys() == {"objective.smoothing"}
+    assert plan.details().keys() == {"objective.smoothing", "objective.loss"}
 
 
 def test_nothing_is_computed_on_meta():
