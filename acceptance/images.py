@@ -59,7 +59,7 @@ def lenet5_digits(session: Session, /) -> Outcome:
     return _accuracy(
         session,
         "LeNet-5 on the embedded digits",
-        "cartograd train lenet5 --data digits --seed SEED",
+        "cartograd train lenet5 --data digits --seed SEED --set objective=classify:smoothing=0.1",
         97.0,
         softmax="cartograd train softmax-regression --data digits --seed SEED",
         majority=_majority("digits"),
