@@ -6,6 +6,7 @@ from torch import nn
 
 import cartograd as cg
 from cartograd.apps.verbs.plan import planned
+from cartograd.apps.verbs.settings import Setting
 
 
 @pytest.mark.parametrize(
@@ -34,13 +35,14 @@ def test_values_are_regressed_and_never_chosen_against_the_user():
 
 def test_origins_down_to_the_hyperparameters():
     found = planned("softmax-regression:activation=tanh", "digits").details()
-    assert {key: (item.value, item.origin) for key, item in found.items()} == {
+    assert found.pop("objective.smoothing") == Setting(0.0, "default")
+    model = {key: item for key, item in found.items() if key.startswith("model.")}
+    assert {key: (item.value, item.origin) for key, item in model.items()} == {
         "model.features": (64, "data"),
         "model.classes": (10, "data"),
         "model.widths": ((), "preset"),
         "model.activation": ("tanh", "flag"),
         "model.dropout": (0.0, "default"),
-        "objective.smoothing": (0.0, "default"),
         "objective.loss": ("cross-entropy", "default"),
     }
 
