@@ -43,7 +43,6 @@ def test_origins_down_to_the_hyperparameters():
         "model.widths": ((), "preset"),
         "model.activation": ("tanh", "flag"),
         "model.dropout": (0.0, "default"),
-        "objective.loss": ("cross-entropy", "default"),
     }
 
 
