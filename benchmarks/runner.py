@@ -24,7 +24,7 @@ QUIETENED = {
     "MPLBACKEND": "Agg",
     "TOKENIZERS_PARALLELISM": "false",
 }
-WATCHED = ("gemm_f32", "read")
+WATCHED = ("gemm_f32", "cache")
 """The readings of the probe that decide whether a round was quiet."""
 
 Measured = dict[str, Any]
@@ -92,7 +92,7 @@ def compare(
     noisy: bool = False,
     say: Callable[[str], object] = print,
 ) -> Result:
-    """Run a case until `rounds` rounds were quiet, or twice as many were tried.
+    """Run a case until `rounds` rounds were quiet, or three times as many were tried.
 
     With `noisy` every round counts: for trying a case out, never for publishing.
     """
@@ -103,7 +103,7 @@ def compare(
             argv = [sys.executable, "-m", "benchmarks.child", file, case.name, folder]
             _process(argv, threads, case.seconds, Path(folder))
         before = reading()
-        while len(tried) < 2 * rounds and len(chosen(tried)) < rounds:
+        while len(tried) < 3 * rounds and len(chosen(tried)) < rounds:
             one = _round(file, result, len(tried) % 2 == 1, threads, Path(folder))
             after = reading()
             tried.append((one, (before, after)))
