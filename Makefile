@@ -8,7 +8,7 @@ TORCHVISION := $(shell grep '^torchvision==' constraints.txt)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 
-.PHONY: help tour test check lint doctests house acceptance bench golden clean
+.PHONY: help tour test check lint doctests house acceptance claims bench golden clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -38,6 +38,9 @@ house: .venv/tested
 
 acceptance: .venv/tested  ## train on real data against the stated thresholds (longer)
 	$(BIN)/python -m acceptance
+
+claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md
+	$(BIN)/python -m tools.claims
 
 bench: .venv/benched  ## time against the peers, in the same run
 	$(BIN)/python -m benchmarks

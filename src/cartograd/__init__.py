@@ -26,6 +26,7 @@ _HOME = {
     "attack": "apps.verbs",
     "export": "apps.verbs",
     "serve": "apps.verbs",
+    "claim": "apps.verbs.claim",
 }
 """Where each public name lives: found on first use, so that importing Cartograd stays instant."""
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "A model's life": (
         "train", "evaluate", "predict", "explain", "attack", "export", "serve", "tour",
     ),
-    "The map": ("list", "show", "coverage", "trace", "data"),
+    "The map": ("list", "show", "coverage", "trace", "claim", "data"),
     "This installation": ("doctor", "version"),
 }  # fmt: skip
 """Every command, by group. `NAME` is the function `NAME_` of the file `NAME_.py`, whose docstring

@@ -1,0 +1,143 @@
+"""A claim of the map: the statement, what would bear it out, and how that is decided.
+
+Each file of `evidence/claims/` holds `CLAIM = Claim(...)`, literals that are read without running
+the file, and `measure(seed)`, the experiment. The rule stands in the literal: it is fixed before
+anything is measured.
+"""
+
+import ast
+import csv
+import json
+import re
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from cartograd.core.errors import unknown
+
+CLAIMS = Path(__file__).parent / "claims"
+RESULTS = Path(__file__).parent / "results"
+_BLOCK = re.compile(r"^CLAIM = Claim(\(\n.*?^\))$", re.MULTILINE | re.DOTALL)
+
+
+class Curve(NamedTuple):
+    """A line that an experiment draws, such as a loss over steps; one for each seed."""
+
+    x: list[float]
+    y: list[float]
+
+
+Measured = dict[str, float | Curve]
+"""What `measure(seed)` gives: figures by name, and curves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A statement and its experiment.
+
+    Attributes:
+        id: that of the map's list of statements, and the file's name with hyphens.
+        place: id of the map's place that it speaks of.
+        en, zh: the statement, as the map has it.
+        hypothesis: what is measured on what, and what would bear the statement out.
+        rule: the checks that decide, e.g. `mean gain > 0` (see `cartograd.evidence.verdict`).
+        decide: `all` checks must agree, or the `majority` of them.
+        seeds: how often it is run, with the seeds 0, 1, ...
+        exact: nothing in it is random, so that one run is the answer.
+        data: package that has to be fetched, if any.
+        remark: what a reader should know beside the verdict, above all where the statement is
+            true only in part.
+        draw: the figures (without curves) or curves of the picture; by default all of them.
+        axes: what the picture's axes show: across, and upwards.
+        scale: axes that are logarithmic: nothing, `x`, `y` or `xy`.
+    """
+
+    id: str
+    place: str
+    en: str
+    zh: str
+    hypothesis: str
+    rule: tuple[str, ...]
+    decide: Literal["all", "majority"] = "all"
+    seeds: int = 5
+    exact: bool = False
+    data: str = ""
+    remark: str = ""
+    draw: tuple[str, ...] = ()
+    axes: tuple[str, str] = ("", "")
+    scale: str = ""
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the file with the experiment."""
+        return f"cartograd.evidence.claims.{self.id.replace('-', '_')}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The claim as JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of the map, whether it has an experiment yet or not.
+
+    Attributes:
+        id, concept: its name, and the place it speaks of.
+        claim_zh, claim_en: the statement in both languages.
+        experiment, verdict_rule: what the map asks for, in words.
+    """
+
+    id: str
+    concept: str
+    claim_zh: str
+    claim_en: str
+    experiment: str
+    verdict_rule: str
+
+
+@cache
+def statements() -> dict[str, Statement]:
+    """Every statement of the map that an experiment can test, by its id."""
+    with Path(__file__).with_name("statements.tsv").open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return {row["id"]: Statement(**row) for row in rows}
+
+
+def read(path: Path, /) -> Claim:
+    """The claim of a file, read from its text."""
+    block = _BLOCK.search(path.read_text(encoding="utf-8"))
+    if block is None:
+        raise AssertionError(f"{path} has no CLAIM = Claim(...)")
+    call = ast.parse(f"Claim{block[1]}", mode="eval").body
+    assert isinstance(call, ast.Call)
+    return Claim(**{item.arg: ast.literal_eval(item.value) for item in call.keywords if item.arg})
+
+
+@cache
+def claims() -> dict[str, Claim]:
+    """Every claim that has an experiment, in the order of the map's list."""
+    paths = (path for path in CLAIMS.glob("*.py") if path.stem != "__init__")
+    found = {claim.id: claim for claim in map(read, paths)}
+    order = list(statements())
+    return {name: found[name] for name in sorted(found, key=order.index)}
+
+
+def find(name: str, /) -> Claim:
+    """The claim of this id; hyphens and underscores are alike.
+
+    Raises:
+        UsageError: there is none, with the nearest one.
+    """
+    name = name.replace("_", "-")
+    if name not in claims():
+        later = "(the map has this statement; its experiment is not written yet)"
+        hint = later if name in statements() else "(`cartograd claim` lists all)"
+        raise unknown("claim", name, claims(), hint=hint)
+    return claims()[name]
+
+
+def stored(name: str, /) -> dict[str, Any] | None:
+    """The result that is kept of a claim, or None if none was kept."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

@@ -1,0 +1,97 @@
+"""Every claim's file conforms, and those of the finished rooms are all there."""
+
+import ast
+import re
+
+import pytest
+
+from cartograd.core import concepts
+from cartograd.core.errors import UsageError
+from cartograd.evidence.claim import CLAIMS, claims, find, read, statements, stored
+from cartograd.evidence.verdict import Check
+
+ROOMS = (
+    "activation/", "init/", "loss/", "optim/", "schedule/", "regularize/", "norm/", "challenge/",
+    "train/grad-accumulation", "train/batch-size", "train/checkpointing-activations",
+    "arch/perceptron", "metric/accuracy",
+)  # fmt: skip
+EARLIER = {"resnet-degradation"}
+"""Of later rooms, with an experiment already."""
+AWAITED = {
+    "no-activation-is-linear", "sigmoid-vanishes", "relu-dies", "relu-sparse",
+    "tanh-faster-than-sigmoid", "zero-init-symmetry", "xavier-keeps-variance", "he-keeps-variance",
+    "mse-outliers", "focal-imbalance", "kl-is-distillation",
+    "minibatch-unbiased", "momentum-damps", "nesterov-better", "adagrad-stalls", "adam-default",
+    "schedule-helps", "warmup-stabilises", "l1-sparse", "dropout-generalises", "dropout-scaling",
+    "early-stopping", "augmentation-helps", "batchnorm-lr", "batchnorm-ics",
+    "batchnorm-small-batch", "instancenorm-contrast", "perceptron-xor", "resnet-degradation",
+    "accuracy-misleads", "accumulation-equals-batch", "large-batch-generalises-worse",
+    "residual-gradients", "clipping-prevents", "checkpointing-memory",
+}  # fmt: skip
+"""Statements of these rooms whose experiment is still to be written."""
+
+
+def test_every_statement_of_these_rooms_has_its_experiment():
+    asked = {one.id for one in statements().values() if one.concept.startswith(ROOMS)} | EARLIER
+    assert len(asked) == 37
+    assert asked - AWAITED <= set(claims())
+    assert not AWAITED & set(claims())
+    assert len(claims()) >= 37 - len(AWAITED)
+
+
+def test_every_place_of_the_statements_is_on_the_map():
+    places = {place.id for place in concepts.places()}
+    assert {one.concept for one in statements().values()} <= places
+    assert len(statements()) == 72
+
+
+@pytest.mark.parametrize("path", sorted(CLAIMS.glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_a_claim_conforms(path):
+    claim = read(path)
+    statement = statements()[claim.id]
+    assert path.stem == claim.id.replace("-", "_")
+    assert (claim.place, claim.en, claim.zh) == (
+        statement.concept,
+        statement.claim_en,
+        statement.claim_zh,
+    )
+    assert re.search(r"[\u4e00-\u9fff]", claim.zh)
+    assert len(claim.hypothesis) > 40
+    assert claim.hypothesis.endswith(".")
+    assert claim.rule
+    assert [Check.parse(text) for text in claim.rule]
+    assert claim.decide in ("all", "majority")
+    assert claim.exact or claim.seeds >= 3
+    assert set(claim.scale) <= {"x", "y"}
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert [argument.arg for argument in functions["measure"].args.posonlyargs] == ["seed"]
+    assert text.index("CLAIM = Claim(\n") < text.index("def measure(")
+    assert len(text.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("name", list(claims()))
+def test_a_kept_result_is_of_the_rule_that_stands_now(name):
+    """Whoever changes a rule or an experiment's seeds runs it again."""
+    claim, result = find(name), stored(name)
+    assert result is not None, f"run: python -m tools.claims {name}"
+    assert [one["check"] for one in result["findings"]] == list(claim.rule)
+    assert len(result["seeds"]) == (1 if claim.exact else claim.seeds)
+    assert result["verdict"] in ("holds", "does not hold", "contested")
+    assert result["cpu_seconds"] < 60
+
+
+def test_names_are_found_with_either_dash_and_missed_with_the_nearest():
+    assert find("gelu_approx") is find("gelu-approx")
+    with pytest.raises(UsageError, match="did you mean 'gelu-approx'"):
+        find("gelu-aprox")
+    with pytest.raises(UsageError, match="not written yet"):
+        find("darts-cheap")
+
+
+def test_a_file_without_a_claim_is_our_mistake(tmp_path):
+    path = tmp_path / "toy.py"
+    path.write_text("CLAIM = None\n")
+    with pytest.raises(AssertionError, match=r"has no CLAIM"):
+        read(path)
