@@ -11,6 +11,8 @@ from typing import Any
 KINDS = (
     "activation",
     "attack",
+    "average",
+    "clipping",
     "compressor",
     "data",
     "explainer",
@@ -24,6 +26,7 @@ KINDS = (
     "optimizer",
     "regulariser",
     "sampler",
+    "technique",
 )
 """What a card can describe. Torch's own optimizers and schedules have specs but no cards."""
 

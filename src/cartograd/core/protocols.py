@@ -23,6 +23,9 @@ class Loss:
             values let the engine divide by the number of examples once, so that several
             microbatches equal the full batch, also when they are uneven.
         player: whose parameters are stepped; a key of the objective's `players`.
+        weight: how much each number of `value` counts, of its shape; 0 leaves a position out (a
+            padded or masked one). What is lowered is `sum(weight value) / sum(weight)`, over all
+            microbatches together. A value with weight 0 must be finite all the same.
         metrics: further numbers to log, as tensors (the engine reads them off rarely, so that
             logging does not wait for the device). Per example or a single mean.
     """
@@ -30,6 +33,7 @@ class Loss:
     value: Float[Tensor, "..."]
     player: str = "model"
     metrics: dict[str, Tensor] = field(default_factory=dict)
+    weight: Float[Tensor, "..."] | None = None
 
 
 @runtime_checkable

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.core import vocabulary
-from cartograd.core.errors import UsageError
+from cartograd.core import registry, vocabulary
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.spec import Spec
 from cartograd.engine.loop import Monitor
-from cartograd.engine.player import Player, per_player
+from cartograd.engine.player import Clip, Player, per_player
 from cartograd.engine.schedule import schedule
 
 _FALLING = ("loss", "nll", "ece", "mse", "rmse", "mae", "error", "perplexity", "brier", "fid")
@@ -26,11 +28,37 @@ def check_ranges(**given: Any) -> None:
     for key, value in given.items():
         if value is None:
             continue
-        whole = key not in ("min_delta", "clip")
+        whole = key != "min_delta"
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
             expected = "a whole number" if whole else "a number"
             raise UsageError(f"fit: {key}={value!r} is of the wrong type; expected {expected}")
         vocabulary.check("fit", key, value)
+
+
+def clipping(given: float | str | Spec | None, /) -> Spec | None:
+    """What shortens gradients: a number is the largest norm, a spec says `norm`, `value`, ...
+
+    Raises:
+        UsageError: there is no such way, or its limit is not above zero.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        try:
+            given = float(given)
+        except ValueError:
+            given = Spec.parse(given)
+    if isinstance(given, bool) or not isinstance(given, int | float | Spec):
+        raise UsageError(f"fit: clip={given!r} is of the wrong type; expected a number or a spec")
+    if not isinstance(given, Spec):
+        vocabulary.check("fit", "clip", given)
+        given = Spec("norm", {"max": given})
+    ways = [name.removeprefix("clip-") for name in registry.names(kind="clipping")]
+    if given.name.removeprefix("clip-") not in ways:
+        raise unknown("way to clip", given.name, ways)
+    spec = Spec("clip-" + given.name.removeprefix("clip-"), given.args, given.subject)
+    build(spec, kind="clipping")
+    return spec
 
 
 def check_together(plan: dict[str, Any], /, *, folder: str | Path | None, resume: bool) -> None:
@@ -119,13 +147,14 @@ def players(
         objective.to(place)
     per_epoch, epochs = plan["batches"], plan["epochs"]
     total = None if per_epoch is None else math.ceil(per_epoch / plan["accumulate"]) * epochs
+    clip: Clip | None = None if plan["clip"] is None else build(plan["clip"], kind="clipping")
     given = per_player(optimizers, list(modules), "optimizers")
     followed = per_player(schedules, list(modules), "schedules")
     made = {}
     for name, module in modules.items():
         if given.get(name) is None:
             raise UsageError(f"optimizers has none for player {name!r}")
-        player = Player(name, module.to(place), given[name], clip=plan["clip"])
+        player = Player(name, module.to(place), given[name], clip=clip)
         if followed.get(name) is not None:
             player.schedule = schedule(
                 followed[name],

@@ -113,7 +113,7 @@ def _numbers(objective: Any, batch: Any, ledger: Ledger) -> Tensor | None:
     if check is None:
         for loss in _losses(objective, batch):
             name = "loss" if len(objective.players) == 1 else f"{loss.player}/loss"
-            _note(ledger, name, loss.value, size)
+            _note(ledger, name, loss.value, size, loss.weight)
             for key, value in loss.metrics.items():
                 _note(ledger, key, value, size)
         return None
@@ -136,7 +136,12 @@ def _losses(objective: Any, batch: Any) -> Iterator[Loss]:
         ) from error
 
 
-def _note(ledger: Ledger, name: str, value: Tensor, size: int) -> None:
-    if value.numel():
+def _note(
+    ledger: Ledger, name: str, value: Tensor, size: int, weights: Tensor | None = None
+) -> None:
+    if weights is not None and (total := weights.detach().sum()) > 0:
+        mean = (weights.detach() * value.detach()).sum().float() / total
+        ledger.add(0, name, mean, total, loss=False)
+    elif weights is None and value.numel():
         weight = value.numel() if value.ndim else size
         ledger.add(0, name, value.detach().float().mean(), weight, loss=False)

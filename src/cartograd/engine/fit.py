@@ -57,7 +57,7 @@ def fit(
     monitor: str | None = None,
     patience: int | None = None,
     min_delta: float = 0.0,
-    clip: float | None = None,
+    clip: float | str | Spec | None = None,
     accumulate: int = 1,
     precision: str = "float32",
     device: str = "auto",
@@ -91,7 +91,8 @@ def fit(
             `min:valid/x`, `max:valid/x`.
         patience: stop after this many epochs without a better one.
         min_delta: how much better counts.
-        clip: largest norm of a player's gradient.
+        clip: largest norm of a player's gradient, or a spec of another limit: `value:max=0.5`
+            for each number, `adaptive:max=0.01` for each unit beside its weights.
         accumulate: batches whose gradients make one step, equal to one large batch.
         precision: `float32`, or `bf16` for the forward pass.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -109,14 +110,16 @@ def fit(
             not a number, or a file cannot be written.
     """
     arguments.check_ranges(
-        epochs=epochs, patience=patience, min_delta=min_delta, clip=clip, accumulate=accumulate,
-        seed=seed, save_every=save_every,
+        epochs=epochs, patience=patience, min_delta=min_delta, accumulate=accumulate, seed=seed,
+        save_every=save_every,
     )  # fmt: skip
+    limit = arguments.clipping(clip)
     place, names = pick(device), arguments.player_names(objective)
     source = as_batches(batches)
     plan = {
         "seed": seed, "accumulate": accumulate, "batches": length(source), "epochs": epochs,
-        "clip": clip, "precision": check_precision(precision, place),
+        "clip": None if limit is None else str(limit),
+        "precision": check_precision(precision, place),
         "optimizers": arguments.specs(optimizers, names, "optimizers"),
         "schedules": arguments.specs(schedules, names, "schedules"),
     }  # fmt: skip

@@ -37,9 +37,11 @@ class Ledger:
         self.window: dict[str, list[float]] = {}
         self.last = 0
         self.points: list[dict[str, float]] = []
-        self._kept: list[tuple[int, str, Tensor, float, bool]] = []
+        self._kept: list[tuple[int, str, Tensor, float | Tensor, bool]] = []
 
-    def add(self, step: int, name: str, mean: Tensor, weight: float, *, loss: bool = True) -> None:
+    def add(
+        self, step: int, name: str, mean: Tensor, weight: float | Tensor, *, loss: bool = True
+    ) -> None:
         """Note the mean of `weight` numbers, made at `step`."""
         self._kept.append((step, name, mean, weight, loss))
 
@@ -57,7 +59,8 @@ class Ledger:
             return _means(self.window)
         kept, self._kept = self._kept, []
         values = _fetched([item[2] for item in kept])
-        for (step, name, _, weight, loss), value in zip(kept, values, strict=True):
+        weights = _weights([item[3] for item in kept])
+        for (step, name, _, _, loss), value, weight in zip(kept, values, weights, strict=True):
             if loss and not math.isfinite(value):
                 raise NonFiniteError(f"the loss {name!r} became {value} at step {step}", step)
             if step > self.last and self.last and self.last % self.every == 0:
@@ -89,6 +92,17 @@ class Ledger:
         if self.window:
             self.points.append({"step": self.last} | _means(self.window))
         self.window = {}
+
+
+def _weights(given: list[float | Tensor]) -> list[float]:
+    """The weights as numbers."""
+    places = [place for place, weight in enumerate(given) if isinstance(weight, Tensor)]
+    found = _fetched([weight for weight in given if isinstance(weight, Tensor)])
+    fetched = dict(zip(places, found, strict=True))
+    return [
+        fetched[place] if isinstance(weight, Tensor) else weight
+        for place, weight in enumerate(given)
+    ]
 
 
 def _fetched(tensors: list[Tensor]) -> list[float]:

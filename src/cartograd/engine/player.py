@@ -1,5 +1,6 @@
 """A player: the parameters that one optimizer owns."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +12,9 @@ from cartograd.core.spec import Spec
 from cartograd.engine.optimize import optimizer
 from cartograd.engine.schedule import Schedule
 
+Clip = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], list[Tensor]]
+"""`clip(gradients, weights, norm)` gives the clipped gradients: see `training.clipping`."""
+
 
 class Player:
     """Parameters, their optimizer and its schedule.
@@ -19,13 +23,13 @@ class Player:
         name: its key in the objective's `players`.
         module: whose parameters it owns.
         spec: of the optimizer.
-        clip: largest norm of the gradient.
+        clip: what shortens gradients.
 
     Raises:
         UsageError: there is nothing to train, or the optimizer is refused.
     """
 
-    def __init__(self, name: str, module: nn.Module, spec: str | Spec, *, clip: float | None):
+    def __init__(self, name: str, module: nn.Module, spec: str | Spec, *, clip: Clip | None):
         self.name = name
         self.module = module
         self.params = [p for p in module.parameters() if p.requires_grad]
@@ -37,8 +41,10 @@ class Player:
         self.started = False
         self._gradient: tuple[Any, Tensor] | None = None
 
-    def backward(self, value: Float[Tensor, "..."], weight: float, /) -> None:
-        """Add the gradient of `weight * value.sum()` to this player's parameters, to no others.
+    def backward(
+        self, value: Float[Tensor, "..."], weight: float | Float[Tensor, "..."], /
+    ) -> None:
+        """Add the gradient of `(weight * value).sum()` to this player's parameters, to no others.
 
         The weight goes in as the incoming gradient, so the sum need not be part of the graph.
 
@@ -50,13 +56,19 @@ class Player:
                 f"the loss of player {self.name!r} does not depend on its parameters; was it "
                 "detached, or computed without gradients?"
             )
+        if isinstance(weight, Tensor):
+            torch.autograd.backward(value, weight.to(value.dtype), inputs=self.params)
+            return
         key = (value.shape, value.dtype, weight)
         if self._gradient is None or self._gradient[0] != key:
             self._gradient = key, torch.full_like(value, weight)
         torch.autograd.backward(value, self._gradient[1], inputs=self.params)
 
-    def step(self, count: float | None = None) -> None:
+    def step(self, count: float | Tensor | None = None) -> Tensor | None:
         """Take a step with the gradients there are, divided by `count`, and drop them.
+
+        Returns:
+            The norm of the whole gradient before it was clipped, where it was computed.
 
         Raises:
             UsageError: there is no gradient, or torch's optimizer cannot use it.
@@ -67,11 +79,22 @@ class Player:
             for parameter in self.params:
                 if parameter.grad is not None:
                     parameter.grad.div_(count)
-        if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.params, self.clip)
+        norm = None if self.clip is None else self._clipped(self.clip)
         self.optimizer.step()
         for parameter in self.params:
             parameter.grad = None
+        return norm
+
+    def _clipped(self, clip: Clip) -> Tensor:
+        """Clip the gradients; their norm before."""
+        having = [parameter for parameter in self.params if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in having if parameter.grad is not None]
+        norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        weights = [parameter.detach() for parameter in having]
+        for parameter, gradient in zip(having, clip(gradients, weights, norm), strict=True):
+            parameter.grad = gradient
+        return norm
 
     def _start(self) -> None:
         """What can only be known at the first step: whether the gradients are of use."""

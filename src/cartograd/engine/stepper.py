@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Loss
@@ -42,6 +43,8 @@ class Stepper:
         self.scheduled = [player for player in players.values() if player.schedule is not None]
         alone = len(players) == 1
         self.loss_names = {name: "loss" if alone else f"{name}/loss" for name in players}
+        norm = "gradient_norm"
+        self.norm_names = {name: norm if alone else f"{name}/{norm}" for name in players}
 
     def step(self, number: int, group: Sequence[Any], /) -> None:
         """All steps that the losses of one group of microbatches ask for; `number` is for errors.
@@ -61,9 +64,11 @@ class Stepper:
         """One batch: a step at each loss that the objective yields."""
         for loss in self.losses(batch):
             player = self._player(loss)
-            player.backward(loss.value, 1 / max(loss.value.numel(), 1))
-            player.step()
+            player.backward(loss.value, _shares(loss))
+            norm = player.step()
             self._note(number, loss, batch)
+            if norm is not None:
+                self._note_norm(number, loss.player, norm)
             if self.after_step is not None:
                 self.after_step(loss.player)
 
@@ -71,22 +76,23 @@ class Stepper:
         """Several microbatches as one batch: their generators run in step with each other.
 
         Each yields one loss, whose sum is differentiated at once (so only one microbatch's graph is
-        alive); then the player steps with the summed gradient divided by the summed count; then
-        all are resumed. So the result is that of the full batch, also when they are uneven.
+        alive); then the player steps with the summed gradient divided by the summed count (or the
+        summed weights); then all are resumed. So the result is that of the full batch, also when
+        they are uneven or masked.
         """
         generators = [iter(self.losses(batch)) for batch in group]
         while True:
             losses = []
-            count = 0
+            count: float | Tensor = 0
             for batch, generator in zip(group, generators, strict=True):
                 loss = next(generator, None)
                 losses.append(None if loss is None else loss.player)
                 if loss is None or loss.player != losses[0]:
                     continue
-                weight = loss.value.numel() if loss.value.ndim else examples(batch)
-                self._player(loss).backward(loss.value, 1.0 if loss.value.ndim else weight)
+                weight, size = _weight(loss, examples(batch))
+                self._player(loss).backward(loss.value, weight)
                 self._note(number, loss, batch)
-                count += weight
+                count = count + size
             name = losses[0]
             if any(other != name for other in losses):
                 raise UsageError(
@@ -95,7 +101,9 @@ class Stepper:
                 )
             if name is None:
                 return
-            self.players[name].step(max(count, 1))
+            norm = self.players[name].step(_divisor(count))
+            if norm is not None:
+                self._note_norm(number, name, norm)
             if self.after_step is not None:
                 self.after_step(name)
 
@@ -118,7 +126,11 @@ class Stepper:
     def _note(self, number: int, loss: Loss, batch: Any) -> None:
         """Keep the means of the loss and of its metrics for the ledger."""
         value = loss.value.detach()
-        if value.ndim == 0:
+        if loss.weight is not None:
+            weight = loss.weight.detach().sum()
+            mean = (loss.weight.detach() * value).sum() / _divisor(weight)
+            self.ledger.add(number, self.loss_names[loss.player], mean, weight)
+        elif value.ndim == 0:
             self.ledger.add(number, self.loss_names[loss.player], value, examples(batch))
         elif value.numel():
             self.ledger.add(number, self.loss_names[loss.player], value.mean(), value.numel())
@@ -127,3 +139,28 @@ class Stepper:
             if weight:
                 mean = metric.detach().float().mean() if metric.ndim else metric.detach()
                 self.ledger.add(number, name, mean, weight, loss=False)
+
+    def _note_norm(self, number: int, name: str, norm: Tensor) -> None:
+        """Keep a gradient's norm, which clipping had to compute anyway, beside the loss."""
+        self.ledger.add(number, self.norm_names[name], norm, 1, loss=False)
+
+
+def _shares(loss: Loss) -> float | Tensor:
+    """What each number of a loss weighs in its mean."""
+    if loss.weight is None:
+        return 1 / max(loss.value.numel(), 1)
+    return loss.weight.detach() / _divisor(loss.weight.detach().sum())
+
+
+def _weight(loss: Loss, batch_size: int) -> tuple[float | Tensor, float | Tensor]:
+    """What each number of a microbatch's loss weighs in the sum, and what they weigh together."""
+    if loss.weight is not None:
+        return loss.weight.detach(), loss.weight.detach().sum()
+    if loss.value.ndim:
+        return 1.0, loss.value.numel()
+    return batch_size, batch_size
+
+
+def _divisor(count: float | Tensor) -> float | Tensor:
+    """The count, or 1 where it is 0, so that a batch without a single number gives no gradient."""
+    return torch.where(count > 0, count, 1) if isinstance(count, Tensor) else max(count, 1)

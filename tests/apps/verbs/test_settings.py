@@ -30,6 +30,10 @@ def test_specs_become_text():
 
 def test_pairs_keep_specs_whole():
     words = ["optimizer=sgd:lr=0.1,momentum=0.9", "patience=none", "clip=0.5", "batch_size=8"]
+    assert parsed(["clip=adaptive:max=0.1,floor=1"]) == {"clip": "adaptive:max=0.1,floor=1"}
+    assert parsed(["clip=none"]) == {"clip": None}
+    assert parsed(["clip=-1"]) == {"clip": -1}
+    assert parsed(["clip=value"]) == {"clip": "value"}
     assert parsed(words) == {
         "optimizer": "sgd:lr=0.1,momentum=0.9",
         "patience": None,
@@ -44,7 +48,7 @@ def test_pairs_keep_specs_whole():
         ({"epochs": True}, "epochs=True is of the wrong type; expected a whole number"),
         ({"epochs": 2.5}, "expected a whole number"),
         ({"compile": 1}, "expected true or false"),
-        ({"clip": "1"}, "expected a number"),
+        ({"clip": [1]}, "expected a number or a spec"),
         ({"optimizer": 3}, "expected a spec"),
         ({"batch_size": 0}, "expected at least 1"),
         ({"batchsize": 3}, "did you mean 'batch_size'?"),

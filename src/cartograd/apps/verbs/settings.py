@@ -20,7 +20,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "batch_size": int,
     "monitor": str,
     "patience": int,
-    "clip": (int, float),
+    "clip": (int, float, str),
     "accumulate": int,
     "precision": str,
     "compile": bool,
@@ -36,7 +36,13 @@ DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "float32"} | {
 }
 """Settings that do not depend on the model or the data."""
 
-_NAMES = {int: "a whole number", bool: "true or false", str: "text", (int, float): "a number"}
+_NAMES = {
+    (int, float, str): "a number or a spec",
+    int: "a whole number",
+    bool: "true or false",
+    str: "text",
+    (int, float): "a number",
+}
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,17 @@ def parsed(pairs: Iterable[str], /) -> dict[str, Any]:
             raise UsageError(f"{pair!r} is not a setting; expected key=value, like batch_size=32")
         if key not in KINDS:
             raise unknown("setting", key, KINDS)
-        wordy = KINDS[key] in (str, object, (str, dict))
-        values[key] = text if wordy else Spec.parse(f"setting:{key}={text}").args[key]
+        values[key] = _read(key, text)
     return values
+
+
+def _read(key: str, text: str) -> Any:
+    """The value that a text stands for; a number where the setting may be one or a spec."""
+    kind = KINDS[key]
+    wordy = kind in (str, object, (str, dict))
+    if kind == (int, float, str):
+        wordy = ":" in text or not (text.lower() == "none" or text.lstrip("+-.")[:1].isdigit())
+    return text if wordy else Spec.parse(f"setting:{key}={text}").args[key]
 
 
 def _checked(values: Mapping[str, Any], origin: str) -> dict[str, Setting]:
