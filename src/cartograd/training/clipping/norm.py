@@ -46,7 +46,7 @@ CARD = Card(
 
 def clip(
     gradients: Sequence[Float[Tensor, "..."]],
-    weights: Sequence[Float[Tensor, "..."]],
+    weights: Sequence[Float[Tensor, "..."]],  # noqa: ARG001
     norm: Float[Tensor, ""],
     /,
     *,
