@@ -43,6 +43,7 @@ claims: .venv/tested  ## put the map's statements to the test, and write docs/re
 	$(BIN)/python -m tools.claims
 
 bench: .venv/benched  ## time against the peers, in the same run
+	$(BIN)/python -m benchmarks.resume
 	$(BIN)/python -m benchmarks
 
 golden: .venv/tested  ## print how the golden loss curves differ, and renew them

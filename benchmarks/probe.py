@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "torch", "numpy", "accelerate", "captum", "foolbox", "keras", "lightning", "transformers",
+    "torch", "numpy", "accelerate", "captum", "foolbox", "keras", "lightning", "torchdata",
+    "transformers",
 )  # fmt: skip
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8")
 SIZE = 768
