@@ -1,5 +1,7 @@
 """The table of exact resumes: what spoils a checkpoint, and how an outcome is told."""
 
+import os
+
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -28,6 +30,7 @@ def test_the_newest_weights_are_found(tmp_path):
         path = tmp_path / f"step-{step}" / f"{name}.safetensors"
         path.parent.mkdir()
         save_file({"x": torch.ones(1)}, path)
+        os.utime(path, (step, step))
     assert damage.newest(tmp_path).parent.name == "step-2"
 
 
