@@ -1,19 +1,21 @@
 """Files that are whole or absent: atomic writes and digests."""
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from cartograd.core.errors import UsageError
 
 
-def _sync(path: Path) -> None:
+def flush(path: Path) -> None:
     """Ask the disk to keep `path` (a file or a folder) before we rely on it."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -38,12 +40,53 @@ def write_file(path: str | Path, content: str | bytes, /) -> Path:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync(path.parent)
+        flush(path.parent)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     return path
+
+
+class FolderLock:
+    """Holds a folder against others who lock it, in this process too, until `close`.
+
+    The system lifts it when the process ends, however it ends. It is on the folder itself, so no
+    file is left behind; where the file system has no locks there is none.
+
+    Raises:
+        UsageError: another holds it.
+    """
+
+    held: ClassVar[set[int]] = set()
+
+    def __init__(self, folder: Path, /) -> None:
+        self._handle = os.open(folder, os.O_RDONLY)
+        self.held.add(self._handle)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise UsageError(
+                f"another run is writing {folder}; wait until it ends, or choose another folder"
+            ) from error
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._handle in self.held:
+            self.held.remove(self._handle)
+            os.close(self._handle)
+
+
+def _forget() -> None:
+    """A forked process, like a DataLoader's worker, must not keep the folders of its parent."""
+    while FolderLock.held:
+        os.close(FolderLock.held.pop())
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
@@ -70,10 +113,10 @@ def write_folder(
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         yield temporary
         for file in sorted(temporary.rglob("*"), reverse=True) if sync else ():
-            _sync(file)
+            flush(file)
         temporary.chmod(0o755)
         _move(temporary, path)
-        _sync(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
@@ -104,12 +147,41 @@ def digest(path: str | Path, /) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_manifest(folder: Path, /) -> str:
-    """Record size and sha256 of every file of `folder` in its `manifest.json`; its own sha256."""
+def write_hashed(path: Path, parts: Sequence[bytes | memoryview], /) -> str:
+    """Write a file from its parts; its sha256, computed beside the writing, not by reading it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    hashed = hashlib.sha256()
+
+    def update() -> None:
+        for part in parts:
+            hashed.update(part)
+
+    small = sum(map(len, parts)) < 1 << 20
+    with suppress() if small else ThreadPoolExecutor(1) as pool, path.open("wb") as file:
+        hashing = None if pool is None else pool.submit(update)
+        for part in parts:
+            file.write(part)
+        if hashing is None:
+            update()
+        else:
+            hashing.result()
+    return hashed.hexdigest()
+
+
+def write_manifest(folder: Path, known: Mapping[str, str] | None = None, /) -> str:
+    """Record size and sha256 of every file of `folder` in its `manifest.json`; its own sha256.
+
+    Args:
+        folder: whose files.
+        known: the sha256 of files, by name, that need not be read for it.
+    """
     files = {
-        str(file.relative_to(folder)): {"size": file.stat().st_size, "sha256": digest(file)}
+        name: {"size": file.stat().st_size, "sha256": (known or {}).get(name) or digest(file)}
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != "manifest.json"
+        if file.is_file() and (name := str(file.relative_to(folder))) != "manifest.json"
     }
     text = json.dumps({"format": 1, "files": files}, indent=1, sort_keys=True)
     write_file(folder / "manifest.json", text)

@@ -20,40 +20,84 @@ import torch
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
-from cartograd.core.files import check_manifest, write_folder, write_manifest
-from cartograd.engine.tensors import pack, read_tensors, unpack, write_tensors
+from cartograd.core.files import check_manifest, write_folder, write_hashed, write_manifest
+from cartograd.engine.tensors import identity, pack, read_tensors, unpack, write_tensors
 
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was saved: the step, the parts by name, and where it lies."""
+    """What was saved: the step, the parts by name, where it lies, and torch's version then."""
 
     step: int
     parts: dict[str, Any]
     path: Path
+    torch: str
 
 
-def save(folder: Path, step: int, parts: Mapping[str, Any], /) -> Path:
-    """Write a checkpoint of nested dicts of tensors and plain values, one file of tensors a part.
+@dataclass(frozen=True)
+class Snapshot:
+    """A checkpoint in memory: plain values and tensors of each part."""
+
+    step: int
+    values: dict[str, Any]
+    tensors: dict[str, dict[str, Tensor]]
+
+
+def snapshot(
+    step: int, parts: Mapping[str, Any], /, *, still: Collection[str] | None = None
+) -> Snapshot:
+    """Take nested dicts of tensors and plain values apart, and copy the tensors to the CPU.
+
+    Args:
+        step: taken so far.
+        parts: by name.
+        still: parts whose tensors nobody will change, so that they need no copy; None for all.
+
+    Raises:
+        UsageError: something in it would need pickle.
+    """
+    values: dict[str, Any] = {}
+    tensors: dict[str, dict[str, Tensor]] = {}
+    copies: dict[Any, Tensor] = {}
+    for name, part in parts.items():
+        found: dict[str, Tensor] = {}
+        values[name] = pack(part, name, found)
+        if still is not None and name not in still:
+            for key, tensor in found.items():
+                same = identity(tensor)
+                if same not in copies:
+                    copies[same] = tensor.detach().to("cpu", copy=True)
+                found[key] = copies[same]
+        tensors[name] = found
+    return Snapshot(step, values, tensors)
+
+
+def write(folder: Path, taken: Snapshot, /) -> Path:
+    """Write a checkpoint, one file of tensors a part.
 
     Raises:
         UsageError: it cannot be written (the disk is full, ...): nothing is left of it, and the
             older ones are as they were.
     """
-    path = folder / f"step-{step:09d}"
+    path = folder / f"step-{taken.step:09d}"
     with write_folder(path, replace=True) as temporary:
-        values = {}
-        for name, part in parts.items():
-            tensors: dict[str, Tensor] = {}
-            values[name] = pack(part, name, tensors)
-            if tensors:
-                write_tensors(temporary / f"{name}.safetensors", tensors)
-        state = {"format": FORMAT, "step": step, "torch": torch.__version__, "parts": values}
-        (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        write_manifest(temporary)
+        known = {
+            f"{name}.safetensors": write_tensors(temporary / f"{name}.safetensors", tensors)
+            for name, tensors in taken.tensors.items()
+            if tensors
+        }
+        state = {"format": FORMAT, "step": taken.step, "torch": torch.__version__}
+        text = json.dumps(state | {"parts": taken.values}).encode()
+        known["state.json"] = write_hashed(temporary / "state.json", [text])
+        write_manifest(temporary, known)
     return path
+
+
+def save(folder: Path, step: int, parts: Mapping[str, Any], /) -> Path:
+    """Write a checkpoint from tensors that nobody changes meanwhile; see `snapshot` and `write`."""
+    return write(folder, snapshot(step, parts))
 
 
 def load(folder: Path, /) -> Checkpoint | None:
@@ -63,34 +107,31 @@ def load(folder: Path, /) -> Checkpoint | None:
 
     Raises:
         UsageError: there are checkpoints and all are damaged, or the newest whole one was written
-            by a later version of Cartograd.
+            by a version of Cartograd with another format.
     """
     found = steps(folder)
     for step in reversed(found):
         path = folder / f"step-{step:09d}"
         try:
             check_manifest(path)
-        except UsageError as error:
+            state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+            written = state["format"]
+        except (UsageError, OSError, ValueError, KeyError, TypeError) as error:
             warnings.warn(f"checkpoint {path.name} is not used: {error}", stacklevel=2)
             continue
-        return _read(path, step)
+        if written != FORMAT:
+            raise UsageError(
+                f"{path} has checkpoint format {written} and this Cartograd reads {FORMAT}; "
+                "resume with the version that wrote it"
+            )
+        parts = {}
+        for name, value in state["parts"].items():
+            file = path / f"{name}.safetensors"
+            parts[name] = unpack(value, read_tensors(file) if file.exists() else {})
+        return Checkpoint(step, parts, path, state["torch"])
     if found:
         raise UsageError(f"every checkpoint in {folder} is damaged; start again in a new folder")
     return None
-
-
-def _read(path: Path, step: int) -> Checkpoint:
-    state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-    if state["format"] != FORMAT:
-        raise UsageError(
-            f"{path} has checkpoint format {state['format']} and this Cartograd reads {FORMAT}; "
-            "resume with the version that wrote it"
-        )
-    parts = {}
-    for name, value in state["parts"].items():
-        file = path / f"{name}.safetensors"
-        parts[name] = unpack(value, read_tensors(file) if file.exists() else {})
-    return Checkpoint(step, parts, path)
 
 
 def steps(folder: Path, /) -> list[int]:

@@ -11,7 +11,7 @@ from cartograd.core.mode import evaluating
 from cartograd.core.protocols import Batches, Loss, Metric
 from cartograd.engine.device import autocast, pick
 from cartograd.engine.ledger import Ledger
-from cartograd.engine.randomness import VALIDATION, seeder
+from cartograd.engine.randomness import VALIDATION, preserved, seeder
 from cartograd.engine.stream import as_batches, examples, moved
 
 
@@ -38,7 +38,7 @@ def collect(
     model.to(place)
     answers: list[Tensor] = []
     targets: list[Tensor] = []
-    with torch.random.fork_rng(devices=[]), evaluating(model), torch.inference_mode():
+    with preserved(place), evaluating(model), torch.inference_mode():
         for batch in moved(as_batches(batches).epoch(0, seed=0), place):
             inputs, target = split(batch)
             answers.append(model(*inputs).cpu())
@@ -80,11 +80,12 @@ def validation(
     ledger = Ledger()
     answers: list[Tensor] = []
     targets: list[Tensor] = []
-    seeder(device, seed, VALIDATION)(0)
+    reseed = seeder(device, seed, VALIDATION)
     with evaluating(objective, *objective.players.values()), torch.no_grad():
-        for batch in moved(batches.epoch(0, seed=seed), device):
+        for i, batch in enumerate(moved(batches.epoch(0, seed=seed), device)):
             if asked():
                 return None
+            reseed(i)
             with autocast(precision, device):
                 outputs = _numbers(objective, batch, ledger)
                 if not metrics:

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ from torch import nn
 
 from cartograd.core.errors import UsageError
 from cartograd.engine import checkpoint
+from cartograd.engine.background import Background
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.player import Player
+from cartograd.engine.randomness import others
 from cartograd.engine.runs import RunFolder
 from cartograd.engine.tensors import load_into
 
@@ -35,6 +38,7 @@ class State:
         best: the record of the best epoch.
         history: a record per epoch.
         stopped: why the run ended before its last epoch.
+        others: the states of random generators that are not set at each step.
     """
 
     epoch: int = 0
@@ -45,6 +49,7 @@ class State:
     best: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str | None = None
+    others: dict[str, Any] = field(default_factory=dict)
 
 
 class Weights:
@@ -99,6 +104,7 @@ class Keeper:
         self._saved_at = time.perf_counter()
         self._pause = SAVE_SECONDS
         self._saved_step = -1
+        self._background = Background()
 
     def has(self, step: int) -> bool:
         """Whether this step was saved already; what came after it follows from it."""
@@ -120,14 +126,19 @@ class Keeper:
         players: Mapping[str, Player],
         ledger: Ledger,
     ) -> None:
-        """Write a checkpoint of this very moment, which is between two steps.
+        """Take a checkpoint of this very moment, which is between two steps.
+
+        The training waits while its tensors are copied, and for an earlier checkpoint that is still
+        being written; hashing and writing go on beside it until `join`.
 
         Raises:
             NonFiniteError: a weight is not finite.
-            UsageError: it cannot be written; the older ones are as they were.
+            UsageError: the earlier one could not be written; those before it are as they were.
         """
+        self.join()
         began = time.perf_counter()
         _check_finite(players, state.step)
+        state.others = others()
         parts = {
             "objective": weights.state(),
             "optimizer": {name: p.optimizer.state_dict() for name, p in players.items()},
@@ -142,12 +153,37 @@ class Keeper:
             "plan": dict(self.plan),
             "metrics_size": self.folder.metrics_size(),
         }
-        path = checkpoint.save(self.folder.checkpoints, state.step, parts)
+        taken = checkpoint.snapshot(state.step, parts, still=("best",))
         protect = [state.best["step"]] if state.best else []
-        checkpoint.prune(self.folder.checkpoints, keep=KEEP, protect=protect)
-        self.folder.event("checkpoint", step=state.step, path=f"checkpoints/{path.name}")
+        self._background.start(partial(self._write, taken, protect, began))
         self._saved_at, self._saved_step = time.perf_counter(), state.step
-        self._pause = max(SAVE_SECONDS, (self._saved_at - began) / SAVE_SHARE)
+
+    def join(self) -> None:
+        """Wait for the checkpoint that is being written.
+
+        Raises:
+            UsageError: it cannot be; the older ones are as they were.
+        """
+        self._background.join()
+
+    def close(self) -> None:
+        """Wait for the checkpoint that is being written, however that ends; give the folder up."""
+        self._background.wait()
+        self.folder.close()
+
+    def newest(self) -> int | None:
+        """The step of the newest checkpoint."""
+        self._background.wait()
+        found = checkpoint.steps(self.folder.checkpoints)
+        return found[-1] if found else None
+
+    def _write(self, taken: checkpoint.Snapshot, protect: Collection[int], began: float) -> None:
+        """What is done in the background."""
+        self.folder.sync_metrics()
+        path = checkpoint.write(self.folder.checkpoints, taken)
+        checkpoint.prune(self.folder.checkpoints, keep=KEEP, protect=protect)
+        self.folder.event("checkpoint", step=taken.step, path=f"checkpoints/{path.name}")
+        self._pause = max(SAVE_SECONDS, (time.perf_counter() - began) / SAVE_SHARE)
 
     def load(
         self, weights: Weights, players: Mapping[str, Player], ledger: Ledger

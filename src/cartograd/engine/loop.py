@@ -12,13 +12,22 @@ from torch import nn
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Batches, Metric
-from cartograd.engine import checkpoint
 from cartograd.engine.evaluate import validation
 from cartograd.engine.keeper import Keeper, State, Weights
 from cartograd.engine.ledger import Ledger, NonFiniteError
+from cartograd.engine.loader import Loaded
 from cartograd.engine.player import Player
 from cartograd.engine.progress import Progress
-from cartograd.engine.randomness import TRAINING, seeder
+from cartograd.engine.randomness import (
+    BEGINNING,
+    TRAINING,
+    mixed,
+    others,
+    preserved,
+    seed_all,
+    seeder,
+    set_others,
+)
 from cartograd.engine.signals import Stop
 from cartograd.engine.stepper import Stepper
 from cartograd.engine.stream import moved
@@ -105,8 +114,10 @@ class Loop:
             NonFiniteError: a loss or a weight is not finite.
         """
         state = self.state
-        devices = [self.device] if self.device.type == "cuda" else []
-        with self.stop, torch.random.fork_rng(devices=devices):
+        with self.stop, preserved(self.device):
+            seed_all(mixed(self.seed, BEGINNING))
+            if state.others:
+                set_others(state.others)
             done = state.epoch * (self.per_epoch or 0) + state.batch
             self.progress.start(self.epochs, self.per_epoch, done)
             try:
@@ -118,6 +129,8 @@ class Loop:
                 raise self._advised(error) from error
             finally:
                 self.progress.close()
+        if self.keeper is not None:
+            self.keeper.join()
         if self.best_weights:
             self.weights.load(self.best_weights, "the best epoch")
         self._event("finished", step=state.step, stopped=state.stopped)
@@ -127,12 +140,13 @@ class Loop:
         state, stop = self.state, self.stop
         reseed = seeder(self.device, self.seed, TRAINING)
         stepper = Stepper(self.objective, self.players, self.ledger, self.device, self.precision)
+        if self.keeper is not None and isinstance(self.batches, Loaded) and self.batches.workers:
+            self.keeper.join()  # its processes are forked from one that has a single thread
         source = self.batches.epoch(state.epoch, seed=self.seed, start=state.batch)
         source = moved(iter(source), self.device)
         began = time.perf_counter() - state.seconds
         next_read = 0.0
         while not stop.asked:
-            reseed(state.step)
             group = self._fetched(source)
             if not group:
                 if stop.asked:
@@ -141,6 +155,7 @@ class Loop:
                     raise UsageError("there are no batches to train on")
                 self.ledger.read()
                 return True
+            reseed(state.step)
             state.step += 1
             stepper.step(state.step, group)
             state.batch += len(group)
@@ -207,6 +222,14 @@ class Loop:
     def _validate(self) -> dict[str, float] | None:
         if self.validate is None:
             return {}
+        before = others()
+        try:
+            return self._validated()
+        finally:  # stopped or not, it leaves no trace in what the training draws
+            set_others(before)
+
+    def _validated(self) -> dict[str, float] | None:
+        assert self.validate is not None
         return validation(
             self.objective,
             self.validate,
@@ -257,6 +280,7 @@ class Loop:
         if self.keeper is not None:
             if not self.keeper.has(self.state.step):
                 self._save()
+            self.keeper.join()
             self._event("interrupted", step=self.state.step, signal=self.stop.asked)
         self.state.stopped = "interrupted"
 
@@ -271,7 +295,7 @@ class Loop:
             f"{error} (epoch {self.state.epoch + 1}); lower the learning rate, shorten the "
             "gradient (clip=1.0), or look for such numbers in the data"
         )
-        found = [] if self.keeper is None else checkpoint.steps(self.keeper.folder.checkpoints)
-        if found:
-            message += f"; the newest checkpoint is that of step {found[-1]}"
+        newest = None if self.keeper is None else self.keeper.newest()
+        if newest is not None:
+            message += f"; the newest checkpoint is that of step {newest}"
         return NonFiniteError(message, error.step)

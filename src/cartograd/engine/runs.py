@@ -8,6 +8,7 @@ checkpoints/    see `cartograd.engine.checkpoint`
 bundle/         see `cartograd.engine.bundle`
 """
 
+import errno
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from typing import Any
 import tomli_w
 
 from cartograd.core.errors import UsageError
-from cartograd.core.files import write_file
+from cartograd.core.files import FolderLock, flush, write_file
 from cartograd.core.spec import Spec
 
 
@@ -52,23 +53,30 @@ class RunFolder:
         resume: go on with the run that is in it; otherwise it must hold none.
 
     Raises:
-        UsageError: the folder holds a run and `resume` is false, or it cannot be written.
+        UsageError: the folder holds a run and `resume` is false, another process trains into it,
+            or it cannot be written.
     """
 
     def __init__(self, path: str | Path, /, *, resume: bool = False):
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
-        if is_run(self.path) and not resume:
-            raise UsageError(
-                f"{self.path} holds a run already; resume it, or choose another folder"
-            )
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path} is a file; a run needs a folder")
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot write {self.path}: {error.strerror or error}") from error
+        self._lock = FolderLock(self.path)
+        if is_run(self.path) and not resume:
+            self.close()
+            raise UsageError(
+                f"{self.path} holds a run already; resume it, or choose another folder"
+            )
         self._drop_half_line(self.path / "events.jsonl")
+
+    def close(self) -> None:
+        """Let others write the folder."""
+        self._lock.close()
 
     def metrics(self, record: Mapping[str, Any], /) -> None:
         """Add a line to `metrics.jsonl`."""
@@ -81,13 +89,15 @@ class RunFolder:
         )
 
     def metrics_size(self) -> int:
-        """How many bytes `metrics.jsonl` has, made sure to be on the disk."""
+        """How many bytes `metrics.jsonl` has."""
         path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return 0
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        return path.stat().st_size
+        return path.stat().st_size if path.exists() else 0
+
+    def sync_metrics(self) -> None:
+        """Make sure that the disk has `metrics.jsonl` as it is."""
+        path = self.path / "metrics.jsonl"
+        if path.exists():
+            flush(path)
 
     def cut_metrics(self, size: int, /) -> None:
         """Remove what was written to `metrics.jsonl` after a checkpoint.
@@ -166,9 +176,15 @@ def _append(path: Path, record: Mapping[str, Any]) -> None:
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in record.items()
     }
+    line = (json.dumps(fixed, ensure_ascii=False) + "\n").encode()
     try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(fixed, ensure_ascii=False) + "\n")
+        # One write, so that lines of two threads do not mix and a kill leaves at most a half line.
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            if os.write(file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(file)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
 

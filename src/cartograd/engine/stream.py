@@ -1,25 +1,27 @@
 """What `fit` accepts as data: our `Batches`, a torch DataLoader, or any iterable of batches."""
 
 from collections.abc import Iterable, Iterator, Sized
-from itertools import chain, islice
+from itertools import count
 from typing import Any
 
-import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Batches
-from cartograd.engine.randomness import mixed
-from cartograd.engine.tensors import same_device
+from cartograd.engine.loader import Loaded, begin_order
+from cartograd.engine.randomness import mixed, seed_all
+from cartograd.engine.tensors import as_tuple, same_device
 
 
 class Iterated:
     """Any iterable of batches as `Batches`.
 
-    Torch's generator is set from the seed and the epoch before the iteration starts, so a
-    DataLoader that shuffles with it gives the same order again. To start in the middle of an epoch
-    the earlier batches are made and dropped. Where the data draws on other random numbers
-    (numpy's, say), a resumed run may see other data than an unbroken one.
+    The generators of torch, numpy and `random` are set from (seed, epoch, number of the batch)
+    before each batch is asked for, so what an iterable draws in this process is the same again. To
+    start in the middle of an epoch the earlier batches are made and dropped. Where batches are
+    made elsewhere (the worker processes of a DataLoader over an `IterableDataset`), they have to be
+    functions of `torch.initial_seed()` in a worker, and workers must not be persistent.
 
     Args:
         source: gives batches each time it is iterated.
@@ -40,12 +42,19 @@ class Iterated:
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on."""
-        torch.default_generator.manual_seed(mixed(seed, number))
+        place = mixed(seed, number)
+        if isinstance(self.source, DataLoader):
+            begin_order(self.source, place, number)
+        seed_all(place)
         source = iter(self.source)
-        # A DataLoader draws its order when the first batch is asked for: it has to be now, before
-        # the generator is set anew for the first step.
-        ready = list(islice(source, max(start, 1)))
-        return map(as_tuple, chain(ready[start:], source))
+        for i in count():
+            seed_all(place + i)
+            try:
+                batch = next(source)
+            except StopIteration:
+                return
+            if i >= start:
+                yield as_tuple(batch)
 
     def __len__(self) -> int:
         if not isinstance(self.source, Sized):
@@ -54,12 +63,14 @@ class Iterated:
 
 
 def as_batches(source: Any, /) -> Batches:
-    """Our `Batches` as they are, anything else that can be iterated wrapped.
+    """Our `Batches` as they are, a DataLoader or anything else that can be iterated wrapped.
 
     Raises:
         UsageError: it cannot be iterated, or only once.
     """
-    return source if callable(getattr(source, "epoch", None)) else Iterated(source)
+    if callable(getattr(source, "epoch", None)):
+        return source
+    return Loaded(source) if Loaded.takes(source) else Iterated(source)
 
 
 def length(batches: Batches, /) -> int | None:
@@ -75,13 +86,6 @@ def length(batches: Batches, /) -> int | None:
     if count == 0:
         raise UsageError("there are no batches to train on; is the batch larger than the data?")
     return count
-
-
-def as_tuple(batch: Any, /) -> Any:
-    """A lone tensor as a tuple of one, a list as a tuple; a dict stays one."""
-    if isinstance(batch, Tensor):
-        return (batch,)
-    return tuple(batch) if isinstance(batch, list) else batch
 
 
 def examples(batch: Any, /) -> int:

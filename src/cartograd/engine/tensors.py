@@ -8,32 +8,62 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.files import write_hashed
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], /) -> None:
-    """Write tensors as safetensors; one that several names share is written once.
+_DTYPES = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
+    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8",
+    torch.uint64: "U64", torch.uint32: "U32", torch.uint16: "U16", torch.uint8: "U8",
+    torch.bool: "BOOL", torch.complex64: "C64",
+    torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2",
+}  # fmt: skip
+"""What safetensors calls them."""
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], /) -> str:
+    """Write tensors as safetensors, one that several names share once; the file's sha256.
+
+    The format is a length, a JSON header and the tensors' bytes. We write it ourselves, straight
+    from the tensors' memory, to compute the sha256 meanwhile; safetensors would have us read the
+    file again.
 
     Raises:
         OSError: the file cannot be written, e.g. the disk is full.
+        UsageError: safetensors has no name for a tensor's type.
     """
     kept: dict[str, Tensor] = {}
     first: dict[tuple[Any, ...], str] = {}
     aliases: dict[str, str] = {}
     for name, tensor in tensors.items():
-        same = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
+        same = identity(tensor)
         if tensor.numel() and same in first:
             aliases[name] = first[same]
             continue
         first[same] = name
-        kept[name] = tensor.detach().to("cpu", copy=True).contiguous()
-    try:
-        save_file(kept, path, metadata={"aliases": json.dumps(aliases)})
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
+        kept[name] = tensor.detach().cpu().contiguous()
+    header: dict[str, Any] = {"__metadata__": {"aliases": json.dumps(aliases)}}
+    parts: list[bytes | memoryview] = []
+    end = 0
+    for name, tensor in sorted(kept.items(), key=lambda item: (-item[1].itemsize, item[0])):
+        if tensor.dtype not in _DTYPES:
+            raise UsageError(f"cannot keep {name}: a file has no {tensor.dtype}; use another type")
+        begin, end = end, end + tensor.nbytes
+        entry = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape)}
+        header[name] = entry | {"data_offsets": [begin, end]}
+        if tensor.numel():
+            parts.append(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return write_hashed(path, [len(text).to_bytes(8, "little"), text, *parts])
+
+
+def identity(tensor: Tensor, /) -> tuple[Any, ...]:
+    """Equal for two tensors that are the same memory seen in the same way."""
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device
 
 
 def read_tensors(path: Path, /) -> dict[str, Tensor]:
@@ -84,7 +114,7 @@ def pack(value: Any, name: str, tensors: dict[str, Tensor], /) -> Any:
     Raises:
         UsageError: something in it would need pickle.
     """
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and value.layout is torch.strided:
         tensors[name] = value
         return {"tensor": name}
     if isinstance(value, dict):
@@ -93,6 +123,9 @@ def pack(value: Any, name: str, tensors: dict[str, Tensor], /) -> Any:
     if isinstance(value, tuple | list):
         items = [pack(item, f"{name}.{number}", tensors) for number, item in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        tensors[name] = torch.from_numpy(value)
+        return {"array": name}
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, bool | int | float | str):
@@ -108,18 +141,31 @@ def unpack(value: Any, tensors: Mapping[str, Tensor], /) -> Any:
         return value
     if "tensor" in value:
         return tensors[value["tensor"]]
+    if "array" in value:
+        return tensors[value["array"]].numpy()
     if "tuple" in value:
         return tuple(unpack(item, tensors) for item in value["tuple"])
     return {key: unpack(item, tensors) for key, item in value["dict"]}
 
 
 def copied(state: Any, /) -> Any:
-    """A state dict with its tensors copied, so that training does not change it."""
+    """A state, however nested, with its tensors copied, so that training does not change it."""
     if isinstance(state, Tensor):
         return state.detach().clone()
+    if isinstance(state, np.ndarray):
+        return state.copy()
     if isinstance(state, dict):
         return {key: copied(item) for key, item in state.items()}
+    if isinstance(state, tuple | list):
+        return type(state)(copied(item) for item in state)
     return state
+
+
+def as_tuple(batch: Any, /) -> Any:
+    """A lone tensor as a tuple of one, a list as a tuple; a dict stays one."""
+    if isinstance(batch, Tensor):
+        return (batch,)
+    return tuple(batch) if isinstance(batch, list) else batch
 
 
 def same_device(tensors: Any, device: torch.device, /) -> Any:
