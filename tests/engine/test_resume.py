@@ -285,6 +285,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_anew(tmp_path)
     folder.metrics({"at": "step", "step": 1})
     with (folder.path / "events.jsonl").open("a") as file:
         file.write('{"time": 17')
+    folder.close()
     model = mlp(2, 8, 2)
     again = fit(Supervised(model), Toy(x, y), epochs=2, folder=folder.path, resume=True)
     for a, b in zip(run.model.parameters(), model.parameters(), strict=True):

@@ -60,6 +60,7 @@ def test_lines(tmp_path):
 def test_a_half_written_line_is_dropped(tmp_path):
     folder = runs.RunFolder(tmp_path)
     folder.event("started")
+    folder.close()
     path = tmp_path / "events.jsonl"
     path.write_text(path.read_text() + '{"ev')
     assert len(runs.read_lines(path)) == 1

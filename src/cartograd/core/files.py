@@ -71,13 +71,16 @@ class FolderLock:
                 f"another run is writing {folder}; wait until it ends, or choose another folder"
             ) from error
         except OSError:
-            pass
+            pass  # the file system has no locks
 
     def close(self) -> None:
         """Let go of the folder."""
         if self._handle in self.held:
             self.held.remove(self._handle)
             os.close(self._handle)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _forget() -> None:

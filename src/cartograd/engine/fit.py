@@ -1,7 +1,7 @@
 """Train: any objective, any model, one loop."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,12 +136,13 @@ def fit(
         validate=None if validate is None else as_batches(validate), metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
     )  # fmt: skip
-    with _training(objective):
-        if folder is not None:
-            loop.keeper = _keeper(Path(folder), plan, resume, save_every)
+    keeper = None if folder is None else _keeper(Path(folder), plan, resume, save_every)
+    with _training(objective), nullcontext() if keeper is None else closing(keeper):
+        if keeper is not None:
+            loop.keeper = keeper
             if resume:
                 loop.resume()
-            loop.keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
+            keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
         if compile:
             for player in loop.players.values():
                 player.module.compile()
