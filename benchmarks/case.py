@@ -58,6 +58,8 @@ class Case:
             the largest number of our answer.
         seconds: the longest a side may take.
         prepare: makes the files that the sides read, once, in a process of its own.
+        flops: counts the floating-point operations of one unit, the same on every side.
+        peak: the probe's reading (GFLOP/s) that ours is compared with.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Case:
     tolerance: float = 1e-5
     seconds: float = 600.0
     prepare: Callable[[Path], None] | None = None
+    flops: Callable[[], float] | None = None
+    peak: str = "gemm_f32"
 
     @property
     def ours(self) -> str:

@@ -22,6 +22,8 @@ def table(result: Result, /) -> str:
         "| asked |",
         "|---|---|---|---|---|---|",
     ]
+    if result.case.flops is not None:
+        lines = [f"{lines[0]} share of peak |", f"{lines[1]}---|"]
     for name in result.case.sides:
         if name in result.unequal:
             lines.append(f"| {name} | not equal: differs by {result.unequal[name]:.1e} | | | | |")
@@ -37,6 +39,9 @@ def table(result: Result, /) -> str:
                 "1" if name == result.case.ours else _ratio(result.ratio(name)),
                 "" if asked is None else f">= {asked:.2f}",
             ]
+            share = result.share(name)
+            if share is not None:
+                cells.append(f"{share:.0%}")
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -103,6 +108,7 @@ def _record(file: str, results: list[Result], facts: Any) -> dict[str, Any]:
             "ratios": {name: vars(result.ratio(name)) for name in rivals},
             "asked": result.case.asked,
             "missed": result.missed(),
+            "shares of peak": {name: result.share(name) for name in result.sides()},
             "thrown": result.thrown,
             "probe": result.readings,
         }

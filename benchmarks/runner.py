@@ -68,6 +68,17 @@ class Result:
         ours = [one[self.case.ours][quantity] for one in self.rounds]
         return ratio(ours, [one[rival][quantity] for one in self.rounds])
 
+    def share(self, side: str, /) -> float | None:
+        """The share of the machine's peak that a side reached, where operations are counted.
+
+        The peak is the best of the probe's readings; the time is the processor's, as sides
+        run on one thread.
+        """
+        if self.case.flops is None:
+            return None
+        peak = max(one[self.case.peak] for one in self.readings) * 1e9
+        return self.case.flops() / self.median(side, "cpu") / peak
+
     def spread(self) -> dict[str, float]:
         """How far the probe's readings around the kept rounds are apart."""
         return {name: spread([one[name] for one in self.readings]) for name in WATCHED}
