@@ -15,6 +15,7 @@ KINDS = (
     "clipping",
     "compressor",
     "data",
+    "diagnostic",
     "explainer",
     "exporter",
     "initialiser",

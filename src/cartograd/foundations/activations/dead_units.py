@@ -5,15 +5,16 @@ learn to answer anything else. The same holds for any unit that sits on a flat p
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
 from cartograd.foundations.activations.layer import Activation
 
-_SMOOTH = (nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh)
-_ACTIVATIONS = (Activation, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, *_SMOOTH)
+SMOOTH = (nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh)
+ACTIVATIONS = (Activation, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, *SMOOTH)
+"""Modules that apply a curve to each number."""
 
 
 def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, float]:
@@ -30,7 +31,7 @@ def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, floa
         UsageError: the model has no activation of its own to look at.
     """
     names: dict[nn.Module, str] = {
-        module: name for name, module in model.named_modules() if isinstance(module, _ACTIVATIONS)
+        module: name for name, module in model.named_modules() if isinstance(module, ACTIVATIONS)
     }
     if not names:
         raise UsageError(
@@ -40,11 +41,7 @@ def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, floa
     alive: dict[str, Tensor] = {}
 
     def look(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        z = given[0].detach().requires_grad_()
-        with torch.enable_grad():
-            (slope,) = torch.autograd.grad(module.forward(z).sum(), z)
-        units = slope.movedim(1, 0).flatten(1) != 0
-        found = units.any(1)
+        found = live_units(slopes(module, given[0]))
         alive[names[module]] = alive.get(names[module], torch.zeros_like(found)) | found
 
     handles = [module.register_forward_pre_hook(look) for module in names]
@@ -55,3 +52,17 @@ def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, floa
         for handle in handles:
             handle.remove()
     return {name: 1 - found.double().mean().item() for name, found in alive.items()}
+
+
+def slopes(module: nn.Module, z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+    """How steep an activation is at each of its inputs."""
+    z = z.detach().requires_grad_()
+    with torch.enable_grad():
+        # On a copy, as a module may write its answer over its input.
+        (slope,) = torch.autograd.grad(module.forward(z.clone()).sum(), z)
+    return slope
+
+
+def live_units(slope: Float[Tensor, "b d ..."], /) -> Bool[Tensor, " d"]:
+    """Which units (dense features, or channels) have a slope anywhere, for any example."""
+    return (slope.movedim(1, 0).flatten(1) != 0).any(1)

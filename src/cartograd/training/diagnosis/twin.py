@@ -1,0 +1,97 @@
+"""A copy of what is trained, to try things on without a trace."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.protocols import Batch, Objective
+from cartograd.engine.optimize import optimizer
+from cartograd.engine.stream import as_batches, as_tuple, moved
+
+
+@contextmanager
+def twin(objective: Any, /, *, seed: int = 0) -> Iterator[Any]:
+    """A deep copy in training mode and without gradients, with torch's random state set aside.
+
+    Raises:
+        UsageError: it is no objective or cannot be copied.
+    """
+    if not isinstance(objective, Objective):
+        raise UsageError(
+            f"{type(objective).__name__} is no objective: it needs `players` and `losses(batch)`; "
+            "cartograd.build('classify', model=model) makes one"
+        )
+    try:
+        made = copy.deepcopy(objective)
+    except (RuntimeError, TypeError) as error:
+        raise UsageError(
+            f"{type(objective).__name__} cannot be copied, and a diagnosis works on a copy: {error}"
+        ) from error
+    for module in (made, *made.players.values()):
+        if isinstance(module, nn.Module):
+            module.train().zero_grad(set_to_none=True)
+    place = device_of(made)
+    devices = [place] if place.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), torch.enable_grad():
+        torch.manual_seed(seed)
+        yield made
+
+
+def device_of(objective: Objective, /) -> torch.device:
+    """Where an objective's first parameter lies."""
+    found = (p.device for player in objective.players.values() for p in player.parameters())
+    return next(found, torch.device("cpu"))
+
+
+def learned(module: nn.Module, /) -> list[nn.Parameter]:
+    """The parameters that training changes."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def gradients(objective: Objective, batch: Batch, /) -> Iterator[tuple[str, Tensor]]:
+    """For each loss of a batch, the player's name and the mean loss; the gradients are there then.
+
+    Raises:
+        UsageError: the objective names an unknown player, or its loss depends on no parameter.
+    """
+    for loss in objective.losses(batch):
+        player = objective.players.get(loss.player)
+        if player is None:
+            raise unknown("player yielded by the objective", loss.player, objective.players)
+        player.zero_grad(set_to_none=True)
+        value = loss.value.mean()
+        if not value.requires_grad:
+            raise UsageError(f"the loss of player {loss.player!r} does not depend on a parameter")
+        value.backward()
+        yield loss.player, value.detach()
+
+
+def optimizers_of(objective: Objective, spec: str, /) -> dict[str, torch.optim.Optimizer]:
+    """An optimizer for each player.
+
+    Raises:
+        UsageError: the spec is wrong, or a player has nothing to learn.
+    """
+    return {name: optimizer(spec, learned(module)) for name, module in objective.players.items()}
+
+
+def endless(batches: Any, /, *, seed: int, device: torch.device) -> Iterator[Batch]:
+    """The batches of epoch 0, then of epoch 1, and so on.
+
+    Raises:
+        UsageError: there are none.
+    """
+    source, number = as_batches(batches), 0
+    while True:
+        empty = True
+        for batch in moved(iter(source.epoch(number, seed=seed)), device):
+            empty = False
+            yield as_tuple(batch)
+        if empty:
+            raise UsageError("there are no batches to look at")
+        number += 1

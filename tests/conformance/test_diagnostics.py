@@ -1,0 +1,60 @@
+"""Every diagnostic looks at what is trained and leaves no trace; its findings are one line each."""
+
+import dataclasses
+import inspect
+
+import torch
+
+from cartograd.core.build import build, entry
+from tests.conformance.support import global_state_untouched, judged_model, over, untouched
+
+HISTORY = [{"epoch": n, "train/loss": 1 / n, "valid/loss": 0.5 + 1 / n} for n in range(1, 9)]
+
+
+def given(card):
+    """What a diagnostic is given: an objective and a batch or batches, or a history."""
+    first, *rest = [
+        name
+        for name, item in inspect.signature(entry(card)).parameters.items()
+        if item.kind is inspect.Parameter.POSITIONAL_ONLY
+    ]
+    if first == "history":
+        return None, (HISTORY,)
+    model, x, y = judged_model()
+    objective = build("classify", model=model)
+    return model, (objective, (x, y) if rest == ["batch"] else [(x, y), (x, y)])
+
+
+def looked(card, data):
+    return build(card.name, **card.tiny)(*data)
+
+
+@over("diagnostic")
+def test_diagnostic_leaves_no_trace(card):
+    model, data = given(card)
+    with global_state_untouched(), untouched(model or torch.nn.Identity()):
+        looked(card, data)
+
+
+@over("diagnostic")
+def test_diagnostic_repeats(card):
+    _, data = given(card)
+    assert repr(looked(card, data)) == repr(looked(card, data))
+
+
+@over("diagnostic")
+def test_diagnostic_gives_plain_numbers(card):
+    """What comes out can be kept and shown: no tensor, no module."""
+    _, data = given(card)
+    found = looked(card, data)
+    parts = found if isinstance(found, tuple) else (found,)
+
+    def check(value):
+        if isinstance(value, dict | list | tuple):
+            for item in value.values() if isinstance(value, dict) else value:
+                check(item)
+        else:
+            assert value is None or isinstance(value, bool | int | float | str)
+
+    for part in parts:
+        check(dataclasses.asdict(part))
