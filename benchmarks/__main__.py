@@ -8,7 +8,15 @@ from pathlib import Path
 from benchmarks import probe, report, runner
 from benchmarks.pairs import QUIET
 
-FILES = ("step_overhead", "resnet18", "startup", "data_path", "integrated_gradients", "pgd")
+FILES = (
+    "step_overhead",
+    "resnet18",
+    "checkpoints",
+    "startup",
+    "data_path",
+    "integrated_gradients",
+    "pgd",
+)
 ROOT = Path(__file__).parents[1]
 
 
