@@ -11,7 +11,8 @@ from cartograd.core import registry, vocabulary
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
-from cartograd.engine.loop import Monitor
+from cartograd.engine import average
+from cartograd.engine.monitor import Monitor
 from cartograd.engine.player import Clip, Player, per_player
 from cartograd.engine.schedule import schedule
 
@@ -59,6 +60,14 @@ def clipping(given: float | str | Spec | None, /) -> Spec | None:
     spec = Spec("clip-" + given.name.removeprefix("clip-"), given.args, given.subject)
     build(spec, kind="clipping")
     return spec
+
+
+def clip_word(spec: Spec | None, /) -> float | str | None:
+    """What a run's record says of clipping: the number for a norm, else the spec."""
+    if spec is None:
+        return None
+    plain = spec.name == "clip-norm" and set(spec.args) == {"max"}
+    return float(spec.args["max"]) if plain else str(spec).removeprefix("clip-")
 
 
 def check_together(plan: dict[str, Any], /, *, folder: str | Path | None, resume: bool) -> None:
@@ -147,7 +156,8 @@ def players(
         objective.to(place)
     per_epoch, epochs = plan["batches"], plan["epochs"]
     total = None if per_epoch is None else math.ceil(per_epoch / plan["accumulate"]) * epochs
-    clip: Clip | None = None if plan["clip"] is None else build(plan["clip"], kind="clipping")
+    limit = clipping(plan["clip"])
+    clip: Clip | None = None if limit is None else build(limit, kind="clipping")
     given = per_player(optimizers, list(modules), "optimizers")
     followed = per_player(schedules, list(modules), "schedules")
     made = {}
@@ -165,6 +175,8 @@ def players(
             )
             if player.schedule.follows and not monitor.name:
                 raise UsageError("plateau follows the monitored number; give validate= or monitor=")
+        if plan["average"] is not None:
+            player.average = average.Average(module, average.rule(plan["average"], total), total)
         made[name] = player
     return made
 

@@ -44,5 +44,5 @@ class Background:
     def _do(self, task: Callable[[], object]) -> None:
         try:
             task()
-        except BaseException as error:  # noqa: BLE001  raised again by `join`
+        except BaseException as error:
             self._error = error

@@ -1,7 +1,7 @@
 """Train: any objective, any model, one loop."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,15 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.spec import Spec
 from cartograd.engine import arguments, runs
+from cartograd.engine.average import check as check_average
 from cartograd.engine.device import check_compiler, check_precision, pick
 from cartograd.engine.keeper import Keeper
 from cartograd.engine.loop import Loop
+from cartograd.engine.probe import check_monitor
 from cartograd.engine.progress import Progress, chosen
 from cartograd.engine.runs import RunFolder
 from cartograd.engine.stream import as_batches, length
+from cartograd.engine.surroundings import blocks, surroundings
 
 
 @dataclass
@@ -59,6 +62,8 @@ def fit(
     min_delta: float = 0.0,
     clip: float | str | Spec | None = None,
     accumulate: int = 1,
+    average: str | Spec | None = None,
+    recompute: bool | str | list[str] | tuple[str, ...] = False,
     precision: str = "float32",
     device: str = "auto",
     seed: int = 0,
@@ -66,6 +71,7 @@ def fit(
     resume: bool = False,
     save_every: int | None = None,
     compile: bool = False,
+    deterministic: bool = False,
     progress: Progress | bool | None = None,
 ) -> Run:
     """Train an objective's players on batches.
@@ -94,6 +100,10 @@ def fit(
         clip: largest norm of a player's gradient, or a spec of another limit: `value:max=0.5`
             for each number, `adaptive:max=0.01` for each unit beside its weights.
         accumulate: batches whose gradients make one step, equal to one large batch.
+        average: spec of an average of the weights (`ema:decay=0.999`, `tail:share=0.25`): it is
+            validated and monitored, and it is what the run ends with.
+        recompute: keep only the inputs of blocks and run these again in the backward pass, for
+            less memory; True chooses the blocks, names (a list, or with commas) say which.
         precision: `float32`, or `bf16` for the forward pass.
         device: `auto`, `cpu`, `cuda` or `mps`.
         seed: of everything random in the run.
@@ -102,6 +112,7 @@ def fit(
         save_every: steps between checkpoints; by default about every half minute, so that they
             take at most a hundredth of the time.
         compile: run the players through `torch.compile`.
+        deterministic: use only operations of torch that give the same bits each time.
         progress: `True` shows a bar (or a line per epoch), or an object with the methods of
             `cartograd.engine.progress.Progress`.
 
@@ -113,13 +124,14 @@ def fit(
         epochs=epochs, patience=patience, min_delta=min_delta, accumulate=accumulate, seed=seed,
         save_every=save_every,
     )  # fmt: skip
-    limit = arguments.clipping(clip)
+    limit, chosen_blocks = arguments.clipping(clip), blocks(recompute)
     place, names = pick(device), arguments.player_names(objective)
     source = as_batches(batches)
+    valid = None if validate is None else as_batches(validate)
     plan = {
         "seed": seed, "accumulate": accumulate, "batches": length(source), "epochs": epochs,
-        "clip": None if limit is None else str(limit),
-        "precision": check_precision(precision, place),
+        "clip": arguments.clip_word(limit),
+        "average": check_average(average), "precision": check_precision(precision, place),
         "optimizers": arguments.specs(optimizers, names, "optimizers"),
         "schedules": arguments.specs(schedules, names, "schedules"),
     }  # fmt: skip
@@ -127,18 +139,22 @@ def fit(
         monitor, validates=validate is not None, patience=patience, min_delta=min_delta
     )
     arguments.check_together(plan, folder=folder, resume=resume)
+    check_monitor(monitored, objective, source, valid, dict(metrics), device=place, seed=seed)
     if compile:
         check_compiler()
     loop = Loop(
         objective=objective, batches=source, epochs=epochs, per_epoch=plan["batches"],
         players=arguments.players(objective, place, plan, optimizers, schedules, monitored),
         device=place, precision=plan["precision"], seed=seed, accumulate=accumulate,
-        validate=None if validate is None else as_batches(validate), metrics=dict(metrics),
+        validate=valid, metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
     )  # fmt: skip
-    keeper = None if folder is None else _keeper(Path(folder), plan, resume, save_every)
-    with _training(objective), nullcontext() if keeper is None else closing(keeper):
-        if keeper is not None:
+    with ExitStack() as stack:
+        stack.enter_context(
+            surroundings(objective, recompute=chosen_blocks, deterministic=deterministic)
+        )
+        if folder is not None:
+            keeper = stack.enter_context(closing(_keeper(Path(folder), plan, resume, save_every)))
             loop.keeper = keeper
             if resume:
                 loop.resume()
@@ -160,18 +176,3 @@ def _keeper(path: Path, plan: dict[str, Any], resume: bool, save_every: int | No
     if not (path / "config.toml").exists():
         runs.write_config(path, plan, dict.fromkeys(plan, "fit"))
     return Keeper(folder, plan, save_every=save_every)
-
-
-@contextmanager
-def _training(objective: Any) -> Iterator[None]:
-    """Everything in training mode; at the end each part gets the mode that it had."""
-    modules = [objective, *objective.players.values()]
-    modules = [module for module in modules if isinstance(module, nn.Module)]
-    modes = [(part, part.training) for module in modules for part in module.modules()]
-    for module in modules:
-        module.train()
-    try:
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode

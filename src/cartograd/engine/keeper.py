@@ -142,6 +142,11 @@ class Keeper:
         parts = {
             "objective": weights.state(),
             "optimizer": {name: p.optimizer.state_dict() for name, p in players.items()},
+            "average": {
+                name: {str(place): tensor for place, tensor in enumerate(p.average.mean)}
+                for name, p in players.items()
+                if p.average is not None
+            },
             "best": best,
             "schedules": {
                 name: player.schedule.scheduler.state_dict()
@@ -203,6 +208,8 @@ class Keeper:
         weights.load(parts["objective"], origin)
         for name, player in players.items():
             player.load(parts["optimizer"][name], parts["schedules"].get(name))
+            if player.average is not None:
+                player.average.load(parts["average"][name].values())
         ledger.load(parts["ledger"])
         self.folder.cut_metrics(parts["metrics_size"])
         self._saved_step = state.step
@@ -211,12 +218,17 @@ class Keeper:
     def _check_plan(self, before: Mapping[str, Any], state: State, origin: str) -> None:
         """Refuse to go on with options under which the run would not be the same."""
         for key, value in self.plan.items():
-            longer = key == "epochs" and not self.plan["schedules"] and value >= state.epoch
+            longer = key == "epochs" and not self._bound() and value >= state.epoch
             if before.get(key) != value and not longer:
                 raise UsageError(
                     f"{origin} was written with {key}={before.get(key)!r} and this run has "
                     f"{key}={value!r}; resume with the same, or start a new run"
                 )
+
+    def _bound(self) -> bool:
+        """Whether the run would have gone otherwise, had it been meant to be longer."""
+        tail = str(self.plan.get("average") or "").startswith("tail")
+        return bool(self.plan["schedules"]) or tail
 
 
 def _check_finite(players: Mapping[str, Player], step: int) -> None:

@@ -12,10 +12,12 @@ from torch import nn
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Batches, Metric
+from cartograd.engine.average import averaged
 from cartograd.engine.evaluate import validation
 from cartograd.engine.keeper import Keeper, State, Weights
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.loader import Loaded
+from cartograd.engine.monitor import Monitor
 from cartograd.engine.player import Player
 from cartograd.engine.progress import Progress
 from cartograd.engine.randomness import (
@@ -37,32 +39,6 @@ READ_SECONDS = 0.25
 """How often losses are fetched from the device and shown."""
 POINTS = 50
 """Points of the loss curve in an epoch."""
-
-
-@dataclass
-class Monitor:
-    """The number that says which epoch is the best.
-
-    Attributes:
-        name: of the number; empty for none.
-        falls: whether lower is better.
-        required: whether it is an error if there is no such number.
-        patience, min_delta: see `fit`.
-    """
-
-    name: str
-    falls: bool
-    required: bool
-    patience: int | None = None
-    min_delta: float = 0.0
-
-    def better(self, value: float, best: float | None, /) -> bool:
-        """Whether a value beats the best one so far."""
-        if not math.isfinite(value):
-            return False
-        if best is None:
-            return True
-        return (best - value if self.falls else value - best) > self.min_delta
 
 
 @dataclass
@@ -124,6 +100,7 @@ class Loop:
                 while state.epoch < self.epochs and state.stopped is None:
                     if not (self._train() and self._end_epoch()):
                         self._interrupt()
+                        self._answer()
                         return
             except NonFiniteError as error:
                 raise self._advised(error) from error
@@ -133,6 +110,8 @@ class Loop:
             self.keeper.join()
         if self.best_weights:
             self.weights.load(self.best_weights, "the best epoch")
+        else:
+            self._answer()
         self._event("finished", step=state.step, stopped=state.stopped)
 
     def _train(self) -> bool:
@@ -199,7 +178,8 @@ class Loop:
         """Validate, judge and record; false if a signal came before the validation was done."""
         state = self.state
         began = time.perf_counter()
-        valid = self._validate()
+        with averaged(self.players):
+            valid = self._validate()
         if valid is None:
             return False
         train = {f"train/{name}": value for name, value in self.ledger.end_epoch().items()}
@@ -241,6 +221,15 @@ class Loop:
             asked=lambda: self.stop.asked,
         )
 
+    def _averages(self) -> bool:
+        return any(player.average and player.average.mean for player in self.players.values())
+
+    def _answer(self) -> None:
+        """The averages, where there are some, are the weights that the run ends with."""
+        for player in self.players.values():
+            if player.average is not None:
+                player.average.exchange()
+
     def _rates(self) -> dict[str, float]:
         alone = len(self.players) == 1
         return {"lr" if alone else f"lr/{name}": p.lr for name, p in self.players.items()}
@@ -255,7 +244,8 @@ class Loop:
         if value is not None:
             if monitor.better(value, state.best.get(monitor.name)):
                 state.best, state.waited = record, 0
-                self.best_weights = copied(self.weights.state())
+                with averaged(self.players):
+                    self.best_weights = copied(self.weights.state())
             else:
                 state.waited += 1
             if monitor.patience is not None and state.waited >= monitor.patience:
@@ -272,7 +262,8 @@ class Loop:
         self.ledger.read()
         self._write_points()
         state = self.state
-        best = {} if state.best.get("step") == state.step else self.best_weights
+        here = state.best.get("step") == state.step and not self._averages()
+        best = {} if here else self.best_weights
         self.keeper.save(state, self.weights, best, self.players, self.ledger)
 
     def _interrupt(self) -> None:

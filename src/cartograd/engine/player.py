@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
+from cartograd.engine.average import Average
 from cartograd.engine.optimize import optimizer
 from cartograd.engine.schedule import Schedule
 
@@ -37,6 +38,7 @@ class Player:
             raise UsageError(f"player {name!r} has no parameters that require a gradient")
         self.optimizer = optimizer(spec, self.params)
         self.schedule: Schedule | None = None
+        self.average: Average | None = None
         self.clip = clip
         self.started = False
         self._gradient: tuple[Any, Tensor] | None = None

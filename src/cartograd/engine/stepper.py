@@ -41,6 +41,7 @@ class Stepper:
         self.precision = precision
         self.after_step = getattr(objective, "after_step", None)
         self.scheduled = [player for player in players.values() if player.schedule is not None]
+        self.averaged = [p.average for p in players.values() if p.average is not None]
         alone = len(players) == 1
         self.loss_names = {name: "loss" if alone else f"{name}/loss" for name in players}
         norm = "gradient_norm"
@@ -59,6 +60,8 @@ class Stepper:
         for player in self.scheduled:
             assert player.schedule is not None
             player.schedule.advance("step")
+        for average in self.averaged:
+            average.update(number)
 
     def _alone(self, number: int, batch: Any) -> None:
         """One batch: a step at each loss that the objective yields."""

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_hashed
 
-
 _DTYPES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
     torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8",

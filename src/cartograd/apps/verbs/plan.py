@@ -70,6 +70,7 @@ class Plan:
     def options(self) -> dict[str, Any]:
         """The arguments of `fit`."""
         same = ("epochs", "monitor", "patience", "clip", "accumulate", "precision", "device")
+        same += ("average", "recompute", "deterministic")
         renamed = {"optimizers": "optimizer", "schedules": "schedule"}
         names = renamed | {key: key for key in (*same, "seed", "compile")}
         return {

@@ -22,22 +22,30 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "patience": int,
     "clip": (int, float, str),
     "accumulate": int,
+    "average": str,
+    "recompute": (bool, str, list),
     "precision": str,
     "compile": bool,
+    "deterministic": bool,
     "seed": int,
     "device": str,
 }
 """Every setting and its type."""
 
 DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "float32"} | {
+    "average": None,
+    "recompute": False,
     "compile": False,
+    "deterministic": False,
     "seed": 0,
     "device": "auto",
 }
 """Settings that do not depend on the model or the data."""
 
+_TRUE = (bool, object, (bool, str, list))
 _NAMES = {
     (int, float, str): "a number or a spec",
+    (bool, str, list): "true, or names of blocks",
     int: "a whole number",
     bool: "true or false",
     str: "text",
@@ -96,6 +104,8 @@ def _read(key: str, text: str) -> Any:
     wordy = kind in (str, object, (str, dict))
     if kind == (int, float, str):
         wordy = ":" in text or not (text.lower() == "none" or text.lstrip("+-.")[:1].isdigit())
+    if kind == (bool, str, list):
+        wordy = text.lower() not in ("true", "false")
     return text if wordy else Spec.parse(f"setting:{key}={text}").args[key]
 
 
@@ -108,7 +118,7 @@ def _checked(values: Mapping[str, Any], origin: str) -> dict[str, Setting]:
             continue
         value = str(value) if isinstance(value, Spec) else value
         kind = KINDS[key]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind not in _TRUE):
             expected = _NAMES.get(kind, "a spec")
             raise UsageError(f"{key}={value!r} is of the wrong type; expected {expected}")
         vocabulary.check("train", key, value)

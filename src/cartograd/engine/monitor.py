@@ -1,0 +1,74 @@
+"""Early stopping: keep the weights of the best epoch, and stop when no better one comes.
+
+A network first learns what its examples have in common and then the examples themselves; the loss
+on data that it is not trained on falls and rises again. Training ends after `patience` epochs
+without an improvement, and the weights of the best epoch come back. In a run: `patience=5`, with
+`monitor=` to name the number.
+
+    better: best - value > min_delta if it should fall, value - best > min_delta if it should rise
+
+Shapes: none; the monitored number is one per epoch.
+
+Departures: none.
+
+References:
+    Lutz Prechelt. Early stopping - but when? Neural Networks: Tricks of the Trade, 1998.
+    https://doi.org/10.1007/3-540-49430-8_3
+
+>>> better(0.4, 0.5), better(0.4, 0.5, falls=False), better(0.4, 0.5, min_delta=0.2)
+(True, False, False)
+"""
+
+import math
+from dataclasses import dataclass
+
+from cartograd.core.card import Card
+
+CARD = Card(
+    name="early-stopping",
+    kind="technique",
+    entry="better",
+    nodes=("regularize/early-stopping",),
+    title="Early stopping",
+    zh="早停",
+    paper="Early stopping - but when?",
+    year=1998,
+    url="https://doi.org/10.1007/3-540-49430-8_3",
+    proofs=(
+        "law: it stops `patience` epochs after the best one and the weights are the best epoch's, "
+        "to the bit, for every patience",
+    ),
+)
+
+
+def better(
+    value: float, best: float | None, /, *, falls: bool = True, min_delta: float = 0.0
+) -> bool:
+    """Whether a value beats the best one so far; one that is not finite never does."""
+    if not math.isfinite(value):
+        return False
+    if best is None:
+        return True
+    return (best - value if falls else value - best) > min_delta
+
+
+@dataclass
+class Monitor:
+    """The number that says which epoch is the best.
+
+    Attributes:
+        name: of the number; empty for none.
+        falls: whether lower is better.
+        required: whether it is an error if there is no such number.
+        patience, min_delta: see `fit`.
+    """
+
+    name: str
+    falls: bool
+    required: bool
+    patience: int | None = None
+    min_delta: float = 0.0
+
+    def better(self, value: float, best: float | None, /) -> bool:
+        """Whether a value beats the best one so far."""
+        return better(value, best, falls=self.falls, min_delta=self.min_delta)

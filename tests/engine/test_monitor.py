@@ -1,0 +1,88 @@
+"""The monitored number: early stopping, and a wrong name before the first epoch."""
+
+import pytest
+import torch
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.engine.fit import fit
+from tests.engine.objectives.supervised import Supervised
+from tests.engine.test_fit import scripted
+from tests.engine.toys import Toy, mlp, quadrants
+
+
+@pytest.mark.law("early-stopping")
+@pytest.mark.parametrize("patience", [1, 2, 3, 5])
+def test_it_stops_patience_epochs_after_the_best(patience):
+    """The loss rises by 1 in odd epochs and falls by 3 until epoch 6, then it rises for good."""
+    losses = [9.0, 10.0, 6.0, 7.0, 4.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    run, steps = scripted(losses, epochs=11, patience=patience)
+    best = 1 if patience == 1 else 6
+    assert run.best["epoch"] == steps == best
+    assert len(run.history) == best + patience
+    assert run.stopped == "early"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("valid/accurate", r"'valid/accurate'; did you mean 'valid/accuracy'\?"),
+        ("max:train/acc", r"'train/acc'; did you mean 'train/accuracy'\?"),
+        ("train/losss", r"'train/losss'; did you mean 'train/loss'\?"),
+    ],
+)
+def test_a_wrong_number_to_monitor_is_told_before_the_first_epoch(name, message, tmp_path):
+    x, y = quadrants(40)
+    model = mlp(2, 4, 2, dropout=0.1)
+    model.insert(1, nn.BatchNorm1d(4))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(UsageError, match="unknown number to monitor " + message):
+        fit(
+            Supervised(model), Toy(x, y), validate=Toy(x, y), monitor=name,
+            folder=tmp_path / "run",
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["valid/accuracy", "max:train/accuracy"])
+def test_looking_for_a_number_leaves_no_trace(name):
+    x, y = quadrants(40)
+    ends = []
+    for monitor in (name, None):
+        model = mlp(2, 4, 2, dropout=0.1)
+        model.insert(1, nn.BatchNorm1d(4))
+        options = {"validate": Toy(x, y), "monitor": monitor, "epochs": 1}
+        run = fit(Supervised(model), Toy(x, y), **options)
+        ends.append(model.state_dict())
+        assert run.best
+    assert all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())
+
+
+def test_deterministic_mode_is_put_back_and_names_what_it_cannot_do(monkeypatch):
+    torch.use_deterministic_algorithms(False)
+    seen = []
+
+    class Looking(Supervised):
+        def losses(self, batch):
+            seen.append((
+                torch.are_deterministic_algorithms_enabled(),
+                torch.utils.deterministic.fill_uninitialized_memory,
+                torch.backends.cudnn.deterministic,
+            ))  # fmt: skip
+            yield from super().losses(batch)
+
+    x, y = quadrants(20)
+    fit(Looking(mlp(2, 4, 2)), Toy(x, y), epochs=1, deterministic=True)
+    assert seen == [(True, False, True)]
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert not torch.backends.cudnn.deterministic
+
+    class Refused(Supervised):
+        def losses(self, batch):
+            raise RuntimeError("histc does not have a deterministic implementation, but you set")
+
+    with pytest.raises(UsageError, match=r"deterministic: histc does not have .*; train"):
+        fit(Refused(mlp(2, 4, 2)), Toy(x, y), epochs=1, deterministic=True)
+    assert not torch.are_deterministic_algorithms_enabled()
