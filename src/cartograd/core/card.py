@@ -11,6 +11,7 @@ from typing import Any
 KINDS = (
     "activation",
     "attack",
+    "augmentation",
     "average",
     "clipping",
     "compressor",

@@ -1,0 +1,54 @@
+"""Numbers mixed from numbers: hashes, of which random draws are made that need no state.
+
+The finaliser of SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number
+generators", https://doi.org/10.1145/2714064.2660195).
+"""
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_MASK = (1 << 64) - 1
+
+
+def mixed(seed: int, *place: int) -> int:
+    """One 62-bit number from several, so that near ones give unrelated results.
+
+    >>> mixed(0, 1) != mixed(1, 0) and mixed(3, 5) == mixed(3, 5)
+    True
+    """
+    state = 0
+    for number in (seed, *place):
+        state = (state + number + GOLDEN) & _MASK
+        state = ((state ^ (state >> 30)) * FIRST) & _MASK
+        state = ((state ^ (state >> 27)) * SECOND) & _MASK
+        state ^= state >> 31
+    return state >> 2
+
+
+def scrambled(numbers: Int[Tensor, "..."], /) -> Int[Tensor, "..."]:
+    """Each 64-bit number as another one, near ones far apart; no two become the same.
+
+    >>> scrambled(torch.arange(3)).unique().numel()
+    3
+    """
+    state = numbers + _signed(GOLDEN)
+    state = (state ^ _shifted(state, 30)) * _signed(FIRST)
+    state = (state ^ _shifted(state, 27)) * _signed(SECOND)
+    return state ^ _shifted(state, 31)
+
+
+def _shifted(state: Tensor, by: int) -> Tensor:
+    """Shifted to the right with zeros coming in: torch's own shift repeats the sign."""
+    return (state >> by) & ((1 << (64 - by)) - 1)
+
+
+def _signed(number: int) -> int:
+    """The same 64 bits as torch's integers read them."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def fractions(numbers: Int[Tensor, "..."], /) -> Tensor:
+    """Their upper 53 bits as float64 in [0, 1)."""
+    return _shifted(numbers, 11).to(torch.float64) * 2.0**-53

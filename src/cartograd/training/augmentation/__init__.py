@@ -1,0 +1,1 @@
+"""Augmentation: changed copies of training examples, each a function of seed, epoch and index."""

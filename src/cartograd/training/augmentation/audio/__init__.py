@@ -1,0 +1,1 @@
+"""Augmentation of sound, whole batches at once."""

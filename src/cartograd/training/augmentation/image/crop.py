@@ -1,0 +1,96 @@
+"""Crop: the image moved by a few pixels, over a border that is added first.
+
+Where a thing stands in its picture says little about what it is. Shifts teach that to layers which
+do not know it by themselves, and they keep every pixel sharp: nothing is interpolated.
+
+    x' = padded(x)[top : top + y, left : left + x],    top, left uniform in 0 .. 2 padding
+
+Shapes: images `b c y x`, floats or bytes, kept.
+
+Departures: none; the size stays, as models are built for one size.
+
+References:
+    Chen-Yu Lee et al. Deeply-supervised nets. AISTATS 2015 (the padding of 4 on CIFAR-10).
+    https://arxiv.org/abs/1409.5185
+
+>>> x = torch.arange(9.0).reshape(1, 1, 3, 3)
+>>> cropped(x, torch.tensor([2]), torch.tensor([1]), padding=1).tolist()[0][0]
+[[3.0, 4.0, 5.0], [6.0, 7.0, 8.0], [0.0, 0.0, 0.0]]
+"""
+
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+from torch.nn import functional as F
+
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError, unknown
+from cartograd.data.draws import Draws
+
+CARD = Card(
+    name="crop",
+    kind="augmentation",
+    entry="crop",
+    nodes=("regularize/augmentation-image",),
+    title="Random crop of a padded image",
+    zh="随机裁剪(先填充)",
+    paper="Deeply-supervised nets",
+    year=2015,
+    url="https://arxiv.org/abs/1409.5185",
+    proofs=(
+        "oracle: torchvision's pad and crop with the same places, exactly, for each border",
+        "law: a crop at the padding is the image itself",
+    ),
+    tiny={"padding": 2},
+)
+
+BORDERS = ("zeros", "reflect", "edge")
+
+
+def crop(
+    x: Shaped[Tensor, "b c y x"], draws: Draws, /, *, padding: int = 4, border: str = "zeros"
+) -> Shaped[Tensor, "b c y x"]:
+    """Each image moved by up to `padding` pixels; what comes in is black, mirrored, or repeated.
+
+    Raises:
+        UsageError: an unknown border, or one wider than the image can be mirrored.
+    """
+    top, left = (draws.uniform(2) * (2 * padding + 1)).long().unbind(1)
+    return cropped(x, top, left, padding=padding, border=border)
+
+
+def cropped(
+    x: Shaped[Tensor, "b c y x"],
+    top: Int[Tensor, " b"],
+    left: Int[Tensor, " b"],
+    /,
+    *,
+    padding: int,
+    border: str = "zeros",
+) -> Shaped[Tensor, "b c y x"]:
+    """The part of each padded image whose upper left corner is at (top, left)."""
+    height, width = x.shape[2:]
+    # A view with every part that could be chosen; choosing is one gather.
+    parts = padded(x, padding, border).unfold(2, height, 1).unfold(3, width, 1)
+    rows = torch.arange(len(x), device=x.device)
+    return parts[rows, :, top.to(x.device), left.to(x.device)]
+
+
+def padded(x: Shaped[Tensor, "b c y x"], padding: int, border: str, /) -> Tensor:
+    """The images with a border on each side."""
+    if border not in BORDERS:
+        raise unknown("border of crop", border, BORDERS)
+    if border == "zeros":
+        return F.pad(x, (padding,) * 4)
+    for axis in (2, 3):
+        size = x.shape[axis]
+        if border == "reflect" and padding >= size:
+            raise UsageError(
+                f"crop: padding={padding} cannot be mirrored from {size} pixels; expected at most "
+                f"{size - 1}, or border=edge"
+            )
+        place = torch.arange(-padding, size + padding, device=x.device)
+        if border == "reflect":
+            place = (size - 1) - (place.abs() - (size - 1)).abs()
+        x = x.index_select(axis, place.clamp(0, size - 1))
+    return x

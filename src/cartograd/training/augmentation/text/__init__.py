@@ -1,0 +1,1 @@
+"""Augmentation of text: sentences as lists of words."""
