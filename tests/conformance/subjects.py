@@ -103,3 +103,12 @@ EXAMPLES = {
     "triplet": triples,
 }
 """Losses by card whose data are neither logits and classes nor values and values."""
+
+
+def coloured(n):
+    """Images of three channels."""
+    return torch.rand(n, 3, 10, 12, generator=torch.Generator().manual_seed(2)), ()
+
+
+AUGMENTED = {"image": coloured}
+"""What augmentations change, by card or by kind, and all else that they take."""

@@ -65,6 +65,26 @@ class Spec:
             args[match[1]] = _value(match[2])
         return cls(name, args, subject)
 
+    @classmethod
+    def chain(cls, text: str, /) -> "list[Spec]":
+        """Read several specs with commas between them.
+
+        A part like `key=value` belongs to the spec before it.
+
+        >>> [str(spec) for spec in Spec.chain("flip, crop:padding=2,border=edge")]
+        ['flip', 'crop:padding=2,border=edge']
+
+        Raises:
+            UsageError: the text is not made of specs.
+        """
+        parts: list[str] = []
+        for part in _split(text, text):
+            if _KEY.match(part) and parts:
+                parts[-1] += ("," if ":" in parts[-1] else ":") + part
+            else:
+                parts.append(part)
+        return [cls.parse(part) for part in parts]
+
     def __str__(self) -> str:
         parts = [] if self.subject is None else [_text(self.subject)]
         parts += [f"{key}={_text(value)}" for key, value in self.args.items()]

@@ -12,6 +12,7 @@ from torch import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
+from cartograd.data.augment import Augment, Chain
 
 
 @runtime_checkable
@@ -39,7 +40,12 @@ class Examples(Protocol):
         ...
 
     def batches(
-        self, *, batch_size: int = 64, shuffle: bool = True, drop_last: bool = False
+        self,
+        *,
+        batch_size: int = 64,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        augment: Chain | None = None,
     ) -> Batches:
         """The examples as batches `(inputs, targets)`."""
         ...
@@ -112,7 +118,12 @@ class Split:
         return Split(*moved, self.signature, self.names)
 
     def batches(
-        self, *, batch_size: int = 64, shuffle: bool = True, drop_last: bool = False
+        self,
+        *,
+        batch_size: int = 64,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        augment: Chain | None = None,
     ) -> Batches:
         """The examples as batches `(inputs, targets)`.
 
@@ -120,11 +131,15 @@ class Split:
             batch_size: examples in a batch.
             shuffle: a new order each epoch, a function of the seed and the epoch alone.
             drop_last: leave out the last batch if it is not full.
+            augment: methods that change the inputs, like `flip,crop:padding=2`; each example by
+                draws that are a function of the seed, the epoch and its index alone.
 
         Raises:
-            UsageError: `batch_size` is not positive, or `drop_last` leaves nothing.
+            UsageError: `batch_size` is not positive, `drop_last` leaves nothing, or an augmentation
+                does not fit the inputs.
         """
-        return MemoryBatches(self, Plan(len(self), batch_size, shuffle, drop_last))
+        changes = None if augment is None else Augment(augment, self.signature.input)
+        return MemoryBatches(self, Plan(len(self), batch_size, shuffle, drop_last), changes)
 
 
 @dataclass(frozen=True)
@@ -171,6 +186,7 @@ class MemoryBatches:
 
     split: Split
     plan: Plan
+    augment: Augment | None = None
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -182,6 +198,8 @@ class MemoryBatches:
         for indices in self.plan.epoch(number, seed=seed, start=start):
             index = indices.to(stored.device)
             inputs = as_port(stored.index_select(0, index), kind)
+            if self.augment is not None:
+                inputs = self.augment(inputs, indices, seed=seed, epoch=number)
             yield inputs, as_target(targets.index_select(0, index))
 
 

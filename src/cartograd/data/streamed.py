@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
+from cartograd.data.augment import Augment, Chain
 from cartograd.data.dataset import Plan, Split, as_port, as_target, generator
 
 Load = Callable[[str], Tensor]
@@ -67,10 +68,16 @@ class Streamed(Dataset):
         return Split(stored, self.targets[index], self.signature, names)
 
     def batches(
-        self, *, batch_size: int = 64, shuffle: bool = True, drop_last: bool = False
+        self,
+        *,
+        batch_size: int = 64,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        augment: Chain | None = None,
     ) -> Batches:
-        """As `Split.batches`: the same examples in the same order."""
-        return StreamedBatches(self, Plan(len(self), batch_size, shuffle, drop_last))
+        """As `Split.batches`: the same examples in the same order, augmented alike."""
+        changes = None if augment is None else Augment(augment, self.signature.input)
+        return StreamedBatches(self, Plan(len(self), batch_size, shuffle, drop_last), changes)
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class StreamedBatches:
 
     split: Streamed
     plan: Plan
+    augment: Augment | None = None
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -89,15 +97,19 @@ class StreamedBatches:
         Raises:
             UsageError: an example cannot be read; it is named.
         """
+        chosen = list(self.plan.epoch(number, seed=seed, start=start))
         loader = DataLoader(
             self.split,
-            batch_sampler=[i.tolist() for i in self.plan.epoch(number, seed=seed, start=start)],
+            batch_sampler=[i.tolist() for i in chosen],
             num_workers=self.split.workers,
             generator=generator(seed, "workers", number),
         )
         kind = self.split.signature.input.kind
         try:
-            for stored, targets in loader:
-                yield as_port(stored, kind), as_target(targets)
+            for indices, (stored, targets) in zip(chosen, loader, strict=True):
+                inputs = as_port(stored, kind)
+                if self.augment is not None:
+                    inputs = self.augment(inputs, indices, seed=seed, epoch=number)
+                yield inputs, as_target(targets)
         except UsageError as error:  # one from a worker comes wrapped in its traceback
             raise UsageError(str(error).rpartition("UsageError: ")[2].strip()) from error

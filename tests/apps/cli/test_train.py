@@ -20,6 +20,7 @@ def test_print_config_tells_where_each_value_came_from(cli_run, tmp_path):
         "schedule": "default",
         "epochs": "flag",
         "batch_size": "file",
+        "augment": "default",
         "monitor": "default",
         "patience": "default",
         "clip": "default",

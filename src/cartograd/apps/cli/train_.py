@@ -39,8 +39,8 @@ def train_(
         epochs: how many times to go through the training data.
         seed: of everything random in the run.
         device: auto, cpu, cuda or mps.
-        set_: further settings as KEY=VALUE: batch_size, schedule, objective, monitor, patience,
-            clip, accumulate, precision, compile.
+        set_: further settings as KEY=VALUE: batch_size, augment, schedule, objective, monitor,
+            patience, clip, accumulate, precision, compile.
         config: a TOML file of settings, or a run folder; flags win.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.

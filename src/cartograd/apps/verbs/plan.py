@@ -20,6 +20,7 @@ from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.data.augment import Augment
 from cartograd.data.dataset import Dataset
 
 STEPS = 600
@@ -65,7 +66,9 @@ class Plan:
 
     def batches(self) -> Batches:
         """The training data."""
-        return self.data.train.batches(batch_size=self.value("batch_size"))
+        return self.data.train.batches(
+            batch_size=self.value("batch_size"), augment=self.value("augment")
+        )
 
     def options(self) -> dict[str, Any]:
         """The arguments of `fit`."""
@@ -115,6 +118,8 @@ def planned(
             raise UsageError(f"no {key} was given; {key}={example} would be one")
     examples = dataset(settings["data"].value)
     seed = settings["seed"].value
+    if "augment" in settings:
+        Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
         built = _model(settings["model"].value, examples.signature, seed)
     chosen = _chosen(built, examples, settings)
@@ -149,6 +154,7 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
         "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
         "epochs": epochs,
         "batch_size": size,
+        "augment": None,
         "monitor": "valid/loss",
         "patience": None,
         "clip": None,

@@ -18,6 +18,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "schedule": (str, dict),
     "epochs": int,
     "batch_size": int,
+    "augment": (str, list, tuple),
     "monitor": str,
     "patience": int,
     "clip": (int, float, str),
@@ -101,7 +102,7 @@ def parsed(pairs: Iterable[str], /) -> dict[str, Any]:
 def _read(key: str, text: str) -> Any:
     """The value that a text stands for; a number where the setting may be one or a spec."""
     kind = KINDS[key]
-    wordy = kind in (str, object, (str, dict))
+    wordy = kind in (str, object, (str, dict), (str, list, tuple))
     if kind == (int, float, str):
         wordy = ":" in text or not (text.lower() == "none" or text.lstrip("+-.")[:1].isdigit())
     if kind == (bool, str, list):

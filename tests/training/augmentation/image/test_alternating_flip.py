@@ -1,5 +1,7 @@
 """Alternating flip: both ways in two epochs."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from tests.training.augmentation.support import draws, images
 def test_two_epochs_in_a_row_show_both_ways():
     x = images(2000, channels=1, height=1, width=5)
     epochs = [alternating_flip(x, draws(2000, epoch=n)) for n in range(4)]
-    for before, after in zip(epochs, epochs[1:], strict=False):
+    for before, after in itertools.pairwise(epochs):
         assert torch.equal(before, after.flip(3))
     begins = (epochs[0] != x).flatten(1).any(1).double().mean()
     assert 0.46 < begins < 0.54

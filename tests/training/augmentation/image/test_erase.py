@@ -25,6 +25,6 @@ def test_as_often_as_asked_and_the_rest_stays():
     after = erase(x, draws(3000), probability=0.4, area=(0.1, 0.3))
     gone = 1 - after.mean((1, 2, 3))
     assert 0.37 < (gone > 0).double().mean() < 0.43
-    assert 0.08 < gone[gone > 0].min()
+    assert gone[gone > 0].min() > 0.08
     assert gone.max() < 0.33
     assert set(after.unique().tolist()) == {0.0, 1.0}

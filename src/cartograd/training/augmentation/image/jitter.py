@@ -61,12 +61,18 @@ def jitter(
     hue: float = 0.1,
 ) -> Shaped[Tensor, "b c y x"]:
     """Each image with its brightness, contrast, saturation and hue changed by up to these."""
-    unit = 2 * draws.uniform(4) - 1
-    factors = [
-        None if amount == 0 else (1 + amount * unit[:, i]).clamp_min(0)
-        for i, amount in enumerate((brightness, contrast, saturation))
-    ]
-    return jittered(x, *factors, None if hue == 0 else hue * unit[:, 3])
+    unit = (2 * draws.uniform(4) - 1).unbind(1)
+
+    def factor(amount: float, by: Tensor) -> Tensor | None:
+        return None if amount == 0 else (1 + amount * by).clamp_min(0)
+
+    return jittered(
+        x,
+        factor(brightness, unit[0]),
+        factor(contrast, unit[1]),
+        factor(saturation, unit[2]),
+        None if hue == 0 else hue * unit[3],
+    )
 
 
 def jittered(
