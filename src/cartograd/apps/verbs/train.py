@@ -13,11 +13,12 @@ from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.target import name_of
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
+from cartograd.data.augment import specs
 from cartograd.data.dataset import Dataset
 from cartograd.engine.bundle import statistics, write_bundle
 from cartograd.engine.fit import Run, fit
 from cartograd.engine.progress import Progress
-from cartograd.engine.runs import is_run, new_run, write_config
+from cartograd.engine.runs import is_run, new_run, read_config, write_config
 
 REFERENCE = 4096
 """Training examples whose statistics are kept with the model, to notice drift."""
@@ -93,6 +94,8 @@ def run(
     progress: Progress | bool | None = None,
 ) -> Run:
     """Carry out a plan; see `train`."""
+    if resume and folder is not None:
+        _check_same_data(plan, Path(folder))
     with _opened(plan, folder, resume) as path:
         done = fit(
             plan.objective,
@@ -105,6 +108,18 @@ def run(
         if done.stopped != "interrupted":
             _write_bundle(plan, done, path)
     return done
+
+
+def _check_same_data(plan: Plan, folder: Path) -> None:
+    """A run that goes on has to see the examples that it would have seen."""
+    before = read_config(folder)[0].get("augment")
+    now = plan.value("augment")
+    names = [None if chain is None else ",".join(map(str, specs(chain))) for chain in (before, now)]
+    if names[0] != names[1]:
+        raise UsageError(
+            f"{folder} was begun with augment={names[0]} and this run has augment={names[1]}; "
+            "resume it with the same, or begin another"
+        )
 
 
 @contextmanager
