@@ -1,6 +1,6 @@
 """Train: any objective, any model, one loop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from cartograd.engine.loop import Loop
 from cartograd.engine.probe import check_monitor
 from cartograd.engine.progress import Progress, chosen
 from cartograd.engine.runs import RunFolder
+from cartograd.engine.sinks import Sink, checked, opened
 from cartograd.engine.stream import as_batches, length
 from cartograd.engine.surroundings import blocks, surroundings
 
@@ -72,6 +73,7 @@ def fit(
     save_every: int | None = None,
     compile: bool = False,
     deterministic: bool = False,
+    sinks: str | Sequence[str | Sink] = (),
     progress: Progress | bool | None = None,
 ) -> Run:
     """Train an objective's players on batches.
@@ -113,6 +115,8 @@ def fit(
             take at most a hundredth of the time.
         compile: run the players through `torch.compile`.
         deterministic: use only operations of torch that give the same bits each time.
+        sinks: where numbers go besides `metrics.jsonl`: `tensorboard`, `mlflow`, or objects with
+            a method `write(record)`.
         progress: `True` shows a bar (or a line per epoch), or an object with the methods of
             `cartograd.engine.progress.Progress`.
 
@@ -140,6 +144,7 @@ def fit(
     )
     arguments.check_together(plan, folder=folder, resume=resume)
     check_monitor(monitored, objective, source, valid, dict(metrics), device=place, seed=seed)
+    outlets = checked(sinks, folder)
     if compile:
         check_compiler()
     loop = Loop(
@@ -158,6 +163,7 @@ def fit(
             loop.keeper = keeper
             if resume:
                 loop.resume()
+            keeper.folder.sinks = opened(outlets, keeper.folder.path, plan)
             keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
         if compile:
             for player in loop.players.values():

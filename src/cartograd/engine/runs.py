@@ -14,7 +14,7 @@ import math
 import os
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import tomli_w
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock, flush, write_file
 from cartograd.core.spec import Spec
+from cartograd.engine.sinks import ENDS, Sink
 
 
 def new_run(root: str | Path, stem: str, /) -> Path:
@@ -60,6 +61,7 @@ class RunFolder:
     def __init__(self, path: str | Path, /, *, resume: bool = False):
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
+        self.sinks: Sequence[Sink] = ()
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path} is a file; a run needs a folder")
         try:
@@ -76,17 +78,25 @@ class RunFolder:
 
     def close(self) -> None:
         """Let others write the folder."""
+        self._tell({"at": "closed"})
         self._lock.close()
 
     def metrics(self, record: Mapping[str, Any], /) -> None:
         """Add a line to `metrics.jsonl`."""
         _append(self.path / "metrics.jsonl", record)
+        self._tell(record)
 
     def event(self, kind: str, /, **details: Any) -> None:
         """Add a line to `events.jsonl`, with the time."""
         _append(
             self.path / "events.jsonl", {"time": round(time.time(), 3), "event": kind} | details
         )
+        if kind in ENDS:
+            self._tell({"at": kind})
+
+    def _tell(self, record: Mapping[str, Any]) -> None:
+        for sink in self.sinks:
+            sink.write(record)
 
     def metrics_size(self) -> int:
         """How many bytes `metrics.jsonl` has."""

@@ -79,6 +79,7 @@ class Plan:
         return {
             "validate": self.data.valid.batches(batch_size=256, shuffle=False),
             "metrics": self.metrics,
+            **({"sinks": self.value("sinks")} if "sinks" in self.settings else {}),
         } | {key: self.value(setting) for key, setting in names.items()}
 
     def details(self) -> dict[str, Setting]:

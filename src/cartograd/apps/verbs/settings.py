@@ -28,6 +28,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "precision": str,
     "compile": bool,
     "deterministic": bool,
+    "sinks": (str, list, tuple),
     "seed": int,
     "device": str,
 }
