@@ -364,6 +364,17 @@ def test_bf16_computes_in_bf16_and_keeps_float32_weights():
     assert run.best["valid/accuracy"] > 0.9
 
 
+def test_every_step_can_have_a_line(tmp_path):
+    x, y = quadrants(20)
+    options = {"epochs": 2, "folder": tmp_path / "run", "log_every": 1}
+    run = fit(Supervised(mlp(2, 4, 2)), Toy(x, y, batch_size=4), **options)
+    lines = runs.read_lines(run.folder / "metrics.jsonl")
+    points = [line for line in lines if line["at"] == "step"]
+    assert [point["step"] for point in points] == list(range(1, 11))
+    with pytest.raises(UsageError, match="log_every"):
+        fit(Supervised(mlp(2, 4, 2)), Toy(x, y), **options | {"log_every": 0, "folder": None})
+
+
 def test_metrics_and_events_of_a_run(tmp_path):
     x, y = quadrants(100)
     run = fit(

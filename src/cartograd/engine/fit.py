@@ -71,6 +71,7 @@ def fit(
     folder: str | Path | None = None,
     resume: bool = False,
     save_every: int | None = None,
+    log_every: int | None = None,
     compile: bool = False,
     deterministic: bool = False,
     sinks: str | Sequence[str | Sink] = (),
@@ -113,6 +114,8 @@ def fit(
         resume: go on from the newest good checkpoint in `folder`.
         save_every: steps between checkpoints; by default about every half minute, so that they
             take at most a hundredth of the time.
+        log_every: steps that a line of losses in `metrics.jsonl` covers, as means over them; by
+            default a fiftieth of an epoch.
         compile: run the players through `torch.compile`.
         deterministic: use only operations of torch that give the same bits each time.
         sinks: where numbers go besides `metrics.jsonl`: `tensorboard`, `mlflow`, or objects with
@@ -126,7 +129,7 @@ def fit(
     """
     arguments.check_ranges(
         epochs=epochs, patience=patience, min_delta=min_delta, accumulate=accumulate, seed=seed,
-        save_every=save_every,
+        save_every=save_every, log_every=log_every,
     )  # fmt: skip
     limit, chosen_blocks = arguments.clipping(clip), blocks(recompute)
     place, names = pick(device), arguments.player_names(objective)
@@ -134,7 +137,7 @@ def fit(
     valid = None if validate is None else as_batches(validate)
     plan = {
         "seed": seed, "accumulate": accumulate, "batches": length(source), "epochs": epochs,
-        "clip": arguments.clip_word(limit),
+        "clip": arguments.clip_word(limit), "log_every": log_every,
         "average": check_average(average), "precision": check_precision(precision, place),
         "optimizers": arguments.specs(optimizers, names, "optimizers"),
         "schedules": arguments.specs(schedules, names, "schedules"),
@@ -151,7 +154,7 @@ def fit(
         objective=objective, batches=source, epochs=epochs, per_epoch=plan["batches"],
         players=arguments.players(objective, place, plan, optimizers, schedules, monitored),
         device=place, precision=plan["precision"], seed=seed, accumulate=accumulate,
-        validate=valid, metrics=dict(metrics),
+        log_every=log_every, validate=valid, metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
     )  # fmt: skip
     with ExitStack() as stack:

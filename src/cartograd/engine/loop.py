@@ -59,12 +59,13 @@ class Loop:
     model: nn.Module | None
     monitor: Monitor
     progress: Progress
+    log_every: int | None = None
     keeper: Keeper | None = None
     state: State = field(default_factory=State)
 
     def __post_init__(self) -> None:
         steps = math.ceil((self.per_epoch or POINTS * POINTS) / self.accumulate)
-        self.ledger = Ledger(every=max(1, steps // POINTS))
+        self.ledger = Ledger(every=self.log_every or max(1, steps // POINTS))
         modules = {name: player.module for name, player in self.players.items()}
         self.weights = Weights(self.objective, modules)
         self.best_weights: dict[str, Any] = {}

@@ -40,7 +40,8 @@ def train_(
         seed: of everything random in the run.
         device: auto, cpu, cuda or mps.
         set_: further settings as KEY=VALUE: batch_size, augment, schedule, objective, monitor,
-            patience, clip, accumulate, precision, compile.
+            patience, clip, accumulate, average, recompute, precision, compile, deterministic,
+            save_every, log_every, sinks.
         config: a TOML file of settings, or a run folder; flags win.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.apps.verbs.settings import Setting, merged
+from cartograd.apps.verbs.settings import KINDS, NOT_FOR_FIT, Setting, merged
 from cartograd.apps.verbs.source import dataset
 from cartograd.core import registry, source
 from cartograd.core.build import build
@@ -72,15 +72,12 @@ class Plan:
 
     def options(self) -> dict[str, Any]:
         """The arguments of `fit`."""
-        same = ("epochs", "monitor", "patience", "clip", "accumulate", "precision", "device")
-        same += ("average", "recompute", "deterministic")
-        renamed = {"optimizers": "optimizer", "schedules": "schedule"}
-        names = renamed | {key: key for key in (*same, "seed", "compile")}
+        renamed = {"optimizer": "optimizers", "schedule": "schedules"}
+        names = {key: renamed.get(key, key) for key in KINDS if key not in NOT_FOR_FIT}
         return {
             "validate": self.data.valid.batches(batch_size=256, shuffle=False),
             "metrics": self.metrics,
-            **({"sinks": self.value("sinks")} if "sinks" in self.settings else {}),
-        } | {key: self.value(setting) for key, setting in names.items()}
+        } | {name: self.value(key) for key, name in names.items()}
 
     def details(self) -> dict[str, Setting]:
         """The hyperparameters of model and objective, with where each came from."""
@@ -157,9 +154,7 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
         "batch_size": size,
         "augment": None,
         "monitor": "valid/loss",
-        "patience": None,
-        "clip": None,
-    }
+    } | dict.fromkeys(("patience", "clip", "save_every", "log_every"))
 
 
 def _objective(model: Signed, data: Dataset) -> str:

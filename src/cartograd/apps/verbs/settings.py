@@ -29,16 +29,22 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "compile": bool,
     "deterministic": bool,
     "sinks": (str, list, tuple),
+    "save_every": int,
+    "log_every": int,
     "seed": int,
     "device": str,
 }
 """Every setting and its type."""
+
+NOT_FOR_FIT = ("model", "data", "objective", "batch_size", "augment")
+"""Settings that say what to train on what; all others are arguments of `fit`."""
 
 DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "float32"} | {
     "average": None,
     "recompute": False,
     "compile": False,
     "deterministic": False,
+    "sinks": (),
     "seed": 0,
     "device": "auto",
 }

@@ -48,8 +48,8 @@ def train(
         config: a TOML file of settings, or a run folder; what is said here wins.
         progress: True shows how it goes on standard error.
         **settings: `objective`, `optimizer`, `schedule`, `augment` (specs), `epochs`, `batch_size`,
-            `seed`, `device`, `monitor`, `patience`, `clip`, `accumulate`, `precision`, `compile`,
-            as `fit` has them; what is left out (or None) is chosen for the model and the data.
+            and every argument of `fit` that says how to train (`cartograd.engine.fit.fit`); what
+            is left out (or None) is chosen for the model and the data.
 
     Returns:
         The run. Its folder holds the configuration with the origin of each value, metrics,
