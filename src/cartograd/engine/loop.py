@@ -282,12 +282,12 @@ class Loop:
 
     def _advised(self, error: NonFiniteError) -> NonFiniteError:
         """The error with what to do about it."""
+        newest = None if self.keeper is None else self.keeper.newest()
         self._event("failed", step=error.step, error=str(error))
         message = (
             f"{error} (epoch {self.state.epoch + 1}); lower the learning rate, shorten the "
             "gradient (clip=1.0), or look for such numbers in the data"
         )
-        newest = None if self.keeper is None else self.keeper.newest()
         if newest is not None:
             message += f"; the newest checkpoint is that of step {newest}"
         return NonFiniteError(message, error.step)

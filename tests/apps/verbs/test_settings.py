@@ -3,7 +3,7 @@
 import pytest
 
 import cartograd as cg
-from cartograd.apps.verbs.settings import KINDS, merged, parsed
+from cartograd.apps.verbs.settings import DEFAULTS, KINDS, merged, parsed
 from cartograd.core import vocabulary
 
 
@@ -11,14 +11,8 @@ def test_what_is_said_wins_over_the_file_over_the_default(tmp_path):
     file = tmp_path / "run.toml"
     file.write_text('model = "mlp"\nepochs = 7\nseed = 3\n[origin]\nepochs = "flag"\n')
     found = merged(file, {"epochs": 9, "data": "moons", "clip": None})
-    assert {key: (item.value, item.origin) for key, item in found.items()} == {
-        "accumulate": (1, "default"),
-        "precision": ("float32", "default"),
-        "compile": (False, "default"),
-        "average": (None, "default"),
-        "recompute": (False, "default"),
-        "deterministic": (False, "default"),
-        "device": ("auto", "default"),
+    usual = {key: (value, "default") for key, value in DEFAULTS.items()}
+    assert {key: (item.value, item.origin) for key, item in found.items()} == usual | {
         "model": ("mlp", "file"),
         "seed": (3, "file"),
         "epochs": (9, "flag"),
