@@ -417,6 +417,7 @@ WRONG = {
     "clip key": ({"clip": "norm:maxx=1"}, "did you mean 'max'"),
     "accumulate": ({"accumulate": 9}, "accumulate=9 is more than the 4 batches"),
     "patience": ({"patience": 2}, "patience needs a number to watch"),
+    "no patience": ({"patience": 0}, "patience=0 would stop every run at once"),
     "monitor": ({"monitor": "accuracy"}, "not a number of the history"),
     "monitor, no data": ({"monitor": "valid/loss"}, "needs validation data"),
     "average": ({"average": "emma"}, "unknown average 'emma'; did you mean 'ema'"),

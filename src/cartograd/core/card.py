@@ -28,9 +28,10 @@ KINDS = (
     "optimizer",
     "regulariser",
     "sampler",
+    "schedule",
     "technique",
 )
-"""What a card can describe. Torch's own optimizers and schedules have specs but no cards."""
+"""What a card can describe. Torch's own optimizers have specs but no cards."""
 
 PROOFS = ("oracle", "law", "paper")
 """The three kinds of proof: a reference package, an identity, a published count."""

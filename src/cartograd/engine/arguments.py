@@ -15,6 +15,7 @@ from cartograd.engine import average
 from cartograd.engine.monitor import Monitor
 from cartograd.engine.player import Clip, Player, per_player
 from cartograd.engine.schedule import schedule
+from cartograd.engine.schedule_spec import ours
 
 _FALLING = ("loss", "nll", "ece", "mse", "rmse", "mae", "error", "perplexity", "brier", "fid")
 """Words in the names of numbers that are better when lower."""
@@ -112,13 +113,21 @@ def specs(given: Any, names: list[str], what: str, /) -> dict[str, str]:
 
 
 def monitored(
-    monitor: str | None, /, *, validates: bool, patience: int | None, min_delta: float
+    monitor: str | None,
+    /,
+    *,
+    validates: bool,
+    patience: int | None,
+    min_delta: float,
+    word: str = "monitor",
 ) -> Monitor:
     """The number that says which epoch is best, and whether it should fall.
 
     Raises:
         UsageError: it is no number of the history, or nothing makes it.
     """
+    if patience == 0:
+        raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
     if monitor is None:
         if patience is not None and not validates:
             raise UsageError("patience needs a number to watch; give validate= or monitor=")
@@ -127,11 +136,11 @@ def monitored(
     direction, _, name = monitor.rpartition(":")
     if direction not in ("", "min", "max") or not name.startswith(("train/", "valid/")):
         raise UsageError(
-            f"monitor={monitor!r} is not a number of the history; expected train/... or "
+            f"{word}={monitor!r} is not a number of the history; expected train/... or "
             "valid/..., with min: or max: before it where its name does not tell"
         )
     if name.startswith("valid/") and not validates:
-        raise UsageError(f"monitor={monitor!r} needs validation data; give validate=")
+        raise UsageError(f"{word}={monitor!r} needs validation data; give validate=")
     words = set(name.replace("/", "-").replace("_", "-").split("-"))
     falls = direction == "min" or (not direction and bool(words & set(_FALLING)))
     return Monitor(name, falls, True, patience, min_delta)
@@ -145,6 +154,8 @@ def players(
     schedules: Any,
     monitor: Monitor,
     /,
+    *,
+    validates: bool,
 ) -> dict[str, Player]:
     """Each player on the device, with its optimizer and schedule.
 
@@ -166,19 +177,28 @@ def players(
             raise UsageError(f"optimizers has none for player {name!r}")
         player = Player(name, module.to(place), given[name], clip=clip)
         if followed.get(name) is not None:
+            spec = ours(followed[name])
+            watched = _followed(spec, monitor, validates)
             player.schedule = schedule(
-                followed[name],
+                spec,
                 player.optimizer,
                 total,
                 epochs=epochs,
-                mode="min" if monitor.falls else "max",
+                metric=watched.name,
+                mode="min" if watched.falls else "max",
             )
-            if player.schedule.follows and not monitor.name:
-                raise UsageError("plateau follows the monitored number; give validate= or monitor=")
         if plan["average"] is not None:
             player.average = average.Average(module, average.rule(plan["average"], total), total)
         made[name] = player
     return made
+
+
+def _followed(spec: Spec, monitor: Monitor, validates: bool) -> Monitor:
+    """The number that a plateau follows: the monitored one, unless it names another."""
+    if spec.name != "plateau" or "metric" not in spec.args:
+        return monitor
+    given = str(spec.args["metric"])
+    return monitored(given, validates=validates, patience=None, min_delta=0, word="metric")
 
 
 def model_of(objective: Any, metrics: Any, /) -> nn.Module | None:

@@ -152,7 +152,9 @@ def fit(
         check_compiler()
     loop = Loop(
         objective=objective, batches=source, epochs=epochs, per_epoch=plan["batches"],
-        players=arguments.players(objective, place, plan, optimizers, schedules, monitored),
+        players=arguments.players(
+            objective, place, plan, optimizers, schedules, monitored, validates=validate is not None
+        ),
         device=place, precision=plan["precision"], seed=seed, accumulate=accumulate,
         log_every=log_every, validate=valid, metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),

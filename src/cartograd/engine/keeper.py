@@ -148,11 +148,6 @@ class Keeper:
                 if p.average is not None
             },
             "best": best,
-            "schedules": {
-                name: player.schedule.scheduler.state_dict()
-                for name, player in players.items()
-                if player.schedule is not None
-            },
             "state": asdict(state),
             "ledger": ledger.state(),
             "plan": dict(self.plan),
@@ -207,7 +202,7 @@ class Keeper:
         self._check_plan(parts["plan"], state, origin)
         weights.load(parts["objective"], origin)
         for name, player in players.items():
-            player.load(parts["optimizer"][name], parts["schedules"].get(name))
+            player.optimizer.load_state_dict(parts["optimizer"][name])
             if player.average is not None:
                 player.average.load(parts["average"][name].values())
         ledger.load(parts["ledger"])

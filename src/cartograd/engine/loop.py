@@ -122,6 +122,8 @@ class Loop:
         stepper = Stepper(self.objective, self.players, self.ledger, self.device, self.precision)
         if self.keeper is not None and isinstance(self.batches, Loaded) and self.batches.workers:
             self.keeper.join()  # its processes are forked from one that has a single thread
+        for plan in stepper.schedules:
+            plan.begin(state.epoch, state.history)
         source = self.batches.epoch(state.epoch, seed=self.seed, start=state.batch)
         source = moved(iter(source), self.device)
         began = time.perf_counter() - state.seconds
@@ -236,7 +238,7 @@ class Loop:
         return {"lr" if alone else f"lr/{name}": p.lr for name, p in self.players.items()}
 
     def _judge(self, record: dict[str, Any]) -> None:
-        """Keep the best weights, lose patience, and tell the schedules."""
+        """Keep the best weights, and lose patience."""
         state, monitor = self.state, self.monitor
         value = record.get(monitor.name)
         if monitor.required and value is None:
@@ -251,9 +253,6 @@ class Loop:
                 state.waited += 1
             if monitor.patience is not None and state.waited >= monitor.patience:
                 state.stopped = "early"
-        for player in self.players.values():
-            if player.schedule is not None:
-                player.schedule.advance("epoch", value)
 
     def _save(self, *, last: bool = False) -> None:
         """Write a checkpoint; not after the `last` batch, as the epoch's end will."""

@@ -18,9 +18,6 @@ from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 from cartograd.engine import torch_spec
 from cartograd.engine.rule import Rule
-from cartograd.engine.schedule import SCHEDULES, Schedule, schedule
-
-__all__ = ["SCHEDULES", "Schedule", "optimizer", "optimizers", "schedule"]
 
 
 @cache

@@ -115,14 +115,6 @@ class Player:
         if self.clip is not None and any(g.is_sparse for g in gradients):
             raise UsageError("torch has no norm of sparse gradients; train without clip")
         self.started = True
-        if self.schedule is not None:
-            self.schedule.started = True
-
-    def load(self, optimizer: dict[str, Any], schedule: dict[str, Any] | None, /) -> None:
-        """Go on from the states in a checkpoint."""
-        self.optimizer.load_state_dict(optimizer)
-        if self.schedule is not None and schedule is not None:
-            self.schedule.scheduler.load_state_dict(schedule)
 
     @property
     def lr(self) -> float:

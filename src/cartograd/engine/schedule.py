@@ -1,87 +1,112 @@
-"""Every learning-rate schedule of torch, by spec: `cosine:warmup=0.05`, `onecycle`, `plateau`.
+"""Learning-rate schedules by spec: `cosine:warmup=0.05`, `onecycle`, `plateau:metric=valid/f1`.
+
+A schedule is a pure function of the step, found by the name of its card (`cartograd list
+schedule`); the engine only asks it for the rate of the step to come. So a run that is resumed
+needs no state of it, and `rates` draws it before anything is trained.
 
 A step is one batch given to the objective (one group of microbatches where gradients are
-accumulated), however many times its players step on it. `cosine`, `linear`, `polynomial`,
-`constant`, `onecycle`, `cyclic` and `warm_restarts` advance with each step and get the length of
-the run filled in; `step`, `multistep`, `exponential`, `lambda`, `multiplicative` advance with
-each epoch, as torch documents them, and so does `plateau`, on the monitored number. `per=step` or
-`per=epoch` says otherwise. `warmup` (a share of the run, or a number of steps) puts a linear rise
-before any schedule that has none of its own.
+accumulated), however many times its players step on it. Most schedules count steps; `step`,
+`multistep` and `exponential` count epochs, as torch documents them, and `plateau` looks at the
+monitored number of every epoch, or at `metric=`. `per=step` or `per=epoch` says otherwise. What
+shapes the whole run gets its length. `warmup` (a share of the run, or a number of steps) lets the
+rate rise in a line before any schedule that has no rise of its own.
 
-`linear` is torch's: it rises from a third to the full rate unless told otherwise
-(`linear:start_factor=1,end_factor=0` falls). `constant` keeps the rate (torch's default factor of
-1/3 is for its class name, `constant_lr:factor=0.333`).
+Torch's words mean the same: `StepLR:step_size=30,gamma=0.1` is `step:every=30,factor=0.1`. A
+scheduler of torch that has no card (`LambdaLR`, `MultiplicativeLR`) is played on an optimizer of
+its own, which makes it a function of the step too.
 """
 
-import inspect
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch.optim import Optimizer, lr_scheduler
+import torch
+from torch import nn
+from torch.optim import Optimizer
 
+from cartograd.core import registry, vocabulary
+from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
-from cartograd.engine import torch_spec
+from cartograd.engine.schedule_spec import Rule, arguments, ours, rule
 
-SCHEDULES: dict[str, type] = {
-    "chained": lr_scheduler.ChainedScheduler,
-    "constant": lr_scheduler.ConstantLR,
-    "cosine": lr_scheduler.CosineAnnealingLR,
-    "cyclic": lr_scheduler.CyclicLR,
-    "exponential": lr_scheduler.ExponentialLR,
-    "lambda": lr_scheduler.LambdaLR,
-    "linear": lr_scheduler.LinearLR,
-    "multiplicative": lr_scheduler.MultiplicativeLR,
-    "multistep": lr_scheduler.MultiStepLR,
-    "onecycle": lr_scheduler.OneCycleLR,
-    "plateau": lr_scheduler.ReduceLROnPlateau,
-    "polynomial": lr_scheduler.PolynomialLR,
-    "sequential": lr_scheduler.SequentialLR,
-    "step": lr_scheduler.StepLR,
-    "warm_restarts": lr_scheduler.CosineAnnealingWarmRestarts,
-}
-"""Torch's schedules by short name; the class name in lower case works too."""
-
-_PER_EPOCH = ("exponential", "lambda", "multiplicative", "multistep", "plateau", "step")
-_WARMUP = inspect.Parameter("warmup", inspect.Parameter.KEYWORD_ONLY, default=0.0)
-_OWN_WARMUP = ("chained", "cyclic", "onecycle", "plateau", "sequential")
-_LENGTH = {"cosine": "T_max", "linear": "total_iters", "polynomial": "total_iters"} | {
-    "constant": "total_iters",
-    "onecycle": "total_steps",
-}
+PER_EPOCH = ("step-decay", "multistep", "exponential", "LambdaLR", "MultiplicativeLR")
+RISING = ("onecycle", "cyclic", "sequential", "chained")
+"""Those that begin in a way of their own and take no warm-up."""
 
 
-@dataclass
 class Schedule:
-    """A scheduler of torch and when it advances.
+    """A rule, and what it is asked: sets the rates of an optimizer.
 
-    Attributes:
-        scheduler: torch's object.
-        per: `step` or `epoch`.
-        follows: whether it wants the monitored number (plateau).
-        started: whether the optimizer has stepped; a schedule does not run ahead of it.
+    Args:
+        optimizer: whose rates; those that it has now are its own.
+        rule: of the schedule.
+        per: `step`, `epoch` or `metric`, which says what a moment is.
+        warmup: steps of the rise.
+        metric: name of the number that it follows.
+        cycles: whether it sets the momentum too, where it has one.
     """
 
-    scheduler: Any
-    per: str
-    follows: bool = False
-    started: bool = field(default=False)
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        rule: Rule,
+        /,
+        *,
+        per: str = "step",
+        warmup: float = 0,
+        metric: str = "",
+        cycles: bool = True,
+    ) -> None:
+        self.optimizer = optimizer
+        self.rule = rule
+        self.per = per
+        self.warmup = warmup
+        self.metric = metric
+        self.cycles = cycles
+        self.own = [float(group["lr"]) for group in optimizer.param_groups]
+        self._rise: Rule = build("warmup", kind="schedule", warmup=max(warmup, 1))
+        self._moment: Any = 0
+        self._set = False
 
-    def advance(self, per: str, value: float | None = None, /) -> None:
-        """Note that a step or an epoch ended, the latter with the monitored value.
+    def begin(self, epoch: int, history: Sequence[Mapping[str, Any]], /) -> None:
+        """Note that an epoch (from 0) begins, with the records of those before it.
 
         Raises:
-            UsageError: the schedule follows a number and there is none.
+            UsageError: the number that it follows is not among those of an epoch.
         """
-        if per != self.per or not self.started:
+        self._moment, self._set = epoch, False
+        if self.per != "metric":
             return
-        if not self.follows:
-            self.scheduler.step()
-        elif value is None:
-            raise UsageError("plateau follows the monitored number; give validate= or monitor=")
-        else:
-            self.scheduler.step(value)
+        for record in history:
+            if self.metric not in record:
+                names = [key for key in record if key.startswith(("train/", "valid/"))]
+                raise unknown("number to follow", self.metric, names)
+        self._moment = [record[self.metric] for record in history]
+
+    def apply(self, step: int, /) -> None:
+        """Set the rates of a step (from 0)."""
+        late = step - self.warmup
+        if self.per == "step":
+            self._moment = late if late > 0 else 0
+        elif late > 0 and self._set:
+            return
+        self._set = True
+        risen = self._rise(step, 1.0) if late < 0 else 1.0
+        # The groups are new objects after an optimizer's state was loaded.
+        for group, lr in zip(self.optimizer.param_groups, self.own, strict=True):
+            found = self.rule(self._moment, lr)
+            if isinstance(found, tuple):
+                found, momentum = found
+                if self.cycles:
+                    _set_momentum(group, momentum)
+            group["lr"] = found * risen
+
+
+def _set_momentum(group: dict[str, Any], momentum: float) -> None:
+    if "betas" in group:
+        group["betas"] = (momentum, *group["betas"][1:])
+    elif "momentum" in group:
+        group["momentum"] = momentum
 
 
 def schedule(
@@ -91,6 +116,7 @@ def schedule(
     /,
     *,
     epochs: int | None = None,
+    metric: str = "",
     mode: str = "min",
 ) -> Schedule:
     """Make a schedule for an optimizer.
@@ -99,99 +125,85 @@ def schedule(
         spec: `"cosine:warmup=0.1"`, or the `Spec`.
         optimizer: whose learning rate follows it.
         total_steps: steps of the run; None where the data has no length.
-        epochs: epochs of the run, the length of schedules that advance per epoch.
-        mode: whether the monitored number should fall (`min`) or rise (`max`), for plateau.
+        epochs: epochs of the run, the length of schedules that count them.
+        metric: the number that a plateau follows.
+        mode: whether that number should fall (`min`) or rise (`max`).
 
     Raises:
-        UsageError: unknown name or argument (with the nearest match), a wrong value, or a
-            schedule that needs the length of a run that has none.
+        UsageError: unknown name or argument (with the nearest match), a wrong value, a warm-up
+            longer than the run, a plateau without a number, or a schedule that needs the length
+            of a run that has none.
     """
-    spec = Spec.parse(spec)
-    make = torch_spec.find(spec.name, SCHEDULES, "schedule")
-    name = next(word for word, found in SCHEDULES.items() if found is make)
-    own = {"per": "epoch" if name in _PER_EPOCH else "step", "warmup": 0} | {
-        key: spec.args[key] for key in ("per", "warmup") if key in spec.args
-    }
-    if own["per"] not in ("step", "epoch"):
-        raise unknown("unit of a schedule", str(own["per"]), ("step", "epoch"))
-    inner = replace(spec, args={key: value for key, value in spec.args.items() if key not in own})
-    torch_spec.check(Spec("schedule", {"warmup": own["warmup"]}), {"warmup": _WARMUP})
-    total = total_steps if own["per"] == "step" else epochs
-    if not own["warmup"]:
-        made = _make(inner, name, make, optimizer, total, mode)
-    elif name in _OWN_WARMUP:
-        raise UsageError(f"{name} takes no warmup: it is for schedules that start at the full rate")
-    else:
-        made = _warmed(inner, name, make, optimizer, total, own["warmup"])
-    return Schedule(made, own["per"], follows=name == "plateau")
-
-
-def _warmed(
-    spec: Spec, name: str, make: type, optimizer: Optimizer, total: int | None, warmup: float
-) -> Any:
-    """A linear rise from 1/n of the rate over the first n steps, then the schedule."""
-    if warmup < 1 and total is None:
-        raise UsageError("a warmup that is a share of the run needs data with a length")
-    first = round(warmup * total) if warmup < 1 and total is not None else int(warmup)
-    first = max(first, 1)
-    if total is not None and first >= total:
-        raise UsageError(f"warmup={warmup} takes {first} steps and the run has only {total}")
-    rise = lr_scheduler.LinearLR(optimizer, start_factor=1 / first, total_iters=first)
-    rest = _make(spec, name, make, optimizer, None if total is None else total - first, "min")
-    return lr_scheduler.SequentialLR(optimizer, [rise, rest], milestones=[first])
-
-
-def _make(
-    spec: Spec, name: str, make: type, optimizer: Optimizer, total: int | None, mode: str
-) -> Any:
-    allowed = torch_spec.arguments(make, without=("optimizer", "last_epoch"))
-    torch_spec.check(spec, allowed)
-    args = _filled(spec, name, optimizer, total, mode)
-    torch_spec.check_complete(spec.name, args, allowed)
-    if name in ("chained", "sequential"):
-        args["schedulers"] = _parts(args, optimizer, total)
-    if name == "chained":
-        return torch_spec.make(
-            lambda _, **rest: make(optimizer=optimizer, **rest), optimizer, args, spec
-        )
-    return torch_spec.make(make, optimizer, args, spec)
-
-
-def _filled(
-    spec: Spec, name: str, optimizer: Optimizer, total: int | None, mode: str
-) -> dict[str, Any]:
-    """The arguments, with what follows from the run and from the optimizer."""
+    spec = ours(spec)
     args = dict(spec.args)
-    key = _LENGTH.get(name)
-    if key is not None and not {key, "epochs"} & set(args):
-        if total is None:
-            raise UsageError(f"{spec.name} needs {key}: the data has no length to take it from")
-        args[key] = total
-    if name == "constant" and spec.name.lower() == "constant":
-        args.setdefault("factor", 1.0)
-    if name == "onecycle":
-        args.setdefault("max_lr", [group["lr"] for group in optimizer.param_groups])
-    if name in ("onecycle", "cyclic"):
-        cycled = {"momentum", "betas"} & set(optimizer.defaults)
-        args.setdefault("cycle_momentum", bool(cycled))
+    name = spec.name
+    per = str(args.pop("per", "epoch" if name in PER_EPOCH else "step"))
+    if per not in ("step", "epoch"):
+        raise unknown("unit of a schedule", per, ("step", "epoch"))
     if name == "plateau":
-        args.setdefault("mode", mode)
-    return args
+        args = {"mode": mode} | {key: value for key, value in args.items() if key != "metric"}
+        per = "metric"
+        if not metric:
+            raise UsageError("plateau follows the monitored number; give validate= or monitor=")
+    cycles = args.pop("cycle_momentum", True) if name in ("onecycle", "cyclic") else True
+    if not isinstance(cycles, bool):
+        raise UsageError(f"{name}: cycle_momentum={cycles!r} is of the wrong type; expected a bool")
+    warm = _warmup(name, args, total_steps)
+    if per == "step" and total_steps is not None:
+        total_steps -= warm
+    total = total_steps if per == "step" else epochs
+    made = rule(Spec(name, args, spec.subject), total)
+    return Schedule(optimizer, made, per=per, warmup=warm, metric=metric, cycles=cycles)
 
 
-def _parts(args: dict[str, Any], optimizer: Optimizer, total: int | None) -> list[Any]:
-    """The schedules inside of a sequence or a chain; those of a sequence get their own length."""
-    specs = args["schedulers"]
-    if not isinstance(specs, tuple | list) or not specs:
-        raise UsageError("schedulers is a list of specs: schedulers=[(linear),(cosine)]")
-    lengths: list[int | None] = [total] * len(specs)
-    if "milestones" in args and total is not None:
-        ends = [0, *args["milestones"], total]
-        lengths = [max(1, end - start) for start, end in pairwise(ends)]
-    made = []
-    for part, length in zip(specs, lengths, strict=False):
-        inner = Spec.parse(part)
-        make = torch_spec.find(inner.name, SCHEDULES, "schedule")
-        name = next(word for word, found in SCHEDULES.items() if found is make)
-        made.append(_make(inner, name, make, optimizer, length, "min"))
-    return made
+def _warmup(name: str, args: dict[str, Any], total: int | None) -> int:
+    """Checks the warm-up, and takes it out of the arguments of a rule that has none of its own."""
+    if "warmup" not in args:
+        return 0
+    amount = args["warmup"]
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        raise UsageError(f"{name}: warmup={amount!r} is of the wrong type; expected a number")
+    vocabulary.check(name, "warmup", amount)
+    if name in RISING:
+        raise UsageError(f"{name} takes no warmup: it is for schedules that start at the full rate")
+    if 0 < amount < 1 and total is None:
+        raise UsageError("a warmup that is a share of the run needs data with a length")
+    first = max(round(amount * (total or 0)), 1) if 0 < amount < 1 else int(amount)
+    if total is not None and first >= max(total, 1):
+        raise UsageError(f"warmup={amount} takes {first} steps and the run has only {total}")
+    if name in registry.names(kind="schedule") and "warmup" in arguments(name):
+        args["warmup"] = max(first, 1)
+        return 0
+    del args["warmup"]
+    return first
+
+
+def rates(
+    spec: str | Spec, /, *, steps: int = 1000, epochs: int = 10, lr: float = 1.0
+) -> list[float]:
+    """The rate at every step of a run, without the run.
+
+    Args:
+        spec: of the schedule.
+        steps: of the run.
+        epochs: that these steps make.
+        lr: the optimizer's own rate.
+
+    Returns:
+        A rate for each step. A plateau is drawn for a number that never gets better.
+
+    >>> [round(rate, 2) for rate in rates("cosine:warmup=2", steps=6)]
+    [0.5, 0.75, 1.0, 0.85, 0.5, 0.15]
+
+    Raises:
+        UsageError: the spec is wrong.
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=lr)
+    plan = schedule(spec, optimizer, steps, epochs=epochs, metric="valid/loss")
+    found = []
+    for step in range(steps):
+        epoch = step * epochs // steps
+        plan.begin(epoch, [{plan.metric: 1.0}] * epoch)
+        plan.apply(step)
+        found.append(float(optimizer.param_groups[0]["lr"]))
+    return found

@@ -40,7 +40,7 @@ class Stepper:
         self.losses = objective.losses if precision == "float32" else self._cast_losses
         self.precision = precision
         self.after_step = getattr(objective, "after_step", None)
-        self.scheduled = [player for player in players.values() if player.schedule is not None]
+        self.schedules = [p.schedule for p in players.values() if p.schedule is not None]
         self.averaged = [p.average for p in players.values() if p.average is not None]
         alone = len(players) == 1
         self.loss_names = {name: "loss" if alone else f"{name}/loss" for name in players}
@@ -48,18 +48,21 @@ class Stepper:
         self.norm_names = {name: norm if alone else f"{name}/{norm}" for name in players}
 
     def step(self, number: int, group: Sequence[Any], /) -> None:
-        """All steps that the losses of one group of microbatches ask for; `number` is for errors.
+        """All steps that the losses of one group of microbatches ask for.
+
+        Args:
+            number: of the step, from 1; the rates follow it.
+            group: the microbatches.
 
         Raises:
             UsageError: the objective names an unknown player, or its loss is of no use.
         """
+        for plan in self.schedules:
+            plan.apply(number - 1)
         if len(group) == 1:
             self._alone(number, group[0])
         else:
             self._together(number, group)
-        for player in self.scheduled:
-            assert player.schedule is not None
-            player.schedule.advance("step")
         for average in self.averaged:
             average.update(number)
 
