@@ -16,7 +16,6 @@ PACKAGES = (
     "transformers",
 )  # fmt: skip
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8")
-SIZE = 768
 
 
 def machine(threads: int, /) -> dict[str, Any]:
@@ -55,14 +54,12 @@ def probe() -> dict[str, float]:
     """
     import torch
 
+    from cartograd.engine.peak import gemm
+
     torch.set_num_threads(1)
-    found = {}
-    for name, dtype, repeats in (
-        ("gemm_f32", torch.float32, 60),
-        ("gemm_bf16", torch.bfloat16, 20),
-    ):
-        a, b = torch.ones(SIZE, SIZE, dtype=dtype), torch.ones(SIZE, SIZE, dtype=dtype)
-        found[name] = 2 * SIZE**3 / _best(lambda a=a, b=b: a @ b, repeats) / 1e9
+    found, place = {}, torch.device("cpu")
+    for name, dtype in (("gemm_f32", torch.float32), ("gemm_bf16", torch.bfloat16)):
+        found[name] = gemm(dtype, place, seconds=0.6) / 1e9
     for name, numbers, repeats in (("cache", 2**20, 400), ("memory", 2**24, 40)):
         block = torch.ones(numbers)
         found[name] = block.nbytes / _best(block.sum, repeats) / 1e9

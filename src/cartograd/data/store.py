@@ -7,8 +7,6 @@ a package cannot be had, the answer says why; that is never an error.
 """
 
 import contextlib
-import os
-import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartograd.core.cache import cache_folder
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.files import digest, write_folder
 from cartograd.data import fetch
@@ -107,19 +106,6 @@ def get(name: str, /) -> Item:
             reason = f"{error}; {_entry(name)['otherwise']}"
             return _item(name, path=None, reason=reason)
     return _item(name, path=folder)
-
-
-def cache_folder() -> Path:
-    """Where fetched data are kept: `$CARTOGRAD_CACHE`, or the platform's folder for caches."""
-    given = os.environ.get("CARTOGRAD_CACHE")
-    if given:
-        return Path(given).expanduser()
-    home = Path.home()
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "cartograd"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "cartograd"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "cartograd"
 
 
 @cache

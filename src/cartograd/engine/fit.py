@@ -22,6 +22,7 @@ from cartograd.engine.runs import RunFolder
 from cartograd.engine.sinks import Sink, checked, opened
 from cartograd.engine.stream import as_batches, length
 from cartograd.engine.surroundings import blocks, surroundings
+from cartograd.engine.tracer import Tracer
 
 
 @dataclass
@@ -75,6 +76,7 @@ def fit(
     compile: bool = False,
     deterministic: bool = False,
     sinks: str | Sequence[str | Sink] = (),
+    profile: int | None = None,
     progress: Progress | bool | None = None,
 ) -> Run:
     """Train an objective's players on batches.
@@ -120,6 +122,7 @@ def fit(
         deterministic: use only operations of torch that give the same bits each time.
         sinks: where numbers go besides `metrics.jsonl`: `tensorboard`, `mlflow`, or objects with
             a method `write(record)`.
+        profile: steps to trace with torch's profiler, into the folder's `trace.json`.
         progress: `True` shows a bar (or a line per epoch), or an object with the methods of
             `cartograd.engine.progress.Progress`.
 
@@ -129,7 +132,7 @@ def fit(
     """
     arguments.check_ranges(
         epochs=epochs, patience=patience, min_delta=min_delta, accumulate=accumulate, seed=seed,
-        save_every=save_every, log_every=log_every,
+        save_every=save_every, log_every=log_every, profile=profile,
     )  # fmt: skip
     limit, chosen_blocks = arguments.clipping(clip), blocks(recompute)
     place, names = pick(device), arguments.player_names(objective)
@@ -148,6 +151,8 @@ def fit(
     arguments.check_together(plan, folder=folder, resume=resume)
     check_monitor(monitored, objective, source, valid, dict(metrics), device=place, seed=seed)
     outlets = checked(sinks, folder)
+    if profile is not None and folder is None:
+        raise UsageError("profile writes a file into the run folder; give folder=")
     if compile:
         check_compiler()
     loop = Loop(
@@ -168,6 +173,8 @@ def fit(
             loop.keeper = keeper
             if resume:
                 loop.resume()
+            if profile is not None:
+                loop.clock.tracer = Tracer(profile, keeper.folder.path / "trace.json", place)
             keeper.folder.sinks = opened(outlets, keeper.folder.path, plan)
             keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
         if compile:

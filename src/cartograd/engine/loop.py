@@ -13,6 +13,7 @@ from torch import nn
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Batches, Metric
 from cartograd.engine.average import averaged
+from cartograd.engine.clock import Clock
 from cartograd.engine.evaluate import validation
 from cartograd.engine.keeper import Keeper, State, Weights
 from cartograd.engine.ledger import Ledger, NonFiniteError
@@ -70,6 +71,7 @@ class Loop:
         self.weights = Weights(self.objective, modules)
         self.best_weights: dict[str, Any] = {}
         self.stop = Stop()
+        self.clock = Clock(self.device)
 
     def resume(self) -> None:
         """Go back to where the run in the folder was.
@@ -107,6 +109,7 @@ class Loop:
                 raise self._advised(error) from error
             finally:
                 self.progress.close()
+                self.clock.close()
         if self.keeper is not None:
             self.keeper.join()
         if self.best_weights:
@@ -119,7 +122,8 @@ class Loop:
         """The rest of this epoch's steps; whether we got through."""
         state, stop = self.state, self.stop
         reseed = seeder(self.device, self.seed, TRAINING)
-        stepper = Stepper(self.objective, self.players, self.ledger, self.device, self.precision)
+        clock, parts = self.clock, (self.objective, self.players, self.ledger)
+        stepper = Stepper(*parts, self.device, self.precision, clock)
         if self.keeper is not None and isinstance(self.batches, Loaded) and self.batches.workers:
             self.keeper.join()  # its processes are forked from one that has a single thread
         for plan in stepper.schedules:
@@ -128,8 +132,10 @@ class Loop:
         source = moved(iter(source), self.device)
         began = time.perf_counter() - state.seconds
         next_read = 0.0
+        clock.start()
         while not stop.asked:
             group = self._fetched(source)
+            clock.lap("data")
             if not group:
                 if stop.asked:
                     return False
@@ -139,6 +145,7 @@ class Loop:
                 return True
             reseed(state.step)
             state.step += 1
+            clock.step(group)
             stepper.step(state.step, group)
             state.batch += len(group)
             now = time.perf_counter()
@@ -151,13 +158,10 @@ class Loop:
         return False
 
     def _fetched(self, source: Iterator[Any]) -> list[Any]:
-        """The next batches for one step; none at the end of the epoch, or of the run.
-
-        Ctrl-C reaches a loader's worker processes too and ends them; that is no error of the data.
-        """
+        """The next batches for one step; none at the end of the epoch, or of the run."""
         try:
             return list(islice(source, self.accumulate))
-        except RuntimeError:
+        except RuntimeError:  # Ctrl-C reaches a loader's worker processes too and ends them
             if self.stop.asked:
                 return []
             raise
@@ -168,6 +172,7 @@ class Loop:
         self._write_points()
         if losses:
             self.progress.update(self.state.epoch, self.state.batch, losses)
+        self.clock.lap("logging")
 
     def _write_points(self) -> None:
         points, self.ledger.points = self.ledger.points, []
@@ -183,6 +188,7 @@ class Loop:
         began = time.perf_counter()
         with averaged(self.players):
             valid = self._validate()
+        self.clock.lap("validation")
         if valid is None:
             return False
         train = {f"train/{name}": value for name, value in self.ledger.end_epoch().items()}
@@ -191,7 +197,7 @@ class Loop:
         seconds = round(state.seconds + time.perf_counter() - began, 3)
         if self.keeper is not None:
             self.keeper.folder.metrics({"at": "epoch"} | record)
-        self._event("epoch", epoch=state.epoch + 1, seconds=seconds)
+        self._event("epoch", epoch=state.epoch + 1, seconds=seconds, **self.clock.spent())
         record["seconds"] = seconds
         state.history.append(record)
         self._judge(record)
@@ -265,6 +271,7 @@ class Loop:
         here = state.best.get("step") == state.step and not self._averages()
         best = {} if here else self.best_weights
         self.keeper.save(state, self.weights, best, self.players, self.ledger)
+        self.clock.lap("saving")
 
     def _interrupt(self) -> None:
         """Keep what was done and say that a signal ended it."""

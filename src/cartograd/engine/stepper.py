@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Loss
+from cartograd.engine.clock import Clock
 from cartograd.engine.device import autocast
 from cartograd.engine.ledger import Ledger
 from cartograd.engine.player import Player
@@ -23,6 +24,7 @@ class Stepper:
         ledger: where losses and metrics are noted.
         device: on which the forward passes run.
         precision: in which they run.
+        clock: to which the parts of a step are told.
     """
 
     def __init__(
@@ -32,7 +34,9 @@ class Stepper:
         ledger: Ledger,
         device: torch.device,
         precision: str,
+        clock: Clock,
     ) -> None:
+        self.lap = clock.lap
         self.objective = objective
         self.players = players
         self.ledger = ledger
@@ -65,13 +69,17 @@ class Stepper:
             self._together(number, group)
         for average in self.averaged:
             average.update(number)
+        self.lap("optimizer")
 
     def _alone(self, number: int, batch: Any) -> None:
         """One batch: a step at each loss that the objective yields."""
         for loss in self.losses(batch):
+            self.lap("forward")
             player = self._player(loss)
             player.backward(loss.value, _shares(loss))
+            self.lap("backward")
             norm = player.step()
+            self.lap("optimizer")
             self._note(number, loss, batch)
             if norm is not None:
                 self._note_norm(number, loss.player, norm)
@@ -96,7 +104,9 @@ class Stepper:
                 if loss is None or loss.player != losses[0]:
                     continue
                 weight, size = _weight(loss, examples(batch))
+                self.lap("forward")
                 self._player(loss).backward(loss.value, weight)
+                self.lap("backward")
                 self._note(number, loss, batch)
                 count = count + size
             name = losses[0]
@@ -108,6 +118,7 @@ class Stepper:
             if name is None:
                 return
             norm = self.players[name].step(_divisor(count))
+            self.lap("optimizer")
             if norm is not None:
                 self._note_norm(number, name, norm)
             if self.after_step is not None:

@@ -31,6 +31,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "sinks": (str, list, tuple),
     "save_every": int,
     "log_every": int,
+    "profile": int,
     "seed": int,
     "device": str,
 }

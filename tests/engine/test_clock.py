@@ -1,0 +1,120 @@
+import json
+import time
+
+import pytest
+import torch
+
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.engine.clock import PHASES, STEP, Clock, peak_memory
+from cartograd.engine.fit import fit
+from cartograd.engine.runs import read_lines
+from tests.engine.toys import Toy, mlp, quadrants
+
+CPU = torch.device("cpu")
+
+
+class Slow(Toy):
+    """Each batch takes a hundredth of a second."""
+
+    def epoch(self, number, /, *, seed, start=0):
+        for batch in super().epoch(number, seed=seed, start=start):
+            time.sleep(0.01)
+            yield batch
+
+
+def trained(folder, data=Toy, valid=Toy, **options):
+    x, y = quadrants(160)
+    options = {"epochs": 2} | options
+    objective = build("classify", model=mlp(2, 8, 2))
+    return fit(
+        objective, data(x, y), validate=valid(x, y, shuffle=False), folder=folder, device="cpu",
+        **options,
+    )  # fmt: skip
+
+
+def epochs(folder):
+    return [e for e in read_lines(folder / "events.jsonl") if e["event"] == "epoch"]
+
+
+def test_each_epoch_says_where_its_time_went(tmp_path):
+    trained(tmp_path / "run", data=Slow)
+    for event in epochs(tmp_path / "run"):
+        assert event["examples"] == 160
+        assert tuple(event["phases"]) == PHASES
+        assert event["phases"]["data"] >= 0.05
+        assert event["phases"]["data"] > event["phases"]["validation"]
+        assert all(event["phases"][phase] > 0 for phase in STEP)
+        # Everything is accounted for: what the clock has is what the epoch took.
+        spent = sum(event["phases"].values()) - event["phases"]["saving"]
+        assert spent == pytest.approx(event["seconds"], abs=0.02, rel=0.1)
+        assert 1e7 < event["peak_memory"] < 1e12
+
+
+def test_a_slow_validation_is_told(tmp_path):
+    trained(tmp_path / "run", valid=Slow)
+    for event in epochs(tmp_path / "run"):
+        assert max(event["phases"], key=event["phases"].get) == "validation"
+
+
+def test_accumulated_batches_are_all_counted(tmp_path):
+    trained(tmp_path / "run", accumulate=2)
+    for event in epochs(tmp_path / "run"):
+        assert event["examples"] == 160
+        assert event["phases"]["backward"] > 0
+
+
+def test_a_lap_costs_little():
+    clock = Clock(CPU)
+    start = time.thread_time()
+    for _ in range(20_000):
+        clock.lap("forward")
+    assert (time.thread_time() - start) / 20_000 < 2e-6
+
+
+def test_queued_work_is_split_by_the_steps_that_were_waited_for(monkeypatch):
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda *_: waited.append(1))
+    clock = Clock(torch.device("cuda"))
+    clock.seconds |= {"forward": 1.0, "backward": 2.0, "optimizer": 1.0}
+    clock.unsplit = 8.0
+    phases = clock.spent()["phases"]
+    assert [phases[phase] for phase in STEP] == [3.0, 6.0, 3.0]
+    for _ in range(100):
+        clock.step([(torch.ones(4, 1),)])
+        clock.lap("forward")
+    assert len(waited) == 2
+    assert clock.examples == 400
+
+
+def test_memory_is_at_least_what_a_tensor_takes():
+    block = torch.ones(2**24)
+    assert peak_memory() > block.nbytes
+
+
+def test_a_few_steps_are_traced(tmp_path):
+    trained(tmp_path / "run", profile=2)
+    trace = json.loads((tmp_path / "run" / "trace.json").read_text())
+    names = [event.get("name", "") for event in trace["traceEvents"]]
+    assert any("addmm" in name for name in names)
+    steps = sum(name.startswith("Optimizer.step") for name in names)
+    assert steps == 2
+
+
+def test_a_run_shorter_than_its_trace_still_writes_it(tmp_path):
+    trained(tmp_path / "run", epochs=1, profile=500)
+    assert json.loads((tmp_path / "run" / "trace.json").read_text())["traceEvents"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"profile": 0}, "at least 1"), ({"profile": 1.5}, "a whole number")]
+)
+def test_a_wrong_number_of_steps_is_refused(tmp_path, options, message):
+    with pytest.raises(UsageError, match=message):
+        trained(tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_trace_needs_a_folder():
+    with pytest.raises(UsageError, match="give folder="):
+        trained(None, profile=2)
