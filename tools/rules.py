@@ -21,6 +21,7 @@ ALLOWED = {
     ("CG008", "src/cartograd/core/signed.py"): "a foreign module may carry a signature or not",
     ("CG008", "src/cartograd/engine/arguments.py"): "a user's objective is asked what it has",
     ("CG008", "src/cartograd/engine/evaluate.py"): "an objective's `validate` is optional",
+    ("CG008", "src/cartograd/engine/loader.py"): "a user's sampler or dataset is asked what it has",
     ("CG008", "src/cartograd/engine/progress.py"): "a user's progress is asked what it has",
     ("CG008", "src/cartograd/engine/stepper.py"): "an objective's `after_step` is optional",
     ("CG008", "src/cartograd/engine/stream.py"): "batches may be any iterable, or ours",

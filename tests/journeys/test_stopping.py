@@ -48,7 +48,7 @@ def test_a_signal_saves_and_says_how_to_go_on(start, tmp_path, number):
     program = start(*WORDS, "--json")
     os.kill(program.pid, number)
     out, err = program.communicate(timeout=60)
-    assert program.returncode == 130, err
+    assert program.returncode == 128 + number, err
     assert json.loads(out)["stopped"] == "interrupted"
     again = "cartograd train runs/mlp-moons-1 --resume"
     assert json.loads(out)["resume"] == again

@@ -162,15 +162,12 @@ def write_hashed(path: Path, parts: Sequence[bytes | memoryview], /) -> str:
         for part in parts:
             hashed.update(part)
 
-    small = sum(map(len, parts)) < 1 << 20
-    with suppress() if small else ThreadPoolExecutor(1) as pool, path.open("wb") as file:
-        hashing = None if pool is None else pool.submit(update)
+    large = sum(map(len, parts)) > 1 << 20  # worth a thread
+    with path.open("wb") as file, ThreadPoolExecutor(1) as pool:
+        hashing = pool.submit(update) if large else None
         for part in parts:
             file.write(part)
-        if hashing is None:
-            update()
-        else:
-            hashing.result()
+        update() if hashing is None else hashing.result()
     return hashed.hexdigest()
 
 

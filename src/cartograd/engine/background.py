@@ -44,5 +44,5 @@ class Background:
     def _do(self, task: Callable[[], object]) -> None:
         try:
             task()
-        except BaseException as error:
+        except BaseException as error:  # raised again by `join`
             self._error = error

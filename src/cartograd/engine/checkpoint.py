@@ -140,13 +140,13 @@ def steps(folder: Path, /) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
-def prune(folder: Path, /, *, keep: int, protect: Collection[int] = ()) -> None:
-    """Remove all but the newest `keep` checkpoints and the protected steps.
+def prune(folder: Path, /, *, keep: int, every: int = 0, protect: Collection[int] = ()) -> None:
+    """Remove all but the newest `keep` checkpoints, each `every`-th step and the protected steps.
 
     What a killed process left half written goes too.
     """
     for step in steps(folder)[:-keep]:
-        if step not in protect:
+        if step not in protect and not (every and step % every == 0):
             shutil.rmtree(folder / f"step-{step:09d}", ignore_errors=True)
     for left in folder.glob(".step-*"):
         shutil.rmtree(left, ignore_errors=True)

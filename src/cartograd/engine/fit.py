@@ -14,7 +14,7 @@ from cartograd.core.spec import Spec
 from cartograd.engine import arguments, runs
 from cartograd.engine.average import check as check_average
 from cartograd.engine.device import check_compiler, check_precision, pick
-from cartograd.engine.keeper import Keeper
+from cartograd.engine.keeper import Keep, Keeper
 from cartograd.engine.loop import Loop
 from cartograd.engine.probe import check_monitor
 from cartograd.engine.progress import Progress, chosen
@@ -39,6 +39,7 @@ class Run:
         stopped: `"interrupted"` by a signal, `"early"` by patience, or None.
         model: the trained model: the player called `model`, or the only one.
         steps: steps taken, those before a resume counted in.
+        signal: the name of the signal that interrupted it, or None.
     """
 
     folder: Path | None
@@ -47,6 +48,7 @@ class Run:
     stopped: str | None = None
     model: nn.Module | None = None
     steps: int = 0
+    signal: str | None = None
 
 
 def fit(
@@ -73,6 +75,8 @@ def fit(
     resume: bool = False,
     save_every: int | None = None,
     log_every: int | None = None,
+    keep: str | None = None,
+    exact: bool = True,
     compile: bool = False,
     deterministic: bool = False,
     sinks: str | Sequence[str | Sink] = (),
@@ -85,7 +89,7 @@ def fit(
     the named player with the gradient of its parameters alone. Random numbers are set anew at each
     step from (seed, step) and the order of the data from (seed, epoch), so a run that is stopped
     and resumed ends with the very weights of one that was not. Ctrl-C and SIGTERM finish the step,
-    save and return; a second one ends the process.
+    save and return; a second one ends the process. SIGUSR1 saves and goes on.
 
     Args:
         objective: what to learn (see `cartograd.core.protocols.Objective`).
@@ -115,7 +119,11 @@ def fit(
         folder: where to keep options, metrics, events and checkpoints.
         resume: go on from the newest good checkpoint in `folder`.
         save_every: steps between checkpoints; by default about every half minute, so that they
-            take at most a hundredth of the time.
+            take at most a hundredth of the time. They are written beside the training.
+        keep: which of them stay: `last=2,best=1,every=1000` for the newest two, that of the best
+            epoch and that of each thousandth step, the latter saved in any case. By default the
+            newest two, each with the best weights in it.
+        exact: refuse to resume where it cannot be bit for bit, as under another version of torch.
         log_every: steps that a line of losses in `metrics.jsonl` covers, as means over them; by
             default a fiftieth of an epoch.
         compile: run the players through `torch.compile`.
@@ -164,12 +172,17 @@ def fit(
         log_every=log_every, validate=valid, metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
     )  # fmt: skip
+    kept = Keep() if keep is None else Keep.parse(keep)
+    if kept.best and not monitored.name:
+        raise UsageError("keep needs a number to tell the best by; give validate= or monitor=")
     with ExitStack() as stack:
         stack.enter_context(
             surroundings(objective, recompute=chosen_blocks, deterministic=deterministic)
         )
         if folder is not None:
-            keeper = stack.enter_context(closing(_keeper(Path(folder), plan, resume, save_every)))
+            run_folder = _opened(Path(folder), plan, resume)
+            keeper = Keeper(run_folder, plan, save_every=save_every, keep=kept, exact=exact)
+            stack.enter_context(closing(keeper))
             loop.keeper = keeper
             if resume:
                 loop.resume()
@@ -183,14 +196,15 @@ def fit(
         loop.run()
     state = loop.state
     path = None if folder is None else Path(folder)
-    return Run(path, state.history, state.best, state.stopped, loop.model, state.step)
+    stop = loop.stop.asked if state.stopped == "interrupted" else None
+    return Run(path, state.history, state.best, state.stopped, loop.model, state.step, stop)
 
 
-def _keeper(path: Path, plan: dict[str, Any], resume: bool, save_every: int | None) -> Keeper:
+def _opened(path: Path, plan: dict[str, Any], resume: bool) -> RunFolder:
     """Open the run folder; the options go into its configuration unless the caller wrote one."""
     if resume and not runs.is_run(path):
         raise UsageError(f"{path} holds no run to resume")
     folder = RunFolder(path, resume=resume)
     if not (path / "config.toml").exists():
         runs.write_config(path, plan, dict.fromkeys(plan, "fit"))
-    return Keeper(folder, plan, save_every=save_every)
+    return folder

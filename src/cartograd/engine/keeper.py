@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -10,7 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.spec import Spec
 from cartograd.engine import checkpoint
 from cartograd.engine.background import Background
 from cartograd.engine.ledger import Ledger, NonFiniteError
@@ -23,7 +25,42 @@ SAVE_SECONDS = 30.0
 """At least this long between checkpoints ..."""
 SAVE_SHARE = 0.01
 """... and so long that they take at most this share of the time."""
-KEEP = 2
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Which checkpoints stay.
+
+    Attributes:
+        last: this many of the newest.
+        best: those at the end of this many best epochs, which are saved in any case. The best
+            weights are part of every checkpoint, so going on needs none.
+        every: those of steps that it divides, which are saved in any case; 0 for none.
+    """
+
+    last: int = 2
+    best: int = 0
+    every: int = 0
+
+    @classmethod
+    def parse(cls, text: str, /) -> "Keep":
+        """From the form `last=2,best=1,every=1000`; what is left out is as by default.
+
+        Raises:
+            UsageError: a word is unknown or not a number that it can be.
+        """
+        given = Spec.parse(f"keep:{text}")
+        if given.subject is not None:
+            raise UsageError(f"keep={text!r} is not of the form last=2,best=1,every=1000")
+        least = {"last": 1, "best": 0, "every": 0}
+        for word, number in given.args.items():
+            if word not in least:
+                raise unknown("word in keep", word, least)
+            if type(number) is not int or number < least[word]:
+                raise UsageError(
+                    f"keep: {word}={number!r}; expected a whole number of at least {least[word]}"
+                )
+        return cls(**given.args)
 
 
 @dataclass
@@ -36,6 +73,7 @@ class State:
         seconds: time spent in this epoch.
         waited: epochs since the best one.
         best: the record of the best epoch.
+        ranked: the steps at which epochs ended, the best first.
         history: a record per epoch.
         stopped: why the run ended before its last epoch.
         others: the states of random generators that are not set at each step.
@@ -47,6 +85,7 @@ class State:
     seconds: float = 0.0
     waited: int = 0
     best: dict[str, Any] = field(default_factory=dict)
+    ranked: list[int] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str | None = None
     others: dict[str, Any] = field(default_factory=dict)
@@ -93,14 +132,24 @@ class Keeper:
         folder: of the run.
         plan: the options under which a resumed run has to go on.
         save_every: steps between checkpoints; None for as often as costs little.
+        keep: which of them stay.
+        exact: refuse to go on where it cannot be bit for bit.
     """
 
     def __init__(
-        self, folder: RunFolder, plan: Mapping[str, Any], *, save_every: int | None = None
+        self,
+        folder: RunFolder,
+        plan: Mapping[str, Any],
+        *,
+        save_every: int | None = None,
+        keep: Keep = Keep(),
+        exact: bool = True,
     ) -> None:
         self.folder = folder
         self.plan = plan
         self.save_every = save_every
+        self.keep = keep
+        self.exact = exact
         self._saved_at = time.perf_counter()
         self._pause = SAVE_SECONDS
         self._saved_step = -1
@@ -114,9 +163,15 @@ class Keeper:
         """Whether it is time for a checkpoint."""
         if self.has(step):
             return False
+        if self.keep.every and step % self.keep.every == 0:
+            return True
         if self.save_every is not None:
             return step % self.save_every == 0
         return now - self._saved_at > self._pause
+
+    def keeps(self, state: State) -> bool:
+        """Whether the epoch that has just ended is one of the best, to be kept."""
+        return state.step in state.ranked[: self.keep.best]
 
     def save(
         self,
@@ -154,8 +209,7 @@ class Keeper:
             "metrics_size": self.folder.metrics_size(),
         }
         taken = checkpoint.snapshot(state.step, parts, still=("best",))
-        protect = [state.best["step"]] if state.best else []
-        self._background.start(partial(self._write, taken, protect, began))
+        self._background.start(partial(self._write, taken, state.ranked[: self.keep.best], began))
         self._saved_at, self._saved_step = time.perf_counter(), state.step
 
     def join(self) -> None:
@@ -177,11 +231,13 @@ class Keeper:
         found = checkpoint.steps(self.folder.checkpoints)
         return found[-1] if found else None
 
-    def _write(self, taken: checkpoint.Snapshot, protect: Collection[int], began: float) -> None:
+    def _write(self, taken: checkpoint.Snapshot, best: Collection[int], began: float) -> None:
         """What is done in the background."""
         self.folder.sync_metrics()
         path = checkpoint.write(self.folder.checkpoints, taken)
-        checkpoint.prune(self.folder.checkpoints, keep=KEEP, protect=protect)
+        checkpoint.prune(
+            self.folder.checkpoints, keep=self.keep.last, every=self.keep.every, protect=best
+        )
         self.folder.event("checkpoint", step=taken.step, path=f"checkpoints/{path.name}")
         self._pause = max(SAVE_SECONDS, (time.perf_counter() - began) / SAVE_SHARE)
 
@@ -198,6 +254,7 @@ class Keeper:
             self.folder.cut_metrics(0)
             return None
         origin, parts = str(found.path), found.parts
+        self._check_torch(found.torch, origin)
         state = State(**parts["state"])
         self._check_plan(parts["plan"], state, origin)
         weights.load(parts["objective"], origin)
@@ -209,6 +266,19 @@ class Keeper:
         self.folder.cut_metrics(parts["metrics_size"])
         self._saved_step = state.step
         return state, parts["best"]
+
+    def _check_torch(self, before: str, origin: str) -> None:
+        """Another torch rounds and draws as it likes: it cannot go on bit for bit."""
+        old, new = (version.partition("+")[0] for version in (before, torch.__version__))
+        if old == new:
+            return
+        told = f"{origin} was written under torch {old} and this is {new}, so the run"
+        if self.exact:
+            raise UsageError(
+                f"{told} would not go on bit for bit; install torch {old}, or go on all the same "
+                "with exact=False"
+            )
+        warnings.warn(f"{told} does not go on bit for bit", stacklevel=2)
 
     def _check_plan(self, before: Mapping[str, Any], state: State, origin: str) -> None:
         """Refuse to go on with options under which the run would not be the same."""

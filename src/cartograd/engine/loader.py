@@ -1,7 +1,7 @@
 """A torch DataLoader as `Batches`, each batch a function of the seed, the epoch and its number."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
@@ -33,7 +33,7 @@ class Loaded:
             _Seeded(loader.dataset),
             batch_size=1 if batched else None,
             sampler=None if batched else self.places,
-            batch_sampler=self.places if batched else None,
+            batch_sampler=cast("Any", self.places) if batched else None,
             num_workers=loader.num_workers,
             collate_fn=loader.collate_fn,
             pin_memory=loader.pin_memory,
@@ -130,6 +130,7 @@ class _Begin:
     def __call__(self, worker: int) -> None:
         info = get_worker_info()
         assert info is not None
+        assert isinstance(info.dataset, _Seeded)
         object.__setattr__(info, "dataset", info.dataset.dataset)
         if self.users is not None:
             self.users(worker)

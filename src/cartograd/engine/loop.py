@@ -24,8 +24,8 @@ from cartograd.engine.progress import Progress
 from cartograd.engine.randomness import (
     BEGINNING,
     TRAINING,
+    aside,
     mixed,
-    others,
     preserved,
     seed_all,
     seeder,
@@ -153,7 +153,7 @@ class Loop:
             if now >= next_read or self.ledger.full():
                 self._report()
                 next_read = now + READ_SECONDS
-            if self.keeper is not None and self.keeper.due(state.step, now):
+            if self.keeper is not None and (self.stop.save or self.keeper.due(state.step, now)):
                 self._save(last=state.batch == self.per_epoch)
         return False
 
@@ -186,7 +186,7 @@ class Loop:
         """Validate, judge and record; false if a signal came before the validation was done."""
         state = self.state
         began = time.perf_counter()
-        with averaged(self.players):
+        with averaged(self.players), aside():
             valid = self._validate()
         self.clock.lap("validation")
         if valid is None:
@@ -204,21 +204,18 @@ class Loop:
         state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
         self.progress.epoch(record)
         ended = state.epoch >= self.epochs or state.stopped is not None
-        if self.keeper is not None and (ended or self.keeper.due(state.step, time.perf_counter())):
+        if self.keeper is not None and (
+            ended
+            or self.stop.save
+            or self.keeper.keeps(state)
+            or self.keeper.due(state.step, time.perf_counter())
+        ):
             self._save()
         return True
 
     def _validate(self) -> dict[str, float] | None:
         if self.validate is None:
             return {}
-        before = others()
-        try:
-            return self._validated()
-        finally:  # stopped or not, it leaves no trace in what the training draws
-            set_others(before)
-
-    def _validated(self) -> dict[str, float] | None:
-        assert self.validate is not None
         return validation(
             self.objective,
             self.validate,
@@ -257,6 +254,7 @@ class Loop:
                     self.best_weights = copied(self.weights.state())
             else:
                 state.waited += 1
+            state.ranked = monitor.ranked(state.history)
             if monitor.patience is not None and state.waited >= monitor.patience:
                 state.stopped = "early"
 
@@ -265,6 +263,7 @@ class Loop:
         assert self.keeper is not None
         if last:
             return
+        self.stop.save = False
         self.ledger.read()
         self._write_points()
         state = self.state

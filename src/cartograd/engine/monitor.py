@@ -21,6 +21,7 @@ References:
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from cartograd.core.card import Card
 
@@ -72,3 +73,9 @@ class Monitor:
     def better(self, value: float, best: float | None, /) -> bool:
         """Whether a value beats the best one so far."""
         return better(value, best, falls=self.falls, min_delta=self.min_delta)
+
+    def ranked(self, history: list[dict[str, Any]], /) -> list[int]:
+        """The steps at which epochs ended, the best first, equal ones in their order."""
+        numbers = [(record.get(self.name, math.nan), record["step"]) for record in history]
+        finite = [(value, step) for value, step in numbers if math.isfinite(value)]
+        return [step for _, step in sorted(finite, key=lambda x: x[0] if self.falls else -x[0])]

@@ -62,11 +62,18 @@ def set_others(state: dict[str, Any], /) -> None:
 
 
 @contextmanager
-def preserved(device: torch.device, /) -> Iterator[None]:
-    """The global generators are after the block as they were before it."""
+def aside() -> Iterator[None]:
+    """The generators of numpy and `random` are after the block as they were before it."""
     before = others()
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            yield
+        yield
     finally:
         set_others(before)
+
+
+@contextmanager
+def preserved(device: torch.device, /) -> Iterator[None]:
+    """The global generators, torch's too, are after the block as they were before it."""
+    devices = [device] if device.type == "cuda" else []
+    with aside(), torch.random.fork_rng(devices=devices):
+        yield

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the step, save, and say how to go on."""
+"""Ctrl-C and SIGTERM: finish the step, save, and say how to go on. SIGUSR1: save and go on."""
 
 import os
 import signal
@@ -8,16 +8,21 @@ from typing import Any
 
 
 class Stop:
-    """Notes that a signal asked us to stop; the loop looks at `asked` between steps.
+    """Notes that a signal asked us to stop or to save; loops look at it between steps.
 
-    A second signal gets the handling that was there before, so it ends the process at once.
-    Outside of the main thread Python delivers no signals and this does nothing.
+    A second SIGINT or SIGTERM gets the handling that was there before, so it ends the process at
+    once. Outside of the main thread Python delivers no signals and this does nothing.
+
+    Attributes:
+        asked: the signal that asked us to stop (SIGINT or SIGTERM), if one did.
+        save: whether SIGUSR1 asked for a checkpoint; whoever saves sets it back.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
     def __init__(self) -> None:
         self.asked: str | None = None
+        self.save = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
@@ -34,6 +39,9 @@ class Stop:
         self._restore()
 
     def _note(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGUSR1:
+            self.save = True
+            return
         if self.asked is None:
             self.asked = signal.Signals(number).name
             return

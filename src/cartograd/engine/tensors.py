@@ -54,7 +54,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], /) -> str:
         entry = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape)}
         header[name] = entry | {"data_offsets": [begin, end]}
         if tensor.numel():
-            parts.append(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+            parts.append(tensor.reshape(-1).view(torch.uint8).numpy().data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return write_hashed(path, [len(text).to_bytes(8, "little"), text, *parts])

@@ -3,6 +3,7 @@
 What is left out is chosen for the model and the data. Ctrl-C saves, and --resume goes on.
 """
 
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,7 +42,7 @@ def train_(
         device: auto, cpu, cuda or mps.
         set_: further settings as KEY=VALUE: batch_size, augment, schedule, objective, monitor,
             patience, clip, accumulate, average, recompute, precision, compile, deterministic,
-            save_every, log_every, sinks.
+            save_every, keep, exact, log_every, sinks.
         config: a TOML file of settings, or a run folder; flags win.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.
@@ -137,7 +138,7 @@ def _show_run(done: Any, json: bool) -> int:
         output.note(f"stopped at step {done.steps}; the checkpoint is saved. Go on with: {again}")
         if json:
             output.emit({"folder": done.folder, "stopped": done.stopped, "resume": again})
-        return 130
+        return 128 + signal.Signals[done.signal]
     bundle = load(done.folder)
     if json:
         keys = ("folder", "stopped", "steps", "best")

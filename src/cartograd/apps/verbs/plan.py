@@ -154,7 +154,7 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
         "batch_size": size,
         "augment": None,
         "monitor": "valid/loss",
-    } | dict.fromkeys(("patience", "clip", "save_every", "log_every", "profile"))
+    } | dict.fromkeys(("patience", "clip", "save_every", "keep", "log_every", "profile"))
 
 
 def _objective(model: Signed, data: Dataset) -> str:

@@ -32,6 +32,8 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "save_every": int,
     "log_every": int,
     "profile": int,
+    "keep": str,
+    "exact": bool,
     "seed": int,
     "device": str,
 }
@@ -46,6 +48,7 @@ DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "float32"} | {
     "compile": False,
     "deterministic": False,
     "sinks": (),
+    "exact": True,
     "seed": 0,
     "device": "auto",
 }

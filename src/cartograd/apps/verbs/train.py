@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.target import name_of
 from cartograd.core.errors import UsageError
+from cartograd.core.files import FolderLock
 from cartograd.core.spec import Spec
 from cartograd.data.augment import specs
 from cartograd.data.dataset import Dataset
@@ -137,17 +138,20 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         raise UsageError(f"{given} exists already; choose another folder, or resume its run")
     else:
         path = given
+        path.mkdir(parents=True, exist_ok=True)
     try:
         words = plan.words()
         values = {key: item.value for key, item in words.items()}
         write_config(path, values, {key: item.origin for key, item in words.items()})
         yield path
     except BaseException:
-        if not any((path / "checkpoints").glob("step-*")):
-            shutil.rmtree(path, ignore_errors=True)
-            for above in new:
-                if above.is_dir() and not any(above.iterdir()):
-                    above.rmdir()
+        # Whoever else has begun in this folder by now holds it.
+        with suppress(UsageError, OSError), closing(FolderLock(path)):
+            if not any((path / "checkpoints").glob("step-*")):
+                shutil.rmtree(path, ignore_errors=True)
+                for above in new:
+                    if above.is_dir() and not any(above.iterdir()):
+                        above.rmdir()
         raise
 
 
