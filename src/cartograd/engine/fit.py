@@ -14,10 +14,11 @@ from cartograd.core.spec import Spec
 from cartograd.engine import arguments, runs
 from cartograd.engine.average import check as check_average
 from cartograd.engine.device import check_compiler, check_precision, pick
-from cartograd.engine.keeper import Keep, Keeper
+from cartograd.engine.keeper import Keeper
 from cartograd.engine.loop import Loop
 from cartograd.engine.probe import check_monitor
 from cartograd.engine.progress import Progress, chosen
+from cartograd.engine.retention import Keep
 from cartograd.engine.runs import RunFolder
 from cartograd.engine.sinks import Sink, checked, opened
 from cartograd.engine.stream import as_batches, length

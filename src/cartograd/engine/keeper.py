@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.core.errors import UsageError, unknown
-from cartograd.core.spec import Spec
+from cartograd.core.errors import UsageError
 from cartograd.engine import checkpoint
 from cartograd.engine.background import Background
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.player import Player
 from cartograd.engine.randomness import others
+from cartograd.engine.retention import Keep
 from cartograd.engine.runs import RunFolder
 from cartograd.engine.tensors import load_into
 
@@ -25,42 +25,6 @@ SAVE_SECONDS = 30.0
 """At least this long between checkpoints ..."""
 SAVE_SHARE = 0.01
 """... and so long that they take at most this share of the time."""
-
-
-@dataclass(frozen=True)
-class Keep:
-    """Which checkpoints stay.
-
-    Attributes:
-        last: this many of the newest.
-        best: those at the end of this many best epochs, which are saved in any case. The best
-            weights are part of every checkpoint, so going on needs none.
-        every: those of steps that it divides, which are saved in any case; 0 for none.
-    """
-
-    last: int = 2
-    best: int = 0
-    every: int = 0
-
-    @classmethod
-    def parse(cls, text: str, /) -> "Keep":
-        """From the form `last=2,best=1,every=1000`; what is left out is as by default.
-
-        Raises:
-            UsageError: a word is unknown or not a number that it can be.
-        """
-        given = Spec.parse(f"keep:{text}")
-        if given.subject is not None:
-            raise UsageError(f"keep={text!r} is not of the form last=2,best=1,every=1000")
-        least = {"last": 1, "best": 0, "every": 0}
-        for word, number in given.args.items():
-            if word not in least:
-                raise unknown("word in keep", word, least)
-            if type(number) is not int or number < least[word]:
-                raise UsageError(
-                    f"keep: {word}={number!r}; expected a whole number of at least {least[word]}"
-                )
-        return cls(**given.args)
 
 
 @dataclass
