@@ -18,7 +18,7 @@ from cartograd.engine.keeper import Keeper
 from cartograd.engine.loop import Loop
 from cartograd.engine.probe import check_monitor
 from cartograd.engine.progress import Progress, chosen
-from cartograd.engine.retention import Keep
+from cartograd.engine.retention import NEWEST, Keep
 from cartograd.engine.runs import RunFolder
 from cartograd.engine.sinks import Sink, checked, opened
 from cartograd.engine.stream import as_batches, length
@@ -173,7 +173,7 @@ def fit(
         log_every=log_every, validate=valid, metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
     )  # fmt: skip
-    kept = Keep() if keep is None else Keep.parse(keep)
+    kept = NEWEST if keep is None else Keep.parse(keep)
     if kept.best and not monitored.name:
         raise UsageError("keep needs a number to tell the best by; give validate= or monitor=")
     with ExitStack() as stack:

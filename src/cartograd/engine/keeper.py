@@ -17,7 +17,7 @@ from cartograd.engine.background import Background
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.player import Player
 from cartograd.engine.randomness import others
-from cartograd.engine.retention import Keep
+from cartograd.engine.retention import NEWEST, Keep
 from cartograd.engine.runs import RunFolder
 from cartograd.engine.tensors import load_into
 
@@ -106,7 +106,7 @@ class Keeper:
         plan: Mapping[str, Any],
         *,
         save_every: int | None = None,
-        keep: Keep = Keep(),
+        keep: Keep = NEWEST,
         exact: bool = True,
     ) -> None:
         self.folder = folder

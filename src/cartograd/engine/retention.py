@@ -40,3 +40,7 @@ class Keep:
                     f"keep: {word}={number!r}; expected a whole number of at least {least[word]}"
                 )
         return cls(**given.args)
+
+
+NEWEST = Keep()
+"""As by default: the newest two, each with the best weights in it."""
