@@ -110,5 +110,34 @@ def coloured(n):
     return torch.rand(n, 3, 10, 12, generator=torch.Generator().manual_seed(2)), ()
 
 
-AUGMENTED = {"image": coloured}
+def waves(n):
+    """Sounds of one channel."""
+    return torch.randn(n, 1, 900, generator=torch.Generator().manual_seed(2)) / 4, ()
+
+
+def spectrograms(n):
+    """Energies by band and time."""
+    return torch.rand(n, 40, 60, generator=torch.Generator().manual_seed(2)), ()
+
+
+def sentences(n):
+    """Sentences of several lengths."""
+    words = ["one", "good", "film", "that", "lets", "us", "see", "a", "sad", "and", "old", "town"]
+    return [words[i % 4 :] for i in range(n)], ()
+
+
+def reworded(n):
+    """The same, and a thesaurus."""
+    return sentences(n)[0], (lambda word: (f"{word}er", f"very {word}"),)
+
+
+AUGMENTED = {
+    "image": coloured,
+    "audio": waves,
+    "text": sentences,
+    "spec-augment": spectrograms,
+    "synonym-replacement": reworded,
+    "random-insertion": reworded,
+    "eda": reworded,
+}
 """What augmentations change, by card or by kind, and all else that they take."""
