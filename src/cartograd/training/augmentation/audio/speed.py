@@ -3,7 +3,7 @@
 The cheapest augmentation of speech and among the best: a voice at 0.9 of its speed is another
 voice. The samples between samples are found by band-limited interpolation.
 
-    x'(t) = x(s t),    s uniform in `factor`; silence after the end
+    x'(t) = x(s t),    s uniform in `tempo`; silence after the end
 
 Shapes: sounds `b c t`, kept: what does not fit any more is cut off.
 
@@ -51,10 +51,10 @@ REST = 64
 
 
 def speed(
-    x: Float[Tensor, "b c t"], draws: Draws, /, *, factor: tuple[float, float] = (0.9, 1.1)
+    x: Float[Tensor, "b c t"], draws: Draws, /, *, tempo: tuple[float, float] = (0.9, 1.1)
 ) -> Float[Tensor, "b c t"]:
-    """Each sound played `factor` times as fast."""
-    return sped(x, draws.between(*factor))
+    """Each sound played `tempo` times as fast."""
+    return sped(x, draws.between(*tempo))
 
 
 def sped(x: Float[Tensor, "b c t"], factor: Float[Tensor, " b"], /) -> Float[Tensor, "b c t"]:

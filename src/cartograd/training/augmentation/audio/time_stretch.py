@@ -53,14 +53,14 @@ WINDOW = 512
 
 
 def time_stretch(
-    x: Float[Tensor, "b c t"], draws: Draws, /, *, factor: tuple[float, float] = (0.8, 1.25)
+    x: Float[Tensor, "b c t"], draws: Draws, /, *, tempo: tuple[float, float] = (0.8, 1.25)
 ) -> Float[Tensor, "b c t"]:
-    """Each sound `factor` times as fast, at its own pitch.
+    """Each sound `tempo` times as fast, at its own pitch.
 
     Raises:
         UsageError: the sounds are shorter than half a piece.
     """
-    return stretched(x, draws.between(*factor))
+    return stretched(x, draws.between(*tempo))
 
 
 def stretched(x: Float[Tensor, "b c t"], factor: Float[Tensor, " b"], /) -> Float[Tensor, "b c t"]:
