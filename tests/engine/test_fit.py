@@ -1,7 +1,5 @@
 import json
 import math
-import os
-import shutil
 
 import pytest
 import torch
@@ -533,32 +531,6 @@ def test_a_configuration_written_before_is_kept(tmp_path):
     runs.write_config(tmp_path, {"model": "mlp"}, {"model": "flag"})
     fit(Supervised(mlp(2, 4, 2)), Toy(*quadrants(8)), epochs=1, folder=tmp_path)
     assert runs.read_config(tmp_path) == ({"model": "mlp"}, {"model": "flag"})
-
-
-def test_compile_needs_a_compiler(monkeypatch, tmp_path):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(UsageError, match=r"'no-such-compiler' is not on the path.*apt install"):
-        fit(Supervised(mlp(2, 4, 2)), Toy(*quadrants(8)), compile=True, folder=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.compile
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-@pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler")
-def test_compiled_training_equals_eager():
-    ends = []
-    for compiled in (False, True):
-        model = mlp(2, 8, 2)
-        fit(
-            Supervised(model),
-            Toy(*quadrants(32)),
-            epochs=2,
-            compile=compiled,
-            optimizers="sgd:lr=0.1",
-        )
-        ends.append(model[0].weight.detach())
-        assert list(model.state_dict()) == list(mlp(2, 8, 2).state_dict())
-    torch.testing.assert_close(*ends, atol=1e-5, rtol=0)
 
 
 def test_progress_hears_of_the_run():

@@ -47,9 +47,11 @@ class Average:
         if not self.mean:
             self.mean = [tensor.detach().clone() for tensor in self.live]
         elif portion == 1:
-            torch._foreach_copy_(self.mean, self.live)
+            torch._foreach_copy_(self.mean, self.live)  # pyright: ignore[reportPrivateImportUsage]
         else:
-            torch._foreach_lerp_(self.mean, self.live, portion)
+            torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+                self.mean, self.live, portion
+            )
 
     @torch.no_grad()
     def exchange(self) -> None:
@@ -78,6 +80,18 @@ def averaged(players: Mapping[str, Any], /) -> Iterator[None]:
     finally:
         for average in found:
             average.exchange()
+
+
+def begun(players: Mapping[str, Any], /) -> bool:
+    """Whether a player has an average by now."""
+    return any(player.average and player.average.mean for player in players.values())
+
+
+def answer(players: Mapping[str, Any], /) -> None:
+    """Leave the averages, where there are some, in the players at the end of a run."""
+    for player in players.values():
+        if player.average is not None:
+            player.average.exchange()
 
 
 def rule(spec: str | Spec, total: int | None, /) -> Callable[..., float | None]:

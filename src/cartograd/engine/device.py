@@ -11,7 +11,7 @@ import torch
 from cartograd.core.errors import UsageError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("auto", "float32", "bf16")
 
 
 def pick(name: str = "auto", /) -> torch.device:
@@ -50,6 +50,8 @@ def fast_bf16(device: torch.device, /) -> bool:
 
 def check_precision(name: str, device: torch.device, /) -> str:
     """The precision to compute in; `bf16` becomes `float32`, with a warning, where it is slow.
+
+    `auto` stays open until the first batch (see `cartograd.engine.precision`).
 
     Raises:
         UsageError: the name is unknown, or is half precision, which needs loss scaling on a GPU

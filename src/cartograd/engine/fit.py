@@ -13,7 +13,9 @@ from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.spec import Spec
 from cartograd.engine import arguments, runs
 from cartograd.engine.average import check as check_average
-from cartograd.engine.device import check_compiler, check_precision, pick
+from cartograd.engine.choices import OPEN
+from cartograd.engine.compiled import compile_in_place
+from cartograd.engine.device import check_precision, pick
 from cartograd.engine.keeper import Keeper
 from cartograd.engine.loop import Loop
 from cartograd.engine.probe import check_monitor
@@ -69,7 +71,7 @@ def fit(
     accumulate: int = 1,
     average: str | Spec | None = None,
     recompute: bool | str | list[str] | tuple[str, ...] = False,
-    precision: str = "float32",
+    precision: str = "auto",
     device: str = "auto",
     seed: int = 0,
     folder: str | Path | None = None,
@@ -79,6 +81,7 @@ def fit(
     keep: str | None = None,
     exact: bool = True,
     compile: bool = False,
+    autotune: bool = False,
     deterministic: bool = False,
     sinks: str | Sequence[str | Sink] = (),
     profile: int | None = None,
@@ -114,7 +117,9 @@ def fit(
             validated and monitored, and it is what the run ends with.
         recompute: keep only the inputs of blocks and run these again in the backward pass, for
             less memory; True chooses the blocks, names (a list, or with commas) say which.
-        precision: `float32`, or `bf16` for the forward pass.
+        precision: `float32`, `bf16` for the products of the forward and backward pass, or `auto`:
+            bf16 where the device computes it by itself and the first batch's products are so large
+            that it pays.
         device: `auto`, `cpu`, `cuda` or `mps`.
         seed: of everything random in the run.
         folder: where to keep options, metrics, events and checkpoints.
@@ -127,7 +132,10 @@ def fit(
         exact: refuse to resume where it cannot be bit for bit, as under another version of torch.
         log_every: steps that a line of losses in `metrics.jsonl` covers, as means over them; by
             default a fiftieth of an epoch.
-        compile: run the players through `torch.compile`.
+        compile: run the players through `torch.compile`; with a warning they run as they are where
+            that fails.
+        autotune: choose the memory layout of images and the number of threads in about a second of
+            steps on copies.
         deterministic: use only operations of torch that give the same bits each time.
         sinks: where numbers go besides `metrics.jsonl`: `tensorboard`, `mlflow`, or objects with
             a method `write(record)`.
@@ -153,6 +161,7 @@ def fit(
         "average": check_average(average), "precision": check_precision(precision, place),
         "optimizers": arguments.specs(optimizers, names, "optimizers"),
         "schedules": arguments.specs(schedules, names, "schedules"),
+        "layout": OPEN if autotune else None, "threads": OPEN if autotune else None,
     }  # fmt: skip
     monitored = arguments.monitored(
         monitor, validates=validate is not None, patience=patience, min_delta=min_delta
@@ -162,14 +171,12 @@ def fit(
     outlets = checked(sinks, folder)
     if profile is not None and folder is None:
         raise UsageError("profile writes a file into the run folder; give folder=")
-    if compile:
-        check_compiler()
     loop = Loop(
         objective=objective, batches=source, epochs=epochs, per_epoch=plan["batches"],
         players=arguments.players(
             objective, place, plan, optimizers, schedules, monitored, validates=validate is not None
         ),
-        device=place, precision=plan["precision"], seed=seed, accumulate=accumulate,
+        device=place, plan=plan, seed=seed, accumulate=accumulate,
         log_every=log_every, validate=valid, metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
     )  # fmt: skip
@@ -192,8 +199,7 @@ def fit(
             keeper.folder.sinks = opened(outlets, keeper.folder.path, plan)
             keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
         if compile:
-            for player in loop.players.values():
-                player.module.compile()
+            stack.callback(compile_in_place([player.module for player in loop.players.values()]))
         loop.run()
     state = loop.state
     path = None if folder is None else Path(folder)

@@ -14,6 +14,7 @@ from torch import nn
 from cartograd.core.errors import UsageError
 from cartograd.engine import checkpoint
 from cartograd.engine.background import Background
+from cartograd.engine.choices import opened
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.player import Player
 from cartograd.engine.randomness import others
@@ -103,7 +104,7 @@ class Keeper:
     def __init__(
         self,
         folder: RunFolder,
-        plan: Mapping[str, Any],
+        plan: dict[str, Any],
         *,
         save_every: int | None = None,
         keep: Keep = NEWEST,
@@ -220,10 +221,12 @@ class Keeper:
         origin, parts = str(found.path), found.parts
         self._check_torch(found.torch, origin)
         state = State(**parts["state"])
+        opened(self.plan, parts["plan"])
         self._check_plan(parts["plan"], state, origin)
         weights.load(parts["objective"], origin)
         for name, player in players.items():
             player.optimizer.load_state_dict(parts["optimizer"][name])
+            player.align()
             if player.average is not None:
                 player.average.load(parts["average"][name].values())
         ledger.load(parts["ledger"])

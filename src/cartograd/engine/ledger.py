@@ -80,6 +80,10 @@ class Ledger:
         self._close_point()
         return means
 
+    def clear(self) -> None:
+        """Forget what was added and not read."""
+        self._kept = []
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs, after `read`."""
         return {"epoch": self.epoch, "window": self.window, "last": self.last}

@@ -12,7 +12,8 @@ from torch import nn
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Batches, Metric
-from cartograd.engine.average import averaged
+from cartograd.engine import choices
+from cartograd.engine.average import answer, averaged, begun
 from cartograd.engine.clock import Clock
 from cartograd.engine.evaluate import validation
 from cartograd.engine.keeper import Keeper, State, Weights
@@ -52,7 +53,7 @@ class Loop:
     epochs: int
     per_epoch: int | None
     device: torch.device
-    precision: str
+    plan: dict[str, Any]
     seed: int
     accumulate: int
     validate: Batches | None
@@ -83,6 +84,7 @@ class Loop:
         found = self.keeper.load(self.weights, self.players, self.ledger)
         if found is not None:
             self.state, self.best_weights = found
+            choices.apply(self.plan, self.players)
             if self.state.best and not self.best_weights:
                 self.best_weights = copied(self.weights.state())
 
@@ -103,7 +105,7 @@ class Loop:
                 while state.epoch < self.epochs and state.stopped is None:
                     if not (self._train() and self._end_epoch()):
                         self._interrupt()
-                        self._answer()
+                        answer(self.players)
                         return
             except NonFiniteError as error:
                 raise self._advised(error) from error
@@ -115,19 +117,16 @@ class Loop:
         if self.best_weights:
             self.weights.load(self.best_weights, "the best epoch")
         else:
-            self._answer()
+            answer(self.players)
         self._event("finished", step=state.step, stopped=state.stopped)
 
     def _train(self) -> bool:
         """The rest of this epoch's steps; whether we got through."""
-        state, stop = self.state, self.stop
+        state, stop, clock = self.state, self.stop, self.clock
         reseed = seeder(self.device, self.seed, TRAINING)
-        clock, parts = self.clock, (self.objective, self.players, self.ledger)
-        stepper = Stepper(*parts, self.device, self.precision, clock)
+        stepper = None
         if self.keeper is not None and isinstance(self.batches, Loaded) and self.batches.workers:
             self.keeper.join()  # its processes are forked from one that has a single thread
-        for plan in stepper.schedules:
-            plan.begin(state.epoch, state.history)
         source = self.batches.epoch(state.epoch, seed=self.seed, start=state.batch)
         source = moved(iter(source), self.device)
         began = time.perf_counter() - state.seconds
@@ -143,6 +142,7 @@ class Loop:
                     raise UsageError("there are no batches to train on")
                 self.ledger.read()
                 return True
+            stepper = stepper or self._stepper(group)
             reseed(state.step)
             state.step += 1
             clock.step(group)
@@ -156,6 +156,16 @@ class Loop:
             if self.keeper is not None and (self.stop.save or self.keeper.due(state.step, now)):
                 self._save(last=state.batch == self.per_epoch)
         return False
+
+    def _stepper(self, group: list[Any]) -> Stepper:
+        """What takes the steps, when all that was left open is chosen."""
+        folder = None if self.keeper is None else self.keeper.folder.path
+        choices.settle(self.plan, self.objective, self.players, group, self.device, folder)
+        parts, precision = (self.objective, self.players, self.ledger), self.plan["precision"]
+        stepper = Stepper(*parts, self.device, precision, self.clock)
+        for schedule in stepper.schedules:
+            schedule.begin(self.state.epoch, self.state.history)
+        return stepper
 
     def _fetched(self, source: Iterator[Any]) -> list[Any]:
         """The next batches for one step; none at the end of the epoch, or of the run."""
@@ -222,19 +232,10 @@ class Loop:
             model=self.model,
             metrics=self.metrics,
             device=self.device,
-            precision=self.precision,
+            precision=self.plan["precision"],
             seed=self.seed,
             asked=lambda: self.stop.asked,
         )
-
-    def _averages(self) -> bool:
-        return any(player.average and player.average.mean for player in self.players.values())
-
-    def _answer(self) -> None:
-        """The averages, where there are some, are the weights that the run ends with."""
-        for player in self.players.values():
-            if player.average is not None:
-                player.average.exchange()
 
     def _rates(self) -> dict[str, float]:
         alone = len(self.players) == 1
@@ -267,7 +268,7 @@ class Loop:
         self.ledger.read()
         self._write_points()
         state = self.state
-        here = state.best.get("step") == state.step and not self._averages()
+        here = state.best.get("step") == state.step and not begun(self.players)
         best = {} if here else self.best_weights
         self.keeper.save(state, self.weights, best, self.players, self.ledger)
         self.clock.lap("saving")

@@ -32,6 +32,7 @@ class Player:
 
     def __init__(self, name: str, module: nn.Module, spec: str | Spec, *, clip: Clip | None):
         self.name = name
+        self.spec = spec
         self.module = module
         self.params = [p for p in module.parameters() if p.requires_grad]
         if not self.params:
@@ -115,6 +116,16 @@ class Player:
         if self.clip is not None and any(g.is_sparse for g in gradients):
             raise UsageError("torch has no norm of sparse gradients; train without clip")
         self.started = True
+
+    def align(self) -> None:
+        """Give what is kept beside each weight the weight's memory layout, as kernels expect it."""
+        for weight in self.params:
+            state = self.optimizer.state.get(weight, {})
+            for key, value in state.items():
+                if isinstance(value, Tensor) and value.shape == weight.shape:
+                    state[key] = torch.empty_like(weight, requires_grad=False).copy_(value)
+        if self.average is not None:
+            self.average.load(self.average.mean)
 
     @property
     def lr(self) -> float:

@@ -1,6 +1,7 @@
 """The run folder: everything that is known of one training run, in plain files.
 
-config.toml     the options, and under [origin] where each came from
+config.toml     the options, under [origin] where each came from, and under [chosen] what the
+run chose for itself
 metrics.jsonl   one line per epoch (and some 50 points of the losses in between); the same
 run writes the same bytes
 events.jsonl    what happened when: started, epoch, checkpoint, interrupted, finished
@@ -161,7 +162,22 @@ def read_config(path: str | Path, /) -> tuple[dict[str, Any], dict[str, str]]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
+    values.pop("chosen", None)
     return values, values.pop("origin", {})
+
+
+def write_chosen(path: str | Path, chosen: Mapping[str, Any], /) -> None:
+    """Add what a run chose for itself to its `config.toml`, under `[chosen]`."""
+    file = Path(path) / "config.toml"
+    values = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    values["chosen"] = values.get("chosen", {}) | dict(chosen)
+    write_file(file, tomli_w.dumps(values))
+
+
+def read_chosen(path: str | Path, /) -> dict[str, Any]:
+    """What a run chose for itself: precision, layout, threads."""
+    file = Path(path) / "config.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8")).get("chosen", {})
 
 
 def read_lines(path: str | Path, /) -> list[dict[str, Any]]:

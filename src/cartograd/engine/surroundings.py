@@ -10,18 +10,21 @@ from torch import nn
 
 from cartograd.core.errors import UsageError
 from cartograd.engine.recompute import recompute as recomputing
+from cartograd.engine.tune import contiguous, plain
 
 
 @contextmanager
 def surroundings(
     objective: Any, /, *, recompute: tuple[str, ...] | bool, deterministic: bool
 ) -> Iterator[None]:
-    """Everything in training mode, and what else a run asks for.
+    """Everything in training mode, and what else a run asks for; threads and layout are put back.
 
     Raises:
         UsageError: a block to recompute is unknown, or an operation has no deterministic form.
     """
     with ExitStack() as stack:
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+        stack.callback(plain, contiguous(objective.players.values()))
         if deterministic:
             stack.enter_context(_deterministic())
         if recompute:

@@ -27,6 +27,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "recompute": (bool, str, list),
     "precision": str,
     "compile": bool,
+    "autotune": bool,
     "deterministic": bool,
     "sinks": (str, list, tuple),
     "save_every": int,
@@ -42,10 +43,11 @@ KINDS: dict[str, type | tuple[type, ...]] = {
 NOT_FOR_FIT = ("model", "data", "objective", "batch_size", "augment")
 """Settings that say what to train on what; all others are arguments of `fit`."""
 
-DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "float32"} | {
+DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "auto"} | {
     "average": None,
     "recompute": False,
     "compile": False,
+    "autotune": False,
     "deterministic": False,
     "sinks": (),
     "exact": True,
