@@ -17,6 +17,7 @@ _HOME = {
     "sign": "core.signed",
     "fit": "engine.fit",
     "load": "engine.bundle",
+    "rates": "engine.schedule",
     "tensors": "data.tensors",
     "dataset": "apps.verbs",
     "train": "apps.verbs",

@@ -1,6 +1,7 @@
 """What a method cannot do, with the reason: each of these checks has to fail, or the line goes."""
 
 _MARGIN = "what is beyond the margin gives no gradient: that is the point of a margin"
+_DIRECTIONS = "its first gradient only makes the directions, as in the authors' code"
 
 EXPECTED = {
     ("contrastive", "test_loss_gradient"): _MARGIN,
@@ -10,6 +11,8 @@ EXPECTED = {
         "sharpness-aware",
         "test_four_microbatches_equal_the_full_batch",
     ): "each microbatch has a worst direction of its own",
+    ("soap", "test_a_rule_leads_downhill"): _DIRECTIONS,
+    ("soap", "test_a_training_run_finds_it_by_name"): _DIRECTIONS,
     ("step", "test_activation_gradient"): "a step is flat: why the perceptron needs its own rule",
 }
 """(card, check): reason."""

@@ -61,3 +61,31 @@ def test_an_attack_is_drawn_where_it_can_be(tmp_path):
     )
     assert pictures.attacked(tmp_path / "d.png", IMAGE, x[:0], x[:0], []) is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_show_draws_a_schedule(cli_run, tmp_path):
+    words = ("show", "schedule", "cosine:warmup=0.1", "--steps", "50", "--lr", "0.2")
+    text = cli_run(*words, "--out", "rates.png").out
+    assert "cosine:warmup=0.1: learning rate over 50 steps" in text
+    assert "0.2 |" in text
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+    found = cli_run(*words, "--json").json
+    assert len(found["rates"]) == 50
+    assert max(found["rates"]) == 0.2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("schedule", "cosin"), "unknown schedule 'cosin'; did you mean 'cosine'"),
+        (("schedule",), "show schedule SPEC"),
+        (("mlp", "cosine"), "show schedule SPEC"),
+        (("schedule", "cosine", "--steps", "0"), "steps=0 is out of range"),
+        (("schedule", "cosine:warmup=2000"), "takes 2000 steps and the run has only 1000"),
+        (("schedule", "step"), "step-decay needs every"),
+    ],
+)
+def test_a_schedule_that_cannot_be_drawn_is_one_line(cli_run, words, message):
+    done = cli_run("show", *words)
+    assert done.code == 2
+    assert message in done.err

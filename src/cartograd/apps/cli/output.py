@@ -78,6 +78,29 @@ def lines(pairs: Iterable[tuple[str, str]], /) -> None:
         print(f"{name:<{width}}  {value}")
 
 
+def curve(values: Sequence[float], /, *, width: int = 64, height: int = 12) -> str:
+    """Numbers over their places, drawn with letters.
+
+    >>> print(curve([0.0, 1.0, 2.0], width=3, height=3))
+              2 |  *
+                | *
+              0 |*
+                 1 3
+    """
+    columns = min(width, len(values))
+    places = [round(i * (len(values) - 1) / max(columns - 1, 1)) for i in range(columns)]
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    rows = [round((values[place] - low) / span * (height - 1)) for place in places]
+    drawn = []
+    for row in reversed(range(height)):
+        label = {height - 1: f"{high:.4g}", 0: f"{low:.4g}"}.get(row, "")
+        marks = "".join("*" if found == row else " " for found in rows)
+        drawn.append(f"{label:>11} |{marks.rstrip()}")
+    end = str(len(values))
+    return "\n".join([*drawn, f"{'':13}1{end:>{max(columns - 1, len(end) + 1)}}"])
+
+
 def metrics(values: dict[str, float], intervals: dict[str, tuple[float, float]], /) -> None:
     """A table of metrics with their intervals."""
     from cartograd.apps import units

@@ -129,6 +129,18 @@ def _arrows(path: Path, before: Tensor, after: Tensor) -> Path:
     return _write(figure, path)
 
 
+def line(path: Path, values: list[float], title: str, axis: tuple[str, str], /) -> Path:
+    """Numbers over their places, from 1."""
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(range(1, len(values) + 1), values, color=BLUE)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(axis[0])
+    axes.set_ylabel(axis[1])
+    axes.grid(axis="y", color=LINE)
+    return _write(figure, path)
+
+
 def _write(figure: Figure, path: Path) -> Path:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})

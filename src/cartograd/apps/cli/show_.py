@@ -1,20 +1,47 @@
-"""One method: its idea, arguments, presets, proofs and source file."""
+"""One method: its idea, arguments, presets, proofs and source file.
+
+`show schedule SPEC` draws the rates of a run under a schedule, here and (with --out) as a picture.
+"""
+
+from pathlib import Path
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 
 
-def show_(name: str, /, *, lang: Language = "auto", json: bool = False) -> None:
+def show_(
+    name: str,
+    spec: str | None = None,
+    /,
+    *,
+    steps: int = 1000,
+    epochs: int = 10,
+    lr: float = 1.0,
+    out: Path | None = None,
+    lang: Language = "auto",
+    json: bool = False,
+) -> None:
     """One method: its idea, arguments, presets, proofs and source file.
 
     Args:
-        name: a method or a preset, as `cartograd list` shows them.
+        name: a method or a preset, as `cartograd list` shows them; or the word schedule.
+        spec: of the schedule to draw, like cosine:warmup=0.1 or step:every=3.
+        steps: of the run that the schedule is drawn for.
+        epochs: that these steps make.
+        lr: the optimizer's own rate.
+        out: the PNG file to write the schedule to.
         lang: language of the title and of the map's places; auto follows LANG.
         json: print one object.
     """
+    if name == "schedule" or spec is not None:
+        if name != "schedule" or spec is None:
+            raise UsageError("`show` takes one method, or: show schedule SPEC, like cosine")
+        _schedule(spec, steps, epochs, lr, out, json)
+        return
     card, preset = registry.find(name)
     arguments = [_argument(item, preset) for item in source.arguments(card)]
     if json:
@@ -30,6 +57,26 @@ def show_(name: str, /, *, lang: Language = "auto", json: bool = False) -> None:
     if card.presets:
         rows = [(key, str(Spec(card.name, args))) for key, args in card.presets.items()]
         output.table(("preset", "is"), rows)
+
+
+def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, json: bool) -> None:
+    """The rates of a run under a schedule."""
+    from cartograd.engine.schedule import rates
+
+    for key, value in (("steps", steps), ("epochs", epochs), ("lr", lr)):
+        vocabulary.check("show", key, value)
+    found = rates(spec, steps=steps, epochs=epochs, lr=lr)
+    if out is not None:
+        from cartograd.apps.cli import pictures
+
+        pictures.line(out, found, f"{spec}, {steps} steps", ("step", "learning rate"))
+    if json:
+        output.emit({"spec": spec, "steps": steps, "rates": found, "picture": out})
+        return
+    print(f"{spec}: learning rate over {steps} steps")
+    print(output.curve(found))
+    if out is not None:
+        print(f"picture  {out}")
 
 
 def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, object]:
