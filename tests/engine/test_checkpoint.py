@@ -1,14 +1,19 @@
 import errno
 import json
+import os
 import resource
+import signal
+import sys
 from contextlib import contextmanager
 
 import pytest
 import torch
 from torch import nn
 
+from cartograd.core import files
 from cartograd.core.errors import UsageError
-from cartograd.engine import checkpoint
+from cartograd.core.files import write_manifest
+from cartograd.engine import checkpoint, tensors
 from cartograd.engine.fit import fit
 from cartograd.engine.tensors import load_into, pack, read_tensors, unpack, write_tensors
 from tests.engine.objectives.supervised import Supervised
@@ -55,6 +60,78 @@ def test_a_damaged_newest_is_told_and_the_older_one_used(file, how, tmp_path):
     damage(three(tmp_path) / "step-000000030" / file, how)
     with pytest.warns(UserWarning, match="step-000000030 is not used"):
         assert checkpoint.load(tmp_path).step == 20
+
+
+@pytest.mark.parametrize("how", ["empty folder", "no manifest entries", "not JSON", "no format"])
+def test_a_newest_that_is_none_is_told_too(how, tmp_path):
+    newest = three(tmp_path) / "step-000000030"
+    if how == "empty folder":
+        for path in newest.iterdir():
+            path.unlink()
+    elif how == "no manifest entries":
+        (newest / "manifest.json").write_text('{"format": 1, "files": {}}')
+        (newest / "state.json").unlink()
+    else:
+        (newest / "state.json").write_text("[1" if how == "not JSON" else "{}")
+        write_manifest(newest)
+    with pytest.warns(UserWarning, match="step-000000030 is not used"):
+        assert checkpoint.load(tmp_path).step == 20
+
+
+def killed_after(operations, folder):
+    """Save step 2 in a process that is killed at its n-th file operation; whether it was.
+
+    Where that is the writing of a file's content, half of it has been written.
+    """
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] == signal.SIGKILL
+    left, write = [operations], files.write_hashed
+
+    def count(event="", *_):
+        if event == "os.kill" or not event.startswith(("os.", "shutil.", "open", "content")):
+            return
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def half(path, parts):
+        if left[0] == 0:
+            path.write_bytes(b"".join(parts)[: sum(map(len, parts)) // 2])
+        count("content")
+        return write(path, parts)
+
+    sync = os.fsync
+    os.fsync = lambda handle: (count("os.fsync"), sync(handle))
+    tensors.write_hashed = checkpoint.write_hashed = half
+    try:
+        sys.addaudithook(count)
+        checkpoint.save(folder, 2, parts(2))
+        checkpoint.prune(folder, keep=1)
+        os._exit(0)
+    finally:  # an error must not come back into the tests
+        os._exit(1)
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_killed_at_each_file_operation_of_a_write(tmp_path):
+    """One checkpoint is whole at any moment, and the next write clears away what was left."""
+    for operations in range(200):
+        folder = tmp_path / str(operations)
+        checkpoint.save(folder, 1, parts(1))
+        killed = killed_after(operations, folder)
+        found = checkpoint.load(folder)
+        assert torch.equal(
+            found.parts["objective"]["weight"], parts(found.step)["objective"]["weight"]
+        )
+        checkpoint.save(folder, 3, parts(3))
+        checkpoint.prune(folder, keep=1)
+        assert [path.name for path in folder.iterdir()] == ["step-000000003"]
+        if not killed:
+            break
+    assert not killed
+    assert found.step == 2
+    assert operations > 25
 
 
 def test_two_damaged_then_all(tmp_path):
@@ -180,6 +257,29 @@ def test_a_later_format_is_refused(tmp_path, monkeypatch):
         checkpoint.load(tmp_path)
 
 
+def test_another_torch_is_refused_unless_told(tmp_path, monkeypatch):
+    """Its kernels and random numbers may differ, and a resumed run promises the same bits."""
+    data = Toy(*quadrants(64))
+    options = {"epochs": 2, "folder": tmp_path}
+    fit(Supervised(mlp(2, 8, 2)), data, **options)
+    before = snapshot(tmp_path)
+    monkeypatch.setattr(torch, "__version__", "2.99.1+cpu")
+    with pytest.raises(UsageError, match=r"written under torch .* and this is 2.99.1.*exact=False"):
+        fit(Supervised(mlp(2, 8, 2)), data, resume=True, **options)
+    assert snapshot(tmp_path) == before
+    with pytest.warns(UserWarning, match="does not go on bit for bit"):
+        fit(Supervised(mlp(2, 8, 2)), data, resume=True, exact=False, **options)
+
+
+def test_state_that_would_need_pickle_is_refused(tmp_path):
+    class Odd(Supervised):
+        def get_extra_state(self):
+            return {"queue": {1, 2}}
+
+    with pytest.raises(UsageError, match=r"cannot keep .*_extra_state.queue, a set, without pick"):
+        fit(Odd(mlp(2, 8, 2)), Toy(*quadrants(64)), epochs=1, folder=tmp_path)
+
+
 def test_nothing_is_pickled(tmp_path):
     x, y = quadrants(40)
     fit(Supervised(mlp(2, 8, 2)), Toy(x, y), epochs=1, folder=tmp_path, validate=Toy(x, y))
@@ -209,9 +309,7 @@ def full_name():
     """Only to be refused."""
 
 
-@pytest.mark.parametrize(
-    "dtype", [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.bool]
-)
+@pytest.mark.parametrize("dtype", list(tensors._DTYPES))
 def test_tensors_of_any_kind_come_back(dtype, tmp_path):
     base = torch.arange(12).to(dtype)
     kept = {

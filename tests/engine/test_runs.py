@@ -1,4 +1,9 @@
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -66,6 +71,63 @@ def test_a_half_written_line_is_dropped(tmp_path):
     assert len(runs.read_lines(path)) == 1
     runs.RunFolder(tmp_path, resume=True).event("resumed")
     assert [line["event"] for line in runs.read_lines(path)] == ["started", "resumed"]
+
+
+HOLD = """
+import sys, time
+from cartograd.engine.runs import RunFolder
+folder = RunFolder(sys.argv[1])
+folder.event("started")
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_folder_has_one_run_at_a_time(tmp_path):
+    """Also for a second process; `kill -9` of the first frees it."""
+    path = tmp_path / "run"
+    other = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE)
+    assert other.stdout.readline() == b"held\n"
+    before = (path / "events.jsonl").read_bytes()
+    for resume in (False, True):
+        with pytest.raises(UsageError, match=r"another run is writing .*run; wait until it ends"):
+            runs.RunFolder(path, resume=resume)
+    assert (path / "events.jsonl").read_bytes() == before
+    other.kill()
+    other.communicate()
+    first = runs.RunFolder(path, resume=True)
+    with pytest.raises(UsageError, match="another run is writing"):
+        runs.RunFolder(path, resume=True)
+    first.close()
+    runs.RunFolder(path, resume=True).close()
+    assert sorted(item.name for item in path.iterdir()) == ["checkpoints", "events.jsonl"]
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_process_does_not_keep_the_folder(tmp_path):
+    """A DataLoader's workers may outlive a killed run by seconds."""
+    folder = runs.RunFolder(tmp_path)
+    begun, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(tell, b"!")
+        time.sleep(60)
+        os._exit(0)
+    try:
+        os.read(begun, 1)
+        folder.close()
+        runs.RunFolder(tmp_path).close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_line_that_the_disk_takes_half_of_is_an_error(tmp_path, monkeypatch):
+    folder = runs.RunFolder(tmp_path)
+    monkeypatch.setattr(os, "write", lambda handle, data: len(data) // 2)
+    with pytest.raises(UsageError, match=r"cannot write .*events.jsonl: No space left"):
+        folder.event("started")
+    folder.close()
 
 
 def test_folders_that_cannot_be_used(tmp_path):
