@@ -89,9 +89,7 @@ class RunFolder:
 
     def event(self, kind: str, /, **details: Any) -> None:
         """Add a line to `events.jsonl`, with the time."""
-        _append(
-            self.path / "events.jsonl", {"time": round(time.time(), 3), "event": kind} | details
-        )
+        note(self.path, kind, **details)
         if kind in ENDS:
             self._tell({"at": kind})
 
@@ -128,6 +126,11 @@ class RunFolder:
         """Remove what a killed process left of its last line."""
         if path.exists():
             os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+
+
+def note(path: Path, kind: str, /, **details: Any) -> None:
+    """Add a line to the `events.jsonl` of a run folder, with the time."""
+    _append(path / "events.jsonl", {"time": round(time.time(), 3), "event": kind} | details)
 
 
 def is_run(path: Path, /) -> bool:

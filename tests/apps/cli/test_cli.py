@@ -22,6 +22,7 @@ COMMANDS = [name for names in cli.COMMANDS.values() for name in names]
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "onnx")
 LIGHT = [["--help"], ["list"], ["list", "--json"], ["show", "lenet5"], ["coverage"], ["version"]]
 LIGHT += [[name, "--help"] for name in COMMANDS] + [["nonsense"], ["data", "list"]]
+GROUPS = ("data", "runs")
 
 
 def python(*words, **options):
@@ -73,16 +74,22 @@ def parameters(name):
     }
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "data"])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in GROUPS])
 def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     flags = parameters(name)
     assert len(flags) <= 12
     assert "json" in flags
 
 
-@pytest.mark.parametrize("name", ["list", "get", "show"])
-def test_the_commands_of_data_have_json(name):
-    assert "json" in inspect.signature(application()["data"][name].default_command).parameters
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        *(("data", name) for name in ("list", "get", "show")),
+        *(("runs", name) for name in ("list", "show", "compare")),
+    ],
+)
+def test_the_commands_of_groups_have_json(group, name):
+    assert "json" in inspect.signature(application()[group][name].default_command).parameters
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -90,7 +97,7 @@ def test_help_explains_every_argument(cli_run, name):
     done = cli_run(name, "--help")
     assert done.code == 0
     assert done.out.startswith(f"Usage: cartograd {name}")
-    if name != "data":
+    if name not in GROUPS:
         text = application()[name].default_command.__doc__
         for key in parameters(name):
             assert f"{key}:" in text

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.verbs.runs import Speed, history_of, speed_of
 from cartograd.apps.verbs.target import Target
 from cartograd.core import registry
 from cartograd.core.files import check_manifest
@@ -25,6 +26,7 @@ class Origin:
         history: a record per epoch.
         stopped: why training ended before its last epoch, if it did.
         settings: each setting's value and where it came from.
+        speed: where the time went.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -32,6 +34,7 @@ class Origin:
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str | None = None
     settings: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    speed: Speed = field(default_factory=Speed)
 
     @property
     def data(self) -> str:
@@ -66,9 +69,10 @@ def origin_of(target: Target, /) -> Origin:
     return Origin(
         about,
         digest,
-        _history(bundle.parent, events),
+        history_of(bundle.parent, events),
         ended[-1].get("stopped") if ended else None,
         {key: (value, origins.get(key, "")) for key, value in values.items()},
+        speed_of(events),
     )
 
 
@@ -87,18 +91,3 @@ def title_of(model: Signed, data: str, /) -> str:
         card, _ = registry.find(model.spec.name)
         name = card.title
     return f"{name} on {data}" if data else name
-
-
-def _history(folder: Path, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The epochs' records, with the seconds that only the events know."""
-    seconds = {event["epoch"]: event["seconds"] for event in events if event["event"] == "epoch"}
-    records = {
-        line["epoch"]: line
-        for line in read_lines(folder / "metrics.jsonl")
-        if line.get("at") == "epoch"
-    }
-    return [
-        {key: value for key, value in record.items() if key != "at"}
-        | ({"seconds": seconds[epoch]} if epoch in seconds else {})
-        for epoch, record in sorted(records.items())
-    ]

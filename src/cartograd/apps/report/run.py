@@ -16,6 +16,7 @@ from cartograd.apps.report.parts import Figure, Section
 from cartograd.apps.report.provenance import provenance
 from cartograd.apps.report.regression import regression
 from cartograd.apps.report.reliability import reliability
+from cartograd.apps.report.speed import speed
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.data.dataset import Examples
@@ -63,6 +64,7 @@ def report(
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
         *_answers(examples, found),
         *more,
+        speed(origin.speed),
         configuration(origin.settings, command=command),
         provenance(_facts(origin)),
     ]

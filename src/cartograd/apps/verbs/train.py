@@ -10,6 +10,7 @@ from torch import nn
 
 from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.apps.verbs.plan import Plan, planned
+from cartograd.apps.verbs.speed import note_speed
 from cartograd.apps.verbs.target import name_of
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock
@@ -182,6 +183,7 @@ def _write_bundle(plan: Plan, done: Run, path: Path) -> None:
         reference=statistics(sample),
         replace=True,
     )
+    note_speed(plan, path)
     # Drawing takes longer to import than all else here; runs that fail never need it.
     from cartograd.apps.report.origin import origin_of
     from cartograd.apps.report.run import report

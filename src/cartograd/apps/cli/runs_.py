@@ -1,0 +1,202 @@
+"""The runs that there are: list them, look at one, compare two."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import App
+
+from cartograd.apps import units
+from cartograd.apps.cli import output
+
+if TYPE_CHECKING:
+    from cartograd.apps.verbs.runs import Look, Speed
+
+runs_ = App(name="runs")
+
+
+@runs_.command(name="list")
+def list_(root: Path = Path("runs"), /, *, json: bool = False) -> None:
+    """Every run of a folder: model, data, best result, how it ended and how long it took.
+
+    Args:
+        root: the folder that holds the run folders.
+        json: print one object with `runs`.
+    """
+    from cartograd.apps.verbs.runs import Look, listed
+
+    found = listed(root)
+    if json:
+        damaged = [
+            {"folder": x[0], "state": "damaged", "error": x[1]}
+            for x in found
+            if not isinstance(x, Look)
+        ]
+        output.emit({"runs": [_plain(x) for x in found if isinstance(x, Look)] + damaged})
+        return
+    rows = []
+    for item in found:
+        if not isinstance(item, Look):
+            rows.append((item[0].name, "", "", "", "", "damaged", ""))
+            continue
+        rows.append(_row(item))
+    head = ("run", "model", "data", "epochs", "best", "state", "time")
+    output.table(head, rows, right=("epochs", "time"))
+
+
+@runs_.command
+def show(run: str, /, *, json: bool = False) -> None:
+    """One run: its result, where its time went, and what its curves say.
+
+    Args:
+        run: a run folder.
+        json: print one object.
+    """
+    from cartograd.apps.verbs.runs import look
+
+    found = look(run)
+    if json:
+        output.emit(_plain(found) | {"history": found.history, "settings": found.settings})
+        return
+    lines = [
+        ("model", str(found.settings.get("model", "?"))),
+        ("data", str(found.settings.get("data", "?"))),
+        ("epochs", f"{len(found.history)} of {found.settings.get('epochs', '?')}"),
+        ("best", _figure(found)),
+        ("state", f"{found.state}{': ' + found.error if found.error else ''}"),
+        ("time", units.seconds(found.seconds)),
+    ]
+    output.lines([*lines, *told(found.speed)])
+    _phases(found.speed)
+
+
+@runs_.command
+def compare(
+    first: str,
+    second: str,
+    /,
+    *,
+    data: str | None = None,
+    part: str = "test",
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Two runs: settings, curves and metrics side by side, and the answers that changed.
+
+    Args:
+        first: a run folder.
+        second: another.
+        data: what to measure both on; by default what both were trained on.
+        part: train, valid, test or all.
+        out: the HTML file to write; by default compare-FIRST-SECOND.html beside the second run.
+        json: print one object.
+    """
+    from cartograd.apps.cli.common import part_of
+    from cartograd.apps.report.compare import comparison_page, verdict
+    from cartograd.apps.verbs.compare import compare as compared
+
+    found = compared(first, second, data=data, part=part_of(part))
+    names = [item.folder.name for item in found.looks]
+    stem = re.sub(r"[^\w.-]+", "-", f"compare-{names[0]}-{names[1]}")
+    page = comparison_page(out or found.looks[1].folder.parent / f"{stem}.html", found)
+    if json:
+        output.emit(
+            {
+                "runs": [_plain(item) for item in found.looks],
+                "settings": {key: list(pair) for key, pair in found.settings.items()},
+                "data": found.data,
+                "metrics": [vars(item) | {"beyond_noise": item.real} for item in found.metrics],
+                "changes": [vars(item) for item in found.changes],
+                "report": page,
+            }
+        )
+        return
+    text = [(key, _text(a), _text(b)) for key, (a, b) in found.settings.items()]
+    output.table(("setting", *names), text or [("all settings", "the same", "")])
+    rows = [
+        (
+            x.name,
+            *(units.metric(x.name, value) for value in x.values),
+            f"{units.metric(x.name, x.low)} to {units.metric(x.name, x.high)}",
+            verdict(x),
+        )
+        for x in found.metrics
+    ]
+    if rows:
+        output.table(("metric", *names, "difference, 95 %", "verdict"), rows, right=names)
+    changed = [(x.name, x.first, x.second, x.truth, x.became) for x in found.changes[:10]]
+    if changed:
+        output.table(("example", *names, "true", "became"), changed)
+    more = f"{len(found.changes)} answers changed; " if found.metrics else f"{found.reason}; "
+    output.lines([("changes", f"{more}all is in the report"), ("report", str(page))])
+
+
+def told(speed: "Speed", /) -> list[tuple[str, str]]:
+    """How fast a run was, as names and values."""
+    lines = []
+    if speed.per_second:
+        lines.append(("speed", f"{units.number(speed.per_second)} examples a second in training"))
+    if speed.memory:
+        lines.append(("memory", f"{units.size(speed.memory)} at most"))
+    if speed.flops and speed.reached and speed.share is not None:
+        lines.append(("work", f"{speed.flops / 1e6:,.3g} MFLOP for each example in a step"))
+        lines.append(
+            ("peak", f"{units.percent(speed.share)} of this machine's matrix products "
+             f"({speed.reached / 1e9:,.3g} of {(speed.peak or 0) / 1e9:,.3g} GFLOP/s)")
+        )  # fmt: skip
+    return lines
+
+
+def _row(found: "Look") -> tuple[str, ...]:
+    """A run in the list."""
+    settings = found.settings
+    return (
+        found.folder.name,
+        str(settings.get("model", "?")),
+        str(settings.get("data", "?")),
+        f"{len(found.history)}/{settings.get('epochs', '?')}",
+        _figure(found),
+        found.state,
+        units.seconds(found.seconds),
+    )
+
+
+def _phases(speed: "Speed") -> None:
+    total = sum(speed.phases.values())
+    if not total:
+        return
+    rows = [
+        (phase, units.seconds(seconds), units.percent(seconds / total))
+        for phase, seconds in speed.phases.items()
+    ]
+    print()
+    output.table(("phase", "time", "share"), rows, right=("time", "share"))
+
+
+def _plain(found: "Look") -> dict[str, Any]:
+    figure, speed = found.figure, found.speed
+    return {
+        "folder": found.folder,
+        "name": found.folder.name,
+        "model": found.settings.get("model"),
+        "data": found.settings.get("data"),
+        "epochs": len(found.history),
+        "best": None if figure is None else {"metric": figure[0], "value": figure[1]},
+        "best_epoch": found.best.get("epoch"),
+        "state": found.state,
+        "error": found.error or None,
+        "seconds": found.seconds,
+        "speed": vars(speed) | {"share_of_peak": speed.share},
+    }
+
+
+def _figure(found: "Look") -> str:
+    if found.figure is None:
+        return ""
+    name, value = found.figure
+    shown = units.metric(name.partition("/")[2], value)
+    return f"{name} {shown} (epoch {found.best.get('epoch', '?')})"
+
+
+def _text(value: Any) -> str:
+    return "not set" if value is None else str(value)

@@ -1,0 +1,207 @@
+"""Compare two runs: settings, curves, metrics on the same examples, and the changed answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cartograd.apps.verbs.evaluate import usual
+from cartograd.apps.verbs.runs import Look, look
+from cartograd.apps.verbs.source import examples_for
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
+from cartograd.data.dataset import Examples
+from cartograd.engine import bundle
+from cartograd.engine.evaluate import collect
+
+ALPHA = 0.05
+"""Chance of noise below which a difference counts."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of both runs on the same examples.
+
+    Attributes:
+        name: of the metric.
+        values: of the first and of the second run.
+        intervals: their 95 % intervals, each for itself.
+        low, high: 95 % interval of second less first, from the same draws of examples.
+        p: McNemar's p-value, for accuracy.
+    """
+
+    name: str
+    values: tuple[float, float]
+    intervals: tuple[tuple[float, float], tuple[float, float]]
+    low: float
+    high: float
+    p: float | None = None
+
+    @property
+    def real(self) -> bool:
+        """Whether the difference is beyond what noise makes."""
+        return self.p < ALPHA if self.p is not None else not self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class Change:
+    """An example that the runs answer differently: its place, and what was said and true."""
+
+    index: int
+    name: str
+    first: str
+    second: str
+    truth: str
+    became: str
+    """`right`, `wrong`, `other` (both wrong), `better` or `worse` (of values)."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side.
+
+    Attributes:
+        looks: the runs.
+        settings: for each key that differs, both values (None: not set).
+        metrics: on the same examples; empty where one of the runs has no bundle.
+        changes: the examples that changed: new mistakes first, then mended ones.
+        examples: what was compared on, as the second model takes them.
+        outputs: of both models.
+        data: the source of the examples.
+        reason: why nothing was measured, if so.
+    """
+
+    looks: tuple[Look, Look]
+    settings: dict[str, tuple[Any, Any]]
+    metrics: tuple[Difference, ...] = ()
+    changes: tuple[Change, ...] = ()
+    examples: Examples | None = None
+    outputs: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
+    data: str = ""
+    reason: str = ""
+
+
+def compare(
+    first: str | Path, second: str | Path, /, *, data: str | None = None, part: str = "test"
+) -> Comparison:
+    """Set two runs beside each other.
+
+    Args:
+        first: a run folder.
+        second: another.
+        data: what to measure both on; by default what both were trained on.
+        part: of that: `train`, `valid`, `test` or `all`.
+
+    Raises:
+        UsageError: one is no run, they are the same, they answer different questions, or the data
+            does not fit them.
+    """
+    looks = look(first), look(second)
+    if looks[0].folder.resolve() == looks[1].folder.resolve():
+        raise UsageError(f"{first} and {second} are the same run; give two")
+    settings = _differing(looks[0].settings, looks[1].settings)
+    missing = [str(x.folder) for x in looks if not (x.folder / "bundle").is_dir()]
+    if missing:
+        return Comparison(looks, settings, reason=f"{missing[0]} has no bundle ({looks[0].state})")
+    bundles = [bundle.load(x.folder) for x in looks]
+    source = _source([str(item.about.get("data") or "") for item in bundles], data)
+    ports = [item.signature.output for item in bundles]
+    if (ports[0].kind, ports[0].labels, ports[0].dims) != (
+        ports[1].kind, ports[1].labels, ports[1].dims,
+    ):  # fmt: skip
+        raise UsageError(f"{first} and {second} answer different questions: their outputs differ")
+    parts = [examples_for(item.signature, source, part) for item in bundles]
+    _check_same(parts)
+    answers = [
+        collect(item.model, examples.batches(batch_size=256, shuffle=False))
+        for item, examples in zip(bundles, parts, strict=True)
+    ]
+    outputs, targets = (answers[0][0], answers[1][0]), answers[1][1]
+    return Comparison(
+        looks=looks,
+        settings=settings,
+        metrics=tuple(_metrics(usual(bundles[1].signature), outputs, targets)),
+        changes=tuple(_changes(ports[1], parts[1], outputs, targets)),
+        examples=parts[1],
+        outputs=outputs,
+        data=f"{source} ({part})",
+    )
+
+
+def _differing(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    keys = dict.fromkeys([*first, *second])
+    pairs = {key: (first.get(key), second.get(key)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _source(own: list[str], data: str | None) -> str:
+    if data is not None:
+        return data
+    if own[0] != own[1] or not own[0]:
+        raise UsageError(
+            f"the runs were trained on {own[0] or 'unknown data'} and {own[1] or 'unknown data'}; "
+            "say with --data what to compare them on"
+        )
+    return own[0]
+
+
+def _check_same(parts: Sequence[Examples]) -> None:
+    names = [[examples.name(i) for i in range(len(examples))] for examples in parts]
+    if names[0] != names[1] or not torch.equal(parts[0].targets, parts[1].targets):
+        raise UsageError("the runs do not see the same examples of this data; give other data")
+
+
+def _metrics(
+    names: Sequence[str], outputs: tuple[Tensor, Tensor], targets: Tensor
+) -> list[Difference]:
+    from cartograd.practice.metrics.interval import interval
+    from cartograd.practice.metrics.paired import difference, mcnemar
+
+    found = []
+    for name in names:
+        measure = build(name, kind="metric")
+        values = tuple(float(measure(item, targets)) for item in outputs)
+        sides = tuple(interval(name, item, targets) for item in outputs)
+        low, high = difference(measure, *outputs, targets, resamples=400)
+        p = None
+        if name == "accuracy":
+            right = [_said(item) == targets for item in outputs]
+            only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+            p = mcnemar(*only)
+        found.append(Difference(name, values, sides, low, high, p))  # type: ignore[arg-type]
+    return found
+
+
+def _said(outputs: Tensor) -> Tensor:
+    return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)
+
+
+def _changes(
+    port: Port, examples: Examples, outputs: tuple[Tensor, Tensor], targets: Tensor, most: int = 200
+) -> list[Change]:
+    """New mistakes, mended ones, then mistakes that became others; of values the largest moves."""
+    if port.kind == "label" and outputs[0].ndim == 2:
+        said = [_said(item) for item in outputs]
+        rows = (said[0] != said[1]).nonzero()[:, 0].tolist()
+        found = []
+        for row in rows:
+            words = [port.labels[int(item[row])] for item in said]
+            truth = port.labels[int(targets[row])]
+            became = "right" if words[1] == truth else "wrong" if words[0] == truth else "other"
+            found.append(Change(row, examples.name(row), words[0], words[1], truth, became))
+        return sorted(found, key=lambda x: ("wrong", "right", "other").index(x.became))[:most]
+    if port.kind != "value" or outputs[0].shape[1:] != (1,):
+        return []
+    moved = (outputs[1] - outputs[0])[:, 0].abs()
+    errors = [(item - targets).abs()[:, 0] for item in outputs]
+    rows = moved.argsort(descending=True, stable=True)[: min(20, most)].tolist()
+    found = []
+    for row in rows:
+        first, second, truth = (f"{float(item[row, 0]):.4g}" for item in (*outputs, targets))
+        became = "better" if errors[1][row] < errors[0][row] else "worse"
+        found.append(Change(row, examples.name(row), first, second, truth, became))
+    return found

@@ -1,0 +1,34 @@
+"""How fast a run was, beside what the machine could do; noted in the run's events."""
+
+from pathlib import Path
+
+from cartograd.apps.verbs.plan import Plan
+from cartograd.apps.verbs.runs import speed_of
+from cartograd.engine.device import check_precision, pick
+from cartograd.engine.peak import DTYPES, peak
+from cartograd.engine.runs import note, read_lines
+from cartograd.engine.stream import examples
+from cartograd.training.diagnosis.flops import flops
+
+STEP = ("forward", "backward", "optimizer")
+
+
+def note_speed(plan: Plan, folder: Path, /) -> None:
+    """Add the event `speed`: operations of a step for one example, their rate and the peak.
+
+    Nothing is noted where the operations cannot be counted without making them.
+    """
+    found = speed_of(read_lines(folder / "events.jsonl"))
+    seconds = sum(found.phases.get(phase, 0.0) for phase in STEP)
+    if not found.examples or not seconds:
+        return
+    batch = next(iter(plan.batches().epoch(0, seed=plan.value("seed"))))
+    count = flops(plan.objective, batch)
+    if not count:
+        return
+    each = count / examples(batch)
+    place = pick(plan.value("device"))
+    precision = check_precision(plan.value("precision"), place)
+    reached = each * found.examples / seconds
+    most = peak(precision if precision in DTYPES else "float32", place, at_least=reached)
+    note(folder, "speed", flops=round(each, 1), reached=round(reached), peak=round(most))

@@ -1,0 +1,140 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cartograd.apps.verbs.runs import look
+from cartograd.core.files import FolderLock
+from cartograd.engine.runs import read_lines
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A good run, a worse one, one of values and one that was broken off."""
+    import cartograd as cg
+
+    root = tmp_path_factory.mktemp("work") / "runs"
+    for name, model, data, epochs in (
+        ("good", "mlp:widths=[32]", "digits", 3),
+        ("worse", "mlp:widths=[8]", "digits", 1),
+        ("other", "mlp:widths=[8]", "moons", 2),
+    ):
+        cg.train(model, data, epochs=epochs, folder=root / name, device="cpu")
+    shutil.copytree(root / "other", root / "killed")
+    shutil.rmtree(root / "killed" / "bundle")
+    events = root / "killed" / "events.jsonl"
+    lines = events.read_text().splitlines(keepends=True)
+    events.write_text("".join(x for x in lines if '"finished"' not in x and '"speed"' not in x))
+    return root
+
+
+def test_list_tells_every_run(cli_run, made):
+    found = {run["name"]: run for run in cli_run("runs", "list", made, "--json").json["runs"]}
+    assert set(found) == {"good", "worse", "other", "killed"}
+    assert found["good"]["model"] == "mlp:widths=[32]"
+    assert found["good"]["data"] == "digits"
+    assert found["good"]["epochs"] == 3
+    assert found["good"]["state"] == "finished"
+    assert found["killed"]["state"] == "broken off"
+    epochs = [x for x in read_lines(made / "good" / "metrics.jsonl") if x["at"] == "epoch"]
+    best = min(epochs, key=lambda record: record["valid/loss"])
+    assert found["good"]["best"] == {"metric": "valid/accuracy", "value": best["valid/accuracy"]}
+    assert found["good"]["best_epoch"] == best["epoch"]
+    table = cli_run("runs", "list", made).out
+    assert re.search(r"good +mlp:widths=\[32\] +digits +3/3 +valid/accuracy \d", table)
+
+
+def test_a_damaged_run_does_not_hide_the_others(cli_run, made, tmp_path):
+    shutil.copytree(made, tmp_path / "runs")
+    (tmp_path / "runs" / "other" / "metrics.jsonl").write_text("{\nnot json\n")
+    found = {run.get("name", "?"): run for run in cli_run("runs", "list", "--json").json["runs"]}
+    assert found["?"]["state"] == "damaged"
+    assert len(found) == 4
+    assert "damaged" in cli_run("runs", "list").out
+
+
+def test_a_run_that_is_being_written_is_running(made):
+    lock = FolderLock(made / "killed")
+    try:
+        assert look(made / "killed").state == "running"
+    finally:
+        lock.close()
+    assert look(made / "killed").state == "broken off"
+
+
+def test_show_tells_where_the_time_went(cli_run, made):
+    found = cli_run("runs", "show", made / "good", "--json").json
+    speed = found["speed"]
+    trained = json.loads((made / "good" / "bundle" / "about.json").read_text())["train examples"]
+    assert speed["examples"] == 3 * trained
+    assert speed["per_second"] > 100
+    assert speed["flops"] == 2 * (2 * 64 * 32 + 3 * 32 * 10)
+    assert 0 < speed["share_of_peak"] < 1
+    assert speed["memory"] > 1e7
+    text = cli_run("runs", "show", made / "good").out
+    page = (made / "good" / "report.html").read_text()
+    assert "of memory at most" in page
+    for word in ("examples a second", "of this machine's matrix products", "backward", "state"):
+        assert word in text
+
+
+def test_compare_tells_settings_metrics_and_changed_answers(cli_run, made):
+    done = cli_run("runs", "compare", made / "good", made / "worse", "--json")
+    found = done.json
+    assert found["settings"]["epochs"] == [3, 1]
+    assert "seed" not in found["settings"]
+    accuracy = next(x for x in found["metrics"] if x["name"] == "accuracy")
+    assert accuracy["values"][0] > accuracy["values"][1]
+    assert accuracy["beyond_noise"]
+    assert accuracy["p"] < 0.05
+    assert accuracy["low"] < accuracy["values"][1] - accuracy["values"][0] < accuracy["high"] < 0
+    changes = found["changes"]
+    mended = sum(x["became"] == "right" for x in changes)
+    broken = sum(x["became"] == "wrong" for x in changes)
+    tested = json.loads((made / "good" / "bundle" / "about.json").read_text())["test examples"]
+    gained = accuracy["values"][1] - accuracy["values"][0]
+    assert mended - broken == round(gained * tested)
+    page = Path(found["report"]).read_text()
+    assert page.count("<svg") >= 1
+    assert "data:image/png;base64" in page
+    assert "new mistake" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+
+
+def test_a_run_and_its_twin_differ_in_nothing(cli_run, made, tmp_path):
+    shutil.copytree(made / "other", tmp_path / "twin")
+    done = cli_run("runs", "compare", made / "other", tmp_path / "twin", "--json").json
+    assert done["settings"] == {}
+    assert done["changes"] == []
+    assert not any(metric["beyond_noise"] for metric in done["metrics"])
+    assert "the same" in cli_run("runs", "compare", made / "other", tmp_path / "twin").out
+
+
+def test_compare_without_a_bundle_says_why(cli_run, made):
+    done = cli_run("runs", "compare", made / "other", made / "killed")
+    assert done.code == 0
+    assert "has no bundle (" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("list", "nowhere"), "there is no folder nowhere; `cartograd train` makes runs"),
+        (("show", "nowhere"), "nowhere holds no run"),
+        (("compare", "{}/good", "{}/good"), "are the same run; give two"),
+        (("compare", "{}/good", "nowhere"), "nowhere holds no run"),
+        (("compare", "{}/good", "{}/other"), "say with --data what to compare them on"),
+        (("compare", "{}/good", "{}/worse", "--part", "tst"), "did you mean 'test'?"),
+        (("compare", "{}/good", "{}/other", "--data", "digits"), "answer different questions"),
+        (("compare", "{}/good", "{}/worse", "--data", "moons"), "does not fit the model"),
+    ],
+)
+def test_mistakes_are_one_line(cli_run, made, words, message):
+    done = cli_run("runs", *(word.format(made) for word in words))
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert json.loads(cli_run("runs", *(w.format(made) for w in words), "--json").out)["error"]
