@@ -39,6 +39,7 @@ def test_training_ends_with_a_report(run):
         "confusion",
         "reliability",
         "mistakes",
+        "speed",
         "configuration",
         "provenance",
     ]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from cartograd.apps.verbs.compare import Change, Comparison
 
-_PICTURES = 40
-"""Changed pictures that are shown."""
+_PICTURES, _ROWS = 40, 200
+"""Changed pictures, or rows, that are shown."""
 _WORDS = {
     "wrong": "new mistake", "right": "mended", "other": "another mistake",
     "better": "nearer", "worse": "farther",
@@ -190,15 +190,16 @@ def _pictures(found: "Comparison", changes: "tuple[Change, ...]") -> Markup:
 
 def _rows(found: "Comparison") -> Markup:
     assert found.examples is not None
-    shown = found.examples.select([change.index for change in found.changes])
+    changes = found.changes[:_ROWS]
+    shown = found.examples.select([change.index for change in changes])
     port = shown.signature.input
-    values: list[dict[str, Any]] = [{} for _ in found.changes]
+    values: list[dict[str, Any]] = [{} for _ in changes]
     if port.kind in ("table", "vector"):
         decoded = cells.decoded(port, shown.inputs)
         values = [dict(list(row.items())[:4]) for row in decoded]
     rows = [
         [x.name, _WORDS[x.became], x.first, x.second, x.truth, *map(cells.shown, row.values())]
-        for x, row in zip(found.changes, values, strict=True)
+        for x, row in zip(changes, values, strict=True)
     ]
     head = ["example", "change", "before", "now", "true", *values[0]]
     return table(Table(head, rows, text=frozenset({1, 2, 3, 4})))

@@ -181,7 +181,7 @@ def _said(outputs: Tensor) -> Tensor:
 
 
 def _changes(
-    port: Port, examples: Examples, outputs: tuple[Tensor, Tensor], targets: Tensor, most: int = 200
+    port: Port, examples: Examples, outputs: tuple[Tensor, Tensor], targets: Tensor
 ) -> list[Change]:
     """New mistakes, mended ones, then mistakes that became others; of values the largest moves."""
     if port.kind == "label" and outputs[0].ndim == 2:
@@ -193,12 +193,12 @@ def _changes(
             truth = port.labels[int(targets[row])]
             became = "right" if words[1] == truth else "wrong" if words[0] == truth else "other"
             found.append(Change(row, examples.name(row), words[0], words[1], truth, became))
-        return sorted(found, key=lambda x: ("wrong", "right", "other").index(x.became))[:most]
+        return sorted(found, key=lambda x: ("wrong", "right", "other").index(x.became))
     if port.kind != "value" or outputs[0].shape[1:] != (1,):
         return []
     moved = (outputs[1] - outputs[0])[:, 0].abs()
     errors = [(item - targets).abs()[:, 0] for item in outputs]
-    rows = moved.argsort(descending=True, stable=True)[: min(20, most)].tolist()
+    rows = moved.argsort(descending=True, stable=True)[:20].tolist()
     found = []
     for row in rows:
         first, second, truth = (f"{float(item[row, 0]):.4g}" for item in (*outputs, targets))
