@@ -47,7 +47,7 @@ CARD = Card(
     ),
 )
 
-OPERATIONS = NAMES.index("posterize")
+OPERATIONS = NAMES.index("translate-y")
 """The last of the nine; number 0 does nothing and ends a chain early."""
 
 

@@ -12,14 +12,16 @@ from cartograd.training.augmentation.image import colour
 from cartograd.training.augmentation.image.warp import inverse, warped
 
 NAMES = (
-    "identity", "autocontrast", "equalize", "rotate", "solarize", "shear-x", "shear-y",
-    "translate-x", "translate-y", "posterize", "color", "contrast", "brightness", "sharpness",
+    "identity", "autocontrast", "equalize", "solarize", "posterize", "rotate", "shear-x",
+    "shear-y", "translate-x", "translate-y", "color", "contrast", "brightness", "sharpness",
 )  # fmt: skip
 """By number. The first ten do not belong to the corruptions that AugMix is judged by."""
 
-MOVING = tuple(NAMES.index(n) for n in NAMES if n.partition("-")[0] in ("rotate", "shear",
-               "translate"))  # fmt: skip
-SIGNED = (*MOVING, *(NAMES.index(n) for n in ("color", "contrast", "brightness", "sharpness")))
+MOVING = slice(NAMES.index("rotate"), NAMES.index("color"))
+"""Those that move pixels."""
+
+SIGNED = NAMES.index("rotate")
+"""From here on each operation can go either way."""
 
 _CHANGES = {
     "autocontrast": lambda x, _: colour.stretched(x),
@@ -44,18 +46,18 @@ def performed(
         amount: degrees (anticlockwise), pixels, the tangent of a shear, bits, a threshold, or how
             far a factor is from 1.
     """
-    out = x.clone()
-    for name, change in _CHANGES.items():
-        rows = (which == NAMES.index(name)).nonzero()[:, 0]
-        if len(rows):
-            place = rows.to(x.device)
-            out.index_copy_(0, place, change(x.index_select(0, place), amount[rows]))
-    rows = torch.isin(which, torch.tensor(MOVING)).nonzero()[:, 0]
-    if len(rows):
-        place, (height, width) = rows.to(x.device), x.shape[2:]
-        matrix = _matrix(which[rows], amount[rows].double(), height, width)
-        out.index_copy_(0, place, warped(x.index_select(0, place), matrix))
-    return out
+    order = which.argsort(stable=True)
+    sizes = which.bincount(minlength=len(NAMES)).tolist()
+    wanted, place = amount[order], order.to(x.device)
+    parts = list(x.index_select(0, place).split(sizes))
+    for number, (part, by) in enumerate(zip(parts, wanted.split(sizes), strict=True)):
+        if NAMES[number] in _CHANGES and len(part):
+            parts[number] = _CHANGES[NAMES[number]](part, by)
+    first, last = sum(sizes[: MOVING.start]), sum(sizes[: MOVING.stop])
+    if first < last:
+        matrix = _matrix(which[order][first:last], wanted[first:last].double(), *x.shape[2:])
+        parts[MOVING] = [warped(torch.cat(parts[MOVING]), matrix)]
+    return torch.empty_like(x).index_copy(0, place, torch.cat(parts))
 
 
 def _matrix(which: Tensor, amount: Tensor, height: int, width: int) -> Float[Tensor, "b 2 3"]:
@@ -93,4 +95,4 @@ def amounts(
     found = table[which] * level
     found = torch.where(which == NAMES.index("posterize"), (bits - 4 * level).round(), found)
     found = torch.where(which == NAMES.index("solarize"), 1 - level, found)
-    return torch.where(negative & torch.isin(which, torch.tensor(SIGNED)), -found, found)
+    return torch.where(negative & (which >= SIGNED), -found, found)
