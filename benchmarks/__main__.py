@@ -14,6 +14,7 @@ FILES = (
     "checkpoints",
     "startup",
     "data_path",
+    "augmentation",
     "integrated_gradients",
     "pgd",
 )

@@ -57,6 +57,7 @@ class Case:
         tolerance: the largest difference between answers that counts as equal, relative to
             the largest number of our answer.
         seconds: the longest a side may take.
+        torchvision: whether a side is torchvision's; otherwise it is hidden from all sides.
         prepare: makes the files that the sides read, once, in a process of its own.
         flops: counts the floating-point operations of one unit, the same on every side.
         peak: the probe's reading (GFLOP/s) that ours is compared with.
@@ -69,6 +70,7 @@ class Case:
     asked: dict[str, float] = field(default_factory=dict)
     tolerance: float = 1e-5
     seconds: float = 600.0
+    torchvision: bool = False
     prepare: Callable[[Path], None] | None = None
     flops: Callable[[], float] | None = None
     peak: str = "gemm_f32"

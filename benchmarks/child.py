@@ -44,10 +44,11 @@ def hide(package: str, /) -> None:
 
 
 def main() -> None:
-    hide("torchvision")
     file, name, *rest = sys.argv[1:]
     cases = importlib.import_module(f"benchmarks.{file}").CASES
     case = next(case for case in cases if case.name == name)
+    if not case.torchvision:
+        hide("torchvision")
     if len(rest) == 1:
         case.prepare(Path(rest[0]))
         return
