@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from cartograd.core.build import build
 from cartograd.training.regularization.stochastic_depth import StochasticDepth
 
 
@@ -28,3 +29,13 @@ def test_examples_are_kept_whole_and_in_expectation():
     assert factor.mean().item() == pytest.approx(1, abs=0.02)
     assert (factor[:, 0] == 0).double().mean().item() == pytest.approx(0.4, abs=0.02)
     assert torch.equal(StochasticDepth(dropout=0.4).eval()(x), x)
+
+
+def test_a_residual_network_skips_later_branches_more_often():
+    network = build("resnet:depth=8,width=4,channels=1,size=8,classes=3,skip=0.6")
+    layers = [part for part in network.modules() if isinstance(part, StochasticDepth)]
+    assert [layer.dropout for layer in layers] == pytest.approx([0.2, 0.4, 0.6])
+    x = torch.rand(4, 1, 8, 8)
+    assert not torch.equal(network(x), network(x))
+    network.eval()
+    assert torch.equal(network(x), network(x))

@@ -38,6 +38,7 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.foundations.activations.relu import relu
+from cartograd.training.regularization.stochastic_depth import StochasticDepth
 
 CARD = Card(
     name="resnet",
@@ -92,6 +93,8 @@ class ResNet(nn.Module):
         channels, size: of the input image; the size chooses the stem.
         classes: numbers of the output.
         zero_init: start the last scale of every block at zero.
+        skip: probability that the last block's branch is left out for an example in training
+            (stochastic depth); that of earlier blocks grows with their place.
 
     Raises:
         UsageError: no network has this depth.
@@ -106,6 +109,7 @@ class ResNet(nn.Module):
         size: int = 224,
         classes: int = 1000,
         zero_init: bool = False,
+        skip: float = 0.0,
     ):
         super().__init__()
         block, counts = _plan(depth)
@@ -127,6 +131,9 @@ class ResNet(nn.Module):
         self.layer1, self.layer2, self.layer3 = stages[:3]
         self.layer4 = stages[3] if len(counts) == 4 else nn.Identity()
         self.fc = nn.Linear(into, classes)
+        blocks = [part for part in self.modules() if isinstance(part, Basic | Bottleneck)]
+        for place, part in enumerate(blocks, start=1):
+            part.skip.dropout = skip * place / len(blocks)
         _initialise(self, zero_init=zero_init)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b k"]:
@@ -148,11 +155,12 @@ class Basic(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = _shortcut(into, width, stride, project)
+        self.skip = StochasticDepth(dropout=0.0)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d channels."""
         y = relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
+        y = self.skip(self.bn2(self.conv2(y)))
         return relu(y + self.downsample(x))
 
 
@@ -171,12 +179,13 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(width, wide, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(wide)
         self.downsample = _shortcut(into, wide, stride, project)
+        self.skip = StochasticDepth(dropout=0.0)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d channels."""
         y = relu(self.bn1(self.conv1(x)))
         y = relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
+        y = self.skip(self.bn3(self.conv3(y)))
         return relu(y + self.downsample(x))
 
 

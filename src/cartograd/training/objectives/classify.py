@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batch, Loss
+from cartograd.training.regularization import terms
 
 CARD = Card(
     name="classify",
@@ -55,18 +56,35 @@ class Classify(nn.Module):
         model: answers with logits, `b k`.
         smoothing: share of the target spread evenly over all classes, for a loss that has it.
         loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
+        penalty: price of the weights in training, e.g. `l1:strength=1e-3` or `l2`.
+        mix: blends of examples in training, e.g. `mixup:concentration=0.2` or `cutmix`.
     """
 
-    def __init__(self, *, model: nn.Module, smoothing: float = 0.0, loss: str = "cross-entropy"):
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        smoothing: float = 0.0,
+        loss: str = "cross-entropy",
+        penalty: str | None = None,
+        mix: str | None = None,
+    ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
         self.smoothing = smoothing
         self.loss = build(loss, kind="loss", **({"smoothing": smoothing} if smoothing else {}))
+        self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: that of each example."""
-        yield Loss(self.validate(batch)["loss"])
+        """One loss: that of each example, or of each blend of two, and the price of the weights."""
+        if self.mix is None:
+            loss = self.validate(batch)["loss"]
+        else:
+            x, *others, targets = batch
+            x, blend = self.mix(x, terms.one_hot(targets))
+            loss = terms.blended(self.loss, self.model(x, *others), blend)
+        yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
         """The loss of each example, and the logits that metrics look at."""

@@ -29,6 +29,7 @@ from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
+from cartograd.training.regularization import terms
 
 CARD = Card(
     name="regress",
@@ -55,23 +56,38 @@ class Regress(nn.Module):
         model: answers with values, `b k`. A `Signed` one whose output port has a std is
             judged in that unit; any other in the target's own.
         loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`.
+        penalty: price of the weights in training, e.g. `l1:strength=1e-3` or `l2`.
+        mix: blends of examples in training, e.g. `mixup:concentration=0.2`.
     """
 
     unit: Tensor
 
-    def __init__(self, *, model: nn.Module, loss: str = "mse"):
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        loss: str = "mse",
+        penalty: str | None = None,
+        mix: str | None = None,
+    ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
         self.loss = build(loss, kind="loss")
+        self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
         unit = torch.ones(1)
         if isinstance(model, Signed) and model.signature.output.kind == "value":
             unit = model.output_std.clone()
         self.register_buffer("unit", unit, persistent=False)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: the error of each example."""
-        yield Loss(self.validate(batch)["loss"])
+        """One loss: the error of each example, or of each blend of two, and the weights' price."""
+        if self.mix is not None:
+            x, *others, targets = batch
+            x, targets = self.mix(x, targets)
+            batch = (x, *others, targets)
+        loss = self.validate(batch)["loss"]
+        yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
         """The error of each example, and the values that metrics look at."""

@@ -1,0 +1,61 @@
+"""Proximal gradient descent: a step down the loss, then a step down the price of the weights.
+
+The price |w| has no slope at zero, so that gradient steps on it jump to and fro over it. The
+proximal step solves its part exactly instead, which sets every weight that is not worth its price
+to zero and keeps it there: this is how L1 makes a model sparse.
+
+    w <- shrink(w - lr g, lr strength),    shrink(w, a) = sign(w) max(0, |w| - a)
+
+Shapes: weight and gradient of any shape, alike; there is no memory.
+
+Departures: weights of one dimension (biases, scales) are stepped without a price.
+
+References:
+    Ingrid Daubechies, Michel Defrise, Christine De Mol. An iterative thresholding algorithm for
+    linear inverse problems with a sparsity constraint. Communications on Pure and Applied
+    Mathematics 57, 2004. https://doi.org/10.1002/cpa.20042
+
+>>> import torch
+>>> weight, _ = update(torch.tensor([[1.0, 0.05]]), torch.tensor([[1.0, 0.0]]), {}, lr=0.1)
+>>> weight.tolist()
+[[0.8999000191688538, 0.04989999905228615]]
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.training.regularization.l1 import shrink
+
+CARD = Card(
+    name="proximal",
+    kind="optimizer",
+    entry="update",
+    nodes=("regularize/l1",),
+    title="Proximal gradient descent (ISTA)",
+    zh="近端梯度下降（ISTA）",
+    paper="An iterative thresholding algorithm for linear inverse problems with a sparsity "
+    "constraint",
+    year=2004,
+    url="https://doi.org/10.1002/cpa.20042",
+    proofs=(
+        "oracle: on a least-squares problem it ends at scikit-learn's Lasso, coefficients to 1e-8 "
+        "and the same zeros",
+        "law: on real digits the share of weights that are exactly zero grows with the strength, "
+        "and the loss form of the same price leaves none",
+    ),
+)
+
+
+def update(
+    weight: Float[Tensor, "..."],
+    gradient: Float[Tensor, "..."],
+    memory: dict[str, Tensor],
+    /,
+    *,
+    lr: float = 0.01,
+    strength: float = 1e-3,
+) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
+    """The weight after a step."""
+    stepped = weight - lr * gradient
+    return (shrink(stepped, amount=lr * strength) if weight.ndim > 1 else stepped), memory
