@@ -48,6 +48,8 @@ WRONG_WORDS = [
     ((*TRAIN, "--set", "patience"), "'patience' is not a setting; expected key=value"),
     ((*TRAIN, "--epochs", "2", "--set", "epochs=3"), "epochs is given twice"),
     ((*TRAIN, "--optimizer", "sgd:lr=-1"), "out of range; expected at least 0"),
+    ((*TRAIN, "--set", "keep=last=0"), "last=0; expected a whole number of at least 1"),
+    ((*TRAIN, "--set", "keep=lasst=1"), "unknown word in keep 'lasst'; did you mean 'last'?"),
     (("train", "mlp:64", "--data", "moons"), "mlp takes key=value arguments only, not '64'"),
     (("train", "mlp:widths=[8", "--data", "moons"), "unbalanced brackets"),
     ((*TRAIN, "--set", "monitor=valid/accuracyy"), "did you mean 'valid/accuracy'?"),

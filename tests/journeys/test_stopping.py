@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 import torch
 
 import cartograd as cg
-from cartograd.engine.runs import read_config, read_lines
+from cartograd.engine import checkpoint
+from cartograd.engine.runs import RunFolder, read_config, read_lines
 
 pytestmark = pytest.mark.journey
 
@@ -30,17 +32,26 @@ def start(tmp_path):
         )
         programs.append(program)
         metrics = tmp_path / "runs" / "mlp-moons-1" / "metrics.jsonl"
-        end = time.monotonic() + 300
-        while not (metrics.exists() and metrics.stat().st_size):
+
+        def begun():
             assert program.poll() is None, program.stderr.read()
-            assert time.monotonic() < end, "training did not begin within five minutes"
-            time.sleep(0.05)
+            return metrics.exists() and metrics.stat().st_size
+
+        until(begun)
         return program
 
     yield begin
     for program in programs:
         program.kill()
         program.communicate()
+
+
+def until(true):
+    """Wait for something that has to happen within five minutes."""
+    end = time.monotonic() + 300
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -57,6 +68,75 @@ def test_a_signal_saves_and_says_how_to_go_on(start, tmp_path, number):
     assert any((folder / "checkpoints").iterdir())
     assert not (folder / "bundle").exists()
     assert read_lines(folder / "events.jsonl")[-1]["event"] == "interrupted"
+
+
+def test_sigusr1_saves_and_a_second_run_is_refused(start, tmp_path, cli_run):
+    """The run goes on after the save; while it does nobody else writes its folder."""
+    program = start(*WORDS)
+    folder = tmp_path / "runs" / "mlp-moons-1"
+    assert not any((folder / "checkpoints").glob("step-*"))
+    os.kill(program.pid, signal.SIGUSR1)
+    until(lambda: any((folder / "checkpoints").glob("step-*")))
+    done = cli_run("train", str(folder), "--resume")
+    assert done.code == 2
+    assert "another run is writing" in done.err
+    size = (folder / "metrics.jsonl").stat().st_size
+    until(lambda: (folder / "metrics.jsonl").stat().st_size > size)
+    assert program.poll() is None
+    program.kill()
+    program.wait()
+    RunFolder(folder, resume=True).close()
+    assert checkpoint.load(folder / "checkpoints").step > 0
+
+
+SLOW = """
+import sys, time
+from cartograd.apps.cli import main
+from cartograd.engine import loop
+
+inner = loop.validation
+
+def slow(*given, asked, **named):
+    print("validating", flush=True)
+    while not asked():
+        time.sleep(0.01)
+    return inner(*given, asked=asked, **named)
+
+loop.validation = slow
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_signal_in_the_validation(tmp_path):
+    """The steps of the epoch are saved, its validation is not waited for."""
+    words = ["train", "mlp:widths=[16]", "--data", "moons", "--epochs", "2", "--folder", "run"]
+    program = subprocess.Popen(
+        [sys.executable, "-c", SLOW, *words], cwd=tmp_path, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert program.stdout.readline() == "validating\n"
+    program.terminate()
+    _, err = program.communicate(timeout=60)
+    assert program.returncode == 128 + signal.SIGTERM, err
+    saved = checkpoint.load(tmp_path / "run" / "checkpoints")
+    assert f"stopped at step {saved.step}" in err
+    assert saved.parts["state"]["batch"] > 0
+    assert saved.parts["state"]["history"] == []
+
+
+def test_a_run_that_diverges_keeps_its_last_good_state(cli_run, tmp_path):
+    words = ("mlp", "--data", "moons", "--optimizer", "sgd:lr=1e30", "--folder", "run")
+    done = cli_run("train", *words, "--set", "save_every=1")
+    assert done.code == 2
+    found = re.search(
+        r"became (inf|nan) at step \d+.*newest checkpoint is that of step (\d+)", done.err
+    )
+    saved = checkpoint.load(tmp_path / "run" / "checkpoints")
+    assert saved.step == int(found[2])
+    assert all(torch.isfinite(x).all() for x in saved.parts["objective"]["objective"].values())
+    assert read_lines(tmp_path / "run" / "events.jsonl")[-1]["event"] == "failed"
+    assert cli_run("train", *words[:-1], "other").code == 2
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_goes_on_to_the_weights_of_one_that_was_not_stopped(tmp_path, monkeypatch, cli_run):
