@@ -100,6 +100,17 @@ def test_a_snapshot_is_a_copy_and_ties_stay_ties():
     assert taken.tensors["best"]["best.x"] is still
 
 
+def test_the_memory_of_an_earlier_snapshot_is_used_again():
+    x, y = torch.zeros(3), torch.ones(2)
+    first = checkpoint.snapshot(1, {"a": {"x": x, "tie": x, "y": y}}, still=())
+    parts = {"a": {"x": x + 1, "tie": x + 2, "y": torch.ones(4), "z": x}}
+    second = checkpoint.snapshot(2, parts, still=(), reuse=first)
+    found = second.tensors["a"]
+    assert found["a.x"] is first.tensors["a"]["a.x"]
+    for name, tensor in parts["a"].items():
+        assert torch.equal(found[f"a.{name}"], tensor)
+
+
 def test_the_states_of_other_generators_come_back_from_a_file(tmp_path):
     state = others()
     checkpoint.save(tmp_path, 1, {"state": {"others": state}})

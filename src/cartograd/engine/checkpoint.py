@@ -46,7 +46,12 @@ class Snapshot:
 
 
 def snapshot(
-    step: int, parts: Mapping[str, Any], /, *, still: Collection[str] | None = None
+    step: int,
+    parts: Mapping[str, Any],
+    /,
+    *,
+    still: Collection[str] | None = None,
+    reuse: Snapshot | None = None,
 ) -> Snapshot:
     """Take nested dicts of tensors and plain values apart, and copy the tensors to the CPU.
 
@@ -54,6 +59,8 @@ def snapshot(
         step: taken so far.
         parts: by name.
         still: parts whose tensors nobody will change, so that they need no copy; None for all.
+        reuse: an earlier one, not needed any more, whose memory to use; new memory takes several
+            times as long to fill.
 
     Raises:
         UsageError: something in it would need pickle.
@@ -61,17 +68,29 @@ def snapshot(
     values: dict[str, Any] = {}
     tensors: dict[str, dict[str, Tensor]] = {}
     copies: dict[Any, Tensor] = {}
+    used: set[int] = set()
     for name, part in parts.items():
         found: dict[str, Tensor] = {}
         values[name] = pack(part, name, found)
         if still is not None and name not in still:
+            before = {} if reuse is None else reuse.tensors.get(name, {})
             for key, tensor in found.items():
                 same = identity(tensor)
                 if same not in copies:
-                    copies[same] = tensor.detach().to("cpu", copy=True)
+                    place = before.get(key)
+                    free = id(place) not in used  # two tensors now may have been one then
+                    copies[same] = _copy(tensor.detach(), place if free else None)
+                    used.add(id(place))
                 found[key] = copies[same]
         tensors[name] = found
     return Snapshot(step, values, tensors)
+
+
+def _copy(tensor: Tensor, place: Tensor | None) -> Tensor:
+    """A copy on the CPU, in place of an earlier one where that is alike."""
+    if place is None or place.dtype != tensor.dtype or place.shape != tensor.shape:
+        return tensor.to("cpu", copy=True)
+    return place.copy_(tensor)
 
 
 def write(folder: Path, taken: Snapshot, /) -> Path:

@@ -119,6 +119,7 @@ class Keeper:
         self._pause = SAVE_SECONDS
         self._saved_step = -1
         self._background = Background()
+        self._taken: checkpoint.Snapshot | None = None
 
     def has(self, step: int) -> bool:
         """Whether this step was saved already; what came after it follows from it."""
@@ -173,8 +174,9 @@ class Keeper:
             "plan": dict(self.plan),
             "metrics_size": self.folder.metrics_size(),
         }
-        taken = checkpoint.snapshot(state.step, parts, still=("best",))
-        self._background.start(partial(self._write, taken, state.ranked[: self.keep.best], began))
+        self._taken = checkpoint.snapshot(state.step, parts, still=("best",), reuse=self._taken)
+        best = state.ranked[: self.keep.best]
+        self._background.start(partial(self._write, self._taken, best, began))
         self._saved_at, self._saved_step = time.perf_counter(), state.step
 
     def join(self) -> None:
