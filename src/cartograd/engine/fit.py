@@ -97,7 +97,9 @@ def fit(
 
     Args:
         objective: what to learn (see `cartograd.core.protocols.Objective`).
-        batches: training data: `Batches`, a DataLoader or an iterable of tuples of tensors.
+        batches: training data: `Batches`, a DataLoader or an iterable of tuples of tensors. A
+            DataLoader's dataset may draw from torch, numpy or `random`, in any number of workers:
+            all are set before each batch from (seed, epoch, number of the batch).
         optimizers: spec of the optimizer, or one for each player.
         schedules: spec of the learning-rate schedule, or one for each player
             (see `cartograd.engine.schedule`).
