@@ -125,3 +125,13 @@ def test_a_short_run_says_nothing():
 def test_a_history_without_a_loss_is_refused(history):
     with pytest.raises(UsageError, match="no train/loss"):
         learning_curve(history)
+
+
+@pytest.mark.parametrize(("last", "longer"), [(1e-5, True), (5e-4, False)])
+def test_a_rate_that_came_to_its_end_is_the_first_thing_to_mend(last, longer):
+    history = curve(*SHAPES["under-fitting"])
+    for n, record in enumerate(history):
+        record["lr"] = last + (1e-3 - last) * (1 - n / (len(history) - 1))
+    found = learning_curve(history, CHANCE)[0]
+    assert found.name == "under-fitting"
+    assert found.advice[0].startswith("more epochs") == longer

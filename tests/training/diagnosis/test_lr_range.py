@@ -109,3 +109,22 @@ def test_no_batches_and_no_objective_are_refused():
         lr_range(build("classify", model=mlp(2, 4, 2)), [])
     with pytest.raises(UsageError, match="is no objective"):
         lr_range(mlp(2, 4, 2), Toy(*quadrants(32)))
+
+
+def test_noise_is_no_fall():
+    """Where the weights do not matter the loss only varies: there is nothing to suggest."""
+
+    class Noise(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = nn.Linear(1, 1)
+            self.players = {"model": self.model}
+
+        def losses(self, batch):
+            yield Loss(0 * self.model(batch[0])[:, 0] + batch[1])
+
+    for seed in range(10):
+        values = torch.randn(640, generator=torch.Generator().manual_seed(seed))
+        found = lr_range(Noise(), Toy(torch.ones(640, 1), values), seed=seed)
+        assert found.suggestion is None
+        assert found.limit is None

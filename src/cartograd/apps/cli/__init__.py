@@ -19,7 +19,8 @@ from cartograd.core.errors import UsageError
 
 COMMANDS = {
     "A model's life": (
-        "train", "evaluate", "predict", "explain", "attack", "export", "serve", "runs", "tour",
+        "train", "evaluate", "predict", "explain", "attack", "export", "serve", "runs", "diagnose",
+        "tour",
     ),
     "The map": ("list", "show", "coverage", "trace", "claim", "data"),
     "This installation": ("doctor", "version"),

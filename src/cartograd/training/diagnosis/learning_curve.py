@@ -134,7 +134,7 @@ def learning_curve(
     valid = _Curve([float(v) for v in valid_given]) if len(valid_given) == len(given) else None
     found = (
         *_unstable(train, chance),
-        *_fitting(train, valid, chance),
+        *_fitting(train, valid, chance, _annealed(history)),
     )
     return found or (Finding("healthy", _summary(train, valid), good=True),)
 
@@ -178,7 +178,9 @@ def _unstable(train: _Curve, chance: float | None) -> Iterator[Finding]:
         yield Finding("unstable", told, _UNSTABLE)
 
 
-def _fitting(train: _Curve, valid: _Curve | None, chance: float | None) -> Iterator[Finding]:
+def _fitting(
+    train: _Curve, valid: _Curve | None, chance: float | None, annealed: bool
+) -> Iterator[Finding]:
     turned = valid is not None and _turned(train, valid)
     if valid is not None and turned:
         best = valid.lowest
@@ -203,13 +205,21 @@ def _fitting(train: _Curve, valid: _Curve | None, chance: float | None) -> Itera
         )
     elif _high(train, chance) and not lags:
         level = f"{train.end / chance:.0%} of a constant answer's" if chance else "hardly moved"
-        yield Finding("under-fitting", f"training loss stays at {train.end:.3g} ({level})", _UNDER)
+        told = f"training loss stays at {train.end:.3g} ({level})"
+        first = ("more epochs: the schedule had brought the learning rate down",)
+        yield Finding("under-fitting", told, (*(first if annealed else ()), *_UNDER))
     if valid is not None and lags:
         yield Finding(
             "data-limited",
             f"training loss is {train.end:.3g}, validation loss {valid.end:.3g}",
             ("more data, or augmentation", "weight decay or dropout", "transfer from a larger set"),
         )
+
+
+def _annealed(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the rate ended so low that the end of the curve is flat for that reason alone."""
+    rates = [float(record["lr"]) for record in history if record.get("lr") is not None]
+    return bool(rates) and rates[-1] < TURN * max(rates)
 
 
 def _turned(train: _Curve, valid: _Curve) -> bool:

@@ -12,7 +12,8 @@ Shapes: batches are the objective's, usually inputs `b ...` and targets ` b`.
 Departures: the paper raises the rate linearly and reads the accuracy by eye. Here it rises
 exponentially, and a rule makes the suggestion. The limit is the rate at which the smoothed loss m
 is lowest; the suggestion is the middle of that factor of ten below the limit in which a straight
-line through the losses falls most. The sweep ends early when m is twice the loss at the start.
+line through the losses falls most; both only if the loss fell by more than the losses of the
+first factor of ten vary. The sweep ends early when m is twice the loss at the start.
 
 References:
     Leslie Smith. Cyclical learning rates for training neural networks. WACV 2017.
@@ -61,8 +62,9 @@ class LRRange:
         rates: of the steps that were made.
         losses: before each step (of the first player, where there are several).
         smoothed: running means of the losses.
-        suggestion: where the loss falls fastest; None if it never fell.
-        limit: where the smoothed loss was lowest: from there on the rate is too large.
+        suggestion: where the loss falls fastest; None if it never fell beyond its noise.
+        limit: where the smoothed loss was lowest: from there on the rate is too large. None as
+            above.
         ended: why the sweep ended: `steps`, `rose` or `not finite`.
     """
 
@@ -156,7 +158,13 @@ def _suggested(
     """The middle of the steepest decade before the lowest loss, and the rate of that."""
     if not smooth:
         return None, None
+    # In the first decade the rate is too small to change anything: what varies there is noise.
+    early = [loss for rate, loss in zip(found, losses, strict=True) if rate <= 10 * found[0]]
+    level = sum(early) / len(early)
+    noise = (sum((loss - level) ** 2 for loss in early) / len(early)) ** 0.5
     lowest = min(range(len(smooth)), key=smooth.__getitem__)
+    if level - smooth[lowest] <= noise:
+        return None, None
     places = [math.log10(rate) for rate in found[: lowest + 1]]
     slopes = {i: _slope(places, losses, i) for i in range(lowest)}
     if not slopes or min(slopes.values()) >= 0:

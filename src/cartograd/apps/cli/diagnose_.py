@@ -1,0 +1,137 @@
+"""Say what is wrong with a training run or a model, and what to try; writes a page."""
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cartograd.apps import units
+from cartograd.apps.cli import output
+from cartograd.apps.cli.common import Many
+from cartograd.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from cartograd.training.diagnosis.finding import Finding
+    from cartograd.training.diagnosis.layer_report import Layer
+
+
+def diagnose_(
+    target: str,
+    /,
+    *,
+    data: str | None = None,
+    looks: Many = (),
+    objective: str | None = None,
+    optimizer: str | None = None,
+    batch_size: int | None = None,
+    steps: int = 100,
+    memory: float | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Say what is wrong with a training run or a model, and what to try; writes a page.
+
+    Args:
+        target: a run folder, for what its curves say; or a model like lenet5, with --data.
+        data: a source, like digits: look at the model (or at that of the run) in training on it.
+        looks: some of layers, rate, noise, batch; by default all.
+        objective: what to learn; by default what is usual for the data.
+        optimizer: like adamw:lr=3e-3.
+        batch_size: examples in a batch.
+        steps: of the learning-rate sweep.
+        memory: GiB that a step may take; by default four fifths of what is free.
+        seed: of weights, order and dropout.
+        device: auto, cpu, cuda or mps.
+        out: the HTML file to write; by default diagnosis.html in the run's folder, or
+            diagnosis-MODEL-DATA.html here.
+        json: print one object.
+    """
+    from cartograd.engine.runs import is_run
+
+    run = is_run(Path(target))
+    if run and data is None:
+        given = (looks, objective, optimizer, batch_size, memory, seed, device)
+        if any(value is not None and value != () for value in given):
+            raise UsageError(f"{target} is a run: its curves need no options; --data looks at it")
+        _run(target, out, json=json)
+        return
+    if data is None:
+        raise UsageError(f"{target} is no run; a model needs --data, like --data digits")
+    from cartograd.apps.report.diagnosis import model_page
+    from cartograd.apps.verbs.diagnose import LOOKS, diagnose_model
+    from cartograd.apps.verbs.target import as_signed
+
+    chosen = [word.strip() for text in looks for word in text.split(",") if word.strip()]
+    settings = {"objective": objective, "optimizer": optimizer, "batch_size": batch_size}
+    settings |= {"seed": seed, "device": device}
+    model: Any = as_signed(target) if run else target
+    found = diagnose_model(
+        model, data, looks=chosen or LOOKS, memory=memory, steps=steps, **settings
+    )
+    stem = re.sub(r"[^\w.]+", "-", f"diagnosis-{Path(target).name}-{found.data}").strip("-")
+    page = model_page(out or Path(f"{stem}.html"), found)
+    if json:
+        output.emit(asdict(found) | {"report": page})
+        return
+    if found.layers:
+        _layers(found.layers.layers)
+    lines = []
+    if found.rate and found.rate.suggestion:
+        limit = f" (the loss rises from {found.rate.limit:.1e} on)" if found.rate.limit else ""
+        lines.append(("learning rate", f"{found.rate.suggestion:.1e}{limit}"))
+    if found.noise:
+        low, high = units.number(found.noise.low), units.number(found.noise.high)
+        told = f"{units.number(found.noise.scale)} examples ({low} to {high})"
+        lines.append(("noise scale", told))
+    if found.batch:
+        most = " (all there are)" if found.batch.capped else ""
+        told = f"{found.batch.size:,} examples{most} in {units.size(found.batch.budget)}"
+        lines.append(("largest batch", told))
+    lines += [(f"no {word}", reason) for word, reason in found.left_out.items()]
+    if lines:
+        output.lines(lines)
+        print()
+    _findings(found.findings)
+    output.lines([("report", str(page))])
+
+
+def _run(target: str, out: Path | None, *, json: bool) -> None:
+    from cartograd.apps.report.diagnosis import run_page
+    from cartograd.apps.verbs.diagnose import diagnose_run
+
+    found = diagnose_run(target)
+    page = run_page(out or found.run.folder / "diagnosis.html", found)
+    if json:
+        plain = {"run": found.run.folder, "state": found.run.state, "chance": found.chance}
+        output.emit(plain | {"findings": [asdict(x) for x in found.findings], "report": page})
+        return
+    _findings(found.findings)
+    output.lines([("report", str(page))])
+
+
+def _findings(found: "tuple[Finding, ...]") -> None:
+    for item in found:
+        print(f"{item.name}: {item.evidence}")
+        for advice in item.advice:
+            print(f"  - {advice}")
+    print()
+
+
+def _layers(layers: "tuple[Layer, ...]") -> None:
+    rows = [
+        (
+            x.name or "(itself)",
+            x.kind,
+            *(_number(value) for value in (x.std, x.gradient, x.update)),
+            *("" if share is None else units.percent(share) for share in (x.flat, x.dead)),
+        )
+        for x in layers
+    ]
+    head = ("layer", "kind", "spread", "gradient", "step", "flat", "dead")
+    output.table(head, rows, right=head[2:])
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else units.number(value)

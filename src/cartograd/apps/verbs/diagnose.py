@@ -1,0 +1,204 @@
+"""Diagnose: what a run's curves say, or what a model does in training on data."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cartograd.apps.verbs.cost import available
+from cartograd.apps.verbs.plan import planned
+from cartograd.apps.verbs.runs import Look, look
+from cartograd.apps.verbs.source import dataset
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.spec import Spec
+from cartograd.data.dataset import Dataset, Examples
+from cartograd.engine.device import pick
+from cartograd.training.diagnosis.finding import Finding
+from cartograd.training.diagnosis.gradient_noise import NoiseScale, gradient_noise
+from cartograd.training.diagnosis.largest_batch import LargestBatch, largest_batch
+from cartograd.training.diagnosis.layer_report import LayerReport, layer_report
+from cartograd.training.diagnosis.learning_curve import learning_curve
+from cartograd.training.diagnosis.lr_range import LRRange, lr_range, rates
+from cartograd.training.diagnosis.twin import optimizers_of
+
+LOOKS = ("layers", "rate", "noise", "batch")
+"""What can be looked at of a model: layers, learning rate, gradient noise, largest batch."""
+
+
+@dataclass(frozen=True)
+class RunDiagnosis:
+    """What a run's curves say.
+
+    Attributes:
+        run: the run.
+        findings: the gravest first.
+        chance: the loss of the best constant answer, if it is known.
+    """
+
+    run: Look
+    findings: tuple[Finding, ...]
+    chance: float | None
+
+
+@dataclass(frozen=True)
+class ModelDiagnosis:
+    """What a model does in training; None for what was not looked at.
+
+    Attributes:
+        name: of the model.
+        data: what it was looked at on.
+        batch_size, optimizer: of the steps.
+        layers: activations and gradients of one step.
+        rate: the learning-rate range test.
+        noise: the gradient noise scale.
+        batch: the largest batch that fits.
+        findings: what stands out, and what that implies.
+        left_out: looks that were not possible, with the reason.
+    """
+
+    name: str
+    data: str
+    batch_size: int
+    optimizer: str
+    layers: LayerReport | None = None
+    rate: LRRange | None = None
+    noise: NoiseScale | None = None
+    batch: LargestBatch | None = None
+    findings: tuple[Finding, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def diagnose_run(folder: str | Path, /) -> RunDiagnosis:
+    """What the losses of a run say, and what to try.
+
+    Raises:
+        UsageError: it is no run, or has no epoch yet.
+    """
+    found = look(folder)
+    if not found.history:
+        raise UsageError(f"{folder} has no finished epoch yet")
+    constant = _chance(found.settings)
+    return RunDiagnosis(found, learning_curve(found.history, constant), constant)
+
+
+def diagnose_model(
+    model: str | Spec | nn.Module,
+    data: str | Spec | Dataset,
+    /,
+    *,
+    looks: Sequence[str] = LOOKS,
+    memory: float | None = None,
+    steps: int = 100,
+    **settings: Any,
+) -> ModelDiagnosis:
+    """Look at a model in training; the model is left as it is.
+
+    Args:
+        model: a spec or a module, trained or not.
+        data: a spec or a dataset.
+        looks: some of `layers`, `rate`, `noise`, `batch`.
+        memory: GiB that a step may take; by default four fifths of what is free.
+        steps: of the learning-rate sweep.
+        **settings: as `train` has them: `objective`, `optimizer`, `batch_size`, `seed`, `device`.
+
+    Raises:
+        UsageError: whatever is wrong with model, data or settings, or an unknown look.
+    """
+    for word in looks:
+        if word not in LOOKS:
+            raise unknown("look", word, LOOKS)
+    plan = planned(model, data, **settings)
+    objective, module = plan.objective, plan.objective
+    if isinstance(module, nn.Module):
+        module.to(pick(plan.value("device")))
+    seed, spec = plan.value("seed"), str(plan.value("optimizer"))
+    # What the user gave is checked here; below, a look that the model does not allow is left out.
+    optimizers_of(objective, spec)
+    rates(low=1.0, high=2.0, steps=steps)
+    if memory is not None and not memory > 0:
+        raise UsageError(f"memory={memory:g} leaves no room for a batch; expected GiB above 0")
+    batch = next(iter(plan.batches().epoch(0, seed=seed)))
+    room = memory if memory is not None else (available() or 2**31) * 0.8 / 2**30
+    able: dict[str, Callable[[], Any]] = {
+        "layers": lambda: layer_report(objective, batch, optimizers=spec),
+        "rate": lambda: lr_range(
+            objective, plan.batches(), optimizers=spec, steps=steps, seed=seed
+        ),
+        "noise": lambda: gradient_noise(objective, plan.batches(), seed=seed),
+        "batch": lambda: largest_batch(
+            objective, batch, memory=room, most=len(plan.data.train), optimizers=spec, seed=seed
+        ),
+    }
+    found: dict[str, Any] = {}
+    left: dict[str, str] = {}
+    for word in looks:
+        try:
+            found[word] = able[word]()
+        except UsageError as error:
+            if len(looks) == 1:
+                raise
+            left[word] = str(error)
+    words = plan.words()
+    made = ModelDiagnosis(
+        str(words["model"].value), str(words["data"].value), plan.value("batch_size"), spec,
+        left_out=left, **found,
+    )  # fmt: skip
+    return replace(made, findings=tuple(_findings(made)))
+
+
+def _findings(made: ModelDiagnosis) -> list[Finding]:
+    """What stands out in all looks together."""
+    found = list(made.layers.findings) if made.layers else []
+    rate = _rate_of(made.optimizer)
+    if made.rate and made.rate.suggestion is None:
+        told = f"between {made.rate.rates[0]:g} and {made.rate.rates[-1]:g}, beyond its noise"
+        advice = ("is it trained already?", "another model or objective")
+        found.append(Finding("no learning rate lowers the loss", told, advice))
+    elif made.rate and made.rate.limit and rate:
+        if rate > made.rate.limit:
+            told = f"at {rate:g}; the loss rises from {made.rate.limit:.1e} on"
+            advice = (f"lr={made.rate.suggestion:.1e}",)
+            found.append(Finding("learning rate too high", told, advice))
+        elif made.rate.suggestion and rate < made.rate.suggestion / 30:
+            told = f"at {rate:g}; the loss falls fastest at {made.rate.suggestion:.1e}"
+            found.append(Finding("learning rate low", told, (f"lr={made.rate.suggestion:.1e}",)))
+    if made.noise and made.batch_size > 4 * made.noise.high:
+        told = f"{made.batch_size} examples, and the noise scale is {made.noise.scale:.3g}"
+        found.append(
+            Finding("batch larger than it helps", told, ("a smaller batch: more steps an epoch",))
+        )
+    if made.batch and made.batch_size > made.batch.size:
+        told = f"{made.batch_size} examples; {made.batch.size} fit"
+        found.append(
+            Finding("batch does not fit", told, ("accumulate=2 and half the batch", "recompute"))
+        )
+    return found or [Finding("healthy", "nothing stands out", good=True)]
+
+
+def _rate_of(optimizer: str) -> float | None:
+    value = Spec.parse(optimizer).args.get("lr")
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _chance(settings: dict[str, Any]) -> float | None:
+    """The loss of the best constant answer of a run, where objective and data tell it."""
+    try:
+        spec = Spec.parse(str(settings.get("objective", "")))
+        if spec.args.keys() - {"smoothing"} or spec.name not in ("classify", "regress"):
+            return None
+        return chance(dataset(settings["data"]).train)
+    except (UsageError, KeyError):
+        return None  # the data are not here any more
+
+
+def chance(examples: Examples, /) -> float | None:
+    """The entropy of the classes in nats, or 1 for values (which are learned standardised)."""
+    if examples.signature.output.kind == "value":
+        return 1.0
+    if examples.signature.output.kind != "label" or examples.targets.ndim != 1:
+        return None
+    share = torch.bincount(examples.targets).double() / len(examples)
+    return float(-(share[share > 0] * share[share > 0].log()).sum())
