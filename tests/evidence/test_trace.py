@@ -3,7 +3,9 @@
 import json
 
 import pytest
+import torch
 
+from cartograd.core.build import build
 from cartograd.core.concepts import places
 from cartograd.evidence.trace import Step, trace
 
@@ -75,3 +77,37 @@ def test_a_wrong_derivative_would_be_seen():
 def test_steps_are_json_and_places_of_the_map():
     assert json.loads(json.dumps([step.to_json() for step in trace()]))[0]["agrees"] is False
     assert {step.node for step in trace()} <= {place.id for place in places()}
+
+
+@pytest.mark.oracle("trace")
+def test_each_derivative_is_autograds():
+    derived = [step for step in trace() if step.autograd is not None]
+    assert len(derived) >= 4
+    assert all(step.agrees or step.remark for step in derived)
+
+
+@pytest.mark.law("trace")
+@pytest.mark.parametrize("name", ["l1", "l2"])
+def test_gradcheck_of_prices(name):
+    """Activations, losses and normalisations are checked in the conformance suite, every card."""
+    weight = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(build(name), (weight,))
+
+
+@pytest.mark.law("trace")
+@pytest.mark.parametrize(
+    "spec", ["mlp:features=4,classes=3,widths=[5]", "neuron:features=4,classes=2"]
+)
+def test_gradcheck_of_whole_networks(spec):
+    """Of every weight, through the objective's loss."""
+    torch.manual_seed(0)
+    model = build(spec).double()
+    x, y = torch.randn(6, 4, dtype=torch.float64), torch.arange(6) % 2
+    names = [name for name, _ in model.named_parameters()]
+
+    def loss(*weights):
+        outputs = torch.func.functional_call(model, dict(zip(names, weights, strict=True)), (x,))
+        return build("cross-entropy")(outputs, y)
+
+    weights = tuple(p.detach().clone().requires_grad_() for p in model.parameters())
+    assert torch.autograd.gradcheck(loss, weights)

@@ -16,6 +16,7 @@ KINDS = (
     "clipping",
     "compressor",
     "data",
+    "demonstration",
     "diagnostic",
     "explainer",
     "exporter",

@@ -89,3 +89,10 @@ def test_a_schedule_that_cannot_be_drawn_is_one_line(cli_run, words, message):
     done = cli_run("show", *words)
     assert done.code == 2
     assert message in done.err
+
+
+def test_trace_draws_the_three_descents(cli_run, tmp_path):
+    found = cli_run("trace", "descent", "--out", "descent.png", "--json").json
+    assert [one["name"] for one in found] == ["batch", "mini-batch", "stochastic"]
+    assert (tmp_path / "descent.png").read_bytes().startswith(b"\x89PNG")
+    assert "unknown trace 'descen'; did you mean 'descent'" in cli_run("trace", "descen").err

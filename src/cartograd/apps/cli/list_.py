@@ -14,9 +14,9 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
     """The methods of the library, all or of one kind.
 
     Args:
-        kind: activation, attack, augmentation, average, clipping, compressor, data, diagnostic,
-            explainer, exporter, initialiser, loss, metric, model, normalisation, objective,
-            optimizer, regulariser, sampler, schedule or technique;
+        kind: activation, attack, augmentation, average, clipping, compressor, data, demonstration,
+            diagnostic, explainer, exporter, initialiser, loss, metric, model, normalisation,
+            objective, optimizer, regulariser, sampler, schedule or technique;
             all if left out.
         lang: language of the titles; auto follows LANG.
         json: print one array of all cards.

@@ -141,6 +141,21 @@ def line(path: Path, values: list[float], title: str, axis: tuple[str, str], /) 
     return _write(figure, path)
 
 
+def lines(path: Path, values: dict[str, list[float]], title: str, axis: tuple[str, str], /) -> Path:
+    """Several rows of numbers over their places, from 0, on a logarithmic scale."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for (name, row), colour in zip(values.items(), (MUTED, BLUE, RED), strict=False):
+        axes.plot(row, color=colour, label=name)
+    axes.set_yscale("log")
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(axis[0])
+    axes.set_ylabel(axis[1])
+    axes.grid(axis="y", color=LINE)
+    axes.legend(frameon=False)
+    return _write(figure, path)
+
+
 def _write(figure: Figure, path: Path) -> Path:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})

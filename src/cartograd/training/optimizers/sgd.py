@@ -29,10 +29,7 @@ CARD = Card(
     name="sgd",
     kind="optimizer",
     entry="update",
-    nodes=(
-        "optim/sgd",
-        "optim/gd",
-    ),
+    nodes=("optim/sgd",),
     title="Stochastic gradient descent",
     zh="随机梯度下降",
     paper="A stochastic approximation method",
