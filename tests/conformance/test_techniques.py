@@ -11,7 +11,7 @@ from tests.conformance.support import over
 
 @over("technique")
 def test_it_says_how_a_run_asks_for_it(card):
-    said = re.search(r"In a run: `(\w+)=", docstring(card))
+    said = re.search(r"In a run: `(\w+)=", " ".join(docstring(card).split()))
     assert said
     assert said[1] in KINDS
     assert said[1] in inspect.signature(fit).parameters

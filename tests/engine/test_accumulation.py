@@ -50,6 +50,7 @@ def trained(make, parts, accumulate, **options):
     return [parameter.detach() for parameter in model.parameters()], run
 
 
+@pytest.mark.law("accumulation")
 @pytest.mark.parametrize("make", [Weighted, Tokens])
 @pytest.mark.parametrize("clip", [None, 0.1, "adaptive:max=0.01"])
 @pytest.mark.parametrize("parts", [[1, 3, 4, 8, 6], [4] * 5 + [2], [21, 1]])

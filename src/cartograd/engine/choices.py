@@ -15,11 +15,15 @@ OPEN = "auto"
 KEYS = ("precision", "layout", "threads")
 
 
-def opened(plan: dict[str, Any], before: Mapping[str, Any], /) -> None:
-    """Take over what an earlier part of the run chose; `before` is that part's plan."""
+def opened(plan: dict[str, Any], before: Mapping[str, Any], /) -> dict[str, Any]:
+    """Take over what an earlier part of the run chose; that part's plan, with what we chose since.
+
+    A checkpoint from before the first batch left it open.
+    """
     for key in KEYS:
         if plan.get(key) == OPEN and key in before:
             plan[key] = before[key]
+    return {**before} | {key: plan.get(key) for key in KEYS if before.get(key) == OPEN}
 
 
 def settle(

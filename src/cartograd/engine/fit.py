@@ -18,8 +18,10 @@ from cartograd.engine.compiled import compile_in_place
 from cartograd.engine.device import check_precision, pick
 from cartograd.engine.keeper import Keeper
 from cartograd.engine.loop import Loop
+from cartograd.engine.nonfinite import Policy
 from cartograd.engine.probe import check_monitor
 from cartograd.engine.progress import Progress, chosen
+from cartograd.engine.recovery import Recovery
 from cartograd.engine.retention import NEWEST, Keep
 from cartograd.engine.runs import RunFolder
 from cartograd.engine.sinks import Sink, checked, opened
@@ -71,6 +73,7 @@ def fit(
     accumulate: int = 1,
     average: str | Spec | None = None,
     recompute: bool | str | list[str] | tuple[str, ...] = False,
+    nonfinite: str | Spec = "stop",
     precision: str = "auto",
     device: str = "auto",
     seed: int = 0,
@@ -119,6 +122,9 @@ def fit(
             validated and monitored, and it is what the run ends with.
         recompute: keep only the inputs of blocks and run these again in the backward pass, for
             less memory; True chooses the blocks, names (a list, or with commas) say which.
+        nonfinite: what to do when a loss or a gradient is not finite: `stop` and say where it
+            began, `skip` that batch, or `rollback` to the last checkpoint, leave the batch out and
+            halve the learning rate for a while (`rollback:steps=100,tries=3`).
         precision: `float32`, `bf16` for the products of the forward and backward pass, or `auto`:
             bf16 where the device computes it by itself and the first batch's products are so large
             that it pays.
@@ -155,6 +161,7 @@ def fit(
     )  # fmt: skip
     limit, chosen_blocks = arguments.clipping(clip), blocks(recompute)
     place, names = pick(device), arguments.player_names(objective)
+    policy = Policy.parse(nonfinite, folder=folder is not None)
     source = as_batches(batches)
     valid = None if validate is None else as_batches(validate)
     plan = {
@@ -178,7 +185,7 @@ def fit(
         players=arguments.players(
             objective, place, plan, optimizers, schedules, monitored, validates=validate is not None
         ),
-        device=place, plan=plan, seed=seed, accumulate=accumulate,
+        device=place, plan=plan, recovery=Recovery(policy), seed=seed, accumulate=accumulate,
         log_every=log_every, validate=valid, metrics=dict(metrics),
         model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
     )  # fmt: skip

@@ -42,6 +42,9 @@ class State:
         history: a record per epoch.
         stopped: why the run ended before its last epoch.
         others: the states of random generators that are not set at each step.
+        left_out: epoch and batch of what is left out after going back to a checkpoint.
+        rollbacks: how often that was; the learning rate is halved each time ...
+        slow_until: ... up to this step.
     """
 
     epoch: int = 0
@@ -54,6 +57,9 @@ class State:
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str | None = None
     others: dict[str, Any] = field(default_factory=dict)
+    left_out: list[list[int]] = field(default_factory=list)
+    rollbacks: int = 0
+    slow_until: int = 0
 
 
 class Weights:
@@ -223,8 +229,7 @@ class Keeper:
         origin, parts = str(found.path), found.parts
         self._check_torch(found.torch, origin)
         state = State(**parts["state"])
-        opened(self.plan, parts["plan"])
-        self._check_plan(parts["plan"], state, origin)
+        self._check_plan(opened(self.plan, parts["plan"]), state, origin)
         weights.load(parts["objective"], origin)
         for name, player in players.items():
             player.optimizer.load_state_dict(parts["optimizer"][name])

@@ -80,9 +80,13 @@ class Ledger:
         self._close_point()
         return means
 
-    def clear(self) -> None:
-        """Forget what was added and not read."""
-        self._kept = []
+    def mark(self) -> int:
+        """A place to go back to with `clear`."""
+        return len(self._kept)
+
+    def clear(self, mark: int = 0, /) -> None:
+        """Forget what was added since a mark, and not read."""
+        del self._kept[mark:]
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs, after `read`."""

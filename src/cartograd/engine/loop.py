@@ -20,7 +20,7 @@ from cartograd.engine.keeper import Keeper, State, Weights
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.loader import Loaded
 from cartograd.engine.monitor import Monitor
-from cartograd.engine.player import Player
+from cartograd.engine.player import Player, rates
 from cartograd.engine.progress import Progress
 from cartograd.engine.randomness import (
     BEGINNING,
@@ -32,6 +32,7 @@ from cartograd.engine.randomness import (
     seeder,
     set_others,
 )
+from cartograd.engine.recovery import Recovery
 from cartograd.engine.signals import Stop
 from cartograd.engine.stepper import Stepper
 from cartograd.engine.stream import moved
@@ -61,6 +62,7 @@ class Loop:
     model: nn.Module | None
     monitor: Monitor
     progress: Progress
+    recovery: Recovery = field(default_factory=Recovery)
     log_every: int | None = None
     keeper: Keeper | None = None
     state: State = field(default_factory=State)
@@ -94,21 +96,17 @@ class Loop:
         Raises:
             NonFiniteError: a loss or a weight is not finite.
         """
-        state = self.state
         with self.stop, preserved(self.device):
             seed_all(mixed(self.seed, BEGINNING))
-            if state.others:
-                set_others(state.others)
-            done = state.epoch * (self.per_epoch or 0) + state.batch
+            if self.state.others:
+                set_others(self.state.others)
+            done = self.state.epoch * (self.per_epoch or 0) + self.state.batch
             self.progress.start(self.epochs, self.per_epoch, done)
             try:
-                while state.epoch < self.epochs and state.stopped is None:
-                    if not (self._train() and self._end_epoch()):
-                        self._interrupt()
-                        answer(self.players)
-                        return
-            except NonFiniteError as error:
-                raise self._advised(error) from error
+                if not self._epochs():
+                    self._interrupt()
+                    answer(self.players)
+                    return
             finally:
                 self.progress.close()
                 self.clock.close()
@@ -118,7 +116,19 @@ class Loop:
             self.weights.load(self.best_weights, "the best epoch")
         else:
             answer(self.players)
-        self._event("finished", step=state.step, stopped=state.stopped)
+        self._event("finished", step=self.state.step, stopped=self.state.stopped)
+
+    def _epochs(self) -> bool:
+        """All that is left of the epochs; whether we got through."""
+        if self.recovery.policy.kind == "rollback" and self.keeper and self.keeper.newest() is None:
+            self._save()
+        while self.state.epoch < self.epochs and self.state.stopped is None:
+            try:
+                if not (self._train() and self._end_epoch()):
+                    return False
+            except NonFiniteError as error:
+                self.recovery.after(self, error)
+        return True
 
     def _train(self) -> bool:
         """The rest of this epoch's steps; whether we got through."""
@@ -145,8 +155,13 @@ class Loop:
             stepper = stepper or self._stepper(group)
             reseed(state.step)
             state.step += 1
+            if state.rollbacks and self.recovery.leaves_out(state, self.players, len(group)):
+                continue
             clock.step(group)
+            self.recovery.begin(state.step, state.epoch, state.batch, group)
             stepper.step(state.step, group)
+            if stepper.skipped:
+                self.recovery.skipped(self, stepper.skipped)
             state.batch += len(group)
             now = time.perf_counter()
             state.seconds = now - began
@@ -162,7 +177,7 @@ class Loop:
         folder = None if self.keeper is None else self.keeper.folder.path
         choices.settle(self.plan, self.objective, self.players, group, self.device, folder)
         parts, precision = (self.objective, self.players, self.ledger), self.plan["precision"]
-        stepper = Stepper(*parts, self.device, precision, self.clock)
+        stepper = Stepper(*parts, self.device, precision, self.clock, self.recovery.policy.kind)
         for schedule in stepper.schedules:
             schedule.begin(self.state.epoch, self.state.history)
         return stepper
@@ -203,7 +218,9 @@ class Loop:
             return False
         train = {f"train/{name}": value for name, value in self.ledger.end_epoch().items()}
         self._write_points()
-        record = {"step": state.step, "epoch": state.epoch + 1} | train | valid | self._rates()
+        record = (
+            {"step": state.step, "epoch": state.epoch + 1} | train | valid | rates(self.players)
+        )
         seconds = round(state.seconds + time.perf_counter() - began, 3)
         if self.keeper is not None:
             self.keeper.folder.metrics({"at": "epoch"} | record)
@@ -236,10 +253,6 @@ class Loop:
             seed=self.seed,
             asked=lambda: self.stop.asked,
         )
-
-    def _rates(self) -> dict[str, float]:
-        alone = len(self.players) == 1
-        return {"lr" if alone else f"lr/{name}": p.lr for name, p in self.players.items()}
 
     def _judge(self, record: dict[str, Any]) -> None:
         """Keep the best weights, and lose patience."""
@@ -285,15 +298,3 @@ class Loop:
     def _event(self, kind: str, **details: Any) -> None:
         if self.keeper is not None:
             self.keeper.folder.event(kind, **details)
-
-    def _advised(self, error: NonFiniteError) -> NonFiniteError:
-        """The error with what to do about it."""
-        newest = None if self.keeper is None else self.keeper.newest()
-        self._event("failed", step=error.step, error=str(error))
-        message = (
-            f"{error} (epoch {self.state.epoch + 1}); lower the learning rate, shorten the "
-            "gradient (clip=1.0), or look for such numbers in the data"
-        )
-        if newest is not None:
-            message += f"; the newest checkpoint is that of step {newest}"
-        return NonFiniteError(message, error.step)

@@ -1,6 +1,7 @@
 """A player: the parameters that one optimizer owns."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -42,6 +43,8 @@ class Player:
         self.average: Average | None = None
         self.clip = clip
         self.started = False
+        self.watched = self.eager = self.broken = False
+        self.slowed = 1.0
         self._gradient: tuple[Any, Tensor] | None = None
 
     def backward(
@@ -70,6 +73,8 @@ class Player:
     def step(self, count: float | Tensor | None = None) -> Tensor | None:
         """Take a step with the gradients there are, divided by `count`, and drop them.
 
+        Where the norm is known at once and is not finite, `broken` is set and no step is taken.
+
         Returns:
             The norm of the whole gradient before it was clipped, where it was computed.
 
@@ -82,20 +87,40 @@ class Player:
             for parameter in self.params:
                 if parameter.grad is not None:
                     parameter.grad.div_(count)
-        norm = None if self.clip is None else self._clipped(self.clip)
-        self.optimizer.step()
-        for parameter in self.params:
-            parameter.grad = None
+        norm = self._clipped() if self.clip is not None or self.watched else None
+        self.broken = norm is not None and self.eager and not math.isfinite(norm.item())
+        if not self.broken:
+            self._step()
+        self.drop()
         return norm
 
-    def _clipped(self, clip: Clip) -> Tensor:
+    def _step(self) -> None:
+        """The optimizer's step, with a lower rate after going back to a checkpoint."""
+        if self.slowed == 1.0:
+            self.optimizer.step()
+            return
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * self.slowed
+        self.optimizer.step()
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    def drop(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.params:
+            parameter.grad = None
+
+    def _clipped(self) -> Tensor:
         """Clip the gradients; their norm before."""
         having = [parameter for parameter in self.params if parameter.grad is not None]
         gradients = [parameter.grad for parameter in having if parameter.grad is not None]
         norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
         norm = torch.linalg.vector_norm(torch.stack(norms))
+        if self.clip is None:
+            return norm
         weights = [parameter.detach() for parameter in having]
-        for parameter, gradient in zip(having, clip(gradients, weights, norm), strict=True):
+        for parameter, gradient in zip(having, self.clip(gradients, weights, norm), strict=True):
             parameter.grad = gradient
         return norm
 
@@ -131,6 +156,12 @@ class Player:
     def lr(self) -> float:
         """The learning rate at present."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+
+def rates(players: Mapping[str, Player], /) -> dict[str, float]:
+    """The players' learning rates, as an epoch's record names them."""
+    alone = len(players) == 1
+    return {"lr" if alone else f"lr/{name}": player.lr for name, player in players.items()}
 
 
 def per_player(given: Any, names: list[str], what: str, /) -> dict[str, Any]:

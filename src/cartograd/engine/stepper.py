@@ -1,5 +1,6 @@
 """One step: an objective's losses, and what each asks of its player."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,10 +9,12 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Loss
+from cartograd.engine import accumulation
 from cartograd.engine.clock import Clock
 from cartograd.engine.device import autocast
-from cartograd.engine.ledger import Ledger
+from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.player import Player
+from cartograd.engine.recovery import Buffers
 from cartograd.engine.stream import examples
 
 
@@ -25,6 +28,7 @@ class Stepper:
         device: on which the forward passes run.
         precision: in which they run.
         clock: to which the parts of a step are told.
+        guard: what to do when a loss or a gradient is not finite: `stop`, `skip` or `rollback`.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Stepper:
         device: torch.device,
         precision: str,
         clock: Clock,
+        guard: str = "stop",
     ) -> None:
         self.lap = clock.lap
         self.objective = objective
@@ -46,6 +51,12 @@ class Stepper:
         self.after_step = getattr(objective, "after_step", None)
         self.schedules = [p.schedule for p in players.values() if p.schedule is not None]
         self.averaged = [p.average for p in players.values() if p.average is not None]
+        self.skips = guard == "skip"
+        self.skipped: list[str] = []
+        self.eager = device.type == "cpu" or self.skips
+        self.buffers = Buffers([objective, *objective.players.values()]) if self.skips else None
+        for player in players.values():
+            player.watched, player.eager = guard != "stop", self.eager
         alone = len(players) == 1
         self.loss_names = {name: "loss" if alone else f"{name}/loss" for name in players}
         norm = "gradient_norm"
@@ -63,28 +74,37 @@ class Stepper:
         """
         for plan in self.schedules:
             plan.apply(number - 1)
+        mark = 0
+        if self.buffers is not None:
+            self.buffers.keep()
+            mark = self.ledger.mark()
         if len(group) == 1:
             self._alone(number, group[0])
         else:
             self._together(number, group)
+        if self.buffers is not None and self._left_out(mark):
+            return
         for average in self.averaged:
             average.update(number)
         self.lap("optimizer")
+
+    def _left_out(self, mark: int) -> bool:
+        """Whether this step was skipped, and its running statistics and losses with it."""
+        if not self.skipped or self.buffers is None:
+            return False
+        self.buffers.restore()
+        self.ledger.clear(mark)
+        return True
 
     def _alone(self, number: int, batch: Any) -> None:
         """One batch: a step at each loss that the objective yields."""
         for loss in self.losses(batch):
             self.lap("forward")
             player = self._player(loss)
-            player.backward(loss.value, _shares(loss))
-            self.lap("backward")
-            norm = player.step()
-            self.lap("optimizer")
-            self._note(number, loss, batch)
-            if norm is not None:
-                self._note_norm(number, loss.player, norm)
-            if self.after_step is not None:
-                self.after_step(loss.player)
+            if self._noted(number, loss, batch):
+                player.backward(loss.value, accumulation.shares(loss))
+                self.lap("backward")
+                self._advance(number, player, None)
 
     def _together(self, number: int, group: Sequence[Any]) -> None:
         """Several microbatches as one batch: their generators run in step with each other.
@@ -98,17 +118,20 @@ class Stepper:
         while True:
             losses = []
             count: float | Tensor = 0
+            good = True
             for batch, generator in zip(group, generators, strict=True):
                 loss = next(generator, None)
                 losses.append(None if loss is None else loss.player)
                 if loss is None or loss.player != losses[0]:
                     continue
-                weight, size = _weight(loss, examples(batch))
                 self.lap("forward")
-                self._player(loss).backward(loss.value, weight)
-                self.lap("backward")
-                self._note(number, loss, batch)
-                count = count + size
+                player = self._player(loss)
+                good = self._noted(number, loss, batch) and good
+                if good:
+                    weight, size = accumulation.weighed(loss, examples(batch))
+                    player.backward(loss.value, weight)
+                    self.lap("backward")
+                    count = count + size
             name = losses[0]
             if any(other != name for other in losses):
                 raise UsageError(
@@ -117,12 +140,30 @@ class Stepper:
                 )
             if name is None:
                 return
-            norm = self.players[name].step(_divisor(count))
-            self.lap("optimizer")
-            if norm is not None:
-                self._note_norm(number, name, norm)
-            if self.after_step is not None:
-                self.after_step(name)
+            if good:
+                self._advance(number, self.players[name], accumulation.divisor(count))
+            else:
+                self.players[name].drop()
+
+    def _advance(self, number: int, player: Player, count: float | Tensor | None) -> None:
+        """The step itself, if the gradient is finite where that is known."""
+        norm = player.step(count)
+        self.lap("optimizer")
+        if norm is not None:
+            if player.broken:
+                self._broken(number, f"the gradient of player {player.name!r}", norm.item())
+                return
+            # Clipping had to compute it anyway.
+            self.ledger.add(number, self.norm_names[player.name], norm, 1, loss=False)
+        if self.after_step is not None:
+            self.after_step(player.name)
+
+    def _broken(self, number: int, what: str, value: float) -> None:
+        """Leave this step out, or stop."""
+        message = f"{what} became {value} at step {number}"
+        if not self.skips:
+            raise NonFiniteError(message, number)
+        self.skipped.append(message)
 
     def _cast_losses(self, batch: Any) -> Iterator[Loss]:
         """The objective's losses, computed under autocast; the steps in between are not."""
@@ -140,44 +181,22 @@ class Stepper:
             raise unknown("player yielded by the objective", loss.player, self.players)
         return player
 
-    def _note(self, number: int, loss: Loss, batch: Any) -> None:
-        """Keep the means of the loss and of its metrics for the ledger."""
-        value = loss.value.detach()
-        if loss.weight is not None:
-            weight = loss.weight.detach().sum()
-            mean = (loss.weight.detach() * value).sum() / _divisor(weight)
-            self.ledger.add(number, self.loss_names[loss.player], mean, weight)
-        elif value.ndim == 0:
-            self.ledger.add(number, self.loss_names[loss.player], value, examples(batch))
-        elif value.numel():
-            self.ledger.add(number, self.loss_names[loss.player], value.mean(), value.numel())
-        for name, metric in loss.metrics.items():
-            weight = metric.numel() if metric.ndim else examples(batch)
+    def _noted(self, number: int, loss: Loss, batch: Any) -> bool:
+        """Keep the means of a loss and of its metrics for the ledger; false if it is not finite.
+
+        On the CPU nothing has to be waited for, so that it is known before the step; elsewhere the
+        ledger finds out when it is read, unless steps are to be skipped.
+        """
+        name, size = self.loss_names[loss.player], examples(batch)
+        mean, weight = accumulation.mean(loss, size)
+        if mean is not None:
+            if self.eager and not math.isfinite(value := mean.item()):
+                self._broken(number, f"the loss {name!r}", value)
+                return False
+            self.ledger.add(number, name, mean, weight)
+        for key, metric in loss.metrics.items():
+            weight = metric.numel() if metric.ndim else size
             if weight:
                 mean = metric.detach().float().mean() if metric.ndim else metric.detach()
-                self.ledger.add(number, name, mean, weight, loss=False)
-
-    def _note_norm(self, number: int, name: str, norm: Tensor) -> None:
-        """Keep a gradient's norm, which clipping had to compute anyway, beside the loss."""
-        self.ledger.add(number, self.norm_names[name], norm, 1, loss=False)
-
-
-def _shares(loss: Loss) -> float | Tensor:
-    """What each number of a loss weighs in its mean."""
-    if loss.weight is None:
-        return 1 / max(loss.value.numel(), 1)
-    return loss.weight.detach() / _divisor(loss.weight.detach().sum())
-
-
-def _weight(loss: Loss, batch_size: int) -> tuple[float | Tensor, float | Tensor]:
-    """What each number of a microbatch's loss weighs in the sum, and what they weigh together."""
-    if loss.weight is not None:
-        return loss.weight.detach(), loss.weight.detach().sum()
-    if loss.value.ndim:
-        return 1.0, loss.value.numel()
-    return batch_size, batch_size
-
-
-def _divisor(count: float | Tensor) -> float | Tensor:
-    """The count, or 1 where it is 0, so that a batch without a single number gives no gradient."""
-    return torch.where(count > 0, count, 1) if isinstance(count, Tensor) else max(count, 1)
+                self.ledger.add(number, key, mean, weight, loss=False)
+        return True
