@@ -56,21 +56,19 @@ def _descent(out: Path | None, json: bool) -> int:
     if json:
         output.emit([one.to_json() for one in found])
         return 0
-    output.table(
-        ("descent", "examples a step", "steps", "loss after 1 epoch", "at the end", "steps up"),
-        [
-            (
-                one.name,
-                one.batch_size,
-                one.steps,
-                f"{one.losses[1]:.3f}",
-                f"{one.losses[-1]:.3f}",
-                f"{one.rises:.0%}",
-            )  # fmt: skip
-            for one in found
-        ],
-        right=("examples a step", "steps", "loss after 1 epoch", "at the end", "steps up"),
+    columns = (
+        "descent",
+        "examples a step",
+        "steps",
+        "loss after 1 epoch",
+        "at the end",
+        "steps up",
     )
+    rows = []
+    for one in found:
+        after, end = (f"{loss:.3f}" for loss in (one.losses[1], one.losses[-1]))
+        rows.append((one.name, one.batch_size, one.steps, after, end, f"{one.rises:.0%}"))
+    output.table(columns, rows, right=columns[1:])
     if out is not None:
         print(f"picture  {out}")
     return 0

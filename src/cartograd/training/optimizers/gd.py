@@ -85,9 +85,11 @@ def descent(
         batch_size: examples in a mini-batch.
         seed: of the order of the examples.
     """
+    from cartograd.data.dataset import Split
     from cartograd.data.sources.digits import digits
 
     train = digits().train
+    assert isinstance(train, Split)
     x = train.inputs.flatten(1)
     return compare(x, train.targets, lr=lr, epochs=epochs, batch_size=batch_size, seed=seed)
 

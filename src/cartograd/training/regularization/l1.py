@@ -16,8 +16,8 @@ References:
     Robert Tibshirani. Regression shrinkage and selection via the lasso. Journal of the Royal
     Statistical Society B 58, 1996. https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
     Ingrid Daubechies, Michel Defrise, Christine De Mol. An iterative thresholding algorithm for
-    linear inverse problems. Communications on Pure and Applied Mathematics 57, 2004 (the proximal
-    step). https://doi.org/10.1002/cpa.20042
+    linear inverse problems with a sparsity constraint. Communications on Pure and Applied
+    Mathematics 57, 2004 (the proximal step). https://doi.org/10.1002/cpa.20042
 
 >>> weight = torch.tensor([-3.0, 0.5, 2.0])
 >>> l1(weight, strength=0.5).item(), shrink(weight, amount=1.0).tolist()

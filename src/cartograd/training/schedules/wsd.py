@@ -9,14 +9,14 @@ longer, or fall at once to a model as good as one that was planned for that leng
 
 Shapes: a time and a rate in, a rate out.
 
-Departures: the fall is a straight line, which later work found no worse than the paper's
-exponential.
+Departures: the fall is a straight line where the paper's is exponential (Hägele et al. compare the
+shapes).
 
 References:
     Shengding Hu et al. MiniCPM: unveiling the potential of small language models with scalable
     training strategies. 2024. https://arxiv.org/abs/2404.06395
     Alexander Hägele et al. Scaling laws and compute-optimal training beyond fixed training
-    durations. NeurIPS 2024 (the fall). https://arxiv.org/abs/2405.18392
+    durations. NeurIPS 2024. https://arxiv.org/abs/2405.18392
 
 >>> [wsd(t, 1.0, total=10, warmup=2, cooldown=0.4) for t in range(11)]
 [0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
