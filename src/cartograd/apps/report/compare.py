@@ -153,8 +153,8 @@ def _changes(found: "Comparison") -> Section | None:
     if found.examples is None:
         return None
     count = {word: sum(x.became == word for x in found.changes) for word in _WORDS}
-    told = ", ".join(f"{n} {_WORDS[word]}" for word, n in count.items() if n)
-    lead = f"{told}." if told else "Both answer every example alike."
+    told = ", ".join(f"{_WORDS[word]}: {n}" for word, n in count.items() if n)
+    lead = f"{units.heading(told)}." if told else "Both answer every example alike."
     if not found.changes:
         return Section("changes", "Changed answers", lead, Markup(""))
     if found.examples.signature.input.kind == "image":

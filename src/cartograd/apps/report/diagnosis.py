@@ -85,6 +85,8 @@ def _layers(layers: "Sequence[Layer]") -> Section:
     flows = [x for x in layers if x.gradient]
 
     def paint(figure: "Drawing") -> None:
+        from matplotlib.ticker import MaxNLocator
+
         left, right = figure.subplots(1, 2)
         left.plot(range(1, len(layers) + 1), [x.std for x in layers], "o-", color=BLUE)
         left.set_title("Spread of outputs")
@@ -95,6 +97,7 @@ def _layers(layers: "Sequence[Layer]") -> Section:
         right.set_title("Gradient at the output")
         for axes in (left, right):
             axes.set_xlabel("layer")
+            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
             quiet(axes)
 
     drawing = draw("layers", (820, 300), paint, alt=_alt(layers))
@@ -131,7 +134,7 @@ def _rate(found: "LRRange") -> Section:
         axes.plot(found.rates, found.losses, color=MUTED, linewidth=1)
         axes.plot(found.rates, found.smoothed, color=BLUE)
         axes.set_xscale("log")
-        best, start = min(found.smoothed), found.losses[0]
+        best, start = min(found.losses), found.losses[0]
         axes.set_ylim(best - 0.1 * (start - best), start + max(start - best, 0.1 * abs(start)))
         for rate, colour, word in (
             (found.suggestion, GOLD, "suggestion"), (found.limit, MUTED, "limit"),
