@@ -251,9 +251,9 @@ def test_a_run_goes_on_from_the_older_one_to_the_same_end(how, tmp_path):
 
 def test_a_later_format_is_refused(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "FORMAT", 2)
+        patch.setattr(checkpoint, "FORMAT", 3)
         checkpoint.save(tmp_path, 1, parts(1))
-    with pytest.raises(UsageError, match="format 2 and this Cartograd reads 1"):
+    with pytest.raises(UsageError, match="format 3 and this Cartograd reads 2"):
         checkpoint.load(tmp_path)
 
 

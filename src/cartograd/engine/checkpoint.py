@@ -23,7 +23,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_folder, write_hashed, write_manifest
 from cartograd.engine.tensors import identity, pack, read_tensors, unpack, write_tensors
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

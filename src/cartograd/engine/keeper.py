@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ from cartograd.engine.player import Player
 from cartograd.engine.randomness import others
 from cartograd.engine.retention import NEWEST, Keep
 from cartograd.engine.runs import RunFolder
-from cartograd.engine.tensors import load_into
+from cartograd.engine.tensors import copied, load_into
 
 SAVE_SECONDS = 30.0
 """At least this long between checkpoints ..."""
@@ -62,8 +62,23 @@ class State:
     slow_until: int = 0
 
 
+@runtime_checkable
+class Stateful(Protocol):
+    """Anything with a state, as modules have; for an objective that is none."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, arrays and plain values, nested in dictionaries, lists and tuples."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> Any:
+        """The inverse of `state_dict`."""
+        ...
+
+
 class Weights:
-    """The tensors of an objective, and of players that are not part of it.
+    """The state of an objective, and of players that are not part of it.
+
+    A module's state is its parameters and buffers, and what its `get_extra_state` gives.
 
     Args:
         objective: a module, or anything with players.
@@ -71,10 +86,11 @@ class Weights:
     """
 
     def __init__(self, objective: Any, players: Mapping[str, nn.Module]) -> None:
-        self.modules: dict[str, nn.Module] = {}
+        self.modules: dict[str, Stateful] = {}
         held: set[int] = set()
-        if isinstance(objective, nn.Module):
+        if isinstance(objective, Stateful):
             self.modules["objective"] = objective
+        if isinstance(objective, nn.Module):
             held = {id(parameter) for parameter in objective.parameters()}
         for name, module in players.items():
             if not all(id(parameter) in held for parameter in module.parameters()):
@@ -93,7 +109,11 @@ class Weights:
         if set(state) != set(self.modules):
             raise UsageError(f"{origin} is of another objective: it holds {', '.join(state)}")
         for name, tensors in state.items():
-            load_into(self.modules[name], tensors, origin)
+            module = self.modules[name]
+            if isinstance(module, nn.Module):
+                load_into(module, tensors, origin)
+            else:
+                module.load_state_dict(copied(tensors))
 
 
 class Keeper:
@@ -181,8 +201,8 @@ class Keeper:
             "metrics_size": self.folder.metrics_size(),
         }
         self._taken = checkpoint.snapshot(state.step, parts, still=("best",), reuse=self._taken)
-        best = state.ranked[: self.keep.best]
-        self._background.start(partial(self._write, self._taken, best, began))
+        protect = state.ranked[: self.keep.best]
+        self._background.start(partial(self._write, self._taken, protect, began))
         self._saved_at, self._saved_step = time.perf_counter(), state.step
 
     def join(self) -> None:
@@ -204,12 +224,12 @@ class Keeper:
         found = checkpoint.steps(self.folder.checkpoints)
         return found[-1] if found else None
 
-    def _write(self, taken: checkpoint.Snapshot, best: Collection[int], began: float) -> None:
+    def _write(self, taken: checkpoint.Snapshot, protect: Collection[int], began: float) -> None:
         """What is done in the background."""
         self.folder.sync_metrics()
         path = checkpoint.write(self.folder.checkpoints, taken)
         checkpoint.prune(
-            self.folder.checkpoints, keep=self.keep.last, every=self.keep.every, protect=best
+            self.folder.checkpoints, keep=self.keep.last, every=self.keep.every, protect=protect
         )
         self.folder.event("checkpoint", step=taken.step, path=f"checkpoints/{path.name}")
         self._pause = max(SAVE_SECONDS, (time.perf_counter() - began) / SAVE_SHARE)
@@ -272,7 +292,7 @@ class Keeper:
 
 def _check_finite(players: Mapping[str, Player], step: int) -> None:
     """A checkpoint of broken weights would take the place of a good one."""
-    sums = [p.detach().abs().sum().double() for player in players.values() for p in player.params]
+    sums = [p.detach().sum().double() for player in players.values() for p in player.params]
     total = float(torch.stack(sums).sum())
     if not math.isfinite(total):
         raise NonFiniteError(f"a weight became infinite or not a number by step {step}", step)
