@@ -3,6 +3,6 @@
 `fit` checks its arguments (`arguments`) and runs the `loop`: epochs of steps (`stepper`, with a
 `player` for each optimizer), validation (`evaluate`), the best weights, checkpoints (`keeper`,
 `checkpoint`), the run folder (`runs`). Everything random is a function of the seed and the step
-(`randomness`). `optimize` and `schedule` make torch's optimizers and schedules from specs; `bundle`
+(`randomness`). `optimize` and `schedule` make optimizers and schedules from specs; `bundle`
 keeps a trained model.
 """
