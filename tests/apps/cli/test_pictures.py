@@ -96,3 +96,26 @@ def test_trace_draws_the_three_descents(cli_run, tmp_path):
     assert [one["name"] for one in found] == ["batch", "mini-batch", "stochastic"]
     assert (tmp_path / "descent.png").read_bytes().startswith(b"\x89PNG")
     assert "unknown trace 'descen'; did you mean 'descent'" in cli_run("trace", "descen").err
+def test_show_draws_an_augmentation(cli_run, tmp_path):
+    path = tmp_path / "sheet.png"
+    words = ("show", "augment", "crop:padding=1,erase", "--epochs", "3", "--out", str(path))
+    done = cli_run(*words, "--json")
+    assert done.json["examples"] == 8
+    assert done.json["epochs"] == 3
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert "as they are and in 3 epochs" in cli_run(*words).out
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("flop",), "did you mean 'flip'"),
+        (("flip", "--data", "moons"), "of kind 'vector'"),
+        (("flip", "--epochs", "0"), "expected at least 1"),
+    ],
+)
+def test_show_refuses_what_does_not_fit(cli_run, tmp_path, words, part):
+    done = cli_run("show", "augment", *words, "--out", str(tmp_path / "sheet.png"))
+    assert done.code == 2
+    assert part in done.err
+    assert not (tmp_path / "sheet.png").exists()

@@ -58,6 +58,23 @@ def attacked(
     return _write(figure, path)
 
 
+def sheet(path: Path, port: Port, before: Tensor, after: list[Tensor], /) -> Path:
+    """A row for each example: as it is, then as each epoch shows it."""
+    titles = ["as it is", *(f"epoch {number}" for number in range(1, len(after) + 1))]
+    wide, high = (1.3, 1.5) if port.kind == "image" else (2.2, 1.2)
+    figure, grid = _tiles(len(before), len(titles), across=1, width=wide, height=high)
+    for row, panels in enumerate(grid):
+        for axes, title, inputs in zip(panels, titles, [before, *after], strict=True):
+            shown = title if row == 0 else ""
+            if port.kind == "image":
+                _image(axes, inputs[row], port, shown)
+            else:
+                axes.plot(inputs[row].flatten().cpu().numpy(), color=BLUE, linewidth=0.5)
+                axes.set_ylim(-1.1, 1.1)
+                _bare(axes, shown)
+    return _write(figure, path)
+
+
 def contributions(port: Port, attribution: Tensor, /) -> tuple[list[str], np.ndarray]:
     """What each column of a table (or number of a vector) contributed.
 

@@ -1,6 +1,7 @@
 """One method: its idea, arguments, presets, proofs and source file.
 
-`show schedule SPEC` draws the rates of a run under a schedule, here and (with --out) as a picture.
+`show schedule SPEC` draws the rates of a run under a schedule, here and (with --out) as a picture;
+`show augment SPEC` writes a sheet of training examples before and after an augmentation.
 """
 
 from pathlib import Path
@@ -21,6 +22,7 @@ def show_(
     steps: int = 1000,
     epochs: int = 10,
     lr: float = 1.0,
+    data: str = "digits",
     out: Path | None = None,
     lang: Language = "auto",
     json: bool = False,
@@ -28,19 +30,27 @@ def show_(
     """One method: its idea, arguments, presets, proofs and source file.
 
     Args:
-        name: a method or a preset, as `cartograd list` shows them; or the word schedule.
-        spec: of the schedule to draw, like cosine:warmup=0.1 or step:every=3.
+        name: a method or a preset, as `cartograd list` shows them; or schedule, or augment.
+        spec: of the schedule to draw, like cosine:warmup=0.1 or step:every=3; or of the
+            augmentation, like flip,crop:padding=2.
         steps: of the run that the schedule is drawn for.
-        epochs: that these steps make.
+        epochs: that these steps make; or in how many the augmented examples are shown.
         lr: the optimizer's own rate.
-        out: the PNG file to write the schedule to.
+        data: what to augment.
+        out: the PNG file to write the schedule to, or the augmented examples (augment.png).
         lang: language of the title and of the map's places; auto follows LANG.
         json: print one object.
     """
-    if name == "schedule" or spec is not None:
-        if name != "schedule" or spec is None:
-            raise UsageError("`show` takes one method, or: show schedule SPEC, like cosine")
-        _schedule(spec, steps, epochs, lr, out, json)
+    if name in ("schedule", "augment") or spec is not None:
+        if name not in ("schedule", "augment") or spec is None:
+            raise UsageError(
+                "`show` takes one method, or: show schedule SPEC, like cosine, or: show augment "
+                "SPEC, like flip,crop:padding=2"
+            )
+        if name == "schedule":
+            _schedule(spec, steps, epochs, lr, out, json)
+        else:
+            _augment(spec, data, epochs, out or Path("augment.png"), json)
         return
     card, preset = registry.find(name)
     arguments = [_argument(item, preset) for item in source.arguments(card)]
@@ -77,6 +87,22 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
     print(output.curve(found))
     if out is not None:
         print(f"picture  {out}")
+
+
+def _augment(spec: str, data: str, epochs: int, out: Path, json: bool) -> None:
+    """Training examples before and after an augmentation."""
+    from cartograd.apps.cli import pictures
+    from cartograd.apps.verbs.augment import augmented
+
+    vocabulary.check("show", "epochs", epochs)
+    before, after, port = augmented(spec, data, examples=pictures.MOST, epochs=epochs)
+    pictures.sheet(out, port, before.inputs, [split.inputs for split in after])
+    if json:
+        found = {"spec": spec, "data": data, "examples": len(before), "epochs": epochs}
+        output.emit(found | {"picture": out})
+        return
+    print(f"{spec}: {len(before)} training examples of {data}, as they are and in {epochs} epochs")
+    print(f"picture  {out}")
 
 
 def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, object]:
