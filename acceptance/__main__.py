@@ -12,6 +12,7 @@ from benchmarks.probe import machine
 
 ROWS = {
     "lenet5-digits": images.lenet5_digits,
+    "augmented-digits": images.augmented_digits,
     "mlp-fashion": images.mlp_fashion,
     "resnet-fashion": images.resnet_fashion,
     "folder-of-pictures": images.folder_of_pictures,
