@@ -98,7 +98,7 @@ def resnet_fashion(session: Session, /) -> Outcome:
 
 FEW = "cartograd train lenet5 --data digits:valid=0.7 --epochs 40 --seed SEED"
 AUGMENTED = f"{FEW} --set augment=affine:degrees=10,translate=0.1,zoom=[0.85,1.15],shear=8"
-LEAST, GAIN = 92.0, 2.0
+LEAST, GAIN = 91.0, 2.0
 """Test accuracy of each seed with augmentation, and points that it is better on average."""
 
 
