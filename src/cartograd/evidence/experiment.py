@@ -11,7 +11,7 @@ import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import Claim, Curve, Measured
-from cartograd.evidence.verdict import Finding, judge
+from cartograd.evidence.verdict import Check, Finding, judge
 
 Measure = Callable[[int], Measured]
 
@@ -78,6 +78,7 @@ def run(
         UsageError: there are no seeds, one is negative or given twice, or data are missing.
     """
     chosen = _seeds(claim, seeds)
+    asked = {Check.parse(text).figure for text in claim.rule}
     experiment: Measure = measure or import_module(claim.module).measure
     threads, start = torch.get_num_threads(), time.process_time()
     each: list[Measured] = []
@@ -87,7 +88,7 @@ def run(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 each.append(experiment(seed))
-            said(f"seed {seed}: {_line(each[-1])}")
+            said(f"seed {seed}: {_line(each[-1], asked)}")
     finally:
         torch.set_num_threads(threads)
     figures: dict[str, list[float]] = {}
@@ -112,8 +113,8 @@ def _seeds(claim: Claim, seeds: Sequence[int] | None) -> tuple[int, ...]:
     return chosen
 
 
-def _line(found: Measured) -> str:
-    numbers = [(name, x) for name, x in found.items() if not isinstance(x, Curve)]
+def _line(found: Measured, names: set[str]) -> str:
+    numbers = [(x, found[x]) for x in found if x in names]
     return ", ".join(f"{name} {value:.4g}" for name, value in numbers)
 
 

@@ -1,5 +1,6 @@
 """What most experiments do: train a classifier by the engine, and ask how good it is."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -14,8 +15,9 @@ from cartograd.training.losses.cross_entropy import cross_entropy
 from cartograd.training.objectives.classify import Classify
 
 
+@cache
 def dataset(spec: str, /) -> Dataset:
-    """A data set by spec, e.g. `digits`."""
+    """A data set by spec, e.g. `digits`; read once."""
     return build(spec, kind="data")()
 
 

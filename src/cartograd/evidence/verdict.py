@@ -30,7 +30,7 @@ from cartograd.core.errors import UsageError
 
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
 VERDICTS = {HOLDS: "holds", FAILS: "does not hold", OPEN: "contested"}
-_CHECK = re.compile(r"(mean|ratio|share|every) ([\w./ -]+?) (<=|>=|<|>) (\S+)")
+_CHECK = re.compile(r"(mean|ratio|share|every) (\S.*?) (<=|>=|<|>) (\S+)")
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
