@@ -18,11 +18,7 @@ ROOMS = (
 EARLIER = {"resnet-degradation"}
 """Of later rooms, with an experiment already."""
 AWAITED = {
-    "no-activation-is-linear", "sigmoid-vanishes", "relu-dies", "relu-sparse",
-    "tanh-faster-than-sigmoid", "zero-init-symmetry", "xavier-keeps-variance", "he-keeps-variance",
-    "mse-outliers", "focal-imbalance", "kl-is-distillation",
-    "minibatch-unbiased", "momentum-damps", "nesterov-better", "adagrad-stalls", "adam-default",
-    "schedule-helps", "warmup-stabilises", "l1-sparse", "dropout-generalises", "dropout-scaling",
+    "adam-default", "schedule-helps", "warmup-stabilises", "l1-sparse", "dropout-generalises", "dropout-scaling",
     "early-stopping", "augmentation-helps", "batchnorm-lr", "batchnorm-ics",
     "batchnorm-small-batch", "instancenorm-contrast", "perceptron-xor", "resnet-degradation",
     "accuracy-misleads", "accumulation-equals-batch", "large-batch-generalises-worse",

@@ -67,3 +67,11 @@ def test_json_has_null_for_what_is_not_finite():
     assert record["findings"][0]["low"] is None
     assert "curves" in record
     assert "curves" not in run(TOY, measure=sample).to_json(curves=False)
+
+
+def test_a_wrong_rule_is_refused_before_anything_is_measured():
+    def measure(seed):
+        raise AssertionError("measured")
+
+    with pytest.raises(UsageError, match="is not a check"):
+        run(replace(TOY, rule=("gap is small",)), measure=measure)

@@ -9,6 +9,7 @@ import ast
 import csv
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,11 +25,11 @@ _BLOCK = re.compile(r"^CLAIM = Claim(\(\n.*?^\))$", re.MULTILINE | re.DOTALL)
 class Curve(NamedTuple):
     """A line that an experiment draws, such as a loss over steps; one for each seed."""
 
-    x: list[float]
-    y: list[float]
+    x: Sequence[float]
+    y: Sequence[float]
 
 
-Measured = dict[str, float | Curve]
+Measured = Mapping[str, float | Curve]
 """What `measure(seed)` gives: figures by name, and curves."""
 
 

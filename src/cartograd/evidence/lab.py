@@ -1,12 +1,13 @@
 """What most experiments do: train a classifier by the engine, and ask how good it is."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from cartograd.core.build import build
+from cartograd.core.ports import Signature
 from cartograd.data.dataset import Dataset, Split
 from cartograd.engine.evaluate import collect
 from cartograd.engine.fit import Run, fit
@@ -15,10 +16,24 @@ from cartograd.training.losses.cross_entropy import cross_entropy
 from cartograd.training.objectives.classify import Classify
 
 
+class Data(NamedTuple):
+    """A data set whose parts are in memory."""
+
+    train: Split
+    valid: Split
+    test: Split
+    signature: Signature
+
+
 @cache
-def dataset(spec: str, /) -> Dataset:
+def dataset(spec: str, /) -> Data:
     """A data set by spec, e.g. `digits`; read once."""
-    return build(spec, kind="data")()
+    found: Dataset = build(spec, kind="data")()
+    train, valid, test = found.train, found.valid, found.test
+    assert isinstance(train, Split)
+    assert isinstance(valid, Split)
+    assert isinstance(test, Split)
+    return Data(train, valid, test, found.signature)
 
 
 def few(split: Split, count: int, /, *, seed: int) -> Split:

@@ -32,7 +32,7 @@ BEFORE, AFTER, TUNING = 2000, 500, 1000
 
 def measure(seed: int, /) -> Measured:
     """Errors after the move, effective rates, and the distances along the way."""
-    found: Measured = {}
+    found: dict[str, float | Curve] = {}
     error = {}
     for name in RULES:
         distances, rates = _follow(name, _best(name), seed)

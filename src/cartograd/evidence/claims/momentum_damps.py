@@ -43,7 +43,9 @@ def measure(seed: int, /) -> Measured:
             steps[name].append(float(count))
     ratios = [a / b for a, b in zip(steps["SGD"], steps["momentum"], strict=True)]
     exponent = float(np.polyfit(np.log(CONDITIONS), np.log(ratios), 1)[0])
-    found: Measured = {name: Curve(list(CONDITIONS), each) for name, each in steps.items()}
+    found: dict[str, float | Curve] = {
+        name: Curve(list(CONDITIONS), each) for name, each in steps.items()
+    }
     found |= {f"{name}: share of steps that turn back": share for name, share in flips.items()}
     return found | {"exponent": exponent, "SGD/momentum at 10000": ratios[-1]}
 

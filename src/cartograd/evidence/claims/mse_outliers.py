@@ -25,18 +25,8 @@ CLAIM = Claim(
     ),
     seeds=20,
     remark="Less pulled is not unpulled: with 20 % of outliers Huber and MAE err more than with "
-    "5 % too. Without outliers MSE is the best of the three for this noise.",
-    draw=(
-        "MSE, 5 %",
-        "Huber, 5 %",
-        "MAE, 5 %",
-        "MSE, 20 %",
-        "Huber, 20 %",
-        "MAE, 20 %",
-        "MSE, 0 %",
-        "Huber, 0 %",
-        "MAE, 0 %",
-    ),
+    "5 % too. Without outliers MSE is better than MAE, and Huber is as good as MSE.",
+    draw=("MSE, 0 %", "Huber, 0 %", "MAE, 0 %", "MSE, 20 %", "Huber, 20 %", "MAE, 20 %"),
     axes=("error of the line", ""),
     scale="x",
 )
@@ -61,7 +51,7 @@ def _error(loss: str, x: torch.Tensor, y: torch.Tensor, seed: int) -> float:
     line = nn.Linear(1, 1)
     objective = Regress(model=line, loss=loss)
     fit(
-        objective, [(x, y)], epochs=400, optimizers="adam:lr=0.1", schedules="cosine", seed=seed,
-        device="cpu",
+        objective, [(x, y)] * 10, epochs=40, optimizers="adam:lr=0.1", schedules="cosine",
+        seed=seed, device="cpu",
     )  # fmt: skip
     return ((line.weight.item() - 2) ** 2 + (line.bias.item() - 1) ** 2) ** 0.5

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cartograd.core.build import build
-from cartograd.evidence.claim import Claim, Measured
+from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import dataset, few, train
 from cartograd.foundations.activations.layer import Activation
 
@@ -32,7 +32,7 @@ NETS = {"MLP": ("mlp:widths=[128,64]", "digits"), "LeNet-5": ("lenet5", "fashion
 
 def measure(seed: int, /) -> Measured:
     """The share of zeros with either activation, in both nets."""
-    found: Measured = {}
+    found: dict[str, float | Curve] = {}
     for name, (spec, source) in NETS.items():
         data = dataset(source)
         share = {}

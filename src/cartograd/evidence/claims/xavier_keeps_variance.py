@@ -28,7 +28,7 @@ CLAIM = Claim(
     remark="Forward, Kaiming's start is the flatter one: its activations fall to a level that "
     "saturation holds, at the price of gradients that grow about as fast as Xavier's fade. "
     "Xavier's variance falls as one over the depth rather than by a factor for each layer: from "
-    "the first layer to the 20th about one part in ... is kept.",
+    "the first layer to the 20th a sixteenth of it is kept.",
     draw=("Xavier", "Kaiming", "N(0, 0.01)"),
     axes=("layer", "variance of the activations"),
     scale="y",
@@ -39,7 +39,7 @@ LAYERS = list(range(1, 31))
 
 def measure(seed: int, /, *, activation: str = "tanh") -> Measured:
     """Slopes of the log-variances of each start, and the variances."""
-    found: Measured = {}
+    found: dict[str, float | Curve] = {}
     slopes: dict[str, tuple[float, float]] = {}
     x = torch.randn(256, 256)
     for name, start in STARTS.items():
