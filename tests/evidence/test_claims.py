@@ -18,7 +18,7 @@ ROOMS = (
 EARLIER = {"resnet-degradation"}
 """Of later rooms, with an experiment already."""
 AWAITED = {
-    "adam-default", "schedule-helps", "warmup-stabilises", "l1-sparse", "dropout-generalises", "dropout-scaling",
+    "schedule-helps", "warmup-stabilises", "l1-sparse", "dropout-generalises", "dropout-scaling",
     "early-stopping", "augmentation-helps", "batchnorm-lr", "batchnorm-ics",
     "batchnorm-small-batch", "instancenorm-contrast", "perceptron-xor", "resnet-degradation",
     "accuracy-misleads", "accumulation-equals-batch", "large-batch-generalises-worse",

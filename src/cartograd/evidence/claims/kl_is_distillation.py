@@ -21,8 +21,8 @@ CLAIM = Claim(
     hypothesis="A student (MLP with 8 hidden units) of an MLP 512-256, both trained on the same "
     "3000 images of Fashion-MNIST, is better on the 10,000 test images with half of its loss "
     "replaced by T^2 KL to the teacher's softmax at temperature T = 4 than with hard labels alone. "
-    "15 epochs of AdamW at 0.001 each, from the same weights. (The second check is that the "
-    "teacher has something to teach.)",
+    "15 epochs of AdamW at 0.001 each, from the same weights. The second check is that the "
+    "teacher has something to teach.",
     rule=("mean with teacher - without > 0", "mean teacher - without > 0"),
     seeds=5,
     data="fashion-mnist",

@@ -17,7 +17,7 @@ CLAIM = Claim(
     hypothesis="Gradients of an untrained MLP with 16 hidden units over batches of 32 digits, "
     "drawn with replacement: the distance of their mean from the gradient over all examples, "
     "relative to that, falls with the number n of batches as n^-0.5, the exponent within 0.05, "
-    "for n from 1 to 4096. (Mean square of 20 repetitions.)",
+    "for n from 1 to 4096. The error is the root mean square of 20 repetitions.",
     rule=("mean slope > -0.55", "mean slope < -0.45"),
     seeds=5,
     remark="A biased estimate would level off. Batches of one epoch, drawn without replacement, "

@@ -18,7 +18,7 @@ CLAIM = Claim(
     hypothesis="On quadratics of 20 dimensions with curvatures from 1 to the condition number "
     "(100, 1000, 10000), each rule at the rate and momentum that theory gives as its best, the "
     "steps of plain descent over those with momentum grow like the root of the condition: the "
-    "exponent, fitted over the three, is within 0.1 of 0.5. (Steps to 1e-4 of the first distance.)",
+    "exponent, fitted over the three, is within 0.1 of 0.5. Steps to 1e-4 of the first distance.",
     rule=("mean exponent > 0.4", "mean exponent < 0.6", "ratio SGD/momentum at 10000 > 1"),
     seeds=5,
     remark="That momentum reduces oscillation, as the Chinese statement adds, is not what is seen: "
