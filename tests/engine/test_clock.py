@@ -64,6 +64,7 @@ def test_accumulated_batches_are_all_counted(tmp_path):
         assert event["phases"]["backward"] > 0
 
 
+@pytest.mark.untyped  # and so without the hook's own time
 def test_a_lap_costs_little():
     clock = Clock(CPU)
     start = time.thread_time()
@@ -106,6 +107,7 @@ def test_a_run_shorter_than_its_trace_still_writes_it(tmp_path):
     assert json.loads((tmp_path / "run" / "trace.json").read_text())["traceEvents"]
 
 
+@pytest.mark.untyped
 @pytest.mark.parametrize(
     ("options", "message"), [({"profile": 0}, "at least 1"), ({"profile": 1.5}, "a whole number")]
 )

@@ -157,6 +157,7 @@ def test_a_guarded_sink_is_asked_once_more_never():
     guard.write({"at": "step", "step": 2})
 
 
+@pytest.mark.untyped
 @pytest.mark.parametrize(
     ("given", "message"),
     [

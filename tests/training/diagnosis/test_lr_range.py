@@ -104,6 +104,7 @@ def test_wrong_options_are_one_line(options, message):
         lr_range(build("classify", model=mlp(2, 4, 2)), Toy(*quadrants(32)), **options)
 
 
+@pytest.mark.untyped
 def test_no_batches_and_no_objective_are_refused():
     with pytest.raises(UsageError, match="no batches"):
         lr_range(build("classify", model=mlp(2, 4, 2)), [])
