@@ -96,6 +96,8 @@ def test_trace_draws_the_three_descents(cli_run, tmp_path):
     assert [one["name"] for one in found] == ["batch", "mini-batch", "stochastic"]
     assert (tmp_path / "descent.png").read_bytes().startswith(b"\x89PNG")
     assert "unknown trace 'descen'; did you mean 'descent'" in cli_run("trace", "descen").err
+
+
 def test_show_draws_an_augmentation(cli_run, tmp_path):
     path = tmp_path / "sheet.png"
     words = ("show", "augment", "crop:padding=1,erase", "--epochs", "3", "--out", str(path))
