@@ -15,7 +15,7 @@ from benchmarks.probe import machine
 from cartograd.apps.report.claim import picture
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
-from cartograd.evidence.claim import RESULTS, claims, find, statements, stored
+from cartograd.evidence.claim import RESULTS, claims, deciding, find, statements, stored
 from cartograd.evidence.experiment import Outcome, run
 from tools.source import ROOT
 
@@ -31,6 +31,8 @@ side that is claimed, fails if the whole of it lies on the other, and is open ot
 the unit: each gives one figure, paired where two things are compared. A statement *holds* if all
 checks of its rule hold (or most, where the rule says so), *does not hold* if one fails (or most),
 and is *contested* otherwise. Verdicts speak of the experiment that is named, not of all networks.
+Where a first look showed that a design could not answer (a training that broke down, a teacher
+worse than its student), it was changed once, and the remark says so.
 """
 
 
@@ -84,11 +86,11 @@ def page() -> str:
         )
     )
     lines = [
-        "| claim | statement | verdict | first check | figure | interval |",
+        "| claim | statement | verdict | decided by | figure | interval |",
         "|---|---|---|---|---|---|",
     ]
     for name, result in kept:
-        first = result["findings"][0]
+        first = deciding(result)
         cells = [f"[{name}](#{name})", find(name).en, f"**{result['verdict']}**"]
         lines.append(f"| {' | '.join([*cells, *_cells(first)[:3]])} |")
     total = f"{len(kept)} of the map's {len(statements())} statements: {counts}."
@@ -114,6 +116,8 @@ def _section(name: str, result: dict[str, Any]) -> str:
     ]
     if (OUT / "claims" / f"{name}.svg").exists():
         parts.append(f"![{claim.en}](claims/{name}.svg)")
+    if claim.data:
+        parts.append(f"It needs `cartograd data get {claim.data}`.")
     seeds = "nothing random" if claim.exact else f"{len(result['seeds'])} seeds"
     parts.append(
         f"`cartograd claim {name}`: {seeds}, {result['cpu_seconds']:.0f} s of processor time; "

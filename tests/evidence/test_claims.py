@@ -7,7 +7,7 @@ import pytest
 
 from cartograd.core import concepts
 from cartograd.core.errors import UsageError
-from cartograd.evidence.claim import CLAIMS, claims, find, read, statements, stored
+from cartograd.evidence.claim import CLAIMS, claims, deciding, find, read, statements, stored
 from cartograd.evidence.verdict import Check
 
 ROOMS = (
@@ -65,6 +65,7 @@ def test_a_claim_conforms(path):
     assert [argument.arg for argument in functions["measure"].args.posonlyargs] == ["seed"]
     assert text.index("CLAIM = Claim(\n") < text.index("def measure(")
     assert len(text.splitlines()) <= 100
+    assert ("fashion-mnist" in text) == (claim.data == "fashion-mnist")
 
 
 @pytest.mark.parametrize("name", list(claims()))
@@ -76,6 +77,9 @@ def test_a_kept_result_is_of_the_rule_that_stands_now(name):
     assert len(result["seeds"]) == (1 if claim.exact else claim.seeds)
     assert result["verdict"] in ("holds", "does not hold", "contested")
     assert result["cpu_seconds"] < 60
+    state = {"holds": "holds", "does not hold": "fails"}.get(result["verdict"])
+    assert deciding(result)["state"] == (state or deciding(result)["state"])
+    assert state == "holds" or deciding(result)["state"] != "holds"
 
 
 def test_names_are_found_with_either_dash_and_missed_with_the_nearest():

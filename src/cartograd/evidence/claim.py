@@ -138,6 +138,14 @@ def find(name: str, /) -> Claim:
     return claims()[name]
 
 
+def deciding(result: dict[str, Any], /) -> dict[str, Any]:
+    """The finding that a kept result's verdict hangs on: one that fails, else an open one."""
+    order = ("fails", "open", "holds")
+    if result["verdict"] == "holds":
+        order = order[::-1]
+    return min(result["findings"], key=lambda one: order.index(one["state"]))
+
+
 def stored(name: str, /) -> dict[str, Any] | None:
     """The result that is kept of a claim, or None if none was kept."""
     path = RESULTS / f"{name}.json"

@@ -21,6 +21,7 @@ from cartograd.core.card import KINDS
 COMMANDS = [name for names in cli.COMMANDS.values() for name in names]
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "onnx")
 LIGHT = [["--help"], ["list"], ["list", "--json"], ["show", "lenet5"], ["coverage"], ["version"]]
+LIGHT += [["claim"], ["claim", "--json"]]
 LIGHT += [[name, "--help"] for name in COMMANDS] + [["nonsense"], ["data", "list"]]
 GROUPS = ("data", "runs")
 

@@ -77,7 +77,7 @@ def _number(value: float | None) -> str:
 
 
 def _list(zh: bool, json: bool) -> None:
-    from cartograd.evidence.claim import claims, statements, stored
+    from cartograd.evidence.claim import claims, deciding, statements, stored
 
     kept = {name: stored(name) for name in claims()}
     if json:
@@ -86,11 +86,11 @@ def _list(zh: bool, json: bool) -> None:
     rows = []
     for name, result in kept.items():
         found = claims()[name]
-        first = _row(result["findings"][0])[:3] if result else ("", "", "")
+        first = _row(deciding(result))[:3] if result else ("", "", "")
         verdict = result["verdict"] if result else "not kept yet"
         rows.append((name, found.zh if zh else found.en, verdict, *first))
     output.table(
-        ("claim", "statement", "verdict", "first check", "figure", "interval"),
+        ("claim", "statement", "verdict", "decided by", "figure", "interval"),
         rows,
         right=("figure",),
     )

@@ -29,7 +29,7 @@ CLAIM = Claim(
     "saturation holds, at the price of gradients that grow about as fast as Xavier's fade. "
     "Xavier's variance falls as one over the depth rather than by a factor for each layer: from "
     "the first layer to the 20th a sixteenth of it is kept.",
-    draw=("Xavier", "Kaiming", "N(0, 0.01)"),
+    draw=("Xavier", "Kaiming"),
     axes=("layer", "variance of the activations"),
     scale="y",
 )
