@@ -12,6 +12,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine import average
+from cartograd.engine.distributed.team import Crew
 from cartograd.engine.monitor import Monitor
 from cartograd.engine.player import Clip, Player, per_player
 from cartograd.engine.schedule import schedule
@@ -71,7 +72,9 @@ def clip_word(spec: Spec | None, /) -> float | str | None:
     return float(spec.args["max"]) if plain else str(spec).removeprefix("clip-")
 
 
-def check_together(plan: dict[str, Any], /, *, folder: str | Path | None, resume: bool) -> None:
+def check_together(
+    plan: dict[str, Any], /, *, folder: str | Path | None, resume: bool, profile: int | None
+) -> None:
     """Refuse arguments that do not go together.
 
     Raises:
@@ -83,6 +86,8 @@ def check_together(plan: dict[str, Any], /, *, folder: str | Path | None, resume
         )
     if resume and folder is None:
         raise UsageError("resume needs the folder of the run to go on with")
+    if profile is not None and folder is None:
+        raise UsageError("profile writes a file into the run folder; give folder=")
 
 
 def player_names(objective: Any, /) -> list[str]:
@@ -156,6 +161,7 @@ def players(
     /,
     *,
     validates: bool,
+    team: Crew,
 ) -> dict[str, Player]:
     """Each player on the device, with its optimizer and schedule.
 
@@ -175,7 +181,7 @@ def players(
     for name, module in modules.items():
         if given.get(name) is None:
             raise UsageError(f"optimizers has none for player {name!r}")
-        player = Player(name, module.to(place), given[name], clip=clip)
+        player = Player(name, module.to(place), given[name], clip=clip, team=team)
         if followed.get(name) is not None:
             spec = ours(followed[name])
             watched = _followed(spec, monitor, validates)

@@ -24,6 +24,8 @@ from cartograd.core.files import check_manifest, write_folder, write_hashed, wri
 from cartograd.engine.tensors import identity, pack, read_tensors, unpack, write_tensors
 
 FORMAT = 2
+SHARDED = "sharded"
+"""The folder of what several processes wrote in pieces; see `cartograd.engine.distributed.dcp`."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +104,25 @@ def write(folder: Path, taken: Snapshot, /) -> Path:
     """
     path = folder / f"step-{taken.step:09d}"
     with write_folder(path, replace=True) as temporary:
-        known = {
-            f"{name}.safetensors": write_tensors(temporary / f"{name}.safetensors", tensors)
-            for name, tensors in taken.tensors.items()
-            if tensors
-        }
-        state = {"format": FORMAT, "step": taken.step, "torch": torch.__version__}
-        text = json.dumps(state | {"parts": taken.values}).encode()
-        known["state.json"] = write_hashed(temporary / "state.json", [text])
-        write_manifest(temporary, known)
+        write_files(temporary, taken)
     return path
+
+
+def write_files(folder: Path, taken: Snapshot, /) -> None:
+    """Write a checkpoint's files, and the manifest of all that the folder holds then.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    known = {
+        f"{name}.safetensors": write_tensors(folder / f"{name}.safetensors", tensors)
+        for name, tensors in taken.tensors.items()
+        if tensors
+    }
+    state = {"format": FORMAT, "step": taken.step, "torch": torch.__version__}
+    text = json.dumps(state | {"parts": taken.values}).encode()
+    known["state.json"] = write_hashed(folder / "state.json", [text])
+    write_manifest(folder, known)
 
 
 def save(folder: Path, step: int, parts: Mapping[str, Any], /) -> Path:
@@ -143,14 +154,23 @@ def load(folder: Path, /) -> Checkpoint | None:
                 f"{path} has checkpoint format {written} and this Cartograd reads {FORMAT}; "
                 "resume with the version that wrote it"
             )
-        parts = {}
+        parts, pieces = {}, _pieces(path / SHARDED)
         for name, value in state["parts"].items():
             file = path / f"{name}.safetensors"
-            parts[name] = unpack(value, read_tensors(file) if file.exists() else {})
+            parts[name] = unpack(value, pieces | (read_tensors(file) if file.exists() else {}))
         return Checkpoint(step, parts, path, state["torch"])
     if found:
         raise UsageError(f"every checkpoint in {folder} is damaged; start again in a new folder")
     return None
+
+
+def _pieces(folder: Path) -> dict[str, Tensor]:
+    """The tensors that several processes wrote in pieces."""
+    if not folder.exists():
+        return {}
+    from cartograd.engine.distributed import dcp
+
+    return dcp.load(folder)
 
 
 def steps(folder: Path, /) -> list[int]:

@@ -8,6 +8,7 @@ import torch
 
 from cartograd.engine import precision as precisions
 from cartograd.engine import runs, tune
+from cartograd.engine.distributed.team import Crew
 from cartograd.engine.player import Player
 
 OPEN = "auto"
@@ -34,11 +35,13 @@ def settle(
     device: torch.device,
     folder: Path | None,
     /,
+    *,
+    team: Crew,
 ) -> None:
     """Choose what is open, from the first batches; put it into effect and into the folder."""
     chosen: dict[str, Any] = {}
     if plan["precision"] == OPEN:
-        chosen["precision"] = precisions.chosen(objective, group[0], device)
+        chosen["precision"] = team.lead_says(precisions.chosen(objective, group[0], device))
     plan.update(chosen)
     if plan["layout"] == OPEN or plan["threads"] == OPEN:
         layout, threads = tune.tuned(objective, players, group, device, plan["precision"])
@@ -47,7 +50,7 @@ def settle(
     if not chosen:
         return
     apply(plan, players)
-    if folder is not None:
+    if folder is not None and team.lead:
         runs.write_chosen(folder, chosen)
 
 

@@ -10,6 +10,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
 from cartograd.core.protocols import Batches, Loss, Metric
 from cartograd.engine.device import autocast, pick
+from cartograd.engine.distributed.team import Alone, Crew, team
 from cartograd.engine.ledger import Ledger
 from cartograd.engine.randomness import VALIDATION, preserved, seeder
 from cartograd.engine.stream import as_batches, examples, moved
@@ -21,7 +22,8 @@ def collect(
     """The model's outputs and the targets for all batches, on the CPU, in the batches' order.
 
     The last tensor of a batch is the target, those before it are the model's inputs. The model
-    runs in evaluation mode and gets its own mode back; it stays on `device`.
+    runs in evaluation mode and gets its own mode back; it stays on `device`. Several processes of
+    one run share the batches, and each gets all outputs.
 
     Args:
         model: any module.
@@ -35,16 +37,19 @@ def collect(
         UsageError: there are no batches, or a batch has no target.
     """
     place = pick(device)
+    together = team("ddp", place)
+    place = together.device(place)
     model.to(place)
-    answers: list[Tensor] = []
-    targets: list[Tensor] = []
-    with preserved(place), evaluating(model), torch.inference_mode():
-        for batch in moved(as_batches(batches).epoch(0, seed=0), place):
+    found: list[tuple[int, tuple[Tensor, Tensor]]] = []
+    with together, preserved(place), evaluating(model), torch.inference_mode():
+        for number, batch in together.turns(moved(as_batches(batches).epoch(0, seed=0), place)):
             inputs, target = split(batch)
-            answers.append(model(*inputs).cpu())
-            targets.append(target.cpu())
-    if not answers:
+            assert number is not None
+            found.append((number, (model(*inputs).cpu(), target.cpu())))
+        pairs = together.in_order(found)
+    if not pairs:
         raise UsageError("there are no batches to evaluate on")
+    answers, targets = zip(*pairs, strict=True)
     return torch.cat(answers), torch.cat(targets)
 
 
@@ -70,36 +75,43 @@ def validation(
     precision: str,
     seed: int,
     asked: Callable[[], object] = lambda: None,
+    team: Crew | None = None,
 ) -> dict[str, float] | None:
     """The numbers of one validation pass, or None when `asked` says to stop.
 
     Losses (or what the objective's `validate` gives) are averaged over all examples. The named
     metrics see all outputs and targets: `validate`'s `outputs` if it gives that, else `model`'s
-    answers. The random numbers are the same at each pass.
+    answers. The random numbers are the same at each pass. The processes of a `team` share the
+    batches.
     """
-    ledger = Ledger()
-    answers: list[Tensor] = []
-    targets: list[Tensor] = []
+    team = team or Alone()
+    ledger, unnoted = Ledger(team=team), Ledger()
+    found: list[tuple[int, tuple[Tensor, Tensor]]] = []
     reseed = seeder(device, seed, VALIDATION)
     with evaluating(objective, *objective.players.values()), torch.no_grad():
-        for i, batch in enumerate(moved(batches.epoch(0, seed=seed), device)):
+        for number, batch in team.turns(moved(batches.epoch(0, seed=seed), device)):
             if asked():
                 return None
-            reseed(i)
+            reseed(number or 0)
             with autocast(precision, device):
-                outputs = _numbers(objective, batch, ledger)
+                outputs = _numbers(objective, batch, unnoted if number is None else ledger, number)
                 if not metrics:
                     continue
                 inputs, target = split(batch)
                 if outputs is None:
                     assert model is not None
                     outputs = model(*inputs)
-            answers.append(outputs.float() if outputs.dtype == torch.bfloat16 else outputs)
-            targets.append(target)
+            if number is not None:
+                outputs = outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+                found.append((number, (outputs, target)))
+    if asked():
+        return None
     numbers = ledger.end_epoch()
     if metrics:
-        if not answers:
+        pairs = team.in_order(found)
+        if not pairs:
             raise UsageError("there are no batches to validate on")
+        answers, targets = zip(*pairs, strict=True)
         all_answers, all_targets = torch.cat(answers).cpu(), torch.cat(targets).cpu()
         numbers |= {
             name: float(metric(all_answers, all_targets)) for name, metric in metrics.items()
@@ -107,21 +119,21 @@ def validation(
     return {f"valid/{name}": value for name, value in numbers.items()}
 
 
-def _numbers(objective: Any, batch: Any, ledger: Ledger) -> Tensor | None:
+def _numbers(objective: Any, batch: Any, ledger: Ledger, number: int | None) -> Tensor | None:
     """Note a batch's losses in the ledger; the outputs, if the objective gives them."""
     size = examples(batch)
     check = getattr(objective, "validate", None)
     if check is None:
         for loss in _losses(objective, batch):
             name = "loss" if len(objective.players) == 1 else f"{loss.player}/loss"
-            _note(ledger, name, loss.value, size, loss.weight)
+            _note(ledger, number, name, loss.value, size, loss.weight)
             for key, value in loss.metrics.items():
-                _note(ledger, key, value, size)
+                _note(ledger, number, key, value, size)
         return None
     numbers = dict(check(batch))
     outputs = numbers.pop("outputs", None)
     for key, value in numbers.items():
-        _note(ledger, key, value, size)
+        _note(ledger, number, key, value, size)
     return outputs
 
 
@@ -138,11 +150,16 @@ def _losses(objective: Any, batch: Any) -> Iterator[Loss]:
 
 
 def _note(
-    ledger: Ledger, name: str, value: Tensor, size: int, weights: Tensor | None = None
+    ledger: Ledger,
+    number: int | None,
+    name: str,
+    value: Tensor,
+    size: int,
+    weights: Tensor | None = None,
 ) -> None:
     if weights is not None and (total := weights.detach().sum()) > 0:
         mean = (weights.detach() * value.detach()).sum().float() / total
-        ledger.add(0, name, mean, total, loss=False)
+        ledger.add(number or 0, name, mean, total, loss=False)
     elif weights is None and value.numel():
         weight = value.numel() if value.ndim else size
-        ledger.add(0, name, value.detach().float().mean(), weight, loss=False)
+        ledger.add(number or 0, name, value.detach().float().mean(), weight, loss=False)

@@ -16,8 +16,11 @@ from cartograd.engine.average import check as check_average
 from cartograd.engine.choices import OPEN
 from cartograd.engine.compiled import compile_in_place
 from cartograd.engine.device import check_precision, pick
+from cartograd.engine.distributed.follow import Unwritten
+from cartograd.engine.distributed.team import Crew, team
 from cartograd.engine.keeper import Keeper
 from cartograd.engine.loop import Loop
+from cartograd.engine.monitor import Monitor
 from cartograd.engine.nonfinite import Policy
 from cartograd.engine.probe import check_monitor
 from cartograd.engine.progress import Progress, chosen
@@ -88,6 +91,7 @@ def fit(
     deterministic: bool = False,
     sinks: str | Sequence[str | Sink] = (),
     profile: int | None = None,
+    parallel: str = "ddp",
     progress: Progress | bool | None = None,
 ) -> Run:
     """Train an objective's players on batches.
@@ -148,6 +152,10 @@ def fit(
         sinks: where numbers go besides `metrics.jsonl`: `tensorboard`, `mlflow`, or objects with
             a method `write(record)`.
         profile: steps to trace with torch's profiler, into the folder's `trace.json`.
+        parallel: how several processes share the work: `ddp` (each has all weights and its rows of
+            each batch), `fsdp` (weights, gradients and moments are spread over them), `tensor` (a
+            layer's units are). Without effect in a process alone. Processes belong together when
+            a process group has been initialised, or torchrun's environment says so.
         progress: `True` shows a bar (or a line per epoch), or an object with the methods of
             `cartograd.engine.progress.Progress`.
 
@@ -162,8 +170,9 @@ def fit(
     limit, chosen_blocks = arguments.clipping(clip), blocks(recompute)
     place, names = pick(device), arguments.player_names(objective)
     policy = Policy.parse(nonfinite, folder=folder is not None)
-    source = as_batches(batches)
-    valid = None if validate is None else as_batches(validate)
+    together = team(parallel, place)
+    place = together.device(place)
+    source, valid = as_batches(batches), None if validate is None else as_batches(validate)
     plan = {
         "seed": seed, "accumulate": accumulate, "batches": length(source), "epochs": epochs,
         "clip": arguments.clip_word(limit), "log_every": log_every,
@@ -175,52 +184,73 @@ def fit(
     monitored = arguments.monitored(
         monitor, validates=validate is not None, patience=patience, min_delta=min_delta
     )
-    arguments.check_together(plan, folder=folder, resume=resume)
+    arguments.check_together(plan, folder=folder, resume=resume, profile=profile)
     check_monitor(monitored, objective, source, valid, dict(metrics), device=place, seed=seed)
     outlets = checked(sinks, folder)
-    if profile is not None and folder is None:
-        raise UsageError("profile writes a file into the run folder; give folder=")
+    together.check(source, seed, autotune=autotune, nonfinite=policy.kind)
+    trained = together.prepare(objective, place)
     loop = Loop(
-        objective=objective, batches=source, epochs=epochs, per_epoch=plan["batches"],
+        objective=trained, batches=source, epochs=epochs, per_epoch=plan["batches"],
         players=arguments.players(
-            objective, place, plan, optimizers, schedules, monitored, validates=validate is not None
+            trained, place, plan, optimizers, schedules, monitored,
+            validates=validate is not None, team=together,
         ),
         device=place, plan=plan, recovery=Recovery(policy), seed=seed, accumulate=accumulate,
         log_every=log_every, validate=valid, metrics=dict(metrics),
-        model=arguments.model_of(objective, metrics), monitor=monitored, progress=chosen(progress),
+        model=arguments.model_of(trained, metrics), monitor=monitored,
+        progress=chosen(progress if together.lead else None), team=together,
     )  # fmt: skip
-    kept = NEWEST if keep is None else Keep.parse(keep)
-    if kept.best and not monitored.name:
-        raise UsageError("keep needs a number to tell the best by; give validate= or monitor=")
+    writing = {"save_every": save_every, "keep": _kept(keep, monitored), "exact": exact}
     with ExitStack() as stack:
+        stack.enter_context(together)
         stack.enter_context(
-            surroundings(objective, recompute=chosen_blocks, deterministic=deterministic)
+            surroundings(trained, recompute=chosen_blocks, deterministic=deterministic)
         )
         if folder is not None:
-            run_folder = _opened(Path(folder), plan, resume)
-            keeper = Keeper(run_folder, plan, save_every=save_every, keep=kept, exact=exact)
+            run_folder = _opened(Path(folder), plan, resume, together)
+            keeper = Keeper(run_folder, plan, team=together, **writing)
             stack.enter_context(closing(keeper))
             loop.keeper = keeper
             if resume:
                 loop.resume()
-            if profile is not None:
+            if profile is not None and together.lead:
                 loop.clock.tracer = Tracer(profile, keeper.folder.path / "trace.json", place)
-            keeper.folder.sinks = opened(outlets, keeper.folder.path, plan)
+            if together.lead:
+                keeper.folder.sinks = opened(outlets, keeper.folder.path, plan)
             keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
         if compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
         loop.run()
+        together.finish(trained, objective)
+    return _done(loop, objective, folder)
+
+
+def _done(loop: Loop, objective: Any, folder: str | Path | None) -> Run:
     state = loop.state
     path = None if folder is None else Path(folder)
     stop = loop.stop.asked if state.stopped == "interrupted" else None
-    return Run(path, state.history, state.best, state.stopped, loop.model, state.step, stop)
+    model = arguments.model_of(objective, ())
+    return Run(path, state.history, state.best, state.stopped, model, state.step, stop)
 
 
-def _opened(path: Path, plan: dict[str, Any], resume: bool) -> RunFolder:
+def _kept(keep: str | None, monitored: Monitor) -> Keep:
+    """Which checkpoints stay."""
+    kept = NEWEST if keep is None else Keep.parse(keep)
+    if kept.best and not monitored.name:
+        raise UsageError("keep needs a number to tell the best by; give validate= or monitor=")
+    return kept
+
+
+def _opened(path: Path, plan: dict[str, Any], resume: bool, together: Crew) -> Any:
     """Open the run folder; the options go into its configuration unless the caller wrote one."""
-    if resume and not runs.is_run(path):
-        raise UsageError(f"{path} holds no run to resume")
-    folder = RunFolder(path, resume=resume)
-    if not (path / "config.toml").exists():
-        runs.write_config(path, plan, dict.fromkeys(plan, "fit"))
-    return folder
+
+    def begun() -> RunFolder:
+        if resume and not runs.is_run(path):
+            raise UsageError(f"{path} holds no run to resume")
+        folder = RunFolder(path, resume=resume)
+        if not (path / "config.toml").exists():
+            runs.write_config(path, plan, dict.fromkeys(plan, "fit"))
+        return folder
+
+    folder = together.lead_does(begun)
+    return folder if together.lead else Unwritten(path)

@@ -6,21 +6,23 @@ import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
 from cartograd.core.errors import UsageError
 from cartograd.engine import checkpoint
 from cartograd.engine.background import Background
 from cartograd.engine.choices import opened
+from cartograd.engine.distributed.follow import Unwritten
+from cartograd.engine.distributed.team import Alone, Crew
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.player import Player
 from cartograd.engine.randomness import others
 from cartograd.engine.retention import NEWEST, Keep
 from cartograd.engine.runs import RunFolder
-from cartograd.engine.tensors import copied, load_into
+from cartograd.engine.weights import Weights
 
 SAVE_SECONDS = 30.0
 """At least this long between checkpoints ..."""
@@ -62,60 +64,6 @@ class State:
     slow_until: int = 0
 
 
-@runtime_checkable
-class Stateful(Protocol):
-    """Anything with a state, as modules have; for an objective that is none."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Tensors, arrays and plain values, nested in dictionaries, lists and tuples."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any], /) -> Any:
-        """The inverse of `state_dict`."""
-        ...
-
-
-class Weights:
-    """The state of an objective, and of players that are not part of it.
-
-    A module's state is its parameters and buffers, and what its `get_extra_state` gives.
-
-    Args:
-        objective: a module, or anything with players.
-        players: by name.
-    """
-
-    def __init__(self, objective: Any, players: Mapping[str, nn.Module]) -> None:
-        self.modules: dict[str, Stateful] = {}
-        held: set[int] = set()
-        if isinstance(objective, Stateful):
-            self.modules["objective"] = objective
-        if isinstance(objective, nn.Module):
-            held = {id(parameter) for parameter in objective.parameters()}
-        for name, module in players.items():
-            if not all(id(parameter) in held for parameter in module.parameters()):
-                self.modules[f"player {name}"] = module
-
-    def state(self) -> dict[str, Any]:
-        """The state dicts by name; their tensors are those in use, not copies."""
-        return {name: module.state_dict() for name, module in self.modules.items()}
-
-    def load(self, state: Mapping[str, Any], origin: str, /) -> None:
-        """Put tensors back.
-
-        Raises:
-            UsageError: they are of another model.
-        """
-        if set(state) != set(self.modules):
-            raise UsageError(f"{origin} is of another objective: it holds {', '.join(state)}")
-        for name, tensors in state.items():
-            module = self.modules[name]
-            if isinstance(module, nn.Module):
-                load_into(module, tensors, origin)
-            else:
-                module.load_state_dict(copied(tensors))
-
-
 class Keeper:
     """Writes and reads the checkpoints of a run.
 
@@ -125,17 +73,20 @@ class Keeper:
         save_every: steps between checkpoints; None for as often as costs little.
         keep: which of them stay.
         exact: refuse to go on where it cannot be bit for bit.
+        team: the processes of the run, of which the lead writes.
     """
 
     def __init__(
         self,
-        folder: RunFolder,
+        folder: RunFolder | Unwritten,
         plan: dict[str, Any],
         *,
         save_every: int | None = None,
         keep: Keep = NEWEST,
         exact: bool = True,
+        team: Crew | None = None,
     ) -> None:
+        self.team = team or Alone()
         self.folder = folder
         self.plan = plan
         self.save_every = save_every
@@ -184,7 +135,7 @@ class Keeper:
         """
         self.join()
         began = time.perf_counter()
-        _check_finite(players, state.step)
+        _check_finite(players, state.step, self.team)
         state.others = others()
         parts = {
             "objective": weights.state(),
@@ -200,9 +151,15 @@ class Keeper:
             "plan": dict(self.plan),
             "metrics_size": self.folder.metrics_size(),
         }
-        self._taken = checkpoint.snapshot(state.step, parts, still=("best",), reuse=self._taken)
         protect = state.ranked[: self.keep.best]
-        self._background.start(partial(self._write, self._taken, protect, began))
+        if self.team.sharded:  # each process writes its own pieces, and waits for the others
+            from cartograd.engine.distributed import dcp
+
+            path = dcp.save(self.folder.checkpoints, state.step, parts, self.team)
+            self._written(path, state.step, protect, began)
+        elif self.team.lead:
+            self._taken = checkpoint.snapshot(state.step, parts, still=("best",), reuse=self._taken)
+            self._background.start(partial(self._write, self._taken, protect, began))
         self._saved_at, self._saved_step = time.perf_counter(), state.step
 
     def join(self) -> None:
@@ -228,10 +185,15 @@ class Keeper:
         """What is done in the background."""
         self.folder.sync_metrics()
         path = checkpoint.write(self.folder.checkpoints, taken)
-        checkpoint.prune(
-            self.folder.checkpoints, keep=self.keep.last, every=self.keep.every, protect=protect
-        )
-        self.folder.event("checkpoint", step=taken.step, path=f"checkpoints/{path.name}")
+        self._written(path, taken.step, protect, began)
+
+    def _written(self, path: Path, step: int, protect: Collection[int], began: float) -> None:
+        """What follows a checkpoint."""
+        if self.team.lead:
+            checkpoint.prune(
+                self.folder.checkpoints, keep=self.keep.last, every=self.keep.every, protect=protect
+            )
+        self.folder.event("checkpoint", step=step, path=f"checkpoints/{path.name}")
         self._pause = max(SAVE_SECONDS, (time.perf_counter() - began) / SAVE_SHARE)
 
     def load(
@@ -252,7 +214,7 @@ class Keeper:
         self._check_plan(opened(self.plan, parts["plan"]), state, origin)
         weights.load(parts["objective"], origin)
         for name, player in players.items():
-            player.optimizer.load_state_dict(parts["optimizer"][name])
+            player.load(parts["optimizer"][name])
             player.align()
             if player.average is not None:
                 player.average.load(parts["average"][name].values())
@@ -290,9 +252,9 @@ class Keeper:
         return bool(self.plan["schedules"]) or tail
 
 
-def _check_finite(players: Mapping[str, Player], step: int) -> None:
+def _check_finite(players: Mapping[str, Player], step: int, team: Crew) -> None:
     """A checkpoint of broken weights would take the place of a good one."""
     sums = [p.detach().sum().double() for player in players.values() for p in player.params]
-    total = float(torch.stack(sums).sum())
+    total = float(team.whole(torch.stack(sums).sum()))
     if not math.isfinite(total):
         raise NonFiniteError(f"a weight became infinite or not a number by step {step}", step)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
+from cartograd.engine.distributed.team import Alone, Crew
 
 
 class NonFiniteError(UsageError):
@@ -29,9 +30,11 @@ class Ledger:
 
     Args:
         every: steps that a point of the curve covers.
+        team: the processes whose numbers count.
     """
 
-    def __init__(self, *, every: int = 50) -> None:
+    def __init__(self, *, every: int = 50, team: Crew | None = None) -> None:
+        self.team = team or Alone()
         self.every = every
         self.epoch: dict[str, list[float]] = {}
         self.window: dict[str, list[float]] = {}
@@ -55,12 +58,16 @@ class Ledger:
         Raises:
             NonFiniteError: a loss is infinite or not a number.
         """
-        if not self._kept:
+        if not self._kept and self.team.size == 1:
             return _means(self.window)
         kept, self._kept = self._kept, []
         values = _fetched([item[2] for item in kept])
         weights = _weights([item[3] for item in kept])
-        for (step, name, _, _, loss), value, weight in zip(kept, values, weights, strict=True):
+        records = [
+            (step, name, value, weight, loss)
+            for (step, name, _, _, loss), value, weight in zip(kept, values, weights, strict=True)
+        ]
+        for step, name, value, weight, loss in self.team.merged(records):
             if loss and not math.isfinite(value):
                 raise NonFiniteError(f"the loss {name!r} became {value} at step {step}", step)
             if step > self.last and self.last and self.last % self.every == 0:

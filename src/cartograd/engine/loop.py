@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import torch
@@ -15,8 +14,9 @@ from cartograd.core.protocols import Batches, Metric
 from cartograd.engine import choices
 from cartograd.engine.average import answer, averaged, begun
 from cartograd.engine.clock import Clock
+from cartograd.engine.distributed.team import Alone, Crew
 from cartograd.engine.evaluate import validation
-from cartograd.engine.keeper import Keeper, State, Weights
+from cartograd.engine.keeper import Keeper, State
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.loader import Loaded
 from cartograd.engine.monitor import Monitor
@@ -33,10 +33,10 @@ from cartograd.engine.randomness import (
     set_others,
 )
 from cartograd.engine.recovery import Recovery
-from cartograd.engine.signals import Stop
 from cartograd.engine.stepper import Stepper
-from cartograd.engine.stream import moved
+from cartograd.engine.stream import fetched
 from cartograd.engine.tensors import copied
+from cartograd.engine.weights import Weights
 
 READ_SECONDS = 0.25
 """How often losses are fetched from the device and shown."""
@@ -64,16 +64,18 @@ class Loop:
     progress: Progress
     recovery: Recovery = field(default_factory=Recovery)
     log_every: int | None = None
+    team: Crew = field(default_factory=Alone)
     keeper: Keeper | None = None
     state: State = field(default_factory=State)
 
     def __post_init__(self) -> None:
         steps = math.ceil((self.per_epoch or POINTS * POINTS) / self.accumulate)
-        self.ledger = Ledger(every=self.log_every or max(1, steps // POINTS))
+        every = self.log_every or max(1, steps // POINTS)
+        self.ledger = Ledger(every=every, team=self.team)
         modules = {name: player.module for name, player in self.players.items()}
         self.weights = Weights(self.objective, modules)
         self.best_weights: dict[str, Any] = {}
-        self.stop = Stop()
+        self.stop = self.team.stop()
         self.clock = Clock(self.device)
 
     def resume(self) -> None:
@@ -133,17 +135,19 @@ class Loop:
     def _train(self) -> bool:
         """The rest of this epoch's steps; whether we got through."""
         state, stop, clock = self.state, self.stop, self.clock
-        reseed = seeder(self.device, self.seed, TRAINING)
+        reseed = seeder(self.device, self.seed, TRAINING, rank=self.team.seed_rank)
         stepper = None
         if self.keeper is not None and isinstance(self.batches, Loaded) and self.batches.workers:
             self.keeper.join()  # its processes are forked from one that has a single thread
-        source = self.batches.epoch(state.epoch, seed=self.seed, start=state.batch)
-        source = moved(iter(source), self.device)
-        began = time.perf_counter() - state.seconds
+        source = self.team.batches(
+            self.batches, state.epoch, seed=self.seed, start=state.batch, device=self.device
+        )
+        now = time.perf_counter()
+        began = now - state.seconds
         next_read = 0.0
         clock.start()
         while not stop.asked:
-            group = self._fetched(source)
+            group = fetched(source, self.accumulate, stop)
             clock.lap("data")
             if not group:
                 if stop.asked:
@@ -159,37 +163,34 @@ class Loop:
                 continue
             clock.step(group)
             self.recovery.begin(state.step, state.epoch, state.batch, group)
+            self.team.ask(
+                read=now >= next_read or self.ledger.full(),
+                save=self.keeper is not None and (stop.save or self.keeper.due(state.step, now)),
+            )
             stepper.step(state.step, group)
             if stepper.skipped:
                 self.recovery.skipped(self, stepper.skipped)
             state.batch += len(group)
             now = time.perf_counter()
             state.seconds = now - began
-            if now >= next_read or self.ledger.full():
+            read, save = self.team.told()
+            if read:
                 self._report()
                 next_read = now + READ_SECONDS
-            if self.keeper is not None and (self.stop.save or self.keeper.due(state.step, now)):
+            if save:
                 self._save(last=state.batch == self.per_epoch)
         return False
 
     def _stepper(self, group: list[Any]) -> Stepper:
         """What takes the steps, when all that was left open is chosen."""
         folder = None if self.keeper is None else self.keeper.folder.path
-        choices.settle(self.plan, self.objective, self.players, group, self.device, folder)
-        parts, precision = (self.objective, self.players, self.ledger), self.plan["precision"]
-        stepper = Stepper(*parts, self.device, precision, self.clock, self.recovery.policy.kind)
+        parts, device, team = (self.objective, self.players), self.device, self.team
+        choices.settle(self.plan, *parts, group, device, folder, team=team)
+        kind, precision = self.recovery.policy.kind, self.plan["precision"]
+        stepper = Stepper(*parts, self.ledger, device, precision, self.clock, kind, team)
         for schedule in stepper.schedules:
             schedule.begin(self.state.epoch, self.state.history)
         return stepper
-
-    def _fetched(self, source: Iterator[Any]) -> list[Any]:
-        """The next batches for one step; none at the end of the epoch, or of the run."""
-        try:
-            return list(islice(source, self.accumulate))
-        except RuntimeError:  # Ctrl-C reaches a loader's worker processes too and ends them
-            if self.stop.asked:
-                return []
-            raise
 
     def _report(self) -> None:
         """Read the losses of the last steps; tell the metrics file and the progress display."""
@@ -231,11 +232,9 @@ class Loop:
         state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
         self.progress.epoch(record)
         ended = state.epoch >= self.epochs or state.stopped is not None
-        if self.keeper is not None and (
-            ended
-            or self.stop.save
-            or self.keeper.keeps(state)
-            or self.keeper.due(state.step, time.perf_counter())
+        keeper, now = self.keeper, time.perf_counter()
+        if keeper is not None and self.team.lead_says(
+            ended or self.stop.save or keeper.keeps(state) or keeper.due(state.step, now)
         ):
             self._save()
         return True
@@ -243,6 +242,7 @@ class Loop:
     def _validate(self) -> dict[str, float] | None:
         if self.validate is None:
             return {}
+        self.team.same_buffers(self.objective)
         return validation(
             self.objective,
             self.validate,
@@ -252,6 +252,7 @@ class Loop:
             precision=self.plan["precision"],
             seed=self.seed,
             asked=lambda: self.stop.asked,
+            team=self.team,
         )
 
     def _judge(self, record: dict[str, Any]) -> None:
@@ -280,10 +281,10 @@ class Loop:
         self.stop.save = False
         self.ledger.read()
         self._write_points()
-        state = self.state
-        here = state.best.get("step") == state.step and not begun(self.players)
+        self.team.same_buffers(self.objective)
+        here = self.state.best.get("step") == self.state.step and not begun(self.players)
         best = {} if here else self.best_weights
-        self.keeper.save(state, self.weights, best, self.players, self.ledger)
+        self.keeper.save(self.state, self.weights, best, self.players, self.ledger)
         self.clock.lap("saving")
 
     def _interrupt(self) -> None:

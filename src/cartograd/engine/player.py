@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.average import Average
+from cartograd.engine.distributed.team import Alone, Crew
 from cartograd.engine.optimize import optimizer
 from cartograd.engine.schedule import Schedule
 
@@ -26,14 +27,24 @@ class Player:
         module: whose parameters it owns.
         spec: of the optimizer.
         clip: what shortens gradients.
+        team: the processes that train it.
 
     Raises:
         UsageError: there is nothing to train, or the optimizer is refused.
     """
 
-    def __init__(self, name: str, module: nn.Module, spec: str | Spec, *, clip: Clip | None):
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        spec: str | Spec,
+        *,
+        clip: Clip | None,
+        team: Crew | None = None,
+    ):
         self.name = name
         self.spec = spec
+        self.team = team or Alone()
         self.module = module
         self.params = [p for p in module.parameters() if p.requires_grad]
         if not self.params:
@@ -62,18 +73,21 @@ class Player:
                 f"the loss of player {self.name!r} does not depend on its parameters; was it "
                 "detached, or computed without gradients?"
             )
+        # Weights that are spread are put together for a backward pass, as other tensors.
+        inputs = None if self.team.sharded else self.params
         if isinstance(weight, Tensor):
-            torch.autograd.backward(value, weight.to(value.dtype), inputs=self.params)
+            torch.autograd.backward(value, weight.to(value.dtype), inputs=inputs)
             return
         key = (value.shape, value.dtype, weight)
         if self._gradient is None or self._gradient[0] != key:
             self._gradient = key, torch.full_like(value, weight)
-        torch.autograd.backward(value, self._gradient[1], inputs=self.params)
+        torch.autograd.backward(value, self._gradient[1], inputs=inputs)
 
     def step(self, count: float | Tensor | None = None) -> Tensor | None:
         """Take a step with the gradients there are, divided by `count`, and drop them.
 
-        Where the norm is known at once and is not finite, `broken` is set and no step is taken.
+        With several processes gradients and counts are sums over all of them. Where the norm is
+        known at once and is not finite, `broken` is set and no step is taken.
 
         Returns:
             The norm of the whole gradient before it was clipped, where it was computed.
@@ -81,6 +95,7 @@ class Player:
         Raises:
             UsageError: there is no gradient, or torch's optimizer cannot use it.
         """
+        count = self.team.reduce(self.params, count)
         if not self.started:
             self._start()
         if count is not None:
@@ -118,11 +133,11 @@ class Player:
         norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
         norm = torch.linalg.vector_norm(torch.stack(norms))
         if self.clip is None:
-            return norm
+            return self.team.whole(norm)
         weights = [parameter.detach() for parameter in having]
         for parameter, gradient in zip(having, self.clip(gradients, weights, norm), strict=True):
             parameter.grad = gradient
-        return norm
+        return self.team.whole(norm)
 
     def _start(self) -> None:
         """What can only be known at the first step: whether the gradients are of use."""
@@ -151,6 +166,19 @@ class Player:
                     state[key] = torch.empty_like(weight, requires_grad=False).copy_(value)
         if self.average is not None:
             self.average.load(self.average.mean)
+
+    def load(self, state: dict[str, Any], /) -> None:
+        """Go on from an optimizer's state, its tensors laid out as the parameters are."""
+        of_each = dict(state["state"])
+        for number, parameter in enumerate(self.params):
+            of_each[number] = {
+                key: self.team.placed(value, parameter)
+                if isinstance(value, Tensor) and value.shape == parameter.shape
+                else value
+                for key, value in of_each.get(number, {}).items()
+            }
+        of_each = {number: own for number, own in of_each.items() if own}
+        self.optimizer.load_state_dict(state | {"state": of_each})
 
     @property
     def lr(self) -> float:

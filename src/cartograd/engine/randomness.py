@@ -11,7 +11,9 @@ import torch
 from cartograd.core.mixing import mixed
 
 
-def seeder(device: torch.device, seed: int, purpose: int, /) -> Callable[[int], None]:
+def seeder(
+    device: torch.device, seed: int, purpose: int, /, *, rank: int = 0
+) -> Callable[[int], None]:
     """A function that sets torch's generators, for the CPU and for `device`, from a step's number.
 
     It is called at every step, so it does little: the purpose's own start plus the step, no two
@@ -22,8 +24,9 @@ def seeder(device: torch.device, seed: int, purpose: int, /) -> Callable[[int], 
         device: whose generator to set besides the CPU's.
         seed: of the run.
         purpose: number of the stream (training, validation), each with a start of its own.
+        rank: of this process among those that draw for rows of their own.
     """
-    start = mixed(seed, purpose)
+    start = mixed(seed, purpose, rank) if rank else mixed(seed, purpose)
     set_cpu = torch.default_generator.manual_seed
     others = {"cuda": torch.cuda.manual_seed, "mps": torch.mps.manual_seed}
     set_other = others.get(device.type)

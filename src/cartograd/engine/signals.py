@@ -13,14 +13,20 @@ class Stop:
     A second SIGINT or SIGTERM gets the handling that was there before, so it ends the process at
     once. Outside of the main thread Python delivers no signals and this does nothing.
 
+    Args:
+        alone: whether a signal counts at once; else `asked` is set by whom `noted` is told to.
+
     Attributes:
         asked: the signal that asked us to stop (SIGINT or SIGTERM), if one did.
+        noted: the same, as soon as it came to this process.
         save: whether SIGUSR1 asked for a checkpoint; whoever saves sets it back.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = True) -> None:
+        self.alone = alone
+        self.noted: str | None = None
         self.asked: str | None = None
         self.save = False
         self._before: dict[int, Any] = {}
@@ -42,8 +48,10 @@ class Stop:
         if number == signal.SIGUSR1:
             self.save = True
             return
-        if self.asked is None:
-            self.asked = signal.Signals(number).name
+        if self.noted is None:
+            self.noted = signal.Signals(number).name
+            if self.alone:
+                self.asked = self.noted
             return
         self._restore()
         os.kill(os.getpid(), number)

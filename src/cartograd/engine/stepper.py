@@ -12,6 +12,8 @@ from cartograd.core.protocols import Loss
 from cartograd.engine import accumulation
 from cartograd.engine.clock import Clock
 from cartograd.engine.device import autocast
+from cartograd.engine.distributed.rows import is_lent
+from cartograd.engine.distributed.team import Alone, Crew
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.player import Player
 from cartograd.engine.recovery import Buffers
@@ -29,6 +31,7 @@ class Stepper:
         precision: in which they run.
         clock: to which the parts of a step are told.
         guard: what to do when a loss or a gradient is not finite: `stop`, `skip` or `rollback`.
+        team: the processes that train together.
     """
 
     def __init__(
@@ -40,8 +43,10 @@ class Stepper:
         precision: str,
         clock: Clock,
         guard: str = "stop",
+        team: Crew | None = None,
     ) -> None:
         self.lap = clock.lap
+        self.team = team or Alone()
         self.objective = objective
         self.players = players
         self.ledger = ledger
@@ -78,7 +83,7 @@ class Stepper:
         if self.buffers is not None:
             self.buffers.keep()
             mark = self.ledger.mark()
-        if len(group) == 1:
+        if len(group) == 1 and self.team.size == 1:
             self._alone(number, group[0])
         else:
             self._together(number, group)
@@ -112,7 +117,8 @@ class Stepper:
         Each yields one loss, whose sum is differentiated at once (so only one microbatch's graph is
         alive); then the player steps with the summed gradient divided by the summed count (or the
         summed weights); then all are resumed. So the result is that of the full batch, also when
-        they are uneven or masked.
+        they are uneven or masked. With several processes each has microbatches of its own, also if
+        it is only one.
         """
         generators = [iter(self.losses(batch)) for batch in group]
         while True:
@@ -120,6 +126,7 @@ class Stepper:
             count: float | Tensor = 0
             good = True
             for batch, generator in zip(group, generators, strict=True):
+                self.team.idle = is_lent(batch)
                 loss = next(generator, None)
                 losses.append(None if loss is None else loss.player)
                 if loss is None or loss.player != losses[0]:
@@ -129,6 +136,8 @@ class Stepper:
                 good = self._noted(number, loss, batch) and good
                 if good:
                     weight, size = accumulation.weighed(loss, examples(batch))
+                    if self.team.idle:
+                        weight = size = 0
                     player.backward(loss.value, weight)
                     self.lap("backward")
                     count = count + size
@@ -141,7 +150,9 @@ class Stepper:
             if name is None:
                 return
             if good:
-                self._advance(number, self.players[name], accumulation.divisor(count))
+                several = self.team.size > 1  # who divide by the sum of their counts
+                shared = count if several else accumulation.divisor(count)
+                self._advance(number, self.players[name], shared)
             else:
                 self.players[name].drop()
 
@@ -185,12 +196,16 @@ class Stepper:
         """Keep the means of a loss and of its metrics for the ledger; false if it is not finite.
 
         On the CPU nothing has to be waited for, so that it is known before the step; elsewhere the
-        ledger finds out when it is read, unless steps are to be skipped.
+        ledger finds out when it is read, unless steps are to be skipped. Several processes look at
+        the gradient, which they have in common.
         """
+        if self.team.idle:
+            return True
         name, size = self.loss_names[loss.player], examples(batch)
         mean, weight = accumulation.mean(loss, size)
         if mean is not None:
-            if self.eager and not math.isfinite(value := mean.item()):
+            looks = self.eager and self.team.size == 1
+            if looks and not math.isfinite(value := mean.item()):
                 self._broken(number, f"the loss {name!r}", value)
                 return False
             self.ledger.add(number, name, mean, weight)

@@ -1,7 +1,7 @@
 """What `fit` accepts as data: our `Batches`, a torch DataLoader, or any iterable of batches."""
 
 from collections.abc import Iterable, Iterator, Sized
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +11,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Batches
 from cartograd.engine.loader import Loaded, begin_order
 from cartograd.engine.randomness import mixed, seed_all
+from cartograd.engine.signals import Stop
 from cartograd.engine.tensors import as_tuple, same_device
 
 
@@ -92,6 +93,16 @@ def examples(batch: Any, /) -> int:
     """How many examples a batch holds: the length of its first tensor."""
     items = batch.values() if isinstance(batch, dict) else batch
     return next((len(item) for item in items if isinstance(item, Tensor) and item.ndim), 1)
+
+
+def fetched(source: Iterator[Batch], number: int, stop: Stop, /) -> list[Batch]:
+    """The next batches for one step; none at the end of the epoch, or of the run."""
+    try:
+        return list(islice(source, number))
+    except RuntimeError:  # Ctrl-C reaches a loader's worker processes too and ends them
+        if stop.asked:
+            return []
+        raise
 
 
 def moved(source: Iterator[Batch], device: Any, /) -> Iterator[Batch]:

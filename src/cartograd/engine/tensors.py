@@ -1,7 +1,7 @@
 """Tensors to files and back, never by pickle."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,14 @@ def read_tensors(path: Path, /) -> dict[str, Tensor]:
     return found | {name: found[other] for name, other in aliases.items()}
 
 
-def load_into(module: nn.Module, tensors: Mapping[str, Any], origin: str, /) -> None:
-    """Load a state dict, each name and shape as expected.
+def load_into(
+    module: nn.Module,
+    tensors: Mapping[str, Any],
+    origin: str,
+    placed: Callable[[Any, Any], Any] = lambda tensor, _: tensor,
+    /,
+) -> None:
+    """Load a state dict, each name and shape as expected, each tensor `placed` as the one there is.
 
     Raises:
         UsageError: which tensor is missing, unexpected or of another shape in `origin`.
@@ -104,7 +110,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Any], origin: str, /) -> 
                 f"{origin} is of another model: {name!r} has shape {tuple(tensor.shape)} and "
                 f"{type(module).__name__} expects {tuple(wanted.shape)}"
             )
-    module.load_state_dict(dict(tensors))
+    module.load_state_dict({name: placed(tensors[name], expected[name]) for name in expected})
 
 
 def pack(value: Any, name: str, tensors: dict[str, Tensor], /) -> Any:

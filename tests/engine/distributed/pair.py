@@ -1,0 +1,111 @@
+"""What each of two processes does in the tests: one name of a check, or all of them.
+
+`python -m tests.engine.distributed.pair FOLDER CHECK ...` is started once per process with the
+environment that torchrun would give. A check writes what it found to FOLDER; the tests compare.
+"""
+
+import copy
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from cartograd.engine.fit import fit
+from tests.engine.objectives.supervised import Supervised
+from tests.engine.objectives.wgan_gp import WGANGP
+from tests.engine.toys import Toy, mlp, quadrants
+
+ROWS = 43
+"""Batches of 8 leave 3 rows for the last, batches of 6 leave 1, which one process has to lend."""
+
+
+def data(batch_size=8, dtype=torch.float64, rows=ROWS):
+    x, y = quadrants(rows)
+    return Toy(x.to(dtype), y, batch_size=batch_size)
+
+
+def share_right(outputs, targets):
+    return float((outputs.argmax(-1) == targets).double().mean())
+
+
+def supervised(batch_size=8, *, model=None, dtype=torch.float64, rows=ROWS, **options):
+    """Train a classifier; its weights and its history."""
+    model = mlp(2, 16, 2) if model is None else model
+    model = model.to(dtype)
+    options = {"optimizers": "adamw:lr=1e-2", "epochs": 3} | options
+    run = fit(
+        Supervised(model),
+        data(batch_size, dtype, rows),
+        validate=data(16, dtype, rows),
+        metrics={"accuracy": share_right},
+        **options,
+    )  # fmt: skip
+    history = [{k: v for k, v in record.items() if k != "seconds"} for record in run.history]
+    return {
+        "weights": copy.deepcopy(model.state_dict()),
+        "history": history,
+        "stopped": run.stopped,
+    }
+
+
+def normed():
+    """The bias of a layer before a normalisation has no gradient but rounding, so there is none."""
+    torch.manual_seed(3)
+    return nn.Sequential(
+        nn.Linear(2, 16, bias=False), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 2)
+    )
+
+
+class Placed(WGANGP):
+    """The penalty at places that follow from the data, so that any split draws the same."""
+
+    @torch.enable_grad()
+    def penalty(self, x, fake):
+        share = x[:, :1].sigmoid()
+        mix = (share * x + (1 - share) * fake).requires_grad_()
+        (slope,) = torch.autograd.grad(self.critic(mix).sum(), mix, create_graph=True)
+        return (slope.norm(dim=-1) - 1).square()
+
+
+def wgan(parts=1):
+    """Two players, three critic steps, a gradient penalty; the noise is part of the data."""
+    g = torch.Generator().manual_seed(5)
+    x, z = torch.randn(22, 2, generator=g), torch.randn(22, 4, 3, generator=g)
+    objective = Placed(mlp(3, 8, 2, seed=1), mlp(2, 8, 1, seed=2), latent=3, critic_steps=3)
+    objective.double()
+    run = fit(
+        objective, Toy(x.double(), z.double(), batch_size=8), epochs=3,
+        optimizers={"critic": "adam:lr=1e-2,betas=(0.5,0.9)", "generator": "adam:lr=1e-2"},
+        accumulate=parts, clip=1.0,
+    )  # fmt: skip
+    keep = ("train/critic/loss", "train/generator/loss", "train/gap")
+    history = [{key: record[key] for key in keep} for record in run.history]
+    return {"weights": objective.state_dict(), "history": history}
+
+
+CHECKS = {
+    "even": lambda _: supervised(8, rows=40),
+    "uneven": lambda _: supervised(8),
+    "lent": lambda _: supervised(6),
+    "accumulated": lambda _: supervised(3, accumulate=3),
+    "clipped": lambda _: supervised(8, clip=0.1),
+    "norm": lambda _: supervised(8, model=normed()),
+    "norm lent": lambda _: supervised(6, model=normed(), rows=42),
+    "wgan": lambda _: wgan(),
+}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    folder, *names = sys.argv[1:]
+    for name in names or list(CHECKS):
+        found = CHECKS[name](Path(folder))
+        rank = dist.get_rank() if dist.is_initialized() else 0
+        torch.save(found, Path(folder) / f"{name}-{rank}.pt")
+
+
+if __name__ == "__main__":
+    main()
