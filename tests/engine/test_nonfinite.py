@@ -188,7 +188,7 @@ def test_going_back_is_the_run_without_the_batch_at_half_the_rate(tmp_path):
 
     seeder = loops.seeder
 
-    def shifted(device, seed, purpose):
+    def shifted(device, seed, purpose, **_):
         reseed = seeder(device, seed, purpose)
         return lambda step: reseed(step if step < 4 else step + 1)
 

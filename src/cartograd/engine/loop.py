@@ -16,7 +16,7 @@ from cartograd.engine.average import answer, averaged, begun
 from cartograd.engine.clock import Clock
 from cartograd.engine.distributed.team import Alone, Crew
 from cartograd.engine.evaluate import validation
-from cartograd.engine.keeper import Keeper, State
+from cartograd.engine.keeper import Keeper, State, Weights
 from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.loader import Loaded
 from cartograd.engine.monitor import Monitor
@@ -36,7 +36,6 @@ from cartograd.engine.recovery import Recovery
 from cartograd.engine.stepper import Stepper
 from cartograd.engine.stream import fetched
 from cartograd.engine.tensors import copied
-from cartograd.engine.weights import Weights
 
 READ_SECONDS = 0.25
 """How often losses are fetched from the device and shown."""
