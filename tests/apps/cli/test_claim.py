@@ -7,8 +7,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from cartograd.apps.report.claim import picture
-from cartograd.evidence.claim import Curve, claims, find
+from cartograd.evidence import lab
+from cartograd.evidence.claim import Curve, claims, find, stored
+from cartograd.evidence.claims import gelu_approx
 from cartograd.evidence.experiment import run
+from tools.claims import page
 
 
 def test_a_claim_is_run_and_leaves_its_figures_and_picture(cli_run, tmp_path):
@@ -87,3 +90,31 @@ def test_a_picture_of_curves_survives_what_is_not_finite():
     nan = float("nan")
     outcome = run(claim, measure=lambda seed: {"a": 1.0, "loss": Curve([1, 2, 3], [1.0, nan, 2.0])})
     ET.fromstring(picture(outcome))
+
+
+def test_data_that_were_not_fetched_are_named(cli_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CARTOGRAD_CACHE", str(tmp_path / "cache"))
+    lab.dataset.cache_clear()
+    done = cli_run("claim", "focal-imbalance")
+    assert (done.code, done.out) == (2, "")
+    assert "cartograd data get fashion-mnist" in done.err
+    assert not (tmp_path / "claims").exists()
+
+
+def test_ctrl_c_writes_nothing(cli_run, tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gelu_approx, "measure", stopped)
+    assert cli_run("claim", "gelu-approx").code == 130
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_page_has_every_kept_result():
+    text = page()
+    for name in claims():
+        kept = stored(name)
+        assert kept is not None
+        assert f"## {name}\n" in text
+        assert f"**{kept['verdict'].capitalize()}.**" in text
+    assert text.count("`cartograd claim ") == len(claims()) + 1  # the head speaks of ID
