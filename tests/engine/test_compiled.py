@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from cartograd.engine.compiled import compile_in_place
@@ -91,3 +92,29 @@ def test_compiled_training_equals_eager():
         ends.append(model[0].weight.detach())
         assert list(model.state_dict()) == list(mlp(2, 8, 2).state_dict())
     torch.testing.assert_close(*ends, atol=1e-5, rtol=0)
+
+
+@pytest.mark.compile
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_module_that_its_owner_compiled_keeps_plain_names(tmp_path):
+    """Its checkpoint is that of the plain module, and each resumes the other's run."""
+    data = Toy(*quadrants(32))
+    names = {}
+    for owner, other in (
+        (torch.compile, lambda net, **_: net),
+        (lambda net, **_: net, torch.compile),
+    ):
+        folder = tmp_path / str(len(names))
+        wrapped = Supervised(owner(mlp(2, 4, 2), backend="eager"))
+        fit(wrapped, data, epochs=1, folder=folder)
+        (file,) = folder.glob("checkpoints/*/objective.safetensors")
+        with safe_open(file, framework="pt") as tensors:
+            names[owner] = sorted(tensors.keys())
+        again = Supervised(other(mlp(2, 4, 2), backend="eager"))
+        fit(again, data, epochs=2, folder=folder, resume=True)
+    assert len({tuple(found) for found in names.values()}) == 1
+    assert not any("_orig_mod" in name for name in names[torch.compile])
+
+
+def _as_it_is(net, **_):
+    return net

@@ -32,7 +32,7 @@ from cartograd.core.mode import evaluating
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
-from cartograd.engine.tensors import load_into, read_tensors, write_tensors
+from cartograd.engine.tensors import load_into, plain_names, read_tensors, write_tensors
 
 GOLDEN = 8
 """How many examples are kept with their answers."""
@@ -112,7 +112,7 @@ def write_bundle(
         "about": said,
     }
     with write_folder(path, replace=replace) as folder:
-        write_tensors(folder / "weights.safetensors", model.model.state_dict())
+        write_tensors(folder / "weights.safetensors", plain_names(model.model.state_dict()))
         if reference:
             write_tensors(folder / "reference.safetensors", reference)
         if golden:

@@ -80,6 +80,16 @@ def read_tensors(path: Path, /) -> dict[str, Tensor]:
     return found | {name: found[other] for name, other in aliases.items()}
 
 
+def plain_name(name: str, /) -> str:
+    """The name of a weight without what `torch.compile` puts before it."""
+    return name.replace("_orig_mod.", "")
+
+
+def plain_names(state: Mapping[str, Any], /) -> dict[str, Any]:
+    """A state dict under plain names."""
+    return {plain_name(name): value for name, value in state.items()}
+
+
 def load_into(
     module: nn.Module,
     tensors: Mapping[str, Any],
@@ -93,6 +103,8 @@ def load_into(
         UsageError: which tensor is missing, unexpected or of another shape in `origin`.
     """
     expected = module.state_dict()
+    own = {plain_name(name): name for name in expected}
+    tensors = {own.get(plain_name(name), name): tensor for name, tensor in tensors.items()}
     missing = [name for name in expected if name not in tensors]
     unexpected = [name for name in tensors if name not in expected]
     if missing or unexpected:

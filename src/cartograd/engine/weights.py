@@ -7,7 +7,7 @@ from torch import nn
 
 from cartograd.core.errors import UsageError
 from cartograd.engine.distributed.team import Alone, Crew
-from cartograd.engine.tensors import copied, load_into
+from cartograd.engine.tensors import copied, load_into, plain_names
 
 
 @runtime_checkable
@@ -50,7 +50,7 @@ class Weights:
 
     def state(self) -> dict[str, Any]:
         """The state dicts by name; their tensors are those in use, not copies."""
-        return {name: module.state_dict() for name, module in self.modules.items()}
+        return {name: plain_names(module.state_dict()) for name, module in self.modules.items()}
 
     def load(self, state: Mapping[str, Any], origin: str, /) -> None:
         """Put tensors back.

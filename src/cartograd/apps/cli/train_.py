@@ -41,8 +41,8 @@ def train_(
         seed: of everything random in the run.
         device: auto, cpu, cuda or mps.
         set_: further settings as KEY=VALUE: batch_size, augment, schedule, objective, monitor,
-            patience, clip, accumulate, average, recompute, precision, compile, deterministic,
-            save_every, keep, exact, log_every, sinks, profile.
+            patience, clip, accumulate, average, recompute, nonfinite, precision, compile, autotune,
+            deterministic, save_every, keep, exact, log_every, sinks, profile.
         config: a TOML file of settings, or a run folder; flags win.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.
