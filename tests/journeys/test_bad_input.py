@@ -319,6 +319,7 @@ def test_a_port_in_use(cli_run, tmp_path, digits):
         )
 
 
+@pytest.mark.filterwarnings("default:training goes on")
 def test_no_compiler(cli_run, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     told = "goes on without compiling: .* C.. compiler and 'no-such-compiler' is not on the path"
