@@ -78,6 +78,12 @@ class MLP(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(sizes[-1], classes)
 
+    def shard_plan(self) -> dict[str, str]:
+        """Pairs of layers: the units of the first are spread, the second sums over them."""
+        names = [*(f"hidden.{i}" for i in range(len(self.hidden))), "head"]
+        paired = names[: len(names) // 2 * 2]
+        return {name: ("column", "row")[i % 2] for i, name in enumerate(paired)}
+
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b k"]:
         """Logits, or values for a regressor."""
         h = x.flatten(1)

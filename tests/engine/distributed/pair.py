@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+import cartograd as cg
+from cartograd.core.errors import UsageError
 from cartograd.engine.fit import fit
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.objectives.wgan_gp import WGANGP
@@ -85,6 +87,61 @@ def wgan(parts=1):
     return {"weights": objective.state_dict(), "history": history}
 
 
+def wide():
+    """Halves fill the processor's vectors, so that the fused kernel treats all numbers alike."""
+    torch.manual_seed(4)
+    return cg.build("mlp:features=16,classes=32,widths=(64,32)")
+
+
+def wide_data(dtype, batch_size=8):
+    g = torch.Generator().manual_seed(6)
+    x, y = torch.randn(43, 16, generator=g), torch.randint(0, 32, (43,), generator=g)
+    return Toy(x.to(dtype), y, batch_size=batch_size)
+
+
+def spread(parallel, dtype=torch.float64, model=None, batch_size=8, **options):
+    model = (wide() if model is None else model).to(dtype)
+    options = {"optimizers": "adamw:lr=1e-2", "epochs": 3} | options
+    source = wide_data(dtype, batch_size)
+    run = fit(Supervised(model), source, validate=source, parallel=parallel, **options)
+    history = [{key: record[key] for key in ("train/loss", "valid/loss")} for record in run.history]
+    return {"weights": copy.deepcopy(model.state_dict()), "history": history}
+
+
+def refused(**options):
+    """The line that a mistake gives."""
+    try:
+        spread(**options)
+    except UsageError as error:
+        return {"line": str(error)}
+    return {"line": None}
+
+
+def parted(folder, parallel):
+    """Two epochs, and two more from the checkpoint; besides, a folder that is left after two."""
+    whole = spread(parallel, epochs=4)
+    half = spread(parallel, epochs=2, folder=folder / f"left {parallel}")
+    spread(parallel, epochs=2, folder=folder / f"parted {parallel}")
+    again = spread(parallel, epochs=4, folder=folder / f"parted {parallel}", resume=True)
+    return {"whole": whole, "half": half, "again": again}
+
+
+SPREAD = {
+    "parted ddp": lambda folder: parted(folder, "ddp"),
+    "parted fsdp": lambda folder: parted(folder, "fsdp"),
+    "refused width": lambda _: refused(
+        parallel="tensor", model=cg.build("mlp:features=16,classes=32,widths=(5,6)")
+    ),
+    "refused batch": lambda _: refused(parallel="ddp", batch_size=1),
+    "fsdp": lambda _: spread("fsdp"),
+    "fsdp clipped": lambda _: spread("fsdp", clip=0.1),
+    "fsdp float32": lambda _: spread("fsdp", torch.float32),
+    "ddp float32": lambda _: spread("ddp", torch.float32),
+    "tensor": lambda _: spread("tensor"),
+    "tensor clipped": lambda _: spread("tensor", clip=0.1),
+    "tensor float32": lambda _: spread("tensor", torch.float32),
+}
+
 CHECKS = {
     "even": lambda _: supervised(8, rows=40),
     "uneven": lambda _: supervised(8),
@@ -101,8 +158,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     folder, *names = sys.argv[1:]
-    for name in names or list(CHECKS):
-        found = CHECKS[name](Path(folder))
+    for name in names or [*CHECKS, *SPREAD]:
+        found = (CHECKS | SPREAD)[name](Path(folder))
         rank = dist.get_rank() if dist.is_initialized() else 0
         torch.save(found, Path(folder) / f"{name}-{rank}.pt")
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from cartograd import __version__
-from cartograd.apps.cli import output
+from cartograd.apps.cli import common, output
+from cartograd.apps.cli.launch import MISTAKES
 from cartograd.core.errors import UsageError
 
 COMMANDS = {
@@ -61,6 +62,7 @@ def application() -> App:
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if tokens is None else tokens)
+    common.words[:] = words
     # Torch's threads wait for each other asleep, not spinning: on a busy machine that made the
     # training of small models three times slower (LeNet-5, two cores, load 9; measured 2026-11-22).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -72,7 +74,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
             )
         sys.stdout.flush()
     except (UsageError, CycloptsError) as error:
-        output.mistake(error, as_json="--json" in words)
+        _mistake(error, words)
         return 2
     except KeyboardInterrupt:
         output.note("stopped")
@@ -81,6 +83,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _mistake(error: Exception, words: Sequence[str]) -> None:
+    """A mistake is told once: by this process, or by the one that started several."""
+    folder = os.environ.get(MISTAKES)
+    if folder is None:
+        output.mistake(error, as_json="--json" in words)
+        return
+    path = Path(folder) / f"mistake-{os.environ.get('RANK', '0')}"
+    path.write_text(f"{type(error).__name__}\n{error}", encoding="utf-8")
 
 
 def _warned(message: Warning | str, *_: object) -> None:

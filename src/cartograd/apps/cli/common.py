@@ -11,6 +11,9 @@ from cartograd.core.errors import UsageError, unknown
 if TYPE_CHECKING:
     from cartograd.engine.bundle import Bundle
 
+words: list[str] = []
+"""The command line under way, for a command that hands it on."""
+
 Many = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 """A flag that takes several words."""
 

@@ -3,13 +3,15 @@
 What is left out is chosen for the model and the data. Ctrl-C saves, and --resume goes on.
 """
 
+import os
 import signal
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from cartograd.apps.cli import output
+from cartograd.apps.cli import common, output
+from cartograd.apps.cli.launch import MISTAKES, launch
 from cartograd.core.errors import UsageError
 
 
@@ -26,6 +28,7 @@ def train_(
     config: Path | None = None,
     folder: Path | None = None,
     resume: bool = False,
+    nproc: int | None = None,
     dry_run: bool = False,
     print_config: bool = False,
     json: bool = False,
@@ -42,15 +45,23 @@ def train_(
         device: auto, cpu, cuda or mps.
         set_: further settings as KEY=VALUE: batch_size, augment, schedule, objective, monitor,
             patience, clip, accumulate, average, recompute, nonfinite, precision, compile, autotune,
-            deterministic, save_every, keep, exact, log_every, sinks, profile.
+            deterministic, save_every, keep, exact, log_every, sinks, profile, parallel.
         config: a TOML file of settings, or a run folder; flags win.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.
+        nproc: how many processes of this machine share the work; --set parallel=ddp, fsdp or
+            tensor says how.
         dry_run: show shapes, parameters, FLOPs, memory and minutes; train and write nothing.
         print_config: show each value and where it came from; train and write nothing.
         json: print one object.
     """
     from cartograd.apps.verbs import settings
+
+    if nproc is not None and not (print_config or dry_run or MISTAKES in os.environ):
+        if nproc < 1:
+            raise UsageError(f"--nproc {nproc} is out of range; expected at least 1")
+        if nproc > 1:
+            return launch(common.words, nproc)
     from cartograd.apps.verbs.plan import planned
     from cartograd.apps.verbs.train import resumed, run
 
@@ -132,7 +143,10 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
 
 def _show_run(done: Any, json: bool) -> int:
     from cartograd.engine.bundle import load
+    from cartograd.engine.distributed.team import leads
 
+    if not leads():  # the first of several processes tells
+        return 128 + signal.Signals[done.signal] if done.stopped == "interrupted" else 0
     if done.stopped == "interrupted":
         again = f"cartograd train {done.folder} --resume"
         output.note(f"stopped at step {done.steps}; the checkpoint is saved. Go on with: {again}")

@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.apps.verbs.evaluate import Evaluation, evaluate
 from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.speed import note_speed
 from cartograd.apps.verbs.target import name_of
@@ -18,6 +18,8 @@ from cartograd.core.spec import Spec
 from cartograd.data.augment import specs
 from cartograd.data.dataset import Dataset
 from cartograd.engine.bundle import statistics, write_bundle
+from cartograd.engine.device import pick
+from cartograd.engine.distributed.team import team
 from cartograd.engine.fit import Run, fit
 from cartograd.engine.progress import Progress
 from cartograd.engine.runs import is_run, new_run, read_config, write_config
@@ -98,7 +100,10 @@ def run(
     """Carry out a plan; see `train`."""
     if resume and folder is not None:
         _check_same_data(plan, Path(folder))
-    with _opened(plan, folder, resume) as path:
+    crew = team(plan.value("parallel"), pick(plan.value("device")))
+    with ExitStack() as stack:
+        opened = _opened(plan, folder, resume)
+        path = crew.lead_does(lambda: stack.enter_context(opened))
         done = fit(
             plan.objective,
             plan.batches(),
@@ -108,7 +113,8 @@ def run(
             **plan.options(),
         )
         if done.stopped != "interrupted":
-            _write_bundle(plan, done, path)
+            found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
+            crew.lead_does(lambda: _write_bundle(plan, done, path, found))
     return done
 
 
@@ -156,10 +162,9 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         raise
 
 
-def _write_bundle(plan: Plan, done: Run, path: Path) -> None:
-    """Test the model, keep it, and write the report."""
+def _write_bundle(plan: Plan, done: Run, path: Path, found: Evaluation) -> None:
+    """Keep the model with how it did, and write the report."""
     test, train_part = plan.data.test, plan.data.train
-    found = evaluate(plan.model, test, device=plan.value("device"))
     metrics = {
         name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
         for name, value in found.metrics.items()

@@ -1,0 +1,98 @@
+"""`train --nproc N`: the same command line in several processes of this machine.
+
+The processes find each other by a file, so no port has to be free. The first one shows how it
+goes; what goes wrong in any of them is told in one line.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from cartograd.apps.cli import output
+
+MISTAKES = "CARTOGRAD_MISTAKES"
+"""The folder in which a process leaves its mistake for whoever started it."""
+GRACE = 20.0
+"""Seconds that the others get to end by themselves when one has failed."""
+
+
+def launch(words: Sequence[str], number: int, /) -> int:
+    """Run `cartograd WORDS` in `number` processes; the exit code of the run."""
+    with tempfile.TemporaryDirectory(prefix="cartograd-") as name:
+        folder = Path(name)
+        programs = [_start(words, rank, number, folder) for rank in range(number)]
+
+        def forward(sent: int, _: FrameType | None) -> None:
+            for program in programs:
+                if program.poll() is None:
+                    program.send_signal(sent)
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        before = {one: signal.signal(one, forward) for one in numbers}
+        try:
+            first = _wait(programs)
+        finally:
+            for program in programs:
+                program.kill()
+                program.wait()
+            for one, handler in before.items():
+                signal.signal(one, handler)
+        return _told([program.returncode for program in programs], first, folder, words)
+
+
+def _start(words: Sequence[str], rank: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
+    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number}
+    told |= {"CARTOGRAD_STORE": folder / "store", MISTAKES: folder}
+    threads = max(1, (os.cpu_count() or 1) // number)
+    environment = {"OMP_NUM_THREADS": str(threads)} | os.environ
+    return subprocess.Popen(
+        [sys.executable, "-m", "cartograd", *words],
+        env=environment | {key: str(value) for key, value in told.items()},
+        stdout=None if rank == 0 else subprocess.DEVNULL,
+        stderr=None if rank == 0 else (folder / f"errors-{rank}").open("wb"),
+        start_new_session=True,  # a Ctrl-C comes once, from us
+    )
+
+
+def _wait(programs: Sequence[subprocess.Popen[bytes]]) -> int | None:
+    """Wait for all; the one that failed first."""
+    first, end = None, None
+    while any(program.poll() is None for program in programs):
+        time.sleep(0.02)
+        failed = [rank for rank, program in enumerate(programs) if program.poll()]
+        if failed and first is None:
+            first, end = failed[0], time.monotonic() + GRACE
+        if end is not None and time.monotonic() > end:
+            for program in programs:
+                program.kill()
+    return first
+
+
+def _told(codes: Sequence[int], first: int | None, folder: Path, words: Sequence[str]) -> int:
+    """One line for what went wrong; the exit code."""
+    mistakes = {}
+    for rank in range(len(codes)):
+        file = folder / f"mistake-{rank}"
+        if file.exists():
+            kind, _, text = file.read_text(encoding="utf-8").partition("\n")
+            mistakes[rank] = (kind == "LostError", rank, text)
+    killed = [rank for rank, code in enumerate(codes) if code < 0]
+    if mistakes and (not killed or not min(mistakes.values())[0]):
+        output.mistake(ValueError(min(mistakes.values())[2]), as_json="--json" in words)
+        return 2
+    if killed:
+        rank = first if first in killed else killed[0]
+        name = signal.Signals(-codes[rank]).name
+        line = f"process {rank + 1} of {len(codes)} was ended by {name}; go on with --resume"
+        output.mistake(ValueError(line), as_json="--json" in words)
+        return 2
+    if first:  # the first process tells by itself
+        text = (folder / f"errors-{first}").read_text(encoding="utf-8", errors="replace")
+        output.note(text.rstrip())
+    return next((code for code in codes if code), 0)
