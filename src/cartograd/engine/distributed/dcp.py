@@ -6,6 +6,7 @@ They are safetensors files whose headers say where each piece belongs, so nothin
 number of processes can read them, and the manifest of the checkpoint covers them too.
 """
 
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -76,8 +77,10 @@ def load(folder: Path, /) -> dict[str, Tensor]:
         else:
             found[name] = torch.empty(size, dtype=dtype)
     try:
-        alone = not shard.spread_mesh
-        state_dict_loader.load(found, storage_reader=reader, no_dist=alone)
+        with warnings.catch_warnings():  # that it is one process which reads
+            warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+            alone = not shard.spread_mesh
+            state_dict_loader.load(found, storage_reader=reader, no_dist=alone)
     except CheckpointException as error:
         first = next(iter(error.failures.values()))[0]
         raise UsageError(f"{folder} cannot be read: {first}") from error
