@@ -46,11 +46,13 @@ class Noise(nn.Module):
         return x * 2 ** (2 * torch.rand(x.shape[1]) - 1) + 2 * torch.rand(x.shape[1]) - 1
 
 
-class Watched(Classify):
+class Watched(nn.Module):
     """A classifier that notes after each step how the inputs of its ReLUs are distributed."""
 
     def __init__(self, *, model: nn.Sequential, probe: Split):
-        super().__init__(model=model)
+        super().__init__()
+        self.task = Classify(model=model)
+        self.losses, self.players = self.task.losses, self.task.players
         self.layers, self.probe = model, probe.inputs
         self.drifts, self.before = list[float](), list[tuple[torch.Tensor, torch.Tensor]]()
 
@@ -88,8 +90,7 @@ def _trained(arm: str, rate: float, split: Split, seed: int) -> tuple[list[float
     for _ in range(10):
         norm = [] if arm == "plain" else [build("batch-norm", channels=64)]
         layers += [nn.Linear(64, 64), *norm, *[Noise()] * arm.endswith("noise"), nn.ReLU()]
-    model = nn.Sequential(*layers, nn.Linear(64, 10))
-    initialise(model, "kaiming")
+    initialise(model := nn.Sequential(*layers, nn.Linear(64, 10)), "kaiming")
     task = Watched(model=model, probe=split.select(range(128)))
     try:
         run = fit(task, split.batches(), optimizers=f"sgd:lr={rate}", epochs=10, seed=seed)

@@ -32,17 +32,19 @@ RATE = 0.3
 STRENGTHS = tuple(10 ** (k / 2) for k in range(-9, -3))
 
 
-class Penalised(Classify):
+class Penalised(nn.Module):
     """A classifier whose weights are pulled towards zero after each step."""
 
     def __init__(self, *, model: nn.Module, kind: str, strength: float):
-        super().__init__(model=model)
+        super().__init__()
+        self.task = Classify(model=model)
+        self.losses, self.players = self.task.losses, self.task.players
         self.kind, self.strength = kind, strength
 
     @torch.no_grad()
     def after_step(self, _player: str, /) -> None:
         """The proximal step of the penalty."""
-        for weight in _weights(self.model):
+        for weight in _weights(self.players["model"]):
             if self.kind == "L1":
                 weight.copy_(shrink(weight, amount=RATE * self.strength))
             else:
