@@ -3,7 +3,7 @@
 Torch's DistributedDataParallel starts to send while the gradient is still computed, from hooks
 that need its own forward pass. An objective calls its players as it likes, differentiates twice
 and steps several of them on one batch, so here the gradients go together once they are complete:
-one message for each type of number (docs/adr/0009).
+one message for each type of number (docs/adr/0013).
 """
 
 from collections.abc import Sequence
