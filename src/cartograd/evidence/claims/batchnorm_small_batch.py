@@ -25,7 +25,6 @@ CLAIM = Claim(
     "that.",
     draw=("batch-norm", "group-norm"),
     axes=("batch size", "test accuracy"),
-    scale="x",
 )
 SIZES = (64, 8, 2)
 ARMS = {

@@ -27,12 +27,11 @@ CLAIM = Claim(
     "half of that with all activations kept, and the gradients are the same to the bit.",
     rule=("every peak at 8 < 0.5", "every gradients apart <= 0"),
     seeds=3,
-    remark="The price is one more forward pass: about half as much time again would be expected, "
-    "beside which the figure stands. The notes say that this saves memory at inference: there "
+    remark="The price is one more forward pass: a third more work; with layers as small as these "
+    "it took 1.7 to 1.9 times as long. The notes say that this saves memory at inference: there "
     "nothing is kept for a backward pass, so nothing can be saved.",
     draw=("peak of memory", "processor time"),
     axes=("segments", "share of that with all activations kept"),
-    scale="x",
 )
 LAYERS, CUTS = 32, (2, 4, 8, 16, 32)
 

@@ -22,8 +22,8 @@ CLAIM = Claim(
         "every batch-norm in evaluation > 0.1",
     ),
     remark="It is removed as far as the floor under the variance (1e-5) is small beside the "
-    "image's own: of an image whose contrast is a hundredth, about half is lost, which the curve "
-    "shows. And it is removed for good: where contrast carries the answer, that is a loss.",
+    "image's own: of an image whose contrast is a hundredth, about a quarter is lost, which the "
+    "curve shows. And it is removed for good: where contrast carries the answer, that is a loss.",
     draw=("instance-norm, of all images alike",),
     axes=("factor of the contrast", "root mean square change"),
     scale="xy",
