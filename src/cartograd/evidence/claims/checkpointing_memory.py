@@ -28,7 +28,7 @@ CLAIM = Claim(
     rule=("every peak at 8 < 0.5", "every gradients apart <= 0"),
     seeds=3,
     remark="The price is one more forward pass: a third more work; with layers as small as these "
-    "it took 1.7 to 1.9 times as long. The notes say that this saves memory at inference: there "
+    "it took 1.4 to 1.8 times as long. The notes say that this saves memory at inference: there "
     "nothing is kept for a backward pass, so nothing can be saved.",
     draw=("peak of memory", "processor time"),
     axes=("segments", "share of that with all activations kept"),
