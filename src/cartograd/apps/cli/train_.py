@@ -29,6 +29,7 @@ def train_(
     folder: Path | None = None,
     resume: bool = False,
     nproc: int | None = None,
+    on: str | None = None,
     dry_run: bool = False,
     print_config: bool = False,
     json: bool = False,
@@ -51,17 +52,18 @@ def train_(
         resume: go on with a run that was stopped.
         nproc: how many processes of this machine share the work; --set parallel=ddp, fsdp or
             tensor says how.
+        on: ray, or ray://HOST:PORT: share the work on a Ray cluster, by --nproc workers (2).
         dry_run: show shapes, parameters, FLOPs, memory and minutes; train and write nothing.
         print_config: show each value and where it came from; train and write nothing.
         json: print one object.
     """
     from cartograd.apps.verbs import settings
 
-    if nproc is not None and not (print_config or dry_run or MISTAKES in os.environ):
-        if nproc < 1:
-            raise UsageError(f"--nproc {nproc} is out of range; expected at least 1")
-        if nproc > 1:
-            return launch(common.words, nproc)
+    if nproc is not None and nproc < 1:
+        raise UsageError(f"--nproc {nproc} is out of range; expected at least 1")
+    here = on or print_config or dry_run or MISTAKES in os.environ
+    if (nproc or 1) > 1 and not here:
+        return launch(common.words, nproc or 1)
     from cartograd.apps.verbs.plan import planned
     from cartograd.apps.verbs.train import resumed, run
 
@@ -79,9 +81,23 @@ def train_(
         return _show_config(planned(source, data, config=base, meta=True, **given), json)
     if dry_run:
         return _show_cost(source, data, given | {"config": base}, json)
+    if on is not None:
+        words = given | {"model": None if resume else model, "data": data, "config": config}
+        return _on_ray(on, words, folder, nproc or 2)
     plan = planned(source, data, config=base, **given)
     done = run(plan, folder=folder, resume=resume, progress=True)
     return _show_run(done, json)
+
+
+def _on_ray(address: str, words: dict[str, Any], folder: Path | None, workers: int) -> int:
+    from cartograd.apps.verbs.ray import on_ray
+
+    if folder is None or words["model"] is None or words["data"] is None:
+        raise UsageError("--on needs a model, --data, and a --folder that all workers see")
+    if words["config"] is not None:
+        words["config"] = str(words["config"].resolve())
+    output.lines([("run", str(on_ray(address, words, folder=folder, workers=workers)))])
+    return 0
 
 
 def _show_config(plan: Any, json: bool) -> int:
