@@ -32,7 +32,7 @@ def test_an_address_that_does_not_answer_is_one_line(address, tmp_path):
 
 def test_a_lost_worker_is_replaced(tmp_path):
     pytest.importorskip("ray")
-    words = ("--epochs", "400", "--set", "save_every=50", "--folder", "run")
+    words = ("--epochs", "150", "--set", "save_every=50", "--folder", "run")
     program = train("--on", "ray", *words, cwd=tmp_path)
     folder = tmp_path / "run"
     try:
