@@ -55,6 +55,7 @@ class Slow:
         return path
 
 
+@pytest.mark.untyped  # the hook draws from Python's own random numbers
 def test_training_goes_on_meanwhile_to_the_same_bits(tmp_path, monkeypatch):
     """With a slow disk: one write at a time, not in the training's thread, the same checkpoints."""
     data = Toy(*quadrants(80), batch_size=8)

@@ -134,6 +134,7 @@ def test_a_run_goes_on_to_the_bit(workers, tmp_path):
     assert_same(expected, ends(*run(tmp_path / "run", loader(), resume=True)))
 
 
+@pytest.mark.untyped  # the hook draws from Python's own random numbers
 def test_the_caller_s_generators_are_left_as_they_were():
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
     fit(Supervised(mlp(2, 4, 2)), DataLoader(Augmented(), batch_size=8), epochs=1)

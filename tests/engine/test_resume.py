@@ -21,6 +21,8 @@ from tests.engine.objectives.supervised import Supervised
 from tests.engine.objectives.wgan_gp import WGANGP
 from tests.engine.toys import Toy, mlp, quadrants
 
+pytestmark = pytest.mark.untyped  # the shape-checking hook draws from Python's own random numbers
+
 
 class Interrupting(Toy):
     """Sends a signal to this process when batch `number` (counted over epochs) is made."""

@@ -25,7 +25,6 @@ MODULES |= {"mlflow-skinny": "mlflow"}
 NOT_IMPORTED = {
     "onnxscript": "torch.onnx translates with it",
     "alembic": "mlflow makes its tables with it",
-    "scikit-learn": "the embedded data are files in it",
     "sqlalchemy": "mlflow keeps its runs with it",
     "tensorboard": "torch.utils.tensorboard writes with it",
 }

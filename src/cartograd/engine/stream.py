@@ -95,7 +95,7 @@ def examples(batch: Any, /) -> int:
     return next((len(item) for item in items if isinstance(item, Tensor) and item.ndim), 1)
 
 
-def fetched(source: Iterator[Batch], number: int, stop: Stop, /) -> list[Batch]:
+def fetched(source: Iterator[Any], number: int, stop: Stop, /) -> list[Any]:
     """The next batches for one step; none at the end of the epoch, or of the run."""
     try:
         return list(islice(source, number))

@@ -60,7 +60,8 @@ def test_objects_are_called_by_their_names():
     plan = planned(nn.Linear(2, 2), data)
     words = plan.words()
     assert (words["model"].value, words["data"].value) == ("Linear", "tensors")
-    assert plan.details().keys() == {"objective.smoothing", "objective.loss"}
+    own = {f"objective.{name}" for name in ("smoothing", "loss", "penalty", "mix")}
+    assert plan.details().keys() == own
 
 
 def test_nothing_is_computed_on_meta():

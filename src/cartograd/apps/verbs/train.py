@@ -32,7 +32,7 @@ GOLDEN = 64
 
 
 def train(
-    model: str | Spec | nn.Module | None = None,
+    model: str | Path | Spec | nn.Module | None = None,
     data: str | Spec | Dataset | None = None,
     /,
     *,
@@ -45,7 +45,7 @@ def train(
     """Train a model on data, and write a run folder.
 
     Args:
-        model: a spec (`"resnet:depth=18"`) or a module; it gets the data's signature.
+        model: a spec (`"resnet:depth=18"`) or a module (to resume, the run folder will do); it gets the data's signature.
         data: a spec (`"digits"`) or a dataset.
         folder: the run folder to make; by default the next free `runs/MODEL-DATA-N`.
         resume: go on with the run in `folder`, whose settings hold unless told otherwise.
