@@ -73,7 +73,7 @@ class Case:
     torchvision: bool = False
     prepare: Callable[[Path], None] | None = None
     flops: Callable[[], float] | None = None
-    peak: str = "gemm_f32"
+    peak: str = "peak_f32"
 
     @property
     def ours(self) -> str:

@@ -47,19 +47,19 @@ def _version(name: str) -> str:
 
 
 def probe() -> dict[str, float]:
-    """Best of many: matrix product (GFLOP/s) in both dtypes, read of cache and memory (GB/s).
+    """Best of many: multiplying and adding (GFLOP/s), read of cache and memory (GB/s).
 
     One thread. Memory is shared with whoever else runs on the same chip, so its reading is told
     but does not decide whether a round was quiet.
     """
     import torch
 
-    from cartograd.engine.peak import gemm
+    from cartograd.engine.peak import fastest
 
     torch.set_num_threads(1)
     found, place = {}, torch.device("cpu")
-    for name, dtype in (("gemm_f32", torch.float32), ("gemm_bf16", torch.bfloat16)):
-        found[name] = gemm(dtype, place, seconds=0.6) / 1e9
+    for name, dtype in (("peak_f32", torch.float32), ("peak_bf16", torch.bfloat16)):
+        found[name] = fastest(dtype, place, seconds=0.6) / 1e9
     for name, numbers, repeats in (("cache", 2**20, 400), ("memory", 2**24, 40)):
         block = torch.ones(numbers)
         found[name] = block.nbytes / _best(block.sum, repeats) / 1e9

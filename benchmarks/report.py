@@ -84,8 +84,8 @@ def _page(file: str, intro: str, results: list[Result], facts: Any) -> str:
         "## Machine",
         f"{facts['processor']}; {', '.join(facts['flags'])}; {facts['memory_gb']} GB; "
         f"{facts['threads']} thread(s) a side. {facts['system']}, Python {facts['python']}; "
-        f"{', '.join(used)}. Probe (one thread, best): {best['gemm_f32']:.0f} GFLOP/s float32, "
-        f"{best['gemm_bf16']:.0f} bfloat16; read {best['cache']:.0f} GB/s from cache, "
+        f"{', '.join(used)}. Probe (one thread, best): {best['peak_f32']:.0f} GFLOP/s float32, "
+        f"{best['peak_bf16']:.0f} bfloat16; read {best['cache']:.0f} GB/s from cache, "
         f"{best['memory']:.0f} from memory. {facts['date']}.",
         f"Made by `python -m benchmarks {file}`.",
     ]

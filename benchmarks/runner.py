@@ -24,7 +24,7 @@ QUIETENED = {
     "MPLBACKEND": "Agg",
     "TOKENIZERS_PARALLELISM": "false",
 }
-WATCHED = ("gemm_f32", "cache")
+WATCHED = ("peak_f32", "cache")
 """The readings of the probe that decide whether a round was quiet."""
 
 Measured = dict[str, Any]

@@ -76,7 +76,7 @@ def test_show_tells_where_the_time_went(cli_run, made):
     text = cli_run("runs", "show", made / "good").out
     page = (made / "good" / "report.html").read_text()
     assert "of memory at most" in page
-    for word in ("examples a second", "of this machine's matrix products", "backward", "state"):
+    for word in ("examples a second", "of this machine's measured peak", "backward", "state"):
         assert word in text
 
 

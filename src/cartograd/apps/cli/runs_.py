@@ -141,7 +141,7 @@ def told(speed: "Speed", /) -> list[tuple[str, str]]:
     if speed.flops and speed.reached and speed.share is not None:
         lines.append(("work", f"{speed.flops / 1e6:,.3g} MFLOP for each example in a step"))
         lines.append(
-            ("peak", f"{units.percent(speed.share)} of this machine's matrix products "
+            ("peak", f"{units.percent(speed.share)} of this machine's measured peak "
              f"({speed.reached / 1e9:,.3g} of {(speed.peak or 0) / 1e9:,.3g} GFLOP/s)")
         )  # fmt: skip
     return lines

@@ -26,7 +26,7 @@ def speed(found: "Speed", /) -> Section | None:
     if found.reached and found.peak and found.share is not None:
         told.append(
             f"The steps made {found.reached / 1e9:,.3g} GFLOP/s, {units.percent(found.share)} of "
-            f"the {found.peak / 1e9:,.3g} GFLOP/s that this machine's best matrix product of the "
-            "same number format and threads reaches."
+            f"the {found.peak / 1e9:,.3g} GFLOP/s that this machine reaches at best, in the same "
+            "number format and with as many threads."
         )
     return Section("speed", "Time", " ".join(told), table(Table(["phase", "time", "share"], rows)))

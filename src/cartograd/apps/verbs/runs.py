@@ -24,7 +24,7 @@ class Speed:
         memory: the most bytes that the process held.
         flops: operations of a step for one example.
         reached: operations a second, in the three parts of a step.
-        peak: operations a second of the machine's best matrix product, of the same number format.
+        peak: operations a second of the machine at best, in the same number format.
     """
 
     phases: dict[str, float] = field(default_factory=dict)

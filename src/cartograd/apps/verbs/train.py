@@ -45,7 +45,8 @@ def train(
     """Train a model on data, and write a run folder.
 
     Args:
-        model: a spec (`"resnet:depth=18"`) or a module (to resume, the run folder will do); it gets the data's signature.
+        model: a spec (`"resnet:depth=18"`) or a module, which gets the data's signature; to
+            resume, the run folder will do.
         data: a spec (`"digits"`) or a dataset.
         folder: the run folder to make; by default the next free `runs/MODEL-DATA-N`.
         resume: go on with the run in `folder`, whose settings hold unless told otherwise.
@@ -67,7 +68,7 @@ def train(
     if resume:
         model, folder, config = resumed(model, folder, config)
     return run(
-        planned(model, data, config=config, **settings),
+        planned(str(model) if isinstance(model, Path) else model, data, config=config, **settings),
         folder=folder,
         resume=resume,
         progress=progress,
