@@ -15,6 +15,8 @@ PACKAGES = (
     "torch", "numpy", "accelerate", "captum", "foolbox", "keras", "lightning", "torchdata",
     "transformers",
 )  # fmt: skip
+SIZE = 768
+"""Rows of the matrices by whose product a quiet machine is known."""
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8")
 
 
@@ -60,6 +62,8 @@ def probe() -> dict[str, float]:
     found, place = {}, torch.device("cpu")
     for name, dtype in (("peak_f32", torch.float32), ("peak_bf16", torch.bfloat16)):
         found[name] = fastest(dtype, place, seconds=0.6) / 1e9
+    a = torch.ones(SIZE, SIZE)
+    found["gemm"] = 2 * SIZE**3 / _best(lambda: a @ a, 100) / 1e9
     for name, numbers, repeats in (("cache", 2**20, 400), ("memory", 2**24, 40)):
         block = torch.ones(numbers)
         found[name] = block.nbytes / _best(block.sum, repeats) / 1e9

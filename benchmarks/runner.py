@@ -24,7 +24,7 @@ QUIETENED = {
     "MPLBACKEND": "Agg",
     "TOKENIZERS_PARALLELISM": "false",
 }
-WATCHED = ("peak_f32", "cache")
+WATCHED = ("gemm", "cache")
 """The readings of the probe that decide whether a round was quiet."""
 
 Measured = dict[str, Any]
