@@ -5,6 +5,9 @@ lost. All else is what `--nproc` does. Needs `pip install cartograd[ray]`, and a
 machines see.
 """
 
+# pyright: reportMissingImports=false
+# Ray is an extra that the checks of this code do without.
+
 import socket
 from pathlib import Path
 from typing import Any
