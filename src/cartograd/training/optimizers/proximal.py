@@ -1,6 +1,6 @@
 """Proximal gradient descent: a step down the loss, then a step down the price of the weights.
 
-The price |w| has no slope at zero, so that gradient steps on it jump to and fro over it. The
+The price |w| has no slope at zero, so that gradient steps on it jump over it again and again. The
 proximal step solves its part exactly instead, which sets every weight that is not worth its price
 to zero and keeps it there: this is how L1 makes a model sparse.
 
