@@ -17,8 +17,8 @@ References:
 
 >>> import torch
 >>> weight, _ = update(torch.tensor([[1.0, 0.05]]), torch.tensor([[1.0, 0.0]]), {}, lr=0.1)
->>> weight.tolist()
-[[0.8999000191688538, 0.04989999905228615]]
+>>> [round(number, 4) for number in weight[0].tolist()]
+[0.8999, 0.0499]
 """
 
 from jaxtyping import Float
