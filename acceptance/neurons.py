@@ -10,7 +10,7 @@ def perceptron_converges(session: Session, /) -> Outcome:
     """Rosenblatt's rule on separable points: its mistakes end, and within Novikoff's bound."""
     data = f"separable:features={FEATURES},margin={MARGIN},seed=SEED"
     command = (
-        f"cartograd train perceptron --data {data} --epochs 40 --seed SEED --set monitor=train/loss"
+        f"cartograd train perceptron --data {data} --epochs 40 --set seed=SEED monitor=train/loss"
     )
     runs = [session.train(command, seed) for seed in session.seeds]
     mistakes = [_mistakes(run) for run in runs]
@@ -51,8 +51,8 @@ def _bound(seed: int) -> float:
 def perceptron_fails_xor(session: Session, /) -> Outcome:
     """No weights are right on more than three of the four corners."""
     command = (
-        "cartograd train perceptron --data xor:noise=0.0 --epochs 20 --seed SEED "
-        "--set monitor=train/mistakes"
+        "cartograd train perceptron --data xor:noise=0.0 --epochs 20 --set seed=SEED "
+        "monitor=train/mistakes"
     )
     runs = [session.train(command, seed) for seed in session.seeds]
     measured = [percent(_all(session, run)) for run in runs]
@@ -71,10 +71,10 @@ def perceptron_fails_xor(session: Session, /) -> Outcome:
 
 def mlp_solves_xor(session: Session, /) -> Outcome:
     """A hidden layer is enough."""
-    command = "cartograd train mlp:widths=[8] --data xor --optimizer adamw:lr=0.02 --seed SEED"
+    command = "cartograd train mlp:widths=[8] --data xor --optimizer adamw:lr=0.02 --set seed=SEED"
     runs = [session.train(command, seed) for seed in TEN]
     measured = [percent(_all(session, run)) for run in runs]
-    softmax = session.train("cartograd train softmax-regression --data xor --seed SEED", 0)
+    softmax = session.train("cartograd train softmax-regression --data xor --set seed=SEED", 0)
     return Outcome(
         claim="An MLP with one hidden layer solves XOR",
         command=command,

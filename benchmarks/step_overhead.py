@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case, Clock
+from benchmarks.peers import rows, transformers_trainer
 
 BATCH, STEPS, EPOCHS = 64, 500, 4
 FEATURES, WIDTH, CLASSES = 64, 32, 10
@@ -157,47 +158,10 @@ def _lightning(network: Any, batches: Any, epochs: int, folder: Path, log_every:
     trainer.fit(Module(), batches)
 
 
-def _rows(x: Any, y: Any) -> list[dict[str, Any]]:
-    return [{"inputs": a, "labels": b} for a, b in zip(x, y, strict=True)]
-
-
 def _transformers(network: Any, examples: Any, epochs: int, folder: Path, log_every: int) -> None:
-    import torch
-    import torch.nn.functional as F
-    from transformers import Trainer, TrainingArguments
-
-    class Classifier(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, inputs: Any, labels: Any) -> Any:
-            logits = self.network(inputs)
-            return {"loss": F.cross_entropy(logits, labels), "logits": logits}
-
-    class InOrder(Trainer):
-        def _get_train_sampler(self, *_: Any) -> Any:
-            return torch.utils.data.SequentialSampler(self.train_dataset)
-
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=epochs,
-        per_device_train_batch_size=BATCH,
-        max_grad_norm=0.0,
-        logging_steps=log_every,
-        save_strategy="no",
-        report_to="none",
-        use_cpu=True,
-        dataloader_pin_memory=False,
-    )
+    options = {"num_train_epochs": epochs, "logging_steps": log_every}
     optimizer = _sgd(network)
-    constant = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
-    InOrder(
-        model=Classifier(),
-        args=arguments,
-        train_dataset=examples,
-        optimizers=(optimizer, constant),
-    ).train()
+    transformers_trainer(network, optimizer, examples, folder, batch=BATCH, **options).train()
 
 
 def _arrays(x: Any, y: Any) -> Any:
@@ -241,7 +205,7 @@ def _sides(log_every: int) -> dict[str, Callable[[Clock], list[float]]]:
         "raw loop, tensors in memory": _timed(_Gathered, _raw, log_every),
         "raw loop, DataLoader": _timed(_loader, _raw, log_every),
         "Lightning": _timed(_loader, _lightning, log_every),
-        "Hugging Face Trainer": _timed(_rows, _transformers, log_every),
+        "Hugging Face Trainer": _timed(rows, _transformers, log_every),
         "Keras on torch": _timed(_arrays, _keras, log_every),
     }
 

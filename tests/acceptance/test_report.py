@@ -12,7 +12,7 @@ from acceptance.session import FailedError, Outcome, Session, percent, seeded
 def outcome(passed=True):
     return Outcome(
         claim="A claim",
-        command="cartograd train lenet5 --seed SEED",
+        command="cartograd train lenet5 --set seed=SEED",
         measured=[97.5, 98.25],
         asked="accuracy >= 97 %",
         passed=passed,
@@ -72,4 +72,4 @@ def test_a_command_gives_its_json_and_its_seconds(tmp_path):
 
 def test_numbers_for_readers():
     assert percent(0.98765) == 98.77
-    assert seeded("--seed SEED", 3) == "--seed 3"
+    assert seeded("--set seed=SEED", 3) == "--set seed=3"

@@ -178,6 +178,6 @@ def test_resuming_what_is_no_run(cli_run, tmp_path):
 
 def test_resuming_with_other_settings_is_refused(cli_run):
     assert cli_run("train", "mlp", "--data", "moons", "--epochs", "1", "--folder", "run").code == 0
-    done = cli_run("train", "run", "--resume", "--seed", "5")
+    done = cli_run("train", "run", "--resume", "--set", "seed=5")
     assert done.code == 2
     assert "seed" in done.err

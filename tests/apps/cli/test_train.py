@@ -44,7 +44,7 @@ def test_dry_run_tells_the_cost_and_writes_nothing(cli_run, tmp_path):
 
 
 def test_a_run_repeats_from_its_own_config(cli_run, tmp_path):
-    assert cli_run("train", *QUICK, "--seed", "4").code == 0
+    assert cli_run("train", *QUICK, "--set", "seed=4").code == 0
     again = cli_run("train", "--config", "runs/mlp-moons-1", "--json")
     assert again.json["folder"] == "runs/mlp-moons-2"
     first, second = (tmp_path / "runs" / f"mlp-moons-{i}" for i in (1, 2))

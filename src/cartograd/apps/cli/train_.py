@@ -22,8 +22,6 @@ def train_(
     data: str | None = None,
     optimizer: str | None = None,
     epochs: int | None = None,
-    seed: int | None = None,
-    device: str | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)] = (),
     config: Path | None = None,
     folder: Path | None = None,
@@ -42,11 +40,9 @@ def train_(
         data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN.
         optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
         epochs: how many times to go through the training data.
-        seed: of everything random in the run.
-        device: auto, cpu, cuda or mps.
-        set_: further settings as KEY=VALUE: batch_size, augment, schedule, objective, monitor,
-            patience, clip, accumulate, average, recompute, nonfinite, precision, compile, autotune,
-            deterministic, save_every, keep, exact, log_every, sinks, profile, parallel.
+        set_: further settings as KEY=VALUE: seed, device, batch_size, augment, schedule, objective,
+            monitor, patience, clip, accumulate, average, recompute, nonfinite, precision, compile,
+            autotune, deterministic, save_every, keep, exact, log_every, sinks, profile, parallel.
         config: a TOML file of settings, or a run folder; flags win.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.
@@ -68,7 +64,7 @@ def train_(
     from cartograd.apps.verbs.train import resumed, run
 
     given = settings.parsed(set_)
-    flags = {"optimizer": optimizer, "epochs": epochs, "seed": seed, "device": device}
+    flags = {"optimizer": optimizer, "epochs": epochs}
     for key, value in flags.items():
         if value is not None and key in given:
             raise UsageError(f"{key} is given twice: as a flag and with --set")
