@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
-TORCHVISION := $(shell grep '^torchvision==' constraints.txt)
+VISION := $(shell grep -E '^(torchvision|timm)==' constraints.txt)
 # Two processes of one thread each; every call is checked against its shape annotations.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
@@ -68,7 +68,7 @@ clean:  ## remove the environment and what the tools left
 
 .venv/tested: .venv/installed
 	$(PIP) -c constraints.txt -e '.[test]'
-	$(PIP) --no-deps $(TORCHVISION)
+	$(PIP) --no-deps $(VISION)
 	@touch $@
 
 .venv/benched: .venv/tested

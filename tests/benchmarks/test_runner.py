@@ -108,7 +108,7 @@ def test_results_are_published_whole(steady, monkeypatch, tmp_path, capsys):
 
 def test_nothing_is_published_of_a_noisy_machine(monkeypatch, tmp_path, capsys):
     speeds = itertools.cycle([100.0, 60.0])
-    monkeypatch.setattr(runner, "reading", lambda: STEADY | {"cache": next(speeds)})
+    monkeypatch.setattr(runner, "reading", lambda: STEADY | {"gemm": next(speeds)})
     assert run(monkeypatch, tmp_path, "--rounds", "2") == 1
     assert list(tmp_path.iterdir()) == []
     said = capsys.readouterr()

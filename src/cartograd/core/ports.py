@@ -51,6 +51,7 @@ class Port:
         labels: names of the classes, for an output of kind `label`.
         columns: how table cells become features, for an input of kind `table`.
         rate: samples per second, for an input of kind `audio`.
+        padding_id: the number that means "nothing here" after a shorter row, for `text`.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Port:
     labels: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     rate: int | None = None
+    padding_id: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -125,6 +127,10 @@ class Signature:
                 sizes["channels"] = channels
             if isinstance(height, int) and height == width:
                 sizes["size"] = height
+        if self.inputs and self.input.kind == "text" and self.input.bounds is not None:
+            sizes["vocabulary"] = int(self.input.bounds[1]) + 1
+            if self.input.padding_id is not None:
+                sizes["padding_id"] = self.input.padding_id
         return sizes
 
     def to_json(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_batches_are_classes(tmp_path):
     x, y = next(data.train.batches(batch_size=4).epoch(0, seed=0))
     assert x.shape == y.shape == (4, 32)
     assert ((x + 1) % 256 == y).all()
-    assert data.signature.sizes() == {"classes": 256}
+    assert data.signature.sizes() == {"classes": 256, "vocabulary": 256}
 
 
 def test_mistakes_are_named(tmp_path):
