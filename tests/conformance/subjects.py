@@ -141,3 +141,14 @@ AUGMENTED = {
     "eda": reworded,
 }
 """What augmentations change, by card or by kind, and all else that they take."""
+
+
+def sequences(n):
+    """Rows of five positions with eight features each."""
+    return (torch.randn(n, 5, 8, generator=torch.Generator().manual_seed(2)),)
+
+
+LAYERS = {
+    "multi-head-attention": sequences,
+}
+"""What layers take, by card: a function of the number of rows."""

@@ -21,6 +21,7 @@ KINDS = (
     "explainer",
     "exporter",
     "initialiser",
+    "layer",
     "loss",
     "metric",
     "model",

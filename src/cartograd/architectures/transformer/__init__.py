@@ -1,0 +1,1 @@
+"""Transformers: attention, positions, blocks, and the models made of them."""
