@@ -3,10 +3,13 @@
 The clients are played by small programs on the PATH, which hand out a package made here.
 """
 
+import contextlib
+import io
 import re
 import stat
 import subprocess
 import sys
+import tarfile
 import threading
 import zipfile
 from pathlib import Path
@@ -183,10 +186,103 @@ def test_wheels_come_by_pip(tmp_path, monkeypatch):
         fetch.download("pip", "toy", "2.0", tmp_path / "shop")
 
 
-def test_a_damaged_wheel(tmp_path):
-    (tmp_path / "a.whl").write_bytes(b"no zip")
-    with pytest.raises(fetch.UnavailableError, match=r"a.whl is damaged"):
-        fetch.unpack(tmp_path / "a.whl", tmp_path / "out")
+def test_pip_refuses_a_file_that_is_not_the_pinned_one(tmp_path, monkeypatch):
+    """A source archive's setup.py is the archive's own code: it must not run before the check."""
+    shop, work = tmp_path / "shop", tmp_path / "work"
+    shop.mkdir()
+    work.mkdir()
+    trap = tmp_path / "trap"
+    packed(shop / "toy-1.0.tar.gz", {"toy-1.0/setup.py": f"open({str(trap)!r}, 'w')".encode()})
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shop))
+    with pytest.raises(fetch.UnavailableError, match=r"failed: ERROR: "):
+        fetch.download("pip", "toy", "1.0", work, sha256="0" * 64)
+    assert not trap.exists()
+
+
+def packed(path, files, **links):
+    """A tar file of such content, and of symbolic links."""
+    with tarfile.open(path, "w:gz") as file:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            file.addfile(entry, io.BytesIO(content))
+        for name, target in links.items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            file.addfile(entry)
+    return path
+
+
+def test_npm_packages(programs, shelf, tmp_path):
+    archive = packed(tmp_path / "toy-1.0.tgz", {f"package/c{i}": b"%d" % i for i in (2, 1)})
+    joined = b"\fc1\n1\n\fc2\n2\n"
+    (tmp_path / "joined").write_bytes(joined)
+    pin = {"manager": "npm", "sha256": digest(archive)}
+    files = {"all.txt": {"path": "package/c*", "named": True}}
+    files["all.txt"]["sha256"] = digest(tmp_path / "joined")
+    store._entries()["toy"] |= pin | {"files": files}
+    programs("npm", f"assert sys.argv[-1] == 'toy@1.0'; shutil.copy({str(archive)!r}, '.')")
+    assert (store.get("toy").path / "all.txt").read_bytes() == joined
+    programs("npm", "sys.exit('npm error code E404\\nnpm error a log of this run is kept')")
+    with pytest.raises(fetch.UnavailableError, match="npm failed: npm error code E404"):
+        fetch.download("npm", "toy", "1.0", tmp_path)
+
+
+def test_several_packages_and_a_file_in_parts(debian, lists, shelf, tmp_path):
+    """One set may come in several packages, and one of its files in pieces."""
+    second = packed(tmp_path / "tail-2.tgz", {"part2": b"3,4\n"})
+    (tmp_path / "whole").write_bytes(CONTENT + b"3,4\n")
+    entry = store._entries()["toy"]
+    entry["more"] = [
+        {"manager": "npm", "package": "tail", "version": "2", "sha256": digest(second), "size": 9}
+    ]
+    npm = tmp_path / "bin" / "npm"
+    npm.write_text(f"#!{sys.executable}\nimport shutil; shutil.copy({str(second)!r}, '.')\n")
+    npm.chmod(0o755)
+    entry["files"]["toy.csv"] = {
+        "path": ["usr/share/toy.csv", "part2"], "sha256": digest(tmp_path / "whole")
+    }  # fmt: skip
+    item = store.get("toy")
+    assert (item.path / "toy.csv").read_bytes() == CONTENT + b"3,4\n"
+    assert item.package == "apt toy 1.0, npm tail 2"
+    assert item.size == shelf.stat().st_size + 9
+    entry["more"][0]["sha256"] = "0" * 64
+    assert store.show("toy").path is None, "another pin of any part is another folder"
+    assert "tail-2.tgz is not the file expected" in store.get("toy").reason
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/outside"])
+def test_nothing_is_unpacked_outside(tmp_path, name):
+    """A name that leads out is refused, or (as a leading slash) taken as one within."""
+    home = tmp_path / "home"
+    home.mkdir()
+    name = f"{tmp_path}/outside" if name[0] == "/" else name
+    for archive in (packed(home / "a.tgz", {name: b"x"}), home / "b.whl"):
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive, "w") as file:
+                file.writestr(name, b"x")
+        with contextlib.suppress(fetch.UnavailableError):
+            fetch.unpack(archive, home / "o/p")
+    found = {path.relative_to(tmp_path).parts[:3] for path in tmp_path.rglob("outside")}
+    assert found <= {("home", "o", "p")}
+
+
+def test_a_link_that_leads_outside_is_refused(tmp_path):
+    archive = packed(tmp_path / "a.tar.gz", {}, door="../..")
+    with pytest.raises(fetch.UnavailableError, match=r"a.tar.gz is damaged"):
+        fetch.unpack(archive, tmp_path / "o")
+
+
+@pytest.mark.parametrize("name", ["a.whl", "a.tgz"])
+def test_a_damaged_archive(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no zip")
+    with pytest.raises(fetch.UnavailableError, match=rf"{name} is damaged"):
+        fetch.unpack(tmp_path / name, tmp_path / "out")
+    packed(tmp_path / "b.tgz", {"x": bytes(range(256)) * 99})
+    (tmp_path / "b.tgz").write_bytes((tmp_path / "b.tgz").read_bytes()[:200])
+    with pytest.raises(fetch.UnavailableError, match=r"b.tgz is damaged"):
+        fetch.unpack(tmp_path / "b.tgz", tmp_path / "out")
 
 
 def test_a_missing_reader_is_named(tmp_path, monkeypatch):

