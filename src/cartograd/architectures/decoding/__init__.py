@@ -1,0 +1,1 @@
+"""Writing one token after another: samplers, search and speculation over any decoder."""

@@ -1,0 +1,51 @@
+"""What decoding asks of a model: that it reads tokens, remembers them, and can forget them.
+
+A model hands out a `Decoder` by `model.decoder(...)`; generation, beam search and speculation know
+nothing else of it, so that they serve texts, images and sounds alike:
+
+    decoder-only:      model.decoder(rows, capacity, /, *, starts=None) -> Decoder
+    encoder-decoder:   model.decoder(source, capacity, /) -> Decoder
+
+`capacity` is how many tokens a row may hold in all. `starts` says how many tokens at the left of
+each row are padding, so that prompts of unequal length end together.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+class Decoder(Protocol):
+    """A model in the middle of writing: it remembers what it has read.
+
+    Attributes:
+        length: how many tokens it has read, padding at the left included.
+    """
+
+    @property
+    def length(self) -> int:
+        """How many tokens it has read."""
+        ...
+
+    def read(self, tokens: Int[Tensor, "b t"], /, *, last: bool = False) -> Float[Tensor, "b t2 v"]:
+        """Logits after each of the new tokens, or (for long prompts) after the last one only.
+
+        Raises:
+            UsageError: more tokens than there is room for.
+        """
+        ...
+
+    def reorder(self, rows: Int[Tensor, " n"], /) -> None:
+        """Keep these rows in this order; a row may be named several times, or not at all."""
+        ...
+
+    def rewind(self, length: int, /) -> None:
+        """Forget every token after the first `length`."""
+        ...
+
+
+Sampler = Callable[[Float[Tensor, "b v"], Int[Tensor, "b t"]], Float[Tensor, "b v"]]
+"""From logits, and the tokens seen so far (-1: nothing is there), to the logits that are drawn
+from; minus infinity is a token that cannot come."""

@@ -1,0 +1,209 @@
+"""The keys and values that a transformer has computed already, kept for the tokens to come.
+
+Each new token looks at all before it, whose keys and values do not change. They are written once
+into memory that is there from the start, so that a step costs the work of its own tokens only and
+nothing is copied as the text grows.
+
+    keys[:, :, length : length + t] = k      attention then looks at keys[:, :, : length + t]
+
+Shapes: keys and values of t new tokens `b h t d`, with h the heads of keys; all so far `b h s d`.
+
+A model is written so that it runs with and without one:
+
+    def forward(self, tokens, cache=None):
+        positions = torch.arange(t) if cache is None else cache.positions(t)
+        mask = None if cache is None else cache.mask(t)        # None: plain causal
+        for number, block in enumerate(self.blocks):
+            x = block(x, positions, mask, None if cache is None else cache[number])
+
+and in the attention `if cache is not None: k, v = cache.append(k, v)`. Its
+`decoder(rows, capacity, /, *, starts=None)` is `CachedDecoder(self.forward_cached, cache)`.
+
+References:
+    Noam Shazeer. Fast transformer decoding: one write-head is all you need. 2019.
+    https://arxiv.org/abs/1911.02150
+
+>>> import torch
+>>> cache = Cache(layers=2, rows=1, heads=1, capacity=8, width=4)
+>>> k, v = cache[0].append(torch.ones(1, 1, 3, 4), torch.zeros(1, 1, 3, 4))
+>>> k, v = cache[0].append(torch.ones(1, 1, 1, 4), torch.zeros(1, 1, 1, 4))
+>>> tuple(k.shape)
+(1, 1, 4, 4)
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+
+
+class Layer:
+    """Keys and values of one layer.
+
+    Attributes:
+        length: how many tokens it holds.
+    """
+
+    __slots__ = ("keys", "length", "values")
+
+    def __init__(self, keys: Float[Tensor, "b h s d"], values: Float[Tensor, "b h s d2"], /):
+        self.keys, self.values = keys, values
+        self.length = 0
+
+    def append(
+        self, k: Float[Tensor, "b h t d"], v: Float[Tensor, "b h t d2"], /
+    ) -> tuple[Float[Tensor, "b h s d"], Float[Tensor, "b h s d2"]]:
+        """Write new keys and values behind the old ones; gives all of them, as views.
+
+        Raises:
+            UsageError: there is no room for them.
+        """
+        start, end = self.length, self.length + k.shape[2]
+        if end > self.keys.shape[2]:
+            raise UsageError(
+                f"{end} tokens do not fit into a memory of {self.keys.shape[2]}; shorten the "
+                f"prompt or ask for fewer new tokens"
+            )
+        self.keys[:, :, start:end] = k
+        self.values[:, :, start:end] = v
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def reorder(self, rows: Int[Tensor, " n"], /) -> None:
+        """Keep these rows in this order."""
+        self.keys = _chosen(self.keys, rows, self.length)
+        self.values = _chosen(self.values, rows, self.length)
+
+
+class Cache:
+    """One `Layer` for each layer of a model.
+
+    Args:
+        layers, rows, heads: how many; `heads` are those of keys and values.
+        capacity: tokens that a row may hold.
+        width: features of one head.
+        dtype, device: of the keys and values.
+        starts: how many tokens at the left of each row are padding.
+    """
+
+    def __init__(
+        self,
+        layers: int,
+        rows: int,
+        heads: int,
+        capacity: int,
+        width: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        *,
+        starts: Int[Tensor, " b"] | None = None,
+    ):
+        def empty() -> Tensor:
+            return torch.zeros(rows, heads, capacity, width, dtype=dtype, device=device)
+
+        if starts is not None and not starts.any():
+            starts = None
+        self.layers = [Layer(empty(), empty()) for _ in range(layers)]
+        self.rows, self.capacity = rows, capacity
+        self.starts = None if starts is None else starts.to(device)
+
+    def __getitem__(self, layer: int) -> Layer:
+        return self.layers[layer]
+
+    @property
+    def length(self) -> int:
+        """How many tokens have been read, padding included."""
+        return self.layers[0].length
+
+    def positions(self, new: int, /) -> Int[Tensor, "..."]:
+        """Where the next tokens stand: ` t`, or `b t` where rows begin at different places.
+
+        Padding gets position 0.
+        """
+        device = self.layers[0].keys.device
+        places = torch.arange(self.length, self.length + new, device=device)
+        if self.starts is None:
+            return places
+        return (places - self.starts[:, None]).clamp(min=0)
+
+    def mask(self, new: int, /) -> Bool[Tensor, "..."] | None:
+        """Which tokens the next ones may look at: `t s`, or `b 1 t s` where rows have padding.
+
+        None where causality alone says it: a first reading without padding, or a single token
+        that sees all. Padding looks at itself, so that no row of the attention is empty.
+        """
+        if self.starts is None and (new == 1 or self.length == 0):
+            return None
+        device = self.layers[0].keys.device
+        source = torch.arange(self.length + new, device=device)
+        target = source[self.length :, None]
+        seen = source <= target
+        if self.starts is None:
+            return seen
+        padding = source < self.starts[:, None]  # b s
+        return ((seen & ~padding[:, None]) | (source == target))[:, None]
+
+    def reorder(self, rows: Int[Tensor, " n"], /) -> None:
+        """Keep these rows in this order; a row may be named several times, or not at all."""
+        if len(rows) == self.rows and bool((rows.cpu() == torch.arange(self.rows)).all()):
+            return
+        for layer in self.layers:
+            layer.reorder(rows)
+        self.rows = len(rows)
+        if self.starts is not None:
+            self.starts = self.starts[rows]
+
+    def rewind(self, length: int, /) -> None:
+        """Forget every token after the first `length`.
+
+        Raises:
+            UsageError: fewer have been read.
+        """
+        if not 0 <= length <= self.length:
+            raise UsageError(f"cannot go back to {length} tokens: {self.length} have been read")
+        for layer in self.layers:
+            layer.length = length
+
+
+class CachedDecoder:
+    """A decoder-only model with its cache: what `decoding.protocol.Decoder` asks for.
+
+    Args:
+        forward: from tokens, the cache and whether only the last logits are wanted to logits;
+            it appends to the cache.
+        cache: an empty one.
+    """
+
+    def __init__(self, forward: Callable[[Tensor, Cache, bool], Tensor], cache: Cache, /):
+        self.forward, self.cache = forward, cache
+
+    @property
+    def length(self) -> int:
+        """How many tokens have been read."""
+        return self.cache.length
+
+    @torch.inference_mode()
+    def read(self, tokens: Int[Tensor, "b t"], /, *, last: bool = False) -> Float[Tensor, "b t2 v"]:
+        """Logits after each of the new tokens, or after the last one only."""
+        return self.forward(tokens, self.cache, last)
+
+    def reorder(self, rows: Int[Tensor, " n"], /) -> None:
+        """Keep these rows in this order."""
+        self.cache.reorder(rows)
+
+    def rewind(self, length: int, /) -> None:
+        """Forget every token after the first `length`."""
+        self.cache.rewind(length)
+
+
+def _chosen(kept: Tensor, rows: Tensor, length: int) -> Tensor:
+    """The first `length` places of some rows, in the same memory where they have room in it."""
+    chosen = kept[:, :, :length].index_select(0, rows)
+    if len(rows) > len(kept):
+        kept = kept.new_zeros(len(rows), *kept.shape[1:])
+    kept = kept[: len(rows)]
+    kept[:, :, :length] = chosen
+    return kept
