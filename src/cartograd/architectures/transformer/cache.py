@@ -8,16 +8,13 @@ nothing is copied as the text grows.
 
 Shapes: keys and values of t new tokens `b h t d`, with h the heads of keys; all so far `b h s d`.
 
-A model is written so that it runs with and without one:
+A model runs with and without one:
 
-    def forward(self, tokens, cache=None):
-        positions = torch.arange(t) if cache is None else cache.positions(t)
-        mask = None if cache is None else cache.mask(t)        # None: plain causal
-        for number, block in enumerate(self.blocks):
-            x = block(x, positions, mask, None if cache is None else cache[number])
+    positions = torch.arange(t) if cache is None else cache.positions(t)
+    mask = None if cache is None else cache.mask(t)
+    x = attention(x, causal=True, mask=mask, cache=None if cache is None else cache[number])
 
-and in the attention `if cache is not None: k, v = cache.append(k, v)`. Its
-`decoder(rows, capacity, /, *, starts=None)` is `CachedDecoder(self.forward_cached, cache)`.
+and its `decoder(rows, capacity, /, *, starts=None)` is `CachedDecoder(forward, Cache(...))`.
 
 References:
     Noam Shazeer. Fast transformer decoding: one write-head is all you need. 2019.
@@ -129,22 +126,12 @@ class Cache:
             return places
         return (places - self.starts[:, None]).clamp(min=0)
 
-    def mask(self, new: int, /) -> Bool[Tensor, "..."] | None:
-        """Which tokens the next ones may look at: `t s`, or `b 1 t s` where rows have padding.
-
-        None where causality alone says it: a first reading without padding, or a single token
-        that sees all. Padding looks at itself, so that no row of the attention is empty.
-        """
-        if self.starts is None and (new == 1 or self.length == 0):
-            return None
-        device = self.layers[0].keys.device
-        source = torch.arange(self.length + new, device=device)
-        target = source[self.length :, None]
-        seen = source <= target
+    def mask(self, new: int, /) -> Bool[Tensor, "b 1 1 s"] | None:
+        """Which tokens are no padding, among those read and `new` ones; None where all are."""
         if self.starts is None:
-            return seen
-        padding = source < self.starts[:, None]  # b s
-        return ((seen & ~padding[:, None]) | (source == target))[:, None]
+            return None
+        places = torch.arange(self.length + new, device=self.starts.device)
+        return (places >= self.starts[:, None])[:, None, None]
 
     def reorder(self, rows: Int[Tensor, " n"], /) -> None:
         """Keep these rows in this order; a row may be named several times, or not at all."""
