@@ -4,6 +4,7 @@ The clients are played by small programs on the PATH, which hand out a package m
 """
 
 import contextlib
+import hashlib
 import io
 import re
 import stat
@@ -104,6 +105,26 @@ def test_where_lists_may_not_be_renewed(debian, no_lists):
     item = store.get("toy")
     assert item.path is None
     assert item.reason == ("apt-get failed: E: Unable to locate package toy; or use your own")
+
+
+def test_a_whole_folder_is_kept_and_checked(debian, lists, shelf):
+    with zipfile.ZipFile(shelf, "a") as file:
+        file.writestr("opt/sounds/a.wav", b"a")
+        file.writestr("opt/sounds/digits/1.wav", b"one")
+    listing = shelf.with_name("listing")
+    listing.write_text(
+        f"{hashlib.sha256(b'a').hexdigest()}  a.wav\n"
+        f"{hashlib.sha256(b'one').hexdigest()}  digits/1.wav\n"
+    )
+    entry = store._entries()["toy"]
+    entry["sha256"] = digest(shelf)
+    entry["files"]["sounds"] = {"path": "opt/sounds", "sha256": digest(listing)}
+    path = store.get("toy").path
+    assert (path / "sounds" / "digits" / "1.wav").read_bytes() == b"one"
+    assert store.where("toy") == path
+    (path / "sounds" / "more.wav").write_bytes(b"added")
+    with pytest.raises(UsageError, match="sounds is missing or was changed"):
+        store.where("toy")
 
 
 def test_without_the_client(programs, shelf):

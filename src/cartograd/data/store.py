@@ -8,6 +8,7 @@ Where a package cannot be had, the answer says why; that is never an error.
 
 import contextlib
 import hashlib
+import shutil
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -144,7 +145,7 @@ def _folder(name: str) -> Path:
 
 def _whole(name: str, folder: Path, file: str) -> bool:
     path = folder / file
-    return path.is_file() and digest(path) == _entry(name)["files"][file]["sha256"]
+    return path.exists() and _digest(path) == _entry(name)["files"][file]["sha256"]
 
 
 def _fill(entry: dict[str, Any], work: Path, folder: Path) -> None:
@@ -157,7 +158,11 @@ def _fill(entry: dict[str, Any], work: Path, folder: Path) -> None:
         _check(archive, part["sha256"])
         fetch.unpack(archive, work / "unpacked")
     for name, part in entry["files"].items():
-        (folder / name).write_bytes(_content(entry, part, work / "unpacked"))
+        whole = work / "unpacked" / str(part["path"])
+        if whole.is_dir():
+            shutil.copytree(whole, folder / name)
+        else:
+            (folder / name).write_bytes(_content(entry, part, work / "unpacked"))
         _check(folder / name, part["sha256"])
 
 
@@ -177,8 +182,17 @@ def _content(entry: dict[str, Any], part: dict[str, Any], unpacked: Path) -> byt
     return b"".join(path.read_bytes() for path in found)
 
 
+def _digest(path: Path) -> str:
+    """The sha256 of a file; of a folder that of the list of its files' names and sha256."""
+    if path.is_file():
+        return digest(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    listed = "".join(f"{digest(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
 def _check(path: Path, expected: str) -> None:
-    if digest(path) != expected:
+    if _digest(path) != expected:
         raise fetch.UnavailableError(f"{path.name} is not the file expected (its sha256 differs)")
 
 
