@@ -111,12 +111,12 @@ def _foreign(model: Any, signature: Signature | None, args: dict[str, Any]) -> A
 
 
 def _check_subject(card: Card, spec: Spec) -> None:
-    """Only a data source that reads files has a subject: their path."""
+    """Only what reads files (data, published weights) has a subject: their path."""
     if spec.subject is None:
         return
     parameters = inspect.signature(entry(card)).parameters.values()
     reads = any(item.kind is inspect.Parameter.POSITIONAL_ONLY for item in parameters)
-    if card.kind != "data" or not reads:
+    if card.kind not in ("data", "weights") or not reads:
         raise UsageError(f"{card.name} takes key=value arguments only, not {spec.subject!r}")
 
 

@@ -32,6 +32,7 @@ KINDS = (
     "sampler",
     "schedule",
     "technique",
+    "weights",
 )
 """What a card can describe. Torch's own optimizers have specs but no cards."""
 

@@ -1,5 +1,7 @@
 """A model together with the signature of what it takes and gives."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
@@ -21,16 +23,26 @@ class Signed(nn.Module):
         signature: what the model takes and gives.
         spec: how the model was made, if it was made by `build`; a bundle needs it to be
             loaded by name.
+        tokenizer: what turns text into the numbers of a text port (`cartograd.data.tokenizer`).
     """
 
     output_mean: Tensor
     output_std: Tensor
 
-    def __init__(self, model: nn.Module, signature: Signature, /, *, spec: Spec | None = None):
+    def __init__(
+        self,
+        model: nn.Module,
+        signature: Signature,
+        /,
+        *,
+        spec: Spec | None = None,
+        tokenizer: Any = None,
+    ):
         super().__init__()
         self.model = model
         self.signature = signature
         self.spec = spec
+        self.tokenizer = tokenizer
         for number, port in enumerate(signature.inputs):
             mean, std = statistics(port)
             self.register_buffer(f"mean{number}", mean, persistent=False)
@@ -81,8 +93,11 @@ def signature_of(model: nn.Module, /, *, otherwise: Signature | None = None) -> 
     return found
 
 
-def sign(model: nn.Module, signature: Signature, /, *, spec: Spec | None = None) -> Signed:
+def sign(
+    model: nn.Module, signature: Signature, /, *, spec: Spec | None = None, tokenizer: Any = None
+) -> Signed:
     """Give any `nn.Module` a signature; a module that has one already is signed anew."""
     if isinstance(model, Signed):
-        return Signed(model.model, signature, spec=spec or model.spec)
-    return Signed(model, signature, spec=spec or getattr(model, "spec", None))
+        tokenizer = model.tokenizer if tokenizer is None else tokenizer
+        return Signed(model.model, signature, spec=spec or model.spec, tokenizer=tokenizer)
+    return Signed(model, signature, spec=spec or getattr(model, "spec", None), tokenizer=tokenizer)

@@ -21,7 +21,7 @@ from cartograd.core.errors import UsageError
 COMMANDS = {
     "A model's life": (
         "train", "evaluate", "predict", "explain", "attack", "export", "serve", "runs", "diagnose",
-        "tour",
+        "import", "tour",
     ),
     "The map": ("list", "show", "coverage", "trace", "claim", "data"),
     "This installation": ("doctor", "version"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
+from cartograd.apps.verbs.published import is_published, kept
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed, sign, signature_of
 from cartograd.engine import bundle
@@ -12,7 +13,8 @@ from cartograd.engine.bundle import Bundle
 from cartograd.engine.fit import Run
 
 Target = nn.Module | Run | Bundle | str | Path
-"""A model with a signature, a run, a bundle, or the path of one of the latter two."""
+"""A model with a signature, a run, a bundle, the path of one of the latter two, or the name of
+published weights."""
 
 
 def as_signed(target: Target, /) -> Signed:
@@ -32,15 +34,18 @@ def as_signed(target: Target, /) -> Signed:
 
 
 def as_bundle(target: Target, /) -> Bundle:
-    """The bundle of a run, of a path, or as it is.
+    """The bundle of a run, of a path, of published weights, or as it is.
 
     Raises:
-        UsageError: there is none, or a byte of it was changed.
+        UsageError: there is none, or a byte of it was changed, or the published weights have not
+            been fetched.
     """
     if isinstance(target, Bundle):
         return target
     if isinstance(target, Run) and target.folder is not None:
         return bundle.load(target.folder, model=_foreign(target.model))
+    if isinstance(target, str) and not Path(target).exists() and is_published(target):
+        return kept(target)
     if isinstance(target, str | Path):
         return bundle.load(target)
     raise UsageError(f"expected a model, a run, a bundle or a path, got {type(target).__name__}")

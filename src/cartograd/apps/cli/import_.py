@@ -1,0 +1,34 @@
+"""Write published weights as a bundle, which every other command reads."""
+
+from pathlib import Path
+
+from cartograd.apps.cli import output
+
+
+def import_(spec: str, folder: Path, /, *, json: bool = False) -> None:
+    """Write published weights as a bundle, which every other command reads.
+
+    Args:
+        spec: hf:FOLDER (config.json and *.safetensors), or a name of `cartograd list weights`.
+        folder: the bundle to make.
+        json: print one object.
+    """
+    from cartograd.apps import units
+    from cartograd.apps.verbs.published import import_ as write
+    from cartograd.engine.bundle import load
+
+    made = load(write(spec, folder))
+    size = sum(file.stat().st_size for file in made.path.iterdir())
+    model = None if made.spec is None else str(made.spec)
+    if json:
+        told = {"path": made.path, "model": model, "size": size, "digest": made.digest}
+        output.emit(told | {"parameters": made.about["parameters"]})
+        return
+    output.lines(
+        [
+            ("written", str(made.path)),
+            ("model", model or ""),
+            ("parameters", f"{made.about['parameters']:,}"),
+            ("size", units.size(size)),
+        ]
+    )

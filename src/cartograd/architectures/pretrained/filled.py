@@ -1,0 +1,43 @@
+"""From the tensors of someone else's file to a model that is ready to use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cartograd.core.build import build
+from cartograd.core.keys import Table, renamed
+from cartograd.core.ports import Signature
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+
+
+def filled(
+    spec: str | Spec,
+    signature: Signature,
+    tensors: Mapping[str, Tensor],
+    table: Table,
+    /,
+    *,
+    source: str,
+    tokenizer: Any = None,
+) -> Signed:
+    """One of our models with someone else's weights, in evaluation mode.
+
+    Args:
+        spec: how the model is made.
+        signature: what it takes and gives.
+        tensors: as they are in the file; of another precision they become the model's.
+        table: where each of them goes (`core.keys`).
+        source: what to call the file in an error.
+        tokenizer: what turns text into the model's numbers.
+
+    Raises:
+        UsageError: a tensor has no place, one is missing, or one is of another shape.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model: Signed = build(spec, kind="model", signature=signature)
+    model.model.load_state_dict(renamed(tensors, table, into=model.model, source=source))
+    model.tokenizer = tokenizer
+    return model.eval()
