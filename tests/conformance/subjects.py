@@ -152,3 +152,25 @@ LAYERS = {
     "multi-head-attention": sequences,
 }
 """What layers take, by card: a function of the number of rows."""
+
+
+def reader():
+    """A network that says something of each token."""
+    return torch.nn.Sequential(torch.nn.Embedding(6, 5), torch.nn.Tanh(), torch.nn.Linear(5, 6))
+
+
+def lines(n):
+    """Rows of tokens of several lengths, and the token after each one."""
+    draw = torch.Generator().manual_seed(1)
+    tokens = torch.randint(2, 6, (n, 8), generator=draw)
+    tokens[torch.arange(8) > torch.arange(n)[:, None] % 6 + 2] = 0
+    targets = tokens.roll(-1, 1).masked_fill(tokens.roll(-1, 1) == 0, -100)
+    targets[:, -1] = -100
+    return tokens, targets
+
+
+TAUGHT = {
+    "label-tokens": (reader, lines),
+    "masked-language-model": (reader, lines),
+}
+"""Objectives by card that do not learn classes or values: a network, and n examples."""

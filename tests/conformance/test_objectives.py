@@ -4,6 +4,8 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.protocols import Loss, Objective
+from cartograd.engine import accumulation
+from tests.conformance.subjects import TAUGHT
 from tests.conformance.support import global_state_untouched, over
 
 CLASSES = 2
@@ -12,6 +14,8 @@ CLASSES = 2
 def made(card, *, outputs=CLASSES):
     """The objective on a small network, and a batch that it takes."""
     torch.manual_seed(0)
+    if card.name in TAUGHT:
+        return build(card.name, model=TAUGHT[card.name][0](), **card.tiny)
     network = torch.nn.Sequential(
         torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, outputs)
     )
@@ -19,6 +23,8 @@ def made(card, *, outputs=CLASSES):
 
 
 def batch(card):
+    if card.name in TAUGHT:
+        return TAUGHT[card.name][1](8)
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(8, 3, generator=generator)
     targets = torch.randn(8, CLASSES, generator=generator)
@@ -31,7 +37,13 @@ def takes_values(card):
 
 
 def total(losses):
-    return sum(loss.value.mean() for loss in losses)
+    return sum((loss.value * accumulation.shares(loss)).sum() for loss in losses)
+
+
+def summed(losses, examples):
+    """What the losses sum to before the division, and what they are divided by."""
+    parts = [(loss, *accumulation.weighed(loss, examples)) for loss in losses]
+    return sum((loss.value * weight).sum() for loss, weight, _ in parts), parts[0][2]
 
 
 @over("objective")
@@ -50,7 +62,8 @@ def test_losses(card):
     for loss in losses:
         assert isinstance(loss, Loss)
         assert loss.player in objective.players
-        assert loss.value.shape in ((), (8,))
+        assert loss.value.shape[:1] in ((), (8,))
+        assert loss.weight is None or loss.weight.shape == loss.value.shape
         assert loss.value.isfinite().all()
         assert loss.value.requires_grad
         assert all(number.isfinite().all() for number in loss.metrics.values())
@@ -61,7 +74,7 @@ def test_every_players_parameters_get_gradients(card):
     objective = made(card)
     for loss in objective.losses(batch(card)):
         own = list(objective.players[loss.player].parameters())
-        found = torch.autograd.grad(loss.value.mean(), own)
+        found = torch.autograd.grad(total([loss]), own)
         assert all(gradient.isfinite().all() and gradient.any() for gradient in found)
 
 
@@ -72,11 +85,12 @@ def test_four_microbatches_equal_the_full_batch(card):
     parts = zip(*(tensor.split([1, 2, 2, 3]) for tensor in examples), strict=True)
     own = list(objective.parameters())
     whole = torch.autograd.grad(total(objective.losses(tuple(examples))), own)
-    shares = [
-        torch.autograd.grad(total(objective.losses(part)) * len(part[0]) / 8, own) for part in parts
-    ]
+    sums, counts = zip(
+        *(summed(objective.losses(part), len(part[0])) for part in parts), strict=True
+    )
+    shares = [torch.autograd.grad(value, own) for value in sums]
     for one, several in zip(whole, map(sum, zip(*shares, strict=True)), strict=True):
-        torch.testing.assert_close(several, one, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(several / sum(counts), one, rtol=1e-10, atol=1e-12)
 
 
 @over("objective")
