@@ -14,10 +14,13 @@ from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset import Split
+from cartograd.engine import accumulation
 from cartograd.engine.fit import fit
 
 HERE = Path(__file__).parent
 STEPS, BATCH = 20, 8
+READING = {"label-tokens": {}, "masked-language-model": {"mask_id": 1, "share": 0.5}}
+"""Objectives that look at each token of a text, and what they need to be told."""
 
 
 class Recorded(torch.nn.Module):
@@ -29,7 +32,8 @@ class Recorded(torch.nn.Module):
 
     def losses(self, batch, /):
         for loss in self.objective.losses(batch):
-            self.seen.append((loss.player, loss.value.detach().mean().item()))
+            mean, _ = accumulation.mean(loss, len(batch[0]))
+            self.seen.append((loss.player, mean.item()))
             yield loss
 
 
@@ -43,14 +47,31 @@ def examples(*, values: bool) -> Split:
     return Split(x, bent if values else (bent[:, 0] > 0).long(), signature)
 
 
+def lines() -> Split:
+    """32 rows of seven tokens that follow each other by a rule, and the next ones."""
+    row, place = torch.arange(32)[:, None], torch.arange(8)
+    tokens = 2 + (row + place * (1 + row % 2)) % 6 // 3 * 3
+    output = Port("next", "label", ("t", 8))
+    signature = Signature((Port("x", "text", ("t",), "int64", bounds=(0, 7)),), (output,))
+    return Split(tokens[:, :7], tokens[:, 1:].masked_fill(place[1:] == 3, -100), signature)
+
+
+def reader() -> torch.nn.Module:
+    """A network that reads token by token."""
+    return torch.nn.Sequential(torch.nn.Embedding(8, 8), torch.nn.Tanh(), torch.nn.Linear(8, 8))
+
+
 def curve(card: Card) -> list[str]:
     """One line a step: the player and its loss, in double precision."""
-    data = examples(values="accuracy" not in card.metrics)
+    reads = card.name in READING
+    data = lines() if reads else examples(values="accuracy" not in card.metrics)
     torch.manual_seed(0)
-    model = build("mlp:widths=[8],activation=tanh", signature=data.signature)
-    recorded = Recorded(build(card.name, model=model).double())
+    model = reader() if reads else "mlp:widths=[8],activation=tanh"
+    model = build(model, signature=data.signature)
+    recorded = Recorded(build(card.name, model=model, **READING.get(card.name, {})).double())
     batches = data.batches(batch_size=BATCH)
-    fit(recorded, batches, optimizers="sgd:lr=0.03,momentum=0.8", epochs=STEPS // len(batches))
+    rate = 0.3 if reads else 0.03
+    fit(recorded, batches, optimizers=f"sgd:lr={rate},momentum=0.8", epochs=STEPS // len(batches))
     return [
         f"{step:2} {player} {loss:.12e}" for step, (player, loss) in enumerate(recorded.seen, 1)
     ]

@@ -1,0 +1,75 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.engine.accumulation import shares
+from cartograd.engine.fit import fit
+from cartograd.training.objectives.masked_language_model import MaskedLanguageModel, masked
+
+N = 200_000
+
+
+@pytest.mark.law("masked-language-model")
+def test_shares_of_what_happens_to_words():
+    tokens = torch.randint(4, 1000, (N // 100, 100))
+    tokens[:, 90:] = 0
+    changed, chosen = masked(tokens, mask_id=2, vocabulary=1000, seed=5, fixed=(0, 1, 2))
+    free = tokens != 0
+    assert not chosen[~free].any()
+    assert torch.equal(changed[~chosen], tokens[~chosen])
+    near = {"abs": 0.005}
+    assert chosen[free].double().mean().item() == pytest.approx(0.15, **near)
+    hidden, kept = changed == 2, changed == tokens
+    for what, share in ((hidden, 0.8), (kept, 0.1), (~hidden & ~kept, 0.1)):
+        assert what[chosen].double().mean().item() == pytest.approx(share, abs=0.01)
+    random = changed[chosen & ~hidden & ~kept]
+    assert len(random.unique()) > 900, "any token may take a word's place"
+    assert chosen[:, :90].double().mean(0).std() < 0.012, "no place is preferred"
+
+
+@pytest.mark.law("masked-language-model")
+def test_draws_are_of_the_step_and_the_row():
+    tokens = torch.randint(4, 50, (6, 30))
+    one = masked(tokens, mask_id=2, vocabulary=50, seed=1)
+    again = masked(tokens[2:4], mask_id=2, vocabulary=50, seed=1)
+    assert all(torch.equal(x[2:4], y) for x, y in zip(one, again, strict=True))
+    other = masked(tokens, mask_id=2, vocabulary=50, seed=2)
+    assert not torch.equal(one[1], other[1])
+    assert not torch.equal(one[1][0], one[1][1]), "rows differ"
+
+
+def reader():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Embedding(50, 6), nn.Tanh(), nn.Linear(6, 50)).double()
+
+
+@pytest.mark.law("masked-language-model")
+def test_only_chosen_positions_count():
+    model, tokens = reader(), torch.randint(4, 50, (6, 30))
+    objective = MaskedLanguageModel(model=model, mask_id=2, vocabulary=50)
+    torch.manual_seed(7)
+    (loss,) = objective.losses((tokens, None))
+    changed, chosen = masked(tokens, mask_id=2, vocabulary=50, seed=7, fixed=(2,))
+    theirs = F.cross_entropy(model(changed)[chosen], tokens[chosen])
+    torch.testing.assert_close((loss.value * shares(loss)).sum(), theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.law("masked-language-model")
+def test_each_step_of_a_run_hides_other_words():
+    seen = []
+    model, batch = reader(), (torch.randint(4, 50, (6, 30)), torch.zeros(6))
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].clone()))
+    objective = MaskedLanguageModel(model=model, mask_id=2, vocabulary=50)
+    for _ in range(2):
+        fit(objective, [batch], optimizers="sgd:lr=0.0", epochs=2, device="cpu")
+    assert not torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[0], seen[2]), "the same run hides the same words"
+    assert torch.equal(seen[1], seen[3])
+
+
+@pytest.mark.parametrize("args", [{}, {"mask_id": 3}, {"mask_id": 60, "vocabulary": 50}])
+def test_what_hides_a_token_has_to_be_known(args):
+    with pytest.raises(UsageError, match="expected the token that hides others"):
+        MaskedLanguageModel(model=reader(), **args)
