@@ -1,6 +1,8 @@
 """Every check over every card of a kind, and the small inputs that the checks need."""
 
 import importlib
+import inspect
+import math
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 from cartograd.core import registry
-from cartograd.core.build import build, hyperparameters
+from cartograd.core.build import build, entry, hyperparameters
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
@@ -39,6 +41,8 @@ def signature_of(card: Card, *, size: int | None = None) -> Signature:
     known = hyperparameters(card)
     classes = card.tiny.get("classes", known["classes"].default if "classes" in known else 3)
     label = Port("class", "label", (classes,), labels=tuple(f"class {i}" for i in range(classes)))
+    if "vocabulary" in known:
+        return _text_signature(card)
     if "channels" in known:
         channels, side = card.tiny.get("channels", 1), size or card.tiny.get("size", 8)
         statistics = (0.5,) * channels, (0.25,) * channels
@@ -51,24 +55,85 @@ def signature_of(card: Card, *, size: int | None = None) -> Signature:
     return Signature((row,), (label,))
 
 
+TOKEN_WISE = ("label-tokens", "masked-language-model")
+"""Objectives whose models answer at each position."""
+
+
+def _text_signature(card: Card) -> Signature:
+    """Of a model that reads tokens: `tiny` says how many there are, and which one is padding.
+
+    Its inputs are those of its `forward`: `tokens`, or `source` and `target`. It answers at each
+    position (of the last input) if its objective says so: with one of `classes`, where it has
+    them, else with a token.
+    """
+    known, tiny = hyperparameters(card), card.tiny
+    forward = inspect.signature(entry(card).forward).parameters.values()
+    names = [p.name for p in forward if p.default is p.empty and p.name != "self"]
+    vocabulary = tiny["vocabulary"]
+    ports = tuple(
+        Port(name, "text", ("t",), "int64", (0, vocabulary - 1), padding_id=tiny.get("padding_id"))
+        for name in names
+    )
+    classes = tiny.get("classes", 3) if "classes" in known else vocabulary
+    dims = ("t", classes) if card.objective in TOKEN_WISE else (classes,)
+    return Signature(ports, (Port("answer", "label", dims),))
+
+
 def model_of(card: Card, *, size: int | None = None) -> Signed:
     """The card's model, tiny, always with the same weights."""
-    sizes = ("classes", "features", "channels", "size")
+    sizes = ("classes", "features", "channels", "size", "vocabulary", "padding_id")
     args = {key: value for key, value in card.tiny.items() if key not in sizes}
     torch.manual_seed(0)
     return build(card.name, signature=signature_of(card, size=size), **args)
 
 
-def inputs(signature: Signature, examples: int = 6, *, seed: int = 1) -> torch.Tensor:
-    """Valid inputs of a signature's first port."""
+LENGTH = 7
+"""Tokens of a row."""
+
+
+def inputs(signature: Signature, examples: int = 6, *, seed: int = 1) -> tuple[torch.Tensor, ...]:
+    """Valid inputs of a signature's ports; rows of tokens end in padding, each elsewhere."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(examples, *signature.input.dims, generator=generator)
+    return tuple(_input(port, examples, generator) for port in signature.inputs)
 
 
-def batch(card: Card, examples: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+def _input(port: Port, examples: int, generator: torch.Generator) -> torch.Tensor:
+    if port.kind != "text":
+        return torch.rand(examples, *port.dims, generator=generator)
+    assert port.bounds is not None
+    tokens = torch.randint(int(port.bounds[1]) + 1, (examples, LENGTH), generator=generator)
+    if port.padding_id is None:
+        return tokens
+    tokens[tokens == port.padding_id] = (port.padding_id + 1) % (int(port.bounds[1]) + 1)
+    shorter = torch.arange(LENGTH) > (torch.arange(examples) * 2 % LENGTH)[:, None]
+    return tokens.masked_fill(shorter, port.padding_id)
+
+
+def batch(card: Card, examples: int = 6) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
     """Inputs and targets for the model of a card."""
     signature = signature_of(card)
-    return inputs(signature, examples), torch.arange(examples) % signature.output.size
+    given, shape = inputs(signature, examples), answer_shape(signature, examples)
+    targets = torch.arange(math.prod(shape[:-1])).reshape(shape[:-1]) % shape[-1]
+    padding = signature.inputs[-1].padding_id
+    if padding is not None and given[-1].shape == targets.shape:
+        targets = targets.masked_fill(given[-1] == padding, -100)
+    return given, targets
+
+
+def answer_shape(signature: Signature, examples: int = 6) -> tuple[int, ...]:
+    """The shape of the answers to `inputs`."""
+    dims = (LENGTH if isinstance(dim, str) else dim for dim in signature.output.dims)
+    return (examples, *dims)
+
+
+def double(given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Numbers in double precision; tokens as they are."""
+    return tuple(x.double() if x.is_floating_point() else x for x in given)
+
+
+def loss_of(answer: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of an answer, at each position if it has several."""
+    return torch.nn.functional.cross_entropy(answer.flatten(0, -2), targets.flatten())
 
 
 def judged_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:

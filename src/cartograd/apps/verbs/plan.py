@@ -160,8 +160,9 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
 def _objective(model: Signed, data: Dataset) -> str:
     """What the model's card asks for, or what is usual for the kind of output."""
     own = "" if model.spec is None else registry.find(model.spec.name)[0].objective
-    kind = data.signature.output.kind
-    usual = own or {"label": "classify", "value": "regress"}.get(kind)
+    kind, dims = data.signature.output.kind, data.signature.output.dims
+    classes = "classify" if len(dims) == 1 else "label-tokens"
+    usual = own or {"label": classes, "value": "regress"}.get(kind)
     if usual is None:
         raise UsageError(f"no objective is known for outputs of kind {kind!r}; give objective=")
     return usual
