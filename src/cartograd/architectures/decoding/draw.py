@@ -1,0 +1,45 @@
+"""One token of each row: the likeliest, or one drawn by an explicit generator."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cartograd.architectures.decoding.protocol import Sampler
+
+Generators = torch.Generator | Sequence[torch.Generator] | None
+"""Where the random numbers come from: one source for all rows, or one each, so that what a row
+says does not depend on its neighbours. None: nothing is random, the likeliest token is taken."""
+
+
+def processed(
+    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], samplers: Sequence[Sampler], /
+) -> Float[Tensor, "b v"]:
+    """Logits after all samplers, in their order."""
+    for sampler in samplers:
+        logits = sampler(logits, seen)
+    return logits
+
+
+def draw(logits: Float[Tensor, "b v"], generator: Generators = None, /) -> Int[Tensor, " b"]:
+    """A token of each row, by softmax of the logits, or the likeliest if there is no generator.
+
+    One number in [0, 1) is drawn for each row, and the token is the one in whose stretch of the
+    summed probabilities it falls.
+    """
+    if generator is None:
+        return logits.argmax(1)
+    reached = logits.softmax(1).cumsum(1, dtype=torch.float64)
+    place = uniform(len(logits), generator).to(logits.device) * reached[:, -1]
+    place = place.minimum(reached[:, -1].nextafter(reached.new_zeros(())))
+    return torch.searchsorted(reached, place[:, None], right=True)[:, 0]
+
+
+def uniform(rows: int, generator: torch.Generator | Sequence[torch.Generator], /) -> Tensor:
+    """A number in [0, 1) for each row, in float64."""
+    if isinstance(generator, torch.Generator):
+        device = generator.device
+        return torch.rand(rows, dtype=torch.float64, generator=generator, device=device)
+    parts = [uniform(1, own) for own in generator]
+    return torch.cat(parts)

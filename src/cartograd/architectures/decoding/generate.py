@@ -1,0 +1,143 @@
+"""Writing one token after another, each chosen by what the model says after all before it.
+
+The prompt is read at once; after it, each step reads one token for each row. Rows that have said
+their last word leave the batch, so that they cost nothing more.
+
+    t_i = draw(samplers(model(t_1 ... t_i-1)))
+
+Shapes: prompts `b t`; answers are lists of token ids, as long as they turned out.
+
+Departures: prompts of unequal length are padded at the left, and padding is neither seen nor
+counted: a row says what it would say alone.
+
+References:
+    Reiner Pope et al. Efficiently scaling transformer inference. 2022, MLSys 2023.
+    https://arxiv.org/abs/2211.05102
+
+>>> left_padded([[5, 6, 7], [8]])
+(tensor([[5, 6, 7],
+        [0, 0, 8]]), tensor([0, 2]))
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from cartograd.architectures.decoding.draw import Generators, draw, processed
+from cartograd.architectures.decoding.protocol import Decoder, Sampler
+from cartograd.core.errors import UsageError
+
+
+def generate(
+    decoder: Decoder,
+    prompt: Int[Tensor, "b t"],
+    starts: Int[Tensor, " b"] | None = None,
+    generator: Generators = None,
+    /,
+    *,
+    length: int,
+    samplers: Sequence[Sampler] = (),
+    stop: Collection[int] = (),
+) -> list[list[int]]:
+    """The new tokens of each row; the last one is a stop token where one was met.
+
+    Args:
+        decoder: has read nothing yet (or what comes before the prompt).
+        prompt: the tokens to go on from, padded at the left.
+        starts: how many tokens at the left of each row are padding; the decoder knows them, too.
+        generator: draws the tokens; if not given, the likeliest is taken each time.
+        length: the most new tokens.
+        samplers: what is done to the logits before a token is chosen.
+        stop: tokens after which a row is finished.
+
+    Raises:
+        UsageError: there is no prompt, or the decoder has no room for so many tokens.
+    """
+    rows: list[list[int]] = [[] for _ in prompt]
+    steps = stream(decoder, prompt, starts, generator, length=length, samplers=samplers, stop=stop)
+    for step in steps:
+        for row, token in zip(rows, step, strict=True):
+            if token is not None:
+                row.append(token)
+    return rows
+
+
+def stream(
+    decoder: Decoder,
+    prompt: Int[Tensor, "b t"],
+    starts: Int[Tensor, " b"] | None = None,
+    generator: Generators = None,
+    /,
+    *,
+    length: int,
+    samplers: Sequence[Sampler] = (),
+    stop: Collection[int] = (),
+) -> Iterator[list[int | None]]:
+    """As `generate`, step by step: the next token of each row, None for one that has finished.
+
+    Raises:
+        UsageError: as there.
+    """
+    if prompt.shape[1] == 0:
+        raise UsageError("there is no prompt; expected at least one token to go on from")
+    if length < 1:
+        raise UsageError(f"length={length} is out of range; expected at least one new token")
+    return _steps(decoder, prompt, starts, generator, length, samplers, frozenset(stop))
+
+
+def left_padded(
+    prompts: Sequence[Sequence[int]], /
+) -> tuple[Int[Tensor, "b t"], Int[Tensor, " b"]]:
+    """Prompts of unequal length as one tensor that ends with all of them, and where each starts.
+
+    Raises:
+        UsageError: there is none, or one is empty.
+    """
+    if not prompts or not all(len(prompt) for prompt in prompts):
+        raise UsageError("a prompt is empty; expected at least one token to go on from")
+    longest = max(map(len, prompts))
+    starts = [longest - len(prompt) for prompt in prompts]
+    rows = [[0] * start + list(own) for start, own in zip(starts, prompts, strict=True)]
+    return torch.tensor(rows), torch.tensor(starts)
+
+
+def _steps(
+    decoder: Decoder,
+    prompt: Tensor,
+    starts: Tensor | None,
+    generator: Generators,
+    length: int,
+    samplers: Sequence[Sampler],
+    stop: frozenset[int],
+) -> Iterator[list[int | None]]:
+    rows, before = prompt.shape
+    seen = prompt.new_full((rows, before + length), -1)
+    seen[:, :before] = prompt
+    if starts is not None:
+        seen[:, :before].masked_fill_(
+            torch.arange(before, device=starts.device) < starts[:, None], -1
+        )
+    alive = list(range(rows))
+    unread = prompt
+    for place in range(before, before + length):
+        with torch.inference_mode():
+            logits = decoder.read(unread, last=True)[:, -1]
+            tokens = draw(processed(logits, seen[:, :place], samplers), generator)
+        seen[:, place] = tokens
+        written = tokens.tolist()
+        step: list[int | None] = [None] * rows
+        for row, token in zip(alive, written, strict=True):
+            step[row] = token
+        yield step
+        going = [number for number, token in enumerate(written) if token not in stop]
+        if not going:
+            return
+        if len(going) < len(alive):
+            kept = torch.tensor(going, device=prompt.device)
+            decoder.reorder(kept)
+            seen, alive = seen[kept], [alive[number] for number in going]
+            if isinstance(generator, Sequence):
+                generator = [generator[number] for number in going]
+        unread = seen[:, place : place + 1]

@@ -1,0 +1,54 @@
+"""Min-p: only tokens at least a certain share as likely as the likeliest.
+
+The cut follows how sure the model is, as that of top-p does, but looks at single tokens and not at
+sums; so a high temperature, which lifts the whole tail, lets in fewer bad tokens.
+
+    min_p(z)_i = z_i if p_i >= share * max p, else -inf     (z_i >= max z + log share)
+
+Shapes: logits `b v`, kept.
+
+Departures: none; no probability has to be computed.
+
+References:
+    Minh Nguyen, Andrew Baker, Clement Neo, Allen Roush, Andreas Kirsch, Ravid Shwartz-Ziv. Turning
+    up the heat: min-p sampling for creative and coherent LLM outputs. 2024, ICLR 2025.
+    https://arxiv.org/abs/2407.01082
+
+>>> seen = torch.zeros(1, 0, dtype=torch.int64)
+>>> z = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+>>> min_p(z, seen, share=0.25).isfinite().tolist()
+[[True, True, True, False]]
+"""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cartograd.core.card import Card
+
+CARD = Card(
+    name="min-p",
+    kind="sampler",
+    entry="min_p",
+    nodes=("ar/chain-rule",),
+    title="Min-p sampling",
+    zh="Min-p 采样",
+    paper="Turning up the heat: min-p sampling for creative and coherent LLM outputs",
+    year=2024,
+    url="https://arxiv.org/abs/2407.01082",
+    proofs=(
+        "oracle: transformers.MinPLogitsWarper, the same tokens",
+        "law: the likeliest token stays; a share of one leaves only it and its equals",
+    ),
+    tiny={"share": 0.3},
+)
+
+
+def min_p(
+    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, share: float = 0.05
+) -> Float[Tensor, "b v"]:
+    """The logits of tokens not much less likely than the best; others become minus infinity."""
+    least = logits.amax(1, keepdim=True) + math.log(share)
+    return logits.masked_fill(logits < least, -torch.inf)
