@@ -1,0 +1,1 @@
+"""Recurrent networks: a cell that reads a row step by step and remembers."""
