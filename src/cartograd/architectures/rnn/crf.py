@@ -1,0 +1,114 @@
+r"""A linear-chain conditional random field: tags are chosen together, not one by one.
+
+A path of tags scores the sum of its tags' scores and of its moves from tag to tag. Its probability
+is e^score over that of all paths; there are k^t of them, but what ends in a tag at one step can be
+added up from the step before, so that t k^2 operations do (the forward algorithm). The best path is
+found the same way, with the maximum in place of the sum (Viterbi's algorithm).
+
+    score(y) = start_(y_1) + sum_t x_(t, y_t) + sum_t move_(y_t, y_(t+1)) + end_(y_t)
+    p(y | x) = e^score(y) / Z,    Z = sum over all y,    alpha_t = log(e^alpha_(t-1) e^move) + x_t
+
+Shapes: scores `b t k`, padded on the right; tags `b t`; lengths ` b`.
+
+References:
+    John Lafferty, Andrew McCallum, Fernando Pereira. Conditional random fields: probabilistic
+    models for segmenting and labeling sequence data. ICML 2001.
+    https://repository.upenn.edu/handle/20.500.14332/6188
+    Andrew Viterbi. Error bounds for convolutional codes and an asymptotically optimum decoding
+    algorithm. IEEE Transactions on Information Theory 13, 1967.
+    https://doi.org/10.1109/TIT.1967.1054010
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+class Chain(nn.Module):
+    """Scores of moves between tags, and what follows for whole paths.
+
+    Args:
+        classes: how many tags.
+    """
+
+    def __init__(self, classes: int, /):
+        super().__init__()
+        self.moves = nn.Parameter(torch.zeros(classes, classes))
+        self.starts = nn.Parameter(torch.zeros(classes))
+        self.ends = nn.Parameter(torch.zeros(classes))
+
+    def surprise(
+        self,
+        scores: Float[Tensor, "b t k"],
+        tags: Int[Tensor, "b t"],
+        lengths: Int[Tensor, " b"],
+        /,
+    ) -> Float[Tensor, " b"]:
+        """Minus the log probability of the tags of each row.
+
+        A negative tag is one that nobody knows: all tags count there.
+        """
+        free = torch.arange(scores.shape[2], device=tags.device) == tags[:, :, None]
+        allowed = free | (tags < 0)[:, :, None]
+        true = scores.masked_fill(~allowed, -torch.inf)
+        both = self.log_partition(torch.cat([scores, true]), torch.cat([lengths, lengths]))
+        whole, own = both.chunk(2)
+        return whole - own
+
+    def log_partition(
+        self, scores: Float[Tensor, "b t k"], lengths: Int[Tensor, " b"], /
+    ) -> Float[Tensor, " b"]:
+        """Logarithm of Z: all paths through each row."""
+        return torch.logsumexp(self._forward(scores, lengths)[-1] + self.ends, 1)
+
+    def log_marginals(
+        self, scores: Float[Tensor, "b t k"], lengths: Int[Tensor, " b"], /
+    ) -> Float[Tensor, "b t k"]:
+        """Logarithm of p(tag at t | row), forward and backward in one; 0 in the padding."""
+        after = self.ends.expand(len(scores), -1)
+        behind = [after]
+        back = self.moves.T.exp()
+        for t in range(scores.shape[1] - 1, 0, -1):
+            inside = (t < lengths)[:, None]
+            after = torch.where(inside, _through(after + scores[:, t], back), after)
+            behind.append(after)
+        both = torch.stack(self._forward(scores, lengths), 1) + torch.stack(behind[::-1], 1)
+        inside = torch.arange(scores.shape[1], device=scores.device) < lengths[:, None]
+        return torch.log_softmax(both, 2) * inside[:, :, None]
+
+    def best(
+        self, scores: Float[Tensor, "b t k"], lengths: Int[Tensor, " b"], /
+    ) -> tuple[Int[Tensor, "b t"], Float[Tensor, " b"]]:
+        """The path of the highest score of each row, 0 in its padding, and that score."""
+        high = self.starts + scores[:, 0]
+        came = []
+        for t in range(1, scores.shape[1]):
+            value, place = (high[:, :, None] + self.moves).max(1)
+            inside = (t < lengths)[:, None]
+            stay = torch.arange(place.shape[1], device=place.device).expand_as(place)
+            high = torch.where(inside, value + scores[:, t], high)
+            came.append(torch.where(inside, place, stay))
+        top, tag = (high + self.ends).max(1)
+        path = [tag]
+        for place in reversed(came):
+            path.append(place.gather(1, path[-1][:, None])[:, 0])
+        tags = torch.stack(path[::-1], 1)
+        steps = torch.arange(scores.shape[1], device=tags.device)
+        return torch.where(steps < lengths[:, None], tags, 0), top
+
+    def _forward(self, scores: Tensor, lengths: Tensor) -> list[Tensor]:
+        """For each step the log of the sum over all paths that end in each tag there."""
+        alpha = self.starts + scores[:, 0]
+        steps, moves = [alpha], self.moves.exp()
+        for t in range(1, scores.shape[1]):
+            inside = (t < lengths)[:, None]
+            alpha = torch.where(inside, _through(alpha, moves) + scores[:, t], alpha)
+            steps.append(alpha)
+        return steps
+
+
+def _through(logs: Tensor, moves: Tensor) -> Tensor:
+    """log(e^logs @ moves), scaled by the largest so that nothing overflows."""
+    peak = logs.amax(1, keepdim=True).detach()
+    sums = (logs - peak).exp() @ moves
+    return sums.clamp(min=torch.finfo(sums.dtype).tiny).log() + peak
