@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from cartograd.architectures.rnn.bilstm_crf import BiLSTMCRF
+
 
 def table(folder):
     """A CSV of two kinds of columns and two classes."""
@@ -169,7 +171,13 @@ def lines(n):
     return tokens, targets
 
 
+def chained():
+    """A tagger whose tags are chosen together."""
+    return BiLSTMCRF(vocabulary=6, classes=6, padding_id=0, dim=5)
+
+
 TAUGHT = {
+    "crf": (chained, lines),
     "label-tokens": (reader, lines),
     "masked-language-model": (reader, lines),
 }

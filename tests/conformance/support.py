@@ -55,7 +55,7 @@ def signature_of(card: Card, *, size: int | None = None) -> Signature:
     return Signature((row,), (label,))
 
 
-TOKEN_WISE = ("label-tokens", "masked-language-model")
+TOKEN_WISE = ("label-tokens", "masked-language-model", "crf")
 """Objectives whose models answer at each position."""
 
 

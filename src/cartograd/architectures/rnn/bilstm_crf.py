@@ -46,7 +46,7 @@ CARD = Card(
         "in float64, with rows of unequal length",
         "law: without moves it is a softmax at each token; padding changes nothing",
     ),
-    tiny={"vocabulary": 11, "dim": 8, "classes": 3},
+    tiny={"vocabulary": 11, "padding_id": 0, "dim": 8, "classes": 3},
     objective="crf",
 )
 
@@ -105,5 +105,5 @@ class BiLSTMCRF(nn.Module):
 
     def _lengths(self, tokens: Tensor) -> Tensor:
         lengths = self.tagger.steps.lengths(tokens)
-        full = tokens.new_full((len(tokens),), tokens.shape[1])
+        full = tokens.new_full((tokens.shape[0],), tokens.shape[1])
         return full if lengths is None else lengths

@@ -65,7 +65,7 @@ class Chain(nn.Module):
         self, scores: Float[Tensor, "b t k"], lengths: Int[Tensor, " b"], /
     ) -> Float[Tensor, "b t k"]:
         """Logarithm of p(tag at t | row), forward and backward in one; 0 in the padding."""
-        after = self.ends.expand(len(scores), -1)
+        after = self.ends.expand(scores.shape[0], -1)
         behind = [after]
         back = self.moves.T.exp()
         for t in range(scores.shape[1] - 1, 0, -1):

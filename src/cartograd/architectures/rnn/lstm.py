@@ -54,7 +54,7 @@ CARD = Card(
         "its gradient",
         "paper: 366,592 weights from 100 to 256 features; 2,310,144 in two bidirectional layers",
     ),
-    tiny={"vocabulary": 11, "dim": 8, "classes": 3},
+    tiny={"vocabulary": 11, "padding_id": 0, "dim": 8, "classes": 3},
 )
 
 

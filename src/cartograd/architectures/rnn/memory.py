@@ -95,12 +95,13 @@ class Memory:
 
     def _read(self, tokens: Tensor, length: int, state: State) -> tuple[Tensor, State]:
         """Step by step where a row has not begun, then all at once."""
-        waiting, starts, parts = 0, self.starts, []
-        if starts is not None:
+        waiting, parts = 0, []
+        starts = tokens.new_zeros(len(tokens)) if self.starts is None else self.starts
+        if self.starts is not None:
             waiting = min(max(int(starts.max()) - length, 0), tokens.shape[1])
         for t in range(waiting):
             features, after = self.advance(tokens[:, t : t + 1], state)
-            begun = starts.new_tensor(length + t) >= starts
+            begun = starts <= length + t
             state = tuple(
                 torch.where(begun.view(1, -1, *[1] * (new.ndim - 2)), new, old)
                 for new, old in zip(after, state, strict=True)

@@ -100,7 +100,7 @@ class Recurrence(nn.Module):
 
     def start(self, x: Float[Tensor, "b ..."], /) -> State:
         """A state that remembers nothing, for as many rows as `x` has."""
-        zero = x.new_zeros(self.layers * self.ways, len(x), self.width // self.ways)
+        zero = x.new_zeros(self.layers * self.ways, x.shape[0], self.width // self.ways)
         return (zero,) * self.states
 
     def read(
@@ -169,7 +169,7 @@ class Recurrence(nn.Module):
         return x
 
     def _kernel(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        zero = x.new_zeros(1, len(x), self.width // self.ways)
+        zero = x.new_zeros(1, x.shape[0], self.width // self.ways)
         start = (zero, zero) if self.states == 2 else zero
         run = KERNELS[self.kernel.mode]
         return run(x, start, weights, True, 1, 0.0, self.training, False, True)[0]
@@ -202,7 +202,7 @@ def _turn(x: Tensor, lengths: Tensor | None) -> Tensor:
     """
     steps = torch.arange(x.shape[1], device=x.device)
     if lengths is None:
-        return steps.flip(0)[None].expand(len(x), -1)
+        return steps.flip(0)[None].expand(x.shape[0], -1)
     mirrored = lengths[:, None] - 1 - steps
     return torch.where(mirrored >= 0, mirrored, steps)
 

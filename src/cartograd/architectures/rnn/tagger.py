@@ -42,7 +42,7 @@ CARD = Card(
         "and gradients to 1e-12 in float64",
         "law: a tag that depends on the next token is learned by the two-way network alone",
     ),
-    tiny={"vocabulary": 11, "dim": 8, "classes": 3},
+    tiny={"vocabulary": 11, "padding_id": 0, "dim": 8, "classes": 3},
     objective="label-tokens",
 )
 

@@ -43,7 +43,7 @@ CARD = Card(
         "law: padding and the other rows change nothing; gradients vanish with the lag",
         "paper: 91,648 weights from 100 to 256 features; 577,536 in two bidirectional layers",
     ),
-    tiny={"vocabulary": 11, "dim": 8, "classes": 3},
+    tiny={"vocabulary": 11, "padding_id": 0, "dim": 8, "classes": 3},
 )
 
 

@@ -15,6 +15,13 @@ References:
     John Lafferty, Andrew McCallum, Fernando Pereira. Conditional random fields: probabilistic
     models for segmenting and labeling sequence data. ICML 2001.
     https://repository.upenn.edu/handle/20.500.14332/6188
+
+>>> from cartograd.core.errors import UsageError
+>>> try:
+...     CRF(model=nn.Linear(2, 2))
+... except UsageError as error:
+...     print(str(error)[:55])
+the objective crf needs a model with a conditional rand
 """
 
 from collections.abc import Iterator
@@ -32,6 +39,7 @@ CARD = Card(
     name="crf",
     kind="objective",
     entry="CRF",
+    nodes=("rnn/bidirectional",),
     title="Conditional random field",
     zh="条件随机场",
     paper="Conditional random fields: probabilistic models for segmenting and labeling sequence "
@@ -42,7 +50,6 @@ CARD = Card(
         "oracle: enumeration of all rows of tags, loss and gradients to 1e-10 in float64",
         "law: the mean over microbatches of unequal length equals the full batch",
     ),
-    metrics=("accuracy",),
 )
 
 
@@ -54,6 +61,10 @@ class Chained(Protocol):
         self, tokens: Int[Tensor, "b t"], tags: Int[Tensor, "b t"], /
     ) -> Float[Tensor, " b"]:
         """Minus the log probability of each row."""
+        ...
+
+    def best(self, tokens: Int[Tensor, "b t"], /) -> Int[Tensor, "b t"]:
+        """The most probable row of tags."""
         ...
 
 
@@ -79,8 +90,12 @@ class CRF(nn.Module):
         self.players = {"model": model}
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: each row's, per tag."""
+        """One loss: each row's, per tag; in evaluation also the share of right tags."""
         tokens, tags = batch
-        count = (tags >= 0).sum(1)
+        known = tags >= 0
+        count = known.sum(1)
         value = self.chained.surprise(tokens, tags) / count.clamp(min=1)
-        yield Loss(value, weight=count.to(value.dtype))
+        metrics = {}
+        if not self.training:
+            metrics["accuracy"] = (self.chained.best(tokens) == tags)[known].to(value.dtype)
+        yield Loss(value, weight=count.to(value.dtype), metrics=metrics)
