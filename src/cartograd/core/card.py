@@ -16,6 +16,7 @@ KINDS = (
     "clipping",
     "compressor",
     "data",
+    "decoding",
     "demonstration",
     "diagnostic",
     "explainer",

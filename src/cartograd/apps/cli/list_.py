@@ -14,8 +14,8 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
     """The methods of the library, all or of one kind.
 
     Args:
-        kind: activation, attack, augmentation, average, clipping, compressor, data, demonstration,
-            diagnostic, explainer, exporter, initialiser, layer, loss, metric, model,
+        kind: activation, attack, augmentation, average, clipping, compressor, data, decoding,
+            demonstration, diagnostic, explainer, exporter, initialiser, layer, loss, metric, model,
             normalisation, objective, optimizer, regulariser, sampler, schedule, technique or
             weights; all if left out.
         lang: language of the titles; auto follows LANG.

@@ -30,8 +30,15 @@ def draw(logits: Float[Tensor, "b v"], generator: Generators = None, /) -> Int[T
     """
     if generator is None:
         return logits.argmax(1)
-    reached = logits.softmax(1).cumsum(1, dtype=torch.float64)
-    place = uniform(len(logits), generator).to(logits.device) * reached[:, -1]
+    return drawn(logits.softmax(1), generator)
+
+
+def drawn(
+    shares: Float[Tensor, "b v"], generator: torch.Generator | Sequence[torch.Generator], /
+) -> Int[Tensor, " b"]:
+    """A token of each row, as often as its share of the row's sum."""
+    reached = shares.cumsum(1, dtype=torch.float64)
+    place = uniform(len(shares), generator).to(shares.device) * reached[:, -1]
     place = place.minimum(reached[:, -1].nextafter(reached.new_zeros(())))
     return torch.searchsorted(reached, place[:, None], right=True)[:, 0]
 

@@ -1,0 +1,171 @@
+"""Speculative decoding: a small model guesses a few tokens, the large one checks them at once.
+
+Reading five tokens costs a large model hardly more than reading one: its weights have to come from
+memory either way. A guess is kept with the probability that makes the result distributed exactly as
+if the large model had drawn each token itself; the first guess that is not kept is drawn anew.
+
+    p_keep(y ~ q) = min(1, p(y) / q(y)),   else y ~ max(0, p - q) / sum max(0, p - q)
+
+Shapes: a prompt `1 t`; the answer comes in pieces of 1 to `ahead` + 1 tokens.
+
+Departures: none. p and q are the distributions after the samplers. Without a generator a guess is
+kept where it is the large model's likeliest token, which gives its greedy answer.
+
+References:
+    Yaniv Leviathan, Matan Kalman, Yossi Matias. Fast inference from transformers via speculative
+    decoding. 2022, ICML 2023. https://arxiv.org/abs/2211.17192
+    Charlie Chen et al. Accelerating large language model decoding with speculative sampling. 2023.
+    https://arxiv.org/abs/2302.01318
+
+>>> p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.9, 0.1]])
+>>> generator = torch.Generator().manual_seed(0)
+>>> checked(p, q, 1, generator)
+(True, 1)
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cartograd.architectures.decoding.draw import drawn, processed, uniform
+from cartograd.architectures.decoding.protocol import Decoder, Sampler
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+
+CARD = Card(
+    name="speculative",
+    kind="decoding",
+    entry="speculative",
+    nodes=("llm/long-context",),
+    title="Speculative decoding",
+    zh="推测解码",
+    paper="Fast inference from transformers via speculative decoding",
+    year=2022,
+    url="https://arxiv.org/abs/2211.17192",
+    proofs=(
+        "law: what it draws is distributed as what the large model draws alone (chi-square), "
+        "however bad the draft, samplers included",
+        "law: without a generator the answer is the large model's greedy one, token by token",
+    ),
+    tiny={"length": 3, "ahead": 2},
+)
+
+
+def speculative(
+    decoder: Decoder,
+    draft: Decoder,
+    prompt: Int[Tensor, "1 t"],
+    generator: torch.Generator | None = None,
+    /,
+    *,
+    length: int,
+    ahead: int = 4,
+    samplers: Sequence[Sampler] = (),
+    stop: Collection[int] = (),
+) -> Iterator[list[int]]:
+    """The new tokens, in pieces as they are accepted; the last is a stop token where one was met.
+
+    Args:
+        decoder: the model whose answer is wanted; has read nothing yet.
+        draft: a quicker model over the same vocabulary; has read nothing yet.
+        prompt: the tokens to go on from, a single row.
+        generator: draws the tokens; if not given, the likeliest is taken each time.
+        length: the most new tokens.
+        ahead: tokens that the draft guesses at a time.
+        samplers: what is done to the logits of both before a token is chosen.
+        stop: tokens after which the answer is finished.
+
+    Raises:
+        UsageError: there is not exactly one prompt, or the models' vocabularies differ.
+    """
+    if len(prompt) != 1 or prompt.shape[1] == 0:
+        raise UsageError("speculative decoding goes on from one row of at least one token")
+    if length < 1 or ahead < 1:
+        raise UsageError(f"length={length} and ahead={ahead} have to be at least 1")
+    return _rounds(decoder, draft, prompt, generator, length, ahead, samplers, frozenset(stop))
+
+
+def checked(
+    p: Float[Tensor, "1 v"],
+    q: Float[Tensor, "1 v"],
+    guess: int,
+    generator: torch.Generator | None,
+    /,
+) -> tuple[bool, int]:
+    """Whether a guess drawn from q is kept, and the token that stands there in the end.
+
+    Args:
+        p: the probabilities wanted.
+        q: those that the guess was drawn from.
+        guess: the token drawn.
+        generator: the source of chance; None keeps only the likeliest.
+    """
+    if generator is None:
+        best = int(p.argmax())
+        return best == guess, best
+    if uniform(1, generator).item() * q[0, guess].item() < p[0, guess].item():
+        return True, guess
+    rest = (p - q).clamp(min=0)
+    return False, int(drawn(rest if rest.any() else p, generator))
+
+
+def _rounds(
+    decoder: Decoder,
+    draft: Decoder,
+    prompt: Tensor,
+    generator: torch.Generator | None,
+    length: int,
+    ahead: int,
+    samplers: Sequence[Sampler],
+    stop: frozenset[int],
+) -> Iterator[list[int]]:
+    def odds(logits: Tensor, end: int) -> Tensor:
+        return processed(logits, text[:, :end], samplers).softmax(1)
+
+    read, last = prompt.shape[1], prompt.shape[1] + length
+    text = prompt.new_zeros(1, last)
+    text[:, :read] = prompt
+    if read > 1:  # so that no logits within the prompt are computed
+        decoder.read(prompt[:, :-1], last=True)
+    while read < last:
+        guesses = min(ahead, last - read - 1)
+        with torch.inference_mode():
+            doubts = []
+            for end in range(read, read + guesses):
+                logits = draft.read(text[:, draft.length : end], last=True)[:, -1]
+                doubts.append(odds(logits, end))
+                text[0, end] = (
+                    doubts[-1].argmax() if generator is None else drawn(doubts[-1], generator)[0]
+                )
+            logits = decoder.read(text[:, read - 1 : read + guesses])[0]
+            _check_vocabularies(logits, doubts)
+            piece: list[int] = []
+            for end, q in enumerate(doubts, start=read):
+                p = odds(logits[end - read, None], end)
+                kept, token = checked(p, q, int(text[0, end]), generator)
+                piece.append(token)
+                if not kept or token in stop:
+                    break
+            else:
+                p = odds(logits[-1:], read + guesses)
+                piece.append(int(p.argmax() if generator is None else drawn(p, generator)))
+        ended = [place for place, token in enumerate(piece) if token in stop]
+        piece = piece[: ended[0] + 1] if ended else piece
+        text[0, read : read + len(piece)] = torch.tensor(piece)
+        read += len(piece)
+        yield piece
+        if ended:
+            return
+        decoder.rewind(read - 1)
+        draft.rewind(min(draft.length, read - 1))
+
+
+def _check_vocabularies(logits: Tensor, doubts: list[Tensor]) -> None:
+    for q in doubts:
+        if q.shape[1] != logits.shape[1]:
+            raise UsageError(
+                f"the draft knows {q.shape[1]} tokens, the model {logits.shape[1]}; expected the "
+                f"same vocabulary"
+            )
