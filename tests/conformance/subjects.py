@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 
 from cartograd.architectures.rnn.bilstm_crf import BiLSTMCRF
+from cartograd.architectures.transformer.attention import MultiHeadAttention
+from cartograd.architectures.transformer.feed_forward import FeedForward
 
 
 def table(folder):
@@ -150,10 +152,39 @@ def sequences(n):
     return (torch.randn(n, 5, 8, generator=torch.Generator().manual_seed(2)),)
 
 
+def placed(n):
+    """Heads of queries, and where they stand."""
+    heads = torch.randn(n, 2, 5, 8, generator=torch.Generator().manual_seed(2))
+    return heads, torch.arange(5) + torch.arange(n)[:, None]
+
+
+def places(n):
+    """Where positions stand."""
+    return (torch.arange(5) + torch.arange(n)[:, None],)
+
+
+def fits(n):
+    """How well queries and keys of four heads fit."""
+    return (torch.randn(n, 4, 3, 5, generator=torch.Generator().manual_seed(2)),)
+
+
 LAYERS = {
+    "alibi": fits,
+    "feed-forward": sequences,
     "multi-head-attention": sequences,
+    "positions": places,
+    "rotary": placed,
+    "transformer-block": sequences,
 }
 """What layers take, by card: a function of the number of rows."""
+
+PARTS = {
+    "transformer-block": lambda: {
+        "attention": MultiHeadAttention(dim=8, heads=2),
+        "feed_forward": FeedForward(dim=8, inner=12),
+    },
+}
+"""Layers that are made of others: their parts."""
 
 
 def reader():

@@ -1,0 +1,137 @@
+"""A transformer's block: attention and feed-forward, each added to what it was given.
+
+As in ResNet each part only adds to its input, so that depth does no harm. Normalisation keeps the
+sums in size. After the sum (the paper's place) it also scales the shortcut, and deep stacks need a
+slow start; before the part (everyone's since) the shortcut stays free from end to end.
+
+    post: x <- norm(x + part(x))          pre: x <- x + part(norm(x))
+    parts: self-attention, attention to another sequence if there is one, feed-forward
+
+Shapes: positions `b t d`, kept; another sequence `b s d`.
+
+Departures: none. With order `pre` the end of the stack needs a norm of its own, which is the
+model's business.
+
+References:
+    Ashish Vaswani et al. Attention is all you need. NeurIPS 2017.
+    https://arxiv.org/abs/1706.03762
+    Ruibin Xiong et al. On layer normalization in the transformer architecture. ICML 2020.
+    https://arxiv.org/abs/2002.04745
+
+>>> import torch
+>>> parts = MultiHeadAttention(dim=8, heads=2), FeedForward(dim=8, inner=16)
+>>> block = Block(attention=parts[0], feed_forward=parts[1])
+>>> block(torch.zeros(2, 5, 8), causal=True).shape
+torch.Size([2, 5, 8])
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from cartograd.architectures.transformer.attention import Memory, MultiHeadAttention, Pair
+from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.core.card import Card
+
+CARD = Card(
+    name="transformer-block",
+    kind="layer",
+    entry="Block",
+    nodes=("transformer/residual-layernorm",),
+    title="Transformer block",
+    zh="Transformer 残差块",
+    paper="Attention is all you need",
+    year=2017,
+    url="https://arxiv.org/abs/1706.03762",
+    proofs=(
+        "oracle: torch.nn.TransformerEncoderLayer and TransformerDecoderLayer, both orders, padded "
+        "and causal, outputs and gradients to 1e-10 in float64",
+        "law: with parts that answer zero, pre is the identity and post is the norm",
+    ),
+)
+
+
+class Block(nn.Module):
+    """Parts that add to what they are given.
+
+    Args:
+        attention: to the sequence itself.
+        feed_forward: works on each position.
+        cross: attention to another sequence, between the two.
+        order: where the norms stand: `pre` or `post`.
+        norm: `layer` (mean and variance) or `rms` (size only).
+        floor: added to the variance.
+        dropout: probability that a number of a part's answer is dropped in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        attention: MultiHeadAttention,
+        feed_forward: FeedForward,
+        cross: MultiHeadAttention | None = None,
+        order: Literal["pre", "post"] = "pre",
+        norm: Literal["layer", "rms"] = "layer",
+        floor: float = 1e-5,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        dim = attention.query.in_features
+        self.attention, self.attention_norm = attention, normalised(dim, norm=norm, floor=floor)
+        self.cross = cross
+        self.cross_norm = None if cross is None else normalised(dim, norm=norm, floor=floor)
+        self.feed_forward = feed_forward
+        self.feed_forward_norm = normalised(dim, norm=norm, floor=floor)
+        self.pre, self.dropout = order == "pre", dropout
+
+    def forward(
+        self,
+        x: Float[Tensor, "b t d"],
+        /,
+        *,
+        memory: Float[Tensor, "b s d"] | Pair | None = None,
+        memory_mask: Bool[Tensor, "b3 1 1 s"] | None = None,
+        causal: bool = False,
+        mask: Bool[Tensor, "b1 h1 t1 s1"] | None = None,
+        bias: Float[Tensor, "b2 h2 t2 s1"] | None = None,
+        window: int | None = None,
+        turn: Callable[[Tensor], Tensor] | None = None,
+        cache: Memory | None = None,
+    ) -> Float[Tensor, "b t d"]:
+        """Each position after all parts.
+
+        Args:
+            x: positions.
+            memory: another sequence, or its `remembered` keys and values.
+            memory_mask: True where that has something to look at.
+            causal: nobody looks at what comes later.
+            mask: True where a position may look.
+            bias: added to the fits.
+            window: how far a position sees.
+            turn: what rotary positions do.
+            cache: keys and values of earlier positions.
+        """
+        x = self._beside(x, self.attention_norm, lambda y: self.attention(
+            y, causal=causal, mask=mask, bias=bias, window=window, turn=turn, cache=cache
+        ))  # fmt: skip
+        cross = self.cross
+        if cross is not None and self.cross_norm is not None:
+            x = self._beside(
+                x, self.cross_norm, lambda y: cross(y, memory=memory, mask=memory_mask)
+            )
+        return self._beside(x, self.feed_forward_norm, self.feed_forward)
+
+    def _beside(self, x: Tensor, norm: nn.Module, part: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.pre:
+            return x + F.dropout(part(norm(x)), self.dropout, self.training)
+        return norm(x + F.dropout(part(x), self.dropout, self.training))
+
+
+def normalised(
+    dim: int, /, *, norm: Literal["layer", "rms"] = "layer", floor: float = 1e-5
+) -> nn.Module:
+    """A normalisation of the last dimension: torch's kernels."""
+    return nn.LayerNorm(dim, eps=floor) if norm == "layer" else nn.RMSNorm(dim, eps=floor)
