@@ -168,7 +168,15 @@ def fits(n):
     return (torch.randn(n, 4, 3, 5, generator=torch.Generator().manual_seed(2)),)
 
 
+def questions_and_memory(n):
+    """Three queries a row, and the five places that they are asked of."""
+    draw = torch.Generator().manual_seed(2)
+    return torch.randn(n, 3, 8, generator=draw), torch.randn(n, 5, 8, generator=draw)
+
+
 LAYERS = {
+    "additive-attention": questions_and_memory,
+    "luong-attention": questions_and_memory,
     "alibi": fits,
     "feed-forward": sequences,
     "multi-head-attention": sequences,
