@@ -11,6 +11,7 @@ from PIL import Image
 from cartograd.architectures.rnn.bilstm_crf import BiLSTMCRF
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.core.ports import Port, Signature
 
 
 def table(folder):
@@ -221,3 +222,15 @@ TAUGHT = {
     "masked-language-model": (reader, lines),
 }
 """Objectives by card that do not learn classes or values: a network, and n examples."""
+
+
+def heard(samples, *outputs):
+    """The signature of a model that hears sounds of so many samples."""
+    return Signature((Port("sound", "audio", (1, samples), bounds=(-1.0, 1.0)),), outputs)
+
+
+SIGNATURES = {
+    "speaker-encoder": heard(1600, Port("voice", "vector", (6,))),
+    "vad": heard(1300, Port("speech", "label", (3, 1))),
+}
+"""What models take and give that read neither rows, images of fixed size nor tokens alone."""

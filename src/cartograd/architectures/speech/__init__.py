@@ -1,0 +1,1 @@
+"""Speech: where it is, whose it is, and what it says."""

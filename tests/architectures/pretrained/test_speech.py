@@ -1,0 +1,85 @@
+"""The published weights of the speech room, on real recordings; skipped where they are not."""
+
+import pytest
+import torch
+
+from cartograd.apps.verbs.published import published
+from cartograd.architectures.pretrained.silero_vad import FLAT
+from cartograd.architectures.speech.silero_vad import SileroVAD
+from cartograd.core.errors import UsageError
+from cartograd.core.keys import renamed
+from cartograd.data import store
+from cartograd.data.sounds import samples
+
+
+TORCHSCRIPT = (
+    (r"encoder\.0\.reparam_conv\.(\w+)", r"conv1.\1"),
+    (r"encoder\.1\.reparam_conv\.(\w+)", r"conv2.\1"),
+    (r"encoder\.2\.reparam_conv\.(\w+)", r"conv3.\1"),
+    (r"encoder\.3\.reparam_conv\.(\w+)", r"conv4.\1"),
+    (r"decoder\.rnn\.(\w+)", r"lstm.\1_l0"),
+    (r"decoder\.decoder\.2\.weight", "out.weight", FLAT),
+    (r"decoder\.decoder\.2\.bias", "out.bias"),
+    (r"stft\.forward_basis_buffer", "stft_conv.weight"),
+)
+"""The names in the TorchScript file, whose weights are of another training."""
+
+
+def there(name):
+    """The folder of a set, or why the test is skipped."""
+    try:
+        return store.where(name)
+    except UsageError as error:
+        pytest.skip(str(error))
+
+
+def sound(path):
+    return samples(path, rate=16000)[0][None, None]
+
+
+def librivox(number):
+    folder = there("librivox") / "librivox"
+    return sound(folder / f"sense_and_sensibility_01_austen_64kb-0{number}.wav")
+
+
+@pytest.mark.oracle("silero-vad")
+@pytest.mark.filterwarnings("ignore:.torch.jit.load:DeprecationWarning")
+@torch.inference_mode()
+def test_silero_with_the_weights_of_its_torchscript_file_answers_as_it_does():
+    folder = there("silero-vad")
+    x = librivox(880)[:, :, : 60 * 512]
+    theirs = torch.jit.load(folder / "silero_vad.jit")
+    network = theirs.get_submodule("_model")
+    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+    ours = SileroVAD()
+    ours.load_state_dict(renamed(tensors, TORCHSCRIPT, into=ours, source="silero_vad.jit"))
+    expected = torch.stack([theirs(part[0], 16000) for part in x.split(512, 2)], 1)
+    torch.testing.assert_close(ours(x).sigmoid(), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.law("silero-vad")
+@torch.inference_mode()
+def test_silero_hears_speech_and_not_noise():
+    there("silero-vad")
+    model, x = published("silero-vad"), librivox(870)
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)) * x.std()
+    assert model(x).sigmoid().mean() > 0.85
+    assert model(noise).sigmoid().mean() < 0.1
+
+
+@pytest.mark.law("resemblyzer")
+@torch.inference_mode()
+def test_resemblyzer_knows_a_voice():
+    there("resemblyzer")
+    prompts, voices = there("prompts") / "en", there("prompts-voices")
+    model = published("resemblyzer")
+    names = ("vm-intro", "vm-options", "conf-adminmenu")
+    english = [model(sound(prompts / f"{name}.wav")) for name in names]
+    others = [
+        model(sound(voices / language / f"{name}.wav"))
+        for language in ("fr", "it", "ru")
+        for name in names
+    ]
+    own = min((english[i] @ english[j].T).item() for i in range(3) for j in range(i))
+    far = max((one @ other.T).item() for one in english for other in others)
+    assert own > 0.9 > far + 0.03
