@@ -230,7 +230,7 @@ def heard(samples, *outputs):
 
 
 SIGNATURES = {
-    "speaker-encoder": heard(1600, Port("voice", "vector", (6,))),
+    "speaker-encoder": heard(25600, Port("voice", "vector", (6,))),
     "vad": heard(1300, Port("speech", "label", (3, 1))),
 }
 """What models take and give that read neither rows, images of fixed size nor tokens alone."""

@@ -11,13 +11,12 @@ from cartograd.core.keys import renamed
 from cartograd.data import store
 from cartograd.data.sounds import samples
 
-
 TORCHSCRIPT = (
     (r"encoder\.0\.reparam_conv\.(\w+)", r"conv1.\1"),
     (r"encoder\.1\.reparam_conv\.(\w+)", r"conv2.\1"),
     (r"encoder\.2\.reparam_conv\.(\w+)", r"conv3.\1"),
     (r"encoder\.3\.reparam_conv\.(\w+)", r"conv4.\1"),
-    (r"decoder\.rnn\.(\w+)", r"lstm.\1_l0"),
+    (r"decoder\.rnn\.(\w+)", r"lstm.kernel.\1_l0"),
     (r"decoder\.decoder\.2\.weight", "out.weight", FLAT),
     (r"decoder\.decoder\.2\.bias", "out.bias"),
     (r"stft\.forward_basis_buffer", "stft_conv.weight"),
@@ -49,7 +48,7 @@ def test_silero_with_the_weights_of_its_torchscript_file_answers_as_it_does():
     folder = there("silero-vad")
     x = librivox(880)[:, :, : 60 * 512]
     theirs = torch.jit.load(folder / "silero_vad.jit")
-    network = theirs.get_submodule("_model")
+    network = theirs._model
     tensors = dict(network.named_parameters()) | dict(network.named_buffers())
     ours = SileroVAD()
     ours.load_state_dict(renamed(tensors, TORCHSCRIPT, into=ours, source="silero_vad.jit"))

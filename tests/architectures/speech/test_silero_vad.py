@@ -18,8 +18,8 @@ def model(width=8):
 
 def by_hand(own, x):
     """Window by window, with torch's own transform and cell."""
-    cell = torch.nn.LSTMCell(own.lstm.input_size, own.lstm.hidden_size).double()
-    state = {name.removesuffix("_l0"): value for name, value in own.lstm.named_parameters()}
+    cell = torch.nn.LSTMCell(8, 8).double()
+    state = {name.removesuffix("_l0"): value for name, value in own.lstm.kernel.named_parameters()}
     before, h, c, logits = x.new_zeros(len(x), 64), None, None, []
     for window in F.pad(x[:, 0], (0, -x.shape[2] % 512)).split(512, 1):
         given = torch.cat([before, window], 1)

@@ -41,7 +41,8 @@ CARD = Card(
 )
 
 KEYS = (
-    (r"(lstm|linear)\.(.*)", r"\1.\2"),
+    (r"lstm\.(.*)", r"lstm.kernel.\1"),
+    (r"linear\.(weight|bias)", r"linear.\1"),
     (r"similarity_(weight|bias)", None),
 )
 

@@ -47,7 +47,7 @@ FLAT = Op(lambda weight: weight[:, :, 0], lambda weight: weight[:, :, None])
 
 KEYS = (
     (r"(stft_conv|conv\d)\.(weight|bias)", r"\1.\2"),
-    (r"lstm_cell\.(weight|bias)_(ih|hh)", r"lstm.\1_\2_l0"),
+    (r"lstm_cell\.(weight|bias)_(ih|hh)", r"lstm.kernel.\1_\2_l0"),
     (r"final_conv\.weight", "out.weight", FLAT),
     (r"final_conv\.bias", "out.bias"),
 )

@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cartograd.architectures.rnn.lstm import recurrence
 from cartograd.core.card import Card
 from cartograd.foundations.activations.relu import relu
 
@@ -84,7 +85,7 @@ class SileroVAD(nn.Module):
         self.conv2 = nn.Conv1d(width, width // 2, 3, stride=2, padding=1)
         self.conv3 = nn.Conv1d(width // 2, width // 2, 3, stride=2, padding=1)
         self.conv4 = nn.Conv1d(width // 2, width, 3, padding=1)
-        self.lstm = nn.LSTM(width, width, batch_first=True)
+        self.lstm = recurrence(width, width)
         self.out = nn.Linear(width, 1)
         with torch.no_grad():
             self.stft_conv.weight.copy_(_waves()[:, None])
@@ -102,12 +103,11 @@ class SileroVAD(nn.Module):
         """
         x = F.pad(sound[:, 0], (0, -sound.shape[2] % WINDOW))
         if memory is None:
-            h = x.new_zeros(1, len(x), self.lstm.hidden_size)
-            memory = Memory(x.new_zeros(len(x), BEFORE), h, h)
+            memory = Memory(x.new_zeros(x.shape[0], BEFORE), *self.lstm.start(x))
         x = torch.cat([memory.before, x], 1)
         windows = x.unfold(1, BEFORE + WINDOW, WINDOW)
         seen = self._seen(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
-        hidden, (h, c) = self.lstm(seen, (memory.h, memory.c))
+        hidden, (h, c) = self.lstm.read(seen, (memory.h, memory.c))
         return self.out(relu(hidden)), Memory(x[:, -BEFORE:], h, c)
 
     def _seen(self, window: Float[Tensor, "b n"]) -> Float[Tensor, "b d"]:

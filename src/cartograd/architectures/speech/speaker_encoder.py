@@ -32,6 +32,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cartograd.architectures.rnn.lstm import recurrence
 from cartograd.architectures.speech.mel import Mel
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
@@ -81,7 +82,7 @@ class SpeakerEncoder(nn.Module):
     def __init__(self, *, width: int = 256, depth: int = 3, dim: int = 256, bands: int = 40):
         super().__init__()
         self.mel = Mel(bands=bands, reflect=False)
-        self.lstm = nn.LSTM(bands, width, depth, batch_first=True)
+        self.lstm = recurrence(bands, width, depth=depth)
         self.linear = nn.Linear(width, dim)
 
     def forward(self, sound: Float[Tensor, "b 1 n"]) -> Float[Tensor, "b d"]:
@@ -95,8 +96,7 @@ class SpeakerEncoder(nn.Module):
 
     def embed(self, mel: Float[Tensor, "b t m"], /) -> Float[Tensor, "b d"]:
         """The embedding of one piece, from its mel spectrogram."""
-        hidden, _ = self.lstm(mel)
-        return F.normalize(relu(self.linear(hidden[:, -1])), dim=1)
+        return F.normalize(relu(self.linear(self.lstm.ends(mel))), dim=1)
 
 
 def louder(sound: Float[Tensor, "b n"], /) -> Float[Tensor, "b n"]:
