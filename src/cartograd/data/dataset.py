@@ -212,6 +212,7 @@ class Dataset:
         train, valid, test: no example is in two of them.
         signature: what goes in and comes out; its statistics come from `train` alone.
         about: where the data come from: source, licence, digests, what was left out and why.
+        tokenizer: what turned text into the numbers of the inputs (`cartograd.data.tokenizer`).
     """
 
     name: str
@@ -220,16 +221,17 @@ class Dataset:
     test: Examples
     signature: Signature
     about: dict[str, Any] = field(default_factory=dict)
+    tokenizer: Any = None
 
     def __repr__(self) -> str:
         parts = ("train", self.train), ("valid", self.valid), ("test", self.test)
         return f"{self.name}: " + ", ".join(f"{len(split)} {part}" for part, split in parts)
 
     def decode(self, sources: Any, /) -> Tensor:
-        """Raw input (image files, table rows, numbers) as a batch for this data's models."""
+        """Raw input (image files, table rows, text) as a batch for this data's models."""
         from cartograd.data.decode import read
 
-        return read(self.signature.input, sources)
+        return read(self.signature.input, sources, tokenizer=self.tokenizer)
 
 
 def as_port(stored: Shaped[Tensor, "n ..."], kind: str, /) -> Shaped[Tensor, "n ..."]:

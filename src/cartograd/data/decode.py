@@ -20,12 +20,13 @@ from cartograd.data.dataset import as_port
 from cartograd.data.encode import encode
 from cartograd.data.images import SUFFIXES, label, pixels
 from cartograd.data.table import Table, read_table
+from cartograd.data.tokens import padded
 
 NUMBERED = re.compile(r"column\d+")
 """Names that columns get in a file without a header."""
 
 
-def read(port: Port, sources: Any, /) -> Shaped[Tensor, "b ..."]:
+def read(port: Port, sources: Any, /, *, tokenizer: Any = None) -> Shaped[Tensor, "b ..."]:
     """One or many raw inputs as a batch, within the port's bounds and not standardised.
 
     What a source may be depends on the port's kind:
@@ -35,16 +36,19 @@ def read(port: Port, sources: Any, /) -> Shaped[Tensor, "b ..."]:
       colours are brought to the port's.
     - `table`: a path of a CSV file, or a mapping from column names to cells; None and empty
       cells are missing, further columns are ignored.
-    - `text`: text (taken as UTF-8), bytes, or a path of a file.
+    - `text`: text, bytes, or a path of a file; without a tokenizer the bytes of UTF-8 are the
+      numbers. Shorter texts are filled up on the right.
     - `audio`: a path of a sound file, or an array of samples.
     - otherwise: numbers, nested as the port's dims are.
 
     Args:
         port: the input of a model.
         sources: one source, or a sequence of them; a tensor with the batch in front passes.
+        tokenizer: what turns text into numbers (`cartograd.data.tokenizer`).
 
     Raises:
-        UsageError: a source cannot be read, or does not fit the port; it is named.
+        UsageError: a source cannot be read, or does not fit the port, or the tokenizer does not;
+            it is named.
     """
     if isinstance(sources, Tensor | np.ndarray):
         return _array(port, sources)
@@ -63,7 +67,7 @@ def read(port: Port, sources: Any, /) -> Shaped[Tensor, "b ..."]:
 
         return torch.stack([read_port(port, source) for source in sources])
     if port.kind == "text":
-        return _text(port, sources)
+        return _array(port, padded(encoded(port, sources, tokenizer), port.padding_id))
     return _numbers(port, sources)
 
 
@@ -188,19 +192,41 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _text(port: Port, sources: Sequence[Any]) -> Tensor:
-    rows = []
-    for source in sources:
-        data = source
-        if isinstance(source, str | Path):
-            data = _text_bytes(source)
-        rows.append(torch.frombuffer(bytearray(data), dtype=torch.uint8).long())
-    if len({len(row) for row in rows}) > 1:
-        raise UsageError("the texts differ in length; give them one at a time")
-    return _array(port, torch.stack(rows))
+def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> list[list[int]]:
+    """Texts (or bytes, or paths of files) as numbers, each in its own length.
+
+    Args:
+        port: of kind `text`.
+        sources: what to encode.
+        tokenizer: what turns text into numbers; none for bytes.
+
+    Raises:
+        UsageError: a file cannot be read or is not UTF-8, a text is empty, or the tokenizer does
+            not match the port.
+    """
+    contents = [_text_bytes(source) for source in sources]
+    if tokenizer is None and port.bounds is not None and port.bounds[1] > 255:
+        raise UsageError(f"{port.name!r} takes numbers of tokens, and there is no tokenizer")
+    if tokenizer is None:
+        found = [list(content) for content in contents]
+    else:
+        tokenizer.check(port)
+        found = tokenizer.encoded([_decoded(*pair) for pair in enumerate(contents, start=1)])
+    if [] in found:
+        raise UsageError(f"text {found.index([]) + 1} for {port.name!r} is empty")
+    return found
 
 
-def _text_bytes(source: str | Path) -> bytes:
+def _decoded(number: int, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"text {number} is not UTF-8: {error}") from error
+
+
+def _text_bytes(source: str | Path | bytes | bytearray) -> bytes:
+    if isinstance(source, bytes | bytearray):
+        return bytes(source)
     if isinstance(source, Path):
         try:
             return source.read_bytes()

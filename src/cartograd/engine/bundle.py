@@ -4,6 +4,7 @@ weights.safetensors     state dict of the inner model (without standardisation: 
                         signature)
 spec.json               how the model is made, by name; null for a foreign module
 signature.json          what it takes and gives: sizes, bounds, standardisation, labels
+tokenizer.json          what turns text into its numbers; models of text only
 metrics.json            what was measured
 about.json              versions, date and what else the caller says
 card.md                 the same for a reader
@@ -17,6 +18,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,8 @@ def write_bundle(
     }
     with write_folder(path, replace=replace) as folder:
         write_tensors(folder / "weights.safetensors", plain_names(model.model.state_dict()))
+        if model.tokenizer is not None:
+            (folder / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
         if reference:
             write_tensors(folder / "reference.safetensors", reference)
         if golden:
@@ -134,8 +138,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
 
     Raises:
         UsageError: there is no bundle; a byte of it was changed; its model cannot be built by name
-            and none is given; names or shapes of weights differ; or the model gives other
-            answers than it did when it was written.
+            and none is given; names or shapes of weights differ; its tokenizer is of another
+            vocabulary; or the model gives other answers than it did when it was written.
     """
     folder = _find(Path(path))
     digest = _verified(folder)
@@ -148,6 +152,7 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     weights = read_tensors(folder / "weights.safetensors")
     load_into(signed.model, weights, str(folder))
     signed.eval()
+    signed.tokenizer = _tokenizer(folder, signature)
     _check_golden(folder, signed)
     file = folder / "reference.safetensors"
     return Bundle(
@@ -209,6 +214,23 @@ def _rebuild(
         )
     with torch.random.fork_rng(devices=[]):
         return build(spec, kind="model", signature=signature)
+
+
+def _tokenizer(folder: Path, signature: Signature) -> Any:
+    """What turns text into the model's numbers, or None.
+
+    The engine knows no data: the class is found by its name, as methods are by theirs.
+    """
+    file = folder / "tokenizer.json"
+    if not file.exists():
+        return None
+    made = import_module("cartograd.data.tokenizer").Tokenizer.from_json(
+        file.read_text(encoding="utf-8")
+    )
+    for port in signature.inputs:
+        if port.kind == "text":
+            made.check(port)
+    return made
 
 
 def _golden(model: Signed, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:

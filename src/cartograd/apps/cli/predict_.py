@@ -1,7 +1,9 @@
-"""Apply a trained model to pictures, a table or numbers."""
+"""Apply a trained model to pictures, a table, text or numbers."""
 
 import csv as csv_files
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from cartograd.apps.cli import output
@@ -20,9 +22,9 @@ def predict_(
     """Apply a trained model to pictures, a table or numbers.
 
     Args:
-        target: a run or bundle folder.
-        sources: picture files or folders, CSV files, lists of numbers like 0.5,1.2, or - for JSON
-            on standard input: {"inputs": [...]}, as the server takes it.
+        target: a run or bundle folder, or published weights by name.
+        sources: picture files or folders, CSV files, texts or files of text, lists of numbers like
+            0.5,1.2, or - for JSON on standard input: {"inputs": [...]}, as the server takes it.
         top: how many labels to name for each, the likeliest first.
         csv: print CSV.
         json: print one object per line.
@@ -38,7 +40,9 @@ def predict_(
     if "-" in sources:
         if len(sources) > 1:
             raise UsageError("- (standard input) stands alone; name files or -, not both")
-        given, top = _standard_input(bundle.signature.input, top)
+        given, top = _standard_input(bundle.model, top)
+    elif bundle.signature.input.kind == "text":
+        given = [Path(source) if os.path.isfile(source) else source for source in sources]
     answers = predict(bundle, given, top=top)
     if json:
         for answer in answers:
@@ -53,7 +57,7 @@ def predict_(
     return 0
 
 
-def _standard_input(port: Any, top: int) -> tuple[Any, int]:
+def _standard_input(model: Any, top: int) -> tuple[Any, int]:
     """The examples on standard input, decoded as the server decodes a request."""
     from cartograd.apps.server.decode import decode
     from cartograd.apps.server.refusal import RefusalError
@@ -62,7 +66,8 @@ def _standard_input(port: Any, top: int) -> tuple[Any, int]:
     if body.lstrip().startswith(b"["):
         body = b'{"inputs": ' + body + b"}"
     try:
-        asked = decode(port, "application/json", body, most=2**20)
+        port, kind = model.signature.input, "application/json"
+        asked = decode(port, kind, body, most=2**20, tokenizer=model.tokenizer)
     except RefusalError as error:
         raise UsageError(f"standard input: {error}") from error
     return asked.inputs, asked.top or top
@@ -70,6 +75,8 @@ def _standard_input(port: Any, top: int) -> tuple[Any, int]:
 
 def _flat(answer: dict[str, Any], top: int) -> dict[str, Any]:
     """A row of the CSV output."""
+    if "labels" in answer:
+        return {"source": answer["source"], "labels": " ".join(answer["labels"])}
     if "probabilities" not in answer:
         return {key: value for key, value in answer.items() if key != "values"} | {
             f"value{i + 1}": value for i, value in enumerate(answer.get("values", ()))
@@ -83,6 +90,8 @@ def _flat(answer: dict[str, Any], top: int) -> dict[str, Any]:
 def _table(answers: list[dict[str, Any]], top: int) -> tuple[list[str], list[list[str]]]:
     from cartograd.apps import units
 
+    if "labels" in answers[0]:
+        return ["source", "labels"], [[a["source"], " ".join(a["labels"])] for a in answers]
     if "probabilities" not in answers[0]:
         values = [answer.get("values") or [answer["value"]] for answer in answers]
         rows = [

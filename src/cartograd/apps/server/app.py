@@ -66,7 +66,13 @@ class Routes:
         return JSONResponse({"model": self.served.identity(), "predictions": answers})
 
     def _predict(self, kind: str, body: bytes) -> list[Any]:
-        asked = decode(self.served.signature.input, kind, body, most=self.limits.examples)
+        asked = decode(
+            self.served.signature.input,
+            kind,
+            body,
+            most=self.limits.examples,
+            tokenizer=self.served.tokenizer,
+        )
         return self.served.predict(asked.inputs, top=asked.top)
 
     def _kind(self, request: Request) -> str:

@@ -27,7 +27,7 @@ class Asked:
     top: int | None = None
 
 
-def decode(port: Port, kind: str, body: bytes, /, *, most: int) -> Asked:
+def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any = None) -> Asked:
     """Read a body of a type that `accepts` allows.
 
     Args:
@@ -35,6 +35,7 @@ def decode(port: Port, kind: str, body: bytes, /, *, most: int) -> Asked:
         kind: the body's media type.
         body: its bytes.
         most: how many examples a request may hold.
+        tokenizer: what turns text into the model's numbers.
 
     Raises:
         RefusalError: 400 the body is not JSON; 422 its content does not fit the port.
@@ -44,7 +45,7 @@ def decode(port: Port, kind: str, body: bytes, /, *, most: int) -> Asked:
         return Asked(read(port, [body]))
     request = _parse(body)
     inputs = _inputs(request, port, most)
-    return Asked(_tensor(port, inputs), _top(request))
+    return Asked(_tensor(port, inputs, tokenizer), _top(request))
 
 
 def accepts(port: Port, /) -> tuple[str, ...]:
@@ -91,7 +92,9 @@ def _top(request: dict[str, Any]) -> int | None:
     raise RefusalError(422, f'"top" is {top!r}; expected a whole number from 1 on')
 
 
-def _tensor(port: Port, inputs: list[Any]) -> Tensor:
+def _tensor(port: Port, inputs: list[Any], tokenizer: Any) -> Tensor:
+    if port.kind == "text" and all(isinstance(item, str) for item in inputs):
+        return read(port, inputs, tokenizer=tokenizer)
     if port.kind == "image" and all(isinstance(item, dict) for item in inputs):
         return read(port, [_picture(number, item) for number, item in enumerate(inputs)])
     if port.columns:
@@ -165,6 +168,8 @@ def _wanted(port: Port) -> str:
     numbers = f"numbers of shape {list(port.dims)}"
     if port.kind == "image":
         return f'{numbers}, or {{"base64": "a PNG or JPEG file"}}'
+    if port.kind == "text":
+        return f"text, or {numbers}"
     if port.columns:
         names = ", ".join(f'"{column.name}": ...' for column in port.columns[:3])
         more = ", ..." if len(port.columns) > 3 else ""

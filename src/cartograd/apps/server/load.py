@@ -26,4 +26,4 @@ def load(target: Any, /) -> Served:
         name = path.parent.name if path.name == "bundle" else path.name
         model, digest = found.model, found.digest
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    return Served(name, digest, model, model.signature, device)
+    return Served(name, digest, model, model.signature, device, model.tokenizer)

@@ -8,6 +8,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.apps.chances import chances
+from cartograd.apps.texts import of_texts
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 
@@ -22,6 +23,7 @@ class Served:
         model: takes the tensor of its one input port.
         signature: what it takes and gives.
         device: where it is.
+        tokenizer: what turns text into its numbers, for models of text.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Served:
     model: nn.Module
     signature: Signature
     device: torch.device
+    tokenizer: Any = None
 
     def __post_init__(self) -> None:
         if len(self.signature.inputs) != 1:
@@ -54,6 +57,8 @@ class Served:
         port = self.signature.output
         if port.kind == "label" and len(port.dims) == 1:
             return _labels(port, outputs, top)
+        if port.kind == "label" and self.signature.input.kind == "text" and len(port.dims) == 2:
+            return of_texts(self.signature, x, outputs, tokenizer=self.tokenizer, top=top)
         if port.kind == "value" and port.size == 1:
             return [{"value": value} for value in outputs.flatten().tolist()]
         return [{"values": values} for values in outputs.tolist()]

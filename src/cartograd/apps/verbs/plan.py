@@ -120,6 +120,7 @@ def planned(
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
         built = _model(settings["model"].value, examples.signature, seed)
+    built.tokenizer = examples.tokenizer
     chosen = _chosen(built, examples, settings)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
     card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")

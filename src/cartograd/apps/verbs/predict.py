@@ -14,10 +14,14 @@ from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
-from cartograd.data.decode import expanded, read
+from cartograd.data.decode import encoded, expanded, read
+from cartograd.data.tokens import alike, padded
 
 ROWS = 256
 """How many examples go through the model at once."""
+
+TOKENS = 4096
+"""How many tokens of texts do."""
 
 
 def predict(target: Target, sources: Any, /, *, top: int = 3) -> list[dict[str, Any]]:
@@ -26,12 +30,14 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> list[dict[str, 
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
         sources: one or many raw inputs: picture files (or a folder of them), CSV files, mappings
-            from column names to cells, numbers; or a tensor with the examples in front.
+            from column names to cells, texts (a `Path` is a file of text), numbers; or a tensor
+            with the examples in front.
         top: how many labels to name, the likeliest first.
 
     Returns:
         For each example `source` (what it was) and either `label`, `probability` and
-        `probabilities`, or `value` (`values` if there are several).
+        `probabilities`, or `value` (`values` if there are several). A language model's label is
+        the next token, or the one behind the mask; a tagger gives `labels`, one for each token.
 
     Raises:
         UsageError: the target is no model, or a source cannot be read or does not fit it.
@@ -50,6 +56,10 @@ def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
         UsageError: a source cannot be read, or does not fit the port.
     """
     port = model.signature.input
+    if port.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
+        named = _parts(port, sources)
+        given = [part for part, _ in named]
+        return read(port, given, tokenizer=model.tokenizer), [name for _, name in named]
     named = [(read(port, part), name) for part, name in _parts(port, sources)]
     names = [
         name if len(rows) == 1 else f"{name} row {row + 1}"
@@ -61,11 +71,27 @@ def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
 
 def _answers(model: Signed, sources: Any, top: int) -> Iterator[dict[str, Any]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    served = Served(name_of(model), None, model, model.signature, device)
+    served = Served(name_of(model), None, model, model.signature, device, model.tokenizer)
+    if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
+        yield from _of_texts(served, sources, top)
+        return
     inputs, names = prepared(model, sources)
     answers = (row for part in inputs.split(ROWS) for row in served.predict(part, top=top))
     for name, answer in zip(names, answers, strict=True):
         yield {"source": name} | answer
+
+
+def _of_texts(served: Served, sources: Any, top: int) -> Iterator[dict[str, Any]]:
+    """Texts of like length go through the model together, so that little is computed in vain."""
+    port = served.signature.input
+    named = _parts(port, sources)
+    rows = encoded(port, [part for part, _ in named], served.tokenizer)
+    answers: dict[int, dict[str, Any]] = {}
+    for group in alike(list(map(len, rows)), tokens=TOKENS, padded=port.padding_id is not None):
+        batch = padded([rows[i] for i in group], port.padding_id)
+        answers |= zip(group, served.predict(batch, top=top), strict=True)
+    for number, (_, name) in enumerate(named):
+        yield {"source": name} | answers[number]
 
 
 def _parts(port: Port, sources: Any) -> list[tuple[Any, str]]:

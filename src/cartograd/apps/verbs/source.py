@@ -110,8 +110,8 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
         targets = _classes(split, model)
         return Split(features[index], targets, signature, split.names)
 
-    parts = (anew(split) for split in (data.train, data.valid, data.test))
-    return Dataset(data.name, *parts, signature=signature, about=data.about)
+    parts = [anew(split) for split in (data.train, data.valid, data.test)]
+    return replace(data, train=parts[0], valid=parts[1], test=parts[2], signature=signature)
 
 
 def _classes(split: Examples, model: Signature) -> Tensor:

@@ -1,7 +1,6 @@
 """From the tensors of someone else's file to a model that is ready to use."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from cartograd.core.keys import Table, renamed
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.data.tokenizer import Tokenizer
 
 
 def filled(
@@ -21,7 +21,7 @@ def filled(
     /,
     *,
     source: str,
-    tokenizer: Any = None,
+    tokenizer: Tokenizer | None = None,
 ) -> Signed:
     """One of our models with someone else's weights, in evaluation mode.
 
@@ -34,8 +34,12 @@ def filled(
         tokenizer: what turns text into the model's numbers.
 
     Raises:
-        UsageError: a tensor has no place, one is missing, or one is of another shape.
+        UsageError: a tensor has no place, one is missing, or one is of another shape; or the
+            tokenizer is of another vocabulary.
     """
+    for port in signature.inputs:
+        if port.kind == "text" and tokenizer is not None:
+            tokenizer.check(port)
     with torch.random.fork_rng(devices=[]):
         model: Signed = build(spec, kind="model", signature=signature)
     model.model.load_state_dict(renamed(tensors, table, into=model.model, source=source))

@@ -27,6 +27,7 @@ from cartograd.architectures.pretrained.filled import filled
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import Signed
+from cartograd.data.tokenizer import Tokenizer
 from cartograd.engine.tensors import read_tensors
 
 CARD = Card(
@@ -55,6 +56,7 @@ def hf(path: str | Path, /) -> Signed:
     config = configuration(folder)
     family = _family(folder, config)
     keys: Any = family.KEYS
+    has_tokenizer = (folder / "tokenizer.json").is_file()
     table: Any = keys(config) if callable(keys) else keys
     return filled(
         family.spec(config),
@@ -62,6 +64,7 @@ def hf(path: str | Path, /) -> Signed:
         tensors_of(folder),
         table,
         source=str(folder),
+        tokenizer=Tokenizer.from_folder(folder) if has_tokenizer else None,
     )
 
 

@@ -1,0 +1,205 @@
+"""What `Tokenizer` asks of the package `tokenizers`, of its JSON format, and of templates."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+
+KINDS = ("bpe", "wordpiece", "unigram")
+"""What can be trained."""
+
+SPECIAL = {
+    "padding": "<pad>", "unknown": "<unk>", "begin": "<s>", "end": "</s>", "mask": "<mask>",
+}  # fmt: skip
+"""The first tokens of a tokenizer that we train."""
+
+ROLES = {
+    "padding": "pad_token", "begin": "bos_token", "end": "eos_token", "unknown": "unk_token",
+    "mask": "mask_token",
+}  # fmt: skip
+"""What tokenizer_config.json calls them."""
+
+USUAL = {
+    "padding": ("<pad>", "[PAD]", "<|pad|>", "<|padding|>"),
+    "begin": ("<s>", "[CLS]", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "<|endoftext|>"),
+    "end": ("</s>", "[SEP]", "<eos>", "<|end_of_text|>", "<|endoftext|>"),
+    "unknown": ("<unk>", "[UNK]", "<|endoftext|>"),
+    "mask": ("<mask>", "[MASK]"),
+}
+"""How special tokens are spelled where nobody says which means what."""
+
+
+def package(document: Mapping[str, Any], /) -> Any:
+    """The package's tokenizer for a JSON document, without truncation and padding of its own.
+
+    Raises:
+        UsageError: the package is missing, or the document is not of its format.
+    """
+    made = library().Tokenizer
+    try:
+        found = made.from_str(json.dumps(document))
+    except Exception as error:  # the package raises nothing more special
+        raise UsageError(f"this describes no tokenizer: {error}") from error
+    found.no_truncation()
+    found.no_padding()
+    return found
+
+
+def library() -> Any:
+    """The package.
+
+    Raises:
+        UsageError: it is missing.
+    """
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise UsageError(
+            "text needs the package 'tokenizers': pip install 'cartograd[text]'"
+        ) from error
+    return tokenizers
+
+
+def tokens_of(document: Mapping[str, Any], /) -> dict[str, int]:
+    """Every token of a document with its number, read without the package."""
+    vocabulary = document["model"].get("vocab", {})
+    if isinstance(vocabulary, list):  # unigram: pairs of a token and how likely it is
+        vocabulary = {item[0]: number for number, item in enumerate(vocabulary)}
+    added = {item["content"]: item["id"] for item in document.get("added_tokens") or ()}
+    return {**vocabulary, **added}
+
+
+def size(document: Mapping[str, Any], special: Mapping[str, int], /) -> int:
+    """The largest number of a token, and one."""
+    least = 255 if document["model"].get("type") == "bytes" else -1
+    return 1 + max(least, *tokens_of(document).values(), *special.values(), -1)
+
+
+def guessed(document: Mapping[str, Any], /) -> dict[str, int]:
+    """Which token means what, by how it is spelled."""
+    tokens = tokens_of(document)
+    return {
+        role: tokens[word]
+        for role, words in USUAL.items()
+        if (word := next((word for word in words if word in tokens), None)) is not None
+    }
+
+
+def trained(texts: Iterable[str], vocabulary: int, kind: str, /) -> dict[str, Any]:
+    """The document of a tokenizer that has learned from texts."""
+    parts = library()
+    special = list(SPECIAL.values())
+    settings = {"vocab_size": vocabulary, "special_tokens": special, "show_progress": False}
+    if kind == "bpe":
+        made = parts.Tokenizer(parts.models.BPE())
+        made.pre_tokenizer = parts.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        made.decoder = parts.decoders.ByteLevel()
+        alphabet = parts.pre_tokenizers.ByteLevel.alphabet()
+        trainer = parts.trainers.BpeTrainer(initial_alphabet=alphabet, **settings)
+    elif kind == "wordpiece":
+        made = parts.Tokenizer(parts.models.WordPiece(unk_token=SPECIAL["unknown"]))
+        made.normalizer = parts.normalizers.NFC()
+        made.pre_tokenizer = parts.pre_tokenizers.BertPreTokenizer()
+        made.decoder = parts.decoders.WordPiece()
+        texts = list(texts)
+        # The trainer numbers letters inside of words in no order; numbered before, they have one.
+        counted = Counter(c for text in texts for c in made.normalizer.normalize_str(text))
+        counted -= Counter({c: n for c, n in counted.items() if c.isspace()})
+        letters = sorted(c for c, _ in sorted(counted.most_common(vocabulary // 4)))
+        settings["special_tokens"] = [*special, *(f"##{letter}" for letter in letters)]
+        settings |= {"initial_alphabet": letters, "limit_alphabet": len(letters)}
+        trainer = parts.trainers.WordPieceTrainer(**settings)
+    else:
+        made = parts.Tokenizer(parts.models.Unigram())
+        made.normalizer = parts.normalizers.NFKC()
+        made.pre_tokenizer = parts.pre_tokenizers.Metaspace()
+        made.decoder = parts.decoders.Metaspace()
+        trainer = parts.trainers.UnigramTrainer(unk_token=SPECIAL["unknown"], **settings)
+    made.train_from_iterator(texts, trainer)
+    document = json.loads(made.to_str())
+    document["added_tokens"] = document["added_tokens"][: len(special)]
+    return document
+
+
+def padded(
+    rows: Sequence[Sequence[int]],
+    padding: int | None,
+    /,
+    *,
+    end: int | None = None,
+    longest: int | None = None,
+) -> Int[Tensor, "b t"]:
+    """Rows of numbers as one tensor, cut to the longest allowed and filled up on the right.
+
+    Raises:
+        UsageError: there is no row, or they differ in length and there is no padding.
+    """
+    if not rows:
+        raise UsageError("nothing was given to encode; expected at least one text")
+    cut = [_cut(row, longest, end) for row in rows]
+    width = max(map(len, cut))
+    if padding is None and any(len(row) < width for row in cut):
+        raise UsageError(
+            "the texts differ in length, and no number means padding; give them one at a time"
+        )
+    return torch.tensor([[*row, *[padding] * (width - len(row))] for row in cut], dtype=torch.int64)
+
+
+def alike(lengths: Sequence[int], /, *, tokens: int, padded: bool = True) -> Iterator[list[int]]:
+    """Indices of texts in groups of like length, the longest first.
+
+    Args:
+        lengths: of the texts.
+        tokens: how many numbers the rows of a group may hold in all, filled up as they are; a
+            longer text is alone.
+        padded: rows may be filled up; else only texts of the same length go together.
+
+    >>> list(alike([3, 9, 4, 9], tokens=18))
+    [[1, 3], [2, 0]]
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    start = 0
+    while start < len(order):
+        longest = lengths[order[start]]
+        most = max(1, tokens // max(1, longest))
+        group = order[start : start + most]
+        if not padded:
+            group = [i for i in group if lengths[i] == longest]
+        yield group
+        start += len(group)
+
+
+def _cut(row: Sequence[int], longest: int | None, end: int | None) -> Sequence[int]:
+    """At most so many numbers, the last of them the end if it was."""
+    if longest is None or len(row) <= longest:
+        return row
+    ends = row[-1] == end
+    return [*row[: longest - ends], *row[len(row) - ends :]]
+
+
+def rendered(template: str, /, **values: Any) -> str:
+    """A template with its values, in a sandbox: a template may come from anyone.
+
+    Raises:
+        UsageError: the template is damaged, or refuses the values.
+    """
+    from jinja2 import TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(message: str) -> None:
+        raise UsageError(f"the template of the chat says: {message}")
+
+    room = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    room.globals["raise_exception"] = refuse
+    try:
+        return room.from_string(template).render(**values)
+    except UsageError:
+        raise
+    except (TemplateError, TypeError, AttributeError, KeyError) as error:
+        raise UsageError(f"the template of the chat cannot be used: {error}") from error
