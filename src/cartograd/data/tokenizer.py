@@ -23,8 +23,8 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
 from cartograd.data.tokens import (
     KINDS,
-    ROLES,
     SPECIAL,
+    folder_of,
     guessed,
     package,
     padded,
@@ -99,27 +99,8 @@ class Tokenizer:
         Raises:
             UsageError: there is none, or it cannot be read.
         """
-        folder = Path(folder)
-        try:
-            made = cls.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
-            config = folder / "tokenizer_config.json"
-            said = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-        except OSError as error:
-            raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
-        except ValueError as error:
-            raise UsageError(f"{folder}: its tokenizer cannot be read: {error}") from error
-        named = {role: said.get(word) for role, word in ROLES.items()}
-        template = folder / "chat_template.jinja"
-        chat = template.read_text(encoding="utf-8") if template.is_file() else None
-        chat = chat or said.get("chat_template")
-        return made.told(
-            chat=chat if isinstance(chat, str) else "",
-            **{
-                role: token["content"] if isinstance(token, Mapping) else token
-                for role, token in named.items()
-                if token is not None
-            },
-        )
+        text, said, chat = folder_of(Path(folder))
+        return cls.from_json(text).told(chat=chat, **said)
 
     @classmethod
     def bytes(cls, *, special: bool = False) -> "Tokenizer":

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -64,6 +65,31 @@ def library() -> Any:
             "text needs the package 'tokenizers': pip install 'cartograd[text]'"
         ) from error
     return tokenizers
+
+
+def folder_of(folder: Path, /) -> tuple[str, dict[str, str], str]:
+    """The tokenizer.json of a folder, which token it says means what, and its chat template.
+
+    Raises:
+        UsageError: there is none, or a file cannot be read.
+    """
+    config, template = folder / "tokenizer_config.json", folder / "chat_template.jinja"
+    try:
+        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        said = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+        chat = template.read_text(encoding="utf-8") if template.is_file() else None
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{folder}: its tokenizer cannot be read: {error}") from error
+    named = {role: said.get(word) for role, word in ROLES.items()}
+    tokens = {
+        role: token["content"] if isinstance(token, Mapping) else token
+        for role, token in named.items()
+        if token is not None
+    }
+    chat = chat or said.get("chat_template")
+    return text, tokens, chat if isinstance(chat, str) else ""
 
 
 def tokens_of(document: Mapping[str, Any], /) -> dict[str, int]:
