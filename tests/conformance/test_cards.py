@@ -131,5 +131,5 @@ def test_found_by_its_names(card):
 
 @over("model", "objective")
 def test_what_it_refers_to_exists(card):
-    assert not card.objective or registry.find(card.objective, kind="objective")
+    assert not card.objective or resolve(card.objective, kind="objective", model=None)
     assert all(registry.find(name, kind="metric") for name in card.metrics)

@@ -5,6 +5,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from cartograd.architectures.cnn.resnet import Basic, Padding, ResNet
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from tests.architectures.cnn.support import count as total
+from tests.architectures.cnn.support import giga, narrowed, published, same, shapes, stirred
 
 torchvision = pytest.importorskip("torchvision")
 
@@ -15,6 +17,9 @@ PUBLISHED = {  # parameters and multiply-adds at 224 pixels
     101: (44_549_160, 7.801),
     152: (60_192_808, 11.514),
 }
+
+WIDER = ("resnext50_32x4d", "resnext101_32x8d", "wide_resnet50_2", "wide_resnet101_2")
+COUNTED = {"resnext50_32x4d": 25_028_904, "wide_resnet50_2": 68_883_240}
 
 
 def count(model):
@@ -42,6 +47,29 @@ def test_equals_torchvision_with_gradients(depth):
     for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
         torch.testing.assert_close(mine, other, rtol=0, atol=1e-10)
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), rtol=0, atol=1e-10)
+
+
+@pytest.mark.oracle("resnet")
+def test_resnext_equals_torchvision_with_gradients():
+    ours = stirred(build("resnext50_32x4d", width=32, classes=5))
+    with torch.device("meta"):
+        theirs = torchvision.models.resnext50_32x4d(num_classes=5)
+    same(ours, narrowed(theirs, ours), size=66)
+
+
+@pytest.mark.oracle("resnet")
+@pytest.mark.parametrize("name", WIDER)
+def test_state_dict_fits_torchvisions_wider_forms(name):
+    with torch.device("meta"):
+        assert shapes(build(name)) == shapes(torchvision.models.get_model(name))
+
+
+@pytest.mark.paper("resnet")
+@pytest.mark.parametrize("name", WIDER)
+def test_published_parameters_of_wider_forms(name):
+    assert (total(name), giga(name)) == published(name)
+    if name in COUNTED:
+        assert total(name) == COUNTED[name]
 
 
 @pytest.mark.oracle("resnet")
@@ -126,3 +154,15 @@ def test_width_scales_every_stage():
 def test_other_depths_are_refused(depth):
     with pytest.raises(UsageError, match=f"no network has depth={depth}; expected one of 18, 34"):
         ResNet(depth=depth)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"depth": 18, "widen": 2}, "for bottlenecks"),
+        ({"width": 60, "groups": 32}, "60 maps do not"),
+    ],
+)
+def test_groups_that_cannot_be_are_refused(args, said):
+    with pytest.raises(UsageError, match=said):
+        ResNet(**args)

@@ -82,3 +82,30 @@ def test_smoothing_is_for_the_loss_that_has_it():
         Classify(model=small(), loss="hinge", smoothing=0.1)
     with pytest.raises(UsageError, match="of kind 'metric', expected 'loss'"):
         Classify(model=small(), loss="accuracy")
+
+
+class Headed(nn.Linear):
+    """A classifier with two side heads in training."""
+
+    def forward(self, x):
+        z = super().forward(x)
+        return (z, 2 * z, 3 * z) if self.training else z
+
+
+@pytest.mark.law("classify")
+@pytest.mark.parametrize("mix", [None, "mixup:concentration=0.5"])
+def test_auxiliary_heads_count_in_training_only(mix):
+    model, torch_loss = Headed(4, 3).double(), torch.nn.functional.cross_entropy
+    x, y = torch.randn(6, 4, dtype=torch.float64), torch.arange(6) % 3
+    z = nn.functional.linear(x, model.weight, model.bias)
+    each = [torch_loss(factor * z, y, reduction="none") for factor in (1, 2, 3)]
+    objective = Classify(model=model, side=0.4)
+    (loss,) = objective.losses((x, y))
+    torch.testing.assert_close(loss.value, each[0] + 0.4 * (each[1] + each[2]))
+    model.eval()
+    found = objective.validate((x, y))
+    torch.testing.assert_close(found["loss"], each[0])
+    torch.testing.assert_close(found["outputs"], z)
+    model.train()
+    (blended,) = Classify(model=model, side=0.4, mix=mix).losses((x, y))
+    assert blended.value.shape == (6,)

@@ -8,6 +8,8 @@ gradient reaches every block along the sums undiminished.
     bottleneck (50, 101, 152):   y = relu(x' + bn conv1x1 relu bn conv3x3 relu bn conv1x1 x)
 
 where x' is x or, where the shape changes, x through a 1x1 convolution and batch normalisation.
+ResNeXt's 3x3 convolution has 32 groups of maps, each seeing itself alone, and twice as many maps
+in all; Wide-ResNet's has twice as many without groups.
 Depths 18 to 152 are the four-stage networks for ImageNet. Depths 6n+2 (20, 32, 44, 56, 110) are
 the three-stage ones for CIFAR-10, whose x' has no weights: every second pixel, new channels zero.
 
@@ -21,6 +23,10 @@ the dense layer as torch's does. `zero_init` starts every block as the identity 
 References:
     Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun. Deep residual learning for image
     recognition. 2015, CVPR 2016. https://arxiv.org/abs/1512.03385
+    Saining Xie, Ross Girshick, Piotr Dollár, Zhuowen Tu, Kaiming He. Aggregated residual
+    transformations for deep neural networks. 2016. https://arxiv.org/abs/1611.05431
+    Sergey Zagoruyko, Nikos Komodakis. Wide residual networks. 2016.
+    https://arxiv.org/abs/1605.07146
     Priya Goyal et al. Accurate, large minibatch SGD: training ImageNet in 1 hour. 2017.
     https://arxiv.org/abs/1706.02677
 
@@ -51,11 +57,12 @@ CARD = Card(
     year=2015,
     url="https://arxiv.org/abs/1512.03385",
     proofs=(
-        "oracle: torchvision.models.resnet18 and resnet50 with the same weights, outputs and "
-        "gradients to 1e-10 in float64; parameter names and shapes of all five depths",
+        "oracle: torchvision.models.resnet18, resnet50 and resnext50_32x4d with the same weights, "
+        "outputs and gradients to 1e-10 in float64; parameter names and shapes of all eight",
         "law: with `zero_init` every block starts as the identity",
         "paper: 11,689,512 / 21,797,672 / 25,557,032 / 44,549,160 / 60,192,808 parameters, "
-        "1.814 to 11.514 G multiply-adds; CIFAR-10 forms from 269,722 to 1,727,962",
+        "1.814 to 11.514 G multiply-adds; CIFAR-10 forms from 269,722 to 1,727,962; ResNeXt-50 "
+        "25,028,904, Wide-ResNet-50-2 68,883,240",
     ),
     tiny={"depth": 8, "width": 4, "channels": 3, "size": 8, "classes": 3},
 )
@@ -71,6 +78,10 @@ PRESETS = {
     "resnet101": {"depth": 101},
     "resnet110": {"depth": 110},
     "resnet152": {"depth": 152},
+    "resnext50-32x4d": {"depth": 50, "groups": 32, "widen": 2},
+    "resnext101-32x8d": {"depth": 101, "groups": 32, "widen": 4},
+    "wide-resnet50-2": {"depth": 50, "widen": 2},
+    "wide-resnet101-2": {"depth": 101, "widen": 2},
 }
 
 FOUR_STAGES = {
@@ -92,12 +103,14 @@ class ResNet(nn.Module):
             stages and 16 for three, if not given.
         channels, size: of the input image; the size chooses the stem.
         classes: numbers of the output.
+        groups: of maps in the 3x3 convolution of a bottleneck.
+        widen: how many times as wide as the paper's that convolution is.
         zero_init: start the last scale of every block at zero.
         skip: probability that the last block's branch is left out for an example in training
             (stochastic depth); that of earlier blocks grows with their place.
 
     Raises:
-        UsageError: no network has this depth.
+        UsageError: no network has this depth, or groups that its blocks cannot form.
     """
 
     def __init__(
@@ -108,12 +121,15 @@ class ResNet(nn.Module):
         channels: int = 3,
         size: int = 224,
         classes: int = 1000,
+        groups: int = 1,
+        widen: int = 1,
         zero_init: bool = False,
         skip: float = 0.0,
     ):
         super().__init__()
         block, counts = _plan(depth)
         width = width or (64 if len(counts) == 4 else 16)
+        _check_groups(block, width * widen, groups, widen)
         if size > 64:
             self.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -125,9 +141,11 @@ class ResNet(nn.Module):
         for number, count in enumerate(counts):
             middle = width * 2**number
             stride = 1 if number == 0 else 2
-            first = block(into, middle, stride=stride, project=len(counts) == 4)
+            inside = {"groups": groups, "widen": widen} if block is Bottleneck else {}
+            first = block(into, middle, stride=stride, project=len(counts) == 4, **inside)
             into = middle * block.expansion
-            stages.append(nn.Sequential(first, *(block(into, middle) for _ in range(count - 1))))
+            later = (block(into, middle, **inside) for _ in range(count - 1))
+            stages.append(nn.Sequential(first, *later))
         self.layer1, self.layer2, self.layer3 = stages[:3]
         self.layer4 = stages[3] if len(counts) == 4 else nn.Identity()
         self.fc = nn.Linear(into, classes)
@@ -169,14 +187,24 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, into: int, width: int, /, *, stride: int = 1, project: bool = True):
+    def __init__(
+        self,
+        into: int,
+        width: int,
+        /,
+        *,
+        stride: int = 1,
+        project: bool = True,
+        groups: int = 1,
+        widen: int = 1,
+    ):
         super().__init__()
-        wide = width * self.expansion
-        self.conv1 = nn.Conv2d(into, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, wide, 1, bias=False)
+        wide, middle = width * self.expansion, width * widen
+        self.conv1 = nn.Conv2d(into, middle, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(middle)
+        self.conv2 = nn.Conv2d(middle, middle, 3, stride, 1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(middle)
+        self.conv3 = nn.Conv2d(middle, wide, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(wide)
         self.downsample = _shortcut(into, wide, stride, project)
         self.skip = StochasticDepth(dropout=0.0)
@@ -212,6 +240,13 @@ def _plan(depth: int) -> tuple[type[Basic] | type[Bottleneck], tuple[int, ...]]:
             f"6n+2 for small images: 8, 14, 20, 26, 32, 44, 56, 110, ..."
         )
     return Basic, ((depth - 2) // 6,) * 3
+
+
+def _check_groups(block: type[nn.Module], maps: int, groups: int, widen: int) -> None:
+    if block is Basic and (groups, widen) != (1, 1):
+        raise UsageError("resnet: groups and widen are for bottlenecks; give depth=50, 101 or 152")
+    if maps % groups:
+        raise UsageError(f"resnet: {maps} maps do not form groups={groups} of one size")
 
 
 def _shortcut(into: int, out: int, stride: int, project: bool) -> nn.Module:

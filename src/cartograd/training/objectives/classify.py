@@ -3,10 +3,13 @@
 The model answers with one score per class and the objective lowers the cross-entropy of each
 example's true class, or another loss by name.
 
-    L(x, y) = -log softmax(model(x))_y
+    L(x, y) = -log softmax(model(x))_y  + side sum_h -log softmax(head_h(x))_y
+
+A model with auxiliary heads (GoogLeNet, Inception v3, also torchvision's) answers in training with
+a tuple: its logits first, then those of each head, whose losses count `side` as much.
 
 Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets ` b` of class numbers; the
-model's logits are `b k`.
+model's logits are `b k`, of each head too.
 
 Departures: none.
 
@@ -44,6 +47,7 @@ CARD = Card(
         "oracle: a step of a hand-written loop with torch.nn.functional.cross_entropy leaves the "
         "same weights, to 1e-10 in float64",
         "law: the mean over microbatches equals the full batch",
+        "law: the losses of auxiliary heads are added with their weight, in training only",
     ),
     metrics=("accuracy",),
 )
@@ -58,6 +62,8 @@ class Classify(nn.Module):
         loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
         penalty: price of the weights in training, e.g. `l1:strength=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:concentration=0.2` or `cutmix`.
+        side: how much the loss of each auxiliary head counts; the papers' 0.3 for GoogLeNet, 0.4
+            for Inception v3.
     """
 
     def __init__(
@@ -68,11 +74,12 @@ class Classify(nn.Module):
         loss: str = "cross-entropy",
         penalty: str | None = None,
         mix: str | None = None,
+        side: float = 0.3,
     ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
-        self.smoothing = smoothing
+        self.smoothing, self.side = smoothing, side
         self.loss = build(loss, kind="loss", **({"smoothing": smoothing} if smoothing else {}))
         self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
 
@@ -83,12 +90,22 @@ class Classify(nn.Module):
         else:
             x, *others, targets = batch
             x, blend = self.mix(x, terms.one_hot(targets))
-            loss = terms.blended(self.loss, self.model(x, *others), blend)
+            heads = self._heads(x, *others)
+            loss = self._sum([terms.blended(self.loss, logits, blend) for logits in heads])
         yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
         """The loss of each example, and the logits that metrics look at."""
         *inputs, targets = batch
-        logits = self.model(*inputs)
-        loss = self.loss(logits, targets)
-        return {"loss": loss, "outputs": logits}
+        heads = self._heads(*inputs)
+        loss = self._sum([self.loss(logits, targets) for logits in heads])
+        return {"loss": loss, "outputs": heads[0]}
+
+    def _heads(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The answer, and what auxiliary heads say."""
+        answer = self.model(*inputs)
+        return answer if isinstance(answer, tuple) else (answer,)
+
+    def _sum(self, losses: list[Tensor]) -> Tensor:
+        """The answer's loss and the heads', each with its weight."""
+        return losses[0] + self.side * sum(losses[1:]) if len(losses) > 1 else losses[0]
