@@ -178,6 +178,16 @@ def questions_and_memory(n):
 LAYERS = {
     "additive-attention": questions_and_memory,
     "luong-attention": questions_and_memory,
+def two_maps(n):
+    """Maps of two channels, no two numbers alike."""
+    draws = torch.Generator().manual_seed(3)
+    order = torch.stack([torch.randperm(50, generator=draws) for _ in range(n)])
+    return (order.reshape(n, 2, 5, 5) / 25 - 1,)
+
+
+LAYERS = {
+    "convolution": two_maps,
+    "pooling": two_maps,
     "alibi": fits,
     "feed-forward": sequences,
     "multi-head-attention": sequences,

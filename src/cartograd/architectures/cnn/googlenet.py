@@ -29,6 +29,8 @@ References:
 6624904
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -44,7 +46,7 @@ CARD = Card(
     entry="GoogLeNet",
     nodes=("arch/googlenet",),
     title="GoogLeNet (Inception v1)",
-    zh="GoogLeNet（Inception v1）",
+    zh="谷歌网络 GoogLeNet（Inception v1）",
     paper="Going deeper with convolutions",
     year=2014,
     url="https://arxiv.org/abs/1409.4842",
@@ -114,7 +116,7 @@ class GoogLeNet(nn.Module):
         def halve() -> nn.Module:
             return nn.MaxPool2d(3, 2, ceil_mode=True)
 
-        first = {"kernel": 7, "stride": 2} if large else {"kernel": 3}
+        first: dict[str, Any] = {"kernel": 7, "stride": 2} if large else {"kernel": 3}
         self.conv1 = Convolution(channels, width, **first, batch_norm=batch_norm)
         self.maxpool1 = nn.Sequential(halve() if large else nn.Identity(), norm())
         self.conv2 = Convolution(width, width, batch_norm=batch_norm)
@@ -129,7 +131,11 @@ class GoogLeNet(nn.Module):
         self.maxpool4 = nn.MaxPool2d(2, 2, ceil_mode=True) if batch_norm else halve()
         self.auxiliary = auxiliary
         if auxiliary:
-            side = {"units": maps(1024), "batch_norm": batch_norm, "dropout": dropout and 0.7}
+            side: dict[str, Any] = {
+                "units": maps(1024),
+                "batch_norm": batch_norm,
+                "dropout": dropout and 0.7,
+            }
             self.aux1 = SideHead(into["4a"], maps(128), classes, **side)
             self.aux2 = SideHead(into["4d"], maps(128), classes, **side)
         self.dropout = Dropout(dropout=dropout)
@@ -143,15 +149,20 @@ class GoogLeNet(nn.Module):
     ) -> Float[Tensor, "b k"] | tuple[Float[Tensor, "b k"], ...]:
         """Logits; in training with side heads the answer's, the later and the earlier head's."""
         x = self.maxpool2(self.conv3(self.conv2(self.maxpool1(self.conv1(x)))))
-        x = self.maxpool3(self.inception3b(self.inception3a(x)))
-        early = self.inception4a(x)
-        late = self.inception4d(self.inception4c(self.inception4b(early)))
-        x = self.maxpool4(self.inception4e(late))
-        x = self.inception5b(self.inception5a(x))
+        x = self.maxpool3(self._through(x, "3a", "3b"))
+        early = self._through(x, "4a")
+        late = self._through(early, "4b", "4c", "4d")
+        x = self.maxpool4(self._through(late, "4e"))
+        x = self._through(x, "5a", "5b")
         answer = self.fc(self.dropout(x.mean((2, 3))))
         if not (self.auxiliary and self.training):
             return answer
         return answer, self.aux2(late), self.aux1(early)
+
+    def _through(self, x: Tensor, *names: str) -> Tensor:
+        for name in names:
+            x = self.get_submodule(f"inception{name}")(x)
+        return x
 
 
 class Convolution(nn.Module):

@@ -25,6 +25,8 @@ References:
 23834568
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -136,7 +138,7 @@ class InceptionV3(nn.Module):
         def halve() -> nn.Module:
             return nn.MaxPool2d(3, 2) if large else nn.Identity()
 
-        first = {"kernel": 3, "stride": 2 if large else 1, "padding": edge}
+        first: dict[str, Any] = {"kernel": 3, "stride": 2 if large else 1, "padding": edge}
         self.Conv2d_1a_3x3 = Convolution(channels, width, **first)
         self.Conv2d_2a_3x3 = Convolution(width, width, kernel=3, padding=edge)
         self.Conv2d_2b_3x3 = Convolution(width, maps(64), kernel=3)
@@ -168,12 +170,15 @@ class InceptionV3(nn.Module):
         """Logits; in training with the side head the answer's and the head's."""
         x = self.maxpool1(self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))))
         x = self.maxpool2(self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x)))
-        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x)))
-        x = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))
-        late = self.Mixed_6e(self.Mixed_6d(x))
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(late)))
+        late = self._through(x, "5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e")
+        x = self._through(late, "7a", "7b", "7c")
         answer = self.fc(self.dropout(x.mean((2, 3))))
         return (answer, self.AuxLogits(late)) if self.auxiliary and self.training else answer
+
+    def _through(self, x: Tensor, *names: str) -> Tensor:
+        for name in names:
+            x = self.get_submodule(f"Mixed_{name}")(x)
+        return x
 
 
 class Mixed(nn.Module):
@@ -200,7 +205,7 @@ class Mixed(nn.Module):
             before = into
             for number, (name, (out, y, x)) in enumerate(zip(names, steps, strict=True), start=1):
                 last = halving and number == len(steps)
-                strided = {"stride": 2, "padding": edge} if last else {}
+                strided: dict[str, Any] = {"stride": 2, "padding": edge} if last else {}
                 self.add_module(name, Convolution(before, out, kernel=(y, x), **strided))
                 before = before if fork and number > len(steps) - fork else out
             split = len(steps) - fork

@@ -37,6 +37,8 @@ References:
 25557032
 """
 
+from typing import Any
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -141,7 +143,9 @@ class ResNet(nn.Module):
         for number, count in enumerate(counts):
             middle = width * 2**number
             stride = 1 if number == 0 else 2
-            inside = {"groups": groups, "widen": widen} if block is Bottleneck else {}
+            inside: dict[str, Any] = (
+                {"groups": groups, "widen": widen} if block is Bottleneck else {}
+            )
             first = block(into, middle, stride=stride, project=len(counts) == 4, **inside)
             into = middle * block.expansion
             later = (block(into, middle, **inside) for _ in range(count - 1))
