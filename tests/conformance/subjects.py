@@ -175,9 +175,6 @@ def questions_and_memory(n):
     return torch.randn(n, 3, 8, generator=draw), torch.randn(n, 5, 8, generator=draw)
 
 
-LAYERS = {
-    "additive-attention": questions_and_memory,
-    "luong-attention": questions_and_memory,
 def two_maps(n):
     """Maps of two channels, no two numbers alike."""
     draws = torch.Generator().manual_seed(3)
@@ -186,6 +183,8 @@ def two_maps(n):
 
 
 LAYERS = {
+    "additive-attention": questions_and_memory,
+    "luong-attention": questions_and_memory,
     "convolution": two_maps,
     "pooling": two_maps,
     "alibi": fits,
