@@ -18,6 +18,10 @@ CORE = ROOT / "src/cartograd/core"
 FILE_LINES, TEST_LINES, FUNCTION_LINES, HYPERPARAMETERS = 300, 600, 60, 10
 
 ALLOWED = {
+    (
+        "CG005",
+        "src/cartograd/architectures/transformer/llama.py",
+    ): "by these numbers its kin differ",
     ("CG008", "src/cartograd/core/signed.py"): "a foreign module may carry a signature or not",
     ("CG008", "src/cartograd/engine/arguments.py"): "a user's objective is asked what it has",
     ("CG008", "src/cartograd/engine/evaluate.py"): "an objective's `validate` is optional",
