@@ -88,7 +88,7 @@ def test_the_rule_gives_the_published_coefficients(phi):
     assert compound(phi)[:2] == (width, depth)
     assert compound(phi)[2] == pytest.approx(resolution, rel=0.04)
     if phi <= 2:
-        assert compound(phi, alpha=1.2, beta=1.1)[:2] == (width, depth)
+        assert compound(phi, deeper=1.2, wider=1.1)[:2] == (width, depth)
 
 
 @pytest.mark.paper("efficientnet")

@@ -92,7 +92,7 @@ def test_small_kernels_in_a_row(count, field):
 
 @pytest.mark.paper("receptive-field")
 def test_lenets_fields():
-    found = [(row.layer, row.field[0], row.jump[0]) for row in receptive_field(network="lenet5")]
+    found = [(row.layer, row.field[0], row.jump[0]) for row in receptive_field(model="lenet5")]
     assert found == [("c1", 5, 1), ("s2", 6, 2), ("c3", 14, 2), ("s4", 16, 4)]
 
 

@@ -157,7 +157,7 @@ def pyramid(
     return images
 
 
-def learned_kernels(*, epochs: int = 3, seed: int = 0) -> Float[Tensor, "d 1 i j"]:
+def learned_kernels(*, epochs: int = 3, seed: int = 0) -> Float[Tensor, "d 1 v u"]:
     """Twelve 5x5 kernels that a small network learned in its first layer on the digits."""
     from cartograd.data.sources.digits import digits
     from cartograd.engine.fit import fit
@@ -173,7 +173,7 @@ def learned_kernels(*, epochs: int = 3, seed: int = 0) -> Float[Tensor, "d 1 i j
     return first.weight.detach()
 
 
-def share_classical(kernels: Float[Tensor, "d 1 i j"], /) -> float:
+def share_classical(kernels: Float[Tensor, "d 1 v u"], /) -> float:
     """How much of the kernels' energy lies in blur and two slopes, 3 of 25 directions."""
     weights = bell(1.0)[2:-2].float()
     slope = torch.arange(-2.0, 3.0) * weights

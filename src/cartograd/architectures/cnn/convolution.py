@@ -102,7 +102,7 @@ class Convolution2d(nn.Module):
 
 def convolve(
     x: Float[Tensor, "b c y x"],
-    weight: Float[Tensor, "d c1 i j"],
+    weight: Float[Tensor, "d c1 v1 u1"],
     /,
     *,
     stride: int = 1,

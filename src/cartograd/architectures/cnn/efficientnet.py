@@ -94,14 +94,14 @@ STAGES = (
 
 
 def compound(
-    phi: float, /, *, alpha: float = 1.175, beta: float = 1.102, gamma: float = 1.15
+    phi: float, /, *, deeper: float = 1.175, wider: float = 1.102, finer: float = 1.15
 ) -> tuple[float, float, int]:
     """Factors on width and depth, rounded to a tenth, and the resolution in pixels.
 
-    >>> compound(1.0, alpha=1.2, beta=1.1)
+    >>> compound(1.0, deeper=1.2, wider=1.1)
     (1.1, 1.2, 258)
     """
-    return round(beta**phi, 1), round(alpha**phi, 1), round(224 * gamma**phi)
+    return round(wider**phi, 1), round(deeper**phi, 1), round(224 * finer**phi)
 
 
 def rounded(maps: float, /) -> int:

@@ -19,7 +19,7 @@ References:
     Wenjie Luo, Yujia Li, Raquel Urtasun, Richard Zemel. Understanding the effective receptive
     field in deep convolutional neural networks. NeurIPS 2016. https://arxiv.org/abs/1701.04128
 
->>> [(seen.layer, seen.field) for seen in receptive_field(network="lenet5")]
+>>> [(seen.layer, seen.field) for seen in receptive_field(model="lenet5")]
 [('c1', (5, 5)), ('s2', (6, 6)), ('c3', (14, 14)), ('s4', (16, 16))]
 """
 
@@ -53,7 +53,7 @@ CARD = Card(
         "those of the computed field, in its rows and columns",
         "paper: two 3x3 layers see 5x5, three see 7x7 (VGG); LeNet-5's 5, 6, 14, 16",
     ),
-    tiny={"network": "lenet5", "size": 32},
+    tiny={"model": "lenet5", "size": 32},
 )
 
 LAYERS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
@@ -109,11 +109,11 @@ class Seen:
         return asdict(self)
 
 
-def receptive_field(*, network: str = "lenet5", size: int = 32) -> tuple[Seen, ...]:
+def receptive_field(*, model: str = "lenet5", size: int = 32) -> tuple[Seen, ...]:
     """The fields of a network's convolutions and poolings, in the order of the calls.
 
     Args:
-        network: spec of a model that takes images.
+        model: spec of a model that takes images.
         size: of the image.
 
     Raises:
@@ -124,8 +124,8 @@ def receptive_field(*, network: str = "lenet5", size: int = 32) -> tuple[Seen, .
     image = Port("image", "image", (3, size, size))
     signature = Signature((image,), (Port("class", "label", (10,)),))
     with torch.device("meta"):
-        model = build(network, kind="model", signature=signature).model
-    return fields(model, torch.empty(1, 3, size, size, device="meta"))
+        built = build(model, kind="model", signature=signature).model
+    return fields(built, torch.empty(1, 3, size, size, device="meta"))
 
 
 def fields(model: nn.Module, x: Tensor, /) -> tuple[Seen, ...]:
