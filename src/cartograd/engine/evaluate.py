@@ -32,7 +32,8 @@ def collect(
         device: where to compute.
 
     Returns:
-        outputs `(n, ...)` and targets `(n, ...)`.
+        outputs `(n, ...)` and targets `(n, ...)`; of a model that labels each position, those of
+        all positions that have a label, one after another.
 
     Raises:
         UsageError: there are no batches, or a batch has no target.
@@ -47,12 +48,26 @@ def collect(
         for number, batch in together.turns(moved(as_batches(batches).epoch(0, seed=0), place)):
             inputs, target = split(batch)
             assert number is not None
-            found.append((number, (model(*inputs).cpu(), target.cpu())))
+            found.append((number, labelled(model(*inputs).cpu(), target.cpu())))
         pairs = together.in_order(found)
     if not pairs:
         raise UsageError("there are no batches to evaluate on")
     answers, targets = zip(*pairs, strict=True)
     return torch.cat(answers), torch.cat(targets)
+
+
+def labelled(outputs: Tensor, targets: Tensor, /) -> tuple[Tensor, Tensor]:
+    """Logits of the positions that have a label (0 or more) and the labels, if there are several.
+
+    >>> logits, labels = labelled(torch.zeros(2, 3, 5), torch.tensor([[1, 4, -100], [0, 2, 2]]))
+    >>> logits.shape, labels.tolist()
+    (torch.Size([5, 5]), [1, 4, 0, 2, 2])
+    """
+    several = targets.ndim > 1 and outputs.shape[:-1] == targets.shape
+    if not several or targets.is_floating_point():
+        return outputs, targets
+    known = targets >= 0
+    return outputs[known], targets[known]
 
 
 def split(batch: Any, /) -> tuple[tuple[Tensor, ...], Tensor]:

@@ -81,7 +81,7 @@ def report(
 def _answers(examples: Examples, found: "Evaluation") -> list[Section | None]:
     """What the answers look like, for the kind of output."""
     port = examples.signature.output
-    if port.kind == "label" and found.outputs.ndim == 2:
+    if port.kind == "label" and found.outputs.ndim == 2 and len(port.dims) == 1:
         return [
             confusion(found.outputs, found.targets, port.labels),
             reliability(found.outputs, found.targets),
@@ -142,7 +142,8 @@ def _input(port: Port) -> str:
 
 def _output(port: Port) -> str:
     if port.kind == "label":
-        return f"one of {port.size} classes"
+        where = " at each position" if len(port.dims) > 1 else ""
+        return f"one of {port.dims[-1]} classes{where}"
     return f"the {port.name}" if port.size == 1 else f"{port.size} values"
 
 

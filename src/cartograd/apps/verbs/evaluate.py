@@ -22,6 +22,9 @@ from cartograd.engine.evaluate import collect
 METRICS = {"label": ("accuracy", "f1", "nll", "ece"), "value": ("rmse", "mae", "r2")}
 """What is measured unless told otherwise, by the kind of output."""
 
+LABELS = ("accuracy", "nll")
+"""The same where each position has a label; each of them counts as an example."""
+
 SECONDS = 0.3
 """How long a single answer is timed for."""
 
@@ -102,6 +105,8 @@ def usual(signature: Signature, /) -> tuple[str, ...]:
         UsageError: there are none.
     """
     kind = signature.output.kind
+    if kind == "label" and len(signature.output.dims) > 1:
+        return LABELS
     if kind not in METRICS:
         raise UsageError(f"no metrics are known for outputs of kind {kind!r}; name them")
     return METRICS[kind]

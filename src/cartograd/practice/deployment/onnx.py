@@ -181,7 +181,7 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without three messages of torch's exporter that concern nobody who exports."""
+    """Without messages of torch's exporter that concern nobody who exports."""
 
     def concerns(record: logging.LogRecord) -> bool:
         return not record.getMessage().startswith("torchvision is not installed")
@@ -192,6 +192,8 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated", FutureWarning)
             warnings.filterwarnings("ignore", "# The axis name: batch will not be used")
+            warnings.filterwarnings("ignore", "The tensor attribute.*_flat_weights")  # of an LSTM
+            warnings.filterwarnings("ignore", "_check_is_size will be removed", FutureWarning)
             yield
     finally:
         logger.removeFilter(concerns)
