@@ -11,12 +11,13 @@ each row are padding, so that prompts of unequal length end together.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """A model in the middle of writing: it remembers what it has read.
 

@@ -29,7 +29,7 @@ torch.Size([2, 5, 16])
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -65,6 +65,7 @@ Pair = tuple[Float[Tensor, "b h s d1"], Float[Tensor, "b h s d1"]]
 """Keys and values, split into heads."""
 
 
+@runtime_checkable
 class Memory(Protocol):
     """What remembers keys and values of earlier calls (see `cache`)."""
 
