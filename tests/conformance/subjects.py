@@ -225,8 +225,17 @@ def chained():
     return BiLSTMCRF(vocabulary=6, classes=6, padding_id=0, dim=5)
 
 
+def spelled(n):
+    """Rows of tokens, and the shorter rows of labels in them."""
+    tokens = torch.randint(6, (n, 8), generator=torch.Generator().manual_seed(1))
+    targets = (tokens[:, ::3] % 5 + 1).masked_fill(torch.arange(3) > torch.arange(n)[:, None] % 3,
+                                                   -100)  # fmt: skip
+    return tokens, targets
+
+
 TAUGHT = {
     "crf": (chained, lines),
+    "ctc": (reader, spelled),
     "label-tokens": (reader, lines),
     "masked-language-model": (reader, lines),
 }
@@ -238,7 +247,13 @@ def heard(samples, *outputs):
     return Signature((Port("sound", "audio", (1, samples), bounds=(-1.0, 1.0)),), outputs)
 
 
+def seen(rows, columns, *outputs):
+    """The signature of a model that sees grey pictures of this size."""
+    return Signature((Port("picture", "image", (1, rows, columns), bounds=(0.0, 1.0)),), outputs)
+
+
 SIGNATURES = {
+    "crnn": seen(32, 24, Port("characters", "label", (5, 4))),
     "speaker-encoder": heard(25600, Port("voice", "vector", (6,))),
     "vad": heard(1300, Port("speech", "label", (3, 1))),
 }

@@ -104,7 +104,7 @@ def _array(port: Port, values: Tensor | np.ndarray) -> Tensor:
 
 def _images(port: Port, sources: Sequence[Any]) -> Tensor:
     channels, height, width = port.dims
-    if not (isinstance(channels, int) and isinstance(height, int) and isinstance(width, int)):
+    if not isinstance(channels, int) or not isinstance(height, int):
         raise UsageError(f"{port.name!r} has no fixed size {port.dims}; give a tensor instead")
     pictures = []
     for number, source in enumerate(expanded(sources), start=1):
@@ -112,10 +112,13 @@ def _images(port: Port, sources: Sequence[Any]) -> Tensor:
             pictures.append(_array(port, source)[0])
             continue
         name = label(source) if isinstance(source, str | Path) else f"picture {number}"
-        size = {"channels": channels, "height": height, "width": width}
+        wide = width if isinstance(width, int) else None
+        size = {"channels": channels, "height": height, "width": wide}
         picture = as_port(pixels(source, **size, name=name), "image")
         low, high = port.bounds or (0.0, 1.0)
         pictures.append(picture * (high - low) + low if (low, high) != (0.0, 1.0) else picture)
+    if len({picture.shape for picture in pictures}) > 1:
+        raise UsageError(f"the pictures for {port.name!r} differ in width; give them one at a time")
     return torch.stack(pictures)
 
 

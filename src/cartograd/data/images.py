@@ -1,6 +1,7 @@
 """Pictures from files, bytes or PIL, as pixels of one size; and back into PNG files."""
 
 import io
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -33,20 +34,20 @@ SMALLEST = 0.25
 
 
 def pixels(
-    source: Any, /, *, channels: int, height: int, width: int, name: str = ""
+    source: Any, /, *, channels: int, height: int, width: int | None, name: str = ""
 ) -> UInt8[Tensor, "c y x"]:
     """A picture as pixels of the wanted size.
 
     It is turned as its EXIF orientation says; transparent parts become white; 16 bits become 8;
     colours become grey by ITU-R 601 luma, and grey becomes three equal channels, where the
     model needs it. A picture of another size is scaled (antialiased bilinear) until it just covers
-    the wanted size, and the middle is cut out.
+    the wanted size, and the middle is cut out; of a free width it is only scaled.
 
     Args:
         source: a path, the bytes of a file, an open binary file, or a PIL image.
         channels: 1 (grey) or 3 (red, green, blue).
         height: rows wanted.
-        width: columns wanted.
+        width: columns wanted; None for as many as its shape asks for.
         name: what to call the picture in an error, if not by its path.
 
     Raises:
@@ -123,7 +124,10 @@ def _converted(image: Image.Image, channels: int) -> Image.Image:
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def _fitted(image: Image.Image, height: int, width: int, name: str) -> Image.Image:
+def _fitted(image: Image.Image, height: int, width: int | None, name: str) -> Image.Image:
+    if width is None:
+        wide = max(1, math.ceil(image.width * height / image.height))
+        return image.resize((wide, height), Image.Resampling.BICUBIC)
     if image.size == (width, height):
         return image
     columns, rows = image.size

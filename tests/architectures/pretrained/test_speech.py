@@ -1,14 +1,20 @@
 """The published weights of the speech room, on real recordings; skipped where they are not."""
 
+from pathlib import Path
+
+import matplotlib
 import pytest
 import torch
+from PIL import Image, ImageDraw, ImageFont
 
 from cartograd.apps.verbs.published import published
+from cartograd.architectures.decoding.ctc import ctc_beam_search, greedy
 from cartograd.architectures.pretrained.silero_vad import FLAT
 from cartograd.architectures.speech.silero_vad import SileroVAD
 from cartograd.core.errors import UsageError
 from cartograd.core.keys import renamed
 from cartograd.data import store
+from cartograd.data.decode import read
 from cartograd.data.sounds import samples
 
 TORCHSCRIPT = (
@@ -82,3 +88,27 @@ def test_resemblyzer_knows_a_voice():
     own = min((english[i] @ english[j].T).item() for i in range(3) for j in range(i))
     far = max((one @ other.T).item() for one in english for other in others)
     assert own > 0.9 > far + 0.03
+
+
+def written(text, folder):
+    """A picture of a line of text, in the font that comes with matplotlib."""
+    font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", 40)
+    left, top, right, bottom = font.getbbox(text)
+    image = Image.new("L", (int(right - left) + 20, int(bottom - top) + 20), 255)
+    ImageDraw.Draw(image).text((10 - left, 10 - top), text, fill=0, font=font)
+    image.save(folder / "line.png")
+    return folder / "line.png"
+
+
+@pytest.mark.law("easyocr")
+@pytest.mark.parametrize(
+    "text", ["Hello World 2026", "deep learning map", "ResNet-50: 76.13%", "Lazy dogs?"]
+)
+@torch.inference_mode()
+def test_easyocr_reads(text, tmp_path):
+    there("easyocr")
+    model = published("easyocr")
+    logits = model(read(model.signature.input, written(text, tmp_path)))
+    labels = model.signature.output.labels
+    assert "".join(labels[place] for place in greedy(logits)[0]) == text
+    assert "".join(labels[place] for place in ctc_beam_search(logits[0])[0].tokens) == text
