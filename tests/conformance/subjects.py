@@ -71,7 +71,103 @@ def sounds(folder):
     return (folder / "sounds",), {}
 
 
-SUBJECTS = {"csv": table, "folder": pictures, "fashion-mnist": idx, "text": text, "wav": sounds}
+def tagged(folder):
+    """Texts of words with their parts of speech."""
+    for i in range(60):
+        lines = (" ".join(f"{digit}/cd-tl" for digit in f"{i}{line}") + " ./." for line in "1357")
+        (folder / f"c{i:02}").write_text("\n\n".join(lines))
+    return (folder,), {}
+
+
+def translated(folder):
+    """A file of sentences and their translations."""
+    path = folder / "pairs.tsv"
+    path.write_text("\n".join(f"the {i}th of them\tel número {i} de ellos" for i in range(80)))
+    return (path,), {"valid": 0.1, "test": 0.1}
+
+
+def sword(folder):
+    """Modules of verses in two languages."""
+    import zlib
+
+    for stem in ("kjv-ot", "kjv-nt", "rv-ot", "rv-nt"):
+        texts = [f"And the <w>{i}</w>th {'dijo' if stem[0] == 'r' else 'said'}" for i in range(60)]
+        texts = [f"{text} in {stem[-2:]}. ".encode() for text in texts]
+        packed = zlib.compress(b"".join(texts))
+        starts = [sum(map(len, texts[:i])) for i in range(60)]
+        places = b"".join(
+            struct.pack("<IIH", 0, start, len(text))
+            for start, text in zip(starts, texts, strict=True)
+        )
+        (folder / f"{stem}.bzz").write_bytes(packed)
+        (folder / f"{stem}.bzs").write_bytes(struct.pack("<III", 0, len(packed), 0))
+        (folder / f"{stem}.bzv").write_bytes(places)
+    return (folder,), {"valid": 0.1, "test": 0.1}
+
+
+def messages(path, pairs):
+    """Write a gettext catalogue: a table of lengths and places of originals and translations."""
+    pairs = sorted([("", "Content-Type: text/plain; charset=UTF-8\n"), *pairs.items()])
+    texts = [text.encode() for side in (0, 1) for text in (pair[side] for pair in pairs)]
+    start, places, count = 28 + 8 * len(texts), [], len(pairs)
+    for text in texts:
+        places.append(struct.pack("<II", len(text), start))
+        start += len(text) + 1
+    head = struct.pack("<7I", 0x950412DE, 0, count, 28, 28 + 8 * count, 0, 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(head + b"".join(places) + b"".join(text + b"\0" for text in texts))
+
+
+def catalogue(folder):
+    """A catalogue of Chinese messages."""
+    pairs = {f"Open the file number {i}": f"打开第 {i} 个文件" for i in range(80)}
+    messages(folder / "zh_CN" / "LC_MESSAGES" / "toy.mo", pairs)
+    return (folder,), {"valid": 0.1, "test": 0.1}
+
+
+def reviews(folder):
+    """Chinese reviews of both kinds."""
+    (folder / "pos.txt").write_text("\n".join(f"第{i}本书很好" for i in range(60)))
+    (folder / "neg.txt").write_text("\n".join(f"第{i}本书不好" for i in range(60)))
+    return (folder,), {}
+
+
+def works(folder):
+    """A file of several works."""
+    path = folder / "works.txt"
+    path.write_text("".join(f"\fwork {i}\n" + f"{i}. work. " * 30 for i in range(30)))
+    return (path,), {"window": 16}
+
+
+def archive(folder):
+    """A small Debian archive's index."""
+    names = [(f"p{i}", "games" if i % 3 else "science") for i in range(90)]
+    (folder / "Packages").write_text(
+        "\n".join(f"Package: {n}\nSection: {s}\nDescription-md5: {n}\n" for n, s in names)
+    )
+    (folder / "Translation-en").write_text(
+        "\n".join(
+            f"Package: {n}\nDescription-md5: {n}\nDescription-en: {n} for {s}\n Long.\n"
+            for n, s in names
+        )
+    )
+    return (folder,), {}
+
+
+SUBJECTS = {
+    "bible": sword,
+    "brown": tagged,
+    "csv": table,
+    "debian-descriptions": archive,
+    "fashion-mnist": idx,
+    "folder": pictures,
+    "gettext": catalogue,
+    "pairs": translated,
+    "shakespeare": works,
+    "text": text,
+    "wav": sounds,
+    "zh-reviews": reviews,
+}
 """Sources by card: a new source of the user's own files adds its line here."""
 
 

@@ -58,9 +58,10 @@ class Split:
         inputs: as in the input port, before standardisation; they may be kept as uint8 and are
             converted batch by batch: pixels 0..255 stand for [0, 1], bytes of text for themselves.
         targets: int64 classes of shape `n` (of any shape for text), or float32 values of shape
-            `n 1`; bytes may be kept as uint8.
+            `n 1`; whole numbers may be kept in any integer type.
         signature: what the inputs and targets are.
         names: file names or row numbers, for errors and reports; may be empty.
+        others: further inputs, one tensor for each port after the first.
 
     Raises:
         UsageError: inputs, targets and names differ in number.
@@ -72,8 +73,11 @@ class Split:
         targets: Shaped[Tensor, "n ..."],
         signature: Signature,
         names: Sequence[str] = (),
+        *,
+        others: Sequence[Shaped[Tensor, "n ..."]] = (),
     ):
-        if len(inputs) != len(targets) or (names and len(names) != len(inputs)):
+        counts = {len(one) for one in (inputs, *others, targets, *([names] if names else []))}
+        if len(counts) > 1:
             raise UsageError(
                 f"{len(inputs)} inputs, {len(targets)} targets and {len(names)} names "
                 "do not belong together; expected as many of each"
@@ -82,7 +86,15 @@ class Split:
         self.stored_targets = targets.contiguous()
         self.signature = signature
         self.names = tuple(names)
+        self.others = tuple(other.contiguous() for other in others)
         self._inputs: Tensor | None = None
+
+    @property
+    def arguments(self) -> tuple[Shaped[Tensor, "n ..."], ...]:
+        """All that a model is called with: one tensor for each input port."""
+        ports = self.signature.inputs[1:]
+        others = zip(self.others, ports, strict=True)
+        return (self.inputs, *(as_port(stored, port.kind) for stored, port in others))
 
     @property
     def inputs(self) -> Shaped[Tensor, "n ..."]:
@@ -110,12 +122,15 @@ class Split:
         """Some of the examples, in the order of `indices`, as a split of their own."""
         index = torch.as_tensor(indices, dtype=torch.int64)
         names = [self.names[i] for i in index.tolist()] if self.names else ()
-        return Split(self.stored[index], self.stored_targets[index], self.signature, names)
+        others = [other[index] for other in self.others]
+        chosen = self.stored[index], self.stored_targets[index]
+        return Split(*chosen, self.signature, names, others=others)
 
     def to(self, device: torch.device | str, /) -> "Split":
         """The same examples on another device, so that no batch has to be copied there."""
         moved = self.stored.to(device), self.stored_targets.to(device)
-        return Split(*moved, self.signature, self.names)
+        others = [other.to(device) for other in self.others]
+        return Split(*moved, self.signature, self.names, others=others)
 
     def batches(
         self,
@@ -125,7 +140,10 @@ class Split:
         drop_last: bool = False,
         augment: Chain | None = None,
     ) -> Batches:
-        """The examples as batches `(inputs, targets)`.
+        """The examples as batches `(inputs, ..., targets)`, the inputs in the order of the ports.
+
+        Texts of unequal length come without the columns that would hold nothing, and where they
+        are shuffled, with others of about their length (`text_batches`).
 
         Args:
             batch_size: examples in a batch.
@@ -139,7 +157,12 @@ class Split:
                 does not fit the inputs.
         """
         changes = None if augment is None else Augment(augment, self.signature.input)
-        return MemoryBatches(self, Plan(len(self), batch_size, shuffle, drop_last), changes)
+        plan = Plan(len(self), batch_size, shuffle, drop_last)
+        if self.signature.input.padding_id is None:
+            return MemoryBatches(self, plan, changes)
+        from cartograd.data.text_batches import TextBatches
+
+        return TextBatches(self, plan)
 
 
 @dataclass(frozen=True)
@@ -200,7 +223,13 @@ class MemoryBatches:
             inputs = as_port(stored.index_select(0, index), kind)
             if self.augment is not None:
                 inputs = self.augment(inputs, indices, seed=seed, epoch=number)
-            yield inputs, as_target(targets.index_select(0, index))
+            others = (
+                as_port(other.index_select(0, index), port.kind)
+                for other, port in zip(
+                    self.split.others, self.split.signature.inputs[1:], strict=True
+                )
+            )
+            yield inputs, *others, as_target(targets.index_select(0, index))
 
 
 @dataclass(frozen=True, repr=False)
@@ -236,14 +265,16 @@ class Dataset:
 
 def as_port(stored: Shaped[Tensor, "n ..."], kind: str, /) -> Shaped[Tensor, "n ..."]:
     """Stored inputs as a port of this kind describes them."""
+    if kind == "text":
+        return stored.long()
     if stored.dtype != torch.uint8:
         return stored
     return stored.float().div_(255) if kind == "image" else stored.long()
 
 
 def as_target(stored: Shaped[Tensor, "n ..."], /) -> Shaped[Tensor, "n ..."]:
-    """Stored targets as objectives take them: bytes become int64 classes."""
-    return stored.long() if stored.dtype == torch.uint8 else stored
+    """Stored targets as objectives take them: whole numbers of any type become int64 classes."""
+    return stored if stored.is_floating_point() else stored.long()
 
 
 def order(examples: int, /, *, seed: int, epoch: int) -> Int[Tensor, " n"]:

@@ -109,10 +109,10 @@ def assemble(
             source = measured(source, train.stored)
         if target.kind == "value":
             target = measured(target, train.targets)
-        signature = Signature((source,), (target,))
+        signature = Signature((source, *signature.inputs[1:]), (target,))
     final = {
-        part: Split(cut[part].stored, cut[part].stored_targets, signature, cut[part].names)
-        for part in parts
+        part: Split(one.stored, one.stored_targets, signature, one.names, others=one.others)
+        for part, one in cut.items()
     }
     return Dataset(name, **final, signature=signature, about=about or {})
 

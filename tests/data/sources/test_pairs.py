@@ -1,0 +1,85 @@
+"""Pairs of texts from a file: what models of translation are given."""
+
+import pytest
+
+from cartograd.core.errors import UsageError
+from cartograd.data import vocabularies
+from cartograd.data.sources.pairs import pairs
+from cartograd.data.vocabularies import BEGIN, END, PADDING
+
+LINES = [f"the {i}th of  them\tel número {i}, ¿no?" for i in range(120)]
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\n".join([*LINES, LINES[0], "", "the 1th of them\tel primero"]))
+    return path
+
+
+@pytest.mark.law("pairs")
+def test_targets_are_one_place_later_and_decode_to_the_line(file):
+    data = pairs(file, vocabulary=320, valid=0.1, test=0.1)
+    found = {}
+    learned = [text for i in _numbers(data.train) for text in _all()[i]]
+    tokenizer = vocabularies.pieces(learned, vocabulary=320)
+    for part in (data.train, data.valid, data.test):
+        for source, target, goal, name in zip(
+            *part.arguments, part.targets, part.names, strict=True
+        ):
+            words = goal[goal != -100].tolist()
+            assert target.tolist()[: len(words)] == [BEGIN, *words[:-1]]
+            assert words[-1] == END
+            assert set(target.tolist()[len(words) :]) <= {PADDING}
+            kept = [token for token in source.tolist() if token != PADDING]
+            assert kept[-1] == END
+            found[int(name.split()[1]) - 1] = (
+                tokenizer.decode(kept[:-1]),
+                tokenizer.decode(words[:-1]),
+            )
+    assert found == dict(enumerate(_all()))
+
+
+def _all():
+    """The pairs as they should be read: blanks tidied, each once."""
+    return [
+        (f"the {i}th of them", f"el número {i}, ¿no?") for i in range(120)
+    ] + [("the 1th of them", "el primero")]  # fmt: skip
+
+
+def _numbers(split):
+    return [int(name.split()[1]) - 1 for name in split.names]
+
+
+def test_translations_of_one_source_stay_together(file):
+    data = pairs(file, vocabulary=300, valid=0.3, test=0.3)
+    homes = [part for part in (data.train, data.valid, data.test) if {1, 120} & set(_numbers(part))]
+    assert len(homes) == 1
+
+
+def test_long_ones_are_left_out_and_counted(file):
+    file.write_text(file.read_text() + "\n" + "a b c d " * 20 + "\tx")
+    data = pairs(file, vocabulary=300, context=40)
+    assert data.about["left out"] == 1
+    assert max(one.shape[1] for one in data.train.arguments) <= 40
+    with pytest.raises(UsageError, match="no pair has fewer than context=2 tokens"):
+        pairs(file, vocabulary=300, context=2)
+
+
+def test_the_signature_gives_models_their_sizes(file):
+    data = pairs(file, vocabulary=300)
+    assert [port.name for port in data.signature.inputs] == ["source", "target"]
+    assert data.signature.sizes() == {"classes": 300, "vocabulary": 300, "padding_id": PADDING}
+
+
+@pytest.mark.parametrize("line", ["no tabulator", "two\ttabs\there", "\tempty", "empty\t "])
+def test_lines_that_are_no_pairs_are_named(tmp_path, line):
+    path = tmp_path / "bad.tsv"
+    path.write_text("a\tb\n" + line)
+    with pytest.raises(UsageError, match=r"bad\.tsv line 2: expected two texts"):
+        pairs(path)
+    path.write_text("a\tb\n")
+    with pytest.raises(UsageError, match="there are 1 pairs; expected at least 10"):
+        pairs(path)
+    with pytest.raises(UsageError, match=r"cannot read .*none\.tsv"):
+        pairs(tmp_path / "none.tsv")
