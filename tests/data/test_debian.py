@@ -10,13 +10,17 @@ from cartograd.core.files import digest
 from cartograd.data import debian, fetch
 
 CLIENT = """
-import os, pathlib, re
+import os, pathlib, re, sys
+if sys.argv[1] == "indextargets":
+    print("Other x http://example.org/other/\\nDebian x-security http://example.org/security/")
+    print("Debian x http://example.org/debian/")
+    sys.exit()
 text = pathlib.Path(os.environ["APT_CONFIG"]).read_text()
 asked = dict(re.findall(r'(\\S+) "(.*)";', text))
 assert asked["Acquire::Languages"] == "en", asked
 assert sorted(os.listdir(asked["Dir::Etc::Parts"])) == ["50proxy"]
 source = pathlib.Path(asked["Dir::Etc::SourceList"]).read_text()
-assert source.endswith("/debian forky main\\n"), source
+assert source.endswith(" http://example.org/debian/ forky main\\n"), source
 lists = pathlib.Path(asked["Dir::State::Lists"])
 (lists / "x_dists_forky_main_binary-amd64_Packages").write_text("Package: a\\n")
 """
@@ -53,6 +57,12 @@ def test_an_index_is_the_same_file_each_time(client, tmp_path):
 def test_half_an_index_is_none(client, tmp_path):
     client(CLIENT)
     with pytest.raises(fetch.UnavailableError, match="apt brought 0 files Translation-en"):
+        debian.index("forky", "amd64", tmp_path / "a.zip")
+
+
+def test_a_machine_without_debian(client, tmp_path):
+    client("print('Ubuntu x http://example.org/')")
+    with pytest.raises(fetch.UnavailableError, match="this machine's apt knows no archive of"):
         debian.index("forky", "amd64", tmp_path / "a.zip")
 
 

@@ -40,8 +40,7 @@ def index(release: str, architecture: str, archive: Path, /) -> None:
             if "Acquire::Languages" not in content and "Acquire::GzipIndexes" not in content:
                 (root / "parts" / file.name).write_text(content, encoding="utf-8")
         (root / "sources.list").write_text(
-            f"deb [arch={architecture} signed-by={KEYRING}] "
-            f"http://deb.debian.org/debian {release} main\n",
+            f"deb [arch={architecture} signed-by={KEYRING}] {_mirror(root)} {release} main\n",
             encoding="utf-8",
         )
         (root / "apt.conf").write_text(_configuration(root, architecture), encoding="utf-8")
@@ -53,6 +52,18 @@ def index(release: str, architecture: str, archive: Path, /) -> None:
                     raise fetch.UnavailableError(f"apt brought {len(found)} files {name} of one")
                 # No time of day within, so that equal content is an equal archive.
                 file.writestr(zipfile.ZipInfo(name), found[0].read_bytes())
+
+
+def _mirror(root: Path) -> str:
+    """Where this machine gets Debian from."""
+    asked = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
+    command = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages"]
+    found = [line.split() for line in fetch.run(command, root).splitlines()]
+    # A release with a dash in its name (bookworm-security) may lie elsewhere.
+    known = [line[2] for line in found if line[:1] == ["Debian"] and "-" not in line[1]]
+    if not known:
+        raise fetch.UnavailableError("this machine's apt knows no archive of Debian")
+    return known[0]
 
 
 def _configuration(root: Path, architecture: str) -> str:

@@ -92,8 +92,8 @@ def extract(path: Path, name: str, /) -> bytes:
         ) from error
 
 
-def run(command: list[str], folder: Path, /, **surroundings: str) -> None:
-    """Run a client quietly in a folder, with further environment variables.
+def run(command: list[str], folder: Path, /, **surroundings: str) -> str:
+    """Run a client quietly in a folder, with further environment variables; what it says.
 
     Raises:
         UnavailableError: it is not there or fails; its own complaint is the reason.
@@ -116,6 +116,7 @@ def run(command: list[str], folder: Path, /, **surroundings: str) -> None:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
         reason = next((line for line in lines if line.startswith(ERRORS)), lines[-1])
         raise UnavailableError(f"{Path(command[0]).name} failed: {reason}")
+    return done.stdout
 
 
 def _pip(package: str, folder: Path, sha256: str) -> None:

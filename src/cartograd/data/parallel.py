@@ -21,7 +21,8 @@ from cartograd.data.dataset import Dataset, Split
 from cartograd.data.splits import FEWEST, assign
 from cartograd.data.tensors import assemble
 from cartograd.data.text_batches import IGNORED
-from cartograd.data.vocabularies import BEGIN, END, PADDING
+from cartograd.data.token_rows import text_port
+from cartograd.data.vocabularies import BEGIN, END
 
 Pair = tuple[str, str]
 
@@ -62,9 +63,11 @@ def translation(
     )
     learned = [text for i in indices["train"].tolist() for text in pairs[i]]
     tokenizer = vocabularies.pieces(learned, vocabulary=vocabulary)
-    sides = [vocabularies.rows(tokenizer, [pair[side] for pair in pairs]) for side in (0, 1)]
+    sides = [tokenizer.encoded([pair[side] for pair in pairs]) for side in (0, 1)]
     fits = torch.tensor([max(len(s), len(t)) < context for s, t in zip(*sides, strict=True)])
-    signature = _signature(vocabularies.size(tokenizer))
+    inputs = text_port(tokenizer, "source", "s"), text_port(tokenizer, "target", "t")
+    output = Port("next token", "label", ("t", tokenizer.vocabulary))
+    signature = Signature(inputs, (output,))
     splits = {
         part: _split(sides, index[fits[index]].tolist(), signature)
         for part, index in indices.items()
@@ -72,15 +75,7 @@ def translation(
     if not len(splits["train"]):
         raise UsageError(f"{name}: no pair has fewer than context={context} tokens; raise it")
     about = about | {"pairs": len(pairs), "left out": int((~fits).sum())}
-    return assemble(name, splits, standardise=False, about=about)
-
-
-def _signature(size: int) -> Signature:
-    source, target = (
-        Port(port, "text", (letter,), dtype="int64", bounds=(0, size - 1), padding_id=PADDING)
-        for port, letter in (("source", "s"), ("target", "t"))
-    )
-    return Signature((source, target), (Port("next token", "label", ("t", size)),))
+    return assemble(name, splits, standardise=False, about=about, tokenizer=tokenizer)
 
 
 def _split(sides: list[list[list[int]]], chosen: list[int], signature: Signature) -> Split:

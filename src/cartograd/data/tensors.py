@@ -81,6 +81,7 @@ def assemble(
     keys: Sequence[str | bytes] = (),
     standardise: bool = True,
     about: dict[str, Any] | None = None,
+    tokenizer: Any = None,
 ) -> Dataset:
     """A dataset of the splits that exist; missing ones are cut from `train` by a hash of `keys`.
 
@@ -114,7 +115,7 @@ def assemble(
         part: Split(one.stored, one.stored_targets, signature, one.names, others=one.others)
         for part, one in cut.items()
     }
-    return Dataset(name, **final, signature=signature, about=about or {})
+    return Dataset(name, **final, signature=signature, about=about or {}, tokenizer=tokenizer)
 
 
 def _names(part: str, pair: tuple[Tensor, Tensor]) -> list[str]:

@@ -12,7 +12,8 @@ from cartograd.data.dataset import Dataset, Split
 from cartograd.data.splits import assign
 from cartograd.data.tensors import assemble
 from cartograd.data.text_batches import IGNORED
-from cartograd.data.vocabularies import PADDING, padded, rows, size
+from cartograd.data.tokenizer import Tokenizer
+from cartograd.data.vocabularies import PADDING, padded
 
 Parts = Mapping[str, Sequence[int]]
 """Which examples are for training (`train`), validation (`valid`) and test (`test`)."""
@@ -34,15 +35,15 @@ def parts(
     }
 
 
-def text_port(tokenizer: Any, name: str = "text", letter: str = "t", /) -> Port:
+def text_port(tokenizer: Tokenizer, name: str = "text", letter: str = "t", /) -> Port:
     """The port of a padded row of tokens."""
-    high = size(tokenizer) - 1
+    high = tokenizer.vocabulary - 1
     return Port(name, "text", (letter,), dtype="int64", bounds=(0, high), padding_id=PADDING)
 
 
 def labelled(
     name: str,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     texts: Sequence[str],
     targets: Shaped[Tensor, " n"],
     chosen: Parts,
@@ -54,7 +55,7 @@ def labelled(
     names: Sequence[str] = (),
 ) -> Dataset:
     """Whole texts with one target each; what goes beyond `context` tokens is cut off."""
-    found = [row[:context] for row in rows(tokenizer, texts)]
+    found = [row[:context] for row in tokenizer.encoded(texts)]
     cut = sum(len(row) == context for row in found)
     signature = Signature((text_port(tokenizer),), (output,))
     splits = {
@@ -66,12 +67,13 @@ def labelled(
         )
         for part, index in chosen.items()
     }
-    return assemble(name, splits, standardise=False, about=about | {"cut": cut})
+    about = about | {"cut": cut}
+    return assemble(name, splits, standardise=False, about=about, tokenizer=tokenizer)
 
 
 def aligned(
     name: str,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     examples: Mapping[str, Sequence[tuple[Sequence[int], Sequence[int]]]],
     /,
     *,
@@ -88,4 +90,4 @@ def aligned(
         )
         for part, pairs in examples.items()
     }
-    return assemble(name, splits, standardise=False, about=about)
+    return assemble(name, splits, standardise=False, about=about, tokenizer=tokenizer)

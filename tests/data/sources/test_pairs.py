@@ -3,7 +3,6 @@
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data import vocabularies
 from cartograd.data.sources.pairs import pairs
 from cartograd.data.vocabularies import BEGIN, END, PADDING
 
@@ -21,8 +20,7 @@ def file(tmp_path):
 def test_targets_are_one_place_later_and_decode_to_the_line(file):
     data = pairs(file, vocabulary=320, valid=0.1, test=0.1)
     found = {}
-    learned = [text for i in _numbers(data.train) for text in _all()[i]]
-    tokenizer = vocabularies.pieces(learned, vocabulary=320)
+    tokenizer = data.tokenizer
     for part in (data.train, data.valid, data.test):
         for source, target, goal, name in zip(
             *part.arguments, part.targets, part.names, strict=True

@@ -3,8 +3,8 @@
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data import vocabularies
 from cartograd.data.sources.shakespeare import shakespeare
+from cartograd.data.vocabularies import UNKNOWN
 
 WORKS = {f"work {i}": f"{i}: To be, or not to be — that is {i}.\n" * (9 + i) for i in range(30)}
 
@@ -44,7 +44,7 @@ def test_pieces_are_learned_from_the_training_works(file):
     assert train
     tokens, size = data.about["tokens"], data.about["bytes"]
     assert all(tokens[part] < size[part] / 2 for part in ("train", "valid", "test"))
-    assert vocabularies.UNKNOWN not in data.test.inputs
+    assert UNKNOWN not in data.test.inputs
 
 
 def test_mistakes_are_named(file):

@@ -12,7 +12,7 @@ fewer than `least` times in training are unknown.
 
 References:
     W. N. Francis, H. Kucera: Brown Corpus Manual, 1964, revised 1979.
-    http://icame.uib.no/brown/bcm.html
+    https://varieng.helsinki.fi/CoRD/corpora/BROWN
 
 >>> from cartograd.data.sources.brown import part_of_speech
 >>> [part_of_speech(tag) for tag in ("nn-tl", "fw-in+at-tl", "--", "---hl")]
@@ -38,7 +38,7 @@ CARD = Card(
     zh="布朗语料库:词与词性",
     paper="Francis and Kucera, Brown Corpus Manual",
     year=1964,
-    url="http://icame.uib.no/brown/bcm.html",
+    url="https://varieng.helsinki.fi/CoRD/corpora/BROWN",
     proofs=(
         "paper: 500 texts of 1,161,192 tokens in 57,340 sentences",
         "law: words and tags of a small file come back, and no text is in two parts",
@@ -81,7 +81,7 @@ def brown(
     tokenizer = vocabularies.words(learned, vocabulary=vocabulary, least=least)
     tags = sorted({tag for _, line in sentences for _, tag in line})
     place = {tag: number for number, tag in enumerate(tags)}
-    words = vocabularies.rows(tokenizer, [" ".join(w for w, _ in line) for _, line in sentences])
+    words = tokenizer.encoded([" ".join(w for w, _ in line) for _, line in sentences])
     examples = {
         part: [
             (

@@ -10,7 +10,7 @@ Shapes: pieces `n t`; sections `n`, or the same pieces `n t`, -100 where there i
 Departures: descriptions longer than `context` pieces are cut off.
 
 References:
-    Debian Policy Manual, sections 2.4 and 3.4. https://www.debian.org/doc/debian-policy
+    Debian Policy Manual, 1996, sections 2.4 and 3.4. https://www.debian.org/doc/debian-policy
 
 >>> import pathlib, tempfile
 >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -92,9 +92,9 @@ def debian_descriptions(
             "debian-descriptions", tokenizer, texts, targets, chosen,
             output=output, context=context, about=about,
         )  # fmt: skip
-    rows = [row[:context] for row in vocabularies.rows(tokenizer, texts)]
+    rows = [row[:context] for row in tokenizer.encoded(texts)]
     examples = {part: [(rows[i], rows[i]) for i in index] for part, index in chosen.items()}
-    output = Port("token", "label", ("t", vocabularies.size(tokenizer)))
+    output = Port("token", "label", ("t", tokenizer.vocabulary))
     return aligned("debian-descriptions", tokenizer, examples, output=output, about=about)
 
 

@@ -11,7 +11,7 @@ Shapes: source `n s`, target `n t` (shifted right), next tokens `n t`.
 Departures: none.
 
 References:
-    GNU gettext manual, section 10.3: the format of .mo files.
+    GNU gettext manual, 1995, section 10.3: the format of .mo files.
     https://www.gnu.org/software/gettext/manual/html_node/MO-Files.html
 
 >>> plain("_Save the file as...")

