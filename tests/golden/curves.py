@@ -19,7 +19,7 @@ from cartograd.engine.fit import fit
 
 HERE = Path(__file__).parent
 STEPS, BATCH = 20, 8
-READING = {"label-tokens": {}, "masked-language-model": {"mask_id": 1, "share": 0.5}}
+READING = {"ctc": {}, "label-tokens": {}, "masked-language-model": {"mask_id": 1, "share": 0.5}}
 """Objectives that look at each token of a text, and what they need to be told."""
 
 
@@ -56,6 +56,12 @@ def lines() -> Split:
     return Split(tokens[:, :7], tokens[:, 1:].masked_fill(place[1:] == 3, -100), signature)
 
 
+def spelled() -> Split:
+    """The same rows, and three labels that every other token spells."""
+    data = lines()
+    return Split(data.inputs, data.inputs[:, 1::2], data.signature)
+
+
 def reader() -> torch.nn.Module:
     """A network that reads token by token."""
     return torch.nn.Sequential(torch.nn.Embedding(8, 8), torch.nn.Tanh(), torch.nn.Linear(8, 8))
@@ -64,7 +70,8 @@ def reader() -> torch.nn.Module:
 def curve(card: Card) -> list[str]:
     """One line a step: the player and its loss, in double precision."""
     reads = card.name in READING
-    data = lines() if reads else examples(values="accuracy" not in card.metrics)
+    rows = spelled if card.name == "ctc" else lines
+    data = rows() if reads else examples(values="accuracy" not in card.metrics)
     torch.manual_seed(0)
     model = reader() if reads else "mlp:widths=[8],activation=tanh"
     model = build(model, signature=data.signature)
