@@ -24,6 +24,7 @@ _HOME = {
     "evaluate": "apps.verbs",
     "predict": "apps.verbs",
     "explain": "apps.verbs",
+    "generate": "apps.verbs",
     "attack": "apps.verbs",
     "export": "apps.verbs",
     "serve": "apps.verbs",

@@ -7,6 +7,7 @@ from cartograd.apps.verbs.attack import Robustness, attack, robustness
 from cartograd.apps.verbs.evaluate import Evaluation, evaluate
 from cartograd.apps.verbs.explain import explain
 from cartograd.apps.verbs.export import Export, export
+from cartograd.apps.verbs.generate import generate
 from cartograd.apps.verbs.predict import predict
 from cartograd.apps.verbs.serve import serve
 from cartograd.apps.verbs.source import dataset
@@ -23,6 +24,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "generate",
     "predict",
     "robustness",
     "serve",

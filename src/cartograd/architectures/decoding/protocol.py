@@ -11,7 +11,7 @@ each row are padding, so that prompts of unequal length end together.
 """
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -44,6 +44,15 @@ class Decoder(Protocol):
 
     def rewind(self, length: int, /) -> None:
         """Forget every token after the first `length`."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A model that can write."""
+
+    def decoder(self, given: Any, capacity: int, /) -> Decoder:
+        """The model before its first token: of so many rows, or about these sources."""
         ...
 
 

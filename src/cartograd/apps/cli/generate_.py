@@ -1,0 +1,87 @@
+"""Let a model write: go on from a prompt, or answer it."""
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from cartograd.apps.cli import output
+from cartograd.apps.cli.common import Source, check_sources
+from cartograd.core.errors import UsageError
+
+
+def generate_(
+    target: str,
+    prompt: Source,
+    /,
+    *,
+    length: int = 128,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    repetition: float | None = None,
+    seed: int | None = None,
+    beams: int = 1,
+    draft: str | None = None,
+    plain: bool = False,
+    json: bool = False,
+) -> int:
+    """Let a model write: go on from a prompt, or answer it.
+
+    Without temperature, top-k, top-p, min-p or seed the likeliest token is taken each time.
+
+    Args:
+        target: a run or bundle folder, or published weights like smollm2.
+        prompt: the text; - reads it from standard input.
+        length: the most new tokens.
+        temperature: draw tokens, below 1 more careful, above 1 bolder.
+        top_k: draw from this many of the likeliest tokens only.
+        top_p: draw from the likeliest tokens that hold this share of the probability.
+        min_p: draw from tokens at least this share as likely as the likeliest.
+        repetition: factor by which tokens that were there before become less likely, like 1.1.
+        seed: of the draws; 0 if left out.
+        beams: unfinished answers that a beam search keeps; 1 is no search.
+        draft: a quicker model that guesses ahead: a run, a bundle or published weights.
+        plain: no chat template, though the model has one.
+        json: print one object.
+    """
+    from cartograd.apps.verbs.generate import generate, stream
+    from cartograd.apps.verbs.writing import Writing
+
+    check_sources([prompt], ("--length", "--temperature", "--seed", "--json", "--help"))
+    text = sys.stdin.read() if prompt == "-" else prompt
+    chain = [
+        f"{name}:{word}={value}"
+        for name, word, value in (
+            ("repetition-penalty", "repetition", repetition),
+            ("temperature", "temperature", temperature),
+            ("top-k", "top", top_k),
+            ("top-p", "share", top_p),
+            ("min-p", "share", min_p),
+        )
+        if value is not None
+    ]
+    drawn = (temperature, top_k, top_p, min_p) != (None,) * 4
+    options: dict[str, Any] = {
+        "length": length,
+        "samplers": chain,
+        "seed": 0 if drawn and seed is None else seed,
+        "beams": beams,
+        "draft": draft,
+        "plain": plain,
+    }
+    if not text.strip():
+        raise UsageError("the prompt is empty; expected a text to go on from")
+    writing = Writing(target)
+    if json or beams > 1:
+        written = generate(writing, text, **options)[0]
+        if json:
+            speed = len(written.tokens) / max(written.seconds, 1e-9)
+            output.emit(asdict(written) | {"tokens_per_second": speed})
+        else:
+            print(written.text)
+        return 0
+    for piece in stream(writing, text, **options):
+        print(piece, end="", flush=True)
+    print()
+    return 0

@@ -1,0 +1,208 @@
+"""Generate: a model goes on from a text, or answers one."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cartograd.apps.verbs.target import Target
+from cartograd.apps.verbs.writing import Writing
+from cartograd.architectures.decoding.beam import beam_search
+from cartograd.architectures.decoding.generate import stream as steps
+from cartograd.architectures.decoding.protocol import Sampler
+from cartograd.architectures.decoding.speculative import speculative
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.mode import evaluating
+from cartograd.core.spec import Spec
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote.
+
+    Attributes:
+        prompt: what it was given.
+        text: the answer alone.
+        tokens: of the answer.
+        prompt_tokens: how many tokens the prompt is, a chat's template included.
+        ended: whether the model came to an end by itself.
+        seconds: how long it took.
+    """
+
+    prompt: str
+    text: str
+    tokens: tuple[int, ...]
+    prompt_tokens: int
+    ended: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a text is written.
+
+    Attributes:
+        length: the most new tokens.
+        samplers: what is done to the logits first: specs with commas between them.
+        seed: tokens are drawn, from this seed; None takes the likeliest each time.
+        beams: unfinished answers that a beam search keeps; 1 is no search.
+        draft: a quicker model with the same tokenizer that guesses ahead.
+        plain: no chat template, though the tokenizer may have one.
+    """
+
+    length: int = 128
+    samplers: str | Sequence[Any] = ()
+    seed: int | None = None
+    beams: int = 1
+    draft: Target | None = None
+    plain: bool = False
+
+
+def generate(
+    target: Target | Writing, prompts: str | Sequence[str], /, **options: Any
+) -> list[Written]:
+    """What a model writes after each prompt, or in answer to it.
+
+    Args:
+        target: a model with a tokenizer, a run, a bundle, a path, or published weights.
+        prompts: one or more texts; together they are written faster than one by one.
+        **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`: see `Options`.
+
+    Raises:
+        UsageError: the target does not write, a prompt is empty or too long, or an option is wrong.
+    """
+    asked, writing = _asked(options), _writing(target)
+    texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    rows = [writing.encoded(text, plain=asked.plain) for text in texts]
+    start = time.perf_counter()
+    with evaluating(writing.signed):
+        found: list[list[int]] = [[] for _ in rows]
+        if asked.beams > 1:
+            for number, row in enumerate(rows):
+                found[number] = _searched(writing, row, asked)
+        elif asked.draft is not None:
+            for number, row in enumerate(rows):
+                found[number] = list(_tokens(writing, row, asked))
+        else:
+            for step in _together(writing, rows, asked):
+                for row, token in zip(found, step, strict=True):
+                    row.extend([] if token is None else [token])
+    seconds = time.perf_counter() - start
+    return [
+        Written(
+            text,
+            writing.tokenizer.decode([token for token in own if token not in writing.stop]),
+            tuple(own),
+            len(row),
+            bool(own) and own[-1] in writing.stop,
+            seconds,
+        )
+        for text, row, own in zip(texts, rows, found, strict=True)
+    ]
+
+
+def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator[str]:
+    """What a model writes, piece by piece as it comes; arguments as of `generate`.
+
+    Raises:
+        UsageError: as there.
+    """
+    asked, writing = _asked(options), _writing(target)
+    row = writing.encoded(prompt, plain=asked.plain)
+    if asked.beams > 1:
+        raise UsageError("a beam search knows its answer only at the end; it cannot be streamed")
+    return _spelled(writing, _tokens(writing, row, asked))
+
+
+def _writing(target: Target | Writing) -> Writing:
+    return target if isinstance(target, Writing) else Writing(target)
+
+
+def _asked(options: dict[str, Any]) -> Options:
+    asked = Options(**options)
+    if asked.length < 1 or asked.beams < 1:
+        raise UsageError(f"length={asked.length} and beams={asked.beams} have to be at least 1")
+    if asked.beams > 1 and (asked.samplers or asked.seed is not None or asked.draft is not None):
+        raise UsageError("a beam search draws nothing; give no samplers, seed or draft with beams")
+    return asked
+
+
+def _samplers(asked: Options) -> list[Sampler]:
+    given = asked.samplers
+    chain = Spec.chain(given) if isinstance(given, str) else given
+    return [build(one, kind="sampler") for one in chain]
+
+
+def _generator(asked: Options, device: torch.device) -> torch.Generator | None:
+    return None if asked.seed is None else torch.Generator(device).manual_seed(asked.seed)
+
+
+def _together(
+    writing: Writing, rows: list[list[int]], asked: Options
+) -> Iterator[list[int | None]]:
+    begun = writing.begin(rows, asked.length)
+    return steps(
+        begun.decoder, begun.prompt, begun.starts, _generator(asked, writing.device),
+        length=begun.length, samplers=_samplers(asked), stop=writing.stop,
+    )  # fmt: skip
+
+
+def _searched(writing: Writing, row: list[int], asked: Options) -> list[int]:
+    begun = writing.begin([row], asked.length)
+    answers = beam_search(
+        begun.decoder, begun.prompt, length=begun.length, beams=asked.beams, stop=writing.stop
+    )
+    return answers[0][0].tokens
+
+
+def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:
+    if asked.draft is None:
+        for step in _together(writing, [row], asked):
+            if step[0] is not None:
+                yield step[0]
+        return
+    helper = Writing(asked.draft)
+    if helper.tokenizer.vocabulary != writing.tokenizer.vocabulary or (
+        helper.encoded("a b", plain=True) != writing.encoded("a b", plain=True)
+    ):
+        raise UsageError(
+            f"the draft's tokenizer is another one: {helper.tokenizer.vocabulary} tokens, the "
+            f"model's has {writing.tokenizer.vocabulary}"
+        )
+    begun, other = writing.begin([row], asked.length), helper.begin([row], asked.length)
+    pieces = speculative(
+        begun.decoder, other.decoder, begun.prompt, _generator(asked, writing.device),
+        length=min(begun.length, other.length), samplers=_samplers(asked), stop=writing.stop,
+    )  # fmt: skip
+    for piece in pieces:
+        yield from piece
+
+
+def _spelled(writing: Writing, tokens: Iterator[int]) -> Iterator[str]:
+    """Tokens as pieces of text; half a letter waits for its other half.
+
+    What a token looks like depends on its neighbours (spaces before words), so the text is that of
+    the tokens since the last safe place less what has been said of them.
+    """
+    kept: list[int] = []
+    said = ""
+    with evaluating(writing.signed):
+        for token in tokens:
+            if token in writing.stop:
+                continue
+            kept.append(token)
+            text = writing.tokenizer.decode(kept)
+            if text.endswith("\ufffd") and len(kept) < 64:
+                continue
+            if text[len(said) :]:
+                yield text[len(said) :]
+            said = text
+            if len(kept) > 32:
+                kept = kept[-8:]
+                said = writing.tokenizer.decode(kept)
+    rest = writing.tokenizer.decode(kept)[len(said) :] if kept else ""
+    if rest:
+        yield rest

@@ -1,0 +1,227 @@
+import itertools
+import sys
+
+import pytest
+import torch
+
+from cartograd.apps.verbs.generate import generate, stream
+from cartograd.apps.verbs.writing import Writing
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.data.tokenizer import Tokenizer
+from cartograd.engine.bundle import write_bundle
+from tests.commands import command
+
+MODULE = sys.modules["cartograd.apps.verbs.generate"]  # the package has a function of this name
+TOKENIZER = Tokenizer.bytes(special=True)
+CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<answer>"
+
+
+def signature(size=259, inputs=("text",)):
+    ports = tuple(
+        Port(name, "text", ("t",), "int64", (0, size - 1), padding_id=256) for name in inputs
+    )
+    return Signature(ports, (Port("next", "label", ("t", size)),))
+
+
+def writer(tokenizer=TOKENIZER, seed=0, context=200):
+    torch.manual_seed(seed)
+    args = {"dim": 16, "depth": 2, "heads": 2, "kv_heads": 1, "inner": 24, "context": context}
+    model = build("llama", signature=signature(), **args).eval()
+    for name, weight in model.named_parameters():
+        if "norm" not in name:
+            torch.nn.init.normal_(weight, std=0.6)
+    model.tokenizer = tokenizer
+    return model
+
+
+def translator():
+    torch.manual_seed(0)
+    model = build("seq2seq", signature=signature(inputs=("source", "target")), dim=12).eval()
+    model.tokenizer = TOKENIZER
+    return model
+
+
+def test_goes_on_from_a_text():
+    model = writer()
+    answer = generate(model, "Once", length=30)[0]
+    expected = list(b"Once")
+    for _ in answer.tokens:
+        expected.append(model(torch.tensor([expected]))[0, -1].argmax().item())
+    assert list(answer.tokens) == expected[4:]
+    assert answer.prompt_tokens == 4
+    assert answer.text == TOKENIZER.decode([t for t in answer.tokens if t < 256])
+    assert answer.ended == (answer.tokens[-1] == TOKENIZER.end)
+    assert len(answer.tokens) == 30 or answer.ended
+
+
+def test_several_prompts_are_as_each_alone():
+    model = writer()
+    prompts = ["Once", "a", "what is this?"]
+    together = generate(model, prompts, length=20)
+    assert [own.text for own in together] == [
+        generate(model, prompt, length=20)[0].text for prompt in prompts
+    ]
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_a_stream_is_the_text_in_pieces(seed):
+    model = writer()
+    options = {"length": 80, "seed": seed, "samplers": "temperature:temperature=1.5"}
+    pieces = list(stream(model, "Once", **options))
+    assert "".join(pieces) == generate(model, "Once", **options)[0].text
+    assert len(pieces) > 5
+
+
+def test_half_a_letter_waits_for_its_other_half(monkeypatch):
+    text = "né 漢字 😀 end"
+    monkeypatch.setattr(MODULE, "_tokens", lambda *_: iter([*text.encode(), 258]))
+    assert list(stream(writer(), "x")) == list(text)
+    monkeypatch.setattr(MODULE, "_tokens", lambda *_: iter(text.encode()[:5]))
+    assert "".join(stream(writer(), "x")) == text.encode()[:5].decode(errors="replace")
+    long = text * 9
+    monkeypatch.setattr(MODULE, "_tokens", lambda *_: iter(long.encode()))
+    assert "".join(stream(writer(), "x")) == long
+
+
+def test_seeds_repeat_and_differ():
+    model = writer()
+    first, again, other = (
+        generate(model, "Once", length=40, seed=seed)[0].text for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_a_chat_uses_its_template():
+    model = writer(TOKENIZER.told(chat=CHAT))
+    text = "<user>Hi<answer>"
+    assert Writing(model).encoded("Hi") == list(text.encode())
+    assert Writing(model).encoded("Hi", plain=True) == list(b"Hi")
+    assert generate(model, "Hi", length=9)[0].text == generate(
+        model, text, length=9, plain=True
+    )[0].text  # fmt: skip
+
+
+def test_a_draft_changes_nothing_but_the_speed():
+    model = writer()
+    plain = generate(model, "Once", length=30)[0].tokens
+    for draft in (writer(), writer(seed=3)):
+        assert generate(model, "Once", length=30, draft=draft)[0].tokens == plain
+
+
+def test_a_beam_is_better_than_greed():
+    model = writer()
+
+    def score(tokens):
+        text = [*b"Once", *tokens]
+        log_p = model(torch.tensor([text]))[0].log_softmax(1)
+        return sum(log_p[3 + i, t].item() for i, t in enumerate(tokens)) / len(tokens)
+
+    greedy, beam = (generate(model, "Once", length=12, beams=n)[0].tokens for n in (1, 5))
+    assert score(beam) >= score(greedy)
+
+
+def test_room_ends_with_the_context():
+    answer = generate(writer(context=12), "Once", length=100)[0]
+    assert len(answer.tokens) == 8 or answer.ended
+
+
+@pytest.fixture
+def cli_run(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    return command(capsys, monkeypatch)
+
+
+@pytest.mark.parametrize("options", [{}, {"beams": 3}, {"seed": 0}])
+def test_an_encoder_decoder_answers(options):
+    model = translator()
+    answers = generate(model, ["one", "three"], length=10, **options)
+    assert all(1 <= len(answer.tokens) <= 10 for answer in answers)
+    alone = generate(model, "three", length=10, **options)[0]
+    if "seed" not in options:
+        assert alone.tokens == answers[1].tokens
+
+
+def test_from_a_bundle(tmp_path):
+    model = writer()
+    write_bundle(tmp_path / "b", model)
+    assert (
+        generate(tmp_path / "b", "Once", length=20)[0].tokens
+        == generate(model, "Once", length=20)[0].tokens
+    )
+
+
+def without_tokenizer():
+    return writer(tokenizer=None)
+
+
+def of_pictures():
+    image = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0))
+    return build("lenet5", signature=Signature((image,), (Port("digit", "label", (10,)),)))
+
+
+@pytest.mark.parametrize(
+    ("make", "prompt", "options", "message"),
+    [
+        (writer, "x" * 200, {}, "the prompt has 200 tokens and the context of llama is 200"),
+        (without_tokenizer, "x", {}, "llama came without a tokenizer"),
+        (of_pictures, "x", {}, "lenet5 does not write"),
+        (writer, "x", {"length": 0}, "length=0"),
+        (writer, "x", {"samplers": "top-q:share=0.1"}, "unknown sampler 'top-q'"),
+        (writer, "x", {"samplers": "top-p:share=1.1"}, "share=1.1 is out of range"),
+        (writer, "x", {"beams": 2, "seed": 1}, "a beam search draws nothing"),
+    ],
+)
+def test_bad_input(make, prompt, options, message):
+    with pytest.raises(UsageError, match=message):
+        generate(make(), prompt, **options)
+
+
+def test_bad_input_of_streams_and_drafts():
+    with pytest.raises(UsageError, match="cannot be streamed"):
+        stream(writer(), "x", beams=2)
+    other = writer(Tokenizer.bytes())
+    with pytest.raises(UsageError, match="the draft's tokenizer is another one"):
+        generate(writer(), "x", draft=other)
+    assert not list(itertools.islice(stream(writer(), "x", length=1), 5))[1:]
+
+
+def test_on_the_command_line(cli_run, tmp_path):
+    write_bundle(tmp_path / "b", writer())
+    text = generate(tmp_path / "b", "Once", length=20)[0].text
+    done = cli_run("generate", tmp_path / "b", "Once", "--length", "20")
+    assert (done.code, done.out) == (0, text + "\n")
+    piped = cli_run("generate", tmp_path / "b", "-", "--length", "20", stdin="Once")
+    assert piped.out == done.out
+    said = cli_run("generate", tmp_path / "b", "Once", "--length", "20", "--json").json
+    assert said["text"] == text
+    assert said["tokens_per_second"] > 0
+    drawn = [
+        cli_run(
+            "generate", tmp_path / "b", "Once", "--temperature", "1.5", "--top-k", "40",
+            "--top-p", "0.9", "--min-p", "0.01", "--repetition", "1.2", "--seed", seed,
+        ).out
+        for seed in (1, 1, 2)
+    ]  # fmt: skip
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nowhere", "Once"), "nowhere"),
+        (("b", " "), "the prompt is empty"),
+        (("b", "x" * 300), "the prompt has 300 tokens and the context of llama is 200"),
+        (("b", "Once", "--top-p", "7"), "share=7.0 is out of range"),
+        (("b", "Once", "--temperature", "0"), "temperature=0.0 is out of range"),
+    ],
+)
+def test_mistakes_on_the_command_line(cli_run, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    write_bundle(tmp_path / "b", writer())
+    done = cli_run("generate", *words)
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert message in done.err
+    assert not done.out
