@@ -351,6 +351,13 @@ def seen(rows, columns, *outputs):
 SIGNATURES = {
     "crnn": seen(32, 24, Port("characters", "label", (5, 4))),
     "speaker-encoder": heard(25600, Port("voice", "vector", (6,))),
+    "whisper": Signature(
+        (
+            Port("sound", "audio", (1, 6400), bounds=(-1.0, 1.0)),
+            Port("tokens", "text", ("t",), "int64", (0, 8)),
+        ),
+        (Port("next", "label", ("t", 9)),),
+    ),
     "vad": heard(1300, Port("speech", "label", (3, 1))),
 }
 """What models take and give that read neither rows, images of fixed size nor tokens alone."""

@@ -127,10 +127,11 @@ class Signature:
                 sizes["channels"] = channels
             if isinstance(height, int) and height == width:
                 sizes["size"] = height
-        if self.inputs and self.input.kind == "text" and self.input.bounds is not None:
-            sizes["vocabulary"] = int(self.input.bounds[1]) + 1
-            if self.input.padding_id is not None:
-                sizes["padding_id"] = self.input.padding_id
+        text = next((port for port in self.inputs if port.kind == "text" and port.bounds), None)
+        if text is not None and text.bounds is not None:
+            sizes["vocabulary"] = int(text.bounds[1]) + 1
+            if text.padding_id is not None:
+                sizes["padding_id"] = text.padding_id
         return sizes
 
     def to_json(self) -> dict[str, Any]:

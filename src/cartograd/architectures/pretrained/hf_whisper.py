@@ -1,0 +1,91 @@
+r"""Whisper as Hugging Face keeps it.
+
+References:
+    Hugging Face: transformers, model type `whisper`. 2022.
+    https://huggingface.co/docs/transformers/model_doc/whisper
+"""
+
+from typing import Any
+
+from cartograd.architectures.speech.mel import RATE
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.core.spec import Spec
+
+SECONDS = 0.02
+"""Of sound, for each position of the encoder."""
+
+PARTS = (
+    (r"self_attn\.q_proj", "attention.query"),
+    (r"self_attn\.k_proj", "attention.key"),
+    (r"self_attn\.v_proj", "attention.value"),
+    (r"self_attn\.out_proj", "attention.out"),
+    (r"self_attn_layer_norm", "attention_norm"),
+    (r"encoder_attn\.q_proj", "cross.query"),
+    (r"encoder_attn\.k_proj", "cross.key"),
+    (r"encoder_attn\.v_proj", "cross.value"),
+    (r"encoder_attn\.out_proj", "cross.out"),
+    (r"encoder_attn_layer_norm", "cross_norm"),
+    (r"fc1", "feed_forward.up"),
+    (r"fc2", "feed_forward.down"),
+    (r"final_layer_norm", "feed_forward_norm"),
+)
+"""The parts of a block."""
+
+KEYS = (
+    (r"(?:model\.)?encoder\.(conv\d)\.(weight|bias)", r"listener.\1.\2"),
+    (r"(?:model\.)?encoder\.embed_positions\.weight", None),
+    (r"(?:model\.)?encoder\.layer_norm\.(weight|bias)", r"listener.norm.\1"),
+    (r"(?:model\.)?decoder\.embed_tokens\.weight", "writer.embed.weight"),
+    (r"(?:model\.)?decoder\.embed_positions\.weight", "writer.positions.weight"),
+    (r"(?:model\.)?decoder\.layer_norm\.(weight|bias)", r"writer.norm.\1"),
+    (r"proj_out\.weight", "writer.embed.weight"),
+    *(
+        (
+            rf"(?:model\.)?{side}\.layers\.(\d+)\.{theirs}\.(weight|bias)",
+            rf"{own}.blocks.\1.{ours}.\2",
+        )
+        for side, own in (("encoder", "listener"), ("decoder", "writer"))
+        for theirs, ours in PARTS
+    ),
+)
+
+
+def spec(config: dict[str, Any], /) -> Spec:
+    """How our model is made.
+
+    Raises:
+        UsageError: the configuration asks for something else than the published models.
+    """
+    sizes = {config[f"{side}_{name}"] for side in ("encoder", "decoder") for name in ("layers",)}
+    heads = {config[f"{side}_attention_heads"] for side in ("encoder", "decoder")}
+    inner = {config[f"{side}_ffn_dim"] for side in ("encoder", "decoder")}
+    if len(sizes) > 1 or len(heads) > 1 or inner != {4 * config["d_model"]}:
+        raise UsageError(
+            "whisper: an encoder and a decoder of equal size and with four times their width "
+            "inside are expected; this config.json asks for others"
+        )
+    return Spec(
+        "whisper",
+        {
+            "dim": config["d_model"],
+            "heads": heads.pop(),
+            "depth": sizes.pop(),
+            "vocabulary": config["vocab_size"],
+            "context": config["max_target_positions"],
+            "seconds": config["max_source_positions"] * SECONDS,
+            "bands": config["num_mel_bins"],
+        },
+    )
+
+
+def signature(config: dict[str, Any], /) -> Signature:
+    """What it takes and gives."""
+    return hears(config["vocab_size"])
+
+
+def hears(vocabulary: int, /) -> Signature:
+    """Of any Whisper: a sound, and the tokens written so far."""
+    sound = Port("sound", "audio", (1, "n"), bounds=(-1.0, 1.0), rate=RATE)
+    tokens = Port("tokens", "text", ("t",), "int64", (0, vocabulary - 1))
+    return Signature((sound, tokens), (Port("next", "label", ("t", vocabulary)),))
