@@ -77,7 +77,8 @@ def _text_signature(card: Card) -> Signature:
         Port(name, "text", ("t",), "int64", (0, vocabulary - 1), padding_id=tiny.get("padding_id"))
         for name in names
     )
-    classes = tiny.get("classes", 3) if "classes" in known else vocabulary
+    tokens = "classes" not in known or card.objective == "masked-language-model"
+    classes = vocabulary if tokens else tiny.get("classes", 3)
     dims = ("t", classes) if card.objective in TOKEN_WISE else (classes,)
     return Signature(ports, (Port("answer", "label", dims),))
 

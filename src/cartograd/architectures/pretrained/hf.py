@@ -135,7 +135,7 @@ def _listed(index: Path) -> list[Path]:
 
 def _family(folder: Path, config: dict[str, Any]) -> Any:
     """The module that knows this kind of model."""
-    word = config.get("model_type")
+    word = str(config.get("model_type")).replace("-", "_")
     if word not in families():
-        raise unknown("model_type", str(word), families(), hint=f"({folder / 'config.json'})")
+        raise unknown("model_type", word, families(), hint=f"({folder / 'config.json'})")
     return import_module(f"{__package__}.hf_{word}")

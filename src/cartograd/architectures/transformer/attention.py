@@ -112,10 +112,10 @@ def attend(
     scored = bias is not None and bias.shape[1] > 1
     if groups < heads and t == 1 and not scored and (mask is None or mask.shape[1] == 1):
         # One query: its heads take the place of time, so that no key is copied for decoding.
-        q = q.reshape(len(q), groups, heads // groups, q.shape[3])
+        q = q.reshape(q.shape[0], groups, heads // groups, q.shape[3])
         seen = _seen(q, 1, s, causal, window, mask)
         y = attend(q, k, v, mask=seen, bias=bias, scale=scale, dropout=dropout)
-        return y.reshape(len(q), heads, 1, v.shape[3])
+        return y.reshape(q.shape[0], heads, 1, v.shape[3])
     plain = causal and t == s and mask is None and bias is None and window is None
     return F.scaled_dot_product_attention(
         q,

@@ -1,0 +1,144 @@
+"""BERT as Hugging Face keeps it (`model_type` bert), with the head that `architectures` names.
+
+Published files often hold more than that head: what it does not need is left out. Old files call
+the scale and shift of a norm gamma and beta.
+"""
+
+from typing import Any
+
+from cartograd.architectures.pretrained.hf_gpt2 import required
+from cartograd.core.errors import unknown
+from cartograd.core.keys import Table
+from cartograd.core.ports import Port, Signature
+from cartograd.core.spec import Spec
+
+HEADS = {
+    "BertModel": "hidden",
+    "BertForMaskedLM": "masked",
+    "BertForPreTraining": "pretraining",
+    "BertForSequenceClassification": "classify",
+    "BertForTokenClassification": "tag",
+}
+"""Our heads by the names of theirs."""
+
+_LAYER = r"(?:bert\.)?encoder\.layer\.(\d+)\."
+_NORMS = {
+    r"(?:bert\.)?embeddings": "norm",
+    _LAYER + r"attention\.output": r"blocks.\1.attention_norm",
+    _LAYER + r"output": r"blocks.\1.feed_forward_norm",
+    r"cls\.predictions\.transform": "masked.norm",
+}
+
+BODY = (
+    (r"(?:bert\.)?embeddings\.word_embeddings\.weight", "tokens.weight"),
+    (r"(?:bert\.)?embeddings\.position_embeddings\.weight", "positions.weight"),
+    (r"(?:bert\.)?embeddings\.token_type_embeddings\.weight", "segments.weight"),
+    (r"(?:bert\.)?embeddings\.position_ids", None),
+    *(
+        (rf"{theirs}\.LayerNorm\.{name}", f"{ours}.{own}")
+        for theirs, ours in _NORMS.items()
+        for name, own in (
+            ("weight", "weight"), ("bias", "bias"), ("gamma", "weight"), ("beta", "bias"),
+        )
+        if not ours.startswith("masked")
+    ),
+    (_LAYER + r"attention\.self\.(query|key|value)\.(weight|bias)", r"blocks.\1.attention.\2.\3"),
+    (_LAYER + r"attention\.output\.dense\.(weight|bias)", r"blocks.\1.attention.out.\2"),
+    (_LAYER + r"intermediate\.dense\.(weight|bias)", r"blocks.\1.feed_forward.up.\2"),
+    (_LAYER + r"output\.dense\.(weight|bias)", r"blocks.\1.feed_forward.down.\2"),
+)  # fmt: skip
+"""All but the heads."""
+
+POOLER = ((r"(?:bert\.)?pooler\.dense\.(weight|bias)", r"pooler.\1"),)
+
+MASKED = (
+    (r"cls\.predictions\.transform\.dense\.(weight|bias)", r"masked.dense.\1"),
+    (r"cls\.predictions\.transform\.LayerNorm\.weight", "masked.norm.weight"),
+    (r"cls\.predictions\.transform\.LayerNorm\.bias", "masked.norm.bias"),
+    (r"cls\.predictions\.transform\.LayerNorm\.gamma", "masked.norm.weight"),
+    (r"cls\.predictions\.transform\.LayerNorm\.beta", "masked.norm.bias"),
+    (r"cls\.predictions\.bias", "masked.bias"),
+    (r"cls\.predictions\.decoder\.bias", "masked.bias"),
+    (r"cls\.predictions\.decoder\.weight", "tokens.weight"),
+)
+
+OWN = {
+    "hidden": POOLER,
+    "masked": MASKED,
+    "pretraining": (
+        *POOLER,
+        *MASKED,
+        (r"cls\.seq_relationship\.(weight|bias)", r"next_sentence.\1"),
+    ),
+    "classify": (*POOLER, (r"classifier\.(weight|bias)", r"classifier.\1")),
+    "tag": ((r"classifier\.(weight|bias)", r"classifier.\1"),),
+}
+"""What each head adds."""
+
+LEFT_OUT = ((r"(?:bert\.)?pooler\..*", None), (r"cls\..*", None))
+"""Heads that a file may hold besides."""
+
+
+def head_of(config: dict[str, Any], /) -> str:
+    """Our head for the model that the folder holds.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    name = (config.get("architectures") or ["BertModel"])[0]
+    if name not in HEADS:
+        raise unknown("head of BERT", name, list(HEADS))
+    return HEADS[name]
+
+
+def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family calls its map
+    """The key map for the folder's head."""
+    return (*BODY, *OWN[head_of(config)], *LEFT_OUT)
+
+
+def spec(config: dict[str, Any], /) -> Spec:
+    """How our model is made.
+
+    Raises:
+        UsageError: the folder's model differs from BERT in a way that ours has not.
+    """
+    required(config, "hidden_act", "gelu")
+    required(config, "position_embedding_type", "absolute")
+    required(config, "layer_norm_eps", 1e-12)
+    required(config, "type_vocab_size", 2)
+    required(config, "is_decoder", False)
+    head = head_of(config)
+    args = {
+        "vocabulary": config["vocab_size"],
+        "padding_id": config.get("pad_token_id"),
+        "context": config["max_position_embeddings"],
+        "dim": config["hidden_size"],
+        "heads": config["num_attention_heads"],
+        "depth": config["num_hidden_layers"],
+        "inner": config["intermediate_size"],
+        "head": head,
+        "dropout": config.get("hidden_dropout_prob", 0.1),
+    }
+    return Spec(
+        "bert", args | ({"classes": len(labels(config))} if head in ("classify", "tag") else {})
+    )
+
+
+def labels(config: dict[str, Any], /) -> tuple[str, ...]:
+    """Names of the classes; two without meaning if nothing is said."""
+    named = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+    return tuple(name for _, name in sorted(named.items(), key=lambda item: int(item[0])))
+
+
+def signature(config: dict[str, Any], /) -> Signature:
+    """Text in; what comes out depends on the head."""
+    size, names = config["vocab_size"], labels(config)
+    text = Port(
+        "text", "text", ("t",), "int64", bounds=(0, size - 1), padding_id=config.get("pad_token_id")
+    )
+    answer = {
+        "hidden": Port("features", "vector", ("t", config["hidden_size"])),
+        "classify": Port("class", "label", (len(names),), labels=names),
+        "tag": Port("tag", "label", ("t", len(names)), labels=names),
+    }
+    return Signature((text,), (answer.get(head_of(config), Port("token", "label", ("t", size))),))

@@ -1,0 +1,72 @@
+"""ViT as Hugging Face keeps it (`model_type` vit): classifiers of images.
+
+Pixels are expected with a mean and a standard deviation of one half, as its image processor gives
+them unless told otherwise.
+"""
+
+from typing import Any
+
+from cartograd.architectures.pretrained.hf_bert import labels
+from cartograd.architectures.pretrained.hf_gpt2 import required
+from cartograd.core.errors import unknown
+from cartograd.core.keys import Op
+from cartograd.core.ports import Port, Signature
+from cartograd.core.spec import Spec
+
+_LAYER = r"vit\.encoder\.layer\.(\d+)\."
+flat = Op(lambda tensor: tensor.reshape(tensor.shape[-1]), lambda tensor: tensor[None, None])
+"""One vector, kept as a batch of one sequence of one."""
+rows = Op(lambda tensor: tensor.squeeze(0), lambda tensor: tensor[None])
+"""Rows of vectors, kept as a batch of one."""
+
+KEYS = (
+    (r"vit\.embeddings\.cls_token", "class_token", flat),
+    (r"vit\.embeddings\.position_embeddings", "positions", rows),
+    (r"vit\.embeddings\.patch_embeddings\.projection\.(weight|bias)", r"patches.\1"),
+    (_LAYER + r"layernorm_before\.(weight|bias)", r"blocks.\1.attention_norm.\2"),
+    (
+        _LAYER + r"attention\.attention\.(query|key|value)\.(weight|bias)",
+        r"blocks.\1.attention.\2.\3",
+    ),
+    (_LAYER + r"attention\.output\.dense\.(weight|bias)", r"blocks.\1.attention.out.\2"),
+    (_LAYER + r"layernorm_after\.(weight|bias)", r"blocks.\1.feed_forward_norm.\2"),
+    (_LAYER + r"intermediate\.dense\.(weight|bias)", r"blocks.\1.feed_forward.up.\2"),
+    (_LAYER + r"output\.dense\.(weight|bias)", r"blocks.\1.feed_forward.down.\2"),
+    (r"vit\.layernorm\.(weight|bias)", r"norm.\1"),
+    (r"vit\.pooler\..*", None),
+    (r"classifier\.(weight|bias)", r"head.\1"),
+)
+
+
+def spec(config: dict[str, Any], /) -> Spec:
+    """How our model is made.
+
+    Raises:
+        UsageError: the folder's model is no classifier, or differs from ViT in a way that ours has
+            not.
+    """
+    name = (config.get("architectures") or ["ViTForImageClassification"])[0]
+    if name != "ViTForImageClassification":
+        raise unknown("head of ViT", name, ["ViTForImageClassification"])
+    required(config, "hidden_act", "gelu")
+    required(config, "qkv_bias", True)
+    return Spec("vit", {
+        "size": config["image_size"],
+        "channels": config["num_channels"],
+        "classes": len(labels(config)),
+        "patch": config["patch_size"],
+        "dim": config["hidden_size"],
+        "heads": config["num_attention_heads"],
+        "depth": config["num_hidden_layers"],
+        "inner": config["intermediate_size"],
+        "floor": config["layer_norm_eps"],
+        "dropout": config.get("hidden_dropout_prob", 0.0),
+    })  # fmt: skip
+
+
+def signature(config: dict[str, Any], /) -> Signature:
+    """An image in, classes out."""
+    channels, size, names = config["num_channels"], config["image_size"], labels(config)
+    half = (0.5,) * channels
+    image = Port("image", "image", (channels, size, size), bounds=(0.0, 1.0), mean=half, std=half)
+    return Signature((image,), (Port("class", "label", (len(names),), labels=names),))

@@ -1,0 +1,201 @@
+"""BERT: blocks that look both ways, trained to fill gaps, and then to do almost anything.
+
+A language model sees one side of a word; to understand a text one wants both. So words are hidden
+and guessed from all others. The features this needs serve other tasks: with one more layer on the
+first position (classes) or on each (tags) the whole is trained on, with few examples.
+
+    x_0 = norm(tokens + positions + segments)       x_l = block_l(x_(l-1)), norms after the parts
+    masked: logits = norm(gelu(x_L W + b)) E^T + c       classify: tanh(x_L,first P + p) C + d
+
+Shapes: tokens `b t`, padded on the right with `padding_id`; answers `b t v` (masked), `b k`
+(classify), `b t k` (tag) or `b t d` (hidden).
+
+Departures: none. The next-sentence task has its weights with head `pretraining`, and no objective.
+
+References:
+    Jacob Devlin, Ming-Wei Chang, Kenton Lee, Kristina Toutanova. BERT: pre-training of deep
+    bidirectional transformers for language understanding. 2018, NAACL 2019.
+    https://arxiv.org/abs/1810.04805
+
+>>> with torch.device("meta"):
+...     model = BERT(head="pretraining")
+>>> sum(weight.numel() for weight in model.parameters())
+110106428
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.architectures.transformer.attention import MultiHeadAttention
+from cartograd.architectures.transformer.block import Block
+from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+
+CARD = Card(
+    name="bert",
+    kind="model",
+    entry="BERT",
+    nodes=("arch/bert", "embed/contextual"),
+    title="BERT",
+    zh="BERT",
+    paper="BERT: pre-training of deep bidirectional transformers for language understanding",
+    year=2018,
+    url="https://arxiv.org/abs/1810.04805",
+    proofs=(
+        "oracle: transformers' BERT with every head, through their own files: answers, hidden "
+        "states and gradients to 1e-10 in float64, and one step of AdamW",
+        "law: padding changes nothing; every position sees all others",
+        "paper: 109,482,240 / 335,141,888 parameters, 110,106,428 / 336,226,108 with the heads of "
+        "pre-training",
+    ),
+    tiny={
+        "vocabulary": 11, "padding_id": 0, "context": 16, "dim": 8, "heads": 2, "depth": 2,
+        "dropout": 0.0,
+    },
+    objective="masked-language-model",
+)  # fmt: skip
+
+PRESETS = {
+    "bert-tiny": {"dim": 128, "heads": 2, "depth": 2},
+    "bert-mini": {"dim": 256, "heads": 4, "depth": 4},
+    "bert-base": {},
+    "bert-large": {"dim": 1024, "heads": 16, "depth": 24},
+}
+
+
+class BERT(nn.Module):
+    """An encoder of texts.
+
+    Args:
+        vocabulary: how many tokens there are.
+        padding_id: the token after the end of a shorter row; nobody looks at it.
+        context: the most positions.
+        dim: features of a position.
+        heads: of each attention.
+        depth: blocks.
+        inner: features inside the feed-forward parts; four times `dim` if not given.
+        head: what is answered: `masked` tokens, the same with the weights of `pretraining`'s
+            second task, `classify`, `tag`, or the `hidden` features themselves.
+        classes: of the heads `classify` and `tag`.
+        dropout: probability that a number is dropped in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int = 30_522,
+        padding_id: int | None = 0,
+        context: int = 512,
+        dim: int = 768,
+        heads: int = 12,
+        depth: int = 12,
+        inner: int | None = None,
+        head: Literal["masked", "pretraining", "classify", "tag", "hidden"] = "masked",
+        classes: int = 2,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.padding_id, self.dropout, self.head = padding_id, dropout, head
+        self.tokens = nn.Embedding(vocabulary, dim)
+        self.positions = nn.Embedding(context, dim)
+        self.segments = nn.Embedding(2, dim)
+        self.norm = nn.LayerNorm(dim, eps=1e-12)
+        self.blocks = nn.ModuleList(
+            Block(
+                attention=MultiHeadAttention(dim=dim, heads=heads, dropout=dropout),
+                feed_forward=FeedForward(dim=dim, inner=inner or 4 * dim, activation="gelu"),
+                order="post",
+                floor=1e-12,
+                dropout=dropout,
+            )
+            for _ in range(depth)
+        )
+        masked, pooled = head in ("masked", "pretraining"), head not in ("masked", "tag")
+        self.pooler = nn.Linear(dim, dim) if pooled else None
+        self.masked = Masked(dim, vocabulary) if masked else None
+        self.next_sentence = nn.Linear(dim, 2) if head == "pretraining" else None
+        self.classifier = nn.Linear(dim, classes) if head in ("classify", "tag") else None
+        for weight in self.parameters():
+            if weight.ndim == 2:
+                nn.init.normal_(weight, std=0.02)
+
+    def forward(
+        self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"] | None = None
+    ) -> Float[Tensor, "b ..."]:
+        """What the head answers.
+
+        Args:
+            tokens: the texts.
+            segments: 0 for the first sentence of a pair, 1 for the second; all 0 if not given.
+
+        Raises:
+            UsageError: more tokens than the context holds.
+        """
+        x = self.hidden(tokens, segments)
+        if self.masked is not None:
+            return self.masked(x, self.tokens.weight)
+        if self.classifier is None:
+            return x
+        x = self.pooled(x) if self.head == "classify" else x
+        return self.classifier(F.dropout(x, self.dropout, self.training))
+
+    def hidden(
+        self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"] | None = None, /
+    ) -> Float[Tensor, "b t d"]:
+        """The features of each position: what a word means where it stands."""
+        t, context = tokens.shape[1], self.positions.num_embeddings
+        if t > context:
+            raise UsageError(
+                f"{t} tokens are more than the {context} that this model can see at once; "
+                f"shorten the text"
+            )
+        segments = torch.zeros_like(tokens) if segments is None else segments
+        x = self.tokens(tokens) + self.positions.weight[:t] + self.segments(segments)
+        x = F.dropout(self.norm(x), self.dropout, self.training)
+        mask = None if self.padding_id is None else (tokens != self.padding_id)[:, None, None]
+        for block in self.blocks:
+            x = block(x, mask=mask)
+        return x
+
+    def pooled(self, x: Float[Tensor, "b t d"], /) -> Float[Tensor, "b d"]:
+        """The text as one vector: its first position, bent.
+
+        Raises:
+            UsageError: this head has no such layer.
+        """
+        if self.pooler is None:
+            raise UsageError(f"bert: head={self.head!r} pools nothing; take hidden or classify")
+        return torch.tanh(self.pooler(x[:, 0]))
+
+    def follows(
+        self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"], /
+    ) -> Float[Tensor, "b 2"]:
+        """Logits of whether the second sentence follows the first (class 0) or not.
+
+        Raises:
+            UsageError: this head has no such layer.
+        """
+        if self.next_sentence is None:
+            raise UsageError(f"bert: head={self.head!r} knows no next sentence; take pretraining")
+        return self.next_sentence(self.pooled(self.hidden(tokens, segments)))
+
+
+class Masked(nn.Module):
+    """Scores of all tokens at each position; the matrix is that of the embedding."""
+
+    def __init__(self, dim: int, vocabulary: int, /):
+        super().__init__()
+        self.dense = nn.Linear(dim, dim)
+        self.norm = nn.LayerNorm(dim, eps=1e-12)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def forward(
+        self, x: Float[Tensor, "b t d"], tokens: Float[Tensor, "v d"]
+    ) -> Float[Tensor, "b t v"]:
+        """Logits."""
+        return F.linear(self.norm(F.gelu(self.dense(x))), tokens, self.bias)

@@ -1,0 +1,199 @@
+"""GPT: a stack of blocks that look back, trained to say what comes next.
+
+Nobody sees what follows, so each position of a text is an example of predicting the next token, all
+learned from at once. What the model says of the last position can be added to the text and read
+again: it writes. The matrix that reads tokens also scores them.
+
+    x_0 = tokens + positions        x_l = block_l(x_(l-1)), causal        logits = norm(x_L) E^T
+    GPT-2: norms before the parts and a last one; GPT-1: norms after them, no last one
+
+Shapes: tokens `b t`; logits `b t v` of the token after each. Rows that are padded on the right need
+no mask, since nobody looks there.
+
+Departures: `positions` may also be sinusoidal, rotary or ALiBi, which the papers' models are not.
+Parts that end a branch start smaller by the root of twice the depth, as in GPT-2.
+
+References:
+    Alec Radford, Karthik Narasimhan, Tim Salimans, Ilya Sutskever. Improving language understanding
+    by generative pre-training. 2018.
+    https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf
+    Alec Radford, Jeffrey Wu, Rewon Child, David Luan, Dario Amodei, Ilya Sutskever. Language models
+    are unsupervised multitask learners. 2019.
+    https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
+
+>>> with torch.device("meta"):
+...     model = GPT()
+>>> sum(weight.numel() for weight in model.parameters())
+124439808
+"""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.architectures.transformer.alibi import ALiBi
+from cartograd.architectures.transformer.attention import MultiHeadAttention
+from cartograd.architectures.transformer.block import Block
+from cartograd.architectures.transformer.cache import Cache, CachedDecoder
+from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.positions import Positions
+from cartograd.architectures.transformer.rotary import Rotary
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+
+CARD = Card(
+    name="gpt",
+    kind="model",
+    entry="GPT",
+    nodes=("arch/gpt",),
+    title="GPT",
+    zh="GPT",
+    paper="Language models are unsupervised multitask learners",
+    year=2019,
+    url="https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
+    proofs=(
+        "oracle: transformers' GPT2LMHeadModel and OpenAIGPTLMHeadModel, through their own files: "
+        "logits, hidden states and gradients to 1e-10 in float64, and one step of AdamW",
+        "law: what comes later changes nothing before it; a decoder's logits are those of the "
+        "whole text, with left padding too",
+        "paper: 116,534,784 parameters (GPT-1); 124,439,808 / 354,823,168 / 774,030,080 / "
+        "1,557,611,200 (GPT-2)",
+    ),
+    tiny={"vocabulary": 11, "context": 16, "dim": 8, "heads": 2, "depth": 2, "dropout": 0.0},
+    objective="label-tokens",
+)
+
+PRESETS = {
+    "gpt1": {"context": 512, "order": "post"},
+    "gpt2": {},
+    "gpt2-medium": {"dim": 1024, "heads": 16, "depth": 24},
+    "gpt2-large": {"dim": 1280, "heads": 20, "depth": 36},
+    "gpt2-xl": {"dim": 1600, "heads": 25, "depth": 48},
+}
+
+
+class GPT(nn.Module):
+    """A decoder-only transformer.
+
+    Args:
+        vocabulary: how many tokens there are; 50,257 if not given, or 40,478 with order `post`.
+        context: the most positions.
+        dim: features of a position.
+        heads: of each attention.
+        depth: blocks.
+        inner: features inside the feed-forward parts; four times `dim` if not given.
+        order: norms before the parts (`pre`, GPT-2) or after them (`post`, GPT-1).
+        positions: `learned`, `sinusoidal`, `rotary` or `alibi`.
+        dropout: probability that a number is dropped in training: of the first sum, of the parts'
+            answers and of the weights of attention.
+
+    Raises:
+        UsageError: the heads cannot share the features.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int | None = None,
+        context: int = 1024,
+        dim: int = 768,
+        heads: int = 12,
+        depth: int = 12,
+        inner: int | None = None,
+        order: Literal["pre", "post"] = "pre",
+        positions: Literal["learned", "sinusoidal", "rotary", "alibi"] = "learned",
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        vocabulary = vocabulary or (50_257 if order == "pre" else 40_478)
+        self.context, self.heads, self.dropout = context, heads, dropout
+        self.tokens = nn.Embedding(vocabulary, dim)
+        added = positions in ("learned", "sinusoidal")
+        self.positions = Positions(dim=dim, context=context, kind=positions) if added else None
+        self.rotary = Rotary(head_dim=dim // heads) if positions == "rotary" else None
+        self.alibi = ALiBi(heads=heads) if positions == "alibi" else None
+        self.blocks = nn.ModuleList(
+            Block(
+                attention=MultiHeadAttention(dim=dim, heads=heads, dropout=dropout),
+                feed_forward=FeedForward(dim=dim, inner=inner or 4 * dim, activation="gelu-tanh"),
+                order=order,
+                dropout=dropout,
+            )
+            for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(dim) if order == "pre" else nn.Identity()
+        _initialise(self, depth)
+
+    def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
+        """Logits of the token after each.
+
+        Raises:
+            UsageError: more tokens than the context holds.
+        """
+        return self._scores(self.hidden(tokens))
+
+    def hidden(
+        self, tokens: Int[Tensor, "b t"], /, *, cache: Cache | None = None
+    ) -> Float[Tensor, "b t d"]:
+        """The features of each position, before they are scored."""
+        t = tokens.shape[1]
+        s = t if cache is None else cache.length + t
+        self._fits(s)
+        mask = None if cache is None else cache.mask(t)
+        places = torch.arange(t, device=tokens.device) if cache is None else cache.positions(t)
+        x = self.tokens(tokens)
+        if self.positions is not None:
+            x = x + self.positions(places).to(x.dtype)
+        x = F.dropout(x, self.dropout, self.training)
+        turn = None if self.rotary is None else self.rotary.turn(places)
+        bias = None if self.alibi is None else self.alibi.bias(t, s)
+        for number, block in enumerate(self.blocks):
+            kept = None if cache is None else cache[number]
+            x = block(x, causal=True, mask=mask, bias=bias, turn=turn, cache=kept)
+        return self.norm(x)
+
+    def decoder(
+        self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
+    ) -> CachedDecoder:
+        """As many empty texts, to be written token by token (see `decoding.protocol`).
+
+        Args:
+            rows: how many texts.
+            capacity: the most tokens of a text.
+            starts: how many tokens at the left of each are padding.
+        """
+        weight = self.tokens.weight
+        cache = Cache(
+            len(self.blocks), rows, self.heads, capacity, weight.shape[1] // self.heads,
+            weight.dtype, weight.device, starts=starts,
+        )  # fmt: skip
+        return CachedDecoder(self._advance, cache)
+
+    def _advance(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
+        x = self.hidden(tokens, cache=cache)
+        return self._scores(x[:, -1:] if last else x)
+
+    def _scores(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.tokens.weight)
+
+    def _fits(self, length: int) -> None:
+        if (
+            length > self.context
+            and self.positions is not None
+            and self.positions.kind == "learned"
+        ):
+            raise UsageError(
+                f"{length} tokens are more than the {self.context} that this model can see at "
+                f"once; shorten the text"
+            )
+
+
+def _initialise(model: nn.Module, depth: int) -> None:
+    for name, weight in model.named_parameters():
+        if weight.ndim == 2:
+            ends = name.endswith(("attention.out.weight", "feed_forward.down.weight"))
+            nn.init.normal_(weight, std=0.02 / math.sqrt(2 * depth) if ends else 0.02)

@@ -1,0 +1,234 @@
+"""T5: every task is to write a text after reading one.
+
+Translate, sum up, classify: each is put into words, read by the encoder and answered by the
+decoder. Positions are distances: a bias on attention, learned for each of 32 ranges of distance
+that widen with it, and shared by all blocks of a stack.
+
+    x <- x + part(rms(x)),    fit_(i, j) = q_i . k_j + B_h[range(j - i)]       (fits are not scaled)
+    logits = rms(x_L) E^T / sqrt(d)     where E also reads the tokens, else rms(x_L) W^T
+
+Shapes: source `b s` and target `b t` (shifted right: it begins with `padding_id`), padded on the
+right; logits `b t v` of the target's next token.
+
+Departures: none. No layer adds a bias. T5 1.1 has gates (geglu) and a matrix of its own for the
+scores.
+
+References:
+    Colin Raffel et al. Exploring the limits of transfer learning with a unified text-to-text
+    transformer. 2019, Journal of Machine Learning Research 21, 2020.
+    https://arxiv.org/abs/1910.10683
+
+>>> with torch.device("meta"):
+...     model = T5()
+>>> sum(weight.numel() for weight in model.parameters())
+60506624
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.architectures.transformer.attention import MultiHeadAttention
+from cartograd.architectures.transformer.block import Block
+from cartograd.architectures.transformer.crossed import CrossedDecoder
+from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.core.card import Card
+
+CARD = Card(
+    name="t5",
+    kind="model",
+    entry="T5",
+    nodes=("arch/t5",),
+    title="T5",
+    zh="T5",
+    paper="Exploring the limits of transfer learning with a unified text-to-text transformer",
+    year=2019,
+    url="https://arxiv.org/abs/1910.10683",
+    proofs=(
+        "oracle: transformers' T5ForConditionalGeneration (1.0 and 1.1), through its own files: "
+        "logits, hidden states and gradients to 1e-10 in float64, and one step of AdamW",
+        "law: what comes later in the target, and padding of the source, change nothing; a "
+        "decoder's logits are those of the whole target",
+        "paper: 60,506,624 / 222,903,552 / 737,668,096 parameters (small, base, large)",
+    ),
+    tiny={
+        "vocabulary": 11, "padding_id": 0, "dim": 8, "heads": 2, "head_dim": 4, "inner": 16,
+        "depth": 2, "dropout": 0.0,
+    },
+    objective="label-tokens",
+)  # fmt: skip
+
+PRESETS = {
+    "t5-small": {},
+    "t5-base": {"dim": 768, "heads": 12, "inner": 3072, "depth": 12},
+    "t5-large": {"dim": 1024, "heads": 16, "inner": 4096, "depth": 24},
+}
+
+RANGES, FAR = 32, 128
+"""Ranges of distance, and the distance from which on all are one."""
+
+
+class T5(nn.Module):
+    """An encoder-decoder with relative positions.
+
+    Args:
+        vocabulary: how many tokens there are.
+        padding_id: the token after the end of a shorter source; nobody looks at it.
+        dim: features of a position.
+        heads: of each attention.
+        head_dim: features of a head.
+        inner: features inside the feed-forward parts.
+        depth: blocks of the encoder, and of the decoder.
+        activation: of the feed-forward parts: `relu`, or `geglu` for T5 1.1.
+        tied: whether the matrix that reads tokens also scores them; not in T5 1.1.
+        dropout: probability that a number is dropped in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int = 32_128,
+        padding_id: int | None = 0,
+        dim: int = 512,
+        heads: int = 8,
+        head_dim: int = 64,
+        inner: int = 2048,
+        depth: int = 6,
+        activation: str = "relu",
+        tied: bool = True,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.padding_id, self.dropout = padding_id, dropout
+
+        def attention() -> MultiHeadAttention:
+            return MultiHeadAttention(
+                dim=dim, heads=heads, head_dim=head_dim, biases="", scale=1.0, dropout=dropout
+            )
+
+        def stack(*, crossed: bool) -> nn.ModuleList:
+            return nn.ModuleList(
+                Block(
+                    attention=attention(),
+                    feed_forward=FeedForward(
+                        dim=dim, inner=inner, activation=activation, biased=False, dropout=dropout
+                    ),
+                    cross=attention() if crossed else None,
+                    norm="rms",
+                    floor=1e-6,
+                    dropout=dropout,
+                )
+                for _ in range(depth)
+            )
+
+        self.tokens = nn.Embedding(vocabulary, dim)
+        self.encoder, self.decoder_blocks = stack(crossed=False), stack(crossed=True)
+        self.encoder_bias = Distances(heads, both=True)
+        self.decoder_bias = Distances(heads, both=False)
+        self.encoder_norm, self.decoder_norm = (nn.RMSNorm(dim, eps=1e-6) for _ in range(2))
+        self.head = None if tied else nn.Linear(dim, vocabulary, bias=False)
+        _initialise(self, dim, head_dim)
+
+    def forward(
+        self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"]
+    ) -> Float[Tensor, "b t v"]:
+        """Logits of the target's next token at each position."""
+        memory, mask = self.encode(source), self._real(source)
+        x = self._dropped(self.tokens(target))
+        bias = self.decoder_bias(x.shape[1], x.shape[1])
+        for block in self.decoder_blocks:
+            x = block(x, memory=memory, memory_mask=mask, causal=True, bias=bias)
+        return self._scores(self._dropped(self.decoder_norm(x)))
+
+    def encode(self, source: Int[Tensor, "b s"], /) -> Float[Tensor, "b s d"]:
+        """The source, each position having seen all others."""
+        x, mask = self._dropped(self.tokens(source)), self._real(source)
+        bias = self.encoder_bias(x.shape[1], x.shape[1])
+        for block in self.encoder:
+            x = block(x, mask=mask, bias=bias)
+        return self._dropped(self.encoder_norm(x))
+
+    def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossedDecoder:
+        """Empty answers to sources, to be written token by token (see `decoding.protocol`).
+
+        Args:
+            source: as for the model.
+            capacity: the most tokens of an answer.
+        """
+        with torch.inference_mode():
+            return CrossedDecoder(
+                self._advance, self._scores, self.decoder_blocks, self.encode(source),
+                self._real(source), capacity,
+            )  # fmt: skip
+
+    def _advance(self, tokens: Tensor, state: CrossedDecoder) -> Tensor:
+        x, t = self.tokens(tokens), tokens.shape[1]
+        bias = self.decoder_bias(t, state.length + t)
+        for number, block in enumerate(self.decoder_blocks):
+            x = block(
+                x, memory=state.pairs[number], memory_mask=state.mask, causal=True, bias=bias,
+                cache=state.cache[number],
+            )  # fmt: skip
+        return self.decoder_norm(x)
+
+    def _real(self, source: Tensor) -> Tensor | None:
+        return None if self.padding_id is None else (source != self.padding_id)[:, None, None]
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+    def _scores(self, x: Tensor) -> Tensor:
+        if self.head is not None:
+            return self.head(x)
+        return F.linear(x * x.shape[-1] ** -0.5, self.tokens.weight)
+
+
+class Distances(nn.Module):
+    """A bias of attention for each head and each range of distance.
+
+    Args:
+        heads: of the queries.
+        both: whether later and earlier positions have ranges of their own; else none is later.
+    """
+
+    def __init__(self, heads: int, /, *, both: bool):
+        super().__init__()
+        self.both = both
+        self.weight = nn.Parameter(torch.empty(RANGES, heads))
+
+    def forward(self, t: int, s: int) -> Float[Tensor, "1 h t s"]:
+        """The bias of the last t of s positions with all s."""
+        places = torch.arange(s, device=self.weight.device)
+        ranges = ranged(places - places[s - t :, None], both=self.both)
+        return F.embedding(ranges, self.weight).permute(2, 0, 1)[None]
+
+
+def ranged(ahead: Int[Tensor, "..."], /, *, both: bool) -> Int[Tensor, "..."]:
+    """The range of each distance: one each for small ones, then ever wider ones.
+
+    >>> ranged(-torch.tensor([0, 1, 15, 16, 40, 127, 500]), both=False).tolist()
+    [0, 1, 15, 16, 23, 31, 31]
+    """
+    count = RANGES // 2 if both else RANGES
+    far = ahead.abs() if both else (-ahead).clamp(min=0)
+    exact = count // 2
+    share = (far.float().clamp(min=1) / exact).log() / math.log(FAR / exact)
+    wide = (exact + (share * (count - exact)).long()).clamp(max=count - 1)
+    found = torch.where(far < exact, far, wide)
+    return found + count * (ahead > 0) if both else found
+
+
+def _initialise(model: T5, dim: int, head_dim: int) -> None:
+    """So that fits have a variance of 1 without being scaled."""
+    nn.init.normal_(model.tokens.weight)
+    for part in model.modules():
+        if isinstance(part, Distances):
+            nn.init.normal_(part.weight, std=dim**-0.5)
+        elif isinstance(part, nn.Linear):
+            nn.init.normal_(part.weight, std=part.in_features**-0.5)
+    for part in model.modules():
+        if isinstance(part, MultiHeadAttention):
+            nn.init.normal_(part.query.weight, std=(dim * head_dim) ** -0.5)

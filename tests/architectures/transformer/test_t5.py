@@ -1,0 +1,138 @@
+"""T5 against transformers, its decoder against itself, and the paper's counts."""
+
+import pytest
+import torch
+
+from cartograd.architectures.pretrained.hf import hf
+from cartograd.architectures.transformer.t5 import T5, ranged
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from tests.architectures.transformer.published import (
+    changed,
+    compared,
+    ours,
+    same_file,
+    saved,
+    states,
+)
+
+transformers = pytest.importorskip("transformers")
+FORMS = {
+    "1.0": {"feed_forward_proj": "relu", "tie_word_embeddings": True},
+    "1.1": {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
+}
+
+
+def reference(form, path):
+    config = transformers.T5Config(
+        d_model=16, num_heads=2, num_layers=2, d_kv=6, d_ff=24, vocab_size=23, **FORMS[form]
+    )
+    model = transformers.T5ForConditionalGeneration(config)
+    if form == "1.1":  # as its authors' files are; transformers ties what is made anew
+        model.lm_head.weight = torch.nn.Parameter(torch.zeros(23, 16))
+        model.config.tie_word_embeddings = False
+    return saved(model, path)
+
+
+def texts(t=7):
+    source, target = torch.randint(1, 23, (3, 150)), torch.randint(1, 23, (3, t))
+    source[1, 40:] = source[2, 2:] = 0
+    return source, target
+
+
+@pytest.fixture
+def exact_norms(monkeypatch):
+    """Their norm squares in float32 whatever the type; here it does so in the type it is given."""
+    from transformers.models.t5.modeling_t5 import T5LayerNorm
+
+    def forward(self, x):
+        return self.weight * x * (x.square().mean(-1, keepdim=True) + self.variance_epsilon).rsqrt()
+
+    monkeypatch.setattr(T5LayerNorm, "forward", forward)
+
+
+@pytest.mark.oracle("t5")
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.usefixtures("exact_norms")
+def test_equals_transformers(form, tmp_path):
+    theirs = reference(form, tmp_path)
+    mine, (source, target) = ours(tmp_path), texts()
+    expected = theirs(
+        input_ids=source, attention_mask=(source != 0).long(), decoder_input_ids=target,
+        output_hidden_states=True, use_cache=False,
+    )  # fmt: skip
+    seen = states([*mine.model.encoder, *mine.model.decoder_blocks])
+    answer = mine(source, target)
+    theirs_seen = [*expected.encoder_hidden_states[1:-1], *expected.decoder_hidden_states[1:-1]]
+    for one, other in zip([seen[0], seen[2]], theirs_seen, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+    memory = mine.model.encode(source)
+    torch.testing.assert_close(memory, expected.encoder_last_hidden_state, rtol=1e-10, atol=1e-10)
+    table = "block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+    pairs = [
+        ("shared.weight", "model.tokens.weight"),
+        (f"encoder.{table}", "model.encoder_bias.weight"),
+        (f"decoder.{table}", "model.decoder_bias.weight"),
+        (
+            "decoder.block.1.layer.1.EncDecAttention.k.weight",
+            "model.decoder_blocks.1.cross.key.weight",
+        ),
+    ]
+    same_file(tmp_path, mine, "no prefix")
+    compared(theirs, mine, answer, expected.logits, pairs)
+
+
+@pytest.mark.oracle("t5")
+@pytest.mark.parametrize("both", [True, False])
+def test_ranges_of_distance(both):
+    from transformers.models.t5.modeling_t5 import T5Attention
+
+    ahead = torch.arange(-300, 300)
+    theirs = T5Attention._relative_position_bucket(ahead, bidirectional=both)
+    assert torch.equal(ranged(ahead, both=both), theirs)
+
+
+@pytest.mark.paper("t5")
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("t5-small", 60_506_624), ("t5-base", 222_903_552), ("t5-large", 737_668_096)],
+)
+def test_counts(name, count):
+    with torch.device("meta"):
+        assert sum(weight.numel() for weight in build(name).parameters()) == count
+
+
+def tiny():
+    torch.manual_seed(0)
+    return T5(vocabulary=23, dim=16, heads=2, head_dim=6, inner=24, depth=2).eval()
+
+
+@pytest.mark.law("t5")
+def test_later_words_and_padding_change_nothing():
+    model, (source, target) = tiny().double(), texts()
+    before = model(source, target)
+    other = target.clone()
+    other[:, 4:] = 2
+    assert torch.equal(model(source, other)[:, :4], before[:, :4])
+    torch.testing.assert_close(model(source[2:, :2], target[2:]), before[2:], rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.law("t5")
+def test_a_decoder_says_what_the_whole_target_says():
+    model, (source, target) = tiny(), texts(9)
+    whole = model(source, target)
+    decoder = model.decoder(source, 9)
+    pieces = [decoder.read(part) for part in target.split([1, 3, 1, 4], 1)]
+    torch.testing.assert_close(torch.cat(pieces, 1), whole, rtol=1e-6, atol=1e-5)
+    decoder.rewind(3)
+    rows = torch.tensor([2, 0, 0])
+    decoder.reorder(rows)
+    torch.testing.assert_close(
+        decoder.read(target[rows, 3:], last=True), whole[rows, -1:], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_another_form_is_refused(tmp_path):
+    reference("1.0", tmp_path)
+    with pytest.raises(UsageError, match="the decoder has 3 blocks and the encoder 2"):
+        hf(changed(tmp_path, num_decoder_layers=3))
