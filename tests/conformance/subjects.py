@@ -34,6 +34,20 @@ def pictures(folder):
     return (folder / "pictures",), {}
 
 
+def drawings(folder):
+    """Two drawings more than clip-art needs of each class, and a copy."""
+    from cartograd.data.sources.clip_art import CLASSES
+
+    for number, name in enumerate(CLASSES):
+        (folder / name / "deep").mkdir(parents=True, exist_ok=True)
+        for i in range(62):
+            colour = (number * 20, i * 4, 128, 255 if i % 3 else 100)
+            image = Image.new("RGBA", (9, 6 + i % 4), colour)
+            image.save(folder / name / ("deep" if i % 2 else "") / f"{i}.png")
+        image.save(folder / name / "copy.png")
+    return (folder,), {}
+
+
 def idx(folder):
     """The four files of a set in the format of MNIST."""
     draw = np.random.default_rng(0)
@@ -157,6 +171,7 @@ def archive(folder):
 SUBJECTS = {
     "bible": sword,
     "brown": tagged,
+    "clip-art": drawings,
     "csv": table,
     "debian-descriptions": archive,
     "fashion-mnist": idx,
