@@ -33,6 +33,7 @@ KINDS = (
     "sampler",
     "schedule",
     "technique",
+    "text-metric",
     "weights",
 )
 """What a card can describe. Torch's own optimizers have specs but no cards."""

@@ -18,7 +18,12 @@ from cartograd.engine.stream import as_batches, examples, moved
 
 
 def collect(
-    model: nn.Module, batches: Batches | Any, /, *, device: str = "auto"
+    model: nn.Module,
+    batches: Batches | Any,
+    /,
+    *,
+    device: str = "auto",
+    reduce: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The model's outputs and the targets for all batches, on the CPU, in the batches' order.
 
@@ -30,6 +35,8 @@ def collect(
         model: any module.
         batches: `Batches`, a DataLoader or an iterable of tuples of tensors.
         device: where to compute.
+        reduce: makes less of the outputs and targets of each batch, where all would be too much:
+            a few numbers for each example, which take the place of its outputs.
 
     Returns:
         outputs `(n, ...)` and targets `(n, ...)`; of a model that labels each position, those of
@@ -48,7 +55,9 @@ def collect(
         for number, batch in together.turns(moved(as_batches(batches).epoch(0, seed=0), place)):
             inputs, target = split(batch)
             assert number is not None
-            found.append((number, labelled(model(*inputs).cpu(), target.cpu())))
+            pair = model(*inputs).cpu(), target.cpu()
+            outputs, targets = labelled(*pair)
+            found.append((number, (outputs if reduce is None else reduce(*pair), targets)))
         pairs = together.in_order(found)
     if not pairs:
         raise UsageError("there are no batches to evaluate on")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.plan import Plan
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Batches
@@ -146,10 +147,11 @@ def probe(plan: Plan, /) -> tuple[float, float]:
     few = seconds(min(5, len(batches)))
     step = seconds(min(len(batches), max(5, round(PROBE / few))))
     valid = plan.data.valid
-    rows = min(256, len(valid))
+    most = at_once(plan.data.signature)
+    rows = min(most, len(valid))
     start = time.perf_counter()
     collect(
-        plan.model, valid.select(range(rows)).batches(batch_size=256), device=plan.value("device")
+        plan.model, valid.select(range(rows)).batches(batch_size=most), device=plan.value("device")
     )
     check = (time.perf_counter() - start) / rows * len(valid)
     return step, plan.value("epochs") * (len(batches) * step + check)
@@ -163,12 +165,12 @@ def available() -> int:
     return os.sysconf(names[0]) * os.sysconf(names[1])
 
 
-def _batch(plan: Plan, rows: int) -> tuple[Tensor, Tensor]:
+def _batch(plan: Plan, rows: int) -> tuple[Tensor, ...]:
     example = plan.data.train.select([0])
     return tuple(
         torch.empty((rows, *tensor.shape[1:]), dtype=tensor.dtype, device="meta")
-        for tensor in (example.inputs, example.targets)
-    )  # type: ignore[return-value]
+        for tensor in (*example.arguments, example.targets)
+    )
 
 
 @contextmanager
@@ -224,7 +226,7 @@ def _state(plan: Plan) -> int:
 def _held(part: Examples) -> int:
     if not isinstance(part, Split):
         return 0
-    tensors = (part.stored, part.targets)
+    tensors = (part.stored, *part.others, part.targets)
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 

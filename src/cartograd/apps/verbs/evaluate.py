@@ -1,7 +1,7 @@
 """Evaluate: a model's metrics on data, each with its interval, and what the model costs to run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -16,6 +16,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
 from cartograd.engine.device import pick
 from cartograd.engine.evaluate import collect
 
@@ -24,6 +25,17 @@ METRICS = {"label": ("accuracy", "f1", "nll", "ece"), "value": ("rmse", "mae", "
 
 LABELS = ("accuracy", "nll")
 """The same where each position has a label; each of them counts as an example."""
+
+NEXT = (*LABELS, "perplexity", "bits-per-byte")
+"""The same where that label is the next token."""
+
+NUMBERS = 2**25
+"""Most logits of one batch of texts, as long as these usually are."""
+
+BATCH = 256
+"""Examples that go through a model at once."""
+
+Measure = Callable[..., float]
 
 SECONDS = 0.3
 """How long a single answer is timed for."""
@@ -37,7 +49,8 @@ class Evaluation:
         metrics: each metric's value, by its name.
         intervals: the low and high end of each metric's 95 % interval.
         examples: how many there were.
-        outputs: the model's answers (logits or values), as the examples come.
+        outputs: the model's answers (logits or values), as the examples come; where each position
+            of an example has a label, a few numbers for each example that the metrics need.
         targets: the right answers.
         latency: seconds for one example alone (median).
         parameters: numbers that the model learned.
@@ -61,7 +74,7 @@ def evaluate(
     *,
     metrics: Sequence[str] = (),
     part: str = "test",
-    batch_size: int = 256,
+    batch_size: int = BATCH,
     device: str = "auto",
 ) -> Evaluation:
     """Measure a model on examples.
@@ -80,22 +93,52 @@ def evaluate(
     """
     model = as_signed(target)
     chosen = tuple(metrics) or usual(model.signature)
-    measures = {name: build(name, kind="metric") for name in chosen}
+    measures = {name: _measure(name, model) for name in chosen}
     examples = examples_for(model.signature, data, part)
-    batches = examples.batches(batch_size=batch_size, shuffle=False)
-    outputs, targets = collect(model, batches, device=device)
+    most = min(batch_size, at_once(model.signature))
+    batches = examples.batches(batch_size=most, shuffle=False)
+    from cartograd.practice.metrics import positions
     from cartograd.practice.metrics.interval import interval
 
+    several = len(model.signature.output.dims) > 1 and model.signature.output.kind == "label"
+    if several and all(map(positions.reducible, measures.values())):
+        reduce = positions.reducer(measures)
+        outputs, targets = collect(model, batches, device=device, reduce=reduce)
+        values, intervals = positions.figures(measures, outputs)
+    else:
+        outputs, targets = collect(model, batches, device=device)
+        values = {name: float(measure(outputs, targets)) for name, measure in measures.items()}
+        intervals = {name: interval(one, outputs, targets) for name, one in measures.items()}
+    single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
     return Evaluation(
-        metrics={name: float(measure(outputs, targets)) for name, measure in measures.items()},
-        intervals={name: interval(name, outputs, targets) for name in measures},
+        metrics=values,
+        intervals=intervals,
         examples=len(targets),
         outputs=outputs,
         targets=targets,
-        latency=latency(model, examples.select([0]).inputs.to(pick(device))),
+        latency=latency(model, *(one.to(pick(device)) for one in single)),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         size=size(model),
     )
+
+
+def at_once(signature: Signature, /) -> int:
+    """How many examples may go through a model at once without filling the memory."""
+    output = signature.output
+    if output.kind != "label" or len(output.dims) == 1:
+        return BATCH
+    return max(8, min(BATCH, NUMBERS // (128 * int(output.dims[-1]))))
+
+
+def _measure(name: str, model: Signed) -> Measure:
+    """A metric; what its numbers are counted by is known to the model's tokenizer."""
+    spec = Spec.parse(name)
+    if spec.name != "bits-per-byte" or "sizes" in spec.args or model.tokenizer is None:
+        return build(spec, kind="metric")
+    from cartograd.practice.metrics.bits_per_byte import sizes_of
+
+    tokens = int(model.signature.output.dims[-1])
+    return build(spec, kind="metric", sizes=sizes_of(model.tokenizer, tokens))
 
 
 def usual(signature: Signature, /) -> tuple[str, ...]:
@@ -106,22 +149,22 @@ def usual(signature: Signature, /) -> tuple[str, ...]:
     """
     kind = signature.output.kind
     if kind == "label" and len(signature.output.dims) > 1:
-        return LABELS
+        return NEXT if signature.output.name.startswith("next ") else LABELS
     if kind not in METRICS:
         raise UsageError(f"no metrics are known for outputs of kind {kind!r}; name them")
     return METRICS[kind]
 
 
-def latency(model: Signed, x: Shaped[Tensor, "b ..."], /) -> float:
+def latency(model: Signed, /, *x: Shaped[Tensor, "b ..."]) -> float:
     """The median of the seconds that one answer takes, after a few that do not count."""
     times: list[float] = []
     with evaluating(model), torch.inference_mode():
         for _ in range(3):
-            _answer(model, x)
+            _answer(model, *x)
         end = time.perf_counter() + SECONDS
         while len(times) < 5 or (time.perf_counter() < end and len(times) < 500):
             start = time.perf_counter()
-            _answer(model, x)
+            _answer(model, *x)
             times.append(time.perf_counter() - start)
     return median(times)
 
@@ -132,7 +175,7 @@ def size(model: Signed, /) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _answer(model: Signed, x: Tensor) -> None:
-    answer = model(x)
+def _answer(model: Signed, *x: Tensor) -> None:
+    answer = model(*x)
     if answer.device.type == "cuda":
         torch.cuda.synchronize(answer.device)

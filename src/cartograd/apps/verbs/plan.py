@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.settings import KINDS, NOT_FOR_FIT, Setting, merged
 from cartograd.apps.verbs.source import dataset
 from cartograd.core import registry, source
@@ -75,7 +76,9 @@ class Plan:
         renamed = {"optimizer": "optimizers", "schedule": "schedules"}
         names = {key: renamed.get(key, key) for key in KINDS if key not in NOT_FOR_FIT}
         return {
-            "validate": self.data.valid.batches(batch_size=256, shuffle=False),
+            "validate": self.data.valid.batches(
+                batch_size=at_once(self.data.signature), shuffle=False
+            ),
             "metrics": self.metrics,
         } | {name: self.value(key) for key, name in names.items()}
 

@@ -1,11 +1,13 @@
 """Data for a verb: from a spec, or as it was given, and made to fit a model that is there."""
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cartograd.core import registry
 from cartograd.core.build import build, entry
@@ -15,6 +17,7 @@ from cartograd.core.spec import Spec
 from cartograd.data.dataset import Dataset, Examples, Split
 from cartograd.data.encode import encode
 from cartograd.data.table import read_table
+from cartograd.data.text_batches import IGNORED
 
 Data = str | Spec | Dataset | Examples
 """What verbs take for data: a spec, a dataset, or one part of it."""
@@ -76,12 +79,20 @@ def _part(data: Dataset, part: str) -> Examples:
     if part != "all":
         return parts[part]
     whole = [split.select(range(len(split))) for split in parts.values()]
-    inputs, targets = (
-        torch.cat(tensors)
-        for tensors in zip(*((split.stored, split.targets) for split in whole), strict=True)
-    )
+    fills = [port.padding_id or 0 for port in data.signature.inputs]
+    columns = zip(*((split.stored, *split.others) for split in whole), strict=True)
+    inputs, *others = (_below(list(one), fill) for one, fill in zip(columns, fills, strict=True))
+    targets = _below([split.targets for split in whole], IGNORED)
     names = [split.name(i) for split in whole for i in range(len(split))]
-    return Split(inputs, targets, data.signature, names)
+    return Split(inputs, targets, data.signature, names, others=others)
+
+
+def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
+    """Tensors one below the other; rows of text are filled up to the width of the longest."""
+    if tensors[0].ndim == 2 and len({tensor.shape[1] for tensor in tensors}) > 1:
+        width = max(tensor.shape[1] for tensor in tensors)
+        tensors = [F.pad(one, (0, width - one.shape[1]), value=fill) for one in tensors]
+    return torch.cat(list(tensors))
 
 
 def _sizes(spec: Spec, model: Signature) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def _write_bundle(plan: Plan, done: Run, path: Path, found: Evaluation) -> None:
         path / "bundle",
         plan.model,
         metrics=metrics,
-        examples=test.select(range(min(GOLDEN, len(test)))).inputs,
+        examples=test.select(range(min(GOLDEN, len(test)))).arguments,
         about={
             "data": words["data"],
             "source": plan.data.about,

@@ -66,6 +66,21 @@ def weighed(
     return given.mean(weights, _right(*given.classes(outputs, targets), top))
 
 
+def parts(
+    outputs: Float[Tensor, "b t k"], targets: Shaped[Tensor, "b t"], /, *, top: int = 1
+) -> Float[Tensor, "b n"]:
+    """The right and all labelled positions of each row (a target below 0 is no label)."""
+    known = targets >= 0
+    right = torch.zeros_like(known)
+    right[known] = _right(outputs[known], targets[known], top)
+    return torch.stack([right.sum(1), known.sum(1)], dim=1).double()
+
+
+def whole(sums: Float[Tensor, "... n"], /) -> Float[Tensor, "..."]:
+    """From the sums of `parts` to the metric."""
+    return sums[..., 0] / sums[..., 1]
+
+
 def trials(
     outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, top: int = 1
 ) -> tuple[int, int]:

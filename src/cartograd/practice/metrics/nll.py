@@ -20,12 +20,13 @@ References:
 0.155
 """
 
+import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
 from cartograd.core.card import Card
-from cartograd.practice.metrics import given
+from cartograd.practice.metrics import given, positions
 
 CARD = Card(
     name="nll",
@@ -47,6 +48,18 @@ CARD = Card(
 def nll(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The mean negative log-probability of the right class, in nats."""
     return weighed(outputs, targets, given.ones(outputs)).item()
+
+
+def parts(
+    outputs: Float[Tensor, "b t k"], targets: Shaped[Tensor, "b t"], /
+) -> Float[Tensor, "b n"]:
+    """The surprise and the number of labelled positions of each row, in nats; below 0 is none."""
+    return torch.stack(positions.surprise(outputs, targets), dim=1)
+
+
+def whole(sums: Float[Tensor, "... n"], /) -> Float[Tensor, "..."]:
+    """From the sums of `parts` to the metric."""
+    return sums[..., 0] / sums[..., 1]
 
 
 def weighed(

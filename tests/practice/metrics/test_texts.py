@@ -1,0 +1,98 @@
+"""BLEU and chrF: sacrebleu's own figures, by the counts of each text, and their intervals."""
+
+import math
+
+import pytest
+import sacrebleu
+
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.practice.metrics import texts
+from cartograd.practice.metrics.bleu import bleu
+from cartograd.practice.metrics.chrf import chrf
+
+EXPECTED = [
+    "The cat sat on the mat, and then it slept.",
+    "A dog barks at the moon tonight.",
+    "She sells sea shells by the sea shore.",
+    "It was the best of times, it was the worst of times.",
+] * 5  # fmt: skip
+WRITTEN = [
+    "The cat sat on a mat and then slept.",
+    "The dog barks at a moon tonight!",
+    "She sells shells by the shore of the sea.",
+    "It was the best of times, it was worse.",
+] * 5  # fmt: skip
+WORSE = ["the the the mat", "dog", "she sells", "It was the best"] * 5
+
+
+@pytest.mark.oracle("bleu")
+@pytest.mark.parametrize("words", ["13a", "zh", "char"])
+def test_bleu_is_that_of_sacrebleu(words):
+    expected = sacrebleu.corpus_bleu(WRITTEN, [EXPECTED], tokenize=words).score / 100
+    assert bleu(WRITTEN, EXPECTED, words=words) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.oracle("chrf")
+@pytest.mark.parametrize("words", [0, 2])
+def test_chrf_is_that_of_sacrebleu(words):
+    expected = sacrebleu.corpus_chrf(WRITTEN, [EXPECTED], word_order=words).score / 100
+    assert chrf(WRITTEN, EXPECTED, words=words) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.law("bleu")
+def test_bleu_by_hand():
+    """Of `a b c d e x` against `a b c d e f g`: 5/6, 4/5, 3/4 and 2/3 right, and too short."""
+    expected = math.exp(1 - 7 / 6) * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25
+    assert bleu(["a b c d e x"], ["a b c d e f g"]) == pytest.approx(expected, abs=1e-12)
+    assert bleu(EXPECTED, EXPECTED) == pytest.approx(1)
+    assert bleu(["a b c x y z"], ["a b c d e f"], smoothed=False) == 0
+    assert bleu(["a b c x y z"], ["a b c d e f"]) > 0.1
+
+
+@pytest.mark.law("chrf")
+def test_chrf_by_hand():
+    """Of `ab` against `abc`: one letter runs 2/2 and 2/3, two letter runs 1/1 and 1/2."""
+    precision, recall = 1.0, (2 / 3 + 1 / 2) / 2
+    expected = 5 * precision * recall / (4 * precision + recall)
+    assert chrf(["ab"], ["abc"]) == pytest.approx(expected, abs=1e-12)
+    assert chrf(EXPECTED, EXPECTED) == 1
+    assert chrf(["xyz"], ["abc"]) == 0
+
+
+def test_a_corpus_is_no_mean_of_its_texts():
+    short, long = ("a", "a"), ("b c d e f g h i", "z c d e f g h i")
+    together = bleu([short[0], long[0]], [short[1], long[1]])
+    single = bleu([long[0]], [long[1]])
+    assert together == pytest.approx(single, abs=0.1)
+    assert abs(together - (single + bleu([short[0]], [short[1]])) / 2) > 0.01
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf"])
+def test_intervals_hold_the_value_and_do_not_know_the_order(name):
+    measure = build(name, kind="text-metric")
+    low, high = texts.interval(name, WRITTEN, EXPECTED, resamples=200)
+    assert low < measure(WRITTEN, EXPECTED) < high
+    assert high - low < 0.3
+    assert texts.interval(measure, WRITTEN, EXPECTED, resamples=200) == (low, high)
+    same = texts.interval(name, EXPECTED, EXPECTED, resamples=20)
+    assert same == pytest.approx((1, 1))
+
+
+def test_the_interval_of_a_difference_is_drawn_in_pairs():
+    low, high = texts.interval("chrf", WRITTEN, EXPECTED, instead=WORSE, resamples=200)
+    assert 0 < low < high
+    assert low < chrf(WRITTEN, EXPECTED) - chrf(WORSE, EXPECTED) < high
+    none = texts.interval("chrf", WRITTEN, EXPECTED, instead=WRITTEN, resamples=20)
+    assert none == (0, 0)
+
+
+def test_mistakes_are_named():
+    with pytest.raises(UsageError, match="2 texts were written and 1 expected"):
+        bleu(["a", "b"], ["a"])
+    with pytest.raises(UsageError, match="0 texts were written"):
+        chrf([], [])
+    with pytest.raises(UsageError, match="expected a list of texts"):
+        chrf("abc", "abc")
+    with pytest.raises(UsageError, match="'blue'"):
+        texts.interval("blue", ["a"], ["a"])
