@@ -3,6 +3,7 @@
 import json
 import sys
 import types
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from cartograd.architectures.pretrained.hf import hf
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
+from cartograd.data.tokenizer import Tokenizer
 
 TENSORS = {
     "toy.0.weight": torch.arange(12.0).reshape(3, 4),
@@ -148,6 +150,33 @@ def test_a_tensor_in_two_files_is_refused(tmp_path):
     save_file(TENSORS, path / "more.safetensors")
     with pytest.raises(UsageError, match=r"'toy\.0\.bias' is in two files"):
         hf(path)
+
+
+def test_a_size_that_is_missing_is_named(tmp_path):
+    path = folder(tmp_path / "a")
+    (path / "config.json").write_text('{"model_type": "toy"}')
+    with pytest.raises(UsageError, match=r"config\.json lacks 'hidden'"):
+        hf(path)
+
+
+def test_every_family_of_the_room_can_be_asked(monkeypatch):
+    monkeypatch.undo()
+    for name in room.families():
+        family = room._family(Path(), {"model_type": name})
+        assert callable(family.spec)
+        assert callable(family.signature)
+        assert family.KEYS
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path):
+    path = folder(tmp_path / "a")
+    family = sys.modules[f"{room.__package__}.hf_toy"]
+    text = Port("text", "text", (4,), "int64", (0, 999))
+    family.signature = lambda config: Signature((text,), (Port("class", "label", (2,)),))
+    (path / "tokenizer.json").write_text(Tokenizer.bytes().to_json())
+    with pytest.raises(UsageError, match="it has 256 tokens and 'text' takes 1000"):
+        import_(f"hf:{path}", tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 @pytest.mark.parametrize("text", ["{", "[1]"])

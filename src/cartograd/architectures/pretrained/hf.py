@@ -56,16 +56,15 @@ def hf(path: str | Path, /) -> Signed:
     config = configuration(folder)
     family = _family(folder, config)
     keys: Any = family.KEYS
+    try:
+        spec, signature = family.spec(config), family.signature(config)
+        table: Any = keys(config) if callable(keys) else keys
+    except KeyError as error:
+        raise UsageError(f"{folder / 'config.json'} lacks {error}") from error
     has_tokenizer = (folder / "tokenizer.json").is_file()
-    table: Any = keys(config) if callable(keys) else keys
-    return filled(
-        family.spec(config),
-        family.signature(config),
-        tensors_of(folder),
-        table,
-        source=str(folder),
-        tokenizer=Tokenizer.from_folder(folder) if has_tokenizer else None,
-    )
+    tokenizer = Tokenizer.from_folder(folder) if has_tokenizer else None
+    tensors = tensors_of(folder)
+    return filled(spec, signature, tensors, table, source=str(folder), tokenizer=tokenizer)
 
 
 def configuration(folder: Path, /) -> dict[str, Any]:
@@ -91,7 +90,8 @@ def configuration(folder: Path, /) -> dict[str, Any]:
 
 def families() -> list[str]:
     """The values of `model_type` that are known."""
-    return sorted(file.stem[3:] for file in Path(__file__).parent.glob("hf_*.py"))
+    names = (file.stem.removeprefix("hf_") for file in Path(__file__).parent.glob("hf_*.py"))
+    return sorted(name.replace("_", "-") for name in names)
 
 
 def tensors_of(folder: Path, /) -> dict[str, Tensor]:
@@ -135,7 +135,7 @@ def _listed(index: Path) -> list[Path]:
 
 def _family(folder: Path, config: dict[str, Any]) -> Any:
     """The module that knows this kind of model."""
-    word = str(config.get("model_type")).replace("-", "_")
+    word = str(config.get("model_type"))
     if word not in families():
         raise unknown("model_type", word, families(), hint=f"({folder / 'config.json'})")
-    return import_module(f"{__package__}.hf_{word}")
+    return import_module(f"{__package__}.hf_{word.replace('-', '_')}")

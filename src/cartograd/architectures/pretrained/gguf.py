@@ -1,0 +1,162 @@
+r"""Models in GGUF files, as llama.cpp keeps them: sizes, weights, tokenizer and chat template.
+
+The family stands in `general.architecture`; LLaMA and Qwen2 are known, which our LLaMA holds.
+Quantised weights become float32. For LLaMA the rows of queries and keys were put in an order in
+which the two numbers of a rotation are neighbours; they are put back, head by head.
+
+Shapes: tokens `b t`; logits `b t v` of the token after each.
+
+References:
+    Georgi Gerganov et al.: GGUF, 2023. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+
+>>> gguf("no/such/file")
+Traceback (most recent call last):
+cartograd.core.errors.UsageError: cannot read no/such/file: No such file or directory
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cartograd.architectures.pretrained.filled import filled
+from cartograd.architectures.transformer.rotary import Rotary
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.keys import Table, unpaired
+from cartograd.core.ports import Port, Signature
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.data.gguf import GGUF
+from cartograd.data.gguf_tokens import tokenizer_of
+
+CARD = Card(
+    name="gguf",
+    kind="weights",
+    entry="gguf",
+    title="GGUF file",
+    zh="GGUF 文件",
+    proofs=(
+        "oracle: transformers on the same files, quantised or not: logits to 1e-10 in float64",
+    ),
+)
+
+FAMILIES = {"llama": "", "qwen2": "qkv"}
+"""What our LLaMA holds, and which projections of its attention add a bias."""
+
+FREQUENCIES = "rope_freqs.weight"
+"""How much slower each rotary clock goes (Llama 3.1 and later)."""
+
+TRAINED = 8192
+"""The context that Llama 3 was trained on before its clocks were slowed."""
+
+
+def gguf(path: str | Path, /) -> Signed:
+    """The language model of a GGUF file, with its tokenizer.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UsageError: the file is damaged, of an unknown family, or holds an unknown type of numbers.
+    """
+    file = GGUF(path)
+    spec, tensors = spec_of(file), file.tensors()
+    tensors.pop(FREQUENCIES, None)
+    size = spec.args["vocabulary"]
+    text = Port("text", "text", ("t",), "int64", (0, size - 1))
+    return filled(
+        spec, Signature((text,), (Port("next token", "label", ("t", size)),)), tensors,
+        keys(file.values, spec), source=str(path), tokenizer=tokenizer_of(file),
+    )  # fmt: skip
+
+
+def spec_of(file: GGUF, /) -> Spec:
+    """How our model is made, from the header.
+
+    Raises:
+        UsageError: a value is missing, or asks for what our LLaMA has not.
+    """
+    family = file.values.get("general.architecture")
+    if family not in FAMILIES:
+        raise unknown(f"architecture in {file.path}:", str(family), FAMILIES)
+    said = _Said(file, family)
+    heads, dim = said("attention.head_count"), said("embedding_length")
+    kind = said("rope.scaling.type", "none")
+    if kind not in ("none", "linear"):
+        raise UsageError(f"{file.path}: rotary positions scaled by {kind!r} cannot be read")
+    args: dict[str, Any] = {
+        "vocabulary": file.entries["token_embd.weight"].shape[0]
+        if "token_embd.weight" in file.entries
+        else said("vocab_size"),
+        "dim": dim,
+        "depth": said("block_count"),
+        "heads": heads,
+        "kv_heads": said("attention.head_count_kv", heads),
+        "inner": said("feed_forward_length"),
+        "context": said("context_length"),
+        "base": round(said("rope.freq_base", 10_000.0), 6),
+        "biases": FAMILIES[family],
+        "tied": "output.weight" not in file.entries,
+        "floor": _decimal(said("attention.layer_norm_rms_epsilon")),
+    }
+    if kind == "linear":
+        args["scaling"] = f"linear:factor={said('rope.scaling.factor')}"
+    if FREQUENCIES in file.entries:
+        args["scaling"] = _slowed(file, dim // heads, args["base"])
+    return Spec("llama", args)
+
+
+def keys(values: dict[str, Any], spec: Spec, /) -> Table:
+    """Where each tensor of a file goes."""
+    block, ours = r"blk\.(\d+)", r"blocks.\1"
+    ends = r"(weight|bias)"
+    if values["general.architecture"] == "llama":
+        order = [(unpaired(spec.args["heads"]),), (unpaired(spec.args["kv_heads"]),)]
+    else:
+        order = [(), ()]
+    return (
+        (r"token_embd\.weight", "embedding.weight"),
+        (rf"{block}\.attn_q\.{ends}", rf"{ours}.attention.query.\2", *order[0]),
+        (rf"{block}\.attn_k\.{ends}", rf"{ours}.attention.key.\2", *order[1]),
+        (rf"{block}\.attn_v\.{ends}", rf"{ours}.attention.value.\2"),
+        (rf"{block}\.attn_output\.{ends}", rf"{ours}.attention.out.\2"),
+        (rf"{block}\.attn_norm\.weight", rf"{ours}.attention_norm.weight"),
+        (rf"{block}\.ffn_(gate|up|down)\.weight", rf"{ours}.feed_forward.\2.weight"),
+        (rf"{block}\.ffn_norm\.weight", rf"{ours}.feed_forward_norm.weight"),
+        (r"output_norm\.weight", "norm.weight"),
+        (r"output\.weight", "head.weight"),
+    )
+
+
+class _Said:
+    """Values of the header under the family's name."""
+
+    def __init__(self, file: GGUF, family: str, /) -> None:
+        self.file, self.family = file, family
+
+    def __call__(self, name: str, default: Any = None) -> Any:
+        found = self.file.values.get(f"{self.family}.{name}", default)
+        if found is None:
+            raise UsageError(f"{self.file.path}: its header lacks {self.family}.{name}")
+        return found
+
+
+def _decimal(value: float) -> float:
+    """A number that was written as 1e-5 before it was kept in single precision."""
+    return float(f"{value:.6g}")
+
+
+def _slowed(file: GGUF, size: int, base: float) -> str:
+    """The scaling of Llama 3.1 and later, of which a file keeps only the factors."""
+    factors = file.tensor(FREQUENCIES)
+    scaling = f"llama3:factor={factors.max().item():g},context={TRAINED}"
+    plain, slowed = (
+        Rotary(head_dim=size, base=base, scaling=how).speeds.view(torch.float32)
+        for how in (None, scaling)
+    )
+    if factors.shape != plain.shape or not torch.allclose(plain / factors, slowed, rtol=1e-4):
+        raise UsageError(
+            f"{file.path}: {FREQUENCIES!r} is not what Llama 3 does; nothing else is known"
+        )
+    return scaling

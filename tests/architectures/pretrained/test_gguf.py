@@ -1,0 +1,246 @@
+"""GGUF files give the models and tokenizers that transformers makes of them."""
+
+import json
+
+import gguf as reference
+import numpy as np
+import pytest
+import tokenizers
+import torch
+import transformers
+
+from cartograd.apps.verbs.predict import predict
+from cartograd.apps.verbs.published import import_
+from cartograd.apps.verbs.target import as_bundle
+from cartograd.architectures.pretrained import hf_llama
+from cartograd.architectures.pretrained.gguf import gguf, spec_of
+from cartograd.architectures.pretrained.smollm2 import FILE, smollm2
+from cartograd.core.errors import UsageError
+from cartograd.core.keys_back import written
+from cartograd.data import store
+from cartograd.data.gguf import GGUF
+from cartograd.data.gguf_tokens import WORDS, tokenizer_of
+
+QUANT = reference.GGMLQuantizationType
+TEXTS = [
+    "The capital of France is", "It's 12345 o'clock, they'll say", "  two  spaces\n\nnew line ",
+    "naïve 中文 😀", "<|im_start|>user\nHi<|im_end|>\n",
+]  # fmt: skip
+SIZES = {"dim": 32, "heads": 4, "groups": 2, "inner": 64, "depth": 2}
+
+
+def words():
+    """A small vocabulary of byte-level BPE with three tokens of control."""
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=320,
+        show_progress=False,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+    )
+    made.train_from_iterator(TEXTS * 3, trainer)
+    model = json.loads(made.to_str())["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    return tokens, [" ".join(merge) for merge in model["merges"]]
+
+
+def toy(path, *, family="llama", kind="F32", skip=(), pre="smollm", more=(), base=1e4, **values):
+    """A file of a tiny model with random weights."""
+    writer = reference.GGUFWriter(path, family)
+    tokens, merges = words()
+    d, h, g, f = (SIZES[name] for name in ("dim", "heads", "groups", "inner"))
+    numbers = {
+        "block_count": SIZES["depth"], "context_length": 64, "embedding_length": d,
+        "feed_forward_length": f, "attention.head_count": h, "attention.head_count_kv": g,
+        "vocab_size": len(tokens),
+    } | values  # fmt: skip
+    for name, value in numbers.items():
+        if value is not None:
+            add = writer.add_string if isinstance(value, str) else writer.add_uint32
+            add(f"{family}.{name}", value)
+    writer.add_float32(f"{family}.attention.layer_norm_rms_epsilon", 1e-5)
+    writer.add_float32(f"{family}.rope.freq_base", base)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(pre)
+    writer.add_token_list(tokens)
+    writer.add_token_merges(merges)
+    writer.add_token_types([3] * 3 + [1] * (len(tokens) - 3))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_chat_template("{% for m in messages %}<|im_start|>{{ m.content }}{% endfor %}")
+    shapes = {"token_embd.weight": (len(tokens), d), "output_norm.weight": (d,)}
+    for i in range(SIZES["depth"]):
+        shapes |= {
+            f"blk.{i}.attn_norm.weight": (d,), f"blk.{i}.ffn_norm.weight": (d,),
+            f"blk.{i}.attn_q.weight": (d, d), f"blk.{i}.attn_k.weight": (d * g // h, d),
+            f"blk.{i}.attn_v.weight": (d * g // h, d), f"blk.{i}.attn_output.weight": (d, d),
+            f"blk.{i}.ffn_gate.weight": (f, d), f"blk.{i}.ffn_up.weight": (f, d),
+            f"blk.{i}.ffn_down.weight": (d, f),
+        }  # fmt: skip
+        if family == "qwen2":
+            shapes |= {f"blk.{i}.attn_q.bias": (d,)}
+            shapes |= {f"blk.{i}.attn_{n}.bias": (d * g // h,) for n in "kv"}
+    draw = np.random.default_rng(0)
+    for name, shape in shapes.items():
+        if name in skip:
+            continue
+        numbers = draw.normal(size=shape).astype(np.float32) / 4
+        if len(shape) == 1 or kind == "F32":
+            writer.add_tensor(name, numbers)
+        else:
+            packed = reference.quants.quantize(numbers, QUANT[kind])
+            writer.add_tensor(name, packed, raw_dtype=QUANT[kind])
+    for name, array in more:
+        writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def theirs(path):
+    """The model of a file by transformers."""
+    load = transformers.AutoModelForCausalLM.from_pretrained
+    made = load(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    for module in list(made.modules()):
+        for name, norm in list(module.named_children()):
+            if type(norm).__name__.endswith("RMSNorm"):  # theirs round to float32
+                own = torch.nn.RMSNorm(norm.weight.shape, eps=norm.variance_epsilon)
+                own.weight = norm.weight
+                setattr(module, name, own)
+    return made
+
+
+@pytest.mark.oracle("gguf")
+@pytest.mark.parametrize(
+    ("family", "kind"), [("llama", "F32"), ("llama", "Q8_0"), ("llama", "Q4_1"), ("qwen2", "Q8_0")]
+)
+def test_the_logits_are_those_of_transformers(tmp_path, family, kind):
+    path = toy(tmp_path / "toy.gguf", family=family, kind=kind)
+    ours, reference_ = gguf(path).double(), theirs(path).double()
+    tokens = torch.randint(0, 320, (2, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens), reference_(tokens).logits, rtol=0, atol=1e-10)
+    assert ours.model.head is None
+
+
+def test_an_output_of_its_own(tmp_path):
+    rows = np.ones((320, 32), np.float32)
+    made = gguf(toy(tmp_path / "toy.gguf", more=[("output.weight", rows)]))
+    assert torch.equal(made.model.head.weight, torch.ones(320, 32))
+
+
+def test_slowed_clocks_are_recognised(tmp_path):
+    """What llama.cpp writes for Llama 3.1 and later: how much slower each clock goes."""
+    clocks = 5e5 ** (-np.arange(0, 8, 2) / 8)
+    share = (8192 * clocks / (2 * np.pi) - 1) / 3
+    factors = 1 / ((1 - share) / 32 + share).clip(1 / 32, 1)
+    for more, told in ((1, "llama3:factor=32,context=8192"), (1.5, None)):
+        rows = (factors * np.array([1, 1, more, 1])).astype(np.float32)
+        path = toy(tmp_path / f"{more}.gguf", base=5e5, more=[("rope_freqs.weight", rows)])
+        if told:
+            assert gguf(path).spec.args["scaling"] == told
+            continue
+        with pytest.raises(UsageError, match=r"'rope_freqs.weight' is not what Llama 3 does"):
+            gguf(path)
+
+
+@pytest.mark.parametrize("pre", ["gpt-2", "smollm", "llama-bpe", "qwen2"])
+def test_the_tokenizer_is_there_and_back(tmp_path, pre):
+    made = tokenizer_of(GGUF(toy(tmp_path / "toy.gguf", pre=pre)))
+    for text in TEXTS:
+        numbers = made.encode(text)
+        assert made.decode(numbers, special=True) == text
+    assert (made.begin, made.end, made.padding, made.vocabulary) == (1, 2, None, 320)
+    assert made.encode("<|im_start|>a")[0] == 1
+    assert made.chat("Hi") == "<|im_start|>Hi"
+    digits = len(made.encode("12345"))
+    assert digits == 5 if pre in ("smollm", "qwen2") else digits < 5
+
+
+def test_predict_says_the_next_token(tmp_path):
+    path = toy(tmp_path / "toy.gguf")
+    bundle = as_bundle(import_(f"gguf:{path}", tmp_path / "bundle"))
+    long, short = predict(bundle, ["The capital of France", "The"], top=2)
+    assert long["probability"] <= 1
+    alone = predict(bundle, ["The"], top=2)[0]
+    assert short["label"] == alone["label"]
+    with pytest.raises(UsageError, match=r"more than this model's context of 64"):
+        predict(bundle, ["a " * 99])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"family": "falcon"}, r"unknown architecture in .*toy\.gguf: 'falcon'"),
+        ({"embedding_length": None}, "its header lacks llama.embedding_length"),
+        ({"skip": ["blk.1.ffn_up.weight"]}, "lacks 'blocks.1.feed_forward.up.weight'"),
+        ({"feed_forward_length": 96}, r"'blk.0.ffn_gate.weight' becomes .* expects shape \(96, 32"),
+        ({"more": [("blk.0.new", np.ones(3, np.float32))]}, r"nothing is known of 'blk.0.new'"),
+        ({"pre": "smollm3"}, "'smollm3'; did you mean 'smollm'"),
+        ({"rope.scaling.type": "yarn"}, "scaled by 'yarn' cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_written(tmp_path, change, told):
+    path = toy(tmp_path / "toy.gguf", **change)
+    with pytest.raises(UsageError, match=told):
+        import_(f"gguf:{path}", tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_every_way_to_cut_words_is_one_of_the_package():
+    for rule in WORDS.values():
+        import json
+
+        tokenizers.pre_tokenizers.PreTokenizer.custom  # noqa: B018
+        document = {
+            "version": "1.0",
+            "pre_tokenizer": rule,
+            "model": {"type": "BPE", "vocab": {}, "merges": []},
+        }
+        tokenizers.Tokenizer.from_str(json.dumps(document))
+
+
+@pytest.fixture(scope="module")
+def fetched():
+    """The real file, where it has been fetched."""
+    try:
+        return store.where("smollm2") / FILE
+    except UsageError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def smol(fetched):
+    """Read once: unpacking takes seconds."""
+    return smollm2()
+
+
+@pytest.mark.oracle("smollm2")
+def test_smollm2_is_the_model_of_transformers(smol):
+    """With the unpacked weights, which `tests/data/test_gguf.py` compares bit for bit."""
+    sizes = smol.spec.args
+    config = {
+        "vocab_size": sizes["vocabulary"], "hidden_size": sizes["dim"],
+        "num_hidden_layers": sizes["depth"], "num_attention_heads": sizes["heads"],
+        "num_key_value_heads": sizes["kv_heads"], "intermediate_size": sizes["inner"],
+        "rms_norm_eps": sizes["floor"], "tie_word_embeddings": True, "rope_theta": sizes["base"],
+    }  # fmt: skip
+    reference_ = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config)).eval()
+    table = hf_llama.KEYS({"tie_word_embeddings": True})
+    state = written(smol.model.state_dict(), table, source="transformers")
+    assert reference_.load_state_dict(state, strict=False).missing_keys == ["lm_head.weight"]
+    tokens = torch.tensor([smol.tokenizer.encode(TEXTS[0] + " Paris. The capital of Italy is")])
+    with torch.no_grad():
+        torch.testing.assert_close(smol(tokens), reference_(tokens).logits, rtol=0, atol=1e-4)
+
+
+@pytest.mark.paper("smollm2")
+def test_smollm2_has_its_size_and_knows_the_capital(fetched, smol):
+    assert str(spec_of(GGUF(fetched))).startswith("llama:vocabulary=49152,dim=576,depth=30")
+    assert sum(p.numel() for p in smol.parameters()) == 134_515_008
+    assert predict(smol, "The capital of France is", top=1)[0]["label"] == " Paris"
+    talk = smol.tokenizer.chat("Hi")
+    assert talk.endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
