@@ -77,6 +77,14 @@ def _flat(answer: dict[str, Any], top: int) -> dict[str, Any]:
     """A row of the CSV output."""
     if "labels" in answer:
         return {"source": answer["source"], "labels": " ".join(answer["labels"])}
+    if "segments" in answer:
+        heard = ";".join(
+            f"{one['label']} {one['start']}-{one['end']}" for one in answer["segments"]
+        )
+        return {"source": answer["source"], "segments": heard}
+    if "vector" in answer:
+        numbers = {f"value{i + 1}": value for i, value in enumerate(answer["vector"])}
+        return {"source": answer["source"], "similarity": answer["similarity"]} | numbers
     if "probabilities" not in answer:
         return {key: value for key, value in answer.items() if key != "values"} | {
             f"value{i + 1}": value for i, value in enumerate(answer.get("values", ()))
@@ -87,9 +95,32 @@ def _flat(answer: dict[str, Any], top: int) -> dict[str, Any]:
     return row
 
 
+def _perceived(answers: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """What was read, transcribed or heard, and whose voice it is like."""
+    from cartograd.apps import units
+
+    if "segments" in answers[0]:
+        rows = [
+            [answer["source"], one["label"], f"{one['start']:.2f} s", f"{one['end']:.2f} s"]
+            for answer in answers
+            for one in answer["segments"] or [{"label": "nothing", "start": 0.0, "end": 0.0}]
+        ]
+        return ["source", "heard", "from", "to"], rows
+    if "vector" in answers[0]:
+        similar = [[answer["source"], f"{answer['similarity']:.3f}"] for answer in answers]
+        return ["source", "similarity to the first"], similar
+    if "language" in answers[0]:
+        written = [[answer["source"], answer["language"], answer["text"]] for answer in answers]
+        return ["source", "language", "text"], written
+    read = [[x["source"], x["text"], units.percent(x["probability"])] for x in answers]
+    return ["source", "text", "probability"], read
+
+
 def _table(answers: list[dict[str, Any]], top: int) -> tuple[list[str], list[list[str]]]:
     from cartograd.apps import units
 
+    if {"text", "segments", "vector"} & set(answers[0]):
+        return _perceived(answers)
     if "labels" in answers[0]:
         return ["source", "labels"], [[a["source"], " ".join(a["labels"])] for a in answers]
     if "probabilities" not in answers[0]:

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from cartograd.apps.chances import chances
+from cartograd.apps.steps import of_steps
 from cartograd.apps.texts import of_texts
+from cartograd.architectures.decoding.transcribe import Transcriber, transcribe
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.core.signed import Signed
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,17 @@ class Served:
     tokenizer: Any = None
 
     def __post_init__(self) -> None:
-        if len(self.signature.inputs) != 1:
+        if len(self.signature.inputs) != 1 and not self.transcribes:
             raise UsageError(
                 f"{self.name} has {len(self.signature.inputs)} inputs; "
                 "the server takes models with one"
             )
         self.model.eval()
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether it hears a sound and writes what it says."""
+        return [port.kind for port in self.signature.inputs] == ["audio", "text"]
 
     def identity(self) -> dict[str, Any]:
         """Which model it was that answered."""
@@ -53,15 +61,28 @@ class Served:
             x: as the input port describes it.
             top: how many labels to give, the likeliest first; by default all of them.
         """
+        if self.transcribes:
+            return [self._transcript(row[0]) for row in x.to(self.device)]
         outputs = self.model(x.to(self.device)).cpu()
         port = self.signature.output
         if port.kind == "label" and len(port.dims) == 1:
             return _labels(port, outputs, top)
         if port.kind == "label" and self.signature.input.kind == "text" and len(port.dims) == 2:
             return of_texts(self.signature, x, outputs, tokenizer=self.tokenizer, top=top)
+        if port.kind == "label" and len(port.dims) == 2:
+            return of_steps(self.signature, x, outputs)
+        if port.kind == "vector":
+            return [{"vector": values} for values in outputs.tolist()]
         if port.kind == "value" and port.size == 1:
             return [{"value": value} for value in outputs.flatten().tolist()]
         return [{"values": values} for values in outputs.tolist()]
+
+    def _transcript(self, sound: Float[Tensor, " n"]) -> dict[str, Any]:
+        model = self.model.model if isinstance(self.model, Signed) else self.model
+        if not isinstance(model, Transcriber):
+            raise UsageError(f"{self.name} takes a sound and a text, but cannot write by itself")
+        text, language = transcribe(model, sound, self.tokenizer)
+        return {"text": text, "language": language}
 
 
 def _labels(port: Port, outputs: Tensor, top: int | None) -> list[dict[str, Any]]:

@@ -38,6 +38,8 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> list[dict[str, 
         For each example `source` (what it was) and either `label`, `probability` and
         `probabilities`, or `value` (`values` if there are several). A language model's label is
         the next token, or the one behind the mask; a tagger gives `labels`, one for each token.
+        What is read or transcribed comes as `text`, what is heard from when to when as `segments`;
+        an embedding as `vector`, with its `similarity` (cosine) to the first source's.
 
     Raises:
         UsageError: the target is no model, or a source cannot be read or does not fit it.
@@ -46,7 +48,7 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> list[dict[str, 
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
-        return list(_answers(model, sources, top))
+        return list(_compared(_answers(model, sources, top)))
 
 
 def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
@@ -75,10 +77,31 @@ def _answers(model: Signed, sources: Any, top: int) -> Iterator[dict[str, Any]]:
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
         yield from _of_texts(served, sources, top)
         return
+    if any(isinstance(dim, str) for dim in model.signature.input.dims):
+        yield from _one_by_one(served, sources, top)
+        return
     inputs, names = prepared(model, sources)
     answers = (row for part in inputs.split(ROWS) for row in served.predict(part, top=top))
     for name, answer in zip(names, answers, strict=True):
         yield {"source": name} | answer
+
+
+def _one_by_one(served: Served, sources: Any, top: int) -> Iterator[dict[str, Any]]:
+    """Sounds and pictures of any length."""
+    for part, name in _parts(served.signature.input, sources):
+        for answer in served.predict(read(served.signature.input, part), top=top):
+            yield {"source": name} | answer
+
+
+def _compared(answers: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of vectors also how near each is to the first one."""
+    first: Tensor | None = None
+    for answer in answers:
+        if "vector" in answer:
+            vector = torch.tensor(answer["vector"], dtype=torch.float64)
+            first = vector if first is None else first
+            answer["similarity"] = torch.cosine_similarity(first, vector, dim=0).item()
+        yield answer
 
 
 def _of_texts(served: Served, sources: Any, top: int) -> Iterator[dict[str, Any]]:
