@@ -376,3 +376,6 @@ SIGNATURES = {
     "vad": heard(1300, Port("speech", "label", (3, 1))),
 }
 """What models take and give that read neither rows, images of fixed size nor tokens alone."""
+
+ATTENDING = ("attention-rollout",)
+"""Explainers that look at attention, and need a model that has it."""

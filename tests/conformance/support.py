@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from cartograd.architectures.transformer.vit import ViT
 from cartograd.core import registry
 from cartograd.core.build import build, entry, hyperparameters
 from cartograd.core.card import Card
@@ -161,6 +162,20 @@ def judged_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:
     layers[5].weight.grad = torch.ones_like(layers[5].weight)
     layers[2].register_forward_hook(lambda *given: None)
     return model, torch.rand(6, 2, 5, 5), torch.arange(6) % 3
+
+
+def attending_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:
+    """A small transformer with the same traps."""
+    torch.manual_seed(0)
+    vit = ViT(size=8, channels=2, classes=5, dim=8, heads=2, depth=2, dropout=0.5)
+    layers = torch.nn.Sequential(vit, torch.nn.Dropout(0.5), torch.nn.Linear(5, 3))
+    image = Port("image", "image", (2, 8, 8), "float32", (0.0, 1.0), (0.4, 0.6), (0.2, 0.3))
+    model = Signed(layers, Signature((image,), (Port("class", "label", (3,)),)))
+    layers[2].weight.requires_grad_(False)
+    layers[1].eval()
+    vit.head.weight.grad = torch.ones_like(vit.head.weight)
+    vit.blocks[0].attention.register_forward_hook(lambda *given: None)
+    return model, torch.rand(6, 2, 8, 8), torch.arange(6) % 3
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def test_without_positions_the_order_of_patches_makes_no_difference():
 
 
 def test_patches_follow_the_size():
-    for size, patch, count in ((224, 16, 196), (64, 4, 256), (28, 4, 49), (30, 4, 64)):
+    for size, patch, count in ((224, 16, 196), (64, 4, 256), (28, 4, 49), (30, 4, 64), (8, 2, 16)):
         with torch.device("meta"):
             model = ViT(size=size, channels=1)
             assert (model.patch, len(model.positions) - 1) == (patch, count)

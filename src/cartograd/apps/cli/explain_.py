@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Source, check_sources, home
+from cartograd.core.spec import Spec
 
 
 def explain_(
@@ -24,7 +25,7 @@ def explain_(
         target: a run or bundle folder.
         sources: picture files, CSV files or lists of numbers; by default the examples that the
             bundle keeps.
-        method: like integrated_gradients:steps=64.
+        method: like integrated_gradients:steps=64; attention-rollout also draws all heads.
         class_: the class to explain, by label or number; by default the model's own answer.
         out: the PNG file to write; by default explanation.png in the run's folder.
         json: print one object.
@@ -46,6 +47,9 @@ def explain_(
     chosen = class_of(bundle.signature.output, class_)
     spec = method or METHOD
     attributions = explain(bundle, inputs, target=chosen, method=spec)
+    heads = None
+    if Spec.parse(spec).name == "attention-rollout":
+        heads = _heads(bundle, inputs[:1], out)
     answers = predict(bundle, inputs, top=1)
     titles = [_title(answer, bundle.signature.output, chosen) for answer in answers]
     path = pictures.explained(
@@ -57,12 +61,26 @@ def explain_(
         for name, title, attribution in zip(names, titles, attributions, strict=True)
     ]
     if json:
-        output.emit({"method": spec, "picture": path, "explanations": found})
+        output.emit({"method": spec, "picture": path, "heads": heads, "explanations": found})
         return 0
     rows = [(item["source"], item["explains"], _most(item)) for item in found]
     output.table(("source", "explains", "contributes most"), rows)
-    output.lines([("method", spec), ("picture", str(path))])
+    drawn = [("picture", str(path))] + ([] if heads is None else [("heads", str(heads))])
+    output.lines([("method", spec), *drawn])
     return 0
+
+
+def _heads(bundle: Any, x: Any, out: Path | None) -> Path:
+    """The picture of all heads' attention for the first example."""
+    from cartograd.apps.cli import pictures
+    from cartograd.frontier.explain.attention_map import attention_maps
+
+    maps = {name: weights[0] for name, weights in attention_maps(bundle.model, x).items()}
+    labels: list[str] = []
+    if bundle.signature.input.kind == "text" and bundle.model.tokenizer is not None:
+        labels = [bundle.model.tokenizer.decode([token]) for token in x[0].tolist()]
+    beside = out or home(bundle) / "explanation.png"
+    return pictures.attended(beside.with_name(f"{beside.stem}-heads.png"), maps, labels)
 
 
 def _title(answer: dict[str, Any], port: Any, chosen: int | None) -> str:

@@ -19,6 +19,12 @@ MOST = 8
 BARS = 20
 """Columns or features shown of one row, those that matter most."""
 
+NAMED = 40
+"""Positions that are named beside a map of attention."""
+
+POSITIVE = LinearSegmentedColormap.from_list("positive", ["#ffffff", RED])
+"""Nothing to much."""
+
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", RED])
 """Against, nothing, for."""
 
@@ -72,6 +78,28 @@ def sheet(path: Path, port: Port, before: Tensor, after: list[Tensor], /) -> Pat
                 axes.plot(inputs[row].flatten().cpu().numpy(), color=BLUE, linewidth=0.5)
                 axes.set_ylim(-1.1, 1.1)
                 _bare(axes, shown)
+    return _write(figure, path)
+
+
+def attended(path: Path, maps: dict[str, Tensor], labels: list[str], /) -> Path:
+    """Who looks at whom: a row of heads for each layer's weights of attention of one example.
+
+    Args:
+        path: the PNG file.
+        maps: `h t s` by the name of the layer.
+        labels: what stands at each position; empty where that cannot be said.
+    """
+    shown = list(maps.items())[-MOST:]
+    heads = min(MOST, max(len(weights) for _, weights in shown))
+    figure, grid = _tiles(len(shown), heads, across=1, width=2.4, height=2.5)
+    for panels, (name, weights) in zip(grid, shown, strict=True):
+        for number, (axes, one) in enumerate(zip(panels, weights, strict=False), start=1):
+            axes.imshow(one.cpu().numpy(), cmap=POSITIVE, vmin=0)
+            _bare(axes, f"{name} {number}")
+            if len(labels) == one.shape[1] <= NAMED:
+                axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6)
+            if len(labels) == one.shape[0] <= NAMED:
+                axes.set_yticks(range(len(labels)), labels, fontsize=6)
     return _write(figure, path)
 
 

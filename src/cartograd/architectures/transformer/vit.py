@@ -9,7 +9,7 @@ handicap.
     logits = norm(x_L)_class W + b
 
 Shapes: input `b c y x`, square; logits `b k`. Images of 64 pixels and less are cut into patches of
-4, larger ones of 16.
+4 (of a quarter if that is less), larger ones of 16.
 
 Departures: none. An image that patches do not fill is extended by zeros at the right and below.
 
@@ -73,7 +73,7 @@ class ViT(nn.Module):
         size: height and width of the image.
         channels: of the image.
         classes: numbers of the output.
-        patch: height and width of a patch; 16, or 4 up to 64 pixels, if not given.
+        patch: height and width of a patch; 16, or 4 and less up to 64 pixels, if not given.
         dim: features of a patch.
         heads: of each attention.
         depth: blocks.
@@ -97,7 +97,7 @@ class ViT(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        self.patch = patch or (16 if size > 64 else 4)
+        self.patch = patch or (16 if size > 64 else max(1, min(4, size // 4)))
         self.extra = -size % self.patch
         count = ((size + self.extra) // self.patch) ** 2
         self.patches = nn.Conv2d(channels, dim, self.patch, stride=self.patch)
