@@ -143,6 +143,13 @@ def test_an_encoder_decoder_answers(options):
         assert alone.tokens == answers[1].tokens
 
 
+@pytest.mark.parametrize("precision", ["float16", "bf16", "int8", "auto"])
+def test_writes_in_other_number_formats(precision):
+    answer = generate(writer(), "Once", length=20, precision=precision)[0]
+    assert len(answer.tokens) == 20 or answer.ended
+    assert "".join(stream(writer(), "Once", length=20, precision=precision)) == answer.text
+
+
 def test_from_a_bundle(tmp_path):
     model = writer()
     write_bundle(tmp_path / "b", model)
@@ -167,6 +174,8 @@ def of_pictures():
         (writer, "x" * 200, {}, "the prompt has 200 tokens and the context of llama is 200"),
         (without_tokenizer, "x", {}, "llama came without a tokenizer"),
         (of_pictures, "x", {}, "lenet5 does not write"),
+        (writer, "x", {"precision": "int3"}, "unknown number format 'int3'"),
+        (translator, "x", {"precision": "int8"}, "writes in float32 only"),
         (writer, "x", {"length": 0}, "length=0"),
         (writer, "x", {"samplers": "top-q:share=0.1"}, "unknown sampler 'top-q'"),
         (writer, "x", {"samplers": "top-p:share=1.1"}, "share=1.1 is out of range"),

@@ -24,6 +24,7 @@ def generate_(
     beams: int = 1,
     draft: str | None = None,
     plain: bool = False,
+    precision: str = "float32",
     json: bool = False,
 ) -> int:
     """Let a model write: go on from a prompt, or answer it.
@@ -43,6 +44,7 @@ def generate_(
         beams: unfinished answers that a beam search keeps; 1 is no search.
         draft: a quicker model that guesses ahead: a run, a bundle or published weights.
         plain: no chat template, though the model has one.
+        precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
         json: print one object.
     """
     from cartograd.apps.verbs.generate import generate, stream
@@ -69,10 +71,11 @@ def generate_(
         "beams": beams,
         "draft": draft,
         "plain": plain,
+        "precision": precision,
     }
     if not text.strip():
         raise UsageError("the prompt is empty; expected a text to go on from")
-    writing = Writing(target)
+    writing = Writing(target, precision=precision)
     if json or beams > 1:
         written = generate(writing, text, **options)[0]
         if json:

@@ -51,6 +51,7 @@ class Options:
         beams: unfinished answers that a beam search keeps; 1 is no search.
         draft: a quicker model with the same tokenizer that guesses ahead.
         plain: no chat template, though the tokenizer may have one.
+        precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
     """
 
     length: int = 128
@@ -59,6 +60,7 @@ class Options:
     beams: int = 1
     draft: Target | None = None
     plain: bool = False
+    precision: str = "float32"
 
 
 def generate(
@@ -69,12 +71,14 @@ def generate(
     Args:
         target: a model with a tokenizer, a run, a bundle, a path, or published weights.
         prompts: one or more texts; together they are written faster than one by one.
-        **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`: see `Options`.
+        **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`: see
+            `Options`.
 
     Raises:
         UsageError: the target does not write, a prompt is empty or too long, or an option is wrong.
     """
-    asked, writing = _asked(options), _writing(target)
+    asked = _asked(options)
+    writing = _writing(target, asked.precision)
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
     rows = [writing.encoded(text, plain=asked.plain) for text in texts]
     start = time.perf_counter()
@@ -110,15 +114,16 @@ def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator
     Raises:
         UsageError: as there.
     """
-    asked, writing = _asked(options), _writing(target)
+    asked = _asked(options)
+    writing = _writing(target, asked.precision)
     row = writing.encoded(prompt, plain=asked.plain)
     if asked.beams > 1:
         raise UsageError("a beam search knows its answer only at the end; it cannot be streamed")
     return _spelled(writing, _tokens(writing, row, asked))
 
 
-def _writing(target: Target | Writing) -> Writing:
-    return target if isinstance(target, Writing) else Writing(target)
+def _writing(target: Target | Writing, precision: str) -> Writing:
+    return target if isinstance(target, Writing) else Writing(target, precision=precision)
 
 
 def _asked(options: dict[str, Any]) -> Options:
@@ -164,7 +169,7 @@ def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:
             if step[0] is not None:
                 yield step[0]
         return
-    helper = Writing(asked.draft)
+    helper = Writing(asked.draft, precision=asked.precision)
     if helper.tokenizer.vocabulary != writing.tokenizer.vocabulary or (
         helper.encoded("a b", plain=True) != writing.encoded("a b", plain=True)
     ):

@@ -9,11 +9,13 @@ import torch
 from cartograd.apps.verbs.target import Target, as_signed, name_of
 from cartograd.architectures.decoding.generate import left_padded
 from cartograd.architectures.decoding.protocol import Decoder, Writer
+from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core import registry
 from cartograd.core.build import hyperparameters
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.data.tokenizer import Tokenizer
+from cartograd.practice.compression.quick_weights import lean
 
 ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
 """Tokens that end an answer in published vocabularies, besides the tokenizer's own."""
@@ -35,12 +37,13 @@ class Writing:
     Args:
         target: a model with a signature and a tokenizer, a run, a bundle, the path of one, or the
             name of published weights.
+        precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
 
     Raises:
-        UsageError: it is none that writes texts.
+        UsageError: it is none that writes texts, or keeps no weights in this format.
     """
 
-    def __init__(self, target: Target, /):
+    def __init__(self, target: Target, /, *, precision: str = "float32"):
         self.signed: Signed = as_signed(target)
         model, tokenizer = self.signed.model, self.signed.tokenizer
         if not isinstance(model, Writer):
@@ -54,7 +57,7 @@ class Writing:
                 f"sign it with one: Signed(model, signature, tokenizer=...)"
             )
         tokenizer.check(self.signed.signature.input)
-        self.model: Writer = model
+        self.model: Writer = _ready(model, precision)
         self.tokenizer: Tokenizer = tokenizer
         self.answers = len(self.signed.signature.inputs) == 2
         ends = {tokenizer.number(word) for word in ENDS} | {tokenizer.end}
@@ -111,3 +114,14 @@ class Writing:
         if not starts.any():
             return Begun(make(), prompt, None, room)
         return Begun(make(starts=starts), prompt, starts, room)  # type: ignore[call-arg]
+
+
+def _ready(model: Writer, precision: str) -> Writer:
+    """The model as it writes the quickest."""
+    if isinstance(model, LLaMA) and model.embedding.weight.device.type == "cpu":
+        return lean(model, precision)
+    if precision != "float32":
+        raise UsageError(
+            f"{type(model).__name__} writes in float32 only; other formats are for LLaMA on a CPU"
+        )
+    return model

@@ -41,38 +41,44 @@ class Layer:
     """Keys and values of one layer.
 
     Attributes:
+        both: the heads of keys, and behind them those of values.
+        keys, values: views of it.
         length: how many tokens it holds.
     """
 
-    __slots__ = ("keys", "length", "values")
+    __slots__ = ("both", "keys", "length", "values")
 
-    def __init__(self, keys: Float[Tensor, "b h s d"], values: Float[Tensor, "b h s d2"], /):
-        self.keys, self.values = keys, values
-        self.length = 0
+    def __init__(self, both: Float[Tensor, "b h s d"], /, *, length: int = 0):
+        self.both, self.length = both, length
+        self.keys, self.values = both.chunk(2, 1)
 
     def append(
-        self, k: Float[Tensor, "b h t d"], v: Float[Tensor, "b h t d2"], /
-    ) -> tuple[Float[Tensor, "b h s d"], Float[Tensor, "b h s d2"]]:
+        self, k: Float[Tensor, "b h t d"], v: Float[Tensor, "b h t d"], /
+    ) -> tuple[Float[Tensor, "b h s d"], Float[Tensor, "b h s d"]]:
         """Write new keys and values behind the old ones; gives all of them, as views.
 
         Raises:
             UsageError: there is no room for them.
         """
-        start, end = self.length, self.length + k.shape[2]
-        if end > self.keys.shape[2]:
-            raise UsageError(
-                f"{end} tokens do not fit into a memory of {self.keys.shape[2]}; shorten the "
-                f"prompt or ask for fewer new tokens"
-            )
+        start, end = self.room(k.shape[2])
         self.keys[:, :, start:end] = k
         self.values[:, :, start:end] = v
-        self.length = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
-    def reorder(self, rows: Int[Tensor, " n"], /) -> None:
-        """Keep these rows in this order."""
-        self.keys = _chosen(self.keys, rows, self.length)
-        self.values = _chosen(self.values, rows, self.length)
+    def room(self, new: int, /) -> tuple[int, int]:
+        """Where the next tokens go, from and to; they count as held from now on.
+
+        Raises:
+            UsageError: there is no room for them.
+        """
+        start, end = self.length, self.length + new
+        if end > self.both.shape[2]:
+            raise UsageError(
+                f"{end} tokens do not fit into a memory of {self.both.shape[2]}; shorten the "
+                f"prompt or ask for fewer new tokens"
+            )
+        self.length = end
+        return start, end
 
 
 class Cache:
@@ -84,6 +90,9 @@ class Cache:
         width: features of one head.
         dtype, device: of the keys and values.
         starts: how many tokens at the left of each row are padding.
+
+    Attributes:
+        all: the keys and values of all layers, one tensor.
     """
 
     def __init__(
@@ -98,12 +107,10 @@ class Cache:
         *,
         starts: Int[Tensor, " b"] | None = None,
     ):
-        def empty() -> Tensor:
-            return torch.zeros(rows, heads, capacity, width, dtype=dtype, device=device)
-
         if starts is not None and not starts.any():
             starts = None
-        self.layers = [Layer(empty(), empty()) for _ in range(layers)]
+        self.all = torch.zeros(layers, rows, 2 * heads, capacity, width, dtype=dtype, device=device)
+        self.layers = [Layer(both) for both in self.all]
         self.rows, self.capacity = rows, capacity
         self.starts = None if starts is None else starts.to(device)
 
@@ -120,7 +127,7 @@ class Cache:
 
         Padding gets position 0.
         """
-        device = self.layers[0].keys.device
+        device = self.all.device
         places = torch.arange(self.length, self.length + new, device=device)
         if self.starts is None:
             return places
@@ -137,8 +144,14 @@ class Cache:
         """Keep these rows in this order; a row may be named several times, or not at all."""
         if len(rows) == self.rows and bool((rows.cpu() == torch.arange(self.rows)).all()):
             return
-        for layer in self.layers:
-            layer.reorder(rows)
+        length = self.length
+        chosen = self.all[:, :, :, :length].index_select(1, rows)
+        if len(rows) > self.rows:
+            layers, _, *rest = self.all.shape
+            self.all = self.all.new_zeros(layers, len(rows), *rest)
+        self.all = self.all[:, : len(rows)]
+        self.all[:, :, :, :length] = chosen
+        self.layers = [Layer(both, length=length) for both in self.all]
         self.rows = len(rows)
         if self.starts is not None:
             self.starts = self.starts[rows]
@@ -184,13 +197,3 @@ class CachedDecoder:
     def rewind(self, length: int, /) -> None:
         """Forget every token after the first `length`."""
         self.cache.rewind(length)
-
-
-def _chosen(kept: Tensor, rows: Tensor, length: int) -> Tensor:
-    """The first `length` places of some rows, in the same memory where they have room in it."""
-    chosen = kept[:, :, :length].index_select(0, rows)
-    if len(rows) > len(kept):
-        kept = kept.new_zeros(len(rows), *kept.shape[1:])
-    kept = kept[: len(rows)]
-    kept[:, :, :length] = chosen
-    return kept

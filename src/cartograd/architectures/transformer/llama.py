@@ -193,7 +193,7 @@ class LLaMA(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
         """Logits of the token after each position."""
-        self._check(tokens.shape[1])
+        check_length(tokens.shape[1], self.context)
         places = torch.arange(tokens.shape[1], device=tokens.device)
         return self._logits(self._features(tokens, places, None))
 
@@ -210,7 +210,7 @@ class LLaMA(nn.Module):
         Raises:
             UsageError: the model cannot read that many tokens.
         """
-        self._check(capacity)
+        check_length(capacity, self.context)
         weight = self.embedding.weight
         cache = Cache(
             len(self.blocks), rows, self.kv_heads, capacity, self.head_dim, weight.dtype,
@@ -236,9 +236,15 @@ class LLaMA(nn.Module):
         weight = self.embedding.weight if self.head is None else self.head.weight
         return F.linear(self.norm(x), weight)
 
-    def _check(self, length: int) -> None:
-        if length > self.context:
-            raise UsageError(
-                f"{length} tokens are more than this model's context of {self.context}; shorten "
-                f"the prompt or ask for fewer new tokens"
-            )
+
+def check_length(length: int, context: int, /) -> None:
+    """Refuse more tokens than a model reads.
+
+    Raises:
+        UsageError: there are more.
+    """
+    if length > context:
+        raise UsageError(
+            f"{length} tokens are more than this model's context of {context}; shorten the prompt "
+            f"or ask for fewer new tokens"
+        )

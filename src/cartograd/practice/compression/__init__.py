@@ -1,0 +1,1 @@
+"""Models made smaller and faster: other number formats, fewer weights, smaller students."""

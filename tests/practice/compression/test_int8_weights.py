@@ -1,0 +1,103 @@
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cartograd.practice.compression import int8_weights as module
+from cartograd.practice.compression.int8_weights import Int8Linear, int8_weights, rounded
+
+
+def layer(into=96, out=40, bias=True, seed=0):
+    torch.manual_seed(seed)
+    return nn.Linear(into, out, bias=bias)
+
+
+@pytest.mark.oracle("int8-weights")
+@pytest.mark.parametrize("bias", [True, False])
+def test_equals_torchs_dynamic_quantisation(bias):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        config = torch.ao.quantization.per_channel_dynamic_qconfig
+        theirs = torch.ao.quantization.quantize_dynamic(
+            nn.Sequential(layer(bias=bias)), {"0": config}
+        )
+    ours = int8_weights(nn.Sequential(layer(bias=bias)))
+    x = torch.randn(1, 96)
+    # Their weights go to -128, a step of the grid further than ours.
+    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=0.02 * float(theirs(x).abs().max()))
+    weight = theirs[0].weight().dequantize()
+    step = layer(bias=bias).weight.abs().amax(1) / 127
+    assert ((ours[0].floats() - weight).abs() <= step[:, None]).all()
+
+
+@pytest.mark.law("int8-weights")
+def test_a_weight_is_off_by_half_a_step_at_most():
+    weight = torch.randn(30, 50) * torch.logspace(-4, 4, 30)[:, None]
+    numbers, scale = rounded(weight)
+    assert numbers.abs().amax(1).tolist() == [127] * 30
+    off = (numbers * scale[:, None] - weight).abs()
+    assert (off <= 0.5001 * scale[:, None]).all()
+    assert torch.allclose(Int8Linear(weight).floats(), numbers * scale[:, None])
+
+
+@pytest.mark.law("int8-weights")
+def test_weights_on_the_grid_stay():
+    grid = torch.randint(-127, 128, (6, 32)).float()
+    grid[:, 0] = 127
+    assert torch.equal(Int8Linear(grid * 0.25).floats(), grid * 0.25)
+    assert not Int8Linear(torch.zeros(2, 16)).floats().any()
+
+
+@pytest.mark.law("int8-weights")
+def test_many_rows_are_those_of_the_rounded_weights_and_few_are_near():
+    ours, x = Int8Linear(layer().weight.detach(), layer().bias.detach()), torch.randn(9, 96)
+    expected = F.linear(x, ours.floats(), layer().bias)
+    torch.testing.assert_close(ours(x), expected)
+    torch.testing.assert_close(ours(x[None])[0], expected)
+    for n in (1, 2, 4):
+        assert (ours(x[:n]) - expected[:n]).norm() < 0.02 * expected[:n].norm()
+
+
+@pytest.mark.law("int8-weights")
+def test_no_row_depends_on_another():
+    ours = Int8Linear(layer().weight.detach())
+    x = torch.randn(3, 96)
+    loud = torch.cat([x[:1], 1e4 * x[1:]])
+    assert torch.equal(ours(x)[0], ours(loud)[0])
+    assert torch.equal(ours(x)[0], ours(x[:1])[0])
+
+
+def test_a_whole_model_is_copied():
+    torch.manual_seed(0)
+    model = nn.Sequential(layer(), nn.ReLU(), nn.Sequential(layer(40, 8), nn.Softmax(1)))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    small = int8_weights(model)
+    x = torch.randn(5, 96)
+    assert (small(x) - model(x)).abs().max() < 0.02
+    assert not torch.equal(small(x), model(x))
+    assert not any(isinstance(part, nn.Linear) for part in small.modules())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_without_torchs_kernels_the_weights_are_the_same(monkeypatch):
+    fast = Int8Linear(layer().weight.detach())
+    monkeypatch.setattr(module, "integer_kernels", lambda: False)
+    slow, x = Int8Linear(layer().weight.detach()), torch.randn(7, 96)
+    assert slow.packed is None
+    torch.testing.assert_close(slow.floats(), fast.floats())
+    torch.testing.assert_close(slow(x), fast(x))
+    torch.testing.assert_close(slow(x[:1])[0], slow(x)[0])
+
+
+def test_the_self_test_finds_wrong_kernels(monkeypatch):
+    module.integer_kernels.cache_clear()
+    assert module.integer_kernels()
+    for broken in (lambda *_: torch.zeros(1, 6), lambda *_: 1 / torch.ops.nothing.at_all()):
+        module.integer_kernels.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.ops.quantized, "linear_dynamic", broken)
+            assert not module.integer_kernels()
+    module.integer_kernels.cache_clear()
+    assert module.integer_kernels()
