@@ -60,7 +60,7 @@ def test_objects_are_called_by_their_names():
     plan = planned(nn.Linear(2, 2), data)
     words = plan.words()
     assert (words["model"].value, words["data"].value) == ("Linear", "tensors")
-    own = {f"objective.{name}" for name in ("smoothing", "loss", "penalty", "mix")}
+    own = {f"objective.{name}" for name in ("smoothing", "loss", "penalty", "mix", "side")}
     assert plan.details().keys() == own
 
 

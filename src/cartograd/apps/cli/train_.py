@@ -35,14 +35,16 @@ def train_(
     """Train a model on data; writes a run folder.
 
     Args:
-        model: a model with its arguments, like lenet5 or resnet:depth=18,width=32; with --resume
-            the run folder.
+        model: a model with its arguments, like lenet5 or resnet:depth=18,width=32; or where to
+            begin: published weights, a run or a bundle (--set freeze=true trains a new last layer
+            alone); with --resume the run folder.
         data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN.
         optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
         epochs: how many times to go through the training data.
         set_: further settings as KEY=VALUE: seed, device, batch_size, augment, schedule, objective,
-            monitor, patience, clip, accumulate, average, recompute, nonfinite, precision, compile,
-            autotune, deterministic, save_every, keep, exact, log_every, sinks, profile, parallel.
+            monitor, patience, clip, accumulate, average, freeze, recompute, nonfinite, precision,
+            compile, autotune, deterministic, save_every, keep, exact, log_every, sinks, profile,
+            parallel.
         config: a TOML file of settings, or a run folder; flags win.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.

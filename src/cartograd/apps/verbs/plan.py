@@ -13,11 +13,11 @@ from torch import nn
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.settings import KINDS, NOT_FOR_FIT, Setting, merged
 from cartograd.apps.verbs.source import dataset
+from cartograd.apps.verbs.start import is_elsewhere, start
 from cartograd.core import registry, source
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -85,8 +85,9 @@ class Plan:
     def details(self) -> dict[str, Setting]:
         """The hyperparameters of model and objective, with where each came from."""
         details = {}
-        if self.model.spec is not None and isinstance(self.value("model"), str):
-            typed = Spec.parse(self.value("model"))
+        word = self.value("model")
+        if self.model.spec is not None and isinstance(word, str) and not is_elsewhere(word):
+            typed = Spec.parse(word)
             details |= _details("model", typed, self.model.spec, self.settings["model"].origin)
         spec = Spec.parse(self.value("objective"))
         return details | _details("objective", spec, spec, self.settings["objective"].origin)
@@ -104,7 +105,8 @@ def planned(
     """Make and check everything that a training run needs; writes nothing.
 
     Args:
-        model: a spec or a module; may stand in the file instead.
+        model: a spec or a module, or where to begin: published weights, a run or a bundle (see
+            `start`); may stand in the file instead.
         data: a spec or a dataset; may stand in the file instead.
         config: a TOML file of settings, or a run folder.
         meta: build the model on torch's meta device: shapes without numbers.
@@ -122,7 +124,8 @@ def planned(
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
-        built = _model(settings["model"].value, examples.signature, seed)
+        begins, frozen = settings["model"].value, settings["freeze"].value
+        built = start(begins, examples.signature, seed=seed, frozen=frozen)
     built.tokenizer = examples.tokenizer
     chosen = _chosen(built, examples, settings)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
@@ -131,13 +134,6 @@ def planned(
         objective = build(settings["objective"].value, kind="objective", model=built)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     return Plan(built, examples, objective, card, ordered | settings)
-
-
-def _model(model: Any, signature: Signature, seed: int) -> Signed:
-    """Built from its spec with the seed's weights, or signed as it is."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return build(model, kind="model", signature=signature)
 
 
 def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "clip": (int, float, str),
     "accumulate": int,
     "average": str,
+    "freeze": (bool, str, list),
     "recompute": (bool, str, list),
     "nonfinite": str,
     "precision": str,
@@ -42,11 +43,12 @@ KINDS: dict[str, type | tuple[type, ...]] = {
 }
 """Every setting and its type."""
 
-NOT_FOR_FIT = ("model", "data", "objective", "batch_size", "augment")
+NOT_FOR_FIT = ("model", "data", "objective", "batch_size", "augment", "freeze")
 """Settings that say what to train on what; all others are arguments of `fit`."""
 
 DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "auto"} | {
     "average": None,
+    "freeze": False,
     "recompute": False,
     "compile": False,
     "nonfinite": "stop",
@@ -63,7 +65,7 @@ DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "auto"} | {
 _TRUE = (bool, object, (bool, str, list))
 _NAMES = {
     (int, float, str): "a number or a spec",
-    (bool, str, list): "true, or names of blocks",
+    (bool, str, list): "true, or names of parts",
     int: "a whole number",
     bool: "true or false",
     str: "text",

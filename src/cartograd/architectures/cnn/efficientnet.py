@@ -17,7 +17,8 @@ third stage.
 
 Departures: the paper's alpha of 1.2 and beta of 1.1 give B0 to B3, the larger published networks
 are a little wider and clearly less deep than they say. 1.175 and 1.102, rounded to a tenth, give
-all eight. Dropout grows with phi from 0.2 to 0.5 in a straight line.
+all eight. Dropout grows with phi from 0.2 to 0.5 in a straight line. The dense layer starts as
+torch's do; the authors' start, which widens with fewer classes, is too wide for a dozen.
 
 References:
     Mingxing Tan, Quoc Le. EfficientNet: rethinking model scaling for convolutional neural
@@ -268,7 +269,3 @@ def _initialise(model: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        if isinstance(module, nn.Linear):
-            bound = 1 / math.sqrt(module.out_features)
-            nn.init.uniform_(module.weight, -bound, bound)
-            nn.init.zeros_(module.bias)

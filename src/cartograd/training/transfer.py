@@ -1,0 +1,91 @@
+"""Transfer: begin from weights that another training has learned, and train all of them or a part.
+
+A network that has learned to see on many pictures sees on others too; only what its last layer
+says has to be learned anew, for which a few examples of each class are enough. Frozen parts keep
+their weights and the running statistics of their normalisation, and the optimizer keeps nothing
+for them.
+"""
+
+from collections.abc import Iterator, Sequence
+from types import MethodType
+
+import torch
+from torch import nn
+
+from cartograd.core.errors import UsageError, unknown
+
+
+def begin(model: nn.Module, source: nn.Module, /) -> list[str]:
+    """Give a network the weights of another one of its kind, where their shapes agree.
+
+    Args:
+        model: gets the weights; differs from the source in its last layer at most.
+        source: has learned something.
+
+    Returns:
+        The names of what stays as it was: the tensors of the last layer, if it is another one.
+
+    Raises:
+        UsageError: the networks differ in more than the last layer.
+    """
+    ours, theirs = model.state_dict(), source.state_dict()
+    strange = sorted(ours.keys() ^ theirs.keys())
+    if strange:
+        raise UsageError(f"the networks are not of one kind: only one of them has {strange[0]!r}")
+    fresh = [name for name, value in ours.items() if value.shape != theirs[name].shape]
+    layers = {name.rpartition(".")[0] for name in fresh}
+    last = list(ours)[-1].rpartition(".")[0]
+    if layers - {last}:
+        name = next(name for name in fresh if not name.startswith(f"{last}."))
+        raise UsageError(
+            f"{name!r} is of shape {tuple(ours[name].shape)} here and of "
+            f"{tuple(theirs[name].shape)} where the training begins; only the last layer may differ"
+        )
+    if not next(iter(ours.values())).is_meta:
+        with torch.no_grad():
+            for name, value in ours.items():
+                if name not in fresh:
+                    value.copy_(theirs[name])
+    return fresh
+
+
+def freeze(model: nn.Module, parts: Sequence[str], /) -> None:
+    """Keep parts of a network as they are: weights, running statistics, and nothing random.
+
+    They stay in evaluation mode while the rest is trained.
+
+    Raises:
+        UsageError: a part is unknown, or nothing is left to train.
+    """
+    known = dict(model.named_modules())
+    for name in parts:
+        if name not in known or not name:
+            raise unknown("part to freeze", name, [word for word in known if word.count(".") < 2])
+        known[name].eval().requires_grad_(False)
+        for module in known[name].modules():
+            module.train = MethodType(_stay, module)
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise UsageError("everything is frozen; leave a part to train, such as the last layer")
+
+
+def _stay(module: nn.Module, *_: bool, **__: bool) -> nn.Module:
+    """What a frozen part does when it is told to train."""
+    return module
+
+
+def learned_parts(model: nn.Module, fresh: Sequence[str], /) -> list[str]:
+    """The largest parts of a network without a tensor that is fresh.
+
+    >>> learned_parts(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 3)), ["2.weight"])
+    ['0']
+    """
+
+    def found(module: nn.Module, prefix: str) -> Iterator[str]:
+        for name, child in module.named_children():
+            path = prefix + name
+            if any(tensor.startswith(f"{path}.") for tensor in fresh):
+                yield from found(child, f"{path}.")
+            elif child.state_dict():
+                yield path
+
+    return list(found(model, ""))
