@@ -365,6 +365,10 @@ def seen(rows, columns, *outputs):
 
 SIGNATURES = {
     "crnn": seen(32, 24, Port("characters", "label", (5, 4))),
+    "sentence-encoder": Signature(
+        (Port("text", "text", ("t",), "int64", (0, 10), padding_id=0),),
+        (Port("meaning", "vector", (8,)),),
+    ),
     "speaker-encoder": heard(25600, Port("voice", "vector", (6,))),
     "whisper": Signature(
         (

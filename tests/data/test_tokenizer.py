@@ -84,8 +84,9 @@ def test_rows_are_filled_up_on_the_right():
     rows = made.batch(["ab", "abcd"])
     assert rows.tolist() == [[97, 98, 256, 256], [97, 98, 99, 100]]
     assert rows.dtype == torch.int64
-    assert made.batch(["ab", "abcd"], longest=3).tolist() == [[97, 98, 256], [97, 98, 99]]
-    assert made.rows([[97, 98, 99, 258]], longest=3).tolist() == [[97, 98, 258]]
+    short = made.told(longest=3)
+    assert short.batch(["ab", "abcd"]).tolist() == [[97, 98, 256], [97, 98, 99]]
+    assert Tokenizer.from_json(short.to_json()).told().longest == 3
     with pytest.raises(UsageError, match="no number means padding"):
         Tokenizer.bytes().batch(["ab", "abcd"])
     with pytest.raises(UsageError, match="nothing was given"):
@@ -126,6 +127,15 @@ def test_a_folder_of_hugging_face(tmp_path):
     assert made.batch(["the", "the [MASK]"]).tolist() == [[2, 5, 3, 0], [2, 5, 4, 3]]
     assert made.decode([2, 5, 6, 3]) == "the cat"
     assert made.decode([2, 5, 3], special=True) == "[CLS] the [SEP]"
+
+
+def test_a_long_text_is_cut_and_keeps_its_end(tmp_path):
+    made = bert(tmp_path).told(longest=4)
+    assert made.encode("The cats sat") == [2, 5, 6, 3]
+    assert made.spans("The cats sat") == [(0, 0), (0, 3), (4, 7), (0, 0)]
+    assert made.spans("cats") == [(0, 0), (0, 3), (3, 4), (0, 0)]
+    with pytest.raises(UsageError, match="part of a letter"):
+        Tokenizer.bytes().spans("a")
 
 
 def test_what_the_configuration_says_wins(tmp_path):

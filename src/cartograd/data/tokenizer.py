@@ -24,6 +24,8 @@ from cartograd.core.ports import Port
 from cartograd.data.tokens import (
     KINDS,
     SPECIAL,
+    cut,
+    fit,
     folder_of,
     guessed,
     package,
@@ -32,9 +34,6 @@ from cartograd.data.tokens import (
     size,
     trained,
 )
-
-UNUSED = 0.1
-"""Share of a model's vocabulary that may have no token: sizes are rounded up for speed."""
 
 
 class Tokenizer:
@@ -47,6 +46,8 @@ class Tokenizer:
         special: the numbers for `padding`, `begin`, `end`, `unknown` and `mask`, as far as there
             are any; guessed by how tokens are spelled if not given.
         chat: how a chat is written, a template in Jinja's language.
+        longest: how many numbers a text may have; what is beyond is cut off, but for the number
+            that ends each text.
 
     Attributes:
         padding: the number for "nothing here", or None.
@@ -65,12 +66,14 @@ class Tokenizer:
         *,
         special: Mapping[str, int] | None = None,
         chat: str = "",
+        longest: int | None = None,
     ) -> None:
         if not isinstance(document, Mapping) or not isinstance(document.get("model"), Mapping):
             raise UsageError("this describes no tokenizer: it has no 'model'")
         self.document = dict(document)
         self.special = dict(guessed(document) if special is None else special)
         self.template = chat
+        self.longest = longest
         self.padding = self.special.get("padding")
         self.begin = self.special.get("begin")
         self.end = self.special.get("end")
@@ -138,13 +141,17 @@ class Tokenizer:
     def to_json(self) -> str:
         """All of it as JSON; `tokenizer` in it is what Hugging Face's readers take."""
         said = {"tokenizer": self.document, "special": self.special, "chat": self.template}
+        said |= {"longest": self.longest}
         return json.dumps(said, ensure_ascii=False)
 
-    def told(self, *, chat: str = "", **roles: str | None) -> "Tokenizer":
-        """The same, told which token means what, and how a chat is written.
+    def told(
+        self, *, chat: str = "", longest: int | None = None, **roles: str | None
+    ) -> "Tokenizer":
+        """The same, told more; what is not given stays as it is.
 
         Args:
-            chat: a template in Jinja's language; the one that is there stays if none is given.
+            chat: how a chat is written, a template in Jinja's language.
+            longest: how many numbers a text may have.
             **roles: `padding`, `begin`, `end`, `unknown`, `mask`: the token, or None for none.
 
         Raises:
@@ -158,7 +165,8 @@ class Tokenizer:
             special.pop(role, None)
             if number is not None:
                 special[role] = number
-        return Tokenizer(self.document, special=special, chat=chat or self.template)
+        chat, longest = chat or self.template, longest or self.longest
+        return Tokenizer(self.document, special=special, chat=chat, longest=longest)
 
     @cached_property
     def vocabulary(self) -> int:
@@ -197,28 +205,31 @@ class Tokenizer:
     def encoded(self, texts: Sequence[str], /, *, special: bool = True) -> list[list[int]]:
         """Many texts, each as numbers; several at a time, and so faster than one by one."""
         if self._of_bytes:
-            return [list(text.encode()) for text in texts]
+            return [cut(list(text.encode()), self.longest) for text in texts]
         found = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
-        return [one.ids for one in found]
+        return [cut(one.ids, self.longest, end=self.end) for one in found]
 
-    def batch(self, texts: Sequence[str], /, *, longest: int | None = None) -> Int[Tensor, "b t"]:
+    def spans(self, text: str, /) -> list[tuple[int, int]]:
+        """Where in the text each number of `encode` comes from; `(0, 0)` for added ones.
+
+        Raises:
+            UsageError: the tokenizer is of bytes.
+        """
+        if self._of_bytes:
+            raise UsageError("a byte may be a part of a letter; it has no place of its own")
+        return cut(self._inner.encode(text).offsets, self.longest, end=self.end)
+
+    def batch(self, texts: Sequence[str], /) -> Int[Tensor, "b t"]:
         """Texts as rows of numbers, the shorter ones filled up on the right.
-
-        Args:
-            texts: one or more.
-            longest: how many numbers a row may have; what is beyond is cut off, but for the last
-                one, where that is a token that ends each text.
 
         Raises:
             UsageError: there is no text, or rows differ in length and there is no padding.
         """
-        return self.rows(self.encoded(texts), longest=longest)
+        return self.rows(self.encoded(texts))
 
-    def rows(
-        self, encoded: Sequence[Sequence[int]], /, *, longest: int | None = None
-    ) -> Int[Tensor, "b t"]:
+    def rows(self, encoded: Sequence[Sequence[int]], /) -> Int[Tensor, "b t"]:
         """What `encoded` gives as one tensor; see `batch`."""
-        return padded(encoded, self.padding, end=self.end, longest=longest)
+        return padded(encoded, self.padding)
 
     def decode(
         self, numbers: Sequence[int] | Int[Tensor, " t"], /, *, special: bool = False
@@ -254,11 +265,9 @@ class Tokenizer:
             raise UsageError("this tokenizer has no template for a chat; give plain text")
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        tokens = {
-            f"{word}_token": number for word, number in (("bos", self.begin), ("eos", self.end))
-        }
-        spelled = {name: "" if i is None else self.token(i) for name, i in tokens.items()}
-        return rendered(self.template, messages=messages, add_generation_prompt=answer, **spelled)
+        begin, end = ("" if i is None else self.token(i) for i in (self.begin, self.end))
+        words = {"bos_token": begin, "eos_token": end, "add_generation_prompt": answer}
+        return rendered(self.template, messages=messages, **words)
 
     def check(self, port: Port, /) -> None:
         """Refuse a port of another vocabulary.
@@ -266,17 +275,7 @@ class Tokenizer:
         Raises:
             UsageError: the model has fewer tokens, many more, or another one for padding.
         """
-        known = self.vocabulary if port.bounds is None else int(port.bounds[1]) + 1
-        if self.vocabulary > known or self.vocabulary < (1 - UNUSED) * known:
-            raise UsageError(
-                f"this tokenizer does not match the model: it has {self.vocabulary} tokens and "
-                f"{port.name!r} takes {known}"
-            )
-        if None not in (self.padding, port.padding_id) and self.padding != port.padding_id:
-            raise UsageError(
-                f"this tokenizer does not match the model: its padding is {self.padding} and that "
-                f"of {port.name!r} is {port.padding_id}"
-            )
+        fit(self.vocabulary, self.padding, port)
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.document['model'].get('type')}, {self.vocabulary} tokens)"

@@ -11,6 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
 
 KINDS = ("bpe", "wordpiece", "unigram")
 """What can be trained."""
@@ -34,6 +35,10 @@ USUAL = {
     "mask": ("<mask>", "[MASK]"),
 }
 """How special tokens are spelled where nobody says which means what."""
+
+
+UNUSED = 0.1
+"""Share of a model's vocabulary that may have no token: sizes are rounded up for speed."""
 
 
 def package(document: Mapping[str, Any], /) -> Any:
@@ -67,7 +72,7 @@ def library() -> Any:
     return tokenizers
 
 
-def folder_of(folder: Path, /) -> tuple[str, dict[str, str], str]:
+def folder_of(folder: Path, /) -> tuple[str, dict[str, Any], str]:
     """The tokenizer.json of a folder, which token it says means what, and its chat template.
 
     Raises:
@@ -153,28 +158,21 @@ def trained(texts: Iterable[str], vocabulary: int, kind: str, /) -> dict[str, An
     return document
 
 
-def padded(
-    rows: Sequence[Sequence[int]],
-    padding: int | None,
-    /,
-    *,
-    end: int | None = None,
-    longest: int | None = None,
-) -> Int[Tensor, "b t"]:
-    """Rows of numbers as one tensor, cut to the longest allowed and filled up on the right.
+def padded(rows: Sequence[Sequence[int]], padding: int | None, /) -> Int[Tensor, "b t"]:
+    """Rows of numbers as one tensor, the shorter ones filled up on the right.
 
     Raises:
         UsageError: there is no row, or they differ in length and there is no padding.
     """
     if not rows:
         raise UsageError("nothing was given to encode; expected at least one text")
-    cut = [_cut(row, longest, end) for row in rows]
-    width = max(map(len, cut))
-    if padding is None and any(len(row) < width for row in cut):
+    width = max(map(len, rows))
+    if padding is None and any(len(row) < width for row in rows):
         raise UsageError(
             "the texts differ in length, and no number means padding; give them one at a time"
         )
-    return torch.tensor([[*row, *[padding] * (width - len(row))] for row in cut], dtype=torch.int64)
+    filled = [[*row, *[padding] * (width - len(row))] for row in rows]
+    return torch.tensor(filled, dtype=torch.int64)
 
 
 def alike(lengths: Sequence[int], /, *, tokens: int, padded: bool = True) -> Iterator[list[int]]:
@@ -201,12 +199,11 @@ def alike(lengths: Sequence[int], /, *, tokens: int, padded: bool = True) -> Ite
         start += len(group)
 
 
-def _cut(row: Sequence[int], longest: int | None, end: int | None) -> Sequence[int]:
-    """At most so many numbers, the last of them the end if it was."""
+def cut(row: list[Any], longest: int | None, /, *, end: int | None = None) -> list[Any]:
+    """At most so many items; the last stays if texts have an end."""
     if longest is None or len(row) <= longest:
         return row
-    ends = row[-1] == end
-    return [*row[: longest - ends], *row[len(row) - ends :]]
+    return row[:longest] if end is None else [*row[: longest - 1], row[-1]]
 
 
 def rendered(template: str, /, **values: Any) -> str:
@@ -229,3 +226,22 @@ def rendered(template: str, /, **values: Any) -> str:
         raise
     except (TemplateError, TypeError, AttributeError, KeyError) as error:
         raise UsageError(f"the template of the chat cannot be used: {error}") from error
+
+
+def fit(vocabulary: int, padding: int | None, port: Port, /) -> None:
+    """Refuse a tokenizer that is not of the model.
+
+    Raises:
+        UsageError: the model has fewer tokens, many more, or another one for padding.
+    """
+    known = vocabulary if port.bounds is None else int(port.bounds[1]) + 1
+    if vocabulary > known or vocabulary < (1 - UNUSED) * known:
+        raise UsageError(
+            f"this tokenizer does not match the model: it has {vocabulary} tokens and "
+            f"{port.name!r} takes {known}"
+        )
+    if None not in (padding, port.padding_id) and padding != port.padding_id:
+        raise UsageError(
+            f"this tokenizer does not match the model: its padding is {padding} and that of "
+            f"{port.name!r} is {port.padding_id}"
+        )
