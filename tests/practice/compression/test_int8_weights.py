@@ -52,11 +52,11 @@ def test_weights_on_the_grid_stay():
 
 @pytest.mark.law("int8-weights")
 def test_many_rows_are_those_of_the_rounded_weights_and_few_are_near():
-    ours, x = Int8Linear(layer().weight.detach(), layer().bias.detach()), torch.randn(9, 96)
+    ours, x = Int8Linear(layer().weight.detach(), layer().bias.detach()), torch.randn(18, 96)
     expected = F.linear(x, ours.floats(), layer().bias)
     torch.testing.assert_close(ours(x), expected)
     torch.testing.assert_close(ours(x[None])[0], expected)
-    for n in (1, 2, 4):
+    for n in (1, 2, 16):
         assert (ours(x[:n]) - expected[:n]).norm() < 0.02 * expected[:n].norm()
 
 
@@ -74,7 +74,7 @@ def test_a_whole_model_is_copied():
     model = nn.Sequential(layer(), nn.ReLU(), nn.Sequential(layer(40, 8), nn.Softmax(1)))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     small = int8_weights(model)
-    x = torch.randn(5, 96)
+    x = torch.randn(50, 96)
     assert (small(x) - model(x)).abs().max() < 0.02
     assert not torch.equal(small(x), model(x))
     assert not any(isinstance(part, nn.Linear) for part in small.modules())
@@ -84,7 +84,7 @@ def test_a_whole_model_is_copied():
 def test_without_torchs_kernels_the_weights_are_the_same(monkeypatch):
     fast = Int8Linear(layer().weight.detach())
     monkeypatch.setattr(module, "integer_kernels", lambda: False)
-    slow, x = Int8Linear(layer().weight.detach()), torch.randn(7, 96)
+    slow, x = Int8Linear(layer().weight.detach()), torch.randn(17, 96)
     assert slow.packed is None
     torch.testing.assert_close(slow.floats(), fast.floats())
     torch.testing.assert_close(slow(x), fast(x))

@@ -10,7 +10,7 @@ made floats again first: then only the weights are rounded.
 Shapes: weights `d2 d`; a model's inputs and outputs as before.
 
 Departures: none. Torch's integer kernels are used where a self-test finds that they work on this
-machine; elsewhere the rounded weights are kept as floats: the same weights, no speed.
+machine; elsewhere the rounded weights are made floats for each product: the same weights, but slow.
 
 References:
     Benoit Jacob et al. Quantization and training of neural networks for efficient
@@ -57,8 +57,8 @@ CARD = Card(
     ),
 )
 
-FEW = 4
-"""Rows of inputs up to which they are rounded, too; more are worth unpacking the weights."""
+FEW = 16
+"""Rows of inputs up to which they are rounded, too; with more a product of floats is quicker."""
 
 
 def int8_weights(model: nn.Module, /) -> nn.Module:
@@ -100,10 +100,10 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: Float[Tensor, "d2 d"], bias: Float[Tensor, " d2"] | None = None, /):
         super().__init__()
         self.out_features, self.in_features = weight.shape
-        numbers, scale = rounded(weight.float())
+        self.numbers, self.scale = rounded(weight.float())
         self.bias = None if bias is None else bias.float()
-        self.packed = _packed(numbers, scale, self.bias) if integer_kernels() else None
-        self.weight = None if self.packed is not None else numbers * scale[:, None]
+        kernels = integer_kernels()
+        self.packed = _packed(self.numbers, self.scale, self.bias) if kernels else None
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
@@ -119,10 +119,7 @@ class Int8Linear(nn.Module):
 
     def floats(self) -> Float[Tensor, "d2 d"]:
         """The rounded weights in floats."""
-        if self.packed is None:
-            assert self.weight is not None
-            return self.weight
-        return torch.ops.quantized.linear_unpack(self.packed)[0].dequantize()
+        return self.numbers.float().mul_(self.scale[:, None])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Int8Linear":
         return self  # nothing changes it
@@ -148,7 +145,7 @@ def _packed(numbers: Tensor, scale: Tensor, bias: Tensor | None) -> Any:
     The tensor type that carries them on the way is announced to leave torch; there is no other way
     to these kernels yet, and `integer_kernels` will find out.
     """
-    make = torch.ops.aten._make_per_channel_quantized_tensor
+    make = torch._make_per_channel_quantized_tensor  # pyright: ignore[reportPrivateImportUsage]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         zeros = torch.zeros(len(numbers), dtype=torch.int64)
