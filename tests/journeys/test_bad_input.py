@@ -73,6 +73,7 @@ WRONG_WORDS = [
     (("train", "mlp", "--data", "csv:nowhere.csv,target=x"), "cannot read nowhere.csv"),
     ((*TRAIN, "--config", "nowhere.toml"), "cannot read nowhere.toml"),
     (("evaluate", "nowhere"), "nowhere does not exist; expected a bundle or a run folder"),
+    (("generate", "smolm2", "hi"), "published weights; did you mean 'smollm2'?"),
     (("predict", "nowhere", "x.png"), "nowhere does not exist"),
     (("explain", "nowhere"), "nowhere does not exist"),
     (("attack", "nowhere"), "nowhere does not exist"),

@@ -8,14 +8,14 @@ class UsageError(ValueError):
     """A mistake in what the user gave: the command line shows it as one line and exits with 2."""
 
 
-def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice closest to `word`, or None if none is close.
+def nearest(word: str, choices: Iterable[str], *, alike: float = 0.5) -> str | None:
+    """The choice closest to `word`, or None if none is at least `alike` (1 is equal).
 
     >>> nearest("resnt", ["resnet", "mlp"])
     'resnet'
     """
     by_lower = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=alike)
     return by_lower[found[0]] if found else None
 
 

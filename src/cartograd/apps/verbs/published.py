@@ -25,6 +25,11 @@ LENGTH = {"text": 8, "audio": 16_000}
 """How long an example is made along a dimension without a size."""
 
 
+def published_names() -> list[str]:
+    """What can be named."""
+    return [card.name for card in registry.cards().values() if card.kind == "weights"]
+
+
 def is_published(word: str, /) -> bool:
     """Whether a word is the spec of published weights, like `hf:FOLDER`."""
     try:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from torch import nn
 
-from cartograd.apps.verbs.published import is_published, kept
-from cartograd.core.errors import UsageError
+from cartograd.apps.verbs.published import is_published, kept, published_names
+from cartograd.core.errors import UsageError, nearest
 from cartograd.core.signed import Signed, sign, signature_of
 from cartograd.engine import bundle
 from cartograd.engine.bundle import Bundle
@@ -44,8 +44,14 @@ def as_bundle(target: Target, /) -> Bundle:
         return target
     if isinstance(target, Run) and target.folder is not None:
         return bundle.load(target.folder, model=_foreign(target.model))
-    if isinstance(target, str) and not Path(target).exists() and is_published(target):
-        return kept(target)
+    if isinstance(target, str) and not Path(target).exists():
+        if is_published(target):
+            return kept(target)
+        if near := nearest(target, published_names(), alike=0.7):
+            raise UsageError(
+                f"{target} does not exist; expected a bundle, a run folder or published weights; "
+                f"did you mean {near!r}?"
+            )
     if isinstance(target, str | Path):
         return bundle.load(target)
     raise UsageError(f"expected a model, a run, a bundle or a path, got {type(target).__name__}")
