@@ -6,7 +6,9 @@ import torch
 from PIL import Image
 
 from cartograd.apps.cli import pictures
-from cartograd.core.ports import Column, Port
+from cartograd.core.build import build
+from cartograd.core.ports import Column, Port, Signature
+from cartograd.engine.bundle import write_bundle
 
 IMAGE = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0))
 COLOUR = Port("image", "image", (3, 8, 8), bounds=(0.0, 1.0))
@@ -121,3 +123,30 @@ def test_show_refuses_what_does_not_fit(cli_run, tmp_path, words, part):
     assert done.code == 2
     assert part in done.err
     assert not (tmp_path / "sheet.png").exists()
+
+
+def test_trace_shows_what_layers_see(cli_run):
+    rows = cli_run("trace", "field", "vgg11", "--size", "64", "--json").json
+    assert [row["field"][0] for row in rows[:4]] == [3, 4, 8, 10]
+    assert "28 x 28" in cli_run("trace", "field").out
+    assert "sees" in cli_run("trace", "field", "resnet20").out
+    assert "unknown model 'resnet5'" in cli_run("trace", "field", "resnet5").err
+
+
+def test_trace_draws_classical_filters(cli_run, tmp_path):
+    rows = cli_run("trace", "filters", "--out", "filters.png", "--json").json
+    assert max(row["gap"] for row in rows) < 1e-10
+    assert colours(tmp_path / "filters.png") == (0, 0)
+    assert "pyramid" in cli_run("trace", "filters").out
+
+
+def test_trace_draws_feature_maps(cli_run, tmp_path):
+    signature = Signature((IMAGE,), (Port("class", "label", (3,)),))
+    write_bundle(tmp_path / "net", build("lenet5", signature=signature))
+    Image.new("L", (8, 8), 100).save(tmp_path / "digit.png")
+    found = cli_run("trace", "maps", "net", "digit.png", "--json").json
+    assert [row["layer"] for row in found["layers"]] == ["c1", "c3"]
+    assert colours(tmp_path / "maps.png") == (0, 0)
+    for words in (("maps",), ("maps", "net"), ("filters", "more"), ("field", "lenet5", "more")):
+        assert cli_run("trace", *words).code == 2
+    assert "has no picture" in cli_run("trace", "field", "--out", "x.png").err

@@ -103,6 +103,15 @@ def attended(path: Path, maps: dict[str, Tensor], labels: list[str], /) -> Path:
     return _write(figure, path)
 
 
+def tiles(path: Path, panels: list[tuple[str, Tensor]], /, *, across: int = 6) -> Path:
+    """Maps `y x` side by side, each in greys from its smallest to its largest number."""
+    figure, grid = _tiles(len(panels), 1, across=across, width=1.6, height=1.75)
+    for (axes,), (title, one) in zip(grid, panels, strict=True):
+        axes.imshow(one.cpu().numpy(), cmap="gray")
+        _bare(axes, title)
+    return _write(figure, path)
+
+
 def contributions(port: Port, attribution: Tensor, /) -> tuple[list[str], np.ndarray]:
     """What each column of a table (or number of a vector) contributed.
 

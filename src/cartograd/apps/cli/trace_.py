@@ -1,6 +1,7 @@
 """A tiny network's forward and backward pass, step by step, beside the notes' numbers.
 
-`trace descent` runs gradient descent in its three variants instead. The exit code is 1 if a number
+`trace descent` runs gradient descent in its three variants instead, `trace field`, `filters` and
+`maps` show convolutions. The exit code is 1 if a number
 is neither the notes' nor explained.
 """
 
@@ -10,21 +11,44 @@ from typing import Any
 from cartograd.apps.cli import output
 from cartograd.core.errors import UsageError, unknown
 
+KNOWN = ("notes", "descent", "field", "filters", "maps")
 
-def trace_(what: str = "notes", /, *, out: Path | None = None, json: bool = False) -> int:
+
+def trace_(
+    what: str = "notes",
+    target: str | None = None,
+    source: str | None = None,
+    /,
+    *,
+    size: int = 32,
+    out: Path | None = None,
+    json: bool = False,
+) -> int:
     """A tiny network's forward and backward pass, step by step, beside the notes' numbers.
 
     Args:
-        what: notes, or descent: batch, mini-batch and stochastic gradient descent on digits.
-        out: the PNG file to draw the descents' losses to.
+        what: notes; descent: batch, mini-batch and stochastic gradient descent on digits; field:
+            what each layer of an image MODEL sees; filters: Sobel, Gauss and pyramids as
+            convolutions; maps: what the convolutions of a TARGET answer to a PICTURE.
+        target: of field a model, like resnet20; of maps a run, a bundle or published weights.
+        source: of maps the picture.
+        size: of field the image's pixels.
+        out: the PNG file to draw to: descent, filters, maps (maps.png).
         json: print one array of steps.
     """
+    if what not in KNOWN:
+        raise unknown("trace", what, KNOWN)
+    _check(what, target, source, out)
     if what == "descent":
         return _descent(out, json)
     if what != "notes":
-        raise unknown("trace", what, ("notes", "descent"))
-    if out is not None:
-        raise UsageError("the notes' trace has no picture; --out is for: trace descent")
+        from cartograd.apps.cli import images
+
+        return {
+            "field": lambda: images.field(target or "lenet5", size, json),
+            "filters": lambda: images.filters(out, json),
+            "maps": lambda: images.maps(str(target), str(source), out or Path("maps.png"), json),
+        }[what]()
     from cartograd.evidence.trace import trace
 
     steps = trace()
@@ -42,6 +66,17 @@ def trace_(what: str = "notes", /, *, out: Path | None = None, json: bool = Fals
         if step.remark:
             print(f"    {step.remark}")
     return 1 if wrong else 0
+
+
+def _check(what: str, target: str | None, source: str | None, out: Path | None) -> None:
+    """Refuse words that a trace has no use for, and ask for those that it lacks."""
+    wanted = {"field": (target, None), "maps": (target, source)}.get(what, (None, None))
+    if (target, source) != wanted:
+        raise UsageError(f"trace {what} takes fewer words; it is alone, or: trace field MODEL")
+    if what == "maps" and not (target and source):
+        raise UsageError("trace maps needs a model and a picture: trace maps TARGET PICTURE")
+    if out is not None and what in ("notes", "field"):
+        raise UsageError(f"trace {what} has no picture; --out is for: descent, filters, maps")
 
 
 def _descent(out: Path | None, json: bool) -> int:
