@@ -136,7 +136,7 @@ def test_trace_shows_what_layers_see(cli_run):
 def test_trace_draws_classical_filters(cli_run, tmp_path):
     rows = cli_run("trace", "filters", "--out", "filters.png", "--json").json
     assert max(row["gap"] for row in rows) < 1e-10
-    assert colours(tmp_path / "filters.png") == (0, 0)
+    assert max(colours(tmp_path / "filters.png")) < 20
     assert "pyramid" in cli_run("trace", "filters").out
 
 
@@ -146,7 +146,7 @@ def test_trace_draws_feature_maps(cli_run, tmp_path):
     Image.new("L", (8, 8), 100).save(tmp_path / "digit.png")
     found = cli_run("trace", "maps", "net", "digit.png", "--json").json
     assert [row["layer"] for row in found["layers"]] == ["c1", "c3"]
-    assert colours(tmp_path / "maps.png") == (0, 0)
+    assert max(colours(tmp_path / "maps.png")) < 20
     for words in (("maps",), ("maps", "net"), ("filters", "more"), ("field", "lenet5", "more")):
         assert cli_run("trace", *words).code == 2
     assert "has no picture" in cli_run("trace", "field", "--out", "x.png").err
