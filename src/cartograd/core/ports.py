@@ -121,6 +121,8 @@ class Signature:
             sizes["classes"] = replace(self.output, dims=self.output.dims[steps:]).size
         if self.inputs and all(isinstance(dim, int) for dim in self.input.dims):
             sizes["features"] = self.input.size
+        elif self.inputs and self.input.kind == "vector" and isinstance(self.input.dims[-1], int):
+            sizes["features"] = self.input.dims[-1]  # of one step of a series
         if self.inputs and self.input.kind == "image":
             channels, height, width = self.input.dims
             if isinstance(channels, int):
