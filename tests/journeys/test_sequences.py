@@ -10,7 +10,7 @@ def test_a_language_model_of_bytes(tmp_path):
     model = "lstm-language-model:dim=16"
     cg.train(model, data, folder=tmp_path / "run", epochs=2, optimizer="adamw:lr=0.02")
     found = cg.evaluate(tmp_path / "run", data)
-    assert list(found.metrics) == ["accuracy", "nll"]
+    assert list(found.metrics) == ["accuracy", "nll", "perplexity", "bits-per-byte"]
     assert found.examples == 16 * len(data.test)
     assert found.metrics["accuracy"] > 0.15
     assert (tmp_path / "run" / "report.html").exists()
