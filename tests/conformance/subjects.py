@@ -178,6 +178,7 @@ SUBJECTS = {
     "folder": pictures,
     "gettext": catalogue,
     "pairs": translated,
+    "prompts": lambda folder: (sounds(folder)[0], {"seconds": 0.1}),
     "shakespeare": works,
     "text": text,
     "wav": sounds,

@@ -1,0 +1,136 @@
+"""Telephone announcements by professional voices: whose voice is it, and what does it say?
+
+Asterisk's core sounds are the same announcements in five languages: English and Spanish by one
+speaker, French, Italian and Russian by three others. Here the language is the class. Every example
+has the same length: the first seconds of an announcement, with silence after a shorter one; those
+that last less than half of it are left out, as is recorded silence. `announcements` gives the
+English ones whole, with their text.
+
+Shapes: inputs `n c t` with c = 1, targets `n`: the place of the language among the sorted names.
+
+References:
+    Digium, Inc. Asterisk core sounds, version 1.6.1. 2006-2019.
+    https://downloads.asterisk.org/pub/telephony/sounds/
+
+>>> prompts("no/such/folder")
+Traceback (most recent call last):
+cartograd.core.errors.UsageError: no/such/folder is no folder; ...
+"""
+
+import gzip
+from pathlib import Path
+
+import torch
+
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.data import store
+from cartograd.data.dataset import Dataset, Split
+from cartograd.data.listing import listed
+from cartograd.data.sounds import SUFFIXES, fitted, samples
+from cartograd.data.tensors import assemble
+
+CARD = Card(
+    name="prompts",
+    kind="data",
+    entry="prompts",
+    title="Telephone announcements in five languages",
+    zh="五种语言的电话提示音(真人朗读)",
+    paper="Asterisk core sounds",
+    year=2019,
+    url="https://downloads.asterisk.org/pub/telephony/sounds/",
+    proofs=(
+        "law: announcements long enough are there, cut and filled up, each once, by language",
+        "paper: 568 English announcements, of which 553 are spoken and have a text",
+    ),
+)
+
+RATE = 8000
+"""Samples per second of the recordings."""
+
+EMPTY = 44
+"""Bytes of a file that holds no samples; there is one among them."""
+
+
+def prompts(
+    path: str | Path | None = None,
+    /,
+    *,
+    seconds: float = 2.0,
+    rate: int = RATE,
+    valid: float = 0.1,
+    test: float = 0.2,
+) -> Dataset:
+    """Announcements, by language.
+
+    Args:
+        path: a folder with one folder for each language; by default what
+            `cartograd data get prompts` and `cartograd data get prompts-voices` have fetched.
+        seconds: length of an example.
+        rate: samples per second to bring them to.
+        valid: share for validation.
+        test: share for testing.
+
+    Raises:
+        UsageError: the sets have not been fetched, or the folder does not hold sounds.
+    """
+    files = _fetched() if path is None else _own(Path(path))
+    languages = sorted({language for language, _, _ in files})
+    length = max(1, round(seconds * rate))
+    kept, targets, names = [], [], []
+    for language, name, file in files:
+        sound, _ = samples(file, rate=rate)
+        if len(sound) >= length / 2 and "silence" not in Path(name).parts:
+            kept.append(fitted(sound, length))
+            targets.append(languages.index(language))
+            names.append(f"{language}/{name}")
+    if not kept:
+        raise UsageError(
+            f"no announcement lasts {seconds / 2:g} s; ask for fewer seconds than {seconds:g}"
+        )
+    sound = Port("sound", "audio", (1, length), bounds=(-1.0, 1.0), rate=rate)
+    label = Port("language", "label", (len(languages),), labels=tuple(languages))
+    signature = Signature((sound,), (label,))
+    whole = Split(torch.stack(kept)[:, None], torch.tensor(targets), signature, names)
+    shares = {"valid": valid, "test": test}
+    about = {"source": str(path or "Asterisk core sounds 1.6.1"), "files": len(kept)}
+    return assemble("prompts", {"train": whole}, shares, keys=names, about=about)
+
+
+def announcements() -> list[tuple[Path, str]]:
+    """The English announcements that somebody speaks, and what she says, in the order of names.
+
+    Raises:
+        UsageError: the set has not been fetched.
+    """
+    folder = store.where("prompts")
+    text = gzip.decompress((folder / "core-sounds-en.txt.gz").read_bytes()).decode()
+    found = []
+    for line in text.splitlines():
+        name, _, said = (part.strip() for part in line.partition(":"))
+        file = folder / "en" / f"{name}.wav"
+        spoken = said and said[0] not in "[(" and not line.startswith(";")
+        if spoken and file.is_file():
+            found.append((file, said.partition("[")[0].strip()))
+    return sorted(found)
+
+
+def _fetched() -> list[tuple[str, str, Path]]:
+    folders = [store.where("prompts") / "en"]
+    voices = store.where("prompts-voices")
+    folders += [voices / language for language in ("es", "fr", "it", "ru")]
+    return [
+        (folder.name, file.relative_to(folder).as_posix(), file)
+        for folder in folders
+        for file in sorted(folder.rglob("*.wav"))
+        if file.stat().st_size > EMPTY
+    ]
+
+
+def _own(root: Path) -> list[tuple[str, str, Path]]:
+    labels, listing = listed(root, SUFFIXES)
+    return [
+        (labels[target], file.relative_to(root / labels[target]).as_posix(), file)
+        for file, target in listing["train"]
+    ]
