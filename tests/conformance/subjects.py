@@ -11,6 +11,7 @@ from PIL import Image
 from cartograd.architectures.rnn.bilstm_crf import BiLSTMCRF
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.words.word2vec import Word2Vec
 from cartograd.core.ports import Port, Signature
 
 
@@ -168,6 +169,13 @@ def archive(folder):
     return (folder,), {}
 
 
+def sentences_of(folder):
+    """Short texts, each of words of its own order."""
+    for i in range(60):
+        (folder / f"{i}.txt").write_text(" ".join(f"{chr(97 + (i * j) % 26)}x" for j in range(40)))
+    return (folder,), {"valid": 0.1, "test": 0.1}
+
+
 SUBJECTS = {
     "bible": sword,
     "brown": tagged,
@@ -182,6 +190,7 @@ SUBJECTS = {
     "shakespeare": works,
     "text": text,
     "wav": sounds,
+    "words": sentences_of,
     "zh-reviews": reviews,
 }
 """Sources by card: a new source of the user's own files adds its line here."""
@@ -345,11 +354,26 @@ def spelled(n):
     return tokens, targets
 
 
+def table_of_words():
+    """Vectors of a few words."""
+    return Word2Vec(vocabulary=6, dim=4, padding_id=0)
+
+
+def windows(n):
+    """Words with their neighbours."""
+    draw = torch.Generator().manual_seed(1)
+    around = torch.randint(1, 6, (n, 4), generator=draw)
+    around[:, 3] = around[:, 3] * (torch.arange(n) % 2)
+    return around, torch.arange(n) % 6
+
+
 TAUGHT = {
+    "cbow": (table_of_words, windows),
     "crf": (chained, lines),
     "ctc": (reader, spelled),
     "label-tokens": (reader, lines),
     "masked-language-model": (reader, lines),
+    "skip-gram": (table_of_words, windows),
 }
 """Objectives by card that do not learn classes or values: a network, and n examples."""
 

@@ -48,6 +48,7 @@ class Tokenizer:
         chat: how a chat is written, a template in Jinja's language.
         longest: how many numbers a text may have; what is beyond is cut off, but for the number
             that ends each text.
+        counts: how often each token was seen, by its number, where that is known.
 
     Attributes:
         padding: the number for "nothing here", or None.
@@ -67,6 +68,7 @@ class Tokenizer:
         special: Mapping[str, int] | None = None,
         chat: str = "",
         longest: int | None = None,
+        counts: Sequence[int] = (),
     ) -> None:
         if not isinstance(document, Mapping) or not isinstance(document.get("model"), Mapping):
             raise UsageError("this describes no tokenizer: it has no 'model'")
@@ -74,6 +76,7 @@ class Tokenizer:
         self.special = dict(guessed(document) if special is None else special)
         self.template = chat
         self.longest = longest
+        self.counts = tuple(counts)
         self.padding = self.special.get("padding")
         self.begin = self.special.get("begin")
         self.end = self.special.get("end")
@@ -142,6 +145,7 @@ class Tokenizer:
         """All of it as JSON; `tokenizer` in it is what Hugging Face's readers take."""
         said = {"tokenizer": self.document, "special": self.special, "chat": self.template}
         said |= {"longest": self.longest}
+        said |= {"counts": self.counts} if self.counts else {}
         return json.dumps(said, ensure_ascii=False)
 
     def told(
@@ -166,7 +170,8 @@ class Tokenizer:
             if number is not None:
                 special[role] = number
         chat, longest = chat or self.template, longest or self.longest
-        return Tokenizer(self.document, special=special, chat=chat, longest=longest)
+        said = {"chat": chat, "longest": longest, "counts": self.counts}
+        return Tokenizer(self.document, special=special, **said)
 
     @cached_property
     def vocabulary(self) -> int:

@@ -1,7 +1,8 @@
 """One method: its idea, arguments, presets, proofs and source file.
 
 `show schedule SPEC` draws the rates of a run under a schedule, here and (with --out) as a picture;
-`show augment SPEC` writes a sheet of training examples before and after an augmentation.
+`show augment SPEC` writes a sheet of training examples before and after an augmentation; `show
+neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec.
 """
 
 from pathlib import Path
@@ -30,25 +31,29 @@ def show_(
     """One method: its idea, arguments, presets, proofs and source file.
 
     Args:
-        name: a method or a preset, as `cartograd list` shows them; or schedule, or augment.
-        spec: of the schedule to draw, like cosine:warmup=0.1 or step:every=3; or of the
-            augmentation, like flip,crop:padding=2.
+        name: a method or a preset, as `cartograd list` shows them; or schedule, augment or
+            neighbours.
+        spec: of the schedule to draw, like cosine:warmup=0.1 or step:every=3; of the
+            augmentation, like flip,crop:padding=2; or a word, or words like "king - man + woman".
         steps: of the run that the schedule is drawn for.
         epochs: that these steps make; or in how many the augmented examples are shown.
         lr: the optimizer's own rate.
-        data: what to augment.
+        data: what to augment; of neighbours, the run or bundle of vectors of words.
         out: the PNG file to write the schedule to, or the augmented examples (augment.png).
         lang: language of the title and of the map's places; auto follows LANG.
         json: print one object.
     """
-    if name in ("schedule", "augment") or spec is not None:
-        if name not in ("schedule", "augment") or spec is None:
+    drawn = ("schedule", "augment", "neighbours")
+    if name in drawn or spec is not None:
+        if name not in drawn or spec is None:
             raise UsageError(
                 "`show` takes one method, or: show schedule SPEC, like cosine, or: show augment "
-                "SPEC, like flip,crop:padding=2"
+                "SPEC, like flip,crop:padding=2, or: show neighbours WORD --data RUN"
             )
         if name == "schedule":
             _schedule(spec, steps, epochs, lr, out, json)
+        elif name == "neighbours":
+            _neighbours(spec, data, json)
         else:
             _augment(spec, data, epochs, out or Path("augment.png"), json)
         return
@@ -103,6 +108,19 @@ def _augment(spec: str, data: str, epochs: int, out: Path, json: bool) -> None:
         return
     print(f"{spec}: {len(before)} training examples of {data}, as they are and in {epochs} epochs")
     print(f"picture  {out}")
+
+
+def _neighbours(question: str, target: str, json: bool) -> None:
+    """The nearest words of a trained model."""
+    from cartograd.apps.verbs.target import as_signed
+    from cartograd.architectures.words.neighbours import neighbours
+
+    found = neighbours(as_signed(target), question)
+    if json:
+        near = [{"word": word, "cosine": value} for word, value in found]
+        output.emit({"question": question, "neighbours": near})
+        return
+    output.table(("word", "cosine"), [[word, f"{value:.3f}"] for word, value in found])
 
 
 def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, object]:

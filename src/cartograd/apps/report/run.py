@@ -24,6 +24,9 @@ from cartograd.data.dataset import Examples
 if TYPE_CHECKING:
     from cartograd.apps.verbs.evaluate import Evaluation
 
+MANY = 1000
+"""More classes than these are words: a table of who was taken for whom would be too large."""
+
 _KINDS = {"image": "pictures", "table": "rows", "text": "texts", "audio": "sounds"}
 
 
@@ -81,7 +84,8 @@ def report(
 def _answers(examples: Examples, found: "Evaluation") -> list[Section | None]:
     """What the answers look like, for the kind of output."""
     port = examples.signature.output
-    if port.kind == "label" and found.outputs.ndim == 2 and len(port.dims) == 1:
+    few = port.kind == "label" and len(port.dims) == 1 and int(port.dims[0]) <= MANY
+    if few and found.outputs.ndim == 2:
         return [
             confusion(found.outputs, found.targets, port.labels),
             reliability(found.outputs, found.targets),

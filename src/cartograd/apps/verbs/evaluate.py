@@ -29,6 +29,9 @@ LABELS = ("accuracy", "nll")
 NEXT = (*LABELS, "perplexity", "bits-per-byte")
 """The same where that label is the next token."""
 
+MANY = 1000
+"""More classes than these are words, and have no figures for each of them."""
+
 NUMBERS = 2**25
 """Most logits of one batch of texts, as long as these usually are."""
 
@@ -150,6 +153,8 @@ def usual(signature: Signature, /) -> tuple[str, ...]:
     kind = signature.output.kind
     if kind == "label" and len(signature.output.dims) > 1:
         return NEXT if signature.output.name.startswith("next ") else LABELS
+    if kind == "label" and int(signature.output.dims[-1]) > MANY:
+        return LABELS
     if kind not in METRICS:
         raise UsageError(f"no metrics are known for outputs of kind {kind!r}; name them")
     return METRICS[kind]

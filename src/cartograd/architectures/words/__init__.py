@@ -1,0 +1,1 @@
+"""Words as vectors: what stands in like surroundings lies near."""
