@@ -11,6 +11,8 @@ from benchmarks.pairs import QUIET
 FILES = (
     "step_overhead",
     "resnet18",
+    "sequence_steps",
+    "decoding",
     "checkpoints",
     "startup",
     "data_path",

@@ -1,5 +1,6 @@
 """What a workload file declares, and the clock that its sides use."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,11 @@ class Clock:
 
 FOLDER = "CARTOGRAD_BENCH_FOLDER"
 """The environment variable that tells a side where its case's files are."""
+
+
+def files() -> Path:
+    """Where the case's files are; within a side only."""
+    return Path(os.environ[FOLDER])
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Case:
         prepare: makes the files that the sides read, once, in a process of its own.
         flops: counts the floating-point operations of one unit, the same on every side.
         peak: the probe's reading (GFLOP/s) that ours is compared with.
+        moved: for a side, the bytes that one unit has to read from memory at least.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Case:
     prepare: Callable[[Path], None] | None = None
     flops: Callable[[], float] | None = None
     peak: str = "peak_f32"
+    moved: dict[str, float] = field(default_factory=dict)
 
     @property
     def ours(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 PACKAGES = (
     "torch", "numpy", "accelerate", "captum", "foolbox", "keras", "lightning", "torchdata",
-    "transformers",
+    "transformers", "xllamacpp",
 )  # fmt: skip
 SIZE = 768
 """Rows of the matrices by whose product a quiet machine is known."""

@@ -24,6 +24,8 @@ def table(result: Result, /) -> str:
     ]
     if result.case.flops is not None:
         lines = [f"{lines[0]} share of peak |", f"{lines[1]}---|"]
+    if result.case.moved:
+        lines = [f"{lines[0]} times the limit of memory |", f"{lines[1]}---|"]
     for name in result.case.sides:
         if name in result.unequal:
             lines.append(f"| {name} | not equal: differs by {result.unequal[name]:.1e} | | | | |")
@@ -42,6 +44,9 @@ def table(result: Result, /) -> str:
             share = result.share(name)
             if share is not None:
                 cells.append(f"{share:.0%}")
+            behind = result.behind(name)
+            if behind is not None:
+                cells.append(f"{behind:.2f}")
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -109,6 +114,7 @@ def _record(file: str, results: list[Result], facts: Any) -> dict[str, Any]:
             "asked": result.case.asked,
             "missed": result.missed(),
             "shares of peak": {name: result.share(name) for name in result.sides()},
+            "times the limit of memory": {name: result.behind(name) for name in result.sides()},
             "thrown": result.thrown,
             "probe": result.readings,
         }

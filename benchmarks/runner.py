@@ -83,6 +83,16 @@ class Result:
         peak = max(one[self.case.peak] for one in self.readings) * 1e9
         return self.case.flops() / self.median(side, "cpu") / peak
 
+    def behind(self, side: str, /) -> float | None:
+        """How many times what the bandwidth of memory allows a side takes, where that is known.
+
+        The bandwidth is the best of the probe's readings, with one thread.
+        """
+        if side not in self.case.moved:
+            return None
+        bandwidth = max(one["memory"] for one in self.readings) * 1e9
+        return self.median(side, "cpu") / (self.case.moved[side] / bandwidth)
+
     def spread(self) -> dict[str, float]:
         """How far the probe's readings around the kept rounds are apart."""
         return {name: spread([one[name] for one in self.readings]) for name in WATCHED}

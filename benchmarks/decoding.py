@@ -1,0 +1,179 @@
+"""Writing a text token by token at batch 1 with SmolLM2-135M, against transformers and llama.cpp.
+
+A step reads every weight once and hardly computes, so the bytes of the weights over the measured
+bandwidth of memory are a limit; the last column says how many times that each side takes. The
+weights are the published ones where they have been fetched (`cartograd data get smollm2`), unpacked
+into floats and handed to all sides; else random ones of the same shape, and llama.cpp is left out.
+One thread; the prompt is read within the time.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.case import Case, Clock, files
+
+TOKENS, WARM, SURE = 64, 4, 6
+"""Tokens that are timed; those before them; how many of the answer no rounding changes."""
+QUESTION = "What is the capital of France?"
+WEIGHTS = 134_515_008
+"""What a step reads: the embedding is the output's weight, too, and counts once."""
+
+
+def prepare(folder: Path) -> None:
+    """The model as Hugging Face keeps it, the prompt's tokens, and where llama.cpp's file is."""
+    from safetensors.torch import save_file
+
+    from cartograd.architectures.pretrained.hf_llama import KEYS
+    from cartograd.core.errors import UsageError
+    from cartograd.core.keys_back import written
+
+    try:
+        from cartograd.architectures.pretrained.smollm2 import FILE, smollm2
+        from cartograd.data import store
+
+        signed = smollm2()
+        model, tokenizer = signed.model, signed.tokenizer
+        prompt = tokenizer.encode(tokenizer.chat(QUESTION), special=False)
+        (folder / "gguf.txt").write_text(str(store.where("smollm2") / FILE))
+        (folder / "tokenizer.json").write_text(tokenizer.to_json())
+    except UsageError:
+        model, prompt = _random(), list(range(3, 40))
+    config = {
+        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 49152,
+        "hidden_size": 576, "num_hidden_layers": 30, "num_attention_heads": 9,
+        "num_key_value_heads": 3, "intermediate_size": 1536, "max_position_embeddings": 8192,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 100_000.0},
+        "rms_norm_eps": 1e-5, "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2,
+        "pad_token_id": 2, "torch_dtype": "float32",
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "prompt.json").write_text(json.dumps(prompt))
+    named = written(model.state_dict(), KEYS(config), source="a Hugging Face folder")
+    tensors = {name: tensor.contiguous().clone() for name, tensor in named.items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _random() -> Any:
+    import torch
+
+    from cartograd.core.build import build
+
+    torch.manual_seed(0)
+    model = build("smollm2-135m")
+    for name, weight in model.named_parameters():
+        if "norm" not in name:  # large enough that no two tokens are nearly as likely
+            torch.nn.init.normal_(weight, std=0.06)
+    return model
+
+
+def _ours(precision: str, count: int) -> Callable[[Clock], list[float]]:
+    def side(clock: Clock) -> list[float]:
+        import torch
+
+        from cartograd.architectures.decoding.generate import generate
+        from cartograd.architectures.pretrained.hf import hf
+        from cartograd.practice.compression.quick_weights import lean
+
+        prompt = torch.tensor([json.loads((files() / "prompt.json").read_text())])
+        model = lean(hf(files()).model, precision)
+        room = prompt.shape[1] + TOKENS
+        generate(model.decoder(1, room), prompt, length=WARM)
+        with clock(TOKENS):
+            tokens = generate(model.decoder(1, room), prompt, length=TOKENS)[0]
+        return [float(token) for token in tokens[:count]]
+
+    return side
+
+
+def _transformers(dtype: str, count: int) -> Callable[[Clock], list[float]]:
+    def side(clock: Clock) -> list[float]:
+        import torch
+        from transformers import LlamaForCausalLM
+
+        prompt = torch.tensor([json.loads((files() / "prompt.json").read_text())])
+        model = LlamaForCausalLM.from_pretrained(files(), dtype=getattr(torch, dtype)).eval()
+        model.generation_config.eos_token_id = None  # every side writes as many tokens
+
+        def write(length: int) -> Any:
+            return model.generate(
+                prompt, attention_mask=torch.ones_like(prompt), do_sample=False,
+                max_new_tokens=length, pad_token_id=2,
+            )  # fmt: skip
+
+        write(WARM)
+        with clock(TOKENS):
+            tokens = write(TOKENS)[0, prompt.shape[1] :]
+        return [float(token) for token in tokens[:count]]
+
+    return side
+
+
+def _llama_cpp(clock: Clock) -> list[float]:
+    import xllamacpp
+
+    from cartograd.data.tokenizer import Tokenizer
+
+    prompt = json.loads((files() / "prompt.json").read_text())
+    chosen = xllamacpp.CommonParams()
+    chosen.model.path = (files() / "gguf.txt").read_text()
+    chosen.n_ctx, chosen.n_parallel = 512, 1
+    chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = 1
+    server = xllamacpp.Server(chosen)
+
+    def write(length: int) -> str:
+        answer = server.handle_completions({
+            "prompt": prompt, "n_predict": length, "temperature": 0, "ignore_eos": True,
+            "cache_prompt": False,
+        })  # fmt: skip
+        return answer["choices"][0]["text"]
+
+    write(WARM)
+    with clock(TOKENS):
+        text = write(TOKENS)
+    tokenizer = Tokenizer.from_json((files() / "tokenizer.json").read_text())
+    return [float(token) for token in tokenizer.encode(text, special=False)[:SURE]]
+
+
+CASES = (
+    Case(
+        name="float32",
+        what=f"All in float32; all {TOKENS} tokens must be the same.",
+        unit="token",
+        sides={
+            "cartograd": _ours("float32", TOKENS),
+            "transformers": _transformers("float32", TOKENS),
+        },
+        asked={"transformers": 1.5},
+        tolerance=0.0,
+        prepare=prepare,
+        moved={"cartograd": 4.0 * WEIGHTS, "transformers": 4.0 * WEIGHTS},
+    ),
+    Case(
+        name="number formats",
+        what="Ours with weights in eight bits and in half precision (`--precision`), transformers "
+        "in its two, llama.cpp with the published file (4 bits). Rounding changes what is said in "
+        f"the end; the first {SURE} tokens of the answer must agree.",
+        unit="token",
+        sides={
+            "cartograd, int8": _ours("int8", SURE),
+            "cartograd, float16": _ours("float16", SURE),
+            "cartograd, bf16": _ours("bf16", SURE),
+            "transformers, float32": _transformers("float32", SURE),
+            "transformers, bf16": _transformers("bfloat16", SURE),
+            "llama.cpp, Q4_1": _llama_cpp,
+        },
+        asked={"transformers, float32": 2.0, "transformers, bf16": 2.0},
+        tolerance=0.0,
+        prepare=prepare,
+        moved={
+            "cartograd, int8": 1.0 * WEIGHTS,
+            "cartograd, float16": 2.0 * WEIGHTS,
+            "cartograd, bf16": 2.0 * WEIGHTS,
+            "transformers, float32": 4.0 * WEIGHTS,
+            "transformers, bf16": 2.0 * WEIGHTS,
+            "llama.cpp, Q4_1": 0.625 * WEIGHTS,
+        },
+    ),
+)
