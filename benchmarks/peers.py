@@ -28,7 +28,9 @@ def transformers_trainer(
 
         def forward(self, inputs: Any, labels: Any) -> Any:
             logits = self.network(inputs)
-            return {"loss": F.cross_entropy(logits, labels), "logits": logits}
+            # Rows of labels (one for each token) count as so many examples.
+            loss = F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+            return {"loss": loss, "logits": logits}
 
     class InOrder(Trainer):
         def _get_train_sampler(self, *_: Any) -> Any:
