@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from acceptance import images, neurons, report, tables
+from acceptance import images, neurons, report, speech, tables
 from acceptance.session import SEEDS, FailedError, Session
 from benchmarks.probe import machine
 
@@ -21,10 +21,21 @@ ROWS = {
     "perceptron-converges": neurons.perceptron_converges,
     "perceptron-fails-xor": neurons.perceptron_fails_xor,
     "mlp-solves-xor": neurons.mlp_solves_xor,
+    "voice-activity": speech.voice_activity,
+    "voices": speech.voices,
+    "transcripts": speech.transcripts,
+    "lines-of-text": speech.lines_of_text,
 }
 NEEDS = {
     "fashion-mnist": ("mlp-fashion", "resnet-fashion", "folder-of-pictures"),
     "lending-club": ("lending-club",),
+    "prompts": ("voice-activity", "voices", "transcripts"),
+    "prompts-voices": ("voices",),
+    "librivox": ("transcripts",),
+    "silero-vad": ("voice-activity",),
+    "resemblyzer": ("voices",),
+    "whisper-base": ("transcripts",),
+    "easyocr": ("lines-of-text",),
 }
 """Data that has to be fetched before a row can run."""
 ROOT = Path(__file__).parents[1]

@@ -93,6 +93,15 @@ class Session:
         Raises:
             FailedError: it ended with another code than 0.
         """
+        lines, cpu, wall = self.answers(command)
+        return lines[0], cpu, wall
+
+    def answers(self, command: str, /) -> tuple[list[dict[str, Any]], float, float]:
+        """The JSON objects that a command prints, one a line, its CPU seconds and wall seconds.
+
+        Raises:
+            FailedError: it ended with another code than 0.
+        """
         words = shlex.split(command)
         assert words[0] == "cartograd"
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -107,7 +116,8 @@ class Session:
             if process.returncode:
                 end = err.read().decode(errors="replace").strip().splitlines()[-3:]
                 raise FailedError(f"{command} ended with {process.returncode}: {' / '.join(end)}")
-            return json.loads(out.read()), usage.ru_utime + usage.ru_stime, wall
+            lines = [json.loads(line) for line in out.read().splitlines() if line.strip()]
+            return lines, usage.ru_utime + usage.ru_stime, wall
 
 
 def seeded(command: str, seed: int, /) -> str:

@@ -12,6 +12,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import texts
 from cartograd.practice.metrics.equal_error_rate import equal_error_rate
+from cartograd.practice.metrics.label_error_rate import label_error_rate, parts
 from cartograd.practice.metrics.word_error_rate import edits, word_error_rate
 
 
@@ -58,6 +59,18 @@ def tried(a, b):
     return min(
         tried(a[1:], b) + 1, tried(a, b[1:]) + 1, tried(a[1:], b[1:]) + (a[0] != b[0])
     )  # fmt: skip
+
+
+@pytest.mark.law("label-error-rate")
+def test_labels_that_are_read_wrongly():
+    paths = torch.tensor([[1, 1, 0, 1], [2, 3, 3, 0], [0, 0, 0, 0]])
+    outputs = torch.nn.functional.one_hot(paths, 4).double()
+    targets = torch.tensor([[1, 1, -100], [3, -100, -100], [2, 2, 2]])
+    assert label_error_rate(outputs, targets) == pytest.approx((0 + 1 + 3) / 6)
+    assert label_error_rate(outputs, targets.clamp(min=-1)) == pytest.approx(4 / 6)
+    assert parts(outputs, targets).tolist() == [[0, 2], [1, 1], [3, 3]]
+    with pytest.raises(UsageError, match="do not belong together"):
+        label_error_rate(outputs, targets[:2])
 
 
 @pytest.mark.law("word-error-rate")

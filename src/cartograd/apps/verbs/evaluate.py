@@ -151,6 +151,8 @@ def usual(signature: Signature, /) -> tuple[str, ...]:
         UsageError: there are none.
     """
     kind = signature.output.kind
+    if kind == "label" and signature.output.labels[:1] == ("",):
+        return ("label-error-rate",)
     if kind == "label" and len(signature.output.dims) > 1:
         return NEXT if signature.output.name.startswith("next ") else LABELS
     if kind == "label" and int(signature.output.dims[-1]) > MANY:
