@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from acceptance import images, neurons, report, speech, tables
+from acceptance import cnn, images, neurons, report, speech, tables
 from acceptance.session import SEEDS, FailedError, Session
 from benchmarks.probe import machine
 
@@ -15,6 +15,8 @@ ROWS = {
     "augmented-digits": images.augmented_digits,
     "mlp-fashion": images.mlp_fashion,
     "resnet-fashion": images.resnet_fashion,
+    "cnn-family": cnn.cnn_family,
+    "fine-tuning": cnn.fine_tuning,
     "folder-of-pictures": images.folder_of_pictures,
     "breast-cancer": tables.breast_cancer,
     "lending-club": tables.lending_club,
@@ -27,7 +29,9 @@ ROWS = {
     "lines-of-text": speech.lines_of_text,
 }
 NEEDS = {
-    "fashion-mnist": ("mlp-fashion", "resnet-fashion", "folder-of-pictures"),
+    "fashion-mnist": ("mlp-fashion", "resnet-fashion", "folder-of-pictures", "cnn-family"),
+    "clip-art": ("fine-tuning",),
+    "efficientnet-lite0-imagenet": ("fine-tuning",),
     "lending-club": ("lending-club",),
     "prompts": ("voice-activity", "voices", "transcripts"),
     "prompts-voices": ("voices",),

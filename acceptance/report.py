@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from acceptance.front import picture
 from acceptance.session import Outcome
 from cartograd.core.files import write_file
 
@@ -25,6 +26,8 @@ def known(folder: Path, /) -> dict[str, Any]:
 def publish(folder: Path, name: str, outcome: Outcome, facts: dict[str, Any], /) -> Path:
     """Put one row beside those of earlier runs; the path of the page."""
     rows = known(folder) | {name: dataclasses.asdict(outcome) | {"machine": facts}}
+    if outcome.front:
+        write_file(folder / f"{name}.svg", picture(outcome.front))
     write_file(folder / "acceptance.json", json.dumps({"rows": rows}, indent=1) + "\n")
     return write_file(folder / "acceptance.md", page(rows))
 
@@ -65,6 +68,7 @@ def _section(name: str, row: dict[str, Any]) -> str:
             f"{row['claim']}: {measured(row)}; asked: {row['asked']}.",
             f"```console\n$ {row['command']}\n```",
             *(["\n".join(beside)] if beside else []),
+            *([f"![accuracy and cost]({name}.svg)"] if row.get("front") else []),
             *row["notes"],
             f"CPU seconds of each run: {seconds}; {minutes:.1f} minutes on the clock for all. "
             f"{facts['processor']}, {facts['threads']} threads; {used}. {facts['date']}.",

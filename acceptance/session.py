@@ -50,6 +50,7 @@ class Outcome:
         beside: baselines and what else is needed to judge, in words, by name.
         cpu, wall: seconds of each training run, all threads together.
         notes: whatever a reader should know.
+        front: what several networks reach and cost, by name; drawn beside the row.
     """
 
     claim: str
@@ -62,6 +63,7 @@ class Outcome:
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    front: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Session:

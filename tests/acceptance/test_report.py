@@ -1,11 +1,13 @@
 """Acceptance: the page, the exit code, and commands that fail."""
 
+import dataclasses
 import json
 
 import pytest
 
 from acceptance import __main__ as command
 from acceptance import report
+from acceptance.front import picture
 from acceptance.session import FailedError, Outcome, Session, percent, seeded
 
 
@@ -73,3 +75,16 @@ def test_a_command_gives_its_json_and_its_seconds(tmp_path):
 def test_numbers_for_readers():
     assert percent(0.98765) == 98.77
     assert seeded("--set seed=SEED", 3) == "--set seed=3"
+
+
+def test_a_front_is_drawn(monkeypatch, tmp_path):
+    points = {
+        name: {"parameters": size, "operations": size * 1e4, "seconds": size, "accuracy": score}
+        for name, size, score in (("small", 10, 80.0), ("bad", 20, 70.0), ("large", 90, 90.0))
+    }
+    assert run(monkeypatch, tmp_path, lambda _: dataclasses.replace(outcome(), front=points)) == 0
+    assert "![accuracy and cost](demo.svg)" in (tmp_path / "acceptance.md").read_text()
+    drawn = (tmp_path / "demo.svg").read_text()
+    assert drawn.count("million multiply-adds") >= 1
+    again = picture(points).decode()
+    assert again == drawn
