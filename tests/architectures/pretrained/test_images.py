@@ -6,6 +6,8 @@ from safetensors.torch import save_file
 
 from cartograd.apps.verbs.published import published
 from cartograd.architectures.pretrained import imagenet
+from cartograd.architectures.pretrained.caffe import NETWORKS as CAFFE
+from cartograd.architectures.pretrained.caffe import caffe
 from cartograd.architectures.pretrained.efficientnet_lite0 import SPEC, efficientnet_lite0, keys
 from cartograd.architectures.pretrained.timm import FLAT, timm
 from cartograd.architectures.pretrained.timm import NETWORKS as TIMM
@@ -201,3 +203,37 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path):
     torch.save(theirs | {"conv1.weight": torch.zeros(64, 1, 7, 7)}, tmp_path / "resnet18.pth")
     with pytest.raises(UsageError, match=r"'conv1.weight' of shape \(64, 1, 7, 7\)"):
         torchvision(tmp_path / "resnet18.pth")
+
+
+@pytest.mark.law("caffe")
+def test_files_under_the_papers_names(tmp_path):
+    args = {"batch_norm": False, "classes": 5, "auxiliary": True}
+    twin = build("googlenet", **args).eval()
+    tensors = written(twin.state_dict(), CAFFE["googlenet"]["keys"], source="twin")
+    assert len(tensors) == 2 * (2 + 1 + 9 * 6 + 2 * 3 + 1)
+    assert tensors["inception_4c/5x5_reduce.weight"].shape == (24, 512, 1, 1)
+    save_file(tensors, tmp_path / "bvlc.safetensors")
+    ours = caffe(tmp_path / "bvlc.safetensors", model="googlenet")
+    red, seen = torch.rand(1, 3, 96, 96), []
+    ours.model.conv1.conv.register_forward_hook(lambda _, __, y: seen.append(y))
+    mean = 255 * torch.tensor(ours.signature.input.mean)[:, None, None]
+    blue = (255 * red - mean).flip(1)
+    weight, bias = (tensors[f"conv1/7x7_s2.{part}"] for part in ("weight", "bias"))
+    with torch.no_grad():
+        assert torch.equal(ours(red), ours(red))
+    expected = torch.nn.functional.conv2d(blue, weight, bias, 2, 3)
+    torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.law("caffe")
+@pytest.mark.parametrize("name", ["alexnet", "vgg16", "vgg19"])
+def test_every_tensor_of_the_papers_names_has_its_place(name):
+    known = CAFFE[name]
+    with torch.device("meta"):
+        ours = build(known["spec"])
+    tensors = written(ours.state_dict(), known["keys"], source=name)
+    assert len(tensors) == len(ours.state_dict())
+    renamed(tensors, known["keys"], into=ours, source=name)
+    if name == "vgg19":
+        assert {"conv1_1.weight", "conv5_4.bias", "fc6.weight"} <= set(tensors)
+        assert tensors["conv4_1.weight"].shape == (512, 256, 3, 3)

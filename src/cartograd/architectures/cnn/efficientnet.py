@@ -196,7 +196,7 @@ class Unit(nn.Sequential):
         groups = into if depthwise else 1
         conv = make(into, out, kernel, stride, kernel // 2, groups=groups, bias=False)
         bend = [nn.ReLU6() if lite else nn.SiLU()] if active else []
-        super().__init__(conv, nn.BatchNorm2d(out, eps=floor, momentum=0.01), *bend)
+        super().__init__(conv, nn.BatchNorm2d(out, eps=floor), *bend)
 
 
 class Block(nn.Module):
