@@ -19,6 +19,7 @@ FILES = (
     "augmentation",
     "integrated_gradients",
     "pgd",
+    "sentence_encoding",
 )
 ROOT = Path(__file__).parents[1]
 
