@@ -93,7 +93,7 @@ def test_words_where_they_stand(folder):
 def test_predict_gives_vectors(folder, tmp_path):
     path = import_(f"minilm:{folder}", tmp_path / "bundle")
     answers = predict(path, TEXTS)
-    found = torch.tensor([answer["values"] for answer in answers])
+    found = torch.tensor([answer["vector"] for answer in answers])
     torch.testing.assert_close(found, encode(minilm(folder), TEXTS), rtol=0, atol=1e-6)
     assert as_signed(path).tokenizer.longest == 16
 

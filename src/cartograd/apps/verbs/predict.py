@@ -20,7 +20,7 @@ from cartograd.data.tokens import alike, padded
 ROWS = 256
 """How many examples go through the model at once."""
 
-TOKENS = 4096
+TOKENS = 512
 """How many tokens of texts do."""
 
 

@@ -61,7 +61,7 @@ CARD = Card(
     },
 )
 
-TOKENS = 2048
+TOKENS = 512
 """Tokens that go through the model together: more do not fit a core's cache."""
 
 
