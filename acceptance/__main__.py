@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from acceptance import cnn, images, neurons, report, speech, tables
+from acceptance import cnn, images, neurons, report, sequences, speech, tables
 from acceptance.session import SEEDS, FailedError, Session
 from benchmarks.probe import machine
 
@@ -27,11 +27,18 @@ ROWS = {
     "voices": speech.voices,
     "transcripts": speech.transcripts,
     "lines-of-text": speech.lines_of_text,
+    "rows-of-pixels": sequences.rows_of_pixels,
+    "memory": sequences.memory,
+    "tagging": sequences.tagging,
+    "translation": sequences.translation,
 }
 NEEDS = {
     "fashion-mnist": ("mlp-fashion", "resnet-fashion", "folder-of-pictures", "cnn-family"),
     "clip-art": ("fine-tuning",),
     "efficientnet-lite0-imagenet": ("fine-tuning",),
+    "fashion-mnist": ("mlp-fashion", "resnet-fashion", "folder-of-pictures", "rows-of-pixels"),
+    "brown": ("tagging",),
+    "bible": ("translation",),
     "lending-club": ("lending-club",),
     "prompts": ("voice-activity", "voices", "transcripts"),
     "prompts-voices": ("voices",),

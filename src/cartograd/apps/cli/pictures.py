@@ -103,6 +103,38 @@ def attended(path: Path, maps: dict[str, Tensor], labels: list[str], /) -> Path:
     return _write(figure, path)
 
 
+def gates(path: Path, layers: dict[str, dict[str, Tensor]], labels: list[str], /) -> Path:
+    """The gates of a recurrent model along one row: time goes to the right, a unit is a line.
+
+    Args:
+        path: the PNG file.
+        layers: gates `t d` by name, by the name of the layer.
+        labels: what is read at each step; empty where that cannot be said.
+    """
+    panels = [
+        (f"{layer}: {gate}", one) for layer, each in layers.items() for gate, one in each.items()
+    ]
+    figure, grid = _tiles(len(panels), 1, across=3, width=3.2, height=2.2)
+    for (axes,), (title, one) in zip(grid, panels, strict=True):
+        limit = max(1.0, one.abs().max().item())
+        axes.imshow(one.T.cpu().numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto")
+        _bare(axes, title)
+        if len(labels) == len(one) <= NAMED:
+            axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6)
+    return _write(figure, path)
+
+
+def aligned(path: Path, weights: Tensor, written: list[str], read: list[str], /) -> Path:
+    """Where a decoder looked (`t s`): a line for each token written, a column for each one read."""
+    wide, high = (0.22 * len(read) + 1.2, 0.2 * len(written) + 1.0)
+    figure, [[axes]] = _tiles(1, 1, across=1, width=wide, height=high)
+    axes.imshow(weights.cpu().numpy(), cmap=POSITIVE, vmin=0, vmax=1, aspect="auto")
+    _bare(axes, "")
+    axes.set_xticks(range(len(read)), read, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(written)), written, fontsize=7)
+    return _write(figure, path)
+
+
 def tiles(path: Path, panels: list[tuple[str, Tensor]], /, *, across: int = 6) -> Path:
     """Maps `y x` side by side, each in greys from its smallest to its largest number."""
     figure, grid = _tiles(len(panels), 1, across=across, width=1.6, height=1.75)

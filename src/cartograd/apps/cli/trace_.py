@@ -1,7 +1,7 @@
 """A tiny network's forward and backward pass, step by step, beside the notes' numbers.
 
 `trace descent` runs gradient descent in its three variants instead, `trace field`, `filters` and
-`maps` show convolutions. The exit code is 1 if a number
+`maps` show convolutions, `gates` and `alignment` recurrent networks. The exit code is 1 if a number
 is neither the notes' nor explained.
 """
 
@@ -11,7 +11,9 @@ from typing import Any
 from cartograd.apps.cli import output
 from cartograd.core.errors import UsageError, unknown
 
-KNOWN = ("notes", "descent", "field", "filters", "maps")
+KNOWN = ("notes", "descent", "field", "filters", "maps", "gates", "alignment")
+LOOKS = ("maps", "gates", "alignment")
+"""Those that need a trained model and something for it to read."""
 
 
 def trace_(
@@ -29,11 +31,12 @@ def trace_(
     Args:
         what: notes; descent: batch, mini-batch and stochastic gradient descent on digits; field:
             what each layer of an image MODEL sees; filters: Sobel, Gauss and pyramids as
-            convolutions; maps: what the convolutions of a TARGET answer to a PICTURE.
-        target: of field a model, like resnet20; of maps a run, a bundle or published weights.
-        source: of maps the picture.
+            convolutions; maps: what the convolutions of a TARGET answer to a PICTURE; gates: those
+            of a recurrent TARGET along a SOURCE; alignment: where a seq2seq TARGET looks in it.
+        target: of field a model, like resnet20; else a run, a bundle or published weights.
+        source: a picture or a text.
         size: of field the image's pixels.
-        out: the PNG file to draw to: descent, filters, maps (maps.png).
+        out: the PNG file to draw to; maps, gates and alignment draw to WHAT.png by themselves.
         json: print one array of steps.
     """
     if what not in KNOWN:
@@ -42,12 +45,15 @@ def trace_(
     if what == "descent":
         return _descent(out, json)
     if what != "notes":
-        from cartograd.apps.cli import images
+        from cartograd.apps.cli import images, sequences
 
+        path = out or Path(f"{what}.png")
         return {
             "field": lambda: images.field(target or "lenet5", size, json),
             "filters": lambda: images.filters(out, json),
-            "maps": lambda: images.maps(str(target), str(source), out or Path("maps.png"), json),
+            "maps": lambda: images.maps(str(target), str(source), path, json),
+            "gates": lambda: sequences.gates(str(target), str(source), path, json),
+            "alignment": lambda: sequences.alignment(str(target), str(source), path, json),
         }[what]()
     from cartograd.evidence.trace import trace
 
@@ -70,13 +76,18 @@ def trace_(
 
 def _check(what: str, target: str | None, source: str | None, out: Path | None) -> None:
     """Refuse words that a trace has no use for, and ask for those that it lacks."""
-    wanted = {"field": (target, None), "maps": (target, source)}.get(what, (None, None))
+    wanted = {"field": (target, None)}.get(what, (None, None))
+    if what in LOOKS:
+        wanted = (target, source)
     if (target, source) != wanted:
         raise UsageError(f"trace {what} takes fewer words; it is alone, or: trace field MODEL")
-    if what == "maps" and not (target and source):
-        raise UsageError("trace maps needs a model and a picture: trace maps TARGET PICTURE")
+    if what in LOOKS and not (target and source):
+        of = "a picture" if what == "maps" else "something to read"
+        raise UsageError(f"trace {what} needs a model and {of}: trace {what} TARGET SOURCE")
     if out is not None and what in ("notes", "field"):
-        raise UsageError(f"trace {what} has no picture; --out is for: descent, filters, maps")
+        raise UsageError(
+            f"trace {what} has no picture; --out is for: descent, filters, {', '.join(LOOKS)}"
+        )
 
 
 def _descent(out: Path | None, json: bool) -> int:

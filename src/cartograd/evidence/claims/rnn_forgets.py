@@ -15,7 +15,7 @@ CLAIM = Claim(
     "3e-3, 1e-2) that took it furthest over two other seeds. The LSTM's last solved lag is at "
     "least four times the vanilla network's, on both tasks.",
     rule=("ratio copying LSTM/RNN >= 4", "ratio adding LSTM/RNN >= 4"),
-    seeds=4,
+    seeds=3,
     remark="Lags end at 128 and 320: the gated networks could go further. Growing lags are kind to "
     "all three; long ones from the start are far harder. The curves are the gradient of the sum "
     "with respect to what was read, in rows of 320, after all lessons.",
