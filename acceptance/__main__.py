@@ -33,10 +33,12 @@ ROWS = {
     "translation": sequences.translation,
 }
 NEEDS = {
-    "fashion-mnist": ("mlp-fashion", "resnet-fashion", "folder-of-pictures", "cnn-family"),
     "clip-art": ("fine-tuning",),
     "efficientnet-lite0-imagenet": ("fine-tuning",),
-    "fashion-mnist": ("mlp-fashion", "resnet-fashion", "folder-of-pictures", "rows-of-pixels"),
+    "fashion-mnist": (
+        *("mlp-fashion", "resnet-fashion", "folder-of-pictures"),
+        *("cnn-family", "rows-of-pixels"),
+    ),
     "brown": ("tagging",),
     "bible": ("translation",),
     "lending-club": ("lending-club",),
