@@ -52,7 +52,10 @@ class Signed(nn.Module):
         self.register_buffer("output_std", std, persistent=False)
 
     def forward(self, *inputs: Shaped[Tensor, "b ..."]) -> Tensor:
-        """The model's answer in the units of the output port: logits, or values."""
+        """The model's answer in the units of the output port: logits, or values.
+
+        A network with auxiliary heads answers in training with a tuple, its own logits first.
+        """
         standardised = [
             (value - getattr(self, f"mean{i}")) / getattr(self, f"std{i}") if port.mean else value
             for i, (value, port) in enumerate(zip(inputs, self.signature.inputs, strict=True))

@@ -16,10 +16,10 @@ NETWORKS = {  # spec, size of the image
     "inception-v3:width=4": 36,
     "resnet18:width=4": 140,
     "resnet20:width=4": 33,
-    "resnext50-32x4d:width=16": 40,
+    "resnet50:width=16,groups=4,widen=2": 40,
     "densenet:depth=16,growth_rate=2": 34,
-    "efficientnet-lite0:same_padding=true": 66,
-    "efficientnet-lite0": 40,
+    "efficientnet:phi=-14,lite=true,same_padding=true": 66,
+    "efficientnet:phi=-14,lite=true": 40,
     "efficientnet:phi=-14": 40,
 }
 
