@@ -34,6 +34,7 @@ from cartograd.core.mode import evaluating
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
+from cartograd.core.unfilled import Unfilled
 from cartograd.engine.tensors import load_into, plain_names, read_tensors, write_tensors
 
 GOLDEN = 8
@@ -212,7 +213,7 @@ def _rebuild(
             f"{folder} holds the weights of a module that is not Cartograd's; give the module "
             "to fill: load(path, model=MyModel())"
         )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), Unfilled():
         return build(spec, kind="model", signature=signature)
 
 

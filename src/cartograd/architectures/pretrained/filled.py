@@ -10,6 +10,7 @@ from cartograd.core.keys import Table, renamed
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.core.unfilled import Unfilled
 from cartograd.data.tokenizer import Tokenizer
 
 
@@ -40,7 +41,7 @@ def filled(
     for port in signature.inputs:
         if port.kind == "text" and tokenizer is not None:
             tokenizer.check(port)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), Unfilled():
         model: Signed = build(spec, kind="model", signature=signature)
     model.model.load_state_dict(renamed(tensors, table, into=model.model, source=source))
     model.tokenizer = tokenizer
