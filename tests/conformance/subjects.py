@@ -257,7 +257,14 @@ def reworded(n):
     return sentences(n)[0], (lambda word: (f"{word}er", f"very {word}"),)
 
 
+def translators(n):
+    """Sentences, and two translators."""
+    own = sentences(n)[0]
+    return own, (lambda texts: texts, lambda texts: [f"{text} again" for text in texts])
+
+
 AUGMENTED = {
+    "back-translation": translators,
     "image": coloured,
     "audio": waves,
     "text": sentences,

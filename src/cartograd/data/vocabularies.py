@@ -39,6 +39,21 @@ def pieces(texts: Sequence[str], /, *, vocabulary: int) -> Tokenizer:
     return Tokenizer.train(texts[::step], vocabulary=vocabulary)
 
 
+def ending(tokenizer: Tokenizer, /) -> Tokenizer:
+    """The same, with the token that ends a text after each one that it encodes."""
+    end = SPECIAL["end"]
+    after = [{"SpecialToken": {"id": end, "type_id": 0}}]
+    first, second = ([{"Sequence": {"id": name, "type_id": 0}}] for name in "AB")
+    template = {
+        "type": "TemplateProcessing",
+        "single": first + after,
+        "pair": first + after + second + after,
+        "special_tokens": {end: {"id": end, "ids": [END], "tokens": [end]}},
+    }
+    document = tokenizer.document | {"post_processor": template}
+    return Tokenizer(document, special=tokenizer.special, counts=tokenizer.counts)
+
+
 def words(texts: Iterable[str], /, *, vocabulary: int, least: int = 1) -> Tokenizer:
     """What stands between blanks: the most frequent words, each seen at least so often."""
     return _listed((word for text in texts for word in text.split()), vocabulary, least, " ")

@@ -49,6 +49,14 @@ def _numbers(split):
     return [int(name.split()[1]) - 1 for name in split.names]
 
 
+def test_a_new_text_is_encoded_as_those_of_the_training(file):
+    """A translator is asked in words: it has to see what it was trained on, the end included."""
+    data = pairs(file, vocabulary=300)
+    number = _numbers(data.train)[0]
+    row = data.train.stored[0]
+    assert data.tokenizer.encode(_all()[number][0]) == row[row != PADDING].tolist()
+
+
 def test_translations_of_one_source_stay_together(file):
     data = pairs(file, vocabulary=300, valid=0.3, test=0.3)
     homes = [part for part in (data.train, data.valid, data.test) if {1, 120} & set(_numbers(part))]

@@ -66,7 +66,9 @@ def alignment(target: str, source: str, out: Path, json: bool) -> int:
     left, top = _spelled(tokenizer, torch.tensor(answer)), _spelled(tokenizer, read[0])
     pictures.aligned(out, weights, left, top)
     if json:
-        output.emit({"picture": out, "answer": tokenizer.decode(answer), "weights": weights.tolist()})
+        output.emit(
+            {"picture": out, "answer": tokenizer.decode(answer), "weights": weights.tolist()}
+        )
         return 0
     print(tokenizer.decode(answer))
     print(f"picture  {out}")

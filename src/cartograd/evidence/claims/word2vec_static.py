@@ -116,10 +116,11 @@ def _right(points: Float[Tensor, "n d"], sense: Tensor, draw: torch.Generator) -
     best, share = float("inf"), 0.0
     for _ in range(10):
         centres = points[torch.randperm(len(points), generator=draw)[:2]]
+        own = torch.cdist(points, centres).argmin(1)
         for _ in range(20):
-            own = torch.cdist(points, centres).argmin(1)
             means = [points[own == k].mean(0) if (own == k).any() else centres[k] for k in (0, 1)]
             centres = torch.stack(means)
+            own = torch.cdist(points, centres).argmin(1)
         spread = float((points - centres[own]).square().sum())
         if spread < best:
             agree = float((own == sense).double().mean())
