@@ -107,7 +107,7 @@ def scorer(*, unit: str = "word", strict: bool = False) -> Errors:
     return Errors(unit, strict)
 
 
-def edits(a: Sequence[str], b: Sequence[str], /) -> int:
+def edits(a: Sequence[object], b: Sequence[object], /) -> int:
     """The fewest insertions, deletions and replacements that turn `a` into `b`.
 
     >>> edits("kitten", "sitting")
