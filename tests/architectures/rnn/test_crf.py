@@ -152,6 +152,8 @@ def test_uneven_microbatches_equal_the_full_batch():
     objective = CRF(model=model)
     x, tags = tokens(), torch.tensor([[1, 2, 0, -100], [0, 0, 1, 2]])
     [whole] = objective.losses((x, tags))
+    one = next(objective.losses((x[:1, :1], tags[:1, :1])))
+    same(one.value, model.surprise(x[:1, :1], tags[:1, :1]))
     parts = [next(objective.losses((x[i : i + 1], tags[i : i + 1]))) for i in range(2)]
     total = sum((part.value * part.weight).sum() for part in parts)
     same((whole.value * whole.weight).sum() / whole.weight.sum(), total / 7)

@@ -108,6 +108,14 @@ def test_writing_token_by_token(form, cell):
         decoder.rewind(3)
 
 
+def test_the_last_layers_state_is_what_asks():
+    model = made("additive", depth=2)
+    states = model.begin(SOURCE)
+    top = states[0][-1][:, None]
+    fits = model.attention.fits(top, states[2][0]).masked_fill(~states[3][0][:, None], -torch.inf)
+    same(attention_of(model, SOURCE, TARGET)[:, :1], fits.softmax(2))
+
+
 @pytest.mark.parametrize("form", FORMS[1:])
 def test_weights_of_attention(form):
     model = made(form)
