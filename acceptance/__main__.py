@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from acceptance import cnn, images, neurons, report, sequences, speech, tables
+from acceptance import cnn, images, language, neurons, report, sequences, speech, tables
 from acceptance.session import SEEDS, FailedError, Session
 from benchmarks.probe import machine
 
@@ -31,6 +31,10 @@ ROWS = {
     "memory": sequences.memory,
     "tagging": sequences.tagging,
     "translation": sequences.translation,
+    "translation-transformer": language.into_spanish,
+    "translation-chinese": language.into_chinese,
+    "chinese-reviews": language.chinese_reviews,
+    "word-vectors": language.word_vectors,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
@@ -39,8 +43,13 @@ NEEDS = {
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures"),
         *("cnn-family", "rows-of-pixels"),
     ),
-    "brown": ("tagging",),
-    "bible": ("translation",),
+    "brown": ("tagging", "word-vectors"),
+    "bible": ("translation", "translation-transformer", "word-vectors"),
+    "gettext": ("translation-chinese",),
+    "zh-reviews": ("chinese-reviews",),
+    "shakespeare": ("word-vectors",),
+    "debian-descriptions": ("word-vectors",),
+    "spacy-vectors": ("word-vectors",),
     "lending-club": ("lending-club",),
     "prompts": ("voice-activity", "voices", "transcripts"),
     "prompts-voices": ("voices",),

@@ -144,8 +144,7 @@ class Tokenizer:
     def to_json(self) -> str:
         """All of it as JSON; `tokenizer` in it is what Hugging Face's readers take."""
         said = {"tokenizer": self.document, "special": self.special, "chat": self.template}
-        said |= {"longest": self.longest}
-        said |= {"counts": self.counts} if self.counts else {}
+        said |= {"longest": self.longest, "counts": self.counts}
         return json.dumps(said, ensure_ascii=False)
 
     def told(
@@ -169,9 +168,8 @@ class Tokenizer:
             special.pop(role, None)
             if number is not None:
                 special[role] = number
-        chat, longest = chat or self.template, longest or self.longest
-        said = {"chat": chat, "longest": longest, "counts": self.counts}
-        return Tokenizer(self.document, special=special, **said)
+        said = {"chat": chat or self.template, "longest": longest or self.longest}
+        return Tokenizer(self.document, special=special, counts=self.counts, **said)
 
     @cached_property
     def vocabulary(self) -> int:
