@@ -234,3 +234,25 @@ def test_mistakes_on_the_command_line(cli_run, tmp_path, monkeypatch, words, mes
     assert len(done.err.splitlines()) == 1
     assert message in done.err
     assert not done.out
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("gpt", {"dim": 16, "heads": 2, "depth": 2, "context": 64}),
+        ("lstm-language-model", {"dim": 16}),
+        ("t5", {"dim": 16, "heads": 2, "depth": 1}),
+        ("transformer", {"dim": 16, "heads": 2, "depth": 1}),
+    ],
+)
+def test_every_architecture_that_writes(name, args):
+    inputs = ("source", "target") if name in ("t5", "transformer") else ("text",)
+    torch.manual_seed(0)
+    model = build(name, signature=signature(inputs=inputs), **args).eval()
+    model.tokenizer = TOKENIZER
+    answers = generate(model, ["one", "three"], length=10)
+    assert [generate(model, prompt, length=10)[0].text for prompt in ("one", "three")] == [
+        answer.text for answer in answers
+    ]
+    assert "".join(stream(model, "one", length=10)) == answers[0].text
+    assert generate(model, "one", length=6, beams=2)[0].tokens

@@ -48,6 +48,20 @@ def test_one_beam_is_greedy():
     assert [row[0].tokens for row in found] == greedy
 
 
+def test_goes_on_while_a_longer_answer_can_be_better():
+    prompt = torch.tensor([[1, 2]])
+    greedy = generate(Toy(1, 20), prompt, length=10, stop=(0,))[0]
+    best = beam_search(Toy(1, 20), prompt, length=10, beams=1, stop=(0,))[0][0]
+    toy, text, total = Toy(1, 0), [1, 2], 0.0
+    for token in best.tokens:
+        total += toy.after(text).log_softmax(0)[token].item()
+        text.append(token)
+    assert greedy == [0]
+    assert len(best.tokens) > 1
+    assert best.score == pytest.approx(total / len(best.tokens))
+    assert best.score > toy.after([1, 2]).log_softmax(0)[0].item()
+
+
 def test_more_beams_find_better_answers_than_greedy_ones():
     prompts = torch.tensor([[row, other] for row in range(5) for other in range(5)])
 

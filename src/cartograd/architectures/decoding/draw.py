@@ -39,7 +39,6 @@ def drawn(
     """A token of each row, as often as its share of the row's sum."""
     reached = shares.cumsum(1, dtype=torch.float64)
     place = uniform(len(shares), generator).to(shares.device) * reached[:, -1]
-    place = place.minimum(reached[:, -1].nextafter(reached.new_zeros(())))
     return torch.searchsorted(reached, place[:, None], right=True)[:, 0]
 
 
