@@ -144,12 +144,12 @@ def translation(session: Session, /) -> Outcome:
         model: [_translated(run, data, VERSES) for run in each] for model, each in runs.items()
     }
     scores = {model: [_scores(one, expected) for one in each] for model, each in written.items()}
-    words = _scores(_word_by_word(data, sources), expected)
+    words, copied = (_scores(one, expected) for one in (_word_by_word(data, sources), sources))
     beside = {
         "BLEU and chrF with attention": _both(scores["seq2seq-luong"]),
         "without": _both(scores["seq2seq-plain"]),
         "a dictionary, word by word": _both([words]),
-        "the English as it is": _both([_scores(sources, expected)]),
+        "the English as it is": _both([copied]),
         "chrF gained by attention, shorter and longer half": ", ".join(
             _gains(sources, expected, luong, plain)
             for luong, plain in zip(*written.values(), strict=True)
@@ -165,8 +165,8 @@ def translation(session: Session, /) -> Outcome:
         command=TRANSLATOR.format(model="seq2seq-luong"),
         measured=[round(one[1], 2) for one in scores["seq2seq-luong"]],
         unit="chrF",
-        asked="chrF above the plain model's on every seed, and above the dictionary's",
-        passed=min(gains) > 0 and least > words[1],
+        asked="chrF above the plain model's on every seed, and above the English as it is",
+        passed=min(gains) > 0 and least > copied[1],
         beside=beside,
         cpu=[run.cpu for run in runs["seq2seq-luong"]],
         wall=[run.wall for run in runs["seq2seq-luong"]],
