@@ -2,11 +2,13 @@ import pytest
 import torch
 
 from cartograd.architectures.decoding.generate import generate, left_padded
-from cartograd.architectures.pretrained.hf import hf
+from cartograd.architectures.pretrained.hf import configuration, hf, tensors_of
+from cartograd.architectures.pretrained.hf_llama import KEYS, spec
 from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.keys_back import written
 
 transformers = pytest.importorskip("transformers")
 
@@ -99,6 +101,16 @@ def test_equals_transformers_with_gradients(form, tmp_path):
     for name, source in mine.items():
         found = ours.get_parameter(name).grad
         torch.testing.assert_close(found, gradients[source], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.oracle("llama")
+@pytest.mark.parametrize("form", ["plain", "qwen"])
+def test_goes_back_to_their_names(form, tmp_path):
+    _, ours = pair(form, tmp_path)
+    keys = KEYS(configuration(tmp_path))
+    back, file = written(ours.state_dict(), keys, source="a folder"), tensors_of(tmp_path)
+    assert set(back) == set(file)
+    assert all(torch.equal(back[name], tensor.double()) for name, tensor in file.items())
 
 
 @pytest.mark.paper("llama")
@@ -194,15 +206,11 @@ def test_longer_than_its_context():
     ],
 )
 def test_a_configuration_that_is_not_ours(change, message):
-    from cartograd.architectures.pretrained.hf_llama import spec
-
     with pytest.raises(UsageError, match=message):
         spec(SMALL | change)
 
 
 def test_older_configurations():
-    from cartograd.architectures.pretrained.hf_llama import spec
-
     old = SMALL | {"rope_theta": 5e4, "rope_scaling": {"type": "linear", "factor": 2.0}}
     made = spec(old | {"model_type": "qwen2", "sliding_window": 9})
     assert made.args["base"] == 5e4
