@@ -6,7 +6,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from acceptance import cnn, images, language, neurons, report, sequences, speech, tables
+from acceptance import (
+    cnn,
+    images,
+    language,
+    neurons,
+    report,
+    sequences,
+    speech,
+    tables,
+    transformers,
+)
 from acceptance.session import SEEDS, FailedError, Session
 from benchmarks.probe import machine
 
@@ -35,20 +45,23 @@ ROWS = {
     "translation-chinese": language.into_chinese,
     "chinese-reviews": language.chinese_reviews,
     "word-vectors": language.word_vectors,
+    "vit-fashion": transformers.vit_fashion,
+    "gpt-shakespeare": transformers.gpt_shakespeare,
+    "bert-descriptions": transformers.bert_descriptions,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
     "efficientnet-lite0-imagenet": ("fine-tuning",),
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures"),
-        *("cnn-family", "rows-of-pixels"),
+        *("cnn-family", "rows-of-pixels", "vit-fashion"),
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation", "translation-transformer", "word-vectors"),
     "gettext": ("translation-chinese",),
     "zh-reviews": ("chinese-reviews",),
-    "shakespeare": ("word-vectors",),
-    "debian-descriptions": ("word-vectors",),
+    "shakespeare": ("word-vectors", "gpt-shakespeare"),
+    "debian-descriptions": ("word-vectors", "bert-descriptions"),
     "spacy-vectors": ("word-vectors",),
     "lending-club": ("lending-club",),
     "prompts": ("voice-activity", "voices", "transcripts"),
