@@ -1,4 +1,4 @@
-"""Rows on sounds and lines of text: published weights on recordings, and a reader from scratch."""
+"""Rows on sounds and lines of text: published weights on recordings and on rendered text."""
 
 import shlex
 from itertools import combinations
@@ -15,9 +15,6 @@ MOST_CONFUSED = 5.0
 
 MOST_WRONG = 8.0
 """Word error rate on announcements, in percent."""
-
-LEAST_READ = 90.0
-"""Lines of handwritten digits that are read without any mistake, in percent."""
 
 LINES = ("Hello World 2026", "deep learning map", "ResNet-50: 76.13%")
 """Rendered and read."""
@@ -95,7 +92,7 @@ def _told_apart(
 
 
 def transcripts(session: Session, /) -> Outcome:
-    """Whisper-base on every fourth announcement of five words or more, and an audio book."""
+    """Whisper-base on every third announcement of five words or more, and an audio book."""
     from cartograd.practice.metrics import texts
     from cartograd.practice.metrics.word_error_rate import word_error_rate
 
