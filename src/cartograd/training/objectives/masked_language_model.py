@@ -87,7 +87,7 @@ class MaskedLanguageModel(nn.Module):
         self.players = {"model": model}
         self.share = share
         sizes = model.signature.sizes() if isinstance(model, Signed) else {}
-        tokenizer = vars(model).get("tokenizer")
+        tokenizer = model.tokenizer if isinstance(model, Signed) else None
         if mask_id is None and tokenizer is not None:
             mask_id = tokenizer.mask
         vocabulary = vocabulary or sizes.get("vocabulary")
