@@ -76,6 +76,16 @@ def test_batches_come_in_no_order_of_length():
     assert widths != sorted(widths)
 
 
+def test_the_order_of_batches_is_drawn_anew_in_each_epoch():
+    """Seen by where the one batch comes that is not full."""
+    batches = pairs().batches(batch_size=16)
+    places = {
+        next(i for i, (x, *_) in enumerate(batches.epoch(epoch, seed=0)) if len(x) < 16)
+        for epoch in range(5)
+    }
+    assert len(places) > 1
+
+
 def test_dropping_what_is_left():
     batches = pairs().batches(batch_size=64, drop_last=True)
     assert [len(x) for x, *_ in batches.epoch(0, seed=0)] == [64] * 7 == [64] * len(batches)
