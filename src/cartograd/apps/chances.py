@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def chances(outputs: Float[Tensor, "b k1"], /) -> Float[Tensor, "b k"]:
+def chances(outputs: Float[Tensor, "b *n k1"], /) -> Float[Tensor, "b *n k"]:
     """Probabilities in float64 on the CPU; a single logit z stands for the two [0, z].
 
     >>> chances(torch.tensor([[0.0]])).tolist()

@@ -58,7 +58,7 @@ class Port:
     kind: str
     dims: tuple[int | str, ...]
     dtype: str = "float32"
-    bounds: tuple[float, float] | None = None
+    bounds: tuple[float | int, float | int] | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()

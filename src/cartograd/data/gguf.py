@@ -180,7 +180,7 @@ class _Cursor:
 
     def raw(self, size: int) -> bytes:
         if self.place + size > len(self.content):
-            raise ValueError("the file ends here")
+            raise UsageError("the file ends here")
         self.place += size
         return self.content[self.place - size : self.place]
 
