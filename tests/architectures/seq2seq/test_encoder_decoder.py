@@ -150,6 +150,11 @@ def test_teacher_forcing():
     same(made("additive", forcing=1.0).train()(SOURCE, TARGET), made("additive")(SOURCE, TARGET))
 
 
+def test_a_new_model_with_attention_begins_with_the_decoders_state():
+    own = made("general", dim=64).mixed.weight[:, 64:].diagonal()
+    assert own.min() > 0.8
+
+
 def test_bad_arguments_are_refused():
     with pytest.raises(UsageError, match="halved"):
         EncoderDecoder(vocabulary=9, classes=9, dim=7)
