@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from cartograd.core.errors import UsageError, unknown
+from cartograd.engine.allocator import keep_freed_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bf16")
@@ -17,9 +18,18 @@ PRECISIONS = ("auto", "float32", "bf16")
 def pick(name: str = "auto", /) -> torch.device:
     """The device that a name stands for: `auto` takes a GPU if there is one.
 
+    From then on a process on the CPU keeps the memory that it frees (see `allocator`).
+
     Raises:
         UsageError: the name is unknown, or this machine has no such device.
     """
+    device = _named(name)
+    if device.type == "cpu":
+        keep_freed_memory()
+    return device
+
+
+def _named(name: str) -> torch.device:
     base, _, number = name.partition(":")
     present = {
         "cuda": torch.cuda.is_available(),

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
 from cartograd.core.protocols import Batches, Loss, Metric
-from cartograd.engine.allocator import keep_freed_memory
 from cartograd.engine.device import autocast, pick
 from cartograd.engine.distributed.team import Alone, Crew, team
 from cartograd.engine.ledger import Ledger
@@ -46,7 +45,6 @@ def collect(
         UsageError: there are no batches, or a batch has no target.
     """
     place = pick(device)
-    keep_freed_memory()
     together = team("ddp", place)
     place = together.device(place)
     model.to(place)

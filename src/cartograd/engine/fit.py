@@ -12,7 +12,6 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.spec import Spec
 from cartograd.engine import arguments, runs
-from cartograd.engine.allocator import keep_freed_memory
 from cartograd.engine.average import check as check_average
 from cartograd.engine.choices import OPEN
 from cartograd.engine.compiled import compile_in_place
@@ -170,7 +169,6 @@ def fit(
     )  # fmt: skip
     limit, chosen_blocks = arguments.clipping(clip), blocks(recompute)
     place, names = pick(device), arguments.player_names(objective)
-    keep_freed_memory()
     policy = Policy.parse(nonfinite, folder=folder is not None)
     together = team(parallel, place)
     place = together.device(place)

@@ -100,20 +100,18 @@ def transcribe(
         raise unknown("language", language, languages)
     if not sound.numel():
         raise UsageError("there is nothing to transcribe: the sound holds no samples")
-    end, texts = special[END], []
+    end, texts, heard = special[END], [], language or ""
     for part in windows(sound, model.samples):
         writing = model.decoder(part[None, None], length + 4)
         start = torch.tensor([[special[START]]])
         spoken = writing.read(start)[0, -1]
-        if language is None:
-            language = max(languages, key=lambda word: spoken[languages[word]].item())
-        prompt = [[languages[language], special[TASK], special[UNTIMED]]]
+        heard = heard or max(languages, key=lambda word: spoken[languages[word]].item())
+        prompt = [[languages[heard], special[TASK], special[UNTIMED]]]
         words = generate(
             writing, torch.tensor(prompt), length=length, samplers=[_said(end)], stop=[end]
         )
         texts.append(tokenizer.decode([word for word in words[0] if word != end]).strip())
-    assert language is not None
-    return " ".join(text for text in texts if text), language
+    return " ".join(text for text in texts if text), heard
 
 
 def windows(sound: Float[Tensor, " n"], longest: int, /) -> list[Float[Tensor, " n1"]]:

@@ -195,7 +195,7 @@ class _Reader:
 
     def taken(self, size: int) -> memoryview:
         if self.place + size > len(self.data):
-            raise ValueError(f"it ends after {len(self.data)} bytes")
+            raise struct.error(f"it ends after {len(self.data)} bytes")
         self.place += size
         return self.data[self.place - size : self.place]
 
