@@ -146,8 +146,8 @@ def _input(port: Port) -> str:
 
 def _output(port: Port) -> str:
     if port.kind == "label":
-        where = " at each position" if len(port.dims) > 1 else ""
-        return f"one of {port.dims[-1]} classes{where}"
+        *positions, classes = port.dims
+        return f"one of {classes} classes{' at each position' if positions else ''}"
     return f"the {port.name}" if port.size == 1 else f"{port.size} values"
 
 

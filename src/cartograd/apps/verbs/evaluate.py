@@ -153,9 +153,10 @@ def usual(signature: Signature, /) -> tuple[str, ...]:
     kind = signature.output.kind
     if kind == "label" and signature.output.labels[:1] == ("",):
         return ("label-error-rate",)
-    if kind == "label" and len(signature.output.dims) > 1:
+    dims = [*signature.output.dims]
+    if kind == "label" and len(dims) > 1:
         return NEXT if signature.output.name.startswith("next ") else LABELS
-    if kind == "label" and int(signature.output.dims[-1]) > MANY:
+    if kind == "label" and int(dims[-1]) > MANY:
         return LABELS
     if kind not in METRICS:
         raise UsageError(f"no metrics are known for outputs of kind {kind!r}; name them")
