@@ -9,6 +9,10 @@ EXPECTED = {
         "test_an_explanation_depends_on_the_target",
     ): "attention does not know which class is asked for",
     ("contrastive", "test_loss_gradient"): _MARGIN,
+    (
+        "efficientnet",
+        "test_two_inputs_give_two_answers",
+    ): "three steps leave its running statistics far from the batch's: in evaluation signals fade",
     ("hinge", "test_loss_gradient"): _MARGIN,
     ("triplet", "test_loss_gradient"): _MARGIN,
     (

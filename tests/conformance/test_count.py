@@ -17,7 +17,7 @@ def _expected():
     kinds = Counter(
         kind
         for path in ROOT.rglob("*.py")
-        for kind in re.findall(r'^CARD = Card\(.*?kind="(\w+)"', path.read_text(), re.M | re.S)
+        for kind in re.findall(r'^CARD = Card\(.*?kind="([\w-]+)"', path.read_text(), re.M | re.S)
     )
     checks = 0
     for path in HERE.glob("test_*.py"):

@@ -19,7 +19,14 @@ from cartograd.engine.fit import fit
 
 HERE = Path(__file__).parent
 STEPS, BATCH = 20, 8
-READING = {"ctc": {}, "label-tokens": {}, "masked-language-model": {"mask_id": 1, "share": 0.5}}
+READING = {
+    "cbow": {},
+    "crf": {},
+    "ctc": {},
+    "label-tokens": {},
+    "masked-language-model": {"mask_id": 1, "share": 0.5},
+    "skip-gram": {},
+}
 """Objectives that look at each token of a text, and what they need to be told."""
 
 
@@ -62,6 +69,20 @@ def spelled() -> Split:
     return Split(data.inputs, data.inputs[:, 1::2], data.signature)
 
 
+def windows() -> Split:
+    """The words of those rows between their neighbours."""
+    rows = lines().inputs.long()
+    signature = Signature(
+        (Port("around", "text", ("t",), "int64", bounds=(0, 7)),), (Port("word", "label", (8,)),)
+    )
+    return Split(rows[:, [0, 2]], rows[:, 1], signature)
+
+
+ROWS = {"cbow": windows, "ctc": spelled, "skip-gram": windows}
+MODELS = {"cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8"}
+"""What objectives of text read, and by which model, if not by `reader`."""
+
+
 def reader() -> torch.nn.Module:
     """A network that reads token by token."""
     return torch.nn.Sequential(torch.nn.Embedding(8, 8), torch.nn.Tanh(), torch.nn.Linear(8, 8))
@@ -70,11 +91,12 @@ def reader() -> torch.nn.Module:
 def curve(card: Card) -> list[str]:
     """One line a step: the player and its loss, in double precision."""
     reads = card.name in READING
-    rows = spelled if card.name == "ctc" else lines
-    data = rows() if reads else examples(values="accuracy" not in card.metrics)
+    data = (
+        ROWS.get(card.name, lines)() if reads else examples(values="accuracy" not in card.metrics)
+    )
     torch.manual_seed(0)
     model = reader() if reads else "mlp:widths=[8],activation=tanh"
-    model = build(model, signature=data.signature)
+    model = build(MODELS.get(card.name, model), signature=data.signature)
     recorded = Recorded(build(card.name, model=model, **READING.get(card.name, {})).double())
     batches = data.batches(batch_size=BATCH)
     rate = 0.3 if reads else 0.03

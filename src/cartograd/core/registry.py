@@ -28,7 +28,7 @@ def _literal(block: str) -> dict[str, Any]:
 def read_card(path: Path, /) -> Card | None:
     """The card in a source file, or None if the file has none."""
     text = path.read_text(encoding="utf-8")
-    block = _BLOCK["CARD"].search(text)
+    block = _BLOCK["CARD"].search(text) if "\nCARD = Card(" in text else None
     if block is None:
         return None
     presets = _BLOCK["PRESETS"].search(text)
@@ -41,13 +41,14 @@ def read_card(path: Path, /) -> Card | None:
 def cards() -> dict[str, Card]:
     """Every card of the library by name, in the order of the map's rooms and names."""
     found: dict[str, Card] = {}
+    taken: set[str] = set()
     for path in sorted(ROOT.rglob("*.py")):
         card = read_card(path)
         if card is None:
             continue
-        taken = {_alike(n) for other in found.values() for n in (other.name, *other.presets)}
-        clash = taken & {_alike(n) for n in (card.name, *card.presets)}
-        assert not clash, f"{path}: the name {clash} is taken"
+        own = {_alike(name) for name in (card.name, *card.presets)}
+        assert not taken & own, f"{path}: the name {taken & own} is taken"
+        taken |= own
         assert card.kind in KINDS, f"{path}: unknown kind {card.kind!r}"
         found[card.name] = card
     return found

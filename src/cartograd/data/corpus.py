@@ -31,7 +31,7 @@ def words(text: str, /) -> list[str]:
     """The words of a text in small letters, without numbers and marks.
 
     >>> words("The mother-in-law's 3 dogs: Don't!")
-    ["the", "mother-in-law's", "dogs", "don't"]
+    ['the', "mother-in-law's", 'dogs', "don't"]
     """
     return WORD.findall(text.lower().replace("’", "'"))
 

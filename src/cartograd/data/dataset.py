@@ -74,7 +74,7 @@ class Split:
         signature: Signature,
         names: Sequence[str] = (),
         *,
-        others: Sequence[Shaped[Tensor, "n ..."]] = (),
+        others: Sequence[Shaped[Tensor, "..."]] = (),
     ):
         counts = {len(one) for one in (inputs, *others, targets, *([names] if names else []))}
         if len(counts) > 1:

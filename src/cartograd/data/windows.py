@@ -118,7 +118,7 @@ class WindowBatches:
                 stream[places[index]].long(),
             )
 
-    def _thinned(self, draw: torch.Generator) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
+    def _thinned(self, draw: torch.Generator) -> tuple[Int[Tensor, " t"], Int[Tensor, " n"]]:
         """The stream without the words left out, and the places of its words.
 
         As many stay as are expected to, so that every epoch has one length: those with the smallest

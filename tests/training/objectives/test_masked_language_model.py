@@ -50,7 +50,7 @@ def test_only_chosen_positions_count():
     model, tokens = reader(), torch.randint(4, 50, (6, 30))
     objective = MaskedLanguageModel(model=model, mask_id=2, vocabulary=50)
     torch.manual_seed(7)
-    (loss,) = objective.losses((tokens, None))
+    (loss,) = objective.losses((tokens, tokens))
     changed, chosen = masked(tokens, mask_id=2, vocabulary=50, seed=7, fixed=(2,))
     theirs = F.cross_entropy(model(changed)[chosen], tokens[chosen])
     torch.testing.assert_close((loss.value * shares(loss)).sum(), theirs, rtol=1e-10, atol=1e-12)

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+WIDTH = 160
+"""Letters of a line where output goes to no terminal."""
+
 
 def plain(value: Any) -> Any:
     """A value as strict JSON types: paths become text, NaN and infinity become null."""
@@ -52,6 +55,31 @@ def table(
         rows: their cells.
         right: columns whose numbers line up at the right.
     """
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    drawn = None if sys.stdout.isatty() else _fitting(columns, cells, right)
+    print(drawn or _wrapped(columns, cells, right))
+
+
+def _fitting(columns: Sequence[str], rows: list[list[str]], right: Sequence[str]) -> str | None:
+    """A table whose lines need no wrapping, as `_wrapped` draws it but ten times as fast."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+    whole = sum(widths) + 3 * (len(widths) - 1)
+    if whole > WIDTH - 2 or any("\n" in cell for row in rows for cell in row):
+        return None
+
+    def line(row: Sequence[str]) -> str:
+        parts = []
+        for name, cell, width in zip(columns, row, widths, strict=True):
+            blank = " " * (width - cell_len(cell))
+            parts.append(blank + cell if name in right else cell + blank)
+        return " " + "   ".join(parts).rstrip()
+
+    return "\n".join([line(columns), " " + "\u2500" * whole, *map(line, rows), ""])
+
+
+def _wrapped(columns: Sequence[str], rows: list[list[str]], right: Sequence[str]) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -61,13 +89,11 @@ def table(
     for column in columns:
         sheet.add_column(column, justify="right" if column in right else "left")
     for row in rows:
-        sheet.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else 160
-    screen = Console(width=width, highlight=False)
+        sheet.add_row(*map(Text, row))
+    screen = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     with screen.capture() as drawn:
         screen.print(sheet)
-    rows_drawn = (line.rstrip() for line in drawn.get().split("\n"))
-    print("\n".join(rows_drawn).strip("\n") + "\n")
+    return "\n".join(line.rstrip() for line in drawn.get().split("\n")).strip("\n") + "\n"
 
 
 def lines(pairs: Iterable[tuple[str, str]], /) -> None:

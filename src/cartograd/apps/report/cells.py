@@ -1,6 +1,6 @@
 """The features of a table example, back as the cells they were made from."""
 
-from jaxtyping import Float
+from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.apps import units
@@ -9,7 +9,7 @@ from cartograd.core.ports import Column, Port
 Cell = float | str | None
 
 
-def decoded(port: Port, rows: Float[Tensor, "n d"], /) -> list[dict[str, Cell]]:
+def decoded(port: Port, rows: Shaped[Tensor, "n d"], /) -> list[dict[str, Cell]]:
     """Each row's cells by column: a number, a category, or `None` where it is missing or unseen.
 
     Args:

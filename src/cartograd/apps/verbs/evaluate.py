@@ -64,7 +64,7 @@ class Evaluation:
     intervals: dict[str, tuple[float, float]]
     examples: int
     outputs: Float[Tensor, "n ..."]
-    targets: Shaped[Tensor, "n ..."]
+    targets: Shaped[Tensor, "n1 ..."]
     latency: float
     parameters: int
     size: int

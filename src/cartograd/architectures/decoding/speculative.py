@@ -56,7 +56,7 @@ CARD = Card(
 def speculative(
     decoder: Decoder,
     draft: Decoder,
-    prompt: Int[Tensor, "1 t"],
+    prompt: Int[Tensor, "b t"],
     generator: torch.Generator | None = None,
     /,
     *,

@@ -12,9 +12,9 @@ References:
     OpenNMT: CTranslate2, a fast inference engine for transformers (the format). 2019.
     https://github.com/OpenNMT/CTranslate2
 
->>> whisper_base("no/such/folder")
+>>> whisper_base("no/such/folder")  # doctest: +ELLIPSIS
 Traceback (most recent call last):
-cartograd.core.errors.UsageError: no/such/folder holds no model.bin ...
+cartograd.core.errors.UsageError: no/such/folder holds no model.bin...
 """
 
 import struct

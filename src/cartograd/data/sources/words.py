@@ -20,7 +20,7 @@ References:
 >>> for i in range(40):
 ...     _ = (path / f"{i}.txt").write_text("The cat sat on the mat. " * 9)
 >>> words(path, window=2).train
-Windows(1566 words, 2 neighbours on each side)
+Windows(2052 words, 2 neighbours on each side)
 """
 
 from collections import Counter

@@ -11,6 +11,7 @@ from cartograd.architectures.words.word2vec import Word2Vec
 from cartograd.core.build import build
 from cartograd.data import vocabularies
 from cartograd.engine.fit import fit
+from cartograd.evidence.bank import MONEY, RIVER
 from cartograd.evidence.claim import Claim, Measured
 
 CLAIM = Claim(
@@ -28,43 +29,6 @@ CLAIM = Claim(
     data="minilm",
     draw=("Word2Vec", "MiniLM"),
     axes=("sentences in the right cluster", ""),
-)
-
-RIVER = (
-    "we sat on the grassy bank and watched the river flow by",
-    "the boat drifted towards the muddy bank of the stream",
-    "willows grew along the bank above the slow water",
-    "he climbed up the steep bank after swimming across the river",
-    "the flood washed away part of the bank near the bridge",
-    "ducks nested in the reeds on the far bank of the lake",
-    "an otter slid down the bank into the river",
-    "they pitched their tent on the bank of a mountain stream",
-    "fishermen stood along the bank with their rods",
-    "the path follows the left bank down to the sea",
-    "mist rose from the water and hid the opposite bank",
-    "the cattle came down to the bank to drink",
-    "roots held the soil of the bank against the current",
-    "the canoe scraped on the stones of the bank",
-    "children threw pebbles from the bank into the brook",
-    "a heron waited motionless on the bank for a fish",
-)
-MONEY = (
-    "she opened a savings account at the bank on monday",
-    "the bank refused to lend the company any more money",
-    "he works as a clerk in a bank in the city",
-    "the bank raised its interest rates last year",
-    "my salary is paid into the bank at the end of each month",
-    "robbers stole a million from the bank during the night",
-    "the bank sent me a new credit card",
-    "investors fear that the bank may fail and lose their deposits",
-    "you can change foreign currency at any bank",
-    "the central bank printed more notes to pay the debt",
-    "we asked the bank for a mortgage to buy the house",
-    "the bank charges a fee for every transfer",
-    "shares of the bank fell after the audit",
-    "her loan was approved by the bank within a week",
-    "the manager of the bank checked the customer's signature",
-    "he owes the bank more than he earns in a year",
 )
 
 

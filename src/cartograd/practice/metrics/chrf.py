@@ -16,7 +16,7 @@ References:
     https://aclanthology.org/W15-3049
 
 >>> chrf(["the cat"], ["the cat"]), round(chrf(["the cats"], ["the cat"]), 3)
-(1.0, 0.964)
+(1.0, 0.933)
 """
 
 from collections.abc import Sequence

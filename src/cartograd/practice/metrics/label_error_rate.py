@@ -45,7 +45,9 @@ CARD = Card(
 )
 
 
-def label_error_rate(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+def label_error_rate(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n1 ..."], /
+) -> float:
     """Edits for each label expected.
 
     Raises:
