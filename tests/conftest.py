@@ -89,6 +89,8 @@ def _same_every_time() -> Iterator[None]:
 def _skip_is_a_failure(report: Any) -> str | None:
     """Why a skipped oracle test counts as failed, or None where it may be skipped."""
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if "has not been fetched: cartograd data get" in reason:
+        return None  # published weights; each has a random twin that is compared in any case
     package = re.search(r"could not import '([\w.]+)'", reason)
     absent = package and importlib.util.find_spec(package[1].partition(".")[0]) is None
     return None if absent and not ALL_ORACLES else f"an oracle must not be skipped: {reason}"
