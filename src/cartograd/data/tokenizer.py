@@ -289,8 +289,6 @@ class Tokenizer:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tokenizer) and self.to_json() == other.to_json()
 
-    __hash__ = None  # type: ignore[assignment]
-
     @property
     def _of_bytes(self) -> bool:
         return self.document["model"].get("type") == "bytes"
