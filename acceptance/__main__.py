@@ -16,6 +16,7 @@ from acceptance import (
     speech,
     tables,
     transformers,
+    translation,
 )
 from acceptance.session import SEEDS, FailedError, Session
 from benchmarks.probe import machine
@@ -40,9 +41,8 @@ ROWS = {
     "rows-of-pixels": sequences.rows_of_pixels,
     "memory": sequences.memory,
     "tagging": sequences.tagging,
-    "translation": sequences.translation,
-    "translation-transformer": language.into_spanish,
-    "translation-chinese": language.into_chinese,
+    "translation-spanish": translation.into_spanish,
+    "translation-chinese": translation.into_chinese,
     "chinese-reviews": language.chinese_reviews,
     "word-vectors": language.word_vectors,
     "vit-fashion": transformers.vit_fashion,
@@ -57,7 +57,7 @@ NEEDS = {
         *("cnn-family", "rows-of-pixels", "vit-fashion"),
     ),
     "brown": ("tagging", "word-vectors"),
-    "bible": ("translation", "translation-transformer", "word-vectors"),
+    "bible": ("translation-spanish", "word-vectors"),
     "gettext": ("translation-chinese",),
     "zh-reviews": ("chinese-reviews",),
     "shakespeare": ("word-vectors", "gpt-shakespeare"),

@@ -1,12 +1,9 @@
-"""Rows on language: feelings of Chinese reviews, translation into Chinese, vectors of words."""
+"""Rows on words: feelings of Chinese reviews, and vectors of words."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from acceptance.counting import Dictionary, bag_of_tokens
+from acceptance.counting import bag_of_tokens
 from acceptance.session import Outcome, Ran, Session, percent
-
-if TYPE_CHECKING:
-    from cartograd.data.dataset import Dataset, Examples
 
 REVIEWS = (
     "cartograd train lstm:dim=96,bidirectional=true,dropout=0.3 --data zh-reviews --epochs 6 "
@@ -38,129 +35,6 @@ def chinese_reviews(session: Session, /) -> Outcome:
         wall=[run.wall for run in runs],
         notes=["Reviews that occur several times in the file are taken once."],
     )
-
-
-INTO_CHINESE = "gettext:vocabulary=4000,context=60"
-INTO_SPANISH = "bible:vocabulary=3000"
-MODELS = {
-    "Transformer": "transformer:dim=128,heads=4,depth=2,inner=512,dropout=0.1",
-    "with attention": "seq2seq-luong:dim=128,dropout=0.1",
-    "without": "seq2seq-plain:dim=128,dropout=0.1",
-}
-TRANSLATOR = (
-    "cartograd train {model} --data {data} --epochs {epochs} "
-    "--optimizer adamw:lr=2e-3 --set seed=SEED schedule=onecycle batch_size=32 clip=1.0"
-)
-TEXTS = 300
-"""Of the test part, that are translated."""
-
-
-def into_chinese(session: Session, /) -> Outcome:
-    """Messages of programs and a game from English into Chinese."""
-    return _translation(session, INTO_CHINESE, 12, "Messages from English into Chinese")
-
-
-def into_spanish(session: Session, /) -> Outcome:
-    """Verses from English into Spanish."""
-    return _translation(session, INTO_SPANISH, 8, "Verses from English into Spanish")
-
-
-def _translation(session: Session, spec: str, epochs: int, claim: str) -> Outcome:
-    """ChrF of a Transformer, of recurrent models with and without attention, and of counting."""
-    import cartograd as cg
-
-    data = cg.dataset(spec)
-    sources, expected = texts(data, data.test, TEXTS)
-    commands = {
-        name: TRANSLATOR.format(model=model, data=spec, epochs=epochs)
-        for name, model in MODELS.items()
-    }
-    runs = {
-        name: [session.train(c, seed) for seed in session.seeds] for name, c in commands.items()
-    }
-    chinese = spec.startswith("gettext")
-    found = {
-        name: [_scores(translated(run, data), expected, chinese) for run in each]
-        for name, each in runs.items()
-    }
-    counted = _scores(word_by_word(data, sources, chinese), expected, chinese)
-    copied = _scores(sources, expected, chinese)
-    ahead = [
-        first[1] > second[1] > third[1]
-        for first, second, third in zip(*found.values(), strict=True)
-    ]
-    return Outcome(
-        claim=f"{claim}: the Transformer beats attention, which beats a plain encoder-decoder",
-        command=commands["Transformer"],
-        measured=[round(one[1], 2) for one in found["Transformer"]],
-        unit="chrF",
-        asked="chrF above that with attention, and that above the one without, on every seed; the "
-        "Transformer above the dictionary",
-        passed=all(ahead) and min(one[1] for one in found["Transformer"]) > counted[1],
-        beside={
-            **{f"BLEU and chrF, {name}": _both(each) for name, each in found.items()},
-            "a dictionary (IBM-1), word by word": _both([counted]),
-            "the source as it is": _both([copied]),
-        },
-        cpu=[run.cpu for run in runs["Transformer"]],
-        wall=[run.wall for run in runs["Transformer"]],
-        notes=[f"{TEXTS} texts of the test part, the most probable token at each step."],
-    )
-
-
-def texts(data: "Dataset", part: "Examples", count: int, /) -> tuple[list[str], list[str]]:
-    """Sources and translations of a part, as text."""
-    some = part.select(range(min(count, len(part))))
-    wanted = some.targets.where(some.targets >= 0, data.tokenizer.padding)
-    sources, expected = (
-        [data.tokenizer.decode(row) for row in side] for side in (some.inputs, wanted)
-    )
-    return sources, expected
-
-
-def translated(run: Ran, data: "Dataset", /) -> list[str]:
-    """The test texts by a trained model, greedily."""
-    import torch
-
-    import cartograd as cg
-    from cartograd.architectures.decoding.generate import generate
-
-    model: Any = cg.load(run.folder).model.model
-    tokenizer, found = data.tokenizer, []
-    some = data.test.select(range(min(TEXTS, len(data.test))))
-    with torch.inference_mode():
-        for rows in some.inputs.split(50):
-            begin = rows.new_full((len(rows), 1), tokenizer.begin)
-            decoder = model.decoder(rows, 81)
-            written = generate(decoder, begin, length=80, stop=(tokenizer.end,))
-            found += [tokenizer.decode(row) for row in written]
-    return found
-
-
-def word_by_word(data: "Dataset", sources: list[str], chinese: bool, /) -> list[str]:
-    """Each word's most probable translation, learned from the training pairs by IBM's model 1."""
-    import re
-
-    def cut(text: str) -> list[str]:
-        return re.findall(r"[\u4e00-\u9fff]|\w+|[^\w\s]", text.lower())
-
-    pairs = zip(*texts(data, data.train, 8000), strict=True)
-    found = Dictionary((cut(one), cut(other)) for one, other in pairs)
-    between = "" if chinese else " "
-    return [between.join(found.translated(cut(text))) for text in sources]
-
-
-def _scores(written: list[str], expected: list[str], chinese: bool) -> tuple[float, float]:
-    """BLEU and chrF in percent."""
-    from cartograd.practice.metrics.bleu import bleu
-    from cartograd.practice.metrics.chrf import chrf
-
-    words = "zh" if chinese else "13a"
-    return 100 * bleu(written, expected, words=words), 100 * chrf(written, expected)
-
-
-def _both(scores: list[tuple[float, float]]) -> str:
-    return ", ".join(f"{one:.1f} / {other:.1f}" for one, other in scores)
 
 
 VECTORS = (

@@ -52,8 +52,8 @@ def page(rows: dict[str, Any], /) -> str:
 
 def measured(row: dict[str, Any], /) -> str:
     """The numbers of each seed with their unit."""
-    digits = 2 if row["unit"] == "%" else 0
-    return ", ".join(f"{number:.{digits}f}" for number in row["measured"]) + f" {row['unit']}"
+    form = ".2f" if row["unit"] == "%" else "g"
+    return ", ".join(f"{number:{form}}" for number in row["measured"]) + f" {row['unit']}"
 
 
 def _section(name: str, row: dict[str, Any]) -> str:
