@@ -38,6 +38,7 @@ ROWS = {
     "voices": speech.voices,
     "transcripts": speech.transcripts,
     "lines-of-text": speech.lines_of_text,
+    "lines-of-digits": images.lines_of_digits,
     "rows-of-pixels": sequences.rows_of_pixels,
     "memory": sequences.memory,
     "tagging": sequences.tagging,

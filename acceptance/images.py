@@ -123,6 +123,36 @@ def augmented_digits(session: Session, /) -> Outcome:
     )
 
 
+LINES = (
+    "cartograd train crnn:width=8,dim=48 --data digit-lines --epochs 12 "
+    "--optimizer adamw:lr=8e-3 --set seed=SEED schedule=onecycle batch_size=16 clip=5"
+)
+MOST_WRONG = 5.0
+"""Percent of the digits, put in, left out or replaced."""
+
+
+def lines_of_digits(session: Session, /) -> Outcome:
+    """A CRNN from scratch reads handwritten digits that touch; nobody says where each stands."""
+    runs = [session.train(LINES, seed) for seed in session.seeds]
+    measured = [percent(run.metric("label-error-rate")) for run in runs]
+    whole = [percent(run.epochs()[-1]["valid/accuracy"]) for run in runs]
+    return Outcome(
+        claim="CRNN with CTC, from scratch, reads lines of three to five handwritten digits",
+        command=LINES,
+        measured=measured,
+        asked=f"label error rate <= {MOST_WRONG:g} %",
+        passed=max(measured) <= MOST_WRONG,
+        beside={
+            "validation lines without a mistake": ", ".join(f"{one:.2f} %" for one in whole),
+            "reading nothing": "100 %",
+            "as many digits, each the most frequent": "about 90 %",
+        },
+        cpu=[run.cpu for run in runs],
+        wall=[run.wall for run in runs],
+        notes=["Digits of the training lines are in no test line; some touch or overlap."],
+    )
+
+
 def folder_of_pictures(session: Session, /) -> Outcome:
     """The same pixels in the same order, from PNG files and from IDX files.
 

@@ -47,9 +47,9 @@ def _translation(session: Session, spec: str, epochs: int, claim: str) -> Outcom
         name: [session.train(c, seed) for seed in session.seeds] for name, c in commands.items()
     }
     chinese = spec.startswith("gettext")
+    written = {name: [_translated(run, data) for run in each] for name, each in runs.items()}
     found = {
-        name: [_scores(_translated(run, data), expected, chinese) for run in each]
-        for name, each in runs.items()
+        name: [_scores(one, expected, chinese) for one in each] for name, each in written.items()
     }
     counted = _scores(_word_by_word(data, sources, chinese), expected, chinese)
     copied = _scores(sources, expected, chinese)
@@ -67,6 +67,10 @@ def _translation(session: Session, spec: str, epochs: int, claim: str) -> Outcom
         passed=all(ahead) and min(one[1] for one in found["Transformer"]) > counted[1],
         beside={
             **{f"BLEU and chrF, {name}": _both(each) for name, each in found.items()},
+            "chrF gained by attention, shorter and longer half": ", ".join(
+                _gains(sources, expected, one, other)
+                for one, other in zip(written["with attention"], written["without"], strict=True)
+            ),
             "a dictionary (IBM-1), word by word": _both([counted]),
             "the source as it is": _both([copied]),
         },
@@ -125,6 +129,17 @@ def _scores(written: list[str], expected: list[str], chinese: bool) -> tuple[flo
 
     words = "zh" if chinese else "13a"
     return 100 * bleu(written, expected, words=words), 100 * chrf(written, expected)
+
+
+def _gains(sources: list[str], expected: list[str], one: list[str], other: list[str]) -> str:
+    """ChrF that one has more than the other on the shorter and on the longer half of the texts."""
+    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+    shown = []
+    for half in (order[: len(order) // 2], order[len(order) // 2 :]):
+        ours, theirs, wanted = ([each[i] for i in half] for each in (one, other, expected))
+        gain = _scores(ours, wanted, chinese=False)[1] - _scores(theirs, wanted, chinese=False)[1]
+        shown.append(f"{gain:+.1f}")
+    return " and ".join(shown)
 
 
 def _both(scores: list[tuple[float, float]]) -> str:

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
-from cartograd.core import files
 from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_file, write_folder, write_manifest
 
@@ -155,7 +155,7 @@ def bundle(tmp_path):
 
 
 def test_a_whole_folder_passes(bundle):
-    assert check_manifest(bundle) == files.digest(bundle / "manifest.json")
+    assert check_manifest(bundle) == blake3((bundle / "manifest.json").read_bytes()).hexdigest()
     assert write_manifest(bundle) == check_manifest(bundle), "writing anew changes nothing"
 
 
@@ -205,10 +205,16 @@ def test_a_manifest_of_another_shape_is_refused(bundle, manifest):
         check_manifest(bundle)
 
 
+def test_a_manifest_of_before_is_named(bundle):
+    (bundle / "manifest.json").write_text(json.dumps({"format": 1, "files": {}}))
+    with pytest.raises(UsageError, match="an older Cartograd wrote it"):
+        check_manifest(bundle)
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "inner/../../secret"])
 def test_a_manifest_cannot_point_outside_of_its_folder(bundle, name):
     shutil.copy(bundle / "a.bin", bundle.parent / "secret")
-    entry = {"size": 100, "sha256": files.digest(bundle / "a.bin")}
+    entry = {"size": 100, "blake3": blake3((bundle / "a.bin").read_bytes()).hexdigest()}
     (bundle / "manifest.json").write_text(json.dumps({"files": {name: entry}}))
     with pytest.raises(UsageError):
         check_manifest(bundle)

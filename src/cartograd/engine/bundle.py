@@ -10,7 +10,7 @@ about.json              versions, date and what else the caller says
 card.md                 the same for a reader
 reference.safetensors   statistics of the inputs it was trained on, to notice drift
 golden.safetensors      a few inputs and the model's answers, compared again at each load
-manifest.json           size and sha256 of each of these files
+manifest.json           size and BLAKE3 of each of these files
 """
 
 import json
@@ -51,7 +51,7 @@ class Bundle:
         spec: how it was made; None for a foreign module.
         metrics: what was measured when it was written.
         about: versions, date and what else was said.
-        digest: sha256 of the manifest, which names the bundle's exact content.
+        digest: BLAKE3 of the manifest, which names the bundle's exact content.
         path: its folder.
         reference: statistics of the training inputs.
     """
@@ -186,7 +186,7 @@ def _find(path: Path) -> Path:
 
 
 def _verified(folder: Path) -> str:
-    """The manifest's sha256, after every file of the folder was compared with it."""
+    """The manifest's BLAKE3, after every file of the folder was compared with it."""
     digest = check_manifest(folder)
     listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
     present = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}

@@ -5,7 +5,7 @@ objective.safetensors   weights, buffers (averages, queues)
 optimizer.safetensors   the optimizers' moments
 best.safetensors        the best weights so far, where they are others
 state.json              everything that is no tensor
-manifest.json           size and sha256 of each of these files
+manifest.json           size and BLAKE3 of each of these files
 """
 
 import json

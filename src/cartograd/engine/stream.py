@@ -92,7 +92,10 @@ def length(batches: Batches, /) -> int | None:
 def examples(batch: Any, /) -> int:
     """How many examples a batch holds: the length of its first tensor."""
     items = batch.values() if isinstance(batch, dict) else batch
-    return next((len(item) for item in items if isinstance(item, Tensor) and item.ndim), 1)
+    for item in items:
+        if isinstance(item, Tensor) and item.ndim:
+            return item.size(0)  # `len` of a tensor is Python, and asked at each step
+    return 1
 
 
 def fetched(source: Iterator[Any], number: int, stop: Stop, /) -> list[Any]:

@@ -24,10 +24,10 @@ _DTYPES = {
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], /) -> str:
-    """Write tensors as safetensors, one that several names share once; the file's sha256.
+    """Write tensors as safetensors, one that several names share once; the file's BLAKE3.
 
     The format is a length, a JSON header and the tensors' bytes. We write it ourselves, straight
-    from the tensors' memory, to compute the sha256 meanwhile; safetensors would have us read the
+    from the tensors' memory, to compute the BLAKE3 meanwhile; safetensors would have us read the
     file again.
 
     Raises:

@@ -22,7 +22,7 @@ class Origin:
 
     Attributes:
         about: what its bundle says: data, source, settings, versions.
-        digest: sha256 of the bundle's manifest.
+        digest: BLAKE3 of the bundle's manifest.
         history: a record per epoch.
         stopped: why training ended before its last epoch, if it did.
         settings: each setting's value and where it came from.

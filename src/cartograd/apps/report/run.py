@@ -153,7 +153,7 @@ def _output(port: Port) -> str:
 
 def _facts(origin: Origin) -> dict[str, str]:
     """The bundle's digest and where the data came from."""
-    facts = {"bundle, sha256": origin.digest} if origin.digest else {}
+    facts = {"bundle, BLAKE3": origin.digest} if origin.digest else {}
     for key, value in origin.about.get("source", {}).items():
         if isinstance(value, str | int | float):
             facts[key if key.startswith("data") else f"data, {key}"] = str(value)

@@ -22,7 +22,7 @@ class Served:
 
     Attributes:
         name: what clients see.
-        digest: sha256 of the bundle's manifest; `None` for a model that is in memory only.
+        digest: BLAKE3 of the bundle's manifest; `None` for a model that is in memory only.
         model: takes the tensor of its one input port.
         signature: what it takes and gives.
         device: where it is.
