@@ -75,11 +75,19 @@ def _cartograd(_: Any, __: Any) -> Save:
 
 
 def _waiting(_: Any, __: Any) -> Save:
-    """Only what training waits for; the rest is done when the weights are asked for."""
+    """Only what training waits for; the rest is done when the weights are asked for.
+
+    As in a run the copy goes where the one before it was.
+    """
     from cartograd.engine import checkpoint
 
+    before = None
+
     def save(network: Any, optimizer: Any, folder: Path) -> Callable[[], Any]:
-        taken = checkpoint.snapshot(1, _parts(network, optimizer), still=())
+        nonlocal before
+        taken = before = checkpoint.snapshot(
+            1, _parts(network, optimizer), still=(), reuse=before
+        )
 
         def read() -> Any:
             checkpoint.write(folder, taken)
