@@ -85,9 +85,7 @@ def _waiting(_: Any, __: Any) -> Save:
 
     def save(network: Any, optimizer: Any, folder: Path) -> Callable[[], Any]:
         nonlocal before
-        taken = before = checkpoint.snapshot(
-            1, _parts(network, optimizer), still=(), reuse=before
-        )
+        taken = before = checkpoint.snapshot(1, _parts(network, optimizer), still=(), reuse=before)
 
         def read() -> Any:
             checkpoint.write(folder, taken)

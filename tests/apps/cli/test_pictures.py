@@ -32,22 +32,24 @@ def colours(path):
 def test_what_speaks_for_is_red_and_against_is_blue(tmp_path, port, count):
     x = torch.rand(count, *port.dims)
     heat = torch.ones_like(x)
-    path = pictures.explained(tmp_path / "for.png", port, x, heat, ["a"] * count)
+    path = pictures.explained(tmp_path / "for.png", port, x, heat, ["a"] * count, [[]] * count)
     assert colours(path)[0] > 100
-    path = pictures.explained(tmp_path / "against.png", port, x, -heat, ["a"] * count)
+    path = pictures.explained(tmp_path / "against.png", port, x, -heat, ["a"] * count, [[]] * count)
     assert colours(path)[1] > 100
 
 
 def test_rows_become_bars(tmp_path):
     x = torch.randn(2, 4)
-    path = pictures.explained(tmp_path / "bars.png", ROW, x, x, ["one", "two"])
+    path = pictures.explained(tmp_path / "bars.png", ROW, x, x, ["one", "two"], [[], []])
     assert min(colours(path)) > 50
 
 
 def test_the_features_of_a_column_are_added_up():
-    names, values = pictures.contributions(ROW, torch.tensor([1.0, 2.0, 4.0, 8.0]))
+    names, values = pictures.contributions(ROW, torch.tensor([1.0, 2.0, 4.0, 8.0]), [])
     assert dict(zip(names, values.tolist(), strict=True)) == {"age": 3.0, "town": 12.0}
-    names, _ = pictures.contributions(POINT, torch.tensor([1.0, 2.0]))
+    names, values = pictures.contributions(POINT, torch.tensor([1.0, 2.0]), ["1 a"])
+    assert (names, values.tolist()) == (["1 a"], [1.0]), "what fills up the text is left out"
+    names, _ = pictures.contributions(POINT, torch.tensor([1.0, 2.0]), [])
     assert names == ["point[0]", "point[1]"]
 
 

@@ -52,13 +52,13 @@ def explain_(
         heads = _heads(bundle, inputs[:1], out)
     answers = predict(bundle, inputs, top=1)
     titles = [_title(answer, bundle.signature.output, chosen) for answer in answers]
-    path = pictures.explained(
-        out or home(bundle) / "explanation.png", port, inputs, attributions, titles
-    )
+    tokens = [_tokens(bundle, x) for x in inputs]
+    place = out or home(bundle) / "explanation.png"
+    path = pictures.explained(place, port, inputs, attributions, titles, tokens)
     found = [
         {"source": name, "explains": title, "sum": float(attribution.sum())}
-        | _parts(pictures, port, attribution)
-        for name, title, attribution in zip(names, titles, attributions, strict=True)
+        | _parts(pictures, port, attribution, said)
+        for name, title, attribution, said in zip(names, titles, attributions, tokens, strict=True)
     ]
     if json:
         output.emit({"method": spec, "picture": path, "heads": heads, "explanations": found})
@@ -83,6 +83,15 @@ def _heads(bundle: Any, x: Any, out: Path | None) -> Path:
     return pictures.attended(beside.with_name(f"{beside.stem}-heads.png"), maps, labels)
 
 
+def _tokens(bundle: Any, x: Any) -> list[str]:
+    """The tokens of a text with their places, up to its end; nothing if it is no text."""
+    port, tokenizer = bundle.signature.input, bundle.model.tokenizer
+    if port.kind != "text" or tokenizer is None:
+        return []
+    there = [token for token in x.tolist() if token != port.padding_id]
+    return [f"{place} {tokenizer.decode([token])}" for place, token in enumerate(there, start=1)]
+
+
 def _title(answer: dict[str, Any], port: Any, chosen: int | None) -> str:
     if "label" not in answer:
         return f"value {answer.get('value', answer.get('values'))}"
@@ -90,11 +99,11 @@ def _title(answer: dict[str, Any], port: Any, chosen: int | None) -> str:
     return said if chosen is None else f"why {port.labels[chosen]}? said {said}"
 
 
-def _parts(pictures: Any, port: Any, attribution: Any) -> dict[str, Any]:
-    """The contributions by column; of a picture those of its pixels, as nested lists."""
+def _parts(pictures: Any, port: Any, attribution: Any, tokens: list[str]) -> dict[str, Any]:
+    """The contributions by column or token; of a picture those of its pixels, as nested lists."""
     if port.kind == "image":
         return {"pixels": attribution.sum(0).tolist()}
-    names, values = pictures.contributions(port, attribution)
+    names, values = pictures.contributions(port, attribution, tokens)
     return {"contributions": dict(zip(names, values.tolist(), strict=True))}
 
 

@@ -30,9 +30,24 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", RED])
 
 
 def explained(
-    path: Path, port: Port, inputs: Tensor, attributions: Tensor, titles: list[str], /
+    path: Path,
+    port: Port,
+    inputs: Tensor,
+    attributions: Tensor,
+    titles: list[str],
+    tokens: list[list[str]],
+    /,
 ) -> Path:
-    """Each input beside what its parts contributed; bars where the input is no picture."""
+    """Each input beside what its parts contributed; bars where the input is no picture.
+
+    Args:
+        path: of the PNG file.
+        port: of the inputs.
+        inputs: the examples.
+        attributions: of their numbers.
+        titles: what stands above each.
+        tokens: of each text what its numbers stand for; empty lists where that is not known.
+    """
     rows = list(zip(inputs[:MOST], attributions[:MOST], titles, strict=False))
     if port.kind == "image":
         figure, grid = _tiles(len(rows), 2)
@@ -41,8 +56,8 @@ def explained(
             _signed(right, a, "for (red),\nagainst (blue)")
     else:
         figure, grid = _tiles(len(rows), 1, across=2, width=5.5, height=4.5)
-        for (axes,), (_, a, title) in zip(grid, rows, strict=True):
-            names, values = contributions(port, a)
+        for (axes,), (_, a, title), said in zip(grid, rows, tokens, strict=False):
+            names, values = contributions(port, a, said)
             _bars(axes, names, values, title)
     return _write(figure, path)
 
@@ -144,12 +159,16 @@ def tiles(path: Path, panels: list[tuple[str, Tensor]], /, *, across: int = 6) -
     return _write(figure, path)
 
 
-def contributions(port: Port, attribution: Tensor, /) -> tuple[list[str], np.ndarray]:
-    """What each column of a table (or number of a vector) contributed.
+def contributions(
+    port: Port, attribution: Tensor, tokens: list[str], /
+) -> tuple[list[str], np.ndarray]:
+    """What each column of a table, token of a text or number of a vector contributed.
 
-    The features that one column became are added up.
+    The features that one column became are added up; what fills up a text says nothing.
     """
     values = attribution.double().cpu().flatten().numpy()
+    if tokens:
+        return tokens, values[: len(tokens)]
     if not port.columns:
         return [f"{port.name}[{i}]" for i in range(len(values))], values
     ends = np.cumsum([column.width for column in port.columns])[:-1]
