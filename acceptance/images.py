@@ -124,10 +124,10 @@ def augmented_digits(session: Session, /) -> Outcome:
 
 
 LINES = (
-    "cartograd train crnn:width=8,dim=48 --data digit-lines --epochs 12 "
-    "--optimizer adamw:lr=8e-3 --set seed=SEED schedule=onecycle batch_size=16 clip=5"
+    "cartograd train crnn:width=8,dim=64 --data digit-lines:examples=8000 --epochs 8 "
+    "--optimizer adamw:lr=5e-3 --set seed=SEED batch_size=16 clip=5"
 )
-MOST_WRONG = 5.0
+MOST_WRONG = 8.0
 """Percent of the digits, put in, left out or replaced."""
 
 
