@@ -30,7 +30,7 @@ def into_chinese(session: Session, /) -> Outcome:
 
 def into_spanish(session: Session, /) -> Outcome:
     """Verses from English into Spanish."""
-    return _translation(session, INTO_SPANISH, 8, "Verses from English into Spanish")
+    return _translation(session, INTO_SPANISH, 5, "Verses from English into Spanish")
 
 
 def _translation(session: Session, spec: str, epochs: int, claim: str) -> Outcome:
