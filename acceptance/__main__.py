@@ -1,9 +1,12 @@
-"""`python -m acceptance [NAME ...]`: run rows, print each with its verdict, publish the page."""
+"""`python -m acceptance [NAME ...]`: run rows, print each with its verdict, publish the page.
+
+A row that was stopped, or only tried, goes on with the training runs that are done.
+"""
 
 import argparse
 import dataclasses
+import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from acceptance import (
@@ -18,7 +21,7 @@ from acceptance import (
     transformers,
     translation,
 )
-from acceptance.session import SEEDS, FailedError, Session
+from acceptance.session import SEEDS, FailedError, Session, workplace
 from benchmarks.probe import machine
 
 ROWS = {
@@ -107,13 +110,12 @@ def _fetched(names: list[str]) -> str:
 
 
 def _row(name: str, options: argparse.Namespace) -> int:
-    with tempfile.TemporaryDirectory() as work:
-        session = Session(Path(work), seeds=tuple(range(options.seeds)))
-        try:
-            outcome = ROWS[name](session)
-        except FailedError as error:
-            print(f"{name}: FAILED, {error}", flush=True)
-            return 1
+    work = workplace(ROOT, name)
+    try:
+        outcome = ROWS[name](Session(work, seeds=tuple(range(options.seeds))))
+    except FailedError as error:
+        print(f"{name}: FAILED, {error}", flush=True)
+        return 1
     row = dataclasses.asdict(outcome)
     verdict = "passed" if outcome.passed else "FAILED"
     print(f"{name}: {verdict}, {report.measured(row)}; asked {outcome.asked}", flush=True)
@@ -123,6 +125,7 @@ def _row(name: str, options: argparse.Namespace) -> int:
     print(f"  CPU seconds: {seconds}", *outcome.notes, sep="\n  ", flush=True)
     if not options.trial:
         report.publish(options.out, name, outcome, machine(_threads()))
+        shutil.rmtree(work)
     return int(not outcome.passed)
 
 

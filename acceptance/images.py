@@ -202,7 +202,7 @@ def _write_both(direct: Path, pictures: Path) -> None:
     images = torch.cat([part.stored for part in whole])
     classes = torch.cat([part.targets for part in whole])
     order = classes.argsort(stable=True)
-    direct.mkdir()
+    direct.mkdir(exist_ok=True)
     _write_idx(direct, "train", images[order], classes[order])
     test_order = official.test.targets.argsort(stable=True)
     _write_idx(direct, "t10k", official.test.stored[test_order], official.test.targets[test_order])

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from blake3 import blake3
+
+from cartograd.core.files import write_file
 
 SEEDS = (0, 1, 2)
 
@@ -69,6 +74,8 @@ class Outcome:
 class Session:
     """Runs commands, each in its own process, and keeps their run folders until the end.
 
+    A training run that `work` holds from before is not repeated, so a row that was stopped goes on.
+
     Args:
         work: a folder for runs.
         seeds: which seeds a row is run for.
@@ -80,8 +87,14 @@ class Session:
 
     def train(self, command: str, seed: int, /) -> Ran:
         """Run `cartograd train ...`, `SEED` replaced; the folder and `--json` are added."""
-        folder = Path(tempfile.mkdtemp(dir=self.work)) / "run"
-        said, cpu, wall = self.run(f"{seeded(command, seed)} --folder {folder} --json")
+        command = seeded(command, seed)
+        place = self.work / blake3(command.encode()).hexdigest()[:12]
+        folder, kept = place / "run", place / "said.json"
+        if not kept.exists():
+            shutil.rmtree(place, ignore_errors=True)
+            said, cpu, wall = self.run(f"{command} --folder {folder} --json")
+            write_file(kept, json.dumps([said, cpu, wall]))
+        said, cpu, wall = json.loads(kept.read_text())
         return Ran(said, folder, cpu, wall)
 
     def evaluate(self, ran: Ran, options: str, /) -> dict[str, float]:
@@ -130,3 +143,17 @@ def seeded(command: str, seed: int, /) -> str:
 def percent(share: float, /) -> float:
     """A share as percent, to a hundredth."""
     return round(100 * share, 2)
+
+
+def workplace(root: Path, name: str, /) -> Path:
+    """A row's folder under `build`, as long as the library's source is the same."""
+    source = blake3()
+    for file in sorted((root / "src").rglob("*.py")):
+        source.update(file.read_bytes())
+    rows = root / "build" / "acceptance"
+    work = rows / f"{name}-{source.hexdigest()[:12]}"
+    for other in rows.glob(f"{name}-????????????"):
+        if other != work:
+            shutil.rmtree(other)
+    work.mkdir(parents=True, exist_ok=True)
+    return work
