@@ -24,7 +24,8 @@ class Counting(Session):
 def test_a_finished_run_is_not_repeated(tmp_path):
     first, again = Counting(tmp_path), Counting(tmp_path)
     runs = [session.train(COMMAND, 0) for session in (first, again)]
-    assert len(first.commands) == 1 and not again.commands
+    assert len(first.commands) == 1
+    assert not again.commands
     assert runs[0] == runs[1]
     assert runs[0].metric("accuracy") == 0.5
     assert again.train(COMMAND, 1).folder != runs[0].folder, "another seed is another run"
@@ -46,4 +47,5 @@ def test_another_source_is_another_place(tmp_path):
     assert workplace(tmp_path, "row") == before
     file.write_text("a = 2")
     after = workplace(tmp_path, "row")
-    assert after != before and not before.exists()
+    assert after != before
+    assert not before.exists()
