@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.mode import evaluating, inferring
 from cartograd.core.protocols import Batches, Loss, Metric
 from cartograd.engine.device import autocast, pick
 from cartograd.engine.distributed.team import Alone, Crew, team
@@ -49,7 +49,7 @@ def collect(
     place = together.device(place)
     model.to(place)
     found: list[tuple[int, tuple[Tensor, Tensor]]] = []
-    with together, preserved(place), evaluating(model), torch.inference_mode():
+    with together, preserved(place), inferring(model):
         for number, batch in together.turns(moved(as_batches(batches).epoch(0, seed=0), place)):
             inputs, target = split(batch)
             assert number is not None

@@ -13,7 +13,7 @@ from cartograd.apps.verbs.source import Data, examples_for
 from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.mode import inferring
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -166,7 +166,7 @@ def usual(signature: Signature, /) -> tuple[str, ...]:
 def latency(model: Signed, /, *x: Shaped[Tensor, "b ..."]) -> float:
     """The median of the seconds that one answer takes, after a few that do not count."""
     times: list[float] = []
-    with evaluating(model), torch.inference_mode():
+    with inferring(model):
         for _ in range(3):
             _answer(model, *x)
         end = time.perf_counter() + SECONDS

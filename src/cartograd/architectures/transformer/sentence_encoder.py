@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.bert import BERT
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.mode import evaluating, inferring
 from cartograd.core.signed import Signed
 from cartograd.data.decode import encoded
 from cartograd.data.tokens import alike, padded
@@ -112,7 +112,6 @@ class SentenceEncoder(nn.Module):
         return F.normalize((x * there).sum(1) / there.sum(1).clamp(min=1), dim=1)
 
 
-@torch.inference_mode()
 def encode(model: Signed, texts: Sequence[str], /, *, tokens: int = TOKENS) -> Float[Tensor, "n d"]:
     """The vectors of many texts: those of like length go together, so little is padding.
 
@@ -128,7 +127,7 @@ def encode(model: Signed, texts: Sequence[str], /, *, tokens: int = TOKENS) -> F
     rows = encoded(port, texts, model.tokenizer)
     device = next(model.parameters()).device
     found: list[Tensor] = [torch.empty(0)] * len(rows)
-    with evaluating(model):
+    with inferring(model):
         for group in alike([len(row) for row in rows], tokens=tokens):
             batch = padded([rows[i] for i in group], port.padding_id)
             for place, vector in zip(group, model(batch.to(device)).cpu(), strict=True):

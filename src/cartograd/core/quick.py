@@ -1,0 +1,84 @@
+"""Linear layers of inference by oneDNN, where that is faster.
+
+On a processor torch multiplies float32 matrices by MKL, which leaves half the width of AMD's vector
+registers unused; oneDNN, which comes with torch for its convolutions, does not. Within
+`quick_linear()` the large linear layers of any model go there, if a measurement in this process
+finds the answers right and the time shorter. Only rounding differs.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+LARGE = 2**24
+"""Multiplications from which on the detour through Python costs less than a hundredth."""
+ROWS, SIDE = 256, 512
+"""Shape of the product that is measured."""
+WORTHWHILE = 0.8
+"""Share of torch's time that oneDNN may take at most."""
+
+
+class quick_linear(TorchFunctionMode):  # noqa: N801  it is used like a function
+    """Within the block large linear layers in float32 on the CPU are computed by the faster library.
+
+    Layers that need a gradient, or are being traced, stay torch's.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func is F.linear and not kwargs and _fits(*args) and faster(torch.get_num_threads()):
+            return _onednn(*args)
+        return func(*args, **(kwargs or {}))
+
+
+def _fits(x: Any, weight: Any, bias: Any = None) -> bool:
+    return (
+        type(x) is Tensor
+        and type(weight) in (nn.Parameter, Tensor)
+        and x.dtype == weight.dtype == torch.float32
+        and x.device.type == weight.device.type == "cpu"
+        and weight.ndim == 2
+        and x.ndim > 1
+        and x.numel() * len(weight) >= LARGE
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
+
+
+@cache
+def faster(threads: int, /) -> bool:
+    """Whether oneDNN multiplies faster than what torch calls, on so many threads of this machine."""
+    assert threads > 0  # only a key
+    if not torch.backends.mkldnn.is_available():
+        return False
+    draw = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(size, SIDE, generator=draw) for size in (ROWS, SIDE))
+    with torch.inference_mode():
+        try:
+            right = torch.allclose(_onednn(x, weight), F.linear(x, weight), rtol=1e-4, atol=1e-4)
+        except (RuntimeError, AttributeError):  # this build of torch has no such kernel
+            return False
+        ours, theirs = (_seconds(lambda f=f: f(x, weight)) for f in (_onednn, F.linear))
+    return right and ours < WORTHWHILE * theirs
+
+
+def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """The shortest of a few times."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,100 @@
+"""Large linear layers of inference go to the faster library; the numbers stay."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cartograd.core import quick
+from cartograd.core.mode import inferring
+from cartograd.core.quick import quick_linear
+
+LARGE = nn.Linear(512, 512), torch.randn(4, 32, 512)
+
+
+@pytest.fixture
+def went(monkeypatch):
+    """The layers that went to oneDNN, on a machine where it is the faster one."""
+    found = []
+
+    def noted(*args):
+        found.append(args)
+        return F.linear(*args)
+
+    monkeypatch.setattr(quick, "faster", lambda threads: True)
+    monkeypatch.setattr(quick, "_onednn", noted)
+    return found
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(64, 512), (4, 32, 512), (2, 3, 16, 512)])
+def test_the_numbers_are_those_of_torch(monkeypatch, shape, bias):
+    monkeypatch.setattr(quick, "faster", lambda threads: True)
+    layer, x = nn.Linear(512, 600, bias=bias), torch.randn(shape)
+    with inferring(layer):
+        found = layer(x)
+    assert found.shape == (*shape[:-1], 600)
+    torch.testing.assert_close(found, layer(x).detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_strides_are_minded(monkeypatch):
+    monkeypatch.setattr(quick, "faster", lambda threads: True)
+    weight, x = torch.randn(512, 600).t(), torch.randn(512, 128).t()
+    with torch.no_grad(), quick_linear():
+        found = F.linear(x, weight)
+    torch.testing.assert_close(found, F.linear(x, weight), rtol=1e-4, atol=1e-4)
+
+
+def test_a_large_layer_goes(went):
+    layer, x = LARGE
+    with inferring(nn.Sequential(layer)):
+        layer(x)
+    assert len(went) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer, x: (layer, x[:1, :1]),  # small
+        lambda layer, x: (nn.Linear(512, 512).double(), x.double()),
+        lambda layer, x: (nn.Linear(512, 512).bfloat16(), x.bfloat16()),
+        lambda layer, x: (layer, x[0, 0]),
+    ],
+    ids=["small", "float64", "bfloat16", "vector"],
+)
+def test_others_stay(went, change):
+    layer, x = change(*LARGE)
+    with inferring(layer):
+        layer(x)
+    assert not went
+
+
+def test_gradients_and_autocast_stay(went):
+    layer, x = LARGE
+    with quick_linear():
+        layer(x).sum().backward()
+    with inferring(layer), torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+    assert not went
+    assert layer.weight.grad is not None
+
+
+def test_a_build_without_the_kernel_stays(monkeypatch):
+    def missing(*args):
+        raise AttributeError("no such operator")
+
+    monkeypatch.setattr(quick, "_onednn", missing)
+    quick.faster.cache_clear()
+    try:
+        assert not quick.faster(1)
+    finally:
+        quick.faster.cache_clear()
+
+
+def test_a_kernel_that_is_wrong_stays(monkeypatch):
+    monkeypatch.setattr(quick, "_onednn", lambda *args: F.linear(*args) + 1)
+    quick.faster.cache_clear()
+    try:
+        assert not quick.faster(1)
+    finally:
+        quick.faster.cache_clear()
