@@ -7,7 +7,7 @@ from torch import nn
 
 from cartograd.core import quick
 from cartograd.core.mode import inferring
-from cartograd.core.quick import quick_linear
+from cartograd.core.quick import QuickLinear
 
 LARGE = nn.Linear(512, 512), torch.randn(4, 32, 512)
 
@@ -40,7 +40,7 @@ def test_the_numbers_are_those_of_torch(monkeypatch, shape, bias):
 def test_strides_are_minded(monkeypatch):
     monkeypatch.setattr(quick, "faster", lambda threads: True)
     weight, x = torch.randn(512, 600).t(), torch.randn(512, 128).t()
-    with torch.no_grad(), quick_linear():
+    with torch.no_grad(), QuickLinear():
         found = F.linear(x, weight)
     torch.testing.assert_close(found, F.linear(x, weight), rtol=1e-4, atol=1e-4)
 
@@ -71,7 +71,7 @@ def test_others_stay(went, change):
 
 def test_gradients_and_autocast_stay(went):
     layer, x = LARGE
-    with quick_linear():
+    with QuickLinear():
         layer(x).sum().backward()
     with inferring(layer), torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16

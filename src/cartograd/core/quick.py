@@ -2,7 +2,7 @@
 
 On a processor torch multiplies float32 matrices by MKL, which leaves half the width of AMD's vector
 registers unused; oneDNN, which comes with torch for its convolutions, does not. Within
-`quick_linear()` the large linear layers of any model go there, if a measurement in this process
+`QuickLinear()` the large linear layers of any model go there, if a measurement in this process
 finds the answers right and the time shorter. Only rounding differs.
 """
 
@@ -24,8 +24,8 @@ WORTHWHILE = 0.8
 """Share of torch's time that oneDNN may take at most."""
 
 
-class quick_linear(TorchFunctionMode):  # noqa: N801  it is used like a function
-    """Within the block large linear layers in float32 on the CPU are computed by the faster library.
+class QuickLinear(TorchFunctionMode):
+    """Within the block the faster library computes large linear layers in float32 on the CPU.
 
     Layers that need a gradient, or are being traced, stay torch's.
     """
@@ -38,7 +38,7 @@ class quick_linear(TorchFunctionMode):  # noqa: N801  it is used like a function
         return func(*args, **(kwargs or {}))
 
 
-def _fits(x: Any, weight: Any, bias: Any = None) -> bool:
+def _fits(x: Any, weight: Any, *_: Any) -> bool:
     return (
         type(x) is Tensor
         and type(weight) in (nn.Parameter, Tensor)
@@ -55,7 +55,7 @@ def _fits(x: Any, weight: Any, bias: Any = None) -> bool:
 
 @cache
 def faster(threads: int, /) -> bool:
-    """Whether oneDNN multiplies faster than what torch calls, on so many threads of this machine."""
+    """Whether oneDNN multiplies faster than what torch calls, on so many threads."""
     assert threads > 0  # only a key
     if not torch.backends.mkldnn.is_available():
         return False
