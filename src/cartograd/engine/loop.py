@@ -201,11 +201,12 @@ class Loop:
 
     def _write_points(self) -> None:
         points, self.ledger.points = self.ledger.points, []
-        if self.keeper is None:
+        if self.keeper is None or not points:
             return
-        for point in points:
-            named = {f"train/{name}": x for name, x in point.items() if name != "step"}
-            self.keeper.folder.metrics({"at": "step", "step": point["step"]} | named)
+        self.keeper.folder.metrics(*(
+            {"at": "step"} | {k if k == "step" else f"train/{k}": x for k, x in point.items()}
+            for point in points
+        ))  # fmt: skip
 
     def _end_epoch(self) -> bool:
         """Validate, judge and record; false if a signal came before the validation was done."""

@@ -82,10 +82,11 @@ class RunFolder:
         self._tell({"at": "closed"})
         self._lock.close()
 
-    def metrics(self, record: Mapping[str, Any], /) -> None:
-        """Add a line to `metrics.jsonl`."""
-        _append(self.path / "metrics.jsonl", record)
-        self._tell(record)
+    def metrics(self, *records: Mapping[str, Any]) -> None:
+        """Add lines to `metrics.jsonl`."""
+        _append(self.path / "metrics.jsonl", *records)
+        for record in records if self.sinks else ():
+            self._tell(record)
 
     def event(self, kind: str, /, **details: Any) -> None:
         """Add a line to `events.jsonl`, with the time."""
@@ -199,23 +200,31 @@ def read_lines(path: str | Path, /) -> list[dict[str, Any]]:
         raise UsageError(f"{path} is damaged: {error}") from error
 
 
-def _append(path: Path, record: Mapping[str, Any]) -> None:
-    """One line, complete when the call returns; numbers that JSON cannot hold become null."""
-    fixed = {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in record.items()
-    }
-    line = (json.dumps(fixed, ensure_ascii=False) + "\n").encode()
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""Made once: `json.dumps` would make one for each line."""
+
+
+def _append(path: Path, *records: Mapping[str, Any]) -> None:
+    """A line each, complete when the call returns; numbers that JSON cannot hold become null."""
+    lines = "".join(_ENCODER.encode(_finite(record)) + "\n" for record in records)
+    content = lines.encode()
     try:
         # One write, so that lines of two threads do not mix and a kill leaves at most a half line.
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
-            if os.write(file, line) < len(line):
+            if os.write(file, content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(file)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in record.items()
+    }
 
 
 def _plain(value: Any) -> Any:
