@@ -79,6 +79,14 @@ def test_gradients_and_autocast_stay(went):
     assert layer.weight.grad is not None
 
 
+def test_vmap_stays(went):
+    layer, x = LARGE
+    with inferring(layer):
+        several = torch.func.vmap(layer)(x)
+    torch.testing.assert_close(several, layer(x).detach())
+    assert not went
+
+
 def test_a_build_without_the_kernel_stays(monkeypatch):
     def missing(*args):
         raise AttributeError("no such operator")

@@ -50,7 +50,14 @@ def _fits(x: Any, weight: Any, *_: Any) -> bool:
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
+        and not _mapped(x)
+        and not _mapped(weight)
     )
+
+
+def _mapped(x: Tensor) -> bool:
+    """Whether it stands for several tensors, within `torch.func.vmap` and its like."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(x)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @cache
