@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cartograd.architectures.transformer import attention
 from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
 from cartograd.core.errors import UsageError
 
@@ -59,6 +60,45 @@ def test_equals_torchs_function(causal):
         F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=0.3),
         (q, k, v),
     )
+
+
+@pytest.mark.law("multi-head-attention")
+@pytest.mark.parametrize("t", [1, 3, 6])
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"causal": True},
+        {"window": 2},
+        {"scale": 0.3, "bias": torch.randn(1, 4, 1, 6, dtype=torch.float64)},
+        {"mask": torch.tensor([[1, 1, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0]]).bool()[:, None, None]},
+    ],
+    ids=lambda options: "-".join(options) or "plain",
+)
+def test_spelled_out_it_is_the_same(monkeypatch, t, groups, options):
+    q, k, v = made(2, 4, t, 8), made(2, groups, 6, 8, seed=1), made(2, groups, 6, 5, seed=2)
+    kernel = attend(q, k, v, **options)
+    monkeypatch.setattr(attention, "learns_faster", lambda q, s: True)
+    agree(attend(q, k, v, **options), kernel, (q, k, v))
+
+
+@pytest.mark.law("multi-head-attention")
+def test_half_precision_learns_by_the_formula(monkeypatch):
+    asked = []
+    formula = attention.spelled
+    monkeypatch.setattr(
+        attention, "spelled", lambda *a, **k: (asked.append(1), formula(*a, **k))[1]
+    )
+    x, layer = torch.randn(2, 9, 16), MultiHeadAttention(dim=16, heads=4)
+    plain = layer(x, causal=True)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        layer(x, causal=True)
+    assert not asked, "exact numbers and answers go to the kernel"
+    with torch.autocast("cpu", torch.bfloat16):
+        half = layer(x, causal=True)
+    assert asked
+    torch.testing.assert_close(half.float(), plain, rtol=0.05, atol=0.02)
 
 
 @pytest.mark.law("multi-head-attention")

@@ -36,6 +36,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from cartograd.architectures.transformer.spelled import learns_faster, spelled
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 
@@ -57,6 +58,7 @@ CARD = Card(
         "law: equal to the formula written out, under every mix of mask, bias, window and groups",
         "law: nobody to look at gives zeros and finite gradients; padding changes nothing",
         "law: read in pieces through a cache it is the same as read at once",
+        "law: spelled out, as it learns in half precision, it is the kernel's, to 1e-10 in float64",
     ),
     tiny={"dim": 8, "heads": 2},
 )
@@ -116,6 +118,11 @@ def attend(
         seen = _seen(q, 1, s, causal, window, mask)
         y = attend(q, k, v, mask=seen, bias=bias, scale=scale, dropout=dropout)
         return y.reshape(q.shape[0], heads, 1, v.shape[3])
+    if learns_faster(q, s):
+        return spelled(
+            q, k, v, seen=_seen(q, t, s, causal, window, mask), bias=bias, scale=scale,
+            dropout=dropout,
+        )  # fmt: skip
     plain = causal and t == s and mask is None and bias is None and window is None
     return F.scaled_dot_product_attention(
         q,
