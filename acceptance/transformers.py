@@ -51,7 +51,7 @@ def vit_fashion(session: Session, /) -> Outcome:
 
 GPT = (
     "cartograd train gpt:dim=192,heads=3,depth=3,context=128,positions=rotary,dropout=0 "
-    "--data shakespeare --epochs 5 --optimizer adamw:lr=3e-3,weight_decay=0.1 "
+    "--data shakespeare --epochs 3 --optimizer adamw:lr=3e-3,weight_decay=0.1 "
     "--set seed=SEED schedule=onecycle batch_size=32 clip=1.0"
 )
 
