@@ -10,7 +10,7 @@ BITS = 0.6931471805599453
 
 VIT = (
     "cartograd train vit:dim=64,heads=4,depth=4,dropout=0.1 --data fashion-mnist:valid=0.8 "
-    "--epochs 20 --optimizer adamw:lr=2e-3,weight_decay=0.05 "
+    "--epochs 12 --optimizer adamw:lr=2e-3,weight_decay=0.05 "
     "--set seed=SEED schedule=onecycle batch_size=128"
 )
 AUGMENTED = f"{VIT} augment=flip,crop:padding=2"
