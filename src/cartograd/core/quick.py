@@ -63,7 +63,7 @@ def _mapped(x: Tensor) -> bool:
 @cache
 def faster(threads: int, /) -> bool:
     """Whether oneDNN multiplies faster than what torch calls, on so many threads."""
-    assert threads > 0  # only a key
+    del threads  # only a key
     if not torch.backends.mkldnn.is_available():
         return False
     draw = torch.Generator().manual_seed(0)

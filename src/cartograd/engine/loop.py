@@ -201,12 +201,12 @@ class Loop:
 
     def _write_points(self) -> None:
         points, self.ledger.points = self.ledger.points, []
-        if self.keeper is None or not points:
-            return
-        self.keeper.folder.metrics(*(
+        lines = [
             {"at": "step"} | {k if k == "step" else f"train/{k}": x for k, x in point.items()}
             for point in points
-        ))  # fmt: skip
+        ]
+        if self.keeper is not None and lines:
+            self.keeper.folder.metrics(*lines)
 
     def _end_epoch(self) -> bool:
         """Validate, judge and record; false if a signal came before the validation was done."""
