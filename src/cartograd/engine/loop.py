@@ -210,8 +210,7 @@ class Loop:
 
     def _end_epoch(self) -> bool:
         """Validate, judge and record; false if a signal came before the validation was done."""
-        state = self.state
-        began = time.perf_counter()
+        state, began = self.state, time.perf_counter()
         with averaged(self.players), aside():
             valid = self._validate()
         self.clock.lap("validation")
