@@ -22,3 +22,18 @@ def test_a_network_without_attention(cli_run, tmp_path):
     failed = cli_run("explain", run, "--method", "attention-rollout")
     assert failed.code == 2
     assert "has no attention to show" in failed.err
+
+
+def test_the_tokens_of_a_text_are_named(cli_run, tmp_path):
+    for name, word in (("pos", "很"), ("neg", "不")):
+        lines = "\n".join(f"第{i}本书{word}好" for i in range(40))
+        (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")
+    run, text = tmp_path / "run", tmp_path / "one.txt"
+    model = "bert:head=classify,dim=8,heads=2,depth=1"
+    cli_run("train", model, "--data", f"zh-reviews:{tmp_path}", "--epochs", "1", "--folder", run)
+    text.write_text("本书很好", encoding="utf-8")
+    words = ("--method", "attention-rollout", "--out", tmp_path / "seen.png", "--json")
+    (found,) = cli_run("explain", run, text, *words).json["explanations"]
+    assert [name.split()[1] for name in found["contributions"]] == ["本", "书", "很", "好"]
+    kept = cli_run("explain", run, *words).json["explanations"][0]
+    assert not any("pad" in name for name in kept["contributions"])

@@ -7,6 +7,9 @@ from torch import nn
 import cartograd as cg
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.settings import Setting
+from cartograd.core.errors import UsageError
+from cartograd.data.dataset import Split
+from cartograd.data.tensors import assemble
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,26 @@ def test_choices(model, data, expected):
     names = ("objective", "optimizer", "batch_size", "epochs")
     assert tuple(plan.value(name) for name in names) == expected
     assert all(plan.settings[name].origin == "default" for name in names)
+
+
+def test_texts_as_a_whole_are_classified_and_positions_labelled():
+    text = torch.randint(1, 20, (60, 8))
+    signature = cg.Signature(
+        (cg.Port("text", "text", ("t",), "int64", (0, 19), padding_id=0),),
+        (cg.Port("liked", "label", (2,)),),
+    )
+    split = Split(text, text[:, 0] % 2, signature)
+    data = assemble("texts", dict.fromkeys(("train", "valid", "test"), split), standardise=False)
+    model = "bert:dim=8,heads=2,depth=1,context=8"
+    assert planned(f"{model},head=classify", data).value("objective") == "classify"
+    with pytest.raises(UsageError, match=r"shape \(1, 8, 20\), and texts wants one score for each"):
+        planned(model, data)
+
+
+def test_another_number_of_classes_is_refused_before_the_run():
+    seven = nn.Sequential(nn.Flatten(), nn.Linear(64, 7))
+    with pytest.raises(UsageError, match="each of 10 classes"):
+        planned(seven, "digits")
 
 
 def test_values_are_regressed_and_never_chosen_against_the_user():

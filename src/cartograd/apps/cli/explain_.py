@@ -1,5 +1,6 @@
 """Show which parts of an input a prediction rests on; writes a picture."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +24,8 @@ def explain_(
 
     Args:
         target: a run or bundle folder.
-        sources: picture files, CSV files or lists of numbers; by default the examples that the
-            bundle keeps.
+        sources: picture files, CSV files, texts or files of text, lists of numbers; by default the
+            examples that the bundle keeps.
         method: like integrated_gradients:steps=64; attention-rollout also draws all heads.
         class_: the class to explain, by label or number; by default the model's own answer.
         out: the PNG file to write; by default explanation.png in the run's folder.
@@ -40,7 +41,10 @@ def explain_(
     bundle = as_bundle(target)
     port = bundle.signature.input
     if sources:
-        inputs, names = prepared(bundle.model, list(sources))
+        given: list[Any] = list(sources)
+        if port.kind == "text":
+            given = [Path(source) if os.path.isfile(source) else source for source in sources]
+        inputs, names = prepared(bundle.model, given)
     else:
         inputs = golden(bundle)
         names = [f"kept example {i + 1}" for i in range(len(inputs))]

@@ -1,9 +1,11 @@
 """Pictures that commands write: explanations and attacks, as PNG files."""
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
+from matplotlib import font_manager, rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -21,6 +23,12 @@ BARS = 20
 
 NAMED = 40
 """Positions that are named beside a map of attention."""
+
+CHINESE = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei"),
+    *("WenQuanYi Micro Hei", "PingFang SC", "Heiti SC", "Microsoft YaHei", "SimHei"),
+)
+"""Fonts with Chinese characters of Linux, macOS and Windows."""
 
 POSITIVE = LinearSegmentedColormap.from_list("positive", ["#ffffff", RED])
 """Nothing to much."""
@@ -263,5 +271,13 @@ def lines(path: Path, values: dict[str, list[float]], title: str, axis: tuple[st
 
 def _write(figure: Figure, path: Path) -> Path:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    with rc_context({"font.sans-serif": _fonts()}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # no font here has it: an empty box
+        figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
     return write_file(path, buffer.getvalue())
+
+
+def _fonts() -> list[str]:
+    """Matplotlib's own font, and for Chinese tokens the first of the usual ones that is here."""
+    there = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *[name for name in CHINESE if name in there][:1]]

@@ -18,6 +18,7 @@ from cartograd.core import registry, source
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.mode import evaluating
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -132,6 +133,8 @@ def planned(
     card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")
     with torch.device("meta") if meta else nullcontext():
         objective = build(settings["objective"].value, kind="objective", model=built)
+    if not meta and card.name in LABELLING:
+        _check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     return Plan(built, examples, objective, card, ordered | settings)
 
@@ -157,12 +160,43 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
     } | dict.fromkeys(("patience", "clip", "save_every", "keep", "log_every", "profile"))
 
 
+LABELLING = ("classify", "label-tokens")
+"""Objectives whose model answers in the shape of the data's labels."""
+
+
+def _check_answer(model: Signed, data: Dataset) -> None:
+    """Refuse a model of another answer than the data have, by one example, before a run begins.
+
+    Raises:
+        UsageError: the answer has another shape.
+    """
+    dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
+    *inputs, _ = next(iter(examples.epoch(0, seed=0)))
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    with evaluating(model), torch.no_grad():
+        found = tuple(model(*(x.to(device) for x in inputs)).shape)
+    if len(found) != 1 + len(dims) or found[-1] != dims[-1]:
+        several = " at each position" if len(dims) > 1 else ""
+        name = type(model.model).__name__ if model.spec is None else model.spec.name
+        raise UsageError(
+            f"{name} answers one example with shape {found}, and {data.name} wants one score for "
+            f"each of {dims[-1]} classes{several}; take another head or model (`cartograd show "
+            f"{name}`)"
+        )
+
+
+OF_EACH_POSITION = ("label-tokens", "masked-language-model", "crf")
+"""Objectives that want an answer at each position, of models that may answer for the whole, too."""
+
+
 def _objective(model: Signed, data: Dataset) -> str:
     """What the model's card asks for, or what is usual for the kind of output."""
     own = "" if model.spec is None else registry.find(model.spec.name)[0].objective
     kind, dims = data.signature.output.kind, data.signature.output.dims
-    classes = "classify" if len(dims) == 1 else "label-tokens"
-    usual = own or {"label": classes, "value": "regress"}.get(kind)
+    whole = len(dims) == 1
+    usual = {"label": "classify" if whole else "label-tokens", "value": "regress"}.get(kind)
+    if own and not (whole and own in OF_EACH_POSITION):
+        usual = own
     if usual is None:
         raise UsageError(f"no objective is known for outputs of kind {kind!r}; give objective=")
     return usual
