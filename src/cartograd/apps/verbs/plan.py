@@ -174,7 +174,7 @@ def _check_answer(model: Signed, data: Dataset) -> None:
     *inputs, _ = next(iter(examples.epoch(0, seed=0)))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with evaluating(model), torch.no_grad():
-        found = tuple(model(*(x.to(device) for x in inputs)).shape)
+        found: tuple[int, ...] = tuple(model(*(x.to(device) for x in inputs)).shape)
     if len(found) != 1 + len(dims) or found[-1] != dims[-1]:
         several = " at each position" if len(dims) > 1 else ""
         name = type(model.model).__name__ if model.spec is None else model.spec.name
