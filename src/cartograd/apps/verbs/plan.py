@@ -171,16 +171,17 @@ def _check_answer(model: Signed, data: Dataset) -> None:
         UsageError: the answer has another shape.
     """
     dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
+    classes = dims[-1]
     *inputs, _ = next(iter(examples.epoch(0, seed=0)))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with evaluating(model), torch.no_grad():
-        found: tuple[int, ...] = tuple(model(*(x.to(device) for x in inputs)).shape)
-    if len(found) != 1 + len(dims) or found[-1] != dims[-1]:
+        found = tuple(model(*(x.to(device) for x in inputs)).shape)
+    if len(found) != 1 + len(dims) or found[-1] != classes:
         several = " at each position" if len(dims) > 1 else ""
         name = type(model.model).__name__ if model.spec is None else model.spec.name
         raise UsageError(
             f"{name} answers one example with shape {found}, and {data.name} wants one score for "
-            f"each of {dims[-1]} classes{several}; take another head or model (`cartograd show "
+            f"each of {classes} classes{several}; take another head or model (`cartograd show "
             f"{name}`)"
         )
 
