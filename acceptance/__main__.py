@@ -1,6 +1,6 @@
 """`python -m acceptance [NAME ...]`: run rows, print each with its verdict, publish the page.
 
-A row that was stopped, or only tried, goes on with the training runs that are done.
+A row that was stopped, only tried, or failed goes on with the training runs that are done.
 """
 
 import argparse
@@ -125,7 +125,8 @@ def _row(name: str, options: argparse.Namespace) -> int:
     print(f"  CPU seconds: {seconds}", *outcome.notes, sep="\n  ", flush=True)
     if not options.trial:
         report.publish(options.out, name, outcome, machine(_threads()))
-        shutil.rmtree(work)
+        if outcome.passed:
+            shutil.rmtree(work)
     return int(not outcome.passed)
 
 
