@@ -65,8 +65,8 @@ def word_vectors(session: Session, /) -> Outcome:
         command=VECTORS.format(objective="skip-gram"),
         measured=measured,
         unit="rank correlation of the similarities of 300 words with those of spaCy's vectors",
-        asked=f"at least {SHARE:g} of what gensim's vectors reach on the same text, and {RIGHT} of 5 "
-        "family questions answered among the 5 nearest",
+        asked=f"at least {SHARE:g} of what gensim's vectors reach on the same text, and {RIGHT} of "
+        "5 family questions answered among the 5 nearest",
         passed=min(measured) >= SHARE * theirs and min(right) >= RIGHT,
         beside={
             "gensim, the same text and settings": f"{theirs:.3f}",
