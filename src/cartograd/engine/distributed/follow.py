@@ -17,7 +17,7 @@ class Unwritten:
         self.checkpoints = path / "checkpoints"
         self.sinks: Any = ()
 
-    def metrics(self, record: Mapping[str, Any], /) -> None:
+    def metrics(self, *records: Mapping[str, Any]) -> None:
         """The lead writes it."""
 
     def event(self, kind: str, /, **details: Any) -> None:
