@@ -45,6 +45,12 @@ def test_strides_are_minded(monkeypatch):
     torch.testing.assert_close(found, F.linear(x, weight), rtol=1e-4, atol=1e-4)
 
 
+def test_small_models_take_no_detour():
+    small, large = nn.Linear(300, 400), nn.Linear(512, 512)
+    assert not isinstance(quick.quick_linear(small, "no module"), QuickLinear)
+    assert isinstance(quick.quick_linear(nn.Sequential(small, large)), QuickLinear)
+
+
 def test_a_large_layer_goes(went):
     layer, x = LARGE
     with inferring(nn.Sequential(layer)):

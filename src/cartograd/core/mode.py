@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.core.quick import QuickLinear
+from cartograd.core.quick import quick_linear
 
 
 @contextmanager
@@ -31,5 +31,5 @@ def evaluating(*models: Any) -> Iterator[None]:
 @contextmanager
 def inferring(*models: Any) -> Iterator[None]:
     """Evaluation mode without gradients, on the fastest kernels for that."""
-    with evaluating(*models), torch.inference_mode(), QuickLinear():
+    with evaluating(*models), torch.inference_mode(), quick_linear(*models):
         yield

@@ -3,11 +3,13 @@
 On a processor torch multiplies float32 matrices by MKL, which leaves half the width of AMD's vector
 registers unused; oneDNN, which comes with torch for its convolutions, does not. Within
 `QuickLinear()` the large linear layers of any model go there, if a measurement in this process
-finds the answers right and the time shorter. Only rounding differs.
+finds the answers right and the time shorter. Only rounding differs. The detour costs some 8 us for
+each function of torch that a model calls, so it is not taken for models without a large layer.
 """
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -17,11 +19,24 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 LARGE = 2**24
-"""Multiplications from which on the detour through Python costs less than a hundredth."""
+"""Multiplications of a layer that goes there, at least."""
+WEIGHTS = 2**17
+"""Weights of a layer for whose sake the detour is taken."""
 ROWS, SIDE = 256, 512
 """Shape of the product that is measured."""
 WORTHWHILE = 0.8
 """Share of torch's time that oneDNN may take at most."""
+
+
+def quick_linear(*models: Any) -> AbstractContextManager[object]:
+    """Within the block the large linear layers of models are computed by the faster library."""
+    large = any(
+        isinstance(part, nn.Linear) and part.weight.numel() >= WEIGHTS
+        for model in models
+        if isinstance(model, nn.Module)
+        for part in model.modules()
+    )
+    return QuickLinear() if large else nullcontext()
 
 
 class QuickLinear(TorchFunctionMode):

@@ -13,7 +13,7 @@ from cartograd.apps.texts import of_texts
 from cartograd.architectures.decoding.transcribe import Transcriber, transcribe
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.core.quick import QuickLinear
+from cartograd.core.quick import quick_linear
 from cartograd.core.signed import Signed
 
 
@@ -62,7 +62,7 @@ class Served:
             x: as the input port describes it.
             top: how many labels to give, the likeliest first; by default all of them.
         """
-        with QuickLinear():
+        with quick_linear(self.model):
             if self.transcribes:
                 return [self._transcript(row[0]) for row in x.to(self.device)]
             outputs = self.model(x.to(self.device)).cpu()
