@@ -145,7 +145,6 @@ def lines_of_digits(session: Session, /) -> Outcome:
         beside={
             "validation lines without a mistake": ", ".join(f"{one:.2f} %" for one in whole),
             "reading nothing": "100 %",
-            "as many digits, each the most frequent": "about 90 %",
         },
         cpu=[run.cpu for run in runs],
         wall=[run.wall for run in runs],

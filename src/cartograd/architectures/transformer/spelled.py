@@ -4,6 +4,16 @@ On a CPU the kernel's backward pass has no fast products in half precision: 8 ro
 tokens and 32 features, there and back, take it 21 ms and the formula 4 (one core, AVX-512 bf16,
 torch 2.13). In float32, and without gradients, the kernel is the faster one. The formula keeps all
 weights, so it is for short rows.
+
+    y = softmax(q k^T scale + bias) v
+
+Shapes: queries `b h t d`, keys and values `b h s d`, of fewer heads where groups share them.
+
+Departures: the weights are made in float32 and rounded to the values' type before they are used; a
+query that sees nothing gets zeros.
+
+References:
+    Ashish Vaswani et al. Attention is all you need. NeurIPS 2017. https://arxiv.org/abs/1706.03762
 """
 
 import torch
