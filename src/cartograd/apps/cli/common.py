@@ -1,5 +1,6 @@
 """What several commands share; imports nothing heavy."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,3 +61,8 @@ def check_sources(sources: Iterable[str], flags: Iterable[str], /) -> None:
     for word in sources:
         if word.startswith("--"):
             raise unknown("option", word, flags)
+
+
+def texts(sources: Iterable[str], /) -> list[Path | str]:
+    """Sources of a model of text: what is a file is read, all else is the text itself."""
+    return [Path(source) if os.path.isfile(source) else source for source in sources]

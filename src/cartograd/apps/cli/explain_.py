@@ -1,13 +1,12 @@
 """Show which parts of an input a prediction rests on; writes a picture."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Source, check_sources, home
+from cartograd.apps.cli.common import Source, check_sources, home, texts
 from cartograd.core.spec import Spec
 
 
@@ -41,9 +40,7 @@ def explain_(
     bundle = as_bundle(target)
     port = bundle.signature.input
     if sources:
-        given: list[Any] = list(sources)
-        if port.kind == "text":
-            given = [Path(source) if os.path.isfile(source) else source for source in sources]
+        given = texts(sources) if port.kind == "text" else list(sources)
         inputs, names = prepared(bundle.model, given)
     else:
         inputs = golden(bundle)

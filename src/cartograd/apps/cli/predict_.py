@@ -1,13 +1,11 @@
 """Apply a trained model to pictures, a table, text or numbers."""
 
 import csv as csv_files
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Source, check_sources
+from cartograd.apps.cli.common import Source, check_sources, texts
 from cartograd.core.errors import UsageError
 
 
@@ -42,7 +40,7 @@ def predict_(
             raise UsageError("- (standard input) stands alone; name files or -, not both")
         given, top = _standard_input(bundle.model, top)
     elif bundle.signature.input.kind == "text":
-        given = [Path(source) if os.path.isfile(source) else source for source in sources]
+        given = texts(sources)
     answers = predict(bundle, given, top=top)
     if json:
         for answer in answers:
