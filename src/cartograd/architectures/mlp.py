@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.foundations.activations.layer import Activation
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="mlp",
@@ -75,7 +76,7 @@ class MLP(nn.Module):
         sizes = (features, *widths)
         self.hidden = nn.ModuleList(nn.Linear(d_in, d_out) for d_in, d_out in pairwise(sizes))
         self.activations = nn.ModuleList(Activation(activation) for _ in widths)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout=dropout)
         self.head = nn.Linear(sizes[-1], classes)
 
     def shard_plan(self) -> dict[str, str]:

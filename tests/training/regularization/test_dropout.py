@@ -3,9 +3,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import cartograd as cg
 from cartograd.architectures.mlp import MLP
 from cartograd.core.errors import UsageError
-from cartograd.training.regularization.dropout import Dropout, monte_carlo
+from cartograd.training.regularization.dropout import MANY, Dropout, monte_carlo, thinned
 
 
 @pytest.mark.oracle("dropout")
@@ -28,6 +29,38 @@ def test_the_expectation_is_the_input():
     y = Dropout(dropout=0.3)(torch.ones(200_000))
     assert y.mean().item() == pytest.approx(1, abs=0.01)
     assert (y == 0).double().mean().item() == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.law("dropout")
+@pytest.mark.parametrize("p", [0.001, 0.1, 0.5, 0.9])
+def test_many_are_dropped_independently_each_as_often_as_asked(p):
+    draws = torch.stack([thinned(torch.ones(MANY + 3), p) == 0 for _ in range(200)]).double()
+    spread = (p * (1 - p)) ** 0.5
+    for part in range(4):  # the place in the word that a number's bits are cut from
+        share = draws[:, part::4].mean().item()
+        assert share == pytest.approx(p, abs=5 * spread / draws[:, part::4].numel() ** 0.5)
+    for apart in (1, 2, 3, 4):
+        both = ((draws[:, apart:] - p) * (draws[:, :-apart] - p)).mean().item() / spread**2
+        assert both == pytest.approx(0, abs=5 / draws.numel() ** 0.5)
+
+
+@pytest.mark.law("dropout")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_gradient_of_many_is_their_mask(dtype):
+    x = torch.randn(3, MANY, dtype=dtype).transpose(0, 1).requires_grad_()
+    y = thinned(x, 0.25)
+    y.sum().backward()
+    assert y.dtype == dtype
+    assert y.shape == x.shape
+    assert torch.equal(y, x * x.grad)
+    assert set(x.grad.unique().tolist()) == {0, torch.tensor(4 / 3, dtype=dtype).item()}
+
+
+def test_everything_or_almost_nothing_is_dropped():
+    x = torch.randn(2 * MANY)
+    assert not thinned(x, 1.0).any()
+    assert torch.equal(thinned(x, 0.0), x)
+    torch.testing.assert_close(thinned(x, 1e-9), x)
 
 
 @pytest.mark.law("dropout")
@@ -59,6 +92,15 @@ def test_unsure_far_from_the_data():
         optimizer.step()
     _, variance = monte_carlo(model, torch.tensor([[0.0], [4.0]]))
     assert variance[1] > 5 * variance[0]
+
+
+@pytest.mark.law("dropout")
+def test_transformers_are_unsure_by_their_own_dropout():
+    model = cg.build("vit:dim=16,heads=2,depth=2,dropout=0.2", channels=1, size=8, classes=3)
+    x = torch.randn(2, 1, 8, 8)
+    _, variance = monte_carlo(model, x)
+    assert (variance > 0).all()
+    assert torch.equal(model.eval()(x), model(x))
 
 
 def test_monte_carlo_leaves_the_model_as_it_was():

@@ -27,6 +27,7 @@ from cartograd.architectures.rnn.cells import recurrence
 from cartograd.architectures.rnn.memory import Memory
 from cartograd.architectures.rnn.recurrence import State
 from cartograd.core.card import Card
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="recurrent-language-model",
@@ -80,7 +81,7 @@ class RecurrentLanguageModel(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, dim, padding_idx=padding_id)
         self.memory = recurrence(cell, dim, dim, depth=depth, dropout=dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout=dropout)
         self.head = nn.Linear(dim, vocabulary)
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:

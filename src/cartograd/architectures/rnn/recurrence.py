@@ -32,6 +32,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cartograd.training.regularization.dropout import thinned
+
 State = tuple[Tensor, ...]
 """What a cell remembers: (h,), or (h, c) of an LSTM; each `b d`, or `n b d` of all layers."""
 
@@ -142,7 +144,7 @@ class Recurrence(nn.Module):
             if lengths is not None:
                 x = x * _inside(x, lengths)
             if layer < self.layers - 1:
-                x = F.dropout(x, self.kernel.dropout, self.training)
+                x = thinned(x, self.kernel.dropout if self.training else 0.0)
         return x, tuple(torch.stack(one) for one in zip(*ends, strict=True)), seen
 
     def _along(
@@ -165,7 +167,7 @@ class Recurrence(nn.Module):
             ahead, back = self._kernel(x, ways[0]), self._kernel(_take(x, turn), ways[1])
             x = torch.cat([ahead, _take(back, turn)], 2)
             if layer < self.layers - 1:
-                x = F.dropout(x, self.kernel.dropout, self.training)
+                x = thinned(x, self.kernel.dropout if self.training else 0.0)
         return x
 
     def _kernel(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from cartograd.architectures.rnn.cells import recurrence
 from cartograd.architectures.rnn.steps import Steps
 from cartograd.core.card import Card
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="tagger",
@@ -83,7 +84,7 @@ class Tagger(nn.Module):
         self.memory = recurrence(
             cell, dim, dim, depth=depth, bidirectional=bidirectional, dropout=dropout
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout=dropout)
         self.head = nn.Linear(self.memory.width, classes)
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t k"]:

@@ -54,6 +54,7 @@ from cartograd.architectures.seq2seq.multiplicative import SCORES, LuongAttentio
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.foundations.activations.tanh import tanh
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="seq2seq",
@@ -135,7 +136,7 @@ class EncoderDecoder(nn.Module):
             self.mixed = nn.Linear(2 * dim, dim)
             with torch.no_grad():
                 self.mixed.weight[:, dim:] += torch.eye(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout=dropout)
         self.head = nn.Linear(dim, classes)
         self.forcing = forcing
 

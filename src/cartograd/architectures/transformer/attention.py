@@ -39,6 +39,7 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.spelled import learns_faster, spelled
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="multi-head-attention",
@@ -118,7 +119,7 @@ def attend(
         seen = _seen(q, 1, s, causal, window, mask)
         y = attend(q, k, v, mask=seen, bias=bias, scale=scale, dropout=dropout)
         return y.reshape(q.shape[0], heads, 1, v.shape[3])
-    if learns_faster(q, s):
+    if learns_faster(q, s, dropout):
         return spelled(
             q, k, v, seen=_seen(q, t, s, causal, window, mask), bias=bias, scale=scale,
             dropout=dropout,
@@ -193,7 +194,7 @@ class MultiHeadAttention(nn.Module):
         if heads % groups:
             raise UsageError(f"attention: kv_heads={groups} is no divisor of heads={heads}")
         self.width = dim // heads if head_dim is None else head_dim
-        self.scale, self.dropout = scale, dropout
+        self.scale, self.dropout = scale, Dropout(dropout=dropout)
         self.query = nn.Linear(dim, heads * self.width, bias="q" in biases)
         self.key = nn.Linear(dim, groups * self.width, bias="k" in biases)
         self.value = nn.Linear(dim, groups * self.width, bias="v" in biases)
@@ -230,10 +231,9 @@ class MultiHeadAttention(nn.Module):
             cache: holds the keys and values of earlier positions; those of x are added.
         """
         q, k, v = self._heads(x, memory, turn, cache)
-        dropout = self.dropout if self.training else 0.0
         y = attend(
             q, k, v, causal=causal, mask=mask, bias=bias, scale=self.scale, window=window,
-            dropout=dropout,
+            dropout=self.dropout.now,
         )  # fmt: skip
         return self.out(y.transpose(1, 2).flatten(2))
 

@@ -35,6 +35,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="bert",
@@ -100,7 +101,8 @@ class BERT(nn.Module):
         dropout: float = 0.1,
     ):
         super().__init__()
-        self.padding_id, self.dropout, self.head = padding_id, dropout, head
+        self.padding_id, self.head = padding_id, head
+        self.dropout = Dropout(dropout=dropout)
         self.tokens = nn.Embedding(vocabulary, dim)
         self.positions = nn.Embedding(context, dim)
         self.segments = nn.Embedding(2, dim)
@@ -142,7 +144,7 @@ class BERT(nn.Module):
         if self.classifier is None:
             return x
         x = self.pooled(x) if self.head == "classify" else x
-        return self.classifier(F.dropout(x, self.dropout, self.training))
+        return self.classifier(self.dropout(x))
 
     def hidden(
         self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"] | None = None, /
@@ -156,7 +158,7 @@ class BERT(nn.Module):
             )
         segments = torch.zeros_like(tokens) if segments is None else segments
         x = self.tokens(tokens) + self.positions.weight[:t] + self.segments(segments)
-        x = F.dropout(self.norm(x), self.dropout, self.training)
+        x = self.dropout(self.norm(x))
         mask = None if self.padding_id is None else (tokens != self.padding_id)[:, None, None]
         for block in self.blocks:
             x = block(x, mask=mask)

@@ -28,13 +28,13 @@ torch.Size([2, 5, 8])
 from collections.abc import Callable
 from typing import Literal
 
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from cartograd.architectures.transformer.attention import Memory, MultiHeadAttention, Pair
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="transformer-block",
@@ -85,7 +85,7 @@ class Block(nn.Module):
         self.cross_norm = None if cross is None else normalised(dim, norm=norm, floor=floor)
         self.feed_forward = feed_forward
         self.feed_forward_norm = normalised(dim, norm=norm, floor=floor)
-        self.pre, self.dropout = order == "pre", dropout
+        self.pre, self.dropout = order == "pre", Dropout(dropout=dropout)
 
     def forward(
         self,
@@ -126,8 +126,8 @@ class Block(nn.Module):
 
     def _beside(self, x: Tensor, norm: nn.Module, part: Callable[[Tensor], Tensor]) -> Tensor:
         if self.pre:
-            return x + F.dropout(part(norm(x)), self.dropout, self.training)
-        return norm(x + F.dropout(part(x), self.dropout, self.training))
+            return x + self.dropout(part(norm(x)))
+        return norm(x + self.dropout(part(x)))
 
 
 def normalised(

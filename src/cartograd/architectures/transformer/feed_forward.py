@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import unknown
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="feed-forward",
@@ -95,7 +96,7 @@ class FeedForward(nn.Module):
         self.gate = nn.Linear(dim, inner, bias=biased) if gated else None
         self.up = nn.Linear(dim, inner, bias=biased)
         self.down = nn.Linear(inner, dim, bias=biased)
-        self.dropout = dropout
+        self.dropout = Dropout(dropout=dropout)
         for part in (self.gate, self.up, self.down):
             if part is not None:
                 nn.init.xavier_uniform_(part.weight)
@@ -109,4 +110,4 @@ class FeedForward(nn.Module):
             if self.gate is None
             else self.activation(self.gate(x)) * self.up(x)
         )
-        return self.down(F.dropout(x, self.dropout, self.training))
+        return self.down(self.dropout(x))

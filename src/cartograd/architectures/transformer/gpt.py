@@ -44,6 +44,7 @@ from cartograd.architectures.transformer.positions import Positions
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="gpt",
@@ -110,7 +111,8 @@ class GPT(nn.Module):
     ):
         super().__init__()
         vocabulary = vocabulary or (50_257 if order == "pre" else 40_478)
-        self.context, self.heads, self.dropout = context, heads, dropout
+        self.context, self.heads = context, heads
+        self.dropout = Dropout(dropout=dropout)
         self.tokens = nn.Embedding(vocabulary, dim)
         added = positions in ("learned", "sinusoidal")
         self.positions = Positions(dim=dim, context=context, kind=positions) if added else None
@@ -148,7 +150,7 @@ class GPT(nn.Module):
         x = self.tokens(tokens)
         if self.positions is not None:
             x = x + self.positions(places).to(x.dtype)
-        x = F.dropout(x, self.dropout, self.training)
+        x = self.dropout(x)
         turn = None if self.rotary is None else self.rotary.turn(places)
         bias = None if self.alibi is None else self.alibi.bias(t, s)
         for number, block in enumerate(self.blocks):

@@ -2,8 +2,8 @@
 
 On a CPU the kernel's backward pass has no fast products in half precision: 8 rows of 8 heads, 128
 tokens and 32 features, there and back, take it 21 ms and the formula 4 (one core, AVX-512 bf16,
-torch 2.13). In float32, and without gradients, the kernel is the faster one. The formula keeps all
-weights, so it is for short rows.
+torch 2.13). Nor does it know dropout. In float32 without dropout, and without gradients, the kernel
+is the faster one. The formula keeps all weights, so it is for short rows.
 
     y = softmax(q k^T scale + bias) v
 
@@ -17,20 +17,21 @@ References:
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from cartograd.training.regularization.dropout import thinned
 
 SHORT = 512
 """Keys up to which, to learn in half precision on a CPU, the formula is faster than the kernel."""
 
 
-def learns_faster(q: Tensor, s: int, /) -> bool:
+def learns_faster(q: Tensor, s: int, dropout: float, /) -> bool:
     """Whether queries and so many keys are to be learned from by the formula."""
     if q.device.type != "cpu" or s > SHORT or not (q.requires_grad and torch.is_grad_enabled()):
         return False
     halves = (torch.bfloat16, torch.float16)
-    return q.dtype in halves or torch.is_autocast_enabled("cpu")
+    return dropout > 0 or q.dtype in halves or torch.is_autocast_enabled("cpu")
 
 
 def spelled(
@@ -64,4 +65,4 @@ def spelled(
     weights = fits.softmax(3, dtype=torch.promote_types(fits.dtype, torch.float32)).to(v.dtype)
     if seen is not None:  # a query that sees nothing gets zeros, and its gradient is no NaN
         weights = weights.masked_fill(~seen, 0.0)
-    return (F.dropout(weights, dropout) if dropout else weights) @ v
+    return thinned(weights, dropout) @ v

@@ -36,6 +36,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.crossed import CrossedDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="t5",
@@ -102,7 +103,7 @@ class T5(nn.Module):
         dropout: float = 0.1,
     ):
         super().__init__()
-        self.padding_id, self.dropout = padding_id, dropout
+        self.padding_id, self.dropout = padding_id, Dropout(dropout=dropout)
 
         def attention() -> MultiHeadAttention:
             return MultiHeadAttention(
@@ -178,7 +179,7 @@ class T5(nn.Module):
         return None if self.padding_id is None else (source != self.padding_id)[:, None, None]
 
     def _dropped(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+        return self.dropout(x)
 
     def _scores(self, x: Tensor) -> Tensor:
         if self.head is not None:

@@ -38,6 +38,7 @@ from cartograd.architectures.transformer.crossed import CrossedDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.positions import Positions
 from cartograd.core.card import Card
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="transformer",
@@ -97,7 +98,7 @@ class Transformer(nn.Module):
         dropout: float = 0.1,
     ):
         super().__init__()
-        self.padding_id, self.dropout = padding_id, dropout
+        self.padding_id, self.dropout = padding_id, Dropout(dropout=dropout)
         self.tokens = nn.Embedding(vocabulary, dim)
         nn.init.normal_(self.tokens.weight, std=dim**-0.5)
         self.positions = Positions(dim=dim)
@@ -141,7 +142,7 @@ class Transformer(nn.Module):
         places = torch.arange(start, start + tokens.shape[1], device=tokens.device)
         x = self.tokens(tokens) * math.sqrt(self.tokens.embedding_dim)
         x = x + self.positions(places).to(x.dtype)
-        return F.dropout(x, self.dropout, self.training)
+        return self.dropout(x)
 
     def _real(self, source: Tensor) -> Tensor | None:
         return None if self.padding_id is None else (source != self.padding_id)[:, None, None]

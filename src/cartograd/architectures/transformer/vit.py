@@ -34,6 +34,7 @@ from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
+from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
     name="vit",
@@ -103,7 +104,7 @@ class ViT(nn.Module):
         self.patches = nn.Conv2d(channels, dim, self.patch, stride=self.patch)
         self.class_token = nn.Parameter(torch.zeros(dim))
         self.positions = nn.Parameter(torch.empty(count + 1, dim))
-        self.dropout = dropout
+        self.dropout = Dropout(dropout=dropout)
         self.blocks = nn.ModuleList(
             Block(
                 attention=MultiHeadAttention(dim=dim, heads=heads),
@@ -133,7 +134,7 @@ class ViT(nn.Module):
         x = F.pad(x, (0, self.extra, 0, self.extra)) if self.extra else x
         x = self.patches(x).flatten(2).mT  # b t d
         x = torch.cat([self.class_token.expand(x.shape[0], 1, -1), x], 1) + self.positions
-        x = F.dropout(x, self.dropout, self.training)
+        x = self.dropout(x)
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
