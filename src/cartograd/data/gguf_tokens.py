@@ -1,8 +1,10 @@
 """The tokenizer of a GGUF file: its words and merges as a document of the package `tokenizers`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from cartograd.core.errors import UsageError, unknown
+from cartograd.data import sentence_pieces
 from cartograd.data.gguf import GGUF
 from cartograd.data.tokenizer import Tokenizer
 
@@ -44,55 +46,88 @@ ROLES = {"padding": "padding", "begin": "bos", "end": "eos", "unknown": "unknown
 
 
 def tokenizer_of(file: GGUF, /) -> Tokenizer:
-    """The tokenizer in the header of a file.
+    """The tokenizer in the header of a file: byte-level BPE, or SentencePiece's.
 
     Raises:
         UsageError: there is none, or it is of a kind that is not known.
     """
-    said = {
+    said: dict[str, Any] = {
         name.removeprefix("tokenizer.ggml."): value
         for name, value in file.values.items()
         if name.startswith("tokenizer.ggml.")
     }
-    if said.get("model") != "gpt2":
+    kind = said.get("model")
+    if kind not in PARTS:
         raise UsageError(
-            f"{file.path}: its tokenizer is of kind {said.get('model')!r}; only byte-level BPE "
-            "('gpt2') can be read"
+            f"{file.path}: its tokenizer is of kind {kind!r}; only byte-level BPE ('gpt2') and "
+            "SentencePiece's ('llama') can be read"
         )
-    lacking = [name for name in ("tokens", "merges") if name not in said]
+    needed, usual, parts = PARTS[kind]
+    lacking = [name for name in ("tokens", needed) if name not in said]
     if lacking:
         raise UsageError(f"{file.path}: its tokenizer has no {lacking[0]}")
-    words = said.get("pre", "default")
-    if words not in WORDS:
-        raise unknown(f"way to cut text into words in {file.path}:", words, WORDS)
+    plain: dict[str, Any] = {"token_type": [1] * len(said["tokens"])}
+    said = plain | usual | said
+    for name in ("token_type", "scores"):
+        if len(said.get(name, said["tokens"])) != len(said["tokens"]):
+            raise UsageError(
+                f"{file.path}: its tokenizer has {len(said['tokens'])} tokens and "
+                f"{len(said[name])} of {name}"
+            )
     special = {
         role: said[f"{word}_token_id"] for role, word in ROLES.items() if f"{word}_token_id" in said
     }
-    chat = file.values.get("tokenizer.chat_template", "")
-    return Tokenizer(_document(said, special, words), special=special, chat=chat)
+    document = {
+        "version": "1.0", "added_tokens": _added(said),
+        "post_processor": _around(said, special, said["tokens"]), **parts(file, said),
+    }  # fmt: skip
+    return Tokenizer(document, special=special, chat=file.values.get("tokenizer.chat_template", ""))
 
 
-def _document(said: dict[str, Any], special: dict[str, int], words: str) -> dict[str, Any]:
-    tokens: list[str] = said["tokens"]
-    types: list[int] = said.get("token_type") or [1] * len(tokens)
-    added = [
+def _added(said: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
         {
             "id": number, "content": token, "special": type_ == CONTROL, "single_word": False,
             "lstrip": False, "rstrip": False, "normalized": False,
         }
-        for number, (token, type_) in enumerate(zip(tokens, types, strict=True))
+        for number, (token, type_) in enumerate(
+            zip(said["tokens"], said["token_type"], strict=True)
+        )
         if type_ in (CONTROL, USER)
     ]  # fmt: skip
+
+
+def _byte_level_bpe(file: GGUF, said: dict[str, Any]) -> dict[str, Any]:
+    words = said.get("pre", "default")
+    if words not in WORDS:
+        raise unknown(f"way to cut text into words in {file.path}:", words, WORDS)
     model = {
-        "type": "BPE", "vocab": {token: number for number, token in enumerate(tokens)},
+        "type": "BPE", "vocab": {token: number for number, token in enumerate(said["tokens"])},
         "merges": [merge.split(" ", 1) for merge in said["merges"]],
         "ignore_merges": words == "llama-bpe",
     }  # fmt: skip
-    return {
-        "version": "1.0", "added_tokens": added, "pre_tokenizer": WORDS[words],
-        "decoder": _byte_level(words=True), "model": model,
-        "post_processor": _around(said, special, tokens),
-    }  # fmt: skip
+    return {"pre_tokenizer": WORDS[words], "decoder": _byte_level(words=True), "model": model}
+
+
+def _sentence_pieces(_file: GGUF, said: dict[str, Any]) -> dict[str, Any]:
+    return sentence_pieces.parts(
+        said["tokens"], said["scores"], said["token_type"],
+        unknown=said["tokens"][said["unknown_token_id"]], spaced=said["add_space_prefix"],
+    )  # fmt: skip
+
+
+PARTS: dict[str, tuple[str, dict[str, Any], Callable[[GGUF, dict[str, Any]], dict[str, Any]]]] = {
+    "gpt2": ("merges", {}, _byte_level_bpe),
+    "llama": (
+        "scores",
+        {
+            "bos_token_id": 1, "eos_token_id": 2, "unknown_token_id": 0, "add_bos_token": True,
+            "add_space_prefix": True,
+        },
+        _sentence_pieces,
+    ),
+}  # fmt: skip
+"""By the kind that files name: what it needs, what holds where a file is silent, its parts."""
 
 
 def _around(said: dict[str, Any], special: dict[str, int], tokens: list[str]) -> Any:

@@ -9,6 +9,7 @@ from cartograd.apps.verbs.writing import Writing
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.data import sentence_pieces
 from cartograd.data.tokenizer import Tokenizer
 from cartograd.engine.bundle import write_bundle
 from tests.commands import command
@@ -83,6 +84,21 @@ def test_half_a_letter_waits_for_its_other_half(monkeypatch):
     long = text * 9
     monkeypatch.setattr(MODULE, "_tokens", lambda *_: iter(long.encode()))
     assert "".join(stream(writer(), "x")) == long
+
+
+def test_the_space_before_a_word_is_kept(monkeypatch):
+    """SentencePiece takes the first space of a text away; an answer is not the first."""
+    pieces = ["<unk>", "<s>", "</s>", *"▁then", "▁t", "he", "▁the"]
+    pieces += [f"<0x{byte:02X}>" for byte in range(248)]
+    types = [2, 3, 3] + [1] * 8 + [6] * 248
+    scores = [float(number) for number in range(len(pieces))]
+    parts = sentence_pieces.parts(pieces, scores, types, unknown="<unk>", spaced=True)
+    model = writer(Tokenizer(parts, special={"begin": 1, "end": 2}))
+    words = model.tokenizer.encode("then the then")[1:]
+    assert [model.tokenizer.token(number) for number in words[:3]] == ["n", "▁the", "▁the"]
+    monkeypatch.setattr(MODULE, "_together", lambda *_: ([number] for number in words))
+    assert generate(model, "the", length=9)[0].text == "n the then"
+    assert "".join(stream(model, "the")) == "n the then"
 
 
 def test_seeds_repeat_and_differ():

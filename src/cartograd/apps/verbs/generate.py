@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cartograd.apps.verbs.target import Target
-from cartograd.apps.verbs.writing import Writing
+from cartograd.apps.verbs.writing import NEAR, Writing
 from cartograd.architectures.decoding.beam import beam_search
 from cartograd.architectures.decoding.generate import stream as steps
 from cartograd.architectures.decoding.protocol import Sampler
@@ -98,7 +98,9 @@ def generate(
     return [
         Written(
             text,
-            writing.tokenizer.decode([token for token in own if token not in writing.stop]),
+            writing.text(
+                [token for token in own if token not in writing.stop], after=writing.before(row)
+            ),
             tuple(own),
             len(row),
             bool(own) and own[-1] in writing.stop,
@@ -119,7 +121,7 @@ def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator
     row = writing.encoded(prompt, plain=asked.plain)
     if asked.beams > 1:
         raise UsageError("a beam search knows its answer only at the end; it cannot be streamed")
-    return _spelled(writing, _tokens(writing, row, asked))
+    return _spelled(writing, row, _tokens(writing, row, asked))
 
 
 def _writing(target: Target | Writing, precision: str) -> Writing:
@@ -186,28 +188,24 @@ def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:
         yield from piece
 
 
-def _spelled(writing: Writing, tokens: Iterator[int]) -> Iterator[str]:
-    """Tokens as pieces of text; half a letter waits for its other half.
+LETTER = 8
+"""Tokens that the bytes of one letter may take; what is no letter by then is none."""
 
-    What a token looks like depends on its neighbours (spaces before words), so the text is that of
-    the tokens since the last safe place less what has been said of them.
-    """
-    kept: list[int] = []
-    said = ""
+
+def _spelled(writing: Writing, prompt: list[int], tokens: Iterator[int]) -> Iterator[str]:
+    """Tokens as pieces of text; half a letter waits for its other half."""
+    before, waiting = writing.before(prompt), list[int]()
     with evaluating(writing.signed):
         for token in tokens:
             if token in writing.stop:
                 continue
-            kept.append(token)
-            text = writing.tokenizer.decode(kept)
-            if text.endswith("\ufffd") and len(kept) < 64:
+            waiting.append(token)
+            text = writing.text(waiting, after=before)
+            if text.endswith("\ufffd") and len(waiting) < LETTER:
                 continue
-            if text[len(said) :]:
-                yield text[len(said) :]
-            said = text
-            if len(kept) > 32:
-                kept = kept[-8:]
-                said = writing.tokenizer.decode(kept)
-    rest = writing.tokenizer.decode(kept)[len(said) :] if kept else ""
+            if text:
+                yield text
+            before, waiting = [*before, *waiting][-NEAR:], []
+    rest = writing.text(waiting, after=before)
     if rest:
         yield rest

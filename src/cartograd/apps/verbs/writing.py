@@ -20,6 +20,9 @@ from cartograd.practice.compression.quick_weights import lean
 ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
 """Tokens that end an answer in published vocabularies, besides the tokenizer's own."""
 
+NEAR = 8
+"""Tokens on which it may depend how the next one is spelled."""
+
 
 @dataclass(frozen=True)
 class Begun:
@@ -87,6 +90,15 @@ class Writing:
                 f"is {context}; shorten the prompt"
             )
         return tokens
+
+    def before(self, row: Sequence[int], /) -> list[int]:
+        """The end of what the answer goes on from; one to a source begins anew."""
+        return [] if self.answers else list(row[-NEAR:])
+
+    def text(self, tokens: Sequence[int], /, *, after: Sequence[int]) -> str:
+        """Tokens as they read after others, on which it depends whether a space is between."""
+        start = self.tokenizer.decode(after)
+        return self.tokenizer.decode([*after, *tokens])[len(start) :]
 
     @property
     def context(self) -> int | None:
