@@ -99,9 +99,9 @@ def bert_descriptions(session: Session, /) -> Outcome:
     import cartograd as cg
 
     runs = [session.train(BERT, seed) for seed in session.seeds]
-    measured = [percent(run.epochs()[-1]["valid/accuracy"]) for run in runs]
+    measured = [percent(run.metric("accuracy")) for run in runs]
     data: Any = cg.dataset(DESCRIPTIONS)
-    tokens = data.valid.targets[data.valid.targets >= 0]
+    tokens = data.test.targets[data.test.targets >= 0]
     frequent = percent(tokens.bincount().max().item() / len(tokens))
     return Outcome(
         claim="BERT fills gaps in the descriptions of Debian's packages",

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from cartograd.apps.verbs.gaps import with_gaps
 from cartograd.apps.verbs.source import Data, examples_for
 from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
@@ -82,6 +83,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on examples.
 
+    One that fills gaps (BERT before it is tuned) is measured on words that are hidden from it.
+
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
         data: examples, or a dataset or its spec, of which `part` is taken.
@@ -97,7 +100,7 @@ def evaluate(
     model = as_signed(target)
     chosen = tuple(metrics) or usual(model.signature)
     measures = {name: _measure(name, model) for name in chosen}
-    examples = examples_for(model.signature, data, part)
+    examples = with_gaps(model, examples_for(model.signature, data, part))
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)
     from cartograd.practice.metrics import positions

@@ -108,17 +108,22 @@ class MaskedLanguageModel(nn.Module):
         tokens = batch[0]
         # The engine seeds torch anew at each step, so this is a number of the step; reading it
         # draws nothing.
-        seed = torch.default_generator.initial_seed()
-        changed, chosen = masked(
-            tokens, mask_id=self.mask_id, vocabulary=self.vocabulary, seed=seed, share=self.share,
-            fixed=self.fixed,
-        )  # fmt: skip
+        changed, chosen = self.gaps(tokens, torch.default_generator.initial_seed())
         logits = self.model(changed)
         loss = cross_entropy(logits, tokens)
         metrics = {}
         if not self.training:
             metrics["accuracy"] = (logits.argmax(-1) == tokens)[chosen].to(loss.dtype)
         yield Loss(loss, weight=chosen.to(loss.dtype), metrics=metrics)
+
+    def gaps(
+        self, tokens: Int[Tensor, "b t"], seed: int, /
+    ) -> tuple[Int[Tensor, "b t"], Bool[Tensor, "b t"]]:
+        """What the model is to read, and which tokens it has to guess; see `masked`."""
+        return masked(
+            tokens, mask_id=self.mask_id, vocabulary=self.vocabulary, seed=seed, share=self.share,
+            fixed=self.fixed,
+        )  # fmt: skip
 
 
 def masked(

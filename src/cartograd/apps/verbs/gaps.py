@@ -1,0 +1,27 @@
+"""Texts with gaps, to measure a model that fills them: a text read whole says its own answers."""
+
+from cartograd.core.signed import Signed
+from cartograd.data.dataset import Examples, Split
+from cartograd.data.text_batches import IGNORED
+from cartograd.training.objectives.masked_language_model import MaskedLanguageModel
+
+SEED = 0
+"""Of the gaps: every evaluation hides the same words."""
+
+
+def with_gaps(model: Signed, examples: Examples, /) -> Examples:
+    """The texts with words hidden as in training, 15 % of them, which alone are to be guessed.
+
+    Args:
+        model: if it answers with the token at each position and its tokenizer has one that hides
+            others, it is one that fills gaps; for others the examples stay as they are.
+        examples: texts that are their own targets.
+    """
+    tokenizer = model.tokenizer
+    fills = model.signature.output.name == "token" and getattr(tokenizer, "mask", None) is not None
+    if not fills:
+        return examples
+    whole = examples.select(range(len(examples)))
+    changed, chosen = MaskedLanguageModel(model=model).gaps(whole.inputs, SEED)
+    targets = whole.targets.masked_fill(~chosen, IGNORED)
+    return Split(changed, targets, whole.signature, whole.names)
