@@ -84,6 +84,19 @@ def test_files_are_read_back(tmp_path, made, packed, dot):
     assert data.signature.input.dims == (1, 5, 4)
 
 
+def test_only_the_first_examples(tmp_path, made):
+    arrays = made()
+    data = fashion_mnist(tmp_path, examples=30, valid=0.2)
+    both = torch.cat([data.train.stored, data.valid.stored])[:, 0]
+    assert sorted(both.flatten(1).tolist()) == sorted(
+        arrays["train-images"][:30].reshape(30, -1).tolist()
+    )
+    assert len(data.test) == 20
+    for wrong in (0, 61):
+        with pytest.raises(UsageError, match=f"examples={wrong}: expected 1 to 60"):
+            fashion_mnist(tmp_path, examples=wrong)
+
+
 @pytest.mark.parametrize(
     ("replaced", "message"),
     [

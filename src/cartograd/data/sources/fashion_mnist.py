@@ -54,17 +54,21 @@ OFFICIAL = "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7"
 """sha256 of the training labels."""
 
 
-def fashion_mnist(path: str | Path | None = None, /, *, valid: float = 1 / 12) -> Dataset:
+def fashion_mnist(
+    path: str | Path | None = None, /, *, examples: int | None = None, valid: float = 1 / 12
+) -> Dataset:
     """Fashion-MNIST, or any set in its format.
 
     Args:
         path: a folder of the four IDX files, packed (`.gz`) or not; by default what
             `cartograd data get fashion-mnist` has fetched. A set of other labels than
             Fashion-MNIST's keeps its numbers as labels.
-        valid: share of the training set for validation (1/12 is about 5,000).
+        examples: use so many of the training set, the first ones; all if not given.
+        valid: share of them for validation (1/12 of all is about 5,000).
 
     Raises:
-        UsageError: the files are not there or damaged, or a label is out of range.
+        UsageError: the files are not there or damaged, a label is out of range, or there are not
+            so many examples.
     """
     folder = store.where("fashion-mnist") if path is None else Path(path)
     pairs = {
@@ -82,7 +86,8 @@ def fashion_mnist(path: str | Path | None = None, /, *, valid: float = 1 / 12) -
     splits = {
         part: _split(folder, part, *pair, signature=signature) for part, pair in pairs.items()
     }
-    keys = [row.tobytes() for row in pairs["train"][0].numpy()]
+    splits["train"] = _first(splits["train"], examples)
+    keys = [row.tobytes() for row in splits["train"].stored.numpy()]
     about = {"source": str(folder), "licence": "MIT"} if official else {"source": str(folder)}
     return assemble("fashion-mnist", splits, {"valid": valid}, keys=keys, about=about)
 
@@ -102,6 +107,14 @@ def _split(
             f"{folder}: {part} label {row + 1} is {int(labels[row])}; expected 0 to {classes - 1}"
         )
     return Split(images[:, None], labels.long(), signature)
+
+
+def _first(split: Split, examples: int | None) -> Split:
+    if examples is None:
+        return split
+    if not 1 <= examples <= len(split):
+        raise UsageError(f"examples={examples}: expected 1 to {len(split)}, as many as there are")
+    return split.select(range(examples))
 
 
 def _read(folder: Path, stem: str, rank: int) -> Tensor:
