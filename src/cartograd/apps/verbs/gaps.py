@@ -3,6 +3,7 @@
 from cartograd.core.signed import Signed
 from cartograd.data.dataset import Examples, Split
 from cartograd.data.text_batches import IGNORED
+from cartograd.data.tokenizer import Tokenizer
 from cartograd.training.objectives.masked_language_model import MaskedLanguageModel
 
 SEED = 0
@@ -18,8 +19,8 @@ def with_gaps(model: Signed, examples: Examples, /) -> Examples:
         examples: texts that are their own targets.
     """
     tokenizer = model.tokenizer
-    fills = model.signature.output.name == "token" and getattr(tokenizer, "mask", None) is not None
-    if not fills:
+    hides = isinstance(tokenizer, Tokenizer) and tokenizer.mask is not None
+    if model.signature.output.name != "token" or not hides:
         return examples
     whole = examples.select(range(len(examples)))
     changed, chosen = MaskedLanguageModel(model=model).gaps(whole.inputs, SEED)
