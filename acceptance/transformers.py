@@ -14,7 +14,7 @@ VIT = (
     "--set seed=SEED schedule=onecycle batch_size=64"
 )
 AUGMENTED = f"{VIT} augment=flip,crop:padding=2"
-LEAST, GAIN = 83.0, 0.5
+LEAST, GAIN = 82.0, 3.0
 """Test accuracy of each seed with augmentation, and points that it is better on average."""
 
 
