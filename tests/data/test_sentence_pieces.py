@@ -1,4 +1,4 @@
-"""The tokenizers of Llama 2, Mistral, Gemma: SentencePiece's pieces in the header of a file."""
+"""The tokenizers in the headers of files: SentencePiece's pieces, and published vocabularies."""
 
 import io
 import random
@@ -8,6 +8,7 @@ import pytest
 import sentencepiece
 
 from cartograd.core.errors import UsageError
+from cartograd.data import store
 from cartograd.data.gguf import GGUF
 from cartograd.data.gguf_tokens import tokenizer_of
 
@@ -85,6 +86,21 @@ def test_what_the_file_says_of_spaces_and_ends(tmp_path, theirs):
     assert ours.token(ours.encode("the")[0])[0] == "t"
     assert ours.encode("the")[-1] == ours.end
     assert ours.decode(ours.encode(" the")) == " the"
+
+
+@pytest.mark.parametrize("name", ["gpt-2", "llama-bpe", "llama-spm", "phi-3", "qwen2"])
+def test_published_vocabularies_number_texts_as_llama_cpp_does(name):
+    try:
+        folder = store.where("llama-cpp-vocabularies")
+    except UsageError as error:
+        pytest.skip(f"vocabularies: {error}")
+    ours = tokenizer_of(GGUF(folder / f"{name}.gguf"))
+    said = (folder / f"{name}.gguf.inp").read_text(encoding="utf-8")
+    texts = said.split("\n__ggml_vocab_test__\n")
+    numbers = (folder / f"{name}.gguf.out").read_text().split("\n")
+    assert len(texts) == 47
+    for text, expected in zip(texts, numbers, strict=True):
+        assert ours.encode(text, special=False) == [int(n) for n in expected.split()], repr(text)
 
 
 @pytest.mark.parametrize(
