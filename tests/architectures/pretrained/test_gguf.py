@@ -132,6 +132,14 @@ def test_an_output_of_its_own(tmp_path):
     assert torch.equal(made.model.head.weight, torch.ones(320, 32))
 
 
+def test_a_file_that_does_not_fit_is_refused_before_there_is_memory_for_it(tmp_path):
+    path = toy(tmp_path / "toy.gguf", embedding_length=2**20)
+    with pytest.raises(
+        UsageError, match=r"'token_embd.weight' becomes 'embedding.weight' of shape"
+    ):
+        gguf(path)
+
+
 def test_slowed_clocks_are_recognised(tmp_path):
     """What llama.cpp writes for Llama 3.1 and later: how much slower each clock goes."""
     clocks = 5e5 ** (-np.arange(0, 8, 2) / 8)

@@ -41,8 +41,11 @@ def filled(
     for port in signature.inputs:
         if port.kind == "text" and tokenizer is not None:
             tokenizer.check(port)
+    with torch.device("meta"):  # a file that does not fit is refused before there is memory for it
+        shape: Signed = build(spec, kind="model", signature=signature)
+    weights = renamed(tensors, table, into=shape.model, source=source)
     with torch.random.fork_rng(devices=[]), Unfilled():
         model: Signed = build(spec, kind="model", signature=signature)
-    model.model.load_state_dict(renamed(tensors, table, into=model.model, source=source))
+    model.model.load_state_dict(weights)
     model.tokenizer = tokenizer
     return model.eval()
