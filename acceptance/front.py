@@ -13,20 +13,22 @@ def picture(front: dict[str, dict[str, float]], /) -> bytes:
     """Accuracy over parameters, multiply-adds and seconds, as SVG; the front is drawn through."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     with rc_context({"svg.hashsalt": "front", "font.size": 8}):
         figure = Figure(figsize=(11, 3.6), layout="constrained")
         for axes, (key, (title, unit)) in zip(figure.subplots(1, 3), AXES.items(), strict=True):
             points = [(row[key] * unit, row["accuracy"], name) for name, row in front.items()]
             for x, y, name in points:
-                axes.plot(x, y, "o", color="#1f77b4")
-                axes.annotate(name, (x, y), textcoords="offset points", xytext=(3, 3))
+                axes.plot(x, y, "o", label=name)
             best = [p for p in points if not any(q[0] < p[0] and q[1] >= p[1] for q in points)]
             xs, ys = zip(*[(x, y) for x, y, _ in sorted(best)], strict=True)
-            axes.plot(xs, ys, color="#999999", linewidth=0.8)
+            axes.plot(xs, ys, color="#999999", linewidth=0.8, zorder=0)
             axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(title)
             axes.set_ylabel("test accuracy, %")
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper")
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
