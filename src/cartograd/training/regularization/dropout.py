@@ -91,10 +91,12 @@ def thinned(x: Float[Tensor, "..."], dropout: float, /) -> Float[Tensor, "..."]:
         x: any numbers.
         dropout: probability that one is dropped.
     """
+    if not dropout:
+        return x
     dropped = round(dropout * STEPS)
-    few = x.numel() < MANY or x.device.type != "cpu" or torch.compiler.is_compiling()
-    if few or not 0 < dropped < STEPS:
-        return F.dropout(x, dropout) if dropout else x
+    theirs = x.device.type != "cpu" or torch.compiler.is_compiling()  # which may not ask for sizes
+    if theirs or x.numel() < MANY or not 0 < dropped < STEPS:
+        return F.dropout(x, dropout)
     words = torch.randint(-(1 << 63), (1 << 63) - 1, (-(-x.numel() // 4),))
     drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
     kept = (drawn >= dropped - STEPS // 2).to(x.dtype)
