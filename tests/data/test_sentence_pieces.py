@@ -34,7 +34,7 @@ def theirs():
     return sentencepiece.SentencePieceProcessor(model_proto=out.getvalue())
 
 
-def written(path, theirs, *, kind="llama", without=(), cut=0, **flags):
+def written(path, theirs, *, kind="llama", without=(), cut=0, unknown=0, **flags):
     """Its pieces as llama.cpp's converter writes them."""
     numbers = range(theirs.get_piece_size())
     types = [
@@ -48,6 +48,7 @@ def written(path, theirs, *, kind="llama", without=(), cut=0, **flags):
     if "scores" not in without:
         writer.add_token_scores([theirs.get_score(i) for i in numbers][cut:])
     writer.add_token_types(types)
+    writer.add_unk_token_id(unknown)
     for name, value in flags.items():
         writer.add_bool(f"tokenizer.ggml.{name}", value)
     writer.write_header_to_file()
@@ -108,6 +109,7 @@ def test_published_vocabularies_number_texts_as_llama_cpp_does(name):
     [
         ({"without": ("scores",)}, r"toy.gguf: its tokenizer has no scores"),
         ({"cut": 1}, r"its tokenizer has 420 tokens and 419 of scores"),
+        ({"unknown": 420}, r"has 420 tokens, and that for 'unknown' would be number 420"),
         ({"kind": "bert"}, r"its tokenizer is of kind 'bert'; only byte-level BPE"),
     ],
 )

@@ -77,6 +77,12 @@ def tokenizer_of(file: GGUF, /) -> Tokenizer:
     special = {
         role: said[f"{word}_token_id"] for role, word in ROLES.items() if f"{word}_token_id" in said
     }
+    beyond = [role for role, number in special.items() if not 0 <= number < len(said["tokens"])]
+    if beyond:
+        raise UsageError(
+            f"{file.path}: its tokenizer has {len(said['tokens'])} tokens, and that for "
+            f"{beyond[0]!r} would be number {special[beyond[0]]}"
+        )
     document = {
         "version": "1.0", "added_tokens": _added(said),
         "post_processor": _around(said, special, said["tokens"]), **parts(file, said),

@@ -84,6 +84,21 @@ def test_spelled_out_it_is_the_same(monkeypatch, t, groups, options):
 
 
 @pytest.mark.law("multi-head-attention")
+@pytest.mark.parametrize("learning", [True, False])
+def test_dropout_of_weights_keeps_the_expectation(learning):
+    """By the formula, as it learns, and by the kernel, which answers without gradients."""
+    parts = made(1, 4, 6, 8), made(1, 4, 6, 8, seed=1), made(1, 4, 6, 5, seed=2)
+    q, k, v = (part.detach().float().expand(500, -1, -1, -1) for part in parts)
+    q.requires_grad_(learning)
+    with torch.set_grad_enabled(learning):
+        found = attend(q, k, v, dropout=0.3)
+    expected = attend(q, k, v)[0]
+    error = found.std(0) / 500**0.5
+    assert ((found.mean(0) - expected).abs() < 5 * error).all()
+    assert (error > 0).all()
+
+
+@pytest.mark.law("multi-head-attention")
 def test_half_precision_learns_by_the_formula(monkeypatch):
     asked = []
     formula = attention.spelled

@@ -60,6 +60,7 @@ CARD = Card(
         "law: nobody to look at gives zeros and finite gradients; padding changes nothing",
         "law: read in pieces through a cache it is the same as read at once",
         "law: spelled out, as it learns in half precision, it is the kernel's, to 1e-10 in float64",
+        "law: dropping weights keeps the expectation",
     ),
     tiny={"dim": 8, "heads": 2},
 )

@@ -23,7 +23,7 @@ from torch import Tensor
 from cartograd.training.regularization.dropout import thinned
 
 SHORT = 512
-"""Keys up to which, to learn in half precision on a CPU, the formula is faster than the kernel."""
+"""Keys up to which the formula is faster, to learn in half precision or with dropout on a CPU."""
 
 
 def learns_faster(q: Tensor, s: int, dropout: float, /) -> bool:
