@@ -11,7 +11,8 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.protocols import Batches
 from cartograd.data import dataset as module
-from cartograd.data.dataset import Dataset, Split, generator, order
+from cartograd.data.dataset import Dataset, Split
+from cartograd.data.plan import generator, order
 
 PIXELS = Signature(
     (Port("image", "image", (1, 2, 2), bounds=(0.0, 1.0)),), (Port("digit", "label", (10,)),)

@@ -8,6 +8,7 @@ import pytest
 
 from cartograd.core.files import digest
 from cartograd.data import debian, fetch
+from cartograd.data.client import UnavailableError
 
 CLIENT = """
 import os, pathlib, re, sys
@@ -56,13 +57,13 @@ def test_an_index_is_the_same_file_each_time(client, tmp_path):
 
 def test_half_an_index_is_none(client, tmp_path):
     client(CLIENT)
-    with pytest.raises(fetch.UnavailableError, match="apt brought 0 files Translation-en"):
+    with pytest.raises(UnavailableError, match="apt brought 0 files Translation-en"):
         debian.index("forky", "amd64", tmp_path / "a.zip")
 
 
 def test_a_machine_without_debian(client, tmp_path):
     client("print('Ubuntu x http://example.org/')")
-    with pytest.raises(fetch.UnavailableError, match="this machine's apt knows no archive of"):
+    with pytest.raises(UnavailableError, match="this machine's apt knows no archive of"):
         debian.index("forky", "amd64", tmp_path / "a.zip")
 
 

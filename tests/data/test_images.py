@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from cartograd.core.errors import UsageError
-from cartograd.data.images import header, pixels, write_pictures
+from cartograd.data.images import header, pixels
 from cartograd.data.tensors import tensors
+from cartograd.data.write_images import write_pictures
 
 DRAW = np.random.default_rng(0)
 GREY = DRAW.integers(0, 256, (6, 5), dtype=np.uint8)

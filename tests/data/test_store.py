@@ -19,7 +19,7 @@ import pytest
 
 from cartograd.core.errors import UsageError
 from cartograd.core.files import digest
-from cartograd.data import fetch, store
+from cartograd.data import client, fetch, store
 
 CONTENT = b"a,b\n1,2\n"
 
@@ -180,7 +180,7 @@ def test_a_cache_that_cannot_be_written(debian, lists, tmp_path, monkeypatch):
 
 
 def test_a_client_that_hangs(programs, shelf, monkeypatch, no_lists):
-    monkeypatch.setattr(fetch, "SECONDS", 0.5)
+    monkeypatch.setattr(client, "SECONDS", 0.5)
     programs("apt-get", "time.sleep(30)")
     assert store.get("toy").reason.startswith("apt-get took more than 0.5 s")
 
@@ -203,7 +203,7 @@ def test_wheels_come_by_pip(tmp_path, monkeypatch):
     archive = fetch.download("pip", "toy", "1.0", work)
     fetch.unpack(archive, work / "out")
     assert (work / "out" / "toy" / "toy.csv").read_bytes() == CONTENT
-    with pytest.raises(fetch.UnavailableError, match="failed: ERROR: "):
+    with pytest.raises(client.UnavailableError, match="failed: ERROR: "):
         fetch.download("pip", "toy", "2.0", tmp_path / "shop")
 
 
@@ -216,7 +216,7 @@ def test_pip_refuses_a_file_that_is_not_the_pinned_one(tmp_path, monkeypatch):
     packed(shop / "toy-1.0.tar.gz", {"toy-1.0/setup.py": f"open({str(trap)!r}, 'w')".encode()})
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(shop))
-    with pytest.raises(fetch.UnavailableError, match=r"failed: ERROR: "):
+    with pytest.raises(client.UnavailableError, match=r"failed: ERROR: "):
         fetch.download("pip", "toy", "1.0", work, sha256="0" * 64)
     assert not trap.exists()
 
@@ -246,7 +246,7 @@ def test_npm_packages(programs, shelf, tmp_path):
     programs("npm", f"assert sys.argv[-1] == 'toy@1.0'; shutil.copy({str(archive)!r}, '.')")
     assert (store.get("toy").path / "all.txt").read_bytes() == joined
     programs("npm", "sys.exit('npm error code E404\\nnpm error a log of this run is kept')")
-    with pytest.raises(fetch.UnavailableError, match="npm failed: npm error code E404"):
+    with pytest.raises(client.UnavailableError, match="npm failed: npm error code E404"):
         fetch.download("npm", "toy", "1.0", tmp_path)
 
 
@@ -283,7 +283,7 @@ def test_nothing_is_unpacked_outside(tmp_path, name):
         if archive.suffix == ".whl":
             with zipfile.ZipFile(archive, "w") as file:
                 file.writestr(name, b"x")
-        with contextlib.suppress(fetch.UnavailableError):
+        with contextlib.suppress(client.UnavailableError):
             fetch.unpack(archive, home / "o/p")
     found = {path.relative_to(tmp_path).parts[:3] for path in tmp_path.rglob("outside")}
     assert found <= {("home", "o", "p")}
@@ -291,25 +291,25 @@ def test_nothing_is_unpacked_outside(tmp_path, name):
 
 def test_a_link_that_leads_outside_is_refused(tmp_path):
     archive = packed(tmp_path / "a.tar.gz", {}, door="../..")
-    with pytest.raises(fetch.UnavailableError, match=r"a.tar.gz is damaged"):
+    with pytest.raises(client.UnavailableError, match=r"a.tar.gz is damaged"):
         fetch.unpack(archive, tmp_path / "o")
 
 
 @pytest.mark.parametrize("name", ["a.whl", "a.tgz"])
 def test_a_damaged_archive(tmp_path, name):
     (tmp_path / name).write_bytes(b"no zip")
-    with pytest.raises(fetch.UnavailableError, match=rf"{name} is damaged"):
+    with pytest.raises(client.UnavailableError, match=rf"{name} is damaged"):
         fetch.unpack(tmp_path / name, tmp_path / "out")
     packed(tmp_path / "b.tgz", {"x": bytes(range(256)) * 99})
     (tmp_path / "b.tgz").write_bytes((tmp_path / "b.tgz").read_bytes()[:200])
-    with pytest.raises(fetch.UnavailableError, match=r"b.tgz is damaged"):
+    with pytest.raises(client.UnavailableError, match=r"b.tgz is damaged"):
         fetch.unpack(tmp_path / "b.tgz", tmp_path / "out")
 
 
 def test_a_missing_reader_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rdata", None)
     (tmp_path / "Rdata.rdx").write_bytes(b"x\x9c\x03\x00\x00\x00\x00\x01")
-    with pytest.raises(fetch.UnavailableError, match=r"pip install 'cartograd\[tables\]'"):
+    with pytest.raises(client.UnavailableError, match=r"pip install 'cartograd\[tables\]'"):
         fetch.extract(tmp_path / "Rdata.rdb", "toy")
 
 

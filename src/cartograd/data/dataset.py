@@ -1,6 +1,5 @@
 """Examples in memory, their three splits, and batches whose order can be repeated exactly."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -13,6 +12,10 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
 from cartograd.data.augment import Augment, Chain
+from cartograd.data.decode import read
+from cartograd.data.plan import Plan
+from cartograd.data.stored import as_port, as_target
+from cartograd.data.text_batches import TextBatches
 
 
 @runtime_checkable
@@ -160,47 +163,10 @@ class Split:
         plan = Plan(len(self), batch_size, shuffle, drop_last)
         if self.signature.input.padding_id is None:
             return MemoryBatches(self, plan, changes)
-        from cartograd.data.text_batches import TextBatches
-
-        return TextBatches(self, plan)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which examples each batch of an epoch holds.
-
-    >>> plan = Plan(5, batch_size=2, shuffle=True, drop_last=False)
-    >>> [len(batch) for batch in plan.epoch(0, seed=0)]
-    [2, 2, 1]
-    """
-
-    examples: int
-    batch_size: int
-    shuffle: bool
-    drop_last: bool
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise UsageError(f"batch_size={self.batch_size} is out of range; expected at least 1")
-        if self.drop_last and 0 < self.examples < self.batch_size:
-            raise UsageError(
-                f"drop_last leaves nothing of {self.examples} examples at "
-                f"batch_size={self.batch_size}; make it smaller"
-            )
-
-    def __len__(self) -> int:
-        full, rest = divmod(self.examples, self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
-
-    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Int[Tensor, " b"]]:
-        """The indices of each batch, from batch `start` on."""
-        indices = (
-            order(self.examples, seed=seed, epoch=number)
-            if self.shuffle
-            else torch.arange(self.examples)
-        )
-        for batch in range(start, len(self)):
-            yield indices[batch * self.batch_size : (batch + 1) * self.batch_size]
+        stored = (self.stored, *self.others)
+        paddings = [port.padding_id for port in self.signature.inputs]
+        texts = [(t, -1 if p is None else p) for t, p in zip(stored, paddings, strict=True)]
+        return TextBatches(texts, self.stored_targets, plan)
 
 
 @dataclass(frozen=True)
@@ -258,36 +224,4 @@ class Dataset:
 
     def decode(self, sources: Any, /) -> Tensor:
         """Raw input (image files, table rows, text) as a batch for this data's models."""
-        from cartograd.data.decode import read
-
         return read(self.signature.input, sources, tokenizer=self.tokenizer)
-
-
-def as_port(stored: Shaped[Tensor, "n ..."], kind: str, /) -> Shaped[Tensor, "n ..."]:
-    """Stored inputs as a port of this kind describes them."""
-    if kind == "text":
-        return stored.long()
-    if stored.dtype != torch.uint8:
-        return stored
-    return stored.float().div_(255) if kind == "image" else stored.long()
-
-
-def as_target(stored: Shaped[Tensor, "n ..."], /) -> Shaped[Tensor, "n ..."]:
-    """Stored targets as objectives take them: whole numbers of any type become int64 classes."""
-    return stored if stored.is_floating_point() else stored.long()
-
-
-def order(examples: int, /, *, seed: int, epoch: int) -> Int[Tensor, " n"]:
-    """A permutation that is a function of the seed and the epoch alone.
-
-    >>> order(4, seed=0, epoch=1).tolist() == order(4, seed=0, epoch=1).tolist()
-    True
-    """
-    return torch.randperm(examples, generator=generator(seed, "order", epoch))
-
-
-def generator(*key: int | str) -> torch.Generator:
-    """A random generator of its own, a function of the key alone; the global one is not touched."""
-    text = "/".join(map(str, key)).encode()
-    number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
-    return torch.Generator().manual_seed(number)

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from cartograd.data import fetch
+from cartograd.data.client import UnavailableError, run
 
 CONFIGURATION = "/etc/apt/apt.conf.d"
 """The machine's settings of apt: how it reaches the archive."""
@@ -44,12 +44,12 @@ def index(release: str, architecture: str, archive: Path, /) -> None:
             encoding="utf-8",
         )
         (root / "apt.conf").write_text(_configuration(root, architecture), encoding="utf-8")
-        fetch.run(["apt-get", "-qq", "update"], root, APT_CONFIG=str(root / "apt.conf"))
+        run(["apt-get", "-qq", "update"], root, APT_CONFIG=str(root / "apt.conf"))
         with zipfile.ZipFile(archive, "w") as file:
             for name, pattern in PARTS.items():
                 found = list((root / "lists").glob(pattern.format(architecture)))
                 if len(found) != 1:
-                    raise fetch.UnavailableError(f"apt brought {len(found)} files {name} of one")
+                    raise UnavailableError(f"apt brought {len(found)} files {name} of one")
                 # No time of day within, so that equal content is an equal archive.
                 file.writestr(zipfile.ZipInfo(name), found[0].read_bytes())
 
@@ -58,11 +58,11 @@ def _mirror(root: Path) -> str:
     """Where this machine gets Debian from."""
     asked = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
     command = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages"]
-    found = [line.split() for line in fetch.run(command, root).splitlines()]
+    found = [line.split() for line in run(command, root).splitlines()]
     # A release with a dash in its name (bookworm-security) may lie elsewhere.
     known = [line[2] for line in found if line[:1] == ["Debian"] and "-" not in line[1]]
     if not known:
-        raise fetch.UnavailableError("this machine's apt knows no archive of Debian")
+        raise UnavailableError("this machine's apt knows no archive of Debian")
     return known[0]
 
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.ports import Port
-from cartograd.data.dataset import as_port
 from cartograd.data.encode import encode
 from cartograd.data.images import SUFFIXES, label, pixels
+from cartograd.data.stored import as_port
 from cartograd.data.table import Table, read_table
 from cartograd.data.tokens import padded
 

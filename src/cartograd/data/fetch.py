@@ -2,27 +2,20 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path
 
-SECONDS = 900
-"""Longest time one step may take."""
+from cartograd.data.client import UnavailableError, run
+from cartograd.data.debian import index
 
 LISTS = "/var/lib/apt/lists"
 """Apt's knowledge of what there is; whoever may write it may renew it."""
 
 
 ARCHIVES = (".deb", ".whl", ".zip", ".tgz", ".gz")
-ERRORS = ("E:", "ERROR", "npm error code", "npm ERR! code")
-"""How clients begin the line that tells what is wrong."""
-
-
-class UnavailableError(Exception):
-    """The package cannot be had here; the message says why."""
 
 
 def download(
@@ -47,8 +40,6 @@ def download(
     elif manager == "npm":
         run(["npm", "pack", "--silent", "--ignore-scripts", f"{package}@{version}"], folder)
     elif manager == "debian":
-        from cartograd.data.debian import index
-
         index(version, package, folder / f"{version}.zip")
     else:
         _pip(f"{package}=={version}", folder, sha256)
@@ -90,33 +81,6 @@ def extract(path: Path, name: str, /) -> bytes:
         raise UnavailableError(
             f"{error.name} is missing: pip install 'cartograd[tables]'"
         ) from error
-
-
-def run(command: list[str], folder: Path, /, **surroundings: str) -> str:
-    """Run a client quietly in a folder, with further environment variables; what it says.
-
-    Raises:
-        UnavailableError: it is not there or fails; its own complaint is the reason.
-    """
-    if shutil.which(command[0]) is None:
-        raise UnavailableError(f"{command[0]} is not on this machine")
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-            env=os.environ | surroundings,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UnavailableError(f"{command[0]} took more than {SECONDS} s") from error
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        reason = next((line for line in lines if line.startswith(ERRORS)), lines[-1])
-        raise UnavailableError(f"{Path(command[0]).name} failed: {reason}")
-    return done.stdout
 
 
 def _pip(package: str, folder: Path, sha256: str) -> None:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Split, generator
+from cartograd.data.dataset import Dataset, Split
+from cartograd.data.plan import generator
 from cartograd.data.tensors import assemble
 
 Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]

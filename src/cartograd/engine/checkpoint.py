@@ -25,7 +25,7 @@ from cartograd.engine.tensors import identity, pack, read_tensors, unpack, write
 
 FORMAT = 2
 SHARDED = "sharded"
-"""The folder of what several processes wrote in pieces; see `cartograd.engine.distributed.dcp`."""
+"""The folder of what several processes wrote in pieces (`engine.distributed.pieces`)."""
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,9 @@ def _pieces(folder: Path) -> dict[str, Tensor]:
     """The tensors that several processes wrote in pieces."""
     if not folder.exists():
         return {}
-    from cartograd.engine.distributed import dcp
+    from cartograd.engine.distributed import pieces  # torch.distributed takes a while to import
 
-    return dcp.load(folder)
+    return pieces.load(folder)
 
 
 def steps(folder: Path, /) -> list[int]:

@@ -153,9 +153,9 @@ class Keeper:
         }
         protect = state.ranked[: self.keep.best]
         if self.team.sharded:  # each process writes its own pieces, and waits for the others
-            from cartograd.engine.distributed import dcp
+            from cartograd.engine import sharded
 
-            path = dcp.save(self.folder.checkpoints, state.step, parts, self.team)
+            path = sharded.save(self.folder.checkpoints, state.step, parts, self.team)
             self._written(path, state.step, protect, began)
         elif self.team.lead:
             self._taken = checkpoint.snapshot(state.step, parts, still=("best",), reuse=self._taken)

@@ -7,7 +7,7 @@ import torch
 import cartograd as cg
 from cartograd.apps.verbs.source import examples_for
 from cartograd.data.dataset import Dataset
-from cartograd.data.images import write_pictures
+from cartograd.data.write_images import write_pictures
 
 
 def table(path, rows, *, labels=("no", "yes", "perhaps"), seed=0):

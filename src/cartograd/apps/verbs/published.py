@@ -17,7 +17,7 @@ from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data import store
-from cartograd.data.dataset import generator
+from cartograd.data.plan import generator
 from cartograd.engine import bundle
 from cartograd.engine.bundle import Bundle
 

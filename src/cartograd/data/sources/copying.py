@@ -29,7 +29,8 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Split, generator
+from cartograd.data.dataset import Dataset, Split
+from cartograd.data.plan import generator
 from cartograd.data.tensors import assemble
 
 CARD = Card(

@@ -22,7 +22,8 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Examples, Split, generator
+from cartograd.data.dataset import Dataset, Examples, Split
+from cartograd.data.plan import generator
 from cartograd.data.sources.digits import digits
 from cartograd.data.tensors import assemble
 

@@ -33,9 +33,10 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Examples, Split, order
+from cartograd.data.dataset import Dataset, Examples, Split
 from cartograd.data.images import GREY, SUFFIXES, header, pixels
 from cartograd.data.listing import Listing, cut, listed
+from cartograd.data.plan import order
 from cartograd.data.statistics import measured
 from cartograd.data.streamed import Streamed
 

@@ -23,8 +23,9 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset import Dataset, generator
+from cartograd.data.dataset import Dataset
 from cartograd.data.mixture import drawn, turns
+from cartograd.data.plan import generator
 
 CARD = Card(
     name="separable",

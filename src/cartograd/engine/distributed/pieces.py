@@ -1,14 +1,13 @@
-"""Sharded parts of a checkpoint: each process writes its own pieces (torch.distributed.checkpoint).
+"""Tensors in pieces: each process writes its own pieces (torch.distributed.checkpoint).
 
     step-000000123/sharded/shard-00001-model-00001-of-00001.safetensors    the pieces of process 1
 
-They are safetensors files whose headers say where each piece belongs, so nothing is pickled, any
+The pieces lie in safetensors files whose headers say where each belongs, so nothing is pickled, any
 number of processes can read them, and the manifest of the checkpoint covers them too.
 """
 
 import warnings
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,43 +20,24 @@ from torch.distributed.checkpoint.hf_storage import (
     HuggingFaceStorageWriter,
 )
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
-from torch.distributed.tensor import DTensor, Shard, empty
+from torch.distributed.tensor import Shard, empty
 
 from cartograd.core.errors import UsageError
-from cartograd.core.files import write_folder
-from cartograd.engine import checkpoint
 from cartograd.engine.distributed import shard
 
 
-def save(folder: Path, step: int, parts: Mapping[str, Any], team: Any, /) -> Path:
-    """Write a checkpoint together; called on all processes.
+def write(folder: Path, tensors: Mapping[str, Any], group: Any, /, *, name: str) -> None:
+    """Write sharded tensors; called on all processes of a group.
 
     Raises:
-        UsageError: it cannot be written; the older ones are as they were.
+        UsageError: they cannot be written.
     """
-    path = folder / f"step-{step:09d}"
-    taken = checkpoint.snapshot(step, parts)
-    pieces: dict[str, Any] = {}
-    for kept in taken.tensors.values():
-        pieces |= {name: kept.pop(name) for name in list(kept) if isinstance(kept[name], DTensor)}
-    with ExitStack() as stack:
-        inside = write_folder(path, replace=True)
-        temporary = Path(team.lead_does(lambda: str(stack.enter_context(inside))))
-        writer = HuggingFaceStorageWriter(
-            str(temporary / checkpoint.SHARDED), save_distributed=True
-        )
-        try:
-            state_dict_saver.save(pieces, storage_writer=writer, process_group=team.group)
-        except CheckpointException as error:
-            first = next(iter(error.failures.values()))[0]
-            raise UsageError(f"cannot write {path}: {first}") from error
-
-        def finish() -> None:
-            checkpoint.write_files(temporary, taken)
-            stack.close()
-
-        team.lead_does(finish)
-    return path
+    writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+    try:
+        state_dict_saver.save(dict(tensors), storage_writer=writer, process_group=group)
+    except CheckpointException as error:
+        first = next(iter(error.failures.values()))[0]
+        raise UsageError(f"cannot write {name}: {first}") from error
 
 
 def load(folder: Path, /) -> dict[str, Tensor]:
