@@ -52,7 +52,8 @@ def _toys(monkeypatch):
         toy("nudge", "attack", "nudge"),
         toy("rows", "data", "rows"),
     )
-    monkeypatch.setattr(registry, "cards", lambda: {card.name: card for card in toys})
+    found = registry.Cards({(card.kind, card.name): card for card in toys})
+    monkeypatch.setattr(registry, "cards", lambda: found)
 
 
 IMAGE = Signature((Port("image", "image", (1, 2, 3)),), (Port("digit", "label", (4,)),))
@@ -146,7 +147,7 @@ def test_what_is_neither_a_spec_nor_a_module():
 
 
 def test_hyperparameters_are_the_keyword_only_arguments():
-    assert list(hyperparameters(registry.cards()["nudge"])) == ["eps", "norm"]
+    assert list(hyperparameters(registry.cards()["attack", "nudge"])) == ["eps", "norm"]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def toy(tmp_path, monkeypatch):
 
 def test_a_card_is_read_from_text(toy):
     assert registry.cards() == {
-        "toy": Card(
+        ("model", "toy"): Card(
             name="toy",
             kind="model",
             entry="Toy",

@@ -86,13 +86,13 @@ def test_every_schedule_of_torch_by_its_class_name_is_torchs(name):
 @pytest.mark.parametrize(
     ("word", "name"),
     [
-        ("StepLR", "step-decay"),
-        ("step", "step-decay"),
-        ("step_lr", "step-decay"),
+        ("StepLR", "step"),
+        ("step", "step"),
+        ("step_lr", "step"),
         ("cosineannealinglr", "cosine"),
         ("warm_restarts", "warm-restarts"),
         ("one_cycle", "onecycle"),
-        ("constant", "constant-rate"),
+        ("constant", "constant"),
         ("lambda", "LambdaLR"),
     ],
 )
@@ -245,7 +245,7 @@ def test_in_a_run_the_last_step_is_the_last_of_the_schedule():
         ("onecycle:warmup=3", "takes no warmup"),
         ("onecycle:cycle_momentum=maybe", "of the wrong type"),
         ("exponential", "exponential needs factor"),
-        ("step", "step-decay needs every"),
+        ("step", "step needs every"),
         ("step:step_size=0", "every=0 is out of range"),
         ("lambda", "LambdaLR needs lr_lambda"),
         ("LambdaLR:lr_lambda=3", "torch refuses"),

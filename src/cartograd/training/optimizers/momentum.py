@@ -56,7 +56,12 @@ def update(
     lr: float = 0.01,
     momentum: float = 0.9,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight and the velocity after a step."""
+    """The weight and the velocity after a step.
+
+    Args:
+        lr: learning rate.
+        momentum: share of the velocity that is kept at each step.
+    """
     velocity = lr * gradient
     if memory:
         velocity = velocity + momentum * memory["velocity"]

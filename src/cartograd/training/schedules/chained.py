@@ -40,5 +40,9 @@ CARD = Card(
 def chained(
     step: float, lr: float, /, *, schedulers: tuple[Callable[[float, float], float], ...]
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        schedulers: the schedules whose factors are multiplied.
+    """
     return lr * math.prod(rule(step, lr) / lr for rule in schedulers) if lr else lr

@@ -34,5 +34,9 @@ CARD = Card(
 
 
 def exponential(step: float, lr: float, /, *, factor: float) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        factor: what the rate is multiplied by at each step or epoch.
+    """
     return lr * factor**step

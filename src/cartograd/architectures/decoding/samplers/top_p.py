@@ -47,7 +47,11 @@ CARD = Card(
 def top_p(
     logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, share: float = 0.9
 ) -> Float[Tensor, "b v"]:
-    """The logits of the likeliest tokens that hold a share; others become minus infinity."""
+    """The logits of the likeliest tokens that hold a share; others become minus infinity.
+
+    Args:
+        share: probability that the tokens that stay have to hold together.
+    """
     if share == 1:
         return logits
     total, vocabulary = logits.logsumexp(1, keepdim=True), logits.shape[1]

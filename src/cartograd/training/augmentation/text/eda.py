@@ -54,6 +54,9 @@ def eda(
 ) -> list[list[str]]:
     """Each sentence changed by one of the four operations.
 
+    Args:
+        share: what part of a text's words each operation changes.
+
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """

@@ -56,6 +56,9 @@ def random_insertion(
 ) -> list[list[str]]:
     """Each sentence with synonyms of a share of its words put in (by default WordNet's).
 
+    Args:
+        share: words that are put in, as a share of those there are.
+
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """

@@ -62,6 +62,9 @@ def synonym_replacement(
 ) -> list[list[str]]:
     """Each sentence with a share of its words replaced by synonyms (by default WordNet's).
 
+    Args:
+        share: what part of the words is replaced.
+
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """
