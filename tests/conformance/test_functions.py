@@ -161,6 +161,35 @@ def test_metric_tells_right_from_wrong(card):
 
 
 @over("metric")
+def test_metric_is_better_on_the_side_that_its_card_says(card):
+    """Each example more that is answered rightly moves the number that way."""
+    right, wrong, y = examples_for(card)
+    metric = build(card.name, kind=card.kind, **card.tiny)
+    scores = [metric(torch.cat([right[:n], wrong[n:]]), y) for n in (0, 3, 6, 9, 12)]
+    assert card.better in ("lower", "higher")
+    assert scores == sorted(scores, reverse=card.better == "lower")
+    assert scores[0] != scores[-1]
+
+
+@over("text-metric")
+def test_text_metric_is_better_on_the_side_that_its_card_says(card):
+    said = ["the cat sat on the mat", "it rains in the north today"]
+    measure = build(card.name, kind=card.kind, **card.tiny)
+    wrong = ["a dog ran to a tree now", "nobody sings a song of us"]
+    scores = [measure(given, said) for given in (wrong, [said[0], wrong[1]], said)]
+    assert scores == sorted(scores, reverse=card.better == "lower")
+    assert len(set(scores)) == 3
+
+
+@over()
+def test_only_what_is_measured_has_a_better_side(card):
+    measured = card.kind in ("metric", "text-metric")
+    assert (card.better in ("lower", "higher")) if measured else not card.better
+    assert set(card.logs.values()) <= {"lower", "higher"}
+    assert not card.logs or card.kind == "objective"
+
+
+@over("metric")
 def test_metric_ignores_the_order_of_examples(card):
     right, wrong, y = examples_for(card)
     outputs = torch.cat([wrong[:5], right[5:]]) + torch.randn_like(right) / 10

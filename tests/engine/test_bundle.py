@@ -38,7 +38,7 @@ def small(monkeypatch):
         name="small", kind="model", entry="Small", title="Small", zh="小", module=__name__,
         presets={"small-wide": {"width": 16}},
     )  # fmt: skip
-    monkeypatch.setattr(registry, "cards", lambda: {"small": card})
+    monkeypatch.setattr(registry, "cards", lambda: registry.Cards({("model", "small"): card}))
 
 
 def foreign():

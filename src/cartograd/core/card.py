@@ -64,7 +64,7 @@ class Card:
         unit: of a metric, what its number counts: `%` for a share of one that is shown in per cent,
             `share` for one that is shown as it is, or nothing.
         short: its title in a narrow heading, where the title itself is too long.
-        logs: of an objective, the numbers that it logs beside its loss, and which way each is better.
+        logs: of an objective, what it logs beside its loss, and which way each number is better.
         renamed: arguments that had another name before, and what they are called now; a spec
             in the old words stays valid.
     """

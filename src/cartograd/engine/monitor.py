@@ -48,6 +48,8 @@ def better(
     """Whether a value beats the best one so far; one that is not finite never does.
 
     Args:
+        value: of this epoch.
+        best: the best one before; None at first.
         falls: whether lower is better.
         min_delta: smallest change that counts as an improvement.
     """

@@ -55,6 +55,7 @@ def gelu(z: Float[Tensor, "..."], /, *, approximate: bool = False) -> Float[Tens
     """The input times Phi, which is exact or by a tanh.
 
     Args:
+        z: what enters, of any shape.
         approximate: whether the tanh formula stands for the exact one.
     """
     return z * (_phi_by_tanh(z) if approximate else torch.special.ndtr(z))

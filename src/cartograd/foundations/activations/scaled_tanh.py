@@ -46,6 +46,7 @@ def scaled_tanh(
     """A tanh(S z), number by number.
 
     Args:
+        z: what enters, of any shape.
         amplitude: height that the curve reaches far from zero.
         steepness: factor on the input before the tanh.
     """

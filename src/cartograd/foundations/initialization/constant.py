@@ -46,6 +46,7 @@ def constant(weight: Float[Tensor, "..."], /, *, value: float = 0.0) -> Float[Te
     """Fill with one number.
 
     Args:
+        weight: filled in place.
         value: the one number that every weight starts at.
     """
     with torch.no_grad():

@@ -47,6 +47,7 @@ def random_normal(weight: Float[Tensor, "..."], /, *, std: float = 0.01) -> Floa
     """Fill with draws from N(0, std^2), from torch's global generator.
 
     Args:
+        weight: filled in place.
         std: standard deviation of the draws.
     """
     with torch.no_grad():

@@ -55,6 +55,8 @@ def accuracy(
     """The share of examples whose right class is among the `top` highest outputs.
 
     Args:
+        outputs: logits of every example.
+        targets: the right classes.
         top: how many of the highest outputs may hold the right class.
     """
     return weighed(outputs, targets, given.ones(outputs), top=top).item()

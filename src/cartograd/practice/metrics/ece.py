@@ -74,6 +74,8 @@ def ece(
     """The mean distance of accuracy from confidence over bins of equal width.
 
     Args:
+        outputs: logits of every example.
+        targets: the right classes.
         bins: intervals of equal width that confidence is cut into.
     """
     return weighed(outputs, targets, given.ones(outputs), bins=bins).item()

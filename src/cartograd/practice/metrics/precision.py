@@ -58,6 +58,8 @@ def precision(
     """Precision, averaged over the classes (`macro`), or of class 1 alone (`binary`).
 
     Args:
+        outputs: logits of every example.
+        targets: the right classes.
         average: how the classes' numbers become one: macro, micro, weighted or binary.
     """
     return weighed(outputs, targets, given.ones(outputs), average=average).item()

@@ -75,6 +75,8 @@ def roc_auc(
     """The area under the ROC curve; of several classes the (weighted) mean, each against the rest.
 
     Args:
+        outputs: logits of every example.
+        targets: the right classes.
         average: whether each class counts alike (macro) or by its examples (weighted).
 
     Raises:

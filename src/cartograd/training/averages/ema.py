@@ -50,6 +50,8 @@ def portion(
     """How much the weights of a step (from 1) count in the average; `total` is not needed.
 
     Args:
+        step: steps so far, from 1.
+        total: steps of the run; None where nobody knows.
         decay: share of the average that is kept at each step.
         corrected: whether young averages keep less, so that the first weights do not linger.
     """

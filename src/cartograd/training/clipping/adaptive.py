@@ -60,6 +60,9 @@ def clip(
     """The gradients, each unit's at most `max` times as long as its weights.
 
     Args:
+        gradients: of every weight.
+        weights: that they belong to.
+        norm: of all gradients together.
         max: largest gradient of a unit, in units of the size of its weights.
         eps: least size that a unit's weights are taken to have.
     """

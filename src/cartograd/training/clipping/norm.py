@@ -56,6 +56,9 @@ def clip(
     """The gradients, all times the same factor; `norm` is their length (see `length`).
 
     Args:
+        gradients: of every weight.
+        weights: that they belong to.
+        norm: of all gradients together.
         max: largest norm of all gradients together.
     """
     factor = (max / (norm + 1e-6)).clamp(max=1.0)

@@ -55,6 +55,9 @@ def clip(
     """The gradients, every number within `max` of zero.
 
     Args:
+        gradients: of every weight.
+        weights: that they belong to.
+        norm: of all gradients together.
         max: largest size of each number of a gradient.
     """
     kept = torch._foreach_clamp_max(list(gradients), max)  # pyright: ignore[reportPrivateImportUsage]

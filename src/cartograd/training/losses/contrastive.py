@@ -54,6 +54,9 @@ def contrastive(
     """Half of the squared distance of a pair that belongs together, or of what it lacks.
 
     Args:
+        u: one side of each pair.
+        v: its other side.
+        differs: 1 where the sides are to differ, 0 where they are alike.
         margin: distance from which on pairs that differ cost nothing.
     """
     distance = torch.linalg.vector_norm(u - v, dim=1)  # its gradient at 0 is 0, not infinite

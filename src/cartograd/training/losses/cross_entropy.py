@@ -58,6 +58,8 @@ def cross_entropy(
     """-log softmax(logits)[target] for each example.
 
     Args:
+        logits: a score for each class.
+        targets: the right ones.
         smoothing: share of the target that is spread evenly over all classes.
     """
     log_p = torch.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))

@@ -51,6 +51,8 @@ def focal(
     """(1 - p)^gamma (-log p) of the true class, for each example.
 
     Args:
+        logits: a score for each class.
+        targets: the right ones.
         gamma: power of 1 - p that examples already right are weighed down by; 0 is cross-entropy.
     """
     log_p = torch.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))

@@ -53,6 +53,8 @@ def hinge(
     """How much the true class falls short of winning by the margin, for each example.
 
     Args:
+        logits: a score for each class.
+        targets: the right ones.
         margin: how far on the right side of the boundary a score costs nothing.
     """
     index = targets.unsqueeze(-1)

@@ -48,6 +48,8 @@ def huber(
     """The mean of Huber's function over the errors of each example.
 
     Args:
+        outputs: what the model says.
+        targets: the right ones.
         delta: size of the error at which the loss turns from squared to straight.
     """
     size = (outputs - targets).abs()

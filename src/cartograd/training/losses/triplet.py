@@ -58,6 +58,9 @@ def triplet(
     """How much the positive is not nearer than the negative by the margin.
 
     Args:
+        anchor: the examples compared with.
+        positive: one like each of them.
+        negative: one unlike each of them.
         margin: how much nearer the like example has to be than the other.
     """
     near = torch.linalg.vector_norm(anchor - positive, dim=1)

@@ -58,6 +58,9 @@ def update(
     """The weight and the sum of squares after a step.
 
     Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
         lr: learning rate.
         eps: added to the sum of squares, so that nothing is divided by zero.
     """

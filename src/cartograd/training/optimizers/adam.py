@@ -58,6 +58,9 @@ def update(
     """The weight, both means and the count of steps after a step.
 
     Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
         lr: learning rate.
         betas: shares of the means of the gradient and of its square that are kept at each step.
         eps: added to the root, so that nothing is divided by zero.

@@ -56,6 +56,9 @@ def update(
     """The weight and the mean after a step.
 
     Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
         lr: length of every weight's step.
         betas: share of the mean in the direction, and share of it that is kept at each step.
         weight_decay: share of a weight, times lr, that is taken off at each step.

@@ -63,6 +63,9 @@ def update(
     """The weight and the velocity after a step.
 
     Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
         lr: learning rate.
         momentum: share of the velocity that is kept at each step.
         weight_decay: share of a weight, times lr, that is taken off at each step.

@@ -60,6 +60,9 @@ def update(
     """The weight after a step.
 
     Args:
+        parameter: the weight before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
         lr: learning rate.
         weight: price of a weight's absolute size, in units of the loss.
     """

@@ -58,6 +58,9 @@ def update(
     """The weight and the mean of squares after a step.
 
     Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
         lr: learning rate.
         alpha: share of the mean of squares that is kept at each step.
         eps: added to the mean of squares, so that nothing is divided by zero.

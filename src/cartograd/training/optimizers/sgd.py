@@ -54,6 +54,9 @@ def update(
     """The weight after a step.
 
     Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
         lr: learning rate.
     """
     return weight - lr * gradient, memory

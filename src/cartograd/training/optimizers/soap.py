@@ -77,6 +77,9 @@ def update(
     """The weight and the memory after a step.
 
     Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
         lr: learning rate.
         betas: shares of the means of the gradient and of its square that are kept at each step.
         shampoo_beta: share of the correlations of rows and columns that is kept at each step.

@@ -57,6 +57,9 @@ def cutmix(
     """Each image with a rectangle of another one, and the targets shared by area.
 
     Args:
+        x: inputs of a batch.
+        targets: as distributions over the classes.
+        generator: of random numbers; torch's own if left out.
         concentration: both parameters of the Beta distribution that the rectangle's share of the
             image is drawn from.
     """

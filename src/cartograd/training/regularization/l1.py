@@ -54,6 +54,7 @@ def l1(parameter: Float[Tensor, "..."], /, *, weight: float = 1e-4) -> Float[Ten
     """The penalty; autograd's gradient of it is the subgradient.
 
     Args:
+        parameter: any weight.
         weight: price of a unit of absolute size, in units of the loss.
     """
     return weight * parameter.abs().sum()

@@ -52,6 +52,7 @@ def l2(parameter: Float[Tensor, "..."], /, *, weight: float = 1e-4) -> Float[Ten
     """The penalty, as a term of the loss.
 
     Args:
+        parameter: any weight.
         weight: price of a unit of squared size, in units of the loss.
     """
     return weight * parameter.square().sum()

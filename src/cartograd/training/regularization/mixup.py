@@ -57,6 +57,9 @@ def mixup(
     """Each example blended with another one, and the targets alike.
 
     Args:
+        x: inputs of a batch.
+        targets: as distributions over the classes.
+        generator: of random numbers; torch's own if left out.
         concentration: both parameters of the Beta distribution that the shares are drawn from:
             small ones leave most examples nearly alone.
     """

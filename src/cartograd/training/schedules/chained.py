@@ -43,6 +43,8 @@ def chained(
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         schedulers: the schedules whose factors are multiplied.
     """
     return lr * math.prod(rule(step, lr) / lr for rule in schedulers) if lr else lr

@@ -41,6 +41,8 @@ def constant_rate(
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         total: how long the rate is multiplied; to the end if left out.
         factor: what it is multiplied by until then.
     """

@@ -41,6 +41,8 @@ def cosine(step: float, lr: float, /, *, total: float, min_lr: float = 0.0) -> f
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         total: length of the fall, in steps or epochs.
         min_lr: the rate at its end.
     """

@@ -56,6 +56,8 @@ def cyclic(
     """The rate and the momentum at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         min_lr: the rate at the foot of each cycle; the optimizer's own if left out.
         max_lr: the rate at its top.
         up: steps that a cycle rises.

@@ -46,6 +46,8 @@ def inverse_sqrt(
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         warmup: how long the rate rises at the start: a share of the run (below 1) or a number of
             steps.
         total: length of the run, which a share is taken of.

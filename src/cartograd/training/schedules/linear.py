@@ -41,6 +41,8 @@ def linear(
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         total: length of the change, in steps or epochs.
         start: share of the rate at the beginning.
         end: share of the rate at the end.

@@ -42,6 +42,8 @@ def multistep(
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         milestones: the epochs or steps at which the rate is cut.
         factor: what it is multiplied by at each cut.
     """

@@ -56,6 +56,8 @@ def onecycle(
     """The rate and the momentum at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         total: length of the cycle, in steps.
         max_lr: the rate at its top; the optimizer's own if left out.
         rise: share of the cycle in which the rate rises.

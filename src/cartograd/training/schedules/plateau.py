@@ -62,6 +62,8 @@ def plateau(
     """The rate after these numbers, the oldest first.
 
     Args:
+        values: the number after each epoch so far.
+        lr: the optimizer's own rate.
         mode: whether the number should fall (min) or rise (max).
         factor: what the rate is multiplied by at each cut.
         patience: epochs without an improvement that are borne before a cut.

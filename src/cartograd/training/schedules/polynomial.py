@@ -39,6 +39,8 @@ def polynomial(step: float, lr: float, /, *, total: float, power: float = 1.0) -
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         total: length of the fall, in steps or epochs.
         power: 1 is a straight line; more falls early, less falls late.
     """

@@ -44,6 +44,8 @@ def sequential(
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         schedulers: the schedules, one after another.
         milestones: the steps at which the next one takes over.
     """

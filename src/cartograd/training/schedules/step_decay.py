@@ -39,6 +39,8 @@ def step_decay(step: float, lr: float, /, *, every: int, factor: float = 0.1) ->
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         every: epochs or steps from one cut to the next.
         factor: what the rate is multiplied by at each cut.
     """

@@ -45,6 +45,8 @@ def warm_restarts(
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         period: length of the first wave.
         growth: how many times as long each wave is as the one before.
         min_lr: the rate at the end of each wave.

@@ -44,6 +44,8 @@ def warmup(step: float, lr: float, /, *, warmup: float, total: float | None = No
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         warmup: how long the rate rises: a share of the run (below 1) or a number of steps.
         total: length of the run, which a share is taken of.
     """

@@ -58,6 +58,8 @@ def wsd(
     """The rate at a step.
 
     Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
         total: length of the run, in steps.
         warmup: how long the rate rises: a share of the run (below 1) or a number of steps.
         cooldown: how long it falls at the end: a share of the run or a number of steps.

@@ -52,6 +52,8 @@ def min_p(
     """The logits of tokens not much less likely than the best; others become minus infinity.
 
     Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
         share: least probability of a token that stays, in units of the likeliest one's.
     """
     least = logits.amax(1, keepdim=True) + math.log(share)

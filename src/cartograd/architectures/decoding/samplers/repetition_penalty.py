@@ -49,6 +49,8 @@ def repetition_penalty(
     """Logits with those of the tokens seen brought down.
 
     Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
         repetition: what positive logits of tokens seen before are divided by, and negative ones
             multiplied by.
     """

@@ -48,6 +48,8 @@ def temperature(
     """Logits over the temperature.
 
     Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
         temperature: what logits are divided by: below 1 sharper, above 1 flatter.
     """
     return logits if temperature == 1 else logits / temperature

@@ -48,6 +48,8 @@ def top_k(
     """The logits of the `top` likeliest tokens; all others become minus infinity.
 
     Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
         top: how many of the likeliest tokens stay.
     """
     if top >= logits.shape[1]:

@@ -50,6 +50,8 @@ def top_p(
     """The logits of the likeliest tokens that hold a share; others become minus infinity.
 
     Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
         share: probability that the tokens that stay have to hold together.
     """
     if share == 1:

@@ -51,6 +51,8 @@ def noise(
     """Each sound under white noise, `snr` dB below it.
 
     Args:
+        x: a batch of sounds.
+        draws: random numbers of each example.
         snr: smallest and largest ratio of signal to noise, in decibels.
     """
     ratio = draws.within(0).between(*snr)

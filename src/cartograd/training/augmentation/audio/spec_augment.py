@@ -67,6 +67,8 @@ def spec_augment(
     """Each spectrogram with some bands and stretches blank.
 
     Args:
+        x: a batch of sounds.
+        draws: random numbers of each example.
         frequency_masks: bands of frequency that are blanked out.
         frequency_width: most frequencies that one band covers.
         time_masks: stretches of time that are blanked out.

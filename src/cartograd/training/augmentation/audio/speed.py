@@ -56,6 +56,8 @@ def speed(
     """Each sound played `tempo` times as fast.
 
     Args:
+        x: a batch of sounds.
+        draws: random numbers of each example.
         tempo: smallest and largest factor on the speed; the pitch moves with it.
     """
     return sped(x, draws.between(*tempo))

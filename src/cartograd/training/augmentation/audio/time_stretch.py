@@ -58,6 +58,8 @@ def time_stretch(
     """Each sound `tempo` times as fast, at its own pitch.
 
     Args:
+        x: a batch of sounds.
+        draws: random numbers of each example.
         tempo: smallest and largest factor on the tempo; the pitch stays.
 
     Raises:

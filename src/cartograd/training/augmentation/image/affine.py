@@ -59,6 +59,8 @@ def affine(
     """Each image turned by up to `degrees`, moved by a share of its size, zoomed and sheared.
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         degrees: largest angle of the turn, either way.
         translate: largest shift, as a share of the image's size.
         zoom: smallest and largest factor of enlargement.

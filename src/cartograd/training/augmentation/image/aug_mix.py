@@ -64,6 +64,8 @@ def aug_mix(
     """Each image blended with `chains` chains of at most `longest` operations on it.
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         severity: how many of ten levels of an operation are drawn from, counted from the weakest.
         chains: changed copies that are blended.
         longest: most operations in one chain.

@@ -59,6 +59,8 @@ def blur(
     """Some of the images blurred by a Gaussian of some `spread` (pixels).
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         spread: smallest and largest standard deviation of the Gaussian, in pixels.
         probability: how often an image is blurred.
     """

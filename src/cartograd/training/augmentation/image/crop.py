@@ -53,6 +53,8 @@ def crop(
     """Each image moved by up to `padding` pixels; what comes in is black, mirrored, or repeated.
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         padding: pixels that are added on each side before the cut.
         border: what the added pixels are: zeros, reflect (the mirror image) or edge.
 

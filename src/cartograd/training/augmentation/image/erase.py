@@ -58,6 +58,8 @@ def erase(
     """Some of the images with a black rectangle.
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         probability: how often an image loses a rectangle.
         area: smallest and largest share of the image that the rectangle covers.
         ratio: smallest and largest width of the rectangle, in units of its height.

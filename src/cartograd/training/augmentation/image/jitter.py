@@ -63,6 +63,8 @@ def jitter(
     """Each image with its brightness, contrast, saturation and hue changed by up to these.
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         brightness: how far the factor on the pixels may be from 1.
         contrast: how far the factor on the distance from the mean grey may be from 1.
         saturation: how far the factor on the distance from the grey version may be from 1.

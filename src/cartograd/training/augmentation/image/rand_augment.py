@@ -53,6 +53,8 @@ def rand_augment(
     """Each image after so many random operations of the strength `magnitude`, 0 to 30.
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         operations: random operations for each image, one after another.
         magnitude: how strong each is, from 0 (hardly) to 30.
     """

@@ -63,6 +63,8 @@ def resized_crop(
     """A part of each image, of a share `area` of it and sides of `ratio`, at the image's size.
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         area: smallest and largest share of the image that is cut out.
         ratio: smallest and largest width of the cut, in units of its height.
     """

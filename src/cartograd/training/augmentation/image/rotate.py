@@ -53,6 +53,8 @@ def rotate(
     """Each image turned by up to `degrees` either way.
 
     Args:
+        x: a batch of images.
+        draws: random numbers of each example.
         degrees: largest angle, either way.
     """
     return rotated(x, draws.between(-degrees, degrees))

@@ -44,6 +44,8 @@ def random_deletion(
     """Each sentence without a share of its words.
 
     Args:
+        sentences: the words of each text.
+        draws: random numbers of each text.
         share: probability that a word is left out.
     """
     numbers = draws.uniform(longest(sentences) + 1).tolist()

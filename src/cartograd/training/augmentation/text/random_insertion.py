@@ -57,6 +57,9 @@ def random_insertion(
     """Each sentence with synonyms of a share of its words put in (by default WordNet's).
 
     Args:
+        sentences: the words of each text.
+        draws: random numbers of each text.
+        thesaurus: words that mean the same as a word.
         share: words that are put in, as a share of those there are.
 
     Raises:
