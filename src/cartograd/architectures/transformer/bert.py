@@ -79,7 +79,7 @@ class BERT(nn.Module):
         context: the most positions.
         dim: features of a position.
         heads: of each attention.
-        depth: blocks.
+        depth: blocks, one above the other.
         ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
         head: what is answered: `masked` tokens, the same with the weights of `pretraining`'s
             second task, `classify`, `tag`, or the `hidden` features themselves.

@@ -86,7 +86,7 @@ class GPT(nn.Module):
         context: the most positions.
         dim: features of a position.
         heads: of each attention.
-        depth: blocks.
+        depth: blocks, one above the other.
         ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
         order: norms before the parts (`pre`, GPT-2) or after them (`post`, GPT-1).
         positions: `learned`, `sinusoidal`, `rotary` or `alibi`.

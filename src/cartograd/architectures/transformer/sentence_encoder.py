@@ -75,7 +75,7 @@ class SentenceEncoder(nn.Module):
         context: the most positions.
         dim: features of a position, and of the answer.
         heads: of each attention.
-        depth: blocks.
+        depth: blocks, one above the other.
         ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
         dropout: probability that a number is dropped in training.
     """

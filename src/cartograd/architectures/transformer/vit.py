@@ -78,7 +78,7 @@ class ViT(nn.Module):
         patch: height and width of a patch; 16, or 4 and less up to 64 pixels, if not given.
         dim: features of a patch.
         heads: of each attention.
-        depth: blocks.
+        depth: blocks, one above the other.
         ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
         eps: added to the variance by the norms.
         dropout: probability that a number is dropped in training.

@@ -95,8 +95,8 @@ def lr_range(
         objective: what would be trained.
         batches: training data.
         optimizers: spec of the optimizer; its learning rate is overwritten.
-        low: first rate.
-        high: last rate.
+        low: the rate that the sweep begins with.
+        high: the rate that it ends with.
         steps: of the sweep.
         decay: share of the running mean of the loss that is kept at each step.
         seed: of the order of the data, and of dropout.
