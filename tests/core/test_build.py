@@ -49,7 +49,7 @@ def _toys(monkeypatch):
     toys = (
         toy("net", "model", "Net", presets={"net-deep": {"depth": 9, "dropout": 0.5}}),
         toy("learn", "objective", "Learn"),
-        toy("nudge", "attack", "nudge"),
+        toy("nudge", "attack", "nudge", renamed={"radius": "eps"}),
         toy("rows", "data", "rows"),
     )
     found = registry.Cards({(card.kind, card.name): card for card in toys})
@@ -132,6 +132,15 @@ def test_refusals(spec, message):
         build(spec)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_argument_of_before_is_the_one_of_today():
+    old, new = (resolve(f"nudge:{key}=0.5")[1] for key in ("radius", "eps"))
+    assert old == new == Spec("nudge", {"eps": 0.5})
+    saved = Spec.from_json({"spec": "nudge", "args": {"radius": 0.5}})
+    assert build(saved).keywords == build(new).keywords
+    with pytest.raises(UsageError, match="nudge: radius is the older name of eps; give eps alone"):
+        build("nudge:radius=1,eps=2")
 
 
 def test_another_kind_than_expected():

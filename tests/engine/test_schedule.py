@@ -146,7 +146,8 @@ def constant_number(outputs, targets, /):
 
 
 @pytest.mark.parametrize(
-    ("metric", "expected"), [("valid/same", [1, 1, 0.5, 0.25]), ("max:valid/steps", [1, 1, 1, 1])]
+    ("metric", "expected"),
+    [("max:valid/same", [1, 1, 0.5, 0.25]), ("max:valid/steps", [1, 1, 1, 1])],
 )
 def test_plateau_on_a_named_metric(metric, expected):
     """One that stands still and one that rises, beside a monitored loss that would cut too."""
