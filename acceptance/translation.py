@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 INTO_CHINESE = "gettext:vocabulary=4000,context=60"
 INTO_SPANISH = "bible:vocabulary=3000"
 MODELS = {
-    "Transformer": "transformer:dim=128,heads=4,depth=2,inner=512,dropout=0.1",
+    "Transformer": "transformer:dim=128,heads=4,depth=2,ffn_dim=512,dropout=0.1",
     "with attention": "seq2seq-luong:dim=128,dropout=0.1",
     "without": "seq2seq-plain:dim=128,dropout=0.1",
 }

@@ -327,7 +327,7 @@ LAYERS = {
 PARTS = {
     "transformer-block": lambda: {
         "attention": MultiHeadAttention(dim=8, heads=2),
-        "feed_forward": FeedForward(dim=8, inner=12),
+        "feed_forward": FeedForward(dim=8, ffn_dim=12),
     },
 }
 """Layers that are made of others: their parts."""

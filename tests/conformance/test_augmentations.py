@@ -18,7 +18,7 @@ N = 12
 def subject(card, **more):
     """The method with its tiny arguments, and examples for it."""
     examples, rest = AUGMENTED.get(card.name, AUGMENTED[kind_of(card)])(N)
-    method = build(card.name, **card.tiny)
+    method = build(card.name, kind=card.kind, **card.tiny)
     return (lambda x, draws: method(x, draws, *rest)), examples
 
 

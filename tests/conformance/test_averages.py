@@ -8,7 +8,7 @@ from tests.conformance.support import global_state_untouched, over
 
 @over("average")
 def test_a_portion_begins_with_all_and_never_grows(card):
-    portion = build(card.name, **card.tiny)
+    portion = build(card.name, kind=card.kind, **card.tiny)
     with global_state_untouched():
         found = [portion(step, 40) for step in range(1, 41)]
     begun = [share for share in found if share is not None]
@@ -20,7 +20,7 @@ def test_a_portion_begins_with_all_and_never_grows(card):
 
 @over("average")
 def test_the_mean_of_what_stays_the_same_is_that(card):
-    portion = build(card.name, **card.tiny)
+    portion = build(card.name, kind=card.kind, **card.tiny)
     mean = 5.0
     for step in range(1, 41):
         share = portion(step, 40)

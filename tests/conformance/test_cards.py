@@ -105,7 +105,7 @@ def test_tiny_and_presets_are_valid_arguments(card):
     if "model" in fillers:
         return  # an objective: nothing but its model is needed
     for name in (card.name, *card.presets):
-        resolve(name, **fillers | sizes | (card.tiny if name == card.name else {}))
+        resolve(name, kind=card.kind, **fillers | sizes | (card.tiny if name == card.name else {}))
 
 
 @over()
@@ -124,7 +124,9 @@ def test_card_is_json(card):
 
 @over()
 def test_found_by_its_names(card):
-    assert registry.find(card.name) == (card, {})
+    assert registry.find(card.name, kind=card.kind) == (card, {})
+    for name in card.aliases:
+        assert registry.find(name, kind=card.kind) == (card, {})
     for name, args in card.presets.items():
         assert registry.find(name, kind=card.kind) == (card, args)
 

@@ -20,7 +20,7 @@ def made(tmp_path):
 
     def make(card):
         subject, args = SUBJECTS[card.name](tmp_path) if card.name in SUBJECTS else ((), {})
-        return build(card.name, **card.tiny | args)(*subject)
+        return build(card.name, kind=card.kind, **card.tiny | args)(*subject)
 
     return make
 

@@ -26,7 +26,7 @@ def given(card):
 
 
 def looked(card, data):
-    return build(card.name, **card.tiny)(*data)
+    return build(card.name, kind=card.kind, **card.tiny)(*data)
 
 
 @over("diagnostic")

@@ -11,7 +11,7 @@ from tests.conformance.support import global_state_untouched, judged_model, over
 def test_export_leaves_model_and_global_state_alone(card, tmp_path):
     model, _, _ = judged_model()
     with untouched(model), global_state_untouched():
-        written = build(card.name, **card.tiny)(model, tmp_path / "model.file")
+        written = build(card.name, kind=card.kind, **card.tiny)(model, tmp_path / "model.file")
     assert written.stat().st_size > 1000
     assert [path.name for path in tmp_path.iterdir()] == ["model.file"]
 
@@ -19,7 +19,7 @@ def test_export_leaves_model_and_global_state_alone(card, tmp_path):
 @over("exporter")
 def test_export_repeats(card, tmp_path):
     model, _, _ = judged_model()
-    export = build(card.name, **card.tiny)
+    export = build(card.name, kind=card.kind, **card.tiny)
     one, two = (export(model, tmp_path / name).read_bytes() for name in ("one", "two"))
     assert one == two
 
@@ -28,7 +28,7 @@ def test_export_repeats(card, tmp_path):
 def test_export_into_a_file_that_is_a_folder_is_refused(card, tmp_path):
     model, _, _ = judged_model()
     with pytest.raises(UsageError):
-        build(card.name, **card.tiny)(model, tmp_path)
+        build(card.name, kind=card.kind, **card.tiny)(model, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -36,4 +36,4 @@ def test_export_into_a_file_that_is_a_folder_is_refused(card, tmp_path):
 def test_export_of_a_model_without_signature_is_refused(card, tmp_path):
     model, _, _ = judged_model()
     with pytest.raises(UsageError, match="signature"):
-        build(card.name, **card.tiny)(model.model, tmp_path / "model.file")
+        build(card.name, kind=card.kind, **card.tiny)(model.model, tmp_path / "model.file")

@@ -10,7 +10,7 @@ from tests.conformance.support import over
 def test_fills_in_place(card):
     for shape in ((8, 5), (8, 3, 2, 2)):
         weight = torch.nn.Parameter(torch.full(shape, torch.nan))
-        assert build(card.name, **card.tiny)(weight) is weight
+        assert build(card.name, kind=card.kind, **card.tiny)(weight) is weight
         assert weight.isfinite().all()
         assert weight.requires_grad
         assert weight.grad_fn is None
@@ -18,7 +18,7 @@ def test_fills_in_place(card):
 
 @over("initialiser")
 def test_the_same_seed_starts_alike(card):
-    fill = build(card.name, **card.tiny)
+    fill = build(card.name, kind=card.kind, **card.tiny)
     found = []
     for dtype in (torch.float32, torch.float32, torch.float64):
         torch.manual_seed(3)

@@ -11,7 +11,7 @@ def made(card):
     """The layer in evaluation, always with the same weights, and what it takes."""
     torch.manual_seed(0)
     parts = PARTS[card.name]() if card.name in PARTS else {}
-    return build(card.name, **card.tiny, **parts).eval(), LAYERS[card.name](6)
+    return build(card.name, kind=card.kind, **card.tiny, **parts).eval(), LAYERS[card.name](6)
 
 
 @over("layer")

@@ -19,7 +19,7 @@ def judged(card):
 
 
 def look(card, model, x, y, **more):
-    method = build(card.name, **card.tiny | more)
+    method = build(card.name, kind=card.kind, **card.tiny | more)
     return method(model, x, target=y) if card.kind == "explainer" else method(model, x, y)
 
 

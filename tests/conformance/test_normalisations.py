@@ -11,7 +11,7 @@ SHAPES = {"channels": (6, 4, 3, 3), "features": (6, 3, 4)}
 def made(card):
     """The layer, and what it takes."""
     kind = next(size for size in SHAPES if size in card.tiny)
-    return build(card.name, **card.tiny), torch.randn(SHAPES[kind])
+    return build(card.name, kind=card.kind, **card.tiny), torch.randn(SHAPES[kind])
 
 
 @over("normalisation")

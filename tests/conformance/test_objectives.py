@@ -15,11 +15,11 @@ def made(card, *, outputs=CLASSES):
     """The objective on a small network, and a batch that it takes."""
     torch.manual_seed(0)
     if card.name in TAUGHT:
-        return build(card.name, model=TAUGHT[card.name][0](), **card.tiny)
+        return build(card.name, kind=card.kind, model=TAUGHT[card.name][0](), **card.tiny)
     network = torch.nn.Sequential(
         torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, outputs)
     )
-    return build(card.name, model=network, **card.tiny)
+    return build(card.name, kind=card.kind, model=network, **card.tiny)
 
 
 def batch(card):

@@ -10,7 +10,7 @@ from tests.conformance.support import global_state_untouched, over
 
 def path(card, *, steps, lr=0.01):
     """The distance from the minimum of a bowl after each step."""
-    update = build(card.name, lr=lr, **card.tiny)
+    update = build(card.name, kind=card.kind, lr=lr, **card.tiny)
     weight, memory, found = torch.tensor([[1.0, -2.0], [0.5, 3.0]]), {}, []
     for _ in range(steps):
         weight, memory = update(weight, 2 * weight, memory)
@@ -29,7 +29,7 @@ def test_a_rule_leads_downhill(card):
 
 @over("optimizer")
 def test_a_rule_leaves_what_it_is_given_alone(card):
-    update = build(card.name, **card.tiny)
+    update = build(card.name, kind=card.kind, **card.tiny)
     weight, gradient = torch.randn(3, 2), torch.randn(3, 2)
     _, memory = update(weight, gradient, {})
     before = [tensor.clone() for tensor in (weight, gradient, *memory.values())]

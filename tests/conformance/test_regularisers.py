@@ -9,7 +9,7 @@ from tests.conformance.support import global_state_untouched, over
 
 @over("regulariser")
 def test_a_layer_rests_in_evaluation(card):
-    made = build(card.name, **card.tiny)
+    made = build(card.name, kind=card.kind, **card.tiny)
     if not isinstance(made, nn.Module):
         return
     x = torch.randn(64, 3)
@@ -23,10 +23,10 @@ def test_a_penalty_is_one_number_that_grows_with_the_weights(card):
     if card.name not in ("l1", "l2"):
         return
     weight = torch.randn(4, 3, requires_grad=True)
-    one, two, zero = (build(card.name)(factor * weight) for factor in (1, 2, 0))
+    one, two, zero = (build(card.name, kind=card.kind)(factor * weight) for factor in (1, 2, 0))
     assert one.shape == ()
     assert two > one > zero == 0
-    assert entry(card)(weight, strength=0.0) == 0
+    assert entry(card)(weight, weight=0.0) == 0
 
 
 @over("regulariser")
@@ -36,6 +36,9 @@ def test_a_blend_of_examples_is_its_generators_alone(card):
     x, targets = torch.rand(6, 3, 8, 8), torch.eye(6)
     before = x.clone()
     with global_state_untouched():
-        found = [build(card.name)(x, targets, torch.Generator().manual_seed(1)) for _ in range(2)]
+        found = [
+            build(card.name, kind=card.kind)(x, targets, torch.Generator().manual_seed(1))
+            for _ in range(2)
+        ]
     assert torch.equal(found[0][0], found[1][0])
     assert torch.equal(x, before)

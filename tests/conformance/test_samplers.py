@@ -18,7 +18,7 @@ def test_sampler_keeps_shape_and_type(card):
         logits, seen = given(dtype)
         before = logits.clone(), seen.clone()
         with global_state_untouched():
-            answer = build(card.name, **card.tiny)(logits, seen)
+            answer = build(card.name, kind=card.kind, **card.tiny)(logits, seen)
         assert answer.shape == logits.shape
         assert answer.dtype == dtype
         assert torch.equal(logits, before[0])
@@ -28,7 +28,7 @@ def test_sampler_keeps_shape_and_type(card):
 @over("sampler")
 def test_sampler_leaves_a_token_and_changes_something(card):
     logits, seen = given()
-    answer = build(card.name, **card.tiny)(logits, seen)
+    answer = build(card.name, kind=card.kind, **card.tiny)(logits, seen)
     assert answer.isfinite().any(1).all()
     assert not answer.isnan().any()
     assert not torch.equal(answer, logits)
@@ -37,7 +37,7 @@ def test_sampler_leaves_a_token_and_changes_something(card):
 @over("sampler")
 def test_sampler_treats_each_row_alone(card):
     logits, seen = given()
-    method = build(card.name, **card.tiny)
+    method = build(card.name, kind=card.kind, **card.tiny)
     whole = method(logits, seen)
     for row in range(len(logits)):
         alone = method(logits[row : row + 1], seen[row : row + 1])
@@ -48,12 +48,14 @@ def test_sampler_treats_each_row_alone(card):
 def test_sampler_takes_what_others_forbade(card):
     logits, seen = given()
     logits[:, 3:] = -torch.inf
-    answer = build(card.name, **card.tiny)(logits, seen)
+    answer = build(card.name, kind=card.kind, **card.tiny)(logits, seen)
     assert (answer[:, 3:] == -torch.inf).all()
     assert answer.isfinite().any(1).all()
 
 
 @over("sampler")
 def test_sampler_takes_a_single_token(card):
-    answer = build(card.name, **card.tiny)(torch.zeros(2, 1), torch.zeros(2, 0, dtype=torch.int64))
+    answer = build(card.name, kind=card.kind, **card.tiny)(
+        torch.zeros(2, 1), torch.zeros(2, 0, dtype=torch.int64)
+    )
     assert torch.equal(answer, torch.zeros(2, 1))

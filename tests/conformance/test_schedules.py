@@ -14,7 +14,7 @@ from tests.conformance.support import global_state_untouched, over
 
 def rule(card):
     parts = {key: tuple(map(build, card.tiny[key])) for key in {"schedulers"} & set(card.tiny)}
-    return build(card.name, **card.tiny | parts)
+    return build(card.name, kind=card.kind, **card.tiny | parts)
 
 
 def moment(card, step):

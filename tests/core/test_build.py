@@ -49,10 +49,11 @@ def _toys(monkeypatch):
     toys = (
         toy("net", "model", "Net", presets={"net-deep": {"depth": 9, "dropout": 0.5}}),
         toy("learn", "objective", "Learn"),
-        toy("nudge", "attack", "nudge"),
+        toy("nudge", "attack", "nudge", renamed={"radius": "eps"}),
         toy("rows", "data", "rows"),
     )
-    monkeypatch.setattr(registry, "cards", lambda: {card.name: card for card in toys})
+    found = registry.Cards({(card.kind, card.name): card for card in toys})
+    monkeypatch.setattr(registry, "cards", lambda: found)
 
 
 IMAGE = Signature((Port("image", "image", (1, 2, 3)),), (Port("digit", "label", (4,)),))
@@ -133,6 +134,15 @@ def test_refusals(spec, message):
     assert "\n" not in str(caught.value)
 
 
+def test_an_argument_of_before_is_the_one_of_today():
+    old, new = (resolve(f"nudge:{key}=0.5")[1] for key in ("radius", "eps"))
+    assert old == new == Spec("nudge", {"eps": 0.5})
+    saved = Spec.from_json({"spec": "nudge", "args": {"radius": 0.5}})
+    assert build(saved).keywords == build(new).keywords
+    with pytest.raises(UsageError, match="nudge: radius is the older name of eps; give eps alone"):
+        build("nudge:radius=1,eps=2")
+
+
 def test_another_kind_than_expected():
     with pytest.raises(UsageError, match="'net' is of kind 'model', expected 'attack'"):
         build("net:features=3", kind="attack")
@@ -146,7 +156,7 @@ def test_what_is_neither_a_spec_nor_a_module():
 
 
 def test_hyperparameters_are_the_keyword_only_arguments():
-    assert list(hyperparameters(registry.cards()["nudge"])) == ["eps", "norm"]
+    assert list(hyperparameters(registry.cards()["attack", "nudge"])) == ["eps", "norm"]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def toy(tmp_path, monkeypatch):
 
 def test_a_card_is_read_from_text(toy):
     assert registry.cards() == {
-        "toy": Card(
+        ("model", "toy"): Card(
             name="toy",
             kind="model",
             entry="Toy",
@@ -132,3 +132,46 @@ def test_the_librarys_own_cards():
 
 def test_hyphens_and_underscores_are_alike(toy):
     assert registry.find("toy_large") == registry.find("toy-large")
+
+
+def test_a_name_may_belong_to_several_kinds(toy):
+    other = METHOD.replace('"model"', '"loss"').replace("toy-large", "zoo-large")
+    (toy / "zoo.py").write_text(other, encoding="utf-8")
+    assert registry.find("toy", kind="loss")[0].module == "cartograd.zoo"
+    assert registry.find("toy", kind="model")[0].module == "cartograd.toy"
+    with pytest.raises(UsageError, match="several methods; say which: model toy, loss toy"):
+        registry.find("toy")
+
+
+def test_an_alias_finds_the_card_and_a_name_goes_before_it(toy):
+    other = METHOD.replace('"toy"', '"zoo"').replace("toy-large", "zoo-large")
+    aliases = other.replace("tiny=", 'aliases=("old_zoo", "park"),\n    tiny=')
+    (toy / "zoo.py").write_text(aliases, encoding="utf-8")
+    for name in ("zoo", "old-zoo", "old_zoo", "park"):
+        assert registry.find(name)[0].name == "zoo"
+    assert registry.names() == ["toy", "toy-large", "zoo", "zoo-large"]
+
+
+def test_an_alias_is_unique_among_its_kind(toy):
+    other = METHOD.replace('"toy"', '"zoo"').replace("toy-large", "zoo-large")
+    (toy / "zoo.py").write_text(other.replace("tiny=", 'aliases=("toy",),\n    tiny='))
+    with pytest.raises(AssertionError, match="model toy is taken"):
+        registry.cards()
+
+
+def test_names_of_before():
+    """What runs of before hold: specs of clipping with a prefix, schedules with a second word."""
+    for kind, old, new in (
+        ("clipping", "clip-norm", "norm"),
+        ("clipping", "clip-adaptive", "adaptive"),
+        ("schedule", "step-decay", "step"),
+        ("schedule", "constant-rate", "constant"),
+    ):
+        assert registry.find(old, kind=kind) == registry.find(new, kind=kind)
+
+
+def test_finding_reads_no_file_again(toy, monkeypatch):
+    registry.find("toy")
+    monkeypatch.setattr(registry, "read_card", None)
+    monkeypatch.setattr(registry.Cards, "values", None)
+    assert registry.find("toy_large")[1] == {"depth": 9}

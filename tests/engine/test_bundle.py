@@ -8,6 +8,7 @@ import cartograd as cg
 from cartograd.core import registry
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.files import write_manifest
 from cartograd.engine.bundle import load, statistics, write_bundle
 from cartograd.engine.fit import fit
 from tests.engine.objectives.supervised import Supervised
@@ -38,7 +39,7 @@ def small(monkeypatch):
         name="small", kind="model", entry="Small", title="Small", zh="小", module=__name__,
         presets={"small-wide": {"width": 16}},
     )  # fmt: skip
-    monkeypatch.setattr(registry, "cards", lambda: {"small": card})
+    monkeypatch.setattr(registry, "cards", lambda: registry.Cards({("model", "small"): card}))
 
 
 def foreign():
@@ -205,3 +206,22 @@ def test_statistics_of_inputs():
     assert found["count"] == 2
     for name, expected in {"mean": [1, 3], "std": [1, 2], "min": [0, 1], "max": [2, 5]}.items():
         assert found[name].tolist() == expected
+
+
+def test_a_bundle_with_older_names_of_arguments_loads(tmp_path):
+    """Its spec is read in the words of the day it was written; its answers are the same."""
+    text = cg.Port("tokens", "text", ("t",), "int64", (0, 10), padding_id=0)
+    token = cg.Port("next token", "label", ("t", 11))
+    sizes = {"dim": 8, "depth": 1, "heads": 2, "ffn_dim": 12, "eps": 1e-5}
+    model = cg.build("llama", signature=cg.Signature((text,), (token,)), context=16, **sizes)
+    folder = write_bundle(tmp_path / "b", model, examples=torch.tensor([[1, 2, 3, 4]]))
+    spec = json.loads((folder / "spec.json").read_text())
+    assert {"ffn_dim", "eps"} <= set(spec["args"])
+    older = {"ffn_dim": "inner", "eps": "floor"}
+    spec["args"] = {older.get(key, key): value for key, value in spec["args"].items()}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    (folder / "manifest.json").unlink()
+    write_manifest(folder)
+    found = load(folder)
+    assert {"ffn_dim", "eps"} <= set(found.model.model.spec.args)
+    assert found.model.model.norm.eps == 1e-5

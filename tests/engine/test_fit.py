@@ -456,7 +456,7 @@ def test_wrong_objectives_and_data():
     with pytest.raises(
         UsageError, match=r"unknown number to monitor 'valid/accurate'.*'valid/accuracy'"
     ):
-        fit(good, Toy(x, y), validate=Toy(x, y), monitor="valid/accurate", epochs=1)
+        fit(good, Toy(x, y), validate=Toy(x, y), monitor="max:valid/accurate", epochs=1)
     with pytest.raises(UsageError, match="metrics need a player called 'model'"):
         fit(TwoPlayers(), [(x,)], validate=[(x,)], metrics={"accuracy": accuracy})
     with pytest.raises(UsageError, match=r"metrics need batches of the form"):

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
+from cartograd.engine.arguments import monitored
 from cartograd.engine.fit import fit
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.test_fit import scripted
@@ -26,9 +27,19 @@ def test_it_stops_patience_epochs_after_the_best(patience):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("valid/accurate", r"'valid/accurate'; did you mean 'valid/accuracy'\?"),
-        ("max:train/acc", r"'train/acc'; did you mean 'train/accuracy'\?"),
-        ("train/losss", r"'train/losss'; did you mean 'train/loss'\?"),
+        (
+            "valid/accurate",
+            "monitor='valid/accurate': nothing says whether lower or higher is better; expected "
+            r"min:valid/accurate or max:valid/accurate; did you mean 'valid/accuracy'\?",
+        ),
+        (
+            "max:train/acc",
+            r"unknown number to monitor 'train/acc'; did you mean 'train/accuracy'\?",
+        ),
+        (
+            "min:train/losss",
+            r"unknown number to monitor 'train/losss'; did you mean 'train/loss'\?",
+        ),
     ],
 )
 def test_a_wrong_number_to_monitor_is_told_before_the_first_epoch(name, message, tmp_path):
@@ -36,7 +47,7 @@ def test_a_wrong_number_to_monitor_is_told_before_the_first_epoch(name, message,
     model = mlp(2, 4, 2, dropout=0.1)
     model.insert(1, nn.BatchNorm1d(4))
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    with pytest.raises(UsageError, match="unknown number to monitor " + message):
+    with pytest.raises(UsageError, match=message):
         fit(
             Supervised(model), Toy(x, y), validate=Toy(x, y), monitor=name,
             folder=tmp_path / "run",
@@ -86,3 +97,53 @@ def test_deterministic_mode_is_put_back_and_names_what_it_cannot_do(monkeypatch)
     with pytest.raises(UsageError, match=r"deterministic: histc does not have .*; train"):
         fit(Refused(mlp(2, 4, 2)), Toy(x, y), epochs=1, deterministic=True)
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize(
+    ("name", "falls"),
+    [
+        ("valid/loss", True),
+        ("train/auxiliary_loss", True),
+        ("valid/mape", True),
+        ("valid/bits-per-byte", True),
+        ("valid/bits_per_byte", True),
+        ("valid/bpb", True),
+        ("valid/r2", False),
+        ("valid/roc-auc", False),
+        ("valid/bleu", False),
+        ("valid/character-error-rate", True),
+        ("train/mistakes", True),
+        ("max:valid/mape", False),
+        ("min:valid/own", True),
+    ],
+)
+def test_the_card_says_which_way_is_better(name, falls):
+    found = monitored(name, validates=True, patience=2, min_delta=0.0)
+    assert (found.falls, found.name) == (falls, name.removeprefix("max:").removeprefix("min:"))
+
+
+@pytest.mark.parametrize("name", ["valid/own", "valid/error-free", "train/nllx"])
+def test_a_number_of_ones_own_has_to_say_it(name):
+    with pytest.raises(UsageError, match=f"expected min:{name} or max:{name}"):
+        monitored(name, validates=True, patience=None, min_delta=0.0)
+
+
+def falling_mape(values):
+    """A metric called mape that gives these numbers, one an epoch."""
+    rest = iter(values)
+    return lambda outputs, targets, /: next(rest)
+
+
+def test_patience_and_plateau_follow_the_card_too():
+    """The lowest mape is the best epoch, and cutting begins when it no longer falls."""
+    x, y = quadrants(40)
+    values = [0.9, 0.5, 0.2, 0.3, 0.4, 0.5, 0.6]
+    run = fit(
+        Supervised(mlp(2, 4, 2)), Toy(x, y), validate=Toy(x, y), epochs=7, patience=3,
+        metrics={"mape": falling_mape([*values, 0.7])}, monitor="valid/mape",
+        optimizers="sgd:lr=1e-3", schedules="plateau:patience=1",
+    )  # fmt: skip
+    best = min(run.history, key=lambda record: record["valid/mape"])
+    assert run.best["epoch"] == best["epoch"]
+    assert run.stopped == "early"
+    assert len(run.history) == best["epoch"] + 3

@@ -129,3 +129,29 @@ def test_nothing_to_train():
     model = nn.Linear(2, 2).requires_grad_(False)
     with pytest.raises(UsageError, match="no parameters that require a gradient"):
         fit(Supervised(model), Toy(*quadrants(8)))
+
+
+def test_a_state_with_older_names_goes_on():
+    """A checkpoint of soap of before calls its settings keep, every, most and floor."""
+    layer = nn.Linear(3, 2)
+    layer(torch.ones(4, 3)).sum().backward()
+    made = optimizer("soap:lr=0.1,every=4,floor=1e-6", layer.parameters())
+    assert made.param_groups[0]["precondition_frequency"] == 4
+    made.step()
+    state = made.state_dict()
+    older = {"shampoo_beta": "keep", "precondition_frequency": "every", "max_precond_dim": "most"}
+    older["eps"] = "floor"
+    groups = [{older.get(k, k): v for k, v in group.items()} for group in state["param_groups"]]
+    fresh = optimizer("soap", layer.parameters())
+    fresh.load_state_dict(state | {"param_groups": groups})
+    assert fresh.param_groups[0].keys() == made.param_groups[0].keys()
+    assert fresh.param_groups[0]["eps"] == 1e-6
+    fresh.step()
+
+
+def test_older_names_of_a_card_reach_torchs_optimizer():
+    made = optimizer("adamw:floor=1e-6", nn.Linear(3, 2).parameters())
+    assert isinstance(made, torch.optim.AdamW)
+    assert made.param_groups[0]["eps"] == 1e-6
+    with pytest.raises(UsageError, match="floor is the older name of eps"):
+        optimizer("adamw:floor=1e-6,eps=1e-6", nn.Linear(3, 2).parameters())

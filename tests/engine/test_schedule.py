@@ -86,13 +86,13 @@ def test_every_schedule_of_torch_by_its_class_name_is_torchs(name):
 @pytest.mark.parametrize(
     ("word", "name"),
     [
-        ("StepLR", "step-decay"),
-        ("step", "step-decay"),
-        ("step_lr", "step-decay"),
+        ("StepLR", "step"),
+        ("step", "step"),
+        ("step_lr", "step"),
         ("cosineannealinglr", "cosine"),
         ("warm_restarts", "warm-restarts"),
         ("one_cycle", "onecycle"),
-        ("constant", "constant-rate"),
+        ("constant", "constant"),
         ("lambda", "LambdaLR"),
     ],
 )
@@ -146,7 +146,8 @@ def constant_number(outputs, targets, /):
 
 
 @pytest.mark.parametrize(
-    ("metric", "expected"), [("valid/same", [1, 1, 0.5, 0.25]), ("max:valid/steps", [1, 1, 1, 1])]
+    ("metric", "expected"),
+    [("max:valid/same", [1, 1, 0.5, 0.25]), ("max:valid/steps", [1, 1, 1, 1])],
 )
 def test_plateau_on_a_named_metric(metric, expected):
     """One that stands still and one that rises, beside a monitored loss that would cut too."""
@@ -245,7 +246,7 @@ def test_in_a_run_the_last_step_is_the_last_of_the_schedule():
         ("onecycle:warmup=3", "takes no warmup"),
         ("onecycle:cycle_momentum=maybe", "of the wrong type"),
         ("exponential", "exponential needs factor"),
-        ("step", "step-decay needs every"),
+        ("step", "step needs every"),
         ("step:step_size=0", "every=0 is out of range"),
         ("lambda", "LambdaLR needs lr_lambda"),
         ("LambdaLR:lr_lambda=3", "torch refuses"),

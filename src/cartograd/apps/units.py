@@ -5,6 +5,10 @@
 """
 
 import math
+from collections.abc import Iterable
+
+from cartograd.core import registry
+from cartograd.core.card import Card
 
 
 def percent(share: float, /, *, digits: int = 1) -> str:
@@ -60,39 +64,49 @@ def seconds(time: float, /) -> str:
 
 
 def metric(name: str, value: float, /) -> str:
-    """A metric: rates in percent, everything else as a number.
+    """A metric in the unit of its card: rates in percent, everything else as a number.
 
-    >>> metric("accuracy", 0.9833), metric("nll", 0.0713)
+    >>> metric("accuracy", 0.9833), metric("valid/nll", 0.0713)
     ('98.3 %', '0.0713')
     """
-    return percent(value) if name.removeprefix("valid/") in RATES else number(value)
+    return percent(value) if unit(name) == "%" else number(value)
 
 
-RATES = frozenset(
-    {"accuracy", "precision", "recall", "f1", "specificity", "balanced-accuracy", "ece"}
-)
-"""Metrics that read best in percent."""
+def unit(name: str, /) -> str:
+    """What the card of a metric says that its number counts; nothing where there is no card.
+
+    >>> unit("valid/f1"), unit("roc-auc"), unit("loss")
+    ('%', 'share', '')
+    """
+    card = _card(name)
+    return "" if card is None else card.unit
+
+
+def best(name: str, values: Iterable[float], /) -> float | None:
+    """The best of several values of a metric, as its card says; None of none.
+
+    >>> best("ece", [0.1, 0.2]), best("accuracy", [0.1, 0.2]), best("f1", [])
+    (0.1, 0.2, None)
+    """
+    card = _card(name)
+    lower = card is not None and card.better == "lower"
+    return (min if lower else max)(values, default=None)
 
 
 def heading(name: str, /) -> str:
-    """A metric's name in words.
+    """A metric's name in words: its card's short title, its title, or the name itself.
 
-    >>> heading("ece"), heading("balanced-accuracy")
-    ('Calibration error', 'Balanced accuracy')
+    >>> heading("ece"), heading("nll"), heading("train-time")
+    ('Calibration error', 'Negative log-likelihood', 'Train time')
     """
-    words = NAMES.get(name, name.replace("-", " "))
+    card = _card(name)
+    words = name.replace("-", " ") if card is None else card.short or card.title
     return words[:1].upper() + words[1:]
 
 
-NAMES = {
-    "ece": "calibration error",
-    "nll": "negative log-likelihood",
-    "f1": "F1",
-    "r2": "R²",
-    "rmse": "root mean squared error",
-    "mae": "mean absolute error",
-    "mape": "mean absolute percentage error",
-    "roc-auc": "area under the ROC curve",
-    "brier": "Brier score",
-}
-"""Metrics whose name is short for something."""
+def _card(name: str) -> Card | None:
+    """The card of a metric, whichever part of the data it was measured on."""
+    plain = name.rpartition("/")[2]
+    kinds = ("metric", "text-metric")
+    found = [card for kind in kinds for card, _ in registry.lookup(plain, kind=kind)]
+    return found[0] if found else None

@@ -7,7 +7,7 @@ import typing
 from importlib import import_module
 from typing import Any, Literal, Union
 
-from cartograd.core import registry, vocabulary
+from cartograd.core import registry, source, vocabulary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Signature
@@ -31,14 +31,14 @@ def resolve(
     card, preset = registry.find(spec.name, kind=kind)
     _check_subject(card, spec)
     allowed = hyperparameters(card)
-    given = spec.args | args
+    given = today(card, spec.args | args)
     for key in given:
         if key not in allowed:
             raise _unknown_argument(card, key, list(allowed))
     derived = {} if signature is None else signature.sizes()
     full = {key: value for key, value in derived.items() if key in allowed} | preset | given
     for key, value in full.items():
-        _check(card.name, key, value, allowed[key])
+        _check(card, key, value, allowed[key])
     missing = [
         key
         for key, parameter in allowed.items()
@@ -47,6 +47,19 @@ def resolve(
     if missing:
         raise UsageError(f"{card.name} needs {', '.join(missing)}: {card.name}:{missing[0]}=...")
     return card, Spec(card.name, full, spec.subject)
+
+
+def today(card: Card, args: dict[str, Any], /) -> dict[str, Any]:
+    """A method's arguments under the names that they have today; `renamed` knows the older ones.
+
+    Raises:
+        UsageError: an argument is given under both names.
+    """
+    twice = [(old, new) for old, new in card.renamed.items() if old in args and new in args]
+    if twice:
+        old, new = twice[0]
+        raise UsageError(f"{card.name}: {old} is the older name of {new}; give {new} alone")
+    return {card.renamed.get(key, key): value for key, value in args.items()}
 
 
 def build(spec: Any, /, **args: Any) -> Any:
@@ -122,21 +135,26 @@ def _check_subject(card: Card, spec: Spec) -> None:
 
 def _unknown_argument(card: Card, key: str, allowed: list[str]) -> UsageError:
     """An unknown key: the nearest one here, and the methods that do have it."""
-    having = [other.name for other in registry.cards().values() if key in hyperparameters(other)]
+    having = [
+        other.name
+        for other in registry.cards().values()
+        if any(item.name == key for item in source.arguments(other))
+    ]
     hint = f"({key!r} belongs to {', '.join(having[:3])})" if having else ""
     return unknown(f"argument of {card.name}", key, allowed, hint=hint)
 
 
-def _check(name: str, key: str, value: Any, parameter: inspect.Parameter) -> None:
+def _check(card: Card, key: str, value: Any, parameter: inspect.Parameter) -> None:
     """Type by the signature's annotation, range by the vocabulary."""
+    means = source.explanation(card, key)
     if parameter.annotation is not inspect.Parameter.empty and not fits(
         value, parameter.annotation
     ):
         raise UsageError(
-            f"{name}: {key}={value!r} is of the wrong type; expected "
-            f"{_annotation(parameter.annotation)}"
+            f"{card.name}: {key}={value!r} is of the wrong type; expected "
+            f"{_annotation(parameter.annotation)}" + (f" ({means})" if means else "")
         )
-    vocabulary.check(name, key, value)
+    vocabulary.check(card.name, key, value, means=means)
 
 
 def fits(value: Any, annotation: Any, /) -> bool:

@@ -47,7 +47,8 @@ class Card:
     """What a method is.
 
     Attributes:
-        name: what users type, unique in the library, e.g. `resnet`.
+        name: what users type, unique among the methods of its kind, e.g. `resnet`.
+        aliases: other names that find it: the field's, or one that it had before.
         kind: one of `KINDS`.
         entry: the class or function of this file that does the work.
         nodes: ids of the map's places (`concepts.tsv`) that this method makes real.
@@ -59,6 +60,13 @@ class Card:
         objective: spec of the objective a model is trained with unless told otherwise.
         metrics: names of the metrics shown by default (objectives only).
         needs: extra of the package that has to be installed, e.g. `export`.
+        better: of a metric, which numbers are better: `lower` or `higher`.
+        unit: of a metric, what its number counts: `%` for a share of one that is shown in per cent,
+            `share` for one that is shown as it is, or nothing.
+        short: its title in a narrow heading, where the title itself is too long.
+        logs: of an objective, what it logs beside its loss, and which way each number is better.
+        renamed: arguments that had another name before, and what they are called now; a spec
+            in the old words stays valid.
     """
 
     name: str
@@ -75,6 +83,12 @@ class Card:
     objective: str = ""
     metrics: tuple[str, ...] = ()
     needs: str = ""
+    aliases: tuple[str, ...] = ()
+    better: str = ""
+    unit: str = ""
+    short: str = ""
+    logs: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     module: str = ""
     """Dotted name of the file, filled in by the reader."""
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)

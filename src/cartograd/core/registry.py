@@ -3,7 +3,7 @@
 import ast
 import re
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +37,37 @@ def read_card(path: Path, /) -> Card | None:
     return replace(card, module=module, presets=_literal(presets[0]) if presets else {})
 
 
+class Cards(dict[tuple[str, str], Card]):
+    """Cards by (kind, name), and an index of all the names that they go by."""
+
+    @cached_property
+    def by_name(self) -> tuple[dict[str, list[tuple[Card, str]]], ...]:
+        """Cards by name or preset, and by alias; each with the name or preset that is meant."""
+        named: dict[str, list[tuple[Card, str]]] = {}
+        aliases: dict[str, list[tuple[Card, str]]] = {}
+        for card in self.values():
+            for name in (card.name, *card.presets):
+                named.setdefault(_alike(name), []).append((card, name))
+            for name in card.aliases:
+                aliases.setdefault(_alike(name), []).append((card, card.name))
+        return named, aliases
+
+
 @cache
-def cards() -> dict[str, Card]:
-    """Every card of the library by name, in the order of the map's rooms and names."""
-    found: dict[str, Card] = {}
-    taken: set[str] = set()
+def cards() -> Cards:
+    """Every card of the library by (kind, name), in the order of the map's rooms and names."""
+    found = Cards()
+    taken: dict[tuple[str, str], Path] = {}
     for path in sorted(ROOT.rglob("*.py")):
         card = read_card(path)
         if card is None:
             continue
-        own = {_alike(name) for name in (card.name, *card.presets)}
-        assert not taken & own, f"{path}: the name {taken & own} is taken"
-        taken |= own
         assert card.kind in KINDS, f"{path}: unknown kind {card.kind!r}"
-        found[card.name] = card
+        for name in (card.name, *card.presets, *card.aliases):
+            own = card.kind, _alike(name)
+            assert own not in taken, f"{path}: {own[0]} {own[1]} is taken by {taken[own]}"
+            taken[own] = path
+        found[card.kind, card.name] = card
     return found
 
 
@@ -60,25 +77,36 @@ def names(*, kind: str | None = None) -> list[str]:
     return [name for card in chosen for name in (card.name, *card.presets)]
 
 
+def lookup(name: str, /, *, kind: str | None = None) -> list[tuple[Card, str]]:
+    """The cards that a name may mean, each with its own spelling: names first, then aliases."""
+    for index in cards().by_name:
+        found = [item for item in index.get(_alike(name), ()) if kind in (None, item[0].kind)]
+        if found:
+            return found
+    return []
+
+
 def find(name: str, /, *, kind: str | None = None) -> tuple[Card, dict[str, Any]]:
-    """The card for a method's or preset's name, and the preset's arguments.
+    """The card for a method's name, preset or alias, and the preset's arguments.
 
     Hyphens and underscores are alike, so `roc_auc` finds `roc-auc`.
 
     Raises:
-        UsageError: no such name, or one of another kind.
+        UsageError: no such name, one of another kind, or methods of several kinds have it.
     """
-    for card in cards().values():
-        known = {_alike(own): own for own in (card.name, *card.presets)}
-        own = known.get(_alike(name))
-        if own is None:
-            continue
-        if kind not in (None, card.kind):
-            raise UsageError(
-                f"{name!r} is of kind {card.kind!r}, expected {kind!r}: "
-                f"one of {', '.join(names(kind=kind)) or 'none yet'}"
-            )
+    found = lookup(name, kind=kind)
+    if len(found) == 1:
+        card, own = found[0]
         return card, dict(card.presets.get(own, {}))
+    if found:
+        forms = ", ".join(f"{card.kind} {own}" for card, own in found)
+        raise UsageError(f"{name!r} is the name of several methods; say which: {forms}")
+    others = [card.kind for card, _ in lookup(name)]
+    if others:
+        raise UsageError(
+            f"{name!r} is of kind {' and '.join(map(repr, others))}, expected {kind!r}: "
+            f"one of {', '.join(names(kind=kind)) or 'none yet'}"
+        )
     raise unknown(kind or "method", name, names(kind=kind), hint="(`cartograd list` shows all)")
 
 

@@ -1,8 +1,10 @@
 """What a method's file says about it, read without running it: signature and docstring."""
 
 import ast
+import re
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from cartograd.core.card import Card
@@ -17,16 +19,24 @@ class Argument:
         name: what a spec calls it.
         annotation: its type, as source text.
         default: its default, as source text; None where a value must be given.
+        means: what the method's docstring says of it.
     """
 
     name: str
     annotation: str
     default: str | None
+    means: str = ""
 
 
 def path_of(card: Card, /) -> Path:
-    """The file that a card was read from."""
-    return ROOT.parent.joinpath(*card.module.split(".")).with_suffix(".py")
+    """The file of a card; that of a method of another package is where Python finds it."""
+    own = ROOT.parent.joinpath(*card.module.split(".")).with_suffix(".py")
+    if own.is_file():
+        return own
+    found = find_spec(card.module)
+    assert found is not None, f"{card.name}: there is no module {card.module}"
+    assert found.origin is not None, f"{card.module} has no file"
+    return Path(found.origin)
 
 
 @cache
@@ -45,24 +55,49 @@ def arguments(card: Card, /) -> tuple[Argument, ...]:
     >>> from cartograd.core.card import Card
     >>> arguments(Card(name="", kind="", entry="unknown", title="", zh="",
     ...                module="cartograd.core.errors"))
-    (Argument(name='hint', annotation='str', default="''"),)
+    (Argument(name='hint', annotation='str', default="''", means=''),)
     """
-    for node in _tree(path_of(card)).body:
-        if isinstance(node, ast.FunctionDef) and node.name == card.entry:
-            return _keywords(node)
-        if isinstance(node, ast.ClassDef) and node.name == card.entry:
+    return _arguments(path_of(card), card.entry)
+
+
+@cache
+def _arguments(path: Path, entry: str) -> tuple[Argument, ...]:
+    for node in _tree(path).body:
+        if isinstance(node, ast.FunctionDef) and node.name == entry:
+            return _keywords(node, _explained(node))
+        if isinstance(node, ast.ClassDef) and node.name == entry:
             makers = (item for item in node.body if isinstance(item, ast.FunctionDef))
             maker = next((item for item in makers if item.name == "__init__"), None)
-            return () if maker is None else _keywords(maker)
-    raise AssertionError(f"{card.module} has no {card.entry} though its card names it")
+            return () if maker is None else _keywords(maker, _explained(node) | _explained(maker))
+    raise AssertionError(f"{path} has no {entry} though its card names it")
 
 
-def _keywords(function: ast.FunctionDef) -> tuple[Argument, ...]:
+def explanation(card: Card, name: str, /) -> str:
+    """What a method's docstring says of one of its arguments."""
+    return next((item.means for item in arguments(card) if item.name == name), "")
+
+
+def _keywords(function: ast.FunctionDef, means: dict[str, str]) -> tuple[Argument, ...]:
     return tuple(
         Argument(
             item.arg,
             "" if item.annotation is None else ast.unparse(item.annotation),
             None if default is None else ast.unparse(default),
+            means.get(item.arg, ""),
         )
         for item, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
     )
+
+
+_SECTION = re.compile(r"^Args:\n((?:(?: .*)?\n|(?: .*)$)*)", re.MULTILINE)
+_ITEM = re.compile(r"^    (\w[\w, *]*): (.*(?:\n     .*)*)", re.MULTILINE)
+
+
+def _explained(node: ast.FunctionDef | ast.ClassDef) -> dict[str, str]:
+    """The `Args:` of a docstring; several arguments may share a line: `low, high: ...`."""
+    section = _SECTION.search((ast.get_docstring(node) or "") + "\n")
+    return {
+        name.strip().lstrip("*"): " ".join(text.split())
+        for names, text in (_ITEM.findall(section[1]) if section else ())
+        for name in names.split(",")
+    }

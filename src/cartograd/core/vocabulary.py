@@ -15,8 +15,14 @@ def words() -> dict[str, dict[str, Any]]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def check(owner: str, key: str, value: Any, /) -> None:
+def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
     """Refuse a number outside of its word's range (each item of a tuple is checked).
+
+    Args:
+        owner: whose argument it is.
+        key: its name.
+        value: what was given.
+        means: what the owner's docstring says of it.
 
     Raises:
         UsageError: the value is outside of the range.
@@ -36,5 +42,5 @@ def check(owner: str, key: str, value: Any, /) -> None:
                 limit = word[{"at least": "min", "at most": "max"}.get(phrase, phrase)]
                 raise UsageError(
                     f"{owner}: {key}={value!r} is out of range; expected {phrase} {limit} "
-                    f"({word['means']})"
+                    f"({means or word['means']})"
                 )

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from cartograd.core import registry, vocabulary
-from cartograd.core.build import build
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.build import build, resolve
+from cartograd.core.errors import UsageError, nearest, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine import average
 from cartograd.engine.distributed.team import Crew
@@ -17,9 +17,6 @@ from cartograd.engine.monitor import Monitor
 from cartograd.engine.player import Clip, Player, per_player
 from cartograd.engine.schedule import schedule
 from cartograd.engine.schedule_spec import ours
-
-_FALLING = ("loss", "nll", "ece", "mse", "rmse", "mae", "error", "perplexity", "brier", "fid")
-"""Words in the names of numbers that are better when lower."""
 
 
 def check_ranges(**given: Any) -> None:
@@ -56,20 +53,18 @@ def clipping(given: float | str | Spec | None, /) -> Spec | None:
     if not isinstance(given, Spec):
         vocabulary.check("fit", "clip", given)
         given = Spec("norm", {"max": given})
-    ways = [name.removeprefix("clip-") for name in registry.names(kind="clipping")]
-    if given.name.removeprefix("clip-") not in ways:
-        raise unknown("way to clip", given.name, ways)
-    spec = Spec("clip-" + given.name.removeprefix("clip-"), given.args, given.subject)
-    build(spec, kind="clipping")
-    return spec
+    ways = registry.lookup(given.name, kind="clipping")
+    if not ways:
+        raise unknown("way to clip", given.name, registry.names(kind="clipping"))
+    return resolve(given, kind="clipping")[1]
 
 
 def clip_word(spec: Spec | None, /) -> float | str | None:
     """What a run's record says of clipping: the number for a norm, else the spec."""
     if spec is None:
         return None
-    plain = spec.name == "clip-norm" and set(spec.args) == {"max"}
-    return float(spec.args["max"]) if plain else str(spec).removeprefix("clip-")
+    plain = spec.name == "norm" and set(spec.args) == {"max"}
+    return float(spec.args["max"]) if plain else str(spec)
 
 
 def check_together(
@@ -128,8 +123,12 @@ def monitored(
 ) -> Monitor:
     """The number that says which epoch is best, and whether it should fall.
 
+    Losses fall; a metric's card says which way is better, and an objective's what it logs beside
+    its loss. Of any other number `min:` or `max:` before its name has to say it.
+
     Raises:
-        UsageError: it is no number of the history, or nothing makes it.
+        UsageError: it is no number of the history, nothing makes it, or nobody knows which way it
+            is better.
     """
     if patience == 0:
         raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
@@ -138,17 +137,37 @@ def monitored(
             raise UsageError("patience needs a number to watch; give validate= or monitor=")
         name = "valid/loss" if validates else ""
         return Monitor(name, True, patience is not None, patience, min_delta)
-    direction, _, name = monitor.rpartition(":")
-    if direction not in ("", "min", "max") or not name.startswith(("train/", "valid/")):
+    direction, _, name = monitor.partition(":")
+    if direction not in ("min", "max"):
+        direction, name = "", monitor
+    if not name.startswith(("train/", "valid/")):
         raise UsageError(
             f"{word}={monitor!r} is not a number of the history; expected train/... or "
-            "valid/..., with min: or max: before it where its name does not tell"
+            "valid/..., with min: or max: before it where it is a number of your own"
         )
     if name.startswith("valid/") and not validates:
         raise UsageError(f"{word}={monitor!r} needs validation data; give validate=")
-    words = set(name.replace("/", "-").replace("_", "-").split("-"))
-    falls = direction == "min" or (not direction and bool(words & set(_FALLING)))
-    return Monitor(name, falls, True, patience, min_delta)
+    better = {"min": "lower", "max": "higher"}.get(direction) or _better(name)
+    if better is None:
+        part, _, plain = name.partition("/")
+        near = nearest(plain, registry.names(kind="metric"), alike=0.7)
+        raise UsageError(
+            f"{word}={monitor!r}: nothing says whether lower or higher is better; expected "
+            f"min:{name} or max:{name}" + (f"; did you mean '{part}/{near}'?" if near else "")
+        )
+    return Monitor(name, better == "lower", True, patience, min_delta)
+
+
+def _better(name: str) -> str | None:
+    """Which way a number of the history is better: `lower`, `higher`, or None if nobody says."""
+    plain = name.partition("/")[2].partition(":")[0]
+    if plain.replace("_", "-").split("-")[-1] == "loss" or registry.lookup(plain, kind="loss"):
+        return "lower"
+    metrics = [registry.lookup(plain, kind=kind) for kind in ("metric", "text-metric")]
+    for card, _ in [item for found in metrics for item in found]:
+        return card.better
+    logged = [card.logs[plain] for card in registry.cards().values() if plain in card.logs]
+    return logged[0] if len(set(logged)) == 1 else None
 
 
 def players(
@@ -203,7 +222,9 @@ def _followed(spec: Spec, monitor: Monitor, validates: bool) -> Monitor:
     """The number that a plateau follows: the monitored one, unless it names another."""
     if spec.name != "plateau" or "metric" not in spec.args:
         return monitor
-    given = str(spec.args["metric"])
+    given, mode = str(spec.args["metric"]), spec.args.get("mode")
+    if mode in ("min", "max") and not given.startswith(("min:", "max:")):
+        given = f"{mode}:{given}"
     return monitored(given, validates=validates, patience=None, min_delta=0, word="metric")
 
 

@@ -115,8 +115,8 @@ def fit(
             are put back at the end.
         metrics: by name, what to compute from all validation outputs and targets.
         monitor: the number that says which epoch is best, `valid/loss` unless told otherwise.
-            Whether lower is better follows from its name (losses and errors) and can be said:
-            `min:valid/x`, `max:valid/x`.
+            Losses fall, and a metric's card says which way it is better; of a number of your own
+            say it: `min:valid/x`, `max:valid/x`.
         patience: stop after this many epochs without a better one.
         min_delta: how much better counts.
         clip: largest norm of a player's gradient, or a spec of another limit: `value:max=0.5`

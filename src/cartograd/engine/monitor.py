@@ -45,7 +45,14 @@ CARD = Card(
 def better(
     value: float, best: float | None, /, *, falls: bool = True, min_delta: float = 0.0
 ) -> bool:
-    """Whether a value beats the best one so far; one that is not finite never does."""
+    """Whether a value beats the best one so far; one that is not finite never does.
+
+    Args:
+        value: of this epoch.
+        best: the best one before; None at first.
+        falls: whether lower is better.
+        min_delta: smallest change that counts as an improvement.
+    """
     if not math.isfinite(value):
         return False
     if best is None:

@@ -2,7 +2,7 @@
 
 Names are torch's class names in lower case (`sgd`, `rmsprop`, `sparse_adam`); keys are torch's
 own arguments. The library's own rules (`lion`, `momentum`) go by the names of their cards where
-torch has none of that name.
+torch has none of that name. Where it has one, the card's arguments are torch's, with its defaults.
 """
 
 import inspect
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from cartograd.core import registry
-from cartograd.core.build import entry, hyperparameters, resolve
+from cartograd.core.build import entry, hyperparameters, resolve, today
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 from cartograd.engine import torch_spec
@@ -46,8 +46,10 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
     """
     spec = Spec.parse(spec)
     params = list(params)
-    if spec.name in registry.names(kind="optimizer") and spec.name not in optimizers():
-        return _own(spec, params)
+    for card, name in registry.lookup(spec.name, kind="optimizer"):
+        spec = Spec(name, today(card, spec.args), spec.subject)
+        if name not in optimizers():
+            return _own(spec, params)
     make = torch_spec.find(spec.name, optimizers(), "optimizer")
     _check_able(make, params)
     allowed = torch_spec.arguments(make, without=("params",))
@@ -65,7 +67,7 @@ def _own(spec: Spec, params: list[nn.Parameter]) -> Rule:
     card, full = resolve(spec, kind="optimizer")
     defaults = {key: parameter.default for key, parameter in hyperparameters(card).items()}
     _check_able(Rule, params)
-    return Rule(params, entry(card), defaults | full.args)
+    return Rule(params, entry(card), defaults | full.args, renamed=card.renamed)
 
 
 def _check_able(make: type[torch.optim.Optimizer], params: list[nn.Parameter]) -> None:

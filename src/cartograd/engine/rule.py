@@ -1,6 +1,7 @@
 """An update rule, written as a pure function of one weight, as an optimizer of torch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,12 +18,30 @@ class Rule(torch.optim.Optimizer):
         params: what it steps.
         update: the rule.
         settings: the rule's hyperparameters; schedules change `lr` among them.
+        renamed: older names of the hyperparameters, which saved states may hold.
     """
 
-    def __init__(self, params: Iterable[nn.Parameter], update: Update, settings: dict[str, Any], /):
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        update: Update,
+        settings: dict[str, Any],
+        /,
+        *,
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ):
         super().__init__(params, settings)
         self.update = update
         self.settings = tuple(settings)
+        self.renamed = renamed
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a saved state, also one whose hyperparameters have their older names."""
+        groups = [
+            {self.renamed.get(key, key): value for key, value in group.items()}
+            for group in state_dict["param_groups"]
+        ]
+        super().load_state_dict(state_dict | {"param_groups": groups})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

@@ -29,7 +29,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.schedule_spec import Rule, arguments, ours, rule
 
-PER_EPOCH = ("step-decay", "multistep", "exponential", "LambdaLR", "MultiplicativeLR")
+PER_EPOCH = ("step", "multistep", "exponential", "LambdaLR", "MultiplicativeLR")
 RISING = ("onecycle", "cyclic", "sequential", "chained")
 """Those that begin in a way of their own and take no warm-up."""
 

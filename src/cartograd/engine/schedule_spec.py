@@ -21,7 +21,7 @@ the numbers of all epochs so far."""
 
 CLASSES: dict[str, str] = {
     "ChainedScheduler": "chained",
-    "ConstantLR": "constant-rate:factor=0.3333333333333333",
+    "ConstantLR": "constant:factor=0.3333333333333333",
     "CosineAnnealingLR": "cosine",
     "CosineAnnealingWarmRestarts": "warm-restarts",
     "CyclicLR": "cyclic",
@@ -32,11 +32,9 @@ CLASSES: dict[str, str] = {
     "PolynomialLR": "polynomial",
     "ReduceLROnPlateau": "plateau",
     "SequentialLR": "sequential",
-    "StepLR": "step-decay",
-    "constant": "constant-rate",
-    "step": "step-decay",
+    "StepLR": "step",
 }
-"""Torch's classes, and words whose card has another name as the word is taken by another method."""
+"""Torch's classes, and the cards that do the same."""
 
 WORDS = {
     "T_max": "total", "total_iters": "total", "total_steps": "total", "T_0": "period",
@@ -52,20 +50,20 @@ def ours(spec: str | Spec, /) -> Spec:
     """A spec in the words of the cards; a class of torch without a card keeps its own.
 
     >>> str(ours("CosineAnnealingLR:T_max=10")), str(ours("step:step_size=3,per=step"))
-    ('cosine:total=10', 'step-decay:every=3,per=step')
+    ('cosine:total=10', 'step:every=3,per=step')
 
     Raises:
         UsageError: there is no such schedule, with the nearest name.
     """
     spec = Spec.parse(spec)
-    named = dict.fromkeys(registry.names(kind="schedule"), "") | CLASSES
-    found = {_plain(word): Spec.parse(card or word) for word, card in named.items()}
+    cards = [card for card in registry.cards().values() if card.kind == "schedule"]
+    names = {word: card.name for card in cards for word in (*card.aliases, card.name)}
+    found = {_plain(word): Spec.parse(text) for word, text in (names | CLASSES).items()}
     found |= {_plain(word): Spec(word) for word in lr_scheduler.__all__ if word not in CLASSES}
     short = {word.removesuffix("lr"): own for word, own in found.items() if word.endswith("lr")}
     own = (short | found).get(_plain(spec.name))
     if own is None or own.name == "LRScheduler":
-        words = {*named, *("step", "constant")} - {"step-decay", "constant-rate"}
-        raise unknown("schedule", spec.name, words)
+        raise unknown("schedule", spec.name, {*names.values(), *CLASSES})
     if own.name in lr_scheduler.__all__:
         return Spec(own.name, spec.args, spec.subject)
     args = {WORDS.get(key, key): value for key, value in spec.args.items()}

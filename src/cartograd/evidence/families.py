@@ -66,7 +66,7 @@ def _layers(family: str, width: int) -> list[nn.Module]:
     return [
         Block(
             attention=MultiHeadAttention(dim=width, heads=4),
-            feed_forward=FeedForward(dim=width, inner=4 * width, activation="gelu"),
+            feed_forward=FeedForward(dim=width, ffn_dim=4 * width, activation="gelu"),
         )
         for _ in range(2)
     ]

@@ -28,7 +28,7 @@ def signature(size=259, inputs=("text",)):
 
 def writer(tokenizer=TOKENIZER, seed=0, context=200):
     torch.manual_seed(seed)
-    args = {"dim": 16, "depth": 2, "heads": 2, "kv_heads": 1, "inner": 24, "context": context}
+    args = {"dim": 16, "depth": 2, "heads": 2, "kv_heads": 1, "ffn_dim": 24, "context": context}
     model = build("llama", signature=signature(), **args).eval()
     for name, weight in model.named_parameters():
         if "norm" not in name:

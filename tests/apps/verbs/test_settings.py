@@ -27,7 +27,7 @@ def test_specs_become_text():
 
 def test_pairs_keep_specs_whole():
     words = ["optimizer=sgd:lr=0.1,momentum=0.9", "patience=none", "clip=0.5", "batch_size=8"]
-    assert parsed(["clip=adaptive:max=0.1,floor=1"]) == {"clip": "adaptive:max=0.1,floor=1"}
+    assert parsed(["clip=adaptive:max=0.1,eps=1"]) == {"clip": "adaptive:max=0.1,eps=1"}
     assert parsed(["clip=none"]) == {"clip": None}
     assert parsed(["clip=-1"]) == {"clip": -1}
     assert parsed(["clip=value"]) == {"clip": "value"}

@@ -60,8 +60,8 @@ def test_state_dict_fits_torchvisions(name):
 )
 def test_the_lite_form_equals_timms(name, same_padding):
     theirs = timm.create_model(name, num_classes=5).double()
-    floor = 1e-3 if same_padding else 1e-5
-    args = {"classes": 5, "floor": floor, "same_padding": same_padding, "skip": 0, "dropout": 0}
+    eps = 1e-3 if same_padding else 1e-5
+    args = {"classes": 5, "eps": eps, "same_padding": same_padding, "skip": 0, "dropout": 0}
     ours = stirred(build("efficientnet-lite0", **args))
     with torch.no_grad():
         for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):

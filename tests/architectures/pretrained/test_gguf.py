@@ -26,7 +26,7 @@ TEXTS = [
     "The capital of France is", "It's 12345 o'clock, they'll say", "  two  spaces\n\nnew line ",
     "naïve 中文 😀", "<|im_start|>user\nHi<|im_end|>\n",
 ]  # fmt: skip
-SIZES = {"dim": 32, "heads": 4, "groups": 2, "inner": 64, "depth": 2}
+SIZES = {"dim": 32, "heads": 4, "groups": 2, "ffn_dim": 64, "depth": 2}
 
 
 def words():
@@ -49,7 +49,7 @@ def toy(path, *, family="llama", kind="F32", skip=(), pre="smollm", more=(), bas
     """A file of a tiny model with random weights."""
     writer = reference.GGUFWriter(path, family)
     tokens, merges = words()
-    d, h, g, f = (SIZES[name] for name in ("dim", "heads", "groups", "inner"))
+    d, h, g, f = (SIZES[name] for name in ("dim", "heads", "groups", "ffn_dim"))
     numbers = {
         "block_count": SIZES["depth"], "context_length": 64, "embedding_length": d,
         "feed_forward_length": f, "attention.head_count": h, "attention.head_count_kv": g,
@@ -233,8 +233,8 @@ def test_smollm2_is_the_model_of_transformers(smol):
     config = {
         "vocab_size": sizes["vocabulary"], "hidden_size": sizes["dim"],
         "num_hidden_layers": sizes["depth"], "num_attention_heads": sizes["heads"],
-        "num_key_value_heads": sizes["kv_heads"], "intermediate_size": sizes["inner"],
-        "rms_norm_eps": sizes["floor"], "tie_word_embeddings": True, "rope_theta": sizes["base"],
+        "num_key_value_heads": sizes["kv_heads"], "intermediate_size": sizes["ffn_dim"],
+        "rms_norm_eps": sizes["eps"], "tie_word_embeddings": True, "rope_theta": sizes["base"],
     }  # fmt: skip
     reference_ = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config)).eval()
     table = hf_llama.KEYS({"tie_word_embeddings": True})

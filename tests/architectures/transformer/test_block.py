@@ -17,7 +17,7 @@ def block(order, activation="relu", *, cross=False):
     torch.manual_seed(0)
     made = Block(
         attention=MultiHeadAttention(dim=DIM, heads=HEADS),
-        feed_forward=FeedForward(dim=DIM, inner=INNER, activation=activation),
+        feed_forward=FeedForward(dim=DIM, ffn_dim=INNER, activation=activation),
         cross=MultiHeadAttention(dim=DIM, heads=HEADS) if cross else None,
         order=order,
     ).double()
@@ -76,7 +76,7 @@ def test_parts_that_answer_zero(norm):
     for order in ("pre", "post"):
         made = Block(
             attention=MultiHeadAttention(dim=DIM, heads=HEADS),
-            feed_forward=FeedForward(dim=DIM, inner=INNER),
+            feed_forward=FeedForward(dim=DIM, ffn_dim=INNER),
             order=order, norm=norm,
         )  # fmt: skip
         nn.init.zeros_(made.attention.out.weight)
@@ -93,7 +93,7 @@ def test_parts_that_answer_zero(norm):
 def test_what_is_dropped():
     made = Block(
         attention=MultiHeadAttention(dim=DIM, heads=HEADS),
-        feed_forward=FeedForward(dim=DIM, inner=INNER, dropout=0.5),
+        feed_forward=FeedForward(dim=DIM, ffn_dim=INNER, dropout=0.5),
         dropout=0.5,
     )
     x = torch.randn(2, 4, DIM)
@@ -106,7 +106,7 @@ def test_what_is_dropped():
 @pytest.mark.parametrize("name", ["swiglu", "geglu"])
 def test_gates_equal_transformers(name):
     transformers = pytest.importorskip("transformers")
-    mine = FeedForward(dim=DIM, inner=INNER, activation=name, biased=False).double()
+    mine = FeedForward(dim=DIM, ffn_dim=INNER, activation=name, biased=False).double()
     if name == "swiglu":
         from transformers.models.llama.modeling_llama import LlamaMLP
 
@@ -133,11 +133,11 @@ def test_gates_equal_transformers(name):
 
 @pytest.mark.law("feed-forward")
 def test_each_position_alone():
-    layer, x = FeedForward(dim=DIM, inner=INNER, activation="reglu"), torch.randn(2, 5, DIM)
+    layer, x = FeedForward(dim=DIM, ffn_dim=INNER, activation="reglu"), torch.randn(2, 5, DIM)
     alone = torch.stack([layer(x[:, t]) for t in range(5)], 1)
     torch.testing.assert_close(alone, layer(x))
 
 
 def test_an_unknown_bend():
     with pytest.raises(UsageError, match="did you mean"):
-        FeedForward(dim=4, inner=8, activation="swiglo")
+        FeedForward(dim=4, ffn_dim=8, activation="swiglo")

@@ -19,7 +19,7 @@ FORMS = {
 
 def model(**args):
     torch.manual_seed(0)
-    size = {"vocabulary": 37, "dim": 32, "depth": 3, "heads": 4, "inner": 40, "tied": True}
+    size = {"vocabulary": 37, "dim": 32, "depth": 3, "heads": 4, "ffn_dim": 40, "tied": True}
     made = LLaMA(**size | {"context": 64} | args).eval()
     for weight in made.parameters():
         torch.nn.init.normal_(weight, std=0.3)

@@ -124,7 +124,7 @@ def test_published_sizes(name):
 
 def model(**args):
     torch.manual_seed(0)
-    size = {"vocabulary": 37, "dim": 32, "depth": 2, "heads": 4, "kv_heads": 2, "inner": 40}
+    size = {"vocabulary": 37, "dim": 32, "depth": 2, "heads": 4, "kv_heads": 2, "ffn_dim": 40}
     made = LLaMA(**size | {"context": 64} | args).eval()
     for weight in made.parameters():
         torch.nn.init.normal_(weight, std=0.3)

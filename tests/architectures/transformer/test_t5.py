@@ -104,7 +104,7 @@ def test_counts(name, count):
 
 def tiny():
     torch.manual_seed(0)
-    return T5(vocabulary=23, dim=16, heads=2, head_dim=6, inner=24, depth=2).eval()
+    return T5(vocabulary=23, dim=16, heads=2, head_dim=6, ffn_dim=24, depth=2).eval()
 
 
 @pytest.mark.law("t5")

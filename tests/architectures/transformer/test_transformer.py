@@ -37,7 +37,7 @@ def torchs(mine, order):
 def test_equals_torchs(order):
     torch.manual_seed(0)
     mine = EncoderDecoder(
-        dim=DIM, heads=HEADS, depth=DEPTH, inner=INNER, order=order, dropout=0.0
+        dim=DIM, heads=HEADS, depth=DEPTH, ffn_dim=INNER, order=order, dropout=0.0
     ).double()
     for weight in mine.parameters():
         nn.init.normal_(weight, std=0.3)
@@ -73,7 +73,7 @@ def test_count_of_torchs_form():
 
 def tiny(**options):
     torch.manual_seed(0)
-    sizes = {"vocabulary": 23, "padding_id": 0, "dim": 16, "heads": 2, "inner": 24, "depth": 2}
+    sizes = {"vocabulary": 23, "padding_id": 0, "dim": 16, "heads": 2, "ffn_dim": 24, "depth": 2}
     return Transformer(**sizes | options).eval()
 
 

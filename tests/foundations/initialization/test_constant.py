@@ -22,7 +22,7 @@ def trained(spec):
     return model.hidden[0].weight.detach(), accuracy
 
 
-@pytest.mark.law("constant")
+@pytest.mark.law("initialiser constant")
 def test_units_that_start_alike_stay_alike():
     constant, held_back = trained("constant:value=0.3")
     random, solved = trained("xavier")
@@ -32,7 +32,7 @@ def test_units_that_start_alike_stay_alike():
     assert held_back < 0.8 < 0.95 < solved
 
 
-@pytest.mark.law("constant")
+@pytest.mark.law("initialiser constant")
 def test_zeros_get_no_gradient():
     model = initialise(MLP(features=4, classes=3, widths=(5, 5)), "constant")
     loss = torch.nn.functional.cross_entropy(model(torch.randn(9, 4)), torch.arange(9) % 3)

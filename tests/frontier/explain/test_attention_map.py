@@ -107,7 +107,7 @@ class Fixed(torch.nn.Module):
     [
         (torch.nn.Linear(2, 2), (torch.zeros(1, 2),), "Linear has no attention to show"),
         (
-            Transformer(vocabulary=11, inner=8, **SIZES),
+            Transformer(vocabulary=11, ffn_dim=8, **SIZES),
             (torch.ones(1, 3, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64)),
             "looks at several sequences",
         ),

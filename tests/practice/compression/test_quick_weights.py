@@ -12,7 +12,7 @@ from cartograd.practice.compression.quick_weights import FORMATS, MAKERS, lean, 
 def model():
     torch.manual_seed(0)
     return LLaMA(
-        vocabulary=60, dim=64, depth=2, heads=4, kv_heads=2, inner=96, context=64, biases="qkv"
+        vocabulary=60, dim=64, depth=2, heads=4, kv_heads=2, ffn_dim=96, context=64, biases="qkv"
     ).eval()  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def parts(net):
     return [parameter.grad.clone() for parameter in net.parameters()], weights
 
 
-@pytest.mark.oracle("clip-norm")
+@pytest.mark.oracle("norm")
 @pytest.mark.parametrize("limit", [1e-3, 1.0, 1e9])
 def test_norm_is_torchs(limit):
     net = network()
@@ -36,7 +36,7 @@ def test_norm_is_torchs(limit):
         torch.testing.assert_close(mine, parameter.grad, atol=1e-12, rtol=1e-12)
 
 
-@pytest.mark.law("clip-norm")
+@pytest.mark.law("norm")
 def test_norm_keeps_the_direction():
     gradients, weights = parts(network())
     clipped = norm.clip(gradients, weights, norm.length(gradients), max=0.3)
@@ -45,7 +45,7 @@ def test_norm_keeps_the_direction():
     torch.testing.assert_close(factors, factors[:1].expand_as(factors))
 
 
-@pytest.mark.oracle("clip-value")
+@pytest.mark.oracle("value")
 def test_value_is_torchs():
     net = network()
     gradients, weights = parts(net)
@@ -54,7 +54,7 @@ def test_value_is_torchs():
     assert all(torch.equal(a, b.grad) for a, b in zip(ours, net.parameters(), strict=True))
 
 
-@pytest.mark.law("clip-value")
+@pytest.mark.law("value")
 def test_value_stays_within_its_bounds():
     gradients, weights = parts(network())
     for a, b in zip(value.clip(gradients, weights, norm.length(gradients)), gradients, strict=True):
@@ -62,11 +62,11 @@ def test_value_stays_within_its_bounds():
         assert torch.equal(a[b.abs() <= 0.5], b[b.abs() <= 0.5])
 
 
-@pytest.mark.law("clip-adaptive")
+@pytest.mark.law("adaptive")
 def test_adaptive_is_the_formula_unit_by_unit():
     gradients, weights = parts(network())
     gradients[0][1] *= 1e-9
-    ours = adaptive.clip(gradients, weights, norm.length(gradients), max=0.02, floor=1e-3)
+    ours = adaptive.clip(gradients, weights, norm.length(gradients), max=0.02, eps=1e-3)
     assert torch.equal(ours[0][1], gradients[0][1])
     for mine, gradient, weight in zip(ours, gradients, weights, strict=True):
         units = range(len(weight)) if weight.ndim > 1 else [slice(None)]
@@ -84,10 +84,10 @@ def test_the_engine_clips_by_name_and_notes_the_norm(given):
     model, other = mlp(2, 8, 2).double(), mlp(2, 8, 2).double()
     data = Toy(x.double(), y, batch_size=20)
     run = fit(Supervised(model), data, optimizers="sgd:lr=0.5", clip=given, epochs=2)
-    name, way = "clip-norm", {"max": 0.05}
+    name, way = "norm", {"max": 0.05}
     if isinstance(given, str) and given[0].isalpha():
-        name, way = ("clip-value", {"max": 0.01}) if "value" in given else (name, way)
-        name, way = ("clip-adaptive", {}) if given == "adaptive" else (name, way)
+        name, way = ("value", {"max": 0.01}) if "value" in given else (name, way)
+        name, way = ("adaptive", {}) if given == "adaptive" else (name, way)
     clip, norms = build(name, **way), []
     for epoch in range(2):
         for a, b in data.epoch(epoch, seed=0):

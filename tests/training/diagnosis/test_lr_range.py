@@ -29,7 +29,7 @@ def test_a_parabola_breaks_at_two_over_its_curvature(curvature):
     data = Toy(torch.zeros(8, 3))
     found = lr_range(
         Parabola(curvature), data, optimizers="sgd",
-        low=1e-3 / curvature, high=20 / curvature, steps=200, keep=0.0,
+        low=1e-3 / curvature, high=20 / curvature, steps=200, decay=0.0,
     )  # fmt: skip
     below = [rate for rate in found.rates if rate < 2 / curvature]
     # The loss noted with a rate is that before its step.

@@ -13,7 +13,7 @@ LAYERS = {(8, 3): nn.BatchNorm1d, (8, 3, 5): nn.BatchNorm1d, (4, 3, 5, 2): nn.Ba
 @pytest.mark.oracle("batch-norm")
 @pytest.mark.parametrize("shape", LAYERS)
 def test_equals_torch_in_training_and_evaluation(shape):
-    ours = BatchNorm(channels=3, keep=0.8, floor=1e-3).double()
+    ours = BatchNorm(channels=3, decay=0.8, eps=1e-3).double()
     theirs = LAYERS[shape](3, eps=1e-3, momentum=0.2).double()
     for layer in (ours, theirs):
         layer.weight.data, layer.bias.data = torch.tensor([[1.0, -2, 3], [4, 5, 6]]).double()

@@ -12,7 +12,7 @@ from cartograd.training.normalization.layer_norm import LayerNorm
 @pytest.mark.parametrize("groups", [1, 2, 6])
 @pytest.mark.parametrize("shape", [(8, 6, 5), (4, 6, 3, 2)])
 def test_equals_torch_with_gradients(shape, groups):
-    ours = GroupNorm(channels=6, groups=groups, floor=1e-3).double()
+    ours = GroupNorm(channels=6, groups=groups, eps=1e-3).double()
     theirs = nn.GroupNorm(groups, 6, eps=1e-3).double()
     for weight in theirs.parameters():
         nn.init.normal_(weight)

@@ -13,7 +13,7 @@ LAYERS = {(8, 3, 5): nn.InstanceNorm1d, (4, 3, 5, 2): nn.InstanceNorm2d} | {
 @pytest.mark.oracle("instance-norm")
 @pytest.mark.parametrize("shape", LAYERS)
 def test_equals_torch_with_gradients(shape):
-    ours = InstanceNorm(channels=3, floor=1e-3).double()
+    ours = InstanceNorm(channels=3, eps=1e-3).double()
     theirs = LAYERS[shape](3, eps=1e-3, affine=True).double()
     for weight in theirs.parameters():
         nn.init.normal_(weight)
@@ -31,7 +31,7 @@ def test_equals_torch_with_gradients(shape):
 
 @pytest.mark.law("instance-norm")
 def test_contrast_and_brightness_do_not_matter():
-    layer = InstanceNorm(channels=3, floor=0.0).double()
+    layer = InstanceNorm(channels=3, eps=0.0).double()
     image = torch.rand(2, 3, 8, 8, dtype=torch.float64)
     contrast, brightness = torch.rand(2, 2, 3, 1, 1).double() + 0.5
     changed = layer(contrast * image + brightness)

@@ -8,7 +8,7 @@ from cartograd.training.normalization.layer_norm import LayerNorm
 @pytest.mark.oracle("layer-norm")
 @pytest.mark.parametrize("shape", [(8, 6), (4, 5, 6)])
 def test_equals_torch_with_gradients(shape):
-    ours, theirs = LayerNorm(features=6, floor=1e-3).double(), nn.LayerNorm(6, eps=1e-3).double()
+    ours, theirs = LayerNorm(features=6, eps=1e-3).double(), nn.LayerNorm(6, eps=1e-3).double()
     for weight in theirs.parameters():
         nn.init.normal_(weight)
     ours.load_state_dict(theirs.state_dict())
@@ -25,6 +25,6 @@ def test_equals_torch_with_gradients(shape):
 
 @pytest.mark.law("layer-norm")
 def test_shift_and_stretch_of_an_example_do_not_matter():
-    layer, x = LayerNorm(features=6, floor=0.0).double(), torch.randn(8, 6, dtype=torch.float64)
+    layer, x = LayerNorm(features=6, eps=0.0).double(), torch.randn(8, 6, dtype=torch.float64)
     stretch, shift = torch.rand(2, 8, 1).double() + 0.5
     torch.testing.assert_close(layer(stretch * x + shift), layer(x), rtol=0, atol=1e-12)

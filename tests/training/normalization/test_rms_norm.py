@@ -9,7 +9,7 @@ from cartograd.training.normalization.rms_norm import RMSNorm
 @pytest.mark.oracle("rms-norm")
 @pytest.mark.parametrize("shape", [(8, 6), (4, 5, 6)])
 def test_equals_torch_with_gradients(shape):
-    ours, theirs = RMSNorm(features=6, floor=1e-3).double(), nn.RMSNorm(6, eps=1e-3).double()
+    ours, theirs = RMSNorm(features=6, eps=1e-3).double(), nn.RMSNorm(6, eps=1e-3).double()
     nn.init.normal_(theirs.weight)
     ours.load_state_dict(theirs.state_dict())
     x = 3 * torch.randn(shape, dtype=torch.float64) + 1
@@ -25,10 +25,10 @@ def test_equals_torch_with_gradients(shape):
 
 @pytest.mark.law("rms-norm")
 def test_stretching_does_not_matter_and_without_a_mean_it_is_layer_normalisation():
-    layer, x = RMSNorm(features=6, floor=0.0).double(), torch.randn(8, 6, dtype=torch.float64)
+    layer, x = RMSNorm(features=6, eps=0.0).double(), torch.randn(8, 6, dtype=torch.float64)
     torch.testing.assert_close(layer(7 * x), layer(x), rtol=0, atol=1e-12)
     centred = x - x.mean(1, keepdim=True)
-    expected = LayerNorm(features=6, floor=0.0).double()(x)
+    expected = LayerNorm(features=6, eps=0.0).double()(x)
     torch.testing.assert_close(layer(centred), expected, rtol=0, atol=1e-12)
 
 

@@ -8,7 +8,7 @@ from tests.training.optimizers.support import close, ours, torchs
 @pytest.mark.oracle("adamw")
 def test_equals_torch():
     settings = {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.3}
-    found = ours(adamw.update, floor=1e-6, **settings)
+    found = ours(adamw.update, eps=1e-6, **settings)
     close(found, torchs(torch.optim.AdamW, eps=1e-6, **settings))
 
 

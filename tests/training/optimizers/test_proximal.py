@@ -16,7 +16,7 @@ def test_ends_at_the_lasso():
     weight = torch.zeros(1, 12, dtype=torch.float64)
     for _ in range(3000):
         gradient = (weight @ x.T - y) @ x / len(x)
-        weight, _ = proximal.update(weight, gradient, {}, lr=0.3, strength=0.1)
+        weight, _ = proximal.update(weight, gradient, {}, lr=0.3, weight=0.1)
     expected = torch.from_numpy(theirs.coef_)
     torch.testing.assert_close(weight[0], expected, rtol=0, atol=1e-8)
     assert torch.equal(weight[0] == 0, expected == 0)
@@ -24,5 +24,5 @@ def test_ends_at_the_lasso():
 
 
 def test_biases_have_no_price():
-    bias, _ = proximal.update(torch.tensor([0.01]), torch.zeros(1), {}, lr=1.0, strength=1.0)
+    bias, _ = proximal.update(torch.tensor([0.01]), torch.zeros(1), {}, lr=1.0, weight=1.0)
     assert bias.item() == pytest.approx(0.01)

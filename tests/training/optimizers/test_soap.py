@@ -9,28 +9,28 @@ from tests.engine.toys import Toy, mlp, quadrants
 from tests.training.optimizers.support import START, close, gradient, ours
 
 
-def papers(start, slope, steps, *, lr, betas, keep, weight_decay, every):
+def papers(start, slope, steps, *, lr, betas, shampoo_beta, weight_decay, precondition_frequency):
     """Algorithm 3 of the paper for one matrix, its first step left out as in the code."""
     w = start.numpy().copy()
     m, s, path = np.zeros_like(w), np.zeros_like(w), []
     for t in range(steps):
         g = slope(torch.from_numpy(w)).numpy()
         if t == 0:
-            left, right = (1 - keep) * g @ g.T, (1 - keep) * g.T @ g
+            left, right = (1 - shampoo_beta) * g @ g.T, (1 - shampoo_beta) * g.T @ g
             ql, qr = np.linalg.eigh(left)[1][:, ::-1], np.linalg.eigh(right)[1][:, ::-1]
             path.append(w.copy())
             continue
         m = betas[0] * m + (1 - betas[0]) * g
         s = betas[1] * s + (1 - betas[1]) * (ql.T @ g @ qr) ** 2
         unbiased = np.sqrt(s / (1 - betas[1] ** t) + 0.0)
-        # The code adds its floor to the biased root; 1e-8 of it is beyond what is compared.
+        # The code adds its eps to the biased root; 1e-8 of it is beyond what is compared.
         step = (
             (ql.T @ m @ qr) / (1 - betas[0] ** t) / (unbiased + 1e-8 / (1 - betas[1] ** t) ** 0.5)
         )
         w = (w - lr * ql @ step @ qr.T) * (1 - lr * weight_decay)
-        left = keep * left + (1 - keep) * g @ g.T
-        right = keep * right + (1 - keep) * g.T @ g
-        if t % every == 0:
+        left = shampoo_beta * left + (1 - shampoo_beta) * g @ g.T
+        right = shampoo_beta * right + (1 - shampoo_beta) * g.T @ g
+        if t % precondition_frequency == 0:
             rows = np.argsort(-np.einsum("ij,ik,kj->j", ql, left, ql))
             columns = np.argsort(-np.einsum("ij,ik,kj->j", qr, right, qr))
             s = s[rows][:, columns]
@@ -54,21 +54,30 @@ def noisy(slope):
     return of_a_batch
 
 
-SETTINGS = {"lr": 0.05, "betas": (0.9, 0.95), "keep": 0.9, "weight_decay": 0.1}
+SETTINGS = {"lr": 0.05, "betas": (0.9, 0.95), "shampoo_beta": 0.9, "weight_decay": 0.1}
 
 
 @pytest.mark.oracle("soap")
-@pytest.mark.parametrize("every", [1, 4, 10])
+@pytest.mark.parametrize("precondition_frequency", [1, 4, 10])
 @pytest.mark.parametrize("shape", [(2, 3), (4, 4), (4, 3)])
-def test_equals_the_formula(shape, every):
+def test_equals_the_formula(shape, precondition_frequency):
     draw = torch.Generator().manual_seed(0)
     start, target, bend = torch.randn(3, *shape, dtype=torch.float64, generator=draw)
 
     def slope(w):
         return (1 + bend**2) * (w - target) + 0.3 * w.sin()
 
-    expected = papers(start, noisy(slope), 25, every=every, **SETTINGS)
-    path = ours(soap.update, start=start, slope=noisy(slope), steps=25, every=every, **SETTINGS)
+    expected = papers(
+        start, noisy(slope), 25, precondition_frequency=precondition_frequency, **SETTINGS
+    )
+    path = ours(
+        soap.update,
+        start=start,
+        slope=noisy(slope),
+        steps=25,
+        precondition_frequency=precondition_frequency,
+        **SETTINGS,
+    )
     close(path, expected)
 
 
@@ -82,11 +91,11 @@ def test_without_directions_it_is_adam_a_step_behind(start, most):
 
     settings = {"lr": 0.05, "betas": (0.9, 0.95)}
     path = ours(
-        soap.update, start=start, slope=slope, steps=21, most=most, weight_decay=0.0, floor=0.0,
-        **settings,
+        soap.update, start=start, slope=slope, steps=21, max_precond_dim=most, weight_decay=0.0,
+        eps=0.0, **settings,
     )  # fmt: skip
     torch.testing.assert_close(path[0], start, rtol=0, atol=0)
-    close(path[1:], ours(adam.update, start=start, slope=slope, floor=0.0, **settings))
+    close(path[1:], ours(adam.update, start=start, slope=slope, eps=0.0, **settings))
 
 
 @pytest.mark.law("soap")
@@ -104,14 +113,19 @@ def test_a_turned_problem_has_a_turned_path():
         return lambda w: u @ batch(u.T @ w @ v) @ v.T
 
     for update, alike in ((soap.update, True), (adam.update, False)):
-        one = ours(update, start=start, slope=noisy(slope), lr=0.05, floor=0.0)
-        other = ours(update, start=u @ start @ v.T, slope=turned(noisy(slope)), lr=0.05, floor=0.0)
+        one = ours(update, start=start, slope=noisy(slope), lr=0.05, eps=0.0)
+        other = ours(update, start=u @ start @ v.T, slope=turned(noisy(slope)), lr=0.05, eps=0.0)
         assert torch.allclose(u @ one @ v.T, other, atol=1e-8) == alike
 
 
 def test_a_run_by_name_learns_and_resumes_exactly(tmp_path):
     x, y = quadrants(200)
-    options = {"optimizers": "soap:lr=0.01,every=3", "schedules": "cosine", "epochs": 6, "seed": 1}
+    options = {
+        "optimizers": "soap:lr=0.01,precondition_frequency=3",
+        "schedules": "cosine",
+        "epochs": 6,
+        "seed": 1,
+    }
     torch.manual_seed(0)
     whole, broken, again = mlp(2, 16, 2), mlp(2, 16, 2), mlp(2, 16, 2)
     broken.load_state_dict(whole.state_dict())

@@ -60,7 +60,7 @@ def test_subgradient_steps_come_near_and_do_not_arrive():
     optimizer = torch.optim.SGD([w], lr=0.05)
     for _ in range(500):
         optimizer.zero_grad()
-        ((x @ w - y).square().mean() / 2 + l1(w, strength=0.3)).backward()
+        ((x @ w - y).square().mean() / 2 + l1(w, weight=0.3)).backward()
         optimizer.step()
     assert zeros(w) == 0
     assert zeros(w, floor=0.05) > 0.3

@@ -18,7 +18,7 @@ def test_minimum_is_scikit_learns_ridge():
 
     def closure():
         optimizer.zero_grad()
-        loss = (x @ w - y).square().sum() + l2(w, strength=3.0)
+        loss = (x @ w - y).square().sum() + l2(w, weight=3.0)
         loss.backward()
         return loss
 
@@ -46,7 +46,7 @@ def trained(make, *, form):
         optimizer.zero_grad()
         loss = (x @ w - y).square().mean()
         if form == "loss":
-            loss = loss + l2(w, strength=0.5)
+            loss = loss + l2(w, weight=0.5)
         loss.backward()
         before = copy.deepcopy(w.detach())
         optimizer.step()

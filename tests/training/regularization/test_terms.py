@@ -20,7 +20,7 @@ def objective(model=None, **args):
 
 def test_a_penalty_is_added_in_training_alone_and_spares_biases():
     plain, batch = objective(), quadrants(20)
-    priced = objective(plain.model, penalty="l1:strength=0.1")
+    priced = objective(plain.model, penalty="l1:weight=0.1")
     price = 0.1 * sum(p.abs().sum() for p in plain.model.parameters() if p.ndim > 1)
     difference = next(priced.losses(batch)).value - next(plain.losses(batch)).value
     torch.testing.assert_close(difference, price.expand(20))
@@ -39,9 +39,9 @@ def test_the_loss_form_of_l2_is_decoupled_decay_under_plain_descent_and_not_unde
         fit(made, [(x.double(), y)], optimizers=optimizers, epochs=10)
         return torch.cat([p.detach().flatten() for p in made.model.parameters()])
 
-    loss_form = ends("sgd:lr=0.1", "l2:strength=0.05")
+    loss_form = ends("sgd:lr=0.1", "l2:weight=0.05")
     torch.testing.assert_close(loss_form, ends("sgd:lr=0.1,weight_decay=0.1"))
-    adam = ends("adam:lr=0.01", "l2:strength=0.05")
+    adam = ends("adam:lr=0.01", "l2:weight=0.05")
     torch.testing.assert_close(adam, ends("adam:lr=0.01,weight_decay=0.1"))
     decoupled = ends("adamw:lr=0.01,weight_decay=0.1")
     assert (adam - decoupled).abs().max() > 0.01
@@ -55,9 +55,9 @@ def test_the_share_of_zeros_grows_with_the_strength_on_digits():
     def share(strength, *, proximal):
         torch.manual_seed(0)
         made = objective(
-            nn.Linear(x.shape[1], 10), penalty=None if proximal else f"l1:strength={strength}"
+            nn.Linear(x.shape[1], 10), penalty=None if proximal else f"l1:weight={strength}"
         )
-        rule = f"proximal:lr=0.5,strength={strength}" if proximal else "sgd:lr=0.5"
+        rule = f"proximal:lr=0.5,weight={strength}" if proximal else "sgd:lr=0.5"
         fit(made, Toy(x, y, batch_size=128), optimizers=rule, epochs=8)
         return zeros(made.model.weight)
 
@@ -131,7 +131,7 @@ def test_a_mixed_run_resumes_exactly(mix, tmp_path):
     [
         ({"penalty": "l3"}, "unknown penalty 'l3'; did you mean 'l"),
         ({"penalty": "mixup"}, "unknown penalty 'mixup'"),
-        ({"penalty": "l1:strength=-1"}, "out of range"),
+        ({"penalty": "l1:weight=-1"}, "out of range"),
         ({"mix": "dropout"}, "unknown mix 'dropout'; expected one of: cutmix, mixup"),
         ({"mix": "mixup:concentration=0"}, "out of range"),
     ],

@@ -44,9 +44,12 @@ def close(expected, rule, *, momentum=False, steps=STEPS):
             assert abs(found - rate) < 1e-12, (step, found, rate)
 
 
-@pytest.mark.oracle("step-decay")
+@pytest.mark.oracle("schedule step")
 def test_step_decay():
-    close(torchs(theirs.StepLR, step_size=7, gamma=0.8), build("step-decay:every=7,factor=0.8"))
+    close(
+        torchs(theirs.StepLR, step_size=7, gamma=0.8),
+        build("step:every=7,factor=0.8", kind="schedule"),
+    )
 
 
 @pytest.mark.oracle("multistep")
@@ -88,11 +91,11 @@ def test_polynomial(power):
     close(expected, build("polynomial:total=150", power=power))
 
 
-@pytest.mark.oracle("constant-rate")
+@pytest.mark.oracle("schedule constant")
 def test_constant():
     expected = torchs(theirs.ConstantLR, factor=0.25, total_iters=30)
-    close(expected, build("constant-rate:factor=0.25,total=30"))
-    assert build("constant-rate")(10**6, 0.3) == 0.3
+    close(expected, build("constant:factor=0.25,total=30", kind="schedule"))
+    assert build("constant", kind="schedule")(10**6, 0.3) == 0.3
 
 
 @pytest.mark.oracle("cyclic")
@@ -193,7 +196,7 @@ def test_chained():
         )
 
     parts = build("linear:start=0.2,total=30"), build("exponential:factor=0.99")
-    parts = *parts, build("step-decay:every=40")
+    parts = *parts, build("step:every=40", kind="schedule")
     close(torchs(make), build("chained", schedulers=parts))
     assert build("chained", schedulers=parts)(3, 0.0) == 0.0
 

@@ -1,6 +1,7 @@
 """One method: its idea, arguments, presets, proofs and source file.
 
-`show schedule SPEC` draws the rates of a run under a schedule, here and (with --out) as a picture;
+`show KIND NAME` shows the method of that kind, where several have the name. `show schedule SPEC`
+draws the rates of a run under a schedule, here and (with --out) as a picture, above its arguments;
 `show augment SPEC` writes a sheet of training examples before and after an augmentation; `show
 neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec.
 """
@@ -10,7 +11,7 @@ from pathlib import Path
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import concepts, registry, source, vocabulary
-from cartograd.core.card import Card
+from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 
@@ -31,10 +32,11 @@ def show_(
     """One method: its idea, arguments, presets, proofs and source file.
 
     Args:
-        name: a method or a preset, as `cartograd list` shows them; or schedule, augment or
-            neighbours.
-        spec: of the schedule to draw, like cosine:warmup=0.1 or step:every=3; of the
-            augmentation, like flip,crop:padding=2; or a word, or words like "king - man + woman".
+        name: a method or a preset, as `cartograd list` shows them; its kind; or schedule, augment
+            or neighbours.
+        spec: the name, after a kind; of the schedule to draw, like cosine:warmup=0.1 or
+            step:every=3; of the augmentation, like flip,crop:padding=2; or a word, or words like
+            "king - man + woman".
         steps: of the run that the schedule is drawn for.
         epochs: that these steps make; or in how many the augmented examples are shown.
         lr: the optimizer's own rate.
@@ -44,11 +46,15 @@ def show_(
         json: print one object.
     """
     drawn = ("schedule", "augment", "neighbours")
+    kind = None
+    if spec is not None and name in KINDS and name not in drawn:
+        kind, name, spec = name, spec, None
     if name in drawn or spec is not None:
         if name not in drawn or spec is None:
             raise UsageError(
-                "`show` takes one method, or: show schedule SPEC, like cosine, or: show augment "
-                "SPEC, like flip,crop:padding=2, or: show neighbours WORD --data RUN"
+                "`show` takes one method, or: show KIND NAME, or: show schedule SPEC, like cosine, "
+                "or: show augment SPEC, like flip,crop:padding=2, or: show neighbours WORD --data "
+                "RUN"
             )
         if name == "schedule":
             _schedule(spec, steps, epochs, lr, out, json)
@@ -57,18 +63,15 @@ def show_(
         else:
             _augment(spec, data, epochs, out or Path("augment.png"), json)
         return
-    card, preset = registry.find(name)
-    arguments = [_argument(item, preset) for item in source.arguments(card)]
+    card, preset = registry.find(name, kind=kind)
+    arguments = _arguments(card, preset)
     if json:
         about = {"docstring": source.docstring(card), "source": source.path_of(card)}
         output.emit(card.to_json() | {"arguments": arguments, "preset": preset} | about)
         return
-    _head(card, name, preset, zh=chinese(lang))
+    _head(card, preset, zh=chinese(lang))
     print(f"\n{source.docstring(card)}\n")
-    output.table(
-        ("argument", "type", "default", "meaning"),
-        [[item[key] for key in ("name", "type", "default", "means")] for item in arguments],
-    )
+    _table(arguments)
     if card.presets:
         rows = [(key, str(Spec(card.name, args))) for key, args in card.presets.items()]
         output.table(("preset", "is"), rows)
@@ -77,6 +80,7 @@ def show_(
 def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, json: bool) -> None:
     """The rates of a run under a schedule."""
     from cartograd.engine.schedule import rates
+    from cartograd.engine.schedule_spec import ours
 
     for key, value in (("steps", steps), ("epochs", epochs), ("lr", lr)):
         vocabulary.check("show", key, value)
@@ -85,11 +89,15 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
         from cartograd.apps.cli import pictures
 
         pictures.line(out, found, f"{spec}, {steps} steps", ("step", "learning rate"))
+    known = registry.lookup(ours(spec).name, kind="schedule")
+    arguments = [item for card, _ in known for item in _arguments(card, {})]
     if json:
-        output.emit({"spec": spec, "steps": steps, "rates": found, "picture": out})
+        told = {"spec": spec, "steps": steps, "rates": found, "picture": out}
+        output.emit(told | {"arguments": arguments})
         return
     print(f"{spec}: learning rate over {steps} steps")
     print(output.curve(found))
+    _table(arguments)
     if out is not None:
         print(f"picture  {out}")
 
@@ -123,6 +131,18 @@ def _neighbours(question: str, target: str, json: bool) -> None:
     output.table(("word", "cosine"), [[word, f"{value:.3f}"] for word, value in found])
 
 
+def _arguments(card: Card, preset: dict[str, object]) -> list[dict[str, object]]:
+    """A method's arguments, explained by its own docstring."""
+    return [_argument(item, preset) for item in source.arguments(card)]
+
+
+def _table(arguments: list[dict[str, object]]) -> None:
+    keys = ("name", "type", "default", "means")
+    if arguments:
+        head = ("argument", "type", "default", "meaning")
+        output.table(head, [[item[key] for key in keys] for item in arguments])
+
+
 def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, object]:
     word = vocabulary.words().get(item.name, {})
     limits = {key: word[key] for key in ("min", "max", "above", "below") if key in word}
@@ -131,16 +151,18 @@ def _argument(item: source.Argument, preset: dict[str, object]) -> dict[str, obj
         "name": item.name,
         "type": item.annotation,
         "default": "(required)" if default is None else default,
-        "means": word.get("means", ""),
+        "means": item.means,
         "limits": limits,
     }
 
 
-def _head(card: Card, name: str, preset: dict[str, object], *, zh: bool) -> None:
+def _head(card: Card, preset: dict[str, object], *, zh: bool) -> None:
     places = {place.id: place for place in concepts.places()}
     print(f"{card.zh if zh else card.title} ({card.kind})")
     lines = {
-        "spec": str(Spec(card.name, preset)) if name != card.name else card.name,
+        "spec": str(Spec(card.name, preset)),
+        "also": ", ".join(card.aliases),
+        "better": card.better,
         "map": "; ".join(places[node].zh if zh else places[node].en for node in card.nodes),
         "paper": ", ".join(str(part) for part in (card.paper, card.year or "", card.url) if part),
         "needs": f"pip install 'cartograd[{card.needs}]'" if card.needs else "",

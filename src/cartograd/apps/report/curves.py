@@ -102,7 +102,7 @@ def _scale(axes: "Axes", keys: list[str], values: list[float]) -> None:
         axes.yaxis.set_minor_formatter(lambda *_: "")
     else:
         axes.yaxis.set_major_locator(MaxNLocator(6))
-    if _name(keys[0]) in units.RATES:
+    if units.unit(keys[0]) == "%":
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
 
 

@@ -8,8 +8,6 @@ from markupsafe import Markup
 from cartograd.apps import units
 from cartograd.apps.report.parts import Section, Table, interval, table
 
-_SHARES = units.RATES | {"roc-auc"}
-
 
 class Measured(NamedTuple):
     """A metric's value and the ends of its 95 % interval."""
@@ -39,8 +37,9 @@ def metrics(
     rows = []
     for name, (value, low, high) in measured.items():
         others = [given[name] for given in baselines.values() if name in given]
-        best = (min if name == "ece" else max)(others, default=None)
-        line = interval(value, low, high, baseline=best) if name in _SHARES else Markup("")
+        best = units.best(name, others)
+        within = units.unit(name) in ("%", "share")
+        line = interval(value, low, high, baseline=best) if within else Markup("")
         shown = [units.metric(name, number) for number in (value, low, high)]
         beside = [
             units.metric(name, given[name]) if name in given else "" for given in baselines.values()

@@ -88,6 +88,6 @@ def title_of(model: Signed, data: str, /) -> str:
     """Model and data as a heading: the card's title, or the class of a foreign module."""
     name = type(model.model).__name__
     if model.spec is not None:
-        card, _ = registry.find(model.spec.name)
+        card, _ = registry.find(model.spec.name, kind="model")
         name = card.title
     return f"{name} on {data}" if data else name

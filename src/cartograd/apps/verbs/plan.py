@@ -15,7 +15,7 @@ from cartograd.apps.verbs.settings import KINDS, NOT_FOR_FIT, Setting, merged
 from cartograd.apps.verbs.source import dataset
 from cartograd.apps.verbs.start import is_elsewhere, start
 from cartograd.core import registry, source
-from cartograd.core.build import build
+from cartograd.core.build import build, today
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
@@ -192,7 +192,7 @@ OF_EACH_POSITION = ("label-tokens", "masked-language-model", "crf")
 
 def _objective(model: Signed, data: Dataset) -> str:
     """What the model's card asks for, or what is usual for the kind of output."""
-    own = "" if model.spec is None else registry.find(model.spec.name)[0].objective
+    own = "" if model.spec is None else registry.find(model.spec.name, kind="model")[0].objective
     kind, dims = data.signature.output.kind, data.signature.output.dims
     whole = len(dims) == 1
     usual = {"label": "classify" if whole else "label-tokens", "value": "regress"}.get(kind)
@@ -205,12 +205,13 @@ def _objective(model: Signed, data: Dataset) -> str:
 
 def _details(kind: str, typed: Spec, full: Spec, origin: str) -> dict[str, Setting]:
     """The arguments of one method, in the order of its signature."""
-    card, preset = registry.find(typed.name)
+    card, preset = registry.find(typed.name, kind=kind)
+    given = today(card, typed.args)
     details = {}
     for argument in source.arguments(card):
         name = argument.name
-        if name in typed.args:
-            found = Setting(typed.args[name], origin)
+        if name in given:
+            found = Setting(given[name], origin)
         elif name in preset:
             found = Setting(preset[name], "preset")
         elif name in full.args:

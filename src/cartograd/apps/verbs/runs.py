@@ -68,7 +68,10 @@ class Look:
     def best(self) -> dict[str, Any]:
         """The record of the best epoch by its own monitor, the last one if there is none."""
         said = str(self.settings.get("monitor") or "valid/loss")
-        watched = monitored(said, validates=True, patience=None, min_delta=0.0)
+        try:
+            watched = monitored(said, validates=True, patience=None, min_delta=0.0)
+        except UsageError:  # of a time when what no list named was taken to rise
+            watched = monitored(f"max:{said}", validates=True, patience=None, min_delta=0.0)
         known = [record for record in self.history if isinstance(record.get(watched.name), float)]
         if not known:
             return self.history[-1] if self.history else {}

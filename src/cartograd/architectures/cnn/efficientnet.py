@@ -64,6 +64,7 @@ CARD = Card(
         "multiply-adds",
     ),
     tiny={"phi": -14.0, "channels": 3, "size": 8, "classes": 3, "dropout": 0.0, "skip": 0.0},
+    renamed={"floor": "eps"},
 )
 
 PRESETS = {
@@ -126,7 +127,7 @@ class EfficientNet(nn.Module):
         dropout: probability that an input of the last layer is dropped; by default grows with phi.
         skip: probability that the last block's branch is left out for an example in training
             (stochastic depth); that of earlier blocks grows with their place.
-        floor: added to the variance in batch normalisation.
+        eps: added to the variance in batch normalisation.
         same_padding: strided convolutions are padded as TensorFlow does.
     """
 
@@ -140,12 +141,12 @@ class EfficientNet(nn.Module):
         lite: bool = False,
         dropout: float | None = None,
         skip: float = 0.2,
-        floor: float = 1e-3,
+        eps: float = 1e-3,
         same_padding: bool = False,
     ):
         super().__init__()
         width, depth, _ = compound(phi)
-        kind = {"lite": lite, "floor": floor, "same_padding": same_padding}
+        kind = {"lite": lite, "eps": eps, "same_padding": same_padding}
         stem = 32 if lite else rounded(32 * width)
         first = 2 if size > 64 else 1
         self.features = nn.Sequential(Unit(channels, stem, 3, stride=first, **kind))
@@ -189,14 +190,14 @@ class Unit(nn.Sequential):
         depthwise: bool = False,
         active: bool = True,
         lite: bool,
-        floor: float,
+        eps: float,
         same_padding: bool,
     ):
         make = SameConv2d if same_padding else nn.Conv2d
         groups = into if depthwise else 1
         conv = make(into, out, kernel, stride, kernel // 2, groups=groups, bias=False)
         bend = [nn.ReLU6() if lite else nn.SiLU()] if active else []
-        super().__init__(conv, nn.BatchNorm2d(out, eps=floor), *bend)
+        super().__init__(conv, nn.BatchNorm2d(out, eps=eps), *bend)
 
 
 class Block(nn.Module):
@@ -212,11 +213,11 @@ class Block(nn.Module):
         *,
         stride: int,
         lite: bool,
-        floor: float,
+        eps: float,
         same_padding: bool,
     ):
         super().__init__()
-        kind = {"lite": lite, "floor": floor, "same_padding": same_padding}
+        kind = {"lite": lite, "eps": eps, "same_padding": same_padding}
         wide = into * widen
         self.residual = stride == 1 and into == out
         self.block = nn.Sequential(

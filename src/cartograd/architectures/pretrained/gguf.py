@@ -93,12 +93,12 @@ def spec_of(file: GGUF, /) -> Spec:
         "depth": said("block_count"),
         "heads": heads,
         "kv_heads": said("attention.head_count_kv", heads),
-        "inner": said("feed_forward_length"),
+        "ffn_dim": said("feed_forward_length"),
         "context": said("context_length"),
         "base": round(said("rope.freq_base", 10_000.0), 6),
         "biases": FAMILIES[family],
         "tied": "output.weight" not in file.entries,
-        "floor": _decimal(said("attention.layer_norm_rms_epsilon")),
+        "eps": _decimal(said("attention.layer_norm_rms_epsilon")),
     }
     if kind == "linear":
         args["scaling"] = f"linear:factor={said('rope.scaling.factor')}"

@@ -115,7 +115,7 @@ def spec(config: dict[str, Any], /) -> Spec:
         "dim": config["hidden_size"],
         "heads": config["num_attention_heads"],
         "depth": config["num_hidden_layers"],
-        "inner": config["intermediate_size"],
+        "ffn_dim": config["intermediate_size"],
         "head": head,
         "dropout": config.get("hidden_dropout_prob", 0.1),
     }

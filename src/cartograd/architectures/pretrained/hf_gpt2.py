@@ -73,7 +73,7 @@ def spec(config: dict[str, Any], /) -> Spec:
     required(config, "scale_attn_weights", True)
     required(config, "scale_attn_by_inverse_layer_idx", False)
     required(config, "layer_norm_epsilon", 1e-5)
-    return Spec("gpt", sizes(config) | {"inner": config.get("n_inner") or 4 * config["n_embd"]})
+    return Spec("gpt", sizes(config) | {"ffn_dim": config.get("n_inner") or 4 * config["n_embd"]})
 
 
 def sizes(config: dict[str, Any], /) -> dict[str, Any]:

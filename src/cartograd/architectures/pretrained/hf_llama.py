@@ -64,11 +64,11 @@ def spec(config: dict[str, Any], /) -> Spec:
         "depth": config["num_hidden_layers"],
         "heads": heads,
         "kv_heads": config.get("num_key_value_heads") or heads,
-        "inner": config["intermediate_size"],
+        "ffn_dim": config["intermediate_size"],
         "context": config.get("max_position_embeddings", 2048),
         "base": float(rope.get("rope_theta") or config.get("rope_theta", 10_000.0)),
         "tied": bool(config.get("tie_word_embeddings")),
-        "floor": config.get("rms_norm_eps", 1e-6),
+        "eps": config.get("rms_norm_eps", 1e-6),
     }
     return Spec("llama", args | _optional(config, rope or config.get("rope_scaling") or {}))
 

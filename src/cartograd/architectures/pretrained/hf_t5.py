@@ -81,7 +81,7 @@ def spec(config: dict[str, Any], /) -> Spec:
         "dim": config["d_model"],
         "heads": config["num_heads"],
         "head_dim": config["d_kv"],
-        "inner": config["d_ff"],
+        "ffn_dim": config["d_ff"],
         "depth": depth,
         "activation": ACTIVATIONS[config.get("feed_forward_proj", "relu")],
         "tied": is_tied(config),

@@ -58,8 +58,8 @@ def spec(config: dict[str, Any], /) -> Spec:
         "dim": config["hidden_size"],
         "heads": config["num_attention_heads"],
         "depth": config["num_hidden_layers"],
-        "inner": config["intermediate_size"],
-        "floor": config["layer_norm_eps"],
+        "ffn_dim": config["intermediate_size"],
+        "eps": config["layer_norm_eps"],
         "dropout": config.get("hidden_dropout_prob", 0.0),
     })  # fmt: skip
 

@@ -101,7 +101,7 @@ NETWORKS: dict[str, dict[str, Any]] = (
         f"{google}efficientnet_{form}": {
             "last": "classifier",
             "keys": efficientnet(lite="lite" in form),
-            "args": {"same_padding": True, "floor": 1e-3} if google else {"floor": 1e-5},
+            "args": {"same_padding": True, "eps": 1e-3} if google else {"eps": 1e-5},
         }
         | ({"mean": HALF, "std": HALF} if google and "lite" in form else {})
         for google in ("", "tf_")

@@ -64,7 +64,7 @@ NETWORKS: dict[str, dict[str, Any]] = (
         for bn in ("", "_bn")
     }
     | {f"densenet{depth}": {"last": "classifier"} for depth in (121, 161, 169, 201)}
-    | {f"efficientnet_b{n}": {"last": "classifier.1", "args": {"floor": 1e-5}} for n in range(5)}
+    | {f"efficientnet_b{n}": {"last": "classifier.1", "args": {"eps": 1e-5}} for n in range(5)}
     | {f"efficientnet_b{n}": {"last": "classifier.1"} for n in (5, 6, 7)}
     | {"googlenet": {"last": "fc"} | GOOGLE}
     | {"inception_v3": {"last": "fc", "size": 299} | GOOGLE}

@@ -59,7 +59,7 @@ class BiLSTMCRF(nn.Module):
         classes: how many tags.
         cell: rnn, lstm or gru.
         dim: features of an embedded token, and of the state in each direction.
-        depth: layers.
+        depth: layers, one above the other.
         bidirectional: whether a tag's score may depend on what comes after.
         dropout: see `Tagger`.
     """

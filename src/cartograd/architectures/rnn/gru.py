@@ -67,9 +67,10 @@ class GRU(nn.Module):
     Args:
         classes: numbers of the output.
         features, size: of images (all numbers, rows) or of series (numbers of a step).
-        vocabulary, padding_id: of tokens.
+        vocabulary: different tokens; None for rows of numbers.
+        padding_id: the token that means nothing is here.
         dim: features of the state, and of an embedded token.
-        depth: layers.
+        depth: layers, one above the other.
         bidirectional: read the row from both ends.
         dropout: probability that a number between two layers is dropped in training.
         reset_after: cuDNN's form, with a fused kernel; False is the paper's, without one.

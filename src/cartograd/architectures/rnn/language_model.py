@@ -63,7 +63,7 @@ class RecurrentLanguageModel(nn.Module):
         padding_id: the token after the end of a shorter row.
         cell: rnn, lstm or gru.
         dim: features of an embedded token, and of the state.
-        depth: layers.
+        depth: layers, one above the other.
         dropout: probability that a number is dropped in training: of the embedded tokens, between
             layers, and of the last layer.
     """

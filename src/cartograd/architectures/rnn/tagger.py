@@ -61,7 +61,7 @@ class Tagger(nn.Module):
         classes: how many tags.
         cell: rnn, lstm or gru.
         dim: features of an embedded token, and of the state in each direction.
-        depth: layers.
+        depth: layers, one above the other.
         bidirectional: whether a tag may depend on what comes after.
         dropout: probability that a number is dropped in training: of the embedded tokens, between
             layers, and of the last layer.

@@ -245,7 +245,7 @@ def block(dim: int, heads: int, /, *, cross: bool = False) -> Block:
     attention = partial(MultiHeadAttention, dim=dim, heads=heads, biases="qvo")
     return Block(
         attention=attention(),
-        feed_forward=FeedForward(dim=dim, inner=4 * dim, activation="gelu"),
+        feed_forward=FeedForward(dim=dim, ffn_dim=4 * dim, activation="gelu"),
         cross=attention() if cross else None,
     )
 

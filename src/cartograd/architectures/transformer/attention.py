@@ -215,7 +215,7 @@ class MultiHeadAttention(nn.Module):
         mask: Bool[Tensor, "b1 h1 t1 s1"] | None = None,
         bias: Float[Tensor, "b2 h2 t2 s1"] | None = None,
         window: int | None = None,
-        turn: Callable[[Tensor], Tensor] | None = None,
+        rotary: Callable[[Tensor], Tensor] | None = None,
         cache: Memory | None = None,
     ) -> Float[Tensor, "b t d"]:
         """What each position makes of those it looks at.
@@ -228,10 +228,10 @@ class MultiHeadAttention(nn.Module):
             mask: True where a position may look, as of `attend`.
             bias: added to the scaled fits.
             window: a position sees those less than this far from its own.
-            turn: what rotary positions do to queries and keys (see `positions`).
+            rotary: what rotary positions do to queries and keys (see `positions`).
             cache: holds the keys and values of earlier positions; those of x are added.
         """
-        q, k, v = self._heads(x, memory, turn, cache)
+        q, k, v = self._heads(x, memory, rotary, cache)
         y = attend(
             q, k, v, causal=causal, mask=mask, bias=bias, scale=self.scale, window=window,
             dropout=self.dropout.now,
@@ -252,10 +252,10 @@ class MultiHeadAttention(nn.Module):
         mask: Bool[Tensor, "b1 h1 t1 s1"] | None = None,
         bias: Float[Tensor, "b2 h2 t2 s1"] | None = None,
         window: int | None = None,
-        turn: Callable[[Tensor], Tensor] | None = None,
+        rotary: Callable[[Tensor], Tensor] | None = None,
     ) -> Float[Tensor, "b h t s1"]:
         """The weights of attention that `forward` uses, in evaluation; arguments as there."""
-        q, k, _ = self._heads(x, memory, turn, None)
+        q, k, _ = self._heads(x, memory, rotary, None)
         each = torch.eye(k.shape[2], dtype=k.dtype, device=k.device).expand(*k.shape[:3], -1)
         return attend(
             q, k, each, causal=causal, mask=mask, bias=bias, scale=self.scale, window=window
@@ -265,7 +265,7 @@ class MultiHeadAttention(nn.Module):
         self,
         x: Tensor,
         memory: Tensor | Pair | None,
-        turn: Callable[[Tensor], Tensor] | None,
+        rotary: Callable[[Tensor], Tensor] | None,
         cache: Memory | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         q = self._split(self.query(x))
@@ -274,8 +274,8 @@ class MultiHeadAttention(nn.Module):
             if isinstance(memory, tuple)
             else self.remembered(x if memory is None else memory)
         )
-        if turn is not None:
-            q, k = turn(q), turn(k)
+        if rotary is not None:
+            q, k = rotary(q), rotary(k)
         if cache is not None:
             k, v = cache.append(k, v)
         return q, k, v

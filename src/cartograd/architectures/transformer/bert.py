@@ -59,6 +59,7 @@ CARD = Card(
         "dropout": 0.0,
     },
     objective="masked-language-model",
+    renamed={"inner": "ffn_dim"},
 )  # fmt: skip
 
 PRESETS = {
@@ -78,8 +79,8 @@ class BERT(nn.Module):
         context: the most positions.
         dim: features of a position.
         heads: of each attention.
-        depth: blocks.
-        inner: features inside the feed-forward parts; four times `dim` if not given.
+        depth: blocks, one above the other.
+        ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
         head: what is answered: `masked` tokens, the same with the weights of `pretraining`'s
             second task, `classify`, `tag`, or the `hidden` features themselves.
         classes: of the heads `classify` and `tag`.
@@ -95,7 +96,7 @@ class BERT(nn.Module):
         dim: int = 768,
         heads: int = 12,
         depth: int = 12,
-        inner: int | None = None,
+        ffn_dim: int | None = None,
         head: Literal["masked", "pretraining", "classify", "tag", "hidden"] = "masked",
         classes: int = 2,
         dropout: float = 0.1,
@@ -110,9 +111,9 @@ class BERT(nn.Module):
         self.blocks = nn.ModuleList(
             Block(
                 attention=MultiHeadAttention(dim=dim, heads=heads, dropout=dropout),
-                feed_forward=FeedForward(dim=dim, inner=inner or 4 * dim, activation="gelu"),
+                feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim or 4 * dim, activation="gelu"),
                 order="post",
-                floor=1e-12,
+                eps=1e-12,
                 dropout=dropout,
             )
             for _ in range(depth)

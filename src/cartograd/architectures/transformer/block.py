@@ -19,7 +19,7 @@ References:
     https://arxiv.org/abs/2002.04745
 
 >>> import torch
->>> parts = MultiHeadAttention(dim=8, heads=2), FeedForward(dim=8, inner=16)
+>>> parts = MultiHeadAttention(dim=8, heads=2), FeedForward(dim=8, ffn_dim=16)
 >>> block = Block(attention=parts[0], feed_forward=parts[1])
 >>> block(torch.zeros(2, 5, 8), causal=True).shape
 torch.Size([2, 5, 8])
@@ -51,6 +51,7 @@ CARD = Card(
         "and causal, outputs and gradients to 1e-10 in float64",
         "law: with parts that answer zero, pre is the identity and post is the norm",
     ),
+    renamed={"floor": "eps"},
 )
 
 
@@ -63,7 +64,7 @@ class Block(nn.Module):
         cross: attention to another sequence, between the two.
         order: where the norms stand: `pre` or `post`.
         norm: `layer` (mean and variance) or `rms` (size only).
-        floor: added to the variance.
+        eps: added to the variance.
         dropout: probability that a number of a part's answer is dropped in training.
     """
 
@@ -75,16 +76,16 @@ class Block(nn.Module):
         cross: MultiHeadAttention | None = None,
         order: Literal["pre", "post"] = "pre",
         norm: Literal["layer", "rms"] = "layer",
-        floor: float = 1e-5,
+        eps: float = 1e-5,
         dropout: float = 0.0,
     ):
         super().__init__()
         dim = attention.query.in_features
-        self.attention, self.attention_norm = attention, normalised(dim, norm=norm, floor=floor)
+        self.attention, self.attention_norm = attention, normalised(dim, norm=norm, eps=eps)
         self.cross = cross
-        self.cross_norm = None if cross is None else normalised(dim, norm=norm, floor=floor)
+        self.cross_norm = None if cross is None else normalised(dim, norm=norm, eps=eps)
         self.feed_forward = feed_forward
-        self.feed_forward_norm = normalised(dim, norm=norm, floor=floor)
+        self.feed_forward_norm = normalised(dim, norm=norm, eps=eps)
         self.pre, self.dropout = order == "pre", Dropout(dropout=dropout)
 
     def forward(
@@ -98,7 +99,7 @@ class Block(nn.Module):
         mask: Bool[Tensor, "b1 h1 t1 s1"] | None = None,
         bias: Float[Tensor, "b2 h2 t2 s1"] | None = None,
         window: int | None = None,
-        turn: Callable[[Tensor], Tensor] | None = None,
+        rotary: Callable[[Tensor], Tensor] | None = None,
         cache: Memory | None = None,
     ) -> Float[Tensor, "b t d"]:
         """Each position after all parts.
@@ -111,11 +112,11 @@ class Block(nn.Module):
             mask: True where a position may look.
             bias: added to the fits.
             window: how far a position sees.
-            turn: what rotary positions do.
+            rotary: what rotary positions do.
             cache: keys and values of earlier positions.
         """
         x = self._beside(x, self.attention_norm, lambda y: self.attention(
-            y, causal=causal, mask=mask, bias=bias, window=window, turn=turn, cache=cache
+            y, causal=causal, mask=mask, bias=bias, window=window, rotary=rotary, cache=cache
         ))  # fmt: skip
         cross = self.cross
         if cross is not None and self.cross_norm is not None:
@@ -131,7 +132,7 @@ class Block(nn.Module):
 
 
 def normalised(
-    dim: int, /, *, norm: Literal["layer", "rms"] = "layer", floor: float = 1e-5
+    dim: int, /, *, norm: Literal["layer", "rms"] = "layer", eps: float = 1e-5
 ) -> nn.Module:
     """A normalisation of the last dimension: torch's kernels."""
-    return nn.LayerNorm(dim, eps=floor) if norm == "layer" else nn.RMSNorm(dim, eps=floor)
+    return nn.LayerNorm(dim, eps=eps) if norm == "layer" else nn.RMSNorm(dim, eps=eps)

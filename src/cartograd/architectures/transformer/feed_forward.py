@@ -1,12 +1,12 @@
 """Feed-forward: the same small network at each position, where a transformer keeps what it knows.
 
 Attention mixes positions; this part then works on each alone: wider, bent, and back. The gated
-forms let one half of the inner features decide how much of the other half passes.
+forms let one half of the hidden features decide how much of the other half passes.
 
     relu, gelu, gelu-tanh, silu:     y = W2 act(W1 x + b1) + b2
     reglu, geglu, swiglu:            y = W2 (act(Wg x) * (W1 x))       act = relu, gelu-tanh, silu
 
-Shapes: `... d`, kept; inside `... inner`.
+Shapes: `... d`, kept; inside `... ffn_dim`.
 
 Departures: none. The activations are torch's kernels, one pass over memory each (the same numbers
 as this library's own). GEGLU has the tanh form of GELU, as T5 1.1.
@@ -17,7 +17,7 @@ References:
     Noam Shazeer. GLU variants improve transformer. 2020. https://arxiv.org/abs/2002.05202
 
 >>> import torch
->>> FeedForward(dim=4, inner=8, activation="swiglu", biased=False)(torch.zeros(2, 3, 4)).shape
+>>> FeedForward(dim=4, ffn_dim=8, activation="swiglu", biased=False)(torch.zeros(2, 3, 4)).shape
 torch.Size([2, 3, 4])
 """
 
@@ -46,7 +46,8 @@ CARD = Card(
         "transformers' LLaMA (swiglu) and T5 1.1 (geglu), outputs and gradients to 1e-10",
         "law: each position is worked on alone",
     ),
-    tiny={"dim": 8, "inner": 12},
+    tiny={"dim": 8, "ffn_dim": 12},
+    renamed={"inner": "ffn_dim"},
 )
 
 
@@ -71,10 +72,10 @@ class FeedForward(nn.Module):
 
     Args:
         dim: features of a position.
-        inner: features inside.
+        ffn_dim: features inside.
         activation: one of `ACTIVATIONS`.
         biased: whether the layers add a bias.
-        dropout: probability that an inner feature is dropped in training.
+        dropout: probability that a hidden feature is dropped in training.
 
     Raises:
         UsageError: no such activation.
@@ -84,7 +85,7 @@ class FeedForward(nn.Module):
         self,
         *,
         dim: int,
-        inner: int,
+        ffn_dim: int,
         activation: str = "relu",
         biased: bool = True,
         dropout: float = 0.0,
@@ -93,9 +94,9 @@ class FeedForward(nn.Module):
         if activation not in ACTIVATIONS:
             raise unknown("activation of a feed-forward part", activation, list(ACTIVATIONS))
         self.activation, gated = ACTIVATIONS[activation]
-        self.gate = nn.Linear(dim, inner, bias=biased) if gated else None
-        self.up = nn.Linear(dim, inner, bias=biased)
-        self.down = nn.Linear(inner, dim, bias=biased)
+        self.gate = nn.Linear(dim, ffn_dim, bias=biased) if gated else None
+        self.up = nn.Linear(dim, ffn_dim, bias=biased)
+        self.down = nn.Linear(ffn_dim, dim, bias=biased)
         self.dropout = Dropout(dropout=dropout)
         for part in (self.gate, self.up, self.down):
             if part is not None:

@@ -66,6 +66,7 @@ CARD = Card(
     ),
     tiny={"vocabulary": 11, "context": 16, "dim": 8, "heads": 2, "depth": 2, "dropout": 0.0},
     objective="label-tokens",
+    renamed={"inner": "ffn_dim"},
 )
 
 PRESETS = {
@@ -85,8 +86,8 @@ class GPT(nn.Module):
         context: the most positions.
         dim: features of a position.
         heads: of each attention.
-        depth: blocks.
-        inner: features inside the feed-forward parts; four times `dim` if not given.
+        depth: blocks, one above the other.
+        ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
         order: norms before the parts (`pre`, GPT-2) or after them (`post`, GPT-1).
         positions: `learned`, `sinusoidal`, `rotary` or `alibi`.
         dropout: probability that a number is dropped in training: of the first sum, of the parts'
@@ -104,7 +105,7 @@ class GPT(nn.Module):
         dim: int = 768,
         heads: int = 12,
         depth: int = 12,
-        inner: int | None = None,
+        ffn_dim: int | None = None,
         order: Literal["pre", "post"] = "pre",
         positions: Literal["learned", "sinusoidal", "rotary", "alibi"] = "learned",
         dropout: float = 0.1,
@@ -121,7 +122,9 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(
             Block(
                 attention=MultiHeadAttention(dim=dim, heads=heads, dropout=dropout),
-                feed_forward=FeedForward(dim=dim, inner=inner or 4 * dim, activation="gelu-tanh"),
+                feed_forward=FeedForward(
+                    dim=dim, ffn_dim=ffn_dim or 4 * dim, activation="gelu-tanh"
+                ),
                 order=order,
                 dropout=dropout,
             )
@@ -151,11 +154,11 @@ class GPT(nn.Module):
         if self.positions is not None:
             x = x + self.positions(places).to(x.dtype)
         x = self.dropout(x)
-        turn = None if self.rotary is None else self.rotary.turn(places)
+        rotary = None if self.rotary is None else self.rotary.turn(places)
         bias = None if self.alibi is None else self.alibi.bias(t, s)
         for number, block in enumerate(self.blocks):
             kept = None if cache is None else cache[number]
-            x = block(x, causal=True, mask=mask, bias=bias, turn=turn, cache=kept)
+            x = block(x, causal=True, mask=mask, bias=bias, rotary=rotary, cache=kept)
         return self.norm(x)
 
     def decoder(

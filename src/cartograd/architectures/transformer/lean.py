@@ -55,7 +55,7 @@ class Lean:
             head = model.embedding if model.head is None else model.head
             self.head = product(head.weight.detach().float(), None)
             self.layers = [_layer(block, self.width, product) for block in model.blocks]
-            self.norm, self.floor = _norm(model.norm)
+            self.norm, self.eps = _norm(model.norm)
         speeds = model.rotary.speeds.view(torch.float32)
         places = torch.arange(model.context, device=speeds.device)[:, None] * speeds
         self.turns = torch.polar(torch.full_like(places, model.rotary.sharpness), places)
@@ -84,20 +84,20 @@ class Lean:
         turns = self.turns[cache.positions(t)].view(-1, t, 1, d // 2)
         mask = cache.mask(t)
         x = F.embedding(tokens, self.embedding).view(b * t, -1)
-        size, floor = x.shape[1:], self.floor
+        size, eps = x.shape[1:], self.eps
         for (norm1, inward, outward, norm2, gated, down), kept in zip(
             self.layers, cache.layers, strict=True
         ):
-            joint = inward(F.rms_norm(x, size, norm1, floor)).view(b, t, turned + self.groups, d)
+            joint = inward(F.rms_norm(x, size, norm1, eps)).view(b, t, turned + self.groups, d)
             torch.view_as_complex(joint[:, :, :turned].unflatten(3, (d // 2, 2))).mul_(turns)
             q, k, v = joint.transpose(1, 2).split((heads, self.groups, self.groups), 1)
             k, v = kept.append(k, v)
             y = attend(q, k, v, causal=True, mask=mask, window=self.window)
             x.add_(outward(y.transpose(1, 2).reshape(b * t, -1)))
-            gate, up = gated(F.rms_norm(x, size, norm2, floor)).chunk(2, 1)
+            gate, up = gated(F.rms_norm(x, size, norm2, eps)).chunk(2, 1)
             x.add_(down(F.silu(gate, inplace=True).mul_(up)))
         x = x.view(b, t, -1)[:, -1] if last else x
-        return self.head(F.rms_norm(x, size, self.norm, floor)).view(b, -1, len(self.embedding))
+        return self.head(F.rms_norm(x, size, self.norm, eps)).view(b, -1, len(self.embedding))
 
     def _one(self, tokens: Int[Tensor, "1 1"], cache: Cache) -> Float[Tensor, "1 1 v"]:
         """A single token after others: the same with as few calls as there can be.
@@ -116,20 +116,20 @@ class Lean:
         sizes = heads * d, 2 * groups * d
         asked, given = (1, groups, heads // groups, d), (1, 2 * groups, d)
         x = F.embedding(tokens, self.embedding).view(1, -1)
-        flat, floor, dim = x.view(-1), self.floor, x.shape[1]
+        flat, eps, dim = x.view(-1), self.eps, x.shape[1]
         for number, (norm1, inward, outward, norm2, gated, down) in enumerate(self.layers):
             cache.layers[number].room(1)
-            size = (flat.dot(flat).item() / dim + floor) ** -0.5
+            size = (flat.dot(flat).item() / dim + eps) ** -0.5
             joint = inward((x * norm1).mul_(size))
             joint.view(torch.complex64).mul_(turns)
             q, kv = joint.split(sizes, 1)
             new[number].copy_(kv.view(given))
             y = F.scaled_dot_product_attention(q.view(asked), keys[number], values[number])
             x.add_(outward(y.reshape(1, -1)))
-            size = (flat.dot(flat).item() / dim + floor) ** -0.5
+            size = (flat.dot(flat).item() / dim + eps) ** -0.5
             gate, up = gated((x * norm2).mul_(size)).chunk(2, 1)
             x.add_(down(F.silu(gate, inplace=True).mul_(up)))
-        size = (flat.dot(flat).item() / dim + floor) ** -0.5
+        size = (flat.dot(flat).item() / dim + eps) ** -0.5
         return self.head((x * self.norm).mul_(size))[None]
 
     def _beyond(self, cache: Cache) -> bool:

@@ -61,33 +61,34 @@ CARD = Card(
         "depth": 2,
         "heads": 2,
         "kv_heads": 1,
-        "inner": 12,
+        "ffn_dim": 12,
         "context": 64,
     },
     objective="label-tokens",
+    renamed={"inner": "ffn_dim", "floor": "eps"},
 )
 
 PRESETS = {
     "llama-7b": {},
-    "llama-13b": {"dim": 5120, "depth": 40, "heads": 40, "inner": 13824},
-    "llama-33b": {"dim": 6656, "depth": 60, "heads": 52, "inner": 17920},
-    "llama-65b": {"dim": 8192, "depth": 80, "heads": 64, "inner": 22016, "floor": 1e-5},
+    "llama-13b": {"dim": 5120, "depth": 40, "heads": 40, "ffn_dim": 13824},
+    "llama-33b": {"dim": 6656, "depth": 60, "heads": 52, "ffn_dim": 17920},
+    "llama-65b": {"dim": 8192, "depth": 80, "heads": 64, "ffn_dim": 22016, "eps": 1e-5},
     "llama-2-70b": {
         "dim": 8192,
         "depth": 80,
         "heads": 64,
         "kv_heads": 8,
-        "inner": 28672,
+        "ffn_dim": 28672,
         "context": 4096,
-        "floor": 1e-5,
+        "eps": 1e-5,
     },
     "llama-3-8b": {
         "vocabulary": 128256,
         "kv_heads": 8,
-        "inner": 14336,
+        "ffn_dim": 14336,
         "context": 8192,
         "base": 5e5,
-        "floor": 1e-5,
+        "eps": 1e-5,
     },
     "llama-3.2-1b": {
         "vocabulary": 128256,
@@ -95,19 +96,19 @@ PRESETS = {
         "depth": 16,
         "heads": 32,
         "kv_heads": 8,
-        "inner": 8192,
+        "ffn_dim": 8192,
         "context": 131072,
         "base": 5e5,
         "scaling": "llama3:factor=32,context=8192",
         "tied": True,
-        "floor": 1e-5,
+        "eps": 1e-5,
     },
     "mistral-7b": {
         "kv_heads": 8,
-        "inner": 14336,
+        "ffn_dim": 14336,
         "context": 32768,
         "window": 4096,
-        "floor": 1e-5,
+        "eps": 1e-5,
     },
     "qwen2.5-0.5b": {
         "vocabulary": 151936,
@@ -115,7 +116,7 @@ PRESETS = {
         "depth": 24,
         "heads": 14,
         "kv_heads": 2,
-        "inner": 4864,
+        "ffn_dim": 4864,
         "context": 32768,
         "base": 1e6,
         "biases": "qkv",
@@ -127,11 +128,11 @@ PRESETS = {
         "depth": 30,
         "heads": 9,
         "kv_heads": 3,
-        "inner": 1536,
+        "ffn_dim": 1536,
         "context": 8192,
         "base": 1e5,
         "tied": True,
-        "floor": 1e-5,
+        "eps": 1e-5,
     },
 }
 
@@ -141,7 +142,7 @@ class LLaMA(nn.Module):
 
     Args:
         vocabulary: tokens there are.
-        dim, depth, heads, inner: its size; `inner` is the width of the gated part.
+        dim, depth, heads, ffn_dim: its size; `ffn_dim` is the width of the gated part.
         kv_heads: heads of keys and values; as many as of queries if not given.
         context: the most tokens it reads.
         base: of the rotary positions.
@@ -149,7 +150,7 @@ class LLaMA(nn.Module):
         window: how far back a position sees; everything if not given.
         biases: projections of attention that add a bias: letters of `qkvo`.
         tied: whether the output shares the embedding's weights.
-        floor: added under the root of the norms.
+        eps: added under the root of the norms.
     """
 
     def __init__(
@@ -160,14 +161,14 @@ class LLaMA(nn.Module):
         depth: int = 32,
         heads: int = 32,
         kv_heads: int | None = None,
-        inner: int = 11_008,
+        ffn_dim: int = 11_008,
         context: int = 2048,
         base: float = 10_000.0,
         scaling: str | None = None,
         window: int | None = None,
         biases: str = "",
         tied: bool = False,
-        floor: float = 1e-6,
+        eps: float = 1e-6,
     ):
         super().__init__()
         self.context, self.window, self.kv_heads = context, window, kv_heads or heads
@@ -179,13 +180,15 @@ class LLaMA(nn.Module):
                 attention=MultiHeadAttention(
                     dim=dim, heads=heads, kv_heads=kv_heads, biases=biases
                 ),
-                feed_forward=FeedForward(dim=dim, inner=inner, activation="swiglu", biased=False),
+                feed_forward=FeedForward(
+                    dim=dim, ffn_dim=ffn_dim, activation="swiglu", biased=False
+                ),
                 norm="rms",
-                floor=floor,
+                eps=eps,
             )
             for _ in range(depth)
         )
-        self.norm = normalised(dim, norm="rms", floor=floor)
+        self.norm = normalised(dim, norm="rms", eps=eps)
         self.head = None if tied else nn.Linear(dim, vocabulary, bias=False)
         for part in self.modules():
             if isinstance(part, nn.Linear | nn.Embedding):
@@ -224,10 +227,10 @@ class LLaMA(nn.Module):
 
     def _features(self, tokens: Tensor, places: Tensor, cache: Cache | None) -> Tensor:
         mask = None if cache is None else cache.mask(tokens.shape[1])
-        turn, x = self.rotary.turn(places), self.embedding(tokens)
+        rotary, x = self.rotary.turn(places), self.embedding(tokens)
         for number, block in enumerate(self.blocks):
             x = block(
-                x, causal=True, mask=mask, window=self.window, turn=turn,
+                x, causal=True, mask=mask, window=self.window, rotary=rotary,
                 cache=None if cache is None else cache[number],
             )  # fmt: skip
         return x

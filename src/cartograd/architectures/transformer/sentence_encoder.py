@@ -59,6 +59,7 @@ CARD = Card(
         "depth": 2,
         "dropout": 0.0,
     },
+    renamed={"inner": "ffn_dim"},
 )
 
 TOKENS = 512
@@ -74,8 +75,8 @@ class SentenceEncoder(nn.Module):
         context: the most positions.
         dim: features of a position, and of the answer.
         heads: of each attention.
-        depth: blocks.
-        inner: features inside the feed-forward parts; four times `dim` if not given.
+        depth: blocks, one above the other.
+        ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
         dropout: probability that a number is dropped in training.
     """
 
@@ -88,13 +89,13 @@ class SentenceEncoder(nn.Module):
         dim: int = 384,
         heads: int = 12,
         depth: int = 6,
-        inner: int | None = None,
+        ffn_dim: int | None = None,
         dropout: float = 0.1,
     ):
         super().__init__()
         self.encoder = BERT(
             vocabulary=vocabulary, padding_id=padding_id, context=context, dim=dim, heads=heads,
-            depth=depth, inner=inner, head="hidden", dropout=dropout,
+            depth=depth, ffn_dim=ffn_dim, head="hidden", dropout=dropout,
         )  # fmt: skip
         self.encoder.pooler = None
         self.padding_id = padding_id

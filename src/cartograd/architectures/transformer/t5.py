@@ -56,16 +56,17 @@ CARD = Card(
         "paper: 60,506,624 / 222,903,552 / 737,668,096 parameters (small, base, large)",
     ),
     tiny={
-        "vocabulary": 11, "padding_id": 0, "dim": 8, "heads": 2, "head_dim": 4, "inner": 16,
+        "vocabulary": 11, "padding_id": 0, "dim": 8, "heads": 2, "head_dim": 4, "ffn_dim": 16,
         "depth": 2, "dropout": 0.0,
     },
     objective="label-tokens",
+    renamed={"inner": "ffn_dim"},
 )  # fmt: skip
 
 PRESETS = {
     "t5-small": {},
-    "t5-base": {"dim": 768, "heads": 12, "inner": 3072, "depth": 12},
-    "t5-large": {"dim": 1024, "heads": 16, "inner": 4096, "depth": 24},
+    "t5-base": {"dim": 768, "heads": 12, "ffn_dim": 3072, "depth": 12},
+    "t5-large": {"dim": 1024, "heads": 16, "ffn_dim": 4096, "depth": 24},
 }
 
 RANGES, FAR = 32, 128
@@ -81,7 +82,7 @@ class T5(nn.Module):
         dim: features of a position.
         heads: of each attention.
         head_dim: features of a head.
-        inner: features inside the feed-forward parts.
+        ffn_dim: features inside the feed-forward parts.
         depth: blocks of the encoder, and of the decoder.
         activation: of the feed-forward parts: `relu`, or `geglu` for T5 1.1.
         tied: whether the matrix that reads tokens also scores them; not in T5 1.1.
@@ -96,7 +97,7 @@ class T5(nn.Module):
         dim: int = 512,
         heads: int = 8,
         head_dim: int = 64,
-        inner: int = 2048,
+        ffn_dim: int = 2048,
         depth: int = 6,
         activation: str = "relu",
         tied: bool = True,
@@ -115,11 +116,15 @@ class T5(nn.Module):
                 Block(
                     attention=attention(),
                     feed_forward=FeedForward(
-                        dim=dim, inner=inner, activation=activation, biased=False, dropout=dropout
+                        dim=dim,
+                        ffn_dim=ffn_dim,
+                        activation=activation,
+                        biased=False,
+                        dropout=dropout,
                     ),
                     cross=attention() if crossed else None,
                     norm="rms",
-                    floor=1e-6,
+                    eps=1e-6,
                     dropout=dropout,
                 )
                 for _ in range(depth)

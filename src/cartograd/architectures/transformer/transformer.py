@@ -59,15 +59,16 @@ CARD = Card(
         "44,140,544 in torch's form",
     ),
     tiny={
-        "vocabulary": 11, "padding_id": 0, "dim": 8, "heads": 2, "depth": 2, "inner": 16,
+        "vocabulary": 11, "padding_id": 0, "dim": 8, "heads": 2, "depth": 2, "ffn_dim": 16,
         "dropout": 0.0,
     },
     objective="label-tokens",
+    renamed={"inner": "ffn_dim"},
 )  # fmt: skip
 
 PRESETS = {
     "transformer-base": {},
-    "transformer-big": {"dim": 1024, "heads": 16, "inner": 4096, "dropout": 0.3},
+    "transformer-big": {"dim": 1024, "heads": 16, "ffn_dim": 4096, "dropout": 0.3},
 }
 
 
@@ -80,7 +81,7 @@ class Transformer(nn.Module):
         dim: features of a position.
         heads: of each attention.
         depth: blocks of the encoder, and of the decoder.
-        inner: features inside the feed-forward parts.
+        ffn_dim: features inside the feed-forward parts.
         order: norms after the parts (`post`, the paper) or before them (`pre`).
         dropout: probability that a number is dropped in training.
     """
@@ -93,7 +94,7 @@ class Transformer(nn.Module):
         dim: int = 512,
         heads: int = 8,
         depth: int = 6,
-        inner: int = 2048,
+        ffn_dim: int = 2048,
         order: Literal["pre", "post"] = "post",
         dropout: float = 0.1,
     ):
@@ -103,7 +104,7 @@ class Transformer(nn.Module):
         nn.init.normal_(self.tokens.weight, std=dim**-0.5)
         self.positions = Positions(dim=dim)
         self.stacks = EncoderDecoder(
-            dim=dim, heads=heads, depth=depth, inner=inner, order=order, dropout=dropout,
+            dim=dim, heads=heads, depth=depth, ffn_dim=ffn_dim, order=order, dropout=dropout,
             ends=order == "pre",
         )  # fmt: skip
 
@@ -158,7 +159,7 @@ class EncoderDecoder(nn.Module):
         dim: features of a position.
         heads: of each attention.
         depth: blocks of each stack.
-        inner: features inside the feed-forward parts.
+        ffn_dim: features inside the feed-forward parts.
         order: norms after the parts (`post`) or before them (`pre`).
         dropout: probability that a number is dropped in training.
         ends: whether each stack ends in a norm, as those of torch.nn.Transformer do.
@@ -170,7 +171,7 @@ class EncoderDecoder(nn.Module):
         dim: int = 512,
         heads: int = 8,
         depth: int = 6,
-        inner: int = 2048,
+        ffn_dim: int = 2048,
         order: Literal["pre", "post"] = "post",
         dropout: float = 0.1,
         ends: bool = True,
@@ -184,7 +185,7 @@ class EncoderDecoder(nn.Module):
             return nn.ModuleList(
                 Block(
                     attention=attention(),
-                    feed_forward=FeedForward(dim=dim, inner=inner, dropout=dropout),
+                    feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim, dropout=dropout),
                     cross=attention() if crossed else None,
                     order=order,
                     dropout=dropout,

@@ -56,6 +56,7 @@ CARD = Card(
         "with patches of 16; 88,224,232 of B/32; 17.564 G multiply-adds of B/16",
     ),
     tiny={"channels": 3, "size": 8, "classes": 3, "dim": 8, "heads": 2, "depth": 2},
+    renamed={"inner": "ffn_dim", "floor": "eps"},
 )
 
 PRESETS = {
@@ -77,9 +78,9 @@ class ViT(nn.Module):
         patch: height and width of a patch; 16, or 4 and less up to 64 pixels, if not given.
         dim: features of a patch.
         heads: of each attention.
-        depth: blocks.
-        inner: features inside the feed-forward parts; four times `dim` if not given.
-        floor: added to the variance by the norms.
+        depth: blocks, one above the other.
+        ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
+        eps: added to the variance by the norms.
         dropout: probability that a number is dropped in training.
     """
 
@@ -93,8 +94,8 @@ class ViT(nn.Module):
         dim: int = 768,
         heads: int = 12,
         depth: int = 12,
-        inner: int | None = None,
-        floor: float = 1e-6,
+        ffn_dim: int | None = None,
+        eps: float = 1e-6,
         dropout: float = 0.0,
     ):
         super().__init__()
@@ -109,14 +110,14 @@ class ViT(nn.Module):
             Block(
                 attention=MultiHeadAttention(dim=dim, heads=heads),
                 feed_forward=FeedForward(
-                    dim=dim, inner=inner or 4 * dim, activation="gelu", dropout=dropout
+                    dim=dim, ffn_dim=ffn_dim or 4 * dim, activation="gelu", dropout=dropout
                 ),
-                floor=floor,
+                eps=eps,
                 dropout=dropout,
             )
             for _ in range(depth)
         )
-        self.norm = nn.LayerNorm(dim, eps=floor)
+        self.norm = nn.LayerNorm(dim, eps=eps)
         self.head = nn.Linear(dim, classes)
         nn.init.normal_(self.positions, std=0.02)
         nn.init.normal_(self.class_token, std=0.02)

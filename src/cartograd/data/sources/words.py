@@ -80,7 +80,7 @@ def words(
             `brown+shakespeare`; by default all four of them that are in English: 5 million words.
         window: most neighbours on each side.
         frequent: frequency above which a word's occurrences are left out at times; 0 uses all.
-        vocabulary: most words.
+        vocabulary: most different words that are kept.
         least: a rarer word is taken out.
         valid: share of the texts for validation.
         test: share of the texts for testing.

@@ -42,7 +42,12 @@ CARD = Card(
 
 
 def elu(z: Float[Tensor, "..."], /, *, amplitude: float = 1.0) -> Float[Tensor, "..."]:
-    """The input where it is above zero, else A (e^z - 1)."""
+    """The input where it is above zero, else A (e^z - 1).
+
+    Args:
+        z: what enters, of any shape.
+        amplitude: how far below zero the curve levels off.
+    """
     # Both branches of `where` get a gradient: an e^z that overflows would make it 0 * inf.
     return torch.where(z > 0, z, amplitude * torch.expm1(z.clamp(max=0)))
 

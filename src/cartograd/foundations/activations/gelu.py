@@ -52,7 +52,12 @@ PRESETS = {
 
 
 def gelu(z: Float[Tensor, "..."], /, *, approximate: bool = False) -> Float[Tensor, "..."]:
-    """The input times Phi, which is exact or by a tanh."""
+    """The input times Phi, which is exact or by a tanh.
+
+    Args:
+        z: what enters, of any shape.
+        approximate: whether the tanh formula stands for the exact one.
+    """
     return z * (_phi_by_tanh(z) if approximate else torch.special.ndtr(z))
 
 

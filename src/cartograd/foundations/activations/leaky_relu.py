@@ -41,7 +41,12 @@ CARD = Card(
 
 
 def leaky_relu(z: Float[Tensor, "..."], /, *, slope: float = 0.01) -> Float[Tensor, "..."]:
-    """The input where it is above zero, else slope z."""
+    """The input where it is above zero, else slope z.
+
+    Args:
+        z: what enters, of any shape.
+        slope: slope below zero.
+    """
     return torch.where(z > 0, z, slope * z)
 
 

@@ -43,7 +43,13 @@ CARD = Card(
 def scaled_tanh(
     z: Float[Tensor, "..."], /, *, amplitude: float = 1.7159, steepness: float = 2 / 3
 ) -> Float[Tensor, "..."]:
-    """A tanh(S z), number by number."""
+    """A tanh(S z), number by number.
+
+    Args:
+        z: what enters, of any shape.
+        amplitude: height that the curve reaches far from zero.
+        steepness: factor on the input before the tanh.
+    """
     return amplitude * torch.tanh(steepness * z)
 
 

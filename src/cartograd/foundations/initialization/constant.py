@@ -43,6 +43,11 @@ CARD = Card(
 
 
 def constant(weight: Float[Tensor, "..."], /, *, value: float = 0.0) -> Float[Tensor, "..."]:
-    """Fill with one number."""
+    """Fill with one number.
+
+    Args:
+        weight: filled in place.
+        value: the one number that every weight starts at.
+    """
     with torch.no_grad():
         return weight.fill_(value)

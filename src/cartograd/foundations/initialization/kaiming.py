@@ -65,6 +65,12 @@ def kaiming(
 ) -> Float[Tensor, "..."]:
     """Fill with draws of variance 2 / ((1 + slope^2) fan), from torch's global generator.
 
+    Args:
+        weight: filled in place.
+        distribution: uniform or normal draws, of the same variance.
+        slope: slope below zero of the activation that follows: 0 for ReLU.
+        mode: whether forward signals (in) or gradients (out) keep their size.
+
     Raises:
         UsageError: the tensor has fewer than two dimensions.
     """

@@ -65,6 +65,11 @@ def xavier(
 ) -> Float[Tensor, "..."]:
     """Fill with draws of variance gain^2 2 / (fan_in + fan_out), from torch's global generator.
 
+    Args:
+        weight: filled in place.
+        distribution: uniform or normal draws, of the same variance.
+        gain: factor on the standard deviation that makes up for what the activation takes away.
+
     Raises:
         UsageError: the tensor has fewer than two dimensions.
     """

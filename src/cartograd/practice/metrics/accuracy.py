@@ -36,6 +36,8 @@ CARD = Card(
     nodes=("metric/accuracy",),
     title="Accuracy",
     zh="准确率",
+    better="higher",
+    unit="%",
     paper="Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and "
     "correlation",
     year=2011,
@@ -50,7 +52,13 @@ CARD = Card(
 def accuracy(
     outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, top: int = 1
 ) -> float:
-    """The share of examples whose right class is among the `top` highest outputs."""
+    """The share of examples whose right class is among the `top` highest outputs.
+
+    Args:
+        outputs: logits of every example.
+        targets: the right classes.
+        top: how many of the highest outputs may hold the right class.
+    """
     return weighed(outputs, targets, given.ones(outputs), top=top).item()
 
 

@@ -31,6 +31,7 @@ CARD = Card(
     nodes=("metric/bleu",),
     title="BLEU",
     zh="BLEU",
+    better="higher",
     paper="BLEU: a method for automatic evaluation of machine translation",
     year=2002,
     url="https://aclanthology.org/P02-1040",

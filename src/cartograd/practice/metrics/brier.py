@@ -34,6 +34,7 @@ CARD = Card(
     nodes=("metric/calibration",),
     title="Brier score",
     zh="布里尔分数",
+    better="lower",
     paper="Verification of forecasts expressed in terms of probability",
     year=1950,
     url="https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",

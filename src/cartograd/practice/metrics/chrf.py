@@ -32,6 +32,7 @@ CARD = Card(
     nodes=("metric/bleu",),
     title="chrF",
     zh="chrF(字符 n 元 F 值)",
+    better="higher",
     paper="chrF: character n-gram F-score for automatic MT evaluation",
     year=2015,
     url="https://aclanthology.org/W15-3049",

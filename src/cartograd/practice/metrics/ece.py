@@ -40,6 +40,10 @@ CARD = Card(
     nodes=("metric/calibration",),
     title="Expected calibration error",
     zh="期望校准误差",
+    better="lower",
+    unit="%",
+    short="calibration error",
+    aliases=("expected-calibration-error",),
     paper="On calibration of modern neural networks",
     year=2017,
     url="https://arxiv.org/abs/1706.04599",
@@ -67,7 +71,13 @@ class Reliability:
 def ece(
     outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, bins: int = 15
 ) -> float:
-    """The mean distance of accuracy from confidence over bins of equal width."""
+    """The mean distance of accuracy from confidence over bins of equal width.
+
+    Args:
+        outputs: logits of every example.
+        targets: the right classes.
+        bins: intervals of equal width that confidence is cut into.
+    """
     return weighed(outputs, targets, given.ones(outputs), bins=bins).item()
 
 

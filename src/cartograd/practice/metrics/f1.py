@@ -34,6 +34,8 @@ CARD = Card(
     nodes=("metric/f1",),
     title="F1",
     zh="F1",
+    better="higher",
+    unit="%",
     paper="Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and "
     "correlation",
     year=2011,
@@ -52,7 +54,13 @@ def f1(
     *,
     average: Average = "macro",
 ) -> float:
-    """F1, averaged over the classes (`macro`), or of class 1 alone (`binary`)."""
+    """F1, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+
+    Args:
+        outputs: logits of every example.
+        targets: the right classes.
+        average: how the classes' numbers become one: macro, micro, weighted or binary.
+    """
     return weighed(outputs, targets, given.ones(outputs), average=average).item()
 
 

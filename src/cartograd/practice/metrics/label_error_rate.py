@@ -37,6 +37,9 @@ CARD = Card(
     nodes=("metric/accuracy",),
     title="Label error rate (CTC)",
     zh="标签错误率(CTC)",
+    better="lower",
+    short="label error rate",
+    aliases=("ler",),
     paper="Connectionist temporal classification: labelling unsegmented sequence data with "
     "recurrent neural networks",
     year=2006,

@@ -36,6 +36,7 @@ CARD = Card(
     nodes=("metric/mape",),
     title="Mean absolute percentage error",
     zh="平均绝对百分比误差",
+    better="lower",
     paper="Another look at measures of forecast accuracy",
     year=2006,
     url="https://doi.org/10.1016/j.ijforecast.2006.03.001",

@@ -34,6 +34,7 @@ CARD = Card(
     nodes=("metric/perplexity",),
     title="Perplexity",
     zh="困惑度",
+    better="lower",
     paper="Perplexity: a measure of the difficulty of speech recognition tasks",
     year=1977,
     url="https://doi.org/10.1121/1.2016299",

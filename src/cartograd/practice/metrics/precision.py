@@ -34,6 +34,9 @@ CARD = Card(
     nodes=("metric/precision",),
     title="Precision",
     zh="精确率",
+    better="higher",
+    unit="%",
+    aliases=("positive-predictive-value",),
     paper="Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and "
     "correlation",
     year=2011,
@@ -52,7 +55,13 @@ def precision(
     *,
     average: Average = "macro",
 ) -> float:
-    """Precision, averaged over the classes (`macro`), or of class 1 alone (`binary`)."""
+    """Precision, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+
+    Args:
+        outputs: logits of every example.
+        targets: the right classes.
+        average: how the classes' numbers become one: macro, micro, weighted or binary.
+    """
     return weighed(outputs, targets, given.ones(outputs), average=average).item()
 
 

@@ -34,6 +34,9 @@ CARD = Card(
     nodes=("metric/recall",),
     title="Recall",
     zh="召回率",
+    better="higher",
+    unit="%",
+    aliases=("sensitivity",),
     paper="Evaluation: from precision, recall and F-measure to ROC, informedness, markedness and "
     "correlation",
     year=2011,
@@ -52,7 +55,13 @@ def recall(
     *,
     average: Average = "macro",
 ) -> float:
-    """Recall, averaged over the classes (`macro`), or of class 1 alone (`binary`)."""
+    """Recall, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+
+    Args:
+        outputs: logits of every example.
+        targets: the right classes.
+        average: how the classes' numbers become one: macro, micro, weighted or binary.
+    """
     return weighed(outputs, targets, given.ones(outputs), average=average).item()
 
 

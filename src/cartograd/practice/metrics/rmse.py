@@ -31,6 +31,7 @@ CARD = Card(
     nodes=("metric/rmse",),
     title="Root mean squared error",
     zh="均方根误差",
+    better="lower",
     paper="Advantages of the mean absolute error (MAE) over the root mean square error (RMSE)",
     year=2005,
     url="https://doi.org/10.3354/cr030079",

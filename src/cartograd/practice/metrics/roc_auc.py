@@ -39,6 +39,10 @@ CARD = Card(
     nodes=("metric/roc-auc",),
     title="ROC AUC",
     zh="ROC 曲线下面积",
+    better="higher",
+    unit="share",
+    short="area under the ROC curve",
+    aliases=("auc", "auroc"),
     paper="An introduction to ROC analysis",
     year=2006,
     url="https://doi.org/10.1016/j.patrec.2005.10.010",
@@ -69,6 +73,11 @@ def roc_auc(
     average: Literal["macro", "weighted"] = "macro",
 ) -> float:
     """The area under the ROC curve; of several classes the (weighted) mean, each against the rest.
+
+    Args:
+        outputs: logits of every example.
+        targets: the right classes.
+        average: whether each class counts alike (macro) or by its examples (weighted).
 
     Raises:
         UsageError: all targets are of one class, so there is nothing to rank.

@@ -47,7 +47,14 @@ def portion(
     decay: float = 0.999,
     corrected: bool = True,
 ) -> float | None:
-    """How much the weights of a step (from 1) count in the average; `total` is not needed."""
+    """How much the weights of a step (from 1) count in the average; `total` is not needed.
+
+    Args:
+        step: steps so far, from 1.
+        total: steps of the run; None where nobody knows.
+        decay: share of the average that is kept at each step.
+        corrected: whether young averages keep less, so that the first weights do not linger.
+    """
     if corrected:
         return (1 - decay) / (1 - decay**step)
     return 1.0 if step == 1 else 1 - decay

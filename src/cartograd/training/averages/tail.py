@@ -46,6 +46,11 @@ CARD = Card(
 def portion(step: int, total: int | None, /, *, share: float = 0.25) -> float | None:
     """How much the weights of a step (from 1) count in the average; None before the tail.
 
+    Args:
+        step: steps so far, from 1.
+        total: steps of the run; None where nobody knows.
+        share: what part of the run, at its end, is averaged.
+
     Raises:
         UsageError: the run has no known length to take a share of.
     """

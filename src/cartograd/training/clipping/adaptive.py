@@ -4,7 +4,7 @@ How long a gradient may be depends on the weights that it moves: a step of 1 is 
 weights and a catastrophe for small ones. Each unit (a row of a matrix, a filter of a convolution)
 is therefore measured by itself. It let very deep networks train without batch normalisation.
 
-    g_u <- g_u min(1, max m(w_u) / |g_u|),  m(w) = max(|w|, floor)
+    g_u <- g_u min(1, max m(w_u) / |g_u|),  m(w) = max(|w|, eps)
 
 Shapes: gradients and weights are lists of tensors of any shape, alike. Units are the indices of
 dimension 0; a vector (a bias, a scale) is one unit.
@@ -29,8 +29,9 @@ from torch import Tensor
 from cartograd.core.card import Card
 
 CARD = Card(
-    name="clip-adaptive",
+    name="adaptive",
     kind="clipping",
+    aliases=("clip-adaptive",),
     entry="clip",
     nodes=("challenge/vanishing-exploding",),
     title="Adaptive gradient clipping (AGC)",
@@ -43,6 +44,7 @@ CARD = Card(
         "unit within its share is left alone",
     ),
     tiny={"max": 0.02},
+    renamed={"floor": "eps"},
 )
 
 
@@ -53,12 +55,20 @@ def clip(
     /,
     *,
     max: float = 0.01,
-    floor: float = 1e-3,
+    eps: float = 1e-3,
 ) -> list[Tensor]:
-    """The gradients, each unit's at most `max` times as long as its weights."""
+    """The gradients, each unit's at most `max` times as long as its weights.
+
+    Args:
+        gradients: of every weight.
+        weights: that they belong to.
+        norm: of all gradients together.
+        max: largest gradient of a unit, in units of the size of its weights.
+        eps: least size that a unit's weights are taken to have.
+    """
     clipped = []
     for gradient, weight in zip(gradients, weights, strict=True):
-        limit = max * _lengths(weight).clamp(min=floor)
+        limit = max * _lengths(weight).clamp(min=eps)
         found = _lengths(gradient)
         clipped.append(gradient * (limit / found.clamp(min=1e-6)).clamp(max=1.0))
     return clipped

@@ -27,8 +27,9 @@ from torch import Tensor
 from cartograd.core.card import Card
 
 CARD = Card(
-    name="clip-norm",
+    name="norm",
     kind="clipping",
+    aliases=("clip-norm",),
     entry="clip",
     nodes=("challenge/vanishing-exploding",),
     title="Clipping by norm",
@@ -52,7 +53,14 @@ def clip(
     *,
     max: float = 1.0,
 ) -> list[Tensor]:
-    """The gradients, all times the same factor; `norm` is their length (see `length`)."""
+    """The gradients, all times the same factor; `norm` is their length (see `length`).
+
+    Args:
+        gradients: of every weight.
+        weights: that they belong to.
+        norm: of all gradients together.
+        max: largest norm of all gradients together.
+    """
     factor = (max / (norm + 1e-6)).clamp(max=1.0)
     return [gradient * factor for gradient in gradients]
 

@@ -26,8 +26,9 @@ from torch import Tensor
 from cartograd.core.card import Card
 
 CARD = Card(
-    name="clip-value",
+    name="value",
     kind="clipping",
+    aliases=("clip-value",),
     entry="clip",
     nodes=("challenge/vanishing-exploding",),
     title="Clipping by value",
@@ -51,7 +52,14 @@ def clip(
     *,
     max: float = 0.5,
 ) -> list[Tensor]:
-    """The gradients, every number within `max` of zero."""
+    """The gradients, every number within `max` of zero.
+
+    Args:
+        gradients: of every weight.
+        weights: that they belong to.
+        norm: of all gradients together.
+        max: largest size of each number of a gradient.
+    """
     kept = torch._foreach_clamp_max(list(gradients), max)  # pyright: ignore[reportPrivateImportUsage]
     torch._foreach_clamp_min_(kept, -max)  # pyright: ignore[reportPrivateImportUsage]
     return list(kept)

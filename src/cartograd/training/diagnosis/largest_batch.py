@@ -91,7 +91,7 @@ def largest_batch(
         memory: GiB that a step may take (on a GPU: at most what it has).
         most: the largest size to try.
         optimizers: spec of the optimizer, for what it keeps of each weight.
-        seed: of dropout.
+        seed: start of dropout's random draws.
 
     Raises:
         UsageError: the batch has no examples, or the memory is not above 0.

@@ -5,7 +5,7 @@ stays, then falls, then explodes. A good rate lies where it falls fastest; one w
 is too large. Everything happens on a copy.
 
     lr_i = low (high / low)^(i / (steps - 1))
-    m_i = (1 - keep) sum_j keep^(i - j) L_j / (1 - keep^i),    j = 1 .. i
+    m_i = (1 - decay) sum_j decay^(i - j) L_j / (1 - decay^i),    j = 1 .. i
 
 Shapes: batches are the objective's, usually inputs `b ...` and targets ` b`.
 
@@ -51,6 +51,7 @@ CARD = Card(
         "law: the losses are those of a loop by hand with the same rates, to 1e-10 in float64",
     ),
     tiny={"steps": 12},
+    renamed={"keep": "decay"},
 )
 
 
@@ -85,7 +86,7 @@ def lr_range(
     low: float = 1e-7,
     high: float = 10.0,
     steps: int = 100,
-    keep: float = 0.9,
+    decay: float = 0.9,
     seed: int = 0,
 ) -> LRRange:
     """Sweep the learning rate on a copy; objective and random state stay as they were.
@@ -94,10 +95,10 @@ def lr_range(
         objective: what would be trained.
         batches: training data.
         optimizers: spec of the optimizer; its learning rate is overwritten.
-        low: first rate.
-        high: last rate.
+        low: the rate that the sweep begins with.
+        high: the rate that it ends with.
         steps: of the sweep.
-        keep: share of the running mean of the loss that is kept at each step.
+        decay: share of the running mean of the loss that is kept at each step.
         seed: of the order of the data, and of dropout.
 
     Raises:
@@ -116,8 +117,8 @@ def lr_range(
                 ended = "not finite"
                 break
             losses.append(loss)
-            mean = keep * mean + (1 - keep) * loss
-            smooth.append(mean / (1 - keep ** (number + 1)))
+            mean = decay * mean + (1 - decay) * loss
+            smooth.append(mean / (1 - decay ** (number + 1)))
             if smooth[-1] > losses[0] + abs(losses[0]):
                 ended = "rose"
                 break

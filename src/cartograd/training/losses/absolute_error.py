@@ -31,6 +31,7 @@ CARD = Card(
     nodes=("loss/mae",),
     title="Mean absolute error",
     zh="平均绝对误差",
+    aliases=("mae", "l1"),
     paper="Deep Learning, section 6.2.2.1",
     year=2016,
     url="https://www.deeplearningbook.org",

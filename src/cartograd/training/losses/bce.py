@@ -35,6 +35,7 @@ CARD = Card(
     nodes=("loss/bce",),
     title="Binary cross-entropy",
     zh="二元交叉熵损失",
+    aliases=("binary-cross-entropy",),
     paper="Deep Learning, section 6.2.2.2",
     year=2016,
     url="https://www.deeplearningbook.org",

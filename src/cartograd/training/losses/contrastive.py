@@ -51,7 +51,14 @@ def contrastive(
     *,
     margin: float = 1.0,
 ) -> Float[Tensor, " b"]:
-    """Half of the squared distance of a pair that belongs together, or of what it lacks."""
+    """Half of the squared distance of a pair that belongs together, or of what it lacks.
+
+    Args:
+        u: one side of each pair.
+        v: its other side.
+        differs: 1 where the sides are to differ, 0 where they are alike.
+        margin: distance from which on pairs that differ cost nothing.
+    """
     distance = torch.linalg.vector_norm(u - v, dim=1)  # its gradient at 0 is 0, not infinite
     apart = (margin - distance).clamp(min=0)
     return torch.where(differs, apart, distance).square() / 2

@@ -55,7 +55,13 @@ CARD = Card(
 def cross_entropy(
     logits: Float[Tensor, "*n k"], targets: Int[Tensor, "*n"], /, *, smoothing: float = 0.0
 ) -> Float[Tensor, "*n"]:
-    """-log softmax(logits)[target] for each example."""
+    """-log softmax(logits)[target] for each example.
+
+    Args:
+        logits: a score for each class.
+        targets: the right ones.
+        smoothing: share of the target that is spread evenly over all classes.
+    """
     log_p = torch.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))
     # Torch's kernel for -log_p[target]: a gather would cost a tiny network a fifth of its step,
     # and bringing a plain batch into another shape and back a twentieth.

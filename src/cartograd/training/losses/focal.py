@@ -48,7 +48,13 @@ CARD = Card(
 def focal(
     logits: Float[Tensor, "*n k"], targets: Int[Tensor, "*n"], /, *, gamma: float = 2.0
 ) -> Float[Tensor, "*n"]:
-    """(1 - p)^gamma (-log p) of the true class, for each example."""
+    """(1 - p)^gamma (-log p) of the true class, for each example.
+
+    Args:
+        logits: a score for each class.
+        targets: the right ones.
+        gamma: power of 1 - p that examples already right are weighed down by; 0 is cross-entropy.
+    """
     log_p = torch.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))
     log_true = log_p.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
     # 1 - p through expm1 keeps its digits where p is near 1; the floor keeps the derivative of a

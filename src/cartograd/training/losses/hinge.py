@@ -50,7 +50,13 @@ CARD = Card(
 def hinge(
     logits: Float[Tensor, "*n k"], targets: Int[Tensor, "*n"], /, *, margin: float = 1.0
 ) -> Float[Tensor, "*n"]:
-    """How much the true class falls short of winning by the margin, for each example."""
+    """How much the true class falls short of winning by the margin, for each example.
+
+    Args:
+        logits: a score for each class.
+        targets: the right ones.
+        margin: how far on the right side of the boundary a score costs nothing.
+    """
     index = targets.unsqueeze(-1)
     true = logits.gather(-1, index).squeeze(-1)
     rival = logits.scatter(-1, index, -torch.inf).amax(-1)

@@ -45,7 +45,13 @@ CARD = Card(
 def huber(
     outputs: Float[Tensor, "b ..."], targets: Float[Tensor, "b ..."], /, *, delta: float = 1.0
 ) -> Float[Tensor, " b"]:
-    """The mean of Huber's function over the errors of each example."""
+    """The mean of Huber's function over the errors of each example.
+
+    Args:
+        outputs: what the model says.
+        targets: the right ones.
+        delta: size of the error at which the loss turns from squared to straight.
+    """
     size = (outputs - targets).abs()
     small = size.clamp(max=delta)
     # small^2 / 2 + delta (size - small) is both branches at once, with the right gradient in each.

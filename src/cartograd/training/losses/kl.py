@@ -33,6 +33,7 @@ CARD = Card(
     nodes=("loss/kl",),
     title="Kullback-Leibler divergence",
     zh="KL 散度",
+    aliases=("kl-divergence",),
     paper="On information and sufficiency",
     year=1951,
     url="https://doi.org/10.1214/aoms/1177729694",

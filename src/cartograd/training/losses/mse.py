@@ -30,6 +30,7 @@ CARD = Card(
     nodes=("loss/mse",),
     title="Mean squared error",
     zh="均方误差",
+    aliases=("squared-error", "l2"),
     paper="Deep Learning, section 5.5.1",
     year=2016,
     url="https://www.deeplearningbook.org",

@@ -55,7 +55,14 @@ def triplet(
     *,
     margin: float = 1.0,
 ) -> Float[Tensor, " b"]:
-    """How much the positive is not nearer than the negative by the margin."""
+    """How much the positive is not nearer than the negative by the margin.
+
+    Args:
+        anchor: the examples compared with.
+        positive: one like each of them.
+        negative: one unlike each of them.
+        margin: how much nearer the like example has to be than the other.
+    """
     near = torch.linalg.vector_norm(anchor - positive, dim=1)
     far = torch.linalg.vector_norm(anchor - negative, dim=1)
     return (near - far + margin).clamp(min=0)

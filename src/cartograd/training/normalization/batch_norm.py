@@ -5,13 +5,13 @@ safe. In evaluation running averages stand in for the batch's statistics, so tha
 not depend on its neighbours. Statistics of a few examples are noise: the smaller the batch, the
 worse both stages agree.
 
-    y = weight (x - mean) / sqrt(var + floor) + bias,   over all of a channel's b y x numbers
-    running <- keep running + (1 - keep) batch's
+    y = weight (x - mean) / sqrt(var + eps) + bias,   over all of a channel's b y x numbers
+    running <- decay running + (1 - decay) batch's
 
 Shapes: `b c ...`, kept; weight, bias and running statistics ` c`.
 
-Departures: the running variance is the unbiased one, as in the paper and in torch. `keep` is what
-torch calls 1 - momentum, `floor` what it calls eps.
+Departures: the running variance is the unbiased one, as in the paper and in torch. `decay` is what
+torch calls 1 - momentum, `eps` what it calls eps.
 
 References:
     Sergey Ioffe, Christian Szegedy. Batch normalization: accelerating deep network training by
@@ -47,6 +47,7 @@ CARD = Card(
         "batches of 4 as for batches of 256",
     ),
     tiny={"channels": 4},
+    renamed={"keep": "decay", "floor": "eps"},
 )
 
 
@@ -55,16 +56,16 @@ class BatchNorm(nn.Module):
 
     Args:
         channels: size of dimension 1.
-        keep: share of the running statistics that is kept at each step.
-        floor: added to the variance.
+        decay: share of the running statistics that is kept at each step.
+        eps: added to the variance.
     """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, *, channels: int, keep: float = 0.9, floor: float = 1e-5):
+    def __init__(self, *, channels: int, decay: float = 0.9, eps: float = 1e-5):
         super().__init__()
-        self.keep, self.floor = keep, floor
+        self.decay, self.eps = decay, eps
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
@@ -84,9 +85,9 @@ class BatchNorm(nn.Module):
                 raise UsageError("batch-norm: a single number has no variance; use more examples")
             mean, var = x.mean(dims), x.var(dims, correction=0)
             with torch.no_grad():
-                self.running_mean.lerp_(mean, 1 - self.keep)
-                self.running_var.lerp_(var * count / (count - 1), 1 - self.keep)
+                self.running_mean.lerp_(mean, 1 - self.decay)
+                self.running_var.lerp_(var * count / (count - 1), 1 - self.decay)
         mean, var, weight, bias = (
             each.reshape(-1, *[1] * (x.ndim - 2)) for each in (mean, var, self.weight, self.bias)
         )
-        return weight * (x - mean) / (var + self.floor).sqrt() + bias
+        return weight * (x - mean) / (var + self.eps).sqrt() + bias

@@ -4,11 +4,11 @@ Like layer normalisation it asks nothing of the other examples, and like batch n
 keeps channels that mean different things apart. One group is layer normalisation over channels
 and positions, as many groups as channels is instance normalisation.
 
-    y = weight (x - mean) / sqrt(var + floor) + bias,   over a group's channels and positions
+    y = weight (x - mean) / sqrt(var + eps) + bias,   over a group's channels and positions
 
 Shapes: `b c ...`, kept; weight and bias ` c`, one number for each channel whatever the groups.
 
-Departures: none. `floor` is what torch calls eps.
+Departures: none. `eps` is what torch calls eps.
 
 References:
     Yuxin Wu, Kaiming He. Group normalization. ECCV 2018. https://arxiv.org/abs/1803.08494
@@ -41,6 +41,7 @@ CARD = Card(
         "channels is instance normalisation",
     ),
     tiny={"channels": 4, "groups": 2},
+    renamed={"floor": "eps"},
 )
 
 
@@ -50,17 +51,17 @@ class GroupNorm(nn.Module):
     Args:
         channels: size of dimension 1.
         groups: how many groups they form, next to each other.
-        floor: added to the variance.
+        eps: added to the variance.
 
     Raises:
         UsageError: the channels do not divide into the groups.
     """
 
-    def __init__(self, *, channels: int, groups: int = 32, floor: float = 1e-5):
+    def __init__(self, *, channels: int, groups: int = 32, eps: float = 1e-5):
         super().__init__()
         if channels % groups:
             raise UsageError(f"group-norm: {channels} channels do not divide into {groups} groups")
-        self.groups, self.floor = groups, floor
+        self.groups, self.eps = groups, eps
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
@@ -68,6 +69,6 @@ class GroupNorm(nn.Module):
         """Each group of each example by its own mean and variance."""
         groups = x.reshape(len(x), self.groups, -1)
         centred = groups - groups.mean(-1, keepdim=True)
-        spread = (centred.square().mean(-1, keepdim=True) + self.floor).sqrt()
+        spread = (centred.square().mean(-1, keepdim=True) + self.eps).sqrt()
         weight, bias = (each.reshape(-1, *[1] * (x.ndim - 2)) for each in (self.weight, self.bias))
         return weight * (centred / spread).reshape(x.shape) + bias

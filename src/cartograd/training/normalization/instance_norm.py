@@ -3,11 +3,11 @@
 It takes contrast and brightness out of an image and leaves what is where, which is what a picture
 painted in another's style should keep. It is batch normalisation for a batch of one.
 
-    y = weight (x - mean) / sqrt(var + floor) + bias,   over a channel's positions
+    y = weight (x - mean) / sqrt(var + eps) + bias,   over a channel's positions
 
 Shapes: `b c ...`, kept, with more than one position; weight and bias ` c`.
 
-Departures: torch's module has no weight and bias unless asked (`affine=True`). `floor` is what
+Departures: torch's module has no weight and bias unless asked (`affine=True`). `eps` is what
 torch calls eps.
 
 References:
@@ -42,6 +42,7 @@ CARD = Card(
         "law: another contrast and brightness of an image change nothing",
     ),
     tiny={"channels": 4},
+    renamed={"floor": "eps"},
 )
 
 
@@ -50,12 +51,12 @@ class InstanceNorm(nn.Module):
 
     Args:
         channels: size of dimension 1.
-        floor: added to the variance.
+        eps: added to the variance.
     """
 
-    def __init__(self, *, channels: int, floor: float = 1e-5):
+    def __init__(self, *, channels: int, eps: float = 1e-5):
         super().__init__()
-        self.floor = floor
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
@@ -69,6 +70,6 @@ class InstanceNorm(nn.Module):
             raise UsageError("instance-norm: a single position has no variance; use layer-norm")
         dims = tuple(range(2, x.ndim))
         centred = x - x.mean(dims, keepdim=True)
-        spread = (centred.square().mean(dims, keepdim=True) + self.floor).sqrt()
+        spread = (centred.square().mean(dims, keepdim=True) + self.eps).sqrt()
         weight, bias = (each.reshape(-1, *[1] * (x.ndim - 2)) for each in (self.weight, self.bias))
         return weight * centred / spread + bias

@@ -3,11 +3,11 @@
 Nothing depends on the other examples, so it works for a batch of one, for sequences of any length
 and the same way in training and evaluation: hence its place in Transformers.
 
-    y = weight (x - mean) / sqrt(var + floor) + bias,   over the last dimension
+    y = weight (x - mean) / sqrt(var + eps) + bias,   over the last dimension
 
 Shapes: `... d`, kept; weight and bias ` d`.
 
-Departures: none. `floor` is what torch calls eps.
+Departures: none. `eps` is what torch calls eps.
 
 References:
     Jimmy Lei Ba, Jamie Ryan Kiros, Geoffrey Hinton. Layer normalization. 2016.
@@ -38,6 +38,7 @@ CARD = Card(
         "law: shifting and stretching an example changes nothing",
     ),
     tiny={"features": 4},
+    renamed={"floor": "eps"},
 )
 
 
@@ -46,17 +47,17 @@ class LayerNorm(nn.Module):
 
     Args:
         features: size of the last dimension.
-        floor: added to the variance.
+        eps: added to the variance.
     """
 
-    def __init__(self, *, features: int, floor: float = 1e-5):
+    def __init__(self, *, features: int, eps: float = 1e-5):
         super().__init__()
-        self.floor = floor
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(features))
         self.bias = nn.Parameter(torch.zeros(features))
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """Each example's features by their own mean and variance."""
         centred = x - x.mean(-1, keepdim=True)
-        spread = (centred.square().mean(-1, keepdim=True) + self.floor).sqrt()
+        spread = (centred.square().mean(-1, keepdim=True) + self.eps).sqrt()
         return self.weight * centred / spread + self.bias

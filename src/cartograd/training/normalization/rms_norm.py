@@ -3,11 +3,11 @@
 What matters of layer normalisation is the scale; leaving the mean alone saves a pass over the
 features and the bias, and costs nothing in quality. Most large language models use it.
 
-    y = weight x / sqrt(mean(x^2) + floor),   over the last dimension
+    y = weight x / sqrt(mean(x^2) + eps),   over the last dimension
 
 Shapes: `... d`, kept; weight ` d`.
 
-Departures: none. Half precision is squared in float32, as LLaMA does. `floor` is what torch calls
+Departures: none. Half precision is squared in float32, as LLaMA does. `eps` is what torch calls
 eps.
 
 References:
@@ -39,6 +39,7 @@ CARD = Card(
         "law: stretching an example changes nothing; without a mean it is layer normalisation",
     ),
     tiny={"features": 4},
+    renamed={"floor": "eps"},
 )
 
 
@@ -47,16 +48,16 @@ class RMSNorm(nn.Module):
 
     Args:
         features: size of the last dimension.
-        floor: added to the mean square.
+        eps: added to the mean square.
     """
 
-    def __init__(self, *, features: int, floor: float = 1e-6):
+    def __init__(self, *, features: int, eps: float = 1e-6):
         super().__init__()
-        self.floor = floor
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(features))
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """Each example's features by their own root mean square."""
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        size = (wide.square().mean(-1, keepdim=True) + self.floor).sqrt()
+        size = (wide.square().mean(-1, keepdim=True) + self.eps).sqrt()
         return self.weight * (wide / size).to(x.dtype)

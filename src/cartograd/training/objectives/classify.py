@@ -60,7 +60,7 @@ class Classify(nn.Module):
         model: answers with logits, `b k`.
         smoothing: share of the target spread evenly over all classes, for a loss that has it.
         loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
-        penalty: price of the weights in training, e.g. `l1:strength=1e-3` or `l2`.
+        penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:concentration=0.2` or `cutmix`.
         side: how much the loss of each auxiliary head counts; the papers' 0.3 for GoogLeNet, 0.4
             for Inception v3.

@@ -62,7 +62,7 @@ class LabelTokens(nn.Module):
     Args:
         model: answers with logits, `b t k`.
         smoothing: share of the target spread evenly over all labels.
-        penalty: price of the weights in training, e.g. `l2:strength=1e-4`.
+        penalty: price of the weights in training, e.g. `l2:weight=1e-4`.
     """
 
     def __init__(self, *, model: nn.Module, smoothing: float = 0.0, penalty: str | None = None):

@@ -48,6 +48,7 @@ CARD = Card(
         "Rosenblatt's loop, mistake by mistake",
     ),
     metrics=("accuracy",),
+    logs={"mistakes": "lower"},
 )
 
 

@@ -56,7 +56,7 @@ class Regress(nn.Module):
         model: answers with values, `b k`. A `Signed` one whose output port has a std is
             judged in that unit; any other in the target's own.
         loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`.
-        penalty: price of the weights in training, e.g. `l1:strength=1e-3` or `l2`.
+        penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:concentration=0.2`.
     """
 

@@ -4,12 +4,12 @@ Weights of rare features keep large steps while those of frequent ones become ca
 shrinks, so that in a long training every rate goes to zero.
 
     r <- r + g^2
-    w <- w - lr g / sqrt(r + floor)
+    w <- w - lr g / sqrt(r + eps)
 
 Shapes: weight and gradient of any shape, alike, and so is the memory.
 
-Departures: the floor is under the root, as in the notes; torch adds its eps to the root. Without
-them both are one.
+Departures: eps is under the root, as in the notes; torch adds it to the root. Without it both are
+one.
 
 References:
     John Duchi, Elad Hazan, Yoram Singer. Adaptive subgradient methods for online learning and
@@ -38,11 +38,11 @@ CARD = Card(
     year=2011,
     url="https://jmlr.org/papers/v12/duchi11a.html",
     proofs=(
-        "oracle: torch.optim.Adagrad without floor and eps, weights to 1e-10 in float64 after 20 "
-        "steps",
-        "law: with a constant gradient the steps fall as 1/sqrt(t); a floor under the root is felt "
+        "oracle: torch.optim.Adagrad without eps, weights to 1e-10 in float64 after 20 steps",
+        "law: with a constant gradient the steps fall as 1/sqrt(t); an eps under the root is felt "
         "earlier than one of the same size beside it",
     ),
+    renamed={"floor": "eps"},
 )
 
 
@@ -53,10 +53,18 @@ def update(
     /,
     *,
     lr: float = 0.01,
-    floor: float = 1e-10,
+    eps: float = 1e-10,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight and the sum of squares after a step."""
+    """The weight and the sum of squares after a step.
+
+    Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: learning rate.
+        eps: added to the sum of squares, so that nothing is divided by zero.
+    """
     total = gradient.square()
     if memory:
         total = total + memory["total"]
-    return weight - lr * gradient / (total + floor).sqrt(), {"total": total}
+    return weight - lr * gradient / (total + eps).sqrt(), {"total": total}

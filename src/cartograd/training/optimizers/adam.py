@@ -5,7 +5,7 @@ first steps would be too long. A step is then about lr for every weight, whateve
 scale.
 
     m <- b1 m + (1 - b1) g,    s <- b2 s + (1 - b2) g^2
-    w <- w - lr (m / (1 - b1^t)) / (sqrt(s / (1 - b2^t)) + floor)
+    w <- w - lr (m / (1 - b1^t)) / (sqrt(s / (1 - b2^t)) + eps)
 
 Shapes: weight and gradient of any shape, alike, and so is the memory.
 
@@ -41,6 +41,7 @@ CARD = Card(
         "law: a gradient of any constant size makes steps of lr from the first on, which it would "
         "not without the correction of the start; other scales of the loss change nothing",
     ),
+    renamed={"floor": "eps"},
 )
 
 
@@ -52,9 +53,18 @@ def update(
     *,
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
-    floor: float = 1e-8,
+    eps: float = 1e-8,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight, both means and the count of steps after a step."""
+    """The weight, both means and the count of steps after a step.
+
+    Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: learning rate.
+        betas: shares of the means of the gradient and of its square that are kept at each step.
+        eps: added to the root, so that nothing is divided by zero.
+    """
     if not memory:
         zero = torch.zeros_like(weight)
         memory = {"first": zero, "second": zero, "step": torch.zeros(())}
@@ -65,5 +75,5 @@ def update(
     # Both means start at zero and are too small by the weight that zero still has.
     unbiased1 = first / (1 - beta1 ** step.item())
     unbiased2 = second / (1 - beta2 ** step.item())
-    weight = weight - lr * unbiased1 / (unbiased2.sqrt() + floor)
+    weight = weight - lr * unbiased1 / (unbiased2.sqrt() + eps)
     return weight, {"first": first, "second": second, "step": step}

@@ -40,6 +40,7 @@ CARD = Card(
         "law: all weights decay at one rate, where Adam with the penalty in its gradient spares "
         "those with large gradients",
     ),
+    renamed={"floor": "eps"},
 )
 
 
@@ -51,9 +52,19 @@ def update(
     *,
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
-    floor: float = 1e-8,
+    eps: float = 1e-8,
     weight_decay: float = 0.01,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight, both means and the count of steps after a step."""
+    """The weight, both means and the count of steps after a step.
+
+    Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: learning rate.
+        betas: shares of the means of the gradient and of its square that are kept at each step.
+        eps: added to the root, so that nothing is divided by zero.
+        weight_decay: share of a weight, times lr, that is taken off at each step.
+    """
     decayed = (1 - lr * weight_decay) * weight
-    return adam.update(decayed, gradient, memory, lr=lr, betas=betas, floor=floor)
+    return adam.update(decayed, gradient, memory, lr=lr, betas=betas, eps=eps)

@@ -53,7 +53,16 @@ def update(
     betas: tuple[float, float] = (0.9, 0.99),
     weight_decay: float = 0.0,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight and the mean after a step."""
+    """The weight and the mean after a step.
+
+    Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: length of every weight's step.
+        betas: share of the mean in the direction, and share of it that is kept at each step.
+        weight_decay: share of a weight, times lr, that is taken off at each step.
+    """
     mean = memory["mean"] if memory else torch.zeros_like(weight)
     beta1, beta2 = betas
     direction = (beta1 * mean + (1 - beta1) * gradient).sign()

@@ -45,6 +45,7 @@ CARD = Card(
         "law: the step's singular values lie between 0.6 and 1.3 and its singular vectors are the "
         "momentum's, whose own values span a factor of 100",
     ),
+    renamed={"steps": "ns_steps"},
 )
 
 
@@ -57,9 +58,18 @@ def update(
     lr: float = 1e-3,
     momentum: float = 0.95,
     weight_decay: float = 0.1,
-    steps: int = 5,
+    ns_steps: int = 5,
 ) -> tuple[Float[Tensor, "n1 n2"], dict[str, Tensor]]:
     """The weight and the velocity after a step.
+
+    Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: learning rate.
+        momentum: share of the velocity that is kept at each step.
+        weight_decay: share of a weight, times lr, that is taken off at each step.
+        ns_steps: iterations of Newton and Schulz that make the step orthogonal.
 
     Raises:
         UsageError: the weight is no matrix.
@@ -71,7 +81,7 @@ def update(
         velocity = velocity + momentum * memory["velocity"]
     ahead = momentum * velocity + (1 - momentum) * gradient
     scale = lr * max(1, weight.shape[0] / weight.shape[1]) ** 0.5
-    weight = (1 - lr * weight_decay) * weight - scale * orthogonal(ahead, steps=steps)
+    weight = (1 - lr * weight_decay) * weight - scale * orthogonal(ahead, steps=ns_steps)
     return weight, {"velocity": velocity}
 
 

@@ -58,7 +58,15 @@ def update(
     lr: float = 0.01,
     momentum: float = 0.9,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The looked-ahead weight and the velocity after a step."""
+    """The looked-ahead weight and the velocity after a step.
+
+    Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: learning rate.
+        momentum: share of the velocity that is kept at each step.
+    """
     velocity = lr * gradient
     if memory:
         velocity = velocity + momentum * memory["velocity"]

@@ -4,7 +4,7 @@ The price |w| has no slope at zero, so that gradient steps on it jump over it ag
 proximal step solves its part exactly instead, which sets every weight that is not worth its price
 to zero and keeps it there: this is how L1 makes a model sparse.
 
-    w <- shrink(w - lr g, lr strength),    shrink(w, a) = sign(w) max(0, |w| - a)
+    w <- shrink(w - lr g, lr weight),    shrink(w, a) = sign(w) max(0, |w| - a)
 
 Shapes: weight and gradient of any shape, alike; there is no memory.
 
@@ -41,21 +41,30 @@ CARD = Card(
     proofs=(
         "oracle: on a least-squares problem it ends at scikit-learn's Lasso, coefficients to 1e-8 "
         "and the same zeros",
-        "law: on real digits the share of weights that are exactly zero grows with the strength, "
+        "law: on real digits the share of weights that are exactly zero grows with its weight, "
         "and the loss form of the same price leaves none",
     ),
+    renamed={"strength": "weight"},
 )
 
 
 def update(
-    weight: Float[Tensor, "..."],
+    parameter: Float[Tensor, "..."],
     gradient: Float[Tensor, "..."],
     memory: dict[str, Tensor],
     /,
     *,
     lr: float = 0.01,
-    strength: float = 1e-3,
+    weight: float = 1e-3,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight after a step."""
-    stepped = weight - lr * gradient
-    return (shrink(stepped, amount=lr * strength) if weight.ndim > 1 else stepped), memory
+    """The weight after a step.
+
+    Args:
+        parameter: the weight before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: learning rate.
+        weight: price of a weight's absolute size, in units of the loss.
+    """
+    stepped = parameter - lr * gradient
+    return (shrink(stepped, amount=lr * weight) if parameter.ndim > 1 else stepped), memory

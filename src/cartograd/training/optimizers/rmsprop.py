@@ -3,20 +3,21 @@
 A running mean of the squared gradients replaces their sum: each step is divided by the recent size
 of the gradient, however long the training has been.
 
-    s <- keep s + (1 - keep) g^2
-    w <- w - lr g / sqrt(s + floor)
+    s <- alpha s + (1 - alpha) g^2
+    w <- w - lr g / sqrt(s + eps)
 
 Shapes: weight and gradient of any shape, alike, and so is the memory.
 
-Departures: the floor is under the root, as in the notes; torch adds its eps to the root. Without
-them both are one.
+Departures: eps is under the root, as in the notes; torch adds it to the root. Without it both are
+one.
 
 References:
     Tijmen Tieleman, Geoffrey Hinton. Lecture 6.5: rmsprop. Neural Networks for Machine Learning,
     2012. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
 
 >>> import torch
->>> weight, _ = update(torch.tensor([1.0, 1.0]), torch.tensor([0.01, 100.0]), {}, lr=0.1, keep=0.75)
+>>> gradient = torch.tensor([0.01, 100.0])
+>>> weight, _ = update(torch.tensor([1.0, 1.0]), gradient, {}, lr=0.1, alpha=0.75)
 >>> [round(number, 3) for number in weight.tolist()]
 [0.8, 0.8]
 """
@@ -37,10 +38,10 @@ CARD = Card(
     year=2012,
     url="https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf",
     proofs=(
-        "oracle: torch.optim.RMSprop without floor and eps, weights to 1e-10 in float64 after 20 "
-        "steps",
+        "oracle: torch.optim.RMSprop without eps, weights to 1e-10 in float64 after 20 steps",
         "law: with a constant gradient the step settles at lr, whatever the gradient's size",
     ),
+    renamed={"keep": "alpha", "floor": "eps"},
 )
 
 
@@ -51,11 +52,20 @@ def update(
     /,
     *,
     lr: float = 0.01,
-    keep: float = 0.9,
-    floor: float = 1e-8,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight and the mean of squares after a step."""
-    mean = (1 - keep) * gradient.square()
+    """The weight and the mean of squares after a step.
+
+    Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: learning rate.
+        alpha: share of the mean of squares that is kept at each step.
+        eps: added to the mean of squares, so that nothing is divided by zero.
+    """
+    mean = (1 - alpha) * gradient.square()
     if memory:
-        mean = mean + keep * memory["mean"]
-    return weight - lr * gradient / (mean + floor).sqrt(), {"mean": mean}
+        mean = mean + alpha * memory["mean"]
+    return weight - lr * gradient / (mean + eps).sqrt(), {"mean": mean}

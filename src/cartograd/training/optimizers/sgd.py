@@ -49,7 +49,14 @@ def update(
     memory: dict[str, Tensor],
     /,
     *,
-    lr: float = 0.01,
+    lr: float = 1e-3,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight after a step."""
+    """The weight after a step.
+
+    Args:
+        weight: before the step.
+        gradient: of the loss.
+        memory: what the step before left; empty at first.
+        lr: learning rate.
+    """
     return weight - lr * gradient, memory

@@ -54,7 +54,15 @@ def cutmix(
     *,
     concentration: float = 1.0,
 ) -> tuple[Float[Tensor, "b c y x"], Float[Tensor, "b k"]]:
-    """Each image with a rectangle of another one, and the targets shared by area."""
+    """Each image with a rectangle of another one, and the targets shared by area.
+
+    Args:
+        x: inputs of a batch.
+        targets: as distributions over the classes.
+        generator: of random numbers; torch's own if left out.
+        concentration: both parameters of the Beta distribution that the rectangle's share of the
+            image is drawn from.
+    """
     share = shares(len(x), generator, concentration=concentration)
     partner = torch.randperm(len(x), generator=generator)
     height, width = x.shape[2:]

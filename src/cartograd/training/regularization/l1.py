@@ -4,11 +4,11 @@ The pull towards zero is as strong for a small weight as for a large one, so tha
 earn more than the price or vanish. Plain gradient descent on the penalty only jitters around zero;
 the proximal step (`shrink`), taken after the step on the data, arrives there.
 
-    penalty = strength sum_i |w_i|        subgradient: strength sign(w_i), 0 at 0
+    penalty = weight sum_i |w_i|        subgradient: weight sign(w_i), 0 at 0
     shrink(w) = argmin_v (v - w)^2 / 2 + amount |v| = sign(w) max(0, |w| - amount)
 
 Shapes: weights of any shape; the penalty is one number. After a step of length lr, shrink by
-lr strength.
+lr weight.
 
 Departures: none.
 
@@ -20,7 +20,7 @@ References:
     Mathematics 57, 2004 (the proximal step). https://doi.org/10.1002/cpa.20042
 
 >>> weight = torch.tensor([-3.0, 0.5, 2.0])
->>> l1(weight, strength=0.5).item(), shrink(weight, amount=1.0).tolist()
+>>> l1(weight, weight=0.5).item(), shrink(weight, amount=1.0).tolist()
 (2.75, [-2.0, 0.0, 1.0])
 """
 
@@ -46,12 +46,18 @@ CARD = Card(
         "law: `shrink` is the minimum of its definition; the share of zeros grows with the "
         "strength, and subgradient steps leave none",
     ),
+    renamed={"strength": "weight"},
 )
 
 
-def l1(weight: Float[Tensor, "..."], /, *, strength: float = 1e-4) -> Float[Tensor, ""]:
-    """The penalty; autograd's gradient of it is the subgradient."""
-    return strength * weight.abs().sum()
+def l1(parameter: Float[Tensor, "..."], /, *, weight: float = 1e-4) -> Float[Tensor, ""]:
+    """The penalty; autograd's gradient of it is the subgradient.
+
+    Args:
+        parameter: any weight.
+        weight: price of a unit of absolute size, in units of the loss.
+    """
+    return weight * parameter.abs().sum()
 
 
 def shrink(weight: Float[Tensor, "..."], /, *, amount: float) -> Float[Tensor, "..."]:

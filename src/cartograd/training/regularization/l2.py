@@ -5,8 +5,8 @@ of the loss it passes through the optimizer like any gradient; as decoupled deca
 weights beside it. For plain gradient descent both are the same. Adam divides the loss form by the
 gradient's size, so that weights with large gradients hardly decay: there the two differ.
 
-    penalty = strength sum_i w_i^2        gradient: 2 strength w_i
-    decay(w) = (1 - lr weight_decay) w        equal for plain descent if weight_decay = 2 strength
+    penalty = weight sum_i w_i^2        gradient: 2 weight w_i
+    decay(w) = (1 - lr weight_decay) w        equal for plain descent if weight_decay = 2 weight
 
 Shapes: weights of any shape; the penalty is one number.
 
@@ -20,7 +20,7 @@ References:
 
 >>> import torch
 >>> weight = torch.tensor([-3.0, 1.0])
->>> l2(weight, strength=0.5).item(), decay(weight, lr=0.1, weight_decay=0.5).tolist()
+>>> l2(weight, weight=0.5).item(), decay(weight, lr=0.1, weight_decay=0.5).tolist()
 (5.0, [-2.8499999046325684, 0.949999988079071])
 """
 
@@ -44,12 +44,18 @@ CARD = Card(
         "torch.optim.AdamW does beside its step",
         "law: under plain gradient descent both forms are one, under Adam they are not",
     ),
+    renamed={"strength": "weight"},
 )
 
 
-def l2(weight: Float[Tensor, "..."], /, *, strength: float = 1e-4) -> Float[Tensor, ""]:
-    """The penalty, as a term of the loss."""
-    return strength * weight.square().sum()
+def l2(parameter: Float[Tensor, "..."], /, *, weight: float = 1e-4) -> Float[Tensor, ""]:
+    """The penalty, as a term of the loss.
+
+    Args:
+        parameter: any weight.
+        weight: price of a unit of squared size, in units of the loss.
+    """
+    return weight * parameter.square().sum()
 
 
 def decay(

@@ -54,7 +54,15 @@ def mixup(
     *,
     concentration: float = 0.2,
 ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b k"]]:
-    """Each example blended with another one, and the targets alike."""
+    """Each example blended with another one, and the targets alike.
+
+    Args:
+        x: inputs of a batch.
+        targets: as distributions over the classes.
+        generator: of random numbers; torch's own if left out.
+        concentration: both parameters of the Beta distribution that the shares are drawn from:
+            small ones leave most examples nearly alone.
+    """
     share = shares(len(x), generator, concentration=concentration)
     partner = torch.randperm(len(x), generator=generator)
     return blend(x, x[partner], share), blend(targets, targets[partner], share)

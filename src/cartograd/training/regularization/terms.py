@@ -23,7 +23,7 @@ def penalty(spec: str | None, /) -> Penalty | None:
     """What a model's weights cost; biases and the scales of normalisations cost nothing.
 
     Args:
-        spec: `l1:strength=1e-3` or `l2:strength=1e-4`; None for no price.
+        spec: `l1:weight=1e-3` or `l2:weight=1e-4`; None for no price.
 
     Raises:
         UsageError: it is no such regulariser, or an argument is wrong.

@@ -40,5 +40,11 @@ CARD = Card(
 def chained(
     step: float, lr: float, /, *, schedulers: tuple[Callable[[float, float], float], ...]
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        schedulers: the schedules whose factors are multiplied.
+    """
     return lr * math.prod(rule(step, lr) / lr for rule in schedulers) if lr else lr

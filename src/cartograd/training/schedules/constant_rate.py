@@ -20,8 +20,9 @@ References:
 from cartograd.core.card import Card
 
 CARD = Card(
-    name="constant-rate",
+    name="constant",
     kind="schedule",
+    aliases=("constant-rate",),
     entry="constant_rate",
     nodes=("schedule/step",),
     title="Constant rate",
@@ -37,5 +38,12 @@ CARD = Card(
 def constant_rate(
     step: float, lr: float, /, *, total: float | None = None, factor: float = 1.0
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        total: how long the rate is multiplied; to the end if left out.
+        factor: what it is multiplied by until then.
+    """
     return lr * factor if total is None or step < total else lr

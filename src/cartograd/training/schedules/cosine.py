@@ -38,5 +38,12 @@ CARD = Card(
 
 
 def cosine(step: float, lr: float, /, *, total: float, min_lr: float = 0.0) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        total: length of the fall, in steps or epochs.
+        min_lr: the rate at its end.
+    """
     return min_lr + (lr - min_lr) * (1 + math.cos(math.pi * step / total)) / 2

@@ -53,7 +53,21 @@ def cyclic(
     min_momentum: float = 0.8,
     max_momentum: float = 0.9,
 ) -> tuple[float, float]:
-    """The rate and the momentum at a step."""
+    """The rate and the momentum at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        min_lr: the rate at the foot of each cycle; the optimizer's own if left out.
+        max_lr: the rate at its top.
+        up: steps that a cycle rises.
+        down: steps that it falls; as many as it rises if left out.
+        mode: whether cycles stay alike (triangular), are halved each time (triangular2) or shrink
+            at every step by factor (exp_range).
+        factor: what exp_range multiplies the height by at each step.
+        min_momentum: momentum where the rate is highest.
+        max_momentum: momentum where the rate is lowest.
+    """
     low, high = lr / 4 if min_lr is None else min_lr, lr if max_lr is None else max_lr
     fall = up if down is None else down
     cycle, since = divmod(step, up + fall)

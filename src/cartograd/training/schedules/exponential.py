@@ -34,5 +34,11 @@ CARD = Card(
 
 
 def exponential(step: float, lr: float, /, *, factor: float) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        factor: what the rate is multiplied by at each step or epoch.
+    """
     return lr * factor**step

@@ -43,6 +43,14 @@ CARD = Card(
 def inverse_sqrt(
     step: float, lr: float, /, *, warmup: float = 0.1, total: float | None = None
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        warmup: how long the rate rises at the start: a share of the run (below 1) or a number of
+            steps.
+        total: length of the run, which a share is taken of.
+    """
     first = counted(warmup, total)
     return lr * min((step + 1) / first, (first / (step + 1)) ** 0.5)

@@ -38,5 +38,13 @@ CARD = Card(
 def linear(
     step: float, lr: float, /, *, total: float, start: float = 1 / 3, end: float = 1.0
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        total: length of the change, in steps or epochs.
+        start: share of the rate at the beginning.
+        end: share of the rate at the end.
+    """
     return lr * (start + (end - start) * min(step, total) / total)

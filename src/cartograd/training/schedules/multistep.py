@@ -39,5 +39,12 @@ CARD = Card(
 def multistep(
     step: float, lr: float, /, *, milestones: tuple[int, ...], factor: float = 0.1
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        milestones: the epochs or steps at which the rate is cut.
+        factor: what it is multiplied by at each cut.
+    """
     return lr * factor ** bisect_right(sorted(milestones), step)

@@ -53,7 +53,21 @@ def onecycle(
     final_div_factor: float = 1e4,
     three_phase: bool = False,
 ) -> tuple[float, float]:
-    """The rate and the momentum at a step."""
+    """The rate and the momentum at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        total: length of the cycle, in steps.
+        max_lr: the rate at its top; the optimizer's own if left out.
+        rise: share of the cycle in which the rate rises.
+        anneal: along a wave (cos) or in straight lines (linear).
+        min_momentum: momentum where the rate is highest.
+        max_momentum: momentum where the rate is lowest.
+        div_factor: how many times lower than its top the rate starts.
+        final_div_factor: how many times lower than its start the rate ends.
+        three_phase: whether the rate falls back to its start before the last fall.
+    """
     top = lr if max_lr is None else max_lr
     low, peak = top / div_factor, rise * total - 1
     # The phase of this step: where it begins and ends, the rates, whether they are high there.

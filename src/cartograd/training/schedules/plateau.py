@@ -59,7 +59,19 @@ def plateau(
     cooldown: int = 0,
     min_lr: float = 0.0,
 ) -> float:
-    """The rate after these numbers, the oldest first."""
+    """The rate after these numbers, the oldest first.
+
+    Args:
+        values: the number after each epoch so far.
+        lr: the optimizer's own rate.
+        mode: whether the number should fall (min) or rise (max).
+        factor: what the rate is multiplied by at each cut.
+        patience: epochs without an improvement that are borne before a cut.
+        threshold: how much better than the best a number has to be.
+        threshold_mode: whether that is a share of the best number (rel) or a difference (abs).
+        cooldown: epochs after a cut that are not counted.
+        min_lr: the rate that no cut goes below.
+    """
     sign = 1 if mode == "min" else -1
     best, waited, resting = math.inf, 0, 0
     for value in values:

@@ -36,5 +36,12 @@ CARD = Card(
 
 
 def polynomial(step: float, lr: float, /, *, total: float, power: float = 1.0) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        total: length of the fall, in steps or epochs.
+        power: 1 is a straight line; more falls early, less falls late.
+    """
     return lr * (1 - min(step, total) / total) ** power

@@ -41,6 +41,13 @@ def sequential(
     schedulers: tuple[Callable[[float, float], float], ...],
     milestones: tuple[int, ...],
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        schedulers: the schedules, one after another.
+        milestones: the steps at which the next one takes over.
+    """
     part = bisect_right(milestones, step)
     return schedulers[part](step - (milestones[part - 1] if part else 0), lr)

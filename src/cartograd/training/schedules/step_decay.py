@@ -20,8 +20,9 @@ References:
 from cartograd.core.card import Card
 
 CARD = Card(
-    name="step-decay",
+    name="step",
     kind="schedule",
+    aliases=("step-decay",),
     entry="step_decay",
     nodes=("schedule/step",),
     title="Step decay",
@@ -35,5 +36,12 @@ CARD = Card(
 
 
 def step_decay(step: float, lr: float, /, *, every: int, factor: float = 0.1) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        every: epochs or steps from one cut to the next.
+        factor: what the rate is multiplied by at each cut.
+    """
     return lr * factor ** (step // every)

@@ -42,7 +42,15 @@ CARD = Card(
 def warm_restarts(
     step: float, lr: float, /, *, period: int, growth: int = 1, min_lr: float = 0.0
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        period: length of the first wave.
+        growth: how many times as long each wave is as the one before.
+        min_lr: the rate at the end of each wave.
+    """
     since, wave = step, period
     if growth == 1:
         since = step % period

@@ -41,7 +41,14 @@ CARD = Card(
 
 
 def warmup(step: float, lr: float, /, *, warmup: float, total: float | None = None) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        warmup: how long the rate rises: a share of the run (below 1) or a number of steps.
+        total: length of the run, which a share is taken of.
+    """
     first = counted(warmup, total)
     return lr * (1 + (first - 1) * step / first) / first if step < first else lr
 

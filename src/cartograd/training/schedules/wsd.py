@@ -55,7 +55,16 @@ def wsd(
     cooldown: float = 0.2,
     end: float = 0.0,
 ) -> float:
-    """The rate at a step."""
+    """The rate at a step.
+
+    Args:
+        step: counted from 0; an epoch where epochs are counted.
+        lr: the optimizer's own rate.
+        total: length of the run, in steps.
+        warmup: how long the rate rises: a share of the run (below 1) or a number of steps.
+        cooldown: how long it falls at the end: a share of the run or a number of steps.
+        end: share of the rate that is left at the end.
+    """
     fall, left = counted(cooldown, total), total - step
     if left < fall:
         return lr * (end + (1 - end) * left / fall) if left > 0 else lr * end

@@ -49,6 +49,12 @@ CARD = Card(
 def min_p(
     logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, share: float = 0.05
 ) -> Float[Tensor, "b v"]:
-    """The logits of tokens not much less likely than the best; others become minus infinity."""
+    """The logits of tokens not much less likely than the best; others become minus infinity.
+
+    Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
+        share: least probability of a token that stays, in units of the likeliest one's.
+    """
     least = logits.amax(1, keepdim=True) + math.log(share)
     return logits.masked_fill(logits < least, -torch.inf)

@@ -46,7 +46,14 @@ CARD = Card(
 def repetition_penalty(
     logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, repetition: float = 1.1
 ) -> Float[Tensor, "b v"]:
-    """Logits with those of the tokens seen brought down."""
+    """Logits with those of the tokens seen brought down.
+
+    Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
+        repetition: what positive logits of tokens seen before are divided by, and negative ones
+            multiplied by.
+    """
     if repetition == 1:
         return logits
     places = seen.where(seen >= 0, logits.shape[1])

@@ -45,5 +45,11 @@ CARD = Card(
 def temperature(
     logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, temperature: float = 1.0
 ) -> Float[Tensor, "b v"]:
-    """Logits over the temperature."""
+    """Logits over the temperature.
+
+    Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
+        temperature: what logits are divided by: below 1 sharper, above 1 flatter.
+    """
     return logits if temperature == 1 else logits / temperature

@@ -45,7 +45,13 @@ CARD = Card(
 def top_k(
     logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, top: int = 50
 ) -> Float[Tensor, "b v"]:
-    """The logits of the `top` likeliest tokens; all others become minus infinity."""
+    """The logits of the `top` likeliest tokens; all others become minus infinity.
+
+    Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
+        top: how many of the likeliest tokens stay.
+    """
     if top >= logits.shape[1]:
         return logits
     least = logits.topk(top, sorted=False).values.amin(1, keepdim=True)

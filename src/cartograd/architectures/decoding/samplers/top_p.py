@@ -47,7 +47,13 @@ CARD = Card(
 def top_p(
     logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, share: float = 0.9
 ) -> Float[Tensor, "b v"]:
-    """The logits of the likeliest tokens that hold a share; others become minus infinity."""
+    """The logits of the likeliest tokens that hold a share; others become minus infinity.
+
+    Args:
+        logits: of the next token, for each row.
+        seen: the tokens of each row so far.
+        share: probability that the tokens that stay have to hold together.
+    """
     if share == 1:
         return logits
     total, vocabulary = logits.logsumexp(1, keepdim=True), logits.shape[1]

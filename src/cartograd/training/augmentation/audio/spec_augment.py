@@ -66,6 +66,15 @@ def spec_augment(
 ) -> Float[Tensor, "b m t"]:
     """Each spectrogram with some bands and stretches blank.
 
+    Args:
+        x: a batch of sounds.
+        draws: random numbers of each example.
+        frequency_masks: bands of frequency that are blanked out.
+        frequency_width: most frequencies that one band covers.
+        time_masks: stretches of time that are blanked out.
+        time_width: most frames that one stretch covers.
+        time_share: largest share of all frames that one stretch covers.
+
     Raises:
         UsageError: these are no spectrograms: there is one band.
     """

@@ -53,7 +53,13 @@ REST = 64
 def speed(
     x: Float[Tensor, "b c t"], draws: Draws, /, *, tempo: tuple[float, float] = (0.9, 1.1)
 ) -> Float[Tensor, "b c t"]:
-    """Each sound played `tempo` times as fast."""
+    """Each sound played `tempo` times as fast.
+
+    Args:
+        x: a batch of sounds.
+        draws: random numbers of each example.
+        tempo: smallest and largest factor on the speed; the pitch moves with it.
+    """
     return sped(x, draws.between(*tempo))
 
 

@@ -57,6 +57,11 @@ def time_stretch(
 ) -> Float[Tensor, "b c t"]:
     """Each sound `tempo` times as fast, at its own pitch.
 
+    Args:
+        x: a batch of sounds.
+        draws: random numbers of each example.
+        tempo: smallest and largest factor on the tempo; the pitch stays.
+
     Raises:
         UsageError: the sounds are shorter than half a piece.
     """

@@ -56,7 +56,16 @@ def affine(
     zoom: tuple[float, float] = (0.9, 1.1),
     shear: float = 0.0,
 ) -> Shaped[Tensor, "b c y x"]:
-    """Each image turned by up to `degrees`, moved by a share of its size, zoomed and sheared."""
+    """Each image turned by up to `degrees`, moved by a share of its size, zoomed and sheared.
+
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        degrees: largest angle of the turn, either way.
+        translate: largest shift, as a share of the image's size.
+        zoom: smallest and largest factor of enlargement.
+        shear: largest angle of the shear along x and along y, in degrees.
+    """
     unit = 2 * draws.uniform(6) - 1
     size = torch.tensor([x.shape[3], x.shape[2]], dtype=unit.dtype)
     low, high = zoom

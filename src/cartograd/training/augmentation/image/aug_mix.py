@@ -61,7 +61,17 @@ def aug_mix(
     longest: int = 3,
     concentration: float = 1.0,
 ) -> Shaped[Tensor, "b c y x"]:
-    """Each image blended with `chains` chains of at most `longest` operations on it."""
+    """Each image blended with `chains` chains of at most `longest` operations on it.
+
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        severity: how many of ten levels of an operation are drawn from, counted from the weakest.
+        chains: changed copies that are blended.
+        longest: most operations in one chain.
+        concentration: parameter of the Dirichlet and Beta distributions that the shares are drawn
+            from.
+    """
     pixels = as_float(x)
     own, _ = draws.within(0).dirichlet([concentration] * 2).unbind(1)
     shares = draws.within(1).dirichlet([concentration] * chains) * (1 - own)[:, None]

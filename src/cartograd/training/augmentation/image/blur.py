@@ -56,7 +56,14 @@ def blur(
     spread: tuple[float, float] = (0.1, 2.0),
     probability: float = 0.5,
 ) -> Shaped[Tensor, "b c y x"]:
-    """Some of the images blurred by a Gaussian of some `spread` (pixels)."""
+    """Some of the images blurred by a Gaussian of some `spread` (pixels).
+
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        spread: smallest and largest standard deviation of the Gaussian, in pixels.
+        probability: how often an image is blurred.
+    """
     rows = draws.happens(probability).nonzero()[:, 0]
     amount = draws.of(rows).between(*spread, number=1)
     reach = max(1, math.ceil(3 * max(spread)))

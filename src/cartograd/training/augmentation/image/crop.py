@@ -52,6 +52,12 @@ def crop(
 ) -> Shaped[Tensor, "b c y x"]:
     """Each image moved by up to `padding` pixels; what comes in is black, mirrored, or repeated.
 
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        padding: pixels that are added on each side before the cut.
+        border: what the added pixels are: zeros, reflect (the mirror image) or edge.
+
     Raises:
         UsageError: an unknown border, or one wider than the image can be mirrored.
     """

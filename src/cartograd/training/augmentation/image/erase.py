@@ -55,7 +55,15 @@ def erase(
     area: tuple[float, float] = (0.02, 0.33),
     ratio: tuple[float, float] = (0.3, 3.3),
 ) -> Shaped[Tensor, "b c y x"]:
-    """Some of the images with a black rectangle."""
+    """Some of the images with a black rectangle.
+
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        probability: how often an image loses a rectangle.
+        area: smallest and largest share of the image that the rectangle covers.
+        ratio: smallest and largest width of the rectangle, in units of its height.
+    """
     rows = draws.happens(probability)
     top, left, height, width = rectangles(draws, x.shape[2], x.shape[3], area=area, ratio=ratio)
     return erased(x, top, left, height * rows, width * rows)

@@ -56,6 +56,12 @@ def flip(
 ) -> Shaped[Tensor, "b c y x"]:
     """Some of the images with left and right (or top and bottom, `axis=vertical`) exchanged.
 
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        axis: horizontal (left and right change places) or vertical.
+        probability: how often an image is mirrored.
+
     Raises:
         UsageError: no such axis.
     """

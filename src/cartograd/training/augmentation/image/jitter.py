@@ -60,7 +60,16 @@ def jitter(
     saturation: float = 0.4,
     hue: float = 0.1,
 ) -> Shaped[Tensor, "b c y x"]:
-    """Each image with its brightness, contrast, saturation and hue changed by up to these."""
+    """Each image with its brightness, contrast, saturation and hue changed by up to these.
+
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        brightness: how far the factor on the pixels may be from 1.
+        contrast: how far the factor on the distance from the mean grey may be from 1.
+        saturation: how far the factor on the distance from the grey version may be from 1.
+        hue: largest turn of the colours, as a share of the colour circle.
+    """
     unit = (2 * draws.uniform(4) - 1).unbind(1)
 
     def factor(amount: float, by: Tensor) -> Tensor | None:

@@ -50,7 +50,14 @@ CARD = Card(
 def rand_augment(
     x: Shaped[Tensor, "b c y x"], draws: Draws, /, *, operations: int = 2, magnitude: float = 9.0
 ) -> Shaped[Tensor, "b c y x"]:
-    """Each image after so many random operations of the strength `magnitude`, 0 to 30."""
+    """Each image after so many random operations of the strength `magnitude`, 0 to 30.
+
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        operations: random operations for each image, one after another.
+        magnitude: how strong each is, from 0 (hardly) to 30.
+    """
     pixels = as_float(x)
     for number in range(operations):
         choice, sign = draws.within(number).uniform(2).unbind(1)

@@ -60,7 +60,14 @@ def resized_crop(
     area: tuple[float, float] = (0.08, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Shaped[Tensor, "b c y x"]:
-    """A part of each image, of a share `area` of it and sides of `ratio`, at the image's size."""
+    """A part of each image, of a share `area` of it and sides of `ratio`, at the image's size.
+
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        area: smallest and largest share of the image that is cut out.
+        ratio: smallest and largest width of the cut, in units of its height.
+    """
     return resized(x, *rectangles(draws, x.shape[2], x.shape[3], area=area, ratio=ratio))
 
 

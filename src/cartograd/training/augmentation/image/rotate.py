@@ -50,7 +50,13 @@ CARD = Card(
 def rotate(
     x: Shaped[Tensor, "b c y x"], draws: Draws, /, *, degrees: float = 15.0
 ) -> Shaped[Tensor, "b c y x"]:
-    """Each image turned by up to `degrees` either way."""
+    """Each image turned by up to `degrees` either way.
+
+    Args:
+        x: a batch of images.
+        draws: random numbers of each example.
+        degrees: largest angle, either way.
+    """
     return rotated(x, draws.between(-degrees, degrees))
 
 

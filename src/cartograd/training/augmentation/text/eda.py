@@ -54,6 +54,12 @@ def eda(
 ) -> list[list[str]]:
     """Each sentence changed by one of the four operations.
 
+    Args:
+        sentences: the words of each text.
+        draws: random numbers of each text.
+        thesaurus: words that mean the same as a word.
+        share: what part of a text's words each operation changes.
+
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """

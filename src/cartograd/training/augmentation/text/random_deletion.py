@@ -41,7 +41,13 @@ CARD = Card(
 def random_deletion(
     sentences: Sentences, draws: Draws, /, *, share: float = 0.1
 ) -> list[list[str]]:
-    """Each sentence without a share of its words."""
+    """Each sentence without a share of its words.
+
+    Args:
+        sentences: the words of each text.
+        draws: random numbers of each text.
+        share: probability that a word is left out.
+    """
     numbers = draws.uniform(longest(sentences) + 1).tolist()
     found = []
     for words, (one, *rest) in zip(sentences, numbers, strict=True):

@@ -56,6 +56,12 @@ def random_insertion(
 ) -> list[list[str]]:
     """Each sentence with synonyms of a share of its words put in (by default WordNet's).
 
+    Args:
+        sentences: the words of each text.
+        draws: random numbers of each text.
+        thesaurus: words that mean the same as a word.
+        share: words that are put in, as a share of those there are.
+
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """

@@ -40,7 +40,13 @@ CARD = Card(
 
 
 def random_swap(sentences: Sentences, draws: Draws, /, *, share: float = 0.1) -> list[list[str]]:
-    """Each sentence with as many pairs exchanged as a share of its words."""
+    """Each sentence with as many pairs exchanged as a share of its words.
+
+    Args:
+        sentences: the words of each text.
+        draws: random numbers of each text.
+        share: swaps of two words, as a share of the words there are.
+    """
     most = count(longest(sentences), share)
     numbers = draws.uniform(2 * most).reshape(len(draws), most, 2).tolist()
     found = []

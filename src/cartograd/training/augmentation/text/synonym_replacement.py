@@ -62,6 +62,12 @@ def synonym_replacement(
 ) -> list[list[str]]:
     """Each sentence with a share of its words replaced by synonyms (by default WordNet's).
 
+    Args:
+        sentences: the words of each text.
+        draws: random numbers of each text.
+        thesaurus: words that mean the same as a word.
+        share: what part of the words is replaced.
+
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """
