@@ -14,6 +14,7 @@ _HOME = {
     "Spec": "core.spec",
     "UsageError": "core.errors",
     "build": "core.build",
+    "use": "core.plugins",
     "sign": "core.signed",
     "fit": "engine.fit",
     "load": "engine.bundle",

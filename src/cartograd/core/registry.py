@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartograd.core import packages
 from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import UsageError, unknown
 
 ROOT = Path(__file__).parents[1]
+HINT = "(`cartograd list` shows all; --import MODULE adds those of your own)"
 _BLOCK = {
     name: re.compile(rf"^{name} = (?:Card\(|\{{)\n.*?^[)}}]$", re.MULTILINE | re.DOTALL)
     for name in ("CARD", "PRESETS")
@@ -25,14 +27,19 @@ def _literal(block: str) -> dict[str, Any]:
     return ast.literal_eval(value)
 
 
-def read_card(path: Path, /) -> Card | None:
-    """The card in a source file, or None if the file has none."""
+def read_card(path: Path, module: str = "", /) -> Card | None:
+    """The card in a source file, or None if the file has none.
+
+    Args:
+        path: the file.
+        module: its dotted name, where it is none of ours.
+    """
     text = path.read_text(encoding="utf-8")
     block = _BLOCK["CARD"].search(text) if "\nCARD = Card(" in text else None
     if block is None:
         return None
     presets = _BLOCK["PRESETS"].search(text)
-    module = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+    module = module or ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
     card = Card(**_literal(block[0]))
     return replace(card, module=module, presets=_literal(presets[0]) if presets else {})
 
@@ -51,7 +58,45 @@ def cards() -> dict[str, Card]:
         taken |= own
         assert card.kind in KINDS, f"{path}: unknown kind {card.kind!r}"
         found[card.name] = card
+    for package in packages.others():
+        _add(package, found)
     return found
+
+
+def forget() -> None:
+    """Read all cards anew when they are asked for: the packages have changed."""
+    cards.cache_clear()
+
+
+def _add(package: packages.Package, found: dict[str, Card]) -> None:
+    """Add the cards of a user's package to those that were found.
+
+    Raises:
+        UsageError: a card cannot be read, its kind is unknown, or a name is taken.
+    """
+    owners = {_alike(own): card for card in found.values() for own in (card.name, *card.presets)}
+    for path in package.files():
+        module = package.module(path)
+        try:
+            card = read_card(path, module)
+        except (OSError, SyntaxError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"{path}: its card cannot be read ({error}); expected literals only: name, kind, "
+                "entry, title, zh, ..."
+            ) from error
+        if card is None:
+            continue
+        if card.kind not in KINDS:
+            raise unknown(f"kind in {path}:", card.kind, KINDS)
+        for own in (card.name, *card.presets):
+            other = owners.get(_alike(own))
+            if other is not None and other.module != module:
+                raise UsageError(
+                    f"{path}: the name {own!r} is taken by the {other.kind} of {other.module}; "
+                    f"choose another, like {module.partition('.')[0].replace('_', '-')}-{own}"
+                )
+            owners[_alike(own)] = card
+        found[card.name] = card
 
 
 def names(*, kind: str | None = None) -> list[str]:
@@ -79,7 +124,7 @@ def find(name: str, /, *, kind: str | None = None) -> tuple[Card, dict[str, Any]
                 f"one of {', '.join(names(kind=kind)) or 'none yet'}"
             )
         return card, dict(card.presets.get(own, {}))
-    raise unknown(kind or "method", name, names(kind=kind), hint="(`cartograd list` shows all)")
+    raise unknown(kind or "method", name, names(kind=kind), hint=HINT)
 
 
 def _alike(name: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from cartograd.core import packages
 from cartograd.core.card import Card
 from cartograd.core.registry import ROOT
 
@@ -26,6 +27,9 @@ class Argument:
 
 def path_of(card: Card, /) -> Path:
     """The file that a card was read from."""
+    package = packages.home(card.module)
+    if package is not None:
+        return package.path(card.module)
     return ROOT.parent.joinpath(*card.module.split(".")).with_suffix(".py")
 
 

@@ -27,6 +27,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 import cartograd
+from cartograd.core import plugins
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_folder, write_manifest
@@ -108,6 +109,9 @@ def write_bundle(
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "parameters": sum(p.numel() for p in model.parameters()),
     } | dict(about or {})
+    imports = plugins.needed(model.spec)
+    if imports:
+        said["imports"] = imports
     documents = {
         "spec": None if model.spec is None else model.spec.to_json(),
         "signature": model.signature.to_json(),
@@ -149,6 +153,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     }
     signature = Signature.from_json(documents["signature"])
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
+    if model is None:
+        plugins.require(documents["about"].get("imports", ()), folder)
     signed = _rebuild(folder, spec, signature, model)
     weights = read_tensors(folder / "weights.safetensors")
     load_into(signed.model, weights, str(folder))
