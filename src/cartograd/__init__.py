@@ -27,6 +27,7 @@ _HOME = {
     "explain": "apps.verbs",
     "generate": "apps.verbs",
     "attack": "apps.verbs",
+    "compress": "apps.verbs",
     "export": "apps.verbs",
     "serve": "apps.verbs",
     "claim": "apps.verbs.claim",
