@@ -7,7 +7,7 @@ import typing
 from importlib import import_module
 from typing import Any, Literal, Union
 
-from cartograd.core import registry, source, vocabulary
+from cartograd.core import packages, registry, source, vocabulary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Signature
@@ -15,8 +15,17 @@ from cartograd.core.spec import Spec
 
 
 def entry(card: Card, /) -> Any:
-    """The class or function that a card describes; imports its file."""
-    return getattr(import_module(card.module), card.entry)
+    """The class or function that a card describes; imports its file.
+
+    Raises:
+        UsageError: the file is in a user's package, and cannot be imported or lacks the entry.
+    """
+    try:
+        return getattr(import_module(card.module), card.entry)
+    except (ImportError, AttributeError) as error:
+        if packages.home(card.module) is None:
+            raise
+        raise UsageError(f"{card.name} of {card.module} cannot be used: {error}") from error
 
 
 def resolve(

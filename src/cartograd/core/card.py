@@ -34,6 +34,7 @@ KINDS = (
     "schedule",
     "technique",
     "text-metric",
+    "token-sampler",
     "weights",
 )
 """What a card can describe. Torch's own optimizers have specs but no cards."""

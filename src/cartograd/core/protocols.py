@@ -5,8 +5,10 @@ These are protocols, not base classes: anything of the right shape is accepted.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
@@ -81,18 +83,23 @@ class Metric(Protocol):
 
 @runtime_checkable
 class Explainer(Protocol):
-    """How much each input number contributed to an output."""
+    """How much each input number contributed to an answer; what `explain` calls."""
 
     def __call__(
-        self, model: nn.Module, x: Float[Tensor, "b ..."], /, *, target: Int[Tensor, " b"] | int
+        self,
+        model: nn.Module,
+        x: Shaped[Tensor, "b ..."],
+        /,
+        *,
+        target: Int[Tensor, " b"] | int | None = None,
     ) -> Float[Tensor, "b ..."]:
-        """An attribution of the shape of `x`."""
+        """An attribution for each example; None takes the model's own answer."""
         ...
 
 
 @runtime_checkable
 class Attack(Protocol):
-    """Changed inputs that the model gets wrong, within a bound."""
+    """Changed inputs that the model gets wrong, within a bound; what `attack` calls."""
 
     def __call__(
         self, model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /
@@ -103,17 +110,69 @@ class Attack(Protocol):
 
 @runtime_checkable
 class Compressor(Protocol):
-    """A smaller or faster model that does nearly the same."""
+    """A smaller or faster model that does nearly the same; what `compress` calls."""
 
-    def __call__(self, model: nn.Module, data: Batches, /) -> nn.Module:
-        """The new model; the old one is left as it is."""
+    def __call__(self, model: nn.Module, data: Batches | None = None, /) -> nn.Module:
+        """The new model; the old one is left as it is.
+
+        Args:
+            model: with its signature.
+            data: batches of examples to calibrate or train on; a method that needs none takes no
+                notice, and one that does refuses None.
+        """
+        ...
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """A model as a file that other programs run; what `export` calls."""
+
+    def __call__(self, model: nn.Module, path: str | Path, /) -> Path:
+        """The file that was written."""
+        ...
+
+
+@runtime_checkable
+class TokenSampler(Protocol):
+    """What is done to the scores of the next token before one is drawn; what `generate` calls.
+
+    Samplers are applied one after another, and each treats every row alone.
+    """
+
+    def __call__(
+        self, logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /
+    ) -> Float[Tensor, "b v"]:
+        """The logits that are drawn from; minus infinity is a token that cannot come.
+
+        Args:
+            logits: of the next token of each row.
+            seen: the tokens so far; -1 is no token.
+        """
         ...
 
 
 @runtime_checkable
 class Sampler(Protocol):
-    """New examples from a generative model."""
+    """New examples from a generative model: pictures, sounds, rows.
 
-    def __call__(self, model: nn.Module, shape: tuple[int, ...], /) -> Tensor:
-        """As many examples as `shape[0]`."""
+    Kind `sampler`; texts are written token by token with methods of kind `token-sampler`. The
+    random numbers come from the generator alone, so that a seed gives the same examples.
+    """
+
+    def __call__(
+        self, model: nn.Module, shape: tuple[int, ...], generator: torch.Generator, /
+    ) -> Float[Tensor, "b ..."]:
+        """`shape[0]` examples in the units of the model's port."""
         ...
+
+
+CALLS: dict[str, type] = {
+    "attack": Attack,
+    "compressor": Compressor,
+    "explainer": Explainer,
+    "exporter": Exporter,
+    "metric": Metric,
+    "sampler": Sampler,
+    "token-sampler": TokenSampler,
+}
+"""How a verb calls a method of each kind once its hyperparameters are bound."""

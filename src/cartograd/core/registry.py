@@ -7,10 +7,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from cartograd.core import packages
 from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import UsageError, unknown
 
 ROOT = Path(__file__).parents[1]
+HINT = "(`cartograd list` shows all; --import MODULE adds those of your own)"
 _BLOCK = {
     name: re.compile(rf"^{name} = (?:Card\(|\{{)\n.*?^[)}}]$", re.MULTILINE | re.DOTALL)
     for name in ("CARD", "PRESETS")
@@ -25,14 +27,19 @@ def _literal(block: str) -> dict[str, Any]:
     return ast.literal_eval(value)
 
 
-def read_card(path: Path, /) -> Card | None:
-    """The card in a source file, or None if the file has none."""
+def read_card(path: Path, module: str = "", /) -> Card | None:
+    """The card in a source file, or None if the file has none.
+
+    Args:
+        path: the file.
+        module: its dotted name, where it is none of ours.
+    """
     text = path.read_text(encoding="utf-8")
     block = _BLOCK["CARD"].search(text) if "\nCARD = Card(" in text else None
     if block is None:
         return None
     presets = _BLOCK["PRESETS"].search(text)
-    module = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+    module = module or ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
     card = Card(**_literal(block[0]))
     return replace(card, module=module, presets=_literal(presets[0]) if presets else {})
 
@@ -57,7 +64,7 @@ class Cards(dict[tuple[str, str], Card]):
 def cards() -> Cards:
     """Every card of the library by (kind, name), in the order of the map's rooms and names."""
     found = Cards()
-    taken: dict[tuple[str, str], Path] = {}
+    taken: dict[tuple[str, str], Card] = {}
     for path in sorted(ROOT.rglob("*.py")):
         card = read_card(path)
         if card is None:
@@ -65,10 +72,47 @@ def cards() -> Cards:
         assert card.kind in KINDS, f"{path}: unknown kind {card.kind!r}"
         for name in (card.name, *card.presets, *card.aliases):
             own = card.kind, _alike(name)
-            assert own not in taken, f"{path}: {own[0]} {own[1]} is taken by {taken[own]}"
-            taken[own] = path
+            assert own not in taken, f"{path}: {own[0]} {own[1]} is taken by {taken[own].module}"
+            taken[own] = card
         found[card.kind, card.name] = card
+    for package in packages.others():
+        _add(package, found, taken)
     return found
+
+
+def forget() -> None:
+    """Read all cards anew when they are asked for: the packages have changed."""
+    cards.cache_clear()
+
+
+def _add(package: packages.Package, found: Cards, taken: dict[tuple[str, str], Card]) -> None:
+    """Add the cards of a user's package to those that were found.
+
+    Raises:
+        UsageError: a card cannot be read, its kind is unknown, or a name is taken.
+    """
+    for path in package.files():
+        module = package.module(path)
+        try:
+            card = read_card(path, module)
+        except (OSError, SyntaxError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"{path}: its card cannot be read ({error}); expected literals only: name, kind, "
+                "entry, title, zh, ..."
+            ) from error
+        if card is None:
+            continue
+        if card.kind not in KINDS:
+            raise unknown(f"kind in {path}:", card.kind, KINDS)
+        for own in (card.name, *card.presets, *card.aliases):
+            other = taken.get((card.kind, _alike(own)))
+            if other is not None and other.module != module:
+                raise UsageError(
+                    f"{path}: the name {own!r} is taken by the {other.kind} of {other.module}; "
+                    f"choose another, like {module.partition('.')[0].replace('_', '-')}-{own}"
+                )
+            taken[card.kind, _alike(own)] = card
+        found[card.kind, card.name] = card
 
 
 def names(*, kind: str | None = None) -> list[str]:
@@ -107,7 +151,7 @@ def find(name: str, /, *, kind: str | None = None) -> tuple[Card, dict[str, Any]
             f"{name!r} is of kind {' and '.join(map(repr, others))}, expected {kind!r}: "
             f"one of {', '.join(names(kind=kind)) or 'none yet'}"
         )
-    raise unknown(kind or "method", name, names(kind=kind), hint="(`cartograd list` shows all)")
+    raise unknown(kind or "method", name, names(kind=kind), hint=HINT)
 
 
 def _alike(name: str) -> str:

@@ -4,9 +4,9 @@ import ast
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
+from cartograd.core import packages
 from cartograd.core.card import Card
 from cartograd.core.registry import ROOT
 
@@ -29,14 +29,11 @@ class Argument:
 
 
 def path_of(card: Card, /) -> Path:
-    """The file of a card; that of a method of another package is where Python finds it."""
-    own = ROOT.parent.joinpath(*card.module.split(".")).with_suffix(".py")
-    if own.is_file():
-        return own
-    found = find_spec(card.module)
-    assert found is not None, f"{card.name}: there is no module {card.module}"
-    assert found.origin is not None, f"{card.module} has no file"
-    return Path(found.origin)
+    """The file that a card was read from."""
+    package = packages.home(card.module)
+    if package is not None:
+        return package.path(card.module)
+    return ROOT.parent.joinpath(*card.module.split(".")).with_suffix(".py")
 
 
 @cache

@@ -21,6 +21,7 @@ from typing import Any
 
 import tomli_w
 
+from cartograd.core import plugins
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock, flush, write_file
 from cartograd.core.spec import Spec
@@ -144,13 +145,18 @@ def write_config(
 ) -> Path:
     """Write `config.toml`: each value, and under `[origin]` where it came from.
 
+    Packages of users whose methods the values name are noted as `imports`.
+
     Args:
         path: the run folder.
         values: options by name; None (not given) is left out, as TOML has no word for it.
         origins: e.g. `{"epochs": "flag", "lr": "default"}`.
     """
     kept = {key: _plain(value) for key, value in values.items() if value is not None}
-    text = tomli_w.dumps(kept | {"origin": {key: origins[key] for key in kept if key in origins}})
+    imports = plugins.needed(kept)
+    named = {"imports": imports} if imports else {}
+    origin = {key: origins[key] for key in kept if key in origins}
+    text = tomli_w.dumps(named | kept | {"origin": origin})
     return write_file(Path(path) / "config.toml", text)
 
 
@@ -166,8 +172,16 @@ def read_config(path: str | Path, /) -> tuple[dict[str, Any], dict[str, str]]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
-    values.pop("chosen", None)
+    for key in ("chosen", "imports"):
+        values.pop(key, None)
     return values, values.pop("origin", {})
+
+
+def read_imports(path: str | Path, /) -> list[str]:
+    """The packages of users whose methods a `config.toml` (or the run that holds one) names."""
+    path = Path(path)
+    path = path / "config.toml" if path.is_dir() else path
+    return tomllib.loads(path.read_text(encoding="utf-8")).get("imports", [])
 
 
 def write_chosen(path: str | Path, chosen: Mapping[str, Any], /) -> None:

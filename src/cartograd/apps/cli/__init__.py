@@ -14,14 +14,14 @@ from pathlib import Path
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from cartograd import __version__
-from cartograd.apps.cli import common, output
+from cartograd.apps.cli import common, imports, output
 from cartograd.apps.cli.launch import MISTAKES
 from cartograd.core.errors import UsageError
 
 COMMANDS = {
     "A model's life": (
-        "train", "evaluate", "predict", "generate", "explain", "attack", "export", "serve", "runs",
-        "diagnose", "import", "tour",
+        "train", "evaluate", "predict", "generate", "explain", "attack", "compress", "export", "serve",
+        "runs", "diagnose", "import", "tour",
     ),
     "The map": ("list", "show", "coverage", "trace", "claim", "data"),
     "This installation": ("doctor", "version"),
@@ -40,6 +40,7 @@ def application() -> App:
         help="A map of deep learning on which every place runs.",
         version=__version__,
         help_format="markdown",
+        help_epilogue=imports.HELP,
         default_parameter=PARAMETER,
         suppress_keyboard_interrupt=False,
         group_commands=Group("Options", sort_key=len(COMMANDS)),
@@ -67,10 +68,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
     # training of small models three times slower (LeNet-5, two cores, load 9; measured 2026-11-22).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        with warnings.catch_warnings():
+        rest, names = imports.taken(words)
+        with warnings.catch_warnings(), imports.importing(names):
             warnings.showwarning = _warned
             code = application()(
-                words, exit_on_error=False, print_error=False, result_action="return_value"
+                rest, exit_on_error=False, print_error=False, result_action="return_value"
             )
         sys.stdout.flush()
     except (UsageError, CycloptsError) as error:

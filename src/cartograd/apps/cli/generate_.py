@@ -15,6 +15,7 @@ def generate_(
     /,
     *,
     length: int = 128,
+    sampler: tuple[str, ...] = (),
     temperature: float | None = None,
     top_k: int | None = None,
     top_p: float | None = None,
@@ -29,17 +30,21 @@ def generate_(
 ) -> int:
     """Let a model write: go on from a prompt, or answer it.
 
-    Without temperature, top-k, top-p, min-p or seed the likeliest token is taken each time.
+    Without a sampler or a seed the likeliest token is taken each time.
 
     Args:
         target: a run or bundle folder, or published weights like smollm2.
         prompt: the text; - reads it from standard input.
         length: the most new tokens.
-        temperature: draw tokens, below 1 more careful, above 1 bolder.
-        top_k: draw from this many of the likeliest tokens only.
-        top_p: draw from the likeliest tokens that hold this share of the probability.
-        min_p: draw from tokens at least this share as likely as the likeliest.
-        repetition: factor by which tokens that were there before become less likely, like 1.1.
+        sampler: draw tokens, their scores changed by this first: specs like top-p:share=0.9 in
+            their order, with commas between them or a flag each (`cartograd list token-sampler`);
+            greedy takes the likeliest after all.
+        temperature: a sampler's short form: below 1 more careful, above 1 bolder.
+        top_k: a short form: only this many of the likeliest tokens.
+        top_p: a short form: only the likeliest tokens that hold this share of the probability.
+        min_p: a short form: only tokens at least this share as likely as the likeliest.
+        repetition: a short form: factor by which tokens that were there before become less likely,
+            like 1.1; it alone draws nothing.
         seed: of the draws; 0 if left out.
         beams: unfinished answers that a beam search keeps; 1 is no search.
         draft: a quicker model that guesses ahead: a run, a bundle or published weights.
@@ -50,24 +55,23 @@ def generate_(
     from cartograd.apps.verbs.generate import generate, stream
     from cartograd.apps.verbs.writing import Writing
 
-    check_sources([prompt], ("--length", "--temperature", "--seed", "--json", "--help"))
+    check_sources([prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help"))
     text = sys.stdin.read() if prompt == "-" else prompt
-    chain = [
-        f"{name}:{word}={value}"
-        for name, word, value in (
-            ("repetition-penalty", "repetition", repetition),
-            ("temperature", "temperature", temperature),
-            ("top-k", "top", top_k),
-            ("top-p", "share", top_p),
-            ("min-p", "share", min_p),
-        )
-        if value is not None
-    ]
-    drawn = (temperature, top_k, top_p, min_p) != (None,) * 4
+    short = (
+        ("repetition-penalty", "repetition", repetition),
+        ("temperature", "temperature", temperature),
+        ("top-k", "top", top_k),
+        ("top-p", "share", top_p),
+        ("min-p", "share", min_p),
+    )
+    chain = [f"{name}:{word}={value}" for name, word, value in short if value is not None]
+    chain += sampler
+    if seed is None and len(chain) == 1 and repetition is not None:
+        chain.append("greedy")  # the penalty alone draws nothing
     options: dict[str, Any] = {
         "length": length,
         "samplers": chain,
-        "seed": 0 if drawn and seed is None else seed,
+        "seed": 0 if chain and seed is None else seed,
         "beams": beams,
         "draft": draft,
         "plain": plain,

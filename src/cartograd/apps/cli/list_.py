@@ -2,7 +2,7 @@
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese
-from cartograd.core import registry
+from cartograd.core import packages, registry
 from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import unknown
 
@@ -17,7 +17,7 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
         kind: activation, attack, augmentation, average, clipping, compressor, data, decoding,
             demonstration, diagnostic, explainer, exporter, initialiser, layer, loss, metric, model,
             normalisation, objective, optimizer, regulariser, sampler, schedule, technique,
-            text-metric or weights; all if left out.
+            text-metric, token-sampler or weights; all if left out.
         lang: language of the titles; auto follows LANG.
         json: print one array of all cards.
     """
@@ -25,14 +25,27 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
         raise unknown("kind", kind, KINDS)
     cards = [card for card in registry.cards().values() if kind in (None, card.kind)]
     if json:
-        output.emit([{field: getattr(card, field) for field in FIELDS} for card in cards])
+        output.emit(
+            [{field: getattr(card, field) for field in FIELDS} | _package(card) for card in cards]
+        )
         return
     cards.sort(key=lambda card: KINDS.index(card.kind))
+    heads = ("name", "kind", "title", "year", "presets", "proofs")
+    others = bool(packages.others())
     output.table(
-        ("name", "kind", "title", "year", "presets", "proofs"),
-        [_row(card, zh=chinese(lang)) for card in cards],
+        (*heads, "package") if others else heads,
+        [
+            _row(card, zh=chinese(lang)) + ((_package(card)["package"],) if others else ())
+            for card in cards
+        ],
         right=("year", "proofs"),
     )
+
+
+def _package(card: Card) -> dict[str, str]:
+    """Whose method it is."""
+    package = packages.home(card.module)
+    return {"package": packages.OURS if package is None else package.name}
 
 
 def _row(card: Card, *, zh: bool) -> tuple[object, ...]:

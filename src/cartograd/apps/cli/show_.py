@@ -163,7 +163,9 @@ def _head(card: Card, preset: dict[str, object], *, zh: bool) -> None:
         "spec": str(Spec(card.name, preset)),
         "also": ", ".join(card.aliases),
         "better": card.better,
-        "map": "; ".join(places[node].zh if zh else places[node].en for node in card.nodes),
+        "map": "; ".join(
+            places[node].zh if zh else places[node].en for node in card.nodes if node in places
+        ),
         "paper": ", ".join(str(part) for part in (card.paper, card.year or "", card.url) if part),
         "needs": f"pip install 'cartograd[{card.needs}]'" if card.needs else "",
         "proofs": ("\n" + " " * 10).join(card.proofs),

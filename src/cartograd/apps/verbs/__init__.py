@@ -4,6 +4,7 @@ Each takes a model with a signature (ours or anyone's), a run, a bundle, or the 
 """
 
 from cartograd.apps.verbs.attack import Robustness, attack, robustness
+from cartograd.apps.verbs.compress import compress
 from cartograd.apps.verbs.evaluate import Evaluation, evaluate
 from cartograd.apps.verbs.explain import explain
 from cartograd.apps.verbs.export import Export, export
@@ -20,6 +21,7 @@ __all__ = [
     "Robustness",
     "as_signed",
     "attack",
+    "compress",
     "dataset",
     "evaluate",
     "explain",

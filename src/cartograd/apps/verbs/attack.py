@@ -11,6 +11,7 @@ from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
+from cartograd.core.protocols import Attack
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.device import pick
@@ -39,7 +40,7 @@ def attack(
         UsageError: the model or the method is not one, or the model is no classifier.
     """
     signed = as_signed(model)
-    attacker = build(method, kind="attack")
+    attacker: Attack = build(method, kind="attack")
     _check_classifies(signed)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     return attacker(signed, x.to(device), y.to(device))

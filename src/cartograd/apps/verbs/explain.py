@@ -11,6 +11,7 @@ from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
+from cartograd.core.protocols import Explainer
 from cartograd.core.spec import Spec
 
 METHOD = "integrated_gradients:steps=32"
@@ -39,7 +40,7 @@ def explain(
         UsageError: the model, the method, the class or an input is not one.
     """
     signed = as_signed(model)
-    explainer = build(method, kind="explainer")
+    explainer: Explainer = build(method, kind="explainer")
     inputs, _ = prepared(signed, x)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     wanted = class_of(signed.signature.output, target)

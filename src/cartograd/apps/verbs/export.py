@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from cartograd.apps.verbs.target import Target, as_bundle, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Exporter
 from cartograd.engine.tensors import read_tensors
 from cartograd.practice.deployment.parity import Check
 from cartograd.practice.deployment.parity import check as compare
@@ -49,7 +50,7 @@ def export(
         UsageError: no such exporter, the model cannot be exported, the file cannot be written,
             or `check` is True and there is no bundle.
     """
-    exporter = build(to, kind="exporter")
+    exporter: Exporter = build(to, kind="exporter")
     model = as_signed(target)
     inputs = golden(target) if check is True else check
     written = exporter(model, path)

@@ -11,11 +11,11 @@ from cartograd.apps.verbs.target import Target
 from cartograd.apps.verbs.writing import NEAR, Writing
 from cartograd.architectures.decoding.beam import beam_search
 from cartograd.architectures.decoding.generate import stream as steps
-from cartograd.architectures.decoding.protocol import Sampler
 from cartograd.architectures.decoding.speculative import speculative
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
+from cartograd.core.protocols import TokenSampler
 from cartograd.core.spec import Spec
 
 
@@ -46,7 +46,8 @@ class Options:
 
     Attributes:
         length: the most new tokens.
-        samplers: what is done to the logits first: specs with commas between them.
+        samplers: what is done to the logits first, in this order: specs of kind `token-sampler`,
+            one after another or with commas between them.
         seed: tokens are drawn, from this seed; None takes the likeliest each time.
         beams: unfinished answers that a beam search keeps; 1 is no search.
         draft: a quicker model with the same tokenizer that guesses ahead.
@@ -137,10 +138,10 @@ def _asked(options: dict[str, Any]) -> Options:
     return asked
 
 
-def _samplers(asked: Options) -> list[Sampler]:
-    given = asked.samplers
-    chain = Spec.chain(given) if isinstance(given, str) else given
-    return [build(one, kind="sampler") for one in chain]
+def _samplers(asked: Options) -> list[TokenSampler]:
+    given = [asked.samplers] if isinstance(asked.samplers, str) else asked.samplers
+    chains = [Spec.chain(one) if isinstance(one, str) else [one] for one in given]
+    return [build(one, kind="token-sampler") for chain in chains for one in chain]
 
 
 def _generator(asked: Options, device: torch.device) -> torch.Generator | None:

@@ -2,7 +2,7 @@
 
 Ray starts the workers, wherever they are, and begins again with the newest checkpoint when one is
 lost. All else is what `--nproc` does. Needs `pip install cartograd[ray]`, and a folder that all
-machines see.
+machines see; packages of your own (`--import`) have to be installed on each of them.
 """
 
 # pyright: reportMissingImports=false
@@ -12,6 +12,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from cartograd.core import plugins
 from cartograd.core.errors import UsageError
 
 SECONDS = 5.0
@@ -47,7 +48,7 @@ def on_ray(
             ray.init(address)
     trainer = TorchTrainer(
         work,
-        train_loop_config=given | {"folder": str(folder.resolve())},
+        train_loop_config=given | {"folder": str(folder.resolve()), "imports": plugins.used()},
         torch_config=TorchConfig(backend="gloo"),
         scaling_config=ScalingConfig(num_workers=workers),
         run_config=RunConfig(
@@ -71,10 +72,13 @@ def work(given: dict[str, Any]) -> None:
     """What each worker does: train, or go on from the newest checkpoint."""
     from cartograd.apps.verbs.train import train
 
+    plugins.use(*given.get("imports", ()))
     folder = Path(given["folder"])
     begun = any((folder / "checkpoints").glob("step-*"))
     settings = {
-        key: value for key, value in given.items() if key not in ("model", "data", "folder")
+        key: value
+        for key, value in given.items()
+        if key not in ("model", "data", "folder", "imports")
     }
     if begun:
         train(folder=folder, resume=True, **settings)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartograd.core import vocabulary
+from cartograd.core import plugins, vocabulary
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
-from cartograd.engine.runs import read_config
+from cartograd.engine.runs import read_config, read_imports
 
 KINDS: dict[str, type | tuple[type, ...]] = {
     "model": object,
@@ -91,6 +91,7 @@ def merged(file: str | Path | None, given: Mapping[str, Any], /) -> dict[str, Se
     settings = {key: Setting(value, "default") for key, value in DEFAULTS.items()}
     if file is not None:
         values, _ = read_config(file)
+        plugins.require(read_imports(file), file)
         try:
             settings |= _checked(values, "file")
         except UsageError as error:

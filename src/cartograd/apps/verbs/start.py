@@ -75,6 +75,11 @@ def _begun(model: str | Path, signature: Signature) -> tuple[Signed, list[str]]:
         )
     inputs = (replace(port, mean=theirs.mean, std=theirs.std), *signature.inputs[1:])
     sizes = {key: value for key, value in signature.sizes().items() if key == "classes"}
+    if isinstance(source.spec.args.get("model"), Spec):
+        raise UsageError(
+            f"{source.spec.name} made this model to be used, not trained; begin with the one that "
+            "was compressed"
+        )
     given = {key: value for key, value in sizes.items() if key in source.spec.args}
     made = build(Spec(source.spec.name, source.spec.args | given))
     spec = made.spec

@@ -8,6 +8,7 @@ from torch import nn
 from cartograd.apps.verbs.published import is_published, kept, published_names
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.signed import Signed, sign, signature_of
+from cartograd.core.spec import Spec
 from cartograd.engine import bundle
 from cartograd.engine.bundle import Bundle
 from cartograd.engine.fit import Run
@@ -60,6 +61,14 @@ def as_bundle(target: Target, /) -> Bundle:
 def name_of(model: Signed, /) -> str:
     """What to call a model: the name in its spec, or its class."""
     return type(model.model).__name__ if model.spec is None else model.spec.name
+
+
+def architecture(model: Signed, /) -> Spec | None:
+    """The spec of a model, or of the model that compressors began with."""
+    spec = model.spec
+    while spec is not None and isinstance(inner := spec.args.get("model"), Spec):
+        spec = inner
+    return spec
 
 
 def _foreign(model: nn.Module | None) -> nn.Module | None:

@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 
-from cartograd.apps.verbs.target import Target, as_signed, name_of
+from cartograd.apps.verbs.target import Target, architecture, as_signed, name_of
 from cartograd.architectures.decoding.generate import left_padded
 from cartograd.architectures.decoding.protocol import Decoder, Writer
 from cartograd.architectures.transformer.llama import LLaMA
@@ -103,7 +103,7 @@ class Writing:
     @property
     def context(self) -> int | None:
         """The most tokens the model reads, where its spec says so."""
-        spec = self.signed.spec
+        spec = architecture(self.signed)
         if spec is None:
             return None
         known = hyperparameters(registry.find(spec.name, kind="model")[0])

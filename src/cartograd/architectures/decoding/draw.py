@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cartograd.architectures.decoding.protocol import Sampler
+from cartograd.core.protocols import TokenSampler
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 """Where the random numbers come from: one source for all rows, or one each, so that what a row
@@ -14,7 +14,7 @@ says does not depend on its neighbours. None: nothing is random, the likeliest t
 
 
 def processed(
-    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], samplers: Sequence[Sampler], /
+    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], samplers: Sequence[TokenSampler], /
 ) -> Float[Tensor, "b v"]:
     """Logits after all samplers, in their order."""
     for sampler in samplers:

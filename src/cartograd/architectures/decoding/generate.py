@@ -26,8 +26,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from cartograd.architectures.decoding.draw import Generators, draw, processed
-from cartograd.architectures.decoding.protocol import Decoder, Sampler
+from cartograd.architectures.decoding.protocol import Decoder
 from cartograd.core.errors import UsageError
+from cartograd.core.protocols import TokenSampler
 
 
 def generate(
@@ -38,7 +39,7 @@ def generate(
     /,
     *,
     length: int,
-    samplers: Sequence[Sampler] = (),
+    samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
 ) -> list[list[int]]:
     """The new tokens of each row; the last one is a stop token where one was met.
@@ -72,7 +73,7 @@ def stream(
     /,
     *,
     length: int,
-    samplers: Sequence[Sampler] = (),
+    samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
 ) -> Iterator[list[int | None]]:
     """As `generate`, step by step: the next token of each row, None for one that has finished.
@@ -109,7 +110,7 @@ def _steps(
     starts: Tensor | None,
     generator: Generators,
     length: int,
-    samplers: Sequence[Sampler],
+    samplers: Sequence[TokenSampler],
     stop: frozenset[int],
 ) -> Iterator[list[int | None]]:
     rows, before = prompt.shape

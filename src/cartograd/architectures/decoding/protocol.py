@@ -10,7 +10,6 @@ nothing else of it, so that they serve texts, images and sounds alike:
 each row are padding, so that prompts of unequal length end together.
 """
 
-from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -54,8 +53,3 @@ class Writer(Protocol):
     def decoder(self, given: Any, capacity: int, /) -> Decoder:
         """The model before its first token: of so many rows, or about these sources."""
         ...
-
-
-Sampler = Callable[[Float[Tensor, "b v"], Int[Tensor, "b t"]], Float[Tensor, "b v"]]
-"""From logits, and the tokens seen so far (-1: nothing is there), to the logits that are drawn
-from; minus infinity is a token that cannot come."""

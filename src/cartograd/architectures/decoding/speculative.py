@@ -30,9 +30,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cartograd.architectures.decoding.draw import drawn, processed, uniform
-from cartograd.architectures.decoding.protocol import Decoder, Sampler
+from cartograd.architectures.decoding.protocol import Decoder
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.protocols import TokenSampler
 
 CARD = Card(
     name="speculative",
@@ -62,7 +63,7 @@ def speculative(
     *,
     length: int,
     ahead: int = 4,
-    samplers: Sequence[Sampler] = (),
+    samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
 ) -> Iterator[list[int]]:
     """The new tokens, in pieces as they are accepted; the last is a stop token where one was met.
@@ -118,7 +119,7 @@ def _rounds(
     generator: torch.Generator | None,
     length: int,
     ahead: int,
-    samplers: Sequence[Sampler],
+    samplers: Sequence[TokenSampler],
     stop: frozenset[int],
 ) -> Iterator[list[int]]:
     def odds(logits: Tensor, end: int) -> Tensor:

@@ -34,6 +34,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
+from cartograd.core.protocols import Batches
 
 CARD = Card(
     name="int8-weights",
@@ -61,11 +62,12 @@ FEW = 16
 """Rows of inputs up to which they are rounded, too; with more a product of floats is quicker."""
 
 
-def int8_weights(model: nn.Module, /) -> nn.Module:
+def int8_weights(model: nn.Module, data: Batches | None = None, /) -> nn.Module:
     """A copy of a model whose linear layers keep their weights in eight bits.
 
     It is for inference: it has no gradients with respect to those weights. Weights that a linear
-    layer shares with something else (a tied embedding) are kept there as they are.
+    layer shares with something else (a tied embedding) are kept there as they are. No data are
+    needed.
     """
     made = copy.deepcopy(model)
     if isinstance(made, nn.Linear):
@@ -97,18 +99,28 @@ class Int8Linear(nn.Module):
         bias: added, in floats, or None.
     """
 
+    numbers: Tensor
+    scale: Tensor
+    bias: Tensor | None
+
     def __init__(self, weight: Float[Tensor, "d2 d"], bias: Float[Tensor, " d2"] | None = None, /):
         super().__init__()
         self.out_features, self.in_features = weight.shape
-        self.numbers, self.scale = rounded(weight.float())
-        self.bias = None if bias is None else bias.float()
+        numbers, scale = rounded(weight.float())
+        self.register_buffer("numbers", numbers)
+        self.register_buffer("scale", scale)
+        self.register_buffer("bias", None if bias is None else bias.float())
+        self._pack()
+        self.register_load_state_dict_post_hook(lambda layer, _: layer._pack())
+
+    def _pack(self) -> None:
         kernels = integer_kernels()
         self.packed = _packed(self.numbers, self.scale, self.bias) if kernels else None
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
         rows = x.reshape(-1, self.in_features)
-        if self.packed is None or len(rows) > FEW:
+        if self.packed is None or len(rows) > FEW or rows.device.type != "cpu":
             y = F.linear(rows.float(), self.floats(), self.bias)
         elif len(rows) == 1:
             y = torch.ops.quantized.linear_dynamic(rows, self.packed)
@@ -117,12 +129,17 @@ class Int8Linear(nn.Module):
             y = torch.cat([one(row, self.packed) for row in rows.split(1)])
         return y.view(*x.shape[:-1], self.out_features)
 
+    @property
+    def weight(self) -> Float[Tensor, "d2 d"]:
+        """The same as `floats`, for what multiplies by a layer's weight itself."""
+        return self.floats()
+
     def floats(self) -> Float[Tensor, "d2 d"]:
         """The rounded weights in floats."""
         return self.numbers.float().mul_(self.scale[:, None])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Int8Linear":
-        return self  # nothing changes it
+        return self  # nothing changes it once its weights are loaded
 
 
 @cache

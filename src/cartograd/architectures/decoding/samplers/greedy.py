@@ -27,7 +27,7 @@ from cartograd.core.card import Card
 
 CARD = Card(
     name="greedy",
-    kind="sampler",
+    kind="token-sampler",
     entry="greedy",
     nodes=("ar/chain-rule", "seq2seq/encoder-decoder"),
     title="Greedy decoding",

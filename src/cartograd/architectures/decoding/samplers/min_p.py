@@ -30,7 +30,7 @@ from cartograd.core.card import Card
 
 CARD = Card(
     name="min-p",
-    kind="sampler",
+    kind="token-sampler",
     entry="min_p",
     nodes=("ar/chain-rule",),
     title="Min-p sampling",

@@ -27,7 +27,7 @@ from cartograd.core.card import Card
 
 CARD = Card(
     name="repetition-penalty",
-    kind="sampler",
+    kind="token-sampler",
     entry="repetition_penalty",
     nodes=("ar/chain-rule",),
     title="Repetition penalty",

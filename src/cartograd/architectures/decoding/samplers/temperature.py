@@ -26,7 +26,7 @@ from cartograd.core.card import Card
 
 CARD = Card(
     name="temperature",
-    kind="sampler",
+    kind="token-sampler",
     entry="temperature",
     nodes=("ar/chain-rule",),
     title="Temperature",

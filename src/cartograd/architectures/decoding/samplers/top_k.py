@@ -26,7 +26,7 @@ from cartograd.core.card import Card
 
 CARD = Card(
     name="top-k",
-    kind="sampler",
+    kind="token-sampler",
     entry="top_k",
     nodes=("ar/chain-rule",),
     title="Top-k sampling",

@@ -28,7 +28,7 @@ from cartograd.core.card import Card
 
 CARD = Card(
     name="top-p",
-    kind="sampler",
+    kind="token-sampler",
     entry="top_p",
     nodes=("ar/chain-rule",),
     title="Top-p (nucleus) sampling",

@@ -1,0 +1,45 @@
+"""Make a trained model smaller or faster; writes a bundle that every command reads."""
+
+from pathlib import Path
+
+from cartograd.apps.cli import output
+from cartograd.apps.cli.common import home, part_of
+
+
+def compress_(
+    target: str,
+    /,
+    *,
+    method: str | None = None,
+    data: str | None = None,
+    part: str = "train",
+    out: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Make a trained model smaller or faster; writes a bundle that every command reads.
+
+    Args:
+        target: a run or bundle folder, or published weights.
+        method: a compressor, like int8-weights (`cartograd list compressor`).
+        data: a source to calibrate or train on, for methods that need one.
+        part: train, valid, test or all.
+        out: the folder to make; by default the method's name in the run's folder.
+        json: print one object.
+    """
+    from cartograd.apps import units
+    from cartograd.apps.verbs.compress import METHOD, compress_to
+    from cartograd.apps.verbs.target import as_bundle
+    from cartograd.core.spec import Spec
+
+    bundle, spec = as_bundle(target), method or METHOD
+    place = out or home(bundle) / Spec.parse(spec).name
+    done = compress_to(bundle, place, data, method=spec, part=part_of(part))
+    if json:
+        output.emit(vars(done))
+        return 0
+    lines = [("method", done.method), ("before", units.size(done.before))]
+    lines.append(("after", units.size(done.after)))
+    if done.difference is not None:
+        lines.append(("answers", f"differ by {units.percent(done.difference)} of the largest"))
+    output.lines([*lines, ("bundle", str(done.path))])
+    return 0

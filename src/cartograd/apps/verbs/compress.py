@@ -1,0 +1,169 @@
+"""Compress: a smaller or faster model that does nearly the same, and its bundle."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cartograd.apps.verbs.source import Data, examples_for
+from cartograd.apps.verbs.target import Target, as_bundle, as_signed, name_of
+from cartograd.core.build import build, resolve
+from cartograd.core.errors import UsageError
+from cartograd.core.mode import evaluating
+from cartograd.core.protocols import Compressor
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.engine.bundle import load, write_bundle
+from cartograd.engine.tensors import read_tensors
+
+METHOD = "int8-weights"
+
+
+def compress(
+    target: Target,
+    data: Data | None = None,
+    /,
+    *,
+    method: str | Spec = METHOD,
+    part: str = "train",
+) -> Signed:
+    """A compressed copy of a model.
+
+    Args:
+        target: a model with a signature, a run, a bundle, or the path of one.
+        data: examples to calibrate or train on, or a dataset or its spec, of which `part` is
+            taken; some methods need none.
+        method: spec of a compressor.
+        part: `train`, `valid`, `test` or `all`.
+
+    Raises:
+        UsageError: the model, the method or the data is none, or the method cannot do without data.
+    """
+    model = as_signed(target)
+    card, spec = resolve(method, kind="compressor")
+    compressor: Compressor = build(spec, kind="compressor")
+    batches = None if data is None else examples_for(model.signature, data, part).batches()
+    made = compressor(model, batches)
+    name = _spec(model, made, Spec(card.name, spec.args))
+    small = Signed(
+        made.model if isinstance(made, Signed) else made, model.signature, tokenizer=model.tokenizer
+    )
+    small.spec = name
+    return small.eval()
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A bundle of a compressed model.
+
+    Attributes:
+        path: its folder.
+        method: spec of the compressor.
+        before, after: bytes of the weights.
+        difference: the largest difference between the answers of both to the examples that the
+            bundle keeps, as a share of the largest answer; None if it keeps none.
+    """
+
+    path: Path
+    method: str
+    before: int
+    after: int
+    difference: float | None
+
+
+def compress_to(
+    target: Target,
+    path: str | Path,
+    data: Data | None = None,
+    /,
+    *,
+    method: str | Spec = METHOD,
+    part: str = "train",
+) -> Compressed:
+    """Compress a model and write it as a bundle that every verb reads.
+
+    Args:
+        target: a run, a bundle, the path of one, or published weights.
+        path: the folder to make.
+        data, method, part: as of `compress`.
+
+    Raises:
+        UsageError: as there; the folder exists; or no bundle can hold what the method makes,
+            since it cannot be built again by name.
+    """
+    bundle = as_bundle(target)
+    if Path(path).exists():
+        raise UsageError(f"{path} exists already; choose another folder")
+    small = compress(bundle, data, method=method, part=part)
+    if small.spec is None:
+        raise UsageError(
+            f"{name_of(bundle.model)} was not made by name, so no bundle can hold its compressed "
+            "form; keep it in Python: cartograd.compress(model)"
+        )
+    examples = _examples(bundle.path)
+    about: dict[str, Any] = {key: bundle.about[key] for key in KEPT if key in bundle.about}
+    written = write_bundle(
+        path, small, examples=examples or None, reference=bundle.reference,
+        about=about | {"compressed": str(Spec.parse(method)), "compressed from": bundle.digest},
+    )  # fmt: skip
+    try:
+        load(written)
+    except (UsageError, RuntimeError) as error:
+        shutil.rmtree(written)
+        raise UsageError(
+            f"{method} makes a model that cannot be built again by name, so no bundle can hold it "
+            f"({error}); keep it in Python: cartograd.compress(model, method={str(method)!r})"
+        ) from error
+    return Compressed(
+        written,
+        str(Spec.parse(method)),
+        weight(bundle.model),
+        weight(small),
+        _difference(bundle.model, small, examples),
+    )
+
+
+KEPT = ("data", "source", "settings", "steps", "epoch", "train examples")
+"""What a bundle says of itself that holds for its compressed form, too."""
+
+
+def weight(model: nn.Module, /) -> int:
+    """Bytes of a model's weights and buffers, shared ones once."""
+    tensors = {tensor.data_ptr(): tensor for tensor in model.state_dict().values()}
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _spec(model: Signed, made: nn.Module, method: Spec) -> Spec | None:
+    """How the result is made again: by a name of its own, as the model was, or by the method."""
+    own = made.spec if isinstance(made, Signed) else None
+    if own is not None and own != model.spec:
+        return own
+    inner = made.model if isinstance(made, Signed) else made
+    if _shapes(inner) == _shapes(model.model) or model.spec is None:
+        return model.spec
+    return Spec(method.name, method.args | {"model": model.spec})
+
+
+def _shapes(model: nn.Module) -> dict[str, Any]:
+    return {name: (item.shape, item.dtype) for name, item in model.state_dict().items()}
+
+
+def _examples(folder: Path) -> tuple[torch.Tensor, ...]:
+    file = folder / "golden.safetensors"
+    if not file.exists():
+        return ()
+    kept = read_tensors(file)
+    return tuple(kept[f"input{number}"] for number in range(len(kept) - 1))
+
+
+def _difference(
+    model: Signed, small: Signed, examples: tuple[torch.Tensor, ...]
+) -> float | None:
+    if not examples:
+        return None
+    with evaluating(model), evaluating(small), torch.inference_mode():
+        before, after = model(*examples), small(*examples)
+    return float((after - before).abs().max() / before.abs().max().clamp(min=1e-12))
