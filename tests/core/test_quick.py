@@ -93,22 +93,46 @@ def test_vmap_stays(went):
     assert not went
 
 
-def test_a_build_without_the_kernel_stays(monkeypatch):
-    def missing(*args):
-        raise AttributeError("no such operator")
+def missing(*args):
+    raise AttributeError("no such operator")
 
-    monkeypatch.setattr(quick, "_onednn", missing)
+
+@pytest.fixture
+def product(monkeypatch):
+    """Another product in oneDNN's place."""
+
+    def put(one):
+        monkeypatch.setattr(quick, "_onednn", one)
+        for known in (quick.exact, quick.share, quick.faster):
+            known.cache_clear()
+
+    yield put
+    monkeypatch.undo()
+    for known in (quick.exact, quick.share, quick.faster):
+        known.cache_clear()
+
+
+@pytest.mark.parametrize("wrong", [missing, lambda *args: F.linear(*args) + 1])
+def test_a_kernel_that_is_missing_or_wrong_stays(product, wrong):
+    product(wrong)
+    assert not quick.faster(1)
+    assert quick.choice().chosen == quick.choice().fallback == "torch's linear"
+    assert "wrong or missing" in quick.choice().reason
+
+
+@pytest.mark.parametrize(("share", "chosen"), [(0.5, "oneDNN"), (0.9, "torch's linear")])
+def test_of_two_that_are_right_the_faster_is_taken(product, monkeypatch, share, chosen):
+    product(F.linear)
+    monkeypatch.setattr(quick, "share", lambda threads: share)
+    assert quick.choice().chosen == chosen
+    assert quick.choice().fallback == "torch's linear"
+    assert f"{share:.2f} of torch's time" in quick.choice().reason
     quick.faster.cache_clear()
-    try:
-        assert not quick.faster(1)
-    finally:
-        quick.faster.cache_clear()
 
 
-def test_a_kernel_that_is_wrong_stays(monkeypatch):
-    monkeypatch.setattr(quick, "_onednn", lambda *args: F.linear(*args) + 1)
-    quick.faster.cache_clear()
-    try:
-        assert not quick.faster(1)
-    finally:
-        quick.faster.cache_clear()
+def test_the_share_is_that_of_the_times(product, monkeypatch):
+    times = iter([0.2, 0.8])
+    monkeypatch.setattr(quick, "_seconds", lambda work: next(times))
+    product(F.linear)
+    assert quick.share(3) == 0.25
+    assert quick.share(3) == 0.25  # once a process

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from cartograd.core.errors import UsageError
 from cartograd.engine import device
@@ -37,11 +38,34 @@ def test_absent_devices_are_told(monkeypatch):
 def test_bf16_needs_arithmetic_for_it(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     assert fast_bf16(CPU)
+    assert device.exact_bf16("cpu")  # imitated or not
     assert check_precision("bf16", CPU) == "bf16"
+    assert device.choice(CPU).chosen == "bfloat16"
+    assert device.choice(CPU).fallback == "float32"
+    monkeypatch.setattr(device, "exact_bf16", lambda kind: False)
+    with pytest.warns(UserWarning, match="cpu multiplies wrongly in bfloat16 here: computing in"):
+        assert check_precision("bf16", CPU) == "float32"
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
     with pytest.warns(UserWarning, match="no bfloat16 arithmetic here: computing in float32"):
         assert check_precision("bf16", CPU) == "float32"
     assert check_precision("float32", CPU) == "float32"
+
+
+@pytest.mark.parametrize("there_and_back", [False, True])
+def test_wrong_bf16_products_are_found(monkeypatch, there_and_back):
+    usual = F.linear
+
+    def cut(x, weight, bias=None):
+        wrong = x.requires_grad == there_and_back
+        return usual(x, weight, bias).clamp(-90, 90) if wrong else usual(x, weight, bias)
+
+    device.exact_bf16.cache_clear()
+    monkeypatch.setattr(device.F, "linear", cut)
+    try:
+        assert not device.exact_bf16("cpu")
+        assert device.exact_bf16("cuda")
+    finally:
+        device.exact_bf16.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["fp16", "float16", "half"])

@@ -25,6 +25,7 @@ able = pytest.mark.skipif(not fast_bf16(CPU), reason="this processor has no bflo
 def anywhere(monkeypatch):
     """As on a processor that computes bfloat16 by itself."""
     monkeypatch.setattr(precision, "fast_bf16", lambda device: True)
+    monkeypatch.setattr(precision, "exact_bf16", lambda kind: True)
 
 
 SMALL = {
@@ -72,8 +73,10 @@ def test_without_arithmetic_for_it_and_in_float64_it_is_float32(monkeypatch, any
     make, shape = LARGE["resnet18"]
     wide = Classify(model=make().double())
     assert precision.chosen(wide, batch(shape), CPU) == "float32"
-    monkeypatch.setattr(precision, "fast_bf16", lambda device: False)
-    assert precision.chosen(Classify(model=make()), batch(shape), CPU) == "float32"
+    for doubt in ("exact_bf16", "fast_bf16"):
+        with monkeypatch.context() as patch:
+            patch.setattr(precision, doubt, lambda device: False)
+            assert precision.chosen(Classify(model=make()), batch(shape), CPU) == "float32"
 
 
 def test_counted_flops_are_the_formulas():

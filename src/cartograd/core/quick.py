@@ -2,8 +2,8 @@
 
 On a processor torch multiplies float32 matrices by MKL, which leaves half the width of AMD's vector
 registers unused; oneDNN, which comes with torch for its convolutions, does not. Within
-`QuickLinear()` the large linear layers of any model go there, if a measurement in this process
-finds the answers right and the time shorter. Only rounding differs. The detour costs a microsecond
+`QuickLinear()` the large linear layers of any model go there, if this process finds the answers
+right (see `core.kernels`) and the time shorter; else they stay torch's. Only rounding differs. The detour costs a microsecond
 or two for each function of torch that a model calls (LeNet-5: 140 -> 170 us), so models without a
 large layer do not take it.
 """
@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from cartograd.core.kernels import Choice, right
+
 LARGE = 2**24
 """Multiplications of a layer that goes there, at least."""
 WEIGHTS = 2**17
@@ -27,6 +29,7 @@ ROWS, SIDE = 256, 512
 """Shape of the product that is measured."""
 WORTHWHILE = 0.8
 """Share of torch's time that oneDNN may take at most."""
+TASK = "large linear layers"
 
 
 def quick_linear(*models: Any) -> AbstractContextManager[object]:
@@ -78,19 +81,38 @@ def _mapped(x: Tensor) -> bool:
 
 @cache
 def faster(threads: int, /) -> bool:
-    """Whether oneDNN multiplies faster than what torch calls, on so many threads."""
-    del threads  # only a key
-    if not torch.backends.mkldnn.is_available():
-        return False
-    draw = torch.Generator().manual_seed(0)
-    x, weight = (torch.randn(size, SIDE, generator=draw) for size in (ROWS, SIDE))
+    """Whether oneDNN multiplies rightly, and faster than what torch calls, on so many threads."""
+    return exact() and share(threads) < WORTHWHILE
+
+
+@cache
+def exact() -> bool:
+    """Whether oneDNN's products are right on this processor."""
     with torch.inference_mode():
-        try:
-            right = torch.allclose(_onednn(x, weight), F.linear(x, weight), rtol=1e-4, atol=1e-4)
-        except (RuntimeError, AttributeError):  # this build of torch has no such kernel
-            return False
+        return torch.backends.mkldnn.is_available() and right(_onednn, rows=(1, 33))
+
+
+@cache
+def share(threads: int, /) -> float:
+    """The share of torch's time that oneDNN takes, on so many threads."""
+    del threads  # only a key
+    draw = torch.Generator().manual_seed(0)
+    x, weight = (
+        torch.randn(size, SIDE, generator=draw, dtype=torch.float32) for size in (ROWS, SIDE)
+    )
+    with torch.inference_mode():
         ours, theirs = (_seconds(lambda f=f: f(x, weight)) for f in (_onednn, F.linear))
-    return right and ours < WORTHWHILE * theirs
+    return ours / theirs
+
+
+def choice() -> Choice:
+    """What multiplies large matrices in inference on this machine."""
+    ours, theirs = "oneDNN", "torch's linear"
+    if not exact():
+        return Choice(TASK, theirs, theirs, "oneDNN is wrong or missing here")
+    threads = torch.get_num_threads()
+    reason = f"both are exact; oneDNN takes {share(threads):.2f} of torch's time"
+    return Choice(TASK, ours if faster(threads) else theirs, theirs, reason)
 
 
 def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

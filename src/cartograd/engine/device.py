@@ -5,10 +5,14 @@ import shutil
 import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.kernels import Choice, cases, close, right
 from cartograd.engine.allocator import keep_freed_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -49,7 +53,7 @@ def _named(name: str) -> torch.device:
 
 
 def fast_bf16(device: torch.device, /) -> bool:
-    """Whether the device computes in bfloat16 by itself; else torch imitates it, very slowly."""
+    """Whether the device has arithmetic for bfloat16; else torch imitates it, very slowly."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "mps":
@@ -58,8 +62,48 @@ def fast_bf16(device: torch.device, /) -> bool:
     return any(able.get(key, False) for key in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
+@cache
+def exact_bf16(kind: str, /) -> bool:
+    """Whether bfloat16 products, those of the gradients too, are right on a kind of device.
+
+    It is tried on processors; a GPU has one kind of kernel for all.
+    """
+    if kind != "cpu":
+        return True
+    small = torch.bfloat16
+    step = torch.finfo(small).eps
+
+    def product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return F.linear(x.to(small), weight.to(small), bias.to(small)).float()
+
+    with torch.inference_mode(False), torch.enable_grad():
+        if not right(product, dtype=small, rows=(1, 5)):
+            return False
+        for x, weight, _ in cases(rows=(5,)):
+            x, weight = (number.to(small).requires_grad_() for number in (x, weight))
+            y = F.linear(x, weight)
+            ones = torch.ones_like(y)
+            of_x, of_weight = torch.autograd.grad(y, (x, weight), ones)
+            if not (
+                close(of_x, ones, weight.detach().t(), None, rounding=step)
+                and close(of_weight, ones.t(), x.detach().t(), None, rounding=step)
+            ):
+                return False
+    return True
+
+
+def choice(device: torch.device, /) -> Choice:
+    """What computes under `precision=bf16`, and under `auto` where half precision pays."""
+    task, kind = "bf16 training", device.type
+    if not fast_bf16(device):
+        return Choice(task, "float32", "float32", f"{kind} has no bfloat16 arithmetic here")
+    if not exact_bf16(kind):
+        return Choice(task, "float32", "float32", f"{kind} multiplies wrongly in bfloat16 here")
+    return Choice(task, "bfloat16", "float32", f"{kind} has arithmetic for it, which is right")
+
+
 def check_precision(name: str, device: torch.device, /) -> str:
-    """The precision to compute in; `bf16` becomes `float32`, with a warning, where it is slow.
+    """The precision to compute in; `bf16` becomes `float32`, with a warning, where it is slow or wrong.
 
     `auto` stays open until the first batch (see `cartograd.engine.precision`).
 
@@ -74,10 +118,8 @@ def check_precision(name: str, device: torch.device, /) -> str:
         )
     if name not in PRECISIONS:
         raise unknown("precision", name, PRECISIONS)
-    if name == "bf16" and not fast_bf16(device):
-        warnings.warn(
-            f"{device.type} has no bfloat16 arithmetic here: computing in float32", stacklevel=3
-        )
+    if name == "bf16" and (found := choice(device)).chosen == "float32":
+        warnings.warn(f"{found.reason}: computing in float32", stacklevel=3)
         return "float32"
     return name
 

@@ -5,7 +5,7 @@ and GPUs that compute in it do so two to three times as fast. Weights, gradients
 float32; matrix products and convolutions of the forward and backward pass take rounded factors.
 In a run: `precision=auto` (the default) uses it where it pays, `bf16` and `float32` say so.
 
-    auto: bf16 if the device computes it by itself and F / W >= 1e8, else float32
+    auto: bf16 if the device computes it by itself, and rightly, and F / W >= 1e8, else float32
     F: FLOPs of the first batch's forward pass, W: weight matrices and filters
 
 Small products cost more to round than they gain: measured on one core of an EPYC with AVX-512
@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.engine.device import fast_bf16
+from cartograd.engine.device import exact_bf16, fast_bf16
 from cartograd.engine.probe import losses
 
 CARD = Card(
@@ -77,7 +77,8 @@ def chosen(objective: Any, batch: Any, device: torch.device, /) -> str:
     uses = max((item.numel() for item in items if isinstance(item, Tensor)), default=0)
     if not pays(2 * sum(weight.numel() for weight in weights) * uses, len(weights)):
         return "float32"
-    return "bf16" if pays(flops(objective, batch), len(weights)) else "float32"
+    worth = pays(flops(objective, batch), len(weights))
+    return "bf16" if worth and exact_bf16(device.type) else "float32"
 
 
 def flops(objective: Any, batch: Any, /) -> int:

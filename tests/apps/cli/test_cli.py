@@ -187,13 +187,36 @@ def test_version_and_python_dash_m(cli_run):
     assert python("-m", "cartograd", "version").stdout.strip() == version
 
 
+FLOATS = "floats of the rounded weights"
+
+
+def eight_bits():
+    from cartograd.practice.compression.int8_weights import input_bits
+
+    return input_bits() == 8
+
+
 def test_doctor_tells_what_is_there(cli_run):
     import torch
 
     found = cli_run("doctor", "--json").json
     assert found["torch"] == torch.__version__
     assert set(found["optional"]) == {"onnx", "onnxruntime", "onnxscript", "rdata"}
-    assert "threads" in cli_run("doctor").out
+    out = cli_run("doctor").out
+    assert "threads" in out
+    kernels = {one.pop("task"): one for one in found["kernels"]}
+    assert {task: one["fallback"] for task, one in kernels.items()} == {
+        "large linear layers": "torch's linear",
+        "bf16 training": "float32",
+        "attention in training": "torch's kernel",
+        "dropout": "torch's dropout",
+        "float16 weights": FLOATS,
+        "bf16 weights": FLOATS,
+        "int8 weights": "integers, 7-bit inputs" if eight_bits() else FLOATS,
+    }
+    for task, one in kernels.items():
+        assert one["reason"]
+        assert f"  {task}: {one['chosen']} (" in out or task == "large linear layers"  # by time
 
 
 def test_trace_prints_the_worked_numbers(cli_run):

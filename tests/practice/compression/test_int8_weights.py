@@ -81,9 +81,65 @@ def test_a_whole_model_is_copied():
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+def cut_off(x, packed, reduce_range=False):
+    """What processors without VNNI do: pairs of products are added in 16 bits."""
+    weight, bias = torch.ops.quantized.linear_unpack(packed)
+    most = 127 if reduce_range else 255
+    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
+    step = (high - low) / most
+    zero = (-low / step).round()
+    numbers = F.pad(((x / step).round() + zero).clamp(0, most), (0, x.shape[1] % 2))
+    whole = F.pad(weight.int_repr().float(), (0, x.shape[1] % 2))
+    pairs = (numbers[:, None] * whole).unflatten(2, (-1, 2)).sum(3)
+    sums = pairs.clamp(-(2**15), 2**15 - 1).double().sum(2) - zero * whole.double().sum(1)
+    return (sums * step * weight.q_per_channel_scales() + bias).float()
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    """Other kernels in the place of torch's."""
+
+    def put(one):
+        monkeypatch.setattr(torch.ops.quantized, "linear_dynamic", one)
+        module.input_bits.cache_clear()
+
+    yield put
+    monkeypatch.undo()
+    module.input_bits.cache_clear()
+
+
+@pytest.mark.law("int8-weights")
+def test_where_sums_are_cut_off_inputs_have_seven_bits(kernels):
+    kernels(cut_off)
+    assert not module.exact(8)
+    assert module.input_bits() == 7
+    assert module.choice().chosen == "integers, 7-bit inputs"
+    assert module.choice().fallback == "floats of the rounded weights"
+    torch.manual_seed(0)
+    weight, x = torch.rand(96, 576) * 2 - 1, torch.rand(3, 576)
+    y, exact = Int8Linear(weight)(x), x @ weight.t()
+    assert (y - exact).norm() < 0.02 * exact.norm()
+    whole = cut_off(x[:1], Int8Linear(weight).packed)  # as it would be with eight bits
+    assert (whole - exact[0]).norm() > 0.05 * exact[0].norm()
+
+
+@pytest.mark.law("int8-weights")
+@pytest.mark.parametrize("bits", [8, 7])
+def test_products_of_whole_numbers_are_exact(bits, monkeypatch):
+    """With eight bits by the kernels of ARM's library, which every torch has and which are exact."""
+    engine = "qnnpack" if bits == 8 else torch.backends.quantized.engine
+    assert engine in torch.backends.quantized.supported_engines
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = engine
+    try:
+        assert module.exact(bits) or (bits == 7 and engine == "qnnpack")  # which knows no 7 bits
+    finally:
+        torch.backends.quantized.engine = before
+
+
 def test_without_torchs_kernels_the_weights_are_the_same(monkeypatch):
     fast = Int8Linear(layer().weight.detach())
-    monkeypatch.setattr(module, "integer_kernels", lambda: False)
+    monkeypatch.setattr(module, "input_bits", lambda: 0)
     slow, x = Int8Linear(layer().weight.detach()), torch.randn(17, 96)
     assert slow.packed is None
     torch.testing.assert_close(slow.floats(), fast.floats())
@@ -91,13 +147,19 @@ def test_without_torchs_kernels_the_weights_are_the_same(monkeypatch):
     torch.testing.assert_close(slow(x[:1])[0], slow(x)[0])
 
 
-def test_the_self_test_finds_wrong_kernels(monkeypatch):
-    module.integer_kernels.cache_clear()
-    assert module.integer_kernels()
-    for broken in (lambda *_: torch.zeros(1, 6), lambda *_: 1 / torch.ops.nothing.at_all()):
-        module.integer_kernels.cache_clear()
-        with monkeypatch.context() as patch:
-            patch.setattr(torch.ops.quantized, "linear_dynamic", broken)
-            assert not module.integer_kernels()
-    module.integer_kernels.cache_clear()
-    assert module.integer_kernels()
+def missing(*_):
+    raise NotImplementedError("no such operator")
+
+
+@pytest.mark.parametrize("broken", [lambda x, *_: torch.zeros(len(x), 1536), missing])
+def test_kernels_that_are_wrong_are_not_taken(kernels, broken):
+    kernels(broken)
+    assert module.input_bits() == 0
+    assert module.choice().chosen == module.choice().fallback == "floats of the rounded weights"
+    assert Int8Linear(layer().weight.detach()).packed is None
+
+
+def test_the_best_that_is_exact_is_taken(monkeypatch):
+    for right, expected in (((8, 7), 8), ((7,), 7), ((), 0)):
+        monkeypatch.setattr(module, "exact", lambda bits, right=right: bits in right)
+        assert module.input_bits.__wrapped__() == expected

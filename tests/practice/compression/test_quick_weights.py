@@ -49,6 +49,22 @@ def test_a_product_is_one(name, biased, rows):
     assert (found - expected).norm() <= 0.03 * expected.norm()
 
 
+@pytest.mark.parametrize("name", ["float16", "bf16"])
+def test_where_a_format_is_wrong_its_weights_are_made_floats(monkeypatch, name):
+    dtype = {"float16": torch.float16, "bf16": torch.bfloat16}[name]
+    assert quick_weights.exact(dtype)
+    assert quick_weights.choice(name).chosen == name
+    weight, bias, x = torch.randn(24, 48), torch.randn(24), torch.randn(2, 48)
+    monkeypatch.setattr(quick_weights, "right", lambda *_, **__: False)
+    quick_weights.exact.cache_clear()
+    try:
+        found = MAKERS[name](weight, bias)(x)
+        assert quick_weights.choice(name).chosen == "floats of the rounded weights"
+    finally:
+        quick_weights.exact.cache_clear()
+    torch.testing.assert_close(found, torch.nn.functional.linear(x, weight.to(dtype).float(), bias))
+
+
 def test_the_quickest_is_found_once(monkeypatch):
     asked = []
 

@@ -1,5 +1,6 @@
-"""Versions, devices, caches and optional packages."""
+"""Versions, devices, kernels, caches and optional packages."""
 
+import dataclasses
 import importlib.util
 import os
 import platform
@@ -21,7 +22,7 @@ OPTIONAL = {
 
 
 def doctor_(*, json: bool = False) -> None:
-    """Versions, devices, caches and optional packages.
+    """Versions, devices, the kernels chosen on this machine, caches and optional packages.
 
     Args:
         json: print one object.
@@ -31,6 +32,7 @@ def doctor_(*, json: bool = False) -> None:
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": platform.platform(),
         **_torch(),
+        "kernels": _kernels(),
         "cache": _cache(),
         "compiler": _compiler(),
         "optional": {name: _version(name) for name in OPTIONAL},
@@ -38,8 +40,11 @@ def doctor_(*, json: bool = False) -> None:
     if json:
         output.emit(found)
         return
-    optional = found.pop("optional")
+    optional, kernels = found.pop("optional"), found.pop("kernels")
     output.lines([(key, _text(value)) for key, value in found.items()])
+    for one in kernels:
+        other = f"else {one['fallback']}" if one["fallback"] != one["chosen"] else "the fallback"
+        print(f"  {one['task']}: {one['chosen']} ({other}): {one['reason']}")
     for name, here in optional.items():
         print(f"  {name}: {here or f'not installed (pip install cartograd[{OPTIONAL[name]}])'}")
 
@@ -47,7 +52,7 @@ def doctor_(*, json: bool = False) -> None:
 def _torch() -> dict[str, Any]:
     import torch
 
-    from cartograd.engine.device import fast_bf16, pick
+    from cartograd.engine.device import choice, pick
 
     chosen = pick()
     devices = ["cpu"]
@@ -62,8 +67,28 @@ def _torch() -> dict[str, Any]:
         "device": str(chosen),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
-        "bf16": fast_bf16(chosen),
+        "bf16": choice(chosen).chosen == "bfloat16",
     }
+
+
+def _kernels() -> list[dict[str, str]]:
+    """What each choice between kernels fell on here, what it would fall back on, and why."""
+    from cartograd.architectures.transformer import spelled
+    from cartograd.core import quick
+    from cartograd.engine import device
+    from cartograd.practice.compression import int8_weights, quick_weights
+    from cartograd.training.regularization import dropout
+
+    here = device.pick()
+    found = (
+        quick.choice(),
+        device.choice(here),
+        spelled.choice(here),
+        dropout.choice(here),
+        *map(quick_weights.choice, ("float16", "bf16")),
+        int8_weights.choice(),
+    )
+    return [dataclasses.asdict(one) for one in found]
 
 
 def _cache() -> dict[str, Any]:

@@ -20,10 +20,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from cartograd.core.kernels import Choice
 from cartograd.training.regularization.dropout import thinned
 
 SHORT = 512
 """Keys up to which the formula is faster, to learn in half precision or with dropout on a CPU."""
+
+TASK = "attention in training"
 
 
 def learns_faster(q: Tensor, s: int, dropout: float, /) -> bool:
@@ -32,6 +35,15 @@ def learns_faster(q: Tensor, s: int, dropout: float, /) -> bool:
         return False
     halves = (torch.bfloat16, torch.float16)
     return dropout > 0 or q.dtype in halves or torch.is_autocast_enabled("cpu")
+
+
+def choice(device: torch.device, /) -> Choice:
+    """What attention learns by, in half precision or with dropout, on a device."""
+    kernel = "torch's kernel"
+    if device.type != "cpu":
+        return Choice(TASK, kernel, kernel, f"it is the faster one on {device.type}")
+    reason = "the kernel has no fast gradients in half precision and no dropout"
+    return Choice(TASK, f"the formula, up to {SHORT} keys", kernel, reason)
 
 
 def spelled(

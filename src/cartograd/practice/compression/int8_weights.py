@@ -9,8 +9,10 @@ made floats again first: then only the weights are rounded.
 
 Shapes: weights `d2 d`; a model's inputs and outputs as before.
 
-Departures: none. Torch's integer kernels are used where a self-test finds that they work on this
-machine; elsewhere the rounded weights are made floats for each product: the same weights, but slow.
+Departures: none where torch's integer kernels are exact on this processor. Where they cut off
+sums that do not fit (AVX2 without VNNI), inputs are rounded to seven bits, whose sums fit; where
+that is not exact either, the rounded weights are made floats for each product: the same weights,
+but slow. A product of whole numbers over the full range finds out (see `core.kernels`).
 
 References:
     Benoit Jacob et al. Quantization and training of neural networks for efficient
@@ -34,6 +36,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
+from cartograd.core.kernels import ROWS, SHAPES, Choice
 from cartograd.core.protocols import Batches
 
 CARD = Card(
@@ -53,6 +56,8 @@ CARD = Card(
         "oracle: torch.ao.quantization.quantize_dynamic, per channel: weights within a step of the "
         "grid, outputs within 2 %",
         "law: a weight is rounded by half a step at most, and weights that are on the grid stay",
+        "law: over the full range of whole numbers products are the exact ones, with eight bits of "
+        "the inputs or, where these do not fit, with seven",
         "law: with many rows the result is that of the rounded weights in floats; no row depends "
         "on another",
     ),
@@ -114,19 +119,16 @@ class Int8Linear(nn.Module):
         self.register_load_state_dict_post_hook(lambda layer, _: layer._pack())
 
     def _pack(self) -> None:
-        kernels = integer_kernels()
-        self.packed = _packed(self.numbers, self.scale, self.bias) if kernels else None
+        self.bits = input_bits()
+        self.packed = _packed(self.numbers, self.scale, self.bias) if self.bits else None
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
         rows = x.reshape(-1, self.in_features)
         if self.packed is None or len(rows) > FEW or rows.device.type != "cpu":
             y = F.linear(rows.float(), self.floats(), self.bias)
-        elif len(rows) == 1:
-            y = torch.ops.quantized.linear_dynamic(rows, self.packed)
         else:
-            one = torch.ops.quantized.linear_dynamic
-            y = torch.cat([one(row, self.packed) for row in rows.split(1)])
+            y = _multiplied(rows, self.packed, self.bits)
         return y.view(*x.shape[:-1], self.out_features)
 
     @property
@@ -142,25 +144,78 @@ class Int8Linear(nn.Module):
         return self  # nothing changes it once its weights are loaded
 
 
+BITS = 8, 7
+"""Bits of the inputs that are tried, the best first."""
+
+
 @cache
-def integer_kernels() -> bool:
-    """Whether torch's integer kernels work here, by a product whose result is known."""
+def input_bits() -> int:
+    """To how many bits inputs are rounded for torch's integer kernels; 0 if these are wrong here.
+
+    The kernels multiply unsigned 8-bit inputs by signed 8-bit weights. Without VNNI they add pairs
+    of products in 16 bits: 2 * 255 * 127 is too much for them, 2 * 127 * 127 is not.
+    """
+    return next((bits for bits in BITS if exact(bits)), 0)
+
+
+def exact(bits: int, /) -> bool:
+    """Whether integer products are exact on this processor with inputs of so many bits.
+
+    Whole numbers over the full range stay what they are when they are rounded, so that the result
+    is known to the unit.
+    """
+    draw = torch.Generator().manual_seed(0)
     try:
-        numbers = torch.arange(-24, 24, dtype=torch.int8).reshape(6, 8)
-        packed = _packed(numbers, torch.full((6,), 0.5), None)
-        x = torch.arange(8.0)[None] - 3
-        found = torch.ops.quantized.linear_dynamic(x, packed)
+        return all(_exact(d, d2, bits, draw) for d, d2 in SHAPES)
     except (RuntimeError, AttributeError, NotImplementedError):
         return False
-    expected = x @ (numbers.float() * 0.5).t()
-    return bool(((found - expected).abs() <= 0.02 * expected.abs().amax()).all())
+
+
+def _exact(d: int, d2: int, bits: int, draw: torch.Generator) -> bool:
+    numbers = torch.randint(-127, 128, (d2, d), generator=draw, dtype=torch.int8)
+    scale = 0.5 ** torch.randint(4, (d2,), generator=draw).float()
+    bias = torch.randint(-9999, 10000, (d2,), generator=draw).float()
+    packed = _packed(numbers, scale, bias)
+    weight = numbers.double() * scale.double()[:, None]
+    for n in ROWS:
+        x = torch.randint(2**bits, (n, d), generator=draw).float()
+        x[:, 0], x[:, 1] = 0, 2**bits - 1
+        x[n // 2] -= 2 ** (bits - 1)  # a row of both signs
+        expected = x.double() @ weight.t() + bias.double()
+        off = (_multiplied(x, packed, bits).double() - expected).abs()
+        if not bool((off <= 1e-6 * expected.abs().amax()).all()):
+            return False
+    return True
+
+
+def choice() -> Choice:
+    """What multiplies by weights in eight bits on this machine."""
+    floats = "floats of the rounded weights"
+    names = {bits: f"integers, {bits}-bit inputs" for bits in BITS}
+    bits = input_bits()
+    reason = {
+        8: "exact over the full range",
+        7: "with 8-bit inputs this processor cuts off sums; with 7 bits they are exact",
+        0: "torch's integer products are wrong or missing here",
+    }
+    return Choice(
+        "int8 weights", names.get(bits, floats), names[7] if bits == 8 else floats, reason[bits]
+    )
+
+
+def _multiplied(rows: Tensor, packed: Any, bits: int) -> Tensor:
+    """Integer products of single rows: each is rounded by its own range."""
+    one = torch.ops.quantized.linear_dynamic
+    if len(rows) == 1:
+        return one(rows, packed, bits == 7)
+    return torch.cat([one(row, packed, bits == 7) for row in rows.split(1)])
 
 
 def _packed(numbers: Tensor, scale: Tensor, bias: Tensor | None) -> Any:
     """The weights as torch's kernel wants them.
 
     The tensor type that carries them on the way is announced to leave torch; there is no other way
-    to these kernels yet, and `integer_kernels` will find out.
+    to these kernels yet, and `input_bits` will find out.
     """
     make = torch._make_per_channel_quantized_tensor  # pyright: ignore[reportPrivateImportUsage]
     with warnings.catch_warnings():

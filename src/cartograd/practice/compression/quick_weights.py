@@ -7,9 +7,12 @@ once, on a product of the model's own shape.
     float32    exact; torch's `linear`, or a product with the transposed weights, the quicker one
     float16    half the bytes, 3.5e-4 of error; for many rows the weights are made floats again
     bf16       half the bytes, 3e-3 of error
-    int8       a quarter (see `int8_weights`), 1e-2 of error
+    int8       a quarter (see `int8_weights`), 1e-2 of error; 2e-2 where inputs have seven bits
+
+Where a processor multiplies wrongly in a format (see `core.kernels`), its weights are made floats.
 """
 
+import sys
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -23,6 +26,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.lean import Lean, Maker, Product
 from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core.errors import unknown
+from cartograd.core.kernels import Choice, right
 from cartograd.practice.compression import int8_weights
 
 SECONDS = 0.02
@@ -100,20 +104,46 @@ def columns(weight: Tensor, bias: Tensor | None, /) -> Product:
 
 def float16(weight: Tensor, bias: Tensor | None, /) -> Product:
     """Half precision for one or two rows; for more, floats of the same numbers."""
-    small, less = weight.half(), None if bias is None else bias.half()
+    return _halves(torch.float16, weight, bias, most=2)
+
+
+def bf16(weight: Tensor, bias: Tensor | None, /) -> Product:
+    """Brain floats."""
+    return _halves(torch.bfloat16, weight, bias)
+
+
+def _halves(
+    dtype: torch.dtype, weight: Tensor, bias: Tensor | None, /, *, most: int | None = None
+) -> Product:
+    """A product in 16 bits, of so many rows at most; for more, and where it is wrong, in floats."""
+    small, less = weight.to(dtype), None if bias is None else bias.to(dtype)
+    most = (sys.maxsize if most is None else most) if exact(dtype) else 0
 
     def product(x: Tensor) -> Tensor:
-        if len(x) <= 2:
-            return F.linear(x.half(), small, less).float()
+        if len(x) <= most:
+            return F.linear(x.to(dtype), small, less).float()
         return F.linear(x, small.float(), bias)
 
     return product
 
 
-def bf16(weight: Tensor, bias: Tensor | None, /) -> Product:
-    """Brain floats."""
-    small, less = weight.bfloat16(), None if bias is None else bias.bfloat16()
-    return lambda x: F.linear(x.bfloat16(), small, less).float()
+@cache
+def exact(dtype: torch.dtype, /) -> bool:
+    """Whether this processor multiplies rightly in a number format of 16 bits."""
+
+    def product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return F.linear(x.to(dtype), weight.to(dtype), bias.to(dtype)).float()
+
+    with torch.inference_mode():
+        return right(product, dtype=dtype, rows=(1, 2))
+
+
+def choice(name: str, /) -> Choice:
+    """What multiplies by weights in 16 bits, float16 or bf16, on this machine."""
+    floats = "floats of the rounded weights"
+    if exact({"float16": torch.float16, "bf16": torch.bfloat16}[name]):
+        return Choice(f"{name} weights", name, floats, "exact but for its rounding")
+    return Choice(f"{name} weights", floats, floats, f"{name} products are wrong or missing here")
 
 
 MAKERS: dict[str, Maker] = {

@@ -35,6 +35,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.kernels import Choice
 from cartograd.core.mode import evaluating
 
 CARD = Card(
@@ -101,6 +102,15 @@ def thinned(x: Float[Tensor, "..."], dropout: float, /) -> Float[Tensor, "..."]:
     drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
     kept = (drawn >= dropped - STEPS // 2).to(x.dtype)
     return x * kept.mul_(STEPS / (STEPS - dropped))
+
+
+def choice(device: torch.device, /) -> Choice:
+    """What draws the random numbers of dropout on a device."""
+    theirs = "torch's dropout"
+    if device.type != "cpu":
+        return Choice("dropout", theirs, theirs, f"it is the faster one on {device.type}")
+    reason = "random numbers take most of its time; four are cut from one"
+    return Choice("dropout", f"16 bits a number, from {MANY} numbers on", theirs, reason)
 
 
 _DROPS = (Dropout, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
