@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.slowest import Slowest
+
 # Programs that tests start are kept off the network by a proxy that nobody serves.
 for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
     os.environ[_name] = "http://127.0.0.1:9"
@@ -66,6 +68,7 @@ def _guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Slowest(config))
     torch.set_num_threads(1)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell
         signal.signal(signal.SIGINT, signal.default_int_handler)
