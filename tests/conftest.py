@@ -42,7 +42,13 @@ _TORCHVISION = torch.library.Library("torchvision", "DEF")
 _TORCHVISION.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 _TORCHVISION.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # it measures time
+)
 hypothesis.settings.load_profile("house")
 
 _connect = socket.socket.connect
