@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.slowest import Slowest
+
 # Programs that tests start are kept off the network by a proxy that nobody serves.
 for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
     os.environ[_name] = "http://127.0.0.1:9"
@@ -40,7 +42,13 @@ _TORCHVISION = torch.library.Library("torchvision", "DEF")
 _TORCHVISION.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 _TORCHVISION.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # it measures time
+)
 hypothesis.settings.load_profile("house")
 
 _connect = socket.socket.connect
@@ -66,6 +74,7 @@ def _guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Slowest(config))
     torch.set_num_threads(1)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,11 +3,15 @@
     python -m tools.readme            prints where the README differs from what came out
     python -m tools.readme --write    puts what came out into both READMEs
 
-Blocks that follow the comment `<!-- run -->` are run in order, in one empty folder.
+Blocks that follow the comment `<!-- run -->` are run in order, in one empty folder. Each step has a
+process of its own, forked from this one, which has imported once what they all need.
 """
 
+import importlib
+import multiprocessing
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +27,12 @@ from tools.source import ROOT
 
 READMES = (ROOT / "README.md", ROOT / "README.zh.md")
 BLOCK = re.compile(r"<!-- run -->\n```(console|python)\n(.*?)```\n", re.DOTALL)
+WARM = (
+    "cartograd.apps.cli", "cartograd.apps.verbs.train", "matplotlib.backends.backend_agg", "onnx",
+    "onnxruntime", "onnxscript", "sklearn.datasets", "torch._dynamo",
+)  # fmt: skip
+"""Modules that take long to import."""
+SHOWN = {"COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
 NUMBER = re.compile(r"-?\d[\d.,]*(e-?\d+)?")
 
 
@@ -57,19 +67,37 @@ def run(step: Step, folder: Path) -> str:
             `# exits with N`).
     """
     expected = re.search(r"# exits with (\d+)", step.code)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    shown = {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        ["bash", "-c", step.code] if step.kind == "console" else [sys.executable, "-c", step.code],
-        cwd=folder, env=os.environ | shown, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-    )  # fmt: skip
-    if done.returncode != (int(expected[1]) if expected else 0):
-        raise subprocess.CalledProcessError(done.returncode, step.code, done.stdout)
-    lines = (
-        line.strip() if not line.strip() else line.rstrip() for line in done.stdout.split("\n")
-    )
+    with tempfile.TemporaryFile() as printed:
+        process = multiprocessing.get_context("fork").Process(
+            target=_take, args=(step, folder, printed.fileno())
+        )
+        process.start()
+        process.join()
+        printed.seek(0)
+        output = printed.read().decode()
+    if process.exitcode != (int(expected[1]) if expected else 0):
+        error = subprocess.CalledProcessError(process.exitcode or 0, step.code, output)
+        error.add_note(output)
+        raise error
+    lines = (line.strip() if not line.strip() else line.rstrip() for line in output.split("\n"))
     return re.sub(r"\n{2,}", "\n", "\n".join(lines)).lstrip("\n")
+
+
+def _take(step: Step, folder: Path, printed: int) -> None:
+    """Take a step, in a process that has been forked for it."""
+    os.chdir(folder)
+    os.environ.update(SHOWN)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(printed, stream.fileno())
+    if step.kind == "python":
+        exec(compile(step.code, "README", "exec"), {"__name__": "__main__"})
+        return
+    program, *words = shlex.split(step.code, comments=True)
+    if program != "cartograd" or {"|", ">", "&&", ";"} & set(words):
+        raise ValueError(f"{step.code}: expected one cartograd command, without the shell's signs")
+    from cartograd.apps.cli import main as command
+
+    sys.exit(command(words))
 
 
 def stable(output: str) -> list[str]:
@@ -100,6 +128,9 @@ def prepare(folder: Path) -> None:
 
 def outcomes(text: str) -> Iterator[tuple[Step, str]]:
     """Each step of a README with what came out."""
+    os.environ.update(SHOWN)
+    for module in WARM:
+        importlib.import_module(module)
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name))
         for block in steps(text):
@@ -111,8 +142,11 @@ def main() -> int:
     """Compare, or write."""
     results = list(outcomes(READMES[0].read_text(encoding="utf-8")))
     wrong = [(step, line) for step, output in results for line in differences(step, output)]
+    wrong += [(step, "it shows no output") for step, _ in results if step.kind == "console"
+              and not step.output.strip()]  # fmt: skip
     for step, line in wrong:
         print(f"$ {step.code}\n    {line}")
+    print(f"{len(results)} steps, {len(wrong)} differences")
     if "--write" not in sys.argv[1:]:
         return 1 if wrong else 0
     for path in READMES:

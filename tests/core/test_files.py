@@ -4,10 +4,8 @@ import errno
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -123,21 +121,27 @@ def test_a_failed_replacement_leaves_the_old_folder(tmp_path, monkeypatch, faili
 
 
 def test_a_killed_writer_leaves_the_old_or_the_new_file(tmp_path):
-    """SIGKILL at any moment: the file holds one of the versions, wholly."""
+    """SIGKILL before any call that touches the disk: the file holds one of the versions, wholly."""
     path = tmp_path / "a.txt"
     code = (
-        "import itertools, sys\n"
+        "import itertools, os, signal, sys\n"
         "from cartograd.core.files import write_file\n"
+        "left = int(sys.argv[2])\n"
+        "def count(frame, event, function):\n"
+        "    global left\n"
+        "    left -= event == 'c_call' and function.__name__ in CALLS\n"
+        "    if left == 0:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "CALLS = {'write', 'flush', 'fsync', 'replace', 'open', 'close', 'rename', '__exit__'}\n"
+        "sys.setprofile(count)\n"
         "for n in itertools.count():\n"
         "    write_file(sys.argv[1], str(n % 10) * 200_000)\n"
     )
-    for delay in (0.0, 0.003, 0.01, 0.02):
-        writer = subprocess.Popen([sys.executable, "-c", code, str(path)])
-        while not path.exists():
-            time.sleep(0.001)
-        time.sleep(delay)
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
+    for call in (1, 2, 3, 5, 8, 40, 41, 42, 43, 44, 45, 46, 47, 48):
+        assert subprocess.run([sys.executable, "-c", code, str(path), str(call)]).returncode == -9
+        if not path.exists():
+            assert call < 20, "nothing was written in the end"
+            continue
         text = path.read_text()
         assert len(text) == 200_000
         assert len(set(text)) == 1

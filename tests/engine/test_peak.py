@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 import torch
@@ -9,9 +10,29 @@ from cartograd.engine.peak import fastest, peak
 CPU = torch.device("cpu")
 
 
-def test_a_product_is_measured_in_the_right_order():
-    """Between what one core of the slowest and the fastest machine does."""
-    assert 1e8 < fastest(torch.float32, CPU, seconds=0.1) < 1e14
+@pytest.mark.parametrize(("product", "convolution"), [(2e-3, 5.0), (5.0, 4e-3)])
+def test_operations_over_seconds_of_the_quicker_library(monkeypatch, product, convolution):
+    """The best of several goes, by a clock that only the work sets forward."""
+    now, slower = [0.0], iter([3.0, 1.0] + [2.0] * 1000)
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def takes(seconds):
+        def work(*_, **__):
+            now[0] += seconds * next(slower)
+
+        return work
+
+    monkeypatch.setattr(torch, "mm", takes(product))
+    monkeypatch.setattr(torch.nn.functional, "conv2d", takes(convolution))
+    found = fastest(torch.float32, CPU, seconds=0.1)
+    if product < convolution:
+        assert found == pytest.approx(2 * 768**3 / product)
+    else:
+        assert found == pytest.approx(2 * 9 * 128 * 32 * 128 * 16 * 16 / (2 * convolution))
+
+
+def test_real_products_and_convolutions_are_done():
+    assert 0 < fastest(torch.float32, CPU, seconds=0.0) < float("inf")
 
 
 def test_the_peak_is_kept_and_measured_again_when_a_run_was_faster(tmp_path, monkeypatch):

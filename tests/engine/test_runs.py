@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -74,19 +73,22 @@ def test_a_half_written_line_is_dropped(tmp_path):
 
 
 HOLD = """
-import sys, time
+import sys
 from cartograd.engine.runs import RunFolder
 folder = RunFolder(sys.argv[1])
 folder.event("started")
 print("held", flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
 def test_a_folder_has_one_run_at_a_time(tmp_path):
     """Also for a second process; `kill -9` of the first frees it."""
     path = tmp_path / "run"
-    other = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE)
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
     assert other.stdout.readline() == b"held\n"
     before = (path / "events.jsonl").read_bytes()
     for resume in (False, True):
@@ -111,8 +113,7 @@ def test_a_forked_process_does_not_keep_the_folder(tmp_path):
     child = os.fork()
     if child == 0:
         os.write(tell, b"!")
-        time.sleep(60)
-        os._exit(0)
+        signal.pause()
     try:
         os.read(begun, 1)
         folder.close()

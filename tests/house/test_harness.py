@@ -29,7 +29,7 @@ def test_loopback_is_allowed():
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        with socket.create_connection(server.getsockname(), timeout=5):
+        with socket.create_connection(server.getsockname(), timeout=600):
             pass
 
 

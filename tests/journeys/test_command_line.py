@@ -96,7 +96,7 @@ def test_serve_says_what_predict_says(journey, run, model, files):
     if model.signature.input.columns:
         header, *lines = csv.reader((files / journey.sources(files)[0]).read_text().splitlines())
         body = {"inputs": [dict(zip(header, line, strict=True)) for line in lines]}
-    with running(run) as url, httpx.Client(trust_env=False) as client:
+    with running(run) as url, httpx.Client(trust_env=False, timeout=600) as client:
         served = client.post(f"{url}/predict", json=body).json()["predictions"]
     expected = cg.predict(run, inputs, top=len(model.signature.output.labels) or 1)
     for mine, theirs in zip(expected, served, strict=True):
@@ -160,11 +160,11 @@ def test_serve_as_a_program_until_it_is_interrupted(runs):
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
         url = json.loads(server.stdout.readline())["predict"]
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=600) as client:
             answer = client.post(url, json={"inputs": [np.zeros((1, 8, 8)).tolist()], "top": 1})
         assert answer.json()["predictions"][0]["label"] in "0123456789"
         server.send_signal(signal.SIGINT)
-        _, err = server.communicate(timeout=30)
+        _, err = server.communicate(timeout=600)
     assert server.returncode in (0, 130)
     assert "Traceback" not in err
 

@@ -32,7 +32,7 @@ class Pair:
             for rank in range(size)
         ]  # fmt: skip
 
-    def codes(self, seconds: float = 200) -> list[int]:
+    def codes(self, seconds: float = 600) -> list[int]:
         """Wait; the exit codes."""
         self.errors = [program.communicate(timeout=seconds)[1] for program in self.programs]
         return [program.returncode for program in self.programs]
