@@ -141,7 +141,7 @@ def test_code_that_answers_otherwise_is_noticed(bundle):
 def test_an_unknown_name_is_told(small, tmp_path, monkeypatch):
     model = cg.build("small", signature=SIGNATURE)
     write_bundle(tmp_path / "bundle", model)
-    monkeypatch.setattr(registry, "cards", dict)
+    monkeypatch.setattr(registry, "cards", registry.Cards)
     with pytest.raises(UsageError, match="unknown model 'small'"):
         load(tmp_path / "bundle")
 

@@ -172,7 +172,7 @@ def test_plateau_on_a_named_metric(metric, expected):
         ("plateau", "plateau follows the monitored number; give validate= or monitor="),
         ("plateau:metric=valid/loss", "metric='valid/loss' needs validation data"),
         ("plateau:metric=accuracy", "metric='accuracy' is not a number of the history"),
-        ("plateau:metric=train/los", "unknown number to follow 'train/los'; did you mean"),
+        ("plateau:metric=train/los,mode=min", "unknown number to follow 'train/los'; did you mean"),
         ("cosine:metric=train/loss", "unknown argument of cosine 'metric'"),
         ("cosine:warmup=2", "takes 2 steps and the run has only 2"),
     ],

@@ -1,4 +1,4 @@
-"""The words of the library: each hyperparameter's name, meaning and range, once."""
+"""The words of the library: each hyperparameter's name, range and general sense, once."""
 
 import tomllib
 from functools import cache

@@ -150,7 +150,7 @@ def monitored(
     better = {"min": "lower", "max": "higher"}.get(direction) or _better(name)
     if better is None:
         part, _, plain = name.partition("/")
-        near = nearest(plain, registry.names(kind="metric"), alike=0.7)
+        near = nearest(plain, [*registry.names(kind="metric"), "loss"], alike=0.7)
         raise UsageError(
             f"{word}={monitor!r}: nothing says whether lower or higher is better; expected "
             f"min:{name} or max:{name}" + (f"; did you mean '{part}/{near}'?" if near else "")

@@ -189,7 +189,9 @@ def test_show_tells_arguments_presets_and_source(cli_run):
 @pytest.mark.parametrize("name", [f"{kind} {name}" for kind, name in registry.cards()])
 def test_show_works_for_every_card(cli_run, name):
     kind, name = name.split()
-    assert cli_run("show", kind, name).code == 0
+    done = cli_run("show", kind, name)
+    assert done.code == 0
+    assert name in done.out
 
 
 def test_version_and_python_dash_m(cli_run):

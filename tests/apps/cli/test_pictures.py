@@ -86,7 +86,7 @@ def test_show_draws_a_schedule(cli_run, tmp_path):
         (("mlp", "cosine"), "show schedule SPEC"),
         (("schedule", "cosine", "--steps", "0"), "steps=0 is out of range"),
         (("schedule", "cosine:warmup=2000"), "takes 2000 steps and the run has only 1000"),
-        (("schedule", "step"), "step needs every"),
+        (("schedule", "StepLR"), "step needs every"),
     ],
 )
 def test_a_schedule_that_cannot_be_drawn_is_one_line(cli_run, words, message):

@@ -63,4 +63,4 @@ def test_subgradient_steps_come_near_and_do_not_arrive():
         ((x @ w - y).square().mean() / 2 + l1(w, weight=0.3)).backward()
         optimizer.step()
     assert zeros(w) == 0
-    assert zeros(w, floor=0.05) > 0.3
+    assert zeros(w, eps=0.05) > 0.3

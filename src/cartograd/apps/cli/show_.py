@@ -1,7 +1,8 @@
 """One method: its idea, arguments, presets, proofs and source file.
 
 `show KIND NAME` shows the method of that kind, where several have the name. `show schedule SPEC`
-draws the rates of a run under a schedule, here and (with --out) as a picture, above its arguments;
+draws the rates of a run under a schedule, here and (with --out) as a picture, above its
+arguments; one that needs an argument is shown like any method until it is given.
 `show augment SPEC` writes a sheet of training examples before and after an augmentation; `show
 neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec.
 """
@@ -47,7 +48,7 @@ def show_(
     """
     drawn = ("schedule", "augment", "neighbours")
     kind = None
-    if spec is not None and name in KINDS and name not in drawn:
+    if spec is not None and name in KINDS and (name not in drawn or _incomplete(spec)):
         kind, name, spec = name, spec, None
     if name in drawn or spec is not None:
         if name not in drawn or spec is None:
@@ -75,6 +76,15 @@ def show_(
     if card.presets:
         rows = [(key, str(Spec(card.name, args))) for key, args in card.presets.items()]
         output.table(("preset", "is"), rows)
+
+
+def _incomplete(spec: str) -> bool:
+    """Whether a spec is the bare name of a schedule that cannot be drawn without an argument."""
+    return any(
+        item.default is None and item.name != "total"
+        for card, _ in registry.lookup(spec, kind="schedule")
+        for item in source.arguments(card)
+    )
 
 
 def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, json: bool) -> None:

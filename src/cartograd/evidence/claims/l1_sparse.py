@@ -60,7 +60,7 @@ def measure(seed: int, /) -> Measured:
     curves: dict[str, Curve] = {}
     for kind in ("L1", "L2"):
         models = [_trained(data, kind, strength, seed) for strength in STRENGTHS]
-        shares = [zeros(torch.cat(_weights(model)), floor=1e-3) for model in models]
+        shares = [zeros(torch.cat(_weights(model)), eps=1e-3) for model in models]
         good = [i for i, m in enumerate(models) if accuracy(m, data.valid) >= free - 0.01]
         best = max(good, default=0)
         found |= {

@@ -65,6 +65,6 @@ def shrink(weight: Float[Tensor, "..."], /, *, amount: float) -> Float[Tensor, "
     return weight.sign() * (weight.abs() - amount).clamp(min=0)
 
 
-def zeros(weight: Float[Tensor, "..."], /, *, floor: float = 0.0) -> float:
-    """The share of weights that are zero, or at most `floor` away from it."""
-    return (weight.detach().abs() <= floor).to(torch.float64).mean().item()
+def zeros(weight: Float[Tensor, "..."], /, *, eps: float = 0.0) -> float:
+    """The share of weights that are zero, or at most `eps` away from it."""
+    return (weight.detach().abs() <= eps).to(torch.float64).mean().item()
