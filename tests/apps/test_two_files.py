@@ -94,7 +94,7 @@ def toy_compressor(model, data=None, /):
 """,
     ),
     "data": (
-        "from cartograd.data.sources.xor import xor",
+        "from pathlib import Path\n\nfrom cartograd.data.sources.xor import xor",
         "toy_data",
         {"examples": 32},
         """
@@ -102,7 +102,8 @@ def toy_data(file, /, *, examples: int = 40, seed: int = 0):
     '''XOR, of as many points as a file has letters.'''
     from dataclasses import replace
 
-    return replace(xor(examples=max(examples, len(open(file).read())), seed=seed), name="toy-data")
+    count = max(examples, len(Path(file).read_text()))
+    return replace(xor(examples=count, seed=seed), name="toy-data")
 """,
     ),
     "objective": (
@@ -139,7 +140,7 @@ class Toy(nn.Module):
         "toy_explainer",
         {},
         """
-def toy_explainer(model, x, /, *, target=None):
+def toy_explainer(model, x, /, *, target: object = None):
     '''Twice the integrated gradients.'''
     return 2 * integrated_gradients(model, x, target=target, steps=4)
 """,
@@ -179,7 +180,7 @@ class ToyModel(nn.Module):
 }
 """By kind: imports, entry, tiny arguments, source."""
 
-TEST = '''import pytest
+TEST = """import pytest
 
 
 @pytest.mark.law("toy-{kind}")
@@ -190,7 +191,7 @@ def test_it():
 def subject(folder):
     (folder / "file").write_text("x" * 60)
     return (folder / "file",), {{}}
-'''
+"""
 
 
 @pytest.fixture
@@ -236,7 +237,7 @@ def test_cards_are_read_without_an_import(toys, run):
     assert run("show", "toy-data", "--import=toybox.rooms").out.count("toy_data.py") == 1
     assert "toybox" not in sys.modules
     assert "unknown method 'toy-data'" in run("show", "toy-data").err  # one command, not the next
-    assert "package" not in run("list").out
+    assert "package" not in run("list").out.splitlines()[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -302,13 +303,13 @@ def test_what_was_made_names_the_import_that_is_missing(usable, run, tmp_path):
     assert run("train", *words, "--epochs", 1, "--import", "toybox").code == 0
     for name in [one for one in sys.modules if one.startswith("toybox")]:
         del sys.modules[name]
-    for words in (("evaluate", "run"), ("train", "run", "--resume", "--epochs", 2)):
+    for words in (("evaluate", "run"), ("train", "run", "--resume")):
         done = run(*words)
         assert done.code == 2
         assert "--import toybox" in done.err
         assert len(done.err.strip().splitlines()) == 1
     assert not [one for one in sys.modules if one.startswith("toybox")]
-    assert run("train", "run", "--resume", "--epochs", 2, "--import", "toybox").code == 0
+    assert run("train", "run", "--resume", "--import", "toybox").code == 0
     with pytest.raises(UsageError, match=r'cartograd\.use\("toybox"\)'):
         load("run")
 
@@ -356,7 +357,7 @@ def test_any_sampler_rides_in_generate(usable, run, tmp_path):
         ("nowhere_at_all", None, "there is no module 'nowhere_at_all'"),
         ("not-a-name", None, "is no module; expected a dotted name"),
         ("cartograd.data", None, "is a part of Cartograd"),
-        ("torch._C", None, "there is no module|is not Python source"),
+        ("math", None, "is not Python source"),
         ("bad_one", 'name="mlp",\n    kind="model"', "the name 'mlp' is taken by the model"),
         ("bad_one", 'name="x",\n    kind="modle"', "did you mean 'model'"),
         ("bad_one", "name=made()", "its card cannot be read"),
@@ -390,14 +391,14 @@ def test_installed_packages_offer_theirs(toys, monkeypatch):
 
 
 def test_other_processes_are_told(usable, monkeypatch):
-    from cartograd.apps.cli import common, imports
-    from cartograd.apps.verbs import ray
+    from cartograd.apps.cli import imports
+    from cartograd.apps.verbs import ray, train  # noqa: F401
 
     rest, names = imports.taken(["train", "toy-model", "--import", "toybox", "--nproc", "2"])
     assert (rest, names) == (["train", "toy-model", "--nproc", "2"], ["toybox"])
-    monkeypatch.setattr("cartograd.apps.verbs.train.train", lambda *words, **given: given)
+    module = sys.modules["cartograd.apps.verbs.train"]  # the package has a function of this name
+    monkeypatch.setattr(module, "train", lambda *words, **given: given)
     with plugins.using(()):
         given = {"model": "toy-model", "data": "digits", "folder": "x", "imports": ["toybox"]}
         ray.work(given)
         assert plugins.used() == ("toybox",)
-    assert common.words is not None

@@ -8,8 +8,8 @@ from cartograd.core import registry
 from cartograd.core.build import build, entry
 from cartograd.core.protocols import CALLS
 from tests.conformance.subjects import ATTENDING
-from tests.conformance.test_functions import fitting
 from tests.conformance.support import attending_model, judged_model, over, untouched
+from tests.conformance.test_functions import fitting
 
 
 def parts(function):
@@ -81,4 +81,3 @@ def test_compressed_model_is_a_state_that_can_be_loaded_again(card):
     assert not torch.equal(other(x), small(x))
     other.load_state_dict(small.state_dict())
     assert torch.equal(other(x), small(x))
-

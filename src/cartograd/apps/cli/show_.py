@@ -141,7 +141,9 @@ def _head(card: Card, name: str, preset: dict[str, object], *, zh: bool) -> None
     print(f"{card.zh if zh else card.title} ({card.kind})")
     lines = {
         "spec": str(Spec(card.name, preset)) if name != card.name else card.name,
-        "map": "; ".join(places[node].zh if zh else places[node].en for node in card.nodes if node in places),
+        "map": "; ".join(
+            places[node].zh if zh else places[node].en for node in card.nodes if node in places
+        ),
         "paper": ", ".join(str(part) for part in (card.paper, card.year or "", card.url) if part),
         "needs": f"pip install 'cartograd[{card.needs}]'" if card.needs else "",
         "proofs": ("\n" + " " * 10).join(card.proofs),
