@@ -3,15 +3,17 @@
 import importlib
 import inspect
 import math
+import runpy
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from cartograd.architectures.transformer.vit import ViT
-from cartograd.core import registry
+from cartograd.core import packages, registry
 from cartograd.core.build import build, entry, hyperparameters
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
@@ -24,12 +26,33 @@ def over(*kinds: str) -> Callable[[Any], Any]:
     """Run a check over every card of these kinds (of all kinds if none is named)."""
 
     def wrap(check: Any) -> Any:
+        check.kinds = kinds
         cards = [card for card in registry.cards().values() if not kinds or card.kind in kinds]
         return pytest.mark.parametrize("card", [_case(card, check.__name__) for card in cards])(
             check
         )
 
     return wrap
+
+
+TESTS = Path(__file__).parents[1]
+
+
+def offered(card: Card, name: str, table: dict[str, Any]) -> Any:
+    """What a check needs of a method that takes data of its own, or None.
+
+    A line of a table of `subjects`, or the function `name` in the method's own test file
+    (`test_NAME.py`), also in the folder `tests` beside a package of a user.
+    """
+    if card.name in table:
+        return table[card.name]
+    file = f"test_{card.name.replace('-', '_')}.py"
+    package = packages.home(card.module)
+    root = TESTS if package is None else package.place.parent / "tests"
+    for path in root.rglob(file):
+        if f"def {name}(" in path.read_text(encoding="utf-8"):
+            return runpy.run_path(str(path))[name]
+    return None
 
 
 def _case(card: Card, check: str) -> Any:

@@ -9,20 +9,25 @@ from cartograd.core.build import build, entry
 from cartograd.core.ports import Signature
 from cartograd.data.dataset import Dataset
 from tests.conformance.subjects import SUBJECTS
-from tests.conformance.support import global_state_untouched, over
+from tests.conformance.support import global_state_untouched, offered, over
 
 PARTS = ("train", "valid", "test")
 
 
-@pytest.fixture
-def made(tmp_path):
-    """Build a card's dataset from small files where it reads the user's."""
+def maker(folder):
+    """Builds a card's dataset from small files where it reads the user's."""
 
     def make(card):
-        subject, args = SUBJECTS[card.name](tmp_path) if card.name in SUBJECTS else ((), {})
+        files = offered(card, "subject", SUBJECTS)
+        subject, args = ((), {}) if files is None else files(folder)
         return build(card.name, kind=card.kind, **card.tiny | args)(*subject)
 
     return make
+
+
+@pytest.fixture
+def made(tmp_path):
+    return maker(tmp_path)
 
 
 def whole(split):
@@ -50,7 +55,8 @@ def test_is_a_dataset(card, made):
     subjects = [
         p for p in inspect.signature(entry(card)).parameters.values() if p.kind is p.POSITIONAL_ONLY
     ]
-    assert bool(subjects) == (card.name in SUBJECTS), "sources of files are listed in SUBJECTS"
+    told = offered(card, "subject", SUBJECTS) is not None
+    assert bool(subjects) == told, "the test of a source of files offers a function `subject`"
 
 
 @over("data")

@@ -6,7 +6,7 @@ from cartograd.core.build import build
 from cartograd.core.protocols import Loss, Objective
 from cartograd.engine import accumulation
 from tests.conformance.subjects import TAUGHT
-from tests.conformance.support import global_state_untouched, over
+from tests.conformance.support import global_state_untouched, offered, over
 
 CLASSES = 2
 
@@ -14,17 +14,24 @@ CLASSES = 2
 def made(card, *, outputs=CLASSES):
     """The objective on a small network, and a batch that it takes."""
     torch.manual_seed(0)
-    if card.name in TAUGHT:
-        return build(card.name, kind=card.kind, model=TAUGHT[card.name][0](), **card.tiny)
+    own = offered(card, "taught", TAUGHT)
+    if own is not None:
+        return build(card.name, kind=card.kind, model=_pair(own)[0](), **card.tiny)
     network = torch.nn.Sequential(
         torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, outputs)
     )
     return build(card.name, kind=card.kind, model=network, **card.tiny)
 
 
+def _pair(own):
+    """A network and its examples: a pair of functions, or a function that gives one."""
+    return own if isinstance(own, tuple) else own()
+
+
 def batch(card):
-    if card.name in TAUGHT:
-        return TAUGHT[card.name][1](8)
+    own = offered(card, "taught", TAUGHT)
+    if own is not None:
+        return _pair(own)[1](8)
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(8, 3, generator=generator)
     targets = torch.randn(8, CLASSES, generator=generator)

@@ -12,7 +12,7 @@ def given(dtype=torch.float32):
     return logits, torch.randint(-1, 40, (5, 7), generator=generator)
 
 
-@over("sampler")
+@over("token-sampler")
 def test_sampler_keeps_shape_and_type(card):
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         logits, seen = given(dtype)
@@ -25,7 +25,7 @@ def test_sampler_keeps_shape_and_type(card):
         assert torch.equal(seen, before[1])
 
 
-@over("sampler")
+@over("token-sampler")
 def test_sampler_leaves_a_token_and_changes_something(card):
     logits, seen = given()
     answer = build(card.name, kind=card.kind, **card.tiny)(logits, seen)
@@ -34,7 +34,7 @@ def test_sampler_leaves_a_token_and_changes_something(card):
     assert not torch.equal(answer, logits)
 
 
-@over("sampler")
+@over("token-sampler")
 def test_sampler_treats_each_row_alone(card):
     logits, seen = given()
     method = build(card.name, kind=card.kind, **card.tiny)
@@ -44,7 +44,7 @@ def test_sampler_treats_each_row_alone(card):
         torch.testing.assert_close(alone[0], whole[row])
 
 
-@over("sampler")
+@over("token-sampler")
 def test_sampler_takes_what_others_forbade(card):
     logits, seen = given()
     logits[:, 3:] = -torch.inf
@@ -53,7 +53,7 @@ def test_sampler_takes_what_others_forbade(card):
     assert answer.isfinite().any(1).all()
 
 
-@over("sampler")
+@over("token-sampler")
 def test_sampler_takes_a_single_token(card):
     answer = build(card.name, kind=card.kind, **card.tiny)(
         torch.zeros(2, 1), torch.zeros(2, 0, dtype=torch.int64)

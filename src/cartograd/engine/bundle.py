@@ -28,15 +28,13 @@ from torch import Tensor, nn
 
 import cartograd
 from cartograd.core import plugins
-from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_folder, write_manifest
 from cartograd.core.mode import evaluating
 from cartograd.core.ports import Signature
-from cartograd.core.protocols import Compressor
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
-from cartograd.core.unfilled import Unfilled
+from cartograd.engine.made import made, tolerance
 from cartograd.engine.tensors import load_into, plain_names, read_tensors, write_tensors
 
 GOLDEN = 8
@@ -221,21 +219,7 @@ def _rebuild(
             "to fill: load(path, model=MyModel())"
         )
     with torch.random.fork_rng(devices=[]):
-        return _made(spec, signature)
-
-
-def _made(spec: Spec, signature: Signature) -> Signed:
-    """A model by its name; one that a compressor made (`int8-weights:model=(mlp)`) in two steps."""
-    original = spec.args.get("model")
-    if not isinstance(original, Spec):
-        with Unfilled():
-            return build(spec, kind="model", signature=signature)
-    args = {key: value for key, value in spec.args.items() if key != "model"}
-    compressor: Compressor = build(Spec(spec.name, args), kind="compressor")
-    model = _made(original, signature)
-    for weight in model.parameters():
-        weight.data.zero_()
-    return sign(compressor(model, None), signature, spec=spec)
+        return made(spec, signature)
 
 
 def _tokenizer(folder: Path, signature: Signature) -> Any:
@@ -276,7 +260,7 @@ def _check_golden(folder: Path, model: Signed) -> None:
     scale = max(1.0, float(expected.abs().max()))
     if outputs.shape != expected.shape:
         worst = f"shape {tuple(outputs.shape)} instead of {tuple(expected.shape)}"
-    elif (difference := float((outputs - expected).abs().max())) > _tolerance(model) * scale:
+    elif (difference := float((outputs - expected).abs().max())) > tolerance(model) * scale:
         worst = f"largest difference {difference:.3g}"
     else:
         return
@@ -284,11 +268,6 @@ def _check_golden(folder: Path, model: Signed) -> None:
         f"{folder}: the model does not give its recorded answers ({worst}); was it written by "
         "another version of its code?"
     )
-
-
-def _tolerance(model: Signed) -> float:
-    """How far machines may differ; compressed models round their inputs as each machine can."""
-    return 1e-3 if model.spec is None or not isinstance(model.spec.args.get("model"), Spec) else 0.1
 
 
 def _card(model: Signed, documents: Mapping[str, Any]) -> str:

@@ -193,7 +193,7 @@ def of_pictures():
         (writer, "x", {"precision": "int3"}, "unknown number format 'int3'"),
         (translator, "x", {"precision": "int8"}, "writes in float32 only"),
         (writer, "x", {"length": 0}, "length=0"),
-        (writer, "x", {"samplers": "top-q:share=0.1"}, "unknown sampler 'top-q'"),
+        (writer, "x", {"samplers": "top-q:share=0.1"}, "unknown token-sampler 'top-q'"),
         (writer, "x", {"samplers": "top-p:share=1.1"}, "share=1.1 is out of range"),
         (writer, "x", {"beams": 2, "seed": 1}, "a beam search draws nothing"),
     ],

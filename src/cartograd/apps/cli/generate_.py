@@ -55,7 +55,9 @@ def generate_(
     from cartograd.apps.verbs.generate import generate, stream
     from cartograd.apps.verbs.writing import Writing
 
-    check_sources([prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help"))
+    check_sources(
+        [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
+    )
     text = sys.stdin.read() if prompt == "-" else prompt
     short = (
         ("repetition-penalty", "repetition", repetition),

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from cartograd.apps.verbs.source import Data, examples_for
 from cartograd.apps.verbs.target import Target, as_signed
-from cartograd.core.build import build
+from cartograd.core import registry
+from cartograd.core.build import build, hyperparameters
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
 from cartograd.core.protocols import Attack
@@ -133,7 +134,8 @@ def _check_classifies(model: Signed) -> None:
 def _bounded(method: str | Spec, model: Signed, x: Tensor) -> Spec:
     """The method with the range of the examples for bounds, where the model has none."""
     spec = Spec.parse(method)
-    if model.signature.input.bounds is not None or "bounds" in spec.args:
+    takes = hyperparameters(registry.find(spec.name, kind="attack")[0])
+    if model.signature.input.bounds is not None or "bounds" in spec.args or "bounds" not in takes:
         return spec
     return replace(spec, args=spec.args | {"bounds": (x.min().item(), x.max().item())})
 

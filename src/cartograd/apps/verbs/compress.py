@@ -88,7 +88,9 @@ def compress_to(
     Args:
         target: a run, a bundle, the path of one, or published weights.
         path: the folder to make.
-        data, method, part: as of `compress`.
+        data: as of `compress`.
+        method: spec of a compressor.
+        part: `train`, `valid`, `test` or `all`.
 
     Raises:
         UsageError: as there; the folder exists; or no bundle can hold what the method makes,
@@ -159,9 +161,7 @@ def _examples(folder: Path) -> tuple[torch.Tensor, ...]:
     return tuple(kept[f"input{number}"] for number in range(len(kept) - 1))
 
 
-def _difference(
-    model: Signed, small: Signed, examples: tuple[torch.Tensor, ...]
-) -> float | None:
+def _difference(model: Signed, small: Signed, examples: tuple[torch.Tensor, ...]) -> float | None:
     if not examples:
         return None
     with evaluating(model), evaluating(small), torch.inference_mode():

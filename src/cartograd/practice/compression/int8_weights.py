@@ -67,7 +67,11 @@ FEW = 16
 """Rows of inputs up to which they are rounded, too; with more a product of floats is quicker."""
 
 
-def int8_weights(model: nn.Module, data: Batches | None = None, /) -> nn.Module:
+def int8_weights(
+    model: nn.Module,
+    data: Batches | None = None,  # noqa: ARG001
+    /,
+) -> nn.Module:
     """A copy of a model whose linear layers keep their weights in eight bits.
 
     It is for inference: it has no gradients with respect to those weights. Weights that a linear

@@ -1,0 +1,83 @@
+"""Every method is called as its kind's protocol says: by its signature, and by a real call."""
+
+import inspect
+
+import torch
+
+from cartograd.core import registry
+from cartograd.core.build import build, entry
+from cartograd.core.protocols import CALLS
+from tests.conformance.subjects import ATTENDING
+from tests.conformance.support import attending_model, judged_model, over, untouched
+from tests.conformance.test_functions import fitting
+
+
+def parts(function):
+    """Positional parameters, those of them that must be given, and keyword-only ones by name."""
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+    positional = [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    needed = [p for p in positional if p.default is p.empty]
+    return positional, needed, {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+@over("attack", "compressor", "explainer", "exporter", "metric", "token-sampler")
+def test_signature_takes_what_the_protocol_gives(card):
+    given, sure, words = parts(CALLS[card.kind].__call__)
+    positional, needed, keywords = parts(entry(card))
+    assert len(needed) <= len(sure)
+    assert len(positional) >= len(given)
+    assert [p.name for p in positional[: len(given)]] == [p.name for p in given]
+    assert set(words) <= set(keywords)
+    for name, keyword in keywords.items():
+        assert name in words or keyword.default is not keyword.empty or name in card.tiny
+
+
+@over("attack", "compressor", "explainer", "exporter", "metric", "token-sampler")
+def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
+    method = build(card.name, **card.tiny)
+    assert isinstance(method, CALLS[card.kind])
+    model, x, y = attending_model() if card.name in ATTENDING else judged_model()
+    if card.kind == "attack":
+        assert method(model, x, y).shape == x.shape
+    elif card.kind == "explainer":
+        for target in (None, 1, y):
+            assert method(model, x, target=target).shape == x.shape
+    elif card.kind == "exporter":
+        assert method(model, tmp_path / "file") == tmp_path / "file"
+    elif card.kind == "metric":
+        assert isinstance(method(*fitting(card)), float)
+    elif card.kind == "token-sampler":
+        assert method(torch.randn(2, 9), torch.full((2, 3), -1)).shape == (2, 9)
+    else:
+        assert isinstance(method(model, None), torch.nn.Module)
+
+
+def test_every_protocol_has_a_check_or_no_method_yet():
+    kinds = {card.kind for card in registry.cards().values()}
+    assert set(CALLS) - kinds == {"sampler"}
+
+
+@over("compressor")
+def test_compressor_leaves_the_model_alone_and_answers_nearly_the_same(card):
+    model, x, _ = judged_model()
+    with untouched(model):
+        small = build(card.name, **card.tiny)(model, None)
+    assert small is not model
+    before, after = model.eval()(x), small.eval()(x)
+    assert after.shape == before.shape
+    assert (after - before).abs().max() <= 0.2 * before.abs().max()
+    assert not torch.equal(after, before)
+
+
+@over("compressor")
+def test_compressed_model_is_a_state_that_can_be_loaded_again(card):
+    model, x, _ = judged_model()
+    method = build(card.name, **card.tiny)
+    small = method(model.eval(), None)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(0.3)
+    other = method(model, None)
+    assert not torch.equal(other(x), small(x))
+    other.load_state_dict(small.state_dict())
+    assert torch.equal(other(x), small(x))
