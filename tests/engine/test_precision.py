@@ -10,22 +10,21 @@ from torch import nn
 from cartograd.architectures.cnn.lenet5 import LeNet5
 from cartograd.architectures.cnn.resnet import ResNet
 from cartograd.architectures.mlp import MLP
-from cartograd.engine import precision, runs
-from cartograd.engine.device import fast_bf16
+from cartograd.engine import device, precision, runs
 from cartograd.engine.fit import fit
 from cartograd.training.objectives.classify import Classify
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
 
 CPU = torch.device("cpu")
-able = pytest.mark.skipif(not fast_bf16(CPU), reason="this processor has no bfloat16 arithmetic")
 
 
 @pytest.fixture
 def anywhere(monkeypatch):
-    """As on a processor that computes bfloat16 by itself."""
-    monkeypatch.setattr(precision, "fast_bf16", lambda device: True)
-    monkeypatch.setattr(precision, "exact_bf16", lambda kind: True)
+    """As on a processor that computes bfloat16 by itself; one that does not imitates it."""
+    for room in (device, precision):
+        monkeypatch.setattr(room, "fast_bf16", lambda device: True)
+        monkeypatch.setattr(room, "exact_bf16", lambda kind: True)
 
 
 SMALL = {
@@ -102,9 +101,8 @@ def test_auto_is_the_same_run_to_the_bit_where_it_stays_in_float32(tmp_path):
     assert all(torch.equal(value, ends[1][0][key]) for key, value in ends[0][0].items())
 
 
-@able
 @pytest.mark.law("mixed-precision")
-def test_a_resumed_run_keeps_what_was_chosen(tmp_path, monkeypatch):
+def test_a_resumed_run_keeps_what_was_chosen(tmp_path, monkeypatch, anywhere):
     """The limit is moved between the two parts; the second keeps bfloat16 all the same."""
     data = Toy(*quadrants(96), batch_size=16)
     ends = []
@@ -139,9 +137,8 @@ def test_a_resumed_run_keeps_what_was_chosen(tmp_path, monkeypatch):
     assert all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())
 
 
-@able
 @pytest.mark.law("mixed-precision")
-def test_products_are_bf16_and_all_else_float32():
+def test_products_are_bf16_and_all_else_float32(anywhere):
     seen = []
 
     class Looking(Supervised):

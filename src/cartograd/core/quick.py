@@ -3,9 +3,9 @@
 On a processor torch multiplies float32 matrices by MKL, which leaves half the width of AMD's vector
 registers unused; oneDNN, which comes with torch for its convolutions, does not. Within
 `QuickLinear()` the large linear layers of any model go there, if this process finds the answers
-right (see `core.kernels`) and the time shorter; else they stay torch's. Only rounding differs. The detour costs a microsecond
-or two for each function of torch that a model calls (LeNet-5: 140 -> 170 us), so models without a
-large layer do not take it.
+right (see `core.kernels`) and the time shorter; else they stay torch's. Only rounding differs. The
+detour costs a microsecond or two for each function of torch that a model calls (LeNet-5: 140 ->
+170 us), so models without a large layer do not take it.
 """
 
 import time

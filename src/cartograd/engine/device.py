@@ -103,7 +103,7 @@ def choice(device: torch.device, /) -> Choice:
 
 
 def check_precision(name: str, device: torch.device, /) -> str:
-    """The precision to compute in; `bf16` becomes `float32`, with a warning, where it is slow or wrong.
+    """The precision to compute in: for `bf16`, where it is slow or wrong, float32 and a warning.
 
     `auto` stays open until the first batch (see `cartograd.engine.precision`).
 
