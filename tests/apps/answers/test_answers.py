@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib import import_module
 
 import pytest
 import torch
@@ -160,6 +161,7 @@ def test_a_new_task_is_one_file(tmp_path, monkeypatch):
     (package / "count.py").write_text(METHOD)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(task, "_ADDED", {})
+    import_module("counting.count")
 
     signature = Signature((ROW,), (Port("n", "value", (1,), task="count"),))
     signed = cg.sign(Given(torch.tensor([[2.2], [3.9]])), signature)
