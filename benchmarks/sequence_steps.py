@@ -36,7 +36,7 @@ def _network(name: str) -> Any:
 
     torch.manual_seed(3)
     text = cg.Port("text", "text", ("t",), "int64", (0, VOCABULARY - 1))
-    after = cg.Port("next", "label", ("t", VOCABULARY))
+    after = cg.Port("next", "label", ("t", VOCABULARY), task="next-token")
     return cg.build(MODELS[name], signature=cg.Signature((text,), (after,)))
 
 

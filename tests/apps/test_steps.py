@@ -6,15 +6,17 @@ import soundfile
 import torch
 from PIL import Image
 
+from cartograd.apps.answers.asked import Asked, answers
+from cartograd.apps.answers.tag import spans
 from cartograd.apps.cli import main
 from cartograd.apps.server.served import Served
-from cartograd.apps.steps import of_steps, spans
 from cartograd.apps.verbs.predict import predict
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 
 SOUND = Port("sound", "audio", (1, "n"), bounds=(-1.0, 1.0), rate=16000)
+SPEECH = Port("speech", "label", ("t", 1), labels=("speech",), task="tag")
 
 
 @pytest.fixture
@@ -30,6 +32,23 @@ def wav(tmp_path):
     return write
 
 
+def of_steps(signature, x, outputs):
+    """What a model says that gives these outputs, as JSON types."""
+    model = Given(outputs)
+    return [one.to_json() for one in answers(Asked(model, signature, x))]
+
+
+class Given(torch.nn.Module):
+    """Gives what it was given."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.outputs = outputs
+
+    def forward(self, _):
+        return self.outputs
+
+
 def test_spans_bridge_short_pauses_and_leave_out_short_noises():
     assert spans([], 0.1) == []
     assert spans([0.9] * 4, 0.1) == [(0.0, 0.4)]
@@ -40,7 +59,7 @@ def test_spans_bridge_short_pauses_and_leave_out_short_noises():
 
 
 def test_what_is_heard_comes_as_segments():
-    port = Port("speech", "label", ("t", 1), labels=("speech",))
+    port = Port("speech", "label", ("t", 1), labels=("speech",), task="tag")
     logits = torch.tensor([[-3.0, 4, 4, -3]])[:, :, None]
     (answer,) = of_steps(Signature((SOUND,), (port,)), torch.zeros(1, 1, 16000), logits)
     assert answer["segments"] == [{"label": "speech", "start": 0.25, "end": 0.75}]
@@ -49,7 +68,7 @@ def test_what_is_heard_comes_as_segments():
 
 def test_what_is_read_comes_as_text():
     line = Port("line", "image", (1, 32, "x"))
-    port = Port("text", "label", ("t", 3), labels=("", "a", "b"))
+    port = Port("text", "label", ("t", 3), labels=("", "a", "b"), task="ctc")
     path = torch.tensor([[1, 1, 0, 1, 2]])
     logits = 20 * torch.nn.functional.one_hot(path, 3).float()
     (answer,) = of_steps(Signature((line,), (port,)), torch.zeros(1, 1, 32, 20), logits)
@@ -58,7 +77,7 @@ def test_what_is_read_comes_as_text():
 
 
 def test_steps_of_a_table_are_nothing_to_show():
-    port = Port("y", "label", ("t", 3), labels=("a", "b", "c"))
+    port = Port("y", "label", ("t", 3), labels=("a", "b", "c"), task="tag")
     with pytest.raises(UsageError, match="sounds, texts and lines of text only"):
         of_steps(Signature((Port("x", "vector", (4,)),), (port,)), torch.zeros(1, 4),
                  torch.zeros(1, 2, 3))  # fmt: skip
@@ -66,7 +85,7 @@ def test_steps_of_a_table_are_nothing_to_show():
 
 def test_sounds_of_any_length(wav):
     detector = build("vad:width=8", signature=Signature(
-        (SOUND,), (Port("speech", "label", ("t", 1), labels=("speech",)),)))  # fmt: skip
+        (SOUND,), (SPEECH,)))  # fmt: skip
     answers = predict(detector, [wav("a.wav", 0.5), wav("b.wav", 0.8)])
     assert [sorted(answer) for answer in answers] == [["means", "segments", "source"]] * 2
 
@@ -82,7 +101,7 @@ def test_voices_are_compared_with_the_first(wav):
 
 def test_a_model_that_cannot_write_is_no_transcriber():
     ports = SOUND, Port("tokens", "text", ("t",), "int64", (0, 8))
-    signature = Signature(ports, (Port("next", "label", ("t", 9)),))
+    signature = Signature(ports, (Port("next", "label", ("t", 9), task="transcribe"),))
     served = Served("toy", None, torch.nn.Identity(), signature, torch.device("cpu"))
     with pytest.raises(UsageError, match="toy takes a sound and a text, but cannot write"):
         served.predict(torch.zeros(1, 1, 400))
@@ -95,7 +114,7 @@ def test_other_files_are_refused_in_one_line(tmp_path, wav, name, what):
     Image.new("L", (20, 20)).save(tmp_path / "a.png")
     wav("empty.wav", 0)
     detector = build("vad:width=8", signature=Signature(
-        (SOUND,), (Port("speech", "label", ("t", 1), labels=("speech",)),)))  # fmt: skip
+        (SOUND,), (SPEECH,)))  # fmt: skip
     with pytest.raises(UsageError, match=what):
         predict(detector, [tmp_path / name])
 
@@ -104,7 +123,7 @@ def test_the_command_line_shows_each_kind(wav, tmp_path, capsys):
     from cartograd.engine.bundle import write_bundle
 
     kinds = {
-        "vad": Port("speech", "label", ("t", 1), labels=("speech",)),
+        "vad": Port("speech", "label", ("t", 1), labels=("speech",), task="tag"),
         "speaker-encoder": Port("voice", "vector", (6,)),
     }
     for name, port in kinds.items():

@@ -396,7 +396,7 @@ def seen(rows, columns, *outputs):
 
 
 SIGNATURES = {
-    "crnn": seen(32, 24, Port("characters", "label", (5, 4))),
+    "crnn": seen(32, 24, Port("characters", "label", (5, 4), task="ctc")),
     "sentence-encoder": Signature(
         (Port("text", "text", ("t",), "int64", (0, 10), padding_id=0),),
         (Port("meaning", "vector", (8,)),),
@@ -407,9 +407,9 @@ SIGNATURES = {
             Port("sound", "audio", (1, 6400), bounds=(-1.0, 1.0)),
             Port("tokens", "text", ("t",), "int64", (0, 8)),
         ),
-        (Port("next", "label", ("t", 9)),),
+        (Port("next", "label", ("t", 9), task="transcribe"),),
     ),
-    "vad": heard(1300, Port("speech", "label", (3, 1))),
+    "vad": heard(1300, Port("speech", "label", (3, 1), task="tag")),
 }
 """What models take and give that read neither rows, images of fixed size nor tokens alone."""
 

@@ -104,7 +104,10 @@ def _text_signature(card: Card) -> Signature:
     tokens = "classes" not in known or card.objective == "masked-language-model"
     classes = vocabulary if tokens else tiny.get("classes", 3)
     dims = ("t", classes) if card.objective in TOKEN_WISE else (classes,)
-    return Signature(ports, (Port("answer", "label", dims),))
+    each = "translate" if len(ports) == 2 else "next-token" if tokens else "tag"
+    masked = card.objective == "masked-language-model"
+    task = "classify" if len(dims) == 1 else "masked-token" if masked else each
+    return Signature(ports, (Port("answer", "label", dims, task=task),))
 
 
 def model_of(card: Card, *, size: int | None = None) -> Signed:

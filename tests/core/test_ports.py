@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import KINDS, Column, Port, Signature
+from cartograd.core.task import names
 
 PIXELS = Port("image", "image", (3, 8, 8), bounds=(0.0, 1.0), mean=(0.5,) * 3, std=(0.2,) * 3)
 DIGIT = Port("digit", "label", (10,), labels=tuple("0123456789"))
@@ -33,6 +34,7 @@ def ports(draw):
         std=draw(positive),
         labels=draw(st.lists(texts, max_size=3).map(tuple)),
         columns=draw(st.lists(columns, max_size=2).map(tuple)),
+        task=draw(st.sampled_from(names())),
     )
 
 

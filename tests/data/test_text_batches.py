@@ -22,7 +22,7 @@ def pairs(n=500, seed=0):
         Port(name, "text", (letter,), dtype="int64", bounds=(0, n + 10), padding_id=padding)
         for name, letter, padding in (("source", "s", 0), ("target", "t", 1))
     ]
-    signature = Signature(tuple(ports), (Port("next", "label", ("t", n + 11)),))
+    signature = Signature(tuple(ports), (Port("next", "label", ("t", n + 11), task="translate"),))
     return Split(source, goal, signature, others=[target])
 
 

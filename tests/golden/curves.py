@@ -58,7 +58,7 @@ def lines() -> Split:
     """32 rows of seven tokens that follow each other by a rule, and the next ones."""
     row, place = torch.arange(32)[:, None], torch.arange(8)
     tokens = 2 + (row + place * (1 + row % 2)) % 6 // 3 * 3
-    output = Port("next", "label", ("t", 8))
+    output = Port("next", "label", ("t", 8), task="next-token")
     signature = Signature((Port("x", "text", ("t",), "int64", bounds=(0, 7)),), (output,))
     return Split(tokens[:, :7], tokens[:, 1:].masked_fill(place[1:] == 3, -100), signature)
 

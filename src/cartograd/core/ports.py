@@ -8,10 +8,15 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from cartograd.core import task as tasks
 from cartograd.core.errors import UsageError
+from cartograd.core.task import Task
 
 KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
 """What a port carries. `label` (classes) and `value` (real numbers) are for outputs."""
+
+USUAL = {"label": "classify", "value": "regress", "vector": "embed"}
+"""The task of an output that names none, by its kind: one answer for the whole example."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Port:
         columns: how table cells become features, for an input of kind `table`.
         rate: samples per second, for an input of kind `audio`.
         padding_id: the number that means "nothing here" after a shorter row, for `text`.
+        task: what the answer means (see `core.task`), for an output. Where it is left out it is
+            `classify` for a label, `regress` for a value, `embed` for a vector.
     """
 
     name: str
@@ -65,6 +72,7 @@ class Port:
     columns: tuple[Column, ...] = ()
     rate: int | None = None
     padding_id: int | None = None
+    task: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -75,6 +83,8 @@ class Port:
             raise UsageError(f"port {self.name!r}: std has a value that is not positive")
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise UsageError(f"port {self.name!r}: bounds {self.bounds} are not low < high")
+        if self.task:
+            tasks.find(self.task)
 
     @property
     def size(self) -> int:
@@ -103,6 +113,9 @@ class Signature:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", tuple(map(_with_task, self.outputs)))
+
     @property
     def input(self) -> Port:
         """The first input."""
@@ -113,12 +126,34 @@ class Signature:
         """The first output."""
         return self.outputs[0]
 
+    @property
+    def task(self) -> Task:
+        """What the first output means.
+
+        Raises:
+            UsageError: it names no task.
+        """
+        if not self.output.task:
+            raise UsageError(
+                f"the output {self.output.name!r} of kind {self.output.kind!r} names no task; "
+                f"expected one of {', '.join(tasks.names())}: Port(..., task=...)"
+            )
+        return tasks.find(self.output.task)
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes there are to choose from; none where the answer is no class."""
+        axis = self.task.classes_axis
+        if self.output.kind != "label":
+            return None
+        return self.output.size if axis is None else int(self.output.dims[axis])
+
     def sizes(self) -> dict[str, int]:
         """Arguments that follow from the data: `build` gives them to models that take them."""
         sizes: dict[str, int] = {}
         if self.outputs and self.output.kind in ("label", "value"):
-            steps = self.output.kind == "label" and len(self.output.dims) - 1  # of a text: (t, v)
-            sizes["classes"] = replace(self.output, dims=self.output.dims[steps:]).size
+            classes = self.classes
+            sizes["classes"] = self.output.size if classes is None else classes
         if self.inputs and all(isinstance(dim, int) for dim in self.input.dims):
             sizes["features"] = self.input.size
         elif self.inputs and self.input.kind == "vector" and isinstance(self.input.dims[-1], int):
@@ -148,12 +183,57 @@ class Signature:
             UsageError: the data does not describe a signature.
         """
         try:
-            return cls(
-                tuple(_port(port) for port in data["inputs"]),
-                tuple(_port(port) for port in data["outputs"]),
+            inputs = tuple(_port(port) for port in data["inputs"])
+            outputs = tuple(
+                port if "task" in given else replace(port, task=_task_of_old(inputs, port))
+                for given in data["outputs"]
+                for port in (_port(given),)
             )
+            return cls(inputs, outputs)
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"this does not describe a signature: {error!r}") from error
+
+
+def _with_task(port: Port) -> Port:
+    """An output with its task.
+
+    Raises:
+        UsageError: it has a label at each position, which may mean several things.
+    """
+    if port.task or port.kind not in USUAL:
+        return port
+    if port.kind == "label" and len(port.dims) > 1:
+        raise UsageError(
+            f"the output {port.name!r} has labels of shape {port.dims} and names no task; expected "
+            f"one such as tag, next-token, masked-token or ctc: Port(..., task='tag')"
+        )
+    return replace(port, task=USUAL[port.kind])
+
+
+def _task_of_old(inputs: tuple[Port, ...], output: Port) -> str:
+    """The task of an output that was written before outputs named one.
+
+    Until then a task was guessed from the ports' kinds, names and labels; so it is here, once,
+    and nowhere else. What is loaded by this is saved with its task.
+    """
+    if output.kind != "label":
+        return USUAL.get(output.kind, "")
+    if len(output.dims) < 2:
+        return "classify"
+    kinds = [port.kind for port in inputs]
+    if kinds == ["audio", "text"]:
+        return "transcribe"
+    if kinds == ["text", "text"]:
+        return "translate"
+    if output.labels[:1] == ("",):
+        return "ctc"
+    if kinds != ["text"]:
+        return "tag"
+    if output.name.startswith("next"):
+        return "next-token"
+    bounds = inputs[0].bounds
+    own = bounds is not None and output.dims[-1] == int(bounds[1]) + 1
+    return "masked-token" if own or output.name == "token" else "tag"
 
 
 def _port(data: dict[str, Any]) -> Port:

@@ -37,7 +37,9 @@ def drawn(
     counts = {"train": examples, "valid": max(examples // 2, 1), "test": max(examples // 2, 1)}
     points = {part: draw(n, generator(seed, name, part)) for part, n in counts.items()}
     port = Port("point", "vector", tuple(points["train"][0].shape[1:]))
-    label = Port("class", "label", (classes,), labels=tuple(str(i) for i in range(classes)))
+    label = Port(
+        "class", "label", (classes,), labels=tuple(str(i) for i in range(classes)), task="classify"
+    )
     signature = Signature((port,), (label,))
     splits = {part: Split(*pair, signature) for part, pair in points.items()}
     about = {"source": "drawn at random", "seed": seed}

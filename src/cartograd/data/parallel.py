@@ -66,7 +66,7 @@ def translation(
     sides = [tokenizer.encoded([pair[side] for pair in pairs], special=False) for side in (0, 1)]
     fits = torch.tensor([max(len(s), len(t)) < context for s, t in zip(*sides, strict=True)])
     inputs = text_port(tokenizer, "source", "s"), text_port(tokenizer, "target", "t")
-    output = Port("next token", "label", ("t", tokenizer.vocabulary))
+    output = Port("next token", "label", ("t", tokenizer.vocabulary), task="translate")
     signature = Signature(inputs, (output,))
     splits = {
         part: _split(sides, index[fits[index]].tolist(), signature)

@@ -85,12 +85,14 @@ def targets(table: Table, target: str, task: str, /) -> tuple[Tensor, Port]:
     if task == "regress" or (task == "auto" and is_numeric(cells)):
         values = numbers(cells, target, table, otherwise="task=classify")
         if task == "regress" or len(set(cells)) > FEW or (values % 1 != 0).any():
-            return torch.from_numpy(values).float()[:, None], Port(target, "value", (1,))
+            return torch.from_numpy(values).float()[:, None], Port(
+                target, "value", (1,), task="regress"
+            )
     labels = sorted(set(cells), key=natural)
     _check_labels(table, target, labels)
     place = {label: i for i, label in enumerate(labels)}
     classes = torch.from_numpy(np.array([place[cell] for cell in cells], dtype=np.int64))
-    return classes, Port(target, "label", (len(labels),), labels=tuple(labels))
+    return classes, Port(target, "label", (len(labels),), labels=tuple(labels), task="classify")
 
 
 def natural(label: str, /) -> tuple[bool, float, str]:

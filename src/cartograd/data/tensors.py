@@ -177,7 +177,7 @@ def _output_port(targets: list[Tensor], labels: Sequence[str]) -> Port:
         widths = {target.shape[1] for target in targets}
         if len(widths) > 1:
             raise UsageError(f"the targets of train, valid and test differ in width: {widths}")
-        return Port("value", "value", (widths.pop(),))
+        return Port("value", "value", (widths.pop(),), task="regress")
     highest = int(torch.stack([target.max() for target in targets]).max())
     names = tuple(labels) or tuple(str(i) for i in range(highest + 1))
     if highest >= len(names):
@@ -188,4 +188,4 @@ def _output_port(targets: list[Tensor], labels: Sequence[str]) -> Port:
         )
     if len(names) < 2:
         raise UsageError("all examples are of one class; expected at least two classes")
-    return Port("label", "label", (len(names),), labels=names)
+    return Port("label", "label", (len(names),), labels=names, task="classify")

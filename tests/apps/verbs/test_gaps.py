@@ -21,13 +21,13 @@ class Copies(nn.Module):
         return nn.functional.one_hot(tokens, SIZE).float() * 20
 
 
-def signed(output="token", roles=("padding", "unknown", "begin", "end", "mask")):
+def signed(task="masked-token", roles=("padding", "unknown", "begin", "end", "mask")):
     words = [f"<{role}>" for role in roles]
     words += [f"w{number}" for number in range(SIZE - len(words))]
     model = {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(words)}, "unk_token": "w1"}
     tokenizer = Tokenizer({"model": model}, special={role: i for i, role in enumerate(roles)})
     text = Port("text", "text", ("t",), "int64", (0, SIZE - 1), padding_id=0)
-    signature = Signature((text,), (Port(output, "label", ("t", SIZE)),))
+    signature = Signature((text,), (Port("token", "label", ("t", SIZE), task=task),))
     return Signed(Copies(), signature, tokenizer=tokenizer)
 
 

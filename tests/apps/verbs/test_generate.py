@@ -23,7 +23,14 @@ def signature(size=259, inputs=("text",)):
     ports = tuple(
         Port(name, "text", ("t",), "int64", (0, size - 1), padding_id=256) for name in inputs
     )
-    return Signature(ports, (Port("next", "label", ("t", size)),))
+    return Signature(
+        ports,
+        (
+            Port(
+                "next", "label", ("t", size), task="translate" if len(ports) == 2 else "next-token"
+            ),
+        ),
+    )
 
 
 def writer(tokenizer=TOKENIZER, seed=0, context=200):

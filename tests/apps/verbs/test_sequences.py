@@ -57,6 +57,7 @@ def test_fewer_at_once_where_answers_are_large():
     port = Port("text", "text", ("t",), dtype="int64", bounds=(0, 9), padding_id=0)
 
     def most(*dims):
-        return at_once(Signature((port,), (Port("label", "label", dims),)))
+        task = "tag" if len(dims) > 1 else "classify"
+        return at_once(Signature((port,), (Port("label", "label", dims, task=task),)))
 
     assert [most(100_000), most("t", 100), most("t", 8000), most("t", 100_000)] == [256, 256, 32, 8]

@@ -83,7 +83,7 @@ def test_like_lengths_go_together():
 
 
 def test_the_next_token():
-    made = model(Port("next token", "label", ("t", 259)), each=True)
+    made = model(Port("next token", "label", ("t", 259), task="next-token"), each=True)
     first, second = predict(made, ["ab", "xyz"], top=2)
     assert (first["label"], second["label"]) == ("b", "z")
     assert first["probability"] == pytest.approx(torch.e / (torch.e + 258), rel=1e-4)
@@ -92,7 +92,8 @@ def test_the_next_token():
 
 def test_the_token_behind_the_mask():
     masked = Tokenizer(BYTES.document, special=BYTES.special | {"mask": 42})
-    made = model(Port("token", "label", ("t", 259)), each=True, tokenizer=masked)
+    port = Port("token", "label", ("t", 259), task="masked-token")
+    made = model(port, each=True, tokenizer=masked)
     assert predict(made, "ab*c", top=1)[0]["label"] == "*"
     with pytest.raises(UsageError, match=r"has 0 masks; write <mask> where"):
         predict(made, "abc")
@@ -101,7 +102,7 @@ def test_the_token_behind_the_mask():
 
 
 def test_a_label_for_each_token():
-    made = model(Port("tag", "label", ("t", 259 - 2), labels=()), each=True)
+    made = model(Port("tag", "label", ("t", 259 - 2), labels=(), task="tag"), each=True)
     made.model.weight = nn.Parameter(torch.eye(259)[:, :257])
     assert [a["labels"] for a in predict(made, ["ab", "c"])] == [["97", "98"], ["99"]]
 

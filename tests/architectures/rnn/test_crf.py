@@ -161,7 +161,7 @@ def test_uneven_microbatches_equal_the_full_batch():
 
 def test_the_objective_reaches_through_the_signature():
     port = Port("text", "text", ("t",), "int64", (0.0, 8.0), padding_id=0)
-    signature = Signature((port,), (Port("tag", "label", ("t", 3)),))
+    signature = Signature((port,), (Port("tag", "label", ("t", 3), task="tag"),))
     model = build("bilstm-crf", signature=signature, dim=6)
     objective = build("crf", model=model)
     x, tags = tokens(), torch.tensor([[1, 2, 0, -100], [0, 0, 1, 2]])

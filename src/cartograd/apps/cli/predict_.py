@@ -27,7 +27,7 @@ def predict_(
         csv: print CSV.
         json: print one object per line.
     """
-    from cartograd.apps.verbs.predict import predict
+    from cartograd.apps.verbs.predict import answered
     from cartograd.apps.verbs.target import as_bundle
 
     check_sources(sources, ("--top", "--csv", "--json", "--help"))
@@ -41,17 +41,17 @@ def predict_(
         given, top = _standard_input(bundle.model, top)
     elif bundle.signature.input.kind == "text":
         given = texts(sources)
-    answers = predict(bundle, given, top=top)
+    answers = answered(bundle, given, top=top)
     if json:
-        for answer in answers:
-            output.emit(answer)
+        for name, answer in answers:
+            output.emit({"source": name} | answer.to_json())
     elif csv:
-        rows = [_flat(answer, top) for answer in answers]
+        rows = [{"source": name} | answer.flat() for name, answer in answers]
         writer = csv_files.DictWriter(sys.stdout, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     else:
-        output.table(*_table(answers, top))
+        output.table(*_table(answers))
     return 0
 
 
@@ -71,71 +71,8 @@ def _standard_input(model: Any, top: int) -> tuple[Any, int]:
     return asked.inputs, asked.top or top
 
 
-def _flat(answer: dict[str, Any], top: int) -> dict[str, Any]:
-    """A row of the CSV output."""
-    if "labels" in answer:
-        return {"source": answer["source"], "labels": " ".join(answer["labels"])}
-    if "segments" in answer:
-        heard = ";".join(
-            f"{one['label']} {one['start']}-{one['end']}" for one in answer["segments"]
-        )
-        return {"source": answer["source"], "segments": heard}
-    if "vector" in answer:
-        numbers = {f"value{i + 1}": value for i, value in enumerate(answer["vector"])}
-        return {"source": answer["source"], "similarity": answer["similarity"]} | numbers
-    if "probabilities" not in answer:
-        return {key: value for key, value in answer.items() if key != "values"} | {
-            f"value{i + 1}": value for i, value in enumerate(answer.get("values", ()))
-        }
-    row: dict[str, Any] = {"source": answer["source"]}
-    for rank, (label, chance) in enumerate(list(answer["probabilities"].items())[:top], start=1):
-        row |= {f"label{rank}": label, f"probability{rank}": f"{chance:.6g}"}
-    return row
-
-
-def _perceived(answers: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """What was read, transcribed or heard, and whose voice it is like."""
-    from cartograd.apps import units
-
-    if "segments" in answers[0]:
-        rows = [
-            [answer["source"], one["label"], f"{one['start']:.2f} s", f"{one['end']:.2f} s"]
-            for answer in answers
-            for one in answer["segments"] or [{"label": "nothing", "start": 0.0, "end": 0.0}]
-        ]
-        return ["source", "heard", "from", "to"], rows
-    if "vector" in answers[0]:
-        similar = [[answer["source"], f"{answer['similarity']:.3f}"] for answer in answers]
-        return ["source", "similarity to the first"], similar
-    if "language" in answers[0]:
-        written = [[answer["source"], answer["language"], answer["text"]] for answer in answers]
-        return ["source", "language", "text"], written
-    read = [[x["source"], x["text"], units.percent(x["probability"])] for x in answers]
-    return ["source", "text", "probability"], read
-
-
-def _table(answers: list[dict[str, Any]], top: int) -> tuple[list[str], list[list[str]]]:
-    from cartograd.apps import units
-
-    if {"text", "segments", "vector"} & set(answers[0]):
-        return _perceived(answers)
-    if "labels" in answers[0]:
-        return ["source", "labels"], [[a["source"], " ".join(a["labels"])] for a in answers]
-    if "probabilities" not in answers[0]:
-        values = [answer.get("values") or [answer["value"]] for answer in answers]
-        rows = [
-            [answer["source"], ", ".join(map(units.number, row))]
-            for answer, row in zip(answers, values, strict=True)
-        ]
-        return ["source", "value"], rows
-    columns = ["source"]
-    shown = min(top, len(answers[0]["probabilities"]))
-    for rank in range(shown):
-        columns += [f"label {rank + 1}" if rank else "label", "probability"]
-    rows = []
-    for answer in answers:
-        row = [answer["source"]]
-        for label, chance in list(answer["probabilities"].items())[:shown]:
-            row += [label, units.percent(chance)]
-        rows.append(row)
-    return columns, rows
+def _table(answers: list[tuple[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """The columns, and the rows of all answers, each beside its source."""
+    rows = [[("source", name), *row] for name, answer in answers for row in answer.rows()]
+    columns = [column for column, _ in rows[0]]
+    return columns, [[cell for _, cell in row] for row in rows]

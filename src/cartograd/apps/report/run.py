@@ -1,6 +1,6 @@
 """The report of a model: which sections it has, and what each is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,11 @@ from cartograd.apps.report.reliability import reliability
 from cartograd.apps.report.speed import speed
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
+from cartograd.core.task import MANY
 from cartograd.data.dataset import Examples
 
 if TYPE_CHECKING:
     from cartograd.apps.verbs.evaluate import Evaluation
-
-MANY = 1000
-"""More classes than these are words: a table of who was taken for whom would be too large."""
 
 _KINDS = {"image": "pictures", "table": "rows", "text": "texts", "audio": "sounds"}
 
@@ -82,18 +80,41 @@ def report(
 
 
 def _answers(examples: Examples, found: "Evaluation") -> list[Section | None]:
-    """What the answers look like, for the kind of output."""
-    port = examples.signature.output
-    few = port.kind == "label" and len(port.dims) == 1 and int(port.dims[0]) <= MANY
-    if few and found.outputs.ndim == 2:
-        return [
-            confusion(found.outputs, found.targets, port.labels),
-            reliability(found.outputs, found.targets),
-            mistakes(examples, found.outputs),
-        ]
-    if port.kind == "value" and found.outputs.shape[1:] == (1,):
-        return [regression(examples, found.outputs)]
-    return []
+    """What the answers look like: the sections that the task names."""
+    return [ANSWERS[name](examples, found) for name in examples.signature.task.sections]
+
+
+def _few(examples: Examples, found: "Evaluation") -> bool:
+    """Whether there are so few classes that a table or a picture can show them."""
+    return (examples.signature.classes or 0) <= MANY and found.outputs.ndim == 2
+
+
+def _confusion(examples: Examples, found: "Evaluation") -> Section | None:
+    if not _few(examples, found):
+        return None
+    return confusion(found.outputs, found.targets, examples.signature.output.labels)
+
+
+def _reliability(examples: Examples, found: "Evaluation") -> Section | None:
+    return reliability(found.outputs, found.targets) if _few(examples, found) else None
+
+
+def _mistakes(examples: Examples, found: "Evaluation") -> Section | None:
+    return mistakes(examples, found.outputs) if _few(examples, found) else None
+
+
+def _regression(examples: Examples, found: "Evaluation") -> Section | None:
+    single = found.outputs.shape[1:] == (1,)
+    return regression(examples, found.outputs) if single else None
+
+
+ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
+    "confusion": _confusion,
+    "reliability": _reliability,
+    "mistakes": _mistakes,
+    "regression": _regression,
+}
+"""The sections about answers that tasks may name."""
 
 
 def _measured(found: "Evaluation") -> dict[str, Measured]:
@@ -127,7 +148,7 @@ def _where(found: "Evaluation", on: str) -> str:
 
 def _summary(origin: Origin, signature: Signature, where: str) -> str:
     """What goes in and comes out, what was trained on what, and what it was measured on."""
-    what = f"It takes {_input(signature.input)} and answers with {_output(signature.output)}. "
+    what = f"It takes {_input(signature.input)} and answers with {_output(signature)}. "
     if "train examples" not in origin.about:
         return f"{what}Measured on {where}."
     epochs = f" in {len(origin.history)} epochs" if origin.history else ""
@@ -144,11 +165,12 @@ def _input(port: Port) -> str:
     return f"{_KINDS.get(port.kind, 'numbers')} of shape {dims}"
 
 
-def _output(port: Port) -> str:
-    if port.kind == "label":
-        *positions, classes = port.dims
-        return f"one of {classes} classes{' at each position' if positions else ''}"
-    return f"the {port.name}" if port.size == 1 else f"{port.size} values"
+def _output(signature: Signature) -> str:
+    port = signature.output
+    sized = all(isinstance(dim, int) for dim in port.dims)
+    values = f"{port.size if sized else '×'.join(map(str, port.dims))} values"
+    values = f"the {port.name}" if sized and port.size == 1 else values
+    return signature.task.means.format(classes=signature.classes or len(port.labels), values=values)
 
 
 def _facts(origin: Origin) -> dict[str, str]:

@@ -155,7 +155,7 @@ def explain(found: Tour) -> str:
 def attack(found: Tour) -> str:
     """Look for small changes that turn right answers into wrong ones."""
     signature = found.plan.data.signature
-    if signature.output.kind != "label" or signature.input.bounds is None:
+    if signature.task.attacked != "class" or signature.input.bounds is None:
         return "skipped: there is nothing to attack within bounds"
     low, high = signature.input.bounds
     for eps in (size * (high - low) for size in SIZES):

@@ -126,9 +126,10 @@ def robustness(
 
 
 def _check_classifies(model: Signed) -> None:
-    kind = model.signature.output.kind
-    if kind != "label":
-        raise UsageError(f"attacks mislead classifiers; this model answers with a {kind}")
+    task = model.signature.task
+    task.check("attack")
+    if task.attacked != "class":
+        raise UsageError(f"attacks mislead classifiers; this model's task is {task.name}")
 
 
 def _bounded(method: str | Spec, model: Signed, x: Tensor) -> Spec:

@@ -184,7 +184,8 @@ def _changes(
     port: Port, examples: Examples, outputs: tuple[Tensor, Tensor], targets: Tensor
 ) -> list[Change]:
     """New mistakes, mended ones, then mistakes that became others; of values the largest moves."""
-    if port.kind == "label" and outputs[0].ndim == 2:
+    task = examples.signature.task
+    if task.attacked == "class" and outputs[0].ndim == 2:
         said = [_said(item) for item in outputs]
         rows = (said[0] != said[1]).nonzero()[:, 0].tolist()
         found = []
@@ -194,7 +195,7 @@ def _changes(
             became = "right" if words[1] == truth else "wrong" if words[0] == truth else "other"
             found.append(Change(row, examples.name(row), words[0], words[1], truth, became))
         return sorted(found, key=lambda x: ("wrong", "right", "other").index(x.became))
-    if port.kind != "value" or outputs[0].shape[1:] != (1,):
+    if task.explained != "value" or outputs[0].shape[1:] != (1,):
         return []
     moved = (outputs[1] - outputs[0])[:, 0].abs()
     errors = [(item - targets).abs()[:, 0] for item in outputs]

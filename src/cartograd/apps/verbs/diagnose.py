@@ -196,9 +196,10 @@ def _chance(settings: dict[str, Any]) -> float | None:
 
 def chance(examples: Examples, /) -> float | None:
     """The entropy of the classes in nats, or 1 for values (which are learned standardised)."""
-    if examples.signature.output.kind == "value":
+    objective = examples.signature.task.objective
+    if objective == "regress":
         return 1.0
-    if examples.signature.output.kind != "label" or examples.targets.ndim != 1:
+    if objective != "classify":
         return None
     share = torch.bincount(examples.targets).double() / len(examples)
     return float(-(share[share > 0] * share[share > 0].log()).sum())

@@ -13,25 +13,12 @@ from cartograd.apps.verbs.gaps import with_gaps
 from cartograd.apps.verbs.source import Data, examples_for
 from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
-from cartograd.core.errors import UsageError
 from cartograd.core.mode import inferring
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.device import pick
 from cartograd.engine.evaluate import collect
-
-METRICS = {"label": ("accuracy", "f1", "nll", "ece"), "value": ("rmse", "mae", "r2")}
-"""What is measured unless told otherwise, by the kind of output."""
-
-LABELS = ("accuracy", "nll")
-"""The same where each position has a label; each of them counts as an example."""
-
-NEXT = (*LABELS, "perplexity", "bits-per-byte")
-"""The same where that label is the next token."""
-
-MANY = 1000
-"""More classes than these are words, and have no figures for each of them."""
 
 NUMBERS = 2**25
 """Most logits of one batch of texts, as long as these usually are."""
@@ -88,7 +75,7 @@ def evaluate(
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
         data: examples, or a dataset or its spec, of which `part` is taken.
-        metrics: specs of metrics; by default what is usual for the kind of output.
+        metrics: specs of metrics; by default those of the output's task.
         part: `train`, `valid`, `test` or `all`.
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -106,8 +93,7 @@ def evaluate(
     from cartograd.practice.metrics import positions
     from cartograd.practice.metrics.interval import interval
 
-    several = len(model.signature.output.dims) > 1 and model.signature.output.kind == "label"
-    if several and all(map(positions.reducible, measures.values())):
+    if model.signature.task.each and all(map(positions.reducible, measures.values())):
         reduce = positions.reducer(measures)
         outputs, targets = collect(model, batches, device=device, reduce=reduce)
         values, intervals = positions.figures(measures, outputs)
@@ -130,10 +116,9 @@ def evaluate(
 
 def at_once(signature: Signature, /) -> int:
     """How many examples may go through a model at once without filling the memory."""
-    output = signature.output
-    if output.kind != "label" or len(output.dims) == 1:
+    if not signature.task.each:
         return BATCH
-    return max(8, min(BATCH, NUMBERS // (128 * int(output.dims[-1]))))
+    return max(8, min(BATCH, NUMBERS // (128 * (signature.classes or 1))))
 
 
 def _measure(name: str, model: Signed) -> Measure:
@@ -148,22 +133,12 @@ def _measure(name: str, model: Signed) -> Measure:
 
 
 def usual(signature: Signature, /) -> tuple[str, ...]:
-    """The metrics for a kind of output.
+    """The metrics of the output's task.
 
     Raises:
         UsageError: there are none.
     """
-    kind = signature.output.kind
-    if kind == "label" and signature.output.labels[:1] == ("",):
-        return ("label-error-rate",)
-    dims = [*signature.output.dims]
-    if kind == "label" and len(dims) > 1:
-        return NEXT if signature.output.name.startswith("next ") else LABELS
-    if kind == "label" and int(dims[-1]) > MANY:
-        return LABELS
-    if kind not in METRICS:
-        raise UsageError(f"no metrics are known for outputs of kind {kind!r}; name them")
-    return METRICS[kind]
+    return signature.task.usual_metrics(signature.classes)
 
 
 def latency(model: Signed, /, *x: Shaped[Tensor, "b ..."]) -> float:

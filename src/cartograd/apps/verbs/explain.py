@@ -40,6 +40,7 @@ def explain(
         UsageError: the model, the method, the class or an input is not one.
     """
     signed = as_signed(model)
+    signed.signature.task.check("explain")
     explainer: Explainer = build(method, kind="explainer")
     inputs, _ = prepared(signed, x)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))

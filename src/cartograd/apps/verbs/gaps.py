@@ -14,13 +14,13 @@ def with_gaps(model: Signed, examples: Examples, /) -> Examples:
     """The texts with words hidden as in training, 15 % of them, which alone are to be guessed.
 
     Args:
-        model: if it answers with the token at each position and its tokenizer has one that hides
-            others, it is one that fills gaps; for others the examples stay as they are.
+        model: if its task is to name hidden tokens and its tokenizer has one that hides others, it
+            is one that fills gaps; for others the examples stay as they are.
         examples: texts that are their own targets.
     """
     tokenizer = model.tokenizer
     hides = isinstance(tokenizer, Tokenizer) and tokenizer.mask is not None
-    if model.signature.output.name != "token" or not hides:
+    if not model.signature.task.hides or not hides:
         return examples
     whole = examples.select(range(len(examples)))
     changed, chosen = MaskedLanguageModel(model=model).gaps(whole.inputs, SEED)

@@ -191,16 +191,15 @@ OF_EACH_POSITION = ("label-tokens", "masked-language-model", "crf")
 
 
 def _objective(model: Signed, data: Dataset) -> str:
-    """What the model's card asks for, or what is usual for the kind of output."""
+    """What the model's card asks for, or the default of the data's task."""
     own = "" if model.spec is None else registry.find(model.spec.name, kind="model")[0].objective
-    kind, dims = data.signature.output.kind, data.signature.output.dims
-    whole = len(dims) == 1
-    usual = {"label": "classify" if whole else "label-tokens", "value": "regress"}.get(kind)
-    if own and not (whole and own in OF_EACH_POSITION):
-        usual = own
-    if usual is None:
-        raise UsageError(f"no objective is known for outputs of kind {kind!r}; give objective=")
-    return usual
+    task = data.signature.task
+    if own and (task.each or own not in OF_EACH_POSITION):
+        return own
+    if task.objective is None:
+        task.check("train")
+        raise UsageError(f"no objective is known for the task {task.name!r}; give objective=")
+    return task.objective
 
 
 def _details(kind: str, typed: Spec, full: Spec, origin: str) -> dict[str, Setting]:

@@ -1,6 +1,7 @@
 """Predict: answers for the user's own files, rows and numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cartograd.apps.server.served import Served
+from cartograd.apps.answers.asked import Answer, Asked, answers, check_inputs
+from cartograd.apps.answers.embed import Vector
 from cartograd.apps.verbs.target import Target, as_signed, name_of
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
@@ -44,6 +46,16 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> list[dict[str, 
     Raises:
         UsageError: the target is no model, or a source cannot be read or does not fit it.
     """
+    named = answered(target, sources, top=top)
+    return [{"source": name} | answer.to_json() for name, answer in named]
+
+
+def answered(target: Target, sources: Any, /, *, top: int = 3) -> list[tuple[str, Answer]]:
+    """The name of each example, and the answer itself.
+
+    Raises:
+        UsageError: as `predict`.
+    """
     model = as_signed(target)
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
@@ -71,50 +83,60 @@ def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
     return torch.cat([rows for rows, _ in named]), names
 
 
-def _answers(model: Signed, sources: Any, top: int) -> Iterator[dict[str, Any]]:
+Ask = Callable[[Tensor], Sequence[Answer]]
+
+
+def _answers(model: Signed, sources: Any, top: int) -> Iterator[tuple[str, Answer]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    served = Served(name_of(model), None, model, model.signature, device, model.tokenizer)
+    name, signature = name_of(model), model.signature
+    signature.task.check("predict")
+    check_inputs(name, signature)
+
+    def ask(x: Tensor) -> Sequence[Answer]:
+        return answers(Asked(model, signature, x, device, model.tokenizer, top, name))
+
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
-        yield from _of_texts(served, sources, top)
+        yield from _of_texts(model, ask, sources)
         return
     if any(isinstance(dim, str) for dim in model.signature.input.dims):
-        yield from _one_by_one(served, sources, top)
+        yield from _one_by_one(model, ask, sources)
         return
     inputs, names = prepared(model, sources)
-    answers = (row for part in inputs.split(ROWS) for row in served.predict(part, top=top))
-    for name, answer in zip(names, answers, strict=True):
-        yield {"source": name} | answer
+    found = (row for part in inputs.split(ROWS) for row in ask(part))
+    yield from zip(names, found, strict=True)
 
 
-def _one_by_one(served: Served, sources: Any, top: int) -> Iterator[dict[str, Any]]:
+def _one_by_one(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:
     """Sounds and pictures of any length."""
-    for part, name in _parts(served.signature.input, sources):
-        for answer in served.predict(read(served.signature.input, part), top=top):
-            yield {"source": name} | answer
+    for part, name in _parts(model.signature.input, sources):
+        for answer in ask(read(model.signature.input, part)):
+            yield name, answer
 
 
-def _compared(answers: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _compared(named: Iterator[tuple[str, Answer]]) -> Iterator[tuple[str, Answer]]:
     """Of vectors also how near each is to the first one."""
     first: Tensor | None = None
-    for answer in answers:
-        if "vector" in answer:
-            vector = torch.tensor(answer["vector"], dtype=torch.float64)
+    for name, answer in named:
+        if isinstance(answer, Vector):
+            vector = torch.tensor(answer.vector, dtype=torch.float64)
             first = vector if first is None else first
-            answer["similarity"] = torch.cosine_similarity(first, vector, dim=0).item()
-        yield answer
+            near = torch.cosine_similarity(first, vector, dim=0).item()
+            yield name, replace(answer, similarity=near)
+        else:
+            yield name, answer
 
 
-def _of_texts(served: Served, sources: Any, top: int) -> Iterator[dict[str, Any]]:
+def _of_texts(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:
     """Texts of like length go through the model together, so that little is computed in vain."""
-    port = served.signature.input
+    port = model.signature.input
     named = _parts(port, sources)
-    rows = encoded(port, [part for part, _ in named], served.tokenizer)
-    answers: dict[int, dict[str, Any]] = {}
+    rows = encoded(port, [part for part, _ in named], model.tokenizer)
+    found: dict[int, Answer] = {}
     for group in alike(list(map(len, rows)), tokens=TOKENS, padded=port.padding_id is not None):
         batch = padded([rows[i] for i in group], port.padding_id)
-        answers |= zip(group, served.predict(batch, top=top), strict=True)
+        found |= zip(group, ask(batch), strict=True)
     for number, (_, name) in enumerate(named):
-        yield {"source": name} | answers[number]
+        yield name, found[number]
 
 
 def _parts(port: Port, sources: Any) -> list[tuple[Any, str]]:

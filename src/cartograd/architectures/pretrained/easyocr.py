@@ -62,5 +62,5 @@ def easyocr(path: str | Path | None = None, /) -> Signed:
     """
     file = store.where("easyocr") / "english_g2.pth" if path is None else Path(path)
     line = Port("line", "image", (1, 64, "x"), bounds=(0.0, 1.0), mean=(0.5,), std=(0.5,))
-    text = Port("text", "label", ("t", len(CHARACTERS) + 1), labels=("", *CHARACTERS))
+    text = Port("text", "label", ("t", len(CHARACTERS) + 1), labels=("", *CHARACTERS), task="ctc")
     return filled("crnn", Signature((line,), (text,)), pickled(file), KEYS, source=str(file))

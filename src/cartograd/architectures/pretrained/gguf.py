@@ -65,8 +65,9 @@ def gguf(path: str | Path, /) -> Signed:
     tensors.pop(FREQUENCIES, None)
     size = spec.args["vocabulary"]
     text = Port("text", "text", ("t",), "int64", (0, size - 1))
+    output = Port("next token", "label", ("t", size), task="next-token")
     return filled(
-        spec, Signature((text,), (Port("next token", "label", ("t", size)),)), tensors,
+        spec, Signature((text,), (output,)), tensors,
         keys(file.values, spec), source=str(path), tokenizer=tokenizer_of(file),
     )  # fmt: skip
 

@@ -137,8 +137,9 @@ def signature(config: dict[str, Any], /) -> Signature:
         "text", "text", ("t",), "int64", bounds=(0, size - 1), padding_id=config.get("pad_token_id")
     )
     answer = {
-        "hidden": Port("features", "vector", ("t", config["hidden_size"])),
-        "classify": Port("class", "label", (len(names),), labels=names),
-        "tag": Port("tag", "label", ("t", len(names)), labels=names),
+        "hidden": Port("features", "vector", ("t", config["hidden_size"]), task="embed"),
+        "classify": Port("class", "label", (len(names),), labels=names, task="classify"),
+        "tag": Port("tag", "label", ("t", len(names)), labels=names, task="tag"),
     }
-    return Signature((text,), (answer.get(head_of(config), Port("token", "label", ("t", size))),))
+    masked = Port("token", "label", ("t", size), task="masked-token")
+    return Signature((text,), (answer.get(head_of(config), masked),))

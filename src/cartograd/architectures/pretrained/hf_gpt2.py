@@ -92,7 +92,7 @@ def signature(config: dict[str, Any], /) -> Signature:
     """Text in, logits of the next token out."""
     size = config["vocab_size"]
     text = Port("text", "text", ("t",), "int64", bounds=(0, size - 1))
-    return Signature((text,), (Port("next", "label", ("t", size)),))
+    return Signature((text,), (Port("next", "label", ("t", size), task="next-token"),))
 
 
 def required(config: dict[str, Any], key: str, *allowed: Any) -> None:

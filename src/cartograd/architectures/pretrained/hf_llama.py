@@ -78,7 +78,7 @@ def signature(config: dict[str, Any], /) -> Signature:
     size, padding = config["vocab_size"], config.get("pad_token_id")
     inside = padding if padding is not None and 0 <= padding < size else None
     tokens = Port("text", "text", ("t",), "int64", (0, size - 1), padding_id=inside)
-    return Signature((tokens,), (Port("next", "label", ("t", size)),))
+    return Signature((tokens,), (Port("next", "label", ("t", size), task="next-token"),))
 
 
 def _optional(config: dict[str, Any], rope: dict[str, Any]) -> dict[str, Any]:

@@ -96,4 +96,4 @@ def signature(config: dict[str, Any], /) -> Signature:
         Port(name, "text", ("t",), "int64", bounds=(0, size - 1), padding_id=padding)
         for name in ("source", "target")
     )
-    return Signature(ports, (Port("next", "label", ("t", size)),))
+    return Signature(ports, (Port("next", "label", ("t", size), task="translate"),))

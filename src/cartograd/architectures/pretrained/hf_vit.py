@@ -69,4 +69,6 @@ def signature(config: dict[str, Any], /) -> Signature:
     channels, size, names = config["num_channels"], config["image_size"], labels(config)
     half = (0.5,) * channels
     image = Port("image", "image", (channels, size, size), bounds=(0.0, 1.0), mean=half, std=half)
-    return Signature((image,), (Port("class", "label", (len(names),), labels=names),))
+    return Signature(
+        (image,), (Port("class", "label", (len(names),), labels=names, task="classify"),)
+    )

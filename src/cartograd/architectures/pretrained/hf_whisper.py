@@ -88,4 +88,6 @@ def hears(vocabulary: int, /) -> Signature:
     """Of any Whisper: a sound, and the tokens written so far."""
     sound = Port("sound", "audio", (1, "n"), bounds=(-1.0, 1.0), rate=RATE)
     tokens = Port("tokens", "text", ("t",), "int64", (0, vocabulary - 1))
-    return Signature((sound, tokens), (Port("next", "label", ("t", vocabulary)),))
+    return Signature(
+        (sound, tokens), (Port("next", "label", ("t", vocabulary), task="transcribe"),)
+    )

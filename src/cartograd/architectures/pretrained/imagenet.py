@@ -36,7 +36,9 @@ def signature(
     """Of a classifier of square colour pictures; the classes have names if they are ImageNet's."""
     image = Port("image", "image", (3, size, size), "float32", (0.0, 1.0), mean, std)
     labels = names() if classes == 1000 else ()
-    return Signature((image,), (Port("class", "label", (classes,), labels=labels),))
+    return Signature(
+        (image,), (Port("class", "label", (classes,), labels=labels, task="classify"),)
+    )
 
 
 def named(file: str | Path, known: Mapping[str, object], wanted: str | None, /) -> str:

@@ -77,7 +77,7 @@ def minilm(path: str | Path | None = None, /) -> Signed:
     text = Port(
         "text", "text", ("t",), "int64", (0, args["vocabulary"] - 1), padding_id=args["padding_id"]
     )
-    meaning = Port("meaning", "vector", (args["dim"],))
+    meaning = Port("meaning", "vector", (args["dim"],), task="embed")
     return filled(
         Spec("sentence-encoder", args), Signature((text,), (meaning,)), tensors_of(folder), KEYS,
         source=str(folder), tokenizer=Tokenizer.from_folder(folder).told(longest=longest),

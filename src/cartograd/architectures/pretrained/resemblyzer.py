@@ -61,7 +61,7 @@ def resemblyzer(path: str | Path | None = None, /) -> Signed:
     if "model_state" not in held:
         raise UsageError(f"{file} is of another model: it holds no 'model_state'")
     sound = Port("sound", "audio", (1, "n"), bounds=(-1.0, 1.0), rate=RATE)
-    voice = Port("voice", "vector", (256,))
+    voice = Port("voice", "vector", (256,), task="embed")
     return filled(
         "speaker-encoder", Signature((sound,), (voice,)), held["model_state"], KEYS,
         source=str(file),

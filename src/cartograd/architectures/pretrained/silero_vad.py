@@ -64,5 +64,5 @@ def silero_vad(path: str | Path | None = None, /) -> Signed:
     """
     file = store.where("silero-vad") / "silero_vad_16k.safetensors" if path is None else Path(path)
     sound = Port("sound", "audio", (1, "n"), bounds=(-1.0, 1.0), rate=RATE)
-    speech = Port("speech", "label", ("t", 1), labels=("speech",))
+    speech = Port("speech", "label", ("t", 1), labels=("speech",), task="tag")
     return filled("vad", Signature((sound,), (speech,)), read_tensors(file), KEYS, source=str(file))

@@ -62,7 +62,7 @@ def adding(*, lag: int = 50, examples: int = 8000, seed: int = 0) -> Dataset:
         raise UsageError(f"lag={lag} leaves no room for two marks; expected at least 2")
     counts = {"train": examples, "valid": max(examples // 4, 1), "test": max(examples // 4, 1)}
     row = Port("numbers and marks", "vector", ("t", 2), bounds=(0.0, 1.0))
-    signature = Signature((row,), (Port("sum", "value", (1,)),))
+    signature = Signature((row,), (Port("sum", "value", (1,), task="regress"),))
     splits = {
         part: Split(*drawn(count, generator(seed, "adding", part), lag=lag), signature)
         for part, count in counts.items()

@@ -63,6 +63,6 @@ def breast_cancer(*, valid: float = 0.1) -> Dataset:
     lines = list(range(2, len(rows) + 2))
     table = Table("breast_cancer.csv", (*NAMES, "diagnosis"), rows, lines)
     targets = torch.tensor([int(cell) for cell in table.column("diagnosis")])
-    output = Port("diagnosis", "label", (2,), labels=("malignant", "benign"))
+    output = Port("diagnosis", "label", (2,), labels=("malignant", "benign"), task="classify")
     data = tabular("breast-cancer", table, list(NAMES), (targets, output), valid=valid, test=0.2)
     return replace(data, about=about | {"licence": "CC BY 4.0"})

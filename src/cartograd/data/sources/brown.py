@@ -93,7 +93,7 @@ def brown(
         ]
         for part, index in chosen.items()
     }
-    output = Port("part of speech", "label", ("t", len(tags)), labels=tuple(tags))
+    output = Port("part of speech", "label", ("t", len(tags)), labels=tuple(tags), task="tag")
     about = {"source": str(home), "texts": len(documents), "sentences": len(sentences)}
     about |= {"words": sum(map(len, words))}
     return aligned("brown", tokenizer, examples, output=output, about=about)

@@ -79,7 +79,7 @@ def clip_art(path: str | Path | None = None, /, *, size: int = 96, shots: int = 
             taken = found[first:last][: shots if part == "train" else None]
             files[part] += [(file, number) for file in taken]
     image = Port("image", "image", (3, size, size), "float32", (0.0, 1.0))
-    label = Port("class", "label", (len(CLASSES),), labels=CLASSES)
+    label = Port("class", "label", (len(CLASSES),), labels=CLASSES, task="classify")
     pictures = {part: _loaded(listed, size) for part, listed in files.items()}
     signature = Signature((measured(image, pictures["train"]),), (label,))
 

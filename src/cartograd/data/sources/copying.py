@@ -62,7 +62,9 @@ def copying(
     counts = {"train": examples, "valid": max(examples // 4, 1), "test": max(examples // 4, 1)}
     text = Port("symbols", "text", ("t",), "int64", (0, classes + 1))
     names = tuple(str(i) for i in range(classes))
-    signature = Signature((text,), (Port("symbol", "label", ("t", classes), labels=names),))
+    signature = Signature(
+        (text,), (Port("symbol", "label", ("t", classes), labels=names, task="tag"),)
+    )
     splits = {}
     for part, count in counts.items():
         draw = generator(seed, "copying", part)

@@ -87,14 +87,14 @@ def debian_descriptions(
     tokenizer = vocabularies.pieces([texts[i] for i in chosen["train"]], vocabulary=vocabulary)
     about = {"source": str(folder), "packages": len(found)}
     if task == "section":
-        output = Port("section", "label", (len(sections),), labels=tuple(sections))
+        output = Port("section", "label", (len(sections),), labels=tuple(sections), task="classify")
         return labelled(
             "debian-descriptions", tokenizer, texts, targets, chosen,
             output=output, context=context, about=about,
         )  # fmt: skip
     rows = [row[:context] for row in tokenizer.encoded(texts)]
     examples = {part: [(rows[i], rows[i]) for i in index] for part, index in chosen.items()}
-    output = Port("token", "label", ("t", tokenizer.vocabulary))
+    output = Port("token", "label", ("t", tokenizer.vocabulary), task="masked-token")
     return aligned("debian-descriptions", tokenizer, examples, output=output, about=about)
 
 

@@ -65,7 +65,7 @@ def digit_lines(*, examples: int = 2000, seed: int = 0) -> Dataset:
     labels = ("", *source.signature.output.labels)
     signature = Signature(
         (Port("line", "image", (1, SIDE, (MOST - 1) * STEPS[1] + SIDE + 8), bounds=(0.0, 1.0)),),
-        (Port("digits", "label", ("t", len(labels)), labels=labels),),
+        (Port("digits", "label", ("t", len(labels)), labels=labels, task="ctc"),),
     )
     parts = {"train": examples, "valid": examples // 5, "test": examples // 5}
     splits = {

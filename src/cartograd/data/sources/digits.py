@@ -52,7 +52,7 @@ def digits(*, valid: float = 0.1) -> Dataset:
     targets = torch.tensor(rows[:, 64]).long()
     signature = Signature(
         (Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0)),),
-        (Port("digit", "label", (10,), labels=tuple("0123456789")),),
+        (Port("digit", "label", (10,), labels=tuple("0123456789"), task="classify"),),
     )
     names = [f"row {i + 1}" for i in range(len(rows))]
     keys = [row.tobytes() for row in rows]

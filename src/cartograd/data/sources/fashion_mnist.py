@@ -81,7 +81,7 @@ def fashion_mnist(
     dims = (1, *pairs["train"][0].shape[1:])
     signature = Signature(
         (Port("image", "image", dims, bounds=(0.0, 1.0)),),
-        (Port("label", "label", (len(labels),), labels=labels),),
+        (Port("label", "label", (len(labels),), labels=labels, task="classify"),),
     )
     splits = {
         part: _split(folder, part, *pair, signature=signature) for part, pair in pairs.items()

@@ -93,7 +93,7 @@ def folder(
     labels, listing = listed(root, SUFFIXES)
     shape = _shape([file for files in listing.values() for file, _ in files], size, channels)
     port = Port("image", "image", shape, bounds=(0.0, 1.0))
-    output = Port("class", "label", (len(labels),), labels=tuple(labels))
+    output = Port("class", "label", (len(labels),), labels=tuple(labels), task="classify")
     load = partial(_load, channels=shape[0], height=shape[1], width=shape[2])
     parts = cut(root, listing, valid=valid, test=test)
     count = sum(map(len, parts.values()))

@@ -90,7 +90,7 @@ def prompts(
             f"no announcement lasts {seconds / 2:g} s; ask for fewer seconds than {seconds:g}"
         )
     sound = Port("sound", "audio", (1, length), bounds=(-1.0, 1.0), rate=rate)
-    label = Port("language", "label", (len(languages),), labels=tuple(languages))
+    label = Port("language", "label", (len(languages),), labels=tuple(languages), task="classify")
     signature = Signature((sound,), (label,))
     whole = Split(torch.stack(kept)[:, None], torch.tensor(targets), signature, names)
     shares = {"valid": valid, "test": test}

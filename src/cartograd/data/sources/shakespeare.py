@@ -89,7 +89,9 @@ def shakespeare(
         labels = ()
     size = tokenizer.vocabulary
     port = Port("text", "text", ("t",), dtype="int64", bounds=(0, size - 1))
-    signature = Signature((port,), (Port("next token", "label", ("t", size), labels=labels),))
+    signature = Signature(
+        (port,), (Port("next token", "label", ("t", size), labels=labels, task="next-token"),)
+    )
     splits = {part: _split(found, window, signature) for part, found in rows.items()}
     if not len(splits["train"]):
         raise UsageError(f"{file} has no work of {window + 1} tokens; give a smaller window")

@@ -84,7 +84,7 @@ def text(
         )
     byte_names = tuple(f"0x{byte:02x}" for byte in range(256))
     port = Port("text", "text", ("t",), dtype="int64", bounds=(0.0, 255.0))
-    label = Port("next byte", "label", ("t", 256), labels=byte_names)
+    label = Port("next byte", "label", ("t", 256), labels=byte_names, task="next-token")
     signature = Signature((port,), (label,))
     stored, goals = (torch.from_numpy(np.concatenate(parts)) for parts in (inputs, targets))
     whole = Split(stored, goals, signature, names)

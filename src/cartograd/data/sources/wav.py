@@ -134,4 +134,6 @@ def _pieces(
 
 def _signature(rate: int, length: int, labels: tuple[str, ...]) -> Signature:
     port = Port("sound", "audio", (1, length), bounds=(-1.0, 1.0), rate=rate)
-    return Signature((port,), (Port("class", "label", (len(labels),), labels=labels),))
+    return Signature(
+        (port,), (Port("class", "label", (len(labels),), labels=labels, task="classify"),)
+    )

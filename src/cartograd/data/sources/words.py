@@ -101,7 +101,7 @@ def words(
         for part, index in chosen.items()
     }
     labels = tuple(place)
-    output = Port("word", "label", (len(labels),), labels=labels)
+    output = Port("word", "label", (len(labels),), labels=labels, task="classify")
     signature = Signature((text_port(tokenizer, "neighbours"),), (output,))
     keep = _chances(torch.tensor(tokenizer.counts), frequent)
     train = Windows(streams["train"], signature, window=window, keep=keep)

@@ -88,7 +88,7 @@ def zh_reviews(
         texts,
         targets,
         chosen,
-        output=Port("feeling", "label", (len(FILES),), labels=tuple(FILES)),
+        output=Port("feeling", "label", (len(FILES),), labels=tuple(FILES), task="classify"),
         context=context,
         about={"source": str(folder), "reviews": len(reviews), "in both": len(both)},
     )

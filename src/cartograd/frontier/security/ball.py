@@ -34,10 +34,10 @@ def valid(
     signature = signature_if_any(model)
     own = signature.input.bounds if signature else None
     either = own or bounds
-    if signature and signature.output.kind != "label":
+    if signature and signature.task.attacked != "class":
         raise UsageError(
             f"an attack changes the class that is answered, but the output "
-            f"{signature.output.name!r} is of kind {signature.output.kind!r}"
+            f"{signature.output.name!r} has the task {signature.output.task!r}"
         )
     if either is None:
         raise UsageError(

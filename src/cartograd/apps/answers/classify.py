@@ -1,0 +1,78 @@
+"""A class for each example, or yes and no: the probability of each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.apps import units
+from cartograd.apps.answers.asked import Asked
+from cartograd.apps.chances import chances
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The likeliest classes, the first of them first.
+
+    >>> Labels({"cat": 0.75, "dog": 0.25}).rows()
+    [[('label', 'cat'), ('probability', '75.0 %'), ('label 2', 'dog'), ('probability', '25.0 %')]]
+    """
+
+    probabilities: dict[str, float]
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return next(iter(self.probabilities))
+
+    def to_json(self) -> dict[str, Any]:
+        """The likeliest class, and the probability of each that is named."""
+        return {
+            "label": self.label,
+            "probability": self.probabilities[self.label],
+            "probabilities": self.probabilities,
+        }
+
+    def rows(self) -> list[list[tuple[str, str]]]:
+        """One row; each class beside its probability."""
+        cells = []
+        for rank, (label, share) in enumerate(self.probabilities.items(), start=1):
+            cells.append((f"label {rank}" if rank > 1 else "label", label))
+            cells.append(("probability", units.percent(share)))
+        return [cells]
+
+    def flat(self) -> dict[str, Any]:
+        """`label1`, `probability1` and so on."""
+        row: dict[str, Any] = {}
+        for rank, (label, share) in enumerate(self.probabilities.items(), start=1):
+            row |= {f"label{rank}": label, f"probability{rank}": f"{share:.6g}"}
+        return row
+
+    def draw(self, axes: Any, /) -> None:
+        """A bar for each class, the likeliest on top."""
+        shown = list(self.probabilities.items())[::-1]
+        axes.barh([label for label, _ in shown], [share for _, share in shown])
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("probability")
+
+
+def named(
+    shares: Float[Tensor, " k"], labels: list[str] | tuple[str, ...], top: int | None, /
+) -> Labels:
+    """The `top` likeliest classes of one example.
+
+    >>> import torch
+    >>> named(torch.tensor([0.25, 0.75]), ("no", "yes"), 1)
+    Labels(probabilities={'yes': 0.75})
+    """
+    values, order = shares.topk(min(top or len(shares), len(shares)))
+    pairs = zip(order.tolist(), values.tolist(), strict=True)
+    return Labels({labels[place]: share for place, share in pairs})
+
+
+def answers(asked: Asked, /) -> list[Labels]:
+    """The likeliest classes of each example; a single logit stands for no and yes."""
+    found = chances(asked.outputs)
+    labels = asked.signature.output.labels or tuple(map(str, range(found.shape[-1])))
+    return [named(row, labels, asked.top) for row in found]

@@ -1,0 +1,43 @@
+"""A vector for each example."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cartograd.apps.answers.asked import Asked
+
+
+@dataclass(frozen=True)
+class Vector:
+    """Numbers whose angle to others says what is alike.
+
+    Attributes:
+        vector: the numbers; of a text without pooling a row of them for each token.
+        similarity: the cosine to the first of several examples.
+    """
+
+    vector: tuple[Any, ...]
+    similarity: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The vector, and its similarity if there is something to compare with."""
+        near = {} if self.similarity is None else {"similarity": self.similarity}
+        return {"vector": list(self.vector)} | near
+
+    def rows(self) -> list[list[tuple[str, str]]]:
+        """The similarity, as nobody reads the numbers."""
+        near = "" if self.similarity is None else f"{self.similarity:.3f}"
+        return [[("similarity to the first", near)]]
+
+    def flat(self) -> dict[str, Any]:
+        """The similarity, then `value1` and so on."""
+        numbers = {f"value{place}": value for place, value in enumerate(self.vector, start=1)}
+        return {"similarity": self.similarity} | numbers
+
+    def draw(self, axes: Any, /) -> None:
+        """The numbers in a line."""
+        axes.plot(self.vector)
+
+
+def answers(asked: Asked, /) -> list[Vector]:
+    """The outputs as they are."""
+    return [Vector(tuple(values)) for values in asked.outputs.tolist()]

@@ -1,0 +1,52 @@
+"""What a sound says."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cartograd.apps.answers.asked import Asked
+from cartograd.architectures.decoding.transcribe import Transcriber, transcribe
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The text of a sound, and its language.
+
+    >>> Transcript("bonjour", "fr").rows()
+    [[('language', 'fr'), ('text', 'bonjour')]]
+    """
+
+    text: str
+    language: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The text and its language."""
+        return {"text": self.text, "language": self.language}
+
+    def rows(self) -> list[list[tuple[str, str]]]:
+        """One row."""
+        return [[("language", self.language), ("text", self.text)]]
+
+    def flat(self) -> dict[str, Any]:
+        """As in JSON."""
+        return self.to_json()
+
+    def draw(self, axes: Any, /) -> None:
+        """The text, with its language above it."""
+        axes.text(0.5, 0.5, self.text, ha="center", va="center", wrap=True)
+        axes.set_title(self.language)
+        axes.set_axis_off()
+
+
+def answers(asked: Asked, /) -> list[Transcript]:
+    """The model writes what it hears, token by token.
+
+    Raises:
+        UsageError: the model cannot write by itself.
+    """
+    model = asked.model.model if isinstance(asked.model, Signed) else asked.model
+    if not isinstance(model, Transcriber):
+        raise UsageError(f"{asked.name} takes a sound and a text, but cannot write by itself")
+    sounds = asked.x if asked.device is None else asked.x.to(asked.device)
+    return [Transcript(*transcribe(model, row[0], asked.tokenizer)) for row in sounds]

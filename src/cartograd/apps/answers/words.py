@@ -1,0 +1,26 @@
+"""Tokens as answers: where to look for them, and how to spell them."""
+
+from typing import Any
+
+from cartograd.apps.answers.asked import Asked
+from cartograd.apps.answers.classify import Labels, named
+from cartograd.apps.chances import chances
+
+
+def at(asked: Asked, places: list[int], /) -> list[Labels]:
+    """The likeliest tokens at one place of each text."""
+    found = []
+    for row, place in zip(chances(asked.outputs), places, strict=True):
+        shares, order = row[place].topk(min(asked.top or row.shape[-1], row.shape[-1]))
+        words = [spelled(number, asked) for number in order.tolist()]
+        found.append(named(shares, words, None))
+    return found
+
+
+def spelled(number: int, asked: Asked, /) -> str:
+    """A token for a reader; half a letter as its vocabulary spells it."""
+    tokenizer: Any = asked.tokenizer
+    if tokenizer is None:
+        return asked.labels[number]
+    text = tokenizer.decode([number], special=True)
+    return tokenizer.token(number) if not text or "\ufffd" in text else text

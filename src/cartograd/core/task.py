@@ -1,0 +1,130 @@
+"""Tasks: what a model's answer means, named on its output port.
+
+A task is one file in `core/tasks/` with a literal `TASK`; it is found by its name. Core knows no
+method, so a task only names them: the objective, the metrics, the sections of the report, and the
+module that turns outputs into answers. Tasks of a user's own come in by `add`.
+"""
+
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+
+from cartograd.core.errors import UsageError, unknown
+
+ANSWERS = "cartograd.apps.answers."
+"""Where the answers of our own tasks are made."""
+
+MANY = 1000
+"""More classes than these are words, and have no figures for each of them."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an answer means, and what follows from it.
+
+    Attributes:
+        name: what ports call it.
+        means: what the model answers with, for readers; `{classes}` and `{values}` are filled
+            in.
+        answer: the module whose `answers(asked)` makes the answers.
+        objective: spec of the default objective; none if there is none yet.
+        metrics: what is measured unless told otherwise.
+        metrics_of_many: the same for more than `MANY` classes, if it differs.
+        sections: names of the report's sections about the answers.
+        classes_axis: which of the output's dimensions counts the classes; none if each number is
+            one.
+        each: whether each position of an example has an answer, and counts as one.
+        hides: whether what is to be answered has to be hidden from the model first.
+        writes: how many of the inputs are what the model itself has written so far.
+        explained: which number of the output explain takes: a `class`, a `value`, or none.
+        attacked: which number an attack turns: a `class`, or none.
+        refusals: by verb, the sentence with which it declines.
+    """
+
+    name: str
+    means: str
+    answer: str
+    objective: str | None = None
+    metrics: tuple[str, ...] = ()
+    metrics_of_many: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    classes_axis: int | None = None
+    each: bool = False
+    hides: bool = False
+    writes: int = 0
+    explained: str | None = None
+    attacked: str | None = None
+    refusals: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, verb: str, /) -> None:
+        """Decline what cannot be done for such answers.
+
+        Raises:
+            UsageError: the task has a sentence for this verb.
+        """
+        if verb in self.refusals:
+            raise UsageError(self.refusals[verb])
+
+    def usual_metrics(self, classes: int | None = None, /) -> tuple[str, ...]:
+        """The metrics for so many classes.
+
+        Raises:
+            UsageError: there are none.
+        """
+        if not self.metrics:
+            self.check("evaluate")
+            raise UsageError(f"evaluate has no metrics for the task {self.name!r} yet; name them")
+        many = classes is not None and classes > MANY
+        return self.metrics_of_many if many and self.metrics_of_many else self.metrics
+
+
+_ADDED: dict[str, Task] = {}
+
+
+def add(task: Task, /) -> Task:
+    """Make a task of a user's own known by its name.
+
+    Raises:
+        UsageError: another task has this name.
+    """
+    if task.name in names() and _ADDED.get(task.name) != task:
+        raise UsageError(f"there is a task {task.name!r} already; call yours something else")
+    _ADDED[task.name] = task
+    return task
+
+
+def names() -> tuple[str, ...]:
+    """The names of all tasks.
+
+    >>> "next-token" in names()
+    True
+    """
+    return (*_own(), *_ADDED)
+
+
+def find(name: str, /) -> Task:
+    """The task of this name.
+
+    >>> find("regress").metrics
+    ('rmse', 'mae', 'r2')
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name in _ADDED:
+        return _ADDED[name]
+    if name not in _own():
+        raise unknown("task", name, names())
+    return import_module(_module(name)).TASK
+
+
+@cache
+def _own() -> tuple[str, ...]:
+    folder = import_module("cartograd.core.tasks").__path__
+    return tuple(one.name.replace("_", "-") for one in pkgutil.iter_modules(folder))
+
+
+def _module(name: str) -> str:
+    return f"cartograd.core.tasks.{name.replace('-', '_')}"

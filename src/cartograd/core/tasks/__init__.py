@@ -1,0 +1,1 @@
+"""The tasks, one file each; `core.task` finds them by name."""

@@ -1,0 +1,15 @@
+"""One class for each example: a logit for each class."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="classify",
+    means="one of {classes} classes",
+    answer=ANSWERS + "classify",
+    objective="classify",
+    metrics=("accuracy", "f1", "nll", "ece"),
+    metrics_of_many=("accuracy", "nll"),
+    sections=("confusion", "reliability", "mistakes"),
+    explained="class",
+    attacked="class",
+)

@@ -1,0 +1,18 @@
+"""Boxes: for each place left, top, right and bottom as shares, then a logit for each class."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="detect",
+    means="boxes of {classes} classes",
+    answer=ANSWERS + "detect",
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with boxes",
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with boxes"
+        ),
+        "train": "train has no objective for detection yet; give objective=...",
+        "evaluate": "evaluate has no metrics for detection yet; give metrics=...",
+    },
+)

@@ -1,0 +1,14 @@
+"""A vector whose angle to others says what is alike."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="embed",
+    means="{values}",
+    answer=ANSWERS + "embed",
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with a vector",
+        "train": "train has no objective for embeddings yet; give objective=...",
+        "evaluate": "evaluate has no metrics for embeddings yet; give metrics=...",
+    },
+)

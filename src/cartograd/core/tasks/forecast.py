@@ -1,0 +1,18 @@
+"""Numbers for the steps to come: low end, middle and high end of each."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="forecast",
+    means="the steps to come",
+    answer=ANSWERS + "forecast",
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with a series",
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with a series"
+        ),
+        "train": "train has no objective for forecasts yet; give objective=...",
+        "evaluate": "evaluate has no metrics for forecasts yet; give metrics=...",
+    },
+)

@@ -1,0 +1,18 @@
+"""Examples like those it has seen."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="generate",
+    means="examples of its own",
+    answer=ANSWERS + "generate",
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with examples",
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with examples"
+        ),
+        "train": "train has no objective for generated examples yet; give objective=...",
+        "evaluate": "evaluate has no metrics for generated examples yet; give metrics=...",
+    },
+)

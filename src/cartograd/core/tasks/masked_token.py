@@ -1,0 +1,17 @@
+"""The token behind a mask."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="masked-token",
+    means="one of {classes} classes at each position",
+    answer=ANSWERS + "masked_token",
+    objective="masked-language-model",
+    metrics=("accuracy", "nll"),
+    classes_axis=-1,
+    each=True,
+    hides=True,
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with a token at each position",
+    },
+)

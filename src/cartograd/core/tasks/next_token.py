@@ -1,0 +1,18 @@
+"""The token that comes next, at each position of a text."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="next-token",
+    means="one of {classes} classes at each position",
+    answer=ANSWERS + "next_token",
+    objective="label-tokens",
+    metrics=("accuracy", "nll", "perplexity", "bits-per-byte"),
+    classes_axis=-1,
+    each=True,
+    refusals={
+        "attack": (
+            "attacks mislead classifiers; this model answers with the next token at each position"
+        ),
+    },
+)

@@ -1,0 +1,18 @@
+"""A score for each item; the highest stands first."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="rank",
+    means="an order of {classes} items",
+    answer=ANSWERS + "rank",
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with an order",
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with an order"
+        ),
+        "train": "train has no objective for rankings yet; give objective=...",
+        "evaluate": "evaluate has no metrics for rankings yet; give metrics=...",
+    },
+)

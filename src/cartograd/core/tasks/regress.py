@@ -1,0 +1,16 @@
+"""Real numbers for each example, in the target's unit."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="regress",
+    means="{values}",
+    answer=ANSWERS + "regress",
+    objective="regress",
+    metrics=("rmse", "mae", "r2"),
+    sections=("regression",),
+    explained="value",
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with a value",
+    },
+)

@@ -1,0 +1,15 @@
+"""Yes or no by a single logit, such as whether two texts mean the same."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="score",
+    means="yes or no",
+    answer=ANSWERS + "classify",
+    objective="classify",
+    metrics=("accuracy", "f1", "nll", "ece"),
+    metrics_of_many=("accuracy", "nll"),
+    sections=("confusion", "reliability", "mistakes"),
+    explained="class",
+    attacked="class",
+)

@@ -1,0 +1,16 @@
+"""A class at each position: a token of a text, a moment of a sound."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="tag",
+    means="one of {classes} classes at each position",
+    answer=ANSWERS + "tag",
+    objective="label-tokens",
+    metrics=("accuracy", "nll"),
+    classes_axis=-1,
+    each=True,
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with a class at each position",
+    },
+)

@@ -1,0 +1,17 @@
+"""What a sound says: the next token, given the sound and what is written so far."""
+
+from cartograd.core.task import ANSWERS, Task
+
+TASK = Task(
+    name="transcribe",
+    means="one of {classes} classes at each position",
+    answer=ANSWERS + "transcribe",
+    objective="label-tokens",
+    metrics=("accuracy", "nll"),
+    classes_axis=-1,
+    each=True,
+    writes=1,
+    refusals={
+        "attack": "attacks mislead classifiers; this model answers with a text",
+    },
+)
