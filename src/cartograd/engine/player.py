@@ -198,9 +198,9 @@ def per_player(given: Any, names: list[str], what: str, /) -> dict[str, Any]:
     Raises:
         UsageError: a player is unknown.
     """
-    if not isinstance(given, dict):
+    if not isinstance(given, Mapping):
         return dict.fromkeys(names, given)
     for name in given:
         if name not in names:
             raise unknown(f"player in {what}", name, names)
-    return given
+    return dict(given)
