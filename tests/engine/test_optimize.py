@@ -7,6 +7,7 @@ from cartograd.core.protocols import Loss
 from cartograd.core.spec import Spec
 from cartograd.engine.fit import fit
 from cartograd.engine.optimize import optimizer, optimizers
+from cartograd.engine.runs import read_lines
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
 
@@ -113,9 +114,43 @@ def test_a_wrong_spec_is_one_clear_line(spec, message):
     assert "\n" not in str(caught.value)
 
 
-def test_muon_says_what_it_cannot_step():
-    with pytest.raises(UsageError, match=r"muon steps matrices only, and 2 of the 4"):
-        optimizer("muon", mlp(2, 4, 2).parameters())
+def test_muon_leaves_what_is_no_matrix_to_adamw():
+    x, y = quadrants(50)
+
+    def stepped(make):
+        model = mlp(2, 4, 2)
+        steppers = make(model)
+        for _ in range(5):
+            nn.functional.cross_entropy(model(x), y).backward()
+            for one in steppers:
+                one.step()
+            model.zero_grad()
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    def by_hand(model):
+        matrices = [p for p in model.parameters() if p.ndim == 2]
+        rest = [p for p in model.parameters() if p.ndim != 2]
+        adamw = torch.optim.AdamW(rest, lr=0.02, weight_decay=0.0, fused=True)
+        return [torch.optim.Muon(matrices, lr=0.02, momentum=0.9), adamw]
+
+    ours = stepped(lambda model: [optimizer("muon:lr=0.02,momentum=0.9", model.parameters())])
+    assert torch.equal(ours, stepped(by_hand))
+
+
+def test_muon_trains_an_mlp_and_resumes(tmp_path):
+    x, y = quadrants(200)
+    given = {"optimizer": "muon:lr=0.02", "seed": 1}
+
+    def run(epochs, model, **more):
+        fit(Supervised(model), Toy(x, y), epochs=epochs, **given, **more)
+        return [p.tolist() for p in model.parameters()]
+
+    folder = tmp_path / "run"
+    wanted = run(6, mlp(2, 16, 2))
+    run(3, mlp(2, 16, 2), folder=folder)
+    [told] = [line for line in read_lines(folder / "events.jsonl") if line["event"] == "optimizers"]
+    assert told["told"] == "muon: 2, adamw: 2"
+    assert run(6, mlp(2, 16, 2, seed=5), folder=folder, resume=True) == wanted
 
 
 def test_sparse_adam_says_what_it_needs():

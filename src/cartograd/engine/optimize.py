@@ -2,7 +2,7 @@
 
 Names are torch's class names in lower case (`sgd`, `rmsprop`, `sparse_adam`); keys are torch's
 own arguments. The library's own rules (`lion`, `momentum`) go by the names of their cards where
-torch has none of that name.
+torch has none of that name. `muon` steps matrices; AdamW at the same rate takes what is none.
 """
 
 import inspect
@@ -17,6 +17,7 @@ from cartograd.core.build import entry, hyperparameters, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 from cartograd.engine import torch_spec
+from cartograd.engine.combined import Combined
 from cartograd.engine.rule import Rule
 
 
@@ -49,6 +50,8 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
     if spec.name in registry.names(kind="optimizer") and spec.name not in optimizers():
         return _own(spec, params)
     make = torch_spec.find(spec.name, optimizers(), "optimizer")
+    if make is torch.optim.Muon and any(p.ndim != 2 for p in params):
+        return _with_rest(spec, params)
     _check_able(make, params)
     allowed = torch_spec.arguments(make, without=("params",))
     torch_spec.check(spec, allowed)
@@ -58,6 +61,15 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
         except (RuntimeError, ValueError, TypeError):
             pass  # not for this device or type, or the arguments are wrong: torch says which below
     return torch_spec.make(make, params, spec.args, spec)
+
+
+def _with_rest(spec: Spec, params: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Muon for the matrices, and AdamW at the same rate, without decay, for all else."""
+    matrices = [p for p in params if p.ndim == 2]
+    rest = [p for p in params if p.ndim != 2]
+    lr = spec.args.get("lr", 1e-3)
+    others = optimizer(Spec("adamw", {"lr": lr, "weight_decay": 0.0}), rest)
+    return Combined([optimizer(spec, matrices), others]) if matrices else others
 
 
 def _own(spec: Spec, params: list[nn.Parameter]) -> Rule:
@@ -75,10 +87,4 @@ def _check_able(make: type[torch.optim.Optimizer], params: list[nn.Parameter]) -
         raise UsageError(
             "lbfgs evaluates its loss many times in one step, which an objective that yields its "
             "losses one after the other does not allow; use adamw or sgd"
-        )
-    others = [tuple(p.shape) for p in params if p.ndim != 2]
-    if make is torch.optim.Muon and others:
-        raise UsageError(
-            f"muon steps matrices only, and {len(others)} of the {len(params)} parameters are "
-            f"none (the first has shape {others[0]}); use adamw, or a player for the matrices"
         )

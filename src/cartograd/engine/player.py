@@ -170,7 +170,8 @@ class Player:
     def load(self, state: dict[str, Any], /) -> None:
         """Go on from an optimizer's state, its tensors laid out as the parameters are."""
         of_each = dict(state["state"])
-        for number, parameter in enumerate(self.params):
+        groups = self.optimizer.param_groups
+        for number, parameter in enumerate(one for group in groups for one in group["params"]):
             of_each[number] = {
                 key: self.team.placed(value, parameter)
                 if isinstance(value, Tensor) and value.shape == parameter.shape
