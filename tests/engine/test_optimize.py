@@ -7,6 +7,7 @@ from cartograd.core.protocols import Loss
 from cartograd.core.spec import Spec
 from cartograd.engine.fit import fit
 from cartograd.engine.optimize import optimizer, optimizers
+from cartograd.engine.player import Player
 from cartograd.engine.runs import read_lines
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
@@ -148,8 +149,11 @@ def test_muon_trains_an_mlp_and_resumes(tmp_path):
     folder = tmp_path / "run"
     wanted = run(6, mlp(2, 16, 2))
     run(3, mlp(2, 16, 2), folder=folder)
-    [told] = [line for line in read_lines(folder / "events.jsonl") if line["event"] == "optimizers"]
-    assert told["told"] == "muon: 2, adamw: 2"
+    [told] = [line for line in read_lines(folder / "events.jsonl") if line["event"] == "groups"]
+    assert [(x["optimizer"], x["parameters"], x["weight_decay"]) for x in told["groups"]] == [
+        ("muon", 64, 0.1),
+        ("adamw", 18, 0.0),
+    ]
     assert run(6, mlp(2, 16, 2, seed=5), folder=folder, resume=True) == wanted
 
 
@@ -164,3 +168,36 @@ def test_nothing_to_train():
     model = nn.Linear(2, 2).requires_grad_(False)
     with pytest.raises(UsageError, match="no parameters that require a gradient"):
         fit(Supervised(model), Toy(*quadrants(8)))
+
+
+@pytest.mark.parametrize("spec", ["adamw:lr=0.1,weight_decay=0.5", "muon:lr=0.1,weight_decay=0.5"])
+def test_decay_of_matrices_leaves_biases_norms_and_embeddings_alone(spec):
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    player = Player("model", model, spec, clip=None, decay="matrices")
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    player.optimizer.step()
+    changed = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
+    assert changed == {"1.weight", "3.weight"}
+    assert torch.allclose(model[1].weight, before["1.weight"] * 0.95)
+
+
+@pytest.mark.parametrize("spec", ["adamw:lr=0.02,weight_decay=0.5", "muon:lr=0.02"])
+def test_a_run_with_spared_weights_resumes_and_is_refused_otherwise(tmp_path, spec):
+    x, y = quadrants(200)
+    given = {"optimizer": spec, "decay": "matrices", "schedule": None, "clip": 1.0}
+
+    def run(epochs, model, **more):
+        fit(Supervised(model), Toy(x, y), epochs=epochs, **given | more)
+        return [p.tolist() for p in model.parameters()]
+
+    folder = tmp_path / "run"
+    wanted = run(4, mlp(2, 16, 2))
+    assert wanted != run(4, mlp(2, 16, 2), decay="all") or spec.startswith("muon")
+    run(2, mlp(2, 16, 2), folder=folder)
+    assert run(4, mlp(2, 16, 2, seed=5), folder=folder, resume=True) == wanted
+    with pytest.raises(UsageError, match="was written with decay='matrices'"):
+        run(4, mlp(2, 16, 2), folder=folder, resume=True, decay="all")
+    with pytest.raises(UsageError, match="did you mean 'matrices'"):
+        run(1, mlp(2, 16, 2), decay="matrix")

@@ -166,7 +166,9 @@ def players(
     for name, module in modules.items():
         if given.get(name) is None:
             raise UsageError(f"optimizer has none for player {name!r}")
-        player = Player(name, module.to(place), given[name], clip=clip, team=team)
+        player = Player(
+            name, module.to(place), given[name], clip=clip, team=team, decay=config.decay
+        )
         if followed.get(name) is not None:
             spec = ours(followed[name])
             watched = _followed(spec, monitor, validates)

@@ -26,6 +26,10 @@ class Combined(torch.optim.Optimizer):
             part.param_groups, part.state = self.param_groups[place:end], self.state
             place = end
 
+    def join(self) -> None:
+        """Take over the groups of the parts, which were changed."""
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """A step of each part; as in torch a closure is called first."""
         loss = None if closure is None else torch.enable_grad()(closure)()
@@ -38,9 +42,17 @@ class Combined(torch.optim.Optimizer):
         super().load_state_dict(state_dict)
         self._share()
 
-    def told(self) -> str:
-        """Which part steps how many parameters."""
-        return ", ".join(
-            f"{type(part).__name__.lower()}: {sum(len(g['params']) for g in part.param_groups)}"
-            for part in self.parts
-        )
+
+def described(optimizer: torch.optim.Optimizer, /) -> list[dict[str, Any]]:
+    """Which optimizer steps how many parameters of each group, at which rate and decay."""
+    parts = optimizer.parts if isinstance(optimizer, Combined) else (optimizer,)
+    return [
+        {
+            "optimizer": type(part).__name__.lower(),
+            "parameters": sum(weight.numel() for weight in group["params"]),
+            "lr": float(group["lr"]),
+            "weight_decay": group.get("weight_decay", 0.0),
+        }
+        for part in parts
+        for group in part.param_groups
+    ]

@@ -22,6 +22,7 @@ class RunConfig:
     Attributes:
         batches: in an epoch, None if unknown.
         clip, average, optimizer, schedule: specs as text, the latter two by player.
+        decay: which weights decay; runs from before there was a choice decayed all.
         precision, layout, threads: `OPEN` until they are chosen.
     """
 
@@ -37,6 +38,7 @@ class RunConfig:
     schedule: dict[str, str] = field(default_factory=dict)
     layout: str | None = None
     threads: int | str | None = None
+    decay: str = "all"
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -44,7 +46,7 @@ class RunConfig:
 
     def differs(self, before: Mapping[str, Any], /) -> dict[str, tuple[Any, Any]]:
         """What another run's state has otherwise, by name: its value and ours."""
-        theirs, ours = canonical(before), self.state_dict()
+        theirs, ours = {"decay": "all"} | canonical(before), self.state_dict()
         return {
             key: (theirs.get(key), value) for key, value in ours.items() if theirs.get(key) != value
         }

@@ -14,7 +14,7 @@ from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.engine import arguments, runs
 from cartograd.engine.average import check as check_average
 from cartograd.engine.callbacks import Callbacks
-from cartograd.engine.combined import Combined
+from cartograd.engine.combined import described
 from cartograd.engine.compiled import compile_in_place
 from cartograd.engine.config import OPEN, RunConfig
 from cartograd.engine.device import check_precision, pick
@@ -165,8 +165,9 @@ def fit(
                 keeper.folder.sinks = opened(outlets, keeper.folder.path, config.state_dict())
             keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
             for name, player in loop.players.items():
-                if isinstance(player.optimizer, Combined):
-                    keeper.folder.event("optimizers", player=name, told=player.optimizer.told())
+                if len(player.optimizer.param_groups) > 1:
+                    groups = described(player.optimizer)
+                    keeper.folder.event("groups", player=name, groups=groups)
         if chosen.compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
         loop.run()
@@ -189,6 +190,7 @@ def _config(
         precision=check_precision(options.precision, place),
         optimizer=arguments.specs(options.optimizer, names, "optimizer"),
         schedule=arguments.specs(options.schedule, names, "schedule"),
+        decay=options.decay,
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
     )

@@ -6,7 +6,7 @@ torch has none of that name. `muon` steps matrices; AdamW at the same rate takes
 """
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 
 import torch
@@ -32,6 +32,30 @@ def optimizers() -> dict[str, type[torch.optim.Optimizer]]:
         and issubclass(found, torch.optim.Optimizer)
         and found is not torch.optim.Optimizer
     }
+
+
+def undecayed(module: nn.Module, /) -> set[int]:
+    """The ids of weights that decay leaves alone: biases, norms and embeddings."""
+    tables = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
+    return {id(p) for p in module.parameters() if p.ndim < 2 or id(p) in tables}
+
+
+def spare(optimizer: torch.optim.Optimizer, free: Collection[int], /) -> None:
+    """Move these parameters of each group that decays into a group beside it that does not."""
+    if isinstance(optimizer, Combined):
+        for part in optimizer.parts:
+            spare(part, free)
+        optimizer.join()
+        return
+    for group in list(optimizer.param_groups):
+        left = [p for p in group["params"] if id(p) in free]
+        if not group.get("weight_decay") or not left:
+            continue
+        if len(left) == len(group["params"]):
+            group["weight_decay"] = 0.0
+            continue
+        group["params"] = [p for p in group["params"] if id(p) not in free]
+        optimizer.param_groups.append({**group, "params": left, "weight_decay": 0.0})
 
 
 def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.optim.Optimizer:

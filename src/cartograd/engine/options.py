@@ -15,6 +15,8 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.option_fields import canonical, check, json_schema, names, option
 
+DECAYS = ("all", "matrices")
+"""Which weights may decay."""
 Specs = str | Spec | Mapping[str, str | Spec]
 """A spec for every player, or one for each by name."""
 
@@ -28,6 +30,11 @@ class FitOptions:
     """
 
     optimizer: Specs = option("adamw:lr=1e-3", "spec of the optimizer, or one for each player.")
+    decay: str = option(
+        "all",
+        "which weights an optimizer's weight decay shrinks: `all`, or `matrices`, which leaves "
+        "biases, norms and embeddings alone.",
+    )
     schedule: Specs | None = option(
         None,
         "spec of the learning-rate schedule, or one for each player (see "
@@ -127,6 +134,8 @@ class FitOptions:
     def __post_init__(self) -> None:
         for name in names(FitOptions):
             check(FitOptions, name, getattr(self, name), "fit: ")
+        if self.decay not in DECAYS:
+            raise unknown("choice of weights that decay", self.decay, DECAYS)
         if self.patience == 0:
             raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
 
@@ -157,6 +166,7 @@ class FitFields(TypedDict, total=False):
     """
 
     optimizer: Specs
+    decay: str
     schedule: Specs | None
     epochs: int
     monitor: str | None

@@ -12,7 +12,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.average import Average
 from cartograd.engine.distributed.team import Alone, Crew
-from cartograd.engine.optimize import optimizer
+from cartograd.engine.optimize import optimizer, spare, undecayed
 from cartograd.engine.schedule import Schedule
 
 Clip = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], list[Tensor]]
@@ -28,6 +28,7 @@ class Player:
         spec: of the optimizer.
         clip: what shortens gradients.
         team: the processes that train it.
+        decay: which weights decay: `all`, or `matrices` (and filters, but no embeddings).
 
     Raises:
         UsageError: there is nothing to train, or the optimizer is refused.
@@ -41,6 +42,7 @@ class Player:
         *,
         clip: Clip | None,
         team: Crew | None = None,
+        decay: str = "all",
     ):
         self.name = name
         self.spec = spec
@@ -50,6 +52,8 @@ class Player:
         if not self.params:
             raise UsageError(f"player {name!r} has no parameters that require a gradient")
         self.optimizer = optimizer(spec, self.params)
+        if decay == "matrices":
+            spare(self.optimizer, undecayed(module))
         self.schedule: Schedule | None = None
         self.average: Average | None = None
         self.clip = clip
