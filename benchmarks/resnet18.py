@@ -95,7 +95,7 @@ def _cartograd(precision: str) -> Train:
         cg.fit(
             cg.build("classify", model=network),
             found.train.batches(batch_size=BATCH, shuffle=False),
-            optimizers=f"sgd:lr={LR},momentum={MOMENTUM}",
+            optimizer=f"sgd:lr={LR},momentum={MOMENTUM}",
             epochs=1,
             precision=precision,
         )

@@ -101,7 +101,7 @@ def _cartograd(precision: str) -> Train:
         cg.fit(
             cg.build("label-tokens", model=network),
             split.batches(batch_size=ROWS, shuffle=False),
-            optimizers=f"adamw:lr={LR}",
+            optimizer=f"adamw:lr={LR}",
             epochs=1,
             precision=precision,
         )

@@ -83,7 +83,7 @@ def _cartograd(network: Any, data: Any, epochs: int, folder: Path, log_every: in
     cg.fit(
         cg.build("classify", model=network),
         data.train.batches(batch_size=BATCH, shuffle=False),
-        optimizers=f"sgd:lr={LR},momentum={MOMENTUM}",
+        optimizer=f"sgd:lr={LR},momentum={MOMENTUM}",
         epochs=epochs,
         folder=folder,
         log_every=log_every,

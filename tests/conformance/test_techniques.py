@@ -3,7 +3,7 @@
 import inspect
 import re
 
-from cartograd.apps.verbs.settings import KINDS
+from cartograd.apps.options import KINDS
 from cartograd.core.source import docstring
 from cartograd.engine.fit import fit
 from tests.conformance.support import over

@@ -389,7 +389,7 @@ def test_metrics_and_events_of_a_run(tmp_path):
     events = [line["event"] for line in runs.read_lines(run.folder / "events.jsonl")]
     assert events == ["started", "epoch", "epoch", "checkpoint", "finished"]
     values, origins = runs.read_config(run.folder)
-    assert values["optimizers"] == {"model": "sgd:lr=0.1"}
+    assert values["optimizer"] == {"model": "sgd:lr=0.1"}
     assert origins["epochs"] == "fit"
 
 
@@ -422,8 +422,8 @@ WRONG = {
     "precision": ({"precision": "bf61"}, "unknown precision 'bf61'; did you mean 'bf16'"),
     "fp16": ({"precision": "fp16"}, "is refused.*use 'bf16' or 'float32'"),
     "optimizer": ({"optimizers": "adamm"}, "unknown optimizer"),
-    "player": ({"optimizers": {"models": "adam"}}, "unknown player in optimizers 'models'"),
-    "no optimizer": ({"optimizers": {}}, "optimizers has none for player 'model'"),
+    "player": ({"optimizers": {"models": "adam"}}, "unknown player in optimizer 'models'"),
+    "no optimizer": ({"optimizers": {}}, "optimizer has none for player 'model'"),
     "schedule": ({"schedules": "cosin"}, "unknown schedule"),
     "plateau": ({"schedules": "plateau"}, "plateau follows the monitored number"),
     "seed": ({"seed": -1}, "seed=-1 is out of range"),

@@ -7,6 +7,8 @@ from cartograd.core.protocols import Loss
 from cartograd.core.spec import Spec
 from cartograd.engine.fit import fit
 from cartograd.engine.optimize import optimizer, optimizers
+from cartograd.engine.player import Player
+from cartograd.engine.runs import read_lines
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
 
@@ -113,9 +115,46 @@ def test_a_wrong_spec_is_one_clear_line(spec, message):
     assert "\n" not in str(caught.value)
 
 
-def test_muon_says_what_it_cannot_step():
-    with pytest.raises(UsageError, match=r"muon steps matrices only, and 2 of the 4"):
-        optimizer("muon", mlp(2, 4, 2).parameters())
+def test_muon_leaves_what_is_no_matrix_to_adamw():
+    x, y = quadrants(50)
+
+    def stepped(make):
+        model = mlp(2, 4, 2)
+        steppers = make(model)
+        for _ in range(5):
+            nn.functional.cross_entropy(model(x), y).backward()
+            for one in steppers:
+                one.step()
+            model.zero_grad()
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    def by_hand(model):
+        matrices = [p for p in model.parameters() if p.ndim == 2]
+        rest = [p for p in model.parameters() if p.ndim != 2]
+        adamw = torch.optim.AdamW(rest, lr=0.02, weight_decay=0.0, fused=True)
+        return [torch.optim.Muon(matrices, lr=0.02, momentum=0.9), adamw]
+
+    ours = stepped(lambda model: [optimizer("muon:lr=0.02,momentum=0.9", model.parameters())])
+    assert torch.equal(ours, stepped(by_hand))
+
+
+def test_muon_trains_an_mlp_and_resumes(tmp_path):
+    x, y = quadrants(200)
+    given = {"optimizer": "muon:lr=0.02", "seed": 1}
+
+    def run(epochs, model, **more):
+        fit(Supervised(model), Toy(x, y), epochs=epochs, **given, **more)
+        return [p.tolist() for p in model.parameters()]
+
+    folder = tmp_path / "run"
+    wanted = run(6, mlp(2, 16, 2))
+    run(3, mlp(2, 16, 2), folder=folder)
+    [told] = [line for line in read_lines(folder / "events.jsonl") if line["event"] == "groups"]
+    assert [(x["optimizer"], x["parameters"], x["weight_decay"]) for x in told["groups"]] == [
+        ("muon", 64, 0.1),
+        ("adamw", 18, 0.0),
+    ]
+    assert run(6, mlp(2, 16, 2, seed=5), folder=folder, resume=True) == wanted
 
 
 def test_sparse_adam_says_what_it_needs():
@@ -155,3 +194,36 @@ def test_older_names_of_a_card_reach_torchs_optimizer():
     assert made.param_groups[0]["eps"] == 1e-6
     with pytest.raises(UsageError, match="floor is the older name of eps"):
         optimizer("adamw:floor=1e-6,eps=1e-6", nn.Linear(3, 2).parameters())
+
+
+@pytest.mark.parametrize("spec", ["adamw:lr=0.1,weight_decay=0.5", "muon:lr=0.1,weight_decay=0.5"])
+def test_decay_of_matrices_leaves_biases_norms_and_embeddings_alone(spec):
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    player = Player("model", model, spec, clip=None, decay="matrices")
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    player.optimizer.step()
+    changed = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
+    assert changed == {"1.weight", "3.weight"}
+    assert torch.allclose(model[1].weight, before["1.weight"] * 0.95)
+
+
+@pytest.mark.parametrize("spec", ["adamw:lr=0.02,weight_decay=0.5", "muon:lr=0.02"])
+def test_a_run_with_spared_weights_resumes_and_is_refused_otherwise(tmp_path, spec):
+    x, y = quadrants(200)
+    given = {"optimizer": spec, "decay": "matrices", "schedule": None, "clip": 1.0}
+
+    def run(epochs, model, **more):
+        fit(Supervised(model), Toy(x, y), epochs=epochs, **given | more)
+        return [p.tolist() for p in model.parameters()]
+
+    folder = tmp_path / "run"
+    wanted = run(4, mlp(2, 16, 2))
+    assert wanted != run(4, mlp(2, 16, 2), decay="all") or spec.startswith("muon")
+    run(2, mlp(2, 16, 2), folder=folder)
+    assert run(4, mlp(2, 16, 2, seed=5), folder=folder, resume=True) == wanted
+    with pytest.raises(UsageError, match="was written with decay='matrices'"):
+        run(4, mlp(2, 16, 2), folder=folder, resume=True, decay="all")
+    with pytest.raises(UsageError, match="did you mean 'matrices'"):
+        run(1, mlp(2, 16, 2), decay="matrix")

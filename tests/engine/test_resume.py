@@ -251,7 +251,7 @@ def test_a_finished_run_can_be_made_longer(tmp_path):
     [
         ({"seed": 4}, "seed=3 and this run has seed=4"),
         ({"accumulate": 1}, "accumulate=2 and this run has accumulate=1"),
-        ({"optimizers": "sgd"}, "optimizers="),
+        ({"optimizers": "sgd"}, "optimizer="),
         ({"clip": None}, "clip=1.0 and this run has clip=None"),
     ],
 )
@@ -444,3 +444,28 @@ def test_outside_of_the_main_thread_signals_are_left_alone():
     thread.start()
     thread.join()
     assert ended == [(1, signal.default_int_handler)]
+
+
+def test_a_run_with_the_earlier_names_of_options_resumes(tmp_path):
+    """Its `config.toml` and checkpoints say `optimizers` and `schedules`."""
+    x, y = quadrants(200)
+    given = {"epochs": 4, "optimizer": "adamw:lr=0.1", "schedule": "cosine"}
+    whole, part = mlp(2, 4, 2), mlp(2, 4, 2)
+    fit(Supervised(whole), Toy(x, y), **given)
+    folder = tmp_path / "run"
+    cut = fit(Supervised(part), Interrupting(x, y, number=9), folder=folder, **given)
+    assert cut.stopped == "interrupted"
+    values, origins = runs.read_config(folder)
+    names = {"optimizer": "optimizers", "schedule": "schedules"}
+    values = {names.get(key, key): value for key, value in values.items()}
+    runs.write_config(folder, values, origins)
+    found = checkpoint.load(folder / "checkpoints")
+    plan = {names.get(key, key): value for key, value in found.parts["plan"].items()}
+    checkpoint.save(folder / "checkpoints", found.step, found.parts | {"plan": plan})
+    done = mlp(2, 4, 2, seed=1)
+    fit(Supervised(done), Toy(x, y), folder=folder, resume=True, **given)
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.parameters(), done.parameters(), strict=True)
+    )
+    with pytest.raises(UsageError, match=r"was written with optimizer=.*adamw.*sgd"):
+        fit(Supervised(done), Toy(x, y), folder=folder, resume=True, **given | {"optimizer": "sgd"})

@@ -12,27 +12,13 @@ from cartograd.core.build import build, resolve
 from cartograd.core.errors import UsageError, nearest, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine import average
+from cartograd.engine.config import RunConfig
 from cartograd.engine.distributed.team import Crew
 from cartograd.engine.monitor import Monitor
+from cartograd.engine.options import FitOptions
 from cartograd.engine.player import Clip, Player, per_player
 from cartograd.engine.schedule import schedule
 from cartograd.engine.schedule_spec import ours
-
-
-def check_ranges(**given: Any) -> None:
-    """Refuse a number of the wrong type or outside of its word's range.
-
-    Raises:
-        UsageError: which, and what was expected.
-    """
-    for key, value in given.items():
-        if value is None:
-            continue
-        whole = key != "min_delta"
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            expected = "a whole number" if whole else "a number"
-            raise UsageError(f"fit: {key}={value!r} is of the wrong type; expected {expected}")
-        vocabulary.check("fit", key, value)
 
 
 def clipping(given: float | str | Spec | None, /) -> Spec | None:
@@ -68,16 +54,16 @@ def clip_word(spec: Spec | None, /) -> float | str | None:
 
 
 def check_together(
-    plan: dict[str, Any], /, *, folder: str | Path | None, resume: bool, profile: int | None
+    config: RunConfig, /, *, folder: str | Path | None, resume: bool, profile: int | None
 ) -> None:
     """Refuse arguments that do not go together.
 
     Raises:
         UsageError: which.
     """
-    if plan["batches"] is not None and plan["accumulate"] > plan["batches"]:
+    if config.batches is not None and config.accumulate > config.batches:
         raise UsageError(
-            f"accumulate={plan['accumulate']} is more than the {plan['batches']} batches there are"
+            f"accumulate={config.accumulate} is more than the {config.batches} batches there are"
         )
     if resume and folder is None:
         raise UsageError("resume needs the folder of the run to go on with")
@@ -173,9 +159,8 @@ def _better(name: str) -> str | None:
 def players(
     objective: Any,
     place: torch.device,
-    plan: dict[str, Any],
-    optimizers: Any,
-    schedules: Any,
+    config: RunConfig,
+    options: FitOptions,
     monitor: Monitor,
     /,
     *,
@@ -190,17 +175,19 @@ def players(
     modules: dict[str, nn.Module] = objective.players
     if isinstance(objective, nn.Module):
         objective.to(place)
-    per_epoch, epochs = plan["batches"], plan["epochs"]
-    total = None if per_epoch is None else math.ceil(per_epoch / plan["accumulate"]) * epochs
-    limit = clipping(plan["clip"])
+    per_epoch, epochs = config.batches, config.epochs
+    total = None if per_epoch is None else math.ceil(per_epoch / config.accumulate) * epochs
+    limit = clipping(config.clip)
     clip: Clip | None = None if limit is None else build(limit, kind="clipping")
-    given = per_player(optimizers, list(modules), "optimizers")
-    followed = per_player(schedules, list(modules), "schedules")
+    given = per_player(options.optimizer, list(modules), "optimizer")
+    followed = per_player(options.schedule, list(modules), "schedule")
     made = {}
     for name, module in modules.items():
         if given.get(name) is None:
-            raise UsageError(f"optimizers has none for player {name!r}")
-        player = Player(name, module.to(place), given[name], clip=clip, team=team)
+            raise UsageError(f"optimizer has none for player {name!r}")
+        player = Player(
+            name, module.to(place), given[name], clip=clip, team=team, decay=config.decay
+        )
         if followed.get(name) is not None:
             spec = ours(followed[name])
             watched = _followed(spec, monitor, validates)
@@ -212,8 +199,8 @@ def players(
                 metric=watched.name,
                 mode="min" if watched.falls else "max",
             )
-        if plan["average"] is not None:
-            player.average = average.Average(module, average.rule(plan["average"], total), total)
+        if config.average is not None:
+            player.average = average.Average(module, average.rule(config.average, total), total)
         made[name] = player
     return made
 

@@ -87,6 +87,14 @@ class Ledger:
         self._close_point()
         return means
 
+    def lines(self) -> list[dict[str, Any]]:
+        """The points since this was last asked, as lines of `metrics.jsonl`."""
+        points, self.points = self.points, []
+        return [
+            {"at": "step"} | {k if k == "step" else f"train/{k}": x for k, x in point.items()}
+            for point in points
+        ]
+
     def mark(self) -> int:
         """A place to go back to with `clear`."""
         return len(self._kept)

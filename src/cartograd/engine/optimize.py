@@ -3,10 +3,11 @@
 Names are torch's class names in lower case (`sgd`, `rmsprop`, `sparse_adam`); keys are torch's
 own arguments. The library's own rules (`lion`, `momentum`) go by the names of their cards where
 torch has none of that name. Where it has one, the card's arguments are torch's, with its defaults.
+`muon` steps matrices; AdamW at the same rate takes what is none.
 """
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 
 import torch
@@ -17,6 +18,7 @@ from cartograd.core.build import entry, hyperparameters, resolve, today
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 from cartograd.engine import torch_spec
+from cartograd.engine.combined import Combined
 from cartograd.engine.rule import Rule
 
 
@@ -31,6 +33,30 @@ def optimizers() -> dict[str, type[torch.optim.Optimizer]]:
         and issubclass(found, torch.optim.Optimizer)
         and found is not torch.optim.Optimizer
     }
+
+
+def undecayed(module: nn.Module, /) -> set[int]:
+    """The ids of weights that decay leaves alone: biases, norms and embeddings."""
+    tables = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
+    return {id(p) for p in module.parameters() if p.ndim < 2 or id(p) in tables}
+
+
+def spare(optimizer: torch.optim.Optimizer, free: Collection[int], /) -> None:
+    """Move these parameters of each group that decays into a group beside it that does not."""
+    if isinstance(optimizer, Combined):
+        for part in optimizer.parts:
+            spare(part, free)
+        optimizer.join()
+        return
+    for group in list(optimizer.param_groups):
+        left = [p for p in group["params"] if id(p) in free]
+        if not group.get("weight_decay") or not left:
+            continue
+        if len(left) == len(group["params"]):
+            group["weight_decay"] = 0.0
+            continue
+        group["params"] = [p for p in group["params"] if id(p) not in free]
+        optimizer.param_groups.append({**group, "params": left, "weight_decay": 0.0})
 
 
 def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.optim.Optimizer:
@@ -51,6 +77,8 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
         if name not in optimizers():
             return _own(spec, params)
     make = torch_spec.find(spec.name, optimizers(), "optimizer")
+    if make is torch.optim.Muon and any(p.ndim != 2 for p in params):
+        return _with_rest(spec, params)
     _check_able(make, params)
     allowed = torch_spec.arguments(make, without=("params",))
     torch_spec.check(spec, allowed)
@@ -60,6 +88,15 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
         except (RuntimeError, ValueError, TypeError):
             pass  # not for this device or type, or the arguments are wrong: torch says which below
     return torch_spec.make(make, params, spec.args, spec)
+
+
+def _with_rest(spec: Spec, params: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Muon for the matrices, and AdamW at the same rate, without decay, for all else."""
+    matrices = [p for p in params if p.ndim == 2]
+    rest = [p for p in params if p.ndim != 2]
+    lr = spec.args.get("lr", 1e-3)
+    others = optimizer(Spec("adamw", {"lr": lr, "weight_decay": 0.0}), rest)
+    return Combined([optimizer(spec, matrices), others]) if matrices else others
 
 
 def _own(spec: Spec, params: list[nn.Parameter]) -> Rule:
@@ -77,10 +114,4 @@ def _check_able(make: type[torch.optim.Optimizer], params: list[nn.Parameter]) -
         raise UsageError(
             "lbfgs evaluates its loss many times in one step, which an objective that yields its "
             "losses one after the other does not allow; use adamw or sgd"
-        )
-    others = [tuple(p.shape) for p in params if p.ndim != 2]
-    if make is torch.optim.Muon and others:
-        raise UsageError(
-            f"muon steps matrices only, and {len(others)} of the {len(params)} parameters are "
-            f"none (the first has shape {others[0]}); use adamw, or a player for the matrices"
         )

@@ -12,7 +12,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.average import Average
 from cartograd.engine.distributed.team import Alone, Crew
-from cartograd.engine.optimize import optimizer
+from cartograd.engine.optimize import optimizer, spare, undecayed
 from cartograd.engine.schedule import Schedule
 
 Clip = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], list[Tensor]]
@@ -28,6 +28,7 @@ class Player:
         spec: of the optimizer.
         clip: what shortens gradients.
         team: the processes that train it.
+        decay: which weights decay: `all`, or `matrices` (and filters, but no embeddings).
 
     Raises:
         UsageError: there is nothing to train, or the optimizer is refused.
@@ -41,6 +42,7 @@ class Player:
         *,
         clip: Clip | None,
         team: Crew | None = None,
+        decay: str = "all",
     ):
         self.name = name
         self.spec = spec
@@ -50,6 +52,8 @@ class Player:
         if not self.params:
             raise UsageError(f"player {name!r} has no parameters that require a gradient")
         self.optimizer = optimizer(spec, self.params)
+        if decay == "matrices":
+            spare(self.optimizer, undecayed(module))
         self.schedule: Schedule | None = None
         self.average: Average | None = None
         self.clip = clip
@@ -170,7 +174,8 @@ class Player:
     def load(self, state: dict[str, Any], /) -> None:
         """Go on from an optimizer's state, its tensors laid out as the parameters are."""
         of_each = dict(state["state"])
-        for number, parameter in enumerate(self.params):
+        groups = self.optimizer.param_groups
+        for number, parameter in enumerate(one for group in groups for one in group["params"]):
             of_each[number] = {
                 key: self.team.placed(value, parameter)
                 if isinstance(value, Tensor) and value.shape == parameter.shape
@@ -198,9 +203,9 @@ def per_player(given: Any, names: list[str], what: str, /) -> dict[str, Any]:
     Raises:
         UsageError: a player is unknown.
     """
-    if not isinstance(given, dict):
+    if not isinstance(given, Mapping):
         return dict.fromkeys(names, given)
     for name in given:
         if name not in names:
             raise unknown(f"player in {what}", name, names)
-    return given
+    return dict(given)

@@ -1,21 +1,50 @@
 """What a run does when a loss or a gradient is not finite: say where, skip, or go back."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from cartograd.engine.config import RunConfig
 from cartograd.engine.device import autocast
-from cartograd.engine.ledger import NonFiniteError
+from cartograd.engine.keeper import Keeper
+from cartograd.engine.ledger import Ledger, NonFiniteError
 from cartograd.engine.nonfinite import Policy, first_bad
+from cartograd.engine.player import Player
 from cartograd.engine.probe import unnoticed
 from cartograd.engine.randomness import TRAINING, seeder, set_others
+from cartograd.engine.run_state import State
 
 TOLD = 3
 """Skipped batches that are run again to say why; all are noted."""
 IN_A_ROW = 50
 """Steps skipped one after the other that are no accident any more."""
+
+
+@runtime_checkable
+class Recoverable(Protocol):
+    """What of a run is looked at and put back."""
+
+    objective: Any
+    players: dict[str, Player]
+    device: torch.device
+    config: RunConfig
+    ledger: Ledger
+    keeper: Keeper | None
+
+    @property
+    def state(self) -> State:
+        """Where the run is."""
+        ...
+
+    def resume(self) -> None:
+        """Go back to the newest checkpoint."""
+        ...
+
+    def event(self, kind: str, **details: Any) -> None:
+        """Add a line to the run's events."""
+        ...
 
 
 class Recovery:
@@ -40,7 +69,7 @@ class Recovery:
             if len(self.places) > 8192:
                 self.places = {key: self.places[key] for key in list(self.places)[4096:]}
 
-    def leaves_out(self, state: Any, players: Mapping[str, Any], batches: int, /) -> bool:
+    def leaves_out(self, state: State, players: Mapping[str, Player], batches: int, /) -> bool:
         """After going back: whether these batches are left out (and passed), and how fast to go."""
         for player in players.values():
             player.slowed = 0.5**state.rollbacks if state.step <= state.slow_until else 1.0
@@ -49,7 +78,7 @@ class Recovery:
         state.batch += batches
         return True
 
-    def where(self, loop: Any, step: int, /) -> str:
+    def where(self, loop: Recoverable, step: int, /) -> str:
         """The epoch and batch of a step, and the first module that is at fault, in words."""
         number, epoch, batch, group = self.last
         if number != step or not group:
@@ -59,9 +88,9 @@ class Recovery:
         found = self._first(loop, step, group)
         return place + (f"; first in {found}" if found else "")
 
-    def _first(self, loop: Any, step: int, group: Sequence[Any]) -> str | None:
+    def _first(self, loop: Recoverable, step: int, group: Sequence[Any]) -> str | None:
         players = {name: player.module for name, player in loop.players.items()}
-        reseed = seeder(loop.device, loop.seed, TRAINING)
+        reseed = seeder(loop.device, loop.config.seed, TRAINING)
         modules = [loop.objective, *players.values()]
         modes = [
             (part, part.training)
@@ -71,7 +100,7 @@ class Recovery:
         ]
 
         def losses(batch: Any) -> Any:
-            precision = "float32" if loop.plan["precision"] == "auto" else loop.plan["precision"]
+            precision = "float32" if loop.config.precision == "auto" else loop.config.precision
             with autocast(precision, loop.device):
                 for loss in loop.objective.losses(batch):
                     yield loss.value
@@ -91,7 +120,7 @@ class Recovery:
                     return found
         return None
 
-    def skipped(self, loop: Any, messages: list[str], /) -> None:
+    def skipped(self, loop: Recoverable, messages: list[str], /) -> None:
         """Note a step that was not taken.
 
         Raises:
@@ -105,11 +134,11 @@ class Recovery:
             raise NonFiniteError(told, step)
         self.told += 1
         why = self.where(loop, step) if self.told <= TOLD else ""
-        loop._event("skipped", step=step, epoch=epoch + 1, batch=batch + 1, error=messages[0],
+        loop.event("skipped", step=step, epoch=epoch + 1, batch=batch + 1, error=messages[0],
                     where=why)  # fmt: skip
         messages.clear()
 
-    def after(self, loop: Any, error: NonFiniteError, /) -> None:
+    def after(self, loop: Recoverable, error: NonFiniteError, /) -> None:
         """Go back to the newest good checkpoint, or say what happened.
 
         Raises:
@@ -132,13 +161,13 @@ class Recovery:
         state.slow_until = error.step + self.policy.steps
         if state.others:
             set_others(state.others)
-        loop._event("rolled back", step=error.step, to=state.step, error=str(error), where=where)
+        loop.event("rolled back", step=error.step, to=state.step, error=str(error), where=where)
 
     def _advised(
-        self, loop: Any, error: NonFiniteError, where: str, newest: int | None
+        self, loop: Recoverable, error: NonFiniteError, where: str, newest: int | None
     ) -> NonFiniteError:
         """The error with where it began and what to do about it."""
-        loop._event("failed", step=error.step, error=str(error), where=where)
+        loop.event("failed", step=error.step, error=str(error), where=where)
         message = (
             f"{error} ({where}); lower the learning rate, shorten the gradient (clip=1.0), or look "
             "for such numbers in the data"

@@ -1,7 +1,8 @@
-"""Where a run's numbers go besides `metrics.jsonl`: TensorBoard, MLflow, or anything with `write`.
+"""Where a run's numbers go besides `metrics.jsonl`: TensorBoard, MLflow, W&B, or any `write`.
 
 What a sink holds follows from `metrics.jsonl` alone: after a resume TensorBoard's file is written
-anew from it, and MLflow, which forgets nothing, is only given the points that it does not have.
+anew from it, and MLflow and W&B, which forget nothing, are only given the points that they do not
+have.
 """
 
 import importlib.util
@@ -34,7 +35,8 @@ class Sink(Protocol):
 ENDS = ("finished", "interrupted", "failed", "closed")
 """Words of the last record; `closed` follows each of the others."""
 
-PACKAGES = {"tensorboard": ("tensorboard",), "mlflow": ("mlflow", "sqlalchemy", "alembic")}
+PACKAGES = {"tensorboard": ("tensorboard",), "mlflow": ("mlflow", "sqlalchemy", "alembic"),
+            "wandb": ("wandb",)}  # fmt: skip
 """Sinks by name, which is also that of their extra, and the packages that they need."""
 
 
@@ -81,7 +83,7 @@ def opened(
             made.append(Guarded(type(sink).__name__, sink))
             continue
         try:
-            given = TensorBoard(folder) if sink == "tensorboard" else MLflow(folder, plan)
+            given = _made(sink, folder, plan)
             for record in _kept(folder / "metrics.jsonl"):
                 given.write(record)
         except UsageError:
@@ -90,6 +92,13 @@ def opened(
             raise UsageError(f"the sink {sink!r} cannot be opened: {_line(error)}") from error
         made.append(Guarded(sink, given))
     return made
+
+
+def _made(name: str, folder: Path, plan: Mapping[str, Any]) -> Sink:
+    """The sink of that name."""
+    if name == "tensorboard":
+        return TensorBoard(folder)
+    return MLflow(folder, plan) if name == "mlflow" else WandB(folder, plan)
 
 
 class Guarded:
@@ -183,6 +192,45 @@ class MLflow:
             self.client.log_batch(self.run, metrics=new)
             for metric in new:
                 self.there[metric.key].add(step)
+
+
+class WandB:
+    """A run of Weights & Biases, in its folder `wandb/`; `$WANDB_MODE=offline` sends nothing.
+
+    It goes by the folder's id, so that a resumed run goes on with its own.
+    """
+
+    def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
+        import wandb  # pyright: ignore[reportMissingImports]
+
+        known = folder / "wandb.json"
+        found = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
+        self.last: int = found.get("last", -1)
+        self.known = known
+        self.run: Any = wandb.init(
+            project="cartograd",
+            name=folder.name,
+            dir=str(folder),
+            id=found.get("run"),
+            resume="allow",
+            config=dict(plan),
+        )
+        self._note()
+
+    def _note(self) -> None:
+        write_file(self.known, json.dumps({"run": self.run.id, "last": self.last}))
+
+    def write(self, record: Mapping[str, Any], /) -> None:
+        """The numbers of a record at its step, unless they were sent."""
+        if record["at"] in ENDS:
+            if record["at"] == "closed":
+                self._note()
+                self.run.finish()
+            return
+        place = 2 * record["step"] + (record["at"] == "epoch")  # a point and an epoch share steps
+        if place > self.last:
+            self.run.log(dict(numbers(record)), step=record["step"])
+            self.last = place
 
 
 def numbers(record: Mapping[str, Any], /) -> Iterator[tuple[str, float]]:

@@ -65,7 +65,7 @@ def train(
     return fit(
         Classify(model=model, loss=loss),
         split.batches(batch_size=batch_size),
-        optimizers=optimizer,
+        optimizer=optimizer,
         epochs=epochs,
         seed=seed,
         device="cpu",

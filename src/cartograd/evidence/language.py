@@ -23,8 +23,8 @@ def learn(model: nn.Module, split: Split, /, *, window: int, steps: int, seed: i
     return fit(
         LabelTokens(model=model),
         list(zip(tokens.split(BATCH), targets.split(BATCH), strict=True)),
-        optimizers="adamw:lr=3e-3",
-        schedules="onecycle:max_lr=3e-3",
+        optimizer="adamw:lr=3e-3",
+        schedule="onecycle:max_lr=3e-3",
         epochs=1,
         seed=seed,
         device="cpu",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cartograd.apps.verbs.settings import KINDS
+from cartograd.apps.options import KINDS
 from cartograd.engine.runs import read_config
 
 QUICK = ("mlp:widths=[8]", "--data", "moons", "--epochs", "1")

@@ -37,7 +37,10 @@ def test_what_the_optimizer_keeps_is_what_it_keeps_in_a_run(optimizer, copies):
     found = cost(planned("mlp:widths=[8]", "moons", meta=True, **settings))
     assert found.memory["optimizer"] == copies * 4 * found.parameters
     plan = planned("mlp:widths=[8]", "moons", **settings)
-    assert fit(plan.objective, plan.batches(), **plan.options()).steps == found.steps
+    assert (
+        fit(plan.objective, plan.batches(), options=plan.options, **plan.validation()).steps
+        == found.steps
+    )
 
 
 def test_activations_are_those_that_autograd_saves():

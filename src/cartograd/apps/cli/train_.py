@@ -12,6 +12,8 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import common, output
 from cartograd.apps.cli.launch import MISTAKES, launch
+from cartograd.apps.options import schema as json_schema
+from cartograd.apps.options import told
 from cartograd.core.errors import UsageError
 
 
@@ -22,7 +24,9 @@ def train_(
     data: str | None = None,
     optimizer: str | None = None,
     epochs: int | None = None,
-    set_: Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)] = (),
+    set_: Annotated[
+        tuple[str, ...], Parameter(name="--set", consume_multiple=True, help=told())
+    ] = (),
     config: Path | None = None,
     folder: Path | None = None,
     resume: bool = False,
@@ -30,6 +34,7 @@ def train_(
     on: str | None = None,
     dry_run: bool = False,
     print_config: bool = False,
+    schema: bool = False,
     json: bool = False,
 ) -> int:
     """Train a model on data; writes a run folder.
@@ -41,10 +46,7 @@ def train_(
         data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN.
         optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
         epochs: how many times to go through the training data.
-        set_: further settings as KEY=VALUE: seed, device, batch_size, augment, schedule, objective,
-            monitor, patience, clip, accumulate, average, freeze, recompute, nonfinite, precision,
-            compile, autotune, deterministic, save_every, keep, exact, log_every, sinks, profile,
-            parallel.
+        set_: further settings as KEY=VALUE.
         config: a TOML file of settings, or a run folder; flags win.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.
@@ -53,8 +55,12 @@ def train_(
         on: ray, or ray://HOST:PORT: share the work on a Ray cluster, by --nproc workers (2).
         dry_run: show shapes, parameters, FLOPs, memory and minutes; train and write nothing.
         print_config: show each value and where it came from; train and write nothing.
+        schema: print the JSON schema of a file of settings; train and write nothing.
         json: print one object.
     """
+    if schema:
+        output.emit(json_schema())
+        return 0
     from cartograd.apps.verbs import settings
 
     if nproc is not None and nproc < 1:
@@ -62,8 +68,7 @@ def train_(
     here = on or print_config or dry_run or MISTAKES in os.environ
     if (nproc or 1) > 1 and not here:
         return launch(common.words, nproc or 1)
-    from cartograd.apps.verbs.plan import planned
-    from cartograd.apps.verbs.train import resumed, run
+    from cartograd.apps.verbs.train import train
 
     given = settings.parsed(set_)
     flags = {"optimizer": optimizer, "epochs": epochs}
@@ -71,20 +76,33 @@ def train_(
         if value is not None and key in given:
             raise UsageError(f"{key} is given twice: as a flag and with --set")
     given |= {key: value for key, value in flags.items() if value is not None}
-    if resume:
-        source, folder, base = resumed(model, folder, config)
-    else:
-        source, base = model, config
-    if print_config:
-        return _show_config(planned(source, data, config=base, meta=True, **given), json)
-    if dry_run:
-        return _show_cost(source, data, given | {"config": base}, json)
+    if print_config or dry_run:
+        return _show_plan(model, data, folder, resume, given | {"config": config}, dry_run, json)
     if on is not None:
         words = given | {"model": None if resume else model, "data": data, "config": config}
         return _on_ray(on, words, folder, nproc or 2)
-    plan = planned(source, data, config=base, **given)
-    done = run(plan, folder=folder, resume=resume, progress=True)
+    done = train(model, data, folder=folder, resume=resume, config=config, progress=True, **given)
     return _show_run(done, json)
+
+
+def _show_plan(
+    model: str | None,
+    data: str | None,
+    folder: Path | None,
+    resume: bool,
+    given: dict[str, Any],
+    cost: bool,
+    json: bool,
+) -> int:
+    """What a run would be, or would cost."""
+    from cartograd.apps.verbs.plan import planned
+    from cartograd.apps.verbs.train import resumed
+
+    if resume:
+        model, _, given["config"] = resumed(model, folder, given["config"])
+    if cost:
+        return _show_cost(model, data, given, json)
+    return _show_config(planned(model, data, meta=True, **given), json)
 
 
 def _on_ray(address: str, words: dict[str, Any], folder: Path | None, workers: int) -> int:

@@ -62,7 +62,7 @@ def compare(found: Tour) -> str:
         constant = targets.mean(0)
     shared = {key: found.plan.value(key) for key in ("seed", "device")}
     linear = planned(LINEAR, data, **shared)
-    fit(linear.objective, linear.batches(), **linear.options())
+    fit(linear.objective, linear.batches(), options=linear.options, **linear.validation())
     outputs, _ = collect(linear.model, test.batches(batch_size=256, shuffle=False))
     answers = (constant.expand(len(test), -1), outputs)
     measures = {name: build(name, kind="metric") for name in usual(data.signature)}

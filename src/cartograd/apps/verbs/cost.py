@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -134,13 +134,15 @@ def probe(plan: Plan, /) -> tuple[float, float]:
     Returns:
         Seconds for a step, and estimated seconds for the whole run with its validation.
     """
-    options = plan.options() | {"epochs": 1, "validate": None, "metrics": {}, "monitor": None}
-    options |= {"schedules": None, "patience": None, "compile": False, "accumulate": 1}
+    options = replace(
+        plan.options, epochs=1, monitor=None, schedule=None, patience=None, compile=False,
+        accumulate=1,
+    )  # fmt: skip
     batches = plan.batches()
 
     def seconds(count: int) -> float:
         start = time.perf_counter()
-        fit(plan.objective, _First(batches, count), **options)
+        fit(plan.objective, _First(batches, count), options=options)
         return (time.perf_counter() - start) / count
 
     seconds(min(2, len(batches)))  # the first steps load libraries and are no measure

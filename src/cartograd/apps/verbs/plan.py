@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.options import CHOSEN
 from cartograd.apps.verbs.evaluate import at_once
-from cartograd.apps.verbs.settings import KINDS, NOT_FOR_FIT, Setting, merged
+from cartograd.apps.verbs.settings import Setting, merged
 from cartograd.apps.verbs.source import dataset
 from cartograd.apps.verbs.start import is_elsewhere, start
 from cartograd.core import registry, source
@@ -24,6 +25,8 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.augment import Augment
 from cartograd.data.dataset import Dataset
+from cartograd.engine.option_fields import names
+from cartograd.engine.options import FitOptions
 
 STEPS = 600
 """Steps of a run whose length nobody said; between 5 and 40 epochs."""
@@ -53,10 +56,10 @@ class Plan:
 
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: what came as an object is called by its name."""
-        names = {"model": type(self.model.model).__name__, "data": self.data.name}
+        called = {"model": type(self.model.model).__name__, "data": self.data.name}
         return {
-            key: replace(item, value=names[key])
-            if key in names and not isinstance(item.value, str)
+            key: replace(item, value=called[key])
+            if key in called and not isinstance(item.value, str)
             else item
             for key, item in self.settings.items()
         }
@@ -72,16 +75,16 @@ class Plan:
             batch_size=self.value("batch_size"), augment=self.value("augment")
         )
 
-    def options(self) -> dict[str, Any]:
-        """The arguments of `fit`."""
-        renamed = {"optimizer": "optimizers", "schedule": "schedules"}
-        names = {key: renamed.get(key, key) for key in KINDS if key not in NOT_FOR_FIT}
-        return {
-            "validate": self.data.valid.batches(
-                batch_size=at_once(self.data.signature), shuffle=False
-            ),
-            "metrics": self.metrics,
-        } | {name: self.value(key) for key, name in names.items()}
+    @property
+    def options(self) -> FitOptions:
+        """How to train."""
+        return FitOptions(**{name: self.value(name) for name in names(FitOptions)})
+
+    def validation(self) -> dict[str, Any]:
+        """The arguments of `fit` that say what to measure after each epoch."""
+        size = at_once(self.data.signature)
+        valid = self.data.valid.batches(batch_size=size, shuffle=False)
+        return {"validate": valid, "metrics": self.metrics}
 
     def details(self) -> dict[str, Setting]:
         """The hyperparameters of model and objective, with where each came from."""
@@ -157,7 +160,7 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
         "batch_size": size,
         "augment": None,
         "monitor": "valid/loss",
-    } | dict.fromkeys(("patience", "clip", "save_every", "keep", "log_every", "profile"))
+    } | dict.fromkeys(CHOSEN[4:])
 
 
 LABELLING = ("classify", "label-tokens")

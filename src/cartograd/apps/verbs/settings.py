@@ -3,74 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from cartograd.core import plugins, vocabulary
+from cartograd.apps.options import DEFAULTS, KINDS, owner
+from cartograd.core import plugins
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
+from cartograd.engine.option_fields import canonical, check
 from cartograd.engine.runs import read_config, read_imports
-
-KINDS: dict[str, type | tuple[type, ...]] = {
-    "model": object,
-    "data": object,
-    "objective": str,
-    "optimizer": (str, dict),
-    "schedule": (str, dict),
-    "epochs": int,
-    "batch_size": int,
-    "augment": (str, list, tuple),
-    "monitor": str,
-    "patience": int,
-    "clip": (int, float, str),
-    "accumulate": int,
-    "average": str,
-    "freeze": (bool, str, list),
-    "recompute": (bool, str, list),
-    "nonfinite": str,
-    "precision": str,
-    "compile": bool,
-    "autotune": bool,
-    "deterministic": bool,
-    "parallel": str,
-    "sinks": (str, list, tuple),
-    "save_every": int,
-    "log_every": int,
-    "profile": int,
-    "keep": str,
-    "exact": bool,
-    "seed": int,
-    "device": str,
-}
-"""Every setting and its type."""
-
-NOT_FOR_FIT = ("model", "data", "objective", "batch_size", "augment", "freeze")
-"""Settings that say what to train on what; all others are arguments of `fit`."""
-
-DEFAULTS: dict[str, Any] = {"accumulate": 1, "precision": "auto"} | {
-    "average": None,
-    "freeze": False,
-    "recompute": False,
-    "compile": False,
-    "nonfinite": "stop",
-    "autotune": False,
-    "deterministic": False,
-    "parallel": "ddp",
-    "sinks": (),
-    "exact": True,
-    "seed": 0,
-    "device": "auto",
-}
-"""Settings that do not depend on the model or the data."""
-
-_TRUE = (bool, object, (bool, str, list))
-_NAMES = {
-    (int, float, str): "a number or a spec",
-    (bool, str, list): "true, or names of parts",
-    int: "a whole number",
-    bool: "true or false",
-    str: "text",
-    (int, float): "a number",
-}
 
 
 @dataclass(frozen=True)
@@ -113,6 +53,7 @@ def parsed(pairs: Iterable[str], /) -> dict[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals:
             raise UsageError(f"{pair!r} is not a setting; expected key=value, like batch_size=32")
+        [key] = canonical({key: text})
         if key not in KINDS:
             raise unknown("setting", key, KINDS)
         values[key] = _read(key, text)
@@ -121,27 +62,23 @@ def parsed(pairs: Iterable[str], /) -> dict[str, Any]:
 
 def _read(key: str, text: str) -> Any:
     """The value that a text stands for; a number where the setting may be one or a spec."""
-    kind = KINDS[key]
-    wordy = kind in (str, object, (str, dict), (str, list, tuple))
-    if kind == (int, float, str):
+    kinds = set(get_args(KINDS[key]) or (KINDS[key],))
+    wordy = bool(kinds & {str, Any})
+    if wordy and kinds & {int, float}:
         wordy = ":" in text or not (text.lower() == "none" or text.lstrip("+-.")[:1].isdigit())
-    if kind == (bool, str, list):
+    if wordy and bool in kinds:
         wordy = text.lower() not in ("true", "false")
     return text if wordy else Spec.parse(f"setting:{key}={text}").args[key]
 
 
 def _checked(values: Mapping[str, Any], origin: str) -> dict[str, Setting]:
     settings = {}
-    for key, value in values.items():
+    for key, value in canonical(values).items():
         if key not in KINDS:
             raise unknown("setting", key, KINDS)
         if value is None:
             continue
         value = str(value) if isinstance(value, Spec) else value
-        kind = KINDS[key]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind not in _TRUE):
-            expected = _NAMES.get(kind, "a spec")
-            raise UsageError(f"{key}={value!r} is of the wrong type; expected {expected}")
-        vocabulary.check("train", key, value)
+        check(owner(key), key, value)
         settings[key] = Setting(value, origin)
     return settings

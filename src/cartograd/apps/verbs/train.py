@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 
+from cartograd.apps.options import CHOSEN, DataOptions, TrainFields
 from cartograd.apps.verbs.evaluate import Evaluation, evaluate
 from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.speed import note_speed
@@ -21,6 +22,8 @@ from cartograd.engine.bundle import statistics, write_bundle
 from cartograd.engine.device import pick
 from cartograd.engine.distributed.team import team
 from cartograd.engine.fit import Run, fit
+from cartograd.engine.option_fields import takes_options
+from cartograd.engine.options import FitOptions
 from cartograd.engine.progress import Progress
 from cartograd.engine.runs import is_run, new_run, read_config, write_config
 
@@ -31,6 +34,7 @@ GOLDEN = 64
 """Test examples of which the bundle keeps the first with the model's answers."""
 
 
+@takes_options(DataOptions, FitOptions, without=("model", "data"), chosen=CHOSEN)
 def train(
     model: str | Path | Spec | nn.Module | None = None,
     data: str | Spec | Dataset | None = None,
@@ -40,7 +44,8 @@ def train(
     resume: bool = False,
     config: str | Path | None = None,
     progress: Progress | bool | None = None,
-    **settings: Any,
+    callbacks: Any = (),
+    **fields: Unpack[TrainFields],
 ) -> Run:
     """Train a model on data, and write a run folder.
 
@@ -52,9 +57,9 @@ def train(
         resume: go on with the run in `folder`, whose settings hold unless told otherwise.
         config: a TOML file of settings, or a run folder; what is said here wins.
         progress: True shows how it goes on standard error.
-        **settings: `objective`, `optimizer`, `schedule`, `augment` (specs), `epochs`, `batch_size`,
-            and every argument of `fit` that says how to train (`cartograd.engine.fit.fit`); what
-            is left out (or None) is chosen for the model and the data.
+        callbacks: objects that look at the run while it lasts (see `fit`).
+            What is left out (or None) below is chosen for the model and the data.
+        **fields: the fields of `cartograd.engine.options.FitOptions`.
 
     Returns:
         The run. Its folder holds the configuration with the origin of each value, metrics,
@@ -68,10 +73,11 @@ def train(
     if resume:
         model, folder, config = resumed(model, folder, config)
     return run(
-        planned(str(model) if isinstance(model, Path) else model, data, config=config, **settings),
+        planned(str(model) if isinstance(model, Path) else model, data, config=config, **fields),
         folder=folder,
         resume=resume,
         progress=progress,
+        callbacks=callbacks,
     )
 
 
@@ -97,6 +103,7 @@ def run(
     folder: str | Path | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
+    callbacks: Any = (),
 ) -> Run:
     """Carry out a plan; see `train`."""
     if resume and folder is not None:
@@ -111,7 +118,9 @@ def run(
             folder=path,
             resume=resume,
             progress=progress,
-            **plan.options(),
+            callbacks=callbacks,
+            options=plan.options,
+            **plan.validation(),
         )
         if done.stopped != "interrupted":
             found = evaluate(plan.model, plan.data.test, device=plan.value("device"))

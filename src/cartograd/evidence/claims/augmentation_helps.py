@@ -56,5 +56,5 @@ def trained(chain: str | None, rate: float, seed: int, /) -> nn.Module:
     split = few(dataset("digits").train, 500, seed=seed)
     batches = split.batches(batch_size=50, augment=chain)
     task = Classify(model=model)
-    fit(task, batches, optimizers=f"adamw:lr={rate}", epochs=30, seed=seed, device="cpu")
+    fit(task, batches, optimizer=f"adamw:lr={rate}", epochs=30, seed=seed, device="cpu")
     return model

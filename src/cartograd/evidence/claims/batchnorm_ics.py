@@ -93,7 +93,7 @@ def _trained(arm: str, rate: float, split: Split, seed: int) -> tuple[list[float
     initialise(model := nn.Sequential(*layers, nn.Linear(64, 10)), "kaiming")
     task = Watched(model=model, probe=split.select(range(128)))
     try:
-        run = fit(task, split.batches(), optimizers=f"sgd:lr={rate}", epochs=10, seed=seed)
+        run = fit(task, split.batches(), optimizer=f"sgd:lr={rate}", epochs=10, seed=seed)
     except UsageError:
         return [9.0] * 10, 9.0
     return [one["train/loss"] for one in run.history], sum(task.drifts) / len(task.drifts)

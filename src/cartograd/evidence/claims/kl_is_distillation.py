@@ -69,7 +69,7 @@ def measure(seed: int, /) -> Measured:
             rows = torch.utils.data.TensorDataset(split.inputs, soft, split.targets)
             loader = torch.utils.data.DataLoader(rows, batch_size=64, shuffle=True)
             fit(
-                Distil(student), loader, optimizers="adamw:lr=1e-3", epochs=15, seed=seed,
+                Distil(student), loader, optimizer="adamw:lr=1e-3", epochs=15, seed=seed,
                 device="cpu",
             )  # fmt: skip
         found[name] = accuracy(student, data.test)

@@ -79,7 +79,7 @@ def _trained(data: Data, kind: str, strength: float, seed: int) -> nn.Module:
     model = build("mlp", features=64, classes=10, widths=(64,))
     task = Penalised(model=model, kind=kind, strength=strength)
     batches = few(data.train, 500, seed=seed).batches(batch_size=50)
-    fit(task, batches, optimizers=f"sgd:lr={RATE}", epochs=50, seed=seed, device="cpu")
+    fit(task, batches, optimizer=f"sgd:lr={RATE}", epochs=50, seed=seed, device="cpu")
     return model
 
 

@@ -51,7 +51,7 @@ def _error(loss: str, x: torch.Tensor, y: torch.Tensor, seed: int) -> float:
     line = nn.Linear(1, 1)
     objective = Regress(model=line, loss=loss)
     fit(
-        objective, [(x, y)] * 10, epochs=40, optimizers="adam:lr=0.1", schedules="cosine",
+        objective, [(x, y)] * 10, epochs=40, optimizer="adam:lr=0.1", schedule="cosine",
         seed=seed, device="cpu",
     )  # fmt: skip
     return ((line.weight.item() - 2) ** 2 + (line.bias.item() - 1) ** 2) ** 0.5

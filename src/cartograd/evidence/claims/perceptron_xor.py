@@ -39,15 +39,15 @@ def measure(seed: int, /) -> Measured:
     best = 0.0
     for epoch in range(50):
         rule = build("perceptron-rule", model=line)
-        fit(rule, corners.batches(batch_size=1), optimizers="sgd:lr=1", epochs=1, seed=epoch)
+        fit(rule, corners.batches(batch_size=1), optimizer="sgd:lr=1", epochs=1, seed=epoch)
         best = max(best, accuracy(line, corners))
     mlp = build("mlp", features=2, classes=2, widths=(8,))
     task = build("classify", model=mlp)
-    fit(task, corners.batches(batch_size=4), optimizers="adamw:lr=0.03", epochs=150, seed=seed)
+    fit(task, corners.batches(batch_size=4), optimizer="adamw:lr=0.03", epochs=150, seed=seed)
     apart = dataset(f"separable:examples=100,margin=0.1,seed={seed}").train
     model = build("perceptron", features=2)
     rule = build("perceptron-rule", model=model)
-    run = fit(rule, apart.batches(batch_size=1), optimizers="sgd:lr=1", epochs=15, seed=seed)
+    run = fit(rule, apart.batches(batch_size=1), optimizer="sgd:lr=1", epochs=15, seed=seed)
     mistakes = sum(len(apart) * record["train/mistakes"] for record in run.history)
     right = accuracy(mlp, corners)
     return {

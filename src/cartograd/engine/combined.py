@@ -1,0 +1,58 @@
+"""Several optimizers as one: each steps parameters of its own, all share one state."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+
+class Combined(torch.optim.Optimizer):
+    """Steps its parts one after the other; groups, state and checkpoints are those of one.
+
+    Args:
+        parts: optimizers without a parameter in common.
+    """
+
+    def __init__(self, parts: Sequence[torch.optim.Optimizer], /) -> None:
+        self.parts = tuple(parts)
+        super().__init__([group for part in parts for group in part.param_groups], {})
+        self._share()
+
+    def _share(self) -> None:
+        """Give the parts the groups and the state that are here."""
+        place = 0
+        for part in self.parts:
+            end = place + len(part.param_groups)
+            part.param_groups, part.state = self.param_groups[place:end], self.state
+            place = end
+
+    def join(self) -> None:
+        """Take over the groups of the parts, which were changed."""
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """A step of each part; as in torch a closure is called first."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for part in self.parts:
+            part.step()
+        return loss
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the state of one like it."""
+        super().load_state_dict(state_dict)
+        self._share()
+
+
+def described(optimizer: torch.optim.Optimizer, /) -> list[dict[str, Any]]:
+    """Which optimizer steps how many parameters of each group, at which rate and decay."""
+    parts = optimizer.parts if isinstance(optimizer, Combined) else (optimizer,)
+    return [
+        {
+            "optimizer": type(part).__name__.lower(),
+            "parameters": sum(weight.numel() for weight in group["params"]),
+            "lr": float(group["lr"]),
+            "weight_decay": group.get("weight_decay", 0.0),
+        }
+        for part in parts
+        for group in part.param_groups
+    ]
