@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.notebook import shown
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.spec import Spec
 from cartograd.engine import arguments, runs
@@ -57,6 +58,9 @@ class Run:
     model: nn.Module | None = None
     steps: int = 0
     signal: str | None = None
+
+    def _repr_html_(self) -> str:
+        return shown("run", self)
 
 
 def fit(
