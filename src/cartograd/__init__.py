@@ -1,48 +1,165 @@
 """Cartograd: a map of deep learning on which every place runs."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same at run time
+    from cartograd.apps.tour import tour as tour
+    from cartograd.apps.verbs.attack import attack as attack
+    from cartograd.apps.verbs.attack import robustness as robustness
+    from cartograd.apps.verbs.claim import claim as claim
+    from cartograd.apps.verbs.compare import Comparison as Comparison
+    from cartograd.apps.verbs.compare import compare as compare
+    from cartograd.apps.verbs.compress import compress as compress
+    from cartograd.apps.verbs.cost import cost as cost
+    from cartograd.apps.verbs.diagnose import diagnose as diagnose
+    from cartograd.apps.verbs.evaluate import Evaluation as Evaluation
+    from cartograd.apps.verbs.evaluate import evaluate as evaluate
+    from cartograd.apps.verbs.explain import explain as explain
+    from cartograd.apps.verbs.export import export as export
+    from cartograd.apps.verbs.fit import fit as fit
+    from cartograd.apps.verbs.generate import generate as generate
+    from cartograd.apps.verbs.predict import predict as predict
+    from cartograd.apps.verbs.published import import_ as import_
+    from cartograd.apps.verbs.runs import listed as runs
+    from cartograd.apps.verbs.runs import look as look
+    from cartograd.apps.verbs.save import save as save
+    from cartograd.apps.verbs.serve import serve as serve
+    from cartograd.apps.verbs.source import dataset as dataset
+    from cartograd.apps.verbs.train import train as train
+    from cartograd.core.build import build as build
+    from cartograd.core.card import Card as Card
+    from cartograd.core.concepts import coverage as coverage
+    from cartograd.core.errors import UsageError as UsageError
+    from cartograd.core.plugins import use as use
+    from cartograd.core.ports import Column as Column
+    from cartograd.core.ports import Port as Port
+    from cartograd.core.ports import Signature as Signature
+    from cartograd.core.protocols import Loss as Loss
+    from cartograd.core.registry import find as find
+    from cartograd.core.registry import methods as methods
+    from cartograd.core.signed import sign as sign
+    from cartograd.core.spec import Spec as Spec
+    from cartograd.data.dataset import Dataset as Dataset
+    from cartograd.data.store import available as packages
+    from cartograd.data.store import get as fetch
+    from cartograd.data.store import show as package
+    from cartograd.data.tensors import tensors as tensors
+    from cartograd.engine.bundle import load as load
+    from cartograd.engine.fit import Run as Run
+    from cartograd.engine.schedule import rates as rates
+    from cartograd.evidence.trace import trace as trace
+
+__version__ = "0.2.0"
 
 _HOME = {
     "Card": "core.card",
     "Column": "core.ports",
+    "Comparison": "apps.verbs.compare",
+    "Dataset": "data.dataset",
+    "Evaluation": "apps.verbs.evaluate",
     "Loss": "core.protocols",
     "Port": "core.ports",
+    "Run": "engine.fit",
     "Signature": "core.ports",
     "Spec": "core.spec",
     "UsageError": "core.errors",
+    "attack": "apps.verbs.attack",
     "build": "core.build",
-    "use": "core.plugins",
-    "sign": "core.signed",
-    "fit": "engine.fit",
-    "load": "engine.bundle",
-    "rates": "engine.schedule",
-    "tensors": "data.tensors",
-    "dataset": "apps.verbs",
-    "train": "apps.verbs",
-    "evaluate": "apps.verbs",
-    "predict": "apps.verbs",
-    "explain": "apps.verbs",
-    "generate": "apps.verbs",
-    "attack": "apps.verbs",
-    "compress": "apps.verbs",
-    "export": "apps.verbs",
-    "serve": "apps.verbs",
     "claim": "apps.verbs.claim",
+    "compare": "apps.verbs.compare",
+    "compress": "apps.verbs.compress",
+    "cost": "apps.verbs.cost",
+    "coverage": "core.concepts",
+    "dataset": "apps.verbs.source",
+    "diagnose": "apps.verbs.diagnose",
+    "evaluate": "apps.verbs.evaluate",
+    "explain": "apps.verbs.explain",
+    "export": "apps.verbs.export",
+    "fetch": "data.store:get",
+    "find": "core.registry",
+    "fit": "apps.verbs.fit",
+    "generate": "apps.verbs.generate",
+    "import_": "apps.verbs.published",
+    "load": "engine.bundle",
+    "look": "apps.verbs.runs",
+    "methods": "core.registry",
+    "package": "data.store:show",
+    "packages": "data.store:available",
+    "predict": "apps.verbs.predict",
+    "rates": "engine.schedule",
+    "robustness": "apps.verbs.attack",
+    "runs": "apps.verbs.runs:listed",
+    "save": "apps.verbs.save",
+    "serve": "apps.verbs.serve",
+    "sign": "core.signed",
+    "tensors": "data.tensors",
+    "tour": "apps.tour",
+    "trace": "evidence.trace",
+    "train": "apps.verbs.train",
+    "use": "core.plugins",
 }
-"""Where each public name lives: found on first use, so that importing Cartograd stays instant."""
+"""Where each public name lives (`module`, or `module:its name there`): found on first use, so that
+importing Cartograd stays instant."""
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "Card",
+    "Column",
+    "Comparison",
+    "Dataset",
+    "Evaluation",
+    "Loss",
+    "Port",
+    "Run",
+    "Signature",
+    "Spec",
+    "UsageError",
+    "attack",
+    "build",
+    "claim",
+    "compare",
+    "compress",
+    "cost",
+    "coverage",
+    "dataset",
+    "diagnose",
+    "evaluate",
+    "explain",
+    "export",
+    "fetch",
+    "find",
+    "fit",
+    "generate",
+    "import_",
+    "load",
+    "look",
+    "methods",
+    "package",
+    "packages",
+    "predict",
+    "rates",
+    "robustness",
+    "runs",
+    "save",
+    "serve",
+    "sign",
+    "tensors",
+    "tour",
+    "trace",
+    "train",
+    "use",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'cartograd' has no attribute {name!r}")
-    value = getattr(import_module(f"cartograd.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a checker that saw this would believe any name to exist
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'cartograd' has no attribute {name!r}")
+        module, _, attribute = _HOME[name].partition(":")
+        value = getattr(import_module(f"cartograd.{module}"), attribute or name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -156,3 +156,14 @@ def find(name: str, /, *, kind: str | None = None) -> tuple[Card, dict[str, Any]
 
 def _alike(name: str) -> str:
     return name.replace("_", "-")
+
+
+def methods(kind: str | None = None, /) -> list[Card]:
+    """The cards of all methods, or of those of a kind.
+
+    Raises:
+        UsageError: an unknown kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    return [card for card in cards().values() if kind in (None, card.kind)]

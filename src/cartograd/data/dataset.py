@@ -9,6 +9,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
+from cartograd.core.notebook import shown
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
 from cartograd.data.augment import Augment, Chain
@@ -221,6 +222,9 @@ class Dataset:
     def __repr__(self) -> str:
         parts = ("train", self.train), ("valid", self.valid), ("test", self.test)
         return f"{self.name}: " + ", ".join(f"{len(split)} {part}" for part, split in parts)
+
+    def _repr_html_(self) -> str:
+        return shown("dataset", self)
 
     def decode(self, sources: Any, /) -> Tensor:
         """Raw input (image files, table rows, text) as a batch for this data's models."""

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.notebook import shown
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.engine import arguments, runs
 from cartograd.engine.average import check as check_average
@@ -62,6 +63,9 @@ class Run:
     model: nn.Module | None = None
     steps: int = 0
     signal: str | None = None
+
+    def _repr_html_(self) -> str:
+        return shown("run", self)
 
 
 @takes_options(FitOptions)

@@ -43,8 +43,8 @@ class FitOptions:
     epochs: int = option(10, "how often to go through the data.")
     monitor: str | None = option(
         None,
-        "the number that says which epoch is best, `valid/loss` unless told otherwise. Whether "
-        "lower is better follows from its name (losses and errors) and can be said: "
+        "the number that says which epoch is best, `valid/loss` unless told otherwise. Losses "
+        "fall, and a metric's card says which way it is better; of a number of your own say it: "
         "`min:valid/x`, `max:valid/x`.",
     )
     patience: int | None = option(None, "stop after this many epochs without a better one.")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from cartograd.apps import units
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Many
-from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from cartograd.apps.verbs.diagnose import ModelDiagnosis, RunDiagnosis
     from cartograd.training.diagnosis.finding import Finding
     from cartograd.training.diagnosis.layer_report import Layer
 
@@ -48,30 +48,18 @@ def diagnose_(
             diagnosis-MODEL-DATA.html here.
         json: print one object.
     """
-    from cartograd.engine.runs import is_run
-
-    run = is_run(Path(target))
-    if run and data is None:
-        given = (looks, objective, optimizer, batch_size, memory, seed, device)
-        if any(value is not None and value != () for value in given):
-            raise UsageError(f"{target} is a run: its curves need no options; --data looks at it")
-        _run(target, out, json=json)
-        return
-    if data is None:
-        raise UsageError(f"{target} is no run; a model needs --data, like --data digits")
-    from cartograd.apps.report.diagnosis import model_page
-    from cartograd.apps.verbs.diagnose import LOOKS, diagnose_model
-    from cartograd.apps.verbs.target import as_signed
+    from cartograd.apps.verbs.diagnose import LOOKS, diagnose
 
     chosen = [word.strip() for text in looks for word in text.split(",") if word.strip()]
-    settings = {"objective": objective, "optimizer": optimizer, "batch_size": batch_size}
-    settings |= {"seed": seed, "device": device}
-    model: Any = as_signed(target) if run else target
-    found = diagnose_model(
-        model, data, looks=chosen or LOOKS, memory=memory, steps=steps, **settings
-    )
+    options: dict[str, Any] = {"objective": objective, "optimizer": optimizer, "memory": memory}
+    options |= {"batch_size": batch_size, "seed": seed, "device": device}
+    verb: Any = diagnose
+    if data is None:
+        _run(verb(target, looks=tuple(chosen), **options), out, json=json)
+        return
+    found: ModelDiagnosis = verb(target, data, looks=chosen or LOOKS, steps=steps, **options)
     stem = re.sub(r"[^\w.]+", "-", f"diagnosis-{Path(target).name}-{found.data}").strip("-")
-    page = model_page(out or Path(f"{stem}.html"), found)
+    page = found.draw(out or Path(f"{stem}.html"))
     if json:
         output.emit(asdict(found) | {"report": page})
         return
@@ -97,12 +85,8 @@ def diagnose_(
     output.lines([("report", str(page))])
 
 
-def _run(target: str, out: Path | None, *, json: bool) -> None:
-    from cartograd.apps.report.diagnosis import run_page
-    from cartograd.apps.verbs.diagnose import diagnose_run
-
-    found = diagnose_run(target)
-    page = run_page(out or found.run.folder / "diagnosis.html", found)
+def _run(found: "RunDiagnosis", out: Path | None, *, json: bool) -> None:
+    page = found.draw(out or found.run.folder / "diagnosis.html")
     if json:
         plain = {"run": found.run.folder, "state": found.run.state, "chance": found.chance}
         output.emit(plain | {"findings": [asdict(x) for x in found.findings], "report": page})

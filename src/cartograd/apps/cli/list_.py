@@ -4,7 +4,6 @@ from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import packages, registry
 from cartograd.core.card import KINDS, Card
-from cartograd.core.errors import unknown
 
 FIELDS = ("name", "kind", "nodes", "title", "zh", "paper", "year", "url", "proofs")
 """What `--json` tells of each card."""
@@ -21,9 +20,7 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
         lang: language of the titles; auto follows LANG.
         json: print one array of all cards.
     """
-    if kind is not None and kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
-    cards = [card for card in registry.cards().values() if kind in (None, card.kind)]
+    cards = registry.methods(kind)
     if json:
         output.emit(
             [{field: getattr(card, field) for field in FIELDS} | _package(card) for card in cards]

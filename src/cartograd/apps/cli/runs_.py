@@ -92,13 +92,13 @@ def compare(
         json: print one object.
     """
     from cartograd.apps.cli.common import part_of
-    from cartograd.apps.report.compare import comparison_page, verdict
+    from cartograd.apps.report.compare import verdict
     from cartograd.apps.verbs.compare import compare as compared
 
     found = compared(first, second, data=data, part=part_of(part))
     names = [item.folder.name for item in found.looks]
     stem = re.sub(r"[^\w.-]+", "-", f"compare-{names[0]}-{names[1]}")
-    page = comparison_page(out or found.looks[1].folder.parent / f"{stem}.html", found)
+    page = found.draw(out or found.looks[1].folder.parent / f"{stem}.html")
     if json:
         output.emit(
             {

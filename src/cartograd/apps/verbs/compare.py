@@ -17,6 +17,7 @@ from cartograd.core.ports import Port
 from cartograd.data.dataset import Examples
 from cartograd.engine import bundle
 from cartograd.engine.evaluate import collect
+from cartograd.engine.fit import Run
 
 ALPHA = 0.05
 """Chance of noise below which a difference counts."""
@@ -84,14 +85,25 @@ class Comparison:
     data: str = ""
     reason: str = ""
 
+    def draw(self, path: str | Path, /) -> Path:
+        """Write the comparison as a page with its pictures."""
+        from cartograd.apps.report.compare import comparison_page
+
+        return comparison_page(path, self)
+
 
 def compare(
-    first: str | Path, second: str | Path, /, *, data: str | None = None, part: str = "test"
+    first: Run | str | Path,
+    second: Run | str | Path,
+    /,
+    *,
+    data: str | None = None,
+    part: str = "test",
 ) -> Comparison:
     """Set two runs beside each other.
 
     Args:
-        first: a run folder.
+        first: a run, or its folder.
         second: another.
         data: what to measure both on; by default what both were trained on.
         part: of that: `train`, `valid`, `test` or `all`.

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cartograd.apps.verbs.evaluate import at_once
-from cartograd.apps.verbs.plan import Plan
+from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Batches
-from cartograd.data.dataset import Examples, Split
+from cartograd.core.spec import Spec
+from cartograd.data.dataset import Dataset, Examples, Split
 from cartograd.engine.evaluate import collect
 from cartograd.engine.fit import fit
 from cartograd.engine.optimize import optimizer
@@ -62,15 +63,23 @@ class Cost:
         return sum(self.memory.values())
 
 
-def cost(plan: Plan, /) -> Cost:
+def cost(
+    model: Plan | str | Spec | nn.Module,
+    data: str | Spec | Dataset | None = None,
+    /,
+    **settings: Any,
+) -> Cost:
     """Shapes, parameters, work and memory, from a pass on torch's meta device.
 
     Args:
-        plan: made with `meta=True`.
+        model: a spec, a module on the meta device, or a plan made with `meta=True`.
+        data: a spec or a dataset; a plan has its own.
+        **settings: as `train` has them.
 
     Raises:
         UsageError: the model or the optimizer cannot take these shapes.
     """
+    plan = model if isinstance(model, Plan) else planned(model, data, meta=True, **settings)
     rows = min(plan.value("batch_size"), len(plan.data.train))
     batch = _batch(plan, rows)
     saved: dict[int, int] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import nn
@@ -12,10 +12,13 @@ from cartograd.apps.verbs.cost import available
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.runs import Look, look
 from cartograd.apps.verbs.source import dataset
+from cartograd.apps.verbs.target import as_signed
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.data.dataset import Dataset, Examples
 from cartograd.engine.device import pick
+from cartograd.engine.fit import Run
+from cartograd.engine.runs import is_run
 from cartograd.training.diagnosis.finding import Finding
 from cartograd.training.diagnosis.gradient_noise import NoiseScale, gradient_noise
 from cartograd.training.diagnosis.largest_batch import LargestBatch, largest_batch
@@ -41,6 +44,12 @@ class RunDiagnosis:
     run: Look
     findings: tuple[Finding, ...]
     chance: float | None
+
+    def draw(self, path: str | Path, /) -> Path:
+        """Write the diagnosis as a page with its pictures."""
+        from cartograd.apps.report.diagnosis import run_page
+
+        return run_page(path, self)
 
 
 @dataclass(frozen=True)
@@ -70,8 +79,61 @@ class ModelDiagnosis:
     findings: tuple[Finding, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
 
+    def draw(self, path: str | Path, /) -> Path:
+        """Write the diagnosis as a page with its pictures."""
+        from cartograd.apps.report.diagnosis import model_page
 
-def diagnose_run(folder: str | Path, /) -> RunDiagnosis:
+        return model_page(path, self)
+
+
+@overload
+def diagnose(target: Run | str | Path, /) -> RunDiagnosis: ...
+
+
+@overload
+def diagnose(
+    target: Run | str | Path | Spec | nn.Module,
+    data: str | Spec | Dataset,
+    /,
+    *,
+    looks: Sequence[str] = LOOKS,
+    memory: float | None = None,
+    steps: int = 100,
+    objective: str | Spec | None = None,
+    optimizer: str | Spec | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+) -> ModelDiagnosis: ...
+
+
+def diagnose(
+    target: Any, data: str | Spec | Dataset | None = None, /, **options: Any
+) -> RunDiagnosis | ModelDiagnosis:
+    """Say what is wrong with a training run or a model, and what to try.
+
+    Args:
+        target: a run or its folder, for what its curves say; or a model, with `data`.
+        data: a spec or a dataset: look at the model (or at that of the run) in training on it.
+        **options: see `diagnose_model`; they need `data`.
+
+    Returns:
+        What was found; its `draw(path)` writes a page.
+
+    Raises:
+        UsageError: as `diagnose_run` and `diagnose_model`, or options where they say nothing.
+    """
+    run = isinstance(target, Run) or (isinstance(target, str | Path) and is_run(Path(target)))
+    if data is not None:
+        return diagnose_model(as_signed(target) if run else target, data, **options)
+    if not run:
+        raise UsageError(f"{target} is no run; a model needs data, like --data digits")
+    if any(value is not None and value != () for value in options.values()):
+        raise UsageError(f"{target} is a run: its curves need no options; --data looks at it")
+    return diagnose_run(target)
+
+
+def diagnose_run(folder: Run | str | Path, /) -> RunDiagnosis:
     """What the losses of a run say, and what to try.
 
     Raises:

@@ -14,6 +14,7 @@ from cartograd.apps.verbs.source import Data, examples_for
 from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
 from cartograd.core.mode import inferring
+from cartograd.core.notebook import shown
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -56,6 +57,9 @@ class Evaluation:
     latency: float
     parameters: int
     size: int
+
+    def _repr_html_(self) -> str:
+        return shown("evaluation", self)
 
 
 def evaluate(

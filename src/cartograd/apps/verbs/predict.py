@@ -14,6 +14,7 @@ from cartograd.apps.answers.embed import Vector
 from cartograd.apps.verbs.target import Target, as_signed, name_of
 from cartograd.core.errors import UsageError
 from cartograd.core.mode import evaluating
+from cartograd.core.notebook import shown
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.data.decode import encoded, expanded, read
@@ -26,7 +27,14 @@ TOKENS = 512
 """How many tokens of texts do."""
 
 
-def predict(target: Target, sources: Any, /, *, top: int = 3) -> list[dict[str, Any]]:
+class Answers(list[dict[str, Any]]):
+    """Answers, one for each example; a notebook shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        return shown("answers", self)
+
+
+def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
     """A model's answers.
 
     Args:
@@ -60,7 +68,7 @@ def answered(target: Target, sources: Any, /, *, top: int = 3) -> list[tuple[str
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
-        return list(_compared(_answers(model, sources, top)))
+        return Answers(_compared(_answers(model, sources, top)))
 
 
 def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock
 from cartograd.engine.arguments import monitored
+from cartograd.engine.fit import Run
 from cartograd.engine.runs import is_run, read_config, read_lines
 
 ENDS = ("finished", "interrupted", "failed")
@@ -88,13 +89,15 @@ class Look:
         return None
 
 
-def look(folder: str | Path, /) -> Look:
+def look(run: Run | str | Path, /) -> Look:
     """Read a run folder.
 
     Raises:
         UsageError: it holds no run, or a file of it is damaged.
     """
-    folder = Path(folder)
+    if isinstance(run, Run) and run.folder is None:
+        raise UsageError("the run has no folder; give one when it is trained: folder=")
+    folder = Path(str(run.folder if isinstance(run, Run) else run))
     if not folder.is_dir() or not is_run(folder):
         raise UsageError(f"{folder} holds no run; `cartograd runs list` shows those that there are")
     events = read_lines(folder / "events.jsonl")
