@@ -8,48 +8,56 @@ VISION := $(shell grep -E '^(torchvision|timm)==' constraints.txt)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 
-.PHONY: help tour test check lint doctests house acceptance claims bench golden clean
+.PHONY: help tour test room check lint doctests house acceptance claims bench golden clean
 .DEFAULT_GOAL := help
 
-help:  ## show this list
+# What follows ## is shown: what a target does, and how long it takes on two cores once set up.
+help:  ## show this list (at once)
+	@echo "The first of them sets up .venv as well: a few minutes."
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-tour: .venv/installed  ## set up, then the whole life of a model on real data
+tour: .venv/installed  ## the whole life of a model on real data (half a minute)
 	@$(BIN)/cartograd tour
 
-test: lint doctests  ## set up, then every check and every test
-	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not (compile or untyped)" $(TYPED) --durations=15
+test: lint doctests  ## every check and every test; what CI runs (some 20 minutes)
+	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not (compile or untyped)" $(TYPED)
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "compile or untyped"
 
-check: lint doctests house  ## format, lint, types, imports, spelling, doctests, house rules
+# One process: a small room is done before a second one would have imported torch.
+room: .venv/tested  ## the tests of one room: make room ROOM=core (ten seconds to a few minutes)
+	@test -n "$(ROOM)" -a -d "tests/$(ROOM)" || { \
+	  echo "no room '$(ROOM)'; expected ROOM= one of:" $$(ls -d tests/*/ | cut -d/ -f2) >&2; exit 2; }
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/$(ROOM)
 
-lint: .venv/tested
+check: lint doctests house  ## format, lint, types, imports, spelling, doctests, house rules (3 minutes)
+
+lint: .venv/tested  ## format, lint, types, imports, spelling (a minute)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-doctests: .venv/tested
+doctests: .venv/tested  ## the examples in docstrings (half a minute)
 	$(PYTEST) -q -p tests.conftest --doctest-modules src
 
-house: .venv/tested
+house: .venv/tested  ## the rules of the house, and what the README shows (a minute)
 	$(PYTEST) -q tests/house
 
-acceptance: .venv/tested  ## train on real data against the stated thresholds (longer)
+acceptance: .venv/tested  ## train on real data against the stated thresholds (an hour or more)
 	$(BIN)/python -m acceptance
 
-claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md
+claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md (an hour or more)
 	$(BIN)/python -m tools.claims
 
-bench: .venv/benched  ## time against the peers, in the same run
+bench: .venv/benched  ## time against the peers, in the same run (an hour or more)
 	$(BIN)/python -m benchmarks.resume
 	$(BIN)/python -m benchmarks
 
-golden: .venv/tested  ## print how the golden loss curves differ, and renew them
+golden: .venv/tested  ## print how the golden loss curves differ, and renew them (a minute)
 	$(BIN)/python -m tests.golden.curves --write
 
-clean:  ## remove the environment and what the tools left
+clean:  ## remove the environment and what the tools left (at once)
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

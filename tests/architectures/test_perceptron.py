@@ -1,6 +1,5 @@
 import pytest
 import torch
-from sklearn.linear_model import Perceptron as SklearnPerceptron
 
 from cartograd.architectures.perceptron import Perceptron
 from cartograd.core.errors import UsageError
@@ -8,6 +7,9 @@ from cartograd.data.sources.separable import separable
 from cartograd.data.sources.xor import CORNERS
 from cartograd.engine.fit import fit
 from cartograd.training.objectives.perceptron_rule import PerceptronRule
+from tests.reference import Reference
+
+linear_model = Reference("sklearn.linear_model")
 
 XOR = CORNERS, torch.tensor([0, 1, 1, 0])
 
@@ -57,7 +59,9 @@ def test_equals_scikit_learn(epochs):
     y[0] = 1  # at the first example z is 0: a 'no' to us, undecided and so a mistake to them
     model = Perceptron(features=5).double()
     train(model, x, y, epochs=epochs)
-    expected = SklearnPerceptron(shuffle=False, max_iter=epochs, tol=None).fit(x.numpy(), y.numpy())
+    expected = linear_model.Perceptron(shuffle=False, max_iter=epochs, tol=None).fit(
+        x.numpy(), y.numpy()
+    )
     weight, bias = torch.tensor(expected.coef_[0]), torch.tensor(expected.intercept_[0])
     torch.testing.assert_close(model.unit.weight.detach(), weight, rtol=0, atol=1e-10)
     torch.testing.assert_close(model.unit.bias.detach(), bias, rtol=0, atol=1e-10)

@@ -1,9 +1,11 @@
 """Draws: functions of seed, epoch and index; spread as they should be."""
 
 import torch
-from scipy import stats
 
 from cartograd.data.draws import Draws
+from tests.reference import Reference
+
+scipy = Reference("scipy")
 
 N = 20_000
 
@@ -26,7 +28,7 @@ def test_draws_are_uniform_and_have_nothing_to_do_with_each_other():
     streams.append(at(0, 0, 1, 0).uniform(1))
     draws = torch.cat(streams, dim=1)
     for column in draws.T:
-        assert stats.kstest(column.numpy(), "uniform").pvalue > 1e-4
+        assert scipy.stats.kstest(column.numpy(), "uniform").pvalue > 1e-4
     neighbours = torch.cat([draws[1:], draws[:-1]], dim=1)
     off = torch.corrcoef(neighbours.T) - torch.eye(12)
     assert off.abs().max() < 4.5 / N**0.5
@@ -40,7 +42,7 @@ def test_indices_far_apart_and_large():
 def test_normal():
     draws = at().normal(3)
     for column in draws.T:
-        assert stats.kstest(column.numpy(), "norm").pvalue > 1e-4
+        assert scipy.stats.kstest(column.numpy(), "norm").pvalue > 1e-4
     assert (torch.corrcoef(draws.T) - torch.eye(3)).abs().max() < 4.5 / N**0.5
 
 
@@ -48,7 +50,9 @@ def test_dirichlet():
     shares = at().dirichlet([0.5, 1.0, 2.5])
     torch.testing.assert_close(shares.sum(1), torch.ones(N).double())
     for i, a in enumerate((0.5, 1.0, 2.5)):
-        assert stats.kstest(shares[:, i].numpy(), stats.beta(a, 4 - a).cdf).pvalue > 1e-4
+        assert (
+            scipy.stats.kstest(shares[:, i].numpy(), scipy.stats.beta(a, 4 - a).cdf).pvalue > 1e-4
+        )
 
 
 def test_whole_numbers_and_chances():

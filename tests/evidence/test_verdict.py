@@ -4,17 +4,19 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from cartograd.core.errors import UsageError
 from cartograd.evidence.verdict import Check, judge, mean, ratio, share
+from tests.reference import Reference
+
+reference_scipy = Reference("scipy")
 
 VALUES = [0.3, 0.1, 0.45, 0.2, 0.33]
 
 
 def test_mean_is_scipys_student_interval():
     found = mean(VALUES)
-    low, high = stats.ttest_1samp(VALUES, 0).confidence_interval(0.95)
+    low, high = reference_scipy.stats.ttest_1samp(VALUES, 0).confidence_interval(0.95)
     assert found.value == pytest.approx(np.mean(VALUES), abs=1e-14)
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
     assert "Student's t, 95%" in found.method
@@ -22,20 +24,20 @@ def test_mean_is_scipys_student_interval():
 
 def test_a_paired_difference_is_scipys_paired_test():
     a, b = np.array(VALUES), np.array([0.1, 0.0, 0.2, 0.25, 0.1])
-    low, high = stats.ttest_rel(a, b).confidence_interval(0.95)
+    low, high = reference_scipy.stats.ttest_rel(a, b).confidence_interval(0.95)
     found = mean((a - b).tolist())
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
 
 
 def test_ratio_is_the_mean_of_logarithms():
     found = ratio(VALUES)
-    low, high = stats.ttest_1samp(np.log(VALUES), 0).confidence_interval(0.95)
-    assert found.value == pytest.approx(stats.gmean(VALUES), rel=1e-12)
+    low, high = reference_scipy.stats.ttest_1samp(np.log(VALUES), 0).confidence_interval(0.95)
+    assert found.value == pytest.approx(reference_scipy.stats.gmean(VALUES), rel=1e-12)
     assert (found.low, found.high) == pytest.approx((math.exp(low), math.exp(high)), rel=1e-12)
 
 
 def test_share_is_scipys_wilson_interval():
-    low, high = stats.binomtest(2, 5).proportion_ci(0.95, method="wilson")
+    low, high = reference_scipy.stats.binomtest(2, 5).proportion_ci(0.95, method="wilson")
     found = share([1, 0, 0, 1, 0])
     assert (found.value, found.low, found.high) == pytest.approx((0.4, low, high), abs=1e-12)
 

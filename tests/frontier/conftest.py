@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed, sign
+from tests.reference import Reference
+
+datasets = Reference("sklearn.datasets")
 
 
 class Judge(NamedTuple):
@@ -22,7 +24,7 @@ class Judge(NamedTuple):
 def judge():
     """A ReLU network in evaluation mode, and the 397 digits it has not seen."""
     torch.manual_seed(0)
-    data = load_digits()
+    data = datasets.load_digits()
     x = torch.from_numpy(data.images).float()[:, None] / 16
     y = torch.from_numpy(data.target).long()
     pixels = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0), mean=(0.3,), std=(0.38,))

@@ -3,9 +3,11 @@
 from functools import cache
 
 import torch
-import torchvision
 
 from cartograd.core.build import build
+from tests.reference import Reference
+
+torchvision = Reference("torchvision")
 
 
 @cache

@@ -6,8 +6,9 @@ from cartograd.architectures.cnn.alexnet import AlexNet, ResponseNorm
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from tests.architectures.cnn.support import count, giga, narrowed, published, same, shapes, stirred
+from tests.reference import Reference
 
-torchvision = pytest.importorskip("torchvision")
+torchvision = Reference("torchvision")
 
 
 @pytest.mark.oracle("alexnet")

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from scipy import ndimage
 
 from cartograd.architectures.cnn.classical_filters import (
     classical_filters,
@@ -12,6 +11,9 @@ from cartograd.architectures.cnn.classical_filters import (
     sobel,
 )
 from cartograd.core.errors import UsageError
+from tests.reference import Reference
+
+scipy = Reference("scipy")
 
 
 @pytest.mark.oracle("classical-filters")
@@ -26,7 +28,7 @@ def test_each_filter_equals_scipys():
 def test_on_colours_and_odd_sizes(std):
     x = torch.rand(2, 3, 21, 26, dtype=torch.float64)
     args = {"axes": (2, 3), "mode": "mirror"}
-    blurred = torch.from_numpy(ndimage.gaussian_filter(x.numpy(), std, **args))
+    blurred = torch.from_numpy(scipy.ndimage.gaussian_filter(x.numpy(), std, **args))
     torch.testing.assert_close(gaussian(x, std=std), blurred, rtol=0, atol=1e-10)
     levels = pyramid(x, levels=3, std=std)
     assert [tuple(level.shape[2:]) for level in levels] == [(21, 26), (11, 13), (6, 7)]

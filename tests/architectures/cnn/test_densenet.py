@@ -13,8 +13,10 @@ from tests.architectures.cnn.support import (
     shapes,
     stirred,
 )
+from tests.reference import Reference
 
-torchvision = pytest.importorskip("torchvision")
+torchvision = Reference("torchvision")
+
 DEPTHS = (121, 161, 169, 201)
 
 

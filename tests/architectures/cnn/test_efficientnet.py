@@ -15,9 +15,11 @@ from tests.architectures.cnn.support import (
     shapes,
     stirred,
 )
+from tests.reference import Reference
 
-torchvision = pytest.importorskip("torchvision")
-timm = pytest.importorskip("timm")
+torchvision = Reference("torchvision")
+timm = Reference("timm")
+
 
 COEFFICIENTS = {  # width, depth, resolution as published
     0: (1.0, 1.0, 224),

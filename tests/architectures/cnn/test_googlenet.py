@@ -4,8 +4,9 @@ import torch
 from cartograd.architectures.cnn.googlenet import GoogLeNet, Inception
 from cartograd.core.build import build
 from tests.architectures.cnn.support import count, giga, narrowed, published, same, shapes, stirred
+from tests.reference import Reference
 
-torchvision = pytest.importorskip("torchvision")
+torchvision = Reference("torchvision")
 
 
 def reference(auxiliary, **args):

@@ -3,8 +3,9 @@ import torch
 
 from cartograd.architectures.cnn.inception_v3 import InceptionV3
 from tests.architectures.cnn.support import count, giga, narrowed, published, same, shapes, stirred
+from tests.reference import Reference
 
-torchvision = pytest.importorskip("torchvision")
+torchvision = Reference("torchvision")
 
 
 def reference(auxiliary, **args):

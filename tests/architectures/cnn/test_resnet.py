@@ -7,8 +7,10 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from tests.architectures.cnn.support import count as total
 from tests.architectures.cnn.support import giga, narrowed, published, same, shapes, stirred
+from tests.reference import Reference
 
-torchvision = pytest.importorskip("torchvision")
+torchvision = Reference("torchvision")
+
 
 PUBLISHED = {  # parameters and multiply-adds at 224 pixels
     18: (11_689_512, 1.814),

@@ -14,8 +14,10 @@ from tests.architectures.cnn.support import (
     shapes,
     stirred,
 )
+from tests.reference import Reference
 
-torchvision = pytest.importorskip("torchvision")
+torchvision = Reference("torchvision")
+
 NAMES = [f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")]
 
 

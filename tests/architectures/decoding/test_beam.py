@@ -7,8 +7,9 @@ from cartograd.architectures.decoding.beam import Answer, beam_search
 from cartograd.architectures.decoding.generate import generate
 from cartograd.core.errors import UsageError
 from tests.architectures.decoding.toys import Toy
+from tests.reference import Reference
 
-transformers = pytest.importorskip("transformers")
+transformers = Reference("transformers")
 
 
 def exhaustive(prompt, length, penalty, vocabulary=3, stop=0):

@@ -6,8 +6,10 @@ import torch
 
 from cartograd.architectures.decoding.draw import draw
 from cartograd.core.build import build
+from tests.reference import Reference
 
-transformers = pytest.importorskip("transformers")
+transformers = Reference("transformers")
+
 NONE = torch.zeros(8, 0, dtype=torch.int64)
 
 

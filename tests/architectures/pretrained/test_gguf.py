@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tokenizers
 import torch
-import transformers
 
 from cartograd.apps.verbs.predict import predict
 from cartograd.apps.verbs.published import import_
@@ -20,6 +19,9 @@ from cartograd.core.keys_back import written
 from cartograd.data import store
 from cartograd.data.gguf import GGUF
 from cartograd.data.gguf_tokens import WORDS, tokenizer_of
+from tests.reference import Reference
+
+transformers = Reference("transformers")
 
 QUANT = reference.GGMLQuantizationType
 TEXTS = [

@@ -19,9 +19,10 @@ from cartograd.core.keys import renamed
 from cartograd.core.keys_back import written
 from cartograd.data import store
 from cartograd.data.decode import read
+from tests.reference import Reference
 
-reference = pytest.importorskip("torchvision")
-other = pytest.importorskip("timm")
+reference = Reference("torchvision")
+other = Reference("timm")
 
 
 def stirred(model):

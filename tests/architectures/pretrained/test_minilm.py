@@ -4,8 +4,6 @@ import json
 
 import pytest
 import torch
-import transformers
-from sentence_transformers import SentenceTransformer
 
 from cartograd.apps.verbs.predict import predict
 from cartograd.apps.verbs.published import import_
@@ -19,6 +17,10 @@ from cartograd.architectures.transformer.sentence_encoder import (
 from cartograd.core.errors import UsageError
 from cartograd.data import store
 from tests.data.test_tokenizer import bert
+from tests.reference import Reference
+
+transformers = Reference("transformers")
+reference_sentence_transformers = Reference("sentence_transformers")
 
 TEXTS = ["the cat sat", "cats", "sat the cats " * 9, "the", "cat, cat"]
 
@@ -51,7 +53,9 @@ def folder(tmp_path):
 
 
 def theirs(folder, texts, dtype=torch.float64):
-    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True).to(dtype)
+    model = reference_sentence_transformers.SentenceTransformer(
+        str(folder), device="cpu", local_files_only=True
+    ).to(dtype)
     return model.encode(texts, convert_to_tensor=True, show_progress_bar=False)
 
 

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from cartograd.architectures.pretrained.hf import hf
 from cartograd.architectures.speech.whisper import Whisper
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from tests.reference import Reference
+
+reference_transformers = Reference("transformers")
 
 SIZES = {
     "vocab_size": 30, "d_model": 16, "encoder_layers": 2, "decoder_layers": 2,
@@ -28,7 +30,9 @@ def pair(tmp_path_factory):
     """Transformers' tiny model, and ours read from the folder that it wrote."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("whisper")
-    theirs = WhisperForConditionalGeneration(WhisperConfig(**SIZES)).eval()
+    theirs = reference_transformers.WhisperForConditionalGeneration(
+        reference_transformers.WhisperConfig(**SIZES)
+    ).eval()
     for parameter in theirs.parameters():  # biases start at zero
         if parameter.requires_grad:
             parameter.data += 0.05 * torch.randn_like(parameter)
@@ -67,7 +71,9 @@ def test_equal_to_transformers(pair):
 @pytest.mark.oracle("whisper")
 def test_it_hears_as_the_feature_extractor_does():
     x = sound(1, 30000).float() / 3
-    theirs = WhisperFeatureExtractor()(x[0, 0].numpy(), sampling_rate=16000)["input_features"]
+    theirs = reference_transformers.WhisperFeatureExtractor()(x[0, 0].numpy(), sampling_rate=16000)[
+        "input_features"
+    ]
     full = torch.nn.functional.pad(x, (0, 480000 - 30000))
     with torch.device("meta"):
         model = Whisper()

@@ -16,8 +16,10 @@ from tests.architectures.transformer.published import (
     saved,
     states,
 )
+from tests.reference import Reference
 
-transformers = pytest.importorskip("transformers")
+transformers = Reference("transformers")
+
 HEADS = {
     "BertModel": ("", lambda found: found.last_hidden_state),
     "BertForMaskedLM": ("bert.", lambda found: found.logits),

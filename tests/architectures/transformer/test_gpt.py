@@ -15,8 +15,10 @@ from tests.architectures.transformer.published import (
     saved,
     states,
 )
+from tests.reference import Reference
 
-transformers = pytest.importorskip("transformers")
+transformers = Reference("transformers")
+
 SIZES = {"n_embd": 16, "n_head": 2, "n_layer": 2, "vocab_size": 23, "n_positions": 12}
 NO_ENDS = {"bos_token_id": None, "eos_token_id": None}
 

@@ -15,8 +15,10 @@ from tests.architectures.transformer.published import (
     saved,
     states,
 )
+from tests.reference import Reference
 
-transformers = pytest.importorskip("transformers")
+transformers = Reference("transformers")
+
 FORMS = {
     "1.0": {"feed_forward_proj": "relu", "tie_word_embeddings": True},
     "1.1": {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},

@@ -1,4 +1,3 @@
-import captum.attr
 import pytest
 import torch
 from torch import nn
@@ -11,6 +10,9 @@ from cartograd.core.signed import sign
 from cartograd.frontier.explain import integrated_gradients as method
 from cartograd.frontier.explain.integrated_gradients import completeness_gap, integrated_gradients
 from cartograd.frontier.inputs import rows_at_once
+from tests.reference import Reference
+
+captum = Reference("captum.attr")
 
 
 def convolutions(activation=nn.ReLU, k=5):
@@ -48,7 +50,7 @@ def rounded(monkeypatch):
 
 
 def of_captum(model, x, target, *, steps, baseline=0.0):
-    reference = captum.attr.IntegratedGradients(model)
+    reference = captum.IntegratedGradients(model)
     return reference.attribute(x, baseline, target=target, n_steps=steps).detach()
 
 

@@ -1,12 +1,14 @@
-import foolbox
 import pytest
 import torch
-from foolbox.attacks import LinfFastGradientAttack
 from torch import nn
 
 from cartograd.core.errors import UsageError
 from cartograd.frontier.security.fgsm import fgsm
 from cartograd.frontier.security.pgd import pgd
+from tests.reference import Reference
+
+foolbox = Reference("foolbox", quiet=True)
+attacks = Reference("foolbox.attacks", quiet=True)
 
 
 @pytest.mark.oracle("fgsm")
@@ -14,7 +16,7 @@ from cartograd.frontier.security.pgd import pgd
 def test_foolbox(modest, eps):
     reference = foolbox.PyTorchModel(modest.model, bounds=(0, 1))
     criterion = foolbox.criteria.Misclassification(modest.y)
-    expected = LinfFastGradientAttack().run(reference, modest.x, criterion, epsilon=eps)
+    expected = attacks.LinfFastGradientAttack().run(reference, modest.x, criterion, epsilon=eps)
     found = fgsm(modest.model, modest.x, modest.y, eps=eps)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
 
@@ -75,7 +77,7 @@ def test_a_sure_model_still_shows_its_gradient(judge):
     model, x, y = Sure().eval(), judge.x, judge.y
     criterion = foolbox.criteria.Misclassification(y)
     reference = foolbox.PyTorchModel(model, bounds=(0, 1))
-    theirs = LinfFastGradientAttack().run(reference, x, criterion, epsilon=0.15)
+    theirs = attacks.LinfFastGradientAttack().run(reference, x, criterion, epsilon=0.15)
     ours = fgsm(model, x, y, eps=0.15, bounds=(0.0, 1.0))
     with torch.no_grad():
         standing = [(model(point).argmax(1) == y).float().mean() for point in (x, theirs, ours)]

@@ -1,10 +1,8 @@
 import copy
 import itertools
 
-import foolbox
 import pytest
 import torch
-from foolbox.attacks import L2ProjectedGradientDescentAttack, LinfProjectedGradientDescentAttack
 from torch import nn
 
 from cartograd.core.build import build
@@ -13,8 +11,15 @@ from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
 from cartograd.frontier.security.fgsm import fgsm
 from cartograd.frontier.security.pgd import pgd
+from tests.reference import Reference
 
-OF_FOOLBOX = {"linf": LinfProjectedGradientDescentAttack, "l2": L2ProjectedGradientDescentAttack}
+foolbox = Reference("foolbox", quiet=True)
+attacks = Reference("foolbox.attacks", quiet=True)
+
+OF_FOOLBOX = {
+    "linf": attacks.LinfProjectedGradientDescentAttack,
+    "l2": attacks.L2ProjectedGradientDescentAttack,
+}
 
 
 def right(model, x, y):
@@ -67,7 +72,9 @@ def test_at_least_as_strong_as_foolbox(judge):
     model, x, y = judge
     reference = foolbox.PyTorchModel(model, bounds=(0, 1))
     for eps in (0.05, 0.1, 0.2):
-        attack = LinfProjectedGradientDescentAttack(rel_stepsize=0.25, steps=10, random_start=False)
+        attack = attacks.LinfProjectedGradientDescentAttack(
+            rel_stepsize=0.25, steps=10, random_start=False
+        )
         theirs = attack.run(reference, x, foolbox.criteria.Misclassification(y), epsilon=eps)
         assert share(model, pgd(model, x, y, eps=eps, starts=0), y) <= share(model, theirs, y)
 

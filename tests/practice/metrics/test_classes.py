@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import sklearn.metrics as sk
 import torch
 
 from cartograd.core.build import build
@@ -19,6 +18,9 @@ from cartograd.practice.metrics.nll import nll
 from cartograd.practice.metrics.precision import precision
 from cartograd.practice.metrics.recall import recall
 from cartograd.practice.metrics.roc_auc import roc_auc
+from tests.reference import Reference
+
+sk = Reference("sklearn.metrics")
 
 FILES = {
     "precision": (precision_file, sk.precision_score),

@@ -5,13 +5,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics.accuracy import accuracy
 from cartograd.practice.metrics.interval import bootstrap, interval, wilson
+from tests.reference import Reference
+
+stats = Reference("scipy.stats")
 
 
 def labelled(n=200, k=3, seed=0):
@@ -31,7 +33,7 @@ def measured(n=200, seed=0):
 @given(st.integers(1, 5000), st.floats(0, 1), st.sampled_from([0.5, 0.9, 0.95, 0.999]))
 def test_wilson_is_scipys(trials, share, level):
     successes = round(share * trials)
-    expected = binomtest(successes, trials).proportion_ci(level, method="wilson")
+    expected = stats.binomtest(successes, trials).proportion_ci(level, method="wilson")
     assert wilson(successes, trials, level=level) == pytest.approx(tuple(expected), abs=1e-12)
 
 

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-import sklearn.metrics as sk
 import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics.roc_auc import log_odds, roc_auc, roc_curve, weighed
+from tests.reference import Reference
+
+sk = Reference("sklearn.metrics")
 
 
 def examples(n=400, k=2, *, ties=False, seed=0):

@@ -4,9 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-import sklearn.metrics as sk
 import torch
-from scipy.optimize import brentq
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -14,11 +12,15 @@ from cartograd.practice.metrics import texts
 from cartograd.practice.metrics.equal_error_rate import equal_error_rate
 from cartograd.practice.metrics.label_error_rate import label_error_rate, parts
 from cartograd.practice.metrics.word_error_rate import edits, word_error_rate
+from tests.reference import Reference
+
+sk = Reference("sklearn.metrics")
+optimize = Reference("scipy.optimize")
 
 
 def root(targets, score):
     false, found, _ = sk.roc_curve(targets, score, drop_intermediate=False)
-    return brentq(lambda x: x - 1 + np.interp(x, false, found), 0, 1, xtol=1e-14)
+    return optimize.brentq(lambda x: x - 1 + np.interp(x, false, found), 0, 1, xtol=1e-14)
 
 
 def examples(seed, *, ties=False):

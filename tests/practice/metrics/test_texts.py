@@ -3,13 +3,15 @@
 import math
 
 import pytest
-import sacrebleu
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import texts
 from cartograd.practice.metrics.bleu import bleu
 from cartograd.practice.metrics.chrf import chrf
+from tests.reference import Reference
+
+sacrebleu = Reference("sacrebleu")
 
 EXPECTED = [
     "The cat sat on the mat, and then it slept.",

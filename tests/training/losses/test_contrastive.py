@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
-from sklearn.neighbors import KNeighborsClassifier
 
 from cartograd.architectures.mlp import MLP
 from cartograd.training.losses.contrastive import contrastive
+from tests.reference import Reference
+
+datasets = Reference("sklearn.datasets")
+neighbors = Reference("sklearn.neighbors")
 
 
 @pytest.mark.oracle("contrastive")
@@ -29,7 +31,7 @@ def test_gradients_at_the_edges():
 
 @pytest.mark.law("contrastive")
 def test_learns_an_embedding_of_digits():
-    data = load_digits()
+    data = datasets.load_digits()
     x, y = torch.tensor(data.data / 16).float(), torch.tensor(data.target)
     train, test = slice(0, 1200), slice(1200, None)
     model = MLP(features=64, classes=2, widths=(64,))
@@ -37,7 +39,7 @@ def test_learns_an_embedding_of_digits():
     def accuracy():
         with torch.no_grad():
             places = model(x).numpy()
-        judge = KNeighborsClassifier(5).fit(places[train], y[train])
+        judge = neighbors.KNeighborsClassifier(5).fit(places[train], y[train])
         return judge.score(places[test], y[test])
 
     before = accuracy()

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_breast_cancer
-from sklearn.metrics import hinge_loss
-from sklearn.svm import LinearSVC
 
 from cartograd.foundations.neuron import Neuron
 from cartograd.training.losses.hinge import hinge
+from tests.reference import Reference
+
+datasets = Reference("sklearn.datasets")
+metrics = Reference("sklearn.metrics")
+svm = Reference("sklearn.svm")
 
 
 @pytest.mark.oracle("hinge")
@@ -14,7 +16,7 @@ from cartograd.training.losses.hinge import hinge
 def test_equals_scikit_learn(classes):
     z, targets = torch.randn(40, classes, dtype=torch.float64), torch.arange(40) % classes
     decision = (z[:, 1] - z[:, 0] if classes == 2 else z).numpy()
-    expected = hinge_loss(targets.numpy(), decision)
+    expected = metrics.hinge_loss(targets.numpy(), decision)
     np.testing.assert_allclose(hinge(z, targets).mean(), expected, rtol=0, atol=1e-10)
 
 
@@ -42,10 +44,10 @@ def test_beyond_the_margin_nothing_pulls():
 
 @pytest.mark.law("hinge")
 def test_a_linear_model_with_it_is_a_support_vector_machine():
-    data = load_breast_cancer()
+    data = datasets.load_breast_cancer()
     x = (data.data - data.data.mean(0)) / data.data.std(0)
     train, test = np.arange(569) % 3 != 0, np.arange(569) % 3 == 0
-    machine = LinearSVC(loss="hinge", C=1.0, max_iter=200_000).fit(x[train], data.target[train])
+    machine = svm.LinearSVC(loss="hinge", C=1.0, max_iter=200_000).fit(x[train], data.target[train])
     unit = Neuron(features=30).double()
     inputs, targets = torch.tensor(x[train]), torch.tensor(data.target[train])
     optimizer = torch.optim.Adam(unit.parameters(), lr=0.02)

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from sklearn.linear_model import LinearRegression
 
 from cartograd.core.build import build
 from cartograd.core.ports import Port, Signature
@@ -8,6 +7,9 @@ from cartograd.core.signed import Signed
 from cartograd.foundations.neuron import Neuron
 from cartograd.training.losses.huber import huber
 from cartograd.training.objectives.regress import Regress
+from tests.reference import Reference
+
+linear_model = Reference("sklearn.linear_model")
 
 
 def data():
@@ -23,7 +25,7 @@ def signed(unit, *, mean, std):
 @pytest.mark.oracle("regress")
 def test_minimum_is_scikit_learns():
     x, y = data()
-    fitted = LinearRegression().fit(x.numpy(), y[:, 0].numpy())
+    fitted = linear_model.LinearRegression().fit(x.numpy(), y[:, 0].numpy())
     unit = Neuron(features=3, classes=1).double()
     unit.load_state_dict(
         {"weight": torch.tensor(fitted.coef_), "bias": torch.tensor(fitted.intercept_)}

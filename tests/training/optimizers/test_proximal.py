@@ -1,8 +1,10 @@
 import pytest
 import torch
-from sklearn.linear_model import Lasso
 
 from cartograd.training.optimizers import proximal
+from tests.reference import Reference
+
+linear_model = Reference("sklearn.linear_model")
 
 
 @pytest.mark.oracle("proximal")
@@ -12,7 +14,9 @@ def test_ends_at_the_lasso():
     truth = torch.zeros(12, dtype=torch.float64)
     truth[:3] = torch.tensor([2.0, -1.0, 0.5])
     y = x @ truth + 0.3 * torch.randn(80, dtype=torch.float64, generator=draw)
-    theirs = Lasso(alpha=0.1, fit_intercept=False, tol=1e-14, max_iter=100_000).fit(x, y)
+    theirs = linear_model.Lasso(alpha=0.1, fit_intercept=False, tol=1e-14, max_iter=100_000).fit(
+        x, y
+    )
     weight = torch.zeros(1, 12, dtype=torch.float64)
     for _ in range(3000):
         gradient = (weight @ x.T - y) @ x / len(x)

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import Lasso
 
 from cartograd.training.regularization.l1 import l1, shrink, zeros
+from tests.reference import Reference
+
+linear_model = Reference("sklearn.linear_model")
 
 
 def data():
@@ -29,7 +31,9 @@ def proximal(x, y, *, strength, steps=3000):
 def test_proximal_descent_ends_at_scikit_learns_lasso(strength):
     x, y = data()
     w = proximal(x, y, strength=strength)
-    lasso = Lasso(alpha=strength, fit_intercept=False, tol=1e-14, max_iter=100_000).fit(x, y)
+    lasso = linear_model.Lasso(
+        alpha=strength, fit_intercept=False, tol=1e-14, max_iter=100_000
+    ).fit(x, y)
     np.testing.assert_allclose(w, lasso.coef_, rtol=0, atol=1e-8)
     assert ((w == 0).numpy() == (lasso.coef_ == 0)).all()
 

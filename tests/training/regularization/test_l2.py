@@ -3,10 +3,12 @@ import copy
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import Ridge
 from torch import nn
 
 from cartograd.training.regularization.l2 import decay, l2
+from tests.reference import Reference
+
+linear_model = Reference("sklearn.linear_model")
 
 
 @pytest.mark.oracle("l2")
@@ -23,7 +25,7 @@ def test_minimum_is_scikit_learns_ridge():
         return loss
 
     optimizer.step(closure)
-    ridge = Ridge(alpha=3.0, fit_intercept=False).fit(x, y)
+    ridge = linear_model.Ridge(alpha=3.0, fit_intercept=False).fit(x, y)
     np.testing.assert_allclose(w.detach(), ridge.coef_, rtol=0, atol=1e-8)
 
 
