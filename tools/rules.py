@@ -24,6 +24,11 @@ ALLOWED = {
     ): "by these numbers its kin differ",
     ("CG008", "src/cartograd/core/signed.py"): "a foreign module may carry a signature or not",
     ("CG008", "src/cartograd/engine/arguments.py"): "a user's objective is asked what it has",
+    ("CG008", "src/cartograd/engine/callbacks.py"): "a user's callback is asked what it has",
+    (
+        "CG006",
+        "src/cartograd/apps/options.py",
+    ): "typing.Unpack takes one TypedDict, ours adds to another",
     ("CG008", "src/cartograd/engine/evaluate.py"): "an objective's `validate` is optional",
     ("CG008", "src/cartograd/engine/loader.py"): "a user's sampler or dataset is asked what it has",
     ("CG008", "src/cartograd/engine/progress.py"): "a user's progress is asked what it has",

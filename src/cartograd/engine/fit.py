@@ -120,12 +120,8 @@ def fit(
     place = together.device(place)
     source, valid = as_batches(batches), None if validate is None else as_batches(validate)
     config = _config(chosen, names, length(source), place)
-    monitored = arguments.monitored(
-        chosen.monitor,
-        validates=validate is not None,
-        patience=chosen.patience,
-        min_delta=chosen.min_delta,
-    )
+    watching = {"patience": chosen.patience, "min_delta": chosen.min_delta}
+    monitored = arguments.monitored(chosen.monitor, validates=validate is not None, **watching)
     arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
     check_monitor(
         monitored, objective, source, valid, dict(metrics), device=place, seed=chosen.seed
@@ -168,10 +164,7 @@ def fit(
             if together.lead:
                 keeper.folder.sinks = opened(outlets, keeper.folder.path, config.state_dict())
             keeper.folder.event("resumed" if resume else "started", step=loop.state.step)
-            for name, player in loop.players.items():
-                if len(player.optimizer.param_groups) > 1:
-                    groups = described(player.optimizer)
-                    keeper.folder.event("groups", player=name, groups=groups)
+            _tell_groups(loop)
         if chosen.compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
         loop.run()
@@ -198,6 +191,13 @@ def _config(
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
     )
+
+
+def _tell_groups(loop: Loop) -> None:
+    """Say in the run's events which parameters go which way, where there are several."""
+    for name, player in loop.players.items():
+        if len(player.optimizer.param_groups) > 1:
+            loop.event("groups", player=name, groups=described(player.optimizer))
 
 
 def _done(loop: Loop, objective: Any, folder: str | Path | None) -> Run:
