@@ -150,9 +150,11 @@ def toy_explainer(model, x, /, *, target: object = None):
         "toy_attack",
         {},
         """
-def toy_attack(model, x, y, /, *, eps: float = 0.1):
+def toy_attack(
+    model, x, y, /, *, eps: float = 0.1, bounds: tuple[float, float] | None = None
+):
     '''One step.'''
-    return fgsm(model, x, y, eps=eps)
+    return fgsm(model, x, y, eps=eps, bounds=bounds)
 """,
     ),
     "model": (
