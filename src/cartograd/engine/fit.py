@@ -29,7 +29,7 @@ from cartograd.engine.option_fields import takes_options
 from cartograd.engine.options import FitFields, FitOptions
 from cartograd.engine.probe import check_monitor
 from cartograd.engine.progress import Progress
-from cartograd.engine.progress import chosen as shown
+from cartograd.engine.progress import chosen as progress_for
 from cartograd.engine.recovery import Recovery
 from cartograd.engine.retention import NEWEST, Keep
 from cartograd.engine.runs import RunFolder
@@ -139,7 +139,7 @@ def fit(
         ),
         device=place, config=config, recovery=Recovery(policy), validate=valid,
         metrics=dict(metrics), model=arguments.model_of(trained, metrics), monitor=monitored,
-        progress=shown(progress if together.lead else None), team=together,
+        progress=progress_for(progress if together.lead else None), team=together,
         callbacks=called,
     )  # fmt: skip
     kept = _kept(chosen.keep, monitored)
