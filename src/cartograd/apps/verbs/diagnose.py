@@ -128,7 +128,7 @@ def diagnose(
         model: Any = as_signed(target) if run else target
         return diagnose_model(model, data, **options)
     if not run:
-        raise UsageError(f"{target} is no run; a model needs data, like --data digits")
+        raise UsageError(f"{target} is no run; a model needs --data, like --data digits")
     if any(value is not None and value != () for value in options.values()):
         raise UsageError(f"{target} is a run: its curves need no options; --data looks at it")
     return diagnose_run(target)
