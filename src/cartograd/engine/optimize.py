@@ -84,7 +84,7 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
     torch_spec.check(spec, allowed)
     if "fused" in allowed and not {"fused", "foreach", "differentiable"} & set(spec.args):
         try:
-            return make(params, **spec.args, fused=True)
+            return make(params, **{**spec.args, "fused": True})
         except (RuntimeError, ValueError, TypeError):
             pass  # not for this device or type, or the arguments are wrong: torch says which below
     return torch_spec.make(make, params, spec.args, spec)
