@@ -125,12 +125,8 @@ def diagnose(
     """
     run = isinstance(target, Run) or (isinstance(target, str | Path) and is_run(Path(target)))
     if data is not None:
-<<<<<<< HEAD
-        return diagnose_model(as_signed(target) if isinstance(target, Run) or run else target, data, **options)
-=======
         model: Any = as_signed(target) if run else target
         return diagnose_model(model, data, **options)
->>>>>>> ca2080112811a411bf760d06994b4eb74f263beb
     if not run:
         raise UsageError(f"{target} is no run; a model needs --data, like --data digits")
     if any(value is not None and value != () for value in options.values()):
