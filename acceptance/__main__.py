@@ -99,11 +99,11 @@ def main() -> int:
 
 def _fetched(names: list[str]) -> str:
     """Fetch what the rows need; why it could not be had, or nothing."""
-    from cartograd.data import store
+    from cartograd.data.store import packages
 
     for item, rows in NEEDS.items():
         if set(rows) & set(names):
-            found = store.get(item)
+            found = packages.get(item)
             if found.path is None:
                 return f"{item}: {found.reason}"
     return ""

@@ -83,7 +83,7 @@ def _likeness(run: Ran) -> tuple[float, int]:
     """The correlation with published vectors, and family questions answered."""
     import cartograd as cg
     from cartograd.architectures.words.neighbours import neighbours
-    from cartograd.data.published_vectors import agreement
+    from cartograd.data.store.pretrained_vectors import agreement
 
     model: Any = cg.load(run.folder).model
     found = agreement(model.model.vectors.detach(), model.signature.output.labels)
@@ -99,8 +99,8 @@ def _gensim() -> float:
     import gensim
     import torch
 
-    from cartograd.data import corpus
-    from cartograd.data.published_vectors import agreement
+    from cartograd.data.sources import corpus
+    from cartograd.data.store.pretrained_vectors import agreement
 
     found = [corpus.words(text) for text in corpus.texts(tuple(corpus.READERS))]
     vectors = gensim.models.Word2Vec(

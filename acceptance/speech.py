@@ -162,10 +162,10 @@ def _voices(count: int, least: float, most: float) -> dict[str, list[Path]]:
     """Announcements that last so long, the same number of each voice."""
     import soundfile
 
-    from cartograd.data import store
+    from cartograd.data.store import packages
 
-    homes = {"en": store.where("prompts")} | dict.fromkeys(
-        ("es", "fr", "it", "ru"), store.where("prompts-voices")
+    homes = {"en": packages.where("prompts")} | dict.fromkeys(
+        ("es", "fr", "it", "ru"), packages.where("prompts-voices")
     )
     found = {}
     for language, home in homes.items():
@@ -180,9 +180,9 @@ def _voices(count: int, least: float, most: float) -> dict[str, list[Path]]:
 
 def _book() -> list[tuple[Path, str]]:
     """Five sentences of Sense and Sensibility."""
-    from cartograd.data import store
+    from cartograd.data.store import packages
 
-    folder = store.where("librivox") / "librivox"
+    folder = packages.where("librivox") / "librivox"
     lines = (folder / "transcription").read_text().splitlines()
     return [
         (folder / f"{line.split('(')[1].rstrip(')')}.wav", line.split("<s>")[1].split("</s>")[0])

@@ -6,7 +6,7 @@ from acceptance.counting import Dictionary
 from acceptance.session import Outcome, Ran, Session
 
 if TYPE_CHECKING:
-    from cartograd.data.dataset import Dataset, Examples
+    from cartograd.data.dataset.dataset import Dataset, Examples
 
 INTO_CHINESE = "gettext:vocabulary=4000,context=60"
 INTO_SPANISH = "bible:vocabulary=3000"

@@ -9,7 +9,7 @@ agree are the images that both make of the same parameters.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benchmarks.case import Case, Clock
+from benchmarks.case import Case, Timer
 
 EXAMPLES, BATCH, EPOCHS, SIZE, CHECKED = 4096, 128, 2, 32, 28
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
@@ -41,11 +41,11 @@ _KEPT: list[Any] = []
 """The declaration lives as long as its object."""
 
 
-def _ours(chain: str, check: Callable[[Any], Any]) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _ours(chain: str, check: Callable[[Any], Any]) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         import torch
 
-        from cartograd.data.tensors import tensors
+        from cartograd.data.dataset.tensors import tensors
 
         x, y = _images()
         data = tensors(x, y, valid=0.0, test=0.0, standardise=False)
@@ -67,8 +67,8 @@ def _ours(chain: str, check: Callable[[Any], Any]) -> Callable[[Clock], list[flo
 
 def _loader(
     make: Callable[[Any], list[Any]], check: Callable[[Any, Any], Any]
-) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         import torch
         from torch.utils.data import DataLoader, Dataset
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
-class Clock:
+class Timer:
     """Measures the part of a side that counts; set-up and the answer stay outside of it."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Command:
     answer: Callable[[str], list[float]] = lambda _: []
 
 
-Side = Callable[[Clock], Sequence[float]] | Command
+Side = Callable[[Timer], Sequence[float]] | Command
 
 
 @dataclass(frozen=True, kw_only=True)

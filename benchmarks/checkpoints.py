@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import Case, Clock
+from benchmarks.case import Case, Timer
 
 WIDTH, LAYERS, TIMES = 1024, 10, 5
 
@@ -32,8 +32,8 @@ Save = Callable[[Any, Any, Path], Callable[[], Any]]
 """(network, optimizer, folder): save them; what reads the network's weights back."""
 
 
-def _side(prepare: Callable[[Any, Any], Save]) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _side(prepare: Callable[[Any, Any], Save]) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         network, optimizer = _state()
         save = prepare(network, optimizer)
         with tempfile.TemporaryDirectory() as folder:
@@ -46,8 +46,8 @@ def _side(prepare: Callable[[Any, Any], Save]) -> Callable[[Clock], list[float]]
     return side
 
 
-def _read_side(prepare: Callable[[Any, Any], Save]) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _read_side(prepare: Callable[[Any, Any], Save]) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         network, optimizer = _state()
         with tempfile.TemporaryDirectory() as folder:
             read = prepare(network, optimizer)(network, optimizer, Path(folder) / "one")
@@ -65,11 +65,11 @@ def _parts(network: Any, optimizer: Any) -> dict[str, Any]:
 
 
 def _cartograd(_: Any, __: Any) -> Save:
-    from cartograd.engine import checkpoint
+    from cartograd.engine.checkpoint import storage
 
     def save(network: Any, optimizer: Any, folder: Path) -> Callable[[], Any]:
-        checkpoint.save(folder, 1, _parts(network, optimizer))
-        return lambda: checkpoint.load(folder).parts["objective"]
+        storage.save(folder, 1, _parts(network, optimizer))
+        return lambda: storage.load(folder).parts["objective"]
 
     return save
 
@@ -79,17 +79,17 @@ def _waiting(_: Any, __: Any) -> Save:
 
     As in a run the copy goes where the one before it was.
     """
-    from cartograd.engine import checkpoint
+    from cartograd.engine.checkpoint import storage
 
     before = None
 
     def save(network: Any, optimizer: Any, folder: Path) -> Callable[[], Any]:
         nonlocal before
-        taken = before = checkpoint.snapshot(1, _parts(network, optimizer), still=(), reuse=before)
+        taken = before = storage.snapshot(1, _parts(network, optimizer), still=(), reuse=before)
 
         def read() -> Any:
-            checkpoint.write(folder, taken)
-            return checkpoint.load(folder).parts["objective"]
+            storage.write(folder, taken)
+            return storage.load(folder).parts["objective"]
 
         return read
 

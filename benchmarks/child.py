@@ -11,7 +11,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import Clock
+from benchmarks.case import Timer
 
 
 class _Without:
@@ -53,7 +53,7 @@ def main() -> None:
         case.prepare(Path(rest[0]))
         return
     side, result = rest
-    clock = Clock()
+    clock = Timer()
     answer = [float(number) for number in case.sides[side](clock)]
     measured = {"cpu": clock.cpu / clock.count, "wall": clock.wall / clock.count, "answer": answer}
     Path(result).write_text(json.dumps(measured))

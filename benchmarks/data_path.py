@@ -9,7 +9,7 @@ depend on the order, and an epoch that is not shuffled, batch by batch.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benchmarks.case import Case, Clock
+from benchmarks.case import Case, Timer
 
 EXAMPLES, BATCH, EPOCHS = 20_000, 64, 3
 
@@ -30,8 +30,8 @@ def _floats() -> tuple[Any, Any]:
     return x.float().div_(255), y
 
 
-def _side(data: Callable[[], tuple[Any, Any]], make: Make) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _side(data: Callable[[], tuple[Any, Any]], make: Make) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         x, y = data()
         batches = make(x, y, True)
         _drain(batches)  # what is loaded lazily
@@ -64,7 +64,7 @@ def _trace(batches: Iterable[Any]) -> list[float]:
 
 class _Ours:
     def __init__(self, x: Any, y: Any, shuffle: bool) -> None:
-        from cartograd.data.tensors import tensors
+        from cartograd.data.dataset.tensors import tensors
 
         data = tensors(x, y, valid=0.0, test=0.0, standardise=False)
         self.batches = data.train.batches(batch_size=BATCH, shuffle=shuffle)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import Case, Clock, files
+from benchmarks.case import Case, Timer, files
 
 TOKENS, WARM, SURE = 64, 4, 6
 """Tokens that are timed; those before them; how many of the answer no rounding changes."""
@@ -27,16 +27,16 @@ def prepare(folder: Path) -> None:
 
     from cartograd.architectures.pretrained.hf_llama import KEYS
     from cartograd.core.errors import UsageError
-    from cartograd.core.keys_back import written
+    from cartograd.core.key_map_inverse import written
 
     try:
         from cartograd.architectures.pretrained.smollm2 import FILE, smollm2
-        from cartograd.data import store
+        from cartograd.data.store import packages
 
         signed = smollm2()
         model, tokenizer = signed.model, signed.tokenizer
         prompt = tokenizer.encode(tokenizer.chat(QUESTION), special=False)
-        (folder / "gguf.txt").write_text(str(store.where("smollm2") / FILE))
+        (folder / "gguf.txt").write_text(str(packages.where("smollm2") / FILE))
         (folder / "tokenizer.json").write_text(tokenizer.to_json())
     except UsageError:
         model, prompt = _random(), list(range(3, 40))
@@ -68,16 +68,16 @@ def _random() -> Any:
     return model
 
 
-def _ours(precision: str, count: int) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _ours(precision: str, count: int) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         import torch
 
         from cartograd.architectures.decoding.generate import generate
         from cartograd.architectures.pretrained.hf import hf
-        from cartograd.practice.compression.quick_weights import lean
+        from cartograd.practice.compression.fast_weights import inference_form
 
         prompt = torch.tensor([json.loads((files() / "prompt.json").read_text())])
-        model = lean(hf(files()).model, precision)
+        model = inference_form(hf(files()).model, precision)
         room = prompt.shape[1] + TOKENS
         generate(model.decoder(1, room), prompt, length=WARM)
         with clock(TOKENS):
@@ -87,8 +87,8 @@ def _ours(precision: str, count: int) -> Callable[[Clock], list[float]]:
     return side
 
 
-def _transformers(dtype: str, count: int) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _transformers(dtype: str, count: int) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         import torch
         from transformers import LlamaForCausalLM
 
@@ -110,10 +110,10 @@ def _transformers(dtype: str, count: int) -> Callable[[Clock], list[float]]:
     return side
 
 
-def _llama_cpp(clock: Clock) -> list[float]:
+def _llama_cpp(clock: Timer) -> list[float]:
     import xllamacpp
 
-    from cartograd.data.tokenizer import Tokenizer
+    from cartograd.data.text.tokenizer import Tokenizer
 
     prompt = json.loads((files() / "prompt.json").read_text())
     chosen = xllamacpp.CommonParams()

@@ -13,7 +13,7 @@ def prepare(folder: Path, /) -> None:
     """Train once and keep the bundle."""
     import cartograd as cg
     from cartograd.data.sources.digits import digits
-    from cartograd.engine.bundle import write_bundle
+    from cartograd.engine.files.bundle import write_bundle
 
     data = digits()
     model = cg.build("lenet5", signature=data.signature)

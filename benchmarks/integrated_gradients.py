@@ -5,28 +5,28 @@ The attributions must agree.
 
 from typing import Any
 
-from benchmarks.case import Case, Clock
+from benchmarks.case import Case, Timer
 from benchmarks.digits_model import model_and_test, prepare
 
 EXAMPLES, STEPS, REPEATS = 64, 50, 4
 
 
-def _ours(clock: Clock) -> list[float]:
+def _ours(clock: Timer) -> list[float]:
     from cartograd.frontier.explain.integrated_gradients import integrated_gradients
 
     model, x, y = model_and_test(EXAMPLES)
     return _timed(clock, lambda: integrated_gradients(model, x, target=y, steps=STEPS))
 
 
-def _captum(clock: Clock) -> list[float]:
+def _captum(clock: Timer) -> list[float]:
     return _with_captum(clock, None)
 
 
-def _captum_in_parts(clock: Clock) -> list[float]:
+def _captum_in_parts(clock: Timer) -> list[float]:
     return _with_captum(clock, EXAMPLES * 4)
 
 
-def _with_captum(clock: Clock, rows: int | None) -> list[float]:
+def _with_captum(clock: Timer, rows: int | None) -> list[float]:
     from captum.attr import IntegratedGradients
 
     model, x, y = model_and_test(EXAMPLES)
@@ -39,7 +39,7 @@ def _with_captum(clock: Clock, rows: int | None) -> list[float]:
     )
 
 
-def _timed(clock: Clock, explain: Any) -> list[float]:
+def _timed(clock: Timer, explain: Any) -> list[float]:
     explain()  # what is loaded lazily
     with clock(REPEATS * EXAMPLES):
         for _ in range(REPEATS):

@@ -7,14 +7,14 @@ does and every image costs all its steps; the second is the usual one.
 
 from collections.abc import Callable
 
-from benchmarks.case import Case, Clock
+from benchmarks.case import Case, Timer
 from benchmarks.digits_model import model_and_test, prepare
 
 EXAMPLES, STEPS, REPEATS = 256, 10, 4
 
 
-def _ours(eps: float) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _ours(eps: float) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         from cartograd.frontier.security.pgd import pgd
 
         model, x, y = model_and_test(EXAMPLES)
@@ -27,8 +27,8 @@ def _ours(eps: float) -> Callable[[Clock], list[float]]:
     return side
 
 
-def _foolbox(eps: float) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _foolbox(eps: float) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         import foolbox
 
         model, x, y = model_and_test(EXAMPLES)

@@ -56,7 +56,7 @@ def probe() -> dict[str, float]:
     """
     import torch
 
-    from cartograd.engine.peak import fastest
+    from cartograd.engine.device.peak import fastest
 
     torch.set_num_threads(1)
     found, place = {}, torch.device("cpu")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import Case, Clock
+from benchmarks.case import Case, Timer
 from benchmarks.peers import rows, transformers_trainer
 
 BATCH, STEPS, WARM = 32, 8, 2
@@ -46,10 +46,10 @@ Answer = Callable[[Any, Any], list[float]]
 """(network, data): what must be equal on all sides."""
 
 
-def _side(train: Train, answer: Answer) -> Callable[[Clock], list[float]]:
+def _side(train: Train, answer: Answer) -> Callable[[Timer], list[float]]:
     """A side: two steps to warm up, then those that count, from fresh weights."""
 
-    def side(clock: Clock) -> list[float]:
+    def side(clock: Timer) -> list[float]:
         with tempfile.TemporaryDirectory() as folder:
             train(_network(), _data(WARM), Path(folder) / "warm")
             network, data = _network(), _data(STEPS)
@@ -89,7 +89,7 @@ def _sgd(network: Any) -> Any:
 def _cartograd(precision: str) -> Train:
     def train(network: Any, data: Any, _: Path) -> None:
         import cartograd as cg
-        from cartograd.data.tensors import tensors
+        from cartograd.data.dataset.tensors import tensors
 
         found = tensors(*data, valid=0.0, test=0.0, standardise=False)
         cg.fit(

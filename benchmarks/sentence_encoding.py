@@ -11,19 +11,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.case import FOLDER, Case, Clock
+from benchmarks.case import FOLDER, Case, Timer
 
 SENTENCES, DESCRIPTIONS = 768, 128
 
 
 def prepare(folder: Path, /) -> None:
     """Choose the texts, always the same ones."""
-    from cartograd.data import store
+    from cartograd.data.store import packages
 
-    brown = (store.where("brown") / "brown.txt").read_text(encoding="utf-8", errors="replace")
+    brown = (packages.where("brown") / "brown.txt").read_text(encoding="utf-8", errors="replace")
     lines = (re.sub(r"/\S+", "", line).strip() for line in brown.splitlines())
     sentences = [line for line in lines if " " in line]
-    pages = store.where("debian-descriptions") / "Translation-en"
+    pages = packages.where("debian-descriptions") / "Translation-en"
     found = re.findall(
         r"^Description-en: (.*\n(?: .*\n)*)", pages.read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -40,8 +40,8 @@ def _texts(kind: str) -> list[str]:
     return json.loads((Path(os.environ[FOLDER]) / "texts.json").read_text("utf-8"))[kind]
 
 
-def _ours(kind: str) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _ours(kind: str) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         from cartograd.architectures.pretrained.minilm import minilm
         from cartograd.architectures.transformer.sentence_encoder import encode
 
@@ -54,13 +54,13 @@ def _ours(kind: str) -> Callable[[Clock], list[float]]:
     return side
 
 
-def _theirs(kind: str) -> Callable[[Clock], list[float]]:
-    def side(clock: Clock) -> list[float]:
+def _theirs(kind: str) -> Callable[[Timer], list[float]]:
+    def side(clock: Timer) -> list[float]:
         from sentence_transformers import SentenceTransformer
 
-        from cartograd.data import store
+        from cartograd.data.store import packages
 
-        place, texts = str(store.where("minilm") / "model"), _texts(kind)
+        place, texts = str(packages.where("minilm") / "model"), _texts(kind)
         model = SentenceTransformer(place, device="cpu", local_files_only=True)
         model.encode(texts[:8], show_progress_bar=False)
         with clock(len(texts)):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import Case, Clock
+from benchmarks.case import Case, Timer
 from benchmarks.peers import rows, transformers_trainer
 
 ROWS, LENGTH, VOCABULARY = 8, 128, 512
@@ -48,10 +48,10 @@ def _data(steps: int) -> tuple[Any, Any]:
     return text[:, :-1].contiguous(), text[:, 1:].contiguous()
 
 
-def _side(name: str, train: Train, answer: Answer) -> Callable[[Clock], list[float]]:
+def _side(name: str, train: Train, answer: Answer) -> Callable[[Timer], list[float]]:
     """A side: two steps to warm up, then those that count, from fresh weights."""
 
-    def side(clock: Clock) -> list[float]:
+    def side(clock: Timer) -> list[float]:
         with tempfile.TemporaryDirectory() as folder:
             train(_network(name), _data(WARM), Path(folder) / "warm")
             network, data = _network(name), _data(STEPS)
@@ -95,7 +95,7 @@ def _adamw(network: Any) -> Any:
 def _cartograd(precision: str) -> Train:
     def train(network: Any, data: Any, _: Path) -> None:
         import cartograd as cg
-        from cartograd.data.dataset import Split
+        from cartograd.data.dataset.dataset import Split
 
         split = Split(*data, network.signature)
         cg.fit(

@@ -87,7 +87,7 @@ def prepare(folder: Path, /) -> None:
 
 def _save_ours(network: Any, folder: Path) -> None:
     import cartograd as cg
-    from cartograd.engine.bundle import write_bundle
+    from cartograd.engine.files.bundle import write_bundle
 
     given = cg.Port("input", "vector", (SIZES[0],))
     answer = cg.Port("label", "label", (SIZES[-1],), labels=tuple(map(str, range(SIZES[-1]))))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import Case, Clock
+from benchmarks.case import Case, Timer
 from benchmarks.peers import rows, transformers_trainer
 
 BATCH, STEPS, EPOCHS = 64, 500, 4
@@ -57,10 +57,10 @@ Train = Callable[[Any, Any, int, Path, int], None]
 """(network, data, epochs, folder, log_every): train it, keep records in the folder."""
 
 
-def _timed(prepare: Prepare, train: Train, log_every: int) -> Callable[[Clock], list[float]]:
+def _timed(prepare: Prepare, train: Train, log_every: int) -> Callable[[Timer], list[float]]:
     """A side: 200 steps to warm up, then the run that counts, from fresh weights."""
 
-    def side(clock: Clock) -> list[float]:
+    def side(clock: Timer) -> list[float]:
         with tempfile.TemporaryDirectory() as folder:
             train(_network(), prepare(*_data(100)), 2, Path(folder) / "warm", log_every)
             network, data = _network(), prepare(*_data(STEPS))
@@ -72,7 +72,7 @@ def _timed(prepare: Prepare, train: Train, log_every: int) -> Callable[[Clock], 
 
 
 def _tensors(x: Any, y: Any) -> Any:
-    from cartograd.data.tensors import tensors
+    from cartograd.data.dataset.tensors import tensors
 
     return tensors(x, y, valid=0.0, test=0.0, standardise=False)
 
@@ -199,7 +199,7 @@ def _keras(network: Any, data: Any, epochs: int, folder: Path, log_every: int) -
             mine.copy_(torch.as_tensor(theirs.T if theirs.ndim == 2 else theirs))
 
 
-def _sides(log_every: int) -> dict[str, Callable[[Clock], list[float]]]:
+def _sides(log_every: int) -> dict[str, Callable[[Timer], list[float]]]:
     return {
         "cartograd": _timed(_tensors, _cartograd, log_every),
         "raw loop, tensors in memory": _timed(_Gathered, _raw, log_every),

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from torch import Tensor
 
-from cartograd.apps import units
-from cartograd.apps.chances import chances
+from cartograd.apps.answers import units
+from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.report.curves import label_ends
 from cartograd.apps.report.origin import origin_of
 from cartograd.apps.report.theme import BLUE, INK, LIGHT, LINE, MUTED, RED, STYLE, quiet
@@ -58,7 +58,7 @@ def drawn(found: Tour) -> bytes:
     heat = explain(found.run, x)
     model = as_signed(found.run)
     with torch.inference_mode():
-        before, after = chances(model(x)), chances(model(z))
+        before, after = class_probabilities(model(x)), class_probabilities(model(z))
     with mpl.rc_context(STYLE | SMALL):
         figure = Figure(figsize=(12.4, 4.8))
         left = figure.add_gridspec(

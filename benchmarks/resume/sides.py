@@ -183,7 +183,7 @@ SIDES: dict[str, Callable[[Task], Network]] = {
 """By name, ours first."""
 
 PREPARE: dict[str, str] = {
-    "cartograd": "cartograd.engine.fit",
+    "cartograd": "cartograd.engine.loop.fit",
     "Lightning": "lightning",
     "Lightning, StatefulDataLoader": "lightning",
     "Hugging Face Trainer": "transformers.trainer",

@@ -4,6 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same at run time
+    from cartograd.apps.load.pretrained import import_ as import_
+    from cartograd.apps.load.runs import listed as runs
+    from cartograd.apps.load.runs import look as look
+    from cartograd.apps.load.source import dataset as dataset
     from cartograd.apps.tour import tour as tour
     from cartograd.apps.verbs.attack import attack as attack
     from cartograd.apps.verbs.attack import robustness as robustness
@@ -20,12 +24,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.fit import fit as fit
     from cartograd.apps.verbs.generate import generate as generate
     from cartograd.apps.verbs.predict import predict as predict
-    from cartograd.apps.verbs.published import import_ as import_
-    from cartograd.apps.verbs.runs import listed as runs
-    from cartograd.apps.verbs.runs import look as look
     from cartograd.apps.verbs.save import save as save
     from cartograd.apps.verbs.serve import serve as serve
-    from cartograd.apps.verbs.source import dataset as dataset
     from cartograd.apps.verbs.train import train as train
     from cartograd.core.build import build as build
     from cartograd.core.card import Card as Card
@@ -40,14 +40,14 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.core.registry import methods as methods
     from cartograd.core.signed import sign as sign
     from cartograd.core.spec import Spec as Spec
-    from cartograd.data.dataset import Dataset as Dataset
-    from cartograd.data.store import available as packages
-    from cartograd.data.store import get as fetch
-    from cartograd.data.store import show as package
-    from cartograd.data.tensors import tensors as tensors
-    from cartograd.engine.bundle import load as load
-    from cartograd.engine.fit import Run as Run
-    from cartograd.engine.schedule import rates as rates
+    from cartograd.data.dataset.dataset import Dataset as Dataset
+    from cartograd.data.dataset.tensors import tensors as tensors
+    from cartograd.data.store.packages import available as packages
+    from cartograd.data.store.packages import get as fetch
+    from cartograd.data.store.packages import show as package
+    from cartograd.engine.files.bundle import load as load
+    from cartograd.engine.loop.fit import Run as Run
+    from cartograd.engine.optim.schedule import rates as rates
     from cartograd.evidence.trace import trace as trace
 
 __version__ = "0.2.0"
@@ -56,11 +56,11 @@ _HOME = {
     "Card": "core.card",
     "Column": "core.ports",
     "Comparison": "apps.verbs.compare",
-    "Dataset": "data.dataset",
+    "Dataset": "data.dataset.dataset",
     "Evaluation": "apps.verbs.evaluate",
     "Loss": "core.protocols",
     "Port": "core.ports",
-    "Run": "engine.fit",
+    "Run": "engine.loop.fit",
     "Signature": "core.ports",
     "Spec": "core.spec",
     "UsageError": "core.errors",
@@ -71,29 +71,29 @@ _HOME = {
     "compress": "apps.verbs.compress",
     "cost": "apps.verbs.cost",
     "coverage": "core.concepts",
-    "dataset": "apps.verbs.source",
+    "dataset": "apps.load.source",
     "diagnose": "apps.verbs.diagnose",
     "evaluate": "apps.verbs.evaluate",
     "explain": "apps.verbs.explain",
     "export": "apps.verbs.export",
-    "fetch": "data.store:get",
+    "fetch": "data.store.packages:get",
     "find": "core.registry",
     "fit": "apps.verbs.fit",
     "generate": "apps.verbs.generate",
-    "import_": "apps.verbs.published",
-    "load": "engine.bundle",
-    "look": "apps.verbs.runs",
+    "import_": "apps.load.pretrained",
+    "load": "engine.files.bundle",
+    "look": "apps.load.runs",
     "methods": "core.registry",
-    "package": "data.store:show",
-    "packages": "data.store:available",
+    "package": "data.store.packages:show",
+    "packages": "data.store.packages:available",
     "predict": "apps.verbs.predict",
-    "rates": "engine.schedule",
+    "rates": "engine.optim.schedule",
     "robustness": "apps.verbs.attack",
-    "runs": "apps.verbs.runs:listed",
+    "runs": "apps.load.runs:listed",
     "save": "apps.verbs.save",
     "serve": "apps.verbs.serve",
     "sign": "core.signed",
-    "tensors": "data.tensors",
+    "tensors": "data.dataset.tensors",
     "tour": "apps.tour",
     "trace": "evidence.trace",
     "train": "apps.verbs.train",

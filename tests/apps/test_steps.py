@@ -120,7 +120,7 @@ def test_other_files_are_refused_in_one_line(tmp_path, wav, name, what):
 
 
 def test_the_command_line_shows_each_kind(wav, tmp_path, capsys):
-    from cartograd.engine.bundle import write_bundle
+    from cartograd.engine.files.bundle import write_bundle
 
     kinds = {
         "vad": Port("speech", "label", ("t", 1), labels=("speech",), task="tag"),

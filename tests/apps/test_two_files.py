@@ -12,7 +12,7 @@ import torch
 import cartograd as cg
 from cartograd.core import packages, plugins, registry
 from cartograd.core.errors import UsageError
-from cartograd.engine.bundle import load, write_bundle
+from cartograd.engine.files.bundle import load, write_bundle
 from tests.apps.verbs.test_generate import writer
 from tests.commands import command
 from tests.conformance import test_data

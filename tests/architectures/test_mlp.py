@@ -6,7 +6,7 @@ from cartograd.architectures.mlp import MLP
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.data.sources.xor import CORNERS
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.objectives.classify import Classify
 
 XOR = CORNERS, torch.tensor([0, 1, 1, 0])

@@ -5,7 +5,7 @@ from cartograd.architectures.perceptron import Perceptron
 from cartograd.core.errors import UsageError
 from cartograd.data.sources.separable import separable
 from cartograd.data.sources.xor import CORNERS
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.objectives.perceptron_rule import PerceptronRule
 from tests.reference import Reference
 

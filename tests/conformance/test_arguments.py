@@ -12,11 +12,11 @@ from cartograd.core.build import hyperparameters, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.core.spec import Spec
-from cartograd.data.augment import Augment
-from cartograd.engine import average
-from cartograd.engine.arguments import clipping
-from cartograd.engine.optimize import optimizer
-from cartograd.engine.schedule import schedule
+from cartograd.data.dataset.augment import Augment
+from cartograd.engine.loop.arguments import clipping
+from cartograd.engine.optim import average
+from cartograd.engine.optim.optimizers import optimizer
+from cartograd.engine.optim.schedule import schedule
 from tests.conformance.support import over
 
 PORTS = {

@@ -6,9 +6,9 @@ import torch
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.augment import kind_of
-from cartograd.data.dataset import Split
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.augment import kind_of
+from cartograd.data.dataset.counter_random import CounterRandom
+from cartograd.data.dataset.dataset import Split
 from tests.conformance.subjects import AUGMENTED
 from tests.conformance.support import global_state_untouched, over
 
@@ -19,11 +19,11 @@ def subject(card, **more):
     """The method with its tiny arguments, and examples for it."""
     examples, rest = AUGMENTED.get(card.name, AUGMENTED[kind_of(card)])(N)
     method = build(card.name, kind=card.kind, **card.tiny)
-    return (lambda x, draws: method(x, draws, *rest)), examples
+    return (lambda x, rng: method(x, rng, *rest)), examples
 
 
-def draws(n=N, epoch=3, seed=1):
-    return Draws(torch.arange(n), seed=seed, epoch=epoch)
+def rng(n=N, epoch=3, seed=1):
+    return CounterRandom(torch.arange(n), seed=seed, epoch=epoch)
 
 
 def rows(examples, index):
@@ -38,18 +38,18 @@ def same(a, b):
 def test_augmentation_keeps_shape_type_and_bounds(card):
     method, x = subject(card)
     if kind_of(card) == "text":
-        found = method(x, draws())
+        found = method(x, rng())
         assert len(found) == N
         assert all(words and all(isinstance(word, str) for word in words) for words in found)
         return
     for dtype in (torch.float32, torch.float64):
-        found = method(x.to(dtype), draws())
+        found = method(x.to(dtype), rng())
         assert (found.shape, found.dtype) == (x.shape, dtype)
         assert found.isfinite().all()
         if kind_of(card) == "image":
             assert found.min() >= 0
             assert found.max() <= 1
-            assert method(x.to(dtype)[:, :1], draws()).shape == (N, 1, *x.shape[2:])
+            assert method(x.to(dtype)[:, :1], rng()).shape == (N, 1, *x.shape[2:])
 
 
 @over("augmentation")
@@ -58,19 +58,19 @@ def test_augmentation_of_bytes_is_that_of_numbers_rounded(card):
         return
     method, x = subject(card)
     levels = (255 * x).round().byte()
-    found = method(levels, draws())
+    found = method(levels, rng())
     assert found.dtype == torch.uint8
-    assert (found - 255 * method(levels.float() / 255, draws())).abs().max() <= 0.51
+    assert (found - 255 * method(levels.float() / 255, rng())).abs().max() <= 0.51
 
 
 @over("augmentation")
 def test_augmentation_of_an_example_is_its_own(card):
     """The same for any batch that it is in, at any place of it."""
     method, x = subject(card)
-    whole = method(x, draws())
+    whole = method(x, rng())
     order = torch.randperm(N)
     for index in (order, order[:5], torch.tensor([7]), torch.arange(N - 1, -1, -2)):
-        part = method(rows(x, index), draws().of(index))
+        part = method(rows(x, index), rng().of(index))
         if isinstance(part, torch.Tensor):
             torch.testing.assert_close(part, whole[index], rtol=0, atol=2e-6)
         else:
@@ -81,12 +81,12 @@ def test_augmentation_of_an_example_is_its_own(card):
 def test_augmentation_repeats_and_differs(card):
     """By epoch, by seed and between equal examples; never from call to call."""
     method, x = subject(card)
-    first = method(x, draws())
-    assert same(first, method(x, draws()))
+    first = method(x, rng())
+    assert same(first, method(x, rng()))
     assert not same(first, x)
-    assert not same(first, method(x, draws(epoch=4)))
-    assert not same(first, method(x, draws(seed=2)))
-    alike = method(rows(x, torch.zeros(N).long()), draws())
+    assert not same(first, method(x, rng(epoch=4)))
+    assert not same(first, method(x, rng(seed=2)))
+    alike = method(rows(x, torch.zeros(N).long()), rng())
     assert any(not same(alike[0], one) for one in alike[1:])
 
 
@@ -95,7 +95,7 @@ def test_augmentation_changes_nothing_but_its_answer(card):
     method, x = subject(card)
     before = x.clone() if isinstance(x, torch.Tensor) else [list(words) for words in x]
     with global_state_untouched():
-        method(x, draws())
+        method(x, rng())
     assert same(x, before)
 
 
@@ -106,7 +106,7 @@ def test_augmentation_lets_gradients_through(card):
     if kind_of(card) == "text":
         return
     x = x.double().requires_grad_()
-    found = method(x, draws())
+    found = method(x, rng())
     weight = torch.randn_like(found)
     (gradient,) = torch.autograd.grad((found * weight).sum(), x)
     assert gradient.isfinite().all()

@@ -7,7 +7,7 @@ import torch
 
 from cartograd.core.build import build, entry
 from cartograd.core.ports import Signature
-from cartograd.data.dataset import Dataset
+from cartograd.data.dataset.dataset import Dataset
 from tests.conformance.subjects import SUBJECTS
 from tests.conformance.support import global_state_untouched, offered, over
 

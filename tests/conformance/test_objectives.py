@@ -4,7 +4,7 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.protocols import Loss, Objective
-from cartograd.engine import accumulation
+from cartograd.engine.optim import accumulation
 from tests.conformance.subjects import TAUGHT
 from tests.conformance.support import global_state_untouched, offered, over
 

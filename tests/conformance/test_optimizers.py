@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from cartograd.core.build import build
-from cartograd.engine.optimize import optimizer
+from cartograd.engine.optim.optimizers import optimizer
 from tests.conformance.support import global_state_untouched, over
 
 

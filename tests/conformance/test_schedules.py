@@ -7,8 +7,8 @@ from torch import nn
 
 from cartograd.core.build import build
 from cartograd.core.spec import Spec
-from cartograd.engine.optimize import optimizer
-from cartograd.engine.schedule import rates, schedule
+from cartograd.engine.optim.optimizers import optimizer
+from cartograd.engine.optim.schedule import rates, schedule
 from tests.conformance.support import global_state_untouched, over
 
 

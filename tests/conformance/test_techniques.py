@@ -3,9 +3,9 @@
 import inspect
 import re
 
-from cartograd.apps.options import KINDS
+from cartograd.apps.load.options import KINDS
 from cartograd.core.source import docstring
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from tests.conformance.support import over
 
 

@@ -4,11 +4,11 @@ import inspect
 
 import pytest
 
-from cartograd.apps.verbs.published import is_published, published
+from cartograd.apps.load.pretrained import is_pretrained, pretrained
 from cartograd.core.build import build, entry
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
-from cartograd.data import store
+from cartograd.data.store import packages
 from tests.conformance.support import over
 
 
@@ -21,14 +21,14 @@ def path_of(card):
 def test_one_path_which_may_be_left_out_where_the_store_has_the_set(card):
     (path,) = path_of(card)
     assert path.default in (None, inspect.Parameter.empty)
-    assert (path.default is None) == (card.name in store.names())
+    assert (path.default is None) == (card.name in packages.names())
     assert inspect.signature(entry(card)).return_annotation is Signed
 
 
 @over("weights")
 def test_verbs_know_its_name(card):
-    assert is_published(card.name)
-    assert is_published(f"{card.name}:some/where")
+    assert is_pretrained(card.name)
+    assert is_pretrained(f"{card.name}:some/where")
 
 
 @over("weights")
@@ -50,6 +50,6 @@ def test_an_empty_folder_or_file_is_refused(card, tmp_path):
 def test_what_has_not_been_fetched_is_told(card, tmp_path, monkeypatch):
     monkeypatch.setenv("CARTOGRAD_CACHE", str(tmp_path))
     fetch = f"cartograd data get {card.name}"
-    told = fetch if card.name in store.names() else f"{card.name} needs a path"
+    told = fetch if card.name in packages.names() else f"{card.name} needs a path"
     with pytest.raises(UsageError, match=told):
-        published(card.name)
+        pretrained(card.name)

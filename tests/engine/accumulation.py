@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from tests.engine.objectives.byol import BYOL
 from tests.engine.objectives.ddpm import DDPM
 from tests.engine.objectives.supervised import Supervised

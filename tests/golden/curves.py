@@ -13,9 +13,9 @@ from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Split
-from cartograd.engine import accumulation
-from cartograd.engine.fit import fit
+from cartograd.data.dataset.dataset import Split
+from cartograd.engine.loop.fit import fit
+from cartograd.engine.optim import accumulation
 
 HERE = Path(__file__).parent
 STEPS, BATCH = 20, 8

@@ -12,7 +12,7 @@ from PIL import Image
 
 import cartograd as cg
 from cartograd.apps.cli import main
-from cartograd.data.write_images import write_pictures
+from cartograd.data.dataset.write_images import write_pictures
 from tests.commands import Done, command
 
 

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cartograd.architectures.transformer import attention, spelled
-from cartograd.core import quick
+from cartograd.architectures.transformer import attention, eager_attention
+from cartograd.core import onednn_linear
+from cartograd.core.eval_mode import inferring
 from cartograd.core.kernels import SHAPES, SUMS, cases, close
-from cartograd.core.mode import inferring
-from cartograd.engine import device
-from cartograd.practice.compression import int8_weights, quick_weights
+from cartograd.engine.device import device
+from cartograd.practice.compression import fast_weights, int8_weights
 from cartograd.training.regularization import dropout
 
 CPU = torch.device("cpu")
@@ -73,22 +73,22 @@ def number_formats() -> None:
     types |= {"float16": torch.float16, "bf16": torch.bfloat16}
     for name, dtype in types.items():
         step = 0.0 if dtype == torch.float32 else torch.finfo(dtype).eps
-        for right in (quick_weights.exact, lambda _: False):
-            with patch.object(quick_weights, "exact", right):
+        for right in (fast_weights.exact, lambda _: False):
+            with patch.object(fast_weights, "exact", right):
                 for x, weight, bias in cases(rows=(1, 2, 7)):
                     x, weight, bias = (number.to(dtype).float() for number in (x, weight, bias))
-                    found = quick_weights.MAKERS[name](weight, bias)(x)
+                    found = fast_weights.MAKERS[name](weight, bias)(x)
                     assert close(found, x, weight, bias, rounding=step), (name, right, x.shape)
-    assert quick_weights.exact(torch.float16)
-    assert quick_weights.exact(torch.bfloat16)
+    assert fast_weights.exact(torch.float16)
+    assert fast_weights.exact(torch.bfloat16)
 
 
 def large_layers() -> None:
     """Inference of large layers is right by oneDNN and by torch."""
-    assert quick.exact() or not torch.backends.mkldnn.is_available()
-    ways = [False, True] if quick.exact() else [False]
+    assert onednn_linear.exact() or not torch.backends.mkldnn.is_available()
+    ways = [False, True] if onednn_linear.exact() else [False]
     for taken in ways:
-        with patch.object(quick, "faster", lambda _, taken=taken: taken):
+        with patch.object(onednn_linear, "faster", lambda _, taken=taken: taken):
             for x, weight, bias in cases(rows=(1, 64)):
                 layer = nn.Linear(weight.shape[1], weight.shape[0])
                 with torch.no_grad():
@@ -170,10 +170,10 @@ def bits_of_dropout() -> None:
 
 def what_is_chosen_is_named() -> None:
     """Each choice names what it fell on: one of what it can fall on."""
-    assert spelled.choice(CPU).fallback == "torch's kernel"
+    assert eager_attention.choice(CPU).fallback == "torch's kernel"
     assert dropout.choice(CPU).fallback == "torch's dropout"
     for one in (
-        quick.choice(), device.choice(CPU), int8_weights.choice(), quick_weights.choice("bf16"),
+        onednn_linear.choice(), device.choice(CPU), int8_weights.choice(), fast_weights.choice("bf16"),
     ):  # fmt: skip
         assert one.chosen
         assert one.fallback

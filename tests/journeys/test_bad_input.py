@@ -297,12 +297,12 @@ def test_a_full_disk(cli_run, tmp_path, monkeypatch):
 
 def test_a_disk_that_fills_up_in_training(cli_run, tmp_path, monkeypatch):
     """The checkpoint cannot be written: what was there is whole, or nothing is there."""
-    from cartograd.engine import checkpoint
+    from cartograd.engine.checkpoint import storage
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(checkpoint, "write_tensors", full)
+    monkeypatch.setattr(storage, "write_tensors", full)
     done = cli_run(*TRAIN, "--epochs", "1")
     assert (done.code, list(tmp_path.iterdir())) == (2, [])
     assert "No space left on device" in done.err.splitlines()[-1]

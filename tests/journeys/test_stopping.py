@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import cartograd as cg
-from cartograd.engine import checkpoint
-from cartograd.engine.runs import RunFolder, read_config, read_lines
+from cartograd.engine.checkpoint import storage
+from cartograd.engine.files.run_folder import RunFolder, read_config, read_lines
 
 pytestmark = pytest.mark.journey
 
@@ -86,7 +86,7 @@ def test_sigusr1_saves_and_a_second_run_is_refused(start, tmp_path, cli_run):
     program.kill()
     program.wait()
     RunFolder(folder, resume=True).close()
-    assert checkpoint.load(folder / "checkpoints").step > 0
+    assert storage.load(folder / "checkpoints").step > 0
 
 
 SLOW = """
@@ -118,7 +118,7 @@ def test_a_signal_in_the_validation(tmp_path):
     program.terminate()
     _, err = program.communicate(timeout=600)
     assert program.returncode == 128 + signal.SIGTERM, err
-    saved = checkpoint.load(tmp_path / "run" / "checkpoints")
+    saved = storage.load(tmp_path / "run" / "checkpoints")
     assert f"stopped at step {saved.step}" in err
     assert saved.parts["state"]["batch"] > 0
     assert saved.parts["state"]["history"] == []
@@ -131,7 +131,7 @@ def test_a_run_that_diverges_keeps_its_last_good_state(cli_run, tmp_path):
     found = re.search(
         r"became (inf|nan) at step \d+.*newest checkpoint is that of step (\d+)", done.err
     )
-    saved = checkpoint.load(tmp_path / "run" / "checkpoints")
+    saved = storage.load(tmp_path / "run" / "checkpoints")
     assert saved.step == int(found[2])
     assert all(torch.isfinite(x).all() for x in saved.parts["objective"]["objective"].values())
     assert read_lines(tmp_path / "run" / "events.jsonl")[-1]["event"] == "failed"
@@ -157,7 +157,7 @@ def test_a_run_goes_on_to_the_weights_of_one_that_was_not_stopped(tmp_path, monk
 
 def interrupted(monkeypatch, cli_run, words):
     """Run until the second epoch has begun, then Ctrl-C."""
-    from cartograd.engine import progress
+    from cartograd.engine.logging import progress
 
     class Stopping(progress.Lines):
         def epoch(self, record, /):

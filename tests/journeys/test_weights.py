@@ -8,8 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from cartograd.architectures.pretrained import hf_bert
 from cartograd.core.build import build
-from cartograd.core.keys_back import written
-from cartograd.data.tokenizer import Tokenizer
+from cartograd.core.key_map_inverse import written
+from cartograd.data.text.tokenizer import Tokenizer
 from tests.architectures.pretrained.test_gguf import toy
 from tests.commands import command
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from cartograd.core.build import build
 from cartograd.core.ports import Signature
-from cartograd.data.dataset import Dataset, Split
-from cartograd.engine.evaluate import collect
-from cartograd.engine.fit import Run, fit
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.engine.loop.evaluate import collect
+from cartograd.engine.loop.fit import Run, fit
 from cartograd.practice.metrics.accuracy import accuracy as share_right
 from cartograd.training.losses.cross_entropy import cross_entropy
 from cartograd.training.objectives.classify import Classify

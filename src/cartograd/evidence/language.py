@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from cartograd.data.dataset import Split
-from cartograd.engine.evaluate import collect
-from cartograd.engine.fit import Run, fit
+from cartograd.data.dataset.dataset import Split
+from cartograd.engine.loop.evaluate import collect
+from cartograd.engine.loop.fit import Run, fit
 from cartograd.training.losses.cross_entropy import cross_entropy
 from cartograd.training.objectives.label_tokens import LabelTokens
 

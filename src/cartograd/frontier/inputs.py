@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import signature_if_any
 
 

@@ -15,7 +15,7 @@ from cartograd.apps.answers.translate import Translation
 from cartograd.core import task
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 
 ROW = Port("row", "vector", (4,))
 

@@ -8,7 +8,7 @@ from PIL import Image
 from cartograd.apps.cli import pictures
 from cartograd.core.build import build
 from cartograd.core.ports import Column, Port, Signature
-from cartograd.engine.bundle import write_bundle
+from cartograd.engine.files.bundle import write_bundle
 
 IMAGE = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0))
 COLOUR = Port("image", "image", (3, 8, 8), bounds=(0.0, 1.0))

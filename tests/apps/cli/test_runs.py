@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cartograd.apps.verbs.runs import look
+from cartograd.apps.load.runs import look
 from cartograd.core.files import FolderLock
-from cartograd.engine.runs import read_lines
+from cartograd.engine.files.run_folder import read_lines
 
 
 @pytest.fixture(scope="module")

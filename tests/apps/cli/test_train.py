@@ -2,8 +2,8 @@
 
 import pytest
 
-from cartograd.apps.options import KINDS
-from cartograd.engine.runs import read_config
+from cartograd.apps.load.options import KINDS
+from cartograd.engine.files.run_folder import read_config
 
 QUICK = ("mlp:widths=[8]", "--data", "moons", "--epochs", "1")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cartograd.core.ports import Column, Port, Signature
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 

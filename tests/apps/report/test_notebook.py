@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from cartograd.apps.load.source import dataset
 from cartograd.apps.report import notebook
 from cartograd.apps.verbs.evaluate import Evaluation
 from cartograd.apps.verbs.predict import Answers
-from cartograd.apps.verbs.source import dataset
-from cartograd.engine.fit import Run
+from cartograd.engine.loop.fit import Run
 
 EVIL = "<script>alert(1)</script>&"
 

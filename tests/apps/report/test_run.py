@@ -11,7 +11,7 @@ from cartograd.apps.report.run import report
 from cartograd.apps.verbs import dataset, evaluate, train
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import sign
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from cartograd.apps.report.mistakes import mistakes
 from cartograd.apps.report.regression import regression
 from cartograd.apps.report.reliability import reliability
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 from cartograd.practice.metrics.ece import ece
 
 LABELS = tuple("0123456789")

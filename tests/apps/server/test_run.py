@@ -19,7 +19,7 @@ from cartograd.apps.server.run import listen, running, serve
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
-from cartograd.engine.bundle import write_bundle
+from cartograd.engine.files.bundle import write_bundle
 
 SCRIPT = """
 import sys

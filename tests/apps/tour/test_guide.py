@@ -14,7 +14,7 @@ from cartograd.apps.tour import tour
 from cartograd.apps.tour.guide import STEPS
 from cartograd.apps.verbs import predict
 from cartograd.core.errors import UsageError
-from cartograd.engine.bundle import load
+from cartograd.engine.files.bundle import load
 
 pytestmark = pytest.mark.journey
 

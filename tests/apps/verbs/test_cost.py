@@ -7,7 +7,7 @@ from torch import nn
 import cartograd as cg
 from cartograd.apps.verbs.cost import cost, probe
 from cartograd.apps.verbs.plan import planned
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 
 
 def test_lenet5_by_hand():

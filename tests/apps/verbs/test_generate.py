@@ -4,14 +4,14 @@ import sys
 import pytest
 import torch
 
+from cartograd.apps.load.writing import Writing
 from cartograd.apps.verbs.generate import generate, stream
-from cartograd.apps.verbs.writing import Writing
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data import sentence_pieces
-from cartograd.data.tokenizer import Tokenizer
-from cartograd.engine.bundle import write_bundle
+from cartograd.data.text import sentence_pieces
+from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.engine.files.bundle import write_bundle
 from tests.commands import command
 
 MODULE = sys.modules["cartograd.apps.verbs.generate"]  # the package has a function of this name

@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 import cartograd as cg
+from cartograd.apps.load.settings import Setting
 from cartograd.apps.verbs.plan import planned
-from cartograd.apps.verbs.settings import Setting
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset import Split
-from cartograd.data.tensors import assemble
+from cartograd.data.dataset.dataset import Split
+from cartograd.data.dataset.tensors import assemble
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from cartograd.apps.verbs.evaluate import at_once, evaluate
 from cartograd.apps.verbs.train import train
 from cartograd.core.build import build
 from cartograd.core.ports import Port, Signature
-from cartograd.engine.bundle import load
+from cartograd.engine.files.bundle import load
 from tests.conformance.subjects import tagged, translated, works
 
 

@@ -12,9 +12,9 @@ from cartograd.apps.verbs.predict import predict
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed, sign
-from cartograd.data.tokenizer import Tokenizer
-from cartograd.data.tokens import alike
-from cartograd.engine.bundle import load, write_bundle
+from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.data.text.tokens import alike
+from cartograd.engine.files.bundle import load, write_bundle
 
 BYTES = Tokenizer.bytes(special=True)
 PORT = Port("text", "text", ("t",), "int64", (0, 258), padding_id=256)

@@ -8,7 +8,7 @@ import cartograd as cg
 from cartograd.apps.verbs.explain import class_of
 from cartograd.apps.verbs.predict import prepared
 from cartograd.core.ports import Column, Port, Signature
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 
 POINT = Port("point", "vector", (2,), bounds=(-4.0, 4.0))
 SIDE = Port("side", "label", (2,), labels=("left", "right"))

@@ -8,17 +8,17 @@ import pytest
 import tokenizers
 import torch
 
+from cartograd.apps.load.pretrained import import_
+from cartograd.apps.load.target import as_bundle
 from cartograd.apps.verbs.predict import predict
-from cartograd.apps.verbs.published import import_
-from cartograd.apps.verbs.target import as_bundle
 from cartograd.architectures.pretrained import hf_llama
 from cartograd.architectures.pretrained.gguf import gguf, spec_of
 from cartograd.architectures.pretrained.smollm2 import FILE, smollm2
 from cartograd.core.errors import UsageError
-from cartograd.core.keys_back import written
-from cartograd.data import store
-from cartograd.data.gguf import GGUF
-from cartograd.data.gguf_tokens import WORDS, tokenizer_of
+from cartograd.core.key_map_inverse import written
+from cartograd.data.gguf.reader import GGUF
+from cartograd.data.gguf.tokenizer import WORDS, tokenizer_of
+from cartograd.data.store import packages
 from tests.reference import Reference
 
 transformers = Reference("transformers")
@@ -217,7 +217,7 @@ def test_every_way_to_cut_words_is_one_of_the_package():
 def fetched():
     """The real file, where it has been fetched."""
     try:
-        return store.where("smollm2") / FILE
+        return packages.where("smollm2") / FILE
     except UsageError as error:
         pytest.skip(str(error))
 
@@ -230,7 +230,7 @@ def smol(fetched):
 
 @pytest.mark.oracle("smollm2")
 def test_smollm2_is_the_model_of_transformers(smol):
-    """With the unpacked weights, which `tests/data/test_gguf.py` compares bit for bit."""
+    """With the unpacked weights, which `tests/data/gguf/test_reader.py` compares bit for bit."""
     sizes = smol.spec.args
     config = {
         "vocab_size": sizes["vocabulary"], "hidden_size": sizes["dim"],

@@ -9,14 +9,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cartograd.apps.verbs.published import import_, kept
-from cartograd.apps.verbs.target import as_bundle, as_signed
+from cartograd.apps.load.pretrained import import_, kept
+from cartograd.apps.load.target import as_bundle, as_signed
 from cartograd.architectures.pretrained import hf as room
 from cartograd.architectures.pretrained.hf import hf
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
-from cartograd.data.tokenizer import Tokenizer
+from cartograd.data.text.tokenizer import Tokenizer
 
 TENSORS = {
     "toy.0.weight": torch.arange(12.0).reshape(3, 4),
@@ -90,7 +90,7 @@ def test_a_name_is_imported_once(tmp_path, monkeypatch):
     path = folder(tmp_path / "a")
     first = kept(f"hf:{path}")
     assert first.path.is_relative_to(tmp_path / "cache")
-    monkeypatch.setattr("cartograd.apps.verbs.published.published", None)
+    monkeypatch.setattr("cartograd.apps.load.pretrained.published", None)
     assert kept(f"hf:{path}").digest == first.digest
     assert torch.equal(as_signed(f"hf:{path}")(torch.ones(1, 4)), first.model(torch.ones(1, 4)))
 

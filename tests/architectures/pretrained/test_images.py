@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cartograd.apps.verbs.published import published
+from cartograd.apps.load.pretrained import pretrained
 from cartograd.architectures.pretrained import imagenet
 from cartograd.architectures.pretrained.caffe import NETWORKS as CAFFE
 from cartograd.architectures.pretrained.caffe import caffe
@@ -15,10 +15,10 @@ from cartograd.architectures.pretrained.torchvision import KEYS as PLAIN
 from cartograd.architectures.pretrained.torchvision import NETWORKS, SIZES, torchvision
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.core.keys import renamed
-from cartograd.core.keys_back import written
-from cartograd.data import store
-from cartograd.data.decode import read
+from cartograd.core.key_map import renamed
+from cartograd.core.key_map_inverse import written
+from cartograd.data.decode.read import read
+from cartograd.data.store import packages
 from tests.reference import Reference
 
 reference = Reference("torchvision")
@@ -134,7 +134,7 @@ def test_the_newer_recipe_of_timm_standardises_otherwise(tmp_path):
 def there(name):
     """The folder of a set, or why the test is skipped."""
     try:
-        return store.where(name)
+        return packages.where(name)
     except UsageError as error:
         pytest.skip(str(error))
 
@@ -143,7 +143,7 @@ def there(name):
 @torch.inference_mode()
 def test_photos_are_what_they_show():
     there("efficientnet-lite0-imagenet")
-    folder, model = there("photos"), published("efficientnet-lite0-imagenet")
+    folder, model = there("photos"), pretrained("efficientnet-lite0-imagenet")
     files = ["chelsea.png", "coffee.png", "camera.png", "rocket.jpg"]
     answers = model(read(model.signature.input, [folder / file for file in files])).softmax(1)
     assert answers.argmax(1).tolist() == [285, 967, 872, 657]
@@ -174,7 +174,7 @@ def test_a_random_twin_under_the_files_names_equals_timms(tmp_path):
 @torch.inference_mode()
 def test_the_published_weights_in_timms_network():
     there("efficientnet-lite0-imagenet")
-    ours = published("efficientnet-lite0-imagenet")
+    ours = pretrained("efficientnet-lite0-imagenet")
     theirs = other.create_model("tf_efficientnet_lite0").eval()
     table = TIMM["tf_efficientnet_lite0"]["keys"]
     theirs.load_state_dict(written(ours.model.state_dict(), table, source="timm"))

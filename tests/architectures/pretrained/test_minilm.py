@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
+from cartograd.apps.load.pretrained import import_
+from cartograd.apps.load.target import as_signed
 from cartograd.apps.verbs.predict import predict
-from cartograd.apps.verbs.published import import_
-from cartograd.apps.verbs.target import as_signed
 from cartograd.architectures.pretrained.minilm import minilm
 from cartograd.architectures.transformer.sentence_encoder import (
     SentenceEncoder,
@@ -15,8 +15,8 @@ from cartograd.architectures.transformer.sentence_encoder import (
     in_context,
 )
 from cartograd.core.errors import UsageError
-from cartograd.data import store
-from tests.data.test_tokenizer import bert
+from cartograd.data.store import packages
+from tests.data.text.test_tokenizer import bert
 from tests.reference import Reference
 
 transformers = Reference("transformers")
@@ -115,7 +115,7 @@ def test_another_pooling_or_family_is_refused(folder):
 def fetched():
     """The real folder, where it has been fetched."""
     try:
-        return store.where("minilm") / "model"
+        return packages.where("minilm") / "model"
     except UsageError as error:
         pytest.skip(str(error))
 

@@ -8,17 +8,17 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from cartograd.apps.verbs.published import published
+from cartograd.apps.load.pretrained import pretrained
 from cartograd.architectures.decoding.ctc import ctc_beam_search, greedy
 from cartograd.architectures.decoding.transcribe import transcribe
 from cartograd.architectures.pretrained.silero_vad import FLAT
 from cartograd.architectures.pretrained.whisper_base import converted
 from cartograd.architectures.speech.silero_vad import SileroVAD
 from cartograd.core.errors import UsageError
-from cartograd.core.keys import renamed
-from cartograd.data import store
-from cartograd.data.decode import read
-from cartograd.data.sounds import samples
+from cartograd.core.key_map import renamed
+from cartograd.data.decode.read import read
+from cartograd.data.decode.sounds import samples
+from cartograd.data.store import packages
 
 TORCHSCRIPT = (
     (r"encoder\.0\.reparam_conv\.(\w+)", r"conv1.\1"),
@@ -36,7 +36,7 @@ TORCHSCRIPT = (
 def there(name):
     """The folder of a set, or why the test is skipped."""
     try:
-        return store.where(name)
+        return packages.where(name)
     except UsageError as error:
         pytest.skip(str(error))
 
@@ -69,7 +69,7 @@ def test_silero_with_the_weights_of_its_torchscript_file_answers_as_it_does():
 @torch.inference_mode()
 def test_silero_hears_speech_and_not_noise():
     there("silero-vad")
-    model, x = published("silero-vad"), librivox(870)
+    model, x = pretrained("silero-vad"), librivox(870)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)) * x.std()
     assert model(x).sigmoid().mean() > 0.85
     assert model(noise).sigmoid().mean() < 0.1
@@ -80,7 +80,7 @@ def test_silero_hears_speech_and_not_noise():
 def test_resemblyzer_knows_a_voice():
     there("resemblyzer")
     prompts, voices = there("prompts") / "en", there("prompts-voices")
-    model = published("resemblyzer")
+    model = pretrained("resemblyzer")
     names = ("vm-intro", "agent-incorrect")
     english = [model(sound(prompts / f"{name}.wav")) for name in names]
     others = [
@@ -110,7 +110,7 @@ def written(text, folder):
 @torch.inference_mode()
 def test_easyocr_reads(text, tmp_path):
     there("easyocr")
-    model = published("easyocr")
+    model = pretrained("easyocr")
     logits = model(read(model.signature.input, written(text, tmp_path)))
     labels = model.signature.output.labels
     assert "".join(labels[place] for place in greedy(logits)[0]) == text
@@ -149,17 +149,17 @@ def test_ctranslate2s_format_is_read_or_refused(tmp_path):
         converted(file)
     file.write_bytes(data)
     with pytest.raises(UsageError, match="of another model: it lacks 'decoder/embeddings/weight'"):
-        published(f"whisper-base:{tmp_path}")
+        pretrained(f"whisper-base:{tmp_path}")
 
 
 @pytest.mark.law("whisper-base")
 @torch.inference_mode()
 def test_whisper_transcribes():
     there("whisper-base")
-    model = published("whisper-base")
+    model = pretrained("whisper-base")
     text, language = transcribe(model.model, librivox(880)[0, 0], model.tokenizer)
     assert (text, language) == ("He was not an ill-disposed young man.", "en")
-    tensors = converted(store.where("whisper-base") / "model.bin")
+    tensors = converted(packages.where("whisper-base") / "model.bin")
     torch.testing.assert_close(
         model.model.listener.positions, tensors["encoder/position_encodings/encodings"],
         rtol=0, atol=1e-3,

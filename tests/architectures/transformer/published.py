@@ -6,7 +6,7 @@ import torch
 
 from cartograd.architectures.pretrained import hf as room
 from cartograd.architectures.pretrained.hf import configuration, hf, tensors_of
-from cartograd.core.keys_back import written
+from cartograd.core.key_map_inverse import written
 
 
 def saved(model, path):

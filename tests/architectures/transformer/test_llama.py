@@ -8,7 +8,7 @@ from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.core.keys_back import written
+from cartograd.core.key_map_inverse import written
 from tests.reference import Reference
 
 transformers = Reference("transformers")

@@ -12,7 +12,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.data.sources.words import words
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.objectives.cbow import CBOW
 from cartograd.training.objectives.noise import Noise
 from cartograd.training.objectives.skip_gram import SkipGram

@@ -6,8 +6,8 @@ import zlib
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data import store
 from cartograd.data.sources.bible import bible, verses
+from cartograd.data.store import packages
 
 
 def module(folder, stem, texts):
@@ -66,7 +66,7 @@ def test_a_damaged_module(folder):
 @pytest.mark.paper("bible")
 def test_the_real_new_testament_has_all_verses():
     try:
-        folder = store.where("bible")
+        folder = packages.where("bible")
     except UsageError as error:
         pytest.skip(f"bible: {error}")
     found = [verses(folder, f"{stem}-nt") for stem in ("kjv", "rv")]

@@ -3,9 +3,9 @@
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data import store
 from cartograd.data.sources.brown import brown, part_of_speech, texts
-from cartograd.data.vocabularies import UNKNOWN
+from cartograd.data.store import packages
+from cartograd.data.text.vocabularies import UNKNOWN
 
 LINES = "\n\n\tThe/at {0}/nn-tl {0}/vbd-hl ./.\nand/or/cc {0}/nn$ rare{0}/np\n"
 WORDS = ["cat", "dog", "old", "sad", "one", "two", "red", "tin"]
@@ -76,7 +76,7 @@ def test_mistakes_are_named(tmp_path):
 @pytest.mark.paper("brown")
 def test_the_real_one():
     try:
-        found = texts(store.where("brown") / "brown.txt")
+        found = texts(packages.where("brown") / "brown.txt")
     except UsageError as error:
         pytest.skip(f"brown: {error}")
     sentences = [line for text in found.values() for line in text]

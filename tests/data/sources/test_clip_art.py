@@ -3,8 +3,8 @@ import torch
 from PIL import Image
 
 from cartograd.core.errors import UsageError
-from cartograd.data import store
 from cartograd.data.sources.clip_art import CLASSES, clip_art
+from cartograd.data.store import packages
 from tests.conformance.subjects import drawings
 
 
@@ -46,7 +46,7 @@ def test_what_is_missing_is_told(folder, tmp_path):
 
 def test_the_real_ones():
     try:
-        store.where("clip-art")
+        packages.where("clip-art")
     except UsageError as error:
         pytest.skip(str(error))
     data = clip_art(size=16)

@@ -7,7 +7,7 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data.decode import read
+from cartograd.data.decode.read import read
 from cartograd.data.sources.csv import csv
 
 

@@ -9,8 +9,8 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data import store
 from cartograd.data.sources.fashion_mnist import LABELS, fashion_mnist
+from cartograd.data.store import packages
 
 
 @pytest.fixture(scope="module")
@@ -132,4 +132,4 @@ def test_not_fetched(monkeypatch, tmp_path):
     monkeypatch.setenv("CARTOGRAD_CACHE", str(tmp_path))
     with pytest.raises(UsageError, match="cartograd data get fashion-mnist, or put the four IDX"):
         fashion_mnist()
-    assert store.show("fashion-mnist").path is None
+    assert packages.show("fashion-mnist").path is None

@@ -7,12 +7,12 @@ from PIL import Image
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
+from cartograd.data.dataset.streamed import Streamed
+from cartograd.data.dataset.tensors import tensors
+from cartograd.data.dataset.write_images import write_pictures
 from cartograd.data.sources.fashion_mnist import fashion_mnist
 from cartograd.data.sources.folder import folder
-from cartograd.data.streamed import Streamed
-from cartograd.data.tensors import tensors
-from cartograd.data.write_images import write_pictures
 
 
 def draw(path, *, size=(6, 6), mode="L", seed=0):

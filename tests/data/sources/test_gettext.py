@@ -3,8 +3,8 @@
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data import store
 from cartograd.data.sources.gettext import _messages, gettext, plain
+from cartograd.data.store import packages
 from tests.conformance.subjects import messages
 
 
@@ -49,7 +49,7 @@ def test_mistakes_are_named(tmp_path):
 
 def test_the_real_ones():
     try:
-        folder = store.where("gettext")
+        folder = packages.where("gettext")
     except UsageError as error:
         pytest.skip(f"gettext: {error}")
     found = [pair for file in sorted(folder.glob("*.mo")) for pair in _messages(file)]

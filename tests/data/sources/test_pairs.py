@@ -4,7 +4,7 @@ import pytest
 
 from cartograd.core.errors import UsageError
 from cartograd.data.sources.pairs import pairs
-from cartograd.data.vocabularies import BEGIN, END, PADDING
+from cartograd.data.text.vocabularies import BEGIN, END, PADDING
 
 LINES = [f"the {i}th of  them\tel número {i}, ¿no?" for i in range(120)]
 

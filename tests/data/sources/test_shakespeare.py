@@ -4,7 +4,7 @@ import pytest
 
 from cartograd.core.errors import UsageError
 from cartograd.data.sources.shakespeare import shakespeare
-from cartograd.data.vocabularies import UNKNOWN
+from cartograd.data.text.vocabularies import UNKNOWN
 
 WORKS = {f"work {i}": f"{i}: To be, or not to be — that is {i}.\n" * (9 + i) for i in range(30)}
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cartograd.core.errors import UsageError
-from cartograd.data import corpus
+from cartograd.data.sources import corpus
 from cartograd.data.sources.words import words
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 import cartograd as cg
 from cartograd.core.errors import UsageError
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.objectives.wgan_gp import WGANGP
 from tests.engine.toys import Toy, mlp, quadrants

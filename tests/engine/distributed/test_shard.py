@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.engine.distributed import pair
-from tests.engine.distributed.test_together import close, numbers
+from tests.engine.distributed.test_distributed_group import close, numbers
 
 
 @pytest.fixture(scope="session")

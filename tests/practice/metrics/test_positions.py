@@ -7,8 +7,8 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data.tokenizer import Tokenizer
-from cartograd.data.vocabularies import characters, pieces, words
+from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.data.text.vocabularies import characters, pieces, words
 from cartograd.practice.metrics import positions
 from cartograd.practice.metrics.bits_per_byte import bits_per_byte, sizes_of
 from cartograd.practice.metrics.perplexity import perplexity

@@ -2,7 +2,7 @@
 
 import torch
 
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 
 
 def images(n=6, channels=3, height=9, width=12, dtype=torch.float32, seed=7):
@@ -11,8 +11,8 @@ def images(n=6, channels=3, height=9, width=12, dtype=torch.float32, seed=7):
     return levels.byte() if dtype == torch.uint8 else levels.to(dtype) / 255
 
 
-def draws(n=6, epoch=0, seed=0):
-    return Draws(torch.arange(n), seed=seed, epoch=epoch)
+def rng(n=6, epoch=0, seed=0):
+    return CounterRandom(torch.arange(n), seed=seed, epoch=epoch)
 
 
 def each(function, x, *parameters):

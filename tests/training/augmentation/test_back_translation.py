@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cartograd.core.errors import UsageError
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.practice.metrics.chrf import chrf
 from cartograd.training.augmentation.text.back_translation import back_translation, round_trip
 
@@ -27,21 +27,22 @@ def test_the_chosen_ones_are_what_both_make_of_them():
         calls.append(len(texts))
         return there(texts)
 
-    found = back_translation(SENTENCES, Draws(torch.arange(400)), counted, back, share=0.3)
+    found = back_translation(SENTENCES, CounterRandom(torch.arange(400)), counted, back, share=0.3)
     changed = [i for i, words in enumerate(found) if words != SENTENCES[i]]
     assert all(found[i] == ["film", str(i), "is", "not", "a", "joy"] for i in changed)
     assert calls == [len(changed)], "all are translated in one call"
     assert 0.22 < len(changed) / 400 < 0.38
-    every = back_translation(SENTENCES, Draws(torch.arange(400)), there, back, share=1.0)
+    every = back_translation(SENTENCES, CounterRandom(torch.arange(400)), there, back, share=1.0)
     assert all(words[-1] == "joy" for words in every)
     assert (
-        back_translation(SENTENCES, Draws(torch.arange(400)), there, back, share=0.0) == SENTENCES
+        back_translation(SENTENCES, CounterRandom(torch.arange(400)), there, back, share=0.0)
+        == SENTENCES
     )
 
 
 def test_a_sentence_that_vanishes_stays():
-    draws = Draws(torch.arange(3))
-    found = back_translation(SENTENCES[:3], draws, there, lambda t: [""] * len(t), share=1.0)
+    rng = CounterRandom(torch.arange(3))
+    found = back_translation(SENTENCES[:3], rng, there, lambda t: [""] * len(t), share=1.0)
     assert found == SENTENCES[:3]
 
 
@@ -55,6 +56,6 @@ def test_how_much_is_left():
 
 def test_mistakes_are_named():
     with pytest.raises(UsageError, match="needs two translators"):
-        back_translation(SENTENCES, Draws(torch.arange(400)))
+        back_translation(SENTENCES, CounterRandom(torch.arange(400)))
     with pytest.raises(UsageError, match="the translator 'back' gave 1 texts for 400"):
         round_trip([" ".join(words) for words in SENTENCES], there, lambda _: ["one"])

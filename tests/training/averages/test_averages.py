@@ -8,9 +8,9 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cartograd.core.errors import UsageError
-from cartograd.engine import average
-from cartograd.engine.average import Average
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
+from cartograd.engine.optim import average
+from cartograd.engine.optim.average import Average
 from cartograd.training.averages import ema, tail
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants

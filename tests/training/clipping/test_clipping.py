@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cartograd.core.build import build
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.clipping import adaptive, norm, value
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants

@@ -12,7 +12,7 @@ from tests.conformance.support import global_state_untouched, untouched
 from tests.engine.toys import Toy, mlp, quadrants
 
 
-class Draws(nn.Module):
+class CounterRandom(nn.Module):
     """Loss w . x: the gradient of an example is the example itself."""
 
     def __init__(self, features):
@@ -35,7 +35,7 @@ def drawn(n, *, signal=2.0, noise=3.0, features=20, seed=0):
 @pytest.mark.law("gradient-noise")
 def test_parts_of_one_example_give_the_unbiased_variance():
     x = drawn(16)
-    found = gradient_noise(Draws(20), Toy(x, batch_size=8), parts=8, draws=2, seed=1)
+    found = gradient_noise(CounterRandom(20), Toy(x, batch_size=8), parts=8, draws=2, seed=1)
     batches = [batch for (batch,) in Toy(x, batch_size=8).epoch(0, seed=1)]
     variance = sum(batch.var(0).sum().item() for batch in batches) / 2
     squares = sum(batch.mean(0).square().sum().item() for batch in batches) / 2
@@ -51,7 +51,7 @@ def test_a_known_scale_is_found(size, parts):
     signals, noises, inside = [], [], 0
     for seed in range(40):
         x = drawn(size * 12, seed=seed)
-        found = gradient_noise(Draws(20), Toy(x, batch_size=size), parts=parts, draws=12)
+        found = gradient_noise(CounterRandom(20), Toy(x, batch_size=size), parts=parts, draws=12)
         signals.append(found.signal)
         noises.append(found.noise)
         inside += found.low <= 2.25 <= found.high
@@ -71,12 +71,12 @@ def test_the_formula_inverts_the_expectations():
 
 
 def test_no_signal_is_an_infinite_scale():
-    found = gradient_noise(Draws(20), Toy(drawn(256, signal=0.0)), draws=8)
+    found = gradient_noise(CounterRandom(20), Toy(drawn(256, signal=0.0)), draws=8)
     assert found.high == math.inf
 
 
 def test_the_scale_grows_while_a_network_learns():
-    from cartograd.engine.fit import fit
+    from cartograd.engine.loop.fit import fit
 
     x, y = quadrants(1280)
     objective = build("classify", model=mlp(2, 32, 2))

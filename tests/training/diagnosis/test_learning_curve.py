@@ -4,7 +4,7 @@ import pytest
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.diagnosis.learning_curve import learning_curve
 from tests.engine.toys import Toy, mlp, quadrants
 

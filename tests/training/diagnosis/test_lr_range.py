@@ -67,7 +67,7 @@ def test_the_suggestion_trains_and_a_hundred_times_more_does_not():
     assert found.ended in ("rose", "not finite")
 
     def after(rate):
-        from cartograd.engine.fit import fit
+        from cartograd.engine.loop.fit import fit
 
         again = build("classify", model=mlp(2, 32, 2))
         run = fit(

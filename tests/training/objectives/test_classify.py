@@ -8,7 +8,7 @@ from torch import nn
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Objective
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.losses.focal import focal
 from cartograd.training.objectives.classify import Classify
 

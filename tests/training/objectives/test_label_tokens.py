@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from cartograd.core.errors import UsageError
-from cartograd.engine.accumulation import shares
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
+from cartograd.engine.optim.accumulation import shares
 from cartograd.training.objectives.label_tokens import IGNORED, LabelTokens
 
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from cartograd.architectures.perceptron import Perceptron
 from cartograd.core.errors import UsageError
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.objectives.perceptron_rule import PerceptronRule
 
 

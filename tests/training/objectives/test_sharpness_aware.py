@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cartograd.core.build import build
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.objectives.classify import Classify
 from cartograd.training.objectives.sharpness_aware import SharpnessAware
 

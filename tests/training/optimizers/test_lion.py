@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cartograd.architectures.mlp import MLP
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.objectives.classify import Classify
 from cartograd.training.optimizers import lion
 from tests.training.optimizers.support import START, gradient, ours

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.optimizers import adam, soap
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants

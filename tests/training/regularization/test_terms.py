@@ -7,7 +7,7 @@ from torch import nn
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.data.sources.digits import digits
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.training.regularization.l1 import zeros
 from cartograd.training.regularization.mixup import mixup
 from tests.engine.toys import Toy, mlp, quadrants

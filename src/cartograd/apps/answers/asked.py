@@ -11,8 +11,8 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.onednn_linear import onednn_linear
 from cartograd.core.ports import Signature
-from cartograd.core.quick import quick_linear
 
 
 class Answer(Protocol):
@@ -78,7 +78,7 @@ def answers(asked: Asked, /) -> Sequence[Answer]:
     """
     task = asked.signature.task
     task.check("predict")
-    with quick_linear(asked.model):
+    with onednn_linear(asked.model):
         return import_module(task.answer).answers(asked)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
-from cartograd.apps.chances import chances
+from cartograd.apps.answers.probabilities import class_probabilities
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,6 @@ def named(
 
 def answers(asked: Asked, /) -> list[Labels]:
     """The likeliest classes of each example; a single logit stands for no and yes."""
-    found = chances(asked.outputs)
+    found = class_probabilities(asked.outputs)
     labels = asked.signature.output.labels or tuple(map(str, range(found.shape[-1])))
     return [named(row, labels, asked.top) for row in found]

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 from cartograd.architectures.decoding.ctc import ctc_beam_search
 

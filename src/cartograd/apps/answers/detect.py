@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 
 LIKELY = 0.5

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 
 

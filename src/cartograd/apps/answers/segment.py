@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 
 

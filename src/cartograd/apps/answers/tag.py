@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.answers.asked import Asked
-from cartograd.apps.chances import chances
+from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.core.errors import UsageError
 
 ON, OFF = 0.5, 0.35
@@ -106,7 +106,7 @@ def answers(asked: Asked, /) -> list[Tags] | list[Segments]:
 
 
 def _segments(labels: tuple[str, ...], logits: Float[Tensor, "t k"], seconds: float) -> Segments:
-    found = chances(logits)
+    found = class_probabilities(logits)
     if logits.shape[1] == 1:
         found = found[:, 1:]
     segments = [

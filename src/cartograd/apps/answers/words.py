@@ -4,13 +4,13 @@ from typing import Any
 
 from cartograd.apps.answers.asked import Asked
 from cartograd.apps.answers.classify import Labels, named
-from cartograd.apps.chances import chances
+from cartograd.apps.answers.probabilities import class_probabilities
 
 
 def at(asked: Asked, places: list[int], /) -> list[Labels]:
     """The likeliest tokens at one place of each text."""
     found = []
-    for row, place in zip(chances(asked.outputs), places, strict=True):
+    for row, place in zip(class_probabilities(asked.outputs), places, strict=True):
         shares, order = row[place].topk(min(asked.top or row.shape[-1], row.shape[-1]))
         words = [spelled(number, asked) for number in order.tolist()]
         found.append(named(shares, words, None))

@@ -30,10 +30,10 @@ def attack_(
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
-    from cartograd.apps import units
+    from cartograd.apps.answers import units
     from cartograd.apps.cli import pictures
+    from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.attack import METHOD, robustness
-    from cartograd.apps.verbs.target import as_bundle
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)

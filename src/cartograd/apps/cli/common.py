@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cartograd.core.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from cartograd.engine.bundle import Bundle
+    from cartograd.engine.files.bundle import Bundle
 
 words: list[str] = []
 """The command line under way, for a command that hands it on."""

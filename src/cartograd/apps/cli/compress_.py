@@ -26,9 +26,9 @@ def compress_(
         out: the folder to make; by default the method's name in the run's folder.
         json: print one object.
     """
-    from cartograd.apps import units
+    from cartograd.apps.answers import units
+    from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.compress import METHOD, compress_to
-    from cartograd.apps.verbs.target import as_bundle
     from cartograd.core.spec import Spec
 
     bundle, spec = as_bundle(target), method or METHOD

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.cli import output
 from cartograd.core import registry
 
 if TYPE_CHECKING:
-    from cartograd.data.store import Item
+    from cartograd.data.store.packages import Item
 
 data_ = App(name="data")
 
@@ -21,10 +21,10 @@ def list_(*, json: bool = False) -> None:
     Args:
         json: print one object with `sources` and `packages`.
     """
-    from cartograd.data import store
+    from cartograd.data.store import packages
 
     sources = [card for card in registry.cards().values() if card.kind == "data"]
-    items = store.available()
+    items = packages.available()
     if json:
         shown = [{key: getattr(card, key) for key in ("name", "title", "zh")} for card in sources]
         output.emit({"sources": shown, "packages": [_plain(item) for item in items]})
@@ -47,9 +47,9 @@ def get(name: str, /, *, json: bool = False) -> int:
         name: as `cartograd data list` shows it.
         json: print one object.
     """
-    from cartograd.data import store
+    from cartograd.data.store import packages
 
-    item = store.get(name)
+    item = packages.get(name)
     if json:
         output.emit(_plain(item))
     elif item.path is None:
@@ -67,9 +67,9 @@ def show(name: str, /, *, json: bool = False) -> None:
         name: as `cartograd data list` shows it.
         json: print one object.
     """
-    from cartograd.data import store
+    from cartograd.data.store import packages
 
-    item = store.show(name)
+    item = packages.show(name)
     if json:
         output.emit(_plain(item))
         return

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Many
 

@@ -52,7 +52,7 @@ def doctor_(*, json: bool = False) -> None:
 def _torch() -> dict[str, Any]:
     import torch
 
-    from cartograd.engine.device import choice, pick
+    from cartograd.engine.device.device import choice, pick
 
     chosen = pick()
     devices = ["cpu"]
@@ -73,26 +73,26 @@ def _torch() -> dict[str, Any]:
 
 def _kernels() -> list[dict[str, str]]:
     """What each choice between kernels fell on here, what it would fall back on, and why."""
-    from cartograd.architectures.transformer import spelled
-    from cartograd.core import quick
-    from cartograd.engine import device
-    from cartograd.practice.compression import int8_weights, quick_weights
+    from cartograd.architectures.transformer import eager_attention
+    from cartograd.core import onednn_linear
+    from cartograd.engine.device import device
+    from cartograd.practice.compression import fast_weights, int8_weights
     from cartograd.training.regularization import dropout
 
     here = device.pick()
     found = (
-        quick.choice(),
+        onednn_linear.choice(),
         device.choice(here),
-        spelled.choice(here),
+        eager_attention.choice(here),
         dropout.choice(here),
-        *map(quick_weights.choice, ("float16", "bf16")),
+        *map(fast_weights.choice, ("float16", "bf16")),
         int8_weights.choice(),
     )
     return [dataclasses.asdict(one) for one in found]
 
 
 def _cache() -> dict[str, Any]:
-    from cartograd.data.store import cache_folder
+    from cartograd.data.store.packages import cache_folder
 
     folder = cache_folder()
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -114,7 +114,7 @@ def _version(package: str) -> str | None:
 
 
 def _text(value: Any) -> str:
-    from cartograd.apps import units
+    from cartograd.apps.answers import units
 
     if isinstance(value, dict):
         return f"{value['path']} ({units.size(value['bytes'])})"

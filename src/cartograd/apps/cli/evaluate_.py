@@ -15,8 +15,8 @@ from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cartograd.apps.verbs.evaluate import Evaluation
-    from cartograd.data.dataset import Examples
-    from cartograd.engine.bundle import Bundle
+    from cartograd.data.dataset.dataset import Examples
+    from cartograd.engine.files.bundle import Bundle
 
 
 def evaluate_(
@@ -43,10 +43,10 @@ def evaluate_(
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
-    from cartograd.apps import units
+    from cartograd.apps.answers import units
+    from cartograd.apps.load.source import examples_for
+    from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.evaluate import evaluate, usual
-    from cartograd.apps.verbs.source import examples_for
-    from cartograd.apps.verbs.target import as_bundle
 
     limits = [(*_limit(text), "min") for text in min_] + [(*_limit(text), "max") for text in max_]
     bundle = as_bundle(target)

@@ -31,10 +31,10 @@ def explain_(
         json: print one object.
     """
     from cartograd.apps.cli import pictures
+    from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.explain import METHOD, class_of, explain
     from cartograd.apps.verbs.export import golden
     from cartograd.apps.verbs.predict import predict, prepared
-    from cartograd.apps.verbs.target import as_bundle
 
     check_sources(sources, ("--method", "--target", "--out", "--json", "--help"))
     bundle = as_bundle(target)
@@ -110,7 +110,7 @@ def _parts(pictures: Any, port: Any, attribution: Any, tokens: list[str]) -> dic
 
 def _most(item: dict[str, Any]) -> str:
     """The three largest contributions; a pixel is named by its place."""
-    from cartograd.apps import units
+    from cartograd.apps.answers import units
 
     found = item.get("contributions") or {
         f"row {y + 1} column {x + 1}": value

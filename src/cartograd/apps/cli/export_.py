@@ -27,9 +27,9 @@ def export_(
         check: run both on the bundle's own examples; print the largest difference and the times.
         json: print one object.
     """
-    from cartograd.apps import units
+    from cartograd.apps.answers import units
+    from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.export import export
-    from cartograd.apps.verbs.target import as_bundle
 
     bundle = as_bundle(target)
     done = export(bundle, out or home(bundle) / f"model.{to}", to=to, check=check)

@@ -52,8 +52,8 @@ def generate_(
         precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
         json: print one object.
     """
+    from cartograd.apps.load.writing import Writing
     from cartograd.apps.verbs.generate import generate, stream
-    from cartograd.apps.verbs.writing import Writing
 
     check_sources(
         [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")

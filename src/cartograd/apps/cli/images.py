@@ -56,8 +56,8 @@ def filters(out: Path | None, json: bool) -> int:
 def maps(target: str, source: str, out: Path, json: bool) -> int:
     """What each convolution of a trained network answers to a picture."""
     from cartograd.apps.cli import pictures
+    from cartograd.apps.load.target import as_signed
     from cartograd.apps.verbs.predict import prepared
-    from cartograd.apps.verbs.target import as_signed
     from cartograd.architectures.cnn.convolution import feature_maps
     from cartograd.core.errors import UsageError
 

@@ -13,9 +13,9 @@ def import_(spec: str, folder: Path, /, *, json: bool = False) -> None:
         folder: the bundle to make.
         json: print one object.
     """
-    from cartograd.apps import units
-    from cartograd.apps.verbs.published import import_ as write
-    from cartograd.engine.bundle import load
+    from cartograd.apps.answers import units
+    from cartograd.apps.load.pretrained import import_ as write
+    from cartograd.engine.files.bundle import load
 
     made = load(write(spec, folder))
     size = sum(file.stat().st_size for file in made.path.iterdir())

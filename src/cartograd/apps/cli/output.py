@@ -129,7 +129,7 @@ def curve(values: Sequence[float], /, *, width: int = 64, height: int = 12) -> s
 
 def metrics(values: dict[str, float], intervals: dict[str, tuple[float, float]], /) -> None:
     """A table of metrics with their intervals."""
-    from cartograd.apps import units
+    from cartograd.apps.answers import units
 
     rows = []
     for name, value in values.items():

@@ -27,8 +27,8 @@ def predict_(
         csv: print CSV.
         json: print one object per line.
     """
+    from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.predict import answered
-    from cartograd.apps.verbs.target import as_bundle
 
     check_sources(sources, ("--top", "--csv", "--json", "--help"))
     if csv and json:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.cli import output
 
 if TYPE_CHECKING:
-    from cartograd.apps.verbs.runs import Look, Speed
+    from cartograd.apps.load.runs import Look, Speed
 
 runs_ = App(name="runs")
 
@@ -23,7 +23,7 @@ def list_(root: Path = Path("runs"), /, *, json: bool = False) -> None:
         root: the folder that holds the run folders.
         json: print one object with `runs`.
     """
-    from cartograd.apps.verbs.runs import Look, listed
+    from cartograd.apps.load.runs import Look, listed
 
     found = listed(root)
     if json:
@@ -52,7 +52,7 @@ def show(run: str, /, *, json: bool = False) -> None:
         run: a run folder.
         json: print one object.
     """
-    from cartograd.apps.verbs.runs import look
+    from cartograd.apps.load.runs import look
 
     found = look(run)
     if json:

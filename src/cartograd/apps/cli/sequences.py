@@ -14,8 +14,8 @@ LONGEST = 80
 def gates(target: str, source: str, out: Path, json: bool) -> int:
     """Every gate of a trained recurrent model along one row."""
     from cartograd.apps.cli import pictures
+    from cartograd.apps.load.target import as_signed
     from cartograd.apps.verbs.predict import prepared
-    from cartograd.apps.verbs.target import as_signed
     from cartograd.architectures.rnn.gates import gates_of
 
     model = as_signed(target)
@@ -47,7 +47,7 @@ def gates(target: str, source: str, out: Path, json: bool) -> int:
 def alignment(target: str, source: str, out: Path, json: bool) -> int:
     """A trained translator's answer, and where it looked for each of its tokens."""
     from cartograd.apps.cli import pictures
-    from cartograd.apps.verbs.writing import Writing
+    from cartograd.apps.load.writing import Writing
     from cartograd.architectures.decoding.generate import generate
     from cartograd.architectures.seq2seq.encoder_decoder import EncoderDecoder, attention_of
 
@@ -76,7 +76,7 @@ def alignment(target: str, source: str, out: Path, json: bool) -> int:
 
 
 def _spelled(tokenizer: object, tokens: torch.Tensor) -> list[str]:
-    from cartograd.data.tokenizer import Tokenizer
+    from cartograd.data.text.tokenizer import Tokenizer
 
     if isinstance(tokenizer, Tokenizer):
         return [tokenizer.decode([token]) or str(token) for token in tokens.tolist()]

@@ -89,8 +89,8 @@ def _incomplete(spec: str) -> bool:
 
 def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, json: bool) -> None:
     """The rates of a run under a schedule."""
-    from cartograd.engine.schedule import rates
-    from cartograd.engine.schedule_spec import ours
+    from cartograd.engine.optim.schedule import rates
+    from cartograd.engine.optim.schedule_spec import ours
 
     for key, value in (("steps", steps), ("epochs", epochs), ("lr", lr)):
         vocabulary.check("show", key, value)
@@ -130,7 +130,7 @@ def _augment(spec: str, data: str, epochs: int, out: Path, json: bool) -> None:
 
 def _neighbours(question: str, target: str, json: bool) -> None:
     """The nearest words of a trained model."""
-    from cartograd.apps.verbs.target import as_signed
+    from cartograd.apps.load.target import as_signed
     from cartograd.architectures.words.neighbours import neighbours
 
     found = neighbours(as_signed(target), question)

@@ -12,8 +12,8 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import common, output
 from cartograd.apps.cli.launch import MISTAKES, launch
-from cartograd.apps.options import schema as json_schema
-from cartograd.apps.options import told
+from cartograd.apps.load.options import schema as json_schema
+from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
 
 
@@ -61,7 +61,7 @@ def train_(
     if schema:
         output.emit(json_schema())
         return 0
-    from cartograd.apps.verbs import settings
+    from cartograd.apps.load import settings
 
     if nproc is not None and nproc < 1:
         raise UsageError(f"--nproc {nproc} is out of range; expected at least 1")
@@ -133,7 +133,7 @@ def _text(value: Any) -> str:
 
 
 def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
-    from cartograd.apps import units
+    from cartograd.apps.answers import units
     from cartograd.apps.verbs.cost import available, cost, probe
     from cartograd.apps.verbs.plan import planned
 
@@ -174,8 +174,8 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
 
 
 def _show_run(done: Any, json: bool) -> int:
-    from cartograd.engine.bundle import load
-    from cartograd.engine.distributed.team import leads
+    from cartograd.engine.distributed.process_group import leads
+    from cartograd.engine.files.bundle import load
 
     if not leads():  # the first of several processes tells
         return 128 + signal.Signals[done.signal] if done.stopped == "interrupted" else 0

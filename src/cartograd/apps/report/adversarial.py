@@ -7,13 +7,13 @@ from jaxtyping import Float
 from markupsafe import Markup
 from torch import Tensor
 
-from cartograd.apps import units
-from cartograd.apps.chances import chances
+from cartograd.apps.answers import units
+from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.report.parts import Bar, Section, Table, Tile, chart, tiles
 from cartograd.apps.report.pictures import image, signed
 from cartograd.apps.report.theme import BLUE, MUTED, quiet
 from cartograd.apps.report.theme import chart as draw
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +63,11 @@ def _pairs(
 ) -> Markup:
     port, labels, content = shown.signature.input, shown.signature.output.labels, []
     for x, z, p, q in zip(
-        shown.inputs, changed, chances(outputs), chances(changed_outputs), strict=True
+        shown.inputs,
+        changed,
+        class_probabilities(outputs),
+        class_probabilities(changed_outputs),
+        strict=True,
     ):
         first, then = labels[int(p.argmax())], labels[int(q.argmax())]
         pictures = (

@@ -6,15 +6,15 @@ from jaxtyping import Float
 from markupsafe import Markup
 from torch import Tensor
 
-from cartograd.apps import units
-from cartograd.apps.chances import chances
+from cartograd.apps.answers import units
+from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.report.cells import starts
 from cartograd.apps.report.parts import Bar, Section, Table, Tile, chart, tiles
 from cartograd.apps.report.pictures import image, signed
 from cartograd.apps.report.theme import BLUE, quiet
 from cartograd.apps.report.theme import chart as draw
 from cartograd.core.ports import Column, Port
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def attributions(
 def _pictures(shown: Split, heat: Tensor, outputs: Tensor) -> Markup:
     labels, content = shown.signature.output.labels, []
     for x, a, chance, true in zip(
-        shown.inputs, heat, chances(outputs), shown.targets.tolist(), strict=True
+        shown.inputs, heat, class_probabilities(outputs), shown.targets.tolist(), strict=True
     ):
         said = int(chance.argmax())
         pictures = (

@@ -3,7 +3,7 @@
 from jaxtyping import Shaped
 from torch import Tensor
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.core.ports import Column, Port
 
 Cell = float | str | None

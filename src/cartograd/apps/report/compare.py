@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from cartograd.apps import units
-from cartograd.apps.chances import chances
+from cartograd.apps.answers import units
+from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.report import cells
 from cartograd.apps.report.curves import label_ends
 from cartograd.apps.report.page import write_report
@@ -168,7 +168,7 @@ def _pictures(found: "Comparison", changes: "tuple[Change, ...]") -> Markup:
     assert found.examples is not None
     assert found.outputs is not None
     shown = found.examples.select([change.index for change in changes])
-    sure = [chances(outputs) for outputs in found.outputs]
+    sure = [class_probabilities(outputs) for outputs in found.outputs]
     labels = shown.signature.output.labels
     content = []
     for x, change in zip(shown.inputs, changes, strict=True):

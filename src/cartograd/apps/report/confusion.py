@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from markupsafe import Markup
 from torch import Tensor
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.parts import Section, Table, chart
 from cartograd.apps.report.theme import BLUE, INK, RED, SURFACE
 from cartograd.apps.report.theme import chart as draw

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.parts import Section, Table, chart
 from cartograd.apps.report.theme import BLUE, GOLD, MUTED, quiet
 from cartograd.apps.report.theme import chart as draw

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.parts import Section, Table, table
 
 

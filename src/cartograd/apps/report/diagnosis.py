@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.curves import curves
 from cartograd.apps.report.page import write_report
 from cartograd.apps.report.parts import Figure, Section, Table, chart, table

@@ -4,12 +4,12 @@ from jaxtyping import Float
 from markupsafe import Markup
 from torch import Tensor
 
-from cartograd.apps import units
-from cartograd.apps.chances import chances
+from cartograd.apps.answers import units
+from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.report import cells
 from cartograd.apps.report.parts import Bar, Section, Table, Tile, table, tiles
 from cartograd.apps.report.pictures import image
-from cartograd.data.dataset import Examples, Split
+from cartograd.data.dataset.dataset import Examples, Split
 
 _COLUMNS = 5
 """Columns of a table that are shown; the first ones."""
@@ -27,7 +27,7 @@ def mistakes(
     """
     if len(examples) == 0:
         return None
-    found = chances(outputs)
+    found = class_probabilities(outputs)
     sure, said = found.max(-1)
     wrong = (said != examples.targets.cpu()).nonzero()[:, 0]
     order = wrong[sure[wrong].argsort(descending=True, stable=True)][:most]

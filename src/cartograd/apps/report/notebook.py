@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.pictures import image
 
 ROWS = 20

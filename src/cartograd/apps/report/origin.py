@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cartograd.apps.verbs.runs import Speed, history_of, speed_of
-from cartograd.apps.verbs.target import Target
+from cartograd.apps.load.runs import Speed, history_of, speed_of
+from cartograd.apps.load.target import Target
 from cartograd.core import registry
 from cartograd.core.files import check_manifest
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.engine.bundle import Bundle
-from cartograd.engine.fit import Run
-from cartograd.engine.runs import is_run, read_config, read_lines
+from cartograd.engine.files.bundle import Bundle
+from cartograd.engine.files.run_folder import is_run, read_config, read_lines
+from cartograd.engine.loop.fit import Run
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.parts import Section, Table, chart
 from cartograd.apps.report.theme import BLUE, MUTED, quiet
 from cartograd.apps.report.theme import chart as draw
-from cartograd.data.dataset import Examples
+from cartograd.data.dataset.dataset import Examples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.parts import Section, Table, chart
 from cartograd.apps.report.theme import BLUE, INK, MUTED, quiet
 from cartograd.apps.report.theme import chart as draw

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
@@ -20,7 +20,7 @@ from cartograd.apps.report.speed import speed
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.task import MANY
-from cartograd.data.dataset import Examples
+from cartograd.data.dataset.dataset import Examples
 
 if TYPE_CHECKING:
     from cartograd.apps.verbs.evaluate import Evaluation

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.parts import Section, Table, table
 
 if TYPE_CHECKING:
-    from cartograd.apps.verbs.runs import Speed
+    from cartograd.apps.load.runs import Speed
 
 
 def speed(found: "Speed", /) -> Section | None:

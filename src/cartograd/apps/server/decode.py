@@ -13,7 +13,7 @@ from torch import Tensor
 from cartograd.apps.server.refusal import RefusalError
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
-from cartograd.data.decode import read
+from cartograd.data.decode.read import read
 
 PICTURES = ("image/png", "image/jpeg")
 """Types of a body that is a picture."""

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.load.target import as_bundle, as_signed, name_of
 from cartograd.apps.server.served import Served
-from cartograd.apps.verbs.target import as_bundle, as_signed, name_of
-from cartograd.engine.fit import Run
+from cartograd.engine.loop.fit import Run
 
 
 def load(target: Any, /) -> Served:

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 import cartograd
+from cartograd.apps.load.target import name_of
 from cartograd.apps.tour import steps
 from cartograd.apps.tour.state import Tour
 from cartograd.apps.tour.summary import write
 from cartograd.apps.verbs.plan import planned
-from cartograd.apps.verbs.target import name_of
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file, write_folder
-from cartograd.engine.progress import Progress
+from cartograd.engine.logging.progress import Progress
 
 MARK = "tour.json"
 """The file that says that a folder is a tour's, which the next tour may replace."""
@@ -63,7 +63,7 @@ def tour(
         epochs: how often training goes through the data; chosen for the data by default.
         seed: of everything random.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        progress: how training is shown (see `cartograd.engine.fit`).
+        progress: how training is shown (see `cartograd.engine.loop.fit`).
         say: told of each step.
 
     Raises:

@@ -11,8 +11,8 @@ from cartograd.apps.verbs.attack import Robustness
 from cartograd.apps.verbs.evaluate import Evaluation
 from cartograd.apps.verbs.export import Export
 from cartograd.apps.verbs.plan import Plan
-from cartograd.data.dataset import Examples, Split
-from cartograd.engine.progress import Progress
+from cartograd.data.dataset.dataset import Examples, Split
+from cartograd.engine.logging.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import torch
 
-from cartograd.apps import server, units
-from cartograd.apps.chances import chances
+from cartograd.apps import server
+from cartograd.apps.answers import units
+from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.report.cells import decoded
 from cartograd.apps.report.pictures import png, shades
 from cartograd.apps.tour.state import Tour
@@ -24,8 +25,8 @@ from cartograd.apps.verbs.predict import predict as answer
 from cartograd.apps.verbs.train import run
 from cartograd.core.build import build
 from cartograd.core.files import write_file
-from cartograd.engine.evaluate import collect
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.evaluate import collect
+from cartograd.engine.loop.fit import fit
 from cartograd.frontier.explain.integrated_gradients import completeness_gap
 
 LINEAR = "softmax-regression"
@@ -189,6 +190,6 @@ def _one_of_each(found: Tour) -> list[int]:
     targets = found.measured.targets
     if found.plan.data.signature.input.kind != "image" or targets.is_floating_point():
         return list(range(min(200, len(targets))))
-    right = chances(found.measured.outputs).argmax(1) == targets
+    right = class_probabilities(found.measured.outputs).argmax(1) == targets
     first = [(right & (targets == label)).nonzero()[:1, 0] for label in range(10)]
     return torch.cat(first).tolist()

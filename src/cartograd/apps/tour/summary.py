@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from cartograd.apps import units
+from cartograd.apps.answers import units
 from cartograd.apps.report.adversarial import adversarial
 from cartograd.apps.report.attributions import attributions
 from cartograd.apps.report.deployment import Runtime, deployment
@@ -11,8 +11,8 @@ from cartograd.apps.report.parts import Figure, Section
 from cartograd.apps.report.run import report
 from cartograd.apps.tour.state import Tour
 from cartograd.apps.tour.steps import CHECKED, EPS, EXPLAINER
-from cartograd.data.dataset import Split
-from cartograd.engine.evaluate import collect
+from cartograd.data.dataset.dataset import Split
+from cartograd.engine.loop.evaluate import collect
 
 PAIRS = 6
 """Attacked examples that are shown."""

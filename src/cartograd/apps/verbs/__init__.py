@@ -3,6 +3,8 @@
 Each takes a model with a signature (ours or anyone's), a run, a bundle, or the path of one.
 """
 
+from cartograd.apps.load.source import dataset
+from cartograd.apps.load.target import as_signed
 from cartograd.apps.verbs.attack import Robustness, attack, robustness
 from cartograd.apps.verbs.compress import compress
 from cartograd.apps.verbs.evaluate import Evaluation, evaluate
@@ -11,8 +13,6 @@ from cartograd.apps.verbs.export import Export, export
 from cartograd.apps.verbs.generate import generate
 from cartograd.apps.verbs.predict import predict
 from cartograd.apps.verbs.serve import serve
-from cartograd.apps.verbs.source import dataset
-from cartograd.apps.verbs.target import as_signed
 from cartograd.apps.verbs.train import train
 
 __all__ = [

@@ -6,16 +6,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cartograd.apps.verbs.source import Data, examples_for
-from cartograd.apps.verbs.target import Target, as_signed
+from cartograd.apps.load.source import Data, examples_for
+from cartograd.apps.load.target import Target, as_signed
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Attack
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.engine.device import pick
+from cartograd.engine.device.device import pick
 from cartograd.practice.metrics.interval import wilson
 
 METHOD = "pgd:eps=0.03"

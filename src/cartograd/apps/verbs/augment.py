@@ -1,10 +1,10 @@
 """Look at an augmentation: examples of a data set before, and as several epochs would show them."""
 
-from cartograd.apps.verbs.source import dataset
+from cartograd.apps.load.source import dataset
 from cartograd.core.ports import Port
 from cartograd.core.spec import Spec
-from cartograd.data.augment import Augment, Chain
-from cartograd.data.dataset import Dataset, Split
+from cartograd.data.dataset.augment import Augment, Chain
+from cartograd.data.dataset.dataset import Dataset, Split
 
 
 def augmented(

@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cartograd.apps.load.runs import Look, look
+from cartograd.apps.load.source import examples_for
 from cartograd.apps.verbs.evaluate import usual
-from cartograd.apps.verbs.runs import Look, look
-from cartograd.apps.verbs.source import examples_for
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
-from cartograd.data.dataset import Examples
-from cartograd.engine import bundle
-from cartograd.engine.evaluate import collect
-from cartograd.engine.fit import Run
+from cartograd.data.dataset.dataset import Examples
+from cartograd.engine.files import bundle
+from cartograd.engine.loop.evaluate import collect
+from cartograd.engine.loop.fit import Run
 
 ALPHA = 0.05
 """Chance of noise below which a difference counts."""

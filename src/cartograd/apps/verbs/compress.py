@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.apps.verbs.source import Data, examples_for
-from cartograd.apps.verbs.target import Target, as_bundle, as_signed, name_of
+from cartograd.apps.load.source import Data, examples_for
+from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
 from cartograd.core.build import build, resolve
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Compressor
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.engine.bundle import load, write_bundle
-from cartograd.engine.tensors import read_tensors
+from cartograd.engine.files.bundle import load, write_bundle
+from cartograd.engine.files.tensor_files import read_tensors
 
 METHOD = "int8-weights"
 

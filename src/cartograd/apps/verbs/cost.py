@@ -18,11 +18,11 @@ from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Batches
 from cartograd.core.spec import Spec
-from cartograd.data.dataset import Dataset, Examples, Split
-from cartograd.engine.evaluate import collect
-from cartograd.engine.fit import fit
-from cartograd.engine.optimize import optimizer
-from cartograd.engine.player import per_player
+from cartograd.data.dataset.dataset import Dataset, Examples, Split
+from cartograd.engine.loop.evaluate import collect
+from cartograd.engine.loop.fit import fit
+from cartograd.engine.optim.optimizers import optimizer
+from cartograd.engine.optim.player import per_player
 
 PROBE = 1.0
 """Seconds for which steps are timed."""

@@ -8,17 +8,17 @@ from typing import Any, overload
 import torch
 from torch import nn
 
+from cartograd.apps.load.runs import Look, look
+from cartograd.apps.load.source import dataset
+from cartograd.apps.load.target import as_signed
 from cartograd.apps.verbs.cost import available
 from cartograd.apps.verbs.plan import planned
-from cartograd.apps.verbs.runs import Look, look
-from cartograd.apps.verbs.source import dataset
-from cartograd.apps.verbs.target import as_signed
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
-from cartograd.data.dataset import Dataset, Examples
-from cartograd.engine.device import pick
-from cartograd.engine.fit import Run
-from cartograd.engine.runs import is_run
+from cartograd.data.dataset.dataset import Dataset, Examples
+from cartograd.engine.device.device import pick
+from cartograd.engine.files.run_folder import is_run
+from cartograd.engine.loop.fit import Run
 from cartograd.training.diagnosis.finding import Finding
 from cartograd.training.diagnosis.gradient_noise import NoiseScale, gradient_noise
 from cartograd.training.diagnosis.largest_batch import LargestBatch, largest_batch

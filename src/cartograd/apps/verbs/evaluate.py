@@ -9,17 +9,17 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from cartograd.apps.verbs.gaps import with_gaps
-from cartograd.apps.verbs.source import Data, examples_for
-from cartograd.apps.verbs.target import Target, as_signed
+from cartograd.apps.answers.masked_evaluation import masked_examples
+from cartograd.apps.load.source import Data, examples_for
+from cartograd.apps.load.target import Target, as_signed
 from cartograd.core.build import build
-from cartograd.core.mode import inferring
+from cartograd.core.eval_mode import inferring
 from cartograd.core.notebook import shown
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.engine.device import pick
-from cartograd.engine.evaluate import collect
+from cartograd.engine.device.device import pick
+from cartograd.engine.loop.evaluate import collect
 
 NUMBERS = 2**25
 """Most logits of one batch of texts, as long as these usually are."""
@@ -91,7 +91,7 @@ def evaluate(
     model = as_signed(target)
     chosen = tuple(metrics) or usual(model.signature)
     measures = {name: _measure(name, model) for name in chosen}
-    examples = with_gaps(model, examples_for(model.signature, data, part))
+    examples = masked_examples(model, examples_for(model.signature, data, part))
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)
     from cartograd.practice.metrics import positions

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.verbs.predict import prepared
-from cartograd.apps.verbs.target import Target, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port

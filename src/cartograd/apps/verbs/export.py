@@ -6,11 +6,11 @@ from pathlib import Path
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from cartograd.apps.verbs.target import Target, as_bundle, as_signed
+from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Exporter
-from cartograd.engine.tensors import read_tensors
+from cartograd.engine.files.tensor_files import read_tensors
 from cartograd.practice.deployment.parity import Check
 from cartograd.practice.deployment.parity import check as compare
 

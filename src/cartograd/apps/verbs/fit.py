@@ -8,12 +8,12 @@ from typing import ParamSpec
 
 from torch import nn
 
-from cartograd.apps.verbs.published import specimens
-from cartograd.apps.verbs.target import as_signed
+from cartograd.apps.load.pretrained import specimens
+from cartograd.apps.load.target import as_signed
 from cartograd.core.errors import UsageError
-from cartograd.engine.bundle import write_bundle
-from cartograd.engine.fit import Run
-from cartograd.engine.fit import fit as engine_fit
+from cartograd.engine.files.bundle import write_bundle
+from cartograd.engine.loop.fit import Run
+from cartograd.engine.loop.fit import fit as engine_fit
 
 P = ParamSpec("P")
 
@@ -46,7 +46,7 @@ def _with_bundle(loop: Callable[P, Run]) -> Callable[P, Run]:
 
 
 fit = _with_bundle(engine_fit)
-"""`cartograd.engine.fit.fit`, which with `folder=` leaves a bundle as `train` does.
+"""`cartograd.engine.loop.fit.fit`, which with `folder=` leaves a bundle as `train` does.
 
 The bundle of a module that cannot be built by name is read by `load(folder, model=MyModel())`.
 """

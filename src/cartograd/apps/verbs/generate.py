@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from cartograd.apps.verbs.target import Target
-from cartograd.apps.verbs.writing import NEAR, Writing
+from cartograd.apps.load.target import Target
+from cartograd.apps.load.writing import NEAR, Writing
 from cartograd.architectures.decoding.beam import beam_search
 from cartograd.architectures.decoding.generate import stream as steps
 from cartograd.architectures.decoding.speculative import speculative
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import TokenSampler
 from cartograd.core.spec import Spec
 

@@ -10,23 +10,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.apps.options import CHOSEN
+from cartograd.apps.load.options import CHOSEN
+from cartograd.apps.load.settings import Setting, merged
+from cartograd.apps.load.source import dataset
+from cartograd.apps.load.start import is_elsewhere, start
 from cartograd.apps.verbs.evaluate import at_once
-from cartograd.apps.verbs.settings import Setting, merged
-from cartograd.apps.verbs.source import dataset
-from cartograd.apps.verbs.start import is_elsewhere, start
 from cartograd.core import registry, source
 from cartograd.core.build import build, today
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data.augment import Augment
-from cartograd.data.dataset import Dataset
-from cartograd.engine.option_fields import names
-from cartograd.engine.options import FitOptions
+from cartograd.data.dataset.augment import Augment
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.engine.loop.option_fields import names
+from cartograd.engine.loop.options import FitOptions
 
 STEPS = 600
 """Steps of a run whose length nobody said; between 5 and 40 epochs."""
@@ -114,7 +114,7 @@ def planned(
         data: a spec or a dataset; may stand in the file instead.
         config: a TOML file of settings, or a run folder.
         meta: build the model on torch's meta device: shapes without numbers.
-        **given: settings (see `cartograd.apps.verbs.settings`).
+        **given: settings (see `cartograd.apps.load.settings`).
 
     Raises:
         UsageError: whatever is wrong with model, data or settings.

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from cartograd.apps.answers.asked import Answer, Asked, answers, check_inputs
 from cartograd.apps.answers.embed import Vector
-from cartograd.apps.verbs.target import Target, as_signed, name_of
+from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.notebook import shown
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
-from cartograd.data.decode import encoded, expanded, read
-from cartograd.data.tokens import alike, padded
+from cartograd.data.decode.read import encoded, expanded, read
+from cartograd.data.text.tokens import alike, padded
 
 ROWS = 256
 """How many examples go through the model at once."""

@@ -5,9 +5,9 @@ from pathlib import Path
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from cartograd.apps.verbs.target import Target, as_bundle, as_signed
-from cartograd.engine.bundle import Bundle, write_bundle
-from cartograd.engine.fit import Run
+from cartograd.apps.load.target import Target, as_bundle, as_signed
+from cartograd.engine.files.bundle import Bundle, write_bundle
+from cartograd.engine.loop.fit import Run
 
 
 def save(

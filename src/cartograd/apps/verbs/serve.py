@@ -1,7 +1,7 @@
 """Serve: answer predictions over HTTP."""
 
 from cartograd.apps import server
-from cartograd.apps.verbs.target import Target
+from cartograd.apps.load.target import Target
 
 
 def serve(target: Target, /, *, host: str = "127.0.0.1", port: int = 8000) -> None:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from cartograd.apps.load.runs import speed_of
 from cartograd.apps.verbs.plan import Plan
-from cartograd.apps.verbs.runs import speed_of
-from cartograd.engine.device import check_precision, pick
-from cartograd.engine.peak import DTYPES, peak
-from cartograd.engine.runs import note, read_lines
-from cartograd.engine.stream import examples
+from cartograd.engine.device.device import check_precision, pick
+from cartograd.engine.device.peak import DTYPES, peak
+from cartograd.engine.files.run_folder import note, read_lines
+from cartograd.engine.inputs.stream import examples
 from cartograd.training.diagnosis.flops import flops
 
 STEP = ("forward", "backward", "optimizer")

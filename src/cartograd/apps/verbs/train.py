@@ -8,24 +8,24 @@ from typing import Any, Unpack
 
 from torch import nn
 
-from cartograd.apps.options import CHOSEN, DataOptions, TrainFields
+from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
+from cartograd.apps.load.target import name_of
 from cartograd.apps.verbs.evaluate import Evaluation, evaluate
 from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.speed import note_speed
-from cartograd.apps.verbs.target import name_of
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock
 from cartograd.core.spec import Spec
-from cartograd.data.augment import specs
-from cartograd.data.dataset import Dataset
-from cartograd.engine.bundle import statistics, write_bundle
-from cartograd.engine.device import pick
-from cartograd.engine.distributed.team import team
-from cartograd.engine.fit import Run, fit
-from cartograd.engine.option_fields import takes_options
-from cartograd.engine.options import FitOptions
-from cartograd.engine.progress import Progress
-from cartograd.engine.runs import is_run, new_run, read_config, write_config
+from cartograd.data.dataset.augment import specs
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.engine.device.device import pick
+from cartograd.engine.distributed.process_group import process_group
+from cartograd.engine.files.bundle import statistics, write_bundle
+from cartograd.engine.files.run_folder import is_run, new_run, read_config, write_config
+from cartograd.engine.logging.progress import Progress
+from cartograd.engine.loop.fit import Run, fit
+from cartograd.engine.loop.option_fields import takes_options
+from cartograd.engine.loop.options import FitOptions
 
 REFERENCE = 4096
 """Training examples whose statistics are kept with the model, to notice drift."""
@@ -59,7 +59,7 @@ def train(
         progress: True shows how it goes on standard error.
         callbacks: objects that look at the run while it lasts (see `fit`).
             What is left out (or None) below is chosen for the model and the data.
-        **fields: the fields of `cartograd.engine.options.FitOptions`.
+        **fields: the fields of `cartograd.engine.loop.options.FitOptions`.
 
     Returns:
         The run. Its folder holds the configuration with the origin of each value, metrics,
@@ -108,10 +108,10 @@ def run(
     """Carry out a plan; see `train`."""
     if resume and folder is not None:
         _check_same_data(plan, Path(folder))
-    crew = team(plan.value("parallel"), pick(plan.value("device")))
+    processes = process_group(plan.value("parallel"), pick(plan.value("device")))
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
-        path = crew.lead_does(lambda: stack.enter_context(opened))
+        path = processes.lead_does(lambda: stack.enter_context(opened))
         done = fit(
             plan.objective,
             plan.batches(),
@@ -124,7 +124,7 @@ def run(
         )
         if done.stopped != "interrupted":
             found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
-            crew.lead_does(lambda: _write_bundle(plan, done, path, found))
+            processes.lead_does(lambda: _write_bundle(plan, done, path, found))
     return done
 
 

@@ -160,7 +160,7 @@ def pyramid(
 def learned_kernels(*, epochs: int = 3, seed: int = 0) -> Float[Tensor, "d 1 v u"]:
     """Twelve 5x5 kernels that a small network learned in its first layer on the digits."""
     from cartograd.data.sources.digits import digits
-    from cartograd.engine.fit import fit
+    from cartograd.engine.loop.fit import fit
     from cartograd.training.objectives.classify import Classify
 
     with torch.random.fork_rng(devices=[]):

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 
 CARD = Card(
     name="convolution",

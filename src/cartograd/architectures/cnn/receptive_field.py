@@ -36,7 +36,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cartograd.core.build import build
 from cartograd.core.card import Card
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 
 CARD = Card(
     name="receptive-field",

@@ -86,7 +86,7 @@ def transcribe(
     Args:
         model: hears and writes.
         sound: of any length.
-        tokenizer: Whisper's (`cartograd.data.tokenizer`).
+        tokenizer: Whisper's (`cartograd.data.text.tokenizer`).
         language: of the recording, like `en`; found by the model if not given.
         length: the most tokens of a window.
 

@@ -26,7 +26,7 @@ from cartograd.architectures.pretrained.filled import filled
 from cartograd.architectures.pretrained.imagenet import classes_of, named, signature
 from cartograd.architectures.pretrained.torchvision import tensors_of
 from cartograd.core.card import Card
-from cartograd.core.keys import Op, Table
+from cartograd.core.key_map import Op, Table
 from cartograd.core.signed import Signed
 
 CARD = Card(

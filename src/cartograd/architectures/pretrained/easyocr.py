@@ -23,7 +23,7 @@ from cartograd.architectures.pretrained.pickled import pickled
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
-from cartograd.data import store
+from cartograd.data.store import packages
 
 CARD = Card(
     name="easyocr",
@@ -60,7 +60,7 @@ def easyocr(path: str | Path | None = None, /) -> Signed:
     Raises:
         UsageError: the set has not been fetched, or the file is damaged or of another model.
     """
-    file = store.where("easyocr") / "english_g2.pth" if path is None else Path(path)
+    file = packages.where("easyocr") / "english_g2.pth" if path is None else Path(path)
     line = Port("line", "image", (1, 64, "x"), bounds=(0.0, 1.0), mean=(0.5,), std=(0.5,))
     text = Port("text", "label", ("t", len(CHARACTERS) + 1), labels=("", *CHARACTERS), task="ctc")
     return filled("crnn", Signature((line,), (text,)), pickled(file), KEYS, source=str(file))

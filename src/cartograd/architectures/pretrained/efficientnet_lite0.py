@@ -23,10 +23,10 @@ from cartograd.architectures.pretrained.filled import filled
 from cartograd.architectures.pretrained.imagenet import classes_of, counted, signature
 from cartograd.architectures.pretrained.pickled import pickled
 from cartograd.core.card import Card
-from cartograd.core.keys import Table
+from cartograd.core.key_map import Table
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data import store
+from cartograd.data.store import packages
 
 CARD = Card(
     name="efficientnet-lite0-imagenet",
@@ -79,7 +79,7 @@ def efficientnet_lite0(path: str | Path | None = None, /) -> Signed:
     Raises:
         UsageError: the set has not been fetched, or the file is damaged or of another model.
     """
-    file = Path(path) if path is not None else store.where(CARD.name) / "efficientnet-lite0.pth"
+    file = Path(path) if path is not None else packages.where(CARD.name) / "efficientnet-lite0.pth"
     tensors = counted(pickled(file))
     classes = classes_of(tensors, "_fc.weight", file)
     return filled(SPEC, signature(224, classes, **SHIFT), tensors, keys(), source=str(file))

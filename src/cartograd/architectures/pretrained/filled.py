@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from cartograd.core.build import build
-from cartograd.core.keys import Table, renamed
+from cartograd.core.key_map import Table, renamed
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
+from cartograd.core.skip_init import SkipInit
 from cartograd.core.spec import Spec
-from cartograd.core.unfilled import Unfilled
-from cartograd.data.tokenizer import Tokenizer
+from cartograd.data.text.tokenizer import Tokenizer
 
 
 def filled(
@@ -44,7 +44,7 @@ def filled(
     with torch.device("meta"):  # a file that does not fit is refused before there is memory for it
         shape: Signed = build(spec, kind="model", signature=signature)
     weights = renamed(tensors, table, into=shape.model, source=source)
-    with torch.random.fork_rng(devices=[]), Unfilled():
+    with torch.random.fork_rng(devices=[]), SkipInit():
         model: Signed = build(spec, kind="model", signature=signature)
     model.model.load_state_dict(weights)
     model.tokenizer = tokenizer

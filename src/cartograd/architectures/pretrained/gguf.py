@@ -23,12 +23,12 @@ from cartograd.architectures.pretrained.filled import filled
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.keys import Table, unpaired
+from cartograd.core.key_map import Table, unpaired
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data.gguf import GGUF
-from cartograd.data.gguf_tokens import tokenizer_of
+from cartograd.data.gguf.reader import GGUF
+from cartograd.data.gguf.tokenizer import tokenizer_of
 
 CARD = Card(
     name="gguf",

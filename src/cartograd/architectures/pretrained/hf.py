@@ -27,8 +27,8 @@ from cartograd.architectures.pretrained.filled import filled
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import Signed
-from cartograd.data.tokenizer import Tokenizer
-from cartograd.engine.tensors import read_tensors
+from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.engine.files.tensor_files import read_tensors
 
 CARD = Card(
     name="hf",

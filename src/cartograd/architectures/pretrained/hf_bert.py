@@ -8,7 +8,7 @@ from typing import Any
 
 from cartograd.architectures.pretrained.hf_gpt2 import required
 from cartograd.core.errors import unknown
-from cartograd.core.keys import Table
+from cartograd.core.key_map import Table
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
 

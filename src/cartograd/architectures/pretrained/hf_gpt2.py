@@ -6,7 +6,7 @@ Its linear layers are stored as (inputs, outputs), queries, keys and values in o
 from typing import Any
 
 from cartograd.core.errors import UsageError
-from cartograd.core.keys import Op, parts, transposed
+from cartograd.core.key_map import Op, parts, transposed
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
 

@@ -9,7 +9,7 @@ from typing import Any
 from cartograd.architectures.pretrained.hf_bert import labels
 from cartograd.architectures.pretrained.hf_gpt2 import required
 from cartograd.core.errors import unknown
-from cartograd.core.keys import Op
+from cartograd.core.key_map import Op
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
 

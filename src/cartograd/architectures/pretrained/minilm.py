@@ -27,8 +27,8 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data import store
-from cartograd.data.tokenizer import Tokenizer
+from cartograd.data.store import packages
+from cartograd.data.text.tokenizer import Tokenizer
 
 CARD = Card(
     name="minilm",
@@ -60,7 +60,7 @@ def minilm(path: str | Path | None = None, /) -> Signed:
     Raises:
         UsageError: the set has not been fetched, or the folder is damaged or of another model.
     """
-    folder = store.where("minilm") / "model" if path is None else Path(path)
+    folder = packages.where("minilm") / "model" if path is None else Path(path)
     config = configuration(folder)
     if config.get("model_type") != "bert":
         raise UsageError(

@@ -23,7 +23,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
-from cartograd.data import store
+from cartograd.data.store import packages
 
 CARD = Card(
     name="resemblyzer",
@@ -56,7 +56,7 @@ def resemblyzer(path: str | Path | None = None, /) -> Signed:
     Raises:
         UsageError: the set has not been fetched, or the file is damaged or of another model.
     """
-    file = store.where("resemblyzer") / "pretrained.pt" if path is None else Path(path)
+    file = packages.where("resemblyzer") / "pretrained.pt" if path is None else Path(path)
     held = pickled(file)
     if "model_state" not in held:
         raise UsageError(f"{file} is of another model: it holds no 'model_state'")

@@ -20,11 +20,11 @@ from pathlib import Path
 from cartograd.architectures.pretrained.filled import filled
 from cartograd.architectures.speech.mel import RATE
 from cartograd.core.card import Card
-from cartograd.core.keys import Op
+from cartograd.core.key_map import Op
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
-from cartograd.data import store
-from cartograd.engine.tensors import read_tensors
+from cartograd.data.store import packages
+from cartograd.engine.files.tensor_files import read_tensors
 
 CARD = Card(
     name="silero-vad",
@@ -62,7 +62,9 @@ def silero_vad(path: str | Path | None = None, /) -> Signed:
     Raises:
         UsageError: the set has not been fetched, or the file is damaged or of another model.
     """
-    file = store.where("silero-vad") / "silero_vad_16k.safetensors" if path is None else Path(path)
+    file = (
+        packages.where("silero-vad") / "silero_vad_16k.safetensors" if path is None else Path(path)
+    )
     sound = Port("sound", "audio", (1, "n"), bounds=(-1.0, 1.0), rate=RATE)
     speech = Port("speech", "label", ("t", 1), labels=("speech",), task="tag")
     return filled("vad", Signature((sound,), (speech,)), read_tensors(file), KEYS, source=str(file))

@@ -19,7 +19,7 @@ from pathlib import Path
 from cartograd.architectures.pretrained.gguf import gguf
 from cartograd.core.card import Card
 from cartograd.core.signed import Signed
-from cartograd.data import store
+from cartograd.data.store import packages
 
 CARD = Card(
     name="smollm2",
@@ -49,4 +49,4 @@ def smollm2(path: str | Path | None = None, /) -> Signed:
     Raises:
         UsageError: the set has not been fetched, or the file is damaged or of another model.
     """
-    return gguf(store.where("smollm2") / FILE if path is None else path)
+    return gguf(packages.where("smollm2") / FILE if path is None else path)

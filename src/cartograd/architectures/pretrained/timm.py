@@ -31,7 +31,7 @@ from cartograd.architectures.pretrained.imagenet import (
 from cartograd.architectures.pretrained.torchvision import KEYS as PLAIN
 from cartograd.architectures.pretrained.torchvision import tensors_of
 from cartograd.core.card import Card
-from cartograd.core.keys import Op, Table
+from cartograd.core.key_map import Op, Table
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 

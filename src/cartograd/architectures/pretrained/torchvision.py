@@ -35,7 +35,7 @@ from cartograd.architectures.pretrained.pickled import pickled
 from cartograd.core.card import Card
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.engine.tensors import read_tensors
+from cartograd.engine.files.tensor_files import read_tensors
 
 CARD = Card(
     name="torchvision",

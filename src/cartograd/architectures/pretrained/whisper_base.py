@@ -29,11 +29,11 @@ from cartograd.architectures.pretrained.filled import filled
 from cartograd.architectures.pretrained.hf_whisper import SECONDS, hears
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.keys import Op, parts
+from cartograd.core.key_map import Op, parts
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data import store
-from cartograd.data.tokenizer import Tokenizer
+from cartograd.data.store import packages
+from cartograd.data.text.tokenizer import Tokenizer
 
 CARD = Card(
     name="whisper-base",
@@ -134,7 +134,7 @@ def whisper_base(path: str | Path | None = None, /) -> Signed:
     Raises:
         UsageError: the set has not been fetched, or a file is damaged or of another model.
     """
-    folder = store.where("whisper-base") if path is None else Path(path)
+    folder = packages.where("whisper-base") if path is None else Path(path)
     file = folder / "model.bin"
     if not file.is_file():
         raise UsageError(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cartograd.architectures.rnn.recurrence import Gates, Recurrence
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 
 
 def gates_of(model: nn.Module, *inputs: Shaped[Tensor, "b ..."]) -> dict[str, Gates]:

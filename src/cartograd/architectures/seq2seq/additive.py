@@ -22,7 +22,7 @@ torch.Size([2, 3, 8])
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from cartograd.architectures.seq2seq.look import weighed
+from cartograd.architectures.seq2seq.attend import weighed
 from cartograd.core.card import Card
 from cartograd.foundations.activations.tanh import tanh
 

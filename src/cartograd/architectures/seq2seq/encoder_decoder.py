@@ -49,7 +49,7 @@ from cartograd.architectures.rnn.memory import Memory
 from cartograd.architectures.rnn.recurrence import State
 from cartograd.architectures.rnn.steps import Steps
 from cartograd.architectures.seq2seq.additive import AdditiveAttention
-from cartograd.architectures.seq2seq.look import weighed
+from cartograd.architectures.seq2seq.attend import weighed
 from cartograd.architectures.seq2seq.multiplicative import SCORES, LuongAttention
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from cartograd.architectures.seq2seq.look import weighed
+from cartograd.architectures.seq2seq.attend import weighed
 from cartograd.core.card import Card
 from cartograd.core.errors import unknown
 from cartograd.foundations.activations.tanh import tanh

@@ -36,7 +36,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from cartograd.architectures.transformer.spelled import learns_faster, spelled
+from cartograd.architectures.transformer.eager_attention import eager_attention, learns_faster
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.training.regularization.dropout import Dropout
@@ -121,7 +121,7 @@ def attend(
         y = attend(q, k, v, mask=seen, bias=bias, scale=scale, dropout=dropout)
         return y.reshape(q.shape[0], heads, 1, v.shape[3])
     if learns_faster(q, s, dropout):
-        return spelled(
+        return eager_attention(
             q, k, v, seen=_seen(q, t, s, causal, window, mask), bias=bias, scale=scale,
             dropout=dropout,
         )  # fmt: skip

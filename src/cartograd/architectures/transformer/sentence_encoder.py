@@ -30,10 +30,10 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.bert import BERT
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating, inferring
+from cartograd.core.eval_mode import evaluating, inferring
 from cartograd.core.signed import Signed
-from cartograd.data.decode import encoded
-from cartograd.data.tokens import alike, padded
+from cartograd.data.decode.read import encoded
+from cartograd.data.text.tokens import alike, padded
 
 CARD = Card(
     name="sentence-encoder",

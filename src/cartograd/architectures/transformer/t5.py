@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
-from cartograd.architectures.transformer.crossed import CrossedDecoder
+from cartograd.architectures.transformer.cross_decoder import CrossDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
 from cartograd.training.regularization.dropout import Dropout
@@ -157,7 +157,7 @@ class T5(nn.Module):
             x = block(x, mask=mask, bias=bias)
         return self._dropped(self.encoder_norm(x))
 
-    def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossedDecoder:
+    def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossDecoder:
         """Empty answers to sources, to be written token by token (see `decoding.protocol`).
 
         Args:
@@ -165,12 +165,12 @@ class T5(nn.Module):
             capacity: the most tokens of an answer.
         """
         with torch.inference_mode():
-            return CrossedDecoder(
+            return CrossDecoder(
                 self._advance, self._scores, self.decoder_blocks, self.encode(source),
                 self._real(source), capacity,
             )  # fmt: skip
 
-    def _advance(self, tokens: Tensor, state: CrossedDecoder) -> Tensor:
+    def _advance(self, tokens: Tensor, state: CrossDecoder) -> Tensor:
         x, t = self.tokens(tokens), tokens.shape[1]
         bias = self.decoder_bias(t, state.length + t)
         for number, block in enumerate(self.decoder_blocks):

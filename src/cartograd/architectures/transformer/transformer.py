@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
-from cartograd.architectures.transformer.crossed import CrossedDecoder
+from cartograd.architectures.transformer.cross_decoder import CrossDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.positions import Positions
 from cartograd.core.card import Card
@@ -116,7 +116,7 @@ class Transformer(nn.Module):
         memory = self.stacks.encode(self._embedded(source), mask=mask)
         return self._scores(self.stacks.decode(self._embedded(target), memory, mask=mask))
 
-    def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossedDecoder:
+    def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossDecoder:
         """Empty answers to sources, to be written token by token (see `decoding.protocol`).
 
         Args:
@@ -126,11 +126,11 @@ class Transformer(nn.Module):
         with torch.inference_mode():
             mask = self._real(source)
             memory = self.stacks.encode(self._embedded(source), mask=mask)
-            return CrossedDecoder(
+            return CrossDecoder(
                 self._advance, self._scores, self.stacks.decoder, memory, mask, capacity
             )
 
-    def _advance(self, tokens: Tensor, state: CrossedDecoder) -> Tensor:
+    def _advance(self, tokens: Tensor, state: CrossDecoder) -> Tensor:
         x = self._embedded(tokens, start=state.length)
         for number, block in enumerate(self.stacks.decoder):
             x = block(

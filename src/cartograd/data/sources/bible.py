@@ -26,9 +26,9 @@ from typing import Literal
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data import store
-from cartograd.data.dataset import Dataset
-from cartograd.data.parallel import tidy, translation
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.parallel import tidy, translation
+from cartograd.data.store import packages
 
 CARD = Card(
     name="bible",
@@ -73,7 +73,7 @@ def bible(
     Raises:
         UsageError: a file is not there or damaged.
     """
-    folder = store.where("bible") if path is None else Path(path)
+    folder = packages.where("bible") if path is None else Path(path)
     order = (source, *(language for language in LANGUAGES if language != source))
     pairs, keys = [], []
     for part in ("ot", "nt"):

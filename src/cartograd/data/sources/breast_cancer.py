@@ -21,10 +21,10 @@ import torch
 
 from cartograd.core.card import Card
 from cartograd.core.ports import Port
-from cartograd.data.dataset import Dataset
-from cartograd.data.embedded import read
-from cartograd.data.table import Table
-from cartograd.data.tabular import tabular
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.tabular import tabular
+from cartograd.data.decode.table import Table
+from cartograd.data.store.embedded import read
 
 CARD = Card(
     name="breast-cancer",

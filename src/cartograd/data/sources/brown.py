@@ -26,9 +26,10 @@ from pathlib import Path
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
-from cartograd.data import store, vocabularies
-from cartograd.data.dataset import Dataset
-from cartograd.data.token_rows import aligned, parts
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.token_rows import aligned, parts
+from cartograd.data.store import packages
+from cartograd.data.text import vocabularies
 
 CARD = Card(
     name="brown",
@@ -73,7 +74,7 @@ def brown(
     Raises:
         UsageError: the file is not there, or holds something else than words with tags.
     """
-    home = store.where("brown") / "brown.txt" if path is None else Path(path)
+    home = packages.where("brown") / "brown.txt" if path is None else Path(path)
     documents = texts(home)
     sentences = [(name, line) for name, found in documents.items() for line in found]
     chosen = parts([name for name, _ in sentences], valid=valid, test=test)

@@ -27,10 +27,10 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data import store
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.images import opened
-from cartograd.data.statistics import measured
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.statistics import measured
+from cartograd.data.decode.images import opened
+from cartograd.data.store import packages
 
 CARD = Card(
     name="clip-art",
@@ -70,7 +70,7 @@ def clip_art(path: str | Path | None = None, /, *, size: int = 96, shots: int = 
     """
     if shots > MOST:
         raise UsageError(f"shots={shots} is out of range; clip-art has {MOST} a class for training")
-    root = store.where("clip-art") if path is None else Path(path)
+    root = packages.where("clip-art") if path is None else Path(path)
     bounds = {"test": (0, TEST), "valid": (TEST, TEST + VALID), "train": (TEST + VALID, 60)}
     files: dict[str, list[tuple[Path, int]]] = {part: [] for part in bounds}
     for number, name in enumerate(CLASSES):

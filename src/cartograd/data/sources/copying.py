@@ -29,9 +29,9 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.plan import generator
-from cartograd.data.tensors import assemble
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.plan import generator
+from cartograd.data.dataset.tensors import assemble
 
 CARD = Card(
     name="copying",

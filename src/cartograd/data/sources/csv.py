@@ -27,11 +27,11 @@ from typing import Literal
 from cartograd.core.card import Card
 from cartograd.core.errors import unknown
 from cartograd.core.files import digest
-from cartograd.data import store
-from cartograd.data.dataset import Dataset
-from cartograd.data.encode import is_numeric
-from cartograd.data.table import Table, read_table
-from cartograd.data.tabular import tabular, targets
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.tabular import tabular, targets
+from cartograd.data.decode.encode import is_numeric
+from cartograd.data.decode.table import Table, read_table
+from cartograd.data.store import packages
 
 CARD = Card(
     name="csv",
@@ -97,8 +97,8 @@ def csv(
 
 def _found(path: str | Path) -> Path:
     """The file, or the table of that name in the store."""
-    if not Path(path).exists() and str(path) in store.names():
-        return next(store.where(str(path)).glob("*.csv"), Path(path))
+    if not Path(path).exists() and str(path) in packages.names():
+        return next(packages.where(str(path)).glob("*.csv"), Path(path))
     return Path(path)
 
 

@@ -30,10 +30,11 @@ import torch
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
-from cartograd.data import store, vocabularies
-from cartograd.data.dataset import Dataset
-from cartograd.data.debian import paragraphs, prose
-from cartograd.data.token_rows import aligned, labelled, parts
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.token_rows import aligned, labelled, parts
+from cartograd.data.store import packages
+from cartograd.data.store.debian import paragraphs, prose
+from cartograd.data.text import vocabularies
 
 CARD = Card(
     name="debian-descriptions",
@@ -78,7 +79,7 @@ def debian_descriptions(
     Raises:
         UsageError: a file is not there, or there are too few packages.
     """
-    folder = store.where("debian-descriptions") if path is None else Path(path)
+    folder = packages.where("debian-descriptions") if path is None else Path(path)
     found = list(dict.fromkeys(_packages(folder)))
     sections = sorted({section for _, section, _ in found})
     targets = torch.tensor([sections.index(section) for _, section, _ in found])

@@ -22,10 +22,10 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Examples, Split
-from cartograd.data.plan import generator
+from cartograd.data.dataset.dataset import Dataset, Examples, Split
+from cartograd.data.dataset.plan import generator
+from cartograd.data.dataset.tensors import assemble
 from cartograd.data.sources.digits import digits
-from cartograd.data.tensors import assemble
 
 CARD = Card(
     name="digit-lines",

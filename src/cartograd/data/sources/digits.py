@@ -20,9 +20,9 @@ import torch
 
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.embedded import read
-from cartograd.data.tensors import assemble
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.tensors import assemble
+from cartograd.data.store.embedded import read
 
 CARD = Card(
     name="digits",

@@ -27,9 +27,9 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data import store
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.tensors import assemble
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.tensors import assemble
+from cartograd.data.store import packages
 
 CARD = Card(
     name="fashion-mnist",
@@ -70,7 +70,7 @@ def fashion_mnist(
         UsageError: the files are not there or damaged, a label is out of range, or there are not
             so many examples.
     """
-    folder = store.where("fashion-mnist") if path is None else Path(path)
+    folder = packages.where("fashion-mnist") if path is None else Path(path)
     pairs = {
         "train": (_read(folder, "train-images", 3), _read(folder, "train-labels", 1)),
         "test": (_read(folder, "t10k-images", 3), _read(folder, "t10k-labels", 1)),

@@ -33,12 +33,12 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Examples, Split
-from cartograd.data.images import GREY, SUFFIXES, header, pixels
-from cartograd.data.listing import Listing, cut, listed
-from cartograd.data.plan import order
-from cartograd.data.statistics import measured
-from cartograd.data.streamed import Streamed
+from cartograd.data.dataset.dataset import Dataset, Examples, Split
+from cartograd.data.dataset.listing import Listing, cut, listed
+from cartograd.data.dataset.plan import order
+from cartograd.data.dataset.statistics import measured
+from cartograd.data.dataset.streamed import Streamed
+from cartograd.data.decode.images import GREY, SUFFIXES, header, pixels
 
 CARD = Card(
     name="folder",

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset import Dataset
-from cartograd.data.mixture import around, drawn, log_mixture, turns
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.mixture import around, drawn, log_mixture, turns
 
 CARD = Card(
     name="gaussians",

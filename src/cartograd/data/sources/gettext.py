@@ -25,9 +25,9 @@ from pathlib import Path
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data import store
-from cartograd.data.dataset import Dataset
-from cartograd.data.parallel import Pair, tidy, translation
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.parallel import Pair, tidy, translation
+from cartograd.data.store import packages
 
 CARD = Card(
     name="gettext",
@@ -69,7 +69,7 @@ def gettext(
     Raises:
         UsageError: there are no catalogues of the language, or one is damaged.
     """
-    folder = store.where("gettext") if path is None else Path(path)
+    folder = packages.where("gettext") if path is None else Path(path)
     files = {*folder.glob(f"**/{language}/LC_MESSAGES/*.mo"), *folder.glob(f"{language}.*.mo")}
     if not files:
         raise UsageError(

@@ -26,8 +26,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.dataset import Dataset
-from cartograd.data.mixture import around, drawn, log_mixture, quadrature, turns
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.mixture import around, drawn, log_mixture, quadrature, turns
 
 CARD = Card(
     name="moons",

@@ -24,8 +24,8 @@ from pathlib import Path
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.files import digest
-from cartograd.data.dataset import Dataset
-from cartograd.data.parallel import tidy, translation
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.parallel import tidy, translation
 
 CARD = Card(
     name="pairs",

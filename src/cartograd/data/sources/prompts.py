@@ -25,11 +25,11 @@ import torch
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data import store
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.listing import listed
-from cartograd.data.sounds import SUFFIXES, fitted, samples
-from cartograd.data.tensors import assemble
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.listing import listed
+from cartograd.data.dataset.tensors import assemble
+from cartograd.data.decode.sounds import SUFFIXES, fitted, samples
+from cartograd.data.store import packages
 
 CARD = Card(
     name="prompts",
@@ -104,7 +104,7 @@ def announcements() -> list[tuple[Path, str]]:
     Raises:
         UsageError: the set has not been fetched.
     """
-    folder = store.where("prompts")
+    folder = packages.where("prompts")
     text = gzip.decompress((folder / "core-sounds-en.txt.gz").read_bytes()).decode()
     found = []
     for line in text.splitlines():
@@ -117,8 +117,8 @@ def announcements() -> list[tuple[Path, str]]:
 
 
 def _fetched() -> list[tuple[str, str, Path]]:
-    folders = [store.where("prompts") / "en"]
-    voices = store.where("prompts-voices")
+    folders = [packages.where("prompts") / "en"]
+    voices = packages.where("prompts-voices")
     folders += [voices / language for language in ("es", "fr", "it", "ru")]
     return [
         (folder.name, file.relative_to(folder).as_posix(), file)

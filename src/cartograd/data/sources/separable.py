@@ -23,9 +23,9 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset import Dataset
-from cartograd.data.mixture import drawn, turns
-from cartograd.data.plan import generator
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.mixture import drawn, turns
+from cartograd.data.dataset.plan import generator
 
 CARD = Card(
     name="separable",

@@ -28,11 +28,12 @@ import torch
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data import store, vocabularies
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.tensors import assemble
-from cartograd.data.token_rows import parts
-from cartograd.data.tokenizer import Tokenizer
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.tensors import assemble
+from cartograd.data.dataset.token_rows import parts
+from cartograd.data.store import packages
+from cartograd.data.text import vocabularies
+from cartograd.data.text.tokenizer import Tokenizer
 
 CARD = Card(
     name="shakespeare",
@@ -74,7 +75,7 @@ def shakespeare(
     Raises:
         UsageError: the file is not there, or is too short.
     """
-    file = store.where("shakespeare") / "shakespeare.txt" if path is None else Path(path)
+    file = packages.where("shakespeare") / "shakespeare.txt" if path is None else Path(path)
     works = _works(file)
     chosen = {
         part: [list(works.values())[i] for i in index]

@@ -26,9 +26,9 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset import Dataset
-from cartograd.data.mixture import around, drawn, log_mixture, quadrature
-from cartograd.data.mixture import turns as in_turn
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.mixture import around, drawn, log_mixture, quadrature
+from cartograd.data.dataset.mixture import turns as in_turn
 
 CARD = Card(
     name="spirals",

@@ -26,10 +26,10 @@ import torch
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.splits import FEWEST
-from cartograd.data.tensors import assemble
-from cartograd.data.tokenizer import Tokenizer
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.splits import FEWEST
+from cartograd.data.dataset.tensors import assemble
+from cartograd.data.text.tokenizer import Tokenizer
 
 CARD = Card(
     name="text",

@@ -25,11 +25,11 @@ import torch
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.listing import listed
-from cartograd.data.sounds import SUFFIXES, fitted, samples
-from cartograd.data.splits import FEWEST
-from cartograd.data.tensors import assemble
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.listing import listed
+from cartograd.data.dataset.splits import FEWEST
+from cartograd.data.dataset.tensors import assemble
+from cartograd.data.decode.sounds import SUFFIXES, fitted, samples
 
 CARD = Card(
     name="wav",

@@ -2,7 +2,7 @@ r"""Running text as words with their neighbours, for learning vectors of words.
 
 Small letters, no numbers and marks. Words seen fewer than `least` times are taken out, and what is
 left is a stream. A batch holds words and those around them; frequent words are left out more often
-than not, and windows are of random width, drawn anew in each epoch (`data/windows.py`).
+than not, and windows are of random width, drawn anew in each epoch (`data/dataset/windows.py`).
 
     chance that an occurrence of w is used = min(1, sqrt(frequent / f) + frequent / f)
 
@@ -34,12 +34,13 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data import corpus, vocabularies
-from cartograd.data.dataset import Dataset, Split
-from cartograd.data.splits import FEWEST
-from cartograd.data.token_rows import parts, text_port
-from cartograd.data.tokenizer import Tokenizer
-from cartograd.data.windows import Windows
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.splits import FEWEST
+from cartograd.data.dataset.token_rows import parts, text_port
+from cartograd.data.dataset.windows import Windows
+from cartograd.data.sources import corpus
+from cartograd.data.text import vocabularies
+from cartograd.data.text.tokenizer import Tokenizer
 
 CARD = Card(
     name="words",

@@ -20,8 +20,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.dataset import Dataset
-from cartograd.data.mixture import around, drawn, log_mixture, turns
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.mixture import around, drawn, log_mixture, turns
 
 CARD = Card(
     name="xor",

@@ -26,10 +26,11 @@ import torch
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
-from cartograd.data import store, vocabularies
-from cartograd.data.dataset import Dataset
-from cartograd.data.parallel import tidy
-from cartograd.data.token_rows import labelled, parts
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.parallel import tidy
+from cartograd.data.dataset.token_rows import labelled, parts
+from cartograd.data.store import packages
+from cartograd.data.text import vocabularies
 
 CARD = Card(
     name="zh-reviews",
@@ -70,7 +71,7 @@ def zh_reviews(
     Raises:
         UsageError: a file is not there, or there are too few reviews.
     """
-    folder = store.where("zh-reviews") if path is None else Path(path)
+    folder = packages.where("zh-reviews") if path is None else Path(path)
     lines = {label: _lines(folder / name) for label, name in FILES.items()}
     both = set(lines["negative"]) & set(lines["positive"])
     reviews = [

@@ -29,12 +29,12 @@ def add(params: Sequence[nn.Parameter], /) -> None:
         kinds.setdefault((parameter.dtype, parameter.device), []).append(parameter)
     for same in kinds.values():
         parts = [_flat(parameter) for parameter in same]
-        together = parts[0].clone() if len(parts) == 1 else torch.cat(parts)
-        dist.all_reduce(together)
+        processes = parts[0].clone() if len(parts) == 1 else torch.cat(parts)
+        dist.all_reduce(processes)
         start = 0
         for parameter in same:
             size = parameter.numel()
-            gradient = together[start : start + size].view(parameter.shape)
+            gradient = processes[start : start + size].view(parameter.shape)
             if parameter.is_contiguous():
                 parameter.grad = gradient
             else:  # a gradient is laid out as its parameter, which fused optimizers rely on

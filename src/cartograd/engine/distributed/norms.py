@@ -35,7 +35,7 @@ class Summed(torch.autograd.Function):
         return Summed.apply(gradients[0])
 
 
-def share(module: nn.Module, team: Any, /) -> list[Callable[[], None]]:
+def share(module: nn.Module, processes: Any, /) -> list[Callable[[], None]]:
     """Let the batch normalisations in a module look at all rows.
 
     Returns:
@@ -44,7 +44,7 @@ def share(module: nn.Module, team: Any, /) -> list[Callable[[], None]]:
     undo: list[Callable[[], None]] = []
     for part in module.modules():
         if isinstance(part, _BatchNorm) and not isinstance(part, nn.SyncBatchNorm):
-            part.forward = partial(normalised, part, team)  # type: ignore[method-assign]
+            part.forward = partial(normalised, part, processes)  # type: ignore[method-assign]
             undo.append(partial(_back, part))
     return undo
 
@@ -53,19 +53,19 @@ def _back(part: nn.Module) -> None:
     part.__dict__.pop("forward", None)
 
 
-def normalised(part: Any, team: Any, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+def normalised(part: Any, processes: Any, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
     """What a batch normalisation makes of its rows.
 
     Args:
         part: the layer, with its running statistics.
-        team: `idle` where the rows count nothing.
+        processes: `idle` where the rows count nothing.
         x: channels in dimension 1.
     """
     if not part.training and part.running_mean is not None:
         return type(part).forward(part, x)
     shape = [1, -1] + [1] * (x.ndim - 2)
     dims = [0, *range(2, x.ndim)]
-    count = 0.0 if team.idle else x.numel() / x.shape[1]
+    count = 0.0 if processes.idle else x.numel() / x.shape[1]
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     sums = torch.cat([wide.sum(dims) * bool(count), wide.new_tensor([count])])
     total = Summed.apply(sums)

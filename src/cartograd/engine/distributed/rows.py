@@ -13,8 +13,8 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Batches
-from cartograd.engine.stream import examples
-from cartograd.engine.tensors import same_device
+from cartograd.engine.files.tensor_files import same_device
+from cartograd.engine.inputs.stream import examples
 
 
 @runtime_checkable
@@ -26,22 +26,22 @@ class Divisible(Protocol):
         ...
 
 
-class Lent(tuple):
+class PaddingBatch(tuple):
     """A borrowed batch: to run, not to count."""
 
 
-class LentDict(dict):
+class PaddingDict(dict):
     """The same with names."""
 
 
-def is_lent(batch: Any, /) -> bool:
+def is_padding(batch: Any, /) -> bool:
     """Whether a batch counts nothing."""
-    return isinstance(batch, Lent | LentDict)
+    return isinstance(batch, PaddingBatch | PaddingDict)
 
 
-def as_lent(batch: Any, /) -> Any:
+def as_padding(batch: Any, /) -> Any:
     """The same batch, not to count."""
-    return LentDict(batch) if isinstance(batch, dict) else Lent(batch)
+    return PaddingDict(batch) if isinstance(batch, dict) else PaddingBatch(batch)
 
 
 def span(number: int, rank: int, size: int, /) -> slice:
@@ -104,8 +104,8 @@ def shares(
         whole = next(iter(source.epoch(number, seed=seed, start=place)))
         if place == 0:
             raise too_few(examples(whole), size)
-        lent = same_device(taken(whole, slice(0, 1), examples(whole)), device)
-        yield as_lent(lent)
+        padding = same_device(taken(whole, slice(0, 1), examples(whole)), device)
+        yield as_padding(padding)
 
 
 def _sliced(source: Iterator[Batch], rank: int, size: int) -> Iterator[Batch]:

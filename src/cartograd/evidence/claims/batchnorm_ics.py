@@ -5,8 +5,8 @@ from torch import nn
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset import Split
-from cartograd.engine.fit import fit
+from cartograd.data.dataset.dataset import Split
+from cartograd.engine.loop.fit import fit
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import dataset, few
 from cartograd.foundations.initialization.initialise import initialise

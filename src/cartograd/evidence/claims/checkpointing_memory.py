@@ -10,8 +10,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cartograd.core.build import build
-from cartograd.data.dataset import Split
-from cartograd.engine.recompute import recompute
+from cartograd.data.dataset.dataset import Split
+from cartograd.engine.optim.recompute import recompute
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import dataset, few
 

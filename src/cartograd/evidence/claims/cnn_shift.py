@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import accuracy, dataset, few, train
 

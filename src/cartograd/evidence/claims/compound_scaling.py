@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cartograd.core.build import build
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 from cartograd.evidence.claim import Claim, Measured
 from cartograd.evidence.lab import accuracy, dataset, few, train
 

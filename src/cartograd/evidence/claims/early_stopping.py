@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from cartograd.core.build import build
-from cartograd.engine.fit import Run
+from cartograd.engine.loop.fit import Run
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import accuracy, dataset, few, loss, train
 

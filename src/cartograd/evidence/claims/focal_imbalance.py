@@ -3,7 +3,7 @@
 import torch
 
 from cartograd.core.build import build
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 from cartograd.evidence.claim import Claim, Measured
 from cartograd.evidence.lab import answers, dataset, few, train
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from cartograd.core.build import build
 from cartograd.core.protocols import Loss
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.evidence.claim import Claim, Measured
 from cartograd.evidence.lab import accuracy, answers, dataset, few, train
 from cartograd.training.losses.cross_entropy import cross_entropy

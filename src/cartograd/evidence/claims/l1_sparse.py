@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from cartograd.core.build import build
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import Data, accuracy, dataset, few
 from cartograd.training.objectives.classify import Classify

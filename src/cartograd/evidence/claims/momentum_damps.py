@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cartograd.engine.rule import Update
+from cartograd.engine.optim.functional import Update
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.training.optimizers import momentum, nesterov, sgd
 

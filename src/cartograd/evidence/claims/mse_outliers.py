@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.evidence.claim import Claim, Measured
 from cartograd.training.objectives.regress import Regress
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset import Split
-from cartograd.engine.optimize import optimizer
+from cartograd.data.dataset.dataset import Split
+from cartograd.engine.optim.optimizers import optimizer
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import dataset, loss, train
 

@@ -3,7 +3,7 @@
 from torch import nn
 
 from cartograd.core.build import build
-from cartograd.engine.fit import fit
+from cartograd.engine.loop.fit import fit
 from cartograd.evidence.claim import Claim, Measured
 from cartograd.evidence.lab import accuracy, dataset
 

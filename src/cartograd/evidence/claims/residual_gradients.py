@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cartograd.core.build import build
-from cartograd.data.dataset import Split
+from cartograd.data.dataset.dataset import Split
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import dataset, few
 from cartograd.foundations.initialization.initialise import initialise

@@ -9,8 +9,8 @@ from cartograd.architectures.pretrained.minilm import minilm
 from cartograd.architectures.transformer.sentence_encoder import SentenceEncoder
 from cartograd.architectures.words.word2vec import Word2Vec
 from cartograd.core.build import build
-from cartograd.data import vocabularies
-from cartograd.engine.fit import fit
+from cartograd.data.text import vocabularies
+from cartograd.engine.loop.fit import fit
 from cartograd.evidence.bank import MONEY, RIVER
 from cartograd.evidence.claim import Claim, Measured
 

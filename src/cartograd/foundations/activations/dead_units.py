@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 from cartograd.foundations.activations.layer import Activation
 
 SMOOTH = (nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh)

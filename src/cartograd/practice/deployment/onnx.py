@@ -39,8 +39,8 @@ from torch import Tensor, nn
 import cartograd
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.files import write_file
-from cartograd.core.mode import evaluating
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed, sign, signature_of
 from cartograd.practice.deployment.parity import needed

@@ -14,7 +14,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
-from cartograd.core.mode import evaluating
+from cartograd.core.eval_mode import evaluating
 
 TOLERANCE = 1e-4
 """Largest difference that counts as rounding, as a share of the largest output (or of 1)."""

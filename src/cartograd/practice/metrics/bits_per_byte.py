@@ -30,7 +30,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data.tokenizer import Tokenizer
+from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.metrics import given, positions
 
 CARD = Card(

@@ -1,5 +1,5 @@
 """Averages: the mean of the weights along the path often answers better than where the path ends.
 
 Each is a pure function of the step: how much the newest weights count in the average. The engine
-(`cartograd.engine.average`) applies it to every weight and running statistic.
+(`cartograd.engine.optim.average`) applies it to every weight and running statistic.
 """

@@ -32,7 +32,7 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Objective
-from cartograd.engine.stream import examples
+from cartograd.engine.inputs.stream import examples
 from cartograd.training.diagnosis.twin import device_of, endless, gradients, learned, twin
 
 CARD = Card(

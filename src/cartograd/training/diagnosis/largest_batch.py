@@ -31,8 +31,8 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Objective
-from cartograd.engine.stream import examples
-from cartograd.engine.tensors import same_device
+from cartograd.engine.files.tensor_files import same_device
+from cartograd.engine.inputs.stream import examples
 from cartograd.training.diagnosis.twin import device_of, gradients, optimizers_of, twin
 
 CARD = Card(

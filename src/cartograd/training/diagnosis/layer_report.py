@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Loss, Objective
-from cartograd.engine.tensors import same_device
+from cartograd.engine.files.tensor_files import same_device
 from cartograd.training.diagnosis.finding import Finding
 from cartograd.training.diagnosis.probe import Probe
 from cartograd.training.diagnosis.twin import device_of, gradients, optimizers_of, twin

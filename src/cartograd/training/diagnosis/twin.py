@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Batch, Objective
-from cartograd.engine.optimize import optimizer
-from cartograd.engine.stream import as_batches, as_tuple, moved
+from cartograd.engine.inputs.stream import as_batches, as_tuple, moved
+from cartograd.engine.optim.optimizers import optimizer
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.mixing import fractions, mixed, scrambled
+from cartograd.core.hashing import fractions, mixed, scrambled
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.training.losses.cross_entropy import cross_entropy

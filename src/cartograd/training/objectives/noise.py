@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cartograd.core.errors import UsageError
-from cartograd.core.mixing import mixed
+from cartograd.core.hashing import mixed
 from cartograd.core.signed import Signed
 
 POWER = 0.75

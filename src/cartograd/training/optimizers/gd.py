@@ -85,7 +85,7 @@ def descent(
         batch_size: examples in a mini-batch.
         seed: of the order of the examples.
     """
-    from cartograd.data.dataset import Split
+    from cartograd.data.dataset.dataset import Split
     from cartograd.data.sources.digits import digits
 
     train = digits().train

@@ -35,8 +35,8 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.kernels import Choice
-from cartograd.core.mode import evaluating
 
 CARD = Card(
     name="dropout",

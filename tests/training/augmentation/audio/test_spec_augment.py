@@ -7,13 +7,13 @@ from cartograd.core import registry
 from cartograd.core.build import hyperparameters
 from cartograd.core.errors import UsageError
 from cartograd.training.augmentation.audio.spec_augment import masks, spec_augment
-from tests.training.augmentation.support import draws
+from tests.training.augmentation.support import rng
 
 
 @pytest.mark.law("spec-augment")
 def test_blank_is_bands_and_stretches():
     x = torch.ones(400, 40, 200)
-    kept = spec_augment(x, draws(400), frequency_width=9, time_width=60, time_share=0.1) > 0
+    kept = spec_augment(x, rng(400), frequency_width=9, time_width=60, time_share=0.1) > 0
     rows, columns = kept.any(2), kept.any(1)
     assert torch.equal(kept, rows[:, :, None] & columns[:, None, :])
     for mask, width in ((~rows, 9), (~columns, 20)):
@@ -25,7 +25,7 @@ def test_blank_is_bands_and_stretches():
 
 @pytest.mark.law("spec-augment")
 def test_widths_are_drawn_alike():
-    widths = masks(draws(6600), 50, 1, 10).sum(1)
+    widths = masks(rng(6600), 50, 1, 10).sum(1)
     assert widths.bincount(minlength=11).sub(600).abs().max() < 100
 
 
@@ -45,4 +45,4 @@ def test_policies_of_table_1():
 
 def test_sounds_are_refused():
     with pytest.raises(UsageError, match="for spectrograms"):
-        spec_augment(torch.zeros(2, 1, 800), draws(2))
+        spec_augment(torch.zeros(2, 1, 800), rng(2))

@@ -7,7 +7,7 @@ import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.training.augmentation.audio.time_stretch import stretched, time_stretch, vocoder
-from tests.training.augmentation.support import draws
+from tests.training.augmentation.support import rng
 
 FACTORS = torch.tensor([0.8, 0.93, 1.0, 1.2, 1.5], dtype=torch.float64)
 
@@ -57,4 +57,4 @@ def test_equal_to_the_recursion_frame_by_frame():
 
 def test_too_short():
     with pytest.raises(UsageError, match="more than 256 samples, and these sounds have 256"):
-        time_stretch(torch.zeros(2, 1, 256), draws(2))
+        time_stretch(torch.zeros(2, 1, 256), rng(2))

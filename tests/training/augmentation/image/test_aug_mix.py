@@ -7,7 +7,7 @@ from cartograd.training.augmentation.image import aug_mix as file
 from cartograd.training.augmentation.image.aug_mix import aug_mix
 from cartograd.training.augmentation.image.operations import NAMES
 from tests.training.augmentation.image.test_rand_augment import their_operation
-from tests.training.augmentation.support import agree, draws, images
+from tests.training.augmentation.support import agree, images, rng
 
 
 @pytest.mark.oracle("aug-mix")
@@ -15,7 +15,7 @@ def test_equal_to_torchvisions():
     """Our draws are noted, and torchvision's own operations put together with them."""
     v2 = pytest.importorskip("torchvision.transforms.v2")
     space = v2.AugMix._PARTIAL_AUGMENTATION_SPACE
-    x, at = images(5, height=16, width=18), draws(5)
+    x, at = images(5, height=16, width=18), rng(5)
     own = at.within(0).dirichlet([1.0, 1.0])[:, 0]
     shares = at.within(1).dirichlet([1.0] * 3) * (1 - own)[:, None]
     expected = own[:, None, None, None].float() * x
@@ -39,8 +39,8 @@ def test_shares_have_the_moments_of_a_beta(monkeypatch):
     monkeypatch.setattr(file, "performed", lambda x, which, amount: torch.zeros_like(x))
     white = torch.ones(5000, 1, 1, 1, dtype=torch.float64)
     for a in (0.3, 1.0, 4.0):
-        own = aug_mix(white, draws(5000), concentration=a).flatten()
+        own = aug_mix(white, rng(5000), concentration=a).flatten()
         assert abs(own.mean() - 0.5) < 0.02
         assert abs(own.var() - 1 / (4 * (2 * a + 1))) < 0.01
     monkeypatch.setattr(file, "performed", lambda x, which, amount: x)
-    torch.testing.assert_close(aug_mix(white, draws(5000)), white)
+    torch.testing.assert_close(aug_mix(white, rng(5000)), white)

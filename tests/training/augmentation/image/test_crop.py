@@ -5,7 +5,7 @@ import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.training.augmentation.image.crop import crop, cropped
-from tests.training.augmentation.support import DTYPES, draws, each, images
+from tests.training.augmentation.support import DTYPES, each, images, rng
 
 
 @pytest.mark.oracle("crop")
@@ -36,12 +36,12 @@ def test_a_crop_at_the_padding_is_the_image():
 def test_every_place_is_drawn_about_as_often():
     x = torch.zeros(9000, 1, 3, 3)
     x[:, :, 1, 1] = 1
-    place = crop(x, draws(9000), padding=1).flatten(1).argmax(1)
+    place = crop(x, rng(9000), padding=1).flatten(1).argmax(1)
     assert place.bincount(minlength=9).float().sub(1000).abs().max() < 120
 
 
 def test_wrong_borders():
     with pytest.raises(UsageError, match="unknown border of crop"):
-        crop(images(), draws(), border="zero")
+        crop(images(), rng(), border="zero")
     with pytest.raises(UsageError, match="cannot be mirrored from 9 pixels"):
-        crop(images(), draws(), padding=9, border="reflect")
+        crop(images(), rng(), padding=9, border="reflect")

@@ -5,7 +5,7 @@ import torch
 
 from cartograd.training.augmentation.image import colour
 from cartograd.training.augmentation.image.jitter import jitter, jittered
-from tests.training.augmentation.support import agree, draws, each, images
+from tests.training.augmentation.support import agree, each, images, rng
 
 FACTORS = [torch.tensor(n, dtype=torch.float64) for n in (
     [1.0, 0.4, 1.5, 0.9, 1.1, 0.0], [1.0, 1.8, 0.3, 0.0, 1.2, 1.0],
@@ -54,7 +54,7 @@ def test_nothing_asked_for_is_nothing_done():
 
 def test_amounts_are_drawn_around_one():
     x = torch.full((4000, 1, 2, 2), 0.25)
-    factor = jitter(x, draws(4000), brightness=0.4, contrast=0.0)[:, 0, 0, 0] / 0.25
+    factor = jitter(x, rng(4000), brightness=0.4, contrast=0.0)[:, 0, 0, 0] / 0.25
     assert 0.6 <= factor.min() < 0.61
     assert 1.39 < factor.max() < 1.4
     assert abs(factor.mean() - 1) < 0.02

@@ -5,7 +5,7 @@ import torch
 
 from cartograd.training.augmentation.image.operations import NAMES, amounts, performed
 from cartograd.training.augmentation.image.rand_augment import rand_augment
-from tests.training.augmentation.support import agree, draws, images
+from tests.training.augmentation.support import agree, images, rng
 
 THEIRS = {
     "identity": "Identity", "autocontrast": "AutoContrast", "equalize": "Equalize",
@@ -71,7 +71,7 @@ def test_operations_are_drawn_alike(monkeypatch):
         return x
 
     monkeypatch.setattr(file, "performed", noted)
-    rand_augment(torch.rand(7000, 1, 1, 1), draws(7000), operations=3)
+    rand_augment(torch.rand(7000, 1, 1, 1), rng(7000), operations=3)
     assert len(seen) == 3
     for which, amount in seen:
         assert which.bincount(minlength=14).sub(500).abs().max() < 90

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cartograd.training.augmentation.image.rotate import rotate, rotated
-from tests.training.augmentation.support import DTYPES, agree, draws, each, images
+from tests.training.augmentation.support import DTYPES, agree, each, images, rng
 
 
 @pytest.mark.oracle("rotate")
@@ -30,4 +30,4 @@ def test_right_angles_exchange_pixels():
 def test_small_angles_keep_the_middle():
     x = torch.zeros(50, 1, 9, 9)
     x[:, :, 4, 4] = 1
-    assert (rotate(x, draws(50), degrees=5)[:, :, 4, 4] > 0.999).all()
+    assert (rotate(x, rng(50), degrees=5)[:, :, 4, 4] > 0.999).all()

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from cartograd.core.errors import UsageError
-from cartograd.data import wordnet
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
+from cartograd.data.store import wordnet
 from cartograd.training.augmentation.text.eda import eda
 from cartograd.training.augmentation.text.random_deletion import random_deletion
 from cartograd.training.augmentation.text.random_insertion import random_insertion
@@ -17,7 +17,7 @@ from cartograd.training.augmentation.text.synonym_replacement import synonym_rep
 N = 3000
 SENTENCE = ["the", "sad", "old", "dog", "saw", "the", "old", "sea", "and", "slept"]
 SYNONYMS = {"sad": ("gloomy", "sorry"), "old": ("aged",), "dog": ("domestic dog", "hound")}
-DRAWS = Draws(torch.arange(N), seed=1)
+DRAWS = CounterRandom(torch.arange(N), seed=1)
 
 
 def thesaurus(word):

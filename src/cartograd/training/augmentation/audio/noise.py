@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 
 CARD = Card(
     name="noise",
@@ -46,17 +46,17 @@ CARD = Card(
 
 
 def noise(
-    x: Float[Tensor, "b c t"], draws: Draws, /, *, snr: tuple[float, float] = (10.0, 30.0)
+    x: Float[Tensor, "b c t"], rng: CounterRandom, /, *, snr: tuple[float, float] = (10.0, 30.0)
 ) -> Float[Tensor, "b c t"]:
     """Each sound under white noise, `snr` dB below it.
 
     Args:
         x: a batch of sounds.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         snr: smallest and largest ratio of signal to noise, in decibels.
     """
-    ratio = draws.within(0).between(*snr)
-    white = draws.within(1).normal(x[0].numel()).reshape(x.shape)
+    ratio = rng.within(0).between(*snr)
+    white = rng.within(1).normal(x[0].numel()).reshape(x.shape)
     return noised(x, white, ratio)
 
 

@@ -16,7 +16,7 @@ References:
     recognition. Interspeech 2019. https://arxiv.org/abs/1904.08779
 
 >>> x = torch.ones(2, 80, 300)
->>> spec_augment(x, Draws(torch.arange(2))).unique().tolist()
+>>> spec_augment(x, CounterRandom(torch.arange(2))).unique().tolist()
 [0.0, 1.0]
 """
 
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 
 CARD = Card(
     name="spec-augment",
@@ -55,7 +55,7 @@ PRESETS = {
 
 def spec_augment(
     x: Float[Tensor, "b m t"],
-    draws: Draws,
+    rng: CounterRandom,
     /,
     *,
     frequency_masks: int = 2,
@@ -68,7 +68,7 @@ def spec_augment(
 
     Args:
         x: a batch of sounds.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         frequency_masks: bands of frequency that are blanked out.
         frequency_width: most frequencies that one band covers.
         time_masks: stretches of time that are blanked out.
@@ -85,18 +85,18 @@ def spec_augment(
             "sounds of one channel"
         )
     widest = min(time_width, int(time_share * frames))
-    rows = masks(draws.within(0), bands, frequency_masks, frequency_width)
-    columns = masks(draws.within(1), frames, time_masks, widest)
+    rows = masks(rng.within(0), bands, frequency_masks, frequency_width)
+    columns = masks(rng.within(1), frames, time_masks, widest)
     blank = rows[:, :, None] | columns[:, None, :]
     return x.masked_fill(blank.to(x.device), 0)
 
 
-def masks(draws: Draws, size: int, count: int, width: int, /) -> Bool[Tensor, "b n"]:
+def masks(rng: CounterRandom, size: int, count: int, width: int, /) -> Bool[Tensor, "b n"]:
     """Which of `size` places are under one of `count` masks of at most `width` places."""
-    found = torch.zeros(len(draws), size, dtype=torch.bool)
+    found = torch.zeros(len(rng), size, dtype=torch.bool)
     place = torch.arange(size)
     for number in range(count):
-        u1, u2 = draws.within(number).uniform(2)[:, :, None].unbind(1)
+        u1, u2 = rng.within(number).uniform(2)[:, :, None].unbind(1)
         long = (u1 * (min(width, size) + 1)).long()
         start = (u2 * (size - long + 1)).long()
         found |= (place >= start) & (place < start + long)

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 
 CARD = Card(
     name="speed",
@@ -51,16 +51,16 @@ REST = 64
 
 
 def speed(
-    x: Float[Tensor, "b c t"], draws: Draws, /, *, tempo: tuple[float, float] = (0.9, 1.1)
+    x: Float[Tensor, "b c t"], rng: CounterRandom, /, *, tempo: tuple[float, float] = (0.9, 1.1)
 ) -> Float[Tensor, "b c t"]:
     """Each sound played `tempo` times as fast.
 
     Args:
         x: a batch of sounds.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         tempo: smallest and largest factor on the speed; the pitch moves with it.
     """
-    return sped(x, draws.between(*tempo))
+    return sped(x, rng.between(*tempo))
 
 
 def sped(x: Float[Tensor, "b c t"], factor: Float[Tensor, " b"], /) -> Float[Tensor, "b c t"]:

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 
 CARD = Card(
     name="time-stretch",
@@ -53,19 +53,19 @@ WINDOW = 512
 
 
 def time_stretch(
-    x: Float[Tensor, "b c t"], draws: Draws, /, *, tempo: tuple[float, float] = (0.8, 1.25)
+    x: Float[Tensor, "b c t"], rng: CounterRandom, /, *, tempo: tuple[float, float] = (0.8, 1.25)
 ) -> Float[Tensor, "b c t"]:
     """Each sound `tempo` times as fast, at its own pitch.
 
     Args:
         x: a batch of sounds.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         tempo: smallest and largest factor on the tempo; the pitch stays.
 
     Raises:
         UsageError: the sounds are shorter than half a piece.
     """
-    return stretched(x, draws.between(*tempo))
+    return stretched(x, rng.between(*tempo))
 
 
 def stretched(x: Float[Tensor, "b c t"], factor: Float[Tensor, " b"], /) -> Float[Tensor, "b c t"]:

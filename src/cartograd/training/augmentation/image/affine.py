@@ -14,7 +14,7 @@ References:
     applied to visual document analysis. ICDAR 2003. https://doi.org/10.1109/ICDAR.2003.1227801
 
 >>> x = torch.rand(2, 3, 8, 8)
->>> still = affine(x, Draws(torch.arange(2)), degrees=0.0, translate=0.0, zoom=(1.0, 1.0))
+>>> still = affine(x, CounterRandom(torch.arange(2)), degrees=0.0, translate=0.0, zoom=(1.0, 1.0))
 >>> torch.allclose(still, x, atol=1e-5)
 True
 """
@@ -24,7 +24,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image.pixels import as_before, as_float
 from cartograd.training.augmentation.image.warp import inverse, warped
 
@@ -48,7 +48,7 @@ CARD = Card(
 
 def affine(
     x: Shaped[Tensor, "b c y x"],
-    draws: Draws,
+    rng: CounterRandom,
     /,
     *,
     degrees: float = 10.0,
@@ -60,13 +60,13 @@ def affine(
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         degrees: largest angle of the turn, either way.
         translate: largest shift, as a share of the image's size.
         zoom: smallest and largest factor of enlargement.
         shear: largest angle of the shear along x and along y, in degrees.
     """
-    unit = 2 * draws.uniform(6) - 1
+    unit = 2 * rng.uniform(6) - 1
     size = torch.tensor([x.shape[3], x.shape[2]], dtype=unit.dtype)
     low, high = zoom
     factor = low + (high - low) * (unit[:, 3] + 1) / 2

@@ -13,8 +13,8 @@ References:
     Keller Jordan. 94% on CIFAR-10 in 3.29 seconds on a single GPU. 2024.
     https://arxiv.org/abs/2404.00498
 
->>> x, first = torch.arange(3.0).reshape(1, 1, 1, 3), Draws(torch.tensor([0]), epoch=0)
->>> second = Draws(torch.tensor([0]), epoch=1)
+>>> x, first = torch.arange(3.0).reshape(1, 1, 1, 3), CounterRandom(torch.tensor([0]), epoch=0)
+>>> second = CounterRandom(torch.tensor([0]), epoch=1)
 >>> torch.equal(alternating_flip(x, first), alternating_flip(x, second).flip(3))
 True
 """
@@ -26,7 +26,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image.flip import flipped
 
 CARD = Card(
@@ -43,8 +43,10 @@ CARD = Card(
 )
 
 
-def alternating_flip(x: Shaped[Tensor, "b c y x"], draws: Draws, /) -> Shaped[Tensor, "b c y x"]:
+def alternating_flip(
+    x: Shaped[Tensor, "b c y x"], rng: CounterRandom, /
+) -> Shaped[Tensor, "b c y x"]:
     """Half of the images mirrored, in the next epoch the other half."""
-    first = replace(draws, epoch=0).happens(0.5)
-    odd = torch.tensor(draws.epoch % 2 == 1)
+    first = replace(rng, epoch=0).happens(0.5)
+    odd = torch.tensor(rng.epoch % 2 == 1)
     return flipped(x, first ^ odd)

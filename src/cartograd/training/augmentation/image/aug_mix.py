@@ -18,7 +18,7 @@ References:
 
 >>> import torch
 >>> x = torch.rand(2, 3, 8, 8)
->>> aug_mix(x, Draws(torch.arange(2))).shape
+>>> aug_mix(x, CounterRandom(torch.arange(2))).shape
 torch.Size([2, 3, 8, 8])
 """
 
@@ -26,7 +26,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image.operations import NAMES, amounts, performed
 from cartograd.training.augmentation.image.pixels import as_before, as_float, column
 
@@ -53,7 +53,7 @@ OPERATIONS = NAMES.index("translate-y")
 
 def aug_mix(
     x: Shaped[Tensor, "b c y x"],
-    draws: Draws,
+    rng: CounterRandom,
     /,
     *,
     severity: int = 3,
@@ -65,7 +65,7 @@ def aug_mix(
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         severity: how many of ten levels of an operation are drawn from, counted from the weakest.
         chains: changed copies that are blended.
         longest: most operations in one chain.
@@ -73,11 +73,11 @@ def aug_mix(
             from.
     """
     pixels = as_float(x)
-    own, _ = draws.within(0).dirichlet([concentration] * 2).unbind(1)
-    shares = draws.within(1).dirichlet([concentration] * chains) * (1 - own)[:, None]
+    own, _ = rng.within(0).dirichlet([concentration] * 2).unbind(1)
+    shares = rng.within(1).dirichlet([concentration] * chains) * (1 - own)[:, None]
     mixed = pixels * column(own, pixels)
     for chain in range(chains):
-        part = draws.within(2 + chain)
+        part = rng.within(2 + chain)
         last = part.integers(longest)
         copy = pixels
         for number in range(longest):

@@ -26,7 +26,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image.pixels import as_before, as_float
 from cartograd.training.augmentation.image.resample import separable
 
@@ -50,7 +50,7 @@ CARD = Card(
 
 def blur(
     x: Shaped[Tensor, "b c y x"],
-    draws: Draws,
+    rng: CounterRandom,
     /,
     *,
     spread: tuple[float, float] = (0.1, 2.0),
@@ -60,12 +60,12 @@ def blur(
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         spread: smallest and largest standard deviation of the Gaussian, in pixels.
         probability: how often an image is blurred.
     """
-    rows = draws.happens(probability).nonzero()[:, 0]
-    amount = draws.of(rows).between(*spread, number=1)
+    rows = rng.happens(probability).nonzero()[:, 0]
+    amount = rng.of(rows).between(*spread, number=1)
     reach = max(1, math.ceil(3 * max(spread)))
     rows = rows.to(x.device)
     return x.index_copy(0, rows, blurred(x.index_select(0, rows), amount, reach=reach))

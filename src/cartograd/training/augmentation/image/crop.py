@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 
 CARD = Card(
     name="crop",
@@ -48,20 +48,20 @@ BORDERS = ("zeros", "reflect", "edge")
 
 
 def crop(
-    x: Shaped[Tensor, "b c y x"], draws: Draws, /, *, padding: int = 4, border: str = "zeros"
+    x: Shaped[Tensor, "b c y x"], rng: CounterRandom, /, *, padding: int = 4, border: str = "zeros"
 ) -> Shaped[Tensor, "b c y x"]:
     """Each image moved by up to `padding` pixels; what comes in is black, mirrored, or repeated.
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         padding: pixels that are added on each side before the cut.
         border: what the added pixels are: zeros, reflect (the mirror image) or edge.
 
     Raises:
         UsageError: an unknown border, or one wider than the image can be mirrored.
     """
-    top, left = (draws.uniform(2) * (2 * padding + 1)).long().unbind(1)
+    top, left = (rng.uniform(2) * (2 * padding + 1)).long().unbind(1)
     return cropped(x, top, left, padding=padding, border=border)
 
 

@@ -26,7 +26,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image.resized_crop import rectangles
 
 CARD = Card(
@@ -48,7 +48,7 @@ CARD = Card(
 
 def erase(
     x: Shaped[Tensor, "b c y x"],
-    draws: Draws,
+    rng: CounterRandom,
     /,
     *,
     probability: float = 0.5,
@@ -59,13 +59,13 @@ def erase(
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         probability: how often an image loses a rectangle.
         area: smallest and largest share of the image that the rectangle covers.
         ratio: smallest and largest width of the rectangle, in units of its height.
     """
-    rows = draws.happens(probability)
-    top, left, height, width = rectangles(draws, x.shape[2], x.shape[3], area=area, ratio=ratio)
+    rows = rng.happens(probability)
+    top, left, height, width = rectangles(rng, x.shape[2], x.shape[3], area=area, ratio=ratio)
     return erased(x, top, left, height * rows, width * rows)
 
 

@@ -16,7 +16,7 @@ References:
 
 >>> import torch
 >>> x = torch.arange(3.0).reshape(1, 1, 1, 3)
->>> flip(x, Draws(torch.tensor([0])), probability=1.0).flatten().tolist()
+>>> flip(x, CounterRandom(torch.tensor([0])), probability=1.0).flatten().tolist()
 [2.0, 1.0, 0.0]
 """
 
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import unknown
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 
 CARD = Card(
     name="flip",
@@ -48,7 +48,7 @@ AXES = {"horizontal": 3, "vertical": 2}
 
 def flip(
     x: Shaped[Tensor, "b c y x"],
-    draws: Draws,
+    rng: CounterRandom,
     /,
     *,
     axis: str = "horizontal",
@@ -58,7 +58,7 @@ def flip(
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         axis: horizontal (left and right change places) or vertical.
         probability: how often an image is mirrored.
 
@@ -67,7 +67,7 @@ def flip(
     """
     if axis not in AXES:
         raise unknown("axis of flip", axis, AXES)
-    return flipped(x, draws.happens(probability), axis=axis)
+    return flipped(x, rng.happens(probability), axis=axis)
 
 
 def flipped(

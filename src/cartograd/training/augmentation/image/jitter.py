@@ -19,7 +19,7 @@ References:
 >>> import torch
 >>> x = torch.rand(2, 3, 4, 4)
 >>> nothing = dict(brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
->>> torch.allclose(jitter(x, Draws(torch.arange(2)), **nothing), x, atol=1e-6)
+>>> torch.allclose(jitter(x, CounterRandom(torch.arange(2)), **nothing), x, atol=1e-6)
 True
 """
 
@@ -27,7 +27,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image import colour
 from cartograd.training.augmentation.image.pixels import as_before, as_float
 
@@ -52,7 +52,7 @@ CARD = Card(
 
 def jitter(
     x: Shaped[Tensor, "b c y x"],
-    draws: Draws,
+    rng: CounterRandom,
     /,
     *,
     brightness: float = 0.4,
@@ -64,13 +64,13 @@ def jitter(
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         brightness: how far the factor on the pixels may be from 1.
         contrast: how far the factor on the distance from the mean grey may be from 1.
         saturation: how far the factor on the distance from the grey version may be from 1.
         hue: largest turn of the colours, as a share of the colour circle.
     """
-    unit = (2 * draws.uniform(4) - 1).unbind(1)
+    unit = (2 * rng.uniform(4) - 1).unbind(1)
 
     def factor(amount: float, by: Tensor) -> Tensor | None:
         return None if amount == 0 else (1 + amount * by).clamp_min(0)

@@ -16,7 +16,7 @@ References:
     augmentation with a reduced search space. NeurIPS 2020. https://arxiv.org/abs/1909.13719
 
 >>> import torch
->>> x, draws = torch.rand(4, 3, 8, 8), Draws(torch.arange(4))
+>>> x, draws = torch.rand(4, 3, 8, 8), CounterRandom(torch.arange(4))
 >>> torch.equal(rand_augment(x, draws)[2:], rand_augment(x[2:], draws.of(torch.tensor([2, 3]))))
 True
 """
@@ -25,7 +25,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image.operations import NAMES, amounts, performed
 from cartograd.training.augmentation.image.pixels import as_before, as_float
 
@@ -48,22 +48,27 @@ CARD = Card(
 
 
 def rand_augment(
-    x: Shaped[Tensor, "b c y x"], draws: Draws, /, *, operations: int = 2, magnitude: float = 9.0
+    x: Shaped[Tensor, "b c y x"],
+    rng: CounterRandom,
+    /,
+    *,
+    operations: int = 2,
+    magnitude: float = 9.0,
 ) -> Shaped[Tensor, "b c y x"]:
     """Each image after so many random operations of the strength `magnitude`, 0 to 30.
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         operations: random operations for each image, one after another.
         magnitude: how strong each is, from 0 (hardly) to 30.
     """
     pixels = as_float(x)
     for number in range(operations):
-        choice, sign = draws.within(number).uniform(2).unbind(1)
+        choice, sign = rng.within(number).uniform(2).unbind(1)
         which = (choice * len(NAMES)).long()
         amount = amounts(
-            which, choice.new_full((len(draws),), magnitude / 30), sign < 0.5,
+            which, choice.new_full((len(rng),), magnitude / 30), sign < 0.5,
             height=x.shape[2], width=x.shape[3], shift=150 / 331, bits=8,
         )  # fmt: skip
         pixels = performed(pixels, which, amount)

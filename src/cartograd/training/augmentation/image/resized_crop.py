@@ -18,7 +18,7 @@ References:
 
 >>> import torch
 >>> x = torch.rand(2, 1, 6, 6)
->>> resized_crop(x, Draws(torch.arange(2))).shape
+>>> resized_crop(x, CounterRandom(torch.arange(2))).shape
 torch.Size([2, 1, 6, 6])
 """
 
@@ -28,7 +28,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image.pixels import as_before, as_float
 from cartograd.training.augmentation.image.resample import resizing, separable
 
@@ -54,7 +54,7 @@ CARD = Card(
 
 def resized_crop(
     x: Shaped[Tensor, "b c y x"],
-    draws: Draws,
+    rng: CounterRandom,
     /,
     *,
     area: tuple[float, float] = (0.08, 1.0),
@@ -64,19 +64,19 @@ def resized_crop(
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         area: smallest and largest share of the image that is cut out.
         ratio: smallest and largest width of the cut, in units of its height.
     """
-    return resized(x, *rectangles(draws, x.shape[2], x.shape[3], area=area, ratio=ratio))
+    return resized(x, *rectangles(rng, x.shape[2], x.shape[3], area=area, ratio=ratio))
 
 
 def rectangles(
-    draws: Draws, height: int, width: int, /, *, area: tuple[float, float],
+    rng: CounterRandom, height: int, width: int, /, *, area: tuple[float, float],
     ratio: tuple[float, float],
 ) -> tuple[Int[Tensor, " b"], ...]:  # fmt: skip
     """Top, left, height and width of a rectangle for each image, in whole pixels."""
-    size, shape, down, across = draws.uniform(4).unbind(1)
+    size, shape, down, across = rng.uniform(4).unbind(1)
     covered = height * width * (area[0] + (area[1] - area[0]) * size)
     low, high = math.log(ratio[0]), math.log(ratio[1])
     shape = (low + (high - low) * shape).exp()

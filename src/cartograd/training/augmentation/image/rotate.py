@@ -25,7 +25,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.image.pixels import as_before, as_float
 from cartograd.training.augmentation.image.warp import inverse, warped
 
@@ -48,16 +48,16 @@ CARD = Card(
 
 
 def rotate(
-    x: Shaped[Tensor, "b c y x"], draws: Draws, /, *, degrees: float = 15.0
+    x: Shaped[Tensor, "b c y x"], rng: CounterRandom, /, *, degrees: float = 15.0
 ) -> Shaped[Tensor, "b c y x"]:
     """Each image turned by up to `degrees` either way.
 
     Args:
         x: a batch of images.
-        draws: random numbers of each example.
+        rng: random numbers of each example.
         degrees: largest angle, either way.
     """
-    return rotated(x, draws.between(-degrees, degrees))
+    return rotated(x, rng.between(-degrees, degrees))
 
 
 def rotated(

@@ -21,7 +21,7 @@ References:
 >>> there = lambda texts: [text.replace("sad", "triste") for text in texts]
 >>> back = lambda texts: [text.replace("triste", "gloomy") for text in texts]
 >>> sentences = [["a", "sad", "film"]] * 3
->>> back_translation(sentences, Draws(torch.arange(3)), there, back, share=1.0)[0]
+>>> back_translation(sentences, CounterRandom(torch.arange(3)), there, back, share=1.0)[0]
 ['a', 'gloomy', 'film']
 """
 
@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.text.words import Sentences
 
 CARD = Card(
@@ -54,7 +54,7 @@ Translate = Callable[[list[str]], Sequence[str]]
 
 def back_translation(
     sentences: Sentences,
-    draws: Draws,
+    rng: CounterRandom,
     there: Translate | None = None,
     back: Translate | None = None,
     /,
@@ -65,7 +65,7 @@ def back_translation(
 
     Args:
         sentences: as lists of words.
-        draws: which of them are changed.
+        rng: which of them are changed.
         there: into the other language.
         back: into the own one again.
         share: of the sentences that are changed.
@@ -78,7 +78,7 @@ def back_translation(
             "back-translation needs two translators, functions from texts to texts: "
             "back_translation(sentences, draws, there, back)"
         )
-    chosen = draws.happens(share).nonzero()[:, 0].tolist()
+    chosen = rng.happens(share).nonzero()[:, 0].tolist()
     found = [list(words) for words in sentences]
     texts = round_trip([" ".join(found[i]) for i in chosen], there, back)
     for i, text in zip(chosen, texts, strict=True):

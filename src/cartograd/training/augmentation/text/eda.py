@@ -15,12 +15,12 @@ References:
 
 >>> import torch
 >>> sentences = [["a", "sad", "film"]] * 3
->>> eda(sentences, Draws(torch.arange(3)), {"sad": ["gloomy"]}.get)
+>>> eda(sentences, CounterRandom(torch.arange(3)), {"sad": ["gloomy"]}.get)
 [['a', 'sad', 'film'], ['a', 'gloomy', 'film'], ['film', 'sad', 'a']]
 """
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.text.random_deletion import random_deletion
 from cartograd.training.augmentation.text.random_insertion import random_insertion
 from cartograd.training.augmentation.text.random_swap import random_swap
@@ -46,7 +46,7 @@ CARD = Card(
 
 def eda(
     sentences: Sentences,
-    draws: Draws,
+    rng: CounterRandom,
     thesaurus: Thesaurus | None = None,
     /,
     *,
@@ -56,19 +56,19 @@ def eda(
 
     Args:
         sentences: the words of each text.
-        draws: random numbers of each text.
+        rng: random numbers of each text.
         thesaurus: words that mean the same as a word.
         share: what part of a text's words each operation changes.
 
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """
-    which = draws.integers(4)
+    which = rng.integers(4)
     found: list[list[str]] = [[] for _ in sentences]
     for number in range(4):
         rows = (which == number).nonzero()[:, 0]
         chosen = [list(sentences[int(i)]) for i in rows]
-        part = draws.of(rows).within(1)
+        part = rng.of(rows).within(1)
         if number == 0:
             made = synonym_replacement(chosen, part, thesaurus, share=share)
         elif number == 1:

@@ -13,12 +13,12 @@ References:
     classification tasks. EMNLP 2019. https://arxiv.org/abs/1901.11196
 
 >>> import torch
->>> random_deletion([["a", "good", "film"]], Draws(torch.tensor([3])), share=0.5)
+>>> random_deletion([["a", "good", "film"]], CounterRandom(torch.tensor([3])), share=0.5)
 [['a']]
 """
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.text.words import Sentences, longest
 
 CARD = Card(
@@ -39,16 +39,16 @@ CARD = Card(
 
 
 def random_deletion(
-    sentences: Sentences, draws: Draws, /, *, share: float = 0.1
+    sentences: Sentences, rng: CounterRandom, /, *, share: float = 0.1
 ) -> list[list[str]]:
     """Each sentence without a share of its words.
 
     Args:
         sentences: the words of each text.
-        draws: random numbers of each text.
+        rng: random numbers of each text.
         share: probability that a word is left out.
     """
-    numbers = draws.uniform(longest(sentences) + 1).tolist()
+    numbers = rng.uniform(longest(sentences) + 1).tolist()
     found = []
     for words, (one, *rest) in zip(sentences, numbers, strict=True):
         left = [word for word, number in zip(words, rest, strict=False) if number >= share]

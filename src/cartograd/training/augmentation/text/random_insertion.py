@@ -14,12 +14,12 @@ References:
     classification tasks. EMNLP 2019. https://arxiv.org/abs/1901.11196
 
 >>> import torch
->>> random_insertion([["sad"]], Draws(torch.tensor([1])), {"sad": ["gloomy"]}.get)
+>>> random_insertion([["sad"]], CounterRandom(torch.tensor([1])), {"sad": ["gloomy"]}.get)
 [['gloomy', 'sad']]
 """
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.text.words import (
     STOP_WORDS,
     Sentences,
@@ -48,7 +48,7 @@ CARD = Card(
 
 def random_insertion(
     sentences: Sentences,
-    draws: Draws,
+    rng: CounterRandom,
     thesaurus: Thesaurus | None = None,
     /,
     *,
@@ -58,7 +58,7 @@ def random_insertion(
 
     Args:
         sentences: the words of each text.
-        draws: random numbers of each text.
+        rng: random numbers of each text.
         thesaurus: words that mean the same as a word.
         share: words that are put in, as a share of those there are.
 
@@ -67,7 +67,7 @@ def random_insertion(
     """
     synonyms = known(thesaurus)
     most = count(longest(sentences), share)
-    numbers = draws.uniform(3 * most).reshape(len(draws), most, 3).tolist()
+    numbers = rng.uniform(3 * most).reshape(len(rng), most, 3).tolist()
     found = []
     for words, rows in zip(sentences, numbers, strict=True):
         able = [word for word in words if word.lower() not in STOP_WORDS and synonyms(word)]

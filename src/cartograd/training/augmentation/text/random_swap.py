@@ -14,12 +14,12 @@ References:
     classification tasks. EMNLP 2019. https://arxiv.org/abs/1901.11196
 
 >>> import torch
->>> random_swap([["good", "film"]], Draws(torch.tensor([0])))
+>>> random_swap([["good", "film"]], CounterRandom(torch.tensor([0])))
 [['film', 'good']]
 """
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.text.words import Sentences, count, longest
 
 CARD = Card(
@@ -39,16 +39,18 @@ CARD = Card(
 )
 
 
-def random_swap(sentences: Sentences, draws: Draws, /, *, share: float = 0.1) -> list[list[str]]:
+def random_swap(
+    sentences: Sentences, rng: CounterRandom, /, *, share: float = 0.1
+) -> list[list[str]]:
     """Each sentence with as many pairs exchanged as a share of its words.
 
     Args:
         sentences: the words of each text.
-        draws: random numbers of each text.
+        rng: random numbers of each text.
         share: swaps of two words, as a share of the words there are.
     """
     most = count(longest(sentences), share)
-    numbers = draws.uniform(2 * most).reshape(len(draws), most, 2).tolist()
+    numbers = rng.uniform(2 * most).reshape(len(rng), most, 2).tolist()
     found = []
     for words, rows in zip(sentences, numbers, strict=True):
         new = list(words)

@@ -17,7 +17,7 @@ References:
     classification tasks. EMNLP 2019. https://arxiv.org/abs/1901.11196
 
 >>> import torch
->>> draws = Draws(torch.tensor([0]))
+>>> draws = CounterRandom(torch.tensor([0]))
 >>> synonym_replacement([["a", "sad", "film"]], draws, {"sad": ["gloomy"]}.get)
 [['a', 'gloomy', 'film']]
 """
@@ -25,7 +25,7 @@ References:
 from collections.abc import Sequence
 
 from cartograd.core.card import Card
-from cartograd.data.draws import Draws
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.training.augmentation.text.words import (
     STOP_WORDS,
     Sentences,
@@ -54,7 +54,7 @@ CARD = Card(
 
 def synonym_replacement(
     sentences: Sentences,
-    draws: Draws,
+    rng: CounterRandom,
     thesaurus: Thesaurus | None = None,
     /,
     *,
@@ -64,7 +64,7 @@ def synonym_replacement(
 
     Args:
         sentences: the words of each text.
-        draws: random numbers of each text.
+        rng: random numbers of each text.
         thesaurus: words that mean the same as a word.
         share: what part of the words is replaced.
 
@@ -73,7 +73,7 @@ def synonym_replacement(
     """
     synonyms = known(thesaurus)
     size = longest(sentences)
-    order, choice = (draws.within(part).uniform(size).tolist() for part in (0, 1))
+    order, choice = (rng.within(part).uniform(size).tolist() for part in (0, 1))
     return [
         _replaced(list(words), synonyms, share, first, second)
         for words, first, second in zip(sentences, order, choice, strict=True)

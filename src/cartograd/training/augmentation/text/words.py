@@ -29,7 +29,7 @@ def known(thesaurus: Thesaurus | None, /) -> Thesaurus:
     """
     if thesaurus is not None:
         return thesaurus
-    from cartograd.data.wordnet import wordnet
+    from cartograd.data.store.wordnet import wordnet
 
     return wordnet().synonyms
 

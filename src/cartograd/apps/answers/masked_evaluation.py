@@ -1,0 +1,28 @@
+"""Texts with gaps, to measure a model that fills them: a text read whole says its own answers."""
+
+from cartograd.core.signed import Signed
+from cartograd.data.dataset.dataset import Examples, Split
+from cartograd.data.dataset.text_batches import IGNORED
+from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.training.objectives.masked_language_model import MaskedLanguageModel
+
+SEED = 0
+"""Of the gaps: every evaluation hides the same words."""
+
+
+def masked_examples(model: Signed, examples: Examples, /) -> Examples:
+    """The texts with words hidden as in training, 15 % of them, which alone are to be guessed.
+
+    Args:
+        model: if its task is to name hidden tokens and its tokenizer has one that hides others, it
+            is one that fills gaps; for others the examples stay as they are.
+        examples: texts that are their own targets.
+    """
+    tokenizer = model.tokenizer
+    hides = isinstance(tokenizer, Tokenizer) and tokenizer.mask is not None
+    if not model.signature.task.hides or not hides:
+        return examples
+    whole = examples.select(range(len(examples)))
+    changed, chosen = MaskedLanguageModel(model=model).gaps(whole.inputs, SEED)
+    targets = whole.targets.masked_fill(~chosen, IGNORED)
+    return Split(changed, targets, whole.signature, whole.names)

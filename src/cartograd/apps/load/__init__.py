@@ -1,0 +1,1 @@
+"""What verbs act on: runs, bundles, pretrained weights, data."""

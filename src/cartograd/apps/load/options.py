@@ -1,0 +1,83 @@
+"""The settings of `train`: what to train on what, and all options of `fit`.
+
+It imports no torch, so that help is instant.
+"""
+
+# ruff: noqa: RUF009
+# `option` makes a field, as `dataclasses.field` does.
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cartograd.core.spec import Spec
+from cartograd.engine.loop.option_fields import docs, hints, json_schema, option
+from cartograd.engine.loop.options import FitFields, FitOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """What to train on what; what is left out is chosen for the model and the data."""
+
+    model: Any = option(
+        None,
+        "a spec like `resnet:depth=18`, or where to begin: published weights, a run or a bundle.",
+    )
+    data: Any = option(None, "a source, like `digits` or `csv:people.csv,target=income`.")
+    objective: str | Spec | None = option(None, "spec of what the model learns.")
+    batch_size: int | None = option(None, "examples in a batch.")
+    augment: str | Spec | Sequence[Any] | None = option(
+        None, "specs of what changes the training examples, one after the other."
+    )
+    freeze: bool | str | Sequence[str] = option(
+        False,
+        "parts that keep their weights: names (a list, or with commas), or true for all that is "
+        "not new.",
+        expected="true, or names of parts",
+    )
+
+
+class TrainFields(FitFields, total=False):
+    """The settings of `train` as keywords, for type checkers."""
+
+    objective: str | Spec | None
+    batch_size: int | None
+    augment: str | Spec | Sequence[Any] | None
+    freeze: bool | str | Sequence[str]
+
+
+OF_DATA = tuple(item.name for item in fields(DataOptions))
+"""Settings that say what to train on what; all others are options of `fit`."""
+
+KINDS: dict[str, Any] = hints(DataOptions) | hints(FitOptions)
+"""Every setting and its type."""
+
+CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "save_every", "keep",
+          "log_every", "profile")  # fmt: skip
+"""Options of `fit` that are chosen for the model and the data."""
+
+DEFAULTS: dict[str, Any] = {"freeze": False} | {
+    item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN
+}
+"""Settings that do not depend on the model or the data."""
+
+
+def owner(name: str, /) -> Any:
+    """The dataclass that a setting belongs to."""
+    return DataOptions if name in OF_DATA else FitOptions
+
+
+def told() -> str:
+    """Every setting and what it means, for the help of the command line."""
+    meant = docs(DataOptions) | docs(FitOptions)
+    shown = [name for name in meant if name not in ("model", "data", "optimizer", "epochs")]
+    return "further settings as KEY=VALUE.\n" + "\n".join(
+        f"\n- {name}: {meant[name].replace('`', '')}" for name in shown
+    )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a file of settings (`train --config`) and of a run's `config.toml`."""
+    found = json_schema(DataOptions, FitOptions)
+    tables = {name: {"type": "object"} for name in ("origin", "chosen")}
+    return found | {"properties": found["properties"] | tables}

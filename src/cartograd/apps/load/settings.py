@@ -1,0 +1,84 @@
+"""The settings of a training run, each with where it came from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from cartograd.apps.load.options import DEFAULTS, KINDS, owner
+from cartograd.core import plugins
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.spec import Spec
+from cartograd.engine.files.run_folder import read_config, read_imports
+from cartograd.engine.loop.option_fields import canonical, check
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value and where it came from: `default`, `data`, `preset`, `file` or `flag`."""
+
+    value: Any
+    origin: str
+
+
+def merged(file: str | Path | None, given: Mapping[str, Any], /) -> dict[str, Setting]:
+    """The settings that a file and the caller name; what the caller says wins, None says nothing.
+
+    Raises:
+        UsageError: the file cannot be read; an unknown setting (with the nearest one), a value
+            of the wrong type or out of range.
+    """
+    settings = {key: Setting(value, "default") for key, value in DEFAULTS.items()}
+    if file is not None:
+        values, _ = read_config(file)
+        plugins.require(read_imports(file), file)
+        try:
+            settings |= _checked(values, "file")
+        except UsageError as error:
+            raise UsageError(f"{file}: {error}") from error
+    return settings | _checked(given, "flag")
+
+
+def parsed(pairs: Iterable[str], /) -> dict[str, Any]:
+    """Settings written as `key=value`.
+
+    >>> parsed(["batch_size=32", "schedule=cosine:warmup=0.1", "compile=true"])
+    {'batch_size': 32, 'schedule': 'cosine:warmup=0.1', 'compile': True}
+
+    Raises:
+        UsageError: a pair is not one, or its key is unknown.
+    """
+    values = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"{pair!r} is not a setting; expected key=value, like batch_size=32")
+        [key] = canonical({key: text})
+        if key not in KINDS:
+            raise unknown("setting", key, KINDS)
+        values[key] = _read(key, text)
+    return values
+
+
+def _read(key: str, text: str) -> Any:
+    """The value that a text stands for; a number where the setting may be one or a spec."""
+    kinds = set(get_args(KINDS[key]) or (KINDS[key],))
+    wordy = bool(kinds & {str, Any})
+    if wordy and kinds & {int, float}:
+        wordy = ":" in text or not (text.lower() == "none" or text.lstrip("+-.")[:1].isdigit())
+    if wordy and bool in kinds:
+        wordy = text.lower() not in ("true", "false")
+    return text if wordy else Spec.parse(f"setting:{key}={text}").args[key]
+
+
+def _checked(values: Mapping[str, Any], origin: str) -> dict[str, Setting]:
+    settings = {}
+    for key, value in canonical(values).items():
+        if key not in KINDS:
+            raise unknown("setting", key, KINDS)
+        if value is None:
+            continue
+        value = str(value) if isinstance(value, Spec) else value
+        check(owner(key), key, value)
+        settings[key] = Setting(value, origin)
+    return settings

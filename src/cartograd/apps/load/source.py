@@ -1,0 +1,163 @@
+"""Data for a verb: from a spec, or as it was given, and made to fit a model that is there."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cartograd.core import registry
+from cartograd.core.build import build, entry
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Signature
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset, Examples, Split
+from cartograd.data.dataset.text_batches import IGNORED
+from cartograd.data.decode.encode import encode
+from cartograd.data.decode.table import read_table
+
+Data = str | Spec | Dataset | Examples
+"""What verbs take for data: a spec, a dataset, or one part of it."""
+
+
+def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
+    """The examples that a spec names, in three parts and with their signature.
+
+    Args:
+        spec: `"digits"`, `"csv:people.csv,target=income"`, a `Spec`; a `Dataset` stays as it is.
+        **args: further arguments of the source.
+
+    Raises:
+        UsageError: an unknown source or argument, a path that is missing or not wanted, or what
+            the source itself finds wrong with its files.
+    """
+    if isinstance(spec, Dataset):
+        return spec
+    spec = Spec.parse(spec)
+    card, _ = registry.find(spec.name, kind="data")
+    places = [
+        parameter
+        for parameter in inspect.signature(entry(card)).parameters.values()
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+    ]
+    if spec.subject is None and any(place.default is inspect.Parameter.empty for place in places):
+        word = places[0].name
+        raise UsageError(f"{card.name} needs a {word}: {card.name}:{word.upper()}")
+    return build(spec, kind="data", **args)()
+
+
+def examples_for(model: Signature, data: Data, part: str, /) -> Examples:
+    """The examples of one part of the data, prepared as the model was trained on them.
+
+    Pictures of a folder are brought to the model's size; the cells of a table are encoded with
+    the model's own categories and statistics.
+
+    Args:
+        model: what the model takes and gives.
+        data: a spec or a dataset, of which `part` is taken; examples stay as they are.
+        part: `train`, `valid`, `test` or `all`.
+
+    Raises:
+        UsageError: the data cannot be had, or means something else than the model knows.
+    """
+    if isinstance(data, str | Spec):
+        spec = Spec.parse(data)
+        data = dataset(spec, **_sizes(spec, model))
+        if data.signature.input.columns != model.input.columns:
+            data = _encoded(spec, data, model)
+    if isinstance(data, Dataset):
+        data = _part(data, part)
+    _check_fits(model, data.signature)
+    return data
+
+
+def _part(data: Dataset, part: str) -> Examples:
+    parts: dict[str, Examples] = {"train": data.train, "valid": data.valid, "test": data.test}
+    if part != "all":
+        return parts[part]
+    whole = [split.select(range(len(split))) for split in parts.values()]
+    fills = [port.padding_id or 0 for port in data.signature.inputs]
+    columns = zip(*((split.stored, *split.others) for split in whole), strict=True)
+    inputs, *others = (_below(list(one), fill) for one, fill in zip(columns, fills, strict=True))
+    targets = _below([split.targets for split in whole], IGNORED)
+    names = [split.name(i) for split in whole for i in range(len(split))]
+    return Split(inputs, targets, data.signature, names, others=others)
+
+
+def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
+    """Tensors one below the other; rows of text are filled up to the width of the longest."""
+    if tensors[0].ndim == 2 and len({tensor.shape[1] for tensor in tensors}) > 1:
+        width = max(tensor.shape[1] for tensor in tensors)
+        tensors = [F.pad(one, (0, width - one.shape[1]), value=fill) for one in tensors]
+    return torch.cat(list(tensors))
+
+
+def _sizes(spec: Spec, model: Signature) -> dict[str, Any]:
+    """What a folder of pictures has to be told to give the model's size."""
+    if spec.name != "folder" or model.input.kind != "image":
+        return {}
+    channels, height, width = model.input.dims
+    wanted = {"channels": channels, "size": height} if height == width else {}
+    return {key: value for key, value in wanted.items() if key not in spec.args}
+
+
+def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
+    """The table anew, with the model's columns and classes."""
+    if spec.name != "csv" or not model.input.columns:
+        return data
+    reading = {key: spec.args[key] for key in ("delimiter", "header") if key in spec.args}
+    table = read_table(data.about["source"], **reading)
+    features = encode(table, model.input.columns)
+    rows = {f"line {line}": row for row, line in enumerate(table.lines)}
+    signature = replace(data.signature, inputs=model.inputs)
+    if model.output.kind == "label" and data.signature.output.kind == "label":
+        signature = replace(signature, outputs=model.outputs)
+
+    def anew(split: Examples) -> Split:
+        index = [rows[split.name(i)] for i in range(len(split))]
+        targets = _classes(split, model)
+        return Split(features[index], targets, signature, split.names)
+
+    parts = [anew(split) for split in (data.train, data.valid, data.test)]
+    return replace(data, train=parts[0], valid=parts[1], test=parts[2], signature=signature)
+
+
+def _classes(split: Examples, model: Signature) -> Tensor:
+    """The targets as numbers of the model's classes."""
+    own = split.signature.output
+    if own.kind != "label" or model.output.kind != "label":
+        return split.targets
+    strange = [label for label in own.labels if label not in model.output.labels]
+    if strange:
+        raise UsageError(
+            f"this data does not fit the model: it has the class {strange[0]!r} and the model "
+            f"knows {_shown(model.output.labels)}"
+        )
+    place = torch.tensor([model.output.labels.index(label) for label in own.labels])
+    return place[split.targets]
+
+
+def _check_fits(model: Signature, data: Signature) -> None:
+    """Refuse data that means something else than what a model was trained on."""
+    for what, ours, theirs in (
+        ("an input of kind", model.input.kind, data.input.kind),
+        ("inputs of shape", model.input.dims, data.input.dims),
+        ("an output of kind", model.output.kind, data.output.kind),
+        ("outputs of shape", model.output.dims, data.output.dims),
+        ("the classes", model.output.labels, data.output.labels),
+    ):
+        if ours != theirs and ours and theirs:
+            raise UsageError(
+                f"this data does not fit the model: the model knows {what} {_shown(ours)}, "
+                f"the data has {_shown(theirs)}"
+            )
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    words = [str(item) for item in value]
+    return ", ".join(words[:8]) + (", ..." if len(words) > 8 else "")

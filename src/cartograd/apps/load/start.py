@@ -1,0 +1,87 @@
+"""Where a training begins: from nothing, or from what another training has learned."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cartograd.apps.load.pretrained import is_pretrained
+from cartograd.apps.load.target import as_signed
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Signature
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.engine.files.run_folder import is_run
+from cartograd.training.transfer import begin, freeze, learned_parts
+
+
+def start(
+    model: Any, signature: Signature, /, *, seed: int, frozen: bool | str | Sequence[str] = False
+) -> Signed:
+    """The model that a training begins with.
+
+    Args:
+        model: a spec (its weights are a function of the seed), a module, or where to begin: the
+            name of published weights, or the folder of a run or bundle. Then inputs are
+            standardised as they were there, and a last layer for other classes is new.
+        signature: of the data.
+        seed: of the weights that are new.
+        frozen: parts that keep their weights: names (in a list, or with commas), or True for all
+            that is not new.
+
+    Raises:
+        UsageError: whatever is wrong with the model or with what it begins from.
+    """
+    elsewhere = isinstance(model, str | Path) and is_elsewhere(str(model))
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if elsewhere:
+            made, fresh = _begun(model, signature)
+        else:
+            made, fresh = build(model, kind="model", signature=signature), None
+    if frozen is True and fresh is None:
+        raise UsageError(
+            "freeze=true keeps what was learned before, and this model begins from nothing; begin "
+            "from published weights or a run, or name the parts: freeze=features"
+        )
+    if frozen is True:
+        freeze(made.model, learned_parts(made.model, fresh or ()))
+    elif frozen:
+        freeze(made.model, frozen.split(",") if isinstance(frozen, str) else frozen)
+    return made
+
+
+def is_elsewhere(word: str, /) -> bool:
+    """Whether a word says where to begin, and not what to build."""
+    path = Path(word)
+    return is_pretrained(word) or is_run(path) or (path / "manifest.json").is_file()
+
+
+def _begun(model: str | Path, signature: Signature) -> tuple[Signed, list[str]]:
+    """A model of the kind of another one with its weights, for these inputs and outputs."""
+    with torch.device("cpu"):  # also for a dry run, whose model has no numbers
+        source = as_signed(model)
+    if source.spec is None:
+        raise UsageError(f"{model} is a module of your own; load it, and give it as an object")
+    port, theirs = signature.input, source.signature.input
+    fixed = "channels" if port.kind == "image" else None
+    if port.kind != theirs.kind or (fixed and port.dims[0] != theirs.dims[0]):
+        raise UsageError(
+            f"{model} takes {theirs.kind} of {theirs.dims}, and the data has {port.kind} of "
+            f"{port.dims}" + ("; a folder of pictures can be read with channels=3" if fixed else "")
+        )
+    inputs = (replace(port, mean=theirs.mean, std=theirs.std), *signature.inputs[1:])
+    sizes = {key: value for key, value in signature.sizes().items() if key == "classes"}
+    if isinstance(source.spec.args.get("model"), Spec):
+        raise UsageError(
+            f"{source.spec.name} made this model to be used, not trained; begin with the one that "
+            "was compressed"
+        )
+    given = {key: value for key, value in sizes.items() if key in source.spec.args}
+    made = build(Spec(source.spec.name, source.spec.args | given))
+    spec = made.spec
+    fresh = begin(made, source.model)
+    return Signed(made, replace(signature, inputs=inputs), spec=spec), fresh

@@ -1,0 +1,78 @@
+"""What a verb acts on: from whatever the user has to a model with its signature."""
+
+import copy
+from pathlib import Path
+
+from torch import nn
+
+from cartograd.apps.load.pretrained import is_pretrained, kept, pretrained_names
+from cartograd.core.errors import UsageError, nearest
+from cartograd.core.signed import Signed, sign, signature_of
+from cartograd.core.spec import Spec
+from cartograd.engine.files import bundle
+from cartograd.engine.files.bundle import Bundle
+from cartograd.engine.loop.fit import Run
+
+Target = nn.Module | Run | Bundle | str | Path
+"""A model with a signature, a run, a bundle, the path of one of the latter two, or the name of
+published weights."""
+
+
+def as_signed(target: Target, /) -> Signed:
+    """The model of a target; one that is in memory already is not copied.
+
+    Raises:
+        UsageError: the path holds no bundle, a byte of it was changed, the module has no
+            signature, or it is something else altogether.
+    """
+    if isinstance(target, Run) and isinstance(target.model, nn.Module):
+        target = target.model
+    if isinstance(target, Signed):
+        return target
+    if isinstance(target, nn.Module):
+        return sign(target, signature_of(target))
+    return as_bundle(target).model
+
+
+def as_bundle(target: Target, /) -> Bundle:
+    """The bundle of a run, of a path, of published weights, or as it is.
+
+    Raises:
+        UsageError: there is none, or a byte of it was changed, or the published weights have not
+            been fetched.
+    """
+    if isinstance(target, Bundle):
+        return target
+    if isinstance(target, Run) and target.folder is not None:
+        return bundle.load(target.folder, model=_foreign(target.model))
+    if isinstance(target, str) and not Path(target).exists():
+        if is_pretrained(target):
+            return kept(target)
+        if near := nearest(target, pretrained_names(), alike=0.7):
+            raise UsageError(
+                f"{target} does not exist; expected a bundle, a run folder or published weights; "
+                f"did you mean {near!r}?"
+            )
+    if isinstance(target, str | Path):
+        return bundle.load(target)
+    raise UsageError(f"expected a model, a run, a bundle or a path, got {type(target).__name__}")
+
+
+def name_of(model: Signed, /) -> str:
+    """What to call a model: the name in its spec, or its class."""
+    return type(model.model).__name__ if model.spec is None else model.spec.name
+
+
+def architecture(model: Signed, /) -> Spec | None:
+    """The spec of a model, or of the model that compressors began with."""
+    spec = model.spec
+    while spec is not None and isinstance(inner := spec.args.get("model"), Spec):
+        spec = inner
+    return spec
+
+
+def _foreign(model: nn.Module | None) -> nn.Module | None:
+    """A copy of a run's module to fill, where it is none that can be built by name."""
+    if isinstance(model, Signed) and model.spec is None:
+        return copy.deepcopy(model.model)
+    return None

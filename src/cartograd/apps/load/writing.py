@@ -1,0 +1,139 @@
+"""What a model needs to write texts: a tokenizer, a decoder, and room in its context."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from cartograd.apps.load.target import Target, architecture, as_signed, name_of
+from cartograd.architectures.decoding.generate import left_padded
+from cartograd.architectures.decoding.protocol import Decoder, Writer
+from cartograd.architectures.transformer.llama import LLaMA
+from cartograd.core import registry
+from cartograd.core.build import hyperparameters
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
+from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.practice.compression.fast_weights import inference_form
+
+ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
+"""Tokens that end an answer in published vocabularies, besides the tokenizer's own."""
+
+NEAR = 8
+"""Tokens on which it may depend how the next one is spelled."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A decoder that has read nothing, and what to begin with."""
+
+    decoder: Decoder
+    prompt: torch.Tensor
+    starts: torch.Tensor | None
+    length: int
+
+
+class Writing:
+    """A model with its tokenizer, ready to write.
+
+    Args:
+        target: a model with a signature and a tokenizer, a run, a bundle, the path of one, or the
+            name of published weights.
+        precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
+
+    Raises:
+        UsageError: it is none that writes texts, or keeps no weights in this format.
+    """
+
+    def __init__(self, target: Target, /, *, precision: str = "float32"):
+        self.signed: Signed = as_signed(target)
+        model, tokenizer = self.signed.model, self.signed.tokenizer
+        if not isinstance(model, Writer):
+            raise UsageError(
+                f"{name_of(self.signed)} does not write: expected a language model or an "
+                f"encoder-decoder, like llama, gpt2 or t5"
+            )
+        if not isinstance(tokenizer, Tokenizer):
+            raise UsageError(
+                f"{name_of(self.signed)} came without a tokenizer, so it cannot read a prompt; "
+                f"sign it with one: Signed(model, signature, tokenizer=...)"
+            )
+        tokenizer.check(self.signed.signature.input)
+        self.model: Writer = _ready(model, precision)
+        self.tokenizer: Tokenizer = tokenizer
+        self.answers = len(self.signed.signature.inputs) == 2
+        ends = {tokenizer.number(word) for word in ENDS} | {tokenizer.end}
+        self.stop = frozenset(end for end in ends if end is not None)
+        self.device = next(iter(self.signed.parameters())).device
+
+    def encoded(self, prompt: str, /, *, plain: bool = False) -> list[int]:
+        """The tokens of a prompt, as a chat where the tokenizer knows how one is written.
+
+        Raises:
+            UsageError: it is empty, or longer than the model's context.
+        """
+        if self.tokenizer.template and not plain:
+            tokens = self.tokenizer.encode(self.tokenizer.chat(prompt), special=False)
+        else:
+            tokens = self.tokenizer.encode(prompt)
+            if not self.answers and tokens and tokens[-1] == self.tokenizer.end:
+                tokens = tokens[:-1]  # a text to go on from has not ended
+        if not tokens:
+            if self.tokenizer.begin is None:
+                raise UsageError("the prompt is empty; expected a text to go on from")
+            tokens = [self.tokenizer.begin]
+        context = self.context
+        if context is not None and len(tokens) + (not self.answers) > context:
+            raise UsageError(
+                f"the prompt has {len(tokens)} tokens and the context of {name_of(self.signed)} "
+                f"is {context}; shorten the prompt"
+            )
+        return tokens
+
+    def before(self, row: Sequence[int], /) -> list[int]:
+        """The end of what the answer goes on from; one to a source begins anew."""
+        return [] if self.answers else list(row[-NEAR:])
+
+    def text(self, tokens: Sequence[int], /, *, after: Sequence[int]) -> str:
+        """Tokens as they read after others, on which it depends whether a space is between."""
+        start = self.tokenizer.decode(after)
+        return self.tokenizer.decode([*after, *tokens])[len(start) :]
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens the model reads, where its spec says so."""
+        spec = architecture(self.signed)
+        if spec is None:
+            return None
+        known = hyperparameters(registry.find(spec.name, kind="model")[0])
+        return spec.args.get("context", known["context"].default) if "context" in known else None
+
+    def begin(self, rows: Sequence[Sequence[int]], length: int, /) -> Begun:
+        """A decoder before its first token, what it reads first, and how much room it has."""
+        if self.answers:
+            start = self.tokenizer.begin
+            if start is None:
+                start = self.signed.signature.inputs[1].padding_id or 0
+            source = self.tokenizer.rows(rows).to(self.device)
+            prompt = torch.full((len(rows), 1), start, device=self.device)
+            room = length if self.context is None else min(length, self.context - 1)
+            return Begun(self.model.decoder(source, room + 1), prompt, None, room)
+        prompt, starts = (part.to(self.device) for part in left_padded(rows))
+        before = prompt.shape[1]
+        room = length if self.context is None else min(length, self.context - before)
+        make = partial(self.model.decoder, len(rows), before + room)
+        if not starts.any():
+            return Begun(make(), prompt, None, room)
+        return Begun(make(starts=starts), prompt, starts, room)  # type: ignore[call-arg]
+
+
+def _ready(model: Writer, precision: str) -> Writer:
+    """The model as it writes the quickest."""
+    if isinstance(model, LLaMA) and model.embedding.weight.device.type == "cpu":
+        return inference_form(model, precision)
+    if precision != "float32":
+        raise UsageError(
+            f"{type(model).__name__} writes in float32 only; other formats are for LLaMA on a CPU"
+        )
+    return model

@@ -1,0 +1,191 @@
+"""LLaMA for writing: the same function with its weights rearranged and nothing in between.
+
+A step of decoding reads every weight once and hardly computes, so two things cost time: bytes, and
+at small sizes the calls between the products. Queries, keys and values become one product, gate and
+up another; the two numbers of a rotary pair stand beside each other and are turned as a complex
+number; keys and values go into the cache together. What a product is (its number format, its
+memory layout) is handed in.
+
+    [q k v] = A rms(x);   (q, k) <- (q, k) e^(i t w);   x <- x + B attend(q, k, v)
+    [g u] = C rms(x);     x <- x + D (silu(g) * u)
+
+Shapes: tokens `b t`; logits `b t v`.
+
+References:
+    Reiner Pope et al. Efficiently scaling transformer inference. 2022, MLSys 2023.
+    https://arxiv.org/abs/2211.05102
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
+from cartograd.architectures.transformer.block import Block
+from cartograd.architectures.transformer.cache import Cache, CachedDecoder
+from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.llama import LLaMA, check_length
+
+Product = Callable[[Tensor], Tensor]
+"""From rows `n d` to rows `n d2`, in float32."""
+
+Maker = Callable[[Tensor, Tensor | None], Product]
+"""From a weight `d2 d` and a bias to their product."""
+
+
+class InferenceForm:
+    """A LLaMA ready for writing; the model it came from is not needed any more.
+
+    Args:
+        model: with its weights.
+        product: makes the products.
+    """
+
+    def __init__(self, model: LLaMA, product: Maker, /):
+        first = model.blocks[0]
+        assert isinstance(first, Block)
+        self.context, self.window = model.context, model.window
+        self.groups, self.width = model.kv_heads, model.head_dim
+        self.heads = first.attention.query.out_features // self.width
+        with torch.no_grad():
+            self.embedding = model.embedding.weight.detach().float()
+            head = model.embedding if model.head is None else model.head
+            self.head = product(head.weight.detach().float(), None)
+            self.layers = [_layer(block, self.width, product) for block in model.blocks]
+            self.norm, self.eps = _norm(model.norm)
+        speeds = model.rotary.speeds.view(torch.float32)
+        places = torch.arange(model.context, device=speeds.device)[:, None] * speeds
+        self.turns = torch.polar(torch.full_like(places, model.rotary.sharpness), places)
+
+    def decoder(
+        self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
+    ) -> CachedDecoder:
+        """The model in the middle of writing, as `LLaMA.decoder`.
+
+        Raises:
+            UsageError: the model cannot read that many tokens.
+        """
+        check_length(capacity, self.context)
+        cache = Cache(
+            len(self.layers), rows, self.groups, capacity, self.width, torch.float32,
+            self.embedding.device, starts=starts,
+        )  # fmt: skip
+        return CachedDecoder(self._continued, cache)
+
+    def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Float[Tensor, "b t v"]:
+        if tokens.numel() == 1 and cache.starts is None and not self._beyond(cache):
+            return self._one(tokens, cache)
+        b, t = tokens.shape
+        heads, d = self.heads, self.width
+        turned = heads + self.groups
+        turns = self.turns[cache.positions(t)].view(-1, t, 1, d // 2)
+        mask = cache.mask(t)
+        x = F.embedding(tokens, self.embedding).view(b * t, -1)
+        size, eps = x.shape[1:], self.eps
+        for (norm1, inward, outward, norm2, gated, down), kept in zip(
+            self.layers, cache.layers, strict=True
+        ):
+            joint = inward(F.rms_norm(x, size, norm1, eps)).view(b, t, turned + self.groups, d)
+            torch.view_as_complex(joint[:, :, :turned].unflatten(3, (d // 2, 2))).mul_(turns)
+            q, k, v = joint.transpose(1, 2).split((heads, self.groups, self.groups), 1)
+            k, v = kept.append(k, v)
+            y = attend(q, k, v, causal=True, mask=mask, window=self.window)
+            x.add_(outward(y.transpose(1, 2).reshape(b * t, -1)))
+            gate, up = gated(F.rms_norm(x, size, norm2, eps)).chunk(2, 1)
+            x.add_(down(F.silu(gate, inplace=True).mul_(up)))
+        x = x.view(b, t, -1)[:, -1] if last else x
+        return self.head(F.rms_norm(x, size, self.norm, eps)).view(b, -1, len(self.embedding))
+
+    def _one(self, tokens: Int[Tensor, "1 1"], cache: Cache) -> Float[Tensor, "1 1 v"]:
+        """A single token after others: the same with as few calls as there can be.
+
+        Each call costs microseconds, and there are thirty layers of them; so views of all layers
+        are made at once, and the turns leave the values alone by turning them by nothing.
+        """
+        heads, groups, d = self.heads, self.groups, self.width
+        place = cache.length
+        keys = cache.all[:, :, :groups, : place + 1].unbind()
+        values = cache.all[:, :, groups:, : place + 1].unbind()
+        new = cache.all[:, :, :, place].unbind()
+        still = self.turns.new_ones(groups, d // 2)
+        turn = self.turns[place].expand(heads + groups, -1)
+        turns = torch.cat([turn, still]).view(1, -1)
+        sizes = heads * d, 2 * groups * d
+        asked, given = (1, groups, heads // groups, d), (1, 2 * groups, d)
+        x = F.embedding(tokens, self.embedding).view(1, -1)
+        flat, eps, dim = x.view(-1), self.eps, x.shape[1]
+        for number, (norm1, inward, outward, norm2, gated, down) in enumerate(self.layers):
+            cache.layers[number].room(1)
+            size = (flat.dot(flat).item() / dim + eps) ** -0.5
+            joint = inward((x * norm1).mul_(size))
+            joint.view(torch.complex64).mul_(turns)
+            q, kv = joint.split(sizes, 1)
+            new[number].copy_(kv.view(given))
+            y = F.scaled_dot_product_attention(q.view(asked), keys[number], values[number])
+            x.add_(outward(y.reshape(1, -1)))
+            size = (flat.dot(flat).item() / dim + eps) ** -0.5
+            gate, up = gated((x * norm2).mul_(size)).chunk(2, 1)
+            x.add_(down(F.silu(gate, inplace=True).mul_(up)))
+        size = (flat.dot(flat).item() / dim + eps) ** -0.5
+        return self.head((x * self.norm).mul_(size))[None]
+
+    def _beyond(self, cache: Cache) -> bool:
+        """Whether the next token does not see all before it."""
+        full = cache.length >= cache.capacity  # the cache tells of it
+        return full or (self.window is not None and cache.length >= self.window)
+
+
+def _layer(block: nn.Module, width: int, product: Maker) -> tuple:
+    assert isinstance(block, Block)
+    attention, inner = block.attention, block.feed_forward
+    norm1, floor1 = _norm(block.attention_norm)
+    norm2, floor2 = _norm(block.feed_forward_norm)
+    assert floor1 == floor2
+    return (
+        norm1,
+        product(*_joined(attention, width)),
+        product(_weight(attention.out), _bias(attention.out)),
+        norm2,
+        product(_gated(inner), None),
+        product(_weight(inner.down), None),
+    )
+
+
+def _joined(attention: MultiHeadAttention, width: int) -> tuple[Tensor, Tensor | None]:
+    """Queries, keys and values in one, the two of each rotary pair beside each other."""
+
+    def paired(x: Tensor) -> Tensor:
+        return x.unflatten(0, (-1, 2, width // 2)).transpose(1, 2).flatten(0, 2)
+
+    parts = attention.query, attention.key, attention.value
+    weights, biases = [_weight(part) for part in parts], [_bias(part) for part in parts]
+    weight = torch.cat([paired(weights[0]), paired(weights[1]), weights[2]])
+    if all(bias is None for bias in biases):
+        return weight, None
+    whole = [
+        weights[i].new_zeros(len(weights[i])) if bias is None else bias
+        for i, bias in enumerate(biases)
+    ]
+    return weight, torch.cat([paired(whole[0]), paired(whole[1]), whole[2]])
+
+
+def _gated(inner: FeedForward) -> Tensor:
+    assert inner.gate is not None
+    return torch.cat([_weight(inner.gate), _weight(inner.up)])
+
+
+def _weight(part: nn.Linear) -> Tensor:
+    return part.weight.detach().float()
+
+
+def _bias(part: nn.Linear) -> Tensor | None:
+    return None if part.bias is None else part.bias.detach().float()
+
+
+def _norm(norm: nn.Module) -> tuple[Tensor, float]:
+    assert isinstance(norm, nn.RMSNorm)
+    assert norm.eps is not None
+    return norm.weight.detach().float(), norm.eps

@@ -1,0 +1,1 @@
+"""Examples, their three splits, and batches whose order can be repeated exactly."""

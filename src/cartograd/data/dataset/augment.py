@@ -1,0 +1,95 @@
+"""Augmentation of training batches: a chain of methods, each by its name, fitted to the data."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+from cartograd.core.build import build, resolve
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.counter_random import CounterRandom
+
+PLACE = "regularize/augmentation-"
+"""A card's place of the map says what it augments: `...-image`, `...-text`, `...-audio`."""
+
+Chain = str | Sequence[str | Spec]
+"""`"flip,crop:padding=2"`, or a list of specs."""
+
+
+class Augment:
+    """Methods of augmentation, one after another, for inputs of one port.
+
+    The draws of a method depend on the seed, the epoch, the example's index and the method's place
+    in the chain, and on nothing else.
+
+    Args:
+        chain: specs of the methods.
+        port: what the inputs are.
+
+    Raises:
+        UsageError: a method is unknown, or does not fit the inputs.
+    """
+
+    def __init__(self, chain: Chain, port: Port, /) -> None:
+        self.specs = specs(chain)
+        self.methods = [_fitting(spec, port) for spec in self.specs]
+        if all(isinstance(size, int) for size in port.dims):
+            one = torch.zeros(1, *(int(size) for size in port.dims))
+            self(one, torch.zeros(1, dtype=torch.long), seed=0, epoch=0)  # what else is amiss
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.specs))
+
+    def __call__(
+        self, x: Shaped[Tensor, "b ..."], index: Int[Tensor, " b"], /, *, seed: int, epoch: int
+    ) -> Shaped[Tensor, "b ..."]:
+        """A batch of inputs augmented; `index` says which examples of the dataset they are."""
+        for number, method in enumerate(self.methods):
+            x = method(x, CounterRandom(index, seed=seed, epoch=epoch, place=(number,)))
+        return x
+
+
+def specs(chain: Chain, /) -> tuple[Spec, ...]:
+    """The specs of a chain.
+
+    >>> [spec.name for spec in specs("flip,crop:padding=2,border=edge,erase")]
+    ['flip', 'crop', 'erase']
+
+    Raises:
+        UsageError: it holds none, or what is no spec.
+    """
+    found = Spec.chain(chain) if isinstance(chain, str) else [Spec.parse(item) for item in chain]
+    if not found:
+        raise UsageError("augment is empty; expected methods like augment=flip,crop:padding=2")
+    return tuple(found)
+
+
+def kind_of(card: Card, /) -> str:
+    """What a method augments: `image`, `text` or `audio`."""
+    return next(node.removeprefix(PLACE) for node in card.nodes if node.startswith(PLACE))
+
+
+def _fitting(spec: Spec, port: Port) -> Callable[[Tensor, CounterRandom], Tensor]:
+    """The method, if it is for such inputs."""
+    card, full = resolve(spec, kind="augmentation")
+    kind = kind_of(card)
+    if kind == "text":
+        raise UsageError(
+            f"augment: {card.name} changes sentences as lists of words, not the batches of a "
+            "training; use it on the text before it becomes numbers"
+        )
+    if port.kind != kind:
+        raise UsageError(
+            f"augment: {card.name} is for inputs of kind {kind!r}, and those of this data are of "
+            f"kind {port.kind!r}"
+        )
+    if kind == "image" and port.bounds != (0.0, 1.0):
+        raise UsageError(
+            f"augment: {card.name} works on pixels in [0, 1], and those of this data are in "
+            f"{port.bounds or 'no stated bounds'}"
+        )
+    return build(full, kind="augmentation")

@@ -1,0 +1,1 @@
+"""Files, bytes, rows and numbers as the tensors that ports take."""

@@ -1,0 +1,263 @@
+"""Raw input (files, bytes, rows, numbers) as the tensor that a port takes.
+
+The signature is all that is needed, so prediction, serving and explaining prepare their inputs
+in the same way as training did.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from cartograd.core.errors import UsageError, nearest
+from cartograd.core.ports import Port
+from cartograd.data.decode.encode import encode
+from cartograd.data.decode.images import SUFFIXES, label, pixels
+from cartograd.data.decode.stored import as_port
+from cartograd.data.decode.table import Table, read_table
+from cartograd.data.text.tokens import padded
+
+NUMBERED = re.compile(r"column\d+")
+"""Names that columns get in a file without a header."""
+
+
+def read(port: Port, sources: Any, /, *, tokenizer: Any = None) -> Shaped[Tensor, "b ..."]:
+    """One or many raw inputs as a batch, within the port's bounds and not standardised.
+
+    What a source may be depends on the port's kind:
+
+    - `image`: a path (a folder stands for its pictures), the bytes of a file, an open file, a PIL
+      image, or an array `c y x` of the port's size. See `images.pixels` for how size and
+      colours are brought to the port's.
+    - `table`: a path of a CSV file, or a mapping from column names to cells; None and empty
+      cells are missing, further columns are ignored.
+    - `text`: text, bytes, or a path of a file; without a tokenizer the bytes of UTF-8 are the
+      numbers. Shorter texts are filled up on the right.
+    - `audio`: a path of a sound file, or an array of samples.
+    - otherwise: numbers, nested as the port's dims are.
+
+    Args:
+        port: the input of a model.
+        sources: one source, or a sequence of them; a tensor with the batch in front passes.
+        tokenizer: what turns text into numbers (`cartograd.data.text.tokenizer`).
+
+    Raises:
+        UsageError: a source cannot be read, or does not fit the port, or the tokenizer does not;
+            it is named.
+    """
+    if isinstance(sources, Tensor | np.ndarray):
+        return _array(port, sources)
+    if isinstance(sources, str | Path | bytes | bytearray | Mapping) or not isinstance(
+        sources, Sequence
+    ):
+        sources = [sources]
+    if not sources:
+        raise UsageError(f"nothing was given for {port.name!r}; expected at least one input")
+    if port.kind == "image":
+        return _images(port, sources)
+    if port.kind == "table":
+        return _table(port, sources)
+    if port.kind == "audio":
+        from cartograd.data.decode.sounds import read_port
+
+        return torch.stack([read_port(port, source) for source in sources])
+    if port.kind == "text":
+        return _array(port, padded(encoded(port, sources, tokenizer), port.padding_id))
+    return _numbers(port, sources)
+
+
+def _array(port: Port, values: Tensor | np.ndarray) -> Tensor:
+    """A tensor of one example, or of a batch, checked."""
+    tensor = torch.as_tensor(values)
+    fixed = [dim for dim in port.dims if isinstance(dim, int)]
+    if tensor.ndim == len(port.dims):
+        tensor = tensor[None]
+    shape = tuple(tensor.shape[1:])
+    if len(shape) != len(port.dims) or any(
+        isinstance(dim, int) and dim != size for dim, size in zip(port.dims, shape, strict=True)
+    ):
+        expected = ", ".join(str(dim) for dim in port.dims)
+        raise UsageError(
+            f"{port.name!r} got an example of shape {shape}; expected ({expected})"
+            + (f", {int(np.prod(fixed))} numbers" if len(fixed) == len(port.dims) else "")
+        )
+    tensor = as_port(tensor, port.kind)
+    tensor = tensor.to(getattr(torch, port.dtype))
+    if tensor.is_floating_point() and not tensor.isfinite().all():
+        row = int((~tensor.isfinite()).flatten(1).any(1).nonzero()[0]) + 1
+        raise UsageError(f"input {row} for {port.name!r} holds a number that is not finite")
+    if port.bounds is not None:
+        low, high = port.bounds
+        outside = ((tensor < low) | (tensor > high)).flatten(1).any(1)
+        if outside.any():
+            row = int(outside.nonzero()[0]) + 1
+            raise UsageError(
+                f"input {row} for {port.name!r} is out of bounds; expected {low:g} to {high:g}"
+            )
+    return tensor
+
+
+def _images(port: Port, sources: Sequence[Any]) -> Tensor:
+    channels, height, width = port.dims
+    if not isinstance(channels, int) or not isinstance(height, int):
+        raise UsageError(f"{port.name!r} has no fixed size {port.dims}; give a tensor instead")
+    pictures = []
+    for number, source in enumerate(expanded(sources), start=1):
+        if isinstance(source, Tensor | np.ndarray):
+            pictures.append(_array(port, source)[0])
+            continue
+        name = label(source) if isinstance(source, str | Path) else f"picture {number}"
+        wide = width if isinstance(width, int) else None
+        size = {"channels": channels, "height": height, "width": wide}
+        picture = as_port(pixels(source, **size, name=name), "image")
+        low, high = port.bounds or (0.0, 1.0)
+        pictures.append(picture * (high - low) + low if (low, high) != (0.0, 1.0) else picture)
+    if len({picture.shape for picture in pictures}) > 1:
+        raise UsageError(f"the pictures for {port.name!r} differ in width; give them one at a time")
+    return torch.stack(pictures)
+
+
+def expanded(sources: Sequence[Any]) -> list[Any]:
+    """Folders replaced by the pictures in them, in the order of their names.
+
+    Raises:
+        UsageError: a folder holds no pictures.
+    """
+    found: list[Any] = []
+    for source in sources:
+        if not isinstance(source, str | Path) or not Path(source).is_dir():
+            found.append(source)
+            continue
+        inside = sorted(file for file in Path(source).iterdir() if file.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise UsageError(f"{source} holds no pictures; expected {', '.join(SUFFIXES)}")
+        found.extend(inside)
+    return found
+
+
+def _table(port: Port, sources: Sequence[Any]) -> Tensor:
+    if all(isinstance(source, Mapping) for source in sources):
+        return _encoded(port, _gathered(port, sources))
+    parts = []
+    for number, source in enumerate(sources, start=1):
+        if isinstance(source, Mapping):
+            parts.append(_encoded(port, _gathered(port, [source], first=number)))
+        elif isinstance(source, str | Path):
+            parts.append(_encoded(port, _table_file(port, source)))
+        else:
+            raise UsageError(
+                f"row {number} is of type {type(source).__name__}; expected a mapping from column "
+                "names to cells, or the path of a CSV file"
+            )
+    return torch.cat(parts)
+
+
+def _table_file(port: Port, path: str | Path) -> Table:
+    """A file with a header, or without where the model learned from one without."""
+    table, names = read_table(path), {column.name for column in port.columns}
+    numbered = all(NUMBERED.fullmatch(name) for name in names)
+    bare = numbered and not names & set(table.header)
+    return read_table(path, header=False) if bare else table
+
+
+def _gathered(port: Port, rows: Sequence[Mapping[str, Any]], *, first: int = 1) -> Table:
+    """The port's columns of all rows as one table."""
+    names = [column.name for column in port.columns]
+    for number, row in enumerate(rows, start=first):
+        _check_columns(f"row {number}", names, row)
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    lines = list(range(first, first + len(rows)))
+    return Table("input", tuple(names), cells, lines, unit="row")
+
+
+def _encoded(port: Port, table: Table) -> Tensor:
+    _check_columns(table.source, [column.name for column in port.columns], table.header)
+    return encode(table, port.columns)
+
+
+def _check_columns(source: str, names: Sequence[str], there: Collection[str]) -> None:
+    lacking = [name for name in names if name not in there]
+    if lacking:
+        near = nearest(lacking[0], [str(name) for name in there])
+        raise UsageError(
+            f"{source} lacks {len(lacking)} of the {len(names)} columns that the model takes: "
+            + ", ".join(map(repr, lacking[:5]))
+            + (f"; is {near!r} meant?" if near else "")
+        )
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> list[list[int]]:
+    """Texts (or bytes, or paths of files) as numbers, each in its own length.
+
+    Args:
+        port: of kind `text`.
+        sources: what to encode.
+        tokenizer: what turns text into numbers; none for bytes.
+
+    Raises:
+        UsageError: a file cannot be read or is not UTF-8, a text is empty, or the tokenizer does
+            not match the port.
+    """
+    contents = [_text_bytes(source) for source in sources]
+    if tokenizer is None and port.bounds is not None and port.bounds[1] > 255:
+        raise UsageError(f"{port.name!r} takes numbers of tokens, and there is no tokenizer")
+    if tokenizer is None:
+        found = [list(content) for content in contents]
+    else:
+        tokenizer.check(port)
+        found = tokenizer.encoded([_decoded(*pair) for pair in enumerate(contents, start=1)])
+    if [] in found:
+        raise UsageError(f"text {found.index([]) + 1} for {port.name!r} is empty")
+    return found
+
+
+def _decoded(number: int, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"text {number} is not UTF-8: {error}") from error
+
+
+def _text_bytes(source: str | Path | bytes | bytearray) -> bytes:
+    if isinstance(source, bytes | bytearray):
+        return bytes(source)
+    if isinstance(source, Path):
+        try:
+            return source.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {source}: {error.strerror or error}") from error
+    return source.encode()
+
+
+def _numbers(port: Port, sources: Sequence[Any]) -> Tensor:
+    """Numbers for a vector or any other port; text is read as numbers between blanks or commas."""
+    parsed = [_parsed(port, source) for source in sources]
+    flat = all(isinstance(value, int | float) for value in parsed)
+    return torch.cat([_array(port, _tensor(port, v)) for v in ([parsed] if flat else parsed)])
+
+
+def _parsed(port: Port, source: Any) -> Any:
+    if not isinstance(source, str):
+        return source
+    try:
+        return [float(word) for word in source.strip("[]() ").replace(",", " ").split()]
+    except ValueError as error:
+        raise UsageError(f"{source!r} is not a list of numbers for {port.name!r}") from error
+
+
+def _tensor(port: Port, value: Any) -> Tensor:
+    try:
+        return torch.as_tensor(value, dtype=getattr(torch, port.dtype))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"{value!r:.60} is not made of numbers, as {port.name!r} takes them"
+        ) from error

@@ -1,0 +1,1 @@
+"""Text as the numbers of a model, and back."""

@@ -1,0 +1,298 @@
+r"""Tokenizers: text as the numbers of a model, and back.
+
+Encoding and training are those of the package `tokenizers` (extra `text`), whose JSON we keep;
+which token means what, and how a chat is written, stand beside it. Bytes need no package.
+
+>>> bytes_of = Tokenizer.bytes()
+>>> bytes_of.encode("né"), bytes_of.decode([110, 195, 169]), bytes_of.vocabulary
+([110, 195, 169], 'né', 256)
+>>> Tokenizer.from_json(bytes_of.to_json()).encode("a")
+[97]
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Int
+from torch import Tensor
+
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.ports import Port
+from cartograd.data.text.tokens import (
+    KINDS,
+    SPECIAL,
+    cut,
+    fit,
+    folder_of,
+    guessed,
+    package,
+    padded,
+    rendered,
+    size,
+    trained,
+)
+
+
+class Tokenizer:
+    """Text as the numbers of a model, and back.
+
+    Made by `from_json`, `from_folder`, `train` or `bytes`.
+
+    Args:
+        document: the package's JSON, parsed.
+        special: the numbers for `padding`, `begin`, `end`, `unknown` and `mask`, as far as there
+            are any; guessed by how tokens are spelled if not given.
+        chat: how a chat is written, a template in Jinja's language.
+        longest: how many numbers a text may have; what is beyond is cut off, but for the number
+            that ends each text.
+        counts: how often each token was seen, by its number, where that is known.
+
+    Attributes:
+        padding: the number for "nothing here", or None.
+        begin, end: the numbers that begin and end a text, or None.
+        unknown: the number for what has no other, or None.
+        mask: the number for what is to be guessed, or None.
+
+    Raises:
+        UsageError: the document describes no tokenizer.
+    """
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        /,
+        *,
+        special: Mapping[str, int] | None = None,
+        chat: str = "",
+        longest: int | None = None,
+        counts: Sequence[int] = (),
+    ) -> None:
+        if not isinstance(document, Mapping) or not isinstance(document.get("model"), Mapping):
+            raise UsageError("this describes no tokenizer: it has no 'model'")
+        self.document = dict(document)
+        self.special = dict(guessed(document) if special is None else special)
+        self.template = chat
+        self.longest = longest
+        self.counts = tuple(counts)
+        self.padding = self.special.get("padding")
+        self.begin = self.special.get("begin")
+        self.end = self.special.get("end")
+        self.unknown = self.special.get("unknown")
+        self.mask = self.special.get("mask")
+
+    @classmethod
+    def from_json(cls, text: str, /) -> "Tokenizer":
+        """The inverse of `to_json`; a tokenizer.json of Hugging Face will do.
+
+        Raises:
+            UsageError: it describes no tokenizer.
+        """
+        try:
+            said = json.loads(text)
+            ours = {"tokenizer", "special"} <= set(said)
+            document = said.pop("tokenizer") if ours else said
+            return cls(document, **said) if ours else cls(document)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"this describes no tokenizer: {error}") from error
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, /) -> "Tokenizer":
+        """The tokenizer.json of a folder, with what tokenizer_config.json says besides.
+
+        Raises:
+            UsageError: there is none, or it cannot be read.
+        """
+        text, said, chat = folder_of(Path(folder))
+        return cls.from_json(text).told(chat=chat, **said)
+
+    @classmethod
+    def bytes(cls, *, special: bool = False) -> "Tokenizer":
+        """The bytes of UTF-8: a byte is its own number.
+
+        Args:
+            special: have numbers beyond 255 for padding, begin and end.
+        """
+        roles = {role: 256 + i for i, role in enumerate(("padding", "begin", "end") * special)}
+        return cls({"model": {"type": "bytes"}}, special=roles)
+
+    @classmethod
+    def train(cls, texts: Iterable[str], /, *, vocabulary: int, kind: str = "bpe") -> "Tokenizer":
+        """Learn a vocabulary from texts.
+
+        Its first tokens are those of padding, unknown, begin, end and mask. The same texts give
+        the same tokenizer, but for `unigram`, whose training in the package is not repeatable.
+
+        Args:
+            texts: as many as are worth learning from.
+            vocabulary: how many tokens at most.
+            kind: `bpe` (on bytes, so that nothing is unknown), `wordpiece` or `unigram`.
+
+        Raises:
+            UsageError: an unknown kind, too small a vocabulary, or the package is missing.
+        """
+        if kind not in KINDS:
+            raise unknown("kind of tokenizer", kind, KINDS)
+        least = len(SPECIAL) + (256 if kind == "bpe" else 1)
+        if vocabulary < least:
+            raise UsageError(f"vocabulary={vocabulary} is too small; {kind} needs at least {least}")
+        roles = {role: number for number, role in enumerate(SPECIAL)}
+        return cls(trained(texts, vocabulary, kind), special=roles)
+
+    def to_json(self) -> str:
+        """All of it as JSON; `tokenizer` in it is what Hugging Face's readers take."""
+        said = {"tokenizer": self.document, "special": self.special, "chat": self.template}
+        said |= {"longest": self.longest, "counts": self.counts}
+        return json.dumps(said, ensure_ascii=False)
+
+    def told(
+        self, *, chat: str = "", longest: int | None = None, **roles: str | None
+    ) -> "Tokenizer":
+        """The same, told more; what is not given stays as it is.
+
+        Args:
+            chat: how a chat is written, a template in Jinja's language.
+            longest: how many numbers a text may have.
+            **roles: `padding`, `begin`, `end`, `unknown`, `mask`: the token, or None for none.
+
+        Raises:
+            UsageError: it has no such token.
+        """
+        special = dict(self.special)
+        for role, token in roles.items():
+            number = None if token is None else self.number(token)
+            if token is not None and number is None:
+                raise UsageError(f"the tokenizer has no token {token!r}, said to mean {role!r}")
+            special.pop(role, None)
+            if number is not None:
+                special[role] = number
+        said = {"chat": chat or self.template, "longest": longest or self.longest}
+        return Tokenizer(self.document, special=special, counts=self.counts, **said)
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """How many numbers there are."""
+        return size(self.document, self.special)
+
+    def number(self, token: str, /) -> int | None:
+        """The number of a token, or None if it is none."""
+        if self._of_bytes:
+            return token.encode()[0] if len(token.encode()) == 1 else None
+        return self._inner.token_to_id(token)
+
+    def token(self, number: int, /) -> str:
+        """A token as its vocabulary spells it; decoding a single one may give half a letter.
+
+        Raises:
+            UsageError: there is no such number.
+        """
+        if not 0 <= number < self.vocabulary:
+            raise UsageError(f"there is no token {number}; there are {self.vocabulary}")
+        if self._of_bytes:
+            roles = {place: f"<{role}>" for role, place in self.special.items()}
+            return roles.get(number) or (chr(number) if number < 128 else f"<0x{number:02X}>")
+        return self._inner.id_to_token(number) or ""
+
+    def encode(self, text: str, /, *, special: bool = True) -> list[int]:
+        """A text as numbers.
+
+        Args:
+            text: anything.
+            special: with the tokens that the model expects around a text (`[CLS]`, `<s>`), if it
+                expects any. Special tokens that the text itself spells are always read as such.
+        """
+        return self.encoded([text], special=special)[0]
+
+    def encoded(self, texts: Sequence[str], /, *, special: bool = True) -> list[list[int]]:
+        """Many texts, each as numbers; several at a time, and so faster than one by one."""
+        if self._of_bytes:
+            return [cut(list(text.encode()), self.longest) for text in texts]
+        found = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
+        return [cut(one.ids, self.longest, end=self.end) for one in found]
+
+    def spans(self, text: str, /) -> list[tuple[int, int]]:
+        """Where in the text each number of `encode` comes from; `(0, 0)` for added ones.
+
+        Raises:
+            UsageError: the tokenizer is of bytes.
+        """
+        if self._of_bytes:
+            raise UsageError("a byte may be a part of a letter; it has no place of its own")
+        return cut(self._inner.encode(text).offsets, self.longest, end=self.end)
+
+    def batch(self, texts: Sequence[str], /) -> Int[Tensor, "b t"]:
+        """Texts as rows of numbers, the shorter ones filled up on the right.
+
+        Raises:
+            UsageError: there is no text, or rows differ in length and there is no padding.
+        """
+        return self.rows(self.encoded(texts))
+
+    def rows(self, encoded: Sequence[Sequence[int]], /) -> Int[Tensor, "b t"]:
+        """What `encoded` gives as one tensor; see `batch`."""
+        return padded(encoded, self.padding)
+
+    def decode(
+        self, numbers: Sequence[int] | Int[Tensor, " t"], /, *, special: bool = False
+    ) -> str:
+        """Numbers as text; bytes that are no UTF-8 become the replacement character.
+
+        Args:
+            numbers: of tokens.
+            special: show special tokens too.
+
+        Raises:
+            UsageError: a number is not in the vocabulary.
+        """
+        listed = numbers.tolist() if isinstance(numbers, Tensor) else list(numbers)
+        strange = [number for number in listed if not 0 <= number < self.vocabulary]
+        if strange:
+            raise UsageError(f"there is no token {strange[0]}; there are {self.vocabulary}")
+        if self._of_bytes:
+            return bytes(number for number in listed if number < 256).decode(errors="replace")
+        return self._inner.decode(listed, skip_special_tokens=not special)
+
+    def chat(self, messages: str | Sequence[Mapping[str, Any]], /, *, answer: bool = True) -> str:
+        """A conversation as the text that a model was trained on; encode it with `special=False`.
+
+        Args:
+            messages: each with `role` and `content`; a text alone is one of the user.
+            answer: end where the model's answer begins.
+
+        Raises:
+            UsageError: there is no template, or it does not take these messages.
+        """
+        if not self.template:
+            raise UsageError("this tokenizer has no template for a chat; give plain text")
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
+        begin, end = ("" if i is None else self.token(i) for i in (self.begin, self.end))
+        words = {"bos_token": begin, "eos_token": end, "add_generation_prompt": answer}
+        return rendered(self.template, messages=messages, **words)
+
+    def check(self, port: Port, /) -> None:
+        """Refuse a port of another vocabulary.
+
+        Raises:
+            UsageError: the model has fewer tokens, many more, or another one for padding.
+        """
+        fit(self.vocabulary, self.padding, port)
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.document['model'].get('type')}, {self.vocabulary} tokens)"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tokenizer":
+        return self  # nothing changes it
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tokenizer) and self.to_json() == other.to_json()
+
+    @property
+    def _of_bytes(self) -> bool:
+        return self.document["model"].get("type") == "bytes"
+
+    @cached_property
+    def _inner(self) -> Any:
+        return package(self.document)

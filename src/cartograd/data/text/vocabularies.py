@@ -1,0 +1,98 @@
+"""Vocabularies learned from the texts of a dataset, and rows of tokens as one tensor.
+
+Three ways to cut text: into pieces that byte pair encoding finds (frequent words stay whole, rare
+ones fall into parts, nothing is unknown), into words between blanks, or into characters. The last
+two keep what is frequent and call the rest unknown. The first five tokens mean the same in each.
+
+References:
+    R. Sennrich, B. Haddow, A. Birch: Neural Machine Translation of Rare Words with Subword Units,
+    ACL 2016. https://arxiv.org/abs/1508.07909
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.data.text.tokens import SPECIAL, library
+
+PADDING, UNKNOWN, BEGIN, END, MASK = range(len(SPECIAL))
+
+ENOUGH = 4_000_000
+"""Characters that pieces are learned from, or up to twice as many."""
+
+
+def pieces(texts: Sequence[str], /, *, vocabulary: int) -> Tokenizer:
+    """Byte pair encoding over bytes: every text can be written with it.
+
+    Of much text every second, third, ... is enough to learn it from.
+
+    Raises:
+        UsageError: the vocabulary is too small, or the package `tokenizers` is missing.
+    """
+    step = max(1, sum(map(len, texts)) // ENOUGH)
+    return Tokenizer.train(texts[::step], vocabulary=vocabulary)
+
+
+def ending(tokenizer: Tokenizer, /) -> Tokenizer:
+    """The same, with the token that ends a text after each one that it encodes."""
+    end = SPECIAL["end"]
+    after = [{"SpecialToken": {"id": end, "type_id": 0}}]
+    first, second = ([{"Sequence": {"id": name, "type_id": 0}}] for name in "AB")
+    template = {
+        "type": "TemplateProcessing",
+        "single": first + after,
+        "pair": first + after + second + after,
+        "special_tokens": {end: {"id": end, "ids": [END], "tokens": [end]}},
+    }
+    document = tokenizer.document | {"post_processor": template}
+    return Tokenizer(document, special=tokenizer.special, counts=tokenizer.counts)
+
+
+def words(texts: Iterable[str], /, *, vocabulary: int, least: int = 1) -> Tokenizer:
+    """What stands between blanks: the most frequent words, each seen at least so often."""
+    return _listed((word for text in texts for word in text.split()), vocabulary, least, " ")
+
+
+def characters(texts: Iterable[str], /, *, vocabulary: int, least: int = 1) -> Tokenizer:
+    """The most frequent characters, each seen at least so often."""
+    return _listed((character for text in texts for character in text), vocabulary, least, "")
+
+
+def _listed(tokens: Iterable[str], vocabulary: int, least: int, between: str) -> Tokenizer:
+    """The most frequent tokens, those of equal frequency in the order of the alphabet."""
+    counts = Counter(tokens)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    special = list(SPECIAL.values())
+    kept = [token for token, count in ranked if count >= least and token not in special]
+    known = {token: number for number, token in enumerate((*special, *kept)[:vocabulary])}
+    parts = library()
+    made = parts.Tokenizer(parts.models.WordLevel(known, unk_token=SPECIAL["unknown"]))
+    if between:
+        made.pre_tokenizer = parts.pre_tokenizers.WhitespaceSplit()
+    else:
+        made.pre_tokenizer = parts.pre_tokenizers.Split(parts.Regex(r"[\s\S]"), "isolated")
+        made.decoder = parts.decoders.Fuse()
+    made.add_special_tokens(special)
+    roles = {role: number for number, role in enumerate(SPECIAL)}
+    return Tokenizer(json.loads(made.to_str()), special=roles)
+
+
+def padded(
+    rows: Sequence[Sequence[int]], /, *, fill: int = PADDING, width: int | None = None
+) -> Int[Tensor, "n t"]:
+    """Rows of one width, in half the space of int64; `fill` stands after the end of shorter ones.
+
+    >>> padded([[7], [8, 9]]).tolist()
+    [[7, 0], [8, 9]]
+    """
+    counts = np.array([len(row) for row in rows], dtype=np.int64)
+    width = max(1, int(counts.max(initial=0))) if width is None else width
+    filled = np.full((len(rows), width), fill, dtype=np.int32)
+    filled[np.arange(width) < counts[:, None]] = np.concatenate([[], *rows]).astype(np.int32)
+    return torch.from_numpy(filled)

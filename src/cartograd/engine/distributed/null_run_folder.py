@@ -1,0 +1,37 @@
+"""What a process that does not lead has in the place of the run folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class NullRunFolder:
+    """The run folder of a process that leaves the writing to the lead.
+
+    Args:
+        path: where the lead writes.
+    """
+
+    def __init__(self, path: Path, /) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.sinks: Any = ()
+
+    def metrics(self, *records: Mapping[str, Any]) -> None:
+        """The lead writes it."""
+
+    def event(self, kind: str, /, **details: Any) -> None:
+        """The lead writes it."""
+
+    def metrics_size(self) -> int:
+        """The lead knows it."""
+        return 0
+
+    def sync_metrics(self) -> None:
+        """The lead does it."""
+
+    def close(self) -> None:
+        """The lead does it."""
+
+    def cut_metrics(self, size: int, /) -> None:
+        """The lead does it."""

@@ -1,0 +1,297 @@
+"""A bundle: a trained model as plain files, without code and without pickle.
+
+weights.safetensors     state dict of the inner model (without standardisation: that is in the
+                        signature)
+spec.json               how the model is made, by name; null for a foreign module
+signature.json          what it takes and gives: sizes, bounds, standardisation, labels
+tokenizer.json          what turns text into its numbers; models of text only
+metrics.json            what was measured
+about.json              versions, date and what else the caller says
+card.md                 the same for a reader
+reference.safetensors   statistics of the inputs it was trained on, to notice drift
+golden.safetensors      a few inputs and the model's answers, compared again at each load
+manifest.json           size and BLAKE3 of each of these files
+"""
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+
+import cartograd
+from cartograd.core import plugins
+from cartograd.core.errors import UsageError
+from cartograd.core.eval_mode import evaluating
+from cartograd.core.files import check_manifest, write_folder, write_manifest
+from cartograd.core.ports import Signature
+from cartograd.core.signed import Signed, sign
+from cartograd.core.spec import Spec
+from cartograd.engine.files.rebuild import made, tolerance
+from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
+
+GOLDEN = 8
+"""How many examples are kept with their answers."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read and verified.
+
+    Attributes:
+        model: in evaluation mode, on the CPU.
+        signature: what it takes and gives.
+        spec: how it was made; None for a foreign module.
+        metrics: what was measured when it was written.
+        about: versions, date and what else was said.
+        digest: BLAKE3 of the manifest, which names the bundle's exact content.
+        path: its folder.
+        reference: statistics of the training inputs.
+    """
+
+    model: Signed
+    signature: Signature
+    spec: Spec | None
+    metrics: dict[str, Any]
+    about: dict[str, Any]
+    digest: str
+    path: Path
+    reference: dict[str, Tensor] = field(default_factory=dict)
+
+
+def write_bundle(
+    path: str | Path,
+    model: Signed,
+    /,
+    *,
+    metrics: Mapping[str, Any] | None = None,
+    examples: Shaped[Tensor, "n ..."] | tuple[Tensor, ...] | None = None,
+    about: Mapping[str, Any] | None = None,
+    reference: Mapping[str, Tensor] | None = None,
+    replace: bool = False,
+) -> Path:
+    """Write a model as a bundle; whole or not at all.
+
+    Args:
+        path: the folder to make.
+        model: with its signature (`cartograd.sign` gives one to any module).
+        metrics: what was measured, as JSON types.
+        examples: inputs as in the input port, before standardisation (a tuple if there are
+            several ports): the first few become the golden ones.
+        about: what to say of the model besides (data, command, ...), as JSON types.
+        reference: statistics of the training inputs; those of `examples` if not given.
+        replace: put it in the place of a bundle that is there.
+
+    Raises:
+        UsageError: the folder exists, cannot be written, or the model gives no finite answers.
+    """
+    if not isinstance(model, Signed):
+        raise UsageError(
+            f"a bundle needs a model with a signature, got {type(model).__name__}; wrap it: "
+            "cartograd.sign(model, signature)"
+        )
+    inputs = (examples,) if isinstance(examples, Tensor) else tuple(examples or ())
+    golden = _golden(model, tuple(item[:GOLDEN] for item in inputs)) if inputs else {}
+    if reference is None:
+        reference = statistics(inputs[0]) if inputs else {}
+    said = {
+        "cartograd": cartograd.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "parameters": sum(p.numel() for p in model.parameters()),
+    } | dict(about or {})
+    imports = plugins.needed(model.spec)
+    if imports:
+        said["imports"] = imports
+    documents = {
+        "spec": None if model.spec is None else model.spec.to_json(),
+        "signature": model.signature.to_json(),
+        "metrics": dict(metrics or {}),
+        "about": said,
+    }
+    with write_folder(path, replace=replace) as folder:
+        write_tensors(folder / "weights.safetensors", plain_names(model.model.state_dict()))
+        if model.tokenizer is not None:
+            (folder / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
+        if reference:
+            write_tensors(folder / "reference.safetensors", reference)
+        if golden:
+            write_tensors(folder / "golden.safetensors", golden)
+        for name, value in documents.items():
+            text = json.dumps(value, indent=1, ensure_ascii=False)
+            (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        (folder / "card.md").write_text(_card(model, documents), encoding="utf-8")
+        write_manifest(folder)
+    return Path(path)
+
+
+def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
+    """Read a bundle, verify every byte, rebuild its model and compare its golden answers.
+
+    Args:
+        path: a bundle folder, or a run folder that holds one.
+        model: the module to fill, for the bundle of a foreign one; built by name otherwise.
+
+    Raises:
+        UsageError: there is no bundle; a byte of it was changed; its model cannot be built by name
+            and none is given; names or shapes of weights differ; its tokenizer is of another
+            vocabulary; or the model gives other answers than it did when it was written.
+    """
+    folder = _find(Path(path))
+    digest = _verified(folder)
+    documents = {
+        name: _document(folder, name) for name in ("spec", "signature", "metrics", "about")
+    }
+    signature = Signature.from_json(documents["signature"])
+    spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
+    if model is None:
+        plugins.require(documents["about"].get("imports", ()), folder)
+    signed = _rebuild(folder, spec, signature, model)
+    weights = read_tensors(folder / "weights.safetensors")
+    load_into(signed.model, weights, str(folder))
+    signed.eval()
+    signed.tokenizer = _tokenizer(folder, signature)
+    _check_golden(folder, signed)
+    file = folder / "reference.safetensors"
+    return Bundle(
+        signed, signature, spec, documents["metrics"], documents["about"], digest, folder,
+        read_tensors(file) if file.exists() else {},
+    )  # fmt: skip
+
+
+def statistics(inputs: Shaped[Tensor, "n ..."], /) -> dict[str, Tensor]:
+    """Count, mean, standard deviation, least and largest of each input number."""
+    values = inputs.double()
+    return {
+        "count": torch.tensor(len(inputs)),
+        "mean": values.mean(0).float(),
+        "std": values.std(0, correction=0).float(),
+        "min": values.amin(0).float(),
+        "max": values.amax(0).float(),
+    }
+
+
+def _find(path: Path) -> Path:
+    for folder in (path, path / "bundle"):
+        if (folder / "manifest.json").exists() and (folder / "signature.json").exists():
+            return folder
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; expected a bundle or a run folder")
+    raise UsageError(
+        f"{path} holds no bundle; expected a bundle, or the folder of a run that has finished"
+    )
+
+
+def _verified(folder: Path) -> str:
+    """The manifest's BLAKE3, after every file of the folder was compared with it."""
+    digest = check_manifest(folder)
+    listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+    present = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    strange = sorted(present - set(listed) - {"manifest.json"})
+    if strange:
+        raise UsageError(f"{folder}: {strange[0]!r} is not in the manifest: it was added later")
+    return digest
+
+
+def _document(folder: Path, name: str) -> Any:
+    try:
+        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder}: {name}.json is missing or unreadable: {error}") from error
+
+
+def _rebuild(
+    folder: Path, spec: Spec | None, signature: Signature, model: nn.Module | None
+) -> Signed:
+    if model is not None:
+        return sign(model, signature, spec=spec)
+    if spec is None:
+        raise UsageError(
+            f"{folder} holds the weights of a module that is not Cartograd's; give the module "
+            "to fill: load(path, model=MyModel())"
+        )
+    with torch.random.fork_rng(devices=[]):
+        return made(spec, signature)
+
+
+def _tokenizer(folder: Path, signature: Signature) -> Any:
+    """What turns text into the model's numbers, or None.
+
+    The engine knows no data: the class is found by its name, as methods are by theirs.
+    """
+    file = folder / "tokenizer.json"
+    if not file.exists():
+        return None
+    made = import_module("cartograd.data.text.tokenizer").Tokenizer.from_json(
+        file.read_text(encoding="utf-8")
+    )
+    for port in signature.inputs:
+        if port.kind == "text":
+            made.check(port)
+    return made
+
+
+def _golden(model: Signed, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    with evaluating(model), torch.no_grad():
+        outputs = model(*(item.to(device) for item in inputs))
+    if not torch.isfinite(outputs).all():
+        raise UsageError("the model's answers to the examples are not finite: nothing was written")
+    return {f"input{number}": item for number, item in enumerate(inputs)} | {"output": outputs}
+
+
+def _check_golden(folder: Path, model: Signed) -> None:
+    """Compare with the answers at the time of writing, as far as machines may differ."""
+    file = folder / "golden.safetensors"
+    if not file.exists():
+        return
+    kept = read_tensors(file)
+    expected = kept.pop("output")
+    with torch.no_grad():
+        outputs = model(*(kept[f"input{number}"] for number in range(len(kept))))
+    scale = max(1.0, float(expected.abs().max()))
+    if outputs.shape != expected.shape:
+        worst = f"shape {tuple(outputs.shape)} instead of {tuple(expected.shape)}"
+    elif (difference := float((outputs - expected).abs().max())) > tolerance(model) * scale:
+        worst = f"largest difference {difference:.3g}"
+    else:
+        return
+    raise UsageError(
+        f"{folder}: the model does not give its recorded answers ({worst}); was it written by "
+        "another version of its code?"
+    )
+
+
+def _card(model: Signed, documents: Mapping[str, Any]) -> str:
+    """The model card."""
+    signature, spec = model.signature, model.spec
+    name = type(model.model).__name__ if spec is None else str(spec)
+    lines = [f"# {name}", "", "## What it takes and gives", ""]
+    for title, ports in (("input", signature.inputs), ("output", signature.outputs)):
+        for port in ports:
+            shape = " x ".join(map(str, port.dims))
+            lines.append(f"- {title} `{port.name}`: {port.kind}, {shape}, {port.dtype}")
+            if port.bounds is not None:
+                lines.append(f"  values from {port.bounds[0]:g} to {port.bounds[1]:g}")
+            if port.labels:
+                lines.append(f"  classes: {', '.join(port.labels)}")
+    for title, key in (("What was measured", "metrics"), ("How it was made", "about")):
+        if documents[key]:
+            lines += ["", f"## {title}", ""]
+            lines += [f"- {word}: {_told(value)}" for word, value in documents[key].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _told(value: Any) -> str:
+    """A value for a reader."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{word} {_told(item)}" for word, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

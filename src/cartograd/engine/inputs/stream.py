@@ -1,0 +1,113 @@
+"""What `fit` accepts as data: our `Batches`, a torch DataLoader, or any iterable of batches."""
+
+from collections.abc import Iterable, Iterator, Sized
+from itertools import count, islice
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Batch, Batches
+from cartograd.engine.device.randomness import mixed, seed_all
+from cartograd.engine.device.signals import Stop
+from cartograd.engine.files.tensor_files import as_tuple, same_device
+from cartograd.engine.inputs.loader import Loaded, begin_order
+
+
+class Iterated:
+    """Any iterable of batches as `Batches`.
+
+    The generators of torch, numpy and `random` are set from (seed, epoch, number of the batch)
+    before each batch is asked for, so what an iterable draws in this process is the same again. To
+    start in the middle of an epoch the earlier batches are made and dropped. Where batches are
+    made elsewhere (the worker processes of a DataLoader over an `IterableDataset`), they have to be
+    functions of `torch.initial_seed()` in a worker, and workers must not be persistent.
+
+    Args:
+        source: gives batches each time it is iterated.
+    """
+
+    def __init__(self, source: Iterable[Any], /) -> None:
+        if isinstance(source, Iterator):
+            raise UsageError(
+                "this iterator is spent after one epoch; give a list, a DataLoader or an object "
+                "whose __iter__ starts anew"
+            )
+        if not isinstance(source, Iterable):
+            raise UsageError(
+                f"expected batches, got {type(source).__name__}; give data.train.batches(), a "
+                "DataLoader or a list of tuples of tensors"
+            )
+        self.source = source
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from batch `start` on."""
+        place = mixed(seed, number)
+        if isinstance(self.source, DataLoader):
+            begin_order(self.source, place, number)
+        seed_all(place)
+        source = iter(self.source)
+        for i in count():
+            seed_all(place + i)
+            try:
+                batch = next(source)
+            except StopIteration:
+                return
+            if i >= start:
+                yield as_tuple(batch)
+
+    def __len__(self) -> int:
+        if not isinstance(self.source, Sized):
+            raise TypeError("this iterable has no length")
+        return len(self.source)
+
+
+def as_batches(source: Any, /) -> Batches:
+    """Our `Batches` as they are, a DataLoader or anything else that can be iterated wrapped.
+
+    Raises:
+        UsageError: it cannot be iterated, or only once.
+    """
+    if callable(getattr(source, "epoch", None)):
+        return source
+    return Loaded(source) if Loaded.takes(source) else Iterated(source)
+
+
+def length(batches: Batches, /) -> int | None:
+    """Batches per epoch, or None where that is not known.
+
+    Raises:
+        UsageError: there are none.
+    """
+    try:
+        count = len(batches)
+    except TypeError:
+        return None
+    if count == 0:
+        raise UsageError("there are no batches to train on; is the batch larger than the data?")
+    return count
+
+
+def examples(batch: Any, /) -> int:
+    """How many examples a batch holds: the length of its first tensor."""
+    items = batch.values() if isinstance(batch, dict) else batch
+    for item in items:
+        if isinstance(item, Tensor) and item.ndim:
+            return item.size(0)  # `len` of a tensor is Python, and asked at each step
+    return 1
+
+
+def fetched(source: Iterator[Any], number: int, stop: Stop, /) -> list[Any]:
+    """The next batches for one step; none at the end of the epoch, or of the run."""
+    try:
+        return list(islice(source, number))
+    except RuntimeError:  # Ctrl-C reaches a loader's worker processes too and ends them
+        if stop.asked:
+            return []
+        raise
+
+
+def moved(source: Iterator[Batch], device: Any, /) -> Iterator[Batch]:
+    """The batches on a device; those for the CPU pass untouched."""
+    return source if device.type == "cpu" else (same_device(batch, device) for batch in source)

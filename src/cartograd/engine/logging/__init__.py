@@ -1,0 +1,1 @@
+"""A run's numbers: running means, sinks, progress."""

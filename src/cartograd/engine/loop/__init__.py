@@ -1,0 +1,1 @@
+"""The training loop and all that it asks before, while and after it steps."""

@@ -1,0 +1,228 @@
+"""The arguments of `fit`: checked before anything is written, and turned into objects."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cartograd.core import registry, vocabulary
+from cartograd.core.build import build, resolve
+from cartograd.core.errors import UsageError, nearest, unknown
+from cartograd.core.spec import Spec
+from cartograd.engine.distributed.process_group import ProcessGroup
+from cartograd.engine.loop.config import RunConfig
+from cartograd.engine.loop.monitor import Monitor
+from cartograd.engine.loop.options import FitOptions
+from cartograd.engine.optim import average
+from cartograd.engine.optim.player import Clip, Player, per_player
+from cartograd.engine.optim.schedule import schedule
+from cartograd.engine.optim.schedule_spec import ours
+
+
+def clipping(given: float | str | Spec | None, /) -> Spec | None:
+    """What shortens gradients: a number is the largest norm, a spec says `norm`, `value`, ...
+
+    Raises:
+        UsageError: there is no such way, or its limit is not above zero.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        try:
+            given = float(given)
+        except ValueError:
+            given = Spec.parse(given)
+    if isinstance(given, bool) or not isinstance(given, int | float | Spec):
+        raise UsageError(f"fit: clip={given!r} is of the wrong type; expected a number or a spec")
+    if not isinstance(given, Spec):
+        vocabulary.check("fit", "clip", given)
+        given = Spec("norm", {"max": given})
+    ways = registry.lookup(given.name, kind="clipping")
+    if not ways:
+        raise unknown("way to clip", given.name, registry.names(kind="clipping"))
+    return resolve(given, kind="clipping")[1]
+
+
+def clip_word(spec: Spec | None, /) -> float | str | None:
+    """What a run's record says of clipping: the number for a norm, else the spec."""
+    if spec is None:
+        return None
+    plain = spec.name == "norm" and set(spec.args) == {"max"}
+    return float(spec.args["max"]) if plain else str(spec)
+
+
+def check_together(
+    config: RunConfig, /, *, folder: str | Path | None, resume: bool, profile: int | None
+) -> None:
+    """Refuse arguments that do not go together.
+
+    Raises:
+        UsageError: which.
+    """
+    if config.batches is not None and config.accumulate > config.batches:
+        raise UsageError(
+            f"accumulate={config.accumulate} is more than the {config.batches} batches there are"
+        )
+    if resume and folder is None:
+        raise UsageError("resume needs the folder of the run to go on with")
+    if profile is not None and folder is None:
+        raise UsageError("profile writes a file into the run folder; give folder=")
+
+
+def player_names(objective: Any, /) -> list[str]:
+    """The objective's players.
+
+    Raises:
+        UsageError: it is no objective.
+    """
+    players = getattr(objective, "players", None)
+    if not callable(getattr(objective, "losses", None)) or not isinstance(players, dict):
+        raise UsageError(
+            f"{type(objective).__name__} is no objective: it needs `players` (a dictionary of "
+            "modules) and `losses(batch)`; cartograd.build('classify', model=model) makes one"
+        )
+    if not players or not all(isinstance(module, nn.Module) for module in players.values()):
+        raise UsageError("an objective's players are one or more nn.Modules by name")
+    return list(players)
+
+
+def specs(given: Any, names: list[str], what: str, /) -> dict[str, str]:
+    """The spec of each player as text.
+
+    Raises:
+        UsageError: a player is unknown.
+    """
+    by_player = per_player(given, names, what)
+    return {name: str(spec) for name, spec in by_player.items() if spec is not None}
+
+
+def monitored(
+    monitor: str | None,
+    /,
+    *,
+    validates: bool,
+    patience: int | None,
+    min_delta: float,
+    word: str = "monitor",
+) -> Monitor:
+    """The number that says which epoch is best, and whether it should fall.
+
+    Losses fall; a metric's card says which way is better, and an objective's what it logs beside
+    its loss. Of any other number `min:` or `max:` before its name has to say it.
+
+    Raises:
+        UsageError: it is no number of the history, nothing makes it, or nobody knows which way it
+            is better.
+    """
+    if patience == 0:
+        raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
+    if monitor is None:
+        if patience is not None and not validates:
+            raise UsageError("patience needs a number to watch; give validate= or monitor=")
+        name = "valid/loss" if validates else ""
+        return Monitor(name, True, patience is not None, patience, min_delta)
+    direction, _, name = monitor.partition(":")
+    if direction not in ("min", "max"):
+        direction, name = "", monitor
+    if not name.startswith(("train/", "valid/")):
+        raise UsageError(
+            f"{word}={monitor!r} is not a number of the history; expected train/... or "
+            "valid/..., with min: or max: before it where it is a number of your own"
+        )
+    if name.startswith("valid/") and not validates:
+        raise UsageError(f"{word}={monitor!r} needs validation data; give validate=")
+    better = {"min": "lower", "max": "higher"}.get(direction) or _better(name)
+    if better is None:
+        part, _, plain = name.partition("/")
+        near = nearest(plain, [*registry.names(kind="metric"), "loss"], alike=0.7)
+        raise UsageError(
+            f"{word}={monitor!r}: nothing says whether lower or higher is better; expected "
+            f"min:{name} or max:{name}" + (f"; did you mean '{part}/{near}'?" if near else "")
+        )
+    return Monitor(name, better == "lower", True, patience, min_delta)
+
+
+def _better(name: str) -> str | None:
+    """Which way a number of the history is better: `lower`, `higher`, or None if nobody says."""
+    plain = name.partition("/")[2].partition(":")[0]
+    if plain.replace("_", "-").split("-")[-1] == "loss" or registry.lookup(plain, kind="loss"):
+        return "lower"
+    metrics = [registry.lookup(plain, kind=kind) for kind in ("metric", "text-metric")]
+    for card, _ in [item for found in metrics for item in found]:
+        return card.better
+    logged = [card.logs[plain] for card in registry.cards().values() if plain in card.logs]
+    return logged[0] if len(set(logged)) == 1 else None
+
+
+def players(
+    objective: Any,
+    place: torch.device,
+    config: RunConfig,
+    options: FitOptions,
+    monitor: Monitor,
+    /,
+    *,
+    validates: bool,
+    processes: ProcessGroup,
+) -> dict[str, Player]:
+    """Each player on the device, with its optimizer and schedule.
+
+    Raises:
+        UsageError: a spec is wrong, or a player has none.
+    """
+    modules: dict[str, nn.Module] = objective.players
+    if isinstance(objective, nn.Module):
+        objective.to(place)
+    per_epoch, epochs = config.batches, config.epochs
+    total = None if per_epoch is None else math.ceil(per_epoch / config.accumulate) * epochs
+    limit = clipping(config.clip)
+    clip: Clip | None = None if limit is None else build(limit, kind="clipping")
+    given = per_player(options.optimizer, list(modules), "optimizer")
+    followed = per_player(options.schedule, list(modules), "schedule")
+    made = {}
+    for name, module in modules.items():
+        if given.get(name) is None:
+            raise UsageError(f"optimizer has none for player {name!r}")
+        player = Player(
+            name, module.to(place), given[name], clip=clip, processes=processes, decay=config.decay
+        )
+        if followed.get(name) is not None:
+            spec = ours(followed[name])
+            watched = _followed(spec, monitor, validates)
+            player.schedule = schedule(
+                spec,
+                player.optimizer,
+                total,
+                epochs=epochs,
+                metric=watched.name,
+                mode="min" if watched.falls else "max",
+            )
+        if config.average is not None:
+            player.average = average.Average(module, average.rule(config.average, total), total)
+        made[name] = player
+    return made
+
+
+def _followed(spec: Spec, monitor: Monitor, validates: bool) -> Monitor:
+    """The number that a plateau follows: the monitored one, unless it names another."""
+    if spec.name != "plateau" or "metric" not in spec.args:
+        return monitor
+    given, mode = str(spec.args["metric"]), spec.args.get("mode")
+    if mode in ("min", "max") and not given.startswith(("min:", "max:")):
+        given = f"{mode}:{given}"
+    return monitored(given, validates=validates, patience=None, min_delta=0, word="metric")
+
+
+def model_of(objective: Any, metrics: Any, /) -> nn.Module | None:
+    """The module that answers: the player called `model`, or the only one.
+
+    Raises:
+        UsageError: metrics are asked for and nothing gives them outputs.
+    """
+    by_name = objective.players
+    model = next(iter(by_name.values())) if len(by_name) == 1 else by_name.get("model")
+    if metrics and model is None and not callable(getattr(objective, "validate", None)):
+        raise UsageError("metrics need a player called 'model', or an objective with validate()")
+    return model

@@ -1,0 +1,67 @@
+"""What a run was made with, as far as its result depends on it: a resumed run has to have the same.
+
+It is written into `config.toml` by `fit`, and into each checkpoint.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from cartograd.engine.loop.option_fields import canonical
+
+OPEN = "auto"
+"""The value of what is not chosen yet."""
+CHOSEN = ("precision", "layout", "threads")
+"""What a run may choose for itself at its first batch."""
+
+
+@dataclass
+class RunConfig:
+    """The options of a run, as plain values.
+
+    Attributes:
+        batches: in an epoch, None if unknown.
+        clip, average, optimizer, schedule: specs as text, the latter two by player.
+        decay: which weights decay; runs from before there was a choice decayed all.
+        precision, layout, threads: `OPEN` until they are chosen.
+    """
+
+    seed: int
+    accumulate: int
+    batches: int | None
+    epochs: int
+    clip: float | str | None
+    log_every: int | None
+    average: str | None
+    precision: str
+    optimizer: dict[str, str] = field(default_factory=dict)
+    schedule: dict[str, str] = field(default_factory=dict)
+    layout: str | None = None
+    threads: int | str | None = None
+    decay: str = "all"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return asdict(self)
+
+    def differs(self, before: Mapping[str, Any], /) -> dict[str, tuple[Any, Any]]:
+        """What another run's state has otherwise, by name: its value and ours."""
+        theirs, ours = {"decay": "all"} | canonical(before), self.state_dict()
+        return {
+            key: (theirs.get(key), value) for key, value in ours.items() if theirs.get(key) != value
+        }
+
+    def open(self) -> set[str]:
+        """What is still to be chosen."""
+        return {key for key in CHOSEN if getattr(self, key) == OPEN}
+
+    def take(self, before: Mapping[str, Any], /) -> dict[str, Any]:
+        """Take over what an earlier part of the run chose; that part's state, with our choices.
+
+        A checkpoint from before the first batch left it open.
+        """
+        for key in self.open():
+            if key in before:
+                setattr(self, key, before[key])
+        mine = {key: getattr(self, key) for key in CHOSEN if before.get(key) == OPEN}
+        return {**before} | mine

@@ -1,0 +1,233 @@
+"""Train: any objective, any model, one loop."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Unpack
+
+import torch
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.notebook import shown
+from cartograd.core.protocols import Batches, Metric, Objective
+from cartograd.engine.checkpoint.manager import CheckpointManager
+from cartograd.engine.checkpoint.retention import NEWEST, Retention
+from cartograd.engine.device.compiled import compile_in_place
+from cartograd.engine.device.device import check_precision, pick
+from cartograd.engine.distributed.null_run_folder import NullRunFolder
+from cartograd.engine.distributed.process_group import ProcessGroup, process_group
+from cartograd.engine.files import run_folder
+from cartograd.engine.files.run_folder import RunFolder
+from cartograd.engine.inputs.stream import as_batches, length
+from cartograd.engine.logging.callbacks import Callbacks
+from cartograd.engine.logging.progress import Progress
+from cartograd.engine.logging.progress import chosen as progress_for
+from cartograd.engine.logging.sinks import checked, opened
+from cartograd.engine.loop import arguments
+from cartograd.engine.loop.config import OPEN, RunConfig
+from cartograd.engine.loop.monitor import Monitor
+from cartograd.engine.loop.nonfinite import Policy
+from cartograd.engine.loop.option_fields import takes_options
+from cartograd.engine.loop.options import FitFields, FitOptions
+from cartograd.engine.loop.probe import check_monitor
+from cartograd.engine.loop.profiler import Profiler
+from cartograd.engine.loop.recovery import Recovery
+from cartograd.engine.loop.run_context import blocks, run_context
+from cartograd.engine.loop.training_loop import Loop
+from cartograd.engine.optim.average import check as check_average
+from cartograd.engine.optim.combined import described
+
+
+@dataclass
+class Run:
+    """What came of a training run.
+
+    Attributes:
+        folder: the run folder, if there was one.
+        history: a record per epoch: `step`, `epoch`, `train/loss`, `valid/loss`,
+            `valid/<metric>`, `lr`, `seconds`. With several players losses and rates carry their
+            names: `train/critic/loss`, `lr/critic`.
+        best: the record of the epoch whose weights the model has now; empty where nothing was
+            monitored.
+        stopped: `"interrupted"` by a signal, `"early"` by patience, `"callback"`, or None.
+        model: the trained model: the player called `model`, or the only one.
+        steps: steps taken, those before a resume counted in.
+        signal: the name of the signal that interrupted it, or None.
+    """
+
+    folder: Path | None
+    history: list[dict[str, Any]]
+    best: dict[str, Any] = field(default_factory=dict)
+    stopped: str | None = None
+    model: nn.Module | None = None
+    steps: int = 0
+    signal: str | None = None
+
+    def _repr_html_(self) -> str:
+        return shown("run", self)
+
+
+@takes_options(FitOptions)
+def fit(
+    objective: Objective,
+    batches: Batches | Any,
+    /,
+    *,
+    options: FitOptions | None = None,
+    validate: Batches | Any | None = None,
+    metrics: Mapping[str, Metric] | tuple[()] = (),
+    folder: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | bool | None = None,
+    callbacks: Any = (),
+    **fields: Unpack[FitFields],
+) -> Run:
+    """Train an objective's players on batches.
+
+    For each batch the engine runs `objective.losses(batch)` and, at each loss that it yields, steps
+    the named player with the gradient of its parameters alone. Random numbers are set anew at each
+    step from (seed, step) and the order of the data from (seed, epoch), so a run that is stopped
+    and resumed ends with the very weights of one that was not. Ctrl-C and SIGTERM finish the step,
+    save and return; a second one ends the process. SIGUSR1 saves and goes on.
+
+    Args:
+        objective: what to learn (see `cartograd.core.protocols.Objective`).
+        batches: training data: `Batches`, a DataLoader or an iterable of tuples of tensors. A
+            DataLoader's dataset may draw from torch, numpy or `random`, in any number of workers:
+            all are set before each batch from (seed, epoch, number of the batch).
+        options: how to train; what is given by name besides wins.
+        validate: data for the validation at the end of each epoch. The weights of the best epoch
+            are put back at the end.
+        metrics: by name, what to compute from all validation outputs and targets.
+        folder: where to keep options, metrics, events and checkpoints.
+        resume: go on from the newest good checkpoint in `folder`.
+        progress: `True` shows a bar (or a line per epoch), or an object with the methods of
+            `cartograd.engine.logging.progress.Progress`.
+        callbacks: objects with some of the methods `on_step`, `on_validate`, `on_epoch`, `on_save`
+            and `on_end`, each of which takes a `cartograd.engine.logging.callbacks.View`.
+        **fields: the fields of `cartograd.engine.loop.options.FitOptions`.
+
+    Raises:
+        UsageError: an argument is wrong (nothing was written then), the loss became infinite or
+            not a number, or a file cannot be written.
+    """
+    chosen = FitOptions.of(options, fields)
+    blocks_chosen = blocks(chosen.recompute)
+    place, names = pick(chosen.device), arguments.player_names(objective)
+    policy = Policy.parse(chosen.nonfinite, folder=folder is not None)
+    processes = process_group(chosen.parallel, place)
+    place = processes.device(place)
+    source, valid = as_batches(batches), None if validate is None else as_batches(validate)
+    config = _config(chosen, names, length(source), place)
+    watching = {"patience": chosen.patience, "min_delta": chosen.min_delta}
+    monitored = arguments.monitored(chosen.monitor, validates=validate is not None, **watching)
+    arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
+    check_monitor(
+        monitored, objective, source, valid, dict(metrics), device=place, seed=chosen.seed
+    )
+    outlets, called = checked(chosen.sinks, folder), Callbacks.of(callbacks)
+    if called.names and processes.size > 1:
+        raise UsageError("callbacks look at one process; train without them, or in one process")
+    processes.check(source, chosen.seed, autotune=chosen.autotune, nonfinite=policy.kind)
+    trained = processes.prepare(objective, place)
+    loop = Loop(
+        objective=trained, batches=source,
+        players=arguments.players(
+            trained, place, config, chosen, monitored,
+            validates=validate is not None, processes=processes,
+        ),
+        device=place, config=config, recovery=Recovery(policy), validate=valid,
+        metrics=dict(metrics), model=arguments.model_of(trained, metrics), monitor=monitored,
+        progress=progress_for(progress if processes.lead else None), processes=processes,
+        callbacks=called,
+    )  # fmt: skip
+    kept = _kept(chosen.keep, monitored)
+    with ExitStack() as stack:
+        stack.enter_context(processes)
+        stack.enter_context(
+            run_context(trained, recompute=blocks_chosen, deterministic=chosen.deterministic)
+        )
+        if folder is not None:
+            run_folder = _opened(Path(folder), config, resume, processes)
+            manager = CheckpointManager(
+                run_folder, save_every=chosen.save_every, keep=kept, exact=chosen.exact,
+                processes=processes,
+            )  # fmt: skip
+            stack.enter_context(closing(manager))
+            loop.manager = manager
+            if resume:
+                loop.resume()
+            if chosen.profile is not None and processes.lead:
+                trace = manager.folder.path / "trace.json"
+                loop.timer.profiler = Profiler(chosen.profile, trace, place)
+            if processes.lead:
+                manager.folder.sinks = opened(outlets, manager.folder.path, config.state_dict())
+            manager.folder.event("resumed" if resume else "started", step=loop.state.step)
+            _tell_groups(loop)
+        if chosen.compile:
+            stack.callback(compile_in_place([player.module for player in loop.players.values()]))
+        loop.run()
+        processes.finish(trained, objective)
+    return _done(loop, objective, folder)
+
+
+def _config(
+    options: FitOptions, names: list[str], batches: int | None, place: torch.device
+) -> RunConfig:
+    """What the run's result depends on, checked."""
+    return RunConfig(
+        seed=options.seed,
+        accumulate=options.accumulate,
+        batches=batches,
+        epochs=options.epochs,
+        clip=arguments.clip_word(arguments.clipping(options.clip)),
+        log_every=options.log_every,
+        average=check_average(options.average),
+        precision=check_precision(options.precision, place),
+        optimizer=arguments.specs(options.optimizer, names, "optimizer"),
+        schedule=arguments.specs(options.schedule, names, "schedule"),
+        decay=options.decay,
+        layout=OPEN if options.autotune else None,
+        threads=OPEN if options.autotune else None,
+    )
+
+
+def _tell_groups(loop: Loop) -> None:
+    """Say in the run's events which parameters go which way, where there are several."""
+    for name, player in loop.players.items():
+        if len(player.optimizer.param_groups) > 1:
+            loop.event("groups", player=name, groups=described(player.optimizer))
+
+
+def _done(loop: Loop, objective: Any, folder: str | Path | None) -> Run:
+    state = loop.state
+    path = None if folder is None else Path(folder)
+    stop = loop.stop.asked if state.stopped == "interrupted" else None
+    model = arguments.model_of(objective, ())
+    return Run(path, state.history, state.best, state.stopped, model, state.step, stop)
+
+
+def _kept(keep: str | None, monitored: Monitor) -> Retention:
+    """Which checkpoints stay."""
+    kept = NEWEST if keep is None else Retention.parse(keep)
+    if kept.best and not monitored.name:
+        raise UsageError("keep needs a number to tell the best by; give validate= or monitor=")
+    return kept
+
+
+def _opened(path: Path, config: RunConfig, resume: bool, processes: ProcessGroup) -> Any:
+    """Open the run folder; the options go into its configuration unless the caller wrote one."""
+
+    def begun() -> RunFolder:
+        if resume and not run_folder.is_run(path):
+            raise UsageError(f"{path} holds no run to resume")
+        folder = RunFolder(path, resume=resume)
+        if not (path / "config.toml").exists():
+            values = config.state_dict()
+            run_folder.write_config(path, values, dict.fromkeys(values, "fit"))
+        return folder
+
+    folder = processes.lead_does(begun)
+    return folder if processes.lead else NullRunFolder(path)

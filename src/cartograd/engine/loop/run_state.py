@@ -1,0 +1,167 @@
+"""The state of a run: where it is, and the tensors of all that is trained, as one state dict."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+
+from cartograd.core.errors import UsageError, unknown
+from cartograd.engine.checkpoint.state import Weights
+from cartograd.engine.device.randomness import others
+from cartograd.engine.distributed.process_group import ProcessGroup
+from cartograd.engine.files.tensor_files import copied
+from cartograd.engine.logging.callbacks import Callbacks
+from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
+from cartograd.engine.loop.config import RunConfig
+from cartograd.engine.loop.monitor import Monitor
+from cartograd.engine.optim.average import averaged
+from cartograd.engine.optim.player import Player
+
+
+@dataclass
+class State:
+    """Where a run is. With the tensors of objective and optimizers it determines all that follows.
+
+    Attributes:
+        epoch, batch: the next batch is number `batch` of epoch `epoch` (both from 0).
+        step: steps taken.
+        seconds: time spent in this epoch.
+        waited: epochs since the best one.
+        best: the record of the best epoch.
+        ranked: the steps at which epochs ended, the best first.
+        history: a record per epoch.
+        stopped: why the run ended before its last epoch.
+        others: the states of random generators that are not set at each step.
+        left_out: epoch and batch of what is left out after going back to a checkpoint.
+        rollbacks: how often that was; the learning rate is halved each time ...
+        slow_until: ... up to this step.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    waited: int = 0
+    best: dict[str, Any] = field(default_factory=dict)
+    ranked: list[int] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+    left_out: list[list[int]] = field(default_factory=list)
+    rollbacks: int = 0
+    slow_until: int = 0
+
+
+@dataclass
+class RunState:
+    """All that a checkpoint holds of a run.
+
+    Attributes:
+        config: what a resumed run has to have in common with this one.
+        weights: of the objective and the players.
+        players: with their optimizers and averages.
+        logger: sums of losses under way.
+        processes: the processes of the run.
+        callbacks: of the user, with what they have changed.
+        at: where the run is.
+        best_weights: those of the best epoch, where they are not the present ones.
+    """
+
+    config: RunConfig
+    weights: Weights
+    players: Mapping[str, Player]
+    logger: MetricLogger
+    processes: ProcessGroup
+    callbacks: Callbacks
+    at: State = field(default_factory=State)
+    best_weights: dict[str, Any] = field(default_factory=dict)
+
+    def state_dict(self, best: dict[str, Any], /) -> dict[str, Any]:
+        """Tensors in use and plain values.
+
+        Args:
+            best: the best weights to keep; none where they are the present ones.
+
+        Raises:
+            NonFiniteError: a weight is not finite.
+        """
+        self._check_finite()
+        self.at.others = others()
+        return {
+            "objective": self.weights.state(),
+            "optimizer": {name: p.optimizer.state_dict() for name, p in self.players.items()},
+            "average": {
+                name: {str(place): tensor for place, tensor in enumerate(p.average.mean)}
+                for name, p in self.players.items()
+                if p.average is not None
+            },
+            "best": best,
+            "state": asdict(self.at),
+            "ledger": self.logger.state(),
+            "plan": self.config.state_dict(),
+            "callbacks": self.callbacks.state_dict(),
+        }
+
+    def load_state_dict(self, parts: Mapping[str, Any], origin: str, /) -> None:
+        """Go back to what `state_dict` gave, if the run was made with the same options.
+
+        Raises:
+            UsageError: it was not, or the tensors are of another model.
+        """
+        at = State(**parts["state"])
+        self._check_config(self.config.take(parts["plan"]), at, origin)
+        self.weights.load(parts["objective"], origin)
+        for name, player in self.players.items():
+            player.load(parts["optimizer"][name])
+            player.align()
+            if player.average is not None:
+                player.average.load(parts["average"][name].values())
+        self.logger.load(parts["ledger"])
+        self.at, self.best_weights = at, parts["best"]
+
+    def judge(self, record: dict[str, Any], monitor: Monitor, /) -> None:
+        """Keep the best weights, and lose patience, by the record of an epoch.
+
+        Raises:
+            UsageError: it has no number of that name.
+        """
+        at, value = self.at, record.get(monitor.name)
+        if monitor.required and value is None:
+            numbers = [key for key in record if key.startswith(("train/", "valid/"))]
+            raise unknown("number to monitor", monitor.name, numbers)
+        if value is None:
+            return
+        if monitor.better(value, at.best.get(monitor.name)):
+            at.best, at.waited = record, 0
+            with averaged(self.players):
+                self.best_weights = copied(self.weights.state())
+        else:
+            at.waited += 1
+        at.ranked = monitor.ranked(at.history)
+        if monitor.patience is not None and at.waited >= monitor.patience:
+            at.stopped = "early"
+
+    def _check_config(self, before: Mapping[str, Any], at: State, origin: str) -> None:
+        """Refuse to go on with options under which the run would not be the same."""
+        for key, (theirs, ours) in self.config.differs(before).items():
+            longer = key == "epochs" and not self._bound() and ours >= at.epoch
+            if not longer:
+                raise UsageError(
+                    f"{origin} was written with {key}={theirs!r} and this run has "
+                    f"{key}={ours!r}; resume with the same, or start a new run"
+                )
+
+    def _bound(self) -> bool:
+        """Whether the run would have gone otherwise, had it been meant to be longer."""
+        tail = str(self.config.average or "").startswith("tail")
+        return bool(self.config.schedule) or tail
+
+    def _check_finite(self) -> None:
+        """A checkpoint of broken weights would take the place of a good one."""
+        step = self.at.step
+        sums = [p.detach().sum().double() for one in self.players.values() for p in one.params]
+        total = float(self.processes.whole(torch.stack(sums).sum()))
+        if not math.isfinite(total):
+            raise NonFiniteError(f"a weight became infinite or not a number by step {step}", step)

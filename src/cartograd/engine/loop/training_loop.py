@@ -1,0 +1,304 @@
+"""The loop: epochs of steps, validation, the best weights, checkpoints."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Batches, Metric
+from cartograd.engine.checkpoint.manager import CheckpointManager
+from cartograd.engine.checkpoint.state import Weights
+from cartograd.engine.device.randomness import (
+    BEGINNING,
+    TRAINING,
+    aside,
+    mixed,
+    preserved,
+    seed_all,
+    seeder,
+    set_others,
+)
+from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
+from cartograd.engine.files.tensor_files import copied
+from cartograd.engine.inputs.loader import Loaded
+from cartograd.engine.inputs.stream import fetched
+from cartograd.engine.logging.callbacks import Callbacks, View
+from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
+from cartograd.engine.logging.progress import Progress
+from cartograd.engine.loop import autotune
+from cartograd.engine.loop.config import RunConfig
+from cartograd.engine.loop.evaluate import validation
+from cartograd.engine.loop.monitor import Monitor
+from cartograd.engine.loop.recovery import Recovery
+from cartograd.engine.loop.run_state import RunState, State
+from cartograd.engine.loop.stepper import Stepper
+from cartograd.engine.loop.timer import Timer
+from cartograd.engine.optim.average import answer, averaged, begun
+from cartograd.engine.optim.player import Player, rates
+
+READ_SECONDS = 0.25
+"""How often losses are fetched from the device and shown."""
+POINTS = 50
+"""Points of the loss curve in an epoch."""
+
+
+@dataclass
+class Loop:
+    """Everything a run needs; `fit` checks and assembles it."""
+
+    objective: Any
+    batches: Batches
+    players: dict[str, Player]
+    device: torch.device
+    config: RunConfig
+    validate: Batches | None
+    metrics: Mapping[str, Metric]
+    model: nn.Module | None
+    monitor: Monitor
+    progress: Progress
+    recovery: Recovery = field(default_factory=Recovery)
+    processes: ProcessGroup = field(default_factory=SingleProcess)
+    manager: CheckpointManager | None = None
+    callbacks: Callbacks = field(default_factory=lambda: Callbacks([]))
+
+    def __post_init__(self) -> None:
+        steps = math.ceil((self.config.batches or POINTS * POINTS) / self.config.accumulate)
+        every = self.config.log_every or max(1, steps // POINTS)
+        self.logger = MetricLogger(every=every, processes=self.processes)
+        self.weights = Weights(self.objective, {k: one.module for k, one in self.players.items()})
+        parts = (self.weights, self.players, self.logger, self.processes, self.callbacks)
+        self.run_state = RunState(self.config, *parts)
+        self.view = View(self.model, self.players)
+        self.stop, self.timer = self.processes.stop(), Timer(self.device)
+
+    def resume(self) -> None:
+        """Go back to where the run in the folder was.
+
+        Raises:
+            UsageError: its checkpoint does not fit.
+        """
+        assert self.manager is not None
+        found = self.manager.load()
+        if found is not None:
+            self.run_state.load_state_dict(*found)
+            self.callbacks.resume(found[0], exact=self.manager.exact, event=self.event)
+            self.manager.loaded(self.state.step, found[0])
+            autotune.apply(self.config, self.players)
+            if self.state.best and not self.run_state.best_weights:
+                self.run_state.best_weights = copied(self.weights.state())
+
+    @property
+    def state(self) -> State:
+        """Where the run is."""
+        return self.run_state.at
+
+    def run(self) -> None:
+        """Train until the last epoch, an early stop or a signal.
+
+        Raises:
+            NonFiniteError: a loss or a weight is not finite.
+        """
+        with self.stop, preserved(self.device):
+            seed_all(mixed(self.config.seed, BEGINNING))
+            if self.state.others:
+                set_others(self.state.others)
+            done = self.state.epoch * (self.config.batches or 0) + self.state.batch
+            self.progress.start(self.config.epochs, self.config.batches, done)
+            try:
+                if not self._epochs():
+                    self._interrupt()
+                    answer(self.players)
+                    return
+            finally:
+                self.progress.close()
+                self.timer.close()
+        if self.manager is not None:
+            self.manager.join()
+        if self.run_state.best_weights:
+            self.weights.load(self.run_state.best_weights, "the best epoch")
+        else:
+            answer(self.players)
+        self.callbacks.call("on_end", self.view, self.state, self.event)
+        self.event("finished", step=self.state.step, stopped=self.state.stopped)
+
+    def _epochs(self) -> bool:
+        """All that is left of the epochs; whether we got through."""
+        if (
+            self.recovery.policy.kind == "rollback"
+            and self.manager
+            and self.manager.newest() is None
+        ):
+            self._save()
+        while self.state.epoch < self.config.epochs and self.state.stopped is None:
+            try:
+                if not (self._train() and self._end_epoch()):
+                    return False
+            except NonFiniteError as error:
+                self.recovery.after(self, error)
+        return True
+
+    def _train(self) -> bool:
+        """The rest of this epoch's steps; whether we got through."""
+        state, stop, timer = self.state, self.stop, self.timer
+        reseed = seeder(self.device, self.config.seed, TRAINING, rank=self.processes.seed_rank)
+        stepper = None
+        if self.manager is not None and isinstance(self.batches, Loaded) and self.batches.workers:
+            self.manager.join()  # its processes are forked from one that has a single thread
+        source = self.processes.batches(
+            self.batches, state.epoch, seed=self.config.seed, start=state.batch, device=self.device
+        )
+        now = time.perf_counter()
+        began = now - state.seconds
+        next_read = 0.0
+        timer.start()
+        while not stop.asked:
+            group = fetched(source, self.config.accumulate, stop)
+            timer.lap("data")
+            if not group:
+                if stop.asked:
+                    return False
+                if state.batch == 0:
+                    raise UsageError("there are no batches to train on")
+                self.logger.read()
+                return True
+            stepper = stepper or self._stepper(group)
+            reseed(state.step)
+            state.step += 1
+            if state.rollbacks and self.recovery.leaves_out(state, self.players, len(group)):
+                continue
+            timer.step(group)
+            self.recovery.begin(state.step, state.epoch, state.batch, group)
+            self.processes.ask(
+                read=now >= next_read or self.logger.full(),
+                save=self.manager is not None and (stop.save or self.manager.due(state.step, now)),
+            )
+            self._step(stepper, group)
+            now = time.perf_counter()
+            state.seconds = now - began
+            read, save = self.processes.told()
+            if read:
+                self._report()
+                next_read = now + READ_SECONDS
+            if self.callbacks.call("on_step", self.view, self.state, self.event):
+                self.logger.read()
+                return True
+            if save:
+                self._save(last=state.batch == self.config.batches)
+        return False
+
+    def _step(self, stepper: Stepper, group: list[Any]) -> None:
+        """Take a step, or note that it was left out."""
+        stepper.step(self.state.step, group)
+        if stepper.skipped:
+            self.recovery.skipped(self, stepper.skipped)
+        self.state.batch += len(group)
+
+    def _stepper(self, group: list[Any]) -> Stepper:
+        """What takes the steps, when all that was left open is chosen."""
+        folder = None if self.manager is None else self.manager.folder.path
+        parts, device, processes = (self.objective, self.players), self.device, self.processes
+        autotune.settle(self.config, *parts, group, device, folder, processes=processes)
+        kind, precision = self.recovery.policy.kind, self.config.precision
+        stepper = Stepper(*parts, self.logger, device, precision, self.timer, kind, processes)
+        for schedule in stepper.schedules:
+            schedule.begin(self.state.epoch, self.state.history)
+        return stepper
+
+    def _report(self) -> None:
+        """Read the losses of the last steps; tell the metrics file and the progress display."""
+        losses = {f"train/{name}": value for name, value in self.logger.read().items()}
+        self._write_points()
+        if losses:
+            self.progress.update(self.state.epoch, self.state.batch, losses)
+        self.timer.lap("logging")
+
+    def _write_points(self) -> None:
+        lines = self.logger.lines()
+        if self.manager is not None and lines:
+            self.manager.folder.metrics(*lines)
+
+    def _end_epoch(self) -> bool:
+        """Validate, judge and record; false if a signal came before the validation was done."""
+        state, began = self.state, time.perf_counter()
+        with averaged(self.players), aside():
+            valid = self._validate()
+        self.timer.lap("validation")
+        if valid is None:
+            return False
+        train = {f"train/{name}": value for name, value in self.logger.end_epoch().items()}
+        self._write_points()
+        record = (
+            {"step": state.step, "epoch": state.epoch + 1} | train | valid | rates(self.players)
+        )
+        seconds = round(state.seconds + time.perf_counter() - began, 3)
+        if self.manager is not None:
+            self.manager.folder.metrics({"at": "epoch"} | record)
+        self.event("epoch", epoch=state.epoch + 1, seconds=seconds, **self.timer.spent())
+        record["seconds"] = seconds
+        state.history.append(record)
+        if self.validate is not None:
+            self.callbacks.call("on_validate", self.view, self.state, self.event)
+        self.run_state.judge(record, self.monitor)
+        self.callbacks.call("on_epoch", self.view, self.state, self.event)
+        state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
+        self.progress.epoch(record)
+        ended = state.epoch >= self.config.epochs or state.stopped is not None
+        manager, now = self.manager, time.perf_counter()
+        if manager is not None and self.processes.lead_says(
+            ended
+            or self.stop.save
+            or manager.keeps(state.step, state.ranked)
+            or manager.due(state.step, now)
+        ):
+            self._save()
+        return True
+
+    def _validate(self) -> dict[str, float] | None:
+        if self.validate is None:
+            return {}
+        self.processes.same_buffers(self.objective)
+        return validation(
+            self.objective,
+            self.validate,
+            model=self.model,
+            metrics=self.metrics,
+            device=self.device,
+            precision=self.config.precision,
+            seed=self.config.seed,
+            asked=lambda: self.stop.asked,
+            processes=self.processes,
+        )
+
+    def _save(self, *, last: bool = False) -> None:
+        """Write a checkpoint; not after the `last` batch, as the epoch's end will."""
+        assert self.manager is not None
+        if last:
+            return
+        self.stop.save = False
+        self.logger.read()
+        self._write_points()
+        self.processes.same_buffers(self.objective)
+        here = self.state.best.get("step") == self.state.step and not begun(self.players)
+        best = {} if here else self.run_state.best_weights
+        self.manager.save(self.state.step, self.run_state.state_dict(best), self.state.ranked)
+        self.callbacks.call("on_save", self.view, self.state, self.event)
+        self.timer.lap("saving")
+
+    def _interrupt(self) -> None:
+        """Keep what was done and say that a signal ended it."""
+        if self.manager is not None:
+            if not self.manager.has(self.state.step):
+                self._save()
+            self.manager.join()
+            self.event("interrupted", step=self.state.step, signal=self.stop.asked)
+        self.state.stopped = "interrupted"
+
+    def event(self, kind: str, **details: Any) -> None:
+        """Add a line to the run's events."""
+        if self.manager is not None:
+            self.manager.folder.event(kind, **details)

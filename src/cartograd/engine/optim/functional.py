@@ -1,0 +1,57 @@
+"""An update rule, written as a pure function of one weight, as an optimizer of torch."""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Update = Callable[..., tuple[Tensor, dict[str, Tensor]]]
+"""`update(weight, gradient, memory, /, *, lr, ...)` gives the new weight and the new memory."""
+
+
+class FunctionalOptimizer(torch.optim.Optimizer):
+    """Applies an update rule to every weight; its memory is saved like that of torch's optimizers.
+
+    Args:
+        params: what it steps.
+        update: the rule.
+        settings: the rule's hyperparameters; schedules change `lr` among them.
+        renamed: older names of the hyperparameters, which saved states may hold.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        update: Update,
+        settings: dict[str, Any],
+        /,
+        *,
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ):
+        super().__init__(params, settings)
+        self.update = update
+        self.settings = tuple(settings)
+        self.renamed = renamed
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a saved state, also one whose hyperparameters have their older names."""
+        groups = [
+            {self.renamed.get(key, key): value for key, value in group.items()}
+            for group in state_dict["param_groups"]
+        ]
+        super().load_state_dict(state_dict | {"param_groups": groups})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One update of every weight that has a gradient; as in torch a closure is called first."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            settings = {key: group[key] for key in self.settings}
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    found = self.update(weight, weight.grad, self.state[weight], **settings)
+                    new, self.state[weight] = found
+                    weight.copy_(new)
+        return loss

@@ -1,0 +1,211 @@
+"""A player: the parameters that one optimizer owns."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.spec import Spec
+from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
+from cartograd.engine.optim.average import Average
+from cartograd.engine.optim.optimizers import optimizer, spare, undecayed
+from cartograd.engine.optim.schedule import Schedule
+
+Clip = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], list[Tensor]]
+"""`clip(gradients, weights, norm)` gives the clipped gradients: see `training.clipping`."""
+
+
+class Player:
+    """Parameters, their optimizer and its schedule.
+
+    Args:
+        name: its key in the objective's `players`.
+        module: whose parameters it owns.
+        spec: of the optimizer.
+        clip: what shortens gradients.
+        processes: the processes that train it.
+        decay: which weights decay: `all`, or `matrices` (and filters, but no embeddings).
+
+    Raises:
+        UsageError: there is nothing to train, or the optimizer is refused.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        spec: str | Spec,
+        *,
+        clip: Clip | None,
+        processes: ProcessGroup | None = None,
+        decay: str = "all",
+    ):
+        self.name = name
+        self.spec = spec
+        self.processes = processes or SingleProcess()
+        self.module = module
+        self.params = [p for p in module.parameters() if p.requires_grad]
+        if not self.params:
+            raise UsageError(f"player {name!r} has no parameters that require a gradient")
+        self.optimizer = optimizer(spec, self.params)
+        if decay == "matrices":
+            spare(self.optimizer, undecayed(module))
+        self.schedule: Schedule | None = None
+        self.average: Average | None = None
+        self.clip = clip
+        self.started = False
+        self.watched = self.eager = self.broken = False
+        self.slowed = 1.0
+        self._gradient: tuple[Any, Tensor] | None = None
+
+    def backward(
+        self, value: Float[Tensor, "..."], weight: float | Float[Tensor, "..."], /
+    ) -> None:
+        """Add the gradient of `(weight * value).sum()` to this player's parameters, to no others.
+
+        The weight goes in as the incoming gradient, so the sum need not be part of the graph.
+
+        Raises:
+            UsageError: the value does not depend on any parameter.
+        """
+        if not value.requires_grad:
+            raise UsageError(
+                f"the loss of player {self.name!r} does not depend on its parameters; was it "
+                "detached, or computed without gradients?"
+            )
+        # Weights that are spread are put together for a backward pass, as other tensors.
+        inputs = None if self.processes.sharded else self.params
+        if isinstance(weight, Tensor):
+            torch.autograd.backward(value, weight.to(value.dtype), inputs=inputs)
+            return
+        key = (value.shape, value.dtype, weight)
+        if self._gradient is None or self._gradient[0] != key:
+            self._gradient = key, torch.full_like(value, weight)
+        torch.autograd.backward(value, self._gradient[1], inputs=inputs)
+
+    def step(self, count: float | Tensor | None = None) -> Tensor | None:
+        """Take a step with the gradients there are, divided by `count`, and drop them.
+
+        With several processes gradients and counts are sums over all of them. Where the norm is
+        known at once and is not finite, `broken` is set and no step is taken.
+
+        Returns:
+            The norm of the whole gradient before it was clipped, where it was computed.
+
+        Raises:
+            UsageError: there is no gradient, or torch's optimizer cannot use it.
+        """
+        count = self.processes.reduce(self.params, count)
+        if not self.started:
+            self._start()
+        if count is not None:
+            for parameter in self.params:
+                if parameter.grad is not None:
+                    parameter.grad.div_(count)
+        norm = self._clipped() if self.clip is not None or self.watched else None
+        self.broken = norm is not None and self.eager and not math.isfinite(norm.item())
+        if not self.broken:
+            self._step()
+        self.drop()
+        return norm
+
+    def _step(self) -> None:
+        """The optimizer's step, with a lower rate after going back to a checkpoint."""
+        if self.slowed == 1.0:
+            self.optimizer.step()
+            return
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * self.slowed
+        self.optimizer.step()
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    def drop(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.params:
+            parameter.grad = None
+
+    def _clipped(self) -> Tensor:
+        """Clip the gradients; their norm before."""
+        having = [parameter for parameter in self.params if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in having if parameter.grad is not None]
+        norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        if self.clip is None:
+            return self.processes.whole(norm)
+        weights = [parameter.detach() for parameter in having]
+        for parameter, gradient in zip(having, self.clip(gradients, weights, norm), strict=True):
+            parameter.grad = gradient
+        return self.processes.whole(norm)
+
+    def _start(self) -> None:
+        """What can only be known at the first step: whether the gradients are of use."""
+        gradients = [p.grad for p in self.params if p.grad is not None]
+        if not gradients:
+            raise UsageError(
+                f"the loss of player {self.name!r} reaches none of its parameters; does it name "
+                "the right player?"
+            )
+        kind = type(self.optimizer)
+        if kind is torch.optim.SparseAdam and not all(g.is_sparse for g in gradients):
+            raise UsageError(
+                "sparseadam needs sparse gradients (nn.Embedding(..., sparse=True)) for every "
+                "parameter, and some are dense; use adam"
+            )
+        if self.clip is not None and any(g.is_sparse for g in gradients):
+            raise UsageError("torch has no norm of sparse gradients; train without clip")
+        self.started = True
+
+    def align(self) -> None:
+        """Give what is kept beside each weight the weight's memory layout, as kernels expect it."""
+        for weight in self.params:
+            state = self.optimizer.state.get(weight, {})
+            for key, value in state.items():
+                if isinstance(value, Tensor) and value.shape == weight.shape:
+                    state[key] = torch.empty_like(weight, requires_grad=False).copy_(value)
+        if self.average is not None:
+            self.average.load(self.average.mean)
+
+    def load(self, state: dict[str, Any], /) -> None:
+        """Go on from an optimizer's state, its tensors laid out as the parameters are."""
+        of_each = dict(state["state"])
+        groups = self.optimizer.param_groups
+        for number, parameter in enumerate(one for group in groups for one in group["params"]):
+            of_each[number] = {
+                key: self.processes.placed(value, parameter)
+                if isinstance(value, Tensor) and value.shape == parameter.shape
+                else value
+                for key, value in of_each.get(number, {}).items()
+            }
+        of_each = {number: own for number, own in of_each.items() if own}
+        self.optimizer.load_state_dict(state | {"state": of_each})
+
+    @property
+    def lr(self) -> float:
+        """The learning rate at present."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+
+def rates(players: Mapping[str, Player], /) -> dict[str, float]:
+    """The players' learning rates, as an epoch's record names them."""
+    alone = len(players) == 1
+    return {"lr" if alone else f"lr/{name}": player.lr for name, player in players.items()}
+
+
+def per_player(given: Any, names: list[str], what: str, /) -> dict[str, Any]:
+    """One spec for all players, or one for each, as a dictionary.
+
+    Raises:
+        UsageError: a player is unknown.
+    """
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(names, given)
+    for name in given:
+        if name not in names:
+            raise unknown(f"player in {what}", name, names)
+    return dict(given)

@@ -1,0 +1,148 @@
+"""Specs of schedules: torch's words beside the cards' own, and the rule that a spec makes."""
+
+import inspect
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from cartograd.core import registry
+from cartograd.core.build import build, hyperparameters
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.spec import Spec
+from cartograd.engine.optim import torch_spec
+
+FunctionalOptimizer = Callable[[Any, float], Any]
+"""`rule(moment, lr)` gives the rate, or the rate and the momentum; a moment is a step, an epoch, or
+the numbers of all epochs so far."""
+
+CLASSES: dict[str, str] = {
+    "ChainedScheduler": "chained",
+    "ConstantLR": "constant:factor=0.3333333333333333",
+    "CosineAnnealingLR": "cosine",
+    "CosineAnnealingWarmRestarts": "warm-restarts",
+    "CyclicLR": "cyclic",
+    "ExponentialLR": "exponential",
+    "LinearLR": "linear",
+    "MultiStepLR": "multistep",
+    "OneCycleLR": "onecycle",
+    "PolynomialLR": "polynomial",
+    "ReduceLROnPlateau": "plateau",
+    "SequentialLR": "sequential",
+    "StepLR": "step",
+}
+"""Torch's classes, and the cards that do the same."""
+
+WORDS = {
+    "T_max": "total", "total_iters": "total", "total_steps": "total", "T_0": "period",
+    "T_mult": "growth", "eta_min": "min_lr", "base_lr": "min_lr", "gamma": "factor",
+    "step_size": "every", "step_size_up": "up", "step_size_down": "down", "start_factor": "start",
+    "end_factor": "end", "pct_start": "rise", "anneal_strategy": "anneal",
+    "base_momentum": "min_momentum",
+}  # fmt: skip
+"""Torch's arguments, and what they are called here."""
+
+
+def ours(spec: str | Spec, /) -> Spec:
+    """A spec in the words of the cards; a class of torch without a card keeps its own.
+
+    >>> str(ours("CosineAnnealingLR:T_max=10")), str(ours("step:step_size=3,per=step"))
+    ('cosine:total=10', 'step:every=3,per=step')
+
+    Raises:
+        UsageError: there is no such schedule, with the nearest name.
+    """
+    spec = Spec.parse(spec)
+    cards = [card for card in registry.cards().values() if card.kind == "schedule"]
+    names = {word: card.name for card in cards for word in (*card.aliases, card.name)}
+    found = {_plain(word): Spec.parse(text) for word, text in (names | CLASSES).items()}
+    found |= {_plain(word): Spec(word) for word in lr_scheduler.__all__ if word not in CLASSES}
+    short = {word.removesuffix("lr"): own for word, own in found.items() if word.endswith("lr")}
+    own = (short | found).get(_plain(spec.name))
+    if own is None or own.name == "LRScheduler":
+        raise unknown("schedule", spec.name, {*names.values(), *CLASSES})
+    if own.name in lr_scheduler.__all__:
+        return Spec(own.name, spec.args, spec.subject)
+    args = {WORDS.get(key, key): value for key, value in spec.args.items()}
+    return Spec(own.name, own.args | args, spec.subject)
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")
+
+
+def arguments(name: str, /) -> dict[str, inspect.Parameter]:
+    """The hyperparameters of a schedule that has a card."""
+    return hyperparameters(registry.find(name, kind="schedule")[0])
+
+
+def rule(spec: Spec, total: int | None, /) -> FunctionalOptimizer:
+    """The rule of a spec in our words, with the length of the run where it needs one.
+
+    Raises:
+        UsageError: an argument is wrong or missing.
+    """
+    if spec.name in lr_scheduler.__all__:
+        return Played(spec)
+    args = dict(spec.args)
+    if "total" in arguments(spec.name) and "total" not in args:
+        if total is not None:
+            args["total"] = total
+        elif arguments(spec.name)["total"].default is inspect.Parameter.empty:
+            raise UsageError(f"{spec.name} needs total: the data has no length to take it from")
+    if "schedulers" in args:
+        args["schedulers"] = _parts(spec, total)
+    return build(Spec(spec.name, args, spec.subject), kind="schedule")
+
+
+def _parts(spec: Spec, total: int | None) -> tuple[FunctionalOptimizer, ...]:
+    """The schedules inside of a sequence or a chain; those of a sequence get their own length."""
+    given, milestones = spec.args["schedulers"], spec.args.get("milestones")
+    if not isinstance(given, tuple | list) or not given:
+        raise UsageError("schedulers is a list of specs: schedulers=[(linear),(cosine)]")
+    lengths: list[int | None] = [total] * len(given)
+    if isinstance(milestones, tuple | list):
+        if len(milestones) != len(given) - 1:
+            raise UsageError(f"{len(given)} schedulers have {len(given) - 1} milestones in between")
+        if total is not None:
+            lengths = [max(1, end - start) for start, end in pairwise([0, *milestones, total])]
+    parts = [ours(part) for part in given]
+    for part in parts:
+        if part.name in ("plateau", "onecycle", "cyclic"):
+            raise UsageError(f"{spec.name} cannot hold {part}: it is more than a rate of the step")
+    return tuple(rule(part, length) for part, length in zip(parts, lengths, strict=True))
+
+
+class Played:
+    """A scheduler of torch as a function of the step: played anew, on an optimizer of its own.
+
+    Args:
+        spec: the name of its class, and torch's arguments.
+
+    Raises:
+        UsageError: an argument is unknown or missing, or torch refuses it.
+    """
+
+    def __init__(self, spec: Spec, /) -> None:
+        self.spec = spec
+        make = self.make = getattr(lr_scheduler, spec.name)
+        allowed = torch_spec.arguments(make, without=("optimizer", "last_epoch"))
+        torch_spec.check(spec, allowed)
+        torch_spec.check_complete(spec.name, spec.args, allowed)
+        self._played: dict[float, tuple[Any, int]] = {}
+        self(0, 1.0)
+
+    def __call__(self, step: int, lr: float, /) -> float:
+        """The rate at a step: that of the step before, and one more where it was asked already."""
+        scheduler, at = self._played.get(lr, (None, -1))
+        if at < 0 or at > step:
+            own = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=lr)
+            scheduler, at = torch_spec.make(self.make, own, self.spec.args, self.spec), 0
+            own.step()
+        for _ in range(step - at):
+            scheduler.step()
+        self._played[lr] = scheduler, step
+        return float(scheduler.get_last_lr()[0])

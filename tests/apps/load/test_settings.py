@@ -1,0 +1,65 @@
+"""Settings: types, ranges, and where each value came from."""
+
+from typing import get_args
+
+import pytest
+
+import cartograd as cg
+from cartograd.apps.load.options import DEFAULTS, KINDS
+from cartograd.apps.load.settings import merged, parsed
+from cartograd.core import vocabulary
+
+
+def test_what_is_said_wins_over_the_file_over_the_default(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('model = "mlp"\nepochs = 7\nseed = 3\n[origin]\nepochs = "flag"\n')
+    found = merged(file, {"epochs": 9, "data": "moons", "clip": None})
+    usual = {key: (value, "default") for key, value in DEFAULTS.items()}
+    assert {key: (item.value, item.origin) for key, item in found.items()} == usual | {
+        "model": ("mlp", "file"),
+        "seed": (3, "file"),
+        "epochs": (9, "flag"),
+        "data": ("moons", "flag"),
+    }
+
+
+def test_specs_become_text():
+    found = merged(None, {"objective": cg.Spec("classify", {"smoothing": 0.1})})
+    assert found["objective"].value == "classify:smoothing=0.1"
+
+
+def test_pairs_keep_specs_whole():
+    words = ["optimizer=sgd:lr=0.1,momentum=0.9", "patience=none", "clip=0.5", "batch_size=8"]
+    assert parsed(["clip=adaptive:max=0.1,eps=1"]) == {"clip": "adaptive:max=0.1,eps=1"}
+    assert parsed(["clip=none"]) == {"clip": None}
+    assert parsed(["clip=-1"]) == {"clip": -1}
+    assert parsed(["clip=value"]) == {"clip": "value"}
+    assert parsed(words) == {
+        "optimizer": "sgd:lr=0.1,momentum=0.9",
+        "patience": None,
+        "clip": 0.5,
+        "batch_size": 8,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        ({"epochs": True}, "epochs=True is of the wrong type; expected a whole number"),
+        ({"epochs": 2.5}, "expected a whole number"),
+        ({"compile": 1}, "expected true or false"),
+        ({"clip": [1]}, "expected a number or a spec"),
+        ({"optimizer": 3}, "expected a spec"),
+        ({"batch_size": 0}, "expected at least 1"),
+        ({"batchsize": 3}, "did you mean 'batch_size'?"),
+    ],
+)
+def test_wrong_settings(given, part):
+    with pytest.raises(cg.UsageError, match=part.replace("?", r"\?")):
+        merged(None, given)
+
+
+def test_every_counted_setting_has_a_range():
+    words = vocabulary.words()
+    counted = [key for key, kind in KINDS.items() if set(get_args(kind) or (kind,)) & {int, float}]
+    assert all(key in words for key in counted)

@@ -1,0 +1,50 @@
+"""Class folders and split folders: what counts as which."""
+
+import pytest
+
+from cartograd.core.errors import UsageError
+from cartograd.data.dataset.listing import cut, listed
+
+END = (".dat",)
+
+
+@pytest.fixture
+def fill(tmp_path):
+    def fill(*names):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        return tmp_path
+
+    return fill
+
+
+def test_classes_in_natural_order(fill):
+    labels, listing = listed(fill("10/a.dat", "2/a.dat", "b/a.dat"), END)
+    assert labels == ["2", "10", "b"]
+    assert [target for _, target in listing["train"]] == [0, 1, 2]
+
+
+def test_splits(fill):
+    root = fill("train/a/1.dat", "train/b/1.dat", "validation/a/2.dat", "test/b/3.dat")
+    labels, listing = listed(root, END)
+    assert labels == ["a", "b"]
+    assert {part: [f.name for f, _ in files] for part, files in listing.items()} == {
+        "train": ["1.dat", "1.dat"],
+        "valid": ["2.dat"],
+        "test": ["3.dat"],
+    }
+    parts = cut(root, listing, valid=0.5, test=0.5 - 1e-9)
+    assert [len(parts[part]) for part in ("train", "valid", "test")] == [2, 1, 1]
+
+
+def test_a_class_called_test_among_others_is_a_class(fill):
+    assert listed(fill("train/1.dat", "test/1.dat", "plane/1.dat"), END)[0] == [
+        "plane", "test", "train",
+    ]  # fmt: skip
+
+
+def test_files_without_folders(fill):
+    with pytest.raises(UsageError, match="has none; expected a folder of files for each"):
+        listed(fill("a.dat", "b.dat"), END)

@@ -1,0 +1,97 @@
+"""Splits by hash: apart, whole, and steady when the neighbours change."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cartograd.core.errors import UsageError
+from cartograd.data.dataset.splits import assign
+
+KEYS = [f"photos/{i}.png" for i in range(400)]
+
+
+def parts(keys, classes=None, **shares):
+    return [index.tolist() for index in assign(keys, classes, **shares)]
+
+
+def named(keys, **shares):
+    return [{keys[i] for i in part} for part in parts(keys, **shares)]
+
+
+@given(
+    count=st.integers(10, 300),
+    valid=st.floats(0, 0.45),
+    test=st.floats(0, 0.45),
+    classes=st.integers(1, 5),
+)
+def test_disjoint_and_whole(count, valid, test, classes):
+    targets = torch.arange(count) % classes
+    train, held_back, last = parts(KEYS[:count], targets, valid=valid, test=test)
+    assert sorted(train + held_back + last) == list(range(count))
+    assert set(targets[train].tolist()) == set(targets.tolist())
+    assert bool(held_back) == (valid > 0)
+    assert bool(last) == (test > 0)
+
+
+@given(st.permutations(KEYS[:60]))
+def test_the_order_of_examples_does_not_matter(keys):
+    assert named(keys, valid=0.2, test=0.2) == named(KEYS[:60], valid=0.2, test=0.2)
+
+
+def test_added_examples_move_no_other():
+    few, many = (named(KEYS[:n], valid=0.2, test=0.2) for n in (200, 400))
+    assert all(less <= more for less, more in zip(few, many, strict=True))
+
+
+def test_the_test_split_does_not_depend_on_valid():
+    assert parts(KEYS, valid=0.0, test=0.2)[2] == parts(KEYS, valid=0.4, test=0.2)[2]
+
+
+def test_shares_are_kept_roughly():
+    keys = [str(i) for i in range(20000)]
+    train, valid, test = map(len, parts(keys, valid=0.1, test=0.2))
+    assert abs(valid / 20000 - 0.1) < 0.01
+    assert abs(test / 20000 - 0.2) < 0.01
+    assert train + valid + test == 20000
+
+
+def test_equal_keys_stay_together():
+    keys = KEYS[:50] * 3
+    for part in parts(keys, valid=0.3, test=0.3):
+        assert all(part.count(i) == part.count(i + 50) == part.count(i + 100) for i in range(50))
+
+
+def test_another_salt_gives_other_splits():
+    assert parts(KEYS, valid=0.2, test=0.2) != parts(KEYS, valid=0.2, test=0.2, salt="other")
+
+
+def test_splits_are_pinned():
+    """The same data is split in the same way by every version, on every machine."""
+    _, valid, test = parts(KEYS[:20], valid=0.2, test=0.2)
+    assert (valid, test) == ([0, 6, 8, 14, 17], [3, 5, 10, 11, 16])
+
+
+def test_a_rare_class_keeps_an_example_in_training():
+    for rare in range(100):
+        targets = torch.zeros(100, dtype=torch.int64)
+        targets[rare] = 1
+        assert rare in parts(KEYS[:100], targets, valid=0.4, test=0.4)[0]
+
+
+def test_bytes_and_text_are_the_same_key():
+    assert parts(KEYS, valid=0.2, test=0.2) == parts(
+        [key.encode() for key in KEYS], valid=0.2, test=0.2
+    )
+
+
+@pytest.mark.parametrize(("valid", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.2, 1.0)])
+def test_shares_that_leave_nothing(valid, test):
+    with pytest.raises(UsageError, match="leave something for training"):
+        assign(KEYS, valid=valid, test=test)
+
+
+def test_too_few():
+    with pytest.raises(UsageError, match="too few examples to split: 9"):
+        assign(KEYS[:9], valid=0.2, test=0.2)
+    assert len(assign(KEYS[:3], valid=0, test=0)[0]) == 3

@@ -1,0 +1,84 @@
+"""In-memory tensors as a dataset: what is right is kept, what is wrong is named by its row."""
+
+import numpy as np
+import pytest
+import torch
+
+from cartograd.core.errors import UsageError
+from cartograd.data.dataset.tensors import tensors
+
+X = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+Y = torch.arange(50) % 2
+
+
+def test_shares_are_cut_by_the_index():
+    data = tensors(X, Y, valid=0.2, test=0.2)
+    rows = torch.cat([split.inputs for split in (data.train, data.valid, data.test)])
+    assert sorted(rows.tolist()) == sorted(X.tolist())
+    assert data.signature.sizes() == {"classes": 2, "features": 3}
+
+
+def test_splits_of_their_own():
+    data = tensors(X, Y, valid=(X[:5] + 1, Y[:5]), test=0.2)
+    assert torch.equal(data.valid.inputs, X[:5] + 1)
+    assert len(data.train) + len(data.test) == 50
+    both = tensors(X, Y, valid=(X[:5], Y[:5]), test=(X[5:9], Y[5:9]))
+    assert torch.equal(both.train.inputs, X)
+    assert torch.equal(both.test.targets, Y[5:9])
+
+
+def test_statistics_come_from_training_alone():
+    data = tensors(X, Y, test=(X[:5] + 1e6, Y[:5]))
+    assert data.signature.input.mean == pytest.approx(data.train.inputs.mean(0).tolist(), abs=1e-6)
+    assert tensors(X, Y, standardise=False).signature.input.mean == ()
+
+
+def test_values_to_predict():
+    data = tensors(X, X.sum(1) * 10 + 3)
+    assert data.train.targets.shape == (len(data.train), 1)
+    assert data.signature.output.kind == "value"
+    assert data.signature.output.mean == pytest.approx((data.train.targets.mean().item(),))
+    assert tensors(X, X[:, :2]).signature.sizes()["classes"] == 2
+
+
+def test_images_and_numpy():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
+    data = tensors(pixels, np.arange(40) % 4, labels=("a", "b", "c", "d"))
+    assert data.signature.input.kind == "image"
+    assert data.signature.input.bounds == (0.0, 1.0)
+    assert data.train.stored.dtype == torch.uint8
+    assert data.train.inputs.max() <= 1
+    assert data.signature.output.labels == ("a", "b", "c", "d")
+
+
+def bad(values, place, value):
+    values = values.clone()
+    values[place] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "args", "message"),
+    [
+        pytest.param(X, Y[:49], {}, "train: 50 inputs but 49 targets", marks=pytest.mark.untyped),
+        (bad(X, (6, 1), float("nan")), Y, {}, "train row 7: the input nan is not a finite number"),
+        (bad(X, (6, 1), float("inf")), Y, {}, "train row 7: the input inf is not"),
+        (X, bad(Y, 3, -1), {}, "train row 4: the target -1 is out of range"),
+        (X, bad(Y, 3, 2), {"labels": ("no", "yes")}, "row 4: the class 2 is out of range"),
+        (X, bad(X[:, 0], 9, float("nan")), {}, "train row 10: the target nan"),
+        (X, Y, {"test": (X[:3, :2], Y[:3])}, r"test: inputs have shape \(2,\); expected \(3,\)"),
+        (X, Y, {"test": (X[:3], X[:3, 0])}, "differ in type"),
+        (X, Y, {"test": (X[:0], Y[:0])}, "test: there are no examples"),
+        (X, X, {"test": (X[:3], X[:3, :1])}, "differ in width"),
+        (X[:, 0], Y, {}, "expected one row per example"),
+        (X, torch.zeros(50, dtype=torch.int64), {}, "one class"),
+        (X, torch.zeros(50, 2, dtype=torch.int64), {}, r"classes have shape \(50, 2\)"),
+        (X[:5], Y[:5], {}, "too few examples to split: 5"),
+        (X, Y, {"kind": "image"}, "images have shape"),
+        (torch.full((50, 1, 2, 2), 1.5), Y, {}, "train row 1: the input 1.5 is out of bounds"),
+        (X, Y, {"kind": "video"}, "unknown kind 'video'"),
+    ],
+)
+def test_mistakes_are_named(x, y, args, message):
+    with pytest.raises(UsageError, match=message):
+        tensors(x, y, **args)
