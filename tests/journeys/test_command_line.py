@@ -16,7 +16,7 @@ from PIL import Image
 import cartograd as cg
 from cartograd.apps.server import running
 from cartograd.data.decode.read import read
-from cartograd.engine.files.run_folder import read_config, read_lines
+from cartograd.engine.logging.run_folder import read_config, read_lines
 from tests.journeys.conftest import JOURNEYS
 
 pytestmark = pytest.mark.journey

@@ -13,7 +13,7 @@ import torch
 
 import cartograd as cg
 from cartograd.engine.checkpoint import storage
-from cartograd.engine.files.run_folder import RunFolder, read_config, read_lines
+from cartograd.engine.logging.run_folder import RunFolder, read_config, read_lines
 
 pytestmark = pytest.mark.journey
 

@@ -23,7 +23,7 @@ class Signed(nn.Module):
         signature: what the model takes and gives.
         spec: how the model was made, if it was made by `build`; a bundle needs it to be
             loaded by name.
-        tokenizer: what turns text into the numbers of a text port (`cartograd.data.text.tokenizer`).
+        tokenizer: what turns text into the numbers of a text port (`data/text/tokenizer.py`).
     """
 
     output_mean: Tensor

@@ -1,8 +1,8 @@
-"""Engine: one loop for every objective, and what it leaves on the disk.
+"""Engine: one loop for every objective, and what it leaves on the disk; it knows no method.
 
-`fit` checks its arguments (`arguments`) and runs the `loop`: epochs of steps (`stepper`, with a
-`player` for each optimizer), validation (`evaluate`), the best weights, checkpoints (`keeper`,
-`checkpoint`), the run folder (`runs`). Everything random is a function of the seed and the step
-(`randomness`). `optimize` and `schedule` make optimizers and schedules from specs; `bundle`
-keeps a trained model.
+From low to high: `device` (the machine, random state, signals), `files` (tensors without pickle,
+bundles), `inputs` (batches from anything), `distributed` (several processes as one), `optim`
+(optimizers, schedules, averages), `logging` (the run folder, metrics, callbacks), `checkpoint`, and
+`loop`, where `fit` checks its options and trains. Everything random is a function of the seed and
+the step.
 """

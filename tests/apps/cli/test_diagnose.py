@@ -7,7 +7,7 @@ import pytest
 
 import cartograd as cg
 from cartograd.apps.verbs.diagnose import chance, diagnose_model
-from cartograd.engine.files.run_folder import is_run
+from cartograd.engine.logging.run_folder import is_run
 
 MODEL = ("diagnose", "mlp:widths=[16]", "--data", "moons")
 

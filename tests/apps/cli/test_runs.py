@@ -7,7 +7,7 @@ import pytest
 
 from cartograd.apps.load.runs import look
 from cartograd.core.files import FolderLock
-from cartograd.engine.files.run_folder import read_lines
+from cartograd.engine.logging.run_folder import read_lines
 
 
 @pytest.fixture(scope="module")

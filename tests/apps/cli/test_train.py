@@ -3,7 +3,7 @@
 import pytest
 
 from cartograd.apps.load.options import KINDS
-from cartograd.engine.files.run_folder import read_config
+from cartograd.engine.logging.run_folder import read_config
 
 QUICK = ("mlp:widths=[8]", "--data", "moons", "--epochs", "1")
 

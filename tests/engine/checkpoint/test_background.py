@@ -10,7 +10,7 @@ from cartograd.core.errors import UsageError
 from cartograd.engine.checkpoint import storage
 from cartograd.engine.checkpoint.background import Background
 from cartograd.engine.device.randomness import others, set_others
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 from cartograd.engine.loop.fit import fit
 from tests.engine.checkpoint.test_resume import assert_same, ends, one_player
 from tests.engine.objectives.supervised import Supervised

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Loss
 from cartograd.engine.checkpoint import storage
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 from cartograd.engine.loop.fit import fit
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.objectives.wgan_gp import WGANGP
@@ -282,7 +282,9 @@ SCRIPT = """
 import os, random, shutil, signal, sys, time
 from pathlib import Path
 import torch
-from tests.engine.checkpoint.test_resume import KILLED_EPOCHS, KILLS, assert_same, ends, one_player, trainers
+from tests.engine.checkpoint.test_resume import (
+    KILLED_EPOCHS, KILLS, assert_same, ends, one_player, trainers
+)
 from tests.engine.toys import Toy
 
 torch.set_num_threads(1)

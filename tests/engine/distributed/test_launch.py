@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cartograd.engine.files.run_folder import read_lines
+from cartograd.engine.logging.run_folder import read_lines
 
 WORDS = ["mlp:widths=[16]", "--data", "moons", "--folder", "run", "--nproc", "2"]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cartograd.core.errors import UsageError
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 from cartograd.engine.loop.fit import fit
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants

@@ -7,8 +7,8 @@ import pytest
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.engine.files.run_folder import read_lines
 from cartograd.engine.logging import sinks
+from cartograd.engine.logging.run_folder import read_lines
 from cartograd.engine.logging.sinks import Guarded, numbers
 from cartograd.engine.loop.fit import fit
 from tests.engine.toys import Toy, mlp, quadrants

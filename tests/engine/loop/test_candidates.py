@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 from cartograd.engine.loop import candidates
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim.player import Player

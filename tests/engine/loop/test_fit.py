@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Loss
 from cartograd.engine.device import device
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 from cartograd.engine.logging.metric_logger import NonFiniteError
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import fit

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 from cartograd.engine.logging.metric_logger import NonFiniteError
 from cartograd.engine.loop.fit import fit
 from tests.engine.objectives.supervised import Supervised

@@ -9,7 +9,7 @@ import pytest
 import cartograd as cg
 from cartograd.apps.load.options import DEFAULTS, KINDS, DataOptions, TrainFields, schema
 from cartograd.apps.load.settings import merged
-from cartograd.engine.files.run_folder import read_config
+from cartograd.engine.logging.run_folder import read_config
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.loop.option_fields import ALIASES, hints
 from cartograd.engine.loop.options import FitFields, FitOptions

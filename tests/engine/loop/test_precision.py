@@ -11,7 +11,7 @@ from cartograd.architectures.cnn.lenet5 import LeNet5
 from cartograd.architectures.cnn.resnet import ResNet
 from cartograd.architectures.mlp import MLP
 from cartograd.engine.device import device
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 from cartograd.engine.loop import precision
 from cartograd.engine.loop.fit import fit
 from cartograd.training.objectives.classify import Classify

@@ -6,7 +6,7 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.engine.files.run_folder import read_lines
+from cartograd.engine.logging.run_folder import read_lines
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.loop.timer import PHASES, STEP, Timer, peak_memory
 from tests.engine.toys import Toy, mlp, quadrants

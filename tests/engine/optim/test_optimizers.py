@@ -5,7 +5,7 @@ from torch import nn
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Loss
 from cartograd.core.spec import Spec
-from cartograd.engine.files.run_folder import read_lines
+from cartograd.engine.logging.run_folder import read_lines
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim.optimizers import optimizer, optimizers
 from cartograd.engine.optim.player import Player

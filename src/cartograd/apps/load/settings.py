@@ -9,7 +9,7 @@ from cartograd.apps.load.options import DEFAULTS, KINDS, owner
 from cartograd.core import plugins
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
-from cartograd.engine.files.run_folder import read_config, read_imports
+from cartograd.engine.logging.run_folder import read_config, read_imports
 from cartograd.engine.loop.option_fields import canonical, check
 
 

@@ -14,7 +14,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.engine.files.run_folder import is_run
+from cartograd.engine.logging.run_folder import is_run
 from cartograd.training.transfer import begin, freeze, learned_parts
 
 

@@ -12,7 +12,7 @@ from cartograd.core.files import check_manifest
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.bundle import Bundle
-from cartograd.engine.files.run_folder import is_run, read_config, read_lines
+from cartograd.engine.logging.run_folder import is_run, read_config, read_lines
 from cartograd.engine.loop.fit import Run
 
 

@@ -17,7 +17,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
-from cartograd.engine.files.run_folder import is_run
+from cartograd.engine.logging.run_folder import is_run
 from cartograd.engine.loop.fit import Run
 from cartograd.training.diagnosis.finding import Finding
 from cartograd.training.diagnosis.gradient_noise import NoiseScale, gradient_noise

@@ -6,8 +6,8 @@ from cartograd.apps.load.runs import speed_of
 from cartograd.apps.verbs.plan import Plan
 from cartograd.engine.device.device import check_precision, pick
 from cartograd.engine.device.peak import DTYPES, peak
-from cartograd.engine.files.run_folder import note, read_lines
 from cartograd.engine.inputs.stream import examples
+from cartograd.engine.logging.run_folder import note, read_lines
 from cartograd.training.diagnosis.flops import flops
 
 STEP = ("forward", "backward", "optimizer")

@@ -21,8 +21,8 @@ from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.device.device import pick
 from cartograd.engine.distributed.process_group import process_group
 from cartograd.engine.files.bundle import statistics, write_bundle
-from cartograd.engine.files.run_folder import is_run, new_run, read_config, write_config
 from cartograd.engine.logging.progress import Progress
+from cartograd.engine.logging.run_folder import is_run, new_run, read_config, write_config
 from cartograd.engine.loop.fit import Run, fit
 from cartograd.engine.loop.option_fields import takes_options
 from cartograd.engine.loop.options import FitOptions

@@ -15,7 +15,7 @@ from cartograd.engine.checkpoint.background import Background
 from cartograd.engine.checkpoint.retention import NEWEST, Retention
 from cartograd.engine.distributed.null_run_folder import NullRunFolder
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
-from cartograd.engine.files.run_folder import RunFolder
+from cartograd.engine.logging.run_folder import RunFolder
 
 SAVE_SECONDS = 30.0
 """At least this long between checkpoints ..."""

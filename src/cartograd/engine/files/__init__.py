@@ -1,1 +1,1 @@
-"""Files of a run: its folder, its bundle, tensors without pickle."""
+"""Files of a trained model: its bundle, and tensors without pickle."""

@@ -1,1 +1,1 @@
-"""A run's numbers: running means, sinks, progress."""
+"""What is known of a run while it goes on: its folder, metrics, sinks, callbacks, progress."""

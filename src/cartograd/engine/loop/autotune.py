@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from cartograd.engine.distributed.process_group import ProcessGroup
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 from cartograd.engine.loop import candidates
 from cartograd.engine.loop import precision as precisions
 from cartograd.engine.loop.config import OPEN, RunConfig

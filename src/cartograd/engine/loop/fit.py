@@ -18,12 +18,12 @@ from cartograd.engine.device.compiled import compile_in_place
 from cartograd.engine.device.device import check_precision, pick
 from cartograd.engine.distributed.null_run_folder import NullRunFolder
 from cartograd.engine.distributed.process_group import ProcessGroup, process_group
-from cartograd.engine.files import run_folder
-from cartograd.engine.files.run_folder import RunFolder
 from cartograd.engine.inputs.stream import as_batches, length
+from cartograd.engine.logging import run_folder
 from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.progress import Progress
 from cartograd.engine.logging.progress import chosen as progress_for
+from cartograd.engine.logging.run_folder import RunFolder
 from cartograd.engine.logging.sinks import checked, opened
 from cartograd.engine.loop import arguments
 from cartograd.engine.loop.config import OPEN, RunConfig

@@ -8,7 +8,7 @@ import pytest
 
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
-from cartograd.engine.files import run_folder
+from cartograd.engine.logging import run_folder
 
 
 def test_new_runs_are_numbered(tmp_path):
@@ -76,7 +76,7 @@ def test_a_half_written_line_is_dropped(tmp_path):
 
 HOLD = """
 import sys
-from cartograd.engine.files.run_folder import RunFolder
+from cartograd.engine.logging.run_folder import RunFolder
 folder = RunFolder(sys.argv[1])
 folder.event("started")
 print("held", flush=True)
