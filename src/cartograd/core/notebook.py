@@ -15,4 +15,4 @@ def shown(kind: str, thing: Any, /) -> str:
         kind: the function of `cartograd.apps.report.notebook` that draws it.
         thing: the result.
     """
-    return getattr(import_module("cartograd.apps.report.notebook"), kind)(thing)
+    return str(getattr(import_module("cartograd.apps.report.notebook"), kind)(thing))
