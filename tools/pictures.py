@@ -19,11 +19,12 @@ from torch import Tensor
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.probabilities import class_probabilities
+from cartograd.apps.load.target import as_signed
 from cartograd.apps.report.curves import label_ends
 from cartograd.apps.report.origin import origin_of
 from cartograd.apps.report.theme import BLUE, INK, LIGHT, LINE, MUTED, RED, STYLE, quiet
 from cartograd.apps.tour import Tour, tour
-from cartograd.apps.verbs import as_signed, explain
+from cartograd.apps.verbs.explain import explain
 from cartograd.core.files import write_file
 
 ROOT = Path(__file__).parents[1]

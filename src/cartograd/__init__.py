@@ -8,16 +8,17 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.load.runs import listed as runs
     from cartograd.apps.load.runs import look as look
     from cartograd.apps.load.source import dataset as dataset
+    from cartograd.apps.results.comparison import Comparison as Comparison
+    from cartograd.apps.results.evaluation import Evaluation as Evaluation
+    from cartograd.apps.server.run import serve as serve
     from cartograd.apps.tour import tour as tour
     from cartograd.apps.verbs.attack import attack as attack
     from cartograd.apps.verbs.attack import robustness as robustness
     from cartograd.apps.verbs.claim import claim as claim
-    from cartograd.apps.verbs.compare import Comparison as Comparison
     from cartograd.apps.verbs.compare import compare as compare
     from cartograd.apps.verbs.compress import compress as compress
     from cartograd.apps.verbs.cost import cost as cost
     from cartograd.apps.verbs.diagnose import diagnose as diagnose
-    from cartograd.apps.verbs.evaluate import Evaluation as Evaluation
     from cartograd.apps.verbs.evaluate import evaluate as evaluate
     from cartograd.apps.verbs.explain import explain as explain
     from cartograd.apps.verbs.export import export as export
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.generate import generate as generate
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.save import save as save
-    from cartograd.apps.verbs.serve import serve as serve
     from cartograd.apps.verbs.train import train as train
     from cartograd.core.build import build as build
     from cartograd.core.card import Card as Card
@@ -55,9 +55,9 @@ __version__ = "0.2.0"
 _HOME = {
     "Card": "core.card",
     "Column": "core.ports",
-    "Comparison": "apps.verbs.compare",
+    "Comparison": "apps.results.comparison",
     "Dataset": "data.dataset.dataset",
-    "Evaluation": "apps.verbs.evaluate",
+    "Evaluation": "apps.results.evaluation",
     "Loss": "core.protocols",
     "Port": "core.ports",
     "Run": "engine.loop.fit",
@@ -91,7 +91,7 @@ _HOME = {
     "robustness": "apps.verbs.attack",
     "runs": "apps.load.runs:listed",
     "save": "apps.verbs.save",
-    "serve": "apps.verbs.serve",
+    "serve": "apps.server.run",
     "sign": "core.signed",
     "tensors": "data.dataset.tensors",
     "tour": "apps.tour",

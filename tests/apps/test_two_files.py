@@ -394,12 +394,11 @@ def test_installed_packages_offer_theirs(toys, monkeypatch):
 
 def test_other_processes_are_told(usable, monkeypatch):
     from cartograd.apps.cli import imports
-    from cartograd.apps.verbs import ray, train  # noqa: F401
+    from cartograd.apps.verbs import ray, train
 
     rest, names = imports.taken(["train", "toy-model", "--import", "toybox", "--nproc", "2"])
     assert (rest, names) == (["train", "toy-model", "--nproc", "2"], ["toybox"])
-    module = sys.modules["cartograd.apps.verbs.train"]  # the package has a function of this name
-    monkeypatch.setattr(module, "train", lambda *words, **given: given)
+    monkeypatch.setattr(train, "train", lambda *words, **given: given)
     with plugins.using(()):
         given = {"model": "toy-model", "data": "digits", "folder": "x", "imports": ["toybox"]}
         ray.work(given)

@@ -1,11 +1,14 @@
-"""How results show themselves in notebooks: `_repr_html_` of a result asks here.
+"""How results show themselves: `_repr_html_` and `draw` of a result ask here.
 
-The pages are drawn by apps, which the rooms below cannot import: the drawing is found by its name,
-as methods are by theirs, and only when a notebook asks for it.
+They are drawn by apps/report, which the rooms below cannot import: the drawing is found by its
+name, as methods are by theirs, and only when someone asks for it.
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+REPORT = "cartograd.apps.report."
 
 
 def shown(kind: str, thing: Any, /) -> str:
@@ -15,4 +18,20 @@ def shown(kind: str, thing: Any, /) -> str:
         kind: the function of `cartograd.apps.report.notebook` that draws it.
         thing: the result.
     """
-    return str(getattr(import_module("cartograd.apps.report.notebook"), kind)(thing))
+    return str(getattr(import_module(REPORT + "notebook"), kind)(thing))
+
+
+def drawn(page: str, thing: Any, path: str | Path, /) -> Path:
+    """Write a result as an HTML page that needs nothing beside itself.
+
+    Args:
+        page: the module of `cartograd.apps.report` and its function that draws it, as
+            `"compare:comparison_page"`.
+        thing: the result.
+        path: the file to write; an older one is replaced.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    module, _, function = page.partition(":")
+    return getattr(import_module(REPORT + module), function)(path, thing)

@@ -8,8 +8,8 @@ import torch
 
 from cartograd.apps.load.source import dataset
 from cartograd.apps.report import notebook
-from cartograd.apps.verbs.evaluate import Evaluation
-from cartograd.apps.verbs.predict import Answers
+from cartograd.apps.results.answers import Answers
+from cartograd.apps.results.evaluation import Evaluation
 from cartograd.engine.loop.fit import Run
 
 EVIL = "<script>alert(1)</script>&"

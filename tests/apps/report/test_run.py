@@ -5,10 +5,12 @@ import torch
 from torch import nn
 
 from cartograd.apps.cli import main
+from cartograd.apps.load.source import dataset
 from cartograd.apps.report.origin import Origin, origin_of, title_of
 from cartograd.apps.report.parts import Figure
 from cartograd.apps.report.run import report
-from cartograd.apps.verbs import dataset, evaluate, train
+from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.apps.verbs.train import train
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import sign
 from cartograd.data.dataset.dataset import Split

@@ -12,7 +12,7 @@ import torch
 
 from cartograd.apps.tour import tour
 from cartograd.apps.tour.guide import STEPS
-from cartograd.apps.verbs import predict
+from cartograd.apps.verbs.predict import predict
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.bundle import load
 

@@ -1,10 +1,10 @@
 import itertools
-import sys
 
 import pytest
 import torch
 
 from cartograd.apps.load.writing import Writing
+from cartograd.apps.verbs import generate as module
 from cartograd.apps.verbs.generate import generate, stream
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -14,7 +14,6 @@ from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.engine.files.bundle import write_bundle
 from tests.commands import command
 
-MODULE = sys.modules["cartograd.apps.verbs.generate"]  # the package has a function of this name
 TOKENIZER = Tokenizer.bytes(special=True)
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<answer>"
 
@@ -84,12 +83,12 @@ def test_a_stream_is_the_text_in_pieces(seed):
 
 def test_half_a_letter_waits_for_its_other_half(monkeypatch):
     text = "né 漢字 😀 end"
-    monkeypatch.setattr(MODULE, "_tokens", lambda *_: iter([*text.encode(), 258]))
+    monkeypatch.setattr(module, "_tokens", lambda *_: iter([*text.encode(), 258]))
     assert list(stream(writer(), "x")) == list(text)
-    monkeypatch.setattr(MODULE, "_tokens", lambda *_: iter(text.encode()[:5]))
+    monkeypatch.setattr(module, "_tokens", lambda *_: iter(text.encode()[:5]))
     assert "".join(stream(writer(), "x")) == text.encode()[:5].decode(errors="replace")
     long = text * 9
-    monkeypatch.setattr(MODULE, "_tokens", lambda *_: iter(long.encode()))
+    monkeypatch.setattr(module, "_tokens", lambda *_: iter(long.encode()))
     assert "".join(stream(writer(), "x")) == long
 
 
@@ -103,7 +102,7 @@ def test_the_space_before_a_word_is_kept(monkeypatch):
     model = writer(Tokenizer(parts, special={"begin": 1, "end": 2}))
     words = model.tokenizer.encode("then the then")[1:]
     assert [model.tokenizer.token(number) for number in words[:3]] == ["n", "▁the", "▁the"]
-    monkeypatch.setattr(MODULE, "_together", lambda *_: ([number] for number in words))
+    monkeypatch.setattr(module, "_together", lambda *_: ([number] for number in words))
     assert generate(model, "the", length=9)[0].text == "n the then"
     assert "".join(stream(model, "the")) == "n the then"
 

@@ -100,7 +100,7 @@ def test_attack_moves_what_can_be_moved(sides, split):
 
 
 def test_robustness_counts(sides, split):
-    from cartograd.apps.verbs import robustness
+    from cartograd.apps.verbs.attack import robustness
 
     found = robustness(sides, split, method="pgd:eps=0.6", examples=3)
     again = robustness(sides, split, method="pgd:eps=0.6", examples=3)
@@ -113,7 +113,7 @@ def test_robustness_counts(sides, split):
 
 
 def test_robustness_of_a_model_without_bounds_stays_within_the_examples(split):
-    from cartograd.apps.verbs import robustness
+    from cartograd.apps.verbs.attack import robustness
 
     free = linear(Port("point", "vector", (2,)), SIDE, [[-1.0, 0.0], [1.0, 0.0]])
     given = Split(split.inputs, split.targets, free.signature)

@@ -10,7 +10,8 @@ from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Many
 
 if TYPE_CHECKING:
-    from cartograd.apps.verbs.diagnose import ModelDiagnosis, RunDiagnosis
+    from cartograd.apps.results.model_diagnosis import ModelDiagnosis
+    from cartograd.apps.results.run_diagnosis import RunDiagnosis
     from cartograd.training.diagnosis.finding import Finding
     from cartograd.training.diagnosis.layer_report import Layer
 

@@ -14,7 +14,7 @@ from cartograd.apps.cli.common import Many, data_of, home, part_of
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from cartograd.apps.verbs.evaluate import Evaluation
+    from cartograd.apps.results.evaluation import Evaluation
     from cartograd.data.dataset.dataset import Examples
     from cartograd.engine.files.bundle import Bundle
 

@@ -18,7 +18,7 @@ from cartograd.apps.report.theme import chart as draw
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-    from cartograd.apps.verbs.compare import Change, Comparison
+    from cartograd.apps.results.comparison import Change, Comparison
 
 _PICTURES, _ROWS = 40, 200
 """Changed pictures, or rows, that are shown."""

@@ -17,7 +17,8 @@ from cartograd.apps.report.theme import chart as draw
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-    from cartograd.apps.verbs.diagnose import ModelDiagnosis, RunDiagnosis
+    from cartograd.apps.results.model_diagnosis import ModelDiagnosis
+    from cartograd.apps.results.run_diagnosis import RunDiagnosis
     from cartograd.training.diagnosis.finding import Finding
     from cartograd.training.diagnosis.layer_report import Layer
     from cartograd.training.diagnosis.lr_range import LRRange

@@ -23,7 +23,7 @@ from cartograd.core.task import MANY
 from cartograd.data.dataset.dataset import Examples
 
 if TYPE_CHECKING:
-    from cartograd.apps.verbs.evaluate import Evaluation
+    from cartograd.apps.results.evaluation import Evaluation
 
 _KINDS = {"image": "pictures", "table": "rows", "text": "texts", "audio": "sounds"}
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cartograd.apps.load.target import Target
 from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _DRAIN = 30
 
 
 def serve(
-    target: Any,
+    target: Target,
     /,
     *,
     host: str = "127.0.0.1",
@@ -32,7 +33,7 @@ def serve(
     """Answer requests for a model until SIGTERM or Ctrl-C; requests in flight are finished first.
 
     Args:
-        target: a model, a run, a bundle, or the path of one of them.
+        target: a model with a signature, a run, a bundle, or the path of one.
         host: the address to listen on; the default is reached from this machine alone.
         port: 0 takes any that is free.
         limits: what a request may ask for.
@@ -56,7 +57,7 @@ def serve(
 
 @contextmanager
 def running(
-    target: Any, /, *, host: str = "127.0.0.1", port: int = 0, limits: "Limits | None" = None
+    target: Target, /, *, host: str = "127.0.0.1", port: int = 0, limits: "Limits | None" = None
 ) -> Iterator[str]:
     """A server in a thread of this process, as long as the block lasts; its address.
 
@@ -124,7 +125,7 @@ def address(listener: socket.socket, /) -> str:
 
 
 def _server(
-    target: Any,
+    target: Target,
     listener: socket.socket,
     limits: "Limits | None",
     started: Callable[[str], None] | None,

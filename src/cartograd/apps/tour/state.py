@@ -7,9 +7,9 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from cartograd.apps.verbs.attack import Robustness
-from cartograd.apps.verbs.evaluate import Evaluation
-from cartograd.apps.verbs.export import Export
+from cartograd.apps.results.evaluation import Evaluation
+from cartograd.apps.results.export import Export
+from cartograd.apps.results.robustness import Robustness
 from cartograd.apps.verbs.plan import Plan
 from cartograd.data.dataset.dataset import Examples, Split
 from cartograd.engine.logging.progress import Progress

@@ -1,6 +1,6 @@
 """Attack: inputs changed to mislead a model, and how often that succeeds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_signed
+from cartograd.apps.results.robustness import Robustness
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
 from cartograd.core.errors import UsageError
@@ -45,33 +46,6 @@ def attack(
     _check_classifies(signed)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     return attacker(signed, x.to(device), y.to(device))
-
-
-@dataclass(frozen=True)
-class Robustness:
-    """Accuracy with and without an attack.
-
-    Attributes:
-        method: spec of the attack.
-        examples: how many were attacked.
-        clean, robust: accuracy before and after.
-        clean_interval, robust_interval: their 95 % intervals (Wilson).
-        inputs, targets: the examples.
-        adversarial: the inputs after the attack.
-        before, after: what the model says of each.
-    """
-
-    method: str
-    examples: int
-    clean: float
-    clean_interval: tuple[float, float]
-    robust: float
-    robust_interval: tuple[float, float]
-    inputs: Float[Tensor, "n ..."]
-    targets: Int[Tensor, " n"]
-    adversarial: Float[Tensor, "n ..."]
-    before: Int[Tensor, " n"]
-    after: Int[Tensor, " n"]
 
 
 def robustness(

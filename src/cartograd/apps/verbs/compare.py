@@ -1,15 +1,15 @@
 """Compare two runs: settings, curves, metrics on the same examples, and the changed answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cartograd.apps.load.runs import Look, look
+from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import examples_for
+from cartograd.apps.results.comparison import Change, Comparison, Difference
 from cartograd.apps.verbs.evaluate import usual
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -18,78 +18,6 @@ from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.files import bundle
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
-
-ALPHA = 0.05
-"""Chance of noise below which a difference counts."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A metric of both runs on the same examples.
-
-    Attributes:
-        name: of the metric.
-        values: of the first and of the second run.
-        intervals: their 95 % intervals, each for itself.
-        low, high: 95 % interval of second less first, from the same draws of examples.
-        p: McNemar's p-value, for accuracy.
-    """
-
-    name: str
-    values: tuple[float, float]
-    intervals: tuple[tuple[float, float], tuple[float, float]]
-    low: float
-    high: float
-    p: float | None = None
-
-    @property
-    def real(self) -> bool:
-        """Whether the difference is beyond what noise makes."""
-        return self.p < ALPHA if self.p is not None else not self.low <= 0 <= self.high
-
-
-@dataclass(frozen=True)
-class Change:
-    """An example that the runs answer differently: its place, and what was said and true."""
-
-    index: int
-    name: str
-    first: str
-    second: str
-    truth: str
-    became: str
-    """`right`, `wrong`, `other` (both wrong), `better` or `worse` (of values)."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two runs side by side.
-
-    Attributes:
-        looks: the runs.
-        settings: for each key that differs, both values (None: not set).
-        metrics: on the same examples; empty where one of the runs has no bundle.
-        changes: the examples that changed: new mistakes first, then mended ones.
-        examples: what was compared on, as the second model takes them.
-        outputs: of both models.
-        data: the source of the examples.
-        reason: why nothing was measured, if so.
-    """
-
-    looks: tuple[Look, Look]
-    settings: dict[str, tuple[Any, Any]]
-    metrics: tuple[Difference, ...] = ()
-    changes: tuple[Change, ...] = ()
-    examples: Examples | None = None
-    outputs: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
-    data: str = ""
-    reason: str = ""
-
-    def draw(self, path: str | Path, /) -> Path:
-        """Write the comparison as a page with its pictures."""
-        from cartograd.apps.report.compare import comparison_page
-
-        return comparison_page(path, self)
 
 
 def compare(

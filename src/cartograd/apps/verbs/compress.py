@@ -1,7 +1,6 @@
 """Compress: a smaller or faster model that does nearly the same, and its bundle."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from torch import nn
 
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
+from cartograd.apps.results.compressed import Compressed
 from cartograd.core.build import build, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
@@ -53,25 +53,6 @@ def compress(
     )
     small.spec = name
     return small.eval()
-
-
-@dataclass(frozen=True)
-class Compressed:
-    """A bundle of a compressed model.
-
-    Attributes:
-        path: its folder.
-        method: spec of the compressor.
-        before, after: bytes of the weights.
-        difference: the largest difference between the answers of both to the examples that the
-            bundle keeps, as a share of the largest answer; None if it keeps none.
-    """
-
-    path: Path
-    method: str
-    before: int
-    after: int
-    difference: float | None
 
 
 def compress_to(

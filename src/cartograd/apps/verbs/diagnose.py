@@ -1,16 +1,18 @@
 """Diagnose: what a run's curves say, or what a model does in training on data."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
 import torch
 from torch import nn
 
-from cartograd.apps.load.runs import Look, look
+from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import dataset
 from cartograd.apps.load.target import as_signed
+from cartograd.apps.results.model_diagnosis import ModelDiagnosis
+from cartograd.apps.results.run_diagnosis import RunDiagnosis
 from cartograd.apps.verbs.cost import available
 from cartograd.apps.verbs.plan import planned
 from cartograd.core.errors import UsageError, unknown
@@ -20,70 +22,15 @@ from cartograd.engine.device.device import pick
 from cartograd.engine.logging.run_folder import is_run
 from cartograd.engine.loop.fit import Run
 from cartograd.training.diagnosis.finding import Finding
-from cartograd.training.diagnosis.gradient_noise import NoiseScale, gradient_noise
-from cartograd.training.diagnosis.largest_batch import LargestBatch, largest_batch
-from cartograd.training.diagnosis.layer_report import LayerReport, layer_report
+from cartograd.training.diagnosis.gradient_noise import gradient_noise
+from cartograd.training.diagnosis.largest_batch import largest_batch
+from cartograd.training.diagnosis.layer_report import layer_report
 from cartograd.training.diagnosis.learning_curve import learning_curve
-from cartograd.training.diagnosis.lr_range import LRRange, lr_range, rates
+from cartograd.training.diagnosis.lr_range import lr_range, rates
 from cartograd.training.diagnosis.twin import optimizers_of
 
 LOOKS = ("layers", "rate", "noise", "batch")
 """What can be looked at of a model: layers, learning rate, gradient noise, largest batch."""
-
-
-@dataclass(frozen=True)
-class RunDiagnosis:
-    """What a run's curves say.
-
-    Attributes:
-        run: the run.
-        findings: the gravest first.
-        chance: the loss of the best constant answer, if it is known.
-    """
-
-    run: Look
-    findings: tuple[Finding, ...]
-    chance: float | None
-
-    def draw(self, path: str | Path, /) -> Path:
-        """Write the diagnosis as a page with its pictures."""
-        from cartograd.apps.report.diagnosis import run_page
-
-        return run_page(path, self)
-
-
-@dataclass(frozen=True)
-class ModelDiagnosis:
-    """What a model does in training; None for what was not looked at.
-
-    Attributes:
-        name: of the model.
-        data: what it was looked at on.
-        batch_size, optimizer: of the steps.
-        layers: activations and gradients of one step.
-        rate: the learning-rate range test.
-        noise: the gradient noise scale.
-        batch: the largest batch that fits.
-        findings: what stands out, and what that implies.
-        left_out: looks that were not possible, with the reason.
-    """
-
-    name: str
-    data: str
-    batch_size: int
-    optimizer: str
-    layers: LayerReport | None = None
-    rate: LRRange | None = None
-    noise: NoiseScale | None = None
-    batch: LargestBatch | None = None
-    findings: tuple[Finding, ...] = ()
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    def draw(self, path: str | Path, /) -> Path:
-        """Write the diagnosis as a page with its pictures."""
-        from cartograd.apps.report.diagnosis import model_page
-
-        return model_page(path, self)
 
 
 @overload

@@ -2,19 +2,18 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_signed
+from cartograd.apps.results.evaluation import Evaluation
 from cartograd.core.build import build
 from cartograd.core.eval_mode import inferring
-from cartograd.core.notebook import shown
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -31,35 +30,6 @@ Measure = Callable[..., float]
 
 SECONDS = 0.3
 """How long a single answer is timed for."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What came of an evaluation.
-
-    Attributes:
-        metrics: each metric's value, by its name.
-        intervals: the low and high end of each metric's 95 % interval.
-        examples: how many there were.
-        outputs: the model's answers (logits or values), as the examples come; where each position
-            of an example has a label, a few numbers for each example that the metrics need.
-        targets: the right answers.
-        latency: seconds for one example alone (median).
-        parameters: numbers that the model learned.
-        size: bytes of its weights and buffers.
-    """
-
-    metrics: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-    examples: int
-    outputs: Float[Tensor, "n ..."]
-    targets: Shaped[Tensor, "n1 ..."]
-    latency: float
-    parameters: int
-    size: int
-
-    def _repr_html_(self) -> str:
-        return shown("evaluation", self)
 
 
 def evaluate(

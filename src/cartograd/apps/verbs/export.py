@@ -1,33 +1,17 @@
 """Export: the model as a file that other programs run, compared with the model itself."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.apps.load.target import Target, as_bundle, as_signed
+from cartograd.apps.results.export import Export
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Exporter
 from cartograd.engine.files.tensor_files import read_tensors
-from cartograd.practice.deployment.parity import Check
 from cartograd.practice.deployment.parity import check as compare
-
-
-@dataclass(frozen=True)
-class Export:
-    """What was written.
-
-    Attributes:
-        path: the file.
-        size: its bytes.
-        check: what came of running both on the same inputs; None if that was not asked for.
-    """
-
-    path: Path
-    size: int
-    check: Check | None = None
 
 
 def export(

@@ -9,6 +9,7 @@ import torch
 
 from cartograd.apps.load.target import Target
 from cartograd.apps.load.writing import NEAR, Writing
+from cartograd.apps.results.written import Written
 from cartograd.architectures.decoding.beam import beam_search
 from cartograd.architectures.decoding.generate import stream as steps
 from cartograd.architectures.decoding.speculative import speculative
@@ -17,27 +18,6 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import TokenSampler
 from cartograd.core.spec import Spec
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a model wrote.
-
-    Attributes:
-        prompt: what it was given.
-        text: the answer alone.
-        tokens: of the answer.
-        prompt_tokens: how many tokens the prompt is, a chat's template included.
-        ended: whether the model came to an end by itself.
-        seconds: how long it took.
-    """
-
-    prompt: str
-    text: str
-    tokens: tuple[int, ...]
-    prompt_tokens: int
-    ended: bool
-    seconds: float
 
 
 @dataclass(frozen=True)

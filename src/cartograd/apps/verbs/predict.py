@@ -12,9 +12,9 @@ from torch import Tensor
 from cartograd.apps.answers.asked import Answer, Asked, answers, check_inputs
 from cartograd.apps.answers.embed import Vector
 from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.results.answers import Answers
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
-from cartograd.core.notebook import shown
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.data.decode.read import encoded, expanded, read
@@ -25,13 +25,6 @@ ROWS = 256
 
 TOKENS = 512
 """How many tokens of texts do."""
-
-
-class Answers(list[dict[str, Any]]):
-    """Answers, one for each example; a notebook shows them as a table."""
-
-    def _repr_html_(self) -> str:
-        return shown("answers", self)
 
 
 def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:

@@ -10,7 +10,8 @@ from torch import nn
 
 from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
 from cartograd.apps.load.target import name_of
-from cartograd.apps.verbs.evaluate import Evaluation, evaluate
+from cartograd.apps.results.evaluation import Evaluation
+from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.speed import note_speed
 from cartograd.core.errors import UsageError

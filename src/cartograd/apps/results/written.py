@@ -1,0 +1,24 @@
+"""What a model wrote after a prompt."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote.
+
+    Attributes:
+        prompt: what it was given.
+        text: the answer alone.
+        tokens: of the answer.
+        prompt_tokens: how many tokens the prompt is, a chat's template included.
+        ended: whether the model came to an end by itself.
+        seconds: how long it took.
+    """
+
+    prompt: str
+    text: str
+    tokens: tuple[int, ...]
+    prompt_tokens: int
+    ended: bool
+    seconds: float
