@@ -173,7 +173,8 @@ def what_is_chosen_is_named() -> None:
     assert eager_attention.choice(CPU).fallback == "torch's kernel"
     assert dropout.choice(CPU).fallback == "torch's dropout"
     for one in (
-        onednn_linear.choice(), device.choice(CPU), int8_weights.choice(), fast_weights.choice("bf16"),
+        onednn_linear.choice(), device.choice(CPU), int8_weights.choice(),
+        fast_weights.choice("bf16"),
     ):  # fmt: skip
         assert one.chosen
         assert one.fallback
