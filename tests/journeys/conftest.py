@@ -83,9 +83,7 @@ def files(tmp_path_factory) -> Path:
     digits = cg.dataset("digits")
     few = {part: getattr(digits, part).select(range(n)) for part, n in
            (("train", 300), ("valid", 40), ("test", 60))}  # fmt: skip
-    write_pictures(
-        cg.data.dataset.Dataset("few", **few, signature=digits.signature), folder / "pngs"
-    )
+    write_pictures(cg.Dataset("few", **few, signature=digits.signature), folder / "pngs")
     for name, size in (("one.png", 8), ("two.jpg", 32)):
         pixels = (few["test"].inputs[0, 0].numpy() * 255).astype(np.uint8)
         Image.fromarray(pixels).resize((size, size)).save(folder / name)

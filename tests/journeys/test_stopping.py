@@ -92,9 +92,9 @@ def test_sigusr1_saves_and_a_second_run_is_refused(start, tmp_path, cli_run):
 SLOW = """
 import sys, time
 from cartograd.apps.cli import main
-from cartograd.engine import loop
+from cartograd.engine.loop import training_loop
 
-inner = loop.validation
+inner = training_loop.validation
 
 def slow(*given, asked, **named):
     print("validating", flush=True)
@@ -102,7 +102,7 @@ def slow(*given, asked, **named):
         time.sleep(0.01)
     return inner(*given, asked=asked, **named)
 
-loop.validation = slow
+training_loop.validation = slow
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -25,7 +25,7 @@ SMALL = {
 }  # fmt: skip
 """Packages that the command line itself may import."""
 LIGHT = [["--help"], ["list"], ["list", "--json"], ["show", "lenet5"], ["coverage"], ["version"]]
-LIGHT += [["claim"], ["claim", "--json"]]
+LIGHT += [["claim"], ["claim", "--json"], ["show", "settings"]]
 LIGHT += [[name, "--help"] for name in COMMANDS] + [["nonsense"], ["data", "list"]]
 GROUPS = ("data", "runs")
 
@@ -50,8 +50,11 @@ for words in {lines}:
     roots = {{name.partition(".")[0] for name in sys.modules}}
     others = {{name for name in roots - sys.stdlib_module_names if not name.startswith("_")}}
     assert others <= {light}, (words, others - {light})
-    rooms = {{name.split(".")[1] for name in sys.modules if name.startswith("cartograd.")}}
-    assert rooms <= {{"core", "apps", "data", "evidence"}}, (words, rooms)
+    ours = [name.split(".") for name in sys.modules if name.startswith("cartograd.")]
+    rooms = {{name[1] for name in ours}}
+    assert rooms <= {{"core", "apps", "data", "evidence", "engine"}}, (words, rooms)
+    engine = {{name[-1] for name in ours if name[1] == "engine"}}
+    assert engine <= {{"engine", "loop", "options", "option_fields"}}, (words, engine)
 """
     done = python("-c", program.format(lines=LIGHT, light=SMALL))
     assert done.returncode == 0, done.stderr
@@ -119,8 +122,9 @@ def test_help_explains_every_argument(cli_run, name):
 def test_json_of_list_is_one_array_of_all_cards(cli_run):
     cards = cli_run("list", "--json").json
     assert [card["name"] for card in cards] == [name for _, name in registry.cards()]
-    fields = {"name", "kind", "nodes", "title", "zh", "paper", "year", "url", "proofs"}
+    fields = {"name", "kind", "nodes", "title", "zh", "paper", "year", "url", "proofs", "package"}
     assert all(set(card) == fields for card in cards)
+    assert {card["package"] for card in cards} == {"cartograd"}
 
 
 def test_list_of_one_kind_and_in_chinese(cli_run):
@@ -194,6 +198,19 @@ def test_show_works_for_every_card(cli_run, name):
     assert name in done.out
 
 
+def test_show_settings_lists_what_a_file_of_settings_takes(cli_run):
+    schema = cli_run("show", "settings", "--json").json
+    table = cli_run("show", "settings").out
+    assert {"model", "data", "optimizer", "epochs", "clip"} < set(schema["properties"])
+    assert schema["properties"]["epochs"]["type"] == "integer"
+    assert schema["additionalProperties"] is False
+    for name, item in schema["properties"].items():
+        assert name in ("origin", "chosen") or f" {name} " in table
+        assert name in ("origin", "chosen") or item["description"]
+    config = cli_run("train", "mlp", "--data", "moons", "--print-config", "--json").json
+    assert {key for key in config if "." not in key} <= set(schema["properties"])
+
+
 def test_version_and_python_dash_m(cli_run):
     version = cli_run("version").out.strip()
     assert cli_run("--version").out.strip() == version
@@ -242,7 +259,8 @@ def test_a_mistake_is_one_line_and_with_json_an_object_too(cli_run):
     done = cli_run("show", "lenet6", "--json")
     assert done.code == 2
     assert done.err == (
-        "cartograd: unknown method 'lenet6'; did you mean 'lenet5'? (`cartograd list` shows all)\n"
+        "cartograd: unknown method 'lenet6'; did you mean 'lenet5'? "
+        "(`cartograd list` shows all; --import MODULE adds those of your own)\n"
     )
     assert json.loads(done.out)["error"]["kind"] == "usage"
     assert cli_run("show", "lenet6").out == ""

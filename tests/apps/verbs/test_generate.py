@@ -231,7 +231,8 @@ def test_on_the_command_line(cli_run, tmp_path):
     drawn = [
         cli_run(
             "generate", tmp_path / "b", "Once", "--temperature", "1.5", "--top-k", "40",
-            "--top-p", "0.9", "--min-p", "0.01", "--repetition", "1.2", "--seed", seed,
+            "--top-p", "0.9", "--sampler", "min-p:share=0.01", "--repetition", "1.2",
+            "--seed", seed,
         ).out
         for seed in (1, 1, 2)
     ]  # fmt: skip

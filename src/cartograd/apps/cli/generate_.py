@@ -19,7 +19,6 @@ def generate_(
     temperature: float | None = None,
     top_k: int | None = None,
     top_p: float | None = None,
-    min_p: float | None = None,
     repetition: float | None = None,
     seed: int | None = None,
     beams: int = 1,
@@ -42,7 +41,6 @@ def generate_(
         temperature: a sampler's short form: below 1 more careful, above 1 bolder.
         top_k: a short form: only this many of the likeliest tokens.
         top_p: a short form: only the likeliest tokens that hold this share of the probability.
-        min_p: a short form: only tokens at least this share as likely as the likeliest.
         repetition: a short form: factor by which tokens that were there before become less likely,
             like 1.1; it alone draws nothing.
         seed: of the draws; 0 if left out.
@@ -64,7 +62,6 @@ def generate_(
         ("temperature", "temperature", temperature),
         ("top-k", "top", top_k),
         ("top-p", "share", top_p),
-        ("min-p", "share", min_p),
     )
     chain = [f"{name}:{word}={value}" for name, word, value in short if value is not None]
     chain += sampler

@@ -4,7 +4,8 @@
 draws the rates of a run under a schedule, here and (with --out) as a picture, above its
 arguments; one that needs an argument is shown like any method until it is given.
 `show augment SPEC` writes a sheet of training examples before and after an augmentation; `show
-neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec.
+neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec. `show settings`
+lists what `train --set` and its file of settings take; with --json as the JSON schema of the file.
 """
 
 from pathlib import Path
@@ -33,8 +34,8 @@ def show_(
     """One method: its idea, arguments, presets, proofs and source file.
 
     Args:
-        name: a method or a preset, as `cartograd list` shows them; its kind; or schedule, augment
-            or neighbours.
+        name: a method or a preset, as `cartograd list` shows them; its kind; or schedule, augment,
+            neighbours or settings.
         spec: the name, after a kind; of the schedule to draw, like cosine:warmup=0.1 or
             step:every=3; of the augmentation, like flip,crop:padding=2; or a word, or words like
             "king - man + woman".
@@ -46,6 +47,9 @@ def show_(
         lang: language of the title and of the map's places; auto follows LANG.
         json: print one object.
     """
+    if name == "settings" and spec is None:
+        _settings(json)
+        return
     drawn = ("schedule", "augment", "neighbours")
     kind = None
     if spec is not None and name in KINDS and (name not in drawn or _incomplete(spec)):
@@ -76,6 +80,22 @@ def show_(
     if card.presets:
         rows = [(key, str(Spec(card.name, args))) for key, args in card.presets.items()]
         output.table(("preset", "is"), rows)
+
+
+def _settings(json: bool) -> None:
+    """What a run can be told, from the options that `train` and `fit` check it by."""
+    from cartograd.apps.load.options import CHOSEN, schema
+
+    found = schema()
+    if json:
+        output.emit(found)
+        return
+    rows = [
+        (name, "chosen" if name in CHOSEN else item.get("default", ""), item["description"])
+        for name, item in found["properties"].items()
+        if "description" in item
+    ]
+    output.table(("setting", "default", "means"), rows)
 
 
 def _incomplete(spec: str) -> bool:

@@ -12,7 +12,6 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import common, output
 from cartograd.apps.cli.launch import MISTAKES, launch
-from cartograd.apps.load.options import schema as json_schema
 from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
 
@@ -34,7 +33,6 @@ def train_(
     on: str | None = None,
     dry_run: bool = False,
     print_config: bool = False,
-    schema: bool = False,
     json: bool = False,
 ) -> int:
     """Train a model on data; writes a run folder.
@@ -47,7 +45,8 @@ def train_(
         optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
         epochs: how many times to go through the training data.
         set_: further settings as KEY=VALUE.
-        config: a TOML file of settings, or a run folder; flags win.
+        config: a TOML file of settings, or a run folder; flags win. `cartograd show settings
+            --json` prints its JSON schema.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.
         nproc: how many processes of this machine share the work; --set parallel=ddp, fsdp or
@@ -55,12 +54,8 @@ def train_(
         on: ray, or ray://HOST:PORT: share the work on a Ray cluster, by --nproc workers (2).
         dry_run: show shapes, parameters, FLOPs, memory and minutes; train and write nothing.
         print_config: show each value and where it came from; train and write nothing.
-        schema: print the JSON schema of a file of settings; train and write nothing.
         json: print one object.
     """
-    if schema:
-        output.emit(json_schema())
-        return 0
     from cartograd.apps.load import settings
 
     if nproc is not None and nproc < 1:
