@@ -25,8 +25,9 @@ class NonFiniteError(UsageError):
 class MetricLogger:
     """Sums and counts by name; a mean of parts of any size is exact.
 
-    `add` keeps the number, or the tensor where asking for it would wait; `read` fetches all that were kept in one transfer. The sums are made in
-    the order of the steps in double precision, so they do not depend on when they were read.
+    `add` keeps the number, or the tensor where asking for it would wait; `read` fetches all tensors
+    that were kept in one transfer. The sums are made in the order of the steps in double precision,
+    so they do not depend on when they were read.
 
     Args:
         every: steps that a point of the curve covers.

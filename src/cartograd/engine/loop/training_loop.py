@@ -152,8 +152,6 @@ class Loop:
         source = self.processes.batches(
             self.batches, state.epoch, seed=self.config.seed, start=state.batch, device=self.device
         )
-        alone, watched = self.processes.size == 1, self.callbacks.calls["on_step"]
-        manager, logger = self.manager, self.logger
         now = time.perf_counter()
         began = now - state.seconds
         next_read = 0.0
@@ -175,19 +173,18 @@ class Loop:
                 continue
             timer.step(group)
             self.recovery.begin(state.step, state.epoch, state.batch, group)
-            read = now >= next_read or logger.full()
-            save = manager is not None and (stop.save or manager.due(state.step, now))
-            if not alone:
-                self.processes.ask(read=read, save=save)
+            self.processes.ask(
+                read=now >= next_read or self.logger.full(),
+                save=self.manager is not None and (stop.save or self.manager.due(state.step, now)),
+            )
             self._step(stepper, group)
             now = timer.last  # the step ends with a reading of the clock
             state.seconds = now - began
-            if not alone:
-                read, save = self.processes.told()
+            read, save = self.processes.told()
             if read:
                 self._report()
                 next_read = now + READ_SECONDS
-            if watched and self.callbacks.call("on_step", self.view, self.state, self.event):
+            if self.callbacks.call("on_step", self.view, self.state, self.event):
                 self.logger.read()
                 return True
             if save:

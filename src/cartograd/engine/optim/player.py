@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd import graph, profiler
-from torch.optim import optimizer as torch_optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
@@ -96,7 +96,7 @@ class Player:
             self._gradient = key, torch.full_like(value, weight)
         elif self._plain and type(value) is Tensor:
             # Torch has checked this gradient at the step before: what it does after its checks.
-            graph._engine_run_backward(  # pyright: ignore[reportPrivateUsage]
+            graph._engine_run_backward(
                 (value,),
                 (self._gradient[1],),
                 False,
@@ -223,8 +223,8 @@ def _stepped(optimizer: torch.optim.Optimizer, /) -> None:
         or "step" in optimizer.__dict__
         or optimizer._optimizer_step_pre_hooks
         or optimizer._optimizer_step_post_hooks
-        or torch_optimizer._global_optimizer_pre_hooks
-        or torch_optimizer._global_optimizer_post_hooks
+        or _global_optimizer_pre_hooks
+        or _global_optimizer_post_hooks
         or profiler._is_profiler_enabled
     ):
         optimizer.step()
