@@ -25,8 +25,9 @@ class NonFiniteError(UsageError):
 class MetricLogger:
     """Sums and counts by name; a mean of parts of any size is exact.
 
-    `add` keeps the tensor; `read` fetches all that were kept in one transfer. The sums are made in
-    the order of the steps in double precision, so they do not depend on when they were read.
+    `add` keeps the number, or the tensor where asking for it would wait; `read` fetches all tensors
+    that were kept in one transfer. The sums are made in the order of the steps in double precision,
+    so they do not depend on when they were read.
 
     Args:
         every: steps that a point of the curve covers.
@@ -40,10 +41,16 @@ class MetricLogger:
         self.window: dict[str, list[float]] = {}
         self.last = 0
         self.points: list[dict[str, float]] = []
-        self._kept: list[tuple[int, str, Tensor, float | Tensor, bool]] = []
+        self._kept: list[tuple[int, str, float | Tensor, float | Tensor, bool]] = []
 
     def add(
-        self, step: int, name: str, mean: Tensor, weight: float | Tensor, *, loss: bool = True
+        self,
+        step: int,
+        name: str,
+        mean: float | Tensor,
+        weight: float | Tensor,
+        *,
+        loss: bool = True,
     ) -> None:
         """Note the mean of `weight` numbers, made at `step`."""
         self._kept.append((step, name, mean, weight, loss))
@@ -61,8 +68,8 @@ class MetricLogger:
         if not self._kept and self.processes.size == 1:
             return _means(self.window)
         kept, self._kept = self._kept, []
-        values = _fetched([item[2] for item in kept])
-        weights = _weights([item[3] for item in kept])
+        values = _numbers([item[2] for item in kept])
+        weights = _numbers([item[3] for item in kept])
         records = [
             (step, name, value, weight, loss)
             for (step, name, _, _, loss), value, weight in zip(kept, values, weights, strict=True)
@@ -73,9 +80,12 @@ class MetricLogger:
             if step > self.last and self.last and self.last % self.every == 0:
                 self._close_point()
             self.last = step
+            part = value * weight
             for sums in (self.epoch, self.window):
-                entry = sums.setdefault(name, [0.0, 0.0])
-                entry[0] += value * weight
+                if name not in sums:
+                    sums[name] = [0.0, 0.0]
+                entry = sums[name]
+                entry[0] += part
                 entry[1] += weight
         return _means(self.window)
 
@@ -117,15 +127,10 @@ class MetricLogger:
         self.window = {}
 
 
-def _weights(given: list[float | Tensor]) -> list[float]:
-    """The weights as numbers."""
-    places = [place for place, weight in enumerate(given) if isinstance(weight, Tensor)]
-    found = _fetched([weight for weight in given if isinstance(weight, Tensor)])
-    fetched = dict(zip(places, found, strict=True))
-    return [
-        fetched[place] if isinstance(weight, Tensor) else weight
-        for place, weight in enumerate(given)
-    ]
+def _numbers(given: list[float | Tensor]) -> list[float]:
+    """Tensors among them as numbers."""
+    fetched = iter(_fetched([one for one in given if isinstance(one, Tensor)]))
+    return [next(fetched) if isinstance(one, Tensor) else one for one in given]
 
 
 def _fetched(tensors: list[Tensor]) -> list[float]:

@@ -45,7 +45,7 @@ class Stepper:
         guard: str = "stop",
         processes: ProcessGroup | None = None,
     ) -> None:
-        self.lap = timer.lap
+        self.timer = timer
         self.processes = processes or SingleProcess()
         self.objective = objective
         self.players = players
@@ -59,6 +59,7 @@ class Stepper:
         self.skips = guard == "skip"
         self.skipped: list[str] = []
         self.eager = device.type == "cpu" or self.skips
+        self.looks = self.eager and self.processes.size == 1
         self.buffers = Buffers([objective, *objective.players.values()]) if self.skips else None
         for player in players.values():
             player.watched, player.eager = guard != "stop", self.eager
@@ -87,11 +88,10 @@ class Stepper:
             self._alone(number, group[0])
         else:
             self._together(number, group)
-        if self.buffers is not None and self._left_out(mark):
-            return
-        for average in self.averaged:
-            average.update(number)
-        self.lap("optimizer")
+        if self.buffers is None or not self._left_out(mark):
+            for average in self.averaged:
+                average.update(number)
+        self.timer.lap("optimizer")
 
     def _left_out(self, mark: int) -> bool:
         """Whether this step was skipped, and its running statistics and losses with it."""
@@ -103,12 +103,13 @@ class Stepper:
 
     def _alone(self, number: int, batch: Any) -> None:
         """One batch: a step at each loss that the objective yields."""
+        part = self.timer.part
         for loss in self.losses(batch):
-            self.lap("forward")
+            part("forward")
             player = self._player(loss)
             if self._noted(number, loss, batch):
                 player.backward(loss.value, accumulation.shares(loss))
-                self.lap("backward")
+                part("backward")
                 self._advance(number, player, None)
 
     def _together(self, number: int, group: Sequence[Any]) -> None:
@@ -131,7 +132,7 @@ class Stepper:
                 losses.append(None if loss is None else loss.player)
                 if loss is None or loss.player != losses[0]:
                     continue
-                self.lap("forward")
+                self.timer.part("forward")
                 player = self._player(loss)
                 good = self._noted(number, loss, batch) and good
                 if good:
@@ -139,7 +140,7 @@ class Stepper:
                     if self.processes.idle:
                         weight = size = 0
                     player.backward(loss.value, weight)
-                    self.lap("backward")
+                    self.timer.part("backward")
                     count = count + size
             name = losses[0]
             if any(other != name for other in losses):
@@ -159,7 +160,7 @@ class Stepper:
     def _advance(self, number: int, player: Player, count: float | Tensor | None) -> None:
         """The step itself, if the gradient is finite where that is known."""
         norm = player.step(count)
-        self.lap("optimizer")
+        self.timer.part("optimizer")
         if norm is not None:
             if player.broken:
                 self._broken(number, f"the gradient of player {player.name!r}", norm.item())
@@ -201,14 +202,19 @@ class Stepper:
         """
         if self.processes.idle:
             return True
-        name, size = self.loss_names[loss.player], examples(batch)
+        name = self.loss_names[loss.player]
+        plain = loss.weight is None and loss.value.ndim and not loss.metrics
+        size = 0 if plain else examples(batch)
         mean, weight = accumulation.mean(loss, size)
         if mean is not None:
-            looks = self.eager and self.processes.size == 1
-            if looks and not math.isfinite(value := mean.item()):
-                self._broken(number, f"the loss {name!r}", value)
-                return False
-            self.logger.add(number, name, mean, weight)
+            if self.looks:
+                value = mean.item()
+                if not math.isfinite(value):
+                    self._broken(number, f"the loss {name!r}", value)
+                    return False
+                self.logger.add(number, name, value, weight)
+            else:
+                self.logger.add(number, name, mean, weight)
         for key, metric in loss.metrics.items():
             weight = metric.numel() if metric.ndim else size
             if weight:

@@ -1,4 +1,8 @@
-"""Where a run's time goes: seconds per phase, at the cost of a few clock readings a step."""
+"""Where a run's time goes: seconds per phase, at the cost of a few clock readings a step.
+
+Where readings would be felt (quick steps; a GPU, whose work is only queued) some steps are split
+into their parts, and the time of the others is shared out as it was in those.
+"""
 
 import sys
 import time
@@ -17,6 +21,8 @@ checkpoints (as far as training waits for them)."""
 
 SAMPLE = 50
 """On a GPU, where work is only queued, every so many steps one waits at each part to be timed."""
+QUICK, QUICK_SAMPLE = 1e-3, 10
+"""Of steps that take fewer seconds, every so many are split, and the first after each report."""
 
 
 class Timer:
@@ -33,6 +39,8 @@ class Timer:
         self.queued = device.type == "cuda"
         self.exact = not self.queued
         self.unsplit = 0.0
+        self.since = 0
+        self.begun = 0.0
         self.profiler: Profiler | None = None
         self.last = time.perf_counter()
 
@@ -47,6 +55,11 @@ class Timer:
         self.steps += 1
         if self.queued:
             self.exact = self.steps % SAMPLE == 1
+        else:
+            slow = self.last - self.begun > QUICK
+            self.exact = slow or self.since % QUICK_SAMPLE == 0
+            self.begun = self.last
+            self.since += 1
         if self.profiler is not None:
             self.profiler.step()
 
@@ -66,6 +79,11 @@ class Timer:
             self.unsplit += now - self.last
         self.last = now
 
+    def part(self, phase: str, /) -> None:
+        """A lap, in the steps that are split into their parts."""
+        if self.exact:
+            self.lap(phase)
+
     def spent(self) -> dict[str, Any]:
         """Examples and seconds per phase since this was last asked, and the most memory so far."""
         seconds, self.seconds = self.seconds, dict.fromkeys(PHASES, 0.0)
@@ -73,7 +91,7 @@ class Timer:
         timed = sum(seconds[phase] for phase in STEP)
         for phase in STEP:
             seconds[phase] += unsplit * (seconds[phase] / timed if timed else 1 / len(STEP))
-        count, self.examples = self.examples, 0
+        count, self.examples, self.since = self.examples, 0, 0
         phases = {phase: round(value, 6) for phase, value in seconds.items()}
         return {"examples": count, "phases": phases, "peak_memory": peak_memory()}
 

@@ -178,7 +178,7 @@ class Loop:
                 save=self.manager is not None and (stop.save or self.manager.due(state.step, now)),
             )
             self._step(stepper, group)
-            now = time.perf_counter()
+            now = timer.last  # the step ends with a reading of the clock
             state.seconds = now - began
             read, save = self.processes.told()
             if read:
