@@ -5,6 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import cartograd as cg
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.engine.files.bundle import load, write_bundle
+from cartograd.engine.files.rebuild import FLOATS, WORST, tolerance
 from cartograd.practice.compression import int8_weights as module
 from cartograd.practice.compression.int8_weights import Int8Linear, int8_weights, rounded
 
@@ -146,6 +152,49 @@ def test_without_torchs_kernels_the_weights_are_the_same(monkeypatch):
     torch.testing.assert_close(slow.floats(), fast.floats())
     torch.testing.assert_close(slow(x), fast(x))
     torch.testing.assert_close(slow(x[:1])[0], slow(x)[0])
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A network of three layers in eight bits, with seven-bit inputs; and raw inputs for it."""
+    monkeypatch.setattr(module, "input_bits", lambda: 7)
+    pixels, label = Port("row", "vector", (32,)), Port("class", "label", (5,))
+    signature = Signature((pixels,), (label,))
+    torch.manual_seed(0)
+    model = build("mlp:widths=(64,64)", kind="model", signature=signature)
+    for weight in model.parameters():
+        weight.data.mul_(4)
+    return cg.compress(model), torch.randn(40, 32)
+
+
+@pytest.mark.parametrize("written", [7, 0])
+def test_bundles_are_read_by_machines_that_round_otherwise(written, small, tmp_path, monkeypatch):
+    model, x = small
+    here = tmp_path / "here"
+    write_bundle(here, model, examples=(x[:8],))
+    monkeypatch.setattr(module, "input_bits", lambda: written)
+    again = load(here).model
+    write_bundle(tmp_path / "few", again, examples=(x[:8],))
+    monkeypatch.setattr(module, "input_bits", lambda: 7 - written)
+    there = load(tmp_path / "few").model
+    assert not torch.equal(there(x[:8]), again(x[:8]))
+
+
+@pytest.mark.parametrize(("rows", "factor"), [(8, 1.2), (40, 1.01)])
+def test_bundles_whose_answers_changed_are_refused(rows, factor, small, tmp_path, monkeypatch):
+    """As far as rounding explains it, and with many rows, which are not rounded, hardly at all."""
+    model, x = small
+    write_bundle(tmp_path / "bundle", model, examples=(x[:rows],))
+    forward = Int8Linear.forward
+    monkeypatch.setattr(Int8Linear, "forward", lambda layer, x: factor * forward(layer, x))
+    with pytest.raises(UsageError, match="does not give its recorded answers"):
+        load(tmp_path / "bundle")
+
+
+def test_machines_may_differ_as_far_as_they_round(small):
+    model, _ = small
+    assert tolerance(model, 17) == FLOATS
+    assert tolerance(model, 16) == pytest.approx(FLOATS + WORST * 3**0.5 / 127)
 
 
 def missing(*_):

@@ -258,9 +258,10 @@ def _check_golden(folder: Path, model: Signed) -> None:
     with torch.no_grad():
         outputs = model(*(kept[f"input{number}"] for number in range(len(kept))))
     scale = max(1.0, float(expected.abs().max()))
+    allowed = tolerance(model, len(expected))
     if outputs.shape != expected.shape:
         worst = f"shape {tuple(outputs.shape)} instead of {tuple(expected.shape)}"
-    elif (difference := float((outputs - expected).abs().max())) > tolerance(model) * scale:
+    elif (difference := float((outputs - expected).abs().max())) > allowed * scale:
         worst = f"largest difference {difference:.3g}"
     else:
         return
