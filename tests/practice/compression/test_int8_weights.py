@@ -10,7 +10,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.engine.files.bundle import load, write_bundle
-from cartograd.engine.files.rebuild import FLOATS, WORST, tolerance
+from cartograd.engine.files.rebuild import FLOATS, MOST, WORST, rounding_steps, tolerance
 from cartograd.practice.compression import int8_weights as module
 from cartograd.practice.compression.int8_weights import Int8Linear, int8_weights, rounded
 
@@ -180,21 +180,39 @@ def test_bundles_are_read_by_machines_that_round_otherwise(written, small, tmp_p
     assert not torch.equal(there(x[:8]), again(x[:8]))
 
 
-@pytest.mark.parametrize(("rows", "factor"), [(8, 1.2), (40, 1.01)])
-def test_bundles_whose_answers_changed_are_refused(rows, factor, small, tmp_path, monkeypatch):
-    """As far as rounding explains it, and with many rows, which are not rounded, hardly at all."""
-    model, x = small
-    write_bundle(tmp_path / "bundle", model, examples=(x[:rows],))
+@pytest.fixture
+def writer():
+    """A language model in eight bits, whose layers see many rows at once; and tokens for it."""
+    text = Port("text", "text", ("t",), "int64", (0, 10))
+    token = Port("next", "label", ("t", 11), task="next-token")
+    torch.manual_seed(0)
+    sizes = {"dim": 8, "depth": 1, "heads": 2, "context": 8}
+    model = build("gpt", kind="model", signature=Signature((text,), (token,)), **sizes)
+    for weight in model.parameters():
+        weight.data.mul_(4)
+    return cg.compress(model), torch.randint(11, (8, 6))
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("small", 1.1), ("writer", 1.01)])
+def test_bundles_whose_answers_changed_are_refused(kind, factor, request, tmp_path, monkeypatch):
+    """As far as rounding explains it; many rows are not rounded, so hardly at all."""
+    model, x = request.getfixturevalue(kind)
+    write_bundle(tmp_path / "bundle", model, examples=(x,))
+    assert load(tmp_path / "bundle")
     forward = Int8Linear.forward
     monkeypatch.setattr(Int8Linear, "forward", lambda layer, x: factor * forward(layer, x))
     with pytest.raises(UsageError, match="does not give its recorded answers"):
         load(tmp_path / "bundle")
 
 
-def test_machines_may_differ_as_far_as_they_round(small):
-    model, _ = small
-    assert tolerance(model, 17) == FLOATS
-    assert tolerance(model, 16) == pytest.approx(FLOATS + WORST * 3**0.5 / 127)
+def test_machines_may_differ_as_far_as_they_round(small, writer):
+    for (model, x), expected in ((small, [1 / 127] * 3), (writer, [0.0])):
+        with rounding_steps(model) as steps:
+            model(x[:16])
+        assert set(steps) == set(expected)
+        step = WORST * sum(step**2 for step in steps) ** 0.5
+        assert tolerance(steps) == pytest.approx(FLOATS + step)
+    assert tolerance([1 / 127] * 100) == FLOATS + MOST
 
 
 def missing(*_):

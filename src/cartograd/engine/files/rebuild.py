@@ -1,7 +1,9 @@
 """A bundle's model made by name, also where a compressor made it."""
 
 import math
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, runtime_checkable
 
 from cartograd.core.build import build
 from cartograd.core.ports import Signature
@@ -55,10 +57,29 @@ whose inputs have numbers that stand out, 0.05 for 25 layers with shortcuts, 0.0
 vision transformer of 37."""
 
 
-def tolerance(model: Signed, rows: int, /) -> float:
-    """How far the answers of machines may differ for so many examples, as a share of the largest.
+@contextmanager
+def rounding_steps(model: Signed) -> Iterator[list[float]]:
+    """The steps to which layers may round their inputs, in the calls while the block lasts."""
+    steps: list[float] = []
 
-    Where layers round their inputs the errors are independent, so that their squares add up.
+    def note(layer: Any, inputs: tuple[Any, ...]) -> None:
+        steps.append(layer.rounding(inputs[0].shape[:-1].numel()))
+
+    layers = [part for part in model.modules() if isinstance(part, Rounding)]
+    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
+    try:
+        yield steps
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def tolerance(steps: Sequence[float], /) -> float:
+    """How far the answers of machines may differ, as a share of the largest.
+
+    Roundings are independent of each other, so that the squares of their errors add up.
+
+    >>> tolerance([])
+    0.001
     """
-    steps = [part.rounding(rows) for part in model.modules() if isinstance(part, Rounding)]
     return FLOATS + min(MOST, WORST * math.hypot(*steps))
