@@ -56,7 +56,7 @@ def compare(found: Tour) -> str:
     targets, signature = data.train.targets, data.signature
     if signature.task.target == "class":
         names = ("most common class", "softmax regression")
-        counts = targets.bincount(minlength=signature.classes or 0)
+        counts = targets.bincount(minlength=max(2, signature.classes or 0))
         frequencies = counts.clamp(min=1e-3) / len(targets)
         constant = frequencies.log()
     else:
