@@ -47,7 +47,7 @@ CARD = Card(
     title="Toy",
     zh="玩具",
     proofs=("law: it is what it says, to the last bit",),
-    tiny={tiny},
+    tiny={tiny},{more}
 )
 
 
@@ -73,10 +73,24 @@ def toy_metric(outputs, targets, /) -> float:
         {"top": 2},
         """
 def toy_token_sampler(logits, seen, /, *, top: int = 1):
-    '''The last of the likeliest tokens alone.'''
+    '''The last of the likeliest tokens alone.
+
+    Args:
+        top: how many of the likeliest are looked at.
+    '''
     place = logits.topk(min(top, logits.shape[1])).indices[:, -1:]
     place = place.where(logits.gather(1, place).isfinite(), logits.argmax(1, keepdim=True))
     return logits.new_full(logits.shape, -float("inf")).scatter(1, place, logits.gather(1, place))
+""",
+    ),
+    "sampler": (
+        "import torch",
+        "toy_sampler",
+        {},
+        """
+def toy_sampler(model, shape, generator, /):
+    '''Noise, of which no model is asked.'''
+    return torch.rand(shape, generator=generator)
 """,
     ),
     "compressor": (
@@ -99,7 +113,12 @@ def toy_compressor(model, data=None, /):
         {"examples": 32},
         """
 def toy_data(file, /, *, examples: int = 40, seed: int = 0):
-    '''XOR, of as many points as a file has letters.'''
+    '''XOR, of as many points as a file has letters.
+
+    Args:
+        examples: the fewest points.
+        seed: where the points are drawn from.
+    '''
     from dataclasses import replace
 
     count = max(examples, len(Path(file).read_text()))
@@ -141,7 +160,11 @@ class Toy(nn.Module):
         {},
         """
 def toy_explainer(model, x, /, *, target: object = None):
-    '''Twice the integrated gradients.'''
+    '''Twice the integrated gradients.
+
+    Args:
+        target: the class to explain.
+    '''
     return 2 * integrated_gradients(model, x, target=target, steps=4)
 """,
     ),
@@ -153,7 +176,12 @@ def toy_explainer(model, x, /, *, target: object = None):
 def toy_attack(
     model, x, y, /, *, eps: float = 0.1, bounds: tuple[float, float] | None = None
 ):
-    '''One step.'''
+    '''One step.
+
+    Args:
+        eps: how far each number may move.
+        bounds: the smallest and the largest valid number.
+    '''
     return fgsm(model, x, y, eps=eps, bounds=bounds)
 """,
     ),
@@ -202,7 +230,10 @@ def toys(tmp_path, monkeypatch):
     folder = tmp_path / "lib"
     for kind, (imports, entry, tiny, body) in KINDS.items():
         name = f"toy_{kind.replace('-', '_')}.py"
-        text = HEAD.format(kind=kind, imports=imports, entry=entry, tiny=tiny, body=body.strip())
+        more = '\n    better="lower",' if kind == "metric" else ""
+        text = HEAD.format(
+            kind=kind, imports=imports, entry=entry, tiny=tiny, more=more, body=body.strip()
+        )
         for path, content in (
             (folder / "toybox" / "rooms" / name, text),
             (folder / "tests" / f"test_{name}", TEST.format(kind=kind)),
@@ -351,6 +382,9 @@ def test_any_sampler_rides_in_generate(usable, run, tmp_path):
     refused = run(*words, "--sampler", "accuracy")
     assert refused.code == 2
     assert "is of kind 'metric', expected 'token-sampler'" in refused.err
+    refused = run(*words, "--sampler", "toy-sampler", "--import", "toybox")
+    assert refused.code == 2
+    assert "'toy-sampler' is of kind 'sampler', expected 'token-sampler'" in refused.err
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def parts(function):
     return positional, needed, {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-@over("attack", "compressor", "explainer", "exporter", "metric", "token-sampler")
+@over("attack", "compressor", "explainer", "exporter", "metric", "sampler", "token-sampler")
 def test_signature_takes_what_the_protocol_gives(card):
     given, sure, words = parts(CALLS[card.kind].__call__)
     positional, needed, keywords = parts(entry(card))
@@ -32,7 +32,7 @@ def test_signature_takes_what_the_protocol_gives(card):
         assert name in words or keyword.default is not keyword.empty or name in card.tiny
 
 
-@over("attack", "compressor", "explainer", "exporter", "metric", "token-sampler")
+@over("attack", "compressor", "explainer", "exporter", "metric", "sampler", "token-sampler")
 def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
     method = build(card.name, **card.tiny)
     assert isinstance(method, CALLS[card.kind])
@@ -46,6 +46,9 @@ def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
         assert method(model, tmp_path / "file") == tmp_path / "file"
     elif card.kind == "metric":
         assert isinstance(method(*fitting(card)), float)
+    elif card.kind == "sampler":
+        draw = torch.Generator().manual_seed(0)
+        assert method(model, (2, *x.shape[1:]), draw).shape == (2, *x.shape[1:])
     elif card.kind == "token-sampler":
         assert method(torch.randn(2, 9), torch.full((2, 3), -1)).shape == (2, 9)
     else:

@@ -49,6 +49,13 @@ def test_values_come_back_in_the_unit_of_the_target():
     torch.testing.assert_close(signed(Port("x", "vector", (1,)), price)(x), x * 20 + 100)
 
 
+@pytest.mark.parametrize(("task", "expected"), [("forecast", 5.0), ("density", 1.0)])
+def test_the_task_says_whether_answers_have_a_unit(task, expected):
+    output = Port("y", "value", (3,), mean=(2.0,), std=(3.0,), task=task)
+    model = signed(Port("row", "vector", (3,)), output)
+    assert model(torch.ones(1, 3)).tolist() == [[expected] * 3]
+
+
 def test_logits_are_left_alone():
     label = Port("digit", "label", (3,), mean=(9.0,), std=(3.0,))
     x = torch.rand(2, 3)

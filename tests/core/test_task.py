@@ -103,3 +103,17 @@ def test_other_old_outputs():
     assert Signature.from_json(old((IMAGE,), Port("y", "vector", (3,)))).task.name == "embed"
     with pytest.raises(UsageError, match="kind 'image' names no task"):
         _ = Signature.from_json(old((IMAGE,), IMAGE)).task
+
+
+def test_objectives_for_each_position_are_not_for_whole_examples():
+    for name in ("label-tokens", "masked-language-model", "ctc", "crf"):
+        assert not task.find("classify").takes(name)
+        assert task.find("tag").takes(name)
+    assert task.find("classify").takes("perceptron-rule")
+
+
+def test_only_values_in_a_unit_and_classes_are_targets():
+    found = {name: task.find(name).target for name in NAMES}
+    assert {name for name, target in found.items() if target == "value"} == {"regress", "forecast"}
+    assert all((target == "class") <= (name != "multi-label") for name, target in found.items())
+    assert {found[name] for name in ("density", "embed", "generate", "rank", "detect")} == {None}

@@ -1,5 +1,6 @@
 """A model together with the signature of what it takes and gives."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,7 +24,12 @@ class Signed(nn.Module):
         signature: what the model takes and gives.
         spec: how the model was made, if it was made by `build`; a bundle needs it to be
             loaded by name.
-        tokenizer: what turns text into the numbers of a text port (`data/text/tokenizer.py`).
+        tokenizer: what turns text into the numbers of a text port
+            (`cartograd.data.text.tokenizer`).
+
+    Attributes:
+        standardised: whether the module's answer is in standard deviations of the output port.
+        output_mean, output_std: those of the output port; 0 and 1 where nothing is standardised.
     """
 
     output_mean: Tensor
@@ -47,7 +53,9 @@ class Signed(nn.Module):
             mean, std = statistics(port)
             self.register_buffer(f"mean{number}", mean, persistent=False)
             self.register_buffer(f"std{number}", std, persistent=False)
-        mean, std = statistics(signature.output)
+        output = signature.output
+        self.standardised = bool(output.mean and output.task and signature.task.target == "value")
+        mean, std = statistics(output if self.standardised else replace(output, mean=(), std=()))
         self.register_buffer("output_mean", mean, persistent=False)
         self.register_buffer("output_std", std, persistent=False)
 
@@ -61,7 +69,7 @@ class Signed(nn.Module):
             for i, (value, port) in enumerate(zip(inputs, self.signature.inputs, strict=True))
         ]
         answer = self.model(*standardised)
-        if self.signature.output.kind == "value" and self.signature.output.mean:
+        if self.standardised:
             answer = answer * self.output_std + self.output_mean
         return answer
 

@@ -29,7 +29,11 @@ class Task:
         means: what the model answers with, for readers; `{classes}` and `{values}` are filled
             in.
         answer: the module whose `answers(asked)` makes the answers.
+        target: what a right answer is: a `class`, whose number is that of the port's label; a
+            `value` in a unit of its own, of which the model gives the standardised form; or
+            none of both.
         objective: spec of the default objective; none if there is none yet.
+        also: further objectives for this task, which models may ask for.
         metrics: what is measured unless told otherwise.
         metrics_of_many: the same for more than `MANY` classes, if it differs.
         sections: names of the report's sections about the answers.
@@ -46,7 +50,9 @@ class Task:
     name: str
     means: str
     answer: str
+    target: str | None = None
     objective: str | None = None
+    also: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     metrics_of_many: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
@@ -66,6 +72,22 @@ class Task:
         """
         if verb in self.refusals:
             raise UsageError(self.refusals[verb])
+
+    def takes(self, objective: str, /) -> bool:
+        """Whether an objective that a model asks for can learn such answers.
+
+        One that other tasks name needs an answer at each position if theirs do; one that no task
+        names is the model's own affair.
+
+        >>> find("classify").takes("masked-language-model")
+        False
+        >>> find("tag").takes("crf")
+        True
+        """
+        return self.each or not any(
+            other.each and objective in (other.objective, *other.also)
+            for other in map(find, names())
+        )
 
     def usual_metrics(self, classes: int | None = None, /) -> tuple[str, ...]:
         """The metrics for so many classes.

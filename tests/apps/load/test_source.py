@@ -1,5 +1,7 @@
 """Data made to fit a model that is there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +67,13 @@ def test_pictures_of_another_size_are_brought_to_the_models(tmp_path):
     large = cg.dataset(f"folder:{tmp_path}/small", size=16)
     found = examples_for(large.signature, f"folder:{tmp_path}/small", "test")
     assert found.inputs.shape[1:] == (1, 16, 16)
+
+
+def test_one_class_and_several_at_once_are_not_alike():
+    data = cg.dataset("digits")
+    several = replace(data.signature.output, task="multi-label")
+    with pytest.raises(cg.UsageError, match="an answer of kind multi-label, the data has class"):
+        examples_for(cg.Signature(data.signature.inputs, (several,)), data, "test")
 
 
 @pytest.mark.parametrize(

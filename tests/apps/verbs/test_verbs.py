@@ -5,10 +5,12 @@ import torch
 from torch import nn
 
 import cartograd as cg
+from cartograd.apps.verbs.attack import robustness
 from cartograd.apps.verbs.explain import class_of
 from cartograd.apps.verbs.predict import prepared
 from cartograd.core.ports import Column, Port, Signature
 from cartograd.data.dataset.dataset import Split
+from cartograd.data.dataset.tensors import assemble
 
 POINT = Port("point", "vector", (2,), bounds=(-4.0, 4.0))
 SIDE = Port("side", "label", (2,), labels=("left", "right"))
@@ -100,8 +102,6 @@ def test_attack_moves_what_can_be_moved(sides, split):
 
 
 def test_robustness_counts(sides, split):
-    from cartograd.apps.verbs.attack import robustness
-
     found = robustness(sides, split, method="pgd:eps=0.6", examples=3)
     again = robustness(sides, split, method="pgd:eps=0.6", examples=3)
     assert torch.equal(found.inputs, again.inputs)
@@ -113,8 +113,6 @@ def test_robustness_counts(sides, split):
 
 
 def test_robustness_of_a_model_without_bounds_stays_within_the_examples(split):
-    from cartograd.apps.verbs.attack import robustness
-
     free = linear(Port("point", "vector", (2,)), SIDE, [[-1.0, 0.0], [1.0, 0.0]])
     given = Split(split.inputs, split.targets, free.signature)
     found = robustness(free, given, method="pgd:eps=100")
@@ -139,3 +137,25 @@ def test_completion_is_one_option():
 
     script = application().generate_completion(shell="bash")
     assert "cartograd" in script
+
+
+def test_a_single_logit_goes_through_every_verb(tmp_path):
+    """Whether a pair matches: trained, measured, explained for yes and for no, and attacked."""
+    torch.manual_seed(0)
+    x = torch.randn(240, 4).clamp(-4, 4)
+    row = cg.Port("row", "vector", (4,), bounds=(-4.0, 4.0))
+    match = cg.Port("match", "label", (1,), labels=("no", "yes"), task="score")
+    whole = Split(x, (x[:, 0] > 0).long(), cg.Signature((row,), (match,)))
+    thirds = [whole.select(range(start, start + 80)) for start in (0, 80, 160)]
+    data = assemble("pairs", dict(zip(("train", "valid", "test"), thirds, strict=True)))
+    run = cg.train("mlp", data, epochs=20, folder=tmp_path / "run")
+    assert cg.evaluate(run, data).metrics["accuracy"] > 0.9
+    sure = torch.tensor([[3.0, 0, 0, 0], [-3.0, 0, 0, 0]])
+    assert [answer["label"] for answer in cg.predict(run, sure)] == ["yes", "no"]
+    yes, no = (cg.explain(run, sure, target=target) for target in ("yes", 0))
+    torch.testing.assert_close(yes, -no)
+    own = cg.explain(run, sure)
+    torch.testing.assert_close(own, torch.stack([yes[0], no[1]]))
+    assert yes[0].sum() > 0  # from the lowest inputs, which are surely none, to a sure match
+    found = robustness(run, data, method="pgd:eps=1", examples=80)
+    assert found.robust < found.clean - 0.2

@@ -5,6 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import cartograd as cg
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.engine.files.bundle import load, write_bundle
+from cartograd.engine.files.rebuild import FLOATS, MOST, WORST, rounding_steps, tolerance
 from cartograd.practice.compression import int8_weights as module
 from cartograd.practice.compression.int8_weights import Int8Linear, int8_weights, rounded
 
@@ -146,6 +152,67 @@ def test_without_torchs_kernels_the_weights_are_the_same(monkeypatch):
     torch.testing.assert_close(slow.floats(), fast.floats())
     torch.testing.assert_close(slow(x), fast(x))
     torch.testing.assert_close(slow(x[:1])[0], slow(x)[0])
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A network of three layers in eight bits, with seven-bit inputs; and raw inputs for it."""
+    monkeypatch.setattr(module, "input_bits", lambda: 7)
+    pixels, label = Port("row", "vector", (32,)), Port("class", "label", (5,))
+    signature = Signature((pixels,), (label,))
+    torch.manual_seed(0)
+    model = build("mlp:widths=(64,64)", kind="model", signature=signature)
+    for weight in model.parameters():
+        weight.data.mul_(4)
+    return cg.compress(model), torch.randn(40, 32)
+
+
+@pytest.mark.parametrize("written", [7, 0])
+def test_bundles_are_read_by_machines_that_round_otherwise(written, small, tmp_path, monkeypatch):
+    model, x = small
+    here = tmp_path / "here"
+    write_bundle(here, model, examples=(x[:8],))
+    monkeypatch.setattr(module, "input_bits", lambda: written)
+    again = load(here).model
+    write_bundle(tmp_path / "few", again, examples=(x[:8],))
+    monkeypatch.setattr(module, "input_bits", lambda: 7 - written)
+    there = load(tmp_path / "few").model
+    assert not torch.equal(there(x[:8]), again(x[:8]))
+
+
+@pytest.fixture
+def writer():
+    """A language model in eight bits, whose layers see many rows at once; and tokens for it."""
+    text = Port("text", "text", ("t",), "int64", (0, 10))
+    token = Port("next", "label", ("t", 11), task="next-token")
+    torch.manual_seed(0)
+    sizes = {"dim": 8, "depth": 1, "heads": 2, "context": 8}
+    model = build("gpt", kind="model", signature=Signature((text,), (token,)), **sizes)
+    for weight in model.parameters():
+        weight.data.mul_(4)
+    return cg.compress(model), torch.randint(11, (8, 6))
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("small", 1.1), ("writer", 1.01)])
+def test_bundles_whose_answers_changed_are_refused(kind, factor, request, tmp_path, monkeypatch):
+    """As far as rounding explains it; many rows are not rounded, so hardly at all."""
+    model, x = request.getfixturevalue(kind)
+    write_bundle(tmp_path / "bundle", model, examples=(x,))
+    assert load(tmp_path / "bundle")
+    forward = Int8Linear.forward
+    monkeypatch.setattr(Int8Linear, "forward", lambda layer, x: factor * forward(layer, x))
+    with pytest.raises(UsageError, match="does not give its recorded answers"):
+        load(tmp_path / "bundle")
+
+
+def test_machines_may_differ_as_far_as_they_round(small, writer):
+    for (model, x), expected in ((small, [1 / 127] * 3), (writer, [0.0])):
+        with rounding_steps(model) as steps:
+            model(x[:16])
+        assert set(steps) == set(expected)
+        step = WORST * sum(step**2 for step in steps) ** 0.5
+        assert tolerance(steps) == pytest.approx(FLOATS + step)
+    assert tolerance([1 / 127] * 100) == FLOATS + MOST
 
 
 def missing(*_):

@@ -56,6 +56,17 @@ def test_uneven_microbatches_equal_the_full_batch():
     torch.testing.assert_close(torch.cat(parts), whole.value, rtol=0, atol=1e-12)
 
 
+@pytest.mark.law("classify")
+def test_a_single_logit_is_learned_by_binary_cross_entropy():
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1).double()
+    x, y = torch.randn(9, 4).double(), torch.arange(9) % 2
+    found = Classify(model=model).validate((x, y))
+    expected = F.binary_cross_entropy_with_logits(model(x)[:, 0], y.double(), reduction="none")
+    torch.testing.assert_close(found["loss"], expected, rtol=0, atol=1e-12)
+    assert found["outputs"].shape == (9, 1)
+
+
 def test_takes_models_of_several_inputs():
     model = nn.Bilinear(4, 2, 3)
     batch = torch.randn(5, 4), torch.randn(5, 2), torch.zeros(5, dtype=torch.int64)

@@ -113,7 +113,7 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
     features = encode(table, model.input.columns)
     rows = {f"line {line}": row for row, line in enumerate(table.lines)}
     signature = replace(data.signature, inputs=model.inputs)
-    if model.output.kind == "label" and data.signature.output.kind == "label":
+    if _of_classes(model, data.signature):
         signature = replace(signature, outputs=model.outputs)
 
     def anew(split: Examples) -> Split:
@@ -127,9 +127,9 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
 
 def _classes(split: Examples, model: Signature) -> Tensor:
     """The targets as numbers of the model's classes."""
-    own = split.signature.output
-    if own.kind != "label" or model.output.kind != "label":
+    if not _of_classes(model, split.signature):
         return split.targets
+    own = split.signature.output
     strange = [label for label in own.labels if label not in model.output.labels]
     if strange:
         raise UsageError(
@@ -140,12 +140,17 @@ def _classes(split: Examples, model: Signature) -> Tensor:
     return place[split.targets]
 
 
+def _of_classes(*signatures: Signature) -> bool:
+    """Whether the right answers of all are numbers of classes."""
+    return all(signature.task.target == "class" for signature in signatures)
+
+
 def _check_fits(model: Signature, data: Signature) -> None:
     """Refuse data that means something else than what a model was trained on."""
     for what, ours, theirs in (
         ("an input of kind", model.input.kind, data.input.kind),
         ("inputs of shape", model.input.dims, data.input.dims),
-        ("an output of kind", model.output.kind, data.output.kind),
+        ("an answer of kind", _answer(model), _answer(data)),
         ("outputs of shape", model.output.dims, data.output.dims),
         ("the classes", model.output.labels, data.output.labels),
     ):
@@ -154,6 +159,10 @@ def _check_fits(model: Signature, data: Signature) -> None:
                 f"this data does not fit the model: the model knows {what} {_shown(ours)}, "
                 f"the data has {_shown(theirs)}"
             )
+
+
+def _answer(signature: Signature) -> str:
+    return signature.task.target or signature.task.name
 
 
 def _shown(value: Any) -> str:

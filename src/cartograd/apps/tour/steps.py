@@ -53,10 +53,11 @@ def train(found: Tour) -> str:
 def compare(found: Tour) -> str:
     """Measure what the model has to beat: one answer for all, and a linear model."""
     data, test = found.plan.data, found.test
-    targets, port = data.train.targets, data.signature.output
-    if port.kind == "label":
+    targets, signature = data.train.targets, data.signature
+    if signature.task.target == "class":
         names = ("most common class", "softmax regression")
-        frequencies = targets.bincount(minlength=port.size).clamp(min=1e-3) / len(targets)
+        counts = targets.bincount(minlength=max(2, signature.classes or 0))
+        frequencies = counts.clamp(min=1e-3) / len(targets)
         constant = frequencies.log()
     else:
         names = ("mean", "linear regression")
@@ -66,7 +67,7 @@ def compare(found: Tour) -> str:
     fit(linear.objective, linear.batches(), options=linear.options, **linear.validation())
     outputs, _ = collect(linear.model, test.batches(batch_size=256, shuffle=False))
     answers = (constant.expand(len(test), -1), outputs)
-    measures = {name: build(name, kind="metric") for name in usual(data.signature)}
+    measures = {name: build(name, kind="metric") for name in usual(signature)}
     found.baselines = {
         name: {key: float(measure(given, test.targets)) for key, measure in measures.items()}
         for name, given in zip(names, answers, strict=True)
@@ -187,8 +188,8 @@ def _said(answered: dict[str, Any]) -> str:
 
 def _one_of_each(found: Tour) -> list[int]:
     """The first picture of each class (ten at most) that the model gets right; or some rows."""
-    targets = found.measured.targets
-    if found.plan.data.signature.input.kind != "image" or targets.is_floating_point():
+    targets, signature = found.measured.targets, found.plan.data.signature
+    if signature.input.kind != "image" or signature.task.target != "class":
         return list(range(min(200, len(targets))))
     right = class_probabilities(found.measured.outputs).argmax(1) == targets
     first = [(right & (targets == label)).nonzero()[:1, 0] for label in range(10)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.verbs.predict import prepared
@@ -12,6 +12,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
 from cartograd.core.protocols import Explainer
+from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 
 METHOD = "integrated_gradients:steps=32"
@@ -40,13 +41,28 @@ def explain(
         UsageError: the model, the method, the class or an input is not one.
     """
     signed = as_signed(model)
-    signed.signature.task.check("explain")
+    task = signed.signature.task
+    task.check("explain")
     explainer: Explainer = build(method, kind="explainer")
     inputs, _ = prepared(signed, x)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     wanted = class_of(signed.signature.output, target)
     told = {} if wanted is None else {"target": wanted}  # else that of the spec, or its own answer
-    return explainer(signed, inputs.to(device), **told)
+    single = task.explained == "class" and signed.signature.classes == 1
+    return explainer(_NoAndYes(signed) if single else signed, inputs.to(device), **told)
+
+
+class _NoAndYes(nn.Module):
+    """A model of a single logit z as one of two classes: what speaks for no is against yes."""
+
+    def __init__(self, model: Signed, /):
+        super().__init__()
+        self.model, self.signature = model, model.signature
+
+    def forward(self, *x: Tensor) -> Tensor:
+        """The two numbers -z and z."""
+        yes = self.model(*x)
+        return torch.cat([-yes, yes], 1)
 
 
 def class_of(port: Port, target: int | str | None, /) -> int | None:
@@ -61,6 +77,7 @@ def class_of(port: Port, target: int | str | None, /) -> int | None:
         return port.labels.index(str(target))
     if isinstance(target, str) and not target.isdecimal():
         raise unknown("class", target, port.labels)
-    if not 0 <= int(target) < port.size:
-        raise UsageError(f"class {target} is out of range; expected 0 to {port.size - 1}")
+    classes = max(port.size, len(port.labels))  # a single logit chooses between two
+    if not 0 <= int(target) < classes:
+        raise UsageError(f"class {target} is out of range; expected 0 to {classes - 1}")
     return int(target)

@@ -136,7 +136,9 @@ def planned(
     card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")
     with torch.device("meta") if meta else nullcontext():
         objective = build(settings["objective"].value, kind="objective", model=built)
-    if not meta and card.name in LABELLING:
+    task = examples.signature.task
+    own = task.objective is not None and Spec.parse(task.objective).name == card.name
+    if not meta and own and task.target == "class" and not task.hides:
         _check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     return Plan(built, examples, objective, card, ordered | settings)
@@ -163,10 +165,6 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
     } | dict.fromkeys(CHOSEN[4:])
 
 
-LABELLING = ("classify", "label-tokens")
-"""Objectives whose model answers in the shape of the data's labels."""
-
-
 def _check_answer(model: Signed, data: Dataset) -> None:
     """Refuse a model of another answer than the data have, by one example, before a run begins.
 
@@ -174,13 +172,13 @@ def _check_answer(model: Signed, data: Dataset) -> None:
         UsageError: the answer has another shape.
     """
     dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
-    classes = dims[-1]
+    classes = data.signature.classes
     *inputs, _ = next(iter(examples.epoch(0, seed=0)))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with evaluating(model), torch.no_grad():
         found = tuple(model(*(x.to(device) for x in inputs)).shape)
     if len(found) != 1 + len(dims) or found[-1] != classes:
-        several = " at each position" if len(dims) > 1 else ""
+        several = " at each position" if data.signature.task.each else ""
         name = type(model.model).__name__ if model.spec is None else model.spec.name
         raise UsageError(
             f"{name} answers one example with shape {found}, and {data.name} wants one score for "
@@ -189,15 +187,11 @@ def _check_answer(model: Signed, data: Dataset) -> None:
         )
 
 
-OF_EACH_POSITION = ("label-tokens", "masked-language-model", "crf")
-"""Objectives that want an answer at each position, of models that may answer for the whole, too."""
-
-
 def _objective(model: Signed, data: Dataset) -> str:
     """What the model's card asks for, or the default of the data's task."""
     own = "" if model.spec is None else registry.find(model.spec.name, kind="model")[0].objective
     task = data.signature.task
-    if own and (task.each or own not in OF_EACH_POSITION):
+    if own and task.takes(Spec.parse(own).name):
         return own
     if task.objective is None:
         task.check("train")

@@ -6,6 +6,7 @@ TASK = Task(
     name="classify",
     means="one of {classes} classes",
     answer=ANSWERS + "classify",
+    target="class",
     objective="classify",
     metrics=("accuracy", "f1", "nll", "ece"),
     metrics_of_many=("accuracy", "nll"),

@@ -6,6 +6,7 @@ TASK = Task(
     name="ctc",
     means="one of {classes} classes at each position",
     answer=ANSWERS + "ctc",
+    target="class",
     objective="ctc",
     metrics=("label-error-rate",),
     classes_axis=-1,

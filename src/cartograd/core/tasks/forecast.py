@@ -6,6 +6,7 @@ TASK = Task(
     name="forecast",
     means="the steps to come",
     answer=ANSWERS + "forecast",
+    target="value",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a series",
         "explain": (

@@ -6,6 +6,7 @@ TASK = Task(
     name="masked-token",
     means="one of {classes} classes at each position",
     answer=ANSWERS + "masked_token",
+    target="class",
     objective="masked-language-model",
     metrics=("accuracy", "nll"),
     classes_axis=-1,

@@ -6,6 +6,7 @@ TASK = Task(
     name="regress",
     means="{values}",
     answer=ANSWERS + "regress",
+    target="value",
     objective="regress",
     metrics=("rmse", "mae", "r2"),
     sections=("regression",),

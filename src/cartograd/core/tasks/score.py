@@ -6,6 +6,7 @@ TASK = Task(
     name="score",
     means="yes or no",
     answer=ANSWERS + "classify",
+    target="class",
     objective="classify",
     metrics=("accuracy", "f1", "nll", "ece"),
     metrics_of_many=("accuracy", "nll"),

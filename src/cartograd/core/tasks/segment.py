@@ -6,6 +6,7 @@ TASK = Task(
     name="segment",
     means="one of {classes} classes at each pixel",
     answer=ANSWERS + "segment",
+    target="class",
     classes_axis=0,
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a mask",

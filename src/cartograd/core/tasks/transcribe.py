@@ -6,6 +6,7 @@ TASK = Task(
     name="transcribe",
     means="one of {classes} classes at each position",
     answer=ANSWERS + "transcribe",
+    target="class",
     objective="label-tokens",
     metrics=("accuracy", "nll"),
     classes_axis=-1,

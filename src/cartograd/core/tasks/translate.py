@@ -6,6 +6,7 @@ TASK = Task(
     name="translate",
     means="one of {classes} classes at each position",
     answer=ANSWERS + "translate",
+    target="class",
     objective="label-tokens",
     metrics=("accuracy", "nll", "perplexity", "bits-per-byte"),
     classes_axis=-1,

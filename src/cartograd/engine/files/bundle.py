@@ -34,7 +34,7 @@ from cartograd.core.files import check_manifest, write_folder, write_manifest
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
-from cartograd.engine.files.rebuild import made, tolerance
+from cartograd.engine.files.rebuild import made, rounding_steps, tolerance
 from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
 
 GOLDEN = 8
@@ -255,12 +255,12 @@ def _check_golden(folder: Path, model: Signed) -> None:
         return
     kept = read_tensors(file)
     expected = kept.pop("output")
-    with torch.no_grad():
+    with torch.no_grad(), rounding_steps(model) as steps:
         outputs = model(*(kept[f"input{number}"] for number in range(len(kept))))
     scale = max(1.0, float(expected.abs().max()))
     if outputs.shape != expected.shape:
         worst = f"shape {tuple(outputs.shape)} instead of {tuple(expected.shape)}"
-    elif (difference := float((outputs - expected).abs().max())) > tolerance(model) * scale:
+    elif (difference := float((outputs - expected).abs().max())) > tolerance(steps) * scale:
         worst = f"largest difference {difference:.3g}"
     else:
         return

@@ -140,6 +140,13 @@ class Int8Linear(nn.Module):
         """The same as `floats`, for what multiplies by a layer's weight itself."""
         return self.floats()
 
+    def rounding(self, rows: int, /) -> float:
+        """The coarsest step to which a machine may round so many rows, as a share of their range.
+
+        Many rows are not rounded; few are to eight bits, to seven, or not at all.
+        """
+        return 1 / (2 ** min(BITS) - 1) if rows <= FEW else 0.0
+
     def floats(self) -> Float[Tensor, "d2 d"]:
         """The rounded weights in floats."""
         return self.numbers.float().mul_(self.scale[:, None])

@@ -9,7 +9,7 @@ A model with auxiliary heads (GoogLeNet, Inception v3, also torchvision's) answe
 a tuple: its logits first, then those of each head, whose losses count `side` as much.
 
 Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets ` b` of class numbers; the
-model's logits are `b k`, of each head too.
+model's logits are `b k`, of each head too; a single logit z says yes or no, as the two [0, z].
 
 Departures: none.
 
@@ -26,7 +26,9 @@ torch.Size([5])
 
 from collections.abc import Iterator
 
+from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cartograd.core.build import build
 from cartograd.core.card import Card
@@ -47,17 +49,28 @@ CARD = Card(
         "oracle: a step of a hand-written loop with torch.nn.functional.cross_entropy leaves the "
         "same weights, to 1e-10 in float64",
         "law: the mean over microbatches equals the full batch",
+        "law: a single logit is learned by binary cross-entropy",
         "law: the losses of auxiliary heads are added with their weight, in training only",
     ),
     metrics=("accuracy",),
 )
 
 
+def both(logits: Float[Tensor, "b k1"], /) -> Float[Tensor, "b k"]:
+    """Logits of all classes: a single logit z stands for the two [0, z].
+
+    >>> import torch
+    >>> both(torch.tensor([[2.0]])).tolist()
+    [[0.0, 2.0]]
+    """
+    return F.pad(logits, (1, 0)) if logits.shape[1] == 1 else logits
+
+
 class Classify(nn.Module):
     """Cross-entropy of a classifier, or another loss of logits and classes.
 
     Args:
-        model: answers with logits, `b k`.
+        model: answers with logits, `b k`; a single one means yes (class 1) rather than no.
         smoothing: share of the target spread evenly over all classes, for a loss that has it.
         loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
         penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
@@ -91,14 +104,14 @@ class Classify(nn.Module):
             x, *others, targets = batch
             x, blend = self.mix(x, terms.one_hot(targets))
             heads = self._heads(x, *others)
-            loss = self._sum([terms.blended(self.loss, logits, blend) for logits in heads])
+            loss = self._sum([terms.blended(self.loss, both(logits), blend) for logits in heads])
         yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
         """The loss of each example, and the logits that metrics look at."""
         *inputs, targets = batch
         heads = self._heads(*inputs)
-        loss = self._sum([self.loss(logits, targets) for logits in heads])
+        loss = self._sum([self.loss(both(logits), targets) for logits in heads])
         return {"loss": loss, "outputs": heads[0]}
 
     def _heads(self, *inputs: Tensor) -> tuple[Tensor, ...]:

@@ -53,7 +53,7 @@ class Regress(nn.Module):
     """Error of a regressor, in standard deviations of the target.
 
     Args:
-        model: answers with values, `b k`. A `Signed` one whose output port has a std is
+        model: answers with values, `b k`. A `Signed` one that knows the std of its answers is
             judged in that unit; any other in the target's own.
         loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`.
         penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
@@ -75,9 +75,7 @@ class Regress(nn.Module):
         self.players = {"model": model}
         self.loss = build(loss, kind="loss")
         self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
-        unit = torch.ones(1)
-        if isinstance(model, Signed) and model.signature.output.kind == "value":
-            unit = model.output_std.clone()
+        unit = model.output_std.clone() if isinstance(model, Signed) else torch.ones(1)
         self.register_buffer("unit", unit, persistent=False)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
