@@ -13,48 +13,48 @@ TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.Beartyp
 
 # What follows ## is shown: what a target does, and how long it takes on two cores once set up.
 help:  ## show this list (at once)
-	@echo "The first of them sets up .venv as well: a few minutes."
+	@echo "The first of them sets up .venv as well, which takes minutes."
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-tour: .venv/installed  ## the whole life of a model on real data (half a minute)
+tour: .venv/installed  ## the whole life of a model on real data (seconds)
 	@$(BIN)/cartograd tour
 
-test: lint doctests  ## every check and every test; what CI runs (some 20 minutes)
+test: lint doctests  ## every check and every test; what CI runs (minutes)
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not (compile or untyped)" $(TYPED)
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "compile or untyped"
 
 # One process: a small room is done before a second one would have imported torch.
-room: .venv/tested  ## the tests of one room: make room ROOM=core (ten seconds to a few minutes)
+room: .venv/tested  ## the tests of one room: make room ROOM=core (seconds to minutes)
 	@test -n "$(ROOM)" -a -d "tests/$(ROOM)" || { \
 	  echo "no room '$(ROOM)'; expected ROOM= one of:" $$(ls -d tests/*/ | cut -d/ -f2) >&2; exit 2; }
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/$(ROOM)
 
-check: lint doctests house  ## format, lint, types, imports, spelling, doctests, house rules (3 minutes)
+check: lint doctests house  ## format, lint, types, imports, spelling, doctests, house rules (minutes)
 
-lint: .venv/tested  ## format, lint, types, imports, spelling (a minute)
+lint: .venv/tested  ## format, lint, types, imports, spelling (minutes)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-doctests: .venv/tested  ## the examples in docstrings (half a minute)
+doctests: .venv/tested  ## the examples in docstrings (seconds)
 	$(PYTEST) -q -p tests.conftest --doctest-modules src
 
-house: .venv/tested  ## the rules of the house, and what the README shows (a minute)
+house: .venv/tested  ## the rules of the house, and what the README shows (minutes)
 	$(PYTEST) -q tests/house
 
-acceptance: .venv/tested  ## train on real data against the stated thresholds (an hour or more)
+acceptance: .venv/tested  ## train on real data against the stated thresholds (hours)
 	$(BIN)/python -m acceptance
 
-claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md (an hour or more)
+claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md (hours)
 	$(BIN)/python -m tools.claims
 
-bench: .venv/benched  ## time against the peers, in the same run (an hour or more)
+bench: .venv/benched  ## time against the peers, in the same run (hours)
 	$(BIN)/python -m benchmarks.resume
 	$(BIN)/python -m benchmarks
 
-golden: .venv/tested  ## print how the golden loss curves differ, and renew them (a minute)
+golden: .venv/tested  ## print how the golden loss curves differ, and renew them (minutes)
 	$(BIN)/python -m tests.golden.curves --write
 
 clean:  ## remove the environment and what the tools left (at once)

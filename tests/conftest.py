@@ -88,10 +88,11 @@ def _same_every_time() -> Iterator[None]:
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  third parties draw from it
     torch.manual_seed(0)
-    # Deterministic mode also fills what torch.empty returns with NaN.
-    torch.use_deterministic_algorithms(True)
+    # Deterministic mode also fills what torch.empty returns with NaN. Asked for by this name, it
+    # does not import torch's compiler: two seconds of each small room.
+    torch.set_deterministic_debug_mode("error")
     yield
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
     torch.set_default_dtype(torch.float32)
 
 

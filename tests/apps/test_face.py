@@ -3,17 +3,21 @@
 import ast
 import inspect
 import json
+import pkgutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
+from cyclopts import Parameter
 from torch import nn
 
 import cartograd as cg
 from cartograd.apps.cli import COMMANDS
+from cartograd.apps.load.options import KINDS
 from tools.source import ROOT
 
 FACE = ROOT / "src/cartograd/__init__.py"
@@ -154,6 +158,86 @@ def test_each_command_has_its_verb(name):
     verb = VERBS.get(name, name)
     assert verb in cg.__all__, f"`cartograd {name}` has no cartograd.{verb}"
     assert callable(getattr(cg, verb))
+
+
+OTHERS = {
+    "attack": ("cartograd.apps.verbs.attack:robustness",),
+    "diagnose": ("cartograd.apps.verbs.diagnose:diagnose_model",),
+    "generate": ("cartograd.apps.verbs.generate:Options",),
+    "show": ("cartograd.engine.optim.schedule:rates",),
+}
+"""What takes the arguments of a command besides the verb of its name."""
+
+SHOWN = {"json", "lang", "out"}
+"""How a command shows its result; in Python the result does, by `draw` and its fields."""
+
+ONLY_COMMAND = {
+    "train": {
+        "set": "each setting is a keyword",
+        "nproc": "a program starts its processes itself (torchrun)",
+        "on": "a program starts its workers itself",
+        "dry_run": "is `cartograd.cost`",
+        "print_config": "the run notes its settings",
+    },
+    "evaluate": {"min": "a program compares by itself", "max": "as min"},
+    "predict": {"csv": "answers are dictionaries"},
+    "generate": dict.fromkeys(
+        ("sampler", "temperature", "top_k", "top_p", "repetition"), "all are in `samplers`"
+    ),
+    "show": {"data": "augmentations and runs are called as they are"},
+    "trace": {"size": "the function behind `trace field` has it"},
+    "claim": {"seed": "is `seeds=[3]`"},
+}
+"""Options that the verb has no argument for, each with the reason."""
+
+ONLY_PYTHON = {
+    "train": {"progress": "an object", "callbacks": "objects"},
+    "evaluate": {"batch_size": "changes no answer"},
+    "generate": {"samplers": "has the command's options for them"},
+    "import": {"replace": "the command never replaces"},
+    "tour": {"progress": "an object", "say": "a function"},
+    "claim": {"said": "a function"},
+    "show": {"kind": "is the word before the name"},
+}
+"""Arguments that the command has no option for, each with the reason."""
+
+
+def options_of(command):
+    """What a user types after `--`."""
+    for key, item in inspect.signature(command).parameters.items():
+        if item.kind is inspect.Parameter.KEYWORD_ONLY:
+            given = [
+                name.removeprefix("--")
+                for extra in get_args(item.annotation)[1:]
+                if isinstance(extra, Parameter)
+                for name in extra.name or ()
+            ]
+            yield (given[0] if given else key).replace("-", "_").rstrip("_")
+
+
+def words_of(name):
+    """Every argument of the verb of a command, and those that go by keyword alone."""
+    found = getattr(cg, VERBS.get(name, name))
+    places = [found, *map(pkgutil.resolve_name, OTHERS.get(name, ()))]
+    items = [item for one in places for item in inspect.signature(one).parameters.items()]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return {key for key, _ in items}, {
+        key for key, item in inspect.signature(found).parameters.items() if item.kind is keyword
+    }
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands() if name not in NONE])
+def test_a_command_and_its_verb_call_an_argument_alike(name):
+    options = set(options_of(dict(commands())[name])) - SHOWN
+    words, keywords = words_of(name)
+    if name == "train":  # the rest of its keywords ride in --set
+        keywords -= set(KINDS)
+    if name == "diagnose":  # it hands on settings of `train`
+        options -= set(KINDS)
+    if name == "generate":
+        keywords = {"samplers"}
+    assert options - words == set(ONLY_COMMAND.get(name, ()))
+    assert keywords - options == set(ONLY_PYTHON.get(name, ())), "the command lacks them"
 
 
 def test_no_entry_is_left_over():
