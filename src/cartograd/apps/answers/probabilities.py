@@ -8,7 +8,7 @@ from torch import Tensor
 def class_probabilities(outputs: Float[Tensor, "b *n k1"], /) -> Float[Tensor, "b *n k"]:
     """Probabilities in float64 on the CPU; a single logit z stands for the two [0, z].
 
-    >>> chances(torch.tensor([[0.0]])).tolist()
+    >>> class_probabilities(torch.tensor([[0.0]])).tolist()
     [[0.5, 0.5]]
     """
     logits = outputs.detach().double().cpu()

@@ -51,7 +51,7 @@ def portion(
 
     Args:
         step: steps so far, from 1.
-        total: steps of the run; None where nobody knows.
+        total: steps of the run; None where that is unknown.
         decay: share of the average that is kept at each step.
         corrected: whether young averages keep less, so that the first weights do not linger.
     """

@@ -48,7 +48,7 @@ def portion(step: int, total: int | None, /, *, share: float = 0.25) -> float | 
 
     Args:
         step: steps so far, from 1.
-        total: steps of the run; None where nobody knows.
+        total: steps of the run; None where that is unknown.
         share: what part of the run, at its end, is averaged.
 
     Raises:

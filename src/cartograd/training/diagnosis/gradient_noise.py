@@ -65,7 +65,7 @@ class NoiseScale:
         signal: |G|^2, the squared norm of the true gradient.
         noise: S, the variance of one example's gradient, over all parameters.
         small, large: the two batch sizes.
-        draws: batches that were looked at.
+        draws: number of batches that were measured.
     """
 
     scale: float
@@ -88,13 +88,13 @@ def gradient_noise(
     player: str = "model",
     seed: int = 0,
 ) -> NoiseScale:
-    """Measure the noise scale at the present weights; objective and random state stay.
+    """Measure the noise scale at the present weights; objective and random state are unchanged.
 
     Args:
         objective: what is trained.
         batches: training data; their size is the large one.
         parts: into how many small batches each is cut.
-        draws: batches to look at.
+        draws: number of batches to measure.
         player: whose gradient, where there are several (the only one otherwise).
         seed: of the order of the data, and of dropout.
 

@@ -110,7 +110,7 @@ class LayerReport:
 def layer_report(
     objective: Objective | nn.Module, batch: Batch, /, *, optimizers: str = "adamw:lr=1e-3"
 ) -> LayerReport:
-    """What each layer does in one step on a batch; objective, gradients and random state stay.
+    """What each layer does in one step on a batch; the objective and random state are unchanged.
 
     Args:
         objective: an objective, or any module (all tensors of the batch are its inputs).

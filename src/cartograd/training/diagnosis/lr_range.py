@@ -57,7 +57,7 @@ CARD = Card(
 
 @dataclass(frozen=True)
 class LRRange:
-    """What came of the sweep.
+    """The result of a sweep.
 
     Attributes:
         rates: of the steps that were made.
@@ -89,7 +89,7 @@ def lr_range(
     decay: float = 0.9,
     seed: int = 0,
 ) -> LRRange:
-    """Sweep the learning rate on a copy; objective and random state stay as they were.
+    """Sweep the learning rate on a copy; objective and random state are unchanged.
 
     Args:
         objective: what would be trained.
@@ -143,7 +143,7 @@ def rates(*, low: float, high: float, steps: int) -> list[float]:
 def _step(
     objective: Objective, batch: Batch, players: dict[str, torch.optim.Optimizer], rate: float
 ) -> float:
-    """Step every player at a rate; the first player's loss before that."""
+    """Step every player at a learning rate; return the first player's loss before that."""
     first = math.nan
     for number, (name, value) in enumerate(gradients(objective, batch)):
         first = float(value) if number == 0 else first
@@ -174,7 +174,7 @@ def _suggested(
 
 
 def _slope(places: Sequence[float], losses: Sequence[float], middle: int) -> float:
-    """Of a straight line through the losses within half a decade of a place, or its neighbours."""
+    """Slope of a straight line through the losses within half a decade, or of the neighbours."""
     near = [
         j
         for j in range(len(places))

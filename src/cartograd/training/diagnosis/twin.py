@@ -1,4 +1,4 @@
-"""A copy of what is trained, to try things on without a trace."""
+"""A copy of an objective, to try things on without changing it."""
 
 import copy
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def twin(objective: Any, /, *, seed: int = 0) -> Iterator[Any]:
 
 
 def device_of(objective: Objective, /) -> torch.device:
-    """Where an objective's first parameter lies."""
+    """The device of an objective's first parameter."""
     found = (p.device for player in objective.players.values() for p in player.parameters())
     return next(found, torch.device("cpu"))
 
@@ -54,7 +54,7 @@ def learned(module: nn.Module, /) -> list[nn.Parameter]:
 
 
 def gradients(objective: Objective, batch: Batch, /) -> Iterator[tuple[str, Tensor]]:
-    """For each loss of a batch, the player's name and the mean loss; the gradients are there then.
+    """For each loss of a batch, the player's name and the mean loss, after its backward pass.
 
     Raises:
         UsageError: the objective names an unknown player, or its loss depends on no parameter.

@@ -1,7 +1,7 @@
 """Contrastive loss: pull the two of a pair together, or push them at least a margin apart.
 
 It teaches a network where to put things from nothing but which pairs belong together. Pairs that
-do not, and are a margin apart already, are left alone; without the margin everything would flee.
+do not, and are a margin apart already, have no loss; without the margin all would drift apart.
 
     L = (1 - d) D^2 / 2 + d max(0, margin - D)^2 / 2,    D = |u - v|, d = 1 if the pair differs
 

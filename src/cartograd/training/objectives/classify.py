@@ -1,12 +1,12 @@
 """Classification: learn to give the true class the highest probability.
 
-The model answers with one score per class and the objective lowers the cross-entropy of each
-example's true class, or another loss by name.
+The model gives one logit per class and the objective lowers the cross-entropy of each example's
+true class, or another loss by name.
 
     L(x, y) = -log softmax(model(x))_y  + side sum_h -log softmax(head_h(x))_y
 
-A model with auxiliary heads (GoogLeNet, Inception v3, also torchvision's) answers in training with
-a tuple: its logits first, then those of each head, whose losses count `side` as much.
+A model with auxiliary heads (GoogLeNet, Inception v3, also torchvision's) returns a tuple in
+training: its logits first, then those of each head, whose losses have the weight `side`.
 
 Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets ` b` of class numbers; the
 model's logits are `b k`, of each head too.
@@ -57,12 +57,12 @@ class Classify(nn.Module):
     """Cross-entropy of a classifier, or another loss of logits and classes.
 
     Args:
-        model: answers with logits, `b k`.
+        model: gives logits, `b k`.
         smoothing: share of the target spread evenly over all classes, for a loss that has it.
         loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
-        penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
+        penalty: penalty on the weights in training, e.g. `l1:weight=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:concentration=0.2` or `cutmix`.
-        side: how much the loss of each auxiliary head counts; the papers' 0.3 for GoogLeNet, 0.4
+        side: weight of the loss of each auxiliary head; the papers' 0.3 for GoogLeNet, 0.4
             for Inception v3.
     """
 
@@ -84,7 +84,7 @@ class Classify(nn.Module):
         self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: that of each example, or of each blend of two, and the price of the weights."""
+        """One loss: that of each example or blend of two, plus the penalty on the weights."""
         if self.mix is None:
             loss = self.validate(batch)["loss"]
         else:
@@ -95,17 +95,17 @@ class Classify(nn.Module):
         yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The loss of each example, and the logits that metrics look at."""
+        """The loss of each example, and the logits for the metrics."""
         *inputs, targets = batch
         heads = self._heads(*inputs)
         loss = self._sum([self.loss(logits, targets) for logits in heads])
         return {"loss": loss, "outputs": heads[0]}
 
     def _heads(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The answer, and what auxiliary heads say."""
+        """The logits, and those of the auxiliary heads."""
         answer = self.model(*inputs)
         return answer if isinstance(answer, tuple) else (answer,)
 
     def _sum(self, losses: list[Tensor]) -> Tensor:
-        """The answer's loss and the heads', each with its weight."""
+        """The loss of the logits and of the heads, each with its weight."""
         return losses[0] + self.side * sum(losses[1:]) if len(losses) > 1 else losses[0]

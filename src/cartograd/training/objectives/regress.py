@@ -1,8 +1,8 @@
-"""Regression: learn to answer with the target's value.
+"""Regression: learn to predict the target's value.
 
 The objective lowers the squared error of each example, or another loss by name. Targets in
-thousands and targets in millionths would ask for different learning rates; a model whose signature
-knows the target's spread is therefore judged in standard deviations of the target.
+thousands and targets in millionths would need different learning rates; if the model's signature
+has the target's standard deviation, the error is therefore divided by it.
 
     L(x, t) = 1/k sum_j ((model(x)_j - t_j) / std_j)^2
 
@@ -53,10 +53,10 @@ class Regress(nn.Module):
     """Error of a regressor, in standard deviations of the target.
 
     Args:
-        model: answers with values, `b k`. A `Signed` one whose output port has a std is
-            judged in that unit; any other in the target's own.
+        model: gives values, `b k`. The error of a `Signed` one whose output port has a std is
+            in units of that std; any other's in the target's unit.
         loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`.
-        penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
+        penalty: penalty on the weights in training, e.g. `l1:weight=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:concentration=0.2`.
     """
 
@@ -81,7 +81,7 @@ class Regress(nn.Module):
         self.register_buffer("unit", unit, persistent=False)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: the error of each example, or of each blend of two, and the weights' price."""
+        """One loss: the error of each example, or of each blend of two, and the penalty."""
         if self.mix is not None:
             x, *others, targets = batch
             x, targets = self.mix(x, targets)
@@ -90,7 +90,7 @@ class Regress(nn.Module):
         yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The error of each example, and the values that metrics look at."""
+        """The error of each example, and the values for the metrics."""
         *inputs, targets = batch
         values = self.model(*inputs)
         return {"loss": self.loss(values / self.unit, targets / self.unit), "outputs": values}
