@@ -1,7 +1,7 @@
-"""What the gates of a recurrent model do along a row, recomputed by the cell as it is written out.
+"""The gates of a recurrent model along a sequence, recomputed by the eager cell.
 
-The model runs as it always does; what its recurrent layers were given is noted and goes through
-their cells once more, which show what torch's kernels keep to themselves.
+The model runs as usual; the inputs of its recurrent layers are captured by hooks and go through
+their cells once more, which give the gates that torch's kernels do not return.
 
 Shapes: each gate `b t d`, zero in the padding of shorter rows where its layer knows their lengths.
 """
