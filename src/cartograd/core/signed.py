@@ -23,7 +23,7 @@ class Signed(nn.Module):
         signature: what the model takes and gives.
         spec: how the model was made, if it was made by `build`; a bundle needs it to be
             loaded by name.
-        tokenizer: what turns text into the numbers of a text port (`cartograd.data.text.tokenizer`).
+        tokenizer: turns text into the tokens of a text port (`cartograd.data.text.tokenizer`).
     """
 
     output_mean: Tensor

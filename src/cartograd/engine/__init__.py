@@ -1,8 +1,8 @@
 """Engine: one loop for every objective, and what it leaves on the disk.
 
-`fit` checks its arguments (`arguments`) and runs the `loop`: epochs of steps (`stepper`, with a
-`player` for each optimizer), validation (`evaluate`), the best weights, checkpoints (`keeper`,
-`checkpoint`), the run folder (`runs`). Everything random is a function of the seed and the step
-(`randomness`). `optimize` and `schedule` make optimizers and schedules from specs; `bundle`
-keeps a trained model.
+`loop.fit` checks its arguments and runs `loop.training_loop`: epochs of steps (`loop.stepper`, with
+an `optim.player` for each optimizer), validation (`loop.evaluate`), the best weights, checkpoints
+(`checkpoint.manager`, `checkpoint.storage`) and the run folder (`files.run_folder`). Everything
+random is a function of the seed and the step (`device.randomness`). `optim.optimizers` and
+`optim.schedule` make optimizers and schedules from specs; `files.bundle` saves a trained model.
 """

@@ -208,7 +208,7 @@ class Dataset:
         train, valid, test: no example is in two of them.
         signature: what goes in and comes out; its statistics come from `train` alone.
         about: where the data come from: source, licence, digests, what was left out and why.
-        tokenizer: what turned text into the numbers of the inputs (`cartograd.data.text.tokenizer`).
+        tokenizer: turned text into the tokens of the inputs (`cartograd.data.text.tokenizer`).
     """
 
     name: str

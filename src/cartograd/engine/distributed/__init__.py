@@ -1,6 +1,6 @@
 """Several processes as one run: by torch.distributed alone (docs/adr/0005).
 
-The processes of a run are a `Team` (together.py); a process by itself is `SingleProcess` (team.py), and
-the loop does not know which it has. What costs import time (device meshes, sharding, sharded
-files) is imported where a run asks for it.
+Several processes are a `DistributedGroup` (distributed_group.py), one is a `SingleProcess`
+(process_group.py), and the loop does not know which it has. What costs import time (device meshes,
+sharding, sharded files) is imported where a run asks for it.
 """

@@ -1,8 +1,8 @@
-"""Tensors in pieces: each process writes its own pieces (torch.distributed.checkpoint).
+"""Sharded tensors: each process writes its own shards (torch.distributed.checkpoint).
 
     step-000000123/sharded/shard-00001-model-00001-of-00001.safetensors    the pieces of process 1
 
-The pieces lie in safetensors files whose headers say where each belongs, so nothing is pickled, any
+The shards are in safetensors files whose headers say where each belongs, so nothing is pickled, any
 number of processes can read them, and the manifest of the checkpoint covers them too.
 """
 
@@ -41,7 +41,7 @@ def write(folder: Path, tensors: Mapping[str, Any], group: Any, /, *, name: str)
 
 
 def load(folder: Path, /) -> dict[str, Tensor]:
-    """The tensors of a sharded part: this process's pieces under FSDP, else whole.
+    """The tensors of a sharded part: this process's shards under FSDP, else full tensors.
 
     Raises:
         UsageError: they cannot be read.

@@ -1,10 +1,9 @@
-"""A model spread over the processes: by pieces of every weight (FSDP), or by layers' units.
+"""A model sharded over the processes: every weight (FSDP), or layers by units (tensor parallel).
 
-What is spread is a copy, and what it learns is gathered into the original at the end, so that all
-that comes after has an ordinary model. A model says what may be split by a method `shard_plan()`
-that gives a word for some of its parts, by path: `column` for a linear layer whose units are
-spread, `row` for the one that follows and sums over them, `block` for a part whose weights FSDP
-fetches together.
+A copy is sharded, and its weights are gathered into the original at the end, so that all that comes
+after has an ordinary model. A model says what may be split by a method `shard_plan()` that gives a
+kind for some of its parts, by path: `column` for a linear layer whose units are split, `row` for
+the one that follows and sums over them, `block` for a part whose weights FSDP gathers at once.
 """
 
 import copy
@@ -32,18 +31,18 @@ class Planned(Protocol):
     """A model that says what may be split."""
 
     def shard_plan(self) -> dict[str, str]:
-        """Words for its parts, by path."""
+        """The kinds of its parts, by path."""
         ...
 
 
 PLANS = ("block", "column", "row")
 
 spread_mesh: list[DeviceMesh] = []
-"""The mesh over which FSDP spreads weights at present."""
+"""The mesh over which FSDP shards weights at present."""
 
 
 def spread(objective: Any, mode: str, place: torch.device, /) -> Any:
-    """A copy of the objective whose player is spread over all processes.
+    """A copy of the objective whose player is sharded over all processes.
 
     Raises:
         UsageError: it has several players, or one that is no model of its own, or the model does
@@ -147,7 +146,7 @@ def _leave(_: nn.Module, output: Any, *__: Any) -> Any:
 
 
 def gather(trained: nn.Module, objective: nn.Module, /) -> None:
-    """Copy the whole weights and buffers of a spread objective into the ordinary one."""
+    """Gather the weights and buffers of a sharded objective into the original."""
     target = objective.state_dict()
     with torch.no_grad():
         for name, tensor in trained.state_dict().items():
@@ -156,12 +155,12 @@ def gather(trained: nn.Module, objective: nn.Module, /) -> None:
 
 
 def whole(tensor: Tensor, /) -> Tensor:
-    """All of a tensor, on each process."""
+    """The full tensor, gathered on each process."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def placed(value: Any, like: Any, /) -> Any:
-    """A whole tensor laid out as another one is."""
+    """A full tensor, sharded as another one is."""
     if isinstance(value, DTensor) or not isinstance(like, DTensor):
         return value
     value = value.to(like.device)

@@ -115,9 +115,9 @@ class _Seeded(Dataset[Any]):
     def __getitems__(self, place: tuple[int, Any]) -> list[Any]:
         number, indices = place
         seed_all(number)
-        processes = getattr(self.dataset, "__getitems__", None)  # as torch asks for it
-        if processes is not None:
-            return processes(indices)
+        fetch = getattr(self.dataset, "__getitems__", None)  # as torch's own fetcher does
+        if fetch is not None:
+            return fetch(indices)
         return [self.dataset[index] for index in indices]
 
 

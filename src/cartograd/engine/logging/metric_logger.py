@@ -45,7 +45,7 @@ class MetricLogger:
     def add(
         self, step: int, name: str, mean: Tensor, weight: float | Tensor, *, loss: bool = True
     ) -> None:
-        """Note the mean of `weight` numbers, made at `step`."""
+        """Log the mean of `weight` numbers, made at `step`."""
         self._kept.append((step, name, mean, weight, loss))
 
     def full(self) -> bool:

@@ -105,7 +105,7 @@ def validation(
 
     Losses (or what the objective's `validate` gives) are averaged over all examples. The named
     metrics see all outputs and targets: `validate`'s `outputs` if it gives that, else `model`'s
-    answers. The random numbers are the same at each pass. The processes of a `team` share the
+    outputs. The random numbers are the same at each pass. The processes of the group share the
     batches.
     """
     processes = processes or SingleProcess()
@@ -144,7 +144,7 @@ def validation(
 
 
 def _numbers(objective: Any, batch: Any, logger: MetricLogger, number: int | None) -> Tensor | None:
-    """Note a batch's losses in the ledger; the outputs, if the objective gives them."""
+    """Log a batch's losses; return the outputs, if the objective gives them."""
     size = examples(batch)
     check = getattr(objective, "validate", None)
     if check is None:

@@ -26,10 +26,10 @@ class Stepper:
     Args:
         objective: whose losses.
         players: by name.
-        logger: where losses and metrics are noted.
+        logger: where losses and metrics are logged.
         device: on which the forward passes run.
         precision: in which they run.
-        timer: to which the parts of a step are told.
+        timer: times the phases of a step.
         guard: what to do when a loss or a gradient is not finite: `stop`, `skip` or `rollback`.
         processes: the processes that train together.
     """
@@ -193,11 +193,11 @@ class Stepper:
         return player
 
     def _noted(self, number: int, loss: Loss, batch: Any) -> bool:
-        """Keep the means of a loss and of its metrics for the ledger; false if it is not finite.
+        """Log the means of a loss and of its metrics; false if the loss is not finite.
 
         On the CPU nothing has to be waited for, so that it is known before the step; elsewhere the
-        ledger finds out when it is read, unless steps are to be skipped. Several processes look at
-        the gradient, which they have in common.
+        metric logger finds out when it is read, unless steps are to be skipped. Several processes
+        test the gradient, which they have in common.
         """
         if self.processes.idle:
             return True

@@ -77,7 +77,7 @@ class Player:
                 f"the loss of player {self.name!r} does not depend on its parameters; was it "
                 "detached, or computed without gradients?"
             )
-        # Weights that are spread are put together for a backward pass, as other tensors.
+        # Sharded weights are gathered for a backward pass, as other tensors.
         inputs = None if self.processes.sharded else self.params
         if isinstance(weight, Tensor):
             torch.autograd.backward(value, weight.to(value.dtype), inputs=inputs)
@@ -162,7 +162,7 @@ class Player:
         self.started = True
 
     def align(self) -> None:
-        """Give what is kept beside each weight the weight's memory layout, as kernels expect it."""
+        """Give the optimizer's state of each weight the weight's memory format, for the kernels."""
         for weight in self.params:
             state = self.optimizer.state.get(weight, {})
             for key, value in state.items():
@@ -172,7 +172,7 @@ class Player:
             self.average.load(self.average.mean)
 
     def load(self, state: dict[str, Any], /) -> None:
-        """Go on from an optimizer's state, its tensors laid out as the parameters are."""
+        """Load an optimizer's state dict, its tensors sharded as the parameters are."""
         of_each = dict(state["state"])
         groups = self.optimizer.param_groups
         for number, parameter in enumerate(one for group in groups for one in group["params"]):

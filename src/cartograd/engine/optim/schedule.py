@@ -2,7 +2,7 @@
 
 A schedule is a pure function of the step, found by the name of its card (`cartograd list
 schedule`); the engine only asks it for the rate of the step to come. So a run that is resumed
-needs no state of it, and `rates` draws it before anything is trained.
+needs no state of it, and `rates` computes it before anything is trained.
 
 A step is one batch given to the objective (one group of microbatches where gradients are
 accumulated), however many times its players step on it. Most schedules count steps; `step`,
