@@ -1,8 +1,7 @@
-"""Neighbours: the words whose vectors point most nearly where a given vector does.
+"""Neighbours: the words whose vectors have the largest cosine similarity to a given vector.
 
-Nearness is the cosine of the angle between two vectors. A difference of two words that is added to
-a third answers questions like "king is to man as ... is to woman", as far as it does: the words of
-the question themselves, usually nearest, are left out.
+A difference of two words that is added to a third answers questions like "king is to man as ... is
+to woman", as far as it does: the words of the question themselves, usually nearest, are left out.
 
     analogy(a : b = ? : c) = argmax_w cos(w, a - b + c)
 
