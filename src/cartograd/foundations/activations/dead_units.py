@@ -1,7 +1,7 @@
 """Which units of a network are dead: no example gives them a gradient.
 
-A ReLU whose input is negative for all the data answers 0 and passes no gradient on, so it cannot
-learn to answer anything else. The same holds for any unit that sits on a flat part of its curve.
+A ReLU whose input is negative for all the data gives 0 and passes no gradient on, so it cannot
+learn anything else. The same holds for any unit on a flat part of its activation.
 """
 
 import torch

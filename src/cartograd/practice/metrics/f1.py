@@ -54,7 +54,7 @@ def f1(
     *,
     average: Average = "macro",
 ) -> float:
-    """F1, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+    """F1, averaged over the classes (`macro`), or of class 1 only (`binary`).
 
     Args:
         outputs: logits of every example.

@@ -55,7 +55,7 @@ def precision(
     *,
     average: Average = "macro",
 ) -> float:
-    """Precision, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+    """Precision, averaged over the classes (`macro`), or of class 1 only (`binary`).
 
     Args:
         outputs: logits of every example.

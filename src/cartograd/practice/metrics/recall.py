@@ -55,7 +55,7 @@ def recall(
     *,
     average: Average = "macro",
 ) -> float:
-    """Recall, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+    """Recall, averaged over the classes (`macro`), or of class 1 only (`binary`).
 
     Args:
         outputs: logits of every example.

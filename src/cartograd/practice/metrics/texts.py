@@ -90,8 +90,8 @@ def interval(
         instead: what another model wrote for the same; the interval is that of the difference,
             both drawn together.
         level: how often the interval should hold the true value.
-        resamples: draws of the bootstrap.
-        seed: of the bootstrap's draws.
+        resamples: number of bootstrap resamples.
+        seed: of the bootstrap.
 
     Raises:
         UsageError: unknown metric, or texts that do not belong together.
