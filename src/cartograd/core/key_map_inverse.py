@@ -1,4 +1,4 @@
-"""Key maps the other way: our state dict under the names of someone else's file."""
+"""The inverse of key maps: our state dict under the names of a published file."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A model together with the signature of what it takes and gives."""
+"""A model together with the signature of its inputs and outputs."""
 
 from typing import Any
 
@@ -52,9 +52,9 @@ class Signed(nn.Module):
         self.register_buffer("output_std", std, persistent=False)
 
     def forward(self, *inputs: Shaped[Tensor, "b ..."]) -> Tensor:
-        """The model's answer in the units of the output port: logits, or values.
+        """The model's output in the units of the output port: logits, or values.
 
-        A network with auxiliary heads answers in training with a tuple, its own logits first.
+        A network with auxiliary heads returns a tuple in training, its own logits first.
         """
         standardised = [
             (value - getattr(self, f"mean{i}")) / getattr(self, f"std{i}") if port.mean else value

@@ -146,15 +146,15 @@ class Split:
     ) -> Batches:
         """The examples as batches `(inputs, ..., targets)`, the inputs in the order of the ports.
 
-        Texts of unequal length come without the columns that would hold nothing, and where they
-        are shuffled, with others of about their length (`text_batches`).
+        Batches of texts are cut to their longest text, and where they are shuffled, hold texts of
+        about the same length (`text_batches`).
 
         Args:
             batch_size: examples in a batch.
-            shuffle: a new order each epoch, a function of the seed and the epoch alone.
+            shuffle: a new order each epoch, a function of the seed and the epoch only.
             drop_last: leave out the last batch if it is not full.
-            augment: methods that change the inputs, like `flip,crop:padding=2`; each example by
-                draws that are a function of the seed, the epoch and its index alone.
+            augment: methods that change the inputs, like `flip,crop:padding=2`; an example's random
+                numbers are a function of the seed, the epoch and its index only.
 
         Raises:
             UsageError: `batch_size` is not positive, `drop_last` leaves nothing, or an augmentation
@@ -201,12 +201,12 @@ class MemoryBatches:
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """Examples of one kind: for training, for choosing between models, and for the last word.
+    """Examples in three splits: for training, validation and testing.
 
     Attributes:
         name: what the source is called.
         train, valid, test: no example is in two of them.
-        signature: what goes in and comes out; its statistics come from `train` alone.
+        signature: inputs and outputs; its statistics come from `train` only.
         about: where the data come from: source, licence, digests, what was left out and why.
         tokenizer: turned text into the tokens of the inputs (`cartograd.data.text.tokenizer`).
     """

@@ -2,8 +2,8 @@
 
 Frequent words say little, so in each epoch most of their occurrences are left out, before windows
 are taken; and of each window a random part is used, so that nearer neighbours come more often. All
-draws are functions of the seed and the epoch, made for the whole stream at once; windows are
-gathered batch by batch and never stored.
+random numbers are functions of the seed and the epoch, made for the whole stream at once; windows
+are gathered batch by batch and never stored.
 
 References:
     Tomas Mikolov et al. Distributed representations of words and phrases and their
