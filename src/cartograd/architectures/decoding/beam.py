@@ -108,14 +108,14 @@ def beam_search(
         if step == length:
             break
         going = [
-            place
-            for place, row in enumerate(alive)
+            index
+            for index, row in enumerate(alive)
             if not _decided(row, beams, step, length, length_penalty)
         ]
         if not going:
             break
-        kept = [place * width + parent for place in going for parent in parents[place]]
-        alive, width = [alive[place] for place in going], beams
+        kept = [index * width + parent for index in going for parent in parents[index]]
+        alive, width = [alive[index] for index in going], beams
         decoder.reorder(torch.tensor(kept, device=prompt.device))
         newest = [[tokens[-1]] for row in alive for _, tokens in row.running]
         logits = decoder.read(torch.tensor(newest, device=prompt.device), last=True)[:, -1]
@@ -141,10 +141,10 @@ def _grown(
     parents = []
     for row, totals, places in zip(rows, best.values.tolist(), best.indices.tolist(), strict=True):
         before, row.running, came = row.running, [], []
-        for rank, (total, place) in enumerate(zip(totals, places, strict=True)):
+        for rank, (total, index) in enumerate(zip(totals, places, strict=True)):
             if total == -math.inf:
                 break
-            parent, token = divmod(place, vocabulary)
+            parent, token = divmod(index, vocabulary)
             tokens = [*before[parent][1], token]
             if token in stop or step == length:
                 if rank < beams:

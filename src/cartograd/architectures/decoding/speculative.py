@@ -152,7 +152,7 @@ def _rounds(
             else:
                 p = odds(logits[-1:], read + guesses)
                 piece.append(int(p.argmax() if generator is None else drawn(p, generator)))
-        ended = [place for place, token in enumerate(piece) if token in stop]
+        ended = [index for index, token in enumerate(piece) if token in stop]
         piece = piece[: ended[0] + 1] if ended else piece
         text[0, read : read + len(piece)] = torch.tensor(piece)
         read += len(piece)

@@ -141,13 +141,13 @@ def _said(end: int) -> Any:
 def _special(tokenizer: Any) -> dict[str, int]:
     """The numbers of the tokens that are no words."""
     document = {} if tokenizer is None else tokenizer.document
-    found = {one["content"]: one["id"] for one in document.get("added_tokens", ())}
-    lacking = [word for word in (START, TASK, UNTIMED, END) if word not in found]
+    special = {one["content"]: one["id"] for one in document.get("added_tokens", ())}
+    lacking = [word for word in (START, TASK, UNTIMED, END) if word not in special]
     if lacking:
         raise UsageError(
             f"the tokenizer has no {lacking[0]}: it does not belong to a model that transcribes"
         )
-    return found
+    return special
 
 
 def _names(word: str, special: dict[str, int]) -> bool:

@@ -135,7 +135,7 @@ def _listed(index: Path) -> list[Path]:
 
 def _family(folder: Path, config: dict[str, Any]) -> Any:
     """The module that knows this kind of model."""
-    word = str(config.get("model_type"))
-    if word not in families():
-        raise unknown("model_type", word, families(), hint=f"({folder / 'config.json'})")
-    return import_module(f"{__package__}.hf_{word.replace('-', '_')}")
+    family = str(config.get("model_type"))
+    if family not in families():
+        raise unknown("model_type", family, families(), hint=f"({folder / 'config.json'})")
+    return import_module(f"{__package__}.hf_{family.replace('-', '_')}")

@@ -83,15 +83,15 @@ class Chain(nn.Module):
         high = self.starts + scores[:, 0]
         came = []
         for t in range(1, scores.shape[1]):
-            value, place = (high[:, :, None] + self.moves).max(1)
+            value, best = (high[:, :, None] + self.moves).max(1)
             inside = (t < lengths)[:, None]
-            stay = torch.arange(place.shape[1], device=place.device).expand_as(place)
+            stay = torch.arange(best.shape[1], device=best.device).expand_as(best)
             high = torch.where(inside, value + scores[:, t], high)
-            came.append(torch.where(inside, place, stay))
+            came.append(torch.where(inside, best, stay))
         top, tag = (high + self.ends).max(1)
         path = [tag]
-        for place in reversed(came):
-            path.append(place.gather(1, path[-1][:, None])[:, 0])
+        for best in reversed(came):
+            path.append(best.gather(1, path[-1][:, None])[:, 0])
         tags = torch.stack(path[::-1], 1)
         steps = torch.arange(scores.shape[1], device=tags.device)
         return torch.where(steps < lengths[:, None], tags, 0), top

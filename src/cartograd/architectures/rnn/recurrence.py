@@ -93,8 +93,8 @@ class Recurrence(nn.Module):
         if lengths is None:
             ahead = y[:, -1]
         else:
-            place = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, y.shape[2])
-            ahead = y.gather(1, place)[:, 0]
+            last = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, y.shape[2])
+            ahead = y.gather(1, last)[:, 0]
         if self.ways == 1:
             return ahead
         dim = self.width // 2

@@ -207,14 +207,14 @@ class EncoderDecoder(nn.Module):
 
     def _partly_forced(self, target: Tensor, state: State) -> Tensor:
         """Step by step; some of the right tokens are replaced by the likeliest of the last step."""
-        tokens, found = target[:, :1], []
+        tokens, logits = target[:, :1], []
         for t in range(target.shape[1]):
             features, state, _ = self._read(tokens, state)
-            found.append(self._logits(features))
+            logits.append(self._logits(features))
             if t + 1 < target.shape[1]:
                 right = torch.rand(target.shape[0], 1, device=target.device) < self.forcing
-                tokens = torch.where(right, target[:, t + 1 : t + 2], found[-1].argmax(2))
-        return torch.cat(found, 1)
+                tokens = torch.where(right, target[:, t + 1 : t + 2], logits[-1].argmax(2))
+        return torch.cat(logits, 1)
 
 
 def attention_of(

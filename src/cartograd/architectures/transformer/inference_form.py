@@ -106,12 +106,12 @@ class InferenceForm:
         are made at once, and values are rotated together with queries and keys, by an angle of 0.
         """
         heads, groups, d = self.heads, self.groups, self.width
-        place = cache.length
-        keys = cache.all[:, :, :groups, : place + 1].unbind()
-        values = cache.all[:, :, groups:, : place + 1].unbind()
-        new = cache.all[:, :, :, place].unbind()
+        position = cache.length
+        keys = cache.all[:, :, :groups, : position + 1].unbind()
+        values = cache.all[:, :, groups:, : position + 1].unbind()
+        new = cache.all[:, :, :, position].unbind()
         still = self.turns.new_ones(groups, d // 2)
-        turn = self.turns[place].expand(heads + groups, -1)
+        turn = self.turns[position].expand(heads + groups, -1)
         turns = torch.cat([turn, still]).view(1, -1)
         sizes = heads * d, 2 * groups * d
         asked, given = (1, groups, heads // groups, d), (1, 2 * groups, d)

@@ -92,9 +92,9 @@ class Rotary(nn.Module):
         if head_dim % 2:
             raise UsageError(f"rotary: head_dim={head_dim} is odd; features are turned in pairs")
         self.layout = layout
-        found, self.sharpness = _scaled(head_dim, base, scaling)
+        frequencies, self.sharpness = _scaled(head_dim, base, scaling)
         # As bits, which `model.bfloat16()` leaves alone: rounded frequencies give wrong angles.
-        self.register_buffer("speeds", found.view(torch.int32), persistent=False)
+        self.register_buffer("speeds", frequencies.view(torch.int32), persistent=False)
 
     def forward(
         self, x: Float[Tensor, "b h t d"], places: Int[Tensor, "... t"]

@@ -127,13 +127,13 @@ def encode(model: Signed, texts: Sequence[str], /, *, tokens: int = TOKENS) -> F
     port = model.signature.input
     rows = encoded(port, texts, model.tokenizer)
     device = next(model.parameters()).device
-    found: list[Tensor] = [torch.empty(0)] * len(rows)
+    embeddings: list[Tensor] = [torch.empty(0)] * len(rows)
     with inferring(model):
         for group in alike([len(row) for row in rows], tokens=tokens):
             batch = padded([rows[i] for i in group], port.padding_id)
-            for place, vector in zip(group, model(batch.to(device)).cpu(), strict=True):
-                found[place] = vector
-    return torch.stack(found)
+            for index, vector in zip(group, model(batch.to(device)).cpu(), strict=True):
+                embeddings[index] = vector
+    return torch.stack(embeddings)
 
 
 @torch.inference_mode()

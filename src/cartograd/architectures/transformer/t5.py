@@ -223,8 +223,8 @@ def ranged(ahead: Int[Tensor, "..."], /, *, both: bool) -> Int[Tensor, "..."]:
     exact = count // 2
     share = (far.float().clamp(min=1) / exact).log() / math.log(FAR / exact)
     wide = (exact + (share * (count - exact)).long()).clamp(max=count - 1)
-    found = torch.where(far < exact, far, wide)
-    return found + count * (ahead > 0) if both else found
+    bucket = torch.where(far < exact, far, wide)
+    return bucket + count * (ahead > 0) if both else bucket
 
 
 def _initialise(model: T5, dim: int, head_dim: int) -> None:

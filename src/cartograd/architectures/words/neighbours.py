@@ -60,16 +60,16 @@ def nearest(
     Raises:
         UsageError: a word is not known.
     """
-    place = {word: number for number, word in enumerate(words)}
+    index = {word: number for number, word in enumerate(words)}
     directions = nn.functional.normalize(vectors.float(), dim=1)
     wanted, own = torch.zeros(directions.shape[1]), []
     for sign, word in _terms(question):
-        if word not in place:
+        if word not in index:
             raise unknown("word", word, words)
-        own.append(place[word])
-        wanted += sign * directions[place[word]]
+        own.append(index[word])
+        wanted += sign * directions[index[word]]
     cosines = directions @ nn.functional.normalize(wanted, dim=0)
-    cosines[[*own, *(place[word] for word in words if word.startswith("<"))]] = -2.0
+    cosines[[*own, *(index[word] for word in words if word.startswith("<"))]] = -2.0
     found = cosines.topk(min(top, len(words) - len(own)))
     pairs = zip(found.indices.tolist(), found.values.tolist(), strict=True)
     return [(str(words[number]), value) for number, value in pairs if value > -2]

@@ -103,12 +103,14 @@ def largest_batch(
     budget = int(memory * 2**30)
     needed: dict[int, int] = {}
     with twin(objective, seed=seed) as made:
-        place = device_of(made)
-        fixed = _fixed(made, same_device(batch, place), optimizers)
+        device = device_of(made)
+        fixed = _fixed(made, same_device(batch, device), optimizers)
 
         def fits(size: int) -> bool:
             try:
-                needed[size] = kept(made, same_device(repeated(batch, size), place), budget - fixed)
+                needed[size] = kept(
+                    made, same_device(repeated(batch, size), device), budget - fixed
+                )
             except (_OverError, torch.OutOfMemoryError):
                 return False
             except ValueError:
@@ -201,13 +203,13 @@ def _fixed(objective: Objective, batch: Batch, spec: str) -> int:
 
 def _tensors(objective: Objective) -> list[Tensor]:
     modules = [objective, *objective.players.values()]
-    found = [
+    tensors = [
         tensor
         for module in modules
         if isinstance(module, nn.Module)
         for tensor in (*module.parameters(), *module.buffers())
     ]
-    return list({_storage(tensor): tensor for tensor in found}.values())
+    return list({_storage(tensor): tensor for tensor in tensors}.values())
 
 
 def _bytes(tensor: Tensor) -> int:

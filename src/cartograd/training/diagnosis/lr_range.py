@@ -122,9 +122,9 @@ def lr_range(
             if smooth[-1] > losses[0] + abs(losses[0]):
                 ended = "rose"
                 break
-    found = tuple(planned[: len(losses)])
-    suggestion, limit = _suggested(found, losses, smooth)
-    return LRRange(found, tuple(losses), tuple(smooth), suggestion, limit, ended)
+    swept = tuple(planned[: len(losses)])
+    suggestion, limit = _suggested(swept, losses, smooth)
+    return LRRange(swept, tuple(losses), tuple(smooth), suggestion, limit, ended)
 
 
 def rates(*, low: float, high: float, steps: int) -> list[float]:
@@ -154,23 +154,23 @@ def _step(
 
 
 def _suggested(
-    found: Sequence[float], losses: Sequence[float], smooth: Sequence[float]
+    tried: Sequence[float], losses: Sequence[float], smooth: Sequence[float]
 ) -> tuple[float | None, float | None]:
     """The middle of the steepest decade before the lowest loss, and the rate of that."""
     if not smooth:
         return None, None
     # In the first decade the rate is too small to change anything: what varies there is noise.
-    early = [loss for rate, loss in zip(found, losses, strict=True) if rate <= 10 * found[0]]
+    early = [loss for rate, loss in zip(tried, losses, strict=True) if rate <= 10 * tried[0]]
     level = sum(early) / len(early)
     noise = (sum((loss - level) ** 2 for loss in early) / len(early)) ** 0.5
     lowest = min(range(len(smooth)), key=smooth.__getitem__)
     if level - smooth[lowest] <= noise:
         return None, None
-    places = [math.log10(rate) for rate in found[: lowest + 1]]
+    places = [math.log10(rate) for rate in tried[: lowest + 1]]
     slopes = {i: _slope(places, losses, i) for i in range(lowest)}
     if not slopes or min(slopes.values()) >= 0:
         return None, None
-    return found[min(slopes, key=slopes.__getitem__)], found[lowest]
+    return tried[min(slopes, key=slopes.__getitem__)], tried[lowest]
 
 
 def _slope(places: Sequence[float], losses: Sequence[float], middle: int) -> float:

@@ -35,8 +35,8 @@ def twin(objective: Any, /, *, seed: int = 0) -> Iterator[Any]:
     for module in (made, *made.players.values()):
         if isinstance(module, nn.Module):
             module.train().zero_grad(set_to_none=True)
-    place = device_of(made)
-    devices = [place] if place.type == "cuda" else []
+    device = device_of(made)
+    devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), torch.enable_grad():
         torch.manual_seed(seed)
         yield made
@@ -44,8 +44,8 @@ def twin(objective: Any, /, *, seed: int = 0) -> Iterator[Any]:
 
 def device_of(objective: Objective, /) -> torch.device:
     """The device of an objective's first parameter."""
-    found = (p.device for player in objective.players.values() for p in player.parameters())
-    return next(found, torch.device("cpu"))
+    devices = (p.device for player in objective.players.values() for p in player.parameters())
+    return next(devices, torch.device("cpu"))
 
 
 def learned(module: nn.Module, /) -> list[nn.Parameter]:

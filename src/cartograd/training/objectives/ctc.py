@@ -102,8 +102,8 @@ def ctc_loss(log_p: Float[Tensor, "b t k"], targets: Int[Tensor, "b s"], /) -> F
     said = log_p.gather(2, z[:, None].expand(-1, log_p.shape[1], -1))
     jumps = torch.zeros_like(z, dtype=torch.bool)
     jumps[:, 2:] = (z[:, 2:] != BLANK) & (z[:, 2:] != z[:, :-2])
-    place = torch.arange(z.shape[1], device=z.device)
-    reached = said[:, 0].masked_fill(place > 1, NEVER)
+    position = torch.arange(z.shape[1], device=z.device)
+    reached = said[:, 0].masked_fill(position > 1, NEVER)
     for step in range(1, log_p.shape[1]):
         behind = torch.nn.functional.pad(reached, (2, 0), value=NEVER)
         over = behind[:, :-2].masked_fill(~jumps, NEVER)

@@ -146,9 +146,9 @@ def masked(
         share: of the tokens that are chosen.
         fixed: tokens that are never chosen.
     """
-    place = torch.arange(tokens.shape[1], device=tokens.device)
-    row = scrambled(scrambled(tokens) ^ scrambled(place)).sum(1, keepdim=True)
-    keys = scrambled(scrambled(row ^ mixed(seed)) + place)
+    positions = torch.arange(tokens.shape[1], device=tokens.device)
+    row = scrambled(scrambled(tokens) ^ scrambled(positions)).sum(1, keepdim=True)
+    keys = scrambled(scrambled(row ^ mixed(seed)) + positions)
     chosen, fate, other = (fractions(scrambled(keys ^ number)) for number in (1, 2, 3))
     free = ~torch.isin(tokens, torch.tensor(fixed, dtype=tokens.dtype, device=tokens.device))
     chosen = (chosen < share) & free

@@ -81,8 +81,8 @@ class Noise(nn.Module):
         """The step's negative samples: a function of its seed alone, so microbatches share them."""
         draw = torch.Generator().manual_seed(mixed(torch.default_generator.initial_seed(), 0) >> 1)
         u = torch.rand(self.shared, generator=draw, dtype=torch.float64).to(self.cumulated.device)
-        found = torch.searchsorted(self.cumulated, u * self.cumulated[-1], right=True)
-        return found.clamp(max=len(self.cumulated) - 1)
+        indices = torch.searchsorted(self.cumulated, u * self.cumulated[-1], right=True)
+        return indices.clamp(max=len(self.cumulated) - 1)
 
     def loss(
         self, h: Float[Tensor, "b d"], right: Int[Tensor, "b t"], counted: Tensor, /
@@ -98,8 +98,8 @@ class Noise(nn.Module):
         true = torch.einsum("btd,bd->bt", self.guessed(right), h)
         false = F.softplus(h @ self.guessed(noise).mT)
         hits = torch.zeros_like(false)
-        for place in range(right.shape[1]):
-            hits += (right[:, place, None] == noise) & counted[:, place, None]
+        for position in range(right.shape[1]):
+            hits += (right[:, position, None] == noise) & counted[:, position, None]
         pairs = counted.sum(1, keepdim=True) - hits
         away = (false * pairs).sum(1) * (self.negatives / self.shared)
         return (F.softplus(-true) * counted).sum(1) + away
