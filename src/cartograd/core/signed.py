@@ -78,8 +78,8 @@ def statistics(port: Port) -> tuple[Tensor, Tensor]:
 
 def signature_if_any(model: nn.Module, /) -> Signature | None:
     """The signature a model carries, or None."""
-    found = getattr(model, "signature", None)
-    return found if isinstance(found, Signature) else None
+    signature = getattr(model, "signature", None)
+    return signature if isinstance(signature, Signature) else None
 
 
 def signature_of(model: nn.Module, /, *, otherwise: Signature | None = None) -> Signature:
@@ -88,12 +88,12 @@ def signature_of(model: nn.Module, /, *, otherwise: Signature | None = None) -> 
     Raises:
         UsageError: there is neither.
     """
-    found = signature_if_any(model) or otherwise
-    if found is None:
+    signature = signature_if_any(model) or otherwise
+    if signature is None:
         raise UsageError(
             f"{type(model).__name__} has no signature; wrap it: cartograd.sign(model, signature)"
         )
-    return found
+    return signature
 
 
 def sign(

@@ -33,7 +33,7 @@ def serve(
 
     Args:
         target: a model, a run, a bundle, or the path of one of them.
-        host: the address to listen on; the default is reached from this machine alone.
+        host: the address to listen on; the default is reached from this machine only.
         port: 0 takes any that is free.
         limits: what a request may ask for.
         started: called with the address, once requests are answered.
@@ -87,7 +87,7 @@ def running(
 
 
 def listen(host: str, port: int, /) -> socket.socket:
-    """A socket that is bound and listens, so that nobody else can take the port meanwhile.
+    """A socket that is bound and listens, so that no other process can take the port meanwhile.
 
     Raises:
         UsageError: the port is in use or not allowed, or the host is not an address of ours.

@@ -31,7 +31,7 @@ class Difference:
         name: of the metric.
         values: of the first and of the second run.
         intervals: their 95 % intervals, each for itself.
-        low, high: 95 % interval of second less first, from the same draws of examples.
+        low, high: 95 % interval of second less first, from the same bootstrap resamples.
         p: McNemar's p-value, for accuracy.
     """
 

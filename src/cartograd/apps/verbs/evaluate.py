@@ -44,7 +44,7 @@ class Evaluation:
         outputs: the model's answers (logits or values), as the examples come; where each position
             of an example has a label, a few numbers for each example that the metrics need.
         targets: the right answers.
-        latency: seconds for one example alone (median).
+        latency: seconds for a batch of one example (median).
         parameters: numbers that the model learned.
         size: bytes of its weights and buffers.
     """
@@ -74,7 +74,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on examples.
 
-    One that fills gaps (BERT before it is tuned) is measured on words that are hidden from it.
+    A masked language model (BERT before it is fine-tuned) is measured on tokens that are masked.
 
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.

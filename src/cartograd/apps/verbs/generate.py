@@ -25,7 +25,7 @@ class Written:
 
     Attributes:
         prompt: what it was given.
-        text: the answer alone.
+        text: the answer, without the prompt.
         tokens: of the answer.
         prompt_tokens: how many tokens the prompt is, a chat's template included.
         ended: whether the model came to an end by itself.
@@ -48,9 +48,9 @@ class Options:
         length: the most new tokens.
         samplers: what is done to the logits first, in this order: specs of kind `token-sampler`,
             one after another or with commas between them.
-        seed: tokens are drawn, from this seed; None takes the likeliest each time.
-        beams: unfinished answers that a beam search keeps; 1 is no search.
-        draft: a quicker model with the same tokenizer that guesses ahead.
+        seed: tokens are sampled with this seed; None is greedy.
+        beams: hypotheses that a beam search keeps; 1 is no search.
+        draft: a faster model with the same tokenizer, for speculative decoding.
         plain: no chat template, though the tokenizer may have one.
         precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
     """
@@ -71,7 +71,7 @@ def generate(
 
     Args:
         target: a model with a tokenizer, a run, a bundle, a path, or published weights.
-        prompts: one or more texts; together they are written faster than one by one.
+        prompts: one or more texts; a batch is faster than one by one.
         **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`: see
             `Options`.
 

@@ -9,7 +9,7 @@ def serve(target: Target, /, *, host: str = "127.0.0.1", port: int = 8000) -> No
 
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
-        host: the address to listen on; the default is reached from this machine alone.
+        host: the address to listen on; the default is reached from this machine only.
         port: 0 takes any that is free.
 
     Raises:

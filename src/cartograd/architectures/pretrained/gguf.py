@@ -137,10 +137,10 @@ class _Said:
         self.file, self.family = file, family
 
     def __call__(self, name: str, default: Any = None) -> Any:
-        found = self.file.values.get(f"{self.family}.{name}", default)
-        if found is None:
+        value = self.file.values.get(f"{self.family}.{name}", default)
+        if value is None:
             raise UsageError(f"{self.file.path}: its header lacks {self.family}.{name}")
-        return found
+        return value
 
 
 def _decimal(value: float) -> float:

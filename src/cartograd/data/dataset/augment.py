@@ -62,10 +62,10 @@ def specs(chain: Chain, /) -> tuple[Spec, ...]:
     Raises:
         UsageError: it holds none, or what is no spec.
     """
-    found = Spec.chain(chain) if isinstance(chain, str) else [Spec.parse(item) for item in chain]
-    if not found:
+    specs = Spec.chain(chain) if isinstance(chain, str) else [Spec.parse(item) for item in chain]
+    if not specs:
         raise UsageError("augment is empty; expected methods like augment=flip,crop:padding=2")
-    return tuple(found)
+    return tuple(specs)
 
 
 def kind_of(card: Card, /) -> str:

@@ -31,8 +31,8 @@ def lengths(rows: Int[Tensor, "n t"], padding_id: int, /) -> Int[Tensor, " n"]:
     >>> lengths(torch.tensor([[5, 0, 7, 0], [0, 0, 0, 0]]), 0).tolist()
     [3, 0]
     """
-    place = torch.arange(1, rows.shape[1] + 1, dtype=torch.int32, device=rows.device)
-    return ((rows != padding_id) * place).amax(1).long()
+    position = torch.arange(1, rows.shape[1] + 1, dtype=torch.int32, device=rows.device)
+    return ((rows != padding_id) * position).amax(1).long()
 
 
 @dataclass(frozen=True)

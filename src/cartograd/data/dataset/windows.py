@@ -71,9 +71,9 @@ class Windows:
     def select(self, indices: Int[Tensor, " b"] | Sequence[int], /) -> Split:
         """Some of the words with all of their neighbours."""
         index = torch.as_tensor(indices, dtype=torch.int64)
-        found = gathered(self.stream, self.places[index], self.window)
+        neighbours = gathered(self.stream, self.places[index], self.window)
         names = [self.name(i) for i in index.tolist()]
-        return Split(found, self.stream[self.places[index]], self.signature, names)
+        return Split(neighbours, self.stream[self.places[index]], self.signature, names)
 
     def batches(
         self,
@@ -113,9 +113,9 @@ class WindowBatches:
         reach = torch.randint(1, window + 1, (len(places),), generator=draw)
         distance = offsets(window).abs()
         for index in self.plan.epoch(number, seed=seed, start=start):
-            found = gathered(stream, places[index], window).long()
+            neighbours = gathered(stream, places[index], window).long()
             yield (
-                found.masked_fill(distance > reach[index, None], padding),
+                neighbours.masked_fill(distance > reach[index, None], padding),
                 stream[places[index]].long(),
             )
 

@@ -109,14 +109,14 @@ def texts(home: Path, /) -> dict[str, list[Sentence]]:
     try:
         if home.is_dir():
             files = [file for file in sorted(home.iterdir()) if file.is_file()]
-            found = {file.name: file.read_text(encoding="utf-8") for file in files}
+            texts = {file.name: file.read_text(encoding="utf-8") for file in files}
         else:
             whole = home.read_text(encoding="utf-8").split("\f")
             pairs = (text.partition("\n") for text in whole if text.strip())
-            found = {name: content for name, _, content in pairs}
+            texts = {name: content for name, _, content in pairs}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {home}: {error}; expected word/tag tokens") from error
-    return {name: list(_sentences(name, content)) for name, content in found.items()}
+    return {name: list(_sentences(name, content)) for name, content in texts.items()}
 
 
 def _sentences(name: str, content: str) -> Iterator[Sentence]:

@@ -89,16 +89,16 @@ def words(
     Raises:
         UsageError: there is no text, or too little of it.
     """
-    found = [corpus.words(text) for text in _texts(path)]
-    found = [text for text in found if text]
-    if len(found) < FEWEST:
-        raise UsageError(f"{path} holds {len(found)} texts; expected at least {FEWEST}")
-    chosen = parts([" ".join(text) for text in found], valid=valid, test=test)
-    counts = Counter(word for i in chosen["train"] for word in found[i])
+    documents = [corpus.words(text) for text in _texts(path)]
+    documents = [text for text in documents if text]
+    if len(documents) < FEWEST:
+        raise UsageError(f"{path} holds {len(documents)} texts; expected at least {FEWEST}")
+    chosen = parts([" ".join(text) for text in documents], valid=valid, test=test)
+    counts = Counter(word for i in chosen["train"] for word in documents[i])
     tokenizer = _counted(counts, vocabulary, least)
     place = {tokenizer.token(i): i for i in range(tokenizer.vocabulary)}
     streams = {
-        part: _stream([[place[w] for w in found[i] if w in place] for i in index], window)
+        part: _stream([[place[w] for w in documents[i] if w in place] for i in index], window)
         for part, index in chosen.items()
     }
     labels = tuple(place)
@@ -111,8 +111,8 @@ def words(
     )
     if not len(train):
         raise UsageError(f"{path} has no word {least} times; give least= or more text")
-    about = {"source": str(path or "+".join(EVERYTHING)), "texts": len(found)}
-    about |= {"words": sum(map(len, found)), "used in an epoch": train.used}
+    about = {"source": str(path or "+".join(EVERYTHING)), "texts": len(documents)}
+    about |= {"words": sum(map(len, documents)), "used in an epoch": train.used}
     return Dataset("words", train, valid_part, test_part, signature, about, tokenizer)
 
 

@@ -209,8 +209,8 @@ class Tokenizer:
         """Many texts, each as numbers; several at a time, and so faster than one by one."""
         if self._of_bytes:
             return [cut(list(text.encode()), self.longest) for text in texts]
-        found = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
-        return [cut(one.ids, self.longest, end=self.end) for one in found]
+        encodings = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
+        return [cut(one.ids, self.longest, end=self.end) for one in encodings]
 
     def spans(self, text: str, /) -> list[tuple[int, int]]:
         """Where in the text each number of `encode` comes from; `(0, 0)` for added ones.

@@ -116,8 +116,8 @@ class CheckpointManager:
     def newest(self) -> int | None:
         """The step of the newest checkpoint."""
         self._background.wait()
-        found = storage.steps(self.folder.checkpoints)
-        return found[-1] if found else None
+        saved = storage.steps(self.folder.checkpoints)
+        return saved[-1] if saved else None
 
     def _write(self, taken: storage.Snapshot, protect: Collection[int], began: float) -> None:
         """What is done in the background."""
@@ -140,12 +140,12 @@ class CheckpointManager:
         Raises:
             UsageError: all are damaged, or another torch wrote it.
         """
-        found = storage.load(self.folder.checkpoints)
-        if found is None:
+        checkpoint = storage.load(self.folder.checkpoints)
+        if checkpoint is None:
             self.folder.cut_metrics(0)
             return None
-        self._check_torch(found.torch, str(found.path))
-        return found.parts, str(found.path)
+        self._check_torch(checkpoint.torch, str(checkpoint.path))
+        return checkpoint.parts, str(checkpoint.path)
 
     def loaded(self, step: int, parts: Mapping[str, Any]) -> None:
         """Note that the run goes on from these state dicts."""

@@ -139,8 +139,8 @@ def load(folder: Path, /) -> Checkpoint | None:
         UsageError: there are checkpoints and all are damaged, or the newest whole one was written
             by a version of Cartograd with another format.
     """
-    found = steps(folder)
-    for step in reversed(found):
+    saved = steps(folder)
+    for step in reversed(saved):
         path = folder / f"step-{step:09d}"
         try:
             check_manifest(path)
@@ -159,7 +159,7 @@ def load(folder: Path, /) -> Checkpoint | None:
             file = path / f"{name}.safetensors"
             parts[name] = unpack(value, pieces | (read_tensors(file) if file.exists() else {}))
         return Checkpoint(step, parts, path, state["torch"])
-    if found:
+    if saved:
         raise UsageError(f"every checkpoint in {folder} is damaged; start again in a new folder")
     return None
 

@@ -186,19 +186,19 @@ class DistributedGroup:
         signals = [float(self._stop.noted == number.name) for number in Stop.SIGNALS]
         sums = torch.tensor([*signals, *map(float, self._wish), *numbers], dtype=torch.float64)
         dist.all_reduce(sums, group=self.group)
-        found = sums.tolist()
-        for number, asked in zip(Stop.SIGNALS, found, strict=False):
+        totals = sums.tolist()
+        for number, asked in zip(Stop.SIGNALS, totals, strict=False):
             if asked and self._stop.asked is None:
                 self._stop.asked = self._stop.noted = number.name
-        read, save, *rest = found[len(signals) :]
+        read, save, *rest = totals[len(signals) :]
         self._told = self._told[0] or read > 0, self._told[1] or save > 0
         return rest
 
     def _all(self, value: T) -> list[T]:
         """The values of all processes."""
-        found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value, group=self.group)
-        return found
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value, group=self.group)
+        return values
 
     def lead_says(self, value: T, /) -> T:
         """The lead's value, broadcast to all processes."""

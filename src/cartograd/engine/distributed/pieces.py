@@ -47,21 +47,21 @@ def load(folder: Path, /) -> dict[str, Tensor]:
         UsageError: they cannot be read.
     """
     reader = HuggingFaceStorageReader(str(folder))
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name, about in reader.read_metadata().state_dict_metadata.items():
         assert isinstance(about, TensorStorageMetadata)  # all that we write are tensors
         size, dtype = about.size, about.properties.dtype
         if shard.spread_mesh and len(size):
             mesh = shard.spread_mesh[0]
-            found[name] = empty(size, dtype=dtype, device_mesh=mesh, placements=[Shard(0)])
+            tensors[name] = empty(size, dtype=dtype, device_mesh=mesh, placements=[Shard(0)])
         else:
-            found[name] = torch.empty(size, dtype=dtype)
+            tensors[name] = torch.empty(size, dtype=dtype)
     try:
         with warnings.catch_warnings():  # that it is one process which reads
             warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
             alone = not shard.spread_mesh
-            state_dict_loader.load(found, storage_reader=reader, no_dist=alone)
+            state_dict_loader.load(tensors, storage_reader=reader, no_dist=alone)
     except CheckpointException as error:
         first = next(iter(error.failures.values()))[0]
         raise UsageError(f"{folder} cannot be read: {first}") from error
-    return found
+    return tensors

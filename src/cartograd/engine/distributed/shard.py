@@ -64,8 +64,8 @@ def spread(objective: Any, mode: str, place: torch.device, /) -> Any:
     (module,) = cast(dict[str, nn.Module], copied.players).values()
     plan = plan_of(module)
     if mode == "fsdp":
-        for path, word in plan.items():
-            if word == "block":
+        for path, kind in plan.items():
+            if kind == "block":
                 fully_shard(module.get_submodule(path), mesh=mesh)
         fully_shard(module, mesh=mesh)
         for part in module.modules():
@@ -84,18 +84,18 @@ def plan_of(module: nn.Module, /) -> dict[str, str]:
     Raises:
         UsageError: the plan has an unknown word.
     """
-    found: dict[str, str] = {}
+    plan: dict[str, str] = {}
     covered: list[str] = []
     for name, part in module.named_modules():
         inside = any(name == above or name.startswith(f"{above}.") for above in covered)
         if not isinstance(part, Planned) or inside or (covered and covered[0] == ""):
             continue
         covered.append(name)
-        for path, word in part.shard_plan().items():
-            if word not in PLANS:
-                raise unknown("word in a shard_plan", word, PLANS)
-            found[f"{name}.{path}" if name else path] = word
-    return found
+        for path, kind in part.shard_plan().items():
+            if kind not in PLANS:
+                raise unknown("word in a shard_plan", kind, PLANS)
+            plan[f"{name}.{path}" if name else path] = kind
+    return plan
 
 
 def split(module: nn.Module, plan: dict[str, str], mesh: DeviceMesh, /) -> None:
@@ -105,10 +105,10 @@ def split(module: nn.Module, plan: dict[str, str], mesh: DeviceMesh, /) -> None:
         UsageError: nothing can be split, or the units do not divide.
     """
     styles: dict[str, ParallelStyle] = {}
-    for path, word in plan.items():
-        if word != "block":
-            _check_divides(module.get_submodule(path), path, word, mesh.size())
-            styles[path] = ColwiseParallel() if word == "column" else RowwiseParallel()
+    for path, kind in plan.items():
+        if kind != "block":
+            _check_divides(module.get_submodule(path), path, kind, mesh.size())
+            styles[path] = ColwiseParallel() if kind == "column" else RowwiseParallel()
     if not styles:
         raise UsageError(
             "parallel='tensor' needs a model that says how to split it, by a method shard_plan() "

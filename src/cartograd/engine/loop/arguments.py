@@ -113,8 +113,8 @@ def monitored(
     its loss. Of any other number `min:` or `max:` before its name has to say it.
 
     Raises:
-        UsageError: it is no number of the history, nothing makes it, or nobody knows which way it
-            is better.
+        UsageError: it is no number of the history, nothing makes it, or its direction is not
+            known.
     """
     if patience == 0:
         raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
@@ -145,7 +145,7 @@ def monitored(
 
 
 def _better(name: str) -> str | None:
-    """Which way a number of the history is better: `lower`, `higher`, or None if nobody says."""
+    """Which way a number of the history is better: `lower`, `higher`, or None if unknown."""
     plain = name.partition("/")[2].partition(":")[0]
     if plain.replace("_", "-").split("-")[-1] == "loss" or registry.lookup(plain, kind="loss"):
         return "lower"

@@ -44,13 +44,13 @@ def collect(
     Raises:
         UsageError: there are no batches, or a batch has no target.
     """
-    place = pick(device)
-    processes = process_group("ddp", place)
-    place = processes.device(place)
-    model.to(place)
+    chosen = pick(device)
+    processes = process_group("ddp", chosen)
+    chosen = processes.device(chosen)
+    model.to(chosen)
     found: list[tuple[int, tuple[Tensor, Tensor]]] = []
-    with processes, preserved(place), inferring(model):
-        for number, batch in processes.turns(moved(as_batches(batches).epoch(0, seed=0), place)):
+    with processes, preserved(chosen), inferring(model):
+        for number, batch in processes.turns(moved(as_batches(batches).epoch(0, seed=0), chosen)):
             inputs, target = split(batch)
             assert number is not None
             pair = model(*inputs).cpu(), target.cpu()

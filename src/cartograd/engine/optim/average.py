@@ -72,13 +72,13 @@ class Average:
 @contextmanager
 def averaged(players: Mapping[str, Any], /) -> Iterator[None]:
     """The players answer with their averages within the block, where they have some."""
-    found = [player.average for player in players.values() if player.average is not None]
-    for average in found:
+    averages = [player.average for player in players.values() if player.average is not None]
+    for average in averages:
         average.exchange()
     try:
         yield
     finally:
-        for average in found:
+        for average in averages:
             average.exchange()
 
 
@@ -100,9 +100,9 @@ def rule(spec: str | Spec, total: int | None, /) -> Callable[..., float | None]:
     Raises:
         UsageError: there is no such average, or it needs the length of the run.
     """
-    found = build(Spec.parse(spec), kind="average")
-    found(1, total)
-    return found
+    average = build(Spec.parse(spec), kind="average")
+    average(1, total)
+    return average
 
 
 def check(given: Any, /) -> str | None:

@@ -20,11 +20,11 @@ class Combined(torch.optim.Optimizer):
 
     def _share(self) -> None:
         """Give the parts the groups and the state that are here."""
-        place = 0
+        start = 0
         for part in self.parts:
-            end = place + len(part.param_groups)
-            part.param_groups, part.state = self.param_groups[place:end], self.state
-            place = end
+            end = start + len(part.param_groups)
+            part.param_groups, part.state = self.param_groups[start:end], self.state
+            start = end
 
     def join(self) -> None:
         """Take over the groups of the parts, which were changed."""

@@ -51,7 +51,7 @@ class FunctionalOptimizer(torch.optim.Optimizer):
             settings = {key: group[key] for key in self.settings}
             for weight in group["params"]:
                 if weight.grad is not None:
-                    found = self.update(weight, weight.grad, self.state[weight], **settings)
-                    new, self.state[weight] = found
+                    updated = self.update(weight, weight.grad, self.state[weight], **settings)
+                    new, self.state[weight] = updated
                     weight.copy_(new)
         return loss

@@ -41,8 +41,8 @@ def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, floa
     alive: dict[str, Tensor] = {}
 
     def look(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        found = live_units(slopes(module, given[0]))
-        alive[names[module]] = alive.get(names[module], torch.zeros_like(found)) | found
+        live = live_units(slopes(module, given[0]))
+        alive[names[module]] = alive.get(names[module], torch.zeros_like(live)) | live
 
     handles = [module.register_forward_pre_hook(look) for module in names]
     try:
@@ -51,7 +51,7 @@ def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, floa
     finally:
         for handle in handles:
             handle.remove()
-    return {name: 1 - found.double().mean().item() for name, found in alive.items()}
+    return {name: 1 - live.double().mean().item() for name, live in alive.items()}
 
 
 def slopes(module: nn.Module, z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:

@@ -78,13 +78,13 @@ def attention_maps(
     }
     if not layers:
         raise UsageError(f"{type(model).__name__} has no attention to show; expected a transformer")
-    found: dict[str, Tensor] = {}
+    maps: dict[str, Tensor] = {}
     with ExitStack() as hooks, evaluating(model), torch.no_grad():
         for name, layer in layers.items():
-            handle = layer.register_forward_pre_hook(_reader(found, name), with_kwargs=True)
+            handle = layer.register_forward_pre_hook(_reader(maps, name), with_kwargs=True)
             hooks.callback(handle.remove)
         model(*(inputs if isinstance(inputs, tuple) else (inputs,)))
-    return found
+    return maps
 
 
 def attention_rollout(

@@ -110,16 +110,16 @@ def bootstrap(
     outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
     weighed = _twin(metric, "weighed")
     generator = torch.Generator().manual_seed(seed)
-    found = []
+    estimates = []
     for counts in draws(len(targets), resamples, generator):
         if weighed:
-            found.append(weighed(outputs, targets, counts.double()))
+            estimates.append(weighed(outputs, targets, counts.double()))
             continue
         for count in counts:
             rows = torch.arange(len(targets)).repeat_interleave(count)
             value = float(metric(outputs[rows], targets[rows]))
-            found.append(torch.tensor([value], dtype=torch.float64))
-    values = torch.cat(found)
+            estimates.append(torch.tensor([value], dtype=torch.float64))
+    values = torch.cat(estimates)
     sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     low, high = values.nanquantile(sides).tolist()
     return low, high

@@ -75,14 +75,14 @@ def difference(
         seed: of the bootstrap.
     """
     generator = torch.Generator().manual_seed(seed)
-    found = []
+    differences = []
     for counts in draws(len(targets), resamples, generator):
         for count in counts:
             rows = torch.arange(len(targets)).repeat_interleave(count)
             pair = (metric(outputs[rows], targets[rows]) for outputs in (second, first))
             one, other = pair
-            found.append(float(one) - float(other))
-    values = torch.tensor(found, dtype=torch.float64)
+            differences.append(float(one) - float(other))
+    values = torch.tensor(differences, dtype=torch.float64)
     sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     low, high = values.nanquantile(sides).tolist()
     return low, high

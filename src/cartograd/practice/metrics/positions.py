@@ -38,8 +38,8 @@ def reducible(measure: Measure, /) -> bool:
 
 def reducer(measures: Mapping[str, Measure], /) -> Callable[[Tensor, Tensor], Float[Tensor, "b n"]]:
     """A function that reduces the outputs and targets of a batch for all these metrics."""
-    found = [_twins(measure)["parts"] for measure in measures.values()]
-    return lambda outputs, targets: torch.cat([f(outputs, targets) for f in found], dim=1)
+    reducers = [_twins(measure)["parts"] for measure in measures.values()]
+    return lambda outputs, targets: torch.cat([f(outputs, targets) for f in reducers], dim=1)
 
 
 def figures(

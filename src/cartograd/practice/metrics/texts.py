@@ -66,8 +66,8 @@ def counts(scorer: Any, written: Texts, expected: Texts, /) -> Float[Tensor, "n 
             f"{len(written)} texts were written and {len(expected)} expected; give one of each, "
             "at least one"
         )
-    found = scorer._extract_corpus_statistics(list(written), [list(expected)])
-    return torch.tensor(found, dtype=torch.float64)
+    statistics = scorer._extract_corpus_statistics(list(written), [list(expected)])
+    return torch.tensor(statistics, dtype=torch.float64)
 
 
 def interval(
