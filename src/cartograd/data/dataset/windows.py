@@ -32,8 +32,8 @@ class Windows:
         stream: the words of all texts, one after another, with at least `window` of padding
             before, between and after them.
         signature: what the neighbours (input) and the word (output) are.
-        window: most neighbours on each side.
-        keep: the chance that an occurrence of each word is used in an epoch, by its number.
+        window: greatest number of neighbours on each side.
+        keep: the probability that an occurrence of each word is used in an epoch, by its number.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class WindowBatches:
-    """Windows in a random order, drawn for each epoch."""
+    """Windows in a random order, another one in each epoch."""
 
     windows: Windows
     plan: Plan
@@ -123,7 +123,7 @@ class WindowBatches:
         """The stream without the words left out, and the places of its words.
 
         As many stay as are expected to, so that every epoch has one length: those with the smallest
-        ratio of a uniform number to their chance.
+        ratio of a uniform number to their probability.
         """
         whole = self.windows
         chance = whole.keep[whole.stream[whole.places].long()]

@@ -65,8 +65,8 @@ def bible(
         path: a folder of both modules' files (`kjv-ot.bzz`, ..., `rv-nt.bzs`); by default what
             `cartograd data get bible` has fetched.
         source: the language to translate from; the other is the target.
-        vocabulary: most pieces, for both languages together.
-        context: most tokens of a verse.
+        vocabulary: greatest number of pieces, for both languages.
+        context: greatest number of tokens of a verse.
         valid: share of the verses for validation.
         test: share of the verses for testing.
 

@@ -65,9 +65,9 @@ def brown(
         path: a file in which each text begins with a line of a form feed and its name, and then
             has its sentences as `word/tag` on a line each, or a folder of a file for each text; by
             default what `cartograd data get brown` has fetched.
-        vocabulary: most different words that are kept.
+        vocabulary: greatest number of different words.
         least: a word seen less often in training is unknown.
-        context: most words of an example; longer sentences are cut into several.
+        context: greatest number of words of an example; longer sentences are cut into several.
         valid: share of the texts for validation.
         test: share of the texts for testing.
 

@@ -49,7 +49,7 @@ def moons(*, examples: int = 1000, noise: float = 0.1, seed: int = 0) -> Dataset
     Args:
         examples: training points; validation and test have half as many each.
         noise: standard deviation around the half circles, whose radius is 1.
-        seed: of the draw.
+        seed: of the random numbers.
     """
 
     def draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -54,8 +54,8 @@ def pairs(
 
     Args:
         path: the file, in UTF-8.
-        vocabulary: most pieces, for both languages together.
-        context: most tokens of a text.
+        vocabulary: greatest number of pieces, for both languages.
+        context: greatest number of tokens of a text.
         valid: share of the sources for validation.
         test: share of the sources for testing.
 

@@ -6,7 +6,7 @@ has the same length: the first seconds of an announcement, with silence after a 
 that last less than half of it are left out, as is recorded silence. `announcements` gives the
 English ones whole, with their text.
 
-Shapes: inputs `n c t` with c = 1, targets `n`: the place of the language among the sorted names.
+Shapes: inputs `n c t` with c = 1, targets `n`: the index of the language among the sorted names.
 
 References:
     Digium, Inc. Asterisk core sounds, version 1.6.1. 2006-2019.

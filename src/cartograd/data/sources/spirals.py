@@ -59,7 +59,7 @@ def spirals(
         classes: how many arms; at least two.
         turns: how often an arm goes around the centre.
         noise: standard deviation around the arms, whose radius grows from 0.2 to 2.
-        seed: of the draw.
+        seed: of the random numbers.
 
     Raises:
         UsageError: there are fewer than two classes.

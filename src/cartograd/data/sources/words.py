@@ -2,9 +2,9 @@ r"""Running text as words with their neighbours, for learning vectors of words.
 
 Small letters, no numbers and marks. Words seen fewer than `least` times are taken out, and what is
 left is a stream. A batch holds words and those around them; frequent words are left out more often
-than not, and windows are of random width, drawn anew in each epoch (`data/dataset/windows.py`).
+than not, and windows are of random width, another in each epoch (`data/dataset/windows.py`).
 
-    chance that an occurrence of w is used = min(1, sqrt(frequent / f) + frequent / f)
+    probability that an occurrence of w is used = min(1, sqrt(frequent / f) + frequent / f)
 
 Shapes: neighbours `n t` with t = 2 window, words ` n`.
 
@@ -79,9 +79,9 @@ def words(
     Args:
         path: a text file, a folder of `*.txt`, or names of sets in the store such as
             `brown+shakespeare`; by default all four of them that are in English: 5 million words.
-        window: most neighbours on each side.
+        window: greatest number of neighbours on each side.
         frequent: frequency above which a word's occurrences are left out at times; 0 uses all.
-        vocabulary: most different words that are kept.
+        vocabulary: greatest number of different words.
         least: a rarer word is taken out.
         valid: share of the texts for validation.
         test: share of the texts for testing.

@@ -1,1 +1,1 @@
-"""A run's numbers: running means, sinks, progress."""
+"""Logging: running means of losses and metrics, sinks, progress, callbacks."""

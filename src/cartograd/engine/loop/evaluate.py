@@ -1,4 +1,4 @@
-"""A model's answers on data, and the validation pass of a run."""
+"""A model's outputs on data, and the validation pass of a run."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -34,8 +34,8 @@ def collect(
         model: any module.
         batches: `Batches`, a DataLoader or an iterable of tuples of tensors.
         device: where to compute.
-        reduce: makes less of the outputs and targets of each batch, where all would be too much:
-            a few numbers for each example, which take the place of its outputs.
+        reduce: reduces the outputs and targets of each batch to a few numbers for each example,
+            where all would not fit into memory.
 
     Returns:
         outputs `(n, ...)` and targets `(n, ...)`; of a model that labels each position, those of

@@ -102,7 +102,7 @@ class Stepper:
         return True
 
     def _alone(self, number: int, batch: Any) -> None:
-        """One batch: a step at each loss that the objective yields."""
+        """One batch: an optimizer step at each loss that the objective yields."""
         for loss in self.losses(batch):
             self.lap("forward")
             player = self._player(loss)

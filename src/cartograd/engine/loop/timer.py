@@ -1,4 +1,4 @@
-"""Where a run's time goes: seconds per phase, at the cost of a few clock readings a step."""
+"""The timer of a run: seconds per phase, at the cost of a few clock readings a step."""
 
 import sys
 import time

@@ -38,7 +38,7 @@ class Combined(torch.optim.Optimizer):
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the state of one like it."""
+        """Load a state dict of one like it."""
         super().load_state_dict(state_dict)
         self._share()
 

@@ -36,7 +36,7 @@ class FunctionalOptimizer(torch.optim.Optimizer):
         self.renamed = renamed
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a saved state, also one whose hyperparameters have their older names."""
+        """Load a state dict, also one whose hyperparameters have their older names."""
         groups = [
             {self.renamed.get(key, key): value for key, value in group.items()}
             for group in state_dict["param_groups"]

@@ -26,7 +26,7 @@ class Player:
         name: its key in the objective's `players`.
         module: whose parameters it owns.
         spec: of the optimizer.
-        clip: what shortens gradients.
+        clip: clips gradients.
         processes: the processes that train it.
         decay: which weights decay: `all`, or `matrices` (and filters, but no embeddings).
 
@@ -88,7 +88,7 @@ class Player:
         torch.autograd.backward(value, self._gradient[1], inputs=inputs)
 
     def step(self, count: float | Tensor | None = None) -> Tensor | None:
-        """Take a step with the gradients there are, divided by `count`, and drop them.
+        """Step the optimizer with the gradients divided by `count`, and drop them.
 
         With several processes gradients and counts are sums over all of them. Where the norm is
         known at once and is not finite, `broken` is set and no step is taken.
@@ -126,7 +126,7 @@ class Player:
             group["lr"] = rate
 
     def drop(self) -> None:
-        """Forget the gradients."""
+        """Set the gradients to None."""
         for parameter in self.params:
             parameter.grad = None
 
