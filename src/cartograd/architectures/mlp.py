@@ -60,7 +60,7 @@ class MLP(nn.Module):
         classes: numbers of the output.
         widths: units of each hidden layer; none for a linear model.
         activation: the nonlinearity, by name.
-        dropout: probability that a hidden unit is dropped in training.
+        dropout: probability that a hidden unit is set to zero in training.
     """
 
     def __init__(

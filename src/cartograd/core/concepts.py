@@ -49,9 +49,9 @@ def sections() -> dict[str, tuple[str, str]]:
 
 def coverage() -> dict[str, tuple[str, ...]]:
     """For every place of the map, the names of the methods that make it real (none: not there)."""
-    found: dict[str, list[str]] = {place.id: [] for place in places()}
+    methods: dict[str, list[str]] = {place.id: [] for place in places()}
     for card in registry.cards().values():
         for node in card.nodes:
-            assert node in found, f"{card.name}: {node!r} is not a place of the map"
-            found[node].append(card.name)
-    return {place: tuple(names) for place, names in found.items()}
+            assert node in methods, f"{card.name}: {node!r} is not a place of the map"
+            methods[node].append(card.name)
+    return {place: tuple(names) for place, names in methods.items()}

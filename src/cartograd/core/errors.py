@@ -15,8 +15,8 @@ def nearest(word: str, choices: Iterable[str], *, alike: float = 0.5) -> str | N
     'resnet'
     """
     by_lower = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=alike)
-    return by_lower[found[0]] if found else None
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=alike)
+    return by_lower[matches[0]] if matches else None
 
 
 def unknown(what: str, word: str, choices: Iterable[str], *, hint: str = "") -> UsageError:

@@ -1,4 +1,4 @@
-"""Look at a model without changing it."""
+"""Evaluation mode for a while, without changing a model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ def evaluating(*models: Any) -> Iterator[None]:
     """Evaluation mode within the block; afterwards every part is in the mode it was in.
 
     What is no module is left out. A model that is in evaluation mode already is not touched at
-    all, so that one model can be looked at from several threads.
+    all, so that several threads can use one model.
     """
     modules = [model for model in models if isinstance(model, nn.Module)]
     training = [part for module in modules for part in module.modules() if part.training]

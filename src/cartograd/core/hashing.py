@@ -1,4 +1,4 @@
-"""Numbers mixed from numbers: hashes, of which random draws are made that need no state.
+"""Integer hashes, of which counter-based random numbers are made.
 
 The finaliser of SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number
 generators", https://doi.org/10.1145/2714064.2660195).

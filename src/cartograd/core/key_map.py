@@ -10,8 +10,8 @@ where each of them goes, so that whoever reads it sees both architectures side b
     (r"h\.(\d+)\.attn\.bias", None)                                       left out on purpose
 
 A pattern has to match the file's whole name; the first row that does holds. Nothing may be left
-over on either side, so a file of another model cannot be loaded by half. `core.keys_back` goes the
-other way.
+over on either side, so a file of another model cannot be loaded by half. The inverse is
+`core.key_map_inverse`.
 """
 
 import re
@@ -30,7 +30,7 @@ Table = Sequence[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Op:
-    """A change of a tensor, and the way back.
+    """A change of a tensor, and its inverse.
 
     Attributes:
         there: from the file's tensor to ours, or to several of ours.
@@ -183,7 +183,7 @@ def _pieces(
 
 
 def _check(source: str, name: str, ours: str, tensor: Tensor, wanted: Tensor, model: str) -> None:
-    """Refuse another shape, and numbers where quantised ones are expected or the other way."""
+    """Refuse another shape, and numbers where quantised ones are expected or vice versa."""
     if tensor.shape != wanted.shape:
         raise UsageError(
             f"{source} is of another shape: {name!r} becomes {ours!r} of {_shape(tensor)}, and "

@@ -1,4 +1,4 @@
-"""Key maps the other way: our state dict under the names of someone else's file."""
+"""The inverse of key maps: our state dict under the names of a published file."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -60,14 +60,14 @@ class _Way:
 
     def back(self, pieces: Mapping[int, Tensor], name: str, source: str) -> Tensor:
         """The file's tensor."""
-        lacking = [place for place in range(self.count) if place not in pieces]
+        lacking = [index for index in range(self.count) if index not in pieces]
         if lacking:
             raise UsageError(f"{source}: part {lacking[0] + 1} of {name!r} is not there")
         if self.op is None:
             return pieces[0]
         if not isinstance(self.op, Op):
             raise UsageError(f"{source}: there is no way back for {name!r}")
-        return self.op.back(*(pieces[place] for place in range(self.count)))
+        return self.op.back(*(pieces[index] for index in range(self.count)))
 
 
 def _turned(row: tuple[Any, ...], source: str) -> list[_Way]:

@@ -22,18 +22,18 @@ from torch.overrides import TorchFunctionMode
 from cartograd.core.kernels import Choice, right
 
 LARGE = 2**24
-"""Multiplications of a layer that goes there, at least."""
+"""Least multiplications of a layer that is computed by oneDNN."""
 WEIGHTS = 2**17
-"""Weights of a layer for whose sake the detour is taken."""
+"""Least weights of a layer for which the detour pays."""
 ROWS, SIDE = 256, 512
 """Shape of the product that is measured."""
 WORTHWHILE = 0.8
-"""Share of torch's time that oneDNN may take at most."""
+"""Share of torch's time under which oneDNN is taken."""
 TASK = "large linear layers"
 
 
 def onednn_linear(*models: Any) -> AbstractContextManager[object]:
-    """Within the block the large linear layers of models are computed by the faster library."""
+    """Within the block the large linear layers of models are computed by oneDNN, where faster."""
     large = any(
         isinstance(part, nn.Linear) and part.weight.numel() >= WEIGHTS
         for model in models
@@ -44,7 +44,7 @@ def onednn_linear(*models: Any) -> AbstractContextManager[object]:
 
 
 class OnednnLinear(TorchFunctionMode):
-    """Within the block the faster library computes large linear layers in float32 on the CPU.
+    """Within the block oneDNN computes large linear layers in float32 on the CPU.
 
     Layers that need a gradient, or are being traced, stay torch's.
     """
@@ -75,19 +75,19 @@ def _fits(x: Any, weight: Any, *_: Any) -> bool:
 
 
 def _mapped(x: Tensor) -> bool:
-    """Whether it stands for several tensors, within `torch.func.vmap` and its like."""
+    """Whether it is a wrapped tensor of `torch.func` (vmap, grad)."""
     return torch._C._functorch.is_functorch_wrapped_tensor(x)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @cache
 def faster(threads: int, /) -> bool:
-    """Whether oneDNN multiplies rightly, and faster than what torch calls, on so many threads."""
+    """Whether oneDNN is correct, and faster than torch's choice, on so many threads."""
     return exact() and share(threads) < WORTHWHILE
 
 
 @cache
 def exact() -> bool:
-    """Whether oneDNN's products are right on this processor."""
+    """Whether oneDNN's products are correct on this processor."""
     with torch.inference_mode():
         return torch.backends.mkldnn.is_available() and right(_onednn, rows=(1, 33))
 

@@ -75,13 +75,13 @@ def home(module: str, /) -> Package | None:
 @cache
 def installed() -> dict[str, Package]:
     """Packages that offer methods by an entry point of the group `cartograd.methods`."""
-    found = {}
+    packages = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda one: one.value):
         try:
-            found[entry.module] = located(entry.module)
+            packages[entry.module] = located(entry.module)
         except UsageError as error:
             warnings.warn(f"the entry point {entry.name!r} of {GROUP}: {error}", stacklevel=2)
-    return found
+    return packages
 
 
 def located(name: str, /) -> Package:
@@ -94,14 +94,14 @@ def located(name: str, /) -> Package:
         raise UsageError(f"{name!r} is no module; expected a dotted name, like my_package.methods")
     if name.partition(".")[0] == OURS:
         raise UsageError(f"{name} is a part of Cartograd: its methods are known already")
-    place = _place(name)
-    if place is None:
+    path = _place(name)
+    if path is None:
         raise UsageError(
             f"there is no module {name!r} on Python's path; install its package, or run where it is"
         )
-    if not place.is_dir() and place.suffix != ".py":
+    if not path.is_dir() and path.suffix != ".py":
         raise UsageError(f"{name} is not Python source, where cards could be read")
-    return Package(name, place)
+    return Package(name, path)
 
 
 def is_dotted(name: str, /) -> bool:
@@ -118,14 +118,14 @@ def _place(name: str) -> Path | None:
     invalidate_caches()
     top, *rest = name.split(".")
     try:
-        found = find_spec(top)
+        spec = find_spec(top)
     except ValueError:  # a module that was made by hand
-        found = None
-    if found is None:
+        spec = None
+    if spec is None:
         return None
-    places = [Path(folder) for folder in found.submodule_search_locations or ()]
+    places = [Path(folder) for folder in spec.submodule_search_locations or ()]
     if not places:
-        places = [Path(found.origin or "")]
+        places = [Path(spec.origin or "")]
     for part in rest:
         inside = [place / part for place in places]
         places = [place for place in inside if place.is_dir()]

@@ -58,7 +58,7 @@ def using(names: Iterable[str], /) -> Iterator[None]:
 
 
 def used() -> tuple[str, ...]:
-    """The packages that were named, for processes that have to be told."""
+    """The packages that were named, to be passed to child processes."""
     return tuple(packages.named)
 
 

@@ -1,4 +1,4 @@
-"""Ports and signatures: what a model takes and gives, in one record.
+"""Ports and signatures: the inputs and outputs of a model, in one record.
 
 Training reads the sizes off it, export the dynamic dimensions, the server how to decode a
 request, explainers the baseline, attacks the bounds, and the web map the widget to show.
@@ -56,7 +56,7 @@ class Port:
         labels: names of the classes, for an output of kind `label`.
         columns: how table cells become features, for an input of kind `table`.
         rate: samples per second, for an input of kind `audio`.
-        padding_id: the number that means "nothing here" after a shorter row, for `text`.
+        padding_id: the padding token, for `text`.
         task: what the answer means (see `core.task`), for an output. Where it is left out it is
             `classify` for a label, `regress` for a value, `embed` for a vector.
     """

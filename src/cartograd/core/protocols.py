@@ -1,4 +1,4 @@
-"""How the rooms talk to each other: what an objective, an explainer or an attack has to be.
+"""The protocols between rooms: what an objective, an explainer or an attack has to be.
 
 These are protocols, not base classes: anything of the right shape is accepted.
 """
@@ -59,7 +59,7 @@ class Objective(Protocol):
 
 @runtime_checkable
 class Batches(Protocol):
-    """A source of batches whose order is a function of the seed and the epoch alone."""
+    """A source of batches whose order is a function of the seed and the epoch only."""
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on, without making the earlier ones."""
@@ -134,19 +134,19 @@ class Exporter(Protocol):
 
 @runtime_checkable
 class TokenSampler(Protocol):
-    """What is done to the scores of the next token before one is drawn; what `generate` calls.
+    """A function of the next token's logits before one is sampled; what `generate` calls.
 
-    Samplers are applied one after another, and each treats every row alone.
+    Samplers are applied one after another, and each treats every row independently.
     """
 
     def __call__(
         self, logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /
     ) -> Float[Tensor, "b v"]:
-        """The logits that are drawn from; minus infinity is a token that cannot come.
+        """The logits to sample from; minus infinity excludes a token.
 
         Args:
             logits: of the next token of each row.
-            seen: the tokens so far; -1 is no token.
+            seen: the tokens so far; -1 is padding.
         """
         ...
 
@@ -156,7 +156,7 @@ class Sampler(Protocol):
     """New examples from a generative model: pictures, sounds, rows.
 
     Kind `sampler`; texts are written token by token with methods of kind `token-sampler`. The
-    random numbers come from the generator alone, so that a seed gives the same examples.
+    random numbers come from the generator only, so that a seed gives the same examples.
     """
 
     def __call__(

@@ -63,7 +63,7 @@ class Cards(dict[tuple[str, str], Card]):
 @cache
 def cards() -> Cards:
     """Every card of the library by (kind, name), in the order of the map's rooms and names."""
-    found = Cards()
+    by_name = Cards()
     taken: dict[tuple[str, str], Card] = {}
     for path in sorted(ROOT.rglob("*.py")):
         card = read_card(path)
@@ -74,10 +74,10 @@ def cards() -> Cards:
             own = card.kind, _alike(name)
             assert own not in taken, f"{path}: {own[0]} {own[1]} is taken by {taken[own].module}"
             taken[own] = card
-        found[card.kind, card.name] = card
+        by_name[card.kind, card.name] = card
     for package in packages.others():
-        _add(package, found, taken)
-    return found
+        _add(package, by_name, taken)
+    return by_name
 
 
 def forget() -> None:
@@ -124,9 +124,9 @@ def names(*, kind: str | None = None) -> list[str]:
 def lookup(name: str, /, *, kind: str | None = None) -> list[tuple[Card, str]]:
     """The cards that a name may mean, each with its own spelling: names first, then aliases."""
     for index in cards().by_name:
-        found = [item for item in index.get(_alike(name), ()) if kind in (None, item[0].kind)]
-        if found:
-            return found
+        matches = [item for item in index.get(_alike(name), ()) if kind in (None, item[0].kind)]
+        if matches:
+            return matches
     return []
 
 
@@ -138,12 +138,12 @@ def find(name: str, /, *, kind: str | None = None) -> tuple[Card, dict[str, Any]
     Raises:
         UsageError: no such name, one of another kind, or methods of several kinds have it.
     """
-    found = lookup(name, kind=kind)
-    if len(found) == 1:
-        card, own = found[0]
+    matches = lookup(name, kind=kind)
+    if len(matches) == 1:
+        card, own = matches[0]
         return card, dict(card.presets.get(own, {}))
-    if found:
-        forms = ", ".join(f"{card.kind} {own}" for card, own in found)
+    if matches:
+        forms = ", ".join(f"{card.kind} {own}" for card, own in matches)
         raise UsageError(f"{name!r} is the name of several methods; say which: {forms}")
     others = [card.kind for card, _ in lookup(name)]
     if others:

@@ -1,4 +1,4 @@
-"""Make a module whose weights are about to be read; drawing them first takes as long again."""
+"""Build a module without initialising its weights, as they are about to be loaded."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ DRAWS = (
 
 
 class SkipInit(TorchFunctionMode):
-    """Within the block weights that would be drawn become zero; no random number is used.
+    """Within the block random initialisation fills with zeros; no random number is used.
 
     >>> from torch import nn
     >>> with SkipInit():

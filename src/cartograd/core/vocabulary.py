@@ -27,20 +27,20 @@ def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
     Raises:
         UsageError: the value is outside of the range.
     """
-    word = words().get(key, {})
+    entry = words().get(key, {})
     for number in value if isinstance(value, tuple | list) else (value,):
         if isinstance(number, bool) or not isinstance(number, int | float):
             continue
         limits = {
-            "at least": "min" in word and not number >= word["min"],
-            "at most": "max" in word and not number <= word["max"],
-            "above": "above" in word and not number > word["above"],
-            "below": "below" in word and not number < word["below"],
+            "at least": "min" in entry and not number >= entry["min"],
+            "at most": "max" in entry and not number <= entry["max"],
+            "above": "above" in entry and not number > entry["above"],
+            "below": "below" in entry and not number < entry["below"],
         }
         for phrase, broken in limits.items():
             if broken:
-                limit = word[{"at least": "min", "at most": "max"}.get(phrase, phrase)]
+                limit = entry[{"at least": "min", "at most": "max"}.get(phrase, phrase)]
                 raise UsageError(
                     f"{owner}: {key}={value!r} is out of range; expected {phrase} {limit} "
-                    f"({means or word['means']})"
+                    f"({means or entry['means']})"
                 )

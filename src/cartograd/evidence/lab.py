@@ -56,7 +56,7 @@ def train(
 ) -> Run:
     """Train a classifier on a split, on one thread of the processor; `settings` are those of `fit`.
 
-    The order of the examples and all that is random in the steps are functions of the seed alone,
+    The order of the examples and all that is random in the steps are functions of the seed only,
     so that two models trained with one seed see the same batches.
 
     Raises:

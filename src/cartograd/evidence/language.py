@@ -15,7 +15,7 @@ BATCH = 16
 def learn(model: nn.Module, split: Split, /, *, window: int, steps: int, seed: int) -> Run:
     """Train on windows of a split, each shortened to `window` tokens, by AdamW over one cycle.
 
-    The windows and their order are functions of the seed alone.
+    The windows and their order are functions of the seed only.
     """
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
     chosen = order.repeat(-(-steps * BATCH // len(split)))[: steps * BATCH]

@@ -1,4 +1,4 @@
-"""What explanations and attacks share: the gradient of an answer with respect to its input."""
+"""What explanations and attacks share: the gradient of an output with respect to its input."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -80,12 +80,12 @@ def learned_parts(model: nn.Module, fresh: Sequence[str], /) -> list[str]:
     ['0']
     """
 
-    def found(module: nn.Module, prefix: str) -> Iterator[str]:
+    def parts(module: nn.Module, prefix: str) -> Iterator[str]:
         for name, child in module.named_children():
             path = prefix + name
             if any(tensor.startswith(f"{path}.") for tensor in fresh):
-                yield from found(child, f"{path}.")
+                yield from parts(child, f"{path}.")
             elif child.state_dict():
                 yield path
 
-    return list(found(model, ""))
+    return list(parts(model, ""))

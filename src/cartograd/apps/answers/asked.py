@@ -1,4 +1,4 @@
-"""What an answer is made of: a batch, what the model says of it, and what spells it."""
+"""What an answer is made of: a batch, the model's outputs for it, and the tokenizer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from cartograd.core.ports import Signature
 
 @runtime_checkable
 class Answer(Protocol):
-    """What a model has to say of one example."""
+    """A model's answer for one example."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types: what `predict` returns and the server sends."""

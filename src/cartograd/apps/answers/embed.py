@@ -8,7 +8,7 @@ from cartograd.apps.answers.asked import Asked
 
 @dataclass(frozen=True)
 class Vector:
-    """Numbers whose angle to others says what is alike.
+    """An embedding: its cosine similarity to others is what counts.
 
     Attributes:
         vector: the numbers; of a text without pooling a row of them for each token.
@@ -24,7 +24,7 @@ class Vector:
         return {"vector": list(self.vector)} | near
 
     def rows(self) -> list[list[tuple[str, str]]]:
-        """The similarity, as nobody reads the numbers."""
+        """The similarity, which is more readable than the numbers."""
         near = "" if self.similarity is None else f"{self.similarity:.3f}"
         return [[("similarity to the first", near)]]
 

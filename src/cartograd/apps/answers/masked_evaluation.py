@@ -1,4 +1,4 @@
-"""Texts with gaps, to measure a model that fills them: a text read whole says its own answers."""
+"""Masked evaluation: tokens are masked to measure masked language models."""
 
 from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Examples, Split
@@ -7,7 +7,7 @@ from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.training.objectives.masked_language_model import MaskedLanguageModel
 
 SEED = 0
-"""Of the gaps: every evaluation hides the same words."""
+"""Seed of the masks: every evaluation masks the same tokens."""
 
 
 def masked_examples(model: Signed, examples: Examples, /) -> Examples:

@@ -1,4 +1,4 @@
-"""What a sound says."""
+"""The text of a recording of speech."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +40,7 @@ class Transcript:
 
 
 def answers(asked: Asked, /) -> list[Transcript]:
-    """The model writes what it hears, token by token.
+    """The model transcribes a sound, token by token.
 
     Raises:
         UsageError: the model cannot write by itself.

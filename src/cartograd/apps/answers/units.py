@@ -73,7 +73,7 @@ def metric(name: str, value: float, /) -> str:
 
 
 def unit(name: str, /) -> str:
-    """What the card of a metric says that its number counts; nothing where there is no card.
+    """The unit of a metric by its card; empty where there is no card.
 
     >>> unit("valid/f1"), unit("roc-auc"), unit("loss")
     ('%', 'share', '')

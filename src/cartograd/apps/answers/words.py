@@ -1,4 +1,4 @@
-"""Tokens as answers: where to look for them, and how to spell them."""
+"""Tokens as answers: their positions, and their text."""
 
 from typing import Any
 

@@ -54,7 +54,7 @@ def filters(out: Path | None, json: bool) -> int:
 
 
 def maps(target: str, source: str, out: Path, json: bool) -> int:
-    """What each convolution of a trained network answers to a picture."""
+    """The output of each convolution of a trained network for a picture."""
     from cartograd.apps.cli import pictures
     from cartograd.apps.load.target import as_signed
     from cartograd.apps.verbs.predict import prepared

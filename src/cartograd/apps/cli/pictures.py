@@ -105,7 +105,7 @@ def sheet(path: Path, port: Port, before: Tensor, after: list[Tensor], /) -> Pat
 
 
 def attended(path: Path, maps: dict[str, Tensor], labels: list[str], /) -> Path:
-    """Who looks at whom: a row of heads for each layer's weights of attention of one example.
+    """Attention maps: a row of heads for each layer's attention weights of one example.
 
     Args:
         path: the PNG file.
@@ -148,7 +148,7 @@ def gates(path: Path, layers: dict[str, dict[str, Tensor]], labels: list[str], /
 
 
 def aligned(path: Path, weights: Tensor, written: list[str], read: list[str], /) -> Path:
-    """Where a decoder looked (`t s`): a line for each token written, a column for each one read."""
+    """A decoder's attention weights (`t s`): a row per target token, a column per source token."""
     wide, high = (0.22 * len(read) + 1.2, 0.2 * len(written) + 1.0)
     figure, [[axes]] = _tiles(1, 1, across=1, width=wide, height=high)
     axes.imshow(weights.cpu().numpy(), cmap=POSITIVE, vmin=0, vmax=1, aspect="auto")

@@ -1,4 +1,4 @@
-"""What recurrent models do inside, drawn: gates along a row, and where a translator looks."""
+"""Pictures of recurrent models: gates along a sequence, and a translator's attention."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def gates(target: str, source: str, out: Path, json: bool) -> int:
 
 
 def alignment(target: str, source: str, out: Path, json: bool) -> int:
-    """A trained translator's answer, and where it looked for each of its tokens."""
+    """A trained translator's answer, and its attention weights for each token."""
     from cartograd.apps.cli import pictures
     from cartograd.apps.load.writing import Writing
     from cartograd.architectures.decoding.generate import generate

@@ -31,7 +31,7 @@ def pretrained_names() -> list[str]:
 
 
 def is_pretrained(word: str, /) -> bool:
-    """Whether a word is the spec of published weights, like `hf:FOLDER`."""
+    """Whether a text is the spec of pretrained weights, like `hf:FOLDER`."""
     try:
         registry.find(Spec.parse(word).name, kind="weights")
     except UsageError:
@@ -40,7 +40,7 @@ def is_pretrained(word: str, /) -> bool:
 
 
 def pretrained(spec: str | Spec, /) -> Signed:
-    """The model of published weights, in evaluation mode.
+    """The model of pretrained weights, in evaluation mode.
 
     Args:
         spec: `"hf:FOLDER"`, or the name of a set in the store.
@@ -57,7 +57,7 @@ def pretrained(spec: str | Spec, /) -> Signed:
 
 
 def import_(spec: str | Spec, folder: str | Path, /, *, replace: bool = False) -> Path:
-    """Write published weights as a bundle, which every other verb reads.
+    """Write pretrained weights as a bundle, which every other verb reads.
 
     Args:
         spec: `"hf:FOLDER"`, or the name of a set in the store.
@@ -65,7 +65,7 @@ def import_(spec: str | Spec, folder: str | Path, /, *, replace: bool = False) -
         replace: put it in the place of one that is there.
 
     Raises:
-        UsageError: as `published`, or the folder is there already or cannot be written.
+        UsageError: as `pretrained`, or the folder is there already or cannot be written.
     """
     if not replace and Path(folder).exists():
         raise UsageError(f"{folder} exists already; choose another name or remove it")
@@ -77,7 +77,7 @@ def import_(spec: str | Spec, folder: str | Path, /, *, replace: bool = False) -
 
 
 def kept(spec: str | Spec, /) -> Bundle:
-    """The bundle of published weights in the cache, made if it is not there.
+    """The bundle of pretrained weights in the cache, made if it is not there.
 
     Raises:
         UsageError: as `import_`.
@@ -105,7 +105,7 @@ def specimens(port: Port, /, examples: int = 2) -> Tensor:
 
 
 def _path(card: Card) -> inspect.Parameter:
-    """The one thing that published weights are read from."""
+    """The one file or folder that pretrained weights are read from."""
     parameters = inspect.signature(entry(card)).parameters.values()
     return next(item for item in parameters if item.kind is inspect.Parameter.POSITIONAL_ONLY)
 

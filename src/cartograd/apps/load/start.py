@@ -55,7 +55,7 @@ def start(
 
 
 def is_elsewhere(word: str, /) -> bool:
-    """Whether a word says where to begin, and not what to build."""
+    """Whether a text names weights to start from, and not a model to build."""
     path = Path(word)
     return is_pretrained(word) or is_run(path) or (path / "manifest.json").is_file()
 

@@ -1,4 +1,4 @@
-"""What a model needs to write texts: a tokenizer, a decoder, and room in its context."""
+"""What a model needs to generate text: a tokenizer, a decoder, and room in its context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.compression.fast_weights import inference_form
 
 ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
-"""Tokens that end an answer in published vocabularies, besides the tokenizer's own."""
+"""Tokens that end an answer in pretrained vocabularies, besides the tokenizer's own."""
 
 NEAR = 8
 """Tokens on which it may depend how the next one is spelled."""
@@ -35,7 +35,7 @@ class Begun:
 
 
 class Writing:
-    """A model with its tokenizer, ready to write.
+    """A model with its tokenizer, ready to generate.
 
     Args:
         target: a model with a signature and a tokenizer, a run, a bundle, the path of one, or the
@@ -102,7 +102,7 @@ class Writing:
 
     @property
     def context(self) -> int | None:
-        """The most tokens the model reads, where its spec says so."""
+        """The context length of the model, where its spec has it."""
         spec = architecture(self.signed)
         if spec is None:
             return None

@@ -54,7 +54,7 @@ class Routes:
         return JSONResponse(self.served.signature.to_json())
 
     async def health(self, _: Request) -> Response:
-        """Live: the loop answers. Ready: the model does."""
+        """Live: the event loop answers. Ready: the model does."""
         state = {"live": True, "ready": self.ready, "model": self.served.identity()}
         return JSONResponse(state, 200 if self.ready else 503)
 

@@ -37,7 +37,7 @@ async def refused(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _unrouted(request, error)
     if isinstance(error, ClientDisconnect):
-        return Response(status_code=499)  # for the log: nobody is there to read it
+        return Response(status_code=499)  # for the log: the client is gone
     # Our own mistake. The traceback goes to the log, never to the client.
     return answer(500, "the model failed on this request; the server's log says why")
 

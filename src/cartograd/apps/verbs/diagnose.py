@@ -160,7 +160,7 @@ def diagnose_model(
 
 
 def _findings(made: ModelDiagnosis) -> list[Finding]:
-    """What stands out in all looks together."""
+    """The findings of all diagnostics."""
     found = list(made.layers.findings) if made.layers else []
     rate = _rate_of(made.optimizer)
     if made.rate and made.rate.suggestion is None:

@@ -29,7 +29,7 @@ from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
 
 STEPS = 600
-"""Steps of a run whose length nobody said; between 5 and 40 epochs."""
+"""Default number of steps of a run; between 5 and 40 epochs."""
 
 
 @dataclass(frozen=True)

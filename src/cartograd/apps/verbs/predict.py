@@ -128,7 +128,7 @@ def _compared(named: Iterator[tuple[str, Answer]]) -> Iterator[tuple[str, Answer
 
 
 def _of_texts(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:
-    """Texts of like length go through the model together, so that little is computed in vain."""
+    """Batches hold texts of like length, so that there is little padding."""
     port = model.signature.input
     named = _parts(port, sources)
     rows = encoded(port, [part for part, _ in named], model.tokenizer)

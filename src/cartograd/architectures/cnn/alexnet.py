@@ -71,9 +71,9 @@ class AlexNet(nn.Module):
         width: maps of the first convolution; one tower has 3, 6, 4 and 4 times as many in the
             others (the paper's 96 become 256, 384, 384 and 256), and 64 times in a dense layer.
         channels, size: of the input image; the size chooses the stem and the dense layers.
-        classes: numbers of the output.
+        classes: number of classes.
         towers: 1, or 2 for the paper's form.
-        dropout: probability that an input of a dense layer is dropped.
+        dropout: probability that an input of a dense layer is set to zero.
 
     Raises:
         UsageError: more than two towers, or maps that two do not share evenly.
@@ -124,7 +124,7 @@ class AlexNet(nn.Module):
 
 
 class ResponseNorm(nn.Module):
-    """Each number by the strength of its pixel's neighbouring maps."""
+    """Each number normalised by the neighbouring channels of its pixel."""
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """The normalised maps; torch divides its `alpha` by the five maps, the paper does not."""

@@ -1,7 +1,7 @@
-"""Convolution: one small set of weights that is applied at every place of an image.
+"""Convolution: one small set of weights that is applied at every position of an image.
 
 Each output is a weighted sum of a small neighbourhood, and the weights are the same everywhere. A
-shift of the image shifts the answer, and the number of weights does not depend on the image: the
+shift of the image shifts the output, and the number of weights does not depend on the image: the
 notes' 64 kernels of 3x3 over three channels are 1,728 numbers, where a dense layer with as many
 outputs would need 177 million.
 
@@ -58,15 +58,15 @@ CARD = Card(
 
 
 class Convolution2d(nn.Module):
-    """A convolution whose sum is written out.
+    """A convolution as an explicit sum.
 
     Args:
         channels: of the input.
         width: maps of the output.
         kernel: rows and columns of the neighbourhood.
-        stride: pixels from one place to the next.
+        stride: pixels from one position to the next.
         padding: rows and columns of zeros around the image.
-        groups: into which the channels fall; an output sees those of its own group.
+        groups: number of groups of channels; an output depends on those of its own group.
 
     Raises:
         UsageError: the channels or maps do not form such groups.
@@ -128,9 +128,9 @@ def convolve(
 
 
 def feature_maps(model: nn.Module, x: Float[Tensor, "b c y x"], /) -> dict[str, Tensor]:
-    """What each convolution of a network answers, by its name, in the order of the calls.
+    """The output of each convolution of a network, by its name, in the order of the calls.
 
-    The network is asked in evaluation mode and left as it was.
+    The network runs in evaluation mode and is unchanged.
     """
     found: dict[str, Tensor] = {}
 

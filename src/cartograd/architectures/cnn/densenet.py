@@ -1,7 +1,7 @@
 """DenseNet: every layer sees the maps of all layers before it.
 
-Within a block each layer adds a few maps of its own to the stack and reads the whole of it, so
-that nothing has to be learned twice and the gradient reaches every layer directly. Between blocks
+Within a block each layer takes all maps before it and concatenates a few of its own, so that
+nothing has to be learned twice and the gradient reaches every layer directly. Between blocks
 a transition halves the image.
 
     x_l = [x_0, H(x_0), ..., H(x_(l-1))],  H = conv3x3 relu bn  (conv1x1 relu bn before it: "B")
@@ -83,7 +83,7 @@ class DenseNet(nn.Module):
         growth_rate: maps that each layer adds; the paper's 32 for four blocks (48 for 161), 12 for
             three, if not given.
         channels, size: of the input image; the size chooses the stem.
-        classes: numbers of the output.
+        classes: number of classes.
         bottleneck: the BC form; without, the plain one of three blocks.
 
     Raises:
@@ -129,7 +129,7 @@ class DenseNet(nn.Module):
 
 
 class Layer(nn.Module):
-    """A layer of a block: the stack it was given, and its own maps on top."""
+    """A layer of a block: its input concatenated with its own maps."""
 
     def __init__(self, into: int, growth: int, /, *, bottleneck: bool):
         super().__init__()

@@ -1,7 +1,7 @@
-"""EfficientNet: one small network, and a rule by which depth, width and resolution grow together.
+"""EfficientNet: one small network, and a rule that scales depth, width and resolution jointly.
 
-B0 is a stack of inverted residuals: a 1x1 convolution widens, a depthwise one looks around, a gate
-weighs the maps by what the whole image shows, and a 1x1 convolution narrows again. The others are
+B0 is a stack of inverted residuals: a 1x1 convolution widens, a depthwise one mixes neighbours,
+squeeze and excitation weighs the channels, and a 1x1 convolution narrows again. The others are
 B0 enlarged by one number phi.
 
     depth = alpha^phi, width = beta^phi, resolution = 224 gamma^phi;  alpha beta^2 gamma^2 ~ 2
@@ -122,9 +122,10 @@ class EfficientNet(nn.Module):
     Args:
         phi: how large the network is, from 0 (B0) to 7 (B7); below 0 smaller than the paper's.
         channels, size: of the input image; the size chooses the stem.
-        classes: numbers of the output.
+        classes: number of classes.
         lite: the form for phones.
-        dropout: probability that an input of the last layer is dropped; by default grows with phi.
+        dropout: probability that an input of the last layer is set to zero; by default it grows
+            with phi.
         skip: probability that the last block's branch is left out for an example in training
             (stochastic depth); that of earlier blocks grows with their place.
         eps: added to the variance in batch normalisation.
@@ -235,7 +236,7 @@ class Block(nn.Module):
 
 
 class Gate(nn.Module):
-    """Squeeze and excitation: a factor for each map, from the means of all of them."""
+    """Squeeze and excitation: a factor for each channel, from the means of all of them."""
 
     def __init__(self, maps: int, squeezed: int, /):
         super().__init__()
@@ -243,13 +244,13 @@ class Gate(nn.Module):
         self.fc2 = nn.Conv2d(squeezed, maps, 1)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
-        """The maps, weighed."""
+        """The maps, times their factors."""
         means = x.mean((2, 3), keepdim=True)
         return x * sigmoid(self.fc2(F.silu(self.fc1(means))))
 
 
 class SameConv2d(nn.Conv2d):
-    """Padded so that `ceil(size / stride)` places come out, the odd row and column at the end."""
+    """Padded so that the output has `ceil(size / stride)` rows; an odd row is added at the end."""
 
     def forward(self, input: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d maps."""

@@ -1,9 +1,9 @@
-"""GoogLeNet: 22 layers of modules that look at several scales side by side.
+"""GoogLeNet: 22 layers of modules with several kernel sizes in parallel.
 
-An Inception module runs 1x1, 3x3 and 5x5 convolutions and a pooling in parallel and stacks their
-maps. 1x1 convolutions before the large ones narrow what these see, which is why the whole network
-has fewer parameters than AlexNet's second layer. Two side heads half-way down help the gradient to
-reach the early layers in training; they are not asked afterwards.
+An Inception module runs 1x1, 3x3 and 5x5 convolutions and a pooling in parallel and concatenates
+their maps. 1x1 convolutions before the large ones reduce the channels, which is why the network has
+few parameters. Two auxiliary heads half-way down help the gradient to reach the early layers in
+training; they are not used afterwards.
 
     y = [C1x1 x, C3x3 C1x1 x, C5x5 C1x1 x, C1x1 P x]
 
@@ -11,12 +11,12 @@ The default is the form with batch normalisation of today's libraries, whose "5x
 kernel. `googlenet-2014` is the paper's: true 5x5 branches, biases, no batch normalisation, and the
 local response normalisation of AlexNet after the first and the third convolution.
 
-Shapes: input `b c y x`; logits `b k`. With side heads a training pass gives three logits: the
-answer, the later head's and the earlier one's, whose losses `classify` adds. Images of 64 pixels
+Shapes: input `b c y x`; logits `b k`. With auxiliary heads a training pass gives three logits: the
+network's, the later head's and the earlier one's, whose losses `classify` adds. Images of 64 pixels
 and less keep their size up to the second of the four poolings.
 
 Departures: as torchvision, except that weights start from He's normal distribution (fan-out). The
-paper's side heads average 5x5 places, here the map is averaged to 4x4 as its size asks.
+paper's auxiliary heads average 5x5 positions, here the map is averaged to 4x4 (adaptively).
 
 References:
     Christian Szegedy et al. Going deeper with convolutions. 2014, CVPR 2015.
@@ -86,11 +86,11 @@ class GoogLeNet(nn.Module):
     Args:
         width: maps of the first convolution; the paper's 64. All others scale with it.
         channels, size: of the input image; the size chooses the stem.
-        classes: numbers of the output.
+        classes: number of classes.
         batch_norm: today's form; without, the paper's.
-        auxiliary: with two side heads.
-        dropout: probability that an input of the last layer is dropped; 0.7 in the side heads,
-            where there is any.
+        auxiliary: with two auxiliary heads.
+        dropout: probability that an input of the last layer is set to zero; 0.7 in the auxiliary
+            heads, where there is any.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class GoogLeNet(nn.Module):
     def forward(
         self, x: Float[Tensor, "b c y x"]
     ) -> Float[Tensor, "b k"] | tuple[Float[Tensor, "b k"], ...]:
-        """Logits; in training with side heads the answer's, the later and the earlier head's."""
+        """Logits; in training with auxiliary heads also the later and the earlier head's."""
         x = self.maxpool2(self.conv3(self.conv2(self.maxpool1(self.conv1(x)))))
         x = self.maxpool3(self._through(x, "3a", "3b"))
         early = self._through(x, "4a")
@@ -191,7 +191,7 @@ class Convolution(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches, whose maps are stacked."""
+    """Four branches, whose maps are concatenated."""
 
     def __init__(
         self,

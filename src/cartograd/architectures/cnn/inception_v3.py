@@ -1,17 +1,17 @@
-"""Inception v3: large kernels taken apart into small and long ones.
+"""Inception v3: large kernels factorised into small and asymmetric ones.
 
 A 5x5 convolution becomes two of 3x3, and 7x7 a 1x7 and a 7x1: the same field for fewer weights.
-Where maps halve in size, a strided convolution and a pooling run side by side, so that nothing is
-squeezed through a narrow place. One side head helps in training.
+Where maps halve in size, a strided convolution and a pooling run in parallel, so that there is no
+bottleneck. One auxiliary head helps in training.
 
     1x7 then 7x1: 14 c^2 weights for a field of 7x7;  one 7x7: 49 c^2
 
-Shapes: input `b c y x`, 299 pixels in the paper; logits `b k`. With the side head a training pass
-gives two logits, the answer's and the head's, whose losses `classify` adds. Images of 64 pixels
-and less keep their size in the stem, and later halvings count in the border.
+Shapes: input `b c y x`, 299 pixels in the paper; logits `b k`. With the auxiliary head a training
+pass gives two logits, the network's and the head's, whose losses `classify` adds. Images of 64
+pixels and less keep their size in the stem, and later halvings count in the border.
 
-Departures: as torchvision's, which has batch normalisation in the side head; weights start from
-He's normal distribution (fan-out).
+Departures: as torchvision's, which has batch normalisation in the auxiliary head; weights start
+from He's normal distribution (fan-out).
 
 References:
     Christian Szegedy, Vincent Vanhoucke, Sergey Ioffe, Jonathon Shlens, Zbigniew Wojna.
@@ -113,9 +113,9 @@ class InceptionV3(nn.Module):
     Args:
         width: maps of the first convolution; the paper's 32. All others scale with it.
         channels, size: of the input image; the size chooses the stem.
-        classes: numbers of the output.
-        auxiliary: with a side head.
-        dropout: probability that an input of the last layer is dropped.
+        classes: number of classes.
+        auxiliary: with an auxiliary head.
+        dropout: probability that an input of the last layer is set to zero.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class InceptionV3(nn.Module):
     def forward(
         self, x: Float[Tensor, "b c y x"]
     ) -> Float[Tensor, "b k"] | tuple[Float[Tensor, "b k"], ...]:
-        """Logits; in training with the side head the answer's and the head's."""
+        """Logits; in training with the auxiliary head also the head's."""
         x = self.maxpool1(self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))))
         x = self.maxpool2(self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x)))
         late = self._through(x, "5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e")
@@ -182,7 +182,7 @@ class InceptionV3(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Branches side by side, whose maps are stacked."""
+    """Parallel branches, whose maps are concatenated."""
 
     def __init__(
         self,

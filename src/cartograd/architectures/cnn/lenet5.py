@@ -1,7 +1,7 @@
 """LeNet-5: two rounds of convolution and pooling, then three dense layers.
 
-Each filter looks at a 5x5 neighbourhood and is shared over the whole image; pooling halves the
-resolution, so that later filters see more of the image and exact positions matter less.
+Each filter covers a 5x5 neighbourhood and is shared over the whole image; pooling halves the
+resolution, so that later filters have a larger receptive field and exact positions matter less.
 
     C1 6@28x28 -> S2 6@14x14 -> C3 16@10x10 -> S4 16@5x5 -> C5 120 -> F6 84 -> output k
 
@@ -78,7 +78,7 @@ class LeNet5(nn.Module):
 
     Args:
         channels, size: of the input image.
-        classes: numbers of the output.
+        classes: number of classes.
         activation: the nonlinearity, by name.
         pooling: `max`, `avg`, or `trainable` (the sum of 2x2 pixels times a weight, plus a
             bias, then the nonlinearity).

@@ -1,6 +1,6 @@
 """Pooling: a neighbourhood becomes one number, its largest or its average.
 
-Maps shrink, later layers see more of the image, and where exactly something was matters less. It
+Maps shrink, receptive fields grow, and where exactly something was matters less. It
 has no weights. Global pooling takes the whole map: then images of any size give the same features.
 
     max: y_(v,u) = max_(i,j) x_(v stride + i, u stride + j)    avg: the mean of the same places
@@ -58,7 +58,7 @@ class Pooling(nn.Module):
 
     Args:
         kernel: rows and columns of a window.
-        stride: pixels from one window to the next; by default they lie side by side.
+        stride: pixels from one window to the next; by default windows do not overlap.
         pooling: max, avg, or global (the mean of the whole map).
     """
 

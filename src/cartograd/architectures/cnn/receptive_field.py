@@ -1,12 +1,12 @@
-"""Receptive field: which part of the image a unit of a network can see.
+"""Receptive field: the part of the image that a unit of a network depends on.
 
-Each convolution and pooling widens what a unit sees by its kernel, counted in the steps that the
-strides before it have made long. Where branches meet, a unit sees what any of them saw.
+Each convolution and pooling widens the field by its kernel, times the product of the strides before
+it. Where branches meet, the field is the union of theirs.
 
     jump' = jump stride
     first' = first - padding jump,  last' = last + (kernel - 1 - padding) jump
 
-Unit i of a map sees the pixels from first + i jump to last + i jump. The network runs once on
+Unit i of a map depends on the pixels from first + i jump to last + i jump. The network runs once on
 torch's meta device, where tensors have shapes but no numbers, and each operation is followed: so
 it works for any network of convolutions, ours or anyone's, with branches, sums and gates.
 
@@ -57,25 +57,25 @@ CARD = Card(
 )
 
 LAYERS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
-"""Kinds of layers that are told about."""
+"""Kinds of layers that are reported."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """What unit i sees along one side of the image: first + i jump to last + i jump."""
+    """The field of unit i along one side of the image: first + i jump to last + i jump."""
 
     first: float = 0.0
     last: float = 0.0
     jump: float = 1.0
 
     def through(self, kernel: int, stride: int, padding: int, spacing: int = 1) -> "Line":
-        """After a kernel with gaps of `spacing`."""
+        """After a kernel with a dilation of `spacing`."""
         first = self.first - padding * self.jump
         last = self.last + ((kernel - 1) * spacing - padding) * self.jump
         return Line(first, last, self.jump * stride)
 
     def beside(self, other: "Line") -> "Line":
-        """What either sees."""
+        """The union of both."""
         if self.jump != other.jump:
             return ALL
         return Line(min(self.first, other.first), max(self.last, other.last), self.jump)
@@ -88,7 +88,7 @@ Field = tuple[Line, Line]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a layer's units see.
+    """The receptive field of a layer's units.
 
     Attributes:
         layer: its name.
@@ -129,7 +129,7 @@ def receptive_field(*, model: str = "lenet5", size: int = 32) -> tuple[Seen, ...
 
 
 def fields(model: nn.Module, x: Tensor, /) -> tuple[Seen, ...]:
-    """What the layers of a network on the meta device see of an image `1 c y x`.
+    """The fields of the layers of a network on the meta device, for an image `1 c y x`.
 
     A layer that sees the whole image (after a gate, or a dense layer) has the image's size.
     """
@@ -159,18 +159,18 @@ def fields(model: nn.Module, x: Tensor, /) -> tuple[Seen, ...]:
 
 
 class Follower(TorchDispatchMode):
-    """Notes the field of every tensor that comes from the image."""
+    """Records the field of every tensor that depends on the image."""
 
     def __init__(self, x: Tensor, /):
         super().__init__()
         self.known: dict[int, tuple[Tensor, Field]] = {id(x): (x, (Line(), Line()))}
 
     def field(self, x: Tensor, /) -> Field:
-        """Of a tensor that was made from the image."""
+        """The field of a tensor that depends on the image."""
         return self.known[id(x)][1]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation, and note what its answer sees."""
+        """Run an operation, and record the field of its output."""
         answer = func(*args, **(kwargs or {}))
         y = answer[0] if isinstance(answer, tuple | list) else answer
         sources = [x for x in _tensors(args) if id(x) in self.known]
@@ -196,7 +196,7 @@ class Follower(TorchDispatchMode):
             lines = list(before)
             lines[args[1] % 2] = before[args[1] % 2].through(1, step, -start)
             return lines[0], lines[1]
-        # Elsewhere maps of one size are combined place by place, or all places meet.
+        # Elsewhere maps of one size are combined elementwise, or over all positions.
         if y.ndim < 4 or any(x.ndim < 4 or x.shape[-2:] != y.shape[-2:] for x in sources):
             return ALL, ALL
         lines = before

@@ -8,8 +8,8 @@ gradient reaches every block along the sums undiminished.
     bottleneck (50, 101, 152):   y = relu(x' + bn conv1x1 relu bn conv3x3 relu bn conv1x1 x)
 
 where x' is x or, where the shape changes, x through a 1x1 convolution and batch normalisation.
-ResNeXt's 3x3 convolution has 32 groups of maps, each seeing itself alone, and twice as many maps
-in all; Wide-ResNet's has twice as many without groups.
+ResNeXt's 3x3 convolution is grouped (32 groups) and has twice as many maps in all; Wide-ResNet's
+has twice as many without groups.
 Depths 18 to 152 are the four-stage networks for ImageNet. Depths 6n+2 (20, 32, 44, 56, 110) are
 the three-stage ones for CIFAR-10, whose x' has no weights: every second pixel, new channels zero.
 
@@ -104,7 +104,7 @@ class ResNet(nn.Module):
         width: channels of the first stage, doubled by each later one; the paper's 64 for four
             stages and 16 for three, if not given.
         channels, size: of the input image; the size chooses the stem.
-        classes: numbers of the output.
+        classes: number of classes.
         groups: of maps in the 3x3 convolution of a bottleneck.
         widen: how many times as wide as the paper's that convolution is.
         zero_init: start the last scale of every block at zero.

@@ -1,8 +1,8 @@
 """VGG: nothing but 3x3 convolutions, two or more in a row, as deep as 19 layers.
 
-Two 3x3 convolutions in a row see as much of the image as a 5x5 one and three as much as 7x7, with
-fewer weights and more nonlinearities. After each group the largest of 2x2 pixels stays and the
-maps double.
+Two 3x3 convolutions in a row have the receptive field of a 5x5 one and three that of 7x7, with
+fewer weights and more nonlinearities. After each group max-pooling halves the size and the number
+of maps doubles.
 
     (C3x3)^n_1 64 P -> (C3x3)^n_2 128 P -> 256 P -> 512 P -> 512 P -> dense -> dense -> logits
 
@@ -81,9 +81,9 @@ class VGG(nn.Module):
         depth: 11, 13, 16 or 19.
         width: maps of the first group, doubled by the next three; the paper's 64.
         channels, size: of the input image; the size chooses the dense layers.
-        classes: numbers of the output.
+        classes: number of classes.
         batch_norm: normalise the maps of each convolution.
-        dropout: probability that a unit of a dense layer is dropped.
+        dropout: probability that a unit of a dense layer is set to zero.
 
     Raises:
         UsageError: no network has this depth.

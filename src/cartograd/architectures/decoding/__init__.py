@@ -1,1 +1,1 @@
-"""Writing one token after another: samplers, search and speculation over any decoder."""
+"""Generation token by token: samplers, beam search and speculative decoding, for any decoder."""

@@ -1,4 +1,4 @@
-"""Beam search: several unfinished answers side by side, of which the best as a whole wins.
+"""Beam search: several hypotheses in parallel, of which the most probable as a whole wins.
 
 The likeliest next token need not begin the likeliest answer. A beam of k unfinished answers goes on
 by all tokens at once, and the k best of all continuations stay. Long answers have small products of
@@ -87,8 +87,8 @@ def beam_search(
         decoder: has read nothing yet; it holds a row for each prompt and gets `beams` times as
             many.
         prompt: the tokens to go on from.
-        length: the most new tokens.
-        beams: unfinished answers that are kept.
+        length: greatest number of new tokens.
+        beams: number of hypotheses that are kept.
         length_penalty: power of the length by which a sum of log-probabilities is divided; above 0
             it is kind to long answers.
         stop: tokens that finish an answer.
@@ -108,14 +108,14 @@ def beam_search(
         if step == length:
             break
         going = [
-            place
-            for place, row in enumerate(alive)
+            index
+            for index, row in enumerate(alive)
             if not _decided(row, beams, step, length, length_penalty)
         ]
         if not going:
             break
-        kept = [place * width + parent for place in going for parent in parents[place]]
-        alive, width = [alive[place] for place in going], beams
+        kept = [index * width + parent for index in going for parent in parents[index]]
+        alive, width = [alive[index] for index in going], beams
         decoder.reorder(torch.tensor(kept, device=prompt.device))
         newest = [[tokens[-1]] for row in alive for _, tokens in row.running]
         logits = decoder.read(torch.tensor(newest, device=prompt.device), last=True)[:, -1]
@@ -132,7 +132,7 @@ def _grown(
     penalty: float,
     stop: Collection[int],
 ) -> list[list[int]]:
-    """Let all answers of all rows grow by a token; gives which of them each new one came from."""
+    """Extend all hypotheses by a token; return the index of the one that each came from."""
     vocabulary = logits.shape[1]
     sums = torch.tensor([[total for total, _ in row.running] for row in rows]).to(logits)
     reached = logits.log_softmax(1).view(len(rows), width, vocabulary) + sums[:, :, None]
@@ -141,10 +141,10 @@ def _grown(
     parents = []
     for row, totals, places in zip(rows, best.values.tolist(), best.indices.tolist(), strict=True):
         before, row.running, came = row.running, [], []
-        for rank, (total, place) in enumerate(zip(totals, places, strict=True)):
+        for rank, (total, index) in enumerate(zip(totals, places, strict=True)):
             if total == -math.inf:
                 break
-            parent, token = divmod(place, vocabulary)
+            parent, token = divmod(index, vocabulary)
             tokens = [*before[parent][1], token]
             if token in stop or step == length:
                 if rank < beams:
@@ -153,7 +153,7 @@ def _grown(
                 row.running.append((total, tokens))
                 came.append(parent)
         row.finished = sorted(row.finished, key=lambda answer: -answer.score)[:beams]
-        while row.running and len(row.running) < beams:  # a place in the beam that nobody takes
+        while row.running and len(row.running) < beams:  # an unused place in the beam
             row.running.append((-math.inf, row.running[0][1]))
             came.append(came[0])
         parents.append(came)

@@ -1,9 +1,9 @@
-"""Reading what a CTC network says: the likeliest path, or the likeliest text over all its paths.
+"""CTC decoding: the likeliest path, or the likeliest text over all its paths.
 
 The likeliest path need not read as the likeliest text, whose probability is spread over many paths.
-Prefix beam search goes through the steps once and keeps the likeliest beginnings of texts, each
-with the probability of all paths that read so far as it: those that end in a blank, after which the
-same label may come again, and those that end in its last label.
+Prefix beam search goes through the steps once and keeps the likeliest prefixes, each with the
+probability of all paths that read as it so far: those that end in a blank, after which the same
+label may come again, and those that end in its last label.
 
     p_t(y, blank) = p_t(blank) (p_t-1(y, blank) + p_t-1(y, label))
     p_t(y, label) = p_t(y_n) (p_t-1(y, label) + p_t-1(y', blank) + p_t-1(y', label) [y'_end != y_n])
@@ -66,7 +66,7 @@ def ctc_beam_search(logits: Float[Tensor, "t k"], /, *, beams: int = 10) -> list
 
     Args:
         logits: for each step and label.
-        beams: beginnings that are kept at each step.
+        beams: number of prefixes that are kept at each step.
 
     Raises:
         UsageError: `beams` is out of range.
@@ -85,7 +85,7 @@ def ctc_beam_search(logits: Float[Tensor, "t k"], /, *, beams: int = 10) -> list
 def _next(
     kept: dict[tuple[int, ...], tuple[float, float]], log_p: list[float], likely: list[int]
 ) -> dict[tuple[int, ...], tuple[float, float]]:
-    """All beginnings one step on, with what their paths end in: a blank, or the last label."""
+    """All prefixes one step on, with what their paths end in: a blank, or the last label."""
     blank: dict[tuple[int, ...], float] = defaultdict(lambda: -math.inf)
     label: dict[tuple[int, ...], float] = defaultdict(lambda: -math.inf)
     for y, (in_blank, in_label) in kept.items():

@@ -1,4 +1,4 @@
-"""One token of each row: the likeliest, or one drawn by an explicit generator."""
+"""One token of each row: the likeliest, or one sampled with an explicit generator."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from torch import Tensor
 from cartograd.core.protocols import TokenSampler
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
-"""Where the random numbers come from: one source for all rows, or one each, so that what a row
-says does not depend on its neighbours. None: nothing is random, the likeliest token is taken."""
+"""The random generator: one for all rows, or one each, so that a row's tokens do not depend on the
+other rows. None: greedy, the likeliest token is taken."""
 
 
 def processed(
@@ -23,10 +23,10 @@ def processed(
 
 
 def draw(logits: Float[Tensor, "b v"], generator: Generators = None, /) -> Int[Tensor, " b"]:
-    """A token of each row, by softmax of the logits, or the likeliest if there is no generator.
+    """A token of each row, sampled from the softmax of the logits; greedy without a generator.
 
-    One number in [0, 1) is drawn for each row, and the token is the one in whose stretch of the
-    summed probabilities it falls.
+    One number in [0, 1) is drawn for each row, and the token is the one in whose interval of the
+    cumulative probabilities it falls.
     """
     if generator is None:
         return logits.argmax(1)
@@ -36,7 +36,7 @@ def draw(logits: Float[Tensor, "b v"], generator: Generators = None, /) -> Int[T
 def drawn(
     shares: Float[Tensor, "b v"], generator: torch.Generator | Sequence[torch.Generator], /
 ) -> Int[Tensor, " b"]:
-    """A token of each row, as often as its share of the row's sum."""
+    """A token of each row, with probabilities in proportion to the row's numbers."""
     reached = shares.cumsum(1, dtype=torch.float64)
     place = uniform(len(shares), generator).to(shares.device) * reached[:, -1]
     return torch.searchsorted(reached, place[:, None], right=True)[:, 0]

@@ -1,14 +1,14 @@
-"""Writing one token after another, each chosen by what the model says after all before it.
+"""Generation: one token after another, each sampled from the logits given all before it.
 
-The prompt is read at once; after it, each step reads one token for each row. Rows that have said
-their last word leave the batch, so that they cost nothing more.
+The prompt is read at once; after it, each step reads one token for each row. Finished rows leave
+the batch, so that they cost nothing more.
 
     t_i = draw(samplers(model(t_1 ... t_i-1)))
 
 Shapes: prompts `b t`; answers are lists of token ids, as long as they turned out.
 
-Departures: prompts of unequal length are padded at the left, and padding is neither seen nor
-counted: a row says what it would say alone.
+Departures: prompts of unequal length are padded at the left, and padding is masked and not counted:
+a row gives the same tokens as in a batch by itself.
 
 References:
     Reiner Pope et al. Efficiently scaling transformer inference. 2022, MLSys 2023.
@@ -48,9 +48,9 @@ def generate(
         decoder: has read nothing yet (or what comes before the prompt).
         prompt: the tokens to go on from, padded at the left.
         starts: how many tokens at the left of each row are padding; the decoder knows them, too.
-        generator: draws the tokens; if not given, the likeliest is taken each time.
-        length: the most new tokens.
-        samplers: what is done to the logits before a token is chosen.
+        generator: random generator for sampling; greedy if not given.
+        length: greatest number of new tokens.
+        samplers: applied to the logits before a token is chosen.
         stop: tokens after which a row is finished.
 
     Raises:

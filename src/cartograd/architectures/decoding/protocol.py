@@ -1,4 +1,4 @@
-"""What decoding asks of a model: that it reads tokens, remembers them, and can forget them.
+"""What decoding asks of a model: that it reads tokens, caches them, and can drop them again.
 
 A model hands out a `Decoder` by `model.decoder(...)`; generation, beam search and speculation know
 nothing else of it, so that they serve texts, images and sounds alike:
@@ -18,7 +18,7 @@ from torch import Tensor
 
 @runtime_checkable
 class Decoder(Protocol):
-    """A model in the middle of writing: it remembers what it has read.
+    """A model while it generates, with the cache of what it has read.
 
     Attributes:
         length: how many tokens it has read, padding at the left included.
@@ -48,7 +48,7 @@ class Decoder(Protocol):
 
 @runtime_checkable
 class Writer(Protocol):
-    """A model that can write."""
+    """A model that can generate."""
 
     def decoder(self, given: Any, capacity: int, /) -> Decoder:
         """The model before its first token: of so many rows, or about these sources."""

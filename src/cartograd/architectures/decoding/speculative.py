@@ -1,8 +1,8 @@
-"""Speculative decoding: a small model guesses a few tokens, the large one checks them at once.
+"""Speculative decoding: a draft model proposes a few tokens, the large one verifies them at once.
 
 Reading five tokens costs a large model hardly more than reading one: its weights have to come from
-memory either way. A guess is kept with the probability that makes the result distributed exactly as
-if the large model had drawn each token itself; the first guess that is not kept is drawn anew.
+memory either way. A proposal is accepted with the probability that makes the result distributed as
+if the large model had sampled each token itself; the first one rejected is sampled anew.
 
     p_keep(y ~ q) = min(1, p(y) / q(y)),   else y ~ max(0, p - q) / sum max(0, p - q)
 
@@ -70,12 +70,12 @@ def speculative(
 
     Args:
         decoder: the model whose answer is wanted; has read nothing yet.
-        draft: a quicker model over the same vocabulary; has read nothing yet.
+        draft: a faster model with the same vocabulary; has read nothing yet.
         prompt: the tokens to go on from, a single row.
-        generator: draws the tokens; if not given, the likeliest is taken each time.
-        length: the most new tokens.
-        ahead: tokens that the draft guesses at a time.
-        samplers: what is done to the logits of both before a token is chosen.
+        generator: random generator for sampling; greedy if not given.
+        length: greatest number of new tokens.
+        ahead: tokens that the draft proposes at a time.
+        samplers: applied to the logits of both before a token is chosen.
         stop: tokens after which the answer is finished.
 
     Raises:
@@ -95,13 +95,13 @@ def checked(
     generator: torch.Generator | None,
     /,
 ) -> tuple[bool, int]:
-    """Whether a guess drawn from q is kept, and the token that stands there in the end.
+    """Whether a proposal sampled from q is accepted, and the token that results.
 
     Args:
-        p: the probabilities wanted.
-        q: those that the guess was drawn from.
-        guess: the token drawn.
-        generator: the source of chance; None keeps only the likeliest.
+        p: the large model's probabilities.
+        q: the draft's, from which the proposal was sampled.
+        guess: the proposed token.
+        generator: random generator; None accepts only the likeliest.
     """
     if generator is None:
         best = int(p.argmax())
@@ -152,7 +152,7 @@ def _rounds(
             else:
                 p = odds(logits[-1:], read + guesses)
                 piece.append(int(p.argmax() if generator is None else drawn(p, generator)))
-        ended = [place for place, token in enumerate(piece) if token in stop]
+        ended = [index for index, token in enumerate(piece) if token in stop]
         piece = piece[: ended[0] + 1] if ended else piece
         text[0, read : read + len(piece)] = torch.tensor(piece)
         read += len(piece)

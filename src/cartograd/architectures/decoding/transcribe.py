@@ -1,8 +1,8 @@
-"""Transcribing: what a recording says, window by window, by a model that hears and writes.
+"""Transcription: the text of a recording, window by window, by a speech-to-text model.
 
-The model's first tokens say what it shall do. The language, unless it is told, is the likeliest of
-its language tokens after the first one. A recording that is longer than the model hears is cut
-where it is quietest, so that no word is.
+The model's first tokens set its task. The language, if not given, is the likeliest of its language
+tokens after the first one. A recording that is longer than the model's input is cut where it is
+quietest, so that no word is.
 
     language = argmax p(. | start)       text = greedy(start, language, transcribe, no times)
 
@@ -59,7 +59,7 @@ QUIET = 1600
 
 @runtime_checkable
 class Transcriber(Protocol):
-    """A model that hears and writes.
+    """A speech-to-text model.
 
     Attributes:
         samples: the longest sound that it hears.
@@ -68,7 +68,7 @@ class Transcriber(Protocol):
     samples: int
 
     def decoder(self, source: Float[Tensor, "b 1 n"], capacity: int, /) -> Decoder:
-        """What writes about a sound."""
+        """A decoder of a sound's text."""
         ...
 
 
@@ -81,14 +81,14 @@ def transcribe(
     language: str | None = None,
     length: int = 224,
 ) -> tuple[str, str]:
-    """What a recording says, and its language.
+    """The text of a recording, and its language.
 
     Args:
-        model: hears and writes.
+        model: a speech-to-text model.
         sound: of any length.
         tokenizer: Whisper's (`cartograd.data.text.tokenizer`).
         language: of the recording, like `en`; found by the model if not given.
-        length: the most tokens of a window.
+        length: greatest number of tokens of a window.
 
     Raises:
         UsageError: the tokenizer is of another model, the language is unknown, or there is
@@ -129,7 +129,7 @@ def windows(sound: Float[Tensor, " n"], longest: int, /) -> list[Float[Tensor, "
 
 
 def _said(end: int) -> Any:
-    """A sampler that leaves words and the end of the text."""
+    """A sampler that allows only words and the end of the text."""
 
     def spoken(logits: Float[Tensor, "b v"], _seen: Int[Tensor, "b t"], /) -> Tensor:
         ruled_out = torch.arange(logits.shape[1], device=logits.device) > end
@@ -141,13 +141,13 @@ def _said(end: int) -> Any:
 def _special(tokenizer: Any) -> dict[str, int]:
     """The numbers of the tokens that are no words."""
     document = {} if tokenizer is None else tokenizer.document
-    found = {one["content"]: one["id"] for one in document.get("added_tokens", ())}
-    lacking = [word for word in (START, TASK, UNTIMED, END) if word not in found]
+    special = {one["content"]: one["id"] for one in document.get("added_tokens", ())}
+    lacking = [word for word in (START, TASK, UNTIMED, END) if word not in special]
     if lacking:
         raise UsageError(
             f"the tokenizer has no {lacking[0]}: it does not belong to a model that transcribes"
         )
-    return found
+    return special
 
 
 def _names(word: str, special: dict[str, int]) -> bool:

@@ -1,1 +1,1 @@
-"""Published weights: each file reads one published set, or one family's way of keeping them."""
+"""Pretrained weights: each file reads one published set, or one family's file format."""

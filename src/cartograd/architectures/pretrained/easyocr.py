@@ -1,7 +1,7 @@
 r"""EasyOCR's published weights for English: a line of text from its picture.
 
 The file is a pickle of a state dict that was trained in parallel (`module.` before each name). It
-is read with torch's reader of tensors alone, which runs no code. Class 0 is CTC's blank; the others
+is read by torch.load(weights_only=True), which runs no code. Class 0 is CTC's blank; the others
 are 96 characters: digits, punctuation, the blank space, the euro sign, capital and small letters.
 
 Shapes: pictures `b 1 64 x`, of any width; logits `b t 97`.
@@ -41,7 +41,7 @@ CARD = Card(
 CHARACTERS = (
     string.digits + string.punctuation + " \u20ac" + string.ascii_uppercase + string.ascii_lowercase
 )
-"""What the classes from 1 on are."""
+"""The characters of the classes from 1 on."""
 
 KEYS = (
     (r"module\.FeatureExtraction\.ConvNet\.(\d+)\.(\w+)", r"features.\1.\2"),

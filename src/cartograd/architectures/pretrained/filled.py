@@ -1,4 +1,4 @@
-"""From the tensors of someone else's file to a model that is ready to use."""
+"""From the tensors of a published file to a model in evaluation mode."""
 
 from collections.abc import Mapping
 
@@ -24,15 +24,15 @@ def filled(
     source: str,
     tokenizer: Tokenizer | None = None,
 ) -> Signed:
-    """One of our models with someone else's weights, in evaluation mode.
+    """One of our models with published weights, in evaluation mode.
 
     Args:
         spec: how the model is made.
-        signature: what it takes and gives.
-        tensors: as they are in the file; of another precision they become the model's.
-        table: where each of them goes (`core.keys`).
+        signature: its inputs and outputs.
+        tensors: as they are in the file; they are cast to the model's dtype.
+        table: the key map (`core.key_map`).
         source: what to call the file in an error.
-        tokenizer: what turns text into the model's numbers.
+        tokenizer: turns text into the model's tokens.
 
     Raises:
         UsageError: a tensor has no place, one is missing, or one is of another shape; or the
@@ -41,7 +41,7 @@ def filled(
     for port in signature.inputs:
         if port.kind == "text" and tokenizer is not None:
             tokenizer.check(port)
-    with torch.device("meta"):  # a file that does not fit is refused before there is memory for it
+    with torch.device("meta"):  # a file that does not fit is refused before memory is allocated
         shape: Signed = build(spec, kind="model", signature=signature)
     weights = renamed(tensors, table, into=shape.model, source=source)
     with torch.random.fork_rng(devices=[]), SkipInit():

@@ -45,10 +45,10 @@ FAMILIES = {"llama": "", "qwen2": "qkv"}
 """What our LLaMA holds, and which projections of its attention add a bias."""
 
 FREQUENCIES = "rope_freqs.weight"
-"""How much slower each rotary clock goes (Llama 3.1 and later)."""
+"""By how much each rotary frequency is lowered (Llama 3.1 and later)."""
 
 TRAINED = 8192
-"""The context that Llama 3 was trained on before its clocks were slowed."""
+"""The context that Llama 3 was trained on before its rotary frequencies were lowered."""
 
 
 def gguf(path: str | Path, /) -> Signed:
@@ -137,10 +137,10 @@ class _Said:
         self.file, self.family = file, family
 
     def __call__(self, name: str, default: Any = None) -> Any:
-        found = self.file.values.get(f"{self.family}.{name}", default)
-        if found is None:
+        value = self.file.values.get(f"{self.family}.{name}", default)
+        if value is None:
             raise UsageError(f"{self.file.path}: its header lacks {self.family}.{name}")
-        return found
+        return value
 
 
 def _decimal(value: float) -> float:

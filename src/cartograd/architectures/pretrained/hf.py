@@ -80,12 +80,12 @@ def configuration(folder: Path, /) -> dict[str, Any]:
             "as Hugging Face keeps models"
         )
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"{file} is no configuration: it holds a {type(found).__name__}")
-    return found
+    if not isinstance(config, dict):
+        raise UsageError(f"{file} is no configuration: it holds a {type(config).__name__}")
+    return config
 
 
 def families() -> list[str]:
@@ -108,13 +108,13 @@ def tensors_of(folder: Path, /) -> dict[str, Tensor]:
         pickled = sorted(file.name for kind in ("*.bin", "*.pt") for file in folder.glob(kind))
         hint = f"; {pickled[0]} is a pickle, which could run code: convert it" if pickled else ""
         raise UsageError(f"{folder} holds no *.safetensors{hint}")
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for file in files:
         for name, tensor in read_tensors(file).items():
-            if name in found:
+            if name in tensors:
                 raise UsageError(f"{folder}: {name!r} is in two files; which one is meant?")
-            found[name] = tensor
-    return found
+            tensors[name] = tensor
+    return tensors
 
 
 def _listed(index: Path) -> list[Path]:
@@ -135,7 +135,7 @@ def _listed(index: Path) -> list[Path]:
 
 def _family(folder: Path, config: dict[str, Any]) -> Any:
     """The module that knows this kind of model."""
-    word = str(config.get("model_type"))
-    if word not in families():
-        raise unknown("model_type", word, families(), hint=f"({folder / 'config.json'})")
-    return import_module(f"{__package__}.hf_{word.replace('-', '_')}")
+    family = str(config.get("model_type"))
+    if family not in families():
+        raise unknown("model_type", family, families(), hint=f"({folder / 'config.json'})")
+    return import_module(f"{__package__}.hf_{family.replace('-', '_')}")

@@ -101,9 +101,9 @@ def required(config: dict[str, Any], key: str, *allowed: Any) -> None:
     Raises:
         UsageError: it does.
     """
-    found = config.get(key, allowed[0])
-    if found not in allowed:
+    value = config.get(key, allowed[0])
+    if value not in allowed:
         raise UsageError(
-            f"config.json: {key}={found!r} is a form of {config.get('model_type')} that is not "
+            f"config.json: {key}={value!r} is a form of {config.get('model_type')} that is not "
             f"known here; expected {' or '.join(map(repr, allowed))}"
         )

@@ -49,25 +49,25 @@ def named(file: str | Path, known: Mapping[str, object], wanted: str | None, /) 
     """
     stem = Path(file).name if wanted is None else wanted
     same = [name for name in known if name == wanted]
-    found = same or [name for name in known if wanted is None and stem.startswith(name)]
-    if not found:
+    matches = same or [name for name in known if wanted is None and stem.startswith(name)]
+    if not matches:
         what = f"{file} does not begin with a network's name" if wanted is None else repr(wanted)
         raise UsageError(
             f"{what}: which network is it? give model=, one of {', '.join(sorted(known))}"
         )
-    return max(found, key=len)
+    return max(matches, key=len)
 
 
 def counted(tensors: Mapping[str, Tensor], /) -> dict[str, Tensor]:
     """The tensors, and a counter of batches beside running means of files from before 2018."""
-    found = dict(tensors)
+    renamed = dict(tensors)
     for name in tensors:
         if name.endswith(".running_mean"):
-            found.setdefault(
+            renamed.setdefault(
                 name.removesuffix("running_mean") + "num_batches_tracked",
                 torch.zeros((), dtype=torch.int64),
             )
-    return found
+    return renamed
 
 
 def classes_of(tensors: Mapping[str, Tensor], name: str, file: str | Path, /) -> int:

@@ -1,6 +1,6 @@
 r"""Resemblyzer's published weights: whose voice it is.
 
-The file is a pickle of a training state. It is read with torch's reader of tensors alone, which
+The file is a pickle of a training state. It is read by torch.load(weights_only=True), which
 runs no code, and of what it holds the network's weights are taken; the optimizer's state and the
 two numbers of the GE2E loss are left out.
 

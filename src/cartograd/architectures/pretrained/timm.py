@@ -77,8 +77,8 @@ def efficientnet(*, lite: bool) -> Table:
         steps = ["conv_dw"] + ([] if lite else ["se"])
         steps = [*steps, "conv_pw"] if stage == 0 else ["conv_pw", *steps, "conv_pwl"]
         norm = 0
-        for place, step in enumerate(steps):
-            theirs, ours = rf"blocks\.{stage}\.(\d+)", rf"features.{stage + 1}.\1.block.{place}"
+        for number, step in enumerate(steps):
+            theirs, ours = rf"blocks\.{stage}\.(\d+)", rf"features.{stage + 1}.\1.block.{number}"
             if step == "se":
                 rows.append((rf"{theirs}\.se\.conv_reduce\.(.*)", rf"{ours}.fc1.\2"))
                 rows.append((rf"{theirs}\.se\.conv_expand\.(.*)", rf"{ours}.fc2.\2"))

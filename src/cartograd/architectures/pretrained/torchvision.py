@@ -3,7 +3,7 @@ r"""Files of torchvision's convolutional networks: a state dict under torchvisio
 The file's name tells the network (`resnet50-0676ba61.pth`, `vgg16_bn.safetensors`), or `model=`
 does: `torchvision:FILE,model=resnet50`. Our networks have torchvision's parameter names, so the
 map is nearly the identity; old files of DenseNet have a dot more, and very old ones lack the
-counters of batch normalisation. A `.pth` file is read as tensors alone: no code in it is run.
+counters of batch normalisation. A `.pth` file is read with weights_only=True: no code in it is run.
 
 Shapes: images `b 3 y x` in [0, 1]; logits `b k`, with ImageNet's names where there are 1,000.
 

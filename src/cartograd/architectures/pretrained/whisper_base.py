@@ -63,7 +63,7 @@ SPOKEN = Op(
 """The bias of queries and values; that of the keys in between is zero, for they have none."""
 
 HEARD = Op(lambda bias: bias.chunk(2)[1], lambda v: torch.cat([0 * v, v]))
-"""The bias of values alone."""
+"""The bias of the values, cut from that of queries, keys and values."""
 
 
 def _rows(own: str) -> list[tuple[Any, ...]]:

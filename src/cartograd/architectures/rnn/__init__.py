@@ -1,1 +1,1 @@
-"""Recurrent networks: a cell that reads a row step by step and remembers."""
+"""Recurrent networks: a cell that reads a sequence step by step and keeps a state."""

@@ -1,17 +1,16 @@
 """BiLSTM-CRF: a tagger whose tags are chosen together.
 
-The network scores each tag of each token; a conditional random field on top also scores which tag
-follows which, so that no answer is a row of tags that never occurs. Trained by the probability of
-the whole row of right tags (objective `crf`).
+The network scores each tag of each token; a conditional random field on top also scores the
+transitions between tags, so that no output is a sequence of tags that never occurs. Trained by the
+probability of the right sequence of tags (objective `crf`).
 
     p(y | tokens) = e^(sum_t score_t(y_t) + move(y_t, y_(t+1))) / Z
 
 Shapes: tokens `b t`, padded on the right; log probabilities of each token's tags `b t k`; `best`
-gives the most probable row of tags, `b t`.
+gives the most probable sequence of tags, `b t`.
 
-Departures: as answers the probabilities of each token's tags under the random field are given,
-summed over all rows of tags (0 in the padding): their highest is the tag that is most often right.
-Words have no spelling features.
+Departures: the output is the marginal probability of each token's tags under the random field (0 in
+the padding): the highest is the tag that is most often right. Words have no spelling features.
 
 References:
     Zhiheng Huang, Wei Xu, Kai Yu. Bidirectional LSTM-CRF models for sequence tagging. 2015.
@@ -59,7 +58,7 @@ class BiLSTMCRF(nn.Module):
         classes: how many tags.
         cell: rnn, lstm or gru.
         dim: features of an embedded token, and of the state in each direction.
-        depth: layers, one above the other.
+        depth: number of layers.
         bidirectional: whether a tag's score may depend on what comes after.
         dropout: see `Tagger`.
     """
@@ -96,11 +95,11 @@ class BiLSTMCRF(nn.Module):
     def surprise(
         self, tokens: Int[Tensor, "b t"], tags: Int[Tensor, "b t"], /
     ) -> Float[Tensor, " b"]:
-        """Minus the log probability of each row of tags; a negative one is left open."""
+        """Minus the log probability of each sequence of tags; a negative tag is unknown."""
         return self.chain.surprise(self.tagger(tokens), tags, self._lengths(tokens))
 
     def best(self, tokens: Int[Tensor, "b t"], /) -> Int[Tensor, "b t"]:
-        """The most probable row of tags, by Viterbi's algorithm; 0 in the padding."""
+        """The most probable sequence of tags, by Viterbi's algorithm; 0 in the padding."""
         return self.chain.best(self.tagger(tokens), self._lengths(tokens))[0]
 
     def _lengths(self, tokens: Tensor) -> Tensor:

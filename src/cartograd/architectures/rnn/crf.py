@@ -1,9 +1,9 @@
 r"""A linear-chain conditional random field: tags are chosen together, not one by one.
 
-A path of tags scores the sum of its tags' scores and of its moves from tag to tag. Its probability
-is e^score over that of all paths; there are k^t of them, but what ends in a tag at one step can be
-added up from the step before, so that t k^2 operations do (the forward algorithm). The best path is
-found the same way, with the maximum in place of the sum (Viterbi's algorithm).
+The score of a sequence of tags is the sum of its tags' scores and of the transitions between them.
+Its probability is e^score over the sum for all sequences; there are k^t of them, but those that end
+in a tag at one step are summed up from the step before, in t k^2 operations (the forward
+algorithm). The best one is found likewise, with the maximum in place of the sum (Viterbi).
 
     score(y) = start_(y_1) + sum_t x_(t, y_t) + sum_t move_(y_t, y_(t+1)) + end_(y_t)
     p(y | x) = e^score(y) / Z,    Z = sum over all y,    alpha_t = log(e^alpha_(t-1) e^move) + x_t
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 
 class Chain(nn.Module):
-    """Scores of moves between tags, and what follows for whole paths.
+    """Scores of transitions between tags, and what follows for whole sequences.
 
     Args:
         classes: how many tags.
@@ -44,9 +44,9 @@ class Chain(nn.Module):
         lengths: Int[Tensor, " b"],
         /,
     ) -> Float[Tensor, " b"]:
-        """Minus the log probability of the tags of each row.
+        """Minus the log probability of the tags of each sequence.
 
-        A negative tag is one that nobody knows: all tags count there.
+        A negative tag is unknown: all tags are summed over there.
         """
         free = torch.arange(scores.shape[2], device=tags.device) == tags[:, :, None]
         allowed = free | (tags < 0)[:, :, None]
@@ -83,15 +83,15 @@ class Chain(nn.Module):
         high = self.starts + scores[:, 0]
         came = []
         for t in range(1, scores.shape[1]):
-            value, place = (high[:, :, None] + self.moves).max(1)
+            value, best = (high[:, :, None] + self.moves).max(1)
             inside = (t < lengths)[:, None]
-            stay = torch.arange(place.shape[1], device=place.device).expand_as(place)
+            stay = torch.arange(best.shape[1], device=best.device).expand_as(best)
             high = torch.where(inside, value + scores[:, t], high)
-            came.append(torch.where(inside, place, stay))
+            came.append(torch.where(inside, best, stay))
         top, tag = (high + self.ends).max(1)
         path = [tag]
-        for place in reversed(came):
-            path.append(place.gather(1, path[-1][:, None])[:, 0])
+        for best in reversed(came):
+            path.append(best.gather(1, path[-1][:, None])[:, 0])
         tags = torch.stack(path[::-1], 1)
         steps = torch.arange(scores.shape[1], device=tags.device)
         return torch.where(steps < lengths[:, None], tags, 0), top

@@ -1,7 +1,7 @@
-"""What the gates of a recurrent model do along a row, recomputed by the cell as it is written out.
+"""The gates of a recurrent model along a sequence, recomputed by the eager cell.
 
-The model runs as it always does; what its recurrent layers were given is noted and goes through
-their cells once more, which show what torch's kernels keep to themselves.
+The model runs as usual; the inputs of its recurrent layers are captured by hooks and go through
+their cells once more, which give the gates that torch's kernels do not return.
 
 Shapes: each gate `b t d`, zero in the padding of shorter rows where its layer knows their lengths.
 """
@@ -37,19 +37,19 @@ def gates_of(model: nn.Module, *inputs: Shaped[Tensor, "b ..."]) -> dict[str, Ga
     try:
         with evaluating(model), torch.no_grad():
             model(*inputs)
-            found = {name: layers[name].written_out(*each)[2] for name, each in given.items()}
+            gates_of = {name: layers[name].written_out(*each)[2] for name, each in given.items()}
     finally:
         for hook in hooks:
             hook.remove()
-    if not found:
+    if not gates_of:
         raise UsageError(
             f"{type(model).__name__} has no recurrent layer that reads whole rows; "
             "lstm, gru, rnn, tagger or recurrent-language-model would have"
         )
     named: dict[str, Gates] = {}
-    for name, seen in found.items():
+    for name, seen in gates_of.items():
         for number, gates in enumerate(seen):
-            place, back = divmod(number, layers[name].ways)
-            which = f".{place}" if layers[name].layers > 1 else ""
+            layer, back = divmod(number, layers[name].ways)
+            which = f".{layer}" if layers[name].layers > 1 else ""
             named[f"{name}{which}{' backwards' if back else ''}"] = gates
     return named

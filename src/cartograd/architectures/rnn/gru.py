@@ -1,7 +1,7 @@
 """GRU: two gates and no separate cell, for three quarters of an LSTM's weights.
 
-An update gate z says how much of the old state is kept and how much of a candidate n taken in its
-place; a reset gate r says how much of the old state the candidate may see. There are two forms,
+An update gate z sets how much of the old state is kept and how much of a candidate n replaces it; a
+reset gate r sets how much of the old state the candidate depends on. There are two forms,
 which are different functions: the paper resets the state before the matrix is applied, cuDNN and
 torch after it, which lets all three products of the state be one.
 
@@ -62,17 +62,17 @@ PRESETS = {
 
 
 class GRU(nn.Module):
-    """A classifier of sequences that reads with gated recurrent units.
+    """A classifier of sequences by gated recurrent units.
 
     Args:
-        classes: numbers of the output.
+        classes: number of classes.
         features, size: of images (all numbers, rows) or of series (numbers of a step).
-        vocabulary: different tokens; None for rows of numbers.
-        padding_id: the token that means nothing is here.
+        vocabulary: number of different tokens; None for rows of numbers.
+        padding_id: the padding token.
         dim: features of the state, and of an embedded token.
-        depth: layers, one above the other.
-        bidirectional: read the row from both ends.
-        dropout: probability that a number between two layers is dropped in training.
+        depth: number of layers.
+        bidirectional: read the sequence in both directions.
+        dropout: probability that a number between two layers is set to zero in training.
         reset_after: cuDNN's form, with a fused kernel; False is the paper's, without one.
     """
 

@@ -1,7 +1,7 @@
 """A recurrent language model: from all tokens so far, the next one.
 
-The state is what the network knows of the text; from it the probability of every possible next
-token follows. Trained to give the true one a high probability, it writes by drawing from them.
+The state summarises the text so far; from it follow the logits of the next token. Trained to give
+the true one a high probability, it generates text by sampling from them.
 
     p(x_(t+1) | x_1 ... x_t) = softmax(W h_t + b),    h_t = cell(embedding of x_t, h_(t-1))
 
@@ -59,12 +59,12 @@ class RecurrentLanguageModel(nn.Module):
     """Embedded tokens, recurrent layers, and the logits of the next token at each step.
 
     Args:
-        vocabulary: how many different tokens there are.
-        padding_id: the token after the end of a shorter row.
+        vocabulary: size of the vocabulary.
+        padding_id: the padding token.
         cell: rnn, lstm or gru.
         dim: features of an embedded token, and of the state.
-        depth: layers, one above the other.
-        dropout: probability that a number is dropped in training: of the embedded tokens, between
+        depth: number of layers.
+        dropout: probability that a number is set to zero in training: of the embeddings, between
             layers, and of the last layer.
     """
 

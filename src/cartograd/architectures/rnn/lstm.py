@@ -1,8 +1,8 @@
 """LSTM: a memory cell that is added to rather than overwritten, and gates that guard it.
 
-The cell's content goes from step to step by itself; what is forgotten, what is let in and what is
-shown are decided by three gates between 0 and 1. With the forget gate open the gradient passes
-through any number of steps undiminished, so that what happened long ago can still be learned from.
+The cell's content is carried from step to step; three gates between 0 and 1 decide what is
+forgotten, added and put out. With the forget gate open the gradient passes through any number of
+steps undiminished, so that long dependencies can be learned.
 
     i = s(W_i x + b_i + U_i h')    f = s(W_f x + b_f + U_f h')    o = s(W_o x + b_o + U_o h')
     g = tanh(W_g x + b_g + U_g h')        c = f c' + i g        h = o tanh(c)
@@ -59,17 +59,17 @@ CARD = Card(
 
 
 class LSTM(nn.Module):
-    """A classifier of sequences that reads with LSTM cells.
+    """A classifier of sequences by LSTM cells.
 
     Args:
-        classes: numbers of the output.
+        classes: number of classes.
         features, size: of images (all numbers, rows) or of series (numbers of a step).
-        vocabulary: different tokens; None for rows of numbers.
-        padding_id: the token that means nothing is here.
+        vocabulary: number of different tokens; None for rows of numbers.
+        padding_id: the padding token.
         dim: features of the state, and of an embedded token.
-        depth: layers, one above the other.
-        bidirectional: read the row from both ends.
-        dropout: probability that a number between two layers is dropped in training.
+        depth: number of layers.
+        bidirectional: read the sequence in both directions.
+        dropout: probability that a number between two layers is set to zero in training.
     """
 
     def __init__(

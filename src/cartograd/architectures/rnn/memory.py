@@ -1,4 +1,4 @@
-"""A recurrent model in the middle of writing: all it knows of what it read is its state.
+"""A recurrent model while it generates: all that it keeps of what it read is its state.
 
 Unlike an attention's cache the state does not grow, so that a token costs the same however long the
 text is. To forget again (`rewind`) the state after each call is kept; within a call the tokens are
@@ -27,7 +27,7 @@ class Memory:
         advance: reads tokens.
         head: from features to logits.
         state: before the first token.
-        capacity: the most tokens that a row may hold.
+        capacity: greatest number of tokens of a row.
         starts: how many tokens at the left of each row are padding; the state stays as it is there.
     """
 

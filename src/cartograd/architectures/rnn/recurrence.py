@@ -1,8 +1,8 @@
-"""A recurrent layer: one cell goes along the row and hands its state from step to step.
+"""A recurrent layer: one cell is applied at each step and passes its state to the next.
 
-The weights are those of a torch module and are kept once. Two ways lead through them: torch's
-kernel, which takes all steps in one call, and the cell as it is written out in its file, step by
-step, which also shows its gates. Both give the same numbers.
+The weights are those of a torch module and are kept once. There are two ways to run them: torch's
+fused kernel, which takes all steps in one call, and the eager cell in its file, step by step, which
+also returns its gates. Both give the same numbers.
 
 Stacked layers read what the layer below wrote. A bidirectional one reads the row once from each
 end, with weights of its own for each, and joins both states at every step. Rows of unequal length
@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from cartograd.training.regularization.dropout import thinned
 
 State = tuple[Tensor, ...]
-"""What a cell remembers: (h,), or (h, c) of an LSTM; each `b d`, or `n b d` of all layers."""
+"""The state of a cell: (h,), or (h, c) of an LSTM; each `b d`, or `n b d` of all layers."""
 
 Gates = dict[str, Tensor]
 """What a cell computed on the way, by name, each `b d`, or `b t d` of all steps."""
@@ -93,15 +93,15 @@ class Recurrence(nn.Module):
         if lengths is None:
             ahead = y[:, -1]
         else:
-            place = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, y.shape[2])
-            ahead = y.gather(1, place)[:, 0]
+            last = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, y.shape[2])
+            ahead = y.gather(1, last)[:, 0]
         if self.ways == 1:
             return ahead
         dim = self.width // 2
         return torch.cat([ahead[:, :dim], y[:, 0, dim:]], 1)
 
     def start(self, x: Float[Tensor, "b ..."], /) -> State:
-        """A state that remembers nothing, for as many rows as `x` has."""
+        """A state of zeros, for as many rows as `x` has."""
         zero = x.new_zeros(self.layers * self.ways, x.shape[0], self.width // self.ways)
         return (zero,) * self.states
 
@@ -122,7 +122,7 @@ class Recurrence(nn.Module):
         state: State | None = None,
         /,
     ) -> tuple[Float[Tensor, "b t v"], State, list[Gates]]:
-        """All steps by the cell as it is written: outputs, last state, gates of each layer and way.
+        """All steps by the eager cell: outputs, last state, gates of each layer and direction.
 
         Gates are those of the steps in the order of the row, whichever way it was read. The state
         is that after the row's last step (of the padding, too, where a row is shorter).

@@ -17,8 +17,8 @@ class Steps(nn.Module):
         dim: features of an embedded token.
         features: numbers of one whole image, or of one step of a series.
         size: rows of an image.
-        vocabulary: how many different tokens there are; given, the input is tokens.
-        padding_id: the token after the end of a shorter row.
+        vocabulary: size of the vocabulary; given, the input is tokens.
+        padding_id: the padding token.
 
     Raises:
         UsageError: neither tokens nor numbers were described.

@@ -1,7 +1,7 @@
-"""A tagger: one answer for every token, from a network that has read the whole row.
+"""A tagger: one label for every token, from a network that reads the whole sequence.
 
 Whether "run" is a noun or a verb depends on the words around it. A one-way network has seen only
-those before; a bidirectional one joins what it knows from both sides at each token.
+those before; a bidirectional one concatenates the states of both directions at each token.
 
     logits_t = W [h_t forward; h_t backward] + b
 
@@ -61,9 +61,9 @@ class Tagger(nn.Module):
         classes: how many tags.
         cell: rnn, lstm or gru.
         dim: features of an embedded token, and of the state in each direction.
-        depth: layers, one above the other.
+        depth: number of layers.
         bidirectional: whether a tag may depend on what comes after.
-        dropout: probability that a number is dropped in training: of the embedded tokens, between
+        dropout: probability that a number is set to zero in training: of the embeddings, between
             layers, and of the last layer.
     """
 

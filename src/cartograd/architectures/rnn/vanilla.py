@@ -48,17 +48,17 @@ CARD = Card(
 
 
 class RNN(nn.Module):
-    """A classifier of sequences that reads with the simple cell.
+    """A classifier of sequences by the simple cell.
 
     Args:
-        classes: numbers of the output.
+        classes: number of classes.
         features, size: of images (all numbers, rows) or of series (numbers of a step).
-        vocabulary: different tokens; None for rows of numbers.
-        padding_id: the token that means nothing is here.
+        vocabulary: number of different tokens; None for rows of numbers.
+        padding_id: the padding token.
         dim: features of the state, and of an embedded token.
-        depth: layers, one above the other.
-        bidirectional: read the row from both ends.
-        dropout: probability that a number between two layers is dropped in training.
+        depth: number of layers.
+        bidirectional: read the sequence in both directions.
+        dropout: probability that a number between two layers is set to zero in training.
     """
 
     def __init__(

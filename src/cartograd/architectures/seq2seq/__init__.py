@@ -1,1 +1,1 @@
-"""Sequence to sequence: one network reads a row, another writes the answer, looking back at it."""
+"""Sequence to sequence: an encoder reads a sequence, a decoder generates the output from it."""

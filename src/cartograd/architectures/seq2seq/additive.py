@@ -1,12 +1,12 @@
-"""Additive attention: how well a place fits is a small network's opinion.
+"""Additive attention: the score of a position comes from a small network.
 
-A fixed vector cannot hold a long sentence. Here the writer looks at all states of the reader again
-before each word; a layer of tanh units compares its own state with each of them, and the answers
-become the weights of a mean.
+A fixed vector cannot hold a long sentence. Here the decoder attends to all states of the encoder
+before each word; a layer of tanh units compares its own state with each of them, and the softmax of
+the scores gives the weights of a mean.
 
     e_ts = v . tanh(W q_t + U m_s)        a_t = softmax_s(e_t)        c_t = sum_s a_ts m_s
 
-Shapes: queries `b t d`, what was read `b s d`; contexts `b t d`, weights `b t s`.
+Shapes: queries `b t d`, the encoder's states `b s d`; contexts `b t d`, weights `b t s`.
 
 Departures: W has no bias (U's serves both).
 
@@ -49,7 +49,7 @@ class AdditiveAttention(nn.Module):
     """Bahdanau's attention.
 
     Args:
-        dim: features of queries, of what was read, and of the comparing layer.
+        dim: features of queries, of the encoder's states, and of the hidden layer.
     """
 
     def __init__(self, *, dim: int):
@@ -65,15 +65,15 @@ class AdditiveAttention(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         /,
     ) -> Float[Tensor, "b t d"]:
-        """A weighted mean of what was read, for each query."""
+        """A weighted mean of the encoder's states, for each query."""
         return weighed(self.fits(queries, self.keys(memory)), mask) @ memory
 
     def keys(self, memory: Float[Tensor, "b s d"], /) -> Float[Tensor, "b s d"]:
-        """What can be made of the memory once, for all queries to come."""
+        """What can be computed from the memory once, for all queries."""
         return self.key(memory)
 
     def fits(
         self, queries: Float[Tensor, "b t d"], keys: Float[Tensor, "b s d"], /
     ) -> Float[Tensor, "b t s"]:
-        """How well each place fits each query."""
+        """The score of each position for each query."""
         return self.vote(tanh(self.query(queries)[:, :, None] + keys[:, None]))[:, :, :, 0]

@@ -1,6 +1,6 @@
-"""What all attentions share: fits become weights, and weights a mean of what was read.
+"""What all attentions share: a softmax of scores, and the weighted mean of the encoder's states.
 
-Shapes: fits `b t s`, what was read `b s d`, a mask `b s` (True: something is there).
+Shapes: scores `b t s`, the encoder's states `b s d`, a mask `b s` (False at the padding).
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 def weighed(
     fits: Float[Tensor, "b t s"], mask: Bool[Tensor, "b s"] | None = None, /
 ) -> Float[Tensor, "b t s"]:
-    """The softmax over what is there; over all of it alike where nothing is."""
+    """The softmax over unmasked positions; uniform where all are masked."""
     if mask is not None:
         fits = fits.masked_fill(~mask[:, None], torch.finfo(fits.dtype).min)
     return torch.softmax(fits, 2)

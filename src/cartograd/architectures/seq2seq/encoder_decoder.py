@@ -1,8 +1,8 @@
-"""Sequence to sequence: an encoder reads, a decoder writes, and may look back at what was read.
+"""Sequence to sequence: a recurrent encoder and decoder, with attention or without.
 
-The encoder's last state is all that a plain decoder knows of the source: one vector, whatever the
+The encoder's last state is all that a plain decoder has of the source: one vector, whatever the
 length. With attention the decoder also takes, at each step, a mean of all the encoder's states,
-weighted by how well they fit its own state.
+weighted by the softmax of their scores with its own state.
 
     plain:       s_t = cell(y_(t-1), s_(t-1)),          s_0 = tanh(W [last states of the encoder])
     additive:    s_t = cell([y_(t-1); c_t], s_(t-1)),   c_t from s_(t-1)      (Bahdanau et al.)
@@ -10,7 +10,7 @@ weighted by how well they fit its own state.
     p(y_t | y_<t, source) = softmax(V o_t),   o_t = s_t, or tanh(U [c_t; s_t])
 
 Trained by teacher forcing: the decoder reads the right tokens. With `forcing` below 1 it reads some
-of its own instead, as it has to when it writes (scheduled sampling).
+of its own instead, as it has to when it generates (scheduled sampling).
 
 Shapes: sources `b s`, targets `b t` (shifted right: the begin token first), both padded on the
 right; logits `b t v` of the token after each; attention weights `b t s`.
@@ -18,8 +18,8 @@ right; logits `b t v` of the token after each; attention weights `b t s`.
 Departures: the source is not turned around (Sutskever et al. do); with two directions each has half
 of the features, so that attention needs no further matrix; additive attention's output layer is
 Luong's in place of a maxout; the context is not fed to Luong's cell, so that torch's kernel can
-take all steps of a target at once; padded places of the source weigh nothing; U starts near
-[0, I], so that a new model with attention says what a plain one would and learns as quickly.
+take all steps of a target at once; padding of the source is masked; U starts near [0, I], so that
+a new model with attention gives what a plain one would and learns as quickly.
 
 References:
     Ilya Sutskever, Oriol Vinyals, Quoc Le. Sequence to sequence learning with neural networks.
@@ -89,15 +89,15 @@ class EncoderDecoder(nn.Module):
     """A recurrent encoder and decoder.
 
     Args:
-        vocabulary: how many tokens the source's language has.
-        classes: how many the target's has.
-        padding_id: the token after the end of a shorter row, on both sides.
+        vocabulary: size of the source's vocabulary.
+        classes: size of the target's vocabulary.
+        padding_id: the padding token, of both.
         attention: none, additive, dot, scaled, general or concat.
         cell: rnn, lstm or gru.
         dim: features of embedded tokens and of states; even if the encoder has two directions.
-        depth: layers of encoder and decoder.
+        depth: number of layers of the encoder, and of the decoder.
         bidirectional: whether the encoder reads from both ends.
-        dropout: probability that a number is dropped in training: of embedded tokens, between
+        dropout: probability that a number is set to zero in training: of embeddings, between
             layers, and before the output.
         forcing: share of the steps of training at which the decoder reads the right token.
 
@@ -151,11 +151,11 @@ class EncoderDecoder(nn.Module):
         return self._logits(features)
 
     def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> Memory:
-        """One answer to each source, to be written token by token; the begin token comes first."""
+        """A decoder of one output for each source, token by token; the begin token comes first."""
         return Memory(self._advance, self._logits, self.begin(source), capacity)
 
     def begin(self, source: Int[Tensor, "b s"], /) -> State:
-        """The decoder's first state, and what it may look at; rows along dimension 1."""
+        """The decoder's first state, and what it attends to; batch dimension 1."""
         x, lengths = self.steps(source)
         memory = self.encoder(self.dropout(x), lengths)
         first = tanh(self.bridge(self.encoder.last(memory, lengths)))
@@ -176,7 +176,7 @@ class EncoderDecoder(nn.Module):
         return self.head(self.dropout(features))
 
     def _read(self, tokens: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
-        """Output features at each token, the state after them, and what was asked at each."""
+        """Output features at each token, the state after them, and the query at each."""
         count = self.writer.states
         own, kept = state[:count], state[count:]
         x = self.dropout(self.embedding(tokens))
@@ -206,21 +206,21 @@ class EncoderDecoder(nn.Module):
         return weighed(self.attention.fits(queries, keys), mask)
 
     def _partly_forced(self, target: Tensor, state: State) -> Tensor:
-        """Step by step; for some of the right tokens the likeliest of the last step is read."""
-        tokens, found = target[:, :1], []
+        """Step by step; some of the right tokens are replaced by the likeliest of the last step."""
+        tokens, logits = target[:, :1], []
         for t in range(target.shape[1]):
             features, state, _ = self._read(tokens, state)
-            found.append(self._logits(features))
+            logits.append(self._logits(features))
             if t + 1 < target.shape[1]:
                 right = torch.rand(target.shape[0], 1, device=target.device) < self.forcing
-                tokens = torch.where(right, target[:, t + 1 : t + 2], found[-1].argmax(2))
-        return torch.cat(found, 1)
+                tokens = torch.where(right, target[:, t + 1 : t + 2], logits[-1].argmax(2))
+        return torch.cat(logits, 1)
 
 
 def attention_of(
     model: EncoderDecoder, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"], /
 ) -> Float[Tensor, "b t s"]:
-    """How much the decoder looks at each place of the source when it has read each target token.
+    """The decoder's attention weights over the source after each target token.
 
     Raises:
         UsageError: the model has no attention.

@@ -1,13 +1,13 @@
-"""Multiplicative attention: how well a place fits is a product of two states.
+"""Multiplicative attention: the score of a position is a dot product of two states.
 
-The cheapest comparison is a dot product: one matrix product compares all queries with all places.
+The cheapest score is a dot product: one matrix product compares all queries with all positions.
 A matrix between them ("general") lets the network choose what to compare; "concat" is the additive
 form again; "scaled" divides by sqrt(d), so that the softmax keeps its slope in many dimensions.
 
     dot: q . m      scaled: q . m / sqrt(d)      general: q . W m      concat: v . tanh(W [q; m])
     a_t = softmax_s(e_t)        c_t = sum_s a_ts m_s
 
-Shapes: queries `b t d`, what was read `b s d`; contexts `b t d`, weights `b t s`.
+Shapes: queries `b t d`, the encoder's states `b s d`; contexts `b t d`, weights `b t s`.
 
 Departures: global attention only (Luong's local one, over a window, is left out). `scaled` runs on
 torch's fused kernel.
@@ -59,11 +59,11 @@ class LuongAttention(nn.Module):
     """Luong's attention, and the scaled one.
 
     Args:
-        dim: features of queries and of what was read.
-        score: how a query and a place are compared: dot, scaled, general or concat.
+        dim: features of queries and of the encoder's states.
+        score: how a query and a position are compared: dot, scaled, general or concat.
 
     Raises:
-        UsageError: there is no such comparison.
+        UsageError: there is no such score.
     """
 
     def __init__(self, *, dim: int, score: str = "general"):
@@ -85,14 +85,14 @@ class LuongAttention(nn.Module):
         mask: Bool[Tensor, "b s"] | None = None,
         /,
     ) -> Float[Tensor, "b t d"]:
-        """A weighted mean of what was read, for each query."""
+        """A weighted mean of the encoder's states, for each query."""
         if self.score == "scaled":
             seen = None if mask is None else mask[:, None]
             return F.scaled_dot_product_attention(queries, memory, memory, attn_mask=seen)
         return weighed(self.fits(queries, self.keys(memory)), mask) @ memory
 
     def keys(self, memory: Float[Tensor, "b s d"], /) -> Float[Tensor, "b s d"]:
-        """What can be made of the memory once, for all queries to come."""
+        """What can be computed from the memory once, for all queries."""
         if self.key is not None:
             return self.key(memory)
         if self.both is not None:
@@ -102,7 +102,7 @@ class LuongAttention(nn.Module):
     def fits(
         self, queries: Float[Tensor, "b t d"], keys: Float[Tensor, "b s d"], /
     ) -> Float[Tensor, "b t s"]:
-        """How well each place fits each query."""
+        """The score of each position for each query."""
         if self.both is not None and self.vote is not None:
             own = F.linear(queries, self.both.weight[:, : queries.shape[2]])
             return self.vote(tanh(own[:, :, None] + keys[:, None]))[:, :, :, 0]

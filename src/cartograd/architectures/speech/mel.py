@@ -1,4 +1,4 @@
-"""Mel spectrograms: how loud a sound is in each of a few bands of frequency, over time.
+"""Mel spectrograms: the power of a sound in each of a few bands of frequency, over time.
 
 The ear tells low tones apart better than high ones, and so do the bands: of equal width up to
 1000 Hz and of equal ratio above (Slaney's mel scale). A piece of the sound every `hop` samples is

@@ -1,8 +1,8 @@
-"""Silero VAD: a small network that hears, 31 times a second, whether somebody is speaking.
+"""Silero VAD: a small network that detects, 31 times a second, whether somebody is speaking.
 
 Each window of 32 ms, with the 4 ms before it, is split into waves by a convolution, narrowed to one
-vector by four more, and handed to an LSTM cell, whose state goes on from window to window. So a
-stream can be judged as it comes, at the cost of a thousandth of a core.
+vector by four more, and passed to an LSTM cell, whose state goes on from window to window. So a
+stream is processed as it comes, at the cost of a thousandth of a core.
 
     s_t = |fourier(x_t)|      u_t = relu conv^4 s_t      h_t, c_t = lstm(u_t, h_t-1, c_t-1)
     z_t = w . relu(h_t) + b                             p(speech) = sigmoid(z_t)
@@ -63,7 +63,7 @@ FFT, HOP = 256, 128
 
 
 class Memory(NamedTuple):
-    """What a stream remembers between its pieces."""
+    """The state of a stream between its chunks."""
 
     before: Float[Tensor, "b n"]
     h: Float[Tensor, "1 b d"]
@@ -97,7 +97,7 @@ class SileroVAD(nn.Module):
     def stream(
         self, sound: Float[Tensor, "b 1 n"], memory: Memory | None = None, /
     ) -> tuple[Float[Tensor, "b t 1"], Memory]:
-        """Logits for a piece of a sound, and what to hand in with the next one.
+        """Logits for a chunk of a sound, and the state to pass with the next one.
 
         Every piece but the last should hold whole windows of 512 samples.
         """

@@ -1,4 +1,4 @@
-"""Speaker encoder: a voice as a point on a sphere, the same voice always near itself.
+"""Speaker encoder: a voice as a unit vector, utterances of one voice near each other.
 
 Stacked LSTMs read the mel spectrogram of 1.6 s and their last state becomes a vector of length one.
 A longer utterance is cut into overlapping pieces, whose vectors are averaged. Training (GE2E) draws
@@ -70,7 +70,7 @@ LOUD = 10 ** (-30 / 20)
 
 
 class SpeakerEncoder(nn.Module):
-    """From sounds to points on a sphere.
+    """From sounds to unit vectors.
 
     Args:
         width: features of each LSTM.

@@ -1,9 +1,9 @@
-"""Whisper: a transformer that writes down what it hears, in one of 99 languages.
+"""Whisper: a transformer that transcribes speech, in one of 99 languages.
 
 The sound's log-mel spectrogram goes through two convolutions, of which the second halves the
-frames, and an encoder. A decoder writes tokens one after another, looking at the encoder's answer
-each time. What it shall do (transcribe or translate, from which language, with times or without)
-is said by the first tokens, so that one network learns all of it from 680,000 hours of the web.
+frames, and an encoder. A decoder generates tokens one after another, with cross-attention to the
+encoder's output. The first tokens set the task (transcribe or translate, from which language, with
+times or without), so that one network learns all of it from 680,000 hours of the web.
 
     x_t = gelu conv2 gelu conv1 m_t + sin/cos_t          m = max(log10 mel, max - 8) / 4 + 1
     e = encoder(x)        z_i = W norm decoder(W_yi + p_i, e)        p(y_i+1 | y_1..i, sound)
@@ -78,10 +78,10 @@ class Whisper(nn.Module):
 
     Args:
         dim: features of each position.
-        heads: of attention.
-        depth: blocks of the encoder, and of the decoder.
-        vocabulary: how many tokens there are.
-        context: the most tokens of an answer.
+        heads: number of heads of each attention.
+        depth: number of blocks of the encoder, and of the decoder.
+        vocabulary: size of the vocabulary.
+        context: greatest number of tokens of an answer.
         seconds: the longest sound.
         bands: of the mel spectrogram.
     """
@@ -110,7 +110,7 @@ class Whisper(nn.Module):
         return self.writer(tokens, self.heard(sound))
 
     def heard(self, sound: Float[Tensor, "b 1 n"], /) -> Float[Tensor, "b s d"]:
-        """What the encoder makes of a sound.
+        """The encoder's output for a sound.
 
         Raises:
             UsageError: it is too long, or there is nothing to hear.
@@ -129,7 +129,7 @@ class Whisper(nn.Module):
         return torch.maximum(loud, loud.amax((1, 2), keepdim=True) - 8) / 4 + 1
 
     def decoder(self, source: Float[Tensor, "b 1 n"], capacity: int, /) -> "Writing":
-        """What writes about sounds, filled up with silence to their full length.
+        """A decoder of the text of sounds, padded with silence to their full length.
 
         Raises:
             UsageError: a sound is too long, or the answer would be.
@@ -144,7 +144,7 @@ class Whisper(nn.Module):
 
 
 class Listener(nn.Module):
-    """The encoder: from a spectrogram to what is heard in it."""
+    """The encoder: from a spectrogram to features."""
 
     positions: Tensor
 
@@ -166,7 +166,7 @@ class Listener(nn.Module):
 
 
 class Writer(nn.Module):
-    """The decoder: from the tokens so far and what was heard to the next token."""
+    """The decoder: from the tokens so far and the encoder's output to the next token."""
 
     def __init__(self, vocabulary: int, dim: int, heads: int, depth: int, context: int, /):
         super().__init__()
@@ -188,7 +188,7 @@ class Writer(nn.Module):
 
         Args:
             tokens: new ones.
-            heard: the encoder's answer, or the keys and values of it for each block.
+            heard: the encoder's output, or the keys and values of it for each block.
             cache: of the tokens before.
             last: whether the last logits are enough.
 
@@ -210,7 +210,7 @@ class Writer(nn.Module):
 
 
 class Writing:
-    """A transcript in the middle of being written: what `decoding.protocol.Decoder` asks for."""
+    """A transcript while it is generated: what `decoding.protocol.Decoder` asks for."""
 
     def __init__(self, writer: Writer, heard: Float[Tensor, "b s d"], capacity: int, /):
         self.writer = writer
@@ -241,7 +241,7 @@ class Writing:
 
 
 def block(dim: int, heads: int, /, *, cross: bool = False) -> Block:
-    """A block whose keys have no bias, with attention to what was heard if asked for."""
+    """A block whose keys have no bias, with cross-attention if asked for."""
     attention = partial(MultiHeadAttention, dim=dim, heads=heads, biases="qvo")
     return Block(
         attention=attention(),
@@ -251,7 +251,7 @@ def block(dim: int, heads: int, /, *, cross: bool = False) -> Block:
 
 
 def waves(places: int, dim: int, /) -> Float[Tensor, "t d"]:
-    """Where frames stand: sines, then cosines, each slower than the one before."""
+    """Positions of frames: sines, then cosines, each slower than the one before."""
     slower = torch.exp(-math.log(10_000) / (dim // 2 - 1) * torch.arange(dim // 2))
     turns = torch.arange(places)[:, None] * slower
     return torch.cat([turns.sin(), turns.cos()], 1)

@@ -1,12 +1,12 @@
 """ALiBi: attention fades with distance, faster in some heads than in others.
 
-Instead of vectors for places, each fit of a query and a key loses an amount that is proportional to
-their distance. There is nothing to learn and nothing that ends, so that a model trained on short
-texts reads longer ones.
+Instead of position embeddings, each attention score gets a penalty proportional to the distance of
+query and key. There is nothing to learn and no greatest position, so that a model trained on short
+texts works on longer ones.
 
-    fit_(i, j) <- fit_(i, j) - m_h |i - j|,     m_h = 2^(-8 h / heads),  h = 1 ... heads
+    score_(i, j) <- score_(i, j) - m_h |i - j|,     m_h = 2^(-8 h / heads),  h = 1 ... heads
 
-Shapes: fits `b h t s`; the bias `1 h t s`, for queries that stand at the end of the keys.
+Shapes: scores `b h t s`; the bias `1 h t s`, for queries that stand at the end of the keys.
 
 Departures: where the heads are no power of two, slopes are those of the next smaller power, and
 every second one of twice as many, as in the authors' code.
@@ -46,7 +46,7 @@ CARD = Card(
 
 
 class ALiBi(nn.Module):
-    """Distances as biases of attention.
+    """Distances as biases of attention scores.
 
     Args:
         heads: of the queries.
@@ -59,11 +59,11 @@ class ALiBi(nn.Module):
         self.register_buffer("slopes", torch.tensor(_slopes(heads)), persistent=False)
 
     def forward(self, fits: Float[Tensor, "b h t s"]) -> Float[Tensor, "b h t s"]:
-        """Fits of queries and keys, less what their distance costs."""
+        """Attention scores minus the penalty on distance."""
         return fits + self.bias(*fits.shape[2:]).to(fits.dtype)
 
     def bias(self, t: int, s: int, /) -> Float[Tensor, "1 h t s"]:
-        """What is added to the fits of the last t of s positions with all s."""
+        """The bias of the scores of the last t of s positions with all s."""
         keys = torch.arange(s, device=self.slopes.device)
         distance = (keys[s - t :, None] - keys).abs()
         return self.slopes[None, :, None, None] * -distance

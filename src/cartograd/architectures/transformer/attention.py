@@ -1,19 +1,19 @@
-"""Attention: each position looks at all others and takes a mean of them, weighted by fit.
+"""Attention: each position takes a mean of all positions, weighted by a softmax of scores.
 
-A query asks, keys answer how well they fit, and the values are averaged with those fits as weights.
-Several heads do so side by side on parts of the features, each with an eye for something else. In
-self-attention all three come from one sequence; in cross-attention keys and values from another.
-Grouped queries share keys and values between heads, which shrinks what decoding has to remember.
+The dot product of a query with each key is a score, and the values are averaged with the softmax of
+the scores as weights. Several heads do so in parallel on parts of the features. In self-attention
+queries, keys and values come from one sequence; in cross-attention keys and values from another.
+Grouped queries share keys and values between heads, which makes the cache of decoding smaller.
 
     attend(q, k, v) = softmax(q k^T / sqrt(d) + bias) v
     y = concat_h(attend(x Wq_h, m Wk_h, m Wv_h)) Wo
 
 Shapes: queries `b h t d`, keys and values `b h s d` (h of fewer heads where groups share them);
-inputs `b t d`, the sequence looked at `b s d`.
+inputs `b t d`, the sequence attended to `b s d`.
 
-Departures: queries count their positions from the end of the keys (t <= s), so that a query asked
-after others were cached sees what came before it. A query that may look at nothing gets zeros, not
-NaN, and no gradient.
+Departures: queries count their positions from the end of the keys (t <= s), so that a query after
+cached keys attends to these. If all keys of a query are masked it gets zeros, not NaN, and no
+gradient.
 
 References:
     Ashish Vaswani et al. Attention is all you need. NeurIPS 2017.
@@ -57,9 +57,9 @@ CARD = Card(
         "oracle: torch.nn.MultiheadAttention with the same weights, outputs, weights of attention "
         "and gradients to 1e-10 in float64",
         "law: equal to the formula written out, under every mix of mask, bias, window and groups",
-        "law: nobody to look at gives zeros and finite gradients; padding changes nothing",
+        "law: a fully masked query gives zeros and finite gradients; padding changes nothing",
         "law: read in pieces through a cache it is the same as read at once",
-        "law: spelled out, as it learns in half precision, it is the kernel's, to 1e-10 in float64",
+        "law: eager, as it trains in half precision, it is the kernel's, to 1e-10 in float64",
         "law: dropping weights keeps the expectation",
     ),
     tiny={"dim": 8, "heads": 2},
@@ -71,10 +71,10 @@ Pair = tuple[Float[Tensor, "b h s d1"], Float[Tensor, "b h s d1"]]
 
 @runtime_checkable
 class Memory(Protocol):
-    """What remembers keys and values of earlier calls (see `cache`)."""
+    """A cache of the keys and values of earlier calls (see `cache`)."""
 
     def append(self, k: Tensor, v: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Add those of new positions, and give back those of all."""
+        """Append those of new positions; return those of all."""
         ...
 
 
@@ -95,14 +95,14 @@ def attend(
 
     Args:
         q: queries; number i stands at position `i + s - t` of the keys.
-        k: keys. Where there are fewer heads of them, each serves neighbouring heads of queries.
+        k: keys. Where they have fewer heads, each is shared by neighbouring heads of queries.
         v: values.
-        causal: nobody looks at what comes later.
-        mask: True where a query may look; broadcast over rows, heads and queries.
-        bias: added to the scaled fits; broadcast like the mask.
-        scale: factor on the fits; `d ** -0.5` if not given.
-        window: a query sees positions less than this far from its own.
-        dropout: probability that a weight is dropped.
+        causal: mask future positions.
+        mask: True where a query attends; broadcast over the batch, heads and queries.
+        bias: added to the scaled scores; broadcast like the mask.
+        scale: factor on the scores; `d ** -0.5` if not given.
+        window: a query attends to positions less than this far from its own.
+        dropout: probability that an attention weight is set to zero.
 
     Raises:
         UsageError: the heads of the queries are no multiple of those of the keys.
@@ -141,7 +141,7 @@ def attend(
 def _seen(
     q: Tensor, t: int, s: int, causal: bool, window: int | None, mask: Tensor | None
 ) -> Tensor | None:
-    """What each query may look at, all reasons together; None for everything."""
+    """The mask of `causal`, `mask` and `window` combined; None if nothing is masked."""
     if t == 1:
         causal = False  # the last position sees all
     if not causal and (window is None or window >= s):
@@ -160,16 +160,16 @@ def _scores(seen: Tensor | None, bias: Tensor | None, dtype: torch.dtype) -> Ten
 
 
 class MultiHeadAttention(nn.Module):
-    """Heads that attend side by side, to their own sequence or to another.
+    """Multi-head attention, to the same sequence or to another.
 
     Args:
-        dim: features of the input, of the sequence looked at, and of the output.
-        heads: of the queries.
+        dim: features of the input, of the sequence attended to, and of the output.
+        heads: number of heads of the queries.
         kv_heads: of keys and values; as many as of queries if not given.
         head_dim: features of each head; `dim / heads` if not given.
         biases: which projections add a bias: letters of `qkvo`.
-        scale: factor on the fits; `head_dim ** -0.5` if not given.
-        dropout: probability that a weight of attention is dropped in training.
+        scale: factor on the scores; `head_dim ** -0.5` if not given.
+        dropout: probability that an attention weight is set to zero in training.
 
     Raises:
         UsageError: the heads cannot share the features.
@@ -218,17 +218,17 @@ class MultiHeadAttention(nn.Module):
         rotary: Callable[[Tensor], Tensor] | None = None,
         cache: Memory | None = None,
     ) -> Float[Tensor, "b t d"]:
-        """What each position makes of those it looks at.
+        """The output of attention at each position.
 
         Args:
-            x: the positions that ask.
-            memory: the sequence looked at, or its `remembered` keys and values; x itself if not
+            x: positions of the queries.
+            memory: the sequence attended to, or its `remembered` keys and values; x itself if not
                 given.
-            causal: nobody looks at what comes later.
-            mask: True where a position may look, as of `attend`.
-            bias: added to the scaled fits.
-            window: a position sees those less than this far from its own.
-            rotary: what rotary positions do to queries and keys (see `positions`).
+            causal: mask future positions.
+            mask: True where a position attends, as of `attend`.
+            bias: added to the scaled scores.
+            window: a position attends to those less than this far from its own.
+            rotary: applies rotary positions to queries and keys (see `positions`).
             cache: holds the keys and values of earlier positions; those of x are added.
         """
         q, k, v = self._heads(x, memory, rotary, cache)
@@ -239,7 +239,7 @@ class MultiHeadAttention(nn.Module):
         return self.out(y.transpose(1, 2).flatten(2))
 
     def remembered(self, memory: Float[Tensor, "b s d"], /) -> Pair:
-        """Keys and values of a sequence that is looked at more than once."""
+        """Keys and values of a sequence that is attended to more than once."""
         return self._split(self.key(memory)), self._split(self.value(memory))
 
     def weights(
@@ -254,7 +254,7 @@ class MultiHeadAttention(nn.Module):
         window: int | None = None,
         rotary: Callable[[Tensor], Tensor] | None = None,
     ) -> Float[Tensor, "b h t s1"]:
-        """The weights of attention that `forward` uses, in evaluation; arguments as there."""
+        """The attention weights that `forward` uses, in evaluation; arguments as there."""
         q, k, _ = self._heads(x, memory, rotary, None)
         each = torch.eye(k.shape[2], dtype=k.dtype, device=k.device).expand(*k.shape[:3], -1)
         return attend(

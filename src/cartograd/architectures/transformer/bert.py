@@ -1,8 +1,8 @@
-"""BERT: blocks that look both ways, trained to fill gaps, and then to do almost anything.
+"""BERT: a bidirectional encoder, pretrained on masked tokens and fine-tuned for other tasks.
 
-A language model sees one side of a word; to understand a text one wants both. So words are hidden
-and guessed from all others. The features this needs serve other tasks: with one more layer on the
-first position (classes) or on each (tags) the whole is trained on, with few examples.
+A language model sees one side of a word; to understand a text one wants both. So tokens are masked
+and predicted from all others. The features this needs serve other tasks: with one more layer on the
+first position (classes) or on each (tags) the model is fine-tuned, with few examples.
 
     x_0 = norm(tokens + positions + segments)       x_l = block_l(x_(l-1)), norms after the parts
     masked: logits = norm(gelu(x_L W + b)) E^T + c       classify: tanh(x_L,first P + p) C + d
@@ -74,17 +74,17 @@ class BERT(nn.Module):
     """An encoder of texts.
 
     Args:
-        vocabulary: how many tokens there are.
-        padding_id: the token after the end of a shorter row; nobody looks at it.
-        context: the most positions.
+        vocabulary: size of the vocabulary.
+        padding_id: the padding token; its positions are masked.
+        context: greatest number of positions.
         dim: features of a position.
-        heads: of each attention.
-        depth: blocks, one above the other.
-        ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
-        head: what is answered: `masked` tokens, the same with the weights of `pretraining`'s
+        heads: number of heads of each attention.
+        depth: number of blocks.
+        ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
+        head: the output: logits of `masked` tokens, the same with the weights of `pretraining`'s
             second task, `classify`, `tag`, or the `hidden` features themselves.
         classes: of the heads `classify` and `tag`.
-        dropout: probability that a number is dropped in training.
+        dropout: probability that a number is set to zero in training.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class BERT(nn.Module):
     def forward(
         self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"] | None = None
     ) -> Float[Tensor, "b ..."]:
-        """What the head answers.
+        """The output of the head.
 
         Args:
             tokens: the texts.
@@ -150,7 +150,7 @@ class BERT(nn.Module):
     def hidden(
         self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"] | None = None, /
     ) -> Float[Tensor, "b t d"]:
-        """The features of each position: what a word means where it stands."""
+        """The features of each position: contextual embeddings."""
         t, context = tokens.shape[1], self.positions.num_embeddings
         if t > context:
             raise UsageError(
@@ -166,7 +166,7 @@ class BERT(nn.Module):
         return x
 
     def pooled(self, x: Float[Tensor, "b t d"], /) -> Float[Tensor, "b d"]:
-        """The text as one vector: its first position, bent.
+        """The text as one vector: tanh of a dense layer on its first position.
 
         Raises:
             UsageError: this head has no such layer.
@@ -189,7 +189,7 @@ class BERT(nn.Module):
 
 
 class Masked(nn.Module):
-    """Scores of all tokens at each position; the matrix is that of the embedding."""
+    """Logits of all tokens at each position; the matrix is that of the embedding."""
 
     def __init__(self, dim: int, vocabulary: int, /):
         super().__init__()

@@ -1,8 +1,8 @@
-"""A transformer's block: attention and feed-forward, each added to what it was given.
+"""A transformer's block: attention and feed-forward, each with a residual connection.
 
-As in ResNet each part only adds to its input, so that depth does no harm. Normalisation keeps the
-sums in size. After the sum (the paper's place) it also scales the shortcut, and deep stacks need a
-slow start; before the part (everyone's since) the shortcut stays free from end to end.
+As in ResNet each part only adds to its input, so that depth does no harm. Normalisation bounds the
+sums. After the sum (as in the paper) it also scales the shortcut, and deep stacks need a warm-up;
+before the part (usual since) the shortcut is an identity from end to end.
 
     post: x <- norm(x + part(x))          pre: x <- x + part(norm(x))
     parts: self-attention, attention to another sequence if there is one, feed-forward
@@ -56,16 +56,16 @@ CARD = Card(
 
 
 class Block(nn.Module):
-    """Parts that add to what they are given.
+    """Attention and feed-forward parts with residual connections.
 
     Args:
         attention: to the sequence itself.
         feed_forward: works on each position.
         cross: attention to another sequence, between the two.
         order: where the norms stand: `pre` or `post`.
-        norm: `layer` (mean and variance) or `rms` (size only).
+        norm: `layer` (mean and variance) or `rms` (root mean square only).
         eps: added to the variance.
-        dropout: probability that a number of a part's answer is dropped in training.
+        dropout: probability that a number of a part's output is set to zero in training.
     """
 
     def __init__(
@@ -107,12 +107,12 @@ class Block(nn.Module):
         Args:
             x: positions.
             memory: another sequence, or its `remembered` keys and values.
-            memory_mask: True where that has something to look at.
-            causal: nobody looks at what comes later.
-            mask: True where a position may look.
-            bias: added to the fits.
-            window: how far a position sees.
-            rotary: what rotary positions do.
+            memory_mask: False at the padding of that sequence.
+            causal: mask future positions.
+            mask: True where a position attends.
+            bias: added to the attention scores.
+            window: how far a position attends.
+            rotary: applies rotary positions.
             cache: keys and values of earlier positions.
         """
         x = self._beside(x, self.attention_norm, lambda y: self.attention(

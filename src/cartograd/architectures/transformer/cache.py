@@ -1,10 +1,10 @@
-"""The keys and values that a transformer has computed already, kept for the tokens to come.
+"""The key-value cache: what a transformer has computed already, kept for the next tokens.
 
-Each new token looks at all before it, whose keys and values do not change. They are written once
-into memory that is there from the start, so that a step costs the work of its own tokens only and
-nothing is copied as the text grows.
+Each new token attends to all before it, whose keys and values do not change. They are written once
+into preallocated memory, so that a step costs the work of its own tokens only and nothing is copied
+as the text grows.
 
-    keys[:, :, length : length + t] = k      attention then looks at keys[:, :, : length + t]
+    keys[:, :, length : length + t] = k      attention then takes keys[:, :, : length + t]
 
 Shapes: keys and values of t new tokens `b h t d`, with h the heads of keys; all so far `b h s d`.
 
@@ -55,7 +55,7 @@ class Layer:
     def append(
         self, k: Float[Tensor, "b h t d"], v: Float[Tensor, "b h t d"], /
     ) -> tuple[Float[Tensor, "b h s d"], Float[Tensor, "b h s d"]]:
-        """Write new keys and values behind the old ones; gives all of them, as views.
+        """Append new keys and values; return all of them, as views.
 
         Raises:
             UsageError: there is no room for them.
@@ -86,7 +86,7 @@ class Cache:
 
     Args:
         layers, rows, heads: how many; `heads` are those of keys and values.
-        capacity: tokens that a row may hold.
+        capacity: greatest number of tokens of a row.
         width: features of one head.
         dtype, device: of the keys and values.
         starts: how many tokens at the left of each row are padding.
@@ -123,7 +123,7 @@ class Cache:
         return self.layers[0].length
 
     def positions(self, new: int, /) -> Int[Tensor, "..."]:
-        """Where the next tokens stand: ` t`, or `b t` where rows begin at different places.
+        """Positions of the next tokens: ` t`, or `b t` where rows have different padding.
 
         Padding gets position 0.
         """
@@ -134,7 +134,7 @@ class Cache:
         return (places - self.starts[:, None]).clamp(min=0)
 
     def mask(self, new: int, /) -> Bool[Tensor, "b 1 1 s"] | None:
-        """Which tokens are no padding, among those read and `new` ones; None where all are."""
+        """False at the padding, for the tokens read and `new` ones; None if there is none."""
         if self.starts is None:
             return None
         places = torch.arange(self.length + new, device=self.starts.device)

@@ -1,4 +1,4 @@
-"""Decoders that look at a source: their cache, and the source's keys and values made once."""
+"""Decoders with cross-attention: their cache, and the source's keys and values computed once."""
 
 from collections.abc import Callable
 
@@ -19,8 +19,8 @@ class CrossDecoder:
         scores: from features to logits.
         blocks: of the decoder, each with attention to the source.
         source: the encoded source, `b s d`.
-        mask: True where the source has something to look at.
-        capacity: the most tokens of an answer.
+        mask: False at the padding of the source.
+        capacity: greatest number of tokens of an answer.
     """
 
     def __init__(

@@ -1,16 +1,16 @@
-"""Attention spelled out, where that learns faster than torch's kernel.
+"""Eager attention: the formula, where that trains faster than torch's fused kernel.
 
 On a CPU the kernel's backward pass has no fast products in half precision: 8 rows of 8 heads, 128
-tokens and 32 features, there and back, take it 21 ms and the formula 4 (one core, AVX-512 bf16,
-torch 2.13). Nor does it know dropout. In float32 without dropout, and without gradients, the kernel
-is the faster one. The formula keeps all weights, so it is for short rows.
+tokens and 32 features, forward and backward, take it 21 ms and the formula 4 (one core, AVX-512
+bf16, torch 2.13). Nor does it support dropout. In float32 without dropout, and without gradients,
+the kernel is faster. The formula keeps all attention weights, so it is for short sequences.
 
     y = softmax(q k^T scale + bias) v
 
 Shapes: queries `b h t d`, keys and values `b h s d`, of fewer heads where groups share them.
 
 Departures: the weights are made in float32 and rounded to the values' type before they are used; a
-query that sees nothing gets zeros.
+query whose keys are all masked gets zeros.
 
 References:
     Ashish Vaswani et al. Attention is all you need. NeurIPS 2017. https://arxiv.org/abs/1706.03762
@@ -24,13 +24,13 @@ from cartograd.core.kernels import Choice
 from cartograd.training.regularization.dropout import thinned
 
 SHORT = 512
-"""Keys up to which the formula is faster, to learn in half precision or with dropout on a CPU."""
+"""Keys up to which the formula is faster: training in half precision or with dropout on a CPU."""
 
 TASK = "attention in training"
 
 
 def learns_faster(q: Tensor, s: int, dropout: float, /) -> bool:
-    """Whether queries and so many keys are to be learned from by the formula."""
+    """Whether to train by the formula, for these queries and so many keys."""
     if q.device.type != "cpu" or s > SHORT or not (q.requires_grad and torch.is_grad_enabled()):
         return False
     halves = (torch.bfloat16, torch.float16)
@@ -38,7 +38,7 @@ def learns_faster(q: Tensor, s: int, dropout: float, /) -> bool:
 
 
 def choice(device: torch.device, /) -> Choice:
-    """What attention learns by, in half precision or with dropout, on a device."""
+    """What attention trains by on a device, in half precision or with dropout."""
     kernel = "torch's kernel"
     if device.type != "cpu":
         return Choice(TASK, kernel, kernel, f"it is the faster one on {device.type}")
@@ -63,10 +63,10 @@ def eager_attention(
         q: queries.
         k: keys.
         v: values.
-        seen: True where a query may look.
-        bias: added to the scaled fits.
-        scale: factor on the fits; `d ** -0.5` if not given.
-        dropout: probability that a weight is dropped.
+        seen: True where a query attends.
+        bias: added to the scaled scores.
+        scale: factor on the scores; `d ** -0.5` if not given.
+        dropout: probability that an attention weight is set to zero.
     """
     k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
     fits = (q * (q.shape[3] ** -0.5 if scale is None else scale)) @ k.mT
@@ -75,6 +75,6 @@ def eager_attention(
     if seen is not None:
         fits = fits.masked_fill(~seen, torch.finfo(fits.dtype).min)
     weights = fits.softmax(3, dtype=torch.promote_types(fits.dtype, torch.float32)).to(v.dtype)
-    if seen is not None:  # a query that sees nothing gets zeros, and its gradient is no NaN
+    if seen is not None:  # a fully masked query gets zeros, and its gradient is no NaN
         weights = weights.masked_fill(~seen, 0.0)
     return thinned(weights, dropout) @ v

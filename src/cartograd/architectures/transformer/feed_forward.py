@@ -1,7 +1,7 @@
-"""Feed-forward: the same small network at each position, where a transformer keeps what it knows.
+"""Feed-forward: the same two-layer network at each position.
 
-Attention mixes positions; this part then works on each alone: wider, bent, and back. The gated
-forms let one half of the hidden features decide how much of the other half passes.
+Attention mixes positions; this part then works on each by itself: a wider hidden layer, an
+activation, and back. In the gated forms one half of the hidden features gates the other half.
 
     relu, gelu, gelu-tanh, silu:     y = W2 act(W1 x + b1) + b2
     reglu, geglu, swiglu:            y = W2 (act(Wg x) * (W1 x))       act = relu, gelu-tanh, silu
@@ -64,18 +64,18 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], bool]] = {
     "geglu": (_gelu_tanh, True),
     "swiglu": (F.silu, True),
 }
-"""The bend, and whether it gates."""
+"""The activation, and whether it gates."""
 
 
 class FeedForward(nn.Module):
-    """Two layers with a bend between, or three with a gate.
+    """Two layers with an activation between, or three with a gate.
 
     Args:
         dim: features of a position.
-        ffn_dim: features inside.
+        ffn_dim: hidden size.
         activation: one of `ACTIVATIONS`.
         biased: whether the layers add a bias.
-        dropout: probability that a hidden feature is dropped in training.
+        dropout: probability that a hidden feature is set to zero in training.
 
     Raises:
         UsageError: no such activation.
@@ -105,7 +105,7 @@ class FeedForward(nn.Module):
                 nn.init.zeros_(part.bias)
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
-        """Each position's features, worked on."""
+        """New features of each position."""
         x = (
             self.activation(self.up(x))
             if self.gate is None

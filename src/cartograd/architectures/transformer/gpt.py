@@ -1,14 +1,14 @@
-"""GPT: a stack of blocks that look back, trained to say what comes next.
+"""GPT: a stack of causal blocks, trained to predict the next token.
 
-Nobody sees what follows, so each position of a text is an example of predicting the next token, all
-learned from at once. What the model says of the last position can be added to the text and read
-again: it writes. The matrix that reads tokens also scores them.
+Future positions are masked, so each position of a text is an example of predicting the next token,
+and all are trained on at once. A token sampled from the last position's logits is appended to the
+text and read again: this generates text. The embedding matrix is also the output layer's.
 
     x_0 = tokens + positions        x_l = block_l(x_(l-1)), causal        logits = norm(x_L) E^T
     GPT-2: norms before the parts and a last one; GPT-1: norms after them, no last one
 
-Shapes: tokens `b t`; logits `b t v` of the token after each. Rows that are padded on the right need
-no mask, since nobody looks there.
+Shapes: tokens `b t`; logits `b t v` of the token after each. Padding on the right needs no mask,
+since future positions are masked.
 
 Departures: `positions` may also be sinusoidal, rotary or ALiBi, which the papers' models are not.
 Parts that end a branch start smaller by the root of twice the depth, as in GPT-2.
@@ -82,16 +82,16 @@ class GPT(nn.Module):
     """A decoder-only transformer.
 
     Args:
-        vocabulary: how many tokens there are; 50,257 if not given, or 40,478 with order `post`.
-        context: the most positions.
+        vocabulary: size of the vocabulary; 50,257 if not given, or 40,478 with order `post`.
+        context: greatest number of positions.
         dim: features of a position.
-        heads: of each attention.
-        depth: blocks, one above the other.
-        ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
+        heads: number of heads of each attention.
+        depth: number of blocks.
+        ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
         order: norms before the parts (`pre`, GPT-2) or after them (`post`, GPT-1).
         positions: `learned`, `sinusoidal`, `rotary` or `alibi`.
-        dropout: probability that a number is dropped in training: of the first sum, of the parts'
-            answers and of the weights of attention.
+        dropout: probability that a number is set to zero in training: of the embeddings, of the
+            parts' outputs and of the attention weights.
 
     Raises:
         UsageError: the heads cannot share the features.
@@ -144,7 +144,7 @@ class GPT(nn.Module):
     def hidden(
         self, tokens: Int[Tensor, "b t"], /, *, cache: Cache | None = None
     ) -> Float[Tensor, "b t d"]:
-        """The features of each position, before they are scored."""
+        """The features of each position, before the output layer."""
         t = tokens.shape[1]
         s = t if cache is None else cache.length + t
         self._fits(s)

@@ -1,10 +1,10 @@
-"""LLaMA for writing: the same function with its weights rearranged and nothing in between.
+"""LLaMA for inference: the same function with fused weights and few calls.
 
 A step of decoding reads every weight once and hardly computes, so two things cost time: bytes, and
 at small sizes the calls between the products. Queries, keys and values become one product, gate and
-up another; the two numbers of a rotary pair stand beside each other and are turned as a complex
-number; keys and values go into the cache together. What a product is (its number format, its
-memory layout) is handed in.
+up another; the two numbers of a rotary pair stand side by side and are rotated as a complex number;
+keys and values go into the cache together. What a product is (number format, memory format) is an
+argument.
 
     [q k v] = A rms(x);   (q, k) <- (q, k) e^(i t w);   x <- x + B attend(q, k, v)
     [g u] = C rms(x);     x <- x + D (silu(g) * u)
@@ -37,7 +37,7 @@ Maker = Callable[[Tensor, Tensor | None], Product]
 
 
 class InferenceForm:
-    """A LLaMA ready for writing; the model it came from is not needed any more.
+    """A LLaMA in inference form; the model it came from is not needed any more.
 
     Args:
         model: with its weights.
@@ -103,15 +103,15 @@ class InferenceForm:
         """A single token after others: the same with as few calls as there can be.
 
         Each call costs microseconds, and there are thirty layers of them; so views of all layers
-        are made at once, and the turns leave the values alone by turning them by nothing.
+        are made at once, and values are rotated together with queries and keys, by an angle of 0.
         """
         heads, groups, d = self.heads, self.groups, self.width
-        place = cache.length
-        keys = cache.all[:, :, :groups, : place + 1].unbind()
-        values = cache.all[:, :, groups:, : place + 1].unbind()
-        new = cache.all[:, :, :, place].unbind()
+        position = cache.length
+        keys = cache.all[:, :, :groups, : position + 1].unbind()
+        values = cache.all[:, :, groups:, : position + 1].unbind()
+        new = cache.all[:, :, :, position].unbind()
         still = self.turns.new_ones(groups, d // 2)
-        turn = self.turns[place].expand(heads + groups, -1)
+        turn = self.turns[position].expand(heads + groups, -1)
         turns = torch.cat([turn, still]).view(1, -1)
         sizes = heads * d, 2 * groups * d
         asked, given = (1, groups, heads // groups, d), (1, 2 * groups, d)
@@ -133,7 +133,7 @@ class InferenceForm:
         return self.head((x * self.norm).mul_(size))[None]
 
     def _beyond(self, cache: Cache) -> bool:
-        """Whether the next token does not see all before it."""
+        """Whether the window masks some of the tokens before the next one."""
         full = cache.length >= cache.capacity  # the cache tells of it
         return full or (self.window is not None and cache.length >= self.window)
 

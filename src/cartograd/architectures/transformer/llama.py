@@ -141,13 +141,13 @@ class LLaMA(nn.Module):
     """A language model.
 
     Args:
-        vocabulary: tokens there are.
-        dim, depth, heads, ffn_dim: its size; `ffn_dim` is the width of the gated part.
+        vocabulary: size of the vocabulary.
+        dim, depth, heads, ffn_dim: its size; `ffn_dim` is the hidden size of the gated part.
         kv_heads: heads of keys and values; as many as of queries if not given.
-        context: the most tokens it reads.
+        context: greatest number of tokens.
         base: of the rotary positions.
         scaling: how they are slowed down for longer texts than trained on (`rotary`).
-        window: how far back a position sees; everything if not given.
+        window: how far back a position attends; unlimited if not given.
         biases: projections of attention that add a bias: letters of `qkvo`.
         tied: whether the output shares the embedding's weights.
         eps: added under the root of the norms.

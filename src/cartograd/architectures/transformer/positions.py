@@ -1,15 +1,15 @@
-"""Positions: attention sees a set, so each place of a sequence gets a vector that tells it.
+"""Positions: attention ignores order, so a vector for each position is added to the input.
 
 Sinusoidal positions are waves from fast to slow, like the digits of a number: no weights, any
 length, and moving by a step is the same rotation everywhere. Learned positions are a table with one
-row per place, and end where the table ends. Rotary and ALiBi positions work inside attention
+row per position, and end where the table ends. Rotary and ALiBi positions work inside attention
 instead (`rotary`, `alibi`).
 
     paper:          p_(t, 2i) = sin(t / base^(2i/d)),       p_(t, 2i+1) = cos(t / base^(2i/d))
     tensor2tensor:  p_(t, i) = sin(t / base^(i/(d/2-1))),  p_(t, d/2+i) = cos(the same)
     learned:        p_t = weight_t
 
-Shapes: places `... t` of whole numbers; vectors `... t d`.
+Shapes: positions `... t` of integers; vectors `... t d`.
 
 Departures: the authors' code has the two halves side by side and ends exactly at 1/base, unlike
 their paper; Whisper follows the code. Both are here.
@@ -55,11 +55,11 @@ CARD = Card(
 
 
 class Positions(nn.Module):
-    """A vector for each place.
+    """A vector for each position.
 
     Args:
         dim: features of the vectors, an even number.
-        context: places that a learned table has.
+        context: positions that a learned table has.
         kind: `sinusoidal` (interleaved), `halves` or `learned`.
         base: the slowest wave of the sinusoids takes about 2 pi times as many steps.
 
@@ -83,7 +83,7 @@ class Positions(nn.Module):
             self.weight = nn.Parameter(0.02 * torch.randn(context, dim))
 
     def forward(self, places: Int[Tensor, "..."]) -> Float[Tensor, "... d"]:
-        """The vectors of some places."""
+        """The vectors of some positions."""
         if self.kind == "learned":
             return F.embedding(places, self.weight)
         return sinusoidal(places, dim=self.dim, halves=self.kind == "halves", base=self.base)
@@ -92,7 +92,7 @@ class Positions(nn.Module):
 def sinusoidal(
     places: Int[Tensor, "..."], /, *, dim: int, halves: bool = False, base: float = 10_000.0
 ) -> Float[Tensor, "... d"]:
-    """Sines and cosines of places, interleaved or in two halves, in torch's default type."""
+    """Sines and cosines of positions, interleaved or in two halves, in torch's default type."""
     half = dim // 2
     steps = torch.arange(half, device=places.device, dtype=torch.float64)
     exponents = steps / (max(half - 1, 1) if halves else half)

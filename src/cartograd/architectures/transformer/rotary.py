@@ -1,14 +1,14 @@
-"""Rotary positions (RoPE): turn queries and keys by an angle that grows with their place.
+"""Rotary positions (RoPE): rotate queries and keys by an angle that grows with their position.
 
-Each pair of features is a hand of a clock with a speed of its own. Turned by their places, a query
-and a key fit by how far apart they are and no longer by where they stand. A model learns only
-angles that it has seen; to read longer texts the clocks are slowed down.
+Each pair of features is rotated with a frequency of its own. The dot product of a rotated query and
+key then depends on their distance and not on their positions. A model learns only angles that it
+has seen; to read longer texts the frequencies are lowered.
 
     (x_1, x_2) <- (x_1 cos a - x_2 sin a, x_2 cos a + x_1 sin a),   a = t w_i,   w_i = base^(-2i/d)
     linear: w / f      ntk: base <- base f^(d/(d-2))
-    yarn, llama3: slow clocks w / f, fast ones w, a ramp between; yarn sharpens attention a little
+    yarn, llama3: low frequencies w / f, high ones w, a ramp between; yarn also scales attention up
 
-Shapes: queries or keys `b h t d`; places ` t`, the same for all rows, or `b t`.
+Shapes: queries or keys `b h t d`; positions ` t`, the same for all rows, or `b t`.
 
 Departures: pairs are features i and i + d/2 (`halves`, as in published weights), or neighbours
 (`pairs`, as in the paper): the same up to an order of features. Angles are made in float32 whatever
@@ -64,13 +64,13 @@ CARD = Card(
 
 
 class Rotary(nn.Module):
-    """Turns features by their places.
+    """Rotates features by their positions.
 
     Args:
         head_dim: features of a head, an even number.
-        base: the slowest hand takes about 2 pi times as many steps for a turn.
+        base: the lowest frequency takes about 2 pi times as many positions for a turn.
         layout: which features are a pair: `halves` or `pairs`.
-        scaling: how clocks are slowed down: `linear:factor=2`, `ntk:factor=2`,
+        scaling: how frequencies are lowered: `linear:factor=2`, `ntk:factor=2`,
             `yarn:factor=4,context=4096` or `llama3:factor=8,context=8192`; `context` is what the
             model was trained on.
 
@@ -92,18 +92,18 @@ class Rotary(nn.Module):
         if head_dim % 2:
             raise UsageError(f"rotary: head_dim={head_dim} is odd; features are turned in pairs")
         self.layout = layout
-        found, self.sharpness = _scaled(head_dim, base, scaling)
-        # As bits, which `model.bfloat16()` leaves alone: rounded speeds would lose their place.
-        self.register_buffer("speeds", found.view(torch.int32), persistent=False)
+        frequencies, self.sharpness = _scaled(head_dim, base, scaling)
+        # As bits, which `model.bfloat16()` leaves alone: rounded frequencies give wrong angles.
+        self.register_buffer("speeds", frequencies.view(torch.int32), persistent=False)
 
     def forward(
         self, x: Float[Tensor, "b h t d"], places: Int[Tensor, "... t"]
     ) -> Float[Tensor, "b h t d"]:
-        """The features, turned."""
+        """The features, rotated."""
         return self.turn(places)(x)
 
     def turn(self, places: Int[Tensor, "... t"], /) -> Callable[[Tensor], Tensor]:
-        """What turns queries and keys at some places: made once, used by all layers."""
+        """What rotates queries and keys at some positions: made once, used by all layers."""
         angles = places[..., None].float() * self.speeds.view(torch.float32)
         angles = angles[:, None] if places.ndim == 2 else angles  # beside the heads
         cos, sin = angles.cos() * self.sharpness, angles.sin() * self.sharpness
@@ -120,7 +120,7 @@ class Rotary(nn.Module):
 
 
 def _scaled(size: int, base: float, scaling: str | None) -> tuple[Tensor, float]:
-    """The speeds of all pairs, and the factor on what is turned."""
+    """The frequencies of all pairs, and the factor on the rotated features."""
     if scaling is None:
         return _speeds(size, base), 1.0
     spec = Spec.parse(scaling)
@@ -152,7 +152,7 @@ def _yarn(
     size: int, base: float, *, factor: float, context: int, fast: float = 32.0, slow: float = 1.0,
     sharpness: float | None = None,
 ) -> tuple[Tensor, float]:  # fmt: skip
-    """Pairs that turn more than `fast` times in the context stay; below `slow` they are slowed."""
+    """Pairs with more than `fast` turns in the context stay; below `slow` they are divided."""
 
     def pair(turns: float) -> float:
         return size * math.log(context / (turns * 2 * math.pi)) / (2 * math.log(base))
@@ -168,7 +168,7 @@ def _yarn(
 def _llama3(
     size: int, base: float, *, factor: float, context: int, low: float = 1.0, high: float = 4.0
 ) -> tuple[Tensor, float]:
-    """Pairs that turn more than `high` times in the context stay; below `low` they are slowed."""
+    """Pairs with more than `high` turns in the context stay; below `low` they are divided."""
     speeds = _speeds(size, base)
     lengths = 2 * math.pi / speeds
     share = (context / lengths - low) / (high - low)
@@ -180,4 +180,4 @@ def _llama3(
 SCALINGS: dict[str, Callable[..., tuple[Tensor, float]]] = {
     "linear": _linear, "ntk": _ntk, "yarn": _yarn, "llama3": _llama3,
 }  # fmt: skip
-"""Ways to slow the clocks down, by name."""
+"""Ways to lower the frequencies, by name."""

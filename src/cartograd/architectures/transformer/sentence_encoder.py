@@ -1,8 +1,8 @@
-"""Sentence encoder: a text as a point on a sphere, near to those that mean the same.
+"""Sentence encoder: a text as a unit vector, near to those that mean the same.
 
-A BERT whose features are averaged over the text, padding left out, and brought to length one: the
-cosine of two texts is then the product of two vectors. Trained on pairs that belong together, it
-compares as many texts as one likes after reading each once.
+A BERT whose features are averaged over the text, without the padding, and normalised to length one:
+the cosine similarity of two texts is then a dot product. Trained on pairs that belong together, it
+compares any number of texts after reading each once.
 
     e(x) = m / |m|,   m = 1/T sum_t h_t(x)          similarity(x, y) = e(x) . e(y)
 
@@ -63,21 +63,21 @@ CARD = Card(
 )
 
 TOKENS = 512
-"""Tokens that go through the model together: more do not fit a core's cache."""
+"""Tokens in a batch: more do not fit a core's cache."""
 
 
 class SentenceEncoder(nn.Module):
-    """From texts to points on a sphere.
+    """From texts to unit vectors.
 
     Args:
-        vocabulary: how many tokens there are.
-        padding_id: the token after the end of a shorter row; it counts for nothing.
-        context: the most positions.
-        dim: features of a position, and of the answer.
-        heads: of each attention.
-        depth: blocks, one above the other.
-        ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
-        dropout: probability that a number is dropped in training.
+        vocabulary: size of the vocabulary.
+        padding_id: the padding token; its positions are masked.
+        context: greatest number of positions.
+        dim: features of a position, and of the output.
+        heads: number of heads of each attention.
+        depth: number of blocks.
+        ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
+        dropout: probability that a number is set to zero in training.
     """
 
     def __init__(
@@ -114,12 +114,12 @@ class SentenceEncoder(nn.Module):
 
 
 def encode(model: Signed, texts: Sequence[str], /, *, tokens: int = TOKENS) -> Float[Tensor, "n d"]:
-    """The vectors of many texts: those of like length go together, so little is padding.
+    """The vectors of many texts: batches hold texts of like length, so little is padding.
 
     Args:
         model: a signed sentence encoder with its tokenizer.
         texts: in any order.
-        tokens: how many go through the model at once.
+        tokens: how many a batch holds.
 
     Raises:
         UsageError: the model has no tokenizer, or a text is empty or too long for the model.
@@ -127,23 +127,23 @@ def encode(model: Signed, texts: Sequence[str], /, *, tokens: int = TOKENS) -> F
     port = model.signature.input
     rows = encoded(port, texts, model.tokenizer)
     device = next(model.parameters()).device
-    found: list[Tensor] = [torch.empty(0)] * len(rows)
+    embeddings: list[Tensor] = [torch.empty(0)] * len(rows)
     with inferring(model):
         for group in alike([len(row) for row in rows], tokens=tokens):
             batch = padded([rows[i] for i in group], port.padding_id)
-            for place, vector in zip(group, model(batch.to(device)).cpu(), strict=True):
-                found[place] = vector
-    return torch.stack(found)
+            for index, vector in zip(group, model(batch.to(device)).cpu(), strict=True):
+                embeddings[index] = vector
+    return torch.stack(embeddings)
 
 
 @torch.inference_mode()
 def in_context(model: Signed, text: str, word: str, /) -> Float[Tensor, " d"]:
-    """What a word means where it stands: the features of its tokens, averaged.
+    """The contextual embedding of a word: the features of its tokens, averaged.
 
     Args:
         model: a signed sentence encoder, or a BERT, with its tokenizer.
         text: holds the word.
-        word: as it is spelled there; its first occurrence counts.
+        word: as it is written there; its first occurrence counts.
 
     Raises:
         UsageError: the word is not in the text, or the model has no such features.

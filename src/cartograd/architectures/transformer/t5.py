@@ -1,11 +1,11 @@
-"""T5: every task is to write a text after reading one.
+"""T5: every task is text to text.
 
-Translate, sum up, classify: each is put into words, read by the encoder and answered by the
-decoder. Positions are distances: a bias on attention, learned for each of 32 ranges of distance
-that widen with it, and shared by all blocks of a stack.
+Translate, summarise, classify: each is written as text, read by the encoder and answered by the
+decoder. Positions are relative: a bias on attention, learned for each of 32 ranges of distance that
+widen with it, and shared by all blocks of a stack.
 
-    x <- x + part(rms(x)),    fit_(i, j) = q_i . k_j + B_h[range(j - i)]       (fits are not scaled)
-    logits = rms(x_L) E^T / sqrt(d)     where E also reads the tokens, else rms(x_L) W^T
+    x <- x + part(rms(x)),    score_(i, j) = q_i . k_j + B_h[range(j - i)]       (without 1/sqrt(d))
+    logits = rms(x_L) E^T / sqrt(d)     where E is also the embedding, else rms(x_L) W^T
 
 Shapes: source `b s` and target `b t` (shifted right: it begins with `padding_id`), padded on the
 right; logits `b t v` of the target's next token.
@@ -70,23 +70,23 @@ PRESETS = {
 }
 
 RANGES, FAR = 32, 128
-"""Ranges of distance, and the distance from which on all are one."""
+"""Ranges of distance, and the distance from which on all share one."""
 
 
 class T5(nn.Module):
     """An encoder-decoder with relative positions.
 
     Args:
-        vocabulary: how many tokens there are.
-        padding_id: the token after the end of a shorter source; nobody looks at it.
+        vocabulary: size of the vocabulary.
+        padding_id: the padding token; its positions in the source are masked.
         dim: features of a position.
-        heads: of each attention.
+        heads: number of heads of each attention.
         head_dim: features of a head.
-        ffn_dim: features inside the feed-forward parts.
-        depth: blocks of the encoder, and of the decoder.
+        ffn_dim: hidden size of the feed-forward parts.
+        depth: number of blocks of the encoder, and of the decoder.
         activation: of the feed-forward parts: `relu`, or `geglu` for T5 1.1.
-        tied: whether the matrix that reads tokens also scores them; not in T5 1.1.
-        dropout: probability that a number is dropped in training.
+        tied: whether the output layer shares the embedding's weights; not in T5 1.1.
+        dropout: probability that a number is set to zero in training.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class T5(nn.Module):
         return self._scores(self._dropped(self.decoder_norm(x)))
 
     def encode(self, source: Int[Tensor, "b s"], /) -> Float[Tensor, "b s d"]:
-        """The source, each position having seen all others."""
+        """The encoder's output for the source."""
         x, mask = self._dropped(self.tokens(source)), self._real(source)
         bias = self.encoder_bias(x.shape[1], x.shape[1])
         for block in self.encoder:
@@ -158,11 +158,11 @@ class T5(nn.Module):
         return self._dropped(self.encoder_norm(x))
 
     def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossDecoder:
-        """Empty answers to sources, to be written token by token (see `decoding.protocol`).
+        """A decoder of answers to sources, token by token (see `decoding.protocol`).
 
         Args:
             source: as for the model.
-            capacity: the most tokens of an answer.
+            capacity: greatest number of tokens of an answer.
         """
         with torch.inference_mode():
             return CrossDecoder(
@@ -223,12 +223,12 @@ def ranged(ahead: Int[Tensor, "..."], /, *, both: bool) -> Int[Tensor, "..."]:
     exact = count // 2
     share = (far.float().clamp(min=1) / exact).log() / math.log(FAR / exact)
     wide = (exact + (share * (count - exact)).long()).clamp(max=count - 1)
-    found = torch.where(far < exact, far, wide)
-    return found + count * (ahead > 0) if both else found
+    bucket = torch.where(far < exact, far, wide)
+    return bucket + count * (ahead > 0) if both else bucket
 
 
 def _initialise(model: T5, dim: int, head_dim: int) -> None:
-    """So that fits have a variance of 1 without being scaled."""
+    """Initialise so that scores have a variance of 1 without being scaled."""
     nn.init.normal_(model.tokens.weight)
     for part in model.modules():
         if isinstance(part, Distances):

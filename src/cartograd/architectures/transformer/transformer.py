@@ -1,8 +1,8 @@
 """Transformer: attention is all that an encoder-decoder needs.
 
-A recurrent network passes a sentence on word by word; here each position looks at all others at
-once, so that nothing is far away and all positions are worked on together. The encoder reads the
-source both ways; the decoder writes, looking back at its own words and at the whole source.
+A recurrent network reads a sentence word by word; here each position attends to all others at once,
+so that nothing is far away and all positions are computed in parallel. The encoder's attention is
+bidirectional; the decoder attends to its own earlier tokens and to the whole source.
 
     memory = encoder(E source sqrt(d) + positions)
     logits_t = decoder(E target_(<= t) sqrt(d) + positions, memory) E^T
@@ -76,14 +76,14 @@ class Transformer(nn.Module):
     """The encoder-decoder of 2017.
 
     Args:
-        vocabulary: how many tokens there are, of both languages.
-        padding_id: the token after the end of a shorter source; nobody looks at it.
+        vocabulary: size of the vocabulary, shared by both languages.
+        padding_id: the padding token; its positions in the source are masked.
         dim: features of a position.
-        heads: of each attention.
-        depth: blocks of the encoder, and of the decoder.
-        ffn_dim: features inside the feed-forward parts.
+        heads: number of heads of each attention.
+        depth: number of blocks of the encoder, and of the decoder.
+        ffn_dim: hidden size of the feed-forward parts.
         order: norms after the parts (`post`, the paper) or before them (`pre`).
-        dropout: probability that a number is dropped in training.
+        dropout: probability that a number is set to zero in training.
     """
 
     def __init__(
@@ -117,11 +117,11 @@ class Transformer(nn.Module):
         return self._scores(self.stacks.decode(self._embedded(target), memory, mask=mask))
 
     def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossDecoder:
-        """Empty answers to sources, to be written token by token (see `decoding.protocol`).
+        """A decoder of answers to sources, token by token (see `decoding.protocol`).
 
         Args:
             source: as for the model.
-            capacity: the most tokens of an answer.
+            capacity: greatest number of tokens of an answer.
         """
         with torch.inference_mode():
             mask = self._real(source)
@@ -157,11 +157,11 @@ class EncoderDecoder(nn.Module):
 
     Args:
         dim: features of a position.
-        heads: of each attention.
-        depth: blocks of each stack.
-        ffn_dim: features inside the feed-forward parts.
+        heads: number of heads of each attention.
+        depth: number of blocks of each stack.
+        ffn_dim: hidden size of the feed-forward parts.
         order: norms after the parts (`post`) or before them (`pre`).
-        dropout: probability that a number is dropped in training.
+        dropout: probability that a number is set to zero in training.
         ends: whether each stack ends in a norm, as those of torch.nn.Transformer do.
     """
 
@@ -205,19 +205,19 @@ class EncoderDecoder(nn.Module):
         *,
         mask: Bool[Tensor, "b 1 1 s"] | None = None,
     ) -> Float[Tensor, "b t d"]:
-        """The target's positions, having seen the source and what is before them.
+        """The decoder's output for the target.
 
         Args:
             source: vectors of the source.
             target: vectors of the target.
-            mask: True where the source has something to look at.
+            mask: False at the padding of the source.
         """
         return self.decode(target, self.encode(source, mask=mask), mask=mask)
 
     def encode(
         self, x: Float[Tensor, "b s d"], /, *, mask: Bool[Tensor, "b 1 1 s"] | None = None
     ) -> Float[Tensor, "b s d"]:
-        """The source, each position having seen all others."""
+        """The encoder's output for the source."""
         for block in self.encoder:
             x = block(x, mask=mask)
         return self.encoder_norm(x)
@@ -230,7 +230,7 @@ class EncoderDecoder(nn.Module):
         *,
         mask: Bool[Tensor, "b 1 1 s"] | None = None,
     ) -> Float[Tensor, "b t d"]:
-        """The target, each position having seen those before it and the encoded source."""
+        """The decoder's output for the target, given the encoded source."""
         for block in self.decoder:
             x = block(x, memory=memory, memory_mask=mask, causal=True)
         return self.decoder_norm(x)

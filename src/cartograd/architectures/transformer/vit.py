@@ -1,9 +1,8 @@
 """Vision Transformer: an image is a sentence of patches.
 
 Cut into squares, each a vector by one linear map, an image goes through the same blocks as text. A
-learned class token collects what the answer needs. Nothing says that neighbours belong together or
-that a shifted cat is a cat: with little data convolutions do better, with very much it is no
-handicap.
+learned class token collects what the output needs. Neither locality nor translation invariance is
+built in: with little data convolutions do better, with very much it is no handicap.
 
     x_0 = [class, E patch_1, ..., E patch_n] + positions       x_l = block_l(x_(l-1)), norms before
     logits = norm(x_L)_class W + b
@@ -74,14 +73,14 @@ class ViT(nn.Module):
     Args:
         size: height and width of the image.
         channels: of the image.
-        classes: numbers of the output.
+        classes: number of classes.
         patch: height and width of a patch; 16, or 4 and less up to 64 pixels, if not given.
         dim: features of a patch.
-        heads: of each attention.
-        depth: blocks, one above the other.
-        ffn_dim: features inside the feed-forward parts; four times `dim` if not given.
+        heads: number of heads of each attention.
+        depth: number of blocks.
+        ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
         eps: added to the variance by the norms.
-        dropout: probability that a number is dropped in training.
+        dropout: probability that a number is set to zero in training.
     """
 
     def __init__(

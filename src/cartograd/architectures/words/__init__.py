@@ -1,1 +1,1 @@
-"""Words as vectors: what stands in like surroundings lies near."""
+"""Word vectors: words in similar contexts have similar vectors."""

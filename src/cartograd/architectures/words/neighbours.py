@@ -1,8 +1,7 @@
-"""Neighbours: the words whose vectors point most nearly where a given vector does.
+"""Neighbours: the words whose vectors have the largest cosine similarity to a given vector.
 
-Nearness is the cosine of the angle between two vectors. A difference of two words that is added to
-a third answers questions like "king is to man as ... is to woman", as far as it does: the words of
-the question themselves, usually nearest, are left out.
+A difference of two words that is added to a third answers questions like "king is to man as ... is
+to woman", as far as it does: the words of the question themselves, usually nearest, are left out.
 
     analogy(a : b = ? : c) = argmax_w cos(w, a - b + c)
 
@@ -61,16 +60,16 @@ def nearest(
     Raises:
         UsageError: a word is not known.
     """
-    place = {word: number for number, word in enumerate(words)}
+    index = {word: number for number, word in enumerate(words)}
     directions = nn.functional.normalize(vectors.float(), dim=1)
     wanted, own = torch.zeros(directions.shape[1]), []
     for sign, word in _terms(question):
-        if word not in place:
+        if word not in index:
             raise unknown("word", word, words)
-        own.append(place[word])
-        wanted += sign * directions[place[word]]
+        own.append(index[word])
+        wanted += sign * directions[index[word]]
     cosines = directions @ nn.functional.normalize(wanted, dim=0)
-    cosines[[*own, *(place[word] for word in words if word.startswith("<"))]] = -2.0
+    cosines[[*own, *(index[word] for word in words if word.startswith("<"))]] = -2.0
     found = cosines.topk(min(top, len(words) - len(own)))
     pairs = zip(found.indices.tolist(), found.values.tolist(), strict=True)
     return [(str(words[number]), value) for number, value in pairs if value > -2]

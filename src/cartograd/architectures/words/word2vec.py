@@ -1,9 +1,9 @@
-"""Word2vec: each word is a vector, learned by guessing words from their neighbours.
+"""Word2vec: each word is a vector, learned by predicting words from their neighbours.
 
-Two tables hold a vector for each word: as it is read, and as it is guessed. The vectors of the
-words read are averaged, and a word is the more likely the better its second vector agrees with
-that mean. Words that stand in like surroundings get like vectors; the second table is thrown away
-afterwards. Each word has one vector, whatever it means in a sentence.
+Two embedding tables hold a vector for each word: as input, and as output. The input vectors are
+averaged, and a word is the more likely the larger the dot product of its output vector with that
+mean. Words in similar contexts get similar vectors; the output table is discarded afterwards. Each
+word has one vector, whatever it means in a sentence.
 
     p(w | words read) ~ exp(u_w . mean_i v_i)
 
@@ -54,9 +54,9 @@ class Word2Vec(nn.Module):
     """Two vectors for each word.
 
     Args:
-        vocabulary: how many words there are.
-        dim: numbers of a vector.
-        padding_id: the token that stands for no word.
+        vocabulary: number of words.
+        dim: size of a vector.
+        padding_id: the padding token.
     """
 
     def __init__(self, *, vocabulary: int, dim: int = 100, padding_id: int | None = None):

@@ -1,4 +1,4 @@
-"""A text read off steps, of which class 0 says that there is nothing new (CTC's blank)."""
+"""CTC: a text decoded from a logit per time step and label; class 0 is the blank."""
 
 from cartograd.core.task import ANSWERS, Task
 

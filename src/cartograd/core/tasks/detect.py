@@ -1,4 +1,4 @@
-"""Boxes: for each place left, top, right and bottom as shares, then a logit for each class."""
+"""Detection: for each position left, top, right and bottom as shares, then a logit per class."""
 
 from cartograd.core.task import ANSWERS, Task
 

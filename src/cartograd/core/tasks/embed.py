@@ -1,4 +1,4 @@
-"""A vector whose angle to others says what is alike."""
+"""Embedding: a vector, compared with others by cosine similarity."""
 
 from cartograd.core.task import ANSWERS, Task
 

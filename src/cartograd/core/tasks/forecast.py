@@ -1,4 +1,4 @@
-"""Numbers for the steps to come: low end, middle and high end of each."""
+"""Forecasting: low end, middle and high end of the interval of each future step."""
 
 from cartograd.core.task import ANSWERS, Task
 

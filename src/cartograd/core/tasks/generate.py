@@ -1,4 +1,4 @@
-"""Examples like those it has seen."""
+"""Generation: new examples like those of the training data."""
 
 from cartograd.core.task import ANSWERS, Task
 

@@ -1,4 +1,4 @@
-"""The token behind a mask."""
+"""Masked language modelling: logits of the token at a mask."""
 
 from cartograd.core.task import ANSWERS, Task
 

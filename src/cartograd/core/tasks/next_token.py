@@ -1,4 +1,4 @@
-"""The token that comes next, at each position of a text."""
+"""Language modelling: logits of the next token, at each position of a text."""
 
 from cartograd.core.task import ANSWERS, Task
 

@@ -1,4 +1,4 @@
-"""What a sound says: the next token, given the sound and what is written so far."""
+"""Transcription: the next token, given the sound and the tokens so far."""
 
 from cartograd.core.task import ANSWERS, Task
 

@@ -1,4 +1,4 @@
-"""A text for a text: the next token, given the source and what is written so far."""
+"""Translation: the next token, given the source and the tokens so far."""
 
 from cartograd.core.task import ANSWERS, Task
 

@@ -23,8 +23,8 @@ Chain = str | Sequence[str | Spec]
 class Augment:
     """Methods of augmentation, one after another, for inputs of one port.
 
-    The draws of a method depend on the seed, the epoch, the example's index and the method's place
-    in the chain, and on nothing else.
+    The random numbers of a method depend on the seed, the epoch, the example's index and the
+    method's place in the chain, and on nothing else.
 
     Args:
         chain: specs of the methods.
@@ -39,7 +39,7 @@ class Augment:
         self.methods = [_fitting(spec, port) for spec in self.specs]
         if all(isinstance(size, int) for size in port.dims):
             one = torch.zeros(1, *(int(size) for size in port.dims))
-            self(one, torch.zeros(1, dtype=torch.long), seed=0, epoch=0)  # what else is amiss
+            self(one, torch.zeros(1, dtype=torch.long), seed=0, epoch=0)  # any other error
 
     def __str__(self) -> str:
         return ",".join(map(str, self.specs))
@@ -62,10 +62,10 @@ def specs(chain: Chain, /) -> tuple[Spec, ...]:
     Raises:
         UsageError: it holds none, or what is no spec.
     """
-    found = Spec.chain(chain) if isinstance(chain, str) else [Spec.parse(item) for item in chain]
-    if not found:
+    specs = Spec.chain(chain) if isinstance(chain, str) else [Spec.parse(item) for item in chain]
+    if not specs:
         raise UsageError("augment is empty; expected methods like augment=flip,crop:padding=2")
-    return tuple(found)
+    return tuple(specs)
 
 
 def kind_of(card: Card, /) -> str:

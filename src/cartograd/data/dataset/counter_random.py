@@ -1,8 +1,8 @@
-"""Random draws for single examples: functions of the seed, the epoch and the index alone.
+"""Counter-based random numbers of single examples: functions of seed, epoch and index only.
 
 Whatever the batch, its order, the number of loader processes or the step at which a run was
-resumed: the same example gets the same draws in the same epoch. There is no state; a draw is a
-hash of where it is made, computed for all examples of a batch at once.
+resumed: the same example gets the same random numbers in the same epoch. There is no state; a
+number is a hash of the counters, computed for all examples of a batch at once.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from torch import Tensor
 from cartograd.core.hashing import fractions, mixed, scrambled
 
 _STEP = 0x1E3779B97F4A7C15
-"""An odd number without pattern, between the counters of an example's draws."""
+"""An odd number without pattern: the step between the counters of an example."""
 
 
 @dataclass(frozen=True)
 class CounterRandom:
-    """Where draws are made.
+    """A counter-based random number generator, with a stream for each example.
 
     Attributes:
-        index: places of the batch's examples in their dataset.
+        index: indices of the batch's examples in their dataset.
         seed: of the run.
         epoch: how often the dataset has been gone through.
         place: numbers that tell apart the parts of a method, or the methods of a chain.
@@ -42,11 +42,11 @@ class CounterRandom:
         return len(self.index)
 
     def within(self, number: int, /) -> "CounterRandom":
-        """Draws that have nothing to do with these, for a part of a method."""
+        """An independent stream, for a part of a method."""
         return replace(self, place=(*self.place, number))
 
     def of(self, rows: Int[Tensor, " n"], /) -> "CounterRandom":
-        """The draws of some of the examples."""
+        """The generator of some of the examples."""
         return replace(self, index=self.index[rows])
 
     def uniform(self, count: int, /) -> Float[Tensor, "b n"]:

@@ -42,8 +42,8 @@ def listed(root: Path, suffixes: tuple[str, ...], /) -> tuple[list[str], dict[st
             f"{homes['train']} has {there}; expected a folder of files for each of at least two "
             "classes"
         )
-    place = {label: number for number, label in enumerate(labels)}
-    return labels, {part: _listing(home, place, suffixes) for part, home in homes.items()}
+    index = {label: number for number, label in enumerate(labels)}
+    return labels, {part: _listing(home, index, suffixes) for part, home in homes.items()}
 
 
 def cut(
@@ -67,7 +67,7 @@ def cut(
 
 
 def _listing(home: Path, place: dict[str, int], suffixes: tuple[str, ...]) -> Listing:
-    found: Listing = []
+    listing: Listing = []
     for folder in _folders(home):
         if folder.name not in place:
             raise UsageError(f"{folder}: there is no class {folder.name!r} in the training folder")
@@ -81,8 +81,8 @@ def _listing(home: Path, place: dict[str, int], suffixes: tuple[str, ...]) -> Li
                 f"the class folder {folder} has no files; expected {', '.join(suffixes)}: add "
                 "some or remove the folder"
             )
-        found += [(file, place[folder.name]) for file in files]
-    return found
+        listing += [(file, place[folder.name]) for file in files]
+    return listing
 
 
 def _folders(path: Path) -> list[Path]:

@@ -33,7 +33,7 @@ def drawn(
     seed: int,
     standardise: bool = True,
 ) -> Dataset:
-    """Three independent draws: `examples` for training, half as many for each of the others."""
+    """Three independent samples: `examples` for training, half as many for each of the others."""
     counts = {"train": examples, "valid": max(examples // 2, 1), "test": max(examples // 2, 1)}
     points = {part: draw(n, generator(seed, name, part)) for part, n in counts.items()}
     port = Port("point", "vector", tuple(points["train"][0].shape[1:]))

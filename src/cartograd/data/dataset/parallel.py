@@ -1,11 +1,11 @@
 """Pairs of texts in two languages as examples of translation.
 
-One vocabulary of pieces serves both languages, learned from the training pairs alone. The model
-sees the whole source and, shifted right by one, the target: at each place it has to say what comes
-next, and knows what should have stood before (teacher forcing).
+One vocabulary of pieces serves both languages, learned from the training pairs only. The model gets
+the whole source and, shifted right by one, the target: at each position it predicts the next token
+from the right ones before it (teacher forcing).
 
-Shapes: source `n s`, ending with the end token; target `n t`, beginning with the begin token; what
-is to be said `n t`, ending with the end token, -100 where there is nothing.
+Shapes: source `n s`, ending with the end token; target `n t`, beginning with the begin token;
+labels `n t`, ending with the end token, -100 in the padding.
 """
 
 import re
@@ -44,8 +44,8 @@ def translation(
     Args:
         name: what to call the data.
         pairs: source and target texts; what is not unique is taken once.
-        vocabulary: most pieces.
-        context: most tokens of a text, with its beginning or end.
+        vocabulary: greatest number of pieces.
+        context: greatest number of tokens of a text, with its begin or end token.
         valid: share for validation.
         test: share for testing.
         about: where the pairs come from.

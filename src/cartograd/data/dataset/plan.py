@@ -1,4 +1,4 @@
-"""Which examples each batch of an epoch holds: a function of the seed and the epoch alone."""
+"""Which examples each batch of an epoch holds: a function of the seed and the epoch only."""
 
 import hashlib
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Plan:
 
 
 def order(examples: int, /, *, seed: int, epoch: int) -> Int[Tensor, " n"]:
-    """A permutation that is a function of the seed and the epoch alone.
+    """A permutation that is a function of the seed and the epoch only.
 
     >>> order(4, seed=0, epoch=1).tolist() == order(4, seed=0, epoch=1).tolist()
     True
@@ -59,7 +59,7 @@ def order(examples: int, /, *, seed: int, epoch: int) -> Int[Tensor, " n"]:
 
 
 def generator(*key: int | str) -> torch.Generator:
-    """A random generator of its own, a function of the key alone; the global one is not touched."""
+    """A generator seeded by the key; torch's global generator is not touched."""
     text = "/".join(map(str, key)).encode()
     number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
     return torch.Generator().manual_seed(number)

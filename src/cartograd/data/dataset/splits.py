@@ -46,19 +46,19 @@ def assign(
             f"valid={valid} and test={test} are not shares that leave something for training; "
             "expected both at least 0, together below 1"
         )
-    place = np.array([_place(key, salt) for key in keys])
-    if len(place) < FEWEST and valid + test > 0:
+    hashes = np.array([_place(key, salt) for key in keys])
+    if len(hashes) < FEWEST and valid + test > 0:
         raise UsageError(
-            f"too few examples to split: {len(place)}; expected at least {FEWEST} "
+            f"too few examples to split: {len(hashes)}; expected at least {FEWEST} "
             "(valid=0,test=0 trains on all of them)"
         )
-    part = np.where(place < test, 2, np.where(place < test + valid, 1, 0))
-    labels = np.zeros(len(place), dtype=int) if classes is None else classes.numpy()
+    part = np.where(hashes < test, 2, np.where(hashes < test + valid, 1, 0))
+    labels = np.zeros(len(hashes), dtype=int) if classes is None else classes.numpy()
     for label in np.setdiff1d(labels, labels[part == 0]):
-        part[place == place[labels == label].max()] = 0
+        part[hashes == hashes[labels == label].max()] = 0
     for wanted, share in ((2, test), (1, valid)):
         if share and not (part == wanted).any():
-            _fill(part, wanted, place, labels)
+            _fill(part, wanted, hashes, labels)
     train, validation, held = (torch.from_numpy(np.flatnonzero(part == i)) for i in range(3))
     return train, validation, held
 

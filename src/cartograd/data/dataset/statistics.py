@@ -1,4 +1,4 @@
-"""Mean and standard deviation of a port, measured on the training split alone."""
+"""Mean and standard deviation of a port, measured on the training split only."""
 
 from dataclasses import replace
 

@@ -90,8 +90,8 @@ def targets(table: Table, target: str, task: str, /) -> tuple[Tensor, Port]:
             )
     labels = sorted(set(cells), key=natural)
     _check_labels(table, target, labels)
-    place = {label: i for i, label in enumerate(labels)}
-    classes = torch.from_numpy(np.array([place[cell] for cell in cells], dtype=np.int64))
+    index = {label: i for i, label in enumerate(labels)}
+    classes = torch.from_numpy(np.array([index[cell] for cell in cells], dtype=np.int64))
     return classes, Port(target, "label", (len(labels),), labels=tuple(labels), task="classify")
 
 

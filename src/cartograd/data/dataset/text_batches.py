@@ -3,8 +3,8 @@
 Stored texts are rows of one width, filled up with a token that means nothing. A batch is as wide
 as its longest row only; and in training, rows of about the same length come together: the epoch's
 random order is cut into pools of many batches, each pool is sorted by length and cut into batches,
-and the batches come in an order of their own. So a batch is still a random draw, of a random
-length. Everything is a function of the seed and the epoch.
+and the batches are shuffled. So a batch is still a random sample, of a random length. Everything is
+a function of the seed and the epoch.
 """
 
 from collections.abc import Iterator
@@ -22,17 +22,17 @@ POOL = 32
 """Batches whose examples are sorted together."""
 
 IGNORED = -100
-"""The target of a position that does not count."""
+"""The target of positions that are ignored."""
 
 
 def lengths(rows: Int[Tensor, "n t"], padding_id: int, /) -> Int[Tensor, " n"]:
-    """How far each row goes: the place after its last token that means something.
+    """The length of each row without its padding.
 
     >>> lengths(torch.tensor([[5, 0, 7, 0], [0, 0, 0, 0]]), 0).tolist()
     [3, 0]
     """
-    place = torch.arange(1, rows.shape[1] + 1, dtype=torch.int32, device=rows.device)
-    return ((rows != padding_id) * place).amax(1).long()
+    position = torch.arange(1, rows.shape[1] + 1, dtype=torch.int32, device=rows.device)
+    return ((rows != padding_id) * position).amax(1).long()
 
 
 @dataclass(frozen=True)

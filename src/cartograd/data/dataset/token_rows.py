@@ -55,12 +55,12 @@ def labelled(
     names: Sequence[str] = (),
 ) -> Dataset:
     """Whole texts with one target each; what goes beyond `context` tokens is cut off."""
-    found = [row[:context] for row in tokenizer.encoded(texts)]
-    cut = sum(len(row) == context for row in found)
+    rows = [row[:context] for row in tokenizer.encoded(texts)]
+    cut = sum(len(row) == context for row in rows)
     signature = Signature((text_port(tokenizer),), (output,))
     splits = {
         part: Split(
-            padded([found[i] for i in index]),
+            padded([rows[i] for i in index]),
             targets[torch.tensor(index, dtype=torch.int64)],
             signature,
             [names[i] for i in index] if names else (),

@@ -2,8 +2,8 @@
 
 Frequent words say little, so in each epoch most of their occurrences are left out, before windows
 are taken; and of each window a random part is used, so that nearer neighbours come more often. All
-draws are functions of the seed and the epoch, made for the whole stream at once; windows are
-gathered batch by batch and never stored.
+random numbers are functions of the seed and the epoch, made for the whole stream at once; windows
+are gathered batch by batch and never stored.
 
 References:
     Tomas Mikolov et al. Distributed representations of words and phrases and their
@@ -32,8 +32,8 @@ class Windows:
         stream: the words of all texts, one after another, with at least `window` of padding
             before, between and after them.
         signature: what the neighbours (input) and the word (output) are.
-        window: most neighbours on each side.
-        keep: the chance that an occurrence of each word is used in an epoch, by its number.
+        window: greatest number of neighbours on each side.
+        keep: the probability that an occurrence of each word is used in an epoch, by its number.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class Windows:
     def select(self, indices: Int[Tensor, " b"] | Sequence[int], /) -> Split:
         """Some of the words with all of their neighbours."""
         index = torch.as_tensor(indices, dtype=torch.int64)
-        found = gathered(self.stream, self.places[index], self.window)
+        neighbours = gathered(self.stream, self.places[index], self.window)
         names = [self.name(i) for i in index.tolist()]
-        return Split(found, self.stream[self.places[index]], self.signature, names)
+        return Split(neighbours, self.stream[self.places[index]], self.signature, names)
 
     def batches(
         self,
@@ -97,7 +97,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class WindowBatches:
-    """Windows in a random order, drawn for each epoch."""
+    """Windows in a random order, another one in each epoch."""
 
     windows: Windows
     plan: Plan
@@ -113,9 +113,9 @@ class WindowBatches:
         reach = torch.randint(1, window + 1, (len(places),), generator=draw)
         distance = offsets(window).abs()
         for index in self.plan.epoch(number, seed=seed, start=start):
-            found = gathered(stream, places[index], window).long()
+            neighbours = gathered(stream, places[index], window).long()
             yield (
-                found.masked_fill(distance > reach[index, None], padding),
+                neighbours.masked_fill(distance > reach[index, None], padding),
                 stream[places[index]].long(),
             )
 
@@ -123,7 +123,7 @@ class WindowBatches:
         """The stream without the words left out, and the places of its words.
 
         As many stay as are expected to, so that every epoch has one length: those with the smallest
-        ratio of a uniform number to their chance.
+        ratio of a uniform number to their probability.
         """
         whole = self.windows
         chance = whole.keep[whole.stream[whole.places].long()]

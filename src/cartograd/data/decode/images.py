@@ -25,7 +25,7 @@ ORIENTATION = 0x0112
 """EXIF tag: how the camera was held; from 5 on, rows and columns change places."""
 
 WIDEST = 2.0
-"""A picture whose shape is further from the wanted one would lose more than half by cropping."""
+"""Beyond this ratio of shapes a picture would lose more than half by cropping."""
 
 SMALLEST = 0.25
 """A picture with a side below this share of the wanted one has too little to show."""

@@ -128,16 +128,16 @@ def expanded(sources: Sequence[Any]) -> list[Any]:
     Raises:
         UsageError: a folder holds no pictures.
     """
-    found: list[Any] = []
+    rows: list[Any] = []
     for source in sources:
         if not isinstance(source, str | Path) or not Path(source).is_dir():
-            found.append(source)
+            rows.append(source)
             continue
         inside = sorted(file for file in Path(source).iterdir() if file.suffix.lower() in SUFFIXES)
         if not inside:
             raise UsageError(f"{source} holds no pictures; expected {', '.join(SUFFIXES)}")
-        found.extend(inside)
-    return found
+        rows.extend(inside)
+    return rows
 
 
 def _table(port: Port, sources: Sequence[Any]) -> Tensor:
@@ -211,13 +211,13 @@ def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> lis
     if tokenizer is None and port.bounds is not None and port.bounds[1] > 255:
         raise UsageError(f"{port.name!r} takes numbers of tokens, and there is no tokenizer")
     if tokenizer is None:
-        found = [list(content) for content in contents]
+        rows = [list(content) for content in contents]
     else:
         tokenizer.check(port)
-        found = tokenizer.encoded([_decoded(*pair) for pair in enumerate(contents, start=1)])
-    if [] in found:
-        raise UsageError(f"text {found.index([]) + 1} for {port.name!r} is empty")
-    return found
+        rows = tokenizer.encoded([_decoded(*pair) for pair in enumerate(contents, start=1)])
+    if [] in rows:
+        raise UsageError(f"text {rows.index([]) + 1} for {port.name!r} is empty")
+    return rows
 
 
 def _decoded(number: int, content: bytes) -> str:

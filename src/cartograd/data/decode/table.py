@@ -45,8 +45,8 @@ class Table:
         """
         if name not in self.header:
             raise unknown(f"column of {self.source}", name, self.header)
-        place = self.header.index(name)
-        return [row[place] for row in self.rows]
+        index = self.header.index(name)
+        return [row[index] for row in self.rows]
 
     def where(self, row: int, /) -> str:
         """File and line of a row, for errors."""

@@ -1,6 +1,6 @@
 """The adding task: of a long row of numbers two are marked, and their sum is asked for.
 
-All the others are noise that has to be kept out. Whoever knows nothing answers 1, the mean, with a
+All the others are noise that has to be ignored. The best constant prediction is 1, the mean, with a
 mean squared error of 1/6.
 
     y = x_i + x_j,    x uniform in [0, 1],    i in the first half of the row, j in the second
@@ -53,7 +53,7 @@ def adding(*, lag: int = 50, examples: int = 8000, seed: int = 0) -> Dataset:
     Args:
         lag: length of a row, at least 2.
         examples: training rows; validation and test have a quarter as many each.
-        seed: of the draw.
+        seed: of the random numbers.
 
     Raises:
         UsageError: a row is too short for two marks.

@@ -65,8 +65,8 @@ def bible(
         path: a folder of both modules' files (`kjv-ot.bzz`, ..., `rv-nt.bzs`); by default what
             `cartograd data get bible` has fetched.
         source: the language to translate from; the other is the target.
-        vocabulary: most pieces, for both languages together.
-        context: most tokens of a verse.
+        vocabulary: greatest number of pieces, for both languages.
+        context: greatest number of tokens of a verse.
         valid: share of the verses for validation.
         test: share of the verses for testing.
 
@@ -101,7 +101,7 @@ def verses(folder: Path, stem: str, /) -> list[str]:
             zlib.decompress(packed[start : start + length])
             for start, length, _ in struct.iter_unpack("<III", table)
         ]
-        found = [
+        marked = [
             blocks[block][start : start + length].decode() if length else ""
             for block, start, length in struct.iter_unpack("<IIH", places)
         ]
@@ -109,7 +109,7 @@ def verses(folder: Path, stem: str, /) -> list[str]:
         raise UsageError(f"cannot read {error.filename}: {error.strerror or error}") from error
     except (zlib.error, struct.error, IndexError, UnicodeDecodeError) as error:
         raise UsageError(f"{folder / stem} is no whole SWORD module: {error}") from error
-    return [plain(text) for text in found]
+    return [plain(text) for text in marked]
 
 
 def plain(marked: str, /) -> str:

@@ -65,9 +65,9 @@ def brown(
         path: a file in which each text begins with a line of a form feed and its name, and then
             has its sentences as `word/tag` on a line each, or a folder of a file for each text; by
             default what `cartograd data get brown` has fetched.
-        vocabulary: most different words that are kept.
+        vocabulary: greatest number of different words.
         least: a word seen less often in training is unknown.
-        context: most words of an example; longer sentences are cut into several.
+        context: greatest number of words of an example; longer sentences are cut into several.
         valid: share of the texts for validation.
         test: share of the texts for testing.
 
@@ -109,14 +109,14 @@ def texts(home: Path, /) -> dict[str, list[Sentence]]:
     try:
         if home.is_dir():
             files = [file for file in sorted(home.iterdir()) if file.is_file()]
-            found = {file.name: file.read_text(encoding="utf-8") for file in files}
+            texts = {file.name: file.read_text(encoding="utf-8") for file in files}
         else:
             whole = home.read_text(encoding="utf-8").split("\f")
             pairs = (text.partition("\n") for text in whole if text.strip())
-            found = {name: content for name, _, content in pairs}
+            texts = {name: content for name, _, content in pairs}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {home}: {error}; expected word/tag tokens") from error
-    return {name: list(_sentences(name, content)) for name, content in found.items()}
+    return {name: list(_sentences(name, content)) for name, content in texts.items()}
 
 
 def _sentences(name: str, content: str) -> Iterator[Sentence]:

@@ -98,16 +98,16 @@ def _ordered(folder: Path) -> list[Path]:
     """A class's drawings by a hash of their names; copies and giants are left out."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is missing; expected a folder of drawings for each class")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for file in sorted(folder.rglob("*.png")):
         data = file.read_bytes()
         columns, rows = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
         if columns * rows <= LARGEST:
-            found.setdefault(hashlib.sha256(data).hexdigest(), file)
+            files.setdefault(hashlib.sha256(data).hexdigest(), file)
     needed = TEST + VALID + MOST
-    if len(found) < needed:
-        raise UsageError(f"{folder} holds {len(found)} drawings; expected at least {needed}")
-    return sorted(found.values(), key=lambda file: hashlib.sha256(file.name.encode()).digest())
+    if len(files) < needed:
+        raise UsageError(f"{folder} holds {len(files)} drawings; expected at least {needed}")
+    return sorted(files.values(), key=lambda file: hashlib.sha256(file.name.encode()).digest())
 
 
 def _loaded(files: list[tuple[Path, int]], size: int) -> Tensor:

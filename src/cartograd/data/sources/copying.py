@@ -1,7 +1,7 @@
 """The copy task: some symbols to remember, a long silence, then they are asked for.
 
-Nothing in between helps, so whoever answers has carried the symbols through all of the lag. A
-network that forgets is right once in k times.
+Nothing in between helps, so the symbols have to be remembered through all of the lag. A network
+that forgets is right once in k times.
 
     input:    y_1 ... y_n  k k ... k  (k+1) ... (k+1)
     target:   nothing, then y_1 ... y_n at the last n steps, each `n + lag - 1` after it was read
@@ -57,7 +57,7 @@ def copying(
         symbols: how many are to be remembered.
         classes: how many kinds there are.
         examples: training rows; validation and test have a quarter as many each.
-        seed: of the draw.
+        seed: of the random numbers.
     """
     counts = {"train": examples, "valid": max(examples // 4, 1), "test": max(examples // 4, 1)}
     text = Port("symbols", "text", ("t",), "int64", (0, classes + 1))

@@ -39,8 +39,8 @@ def words(text: str, /) -> list[str]:
 def _bible(folder: Path) -> list[str]:
     from cartograd.data.sources.bible import verses
 
-    found = [verse for part in ("ot", "nt") for verse in verses(folder, f"kjv-{part}") if verse]
-    return [" ".join(found[i : i + VERSES]) for i in range(0, len(found), VERSES)]
+    lines = [verse for part in ("ot", "nt") for verse in verses(folder, f"kjv-{part}") if verse]
+    return [" ".join(lines[i : i + VERSES]) for i in range(0, len(lines), VERSES)]
 
 
 def _brown(folder: Path) -> list[str]:
@@ -57,8 +57,8 @@ def _shakespeare(folder: Path) -> list[str]:
 
 def _debian(folder: Path) -> list[str]:
     index = (folder / "Translation-en").read_text(encoding="utf-8")
-    found = (prose(one.get("Description-en", "")) for one in paragraphs(index))
-    return list(dict.fromkeys(found))
+    texts = (prose(one.get("Description-en", "")) for one in paragraphs(index))
+    return list(dict.fromkeys(texts))
 
 
 READERS: dict[str, Callable[[Path], list[str]]] = {

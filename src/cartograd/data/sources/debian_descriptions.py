@@ -71,8 +71,8 @@ def debian_descriptions(
         path: a folder with an archive's files `Packages` and `Translation-en`; by default what
             `cartograd data get debian-descriptions` has fetched.
         task: `section`: which section is the package in? `text`: the text is its own target.
-        vocabulary: most pieces.
-        context: most pieces of a description; the rest is cut off.
+        vocabulary: greatest number of pieces.
+        context: greatest number of pieces of a description; the rest is cut off.
         valid: share of the sources of packages for validation.
         test: share of the sources of packages for testing.
 

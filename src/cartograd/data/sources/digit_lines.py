@@ -86,11 +86,11 @@ def _lines(digit: Examples, count: int, signature: Signature, seed: int, part: s
     assert isinstance(width, int)
     lines = torch.zeros(count, 1, SIDE, width)
     for row, (which, length, ahead) in enumerate(zip(chosen, lengths, steps, strict=True)):
-        place = 4
+        left = 4
         for number, step in zip(which[:length].tolist(), ahead.tolist(), strict=False):
-            under: Tensor = lines[row, :, :, place : place + SIDE]
-            lines[row, :, :, place : place + SIDE] = torch.maximum(under, large[number])
-            place += step
+            under: Tensor = lines[row, :, :, left : left + SIDE]
+            lines[row, :, :, left : left + SIDE] = torch.maximum(under, large[number])
+            left += step
     targets = every.targets[chosen] + 1
     targets = targets.masked_fill(torch.arange(MOST) >= lengths[:, None], -100)
     return Split(lines, targets, signature)

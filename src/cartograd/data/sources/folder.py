@@ -5,7 +5,7 @@
 that is not there is cut from `train` by a hash of the file's path within PATH. Pictures are kept
 as uint8; where they would take more than `memory`, they stay on disk and are read as needed.
 
-Shapes: inputs `n c y x` in [0, 1], targets `n`: the place of the class among the sorted names.
+Shapes: inputs `n c y x` in [0, 1], targets `n`: the index of the class among the sorted names.
 
 References:
     J. Deng et al.: ImageNet: A Large-Scale Hierarchical Image Database, CVPR 2009 (the layout).

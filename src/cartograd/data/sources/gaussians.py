@@ -51,7 +51,7 @@ def gaussians(
         examples: training points; validation and test have half as many each.
         classes: how many clouds; at least two.
         noise: standard deviation of each cloud; the circle's radius is 2.
-        seed: of the draw.
+        seed: of the random numbers.
 
     Raises:
         UsageError: there are fewer than two classes.

@@ -61,8 +61,8 @@ def gettext(
             `cartograd data get gettext` has fetched (zh_CN only).
         language: as catalogues call it.
         least: fewest words of a message in English.
-        vocabulary: most pieces, for both languages together.
-        context: most tokens of a message.
+        vocabulary: greatest number of pieces, for both languages.
+        context: greatest number of tokens of a message.
         valid: share of the messages for validation.
         test: share of the messages for testing.
 

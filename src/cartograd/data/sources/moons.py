@@ -49,13 +49,13 @@ def moons(*, examples: int = 1000, noise: float = 0.1, seed: int = 0) -> Dataset
     Args:
         examples: training points; validation and test have half as many each.
         noise: standard deviation around the half circles, whose radius is 1.
-        seed: of the draw.
+        seed: of the random numbers.
     """
 
     def draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         moon = turns(count, 2)
-        place = torch.rand(count, generator=generator)
-        return around(_curve(place, moon), noise, generator), moon
+        position = torch.rand(count, generator=generator)
+        return around(_curve(position, moon), noise, generator), moon
 
     return drawn("moons", draw, examples=examples, classes=2, seed=seed)
 
@@ -66,8 +66,8 @@ def log_density(x: Float[Tensor, "n d"], /, *, noise: float = 0.1) -> Float[Tens
     Raises:
         UsageError: `noise` is not positive.
     """
-    place, weights = quadrature(math.pi, noise)
-    both = [_curve(place, torch.full(place.shape, moon)) for moon in range(2)]
+    nodes, weights = quadrature(math.pi, noise)
+    both = [_curve(nodes, torch.full(nodes.shape, moon)) for moon in range(2)]
     return log_mixture(x, torch.cat(both), torch.cat([weights, weights]) / 2, noise=noise)
 
 

@@ -54,8 +54,8 @@ def pairs(
 
     Args:
         path: the file, in UTF-8.
-        vocabulary: most pieces, for both languages together.
-        context: most tokens of a text.
+        vocabulary: greatest number of pieces, for both languages.
+        context: greatest number of tokens of a text.
         valid: share of the sources for validation.
         test: share of the sources for testing.
 
@@ -66,14 +66,14 @@ def pairs(
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}; expected a UTF-8 text file") from error
-    found: dict[tuple[str, str], None] = {}
+    unique: dict[tuple[str, str], None] = {}
     for number, line in enumerate(lines, start=1):
         source, tab, target = line.partition("\t")
         if not line.strip():
             continue
         if not tab or "\t" in target or not source.strip() or not target.strip():
             raise UsageError(f"{path} line {number}: expected two texts with one tabulator between")
-        found[tidy(source), tidy(target)] = None
+        unique[tidy(source), tidy(target)] = None
     about = {"source": str(path), "sha256": digest(path)}
     sizes = {"vocabulary": vocabulary, "context": context, "valid": valid, "test": test}
-    return translation("pairs", list(found), **sizes, about=about)
+    return translation("pairs", list(unique), **sizes, about=about)

@@ -6,7 +6,7 @@ has the same length: the first seconds of an announcement, with silence after a 
 that last less than half of it are left out, as is recorded silence. `announcements` gives the
 English ones whole, with their text.
 
-Shapes: inputs `n c t` with c = 1, targets `n`: the place of the language among the sorted names.
+Shapes: inputs `n c t` with c = 1, targets `n`: the index of the language among the sorted names.
 
 References:
     Digium, Inc. Asterisk core sounds, version 1.6.1. 2006-2019.
@@ -106,14 +106,14 @@ def announcements() -> list[tuple[Path, str]]:
     """
     folder = packages.where("prompts")
     text = gzip.decompress((folder / "core-sounds-en.txt.gz").read_bytes()).decode()
-    found = []
+    prompts = []
     for line in text.splitlines():
         name, _, said = (part.strip() for part in line.partition(":"))
         file = folder / "en" / f"{name}.wav"
         spoken = said and said[0] not in "[(" and not line.startswith(";")
         if spoken and file.is_file():
-            found.append((file, said.partition("[")[0].strip()))
-    return sorted(found)
+            prompts.append((file, said.partition("[")[0].strip()))
+    return sorted(prompts)
 
 
 def _fetched() -> list[tuple[str, str, Path]]:

@@ -1,4 +1,4 @@
-r"""The works of Shakespeare, for models of language: at each place, what comes next?
+r"""The works of Shakespeare, for language models: the next token at each position.
 
 42 plays and poems, 5 MB. Read as bytes, or as pieces learned by byte pair encoding. Whole works go
 to training, validation or test, so what is measured is how well the next play is foreseen, not how

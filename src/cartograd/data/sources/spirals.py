@@ -59,7 +59,7 @@ def spirals(
         classes: how many arms; at least two.
         turns: how often an arm goes around the centre.
         noise: standard deviation around the arms, whose radius grows from 0.2 to 2.
-        seed: of the draw.
+        seed: of the random numbers.
 
     Raises:
         UsageError: there are fewer than two classes.
@@ -69,8 +69,8 @@ def spirals(
 
     def draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         arm = in_turn(count, classes)
-        place = torch.rand(count, generator=generator)
-        return around(_curve(place, arm / classes, turns), noise, generator), arm
+        position = torch.rand(count, generator=generator)
+        return around(_curve(position, arm / classes, turns), noise, generator), arm
 
     return drawn("spirals", draw, examples=examples, classes=classes, seed=seed)
 
@@ -89,8 +89,8 @@ def log_density(
         UsageError: `noise` is not positive.
     """
     length = 2 * math.pi * 2 * turns + 2  # of an arm, at most
-    place, weights = quadrature(length, noise)
-    arms = [_curve(place, torch.full(place.shape, arm / classes), turns) for arm in range(classes)]
+    nodes, weights = quadrature(length, noise)
+    arms = [_curve(nodes, torch.full(nodes.shape, arm / classes), turns) for arm in range(classes)]
     return log_mixture(x, torch.cat(arms), weights.repeat(classes) / classes, noise=noise)
 
 

@@ -4,7 +4,7 @@ Channels are averaged; samples are in [-1, 1]. Every example has the same number
 first `seconds` of a file, with silence after a shorter one, or the pieces of a single file one
 after another (all of one class, for models that need no targets).
 
-Shapes: inputs `n c t` with c = 1, targets `n`: the place of the class among the sorted names.
+Shapes: inputs `n c t` with c = 1, targets `n`: the index of the class among the sorted names.
 
 References:
     P. Warden: Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition, 2018 (the

@@ -2,9 +2,9 @@ r"""Running text as words with their neighbours, for learning vectors of words.
 
 Small letters, no numbers and marks. Words seen fewer than `least` times are taken out, and what is
 left is a stream. A batch holds words and those around them; frequent words are left out more often
-than not, and windows are of random width, drawn anew in each epoch (`data/dataset/windows.py`).
+than not, and windows are of random width, another in each epoch (`data/dataset/windows.py`).
 
-    chance that an occurrence of w is used = min(1, sqrt(frequent / f) + frequent / f)
+    probability that an occurrence of w is used = min(1, sqrt(frequent / f) + frequent / f)
 
 Shapes: neighbours `n t` with t = 2 window, words ` n`.
 
@@ -79,9 +79,9 @@ def words(
     Args:
         path: a text file, a folder of `*.txt`, or names of sets in the store such as
             `brown+shakespeare`; by default all four of them that are in English: 5 million words.
-        window: most neighbours on each side.
+        window: greatest number of neighbours on each side.
         frequent: frequency above which a word's occurrences are left out at times; 0 uses all.
-        vocabulary: most different words that are kept.
+        vocabulary: greatest number of different words.
         least: a rarer word is taken out.
         valid: share of the texts for validation.
         test: share of the texts for testing.
@@ -89,16 +89,16 @@ def words(
     Raises:
         UsageError: there is no text, or too little of it.
     """
-    found = [corpus.words(text) for text in _texts(path)]
-    found = [text for text in found if text]
-    if len(found) < FEWEST:
-        raise UsageError(f"{path} holds {len(found)} texts; expected at least {FEWEST}")
-    chosen = parts([" ".join(text) for text in found], valid=valid, test=test)
-    counts = Counter(word for i in chosen["train"] for word in found[i])
+    documents = [corpus.words(text) for text in _texts(path)]
+    documents = [text for text in documents if text]
+    if len(documents) < FEWEST:
+        raise UsageError(f"{path} holds {len(documents)} texts; expected at least {FEWEST}")
+    chosen = parts([" ".join(text) for text in documents], valid=valid, test=test)
+    counts = Counter(word for i in chosen["train"] for word in documents[i])
     tokenizer = _counted(counts, vocabulary, least)
     place = {tokenizer.token(i): i for i in range(tokenizer.vocabulary)}
     streams = {
-        part: _stream([[place[w] for w in found[i] if w in place] for i in index], window)
+        part: _stream([[place[w] for w in documents[i] if w in place] for i in index], window)
         for part, index in chosen.items()
     }
     labels = tuple(place)
@@ -111,8 +111,8 @@ def words(
     )
     if not len(train):
         raise UsageError(f"{path} has no word {least} times; give least= or more text")
-    about = {"source": str(path or "+".join(EVERYTHING)), "texts": len(found)}
-    about |= {"words": sum(map(len, found)), "used in an epoch": train.used}
+    about = {"source": str(path or "+".join(EVERYTHING)), "texts": len(documents)}
+    about |= {"words": sum(map(len, documents)), "used in an epoch": train.used}
     return Dataset("words", train, valid_part, test_part, signature, about, tokenizer)
 
 

@@ -45,7 +45,7 @@ def xor(*, examples: int = 400, noise: float = 0.25, seed: int = 0) -> Dataset:
     Args:
         examples: training points; validation and test have half as many each.
         noise: standard deviation around the corners.
-        seed: of the draw.
+        seed: of the random numbers.
     """
 
     def draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

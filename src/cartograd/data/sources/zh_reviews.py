@@ -62,9 +62,9 @@ def zh_reviews(
     Args:
         path: a folder with `neg.txt` and `pos.txt`, a review on each line; by default what
             `cartograd data get zh-reviews` has fetched.
-        vocabulary: most characters.
+        vocabulary: greatest number of different characters.
         least: a character seen less often in training is unknown.
-        context: most characters of a review; the rest is cut off.
+        context: greatest number of characters of a review; the rest is cut off.
         valid: share of the reviews for validation.
         test: share of the reviews for testing.
 

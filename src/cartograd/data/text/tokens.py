@@ -34,7 +34,7 @@ USUAL = {
     "unknown": ("<unk>", "[UNK]", "<|endoftext|>"),
     "mask": ("<mask>", "[MASK]"),
 }
-"""How special tokens are spelled where nobody says which means what."""
+"""How special tokens are usually written, where the files do not name them."""
 
 
 UNUSED = 0.1
@@ -49,12 +49,12 @@ def package(document: Mapping[str, Any], /) -> Any:
     """
     made = library().Tokenizer
     try:
-        found = made.from_str(json.dumps(document))
+        tokenizer = made.from_str(json.dumps(document))
     except Exception as error:  # the package raises nothing more special
         raise UsageError(f"this describes no tokenizer: {error}") from error
-    found.no_truncation()
-    found.no_padding()
-    return found
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def library() -> Any:
@@ -113,7 +113,7 @@ def size(document: Mapping[str, Any], special: Mapping[str, int], /) -> int:
 
 
 def guessed(document: Mapping[str, Any], /) -> dict[str, int]:
-    """Which token means what, by how it is spelled."""
+    """The special tokens, by how they are written."""
     tokens = tokens_of(document)
     return {
         role: tokens[word]

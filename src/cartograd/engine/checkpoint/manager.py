@@ -1,4 +1,4 @@
-"""What of a run is kept, when, and how to go back to it; it sees state dicts only."""
+"""The checkpoint manager: when to save, what to keep, how to load; it sees state dicts only."""
 
 import time
 import warnings
@@ -73,7 +73,7 @@ class CheckpointManager:
         return step in ranked[: self.keep.best]
 
     def save(self, step: int, parts: Mapping[str, Any], ranked: Sequence[int]) -> None:
-        """Take a checkpoint of this very moment, which is between two steps.
+        """Save a checkpoint of the present state, between two steps.
 
         The training waits while its tensors are copied, and for an earlier checkpoint that is still
         being written; hashing and writing go on beside it until `join`.
@@ -109,15 +109,15 @@ class CheckpointManager:
         self._background.join()
 
     def close(self) -> None:
-        """Wait for the checkpoint that is being written, however that ends; give the folder up."""
+        """Wait for the checkpoint that is being written, however that ends; close the folder."""
         self._background.wait()
         self.folder.close()
 
     def newest(self) -> int | None:
         """The step of the newest checkpoint."""
         self._background.wait()
-        found = storage.steps(self.folder.checkpoints)
-        return found[-1] if found else None
+        saved = storage.steps(self.folder.checkpoints)
+        return saved[-1] if saved else None
 
     def _write(self, taken: storage.Snapshot, protect: Collection[int], began: float) -> None:
         """What is done in the background."""
@@ -140,12 +140,12 @@ class CheckpointManager:
         Raises:
             UsageError: all are damaged, or another torch wrote it.
         """
-        found = storage.load(self.folder.checkpoints)
-        if found is None:
+        checkpoint = storage.load(self.folder.checkpoints)
+        if checkpoint is None:
             self.folder.cut_metrics(0)
             return None
-        self._check_torch(found.torch, str(found.path))
-        return found.parts, str(found.path)
+        self._check_torch(checkpoint.torch, str(checkpoint.path))
+        return checkpoint.parts, str(checkpoint.path)
 
     def loaded(self, step: int, parts: Mapping[str, Any]) -> None:
         """Note that the run goes on from these state dicts."""
@@ -153,7 +153,7 @@ class CheckpointManager:
         self._saved_step = step
 
     def _check_torch(self, before: str, origin: str) -> None:
-        """Another torch rounds and draws as it likes: it cannot go on bit for bit."""
+        """Refuse another torch, whose rounding and random numbers differ, if `exact`."""
         old, new = (version.partition("+")[0] for version in (before, torch.__version__))
         if old == new:
             return

@@ -32,12 +32,12 @@ class Retention:
         if given.subject is not None:
             raise UsageError(f"keep={text!r} is not of the form last=2,best=1,every=1000")
         least = {"last": 1, "best": 0, "every": 0}
-        for word, number in given.args.items():
-            if word not in least:
-                raise unknown("word in keep", word, least)
-            if type(number) is not int or number < least[word]:
+        for key, number in given.args.items():
+            if key not in least:
+                raise unknown("word in keep", key, least)
+            if type(number) is not int or number < least[key]:
                 raise UsageError(
-                    f"keep: {word}={number!r}; expected a whole number of at least {least[word]}"
+                    f"keep: {key}={number!r}; expected a whole number of at least {least[key]}"
                 )
         return cls(**given.args)
 

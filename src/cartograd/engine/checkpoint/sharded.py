@@ -1,4 +1,4 @@
-"""A checkpoint whose tensors several processes write, each its own pieces."""
+"""A checkpoint whose tensors several processes write, each its own shards."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack

@@ -12,7 +12,7 @@ from cartograd.engine.files.tensor_files import copied, load_into, plain_names
 
 @runtime_checkable
 class Stateful(Protocol):
-    """Anything with a state, as modules have; for an objective that is none."""
+    """Anything with a state dict, for an objective that is no module."""
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, arrays and plain values, nested in dictionaries, lists and tuples."""

@@ -25,7 +25,7 @@ from cartograd.engine.files.tensor_files import identity, pack, read_tensors, un
 
 FORMAT = 2
 SHARDED = "sharded"
-"""The folder of what several processes wrote in pieces (`engine.distributed.pieces`)."""
+"""The folder of sharded tensors, written by several processes (`engine.distributed.pieces`)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def snapshot(
     Args:
         step: taken so far.
         parts: by name.
-        still: parts whose tensors nobody will change, so that they need no copy; None for all.
+        still: parts whose tensors will not change, so that they need no copy; None for all.
         reuse: an earlier one, not needed any more, whose memory to use; new memory takes several
             times as long to fill.
 
@@ -126,7 +126,7 @@ def write_files(folder: Path, taken: Snapshot, /) -> None:
 
 
 def save(folder: Path, step: int, parts: Mapping[str, Any], /) -> Path:
-    """Write a checkpoint from tensors that nobody changes meanwhile; see `snapshot` and `write`."""
+    """Write a checkpoint from tensors that do not change meanwhile; see `snapshot` and `write`."""
     return write(folder, snapshot(step, parts))
 
 
@@ -139,8 +139,8 @@ def load(folder: Path, /) -> Checkpoint | None:
         UsageError: there are checkpoints and all are damaged, or the newest whole one was written
             by a version of Cartograd with another format.
     """
-    found = steps(folder)
-    for step in reversed(found):
+    saved = steps(folder)
+    for step in reversed(saved):
         path = folder / f"step-{step:09d}"
         try:
             check_manifest(path)
@@ -159,13 +159,13 @@ def load(folder: Path, /) -> Checkpoint | None:
             file = path / f"{name}.safetensors"
             parts[name] = unpack(value, pieces | (read_tensors(file) if file.exists() else {}))
         return Checkpoint(step, parts, path, state["torch"])
-    if found:
+    if saved:
         raise UsageError(f"every checkpoint in {folder} is damaged; start again in a new folder")
     return None
 
 
 def _pieces(folder: Path) -> dict[str, Tensor]:
-    """The tensors that several processes wrote in pieces."""
+    """The sharded tensors that several processes wrote."""
     if not folder.exists():
         return {}
     from cartograd.engine.distributed import pieces  # torch.distributed takes a while to import

@@ -53,7 +53,7 @@ def _named(name: str) -> torch.device:
 
 
 def fast_bf16(device: torch.device, /) -> bool:
-    """Whether the device has arithmetic for bfloat16; else torch imitates it, very slowly."""
+    """Whether the device computes bfloat16 natively; else torch emulates it, very slowly."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "mps":

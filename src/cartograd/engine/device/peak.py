@@ -43,10 +43,10 @@ def peak(precision: str, device: torch.device, /, *, at_least: float = 0.0) -> f
     known = _known(path)
     if key in known and known[key] >= at_least:
         return known[key]
-    found = max(fastest(DTYPES[precision], device), known.get(key, 0.0))
+    speed = max(fastest(DTYPES[precision], device), known.get(key, 0.0))
     with suppress(UsageError):  # a cache that cannot be written is measured again next time
-        write_file(path, json.dumps(_known(path) | {key: found}, indent=1))
-    return found
+        write_file(path, json.dumps(_known(path) | {key: speed}, indent=1))
+    return speed
 
 
 def fastest(dtype: torch.dtype, device: torch.device, /, *, seconds: float = SECONDS) -> float:
@@ -86,10 +86,10 @@ def _wait(device: torch.device) -> None:
 
 def _known(path: Path) -> dict[str, float]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {str(key): float(value) for key, value in found.items()}
+    return {str(key): float(value) for key, value in known.items()}
 
 
 def _name(device: torch.device) -> str:

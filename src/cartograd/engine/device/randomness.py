@@ -14,7 +14,7 @@ from cartograd.core.hashing import mixed
 def seeder(
     device: torch.device, seed: int, purpose: int, /, *, rank: int = 0
 ) -> Callable[[int], None]:
-    """A function that sets torch's generators, for the CPU and for `device`, from a step's number.
+    """A function that seeds torch's generators, for the CPU and for `device`, from a step's number.
 
     It is called at every step, so it does little: the purpose's own start plus the step, no two
     steps of a run alike. `torch.manual_seed` visits every backend and costs as much as a small
@@ -24,7 +24,7 @@ def seeder(
         device: whose generator to set besides the CPU's.
         seed: of the run.
         purpose: number of the stream (training, validation), each with a start of its own.
-        rank: of this process among those that draw for rows of their own.
+        rank: of this process among those with different random numbers.
     """
     start = mixed(seed, purpose, rank) if rank else mixed(seed, purpose)
     set_cpu = torch.default_generator.manual_seed

@@ -14,7 +14,8 @@ class Stop:
     once. Outside of the main thread Python delivers no signals and this does nothing.
 
     Args:
-        alone: whether a signal counts at once; else `asked` is set by whom `noted` is told to.
+        alone: whether a signal counts at once (a single process); else the process group sets
+            `asked` from `noted`.
 
     Attributes:
         asked: the signal that asked us to stop (SIGINT or SIGTERM), if one did.

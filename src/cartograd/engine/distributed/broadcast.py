@@ -1,4 +1,4 @@
-"""The modules of an objective, and their tensors made the same on all processes."""
+"""The modules of an objective, and their tensors broadcast to all processes."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def modules_of(objective: Any) -> list[nn.Module]:
 
 
 def broadcast(tensors: list[Tensor]) -> None:
-    """Let every process have the lead's numbers, in place."""
+    """Broadcast the lead's tensors, in place."""
     for tensor in tensors:
         data = tensor.detach()
         whole = data.contiguous()

@@ -1,8 +1,8 @@
-"""The processes of a run together: who has which rows, whose gradients count, what all do next.
+"""The process group of several processes: their rows, their gradients, what all do next.
 
-All that the processes have to agree on travels with the sum of the counts at each step: how many
-examples there were, whether a signal came, whether the lead wants to read the losses or save. So
-they stop, read and save after the same step, and nobody waits twice.
+All that the processes have to agree on is part of the all-reduce of the counts at each step: how
+many examples there were, whether a signal came, whether the lead wants to read the losses or save.
+So they stop, read and save after the same step, with one message.
 """
 
 import pickle
@@ -26,15 +26,15 @@ T = TypeVar("T")
 
 
 class DistributedGroup:
-    """This process among several; made on all of them, and its methods are called by all.
+    """This process among several; made on all of them, and its methods are collective calls.
 
     Args:
         mode: `ddp`, `fsdp` or `tensor`.
         norm: `global` if batch normalisation takes the statistics of the whole batch.
 
     Attributes:
-        idle: whether the batch at hand is a borrowed one.
-        seed_rank: 0 where all processes shall draw the same random numbers.
+        idle: whether the present batch is a padding batch.
+        seed_rank: 0 where all processes need the same random numbers.
     """
 
     def __init__(self, mode: str, norm: str) -> None:
@@ -59,10 +59,10 @@ class DistributedGroup:
         return join.own_device(place)
 
     def prepare(self, objective: Any, place: torch.device, /) -> Any:
-        """The objective to train: with the lead's weights, or a copy that is spread.
+        """The objective to train: with the lead's weights, or a sharded copy.
 
         Raises:
-            UsageError: it cannot be spread over this many processes.
+            UsageError: it cannot be sharded over this many processes.
         """
         with self._explained():
             for module in modules_of(objective):
@@ -95,7 +95,7 @@ class DistributedGroup:
                 raise rows.too_few(examples(first), self.size)
 
     def finish(self, trained: Any, objective: Any, /) -> None:
-        """Bring what was learnt back into the objective that was given, on every process."""
+        """Copy the trained weights back into the objective that was given, on every process."""
         if self.sharded:
             from cartograd.engine.distributed import shard
 
@@ -111,10 +111,10 @@ class DistributedGroup:
         return rows.shares(source, number, self.rank, self.size, **where)
 
     def turns(self, source: Iterator[Batch], /) -> Iterator[tuple[int | None, Batch]]:
-        """Whole batches in turn, so that their outputs are those of a process alone.
+        """Whole batches in turn, so that their outputs are those of a single process.
 
-        Where weights are spread all processes have to run the model together: one without a
-        batch in the last round gets one that does not count (its number is None).
+        Where weights are sharded all processes have to run the model at the same time: one without
+        a batch in the last round gets a padding batch (its number is None).
         """
         if self.mode == "tensor":
             yield from self._polled(enumerate(source))
@@ -134,7 +134,7 @@ class DistributedGroup:
                 return
 
     def in_order(self, items: list[tuple[int, T]], /) -> list[T]:
-        """What all processes made of their turns, in the order of the batches."""
+        """The outputs of all processes, in the order of the batches."""
         if self.mode == "tensor":
             return [item for _, item in items]
         by_number = dict(pair for part in self._all(items) for pair in part)
@@ -159,16 +159,16 @@ class DistributedGroup:
         return sorted(merged, key=lambda record: record[0])
 
     def ask(self, *, read: bool, save: bool) -> None:
-        """Say what should follow the next step: the lead is heard, and who got a SIGUSR1."""
+        """Request what follows the next step: the lead decides, and whoever got a SIGUSR1."""
         self._wish = read and self.lead, (save and self.lead) or self._stop.save
         self._told = False, False
 
     def told(self) -> tuple[bool, bool]:
-        """What all processes do now: read the losses, save."""
+        """What all processes agreed to do now: read the losses, save."""
         return self._told
 
     def reduce(self, params: list[Any], count: float | Tensor | None, /) -> float:
-        """Add the gradients of all processes; the count of all of them, or 1 if it is 0.
+        """All-reduce the gradients by their sum; return the sum of the counts, or 1 if it is 0.
 
         Raises:
             UsageError: a gradient is sparse.
@@ -182,32 +182,32 @@ class DistributedGroup:
         return total if total > 0 else 1.0
 
     def _agree(self, numbers: list[float]) -> list[float]:
-        """Sums over the processes, and with them who wants to stop, read or save."""
+        """All-reduce of counts, and of the requests to stop, read or save."""
         signals = [float(self._stop.noted == number.name) for number in Stop.SIGNALS]
         sums = torch.tensor([*signals, *map(float, self._wish), *numbers], dtype=torch.float64)
         dist.all_reduce(sums, group=self.group)
-        found = sums.tolist()
-        for number, asked in zip(Stop.SIGNALS, found, strict=False):
+        totals = sums.tolist()
+        for number, asked in zip(Stop.SIGNALS, totals, strict=False):
             if asked and self._stop.asked is None:
                 self._stop.asked = self._stop.noted = number.name
-        read, save, *rest = found[len(signals) :]
+        read, save, *rest = totals[len(signals) :]
         self._told = self._told[0] or read > 0, self._told[1] or save > 0
         return rest
 
     def _all(self, value: T) -> list[T]:
-        """Everyone's value."""
-        found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value, group=self.group)
-        return found
+        """The values of all processes."""
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value, group=self.group)
+        return values
 
     def lead_says(self, value: T, /) -> T:
-        """The lead's value, for everyone."""
+        """The lead's value, broadcast to all processes."""
         box = [value if self.lead else None]
         dist.broadcast_object_list(box, src=0, group=self.group)
         return box[0]  # type: ignore[return-value]
 
     def lead_does(self, work: Callable[[], T], /) -> T:
-        """What came of something that only the lead does; its mistakes are everyone's.
+        """Run something on the lead only; its result or error is that of all processes.
 
         Raises:
             UsageError: the lead's work raised one.
@@ -230,13 +230,13 @@ class DistributedGroup:
         return result if self.lead else sent[0]  # type: ignore[return-value]
 
     def same_buffers(self, objective: Any, /) -> None:
-        """Let every process have the lead's buffers."""
+        """Broadcast the lead's buffers."""
         if self.mode == "ddp":
             for module in modules_of(objective):
                 broadcast(list(module.buffers()))
 
     def whole(self, tensor: Tensor, /) -> Tensor:
-        """All of a tensor, on each process."""
+        """The full tensor, gathered on each process."""
         if not self.sharded:
             return tensor
         from cartograd.engine.distributed import shard
@@ -244,7 +244,7 @@ class DistributedGroup:
         return shard.whole(tensor)
 
     def placed(self, value: Any, like: Any, /) -> Any:
-        """A whole tensor laid out as another one is."""
+        """A full tensor, sharded as another one is."""
         if not self.sharded:
             return value
         from cartograd.engine.distributed import shard

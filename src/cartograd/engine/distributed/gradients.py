@@ -1,9 +1,9 @@
-"""The gradients of several processes, added in one message.
+"""All-reduce of the gradients of several processes, in one message.
 
 Torch's DistributedDataParallel starts to send while the gradient is still computed, from hooks
 that need its own forward pass. An objective calls its players as it likes, differentiates twice
-and steps several of them on one batch, so here the gradients go together once they are complete:
-one message for each type of number (docs/adr/0013).
+and steps several of them on one batch, so here the gradients are reduced once they are complete:
+one message for each dtype (docs/adr/0013).
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def add(params: Sequence[nn.Parameter], /) -> None:
             gradient = processes[start : start + size].view(parameter.shape)
             if parameter.is_contiguous():
                 parameter.grad = gradient
-            else:  # a gradient is laid out as its parameter, which fused optimizers rely on
+            else:  # a gradient has its parameter's strides, which fused optimizers rely on
                 parameter.grad = torch.empty_like(parameter).copy_(gradient)
             start += size
 

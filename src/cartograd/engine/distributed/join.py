@@ -1,4 +1,4 @@
-"""Finding the other processes of a run, and noticing that one is gone."""
+"""Initialising torch's process group, and noticing that a process is gone."""
 
 import atexit
 import os
@@ -14,7 +14,7 @@ JOIN_SECONDS = 120
 """How long to wait for the other processes at the start."""
 
 _control: list[Any] = []
-"""The group for what is agreed upon, on the CPU, once it is made."""
+"""The group for control messages, on the CPU, once it is made."""
 
 
 class LostError(UsageError):
@@ -22,7 +22,7 @@ class LostError(UsageError):
 
 
 def join(place: torch.device, /) -> None:
-    """Find the other processes, once.
+    """Initialise the process group, once.
 
     Raises:
         UsageError: the environment does not say where, or they do not come.

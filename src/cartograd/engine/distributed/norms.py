@@ -2,7 +2,7 @@
 
 Each process sends its number of rows and their sums, then the squares of the differences from the
 common mean: two messages a layer, and the same in the backward pass. So the statistics, and their
-gradients of any order, are those of a process that has the whole batch. Torch's SyncBatchNorm
+gradients of any order, are those of a single process with the whole batch. Torch's SyncBatchNorm
 does this for GPUs only.
 
     mean = sum x / n,    var = sum (x - mean)^2 / n,    the sums over all processes
@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Summed(torch.autograd.Function):
-    """The sum over the processes; its gradient is the sum of the processes' gradients."""
+    """All-reduce by the sum; its gradient is the sum of the processes' gradients."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004
@@ -36,10 +36,10 @@ class Summed(torch.autograd.Function):
 
 
 def share(module: nn.Module, processes: Any, /) -> list[Callable[[], None]]:
-    """Let the batch normalisations in a module look at all rows.
+    """Make the batch normalisations of a module take statistics of all rows.
 
     Returns:
-        What puts each of them back.
+        Functions that undo it.
     """
     undo: list[Callable[[], None]] = []
     for part in module.modules():
@@ -54,11 +54,11 @@ def _back(part: nn.Module) -> None:
 
 
 def normalised(part: Any, processes: Any, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
-    """What a batch normalisation makes of its rows.
+    """Batch normalisation with the statistics of all processes.
 
     Args:
         part: the layer, with its running statistics.
-        processes: `idle` where the rows count nothing.
+        processes: `idle` where the rows are padding.
         x: channels in dimension 1.
     """
     if not part.training and part.running_mean is not None:

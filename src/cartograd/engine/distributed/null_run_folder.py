@@ -1,4 +1,4 @@
-"""What a process that does not lead has in the place of the run folder."""
+"""The run folder of processes that do not lead: it writes nothing."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class NullRunFolder:
-    """The run folder of a process that leaves the writing to the lead.
+    """A run folder whose methods do nothing, as the lead writes the real one.
 
     Args:
         path: where the lead writes.

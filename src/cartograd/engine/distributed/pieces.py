@@ -1,8 +1,8 @@
-"""Tensors in pieces: each process writes its own pieces (torch.distributed.checkpoint).
+"""Sharded tensors: each process writes its own shards (torch.distributed.checkpoint).
 
     step-000000123/sharded/shard-00001-model-00001-of-00001.safetensors    the pieces of process 1
 
-The pieces lie in safetensors files whose headers say where each belongs, so nothing is pickled, any
+The shards are in safetensors files whose headers say where each belongs, so nothing is pickled, any
 number of processes can read them, and the manifest of the checkpoint covers them too.
 """
 
@@ -41,27 +41,27 @@ def write(folder: Path, tensors: Mapping[str, Any], group: Any, /, *, name: str)
 
 
 def load(folder: Path, /) -> dict[str, Tensor]:
-    """The tensors of a sharded part: this process's pieces under FSDP, else whole.
+    """The tensors of a sharded part: this process's shards under FSDP, else full tensors.
 
     Raises:
         UsageError: they cannot be read.
     """
     reader = HuggingFaceStorageReader(str(folder))
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name, about in reader.read_metadata().state_dict_metadata.items():
         assert isinstance(about, TensorStorageMetadata)  # all that we write are tensors
         size, dtype = about.size, about.properties.dtype
         if shard.spread_mesh and len(size):
             mesh = shard.spread_mesh[0]
-            found[name] = empty(size, dtype=dtype, device_mesh=mesh, placements=[Shard(0)])
+            tensors[name] = empty(size, dtype=dtype, device_mesh=mesh, placements=[Shard(0)])
         else:
-            found[name] = torch.empty(size, dtype=dtype)
+            tensors[name] = torch.empty(size, dtype=dtype)
     try:
         with warnings.catch_warnings():  # that it is one process which reads
             warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
             alone = not shard.spread_mesh
-            state_dict_loader.load(found, storage_reader=reader, no_dist=alone)
+            state_dict_loader.load(tensors, storage_reader=reader, no_dist=alone)
     except CheckpointException as error:
         first = next(iter(error.failures.values()))[0]
         raise UsageError(f"{folder} cannot be read: {first}") from error
-    return found
+    return tensors

@@ -1,7 +1,7 @@
-"""The processes of one run, as the loop sees them; here, a process by itself.
+"""The process group of a run, as the loop sees it; here, that of a single process.
 
-`team()` gives the one that fits: a process alone, or one of several when a process group has been
-initialised or torchrun's environment says that there will be one.
+`process_group()` gives the one that fits: a single process, or one of several when torch's process
+group has been initialised or torchrun's environment says that there will be one.
 """
 
 import os
@@ -27,13 +27,13 @@ NORMS = ("global", "process")
 
 
 class SingleProcess:
-    """One process: every question is answered by itself, at no cost.
+    """The process group of a single process: no communication, at no cost.
 
     Attributes:
         rank, size: this process and how many there are.
-        lead: whether this process writes and prints.
+        lead: whether this process (rank 0) writes and prints.
         mode: how the work is divided: `ddp`, `fsdp` or `tensor`.
-        seed_rank: the processes that shall draw different random numbers have different ones.
+        seed_rank: processes that need different random numbers have different ones.
         sharded: whether weights are spread over the processes.
     """
 
@@ -54,7 +54,7 @@ class SingleProcess:
         return place
 
     def prepare(self, objective: Any, place: torch.device, /) -> Any:
-        """The objective to train: itself, or a sharded copy."""
+        """The objective to train: the one given, or a sharded copy."""
         del place
         return objective
 
@@ -62,7 +62,7 @@ class SingleProcess:
         """Refuse what several processes cannot do."""
 
     def finish(self, trained: Any, objective: Any, /) -> None:
-        """Bring what was learnt back into the objective that was given."""
+        """Copy the trained weights back into the objective that was given."""
 
     def batches(
         self, source: Batches, number: int, /, *, seed: int, start: int, device: torch.device
@@ -75,7 +75,7 @@ class SingleProcess:
         return enumerate(source)
 
     def in_order(self, items: list[tuple[int, T]], /) -> list[T]:
-        """What all processes made of their turns, in the order of the batches."""
+        """The outputs of all processes, in the order of the batches."""
         return [item for _, item in items]
 
     def merged(self, records: list[Any], /) -> list[Any]:
@@ -83,35 +83,35 @@ class SingleProcess:
         return records
 
     def ask(self, *, read: bool, save: bool) -> None:
-        """Say what this process would like to do after the next step."""
+        """Request what this process needs after the next step."""
         self._told = read, save
 
     def told(self) -> tuple[bool, bool]:
-        """What all processes do now: read the losses, save."""
+        """What all processes agreed to do now: read the losses, save."""
         return self._told
 
     def reduce(self, params: list[Any], count: float | Tensor | None, /) -> float | Tensor | None:
-        """Add the gradients of all processes; the count of all of them."""
+        """All-reduce the gradients by their sum; return the sum of the counts."""
         del params
         return count
 
     def lead_says(self, value: T, /) -> T:
-        """The lead's value, for everyone."""
+        """The lead's value, broadcast to all processes."""
         return value
 
     def lead_does(self, work: Callable[[], T], /) -> T:
-        """What came of something that only the lead does; its mistakes are everyone's."""
+        """Run something on the lead only; its result or error is that of all processes."""
         return work()
 
     def same_buffers(self, objective: Any, /) -> None:
-        """Let every process have the lead's buffers."""
+        """Broadcast the lead's buffers."""
 
     def whole(self, tensor: Tensor, /) -> Tensor:
-        """All of a tensor, on each process."""
+        """The full tensor, gathered on each process."""
         return tensor
 
     def placed(self, value: Any, like: Any, /) -> Any:
-        """A whole tensor laid out as another one is."""
+        """A full tensor, sharded as another one is."""
         del like
         return value
 
@@ -123,7 +123,7 @@ class SingleProcess:
 
 
 ProcessGroup = SingleProcess | DistributedGroup
-"""One process or several; they answer the same questions."""
+"""One process or several; both have the same methods."""
 
 
 def expected() -> bool:
@@ -134,7 +134,7 @@ def expected() -> bool:
 
 
 def world_size() -> int:
-    """How many processes the environment speaks of."""
+    """The number of processes by the environment (WORLD_SIZE)."""
     text = os.environ.get("WORLD_SIZE", "1")
     if not text.isdigit():
         raise UsageError(f"WORLD_SIZE={text!r} is not a number of processes")
@@ -153,12 +153,12 @@ def process_group(parallel: str = "ddp", device: torch.device | None = None, /) 
 
     Args:
         parallel: `ddp` (each process has all weights), `fsdp` (weights, gradients and moments are
-            spread), `tensor` (layers are split as the model's `shard_plan()` says);
-            `ddp:norm=process` lets batch normalisation see only its own process's rows.
-        device: what this process computes on.
+            sharded), `tensor` (layers are split as the model's `shard_plan()` says);
+            with `ddp:norm=process` batch normalisation takes its own process's rows only.
+        device: of this process.
 
     Raises:
-        UsageError: the way is unknown, or the processes do not find each other.
+        UsageError: the mode is unknown, or the processes do not find each other.
     """
     mode, norm = parsed(parallel)
     if not expected():
@@ -168,7 +168,7 @@ def process_group(parallel: str = "ddp", device: torch.device | None = None, /) 
 
 
 def parsed(parallel: str, /) -> tuple[str, str]:
-    """The mode and what batch normalisation sees.
+    """The mode, and the rows that batch normalisation takes its statistics of.
 
     Raises:
         UsageError: one of them is unknown.

@@ -1,8 +1,8 @@
-"""A batch split over the processes by rows, and whole batches dealt out in turn.
+"""A batch split over the processes by rows, and whole batches distributed in turn.
 
-The first processes get one row more where the rows do not divide. A process for whom no row of a
-last, short batch is left runs on a borrowed one that counts nothing, since all have to take part
-in what follows.
+The first processes get one row more where the rows do not divide. A process that gets no row of a
+last, short batch runs on a padding batch that does not count, since all have to take part in the
+collective calls.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from cartograd.engine.inputs.stream import examples
 
 @runtime_checkable
 class Divisible(Protocol):
-    """Batches of which a process makes only its own rows."""
+    """Batches of which a process loads only its own rows."""
 
     def part(self, rank: int, size: int, /) -> Batches:
         """The rows of each batch that `span` gives to one of `size` processes."""
@@ -27,20 +27,20 @@ class Divisible(Protocol):
 
 
 class PaddingBatch(tuple):
-    """A borrowed batch: to run, not to count."""
+    """A padding batch: it is run but does not count."""
 
 
 class PaddingDict(dict):
-    """The same with names."""
+    """A padding batch that is a dictionary."""
 
 
 def is_padding(batch: Any, /) -> bool:
-    """Whether a batch counts nothing."""
+    """Whether a batch is padding."""
     return isinstance(batch, PaddingBatch | PaddingDict)
 
 
 def as_padding(batch: Any, /) -> Any:
-    """The same batch, not to count."""
+    """The same batch as padding."""
     return PaddingDict(batch) if isinstance(batch, dict) else PaddingBatch(batch)
 
 
@@ -56,7 +56,7 @@ def span(number: int, rank: int, size: int, /) -> slice:
 
 
 def taken(batch: Any, chosen: slice, total: int, /) -> Any:
-    """Some rows of a batch; what has no rows (a number) is everyone's."""
+    """Some rows of a batch; what has no rows (a number) is kept as it is."""
 
     def part(item: Any) -> Any:
         return (
@@ -88,7 +88,7 @@ def shares(
         size: how many processes there are.
         seed: of the order.
         start: the first batch.
-        device: where the rows shall be.
+        device: to which the rows are moved.
 
     Raises:
         UsageError: the first batch has fewer rows than there are processes.
@@ -115,7 +115,7 @@ def _sliced(source: Iterator[Batch], rank: int, size: int) -> Iterator[Batch]:
 
 
 def too_few(rows: int, size: int, /) -> UsageError:
-    """The error for a batch that does not go round."""
+    """The error for a batch with fewer rows than processes."""
     return UsageError(
         f"batches of {rows} examples cannot be split over {size} processes; make batch_size at "
         f"least {size}, or use fewer processes"

@@ -1,10 +1,9 @@
-"""A model spread over the processes: by pieces of every weight (FSDP), or by layers' units.
+"""A model sharded over the processes: every weight (FSDP), or layers by units (tensor parallel).
 
-What is spread is a copy, and what it learns is gathered into the original at the end, so that all
-that comes after has an ordinary model. A model says what may be split by a method `shard_plan()`
-that gives a word for some of its parts, by path: `column` for a linear layer whose units are
-spread, `row` for the one that follows and sums over them, `block` for a part whose weights FSDP
-fetches together.
+A copy is sharded, and its weights are gathered into the original at the end, so that all that comes
+after has an ordinary model. A model says what may be split by a method `shard_plan()` that gives a
+kind for some of its parts, by path: `column` for a linear layer whose units are split, `row` for
+the one that follows and sums over them, `block` for a part whose weights FSDP gathers at once.
 """
 
 import copy
@@ -32,18 +31,18 @@ class Planned(Protocol):
     """A model that says what may be split."""
 
     def shard_plan(self) -> dict[str, str]:
-        """Words for its parts, by path."""
+        """The kinds of its parts, by path."""
         ...
 
 
 PLANS = ("block", "column", "row")
 
 spread_mesh: list[DeviceMesh] = []
-"""The mesh over which FSDP spreads weights at present."""
+"""The mesh over which FSDP shards weights at present."""
 
 
 def spread(objective: Any, mode: str, place: torch.device, /) -> Any:
-    """A copy of the objective whose player is spread over all processes.
+    """A copy of the objective whose player is sharded over all processes.
 
     Raises:
         UsageError: it has several players, or one that is no model of its own, or the model does
@@ -65,8 +64,8 @@ def spread(objective: Any, mode: str, place: torch.device, /) -> Any:
     (module,) = cast(dict[str, nn.Module], copied.players).values()
     plan = plan_of(module)
     if mode == "fsdp":
-        for path, word in plan.items():
-            if word == "block":
+        for path, kind in plan.items():
+            if kind == "block":
                 fully_shard(module.get_submodule(path), mesh=mesh)
         fully_shard(module, mesh=mesh)
         for part in module.modules():
@@ -85,18 +84,18 @@ def plan_of(module: nn.Module, /) -> dict[str, str]:
     Raises:
         UsageError: the plan has an unknown word.
     """
-    found: dict[str, str] = {}
+    plan: dict[str, str] = {}
     covered: list[str] = []
     for name, part in module.named_modules():
         inside = any(name == above or name.startswith(f"{above}.") for above in covered)
         if not isinstance(part, Planned) or inside or (covered and covered[0] == ""):
             continue
         covered.append(name)
-        for path, word in part.shard_plan().items():
-            if word not in PLANS:
-                raise unknown("word in a shard_plan", word, PLANS)
-            found[f"{name}.{path}" if name else path] = word
-    return found
+        for path, kind in part.shard_plan().items():
+            if kind not in PLANS:
+                raise unknown("word in a shard_plan", kind, PLANS)
+            plan[f"{name}.{path}" if name else path] = kind
+    return plan
 
 
 def split(module: nn.Module, plan: dict[str, str], mesh: DeviceMesh, /) -> None:
@@ -106,10 +105,10 @@ def split(module: nn.Module, plan: dict[str, str], mesh: DeviceMesh, /) -> None:
         UsageError: nothing can be split, or the units do not divide.
     """
     styles: dict[str, ParallelStyle] = {}
-    for path, word in plan.items():
-        if word != "block":
-            _check_divides(module.get_submodule(path), path, word, mesh.size())
-            styles[path] = ColwiseParallel() if word == "column" else RowwiseParallel()
+    for path, kind in plan.items():
+        if kind != "block":
+            _check_divides(module.get_submodule(path), path, kind, mesh.size())
+            styles[path] = ColwiseParallel() if kind == "column" else RowwiseParallel()
     if not styles:
         raise UsageError(
             "parallel='tensor' needs a model that says how to split it, by a method shard_plan() "
@@ -147,7 +146,7 @@ def _leave(_: nn.Module, output: Any, *__: Any) -> Any:
 
 
 def gather(trained: nn.Module, objective: nn.Module, /) -> None:
-    """Copy the whole weights and buffers of a spread objective into the ordinary one."""
+    """Gather the weights and buffers of a sharded objective into the original."""
     target = objective.state_dict()
     with torch.no_grad():
         for name, tensor in trained.state_dict().items():
@@ -156,12 +155,12 @@ def gather(trained: nn.Module, objective: nn.Module, /) -> None:
 
 
 def whole(tensor: Tensor, /) -> Tensor:
-    """All of a tensor, on each process."""
+    """The full tensor, gathered on each process."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def placed(value: Any, like: Any, /) -> Any:
-    """A whole tensor laid out as another one is."""
+    """A full tensor, sharded as another one is."""
     if isinstance(value, DTensor) or not isinstance(like, DTensor):
         return value
     value = value.to(like.device)

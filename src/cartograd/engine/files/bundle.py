@@ -47,7 +47,7 @@ class Bundle:
 
     Attributes:
         model: in evaluation mode, on the CPU.
-        signature: what it takes and gives.
+        signature: its inputs and outputs.
         spec: how it was made; None for a foreign module.
         metrics: what was measured when it was written.
         about: versions, date and what else was said.
@@ -223,7 +223,7 @@ def _rebuild(
 
 
 def _tokenizer(folder: Path, signature: Signature) -> Any:
-    """What turns text into the model's numbers, or None.
+    """The tokenizer, or None.
 
     The engine knows no data: the class is found by its name, as methods are by theirs.
     """

@@ -73,11 +73,11 @@ def read_tensors(path: Path, /) -> dict[str, Tensor]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             aliases = json.loads((file.metadata() or {}).get("aliases", "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    return found | {name: found[other] for name, other in aliases.items()}
+    return tensors | {name: tensors[other] for name, other in aliases.items()}
 
 
 def plain_name(name: str, /) -> str:

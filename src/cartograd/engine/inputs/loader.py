@@ -64,11 +64,11 @@ class Loaded:
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on, without making the earlier ones."""
-        place = mixed(seed, number)
+        order_seed = mixed(seed, number)
         order = self.loader.batch_sampler or self.loader.sampler
-        begin_order(self.loader, place, number)
-        self._generator.manual_seed(place)
-        self.places.found = [(place + i, indices) for i, indices in enumerate(order)][start:]
+        begin_order(self.loader, order_seed, number)
+        self._generator.manual_seed(order_seed)
+        self.places.found = [(order_seed + i, indices) for i, indices in enumerate(order)][start:]
         return map(as_tuple, self._exact)
 
     def __len__(self) -> int:
@@ -115,9 +115,9 @@ class _Seeded(Dataset[Any]):
     def __getitems__(self, place: tuple[int, Any]) -> list[Any]:
         number, indices = place
         seed_all(number)
-        processes = getattr(self.dataset, "__getitems__", None)  # as torch asks for it
-        if processes is not None:
-            return processes(indices)
+        fetch = getattr(self.dataset, "__getitems__", None)  # as torch's own fetcher does
+        if fetch is not None:
+            return fetch(indices)
         return [self.dataset[index] for index in indices]
 
 

@@ -43,13 +43,13 @@ class Iterated:
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on."""
-        place = mixed(seed, number)
+        order_seed = mixed(seed, number)
         if isinstance(self.source, DataLoader):
-            begin_order(self.source, place, number)
-        seed_all(place)
+            begin_order(self.source, order_seed, number)
+        seed_all(order_seed)
         source = iter(self.source)
         for i in count():
-            seed_all(place + i)
+            seed_all(order_seed + i)
             try:
                 batch = next(source)
             except StopIteration:

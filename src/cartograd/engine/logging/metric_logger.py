@@ -52,7 +52,7 @@ class MetricLogger:
         *,
         loss: bool = True,
     ) -> None:
-        """Note the mean of `weight` numbers, made at `step`."""
+        """Log the mean of `weight` numbers, made at `step`."""
         self._kept.append((step, name, mean, weight, loss))
 
     def full(self) -> bool:

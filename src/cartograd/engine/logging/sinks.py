@@ -1,8 +1,7 @@
-"""Where a run's numbers go besides `metrics.jsonl`: TensorBoard, MLflow, W&B, or any `write`.
+"""Sinks: loggers besides `metrics.jsonl`: TensorBoard, MLflow, W&B, or any `write`.
 
-What a sink holds follows from `metrics.jsonl` alone: after a resume TensorBoard's file is written
-anew from it, and MLflow and W&B, which forget nothing, are only given the points that they do not
-have.
+What a sink holds follows from `metrics.jsonl` only: after a resume TensorBoard's file is rewritten
+from it, and MLflow and W&B, where nothing can be deleted, get only the points that they lack.
 """
 
 import importlib.util
@@ -109,7 +108,7 @@ class Guarded:
         self.sink: Sink | None = sink
 
     def write(self, record: Mapping[str, Any], /) -> None:
-        """Hand the record on; a sink that fails is not asked again."""
+        """Pass the record on; a sink that failed is not called again."""
         if self.sink is None:
             return
         try:

@@ -22,7 +22,7 @@ from cartograd.engine.optim.schedule_spec import ours
 
 
 def clipping(given: float | str | Spec | None, /) -> Spec | None:
-    """What shortens gradients: a number is the largest norm, a spec says `norm`, `value`, ...
+    """The gradient clipping: a number is the largest norm, a spec names `norm`, `value`, ...
 
     Raises:
         UsageError: there is no such way, or its limit is not above zero.
@@ -46,7 +46,7 @@ def clipping(given: float | str | Spec | None, /) -> Spec | None:
 
 
 def clip_word(spec: Spec | None, /) -> float | str | None:
-    """What a run's record says of clipping: the number for a norm, else the spec."""
+    """Clipping as the configuration has it: the number for a norm, else the spec."""
     if spec is None:
         return None
     plain = spec.name == "norm" and set(spec.args) == {"max"}
@@ -113,8 +113,8 @@ def monitored(
     its loss. Of any other number `min:` or `max:` before its name has to say it.
 
     Raises:
-        UsageError: it is no number of the history, nothing makes it, or nobody knows which way it
-            is better.
+        UsageError: it is no number of the history, nothing makes it, or its direction is not
+            known.
     """
     if patience == 0:
         raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
@@ -145,7 +145,7 @@ def monitored(
 
 
 def _better(name: str) -> str | None:
-    """Which way a number of the history is better: `lower`, `higher`, or None if nobody says."""
+    """Which way a number of the history is better: `lower`, `higher`, or None if unknown."""
     plain = name.partition("/")[2].partition(":")[0]
     if plain.replace("_", "-").split("-")[-1] == "loss" or registry.lookup(plain, kind="loss"):
         return "lower"
@@ -216,7 +216,7 @@ def _followed(spec: Spec, monitor: Monitor, validates: bool) -> Monitor:
 
 
 def model_of(objective: Any, metrics: Any, /) -> nn.Module | None:
-    """The module that answers: the player called `model`, or the only one.
+    """The module that gives the outputs: the player called `model`, or the only one.
 
     Raises:
         UsageError: metrics are asked for and nothing gives them outputs.

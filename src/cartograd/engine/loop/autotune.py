@@ -1,4 +1,4 @@
-"""What a run chooses for itself at its first batch: precision, layout, threads."""
+"""What a run chooses for itself at its first batch: precision, memory format, threads."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def settle(
     *,
     processes: ProcessGroup,
 ) -> None:
-    """Choose what is open, from the first batches; put it into effect and into the folder."""
+    """Choose what is open, from the first batches; apply it and note it in the run folder."""
     chosen: dict[str, Any] = {}
     if config.precision == OPEN:
         config.precision = processes.lead_says(precisions.chosen(objective, group[0], device))
@@ -43,7 +43,7 @@ def settle(
 
 
 def apply(config: RunConfig, players: Mapping[str, Player], /) -> None:
-    """Put layout and threads into effect; the surroundings of the run put them back."""
+    """Set the memory format and the number of threads; `run_context` restores both."""
     if isinstance(config.threads, int):
         torch.set_num_threads(config.threads)
     if config.layout == "channels_last":

@@ -1,10 +1,10 @@
-"""The autotuner: a second of real steps on copies, to choose memory layout and threads.
+"""The autotuner: a second of real steps on copies, to choose memory format and threads.
 
-What is fast depends on the machine and on what else runs on it. Images may lie in memory channel by
-channel or pixel by pixel (channels last): up to 8 % either way for a ResNet. A second thread nearly
+What is fast depends on the machine and on what else runs on it. The memory format of images may be
+contiguous or channels last: up to 8 % either way for a ResNet. A second thread nearly
 halves the time of large products, yet a tiny network's steps spend it waiting for each other; where
 the second core is busy with something else, two threads are many times slower than one. Another
-layout draws other dropout masks for images; all else differs by rounding alone.
+memory format has other dropout masks for images; all else differs by rounding only.
 """
 
 import copy
@@ -28,7 +28,7 @@ GAIN = 0.95
 """Share of the usual choice's time that another must stay under."""
 
 Choice = tuple[str, int]
-"""Memory layout and number of threads."""
+"""Memory format and number of threads."""
 
 
 def tuned(
@@ -39,10 +39,10 @@ def tuned(
     precision: str,
     /,
 ) -> Choice:
-    """The fastest layout and number of threads for a step on these batches.
+    """The fastest memory format and number of threads for a step on these batches.
 
-    Weights, buffers and random state are left alone: the steps are taken by copies. What cannot be
-    copied keeps what is usual.
+    Weights, buffers and random state do not change: the steps are taken by copies. What cannot be
+    copied keeps the defaults.
     """
     usual = ("contiguous", torch.get_num_threads())
     choices = candidates(players, device)
@@ -70,7 +70,7 @@ def candidates(players: Mapping[str, Player], device: torch.device, /) -> list[C
 
 
 def lay_out(players: Mapping[str, Player], layout: str, /) -> None:
-    """Put the filters of all players, and what is kept beside them, into a layout."""
+    """Set the memory format of all players' filters and of their optimizer states."""
     form = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     for player in players.values():
         for weight in player.module.parameters():
@@ -123,12 +123,12 @@ def _wait(device: torch.device) -> None:
 
 
 def contiguous(modules: Iterable[nn.Module], /) -> list[nn.Parameter]:
-    """The filters that lie in memory as is usual."""
+    """The filters in contiguous memory format."""
     weights = (weight for module in modules for weight in module.parameters())
     return [weight for weight in weights if weight.ndim == 4 and weight.is_contiguous()]
 
 
 def plain(weights: Iterable[nn.Parameter], /) -> None:
-    """Lay filters out as is usual, at the end of a run."""
+    """Set filters back to contiguous memory format, at the end of a run."""
     for weight in weights:
         weight.data = weight.data.contiguous()

@@ -1,4 +1,4 @@
-"""A model's answers on data, and the validation pass of a run."""
+"""A model's outputs on data, and the validation pass of a run."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -34,8 +34,8 @@ def collect(
         model: any module.
         batches: `Batches`, a DataLoader or an iterable of tuples of tensors.
         device: where to compute.
-        reduce: makes less of the outputs and targets of each batch, where all would be too much:
-            a few numbers for each example, which take the place of its outputs.
+        reduce: reduces the outputs and targets of each batch to a few numbers for each example,
+            where all would not fit into memory.
 
     Returns:
         outputs `(n, ...)` and targets `(n, ...)`; of a model that labels each position, those of
@@ -44,13 +44,13 @@ def collect(
     Raises:
         UsageError: there are no batches, or a batch has no target.
     """
-    place = pick(device)
-    processes = process_group("ddp", place)
-    place = processes.device(place)
-    model.to(place)
+    chosen = pick(device)
+    processes = process_group("ddp", chosen)
+    chosen = processes.device(chosen)
+    model.to(chosen)
     found: list[tuple[int, tuple[Tensor, Tensor]]] = []
-    with processes, preserved(place), inferring(model):
-        for number, batch in processes.turns(moved(as_batches(batches).epoch(0, seed=0), place)):
+    with processes, preserved(chosen), inferring(model):
+        for number, batch in processes.turns(moved(as_batches(batches).epoch(0, seed=0), chosen)):
             inputs, target = split(batch)
             assert number is not None
             pair = model(*inputs).cpu(), target.cpu()
@@ -105,7 +105,7 @@ def validation(
 
     Losses (or what the objective's `validate` gives) are averaged over all examples. The named
     metrics see all outputs and targets: `validate`'s `outputs` if it gives that, else `model`'s
-    answers. The random numbers are the same at each pass. The processes of a `team` share the
+    outputs. The random numbers are the same at each pass. The processes of the group share the
     batches.
     """
     processes = processes or SingleProcess()
@@ -144,7 +144,7 @@ def validation(
 
 
 def _numbers(objective: Any, batch: Any, logger: MetricLogger, number: int | None) -> Tensor | None:
-    """Note a batch's losses in the ledger; the outputs, if the objective gives them."""
+    """Log a batch's losses; return the outputs, if the objective gives them."""
     size = examples(batch)
     check = getattr(objective, "validate", None)
     if check is None:

@@ -42,7 +42,7 @@ from cartograd.engine.optim.combined import described
 
 @dataclass
 class Run:
-    """What came of a training run.
+    """The result of a training run.
 
     Attributes:
         folder: the run folder, if there was one.
@@ -87,16 +87,16 @@ def fit(
     """Train an objective's players on batches.
 
     For each batch the engine runs `objective.losses(batch)` and, at each loss that it yields, steps
-    the named player with the gradient of its parameters alone. Random numbers are set anew at each
-    step from (seed, step) and the order of the data from (seed, epoch), so a run that is stopped
-    and resumed ends with the very weights of one that was not. Ctrl-C and SIGTERM finish the step,
+    the named player with the gradient of its parameters only. The generators are seeded at each
+    step by (seed, step) and the order of the data by (seed, epoch), so a run that is stopped and
+    resumed ends with exactly the weights of one that was not. Ctrl-C and SIGTERM finish the step,
     save and return; a second one ends the process. SIGUSR1 saves and goes on.
 
     Args:
         objective: what to learn (see `cartograd.core.protocols.Objective`).
         batches: training data: `Batches`, a DataLoader or an iterable of tuples of tensors. A
-            DataLoader's dataset may draw from torch, numpy or `random`, in any number of workers:
-            all are set before each batch from (seed, epoch, number of the batch).
+            DataLoader's dataset may use the generators of torch, numpy or `random`, in any number
+            of workers: all are seeded before each batch by (seed, epoch, number of the batch).
         options: how to train; what is given by name besides wins.
         validate: data for the validation at the end of each epoch. The weights of the best epoch
             are put back at the end.

@@ -1,8 +1,8 @@
 """Numbers that are not finite: find the module and the batch where they begin.
 
 One infinity or NaN in a loss or gradient makes every weight NaN at the next step, long after its
-cause. It is therefore looked for before the step is taken, while the weights are still good, and
-the batch is run once more under watch. In a run: `nonfinite=stop`, `skip` (that batch) or
+cause. It is therefore detected before the step is taken, while the weights are still good, and the
+batch is run once more with hooks. In a run: `nonfinite=stop`, `skip` (that batch) or
 `rollback` (to the last checkpoint, without that batch and with half the learning rate for a while).
 
     step only if |loss| < inf and |g| < inf;  first: the earliest output, then the latest gradient,
@@ -140,7 +140,7 @@ class _Call:
 
 @contextmanager
 def _watched(modules: Mapping[str, nn.Module]) -> Iterator[list[_Call]]:
-    """Notes the calls of all modules without children."""
+    """Records the calls of all modules without children."""
     seen: list[_Call] = []
 
     def hook(name: str) -> Callable[..., None]:

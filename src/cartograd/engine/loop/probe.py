@@ -1,4 +1,4 @@
-"""Look at what an objective does with a batch, before a run and without leaving a trace."""
+"""Try an objective on a batch, before a run and without side effects."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -17,14 +17,14 @@ from cartograd.engine.loop.run_state import State
 from cartograd.engine.optim.player import Player
 
 TOLD = 3
-"""Skipped batches that are run again to say why; all are noted."""
+"""Skipped batches that are run again to find the cause; all are noted."""
 IN_A_ROW = 50
-"""Steps skipped one after the other that are no accident any more."""
+"""Steps skipped one after the other after which the run fails."""
 
 
 @runtime_checkable
 class Recoverable(Protocol):
-    """What of a run is looked at and put back."""
+    """What of a run the recovery reads and restores."""
 
     objective: Any
     players: dict[str, Player]
@@ -189,12 +189,12 @@ class Buffers:
 
     @torch.no_grad()
     def keep(self) -> None:
-        """Note them as they are now."""
+        """Copy their present values."""
         for kept, live in zip(self.kept, self.live, strict=True):
             kept.copy_(live)
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put them back as they were noted."""
+        """Restore them."""
         for kept, live in zip(self.kept, self.live, strict=True):
             live.copy_(kept)

@@ -17,7 +17,7 @@ from cartograd.engine.optim.recompute import recompute as recomputing
 def run_context(
     objective: Any, /, *, recompute: tuple[str, ...] | bool, deterministic: bool
 ) -> Iterator[None]:
-    """Everything in training mode, and what else a run asks for; threads and layout are put back.
+    """Training mode, and what else a run asks for; threads and memory format are restored.
 
     Raises:
         UsageError: a block to recompute is unknown, or an operation has no deterministic form.

@@ -62,7 +62,7 @@ class RunState:
         config: what a resumed run has to have in common with this one.
         weights: of the objective and the players.
         players: with their optimizers and averages.
-        logger: sums of losses under way.
+        logger: running sums of the losses.
         processes: the processes of the run.
         callbacks: of the user, with what they have changed.
         at: where the run is.
@@ -122,7 +122,7 @@ class RunState:
         self.at, self.best_weights = at, parts["best"]
 
     def judge(self, record: dict[str, Any], monitor: Monitor, /) -> None:
-        """Keep the best weights, and lose patience, by the record of an epoch.
+        """Update the best weights and the patience by the record of an epoch.
 
         Raises:
             UsageError: it has no number of that name.
@@ -144,7 +144,7 @@ class RunState:
             at.stopped = "early"
 
     def _check_config(self, before: Mapping[str, Any], at: State, origin: str) -> None:
-        """Refuse to go on with options under which the run would not be the same."""
+        """Refuse to resume with options under which the run would not be the same."""
         for key, (theirs, ours) in self.config.differs(before).items():
             longer = key == "epochs" and not self._bound() and ours >= at.epoch
             if not longer:

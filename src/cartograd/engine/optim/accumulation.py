@@ -10,7 +10,7 @@ run: `accumulate=4`.
 Shapes: a loss has one number per example (or per position, or per unmasked position), and may
 bring weights of the same shape.
 
-Departures: none. What looks at the batch as a whole (batch normalisation) sees the microbatch.
+Departures: none. What depends on the whole batch (batch normalisation) gets the microbatch.
 
 References:
     Priya Goyal et al. Accurate, large minibatch SGD: training ImageNet in 1 hour, section 3. 2017.
@@ -45,7 +45,7 @@ CARD = Card(
 
 
 def weighed(loss: Loss, examples: int, /) -> tuple[float | Tensor, float | Tensor]:
-    """What each number of a microbatch's loss weighs in the sum, and what they weigh together."""
+    """The weight of each number of a microbatch's loss, and the sum of the weights."""
     if loss.weight is not None:
         return loss.weight.detach(), loss.weight.detach().sum()
     if loss.value.ndim:
@@ -54,7 +54,7 @@ def weighed(loss: Loss, examples: int, /) -> tuple[float | Tensor, float | Tenso
 
 
 def shares(loss: Loss, /) -> float | Tensor:
-    """What each number of a loss weighs in its mean."""
+    """The weight of each number of a loss in its mean."""
     if loss.weight is None:
         return 1 / max(loss.value.numel(), 1)
     return loss.weight.detach() / divisor(loss.weight.detach().sum())
@@ -66,7 +66,7 @@ def divisor(count: float | Tensor, /) -> float | Tensor:
 
 
 def mean(loss: Loss, examples: int, /) -> tuple[Tensor | None, float | Tensor]:
-    """The mean of a loss and what it weighs beside others; None if it has no number."""
+    """The mean of a loss and its weight; None if it has no number."""
     value = loss.value.detach()
     if loss.weight is not None:
         total = loss.weight.detach().sum()

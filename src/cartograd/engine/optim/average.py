@@ -1,4 +1,4 @@
-"""Averages of a player's weights along the run, which answer in its place."""
+"""Averages of a player's weights along the run, used in place of its weights."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int, /) -> None:
-        """Take in the weights after a step (from 1)."""
+        """Update the average with the weights after a step (from 1)."""
         portion = self.portion(step, self.total)
         if portion is None:
             return
@@ -55,14 +55,14 @@ class Average:
 
     @torch.no_grad()
     def exchange(self) -> None:
-        """Put the average into the module and keep what was there, or the other way round."""
+        """Swap the average and the module's weights."""
         for live, mean in zip(self.live, self.mean, strict=bool(self.mean)):
             kept = live.detach().clone()
             live.copy_(mean)
             mean.copy_(kept)
 
     def load(self, mean: Iterable[Tensor], /) -> None:
-        """Go on from the tensors of a checkpoint (`mean`)."""
+        """Load the tensors of a checkpoint (`mean`)."""
         self.mean = [
             torch.empty_like(live, requires_grad=False).copy_(tensor)
             for live, tensor in zip(self.live, mean, strict=False)
@@ -71,14 +71,14 @@ class Average:
 
 @contextmanager
 def averaged(players: Mapping[str, Any], /) -> Iterator[None]:
-    """The players answer with their averages within the block, where they have some."""
-    found = [player.average for player in players.values() if player.average is not None]
-    for average in found:
+    """Within the block players have their averaged weights, where they have some."""
+    averages = [player.average for player in players.values() if player.average is not None]
+    for average in averages:
         average.exchange()
     try:
         yield
     finally:
-        for average in found:
+        for average in averages:
             average.exchange()
 
 
@@ -88,7 +88,7 @@ def begun(players: Mapping[str, Any], /) -> bool:
 
 
 def answer(players: Mapping[str, Any], /) -> None:
-    """Leave the averages, where there are some, in the players at the end of a run."""
+    """Copy the averages, where there are some, into the players at the end of a run."""
     for player in players.values():
         if player.average is not None:
             player.average.exchange()
@@ -100,9 +100,9 @@ def rule(spec: str | Spec, total: int | None, /) -> Callable[..., float | None]:
     Raises:
         UsageError: there is no such average, or it needs the length of the run.
     """
-    found = build(Spec.parse(spec), kind="average")
-    found(1, total)
-    return found
+    average = build(Spec.parse(spec), kind="average")
+    average(1, total)
+    return average
 
 
 def check(given: Any, /) -> str | None:

@@ -20,11 +20,11 @@ class Combined(torch.optim.Optimizer):
 
     def _share(self) -> None:
         """Give the parts the groups and the state that are here."""
-        place = 0
+        start = 0
         for part in self.parts:
-            end = place + len(part.param_groups)
-            part.param_groups, part.state = self.param_groups[place:end], self.state
-            place = end
+            end = start + len(part.param_groups)
+            part.param_groups, part.state = self.param_groups[start:end], self.state
+            start = end
 
     def join(self) -> None:
         """Take over the groups of the parts, which were changed."""
@@ -38,7 +38,7 @@ class Combined(torch.optim.Optimizer):
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the state of one like it."""
+        """Load a state dict of one like it."""
         super().load_state_dict(state_dict)
         self._share()
 

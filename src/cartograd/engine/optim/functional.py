@@ -36,7 +36,7 @@ class FunctionalOptimizer(torch.optim.Optimizer):
         self.renamed = renamed
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a saved state, also one whose hyperparameters have their older names."""
+        """Load a state dict, also one whose hyperparameters have their older names."""
         groups = [
             {self.renamed.get(key, key): value for key, value in group.items()}
             for group in state_dict["param_groups"]
@@ -51,7 +51,7 @@ class FunctionalOptimizer(torch.optim.Optimizer):
             settings = {key: group[key] for key in self.settings}
             for weight in group["params"]:
                 if weight.grad is not None:
-                    found = self.update(weight, weight.grad, self.state[weight], **settings)
-                    new, self.state[weight] = found
+                    updated = self.update(weight, weight.grad, self.state[weight], **settings)
+                    new, self.state[weight] = updated
                     weight.copy_(new)
         return loss

@@ -36,7 +36,7 @@ def optimizers() -> dict[str, type[torch.optim.Optimizer]]:
 
 
 def undecayed(module: nn.Module, /) -> set[int]:
-    """The ids of weights that decay leaves alone: biases, norms and embeddings."""
+    """The ids of weights without weight decay: biases, norms and embeddings."""
     tables = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     return {id(p) for p in module.parameters() if p.ndim < 2 or id(p) in tables}
 

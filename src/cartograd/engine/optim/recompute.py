@@ -1,4 +1,4 @@
-"""Recomputing activations: keep only what enters a block, and run the block again on the way back.
+"""Activation checkpointing: keep only a block's inputs and run it again in the backward pass.
 
 The backward pass needs what every layer computed on the way forward, and keeping it is most of the
 memory of training. If only the inputs of n blocks are kept and each block is run again when its
@@ -151,7 +151,7 @@ def _wrapped(module: nn.Module, name: str) -> Iterator[None]:
 def _checkpointed(
     module: nn.Module, parts: Sequence[nn.Module], forward: Any = None
 ) -> AbstractContextManager[None]:
-    """A module whose forward keeps its inputs alone; `parts` are the modules that run in it."""
+    """A module whose forward keeps its inputs only; `parts` are the modules that run in it."""
     inner = forward or module.forward
 
     def outer(*args: Any, **kwargs: Any) -> Any:

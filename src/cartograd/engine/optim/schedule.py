@@ -2,12 +2,12 @@
 
 A schedule is a pure function of the step, found by the name of its card (`cartograd list
 schedule`); the engine only asks it for the rate of the step to come. So a run that is resumed
-needs no state of it, and `rates` draws it before anything is trained.
+needs no state of it, and `rates` computes it before anything is trained.
 
 A step is one batch given to the objective (one group of microbatches where gradients are
 accumulated), however many times its players step on it. Most schedules count steps; `step`,
-`multistep` and `exponential` count epochs, as torch documents them, and `plateau` looks at the
-monitored number of every epoch, or at `metric=`. `per=step` or `per=epoch` says otherwise. What
+`multistep` and `exponential` count epochs, as torch documents them, and `plateau` follows the
+monitored number of every epoch, or `metric=`. `per=step` or `per=epoch` overrides this. What
 shapes the whole run gets its length. `warmup` (a share of the run, or a number of steps) lets the
 rate rise in a line before any schedule that has no rise of its own.
 
@@ -190,7 +190,7 @@ def rates(
         lr: the optimizer's own rate.
 
     Returns:
-        A rate for each step. A plateau is drawn for a number that never gets better.
+        A rate for each step. A plateau is computed for a number that never gets better.
 
     >>> [round(rate, 2) for rate in rates("cosine:warmup=2", steps=6)]
     [0.5, 0.75, 1.0, 0.85, 0.5, 0.15]

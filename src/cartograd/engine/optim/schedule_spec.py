@@ -58,10 +58,10 @@ def ours(spec: str | Spec, /) -> Spec:
     spec = Spec.parse(spec)
     cards = [card for card in registry.cards().values() if card.kind == "schedule"]
     names = {word: card.name for card in cards for word in (*card.aliases, card.name)}
-    found = {_plain(word): Spec.parse(text) for word, text in (names | CLASSES).items()}
-    found |= {_plain(word): Spec(word) for word in lr_scheduler.__all__ if word not in CLASSES}
-    short = {word.removesuffix("lr"): own for word, own in found.items() if word.endswith("lr")}
-    own = (short | found).get(_plain(spec.name))
+    specs = {_plain(word): Spec.parse(text) for word, text in (names | CLASSES).items()}
+    specs |= {_plain(word): Spec(word) for word in lr_scheduler.__all__ if word not in CLASSES}
+    short = {word.removesuffix("lr"): own for word, own in specs.items() if word.endswith("lr")}
+    own = (short | specs).get(_plain(spec.name))
     if own is None or own.name == "LRScheduler":
         raise unknown("schedule", spec.name, {*names.values(), *CLASSES})
     if own.name in lr_scheduler.__all__:

@@ -1,7 +1,7 @@
 """Which units of a network are dead: no example gives them a gradient.
 
-A ReLU whose input is negative for all the data answers 0 and passes no gradient on, so it cannot
-learn to answer anything else. The same holds for any unit that sits on a flat part of its curve.
+A ReLU whose input is negative for all the data gives 0 and passes no gradient on, so it cannot
+learn anything else. The same holds for any unit on a flat part of its activation.
 """
 
 import torch
@@ -41,8 +41,8 @@ def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, floa
     alive: dict[str, Tensor] = {}
 
     def look(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        found = live_units(slopes(module, given[0]))
-        alive[names[module]] = alive.get(names[module], torch.zeros_like(found)) | found
+        live = live_units(slopes(module, given[0]))
+        alive[names[module]] = alive.get(names[module], torch.zeros_like(live)) | live
 
     handles = [module.register_forward_pre_hook(look) for module in names]
     try:
@@ -51,7 +51,7 @@ def dead_units(model: nn.Module, x: Float[Tensor, "b ..."], /) -> dict[str, floa
     finally:
         for handle in handles:
             handle.remove()
-    return {name: 1 - found.double().mean().item() for name, found in alive.items()}
+    return {name: 1 - live.double().mean().item() for name, live in alive.items()}
 
 
 def slopes(module: nn.Module, z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:

@@ -63,11 +63,11 @@ def kaiming(
     slope: float = 0.0,
     mode: Literal["in", "out"] = "in",
 ) -> Float[Tensor, "..."]:
-    """Fill with draws of variance 2 / ((1 + slope^2) fan), from torch's global generator.
+    """Fill with random numbers of variance 2 / ((1 + slope^2) fan), by the global generator.
 
     Args:
         weight: filled in place.
-        distribution: uniform or normal draws, of the same variance.
+        distribution: uniform or normal, of the same variance.
         slope: slope below zero of the activation that follows: 0 for ReLU.
         mode: whether forward signals (in) or gradients (out) keep their size.
 

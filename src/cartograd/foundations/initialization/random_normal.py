@@ -44,11 +44,11 @@ CARD = Card(
 
 
 def random_normal(weight: Float[Tensor, "..."], /, *, std: float = 0.01) -> Float[Tensor, "..."]:
-    """Fill with draws from N(0, std^2), from torch's global generator.
+    """Fill with random numbers from N(0, std^2), by torch's global generator.
 
     Args:
         weight: filled in place.
-        std: standard deviation of the draws.
+        std: standard deviation of the initial weights.
     """
     with torch.no_grad():
         return weight.normal_(0, std)

@@ -46,10 +46,10 @@ def variances(model: nn.Module, x: Float[Tensor, "b ..."], /) -> list[Spread]:
     }
     if not places:
         raise UsageError(f"{type(model).__name__} has no activation among its modules")
-    found: list[tuple[str, Tensor]] = []
+    outputs: list[tuple[str, Tensor]] = []
 
     def look(module: nn.Module, _: tuple[Tensor, ...], answer: Tensor) -> None:
-        found.append((places[module], answer))
+        outputs.append((places[module], answer))
 
     handles = [module.register_forward_hook(look) for module in places]
     try:
@@ -59,8 +59,8 @@ def variances(model: nn.Module, x: Float[Tensor, "b ..."], /) -> list[Spread]:
         for handle in handles:
             handle.remove()
     noise = torch.randn(answer.shape, generator=torch.Generator().manual_seed(0)).to(answer)
-    gradients = torch.autograd.grad((answer * noise).sum(), [value for _, value in found])
+    gradients = torch.autograd.grad((answer * noise).sum(), [value for _, value in outputs])
     return [
         Spread(name, value.detach().var().item(), gradient.var().item())
-        for (name, value), gradient in zip(found, gradients, strict=True)
+        for (name, value), gradient in zip(outputs, gradients, strict=True)
     ]

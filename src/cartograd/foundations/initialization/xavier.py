@@ -63,11 +63,11 @@ def xavier(
     distribution: Literal["uniform", "normal"] = "uniform",
     gain: float = 1.0,
 ) -> Float[Tensor, "..."]:
-    """Fill with draws of variance gain^2 2 / (fan_in + fan_out), from torch's global generator.
+    """Fill with random numbers of variance gain^2 2 / (fan_in + fan_out), by the global generator.
 
     Args:
         weight: filled in place.
-        distribution: uniform or normal draws, of the same variance.
+        distribution: uniform or normal, of the same variance.
         gain: factor on the standard deviation that makes up for what the activation takes away.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Explanations: what in an input an answer rests on."""
+"""Explanations: which parts of an input a model's output depends on."""

@@ -1,19 +1,19 @@
-"""Attention maps: who looks at whom, and what of the input reaches the answer by that way.
+"""Attention maps: which positions attend to which, and attention rollout over all layers.
 
-A transformer's weights of attention can be read: each row says how a position's new features are
+A transformer's attention weights can be read: each row gives how a position's new features are
 mixed from the others. Deeper maps are between mixtures; rollout multiplies the maps of all layers,
-with half of each position kept as the shortcuts keep it, so that the last one is about the input.
+with half of each position kept for the residual connection, so the last one is about the input.
 
     A_l = mean over heads of softmax(q k^T / sqrt(d))       R = prod_l (A_l + 1) / 2
-    x's part in the answer = the row of R of the position that answers
+    attribution of x = the row of R of the position that gives the output
 
 Shapes: input of one port, tokens `b t` or an image `b c y x`; the attribution has its shape. Maps:
 by the name of the layer, `b h t s`.
 
-Departures: the position that answers is the first (ViT, BERT), or the last where nobody looks ahead
-(GPT). A patch's part is spread evenly over its pixels and channels; parts add up to 1 together with
-the class token's own. Attention is not an explanation by itself: it leaves out what values and the
-other layers do, and does not know which class is asked for.
+Departures: the position that gives the output is the first (ViT, BERT), or the last of causal
+models (GPT). A patch's attribution is spread evenly over its pixels and channels; with the class
+token's own all add up to 1. Attention by itself does not explain: it leaves out what values and
+the other layers do, and does not depend on the class asked for.
 
 References:
     Samira Abnar, Willem Zuidema. Quantifying attention flow in transformers. ACL 2020.
@@ -51,7 +51,7 @@ CARD = Card(
     proofs=(
         "oracle: transformers' output_attentions of BERT, GPT-2 and T5, to 1e-10 in float64",
         "law: rows of a map and of a rollout add up to 1; rollout is the product written out",
-        "law: a token that is looked at by nobody has no part; the model is left as it is",
+        "law: a token without attention has attribution 0; the model is left as it is",
     ),
 )
 
@@ -59,10 +59,10 @@ CARD = Card(
 def attention_maps(
     model: nn.Module, inputs: Shaped[Tensor, "b ..."] | tuple[Tensor, ...], /
 ) -> dict[str, Float[Tensor, "b h t s"]]:
-    """The weights of every attention of a model, by the name of the layer, in their order.
+    """The attention weights of a model, by the name of the layer, in their order.
 
-    They are computed anew from what each layer is given, so that the model itself need not keep
-    them. It is left as it is.
+    They are recomputed from the input of each layer, so that the model itself need not keep them.
+    It is left as it is.
 
     Args:
         model: made of `MultiHeadAttention`, with or without a signature.
@@ -78,13 +78,13 @@ def attention_maps(
     }
     if not layers:
         raise UsageError(f"{type(model).__name__} has no attention to show; expected a transformer")
-    found: dict[str, Tensor] = {}
+    maps: dict[str, Tensor] = {}
     with ExitStack() as hooks, evaluating(model), torch.no_grad():
         for name, layer in layers.items():
-            handle = layer.register_forward_pre_hook(_reader(found, name), with_kwargs=True)
+            handle = layer.register_forward_pre_hook(_reader(maps, name), with_kwargs=True)
             hooks.callback(handle.remove)
         model(*(inputs if isinstance(inputs, tuple) else (inputs,)))
-    return found
+    return maps
 
 
 def attention_rollout(
@@ -94,15 +94,15 @@ def attention_rollout(
     *,
     target: Int[Tensor, " b"] | int | None = None,  # noqa: ARG001  what every explainer takes
 ) -> Float[Tensor, "b ..."]:
-    """What part each number of each input has in the answer, as far as attention carries it.
+    """The attribution of each number of each input, by attention rollout.
 
     Args:
         model: a transformer of one input.
         x: tokens or images.
-        target: not used: attention does not know which class is asked for.
+        target: not used: attention does not depend on the class asked for.
 
     Raises:
-        UsageError: the model has no attention, or also looks at another sequence.
+        UsageError: the model has no attention, or has cross-attention.
     """
     maps = attention_maps(model, x)
     shapes = {weights.shape[2:] for weights in maps.values()}

@@ -1,9 +1,8 @@
 """Integrated gradients: the gradient summed up along the straight line from "nothing" to the input.
 
-A gradient at the input alone says nothing where the network is saturated: a pixel can matter a
-lot and yet have no slope. Walking from a baseline (black, or the mean input) to the input and
-adding up the slopes on the way catches what each number contributed: the contributions add up
-to how far the answer moved.
+The gradient at the input is not enough where the network is saturated: a pixel can matter a lot and
+yet have no gradient. Integrating the gradient along the line from a baseline (black, or the mean
+input) to the input gives the contribution of each number: they add up to the change of the output.
 
     IG_j(x) = (x_j - x'_j) * integral_0^1 df(x' + a (x - x')) / dx_j da
     completeness: sum_j IG_j(x) = f(x) - f(x')
@@ -79,7 +78,7 @@ def integrated_gradients(
     baseline: Baseline = "low",
     batch_size: int | None = None,
 ) -> Float[Tensor, "b ..."]:
-    """How much each number of each input moved an output away from its value at the baseline.
+    """The contribution of each number of each input to an output's change from the baseline.
 
     The model is left as it is: its modes, its gradients, its requires_grad flags.
 

@@ -1,1 +1,1 @@
-"""Security: attacks on models, and what holds against them."""
+"""Security: attacks on models, and defences."""

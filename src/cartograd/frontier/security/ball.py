@@ -1,4 +1,4 @@
-"""What attacks share: the valid inputs, and which way is wrong."""
+"""What attacks share: the valid inputs, and the gain that they maximise."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Judged:
     """How an attack stands at some inputs."""
 
     gain: Float[Tensor, " b"]
-    """What the attack raises: the log-odds against the right class, or for the wanted one."""
+    """What the attack maximises: the log-odds against the right class, or for the wanted one."""
     fooled: Bool[Tensor, " b"]
     """Whether the model gives a wrong answer, or the wanted one."""
 
@@ -73,7 +73,7 @@ def judge(
 def ascent(
     model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
 ) -> tuple[Float[Tensor, "b ..."], Judged]:
-    """The gradient of the gain with respect to x alone, and how the attack stands there."""
+    """The gradient of the gain with respect to x only, and how the attack stands there."""
     x = x.detach().requires_grad_()
     judged = _judge(model, x, y, targeted)
     (gradient,) = torch.autograd.grad(judged.gain.sum(), x)

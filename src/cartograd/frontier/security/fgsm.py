@@ -61,7 +61,7 @@ def fgsm(
     """The inputs after one step of size eps against the model.
 
     Args:
-        model: answers with logits; its signature says which inputs are valid.
+        model: gives logits; its signature has the bounds of valid inputs.
         x: inputs in the units of the input port.
         y: the right classes, or the wanted ones if `targeted`.
         eps: size of the step, in the units of x.

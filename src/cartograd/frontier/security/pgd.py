@@ -2,7 +2,7 @@
 
 Each step follows the gradient, as FGSM does, but only a little way; then the point is projected
 back to within eps of the input and to valid values. It is the strongest attack that uses the
-gradient alone, so what stands against it is what robustness is measured by.
+gradient only, so robustness is measured by it.
 
     x_(t+1) = clip(P(x_t + step * direction(dL/dx)))
     linf: direction(g) = sign(g),   P clips each number to within eps of x
@@ -84,7 +84,7 @@ def pgd(
     The model is left as it is: its modes, its gradients, its requires_grad flags.
 
     Args:
-        model: answers with logits; its signature says which inputs are valid.
+        model: gives logits; its signature has the bounds of valid inputs.
         x: inputs in the units of the input port.
         y: the right classes, or the wanted ones if `targeted`.
         eps: radius of the ball, in the units of x.

@@ -1,1 +1,1 @@
-"""Models made smaller and faster: other number formats, fewer weights, smaller students."""
+"""Compression: models made smaller and faster by quantisation, pruning and distillation."""

@@ -1,4 +1,4 @@
-"""Number formats for writing, and which of them is the quickest on this machine.
+"""Number formats for decoding, and which of them is the fastest on this machine.
 
 A step of decoding reads each weight once. How fast that goes depends on the bytes of a weight, and
 on kernels whose speed differs by a factor of ten between machines and formats; so it is measured,
@@ -34,11 +34,11 @@ SECONDS = 0.02
 
 
 def inference_form(model: LLaMA, precision: str = "float32", /) -> InferenceForm:
-    """A LLaMA ready for writing with its weights in a number format.
+    """A LLaMA in inference form with its weights in a number format.
 
     Args:
         model: with its weights; it stays as it is.
-        precision: float32, float16, bf16, int8, or auto for the quickest.
+        precision: float32, float16, bf16, int8, or auto for the fastest.
 
     Raises:
         UsageError: there is no such format.
@@ -53,7 +53,7 @@ def inference_form(model: LLaMA, precision: str = "float32", /) -> InferenceForm
 
 
 def quickest(names: Sequence[str], shape: tuple[int, int], /) -> str:
-    """Which of some ways to multiply is the quickest for one row, by a weight of this shape.
+    """Which of some products is the fastest for one row, with a weight of this shape.
 
     It is measured once a process, for each number of threads.
 
@@ -103,19 +103,19 @@ def columns(weight: Tensor, bias: Tensor | None, /) -> Product:
 
 
 def float16(weight: Tensor, bias: Tensor | None, /) -> Product:
-    """Half precision for one or two rows; for more, floats of the same numbers."""
+    """float16 for one or two rows; for more, the same numbers in float32."""
     return _halves(torch.float16, weight, bias, most=2)
 
 
 def bf16(weight: Tensor, bias: Tensor | None, /) -> Product:
-    """Brain floats."""
+    """bfloat16."""
     return _halves(torch.bfloat16, weight, bias)
 
 
 def _halves(
     dtype: torch.dtype, weight: Tensor, bias: Tensor | None, /, *, most: int | None = None
 ) -> Product:
-    """A product in 16 bits, of so many rows at most; for more, and where it is wrong, in floats."""
+    """A product in 16 bits up to so many rows; for more, and where it is wrong, in float32."""
     small, less = weight.to(dtype), None if bias is None else bias.to(dtype)
     most = (sys.maxsize if most is None else most) if exact(dtype) else 0
 
@@ -129,7 +129,7 @@ def _halves(
 
 @cache
 def exact(dtype: torch.dtype, /) -> bool:
-    """Whether this processor multiplies rightly in a number format of 16 bits."""
+    """Whether this processor's products in a 16-bit number format are correct."""
 
     def product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return F.linear(x.to(dtype), weight.to(dtype), bias.to(dtype)).float()

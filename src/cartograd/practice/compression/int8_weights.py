@@ -1,9 +1,9 @@
-"""Weights in eight bits: a quarter of the bytes, and where bytes are what takes time, of the time.
+"""int8 weights: a quarter of the bytes, and of the time where memory bandwidth limits it.
 
 Each row of a weight has a scale of its own, so that its largest number becomes 127. For a few rows
 of inputs, as in decoding, the inputs are rounded to eight bits too (each row by its own range, so
 that no row depends on another) and the product is one of integers. For many rows the weights are
-made floats again first: then only the weights are rounded.
+dequantised first: then only the weights are rounded.
 
     W_ij ~ s_i q_ij,   s_i = max_j |W_ij| / 127,   q_ij = round(W_ij / s_i)
 
@@ -64,7 +64,7 @@ CARD = Card(
 )
 
 FEW = 16
-"""Rows of inputs up to which they are rounded, too; with more a product of floats is quicker."""
+"""Rows of inputs up to which they are rounded, too; with more a product of floats is faster."""
 
 
 def int8_weights(
@@ -89,7 +89,7 @@ def int8_weights(
 
 
 def product(weight: Float[Tensor, "d2 d"], bias: Float[Tensor, " d2"] | None, /) -> "Int8Linear":
-    """A product for `architectures.transformer.lean`."""
+    """A product for `architectures.transformer.inference_form`."""
     return Int8Linear(weight, bias)
 
 

@@ -1,1 +1,1 @@
-"""Deployment: a trained model where Python is not."""
+"""Deployment: exporting a trained model to run without Python."""

@@ -145,7 +145,7 @@ def _example(port: Port) -> Tensor:
 
 
 def _describe(proto: Any, signature: Signature, spec: str) -> None:
-    """Keep what a user of the file needs to know, and not where it was made."""
+    """Keep the metadata that users of the file need, without paths of this machine."""
     for part in (proto.graph, *proto.functions):
         for node in part.node:
             node.ClearField("metadata_props")
@@ -173,7 +173,7 @@ def _serialised(proto: Any) -> bytes:
 
 
 def _cause(error: BaseException) -> str:
-    """The first line of what was wrong at the bottom."""
+    """The first line of the root cause."""
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error).strip().partition("\n")[0]
@@ -181,7 +181,7 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without messages of torch's exporter that concern nobody who exports."""
+    """Suppress messages of torch's exporter that are of no use to users."""
 
     def concerns(record: logging.LogRecord) -> bool:
         return not record.getMessage().startswith("torchvision is not installed")

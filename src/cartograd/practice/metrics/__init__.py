@@ -1,4 +1,4 @@
-"""Metrics: from the outputs for all examples to one number, and how sure that number is.
+"""Metrics: from the outputs for all examples to one number, and its confidence interval.
 
 Every metric `name(outputs, targets)` has a twin in its file, `weighed(outputs, targets, weights)`:
 the same under many weightings of the examples at a time, one per row of `weights`. The metric is

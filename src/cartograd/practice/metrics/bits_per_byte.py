@@ -114,15 +114,15 @@ def sizes_of(tokenizer: Tokenizer, tokens: int, /) -> tuple[int, ...]:
     special = set(tokenizer.special.values())
     kind = tokenizer.document["model"].get("type")
     on_bytes = "ByteLevel" in str(tokenizer.document.get("pre_tokenizer"))
-    found = []
+    lengths = []
     for number in range(tokens):
         if number in special or number >= tokenizer.vocabulary:
-            found.append(0)
+            lengths.append(0)
         elif kind == "bytes":
-            found.append(1)
+            lengths.append(1)
         else:
             spelled = tokenizer.token(number)
             # A byte-level vocabulary writes each byte as one letter of an alphabet of its own.
             plain = spelled.removeprefix("##").replace("\N{LOWER ONE EIGHTH BLOCK}", " ")
-            found.append(len(spelled) if on_bytes else len(plain.encode()))
-    return tuple(found)
+            lengths.append(len(spelled) if on_bytes else len(plain.encode()))
+    return tuple(lengths)

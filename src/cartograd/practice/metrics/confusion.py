@@ -11,7 +11,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.practice.metrics import given
 
 Average = Literal["macro", "micro", "weighted", "binary"]
-"""Mean over classes; one count over all; mean by how frequent a class is; class 1 alone."""
+"""Mean over classes; one count over all; mean by how frequent a class is; class 1 only."""
 
 
 def confusion(

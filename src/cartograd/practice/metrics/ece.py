@@ -90,9 +90,9 @@ def weighed(
     bins: int = 15,
 ) -> Float[Tensor, " b"]:
     """The calibration error under each weighting of the examples."""
-    confidence, right, place = _binned(outputs, targets, bins)
+    confidence, right, bin_of = _binned(outputs, targets, bins)
     gap = torch.zeros(len(right), bins, dtype=torch.float64)
-    gap[torch.arange(len(right)), place] = right.double() - confidence
+    gap[torch.arange(len(right)), bin_of] = right.double() - confidence
     return given.mean(weights, gap).abs().sum(1)
 
 
@@ -112,7 +112,7 @@ def limits(
     estimate are laid off to its other side. And if answers drawn from the model's own
     confidences (Bröcker and Smith, 2007) reach an error as large, the low end is 0.
     """
-    confidence, right, place = _binned(outputs, targets, bins)
+    confidence, right, bin_of = _binned(outputs, targets, bins)
     estimate = weighed(outputs, targets, given.ones(outputs), bins=bins)
     generator = torch.Generator().manual_seed(seed)
     again, calibrated = [], []
@@ -120,7 +120,7 @@ def limits(
         again.append(weighed(outputs, targets, counts.double(), bins=bins))
         answers = torch.rand(counts.shape, generator=generator) < confidence
         gaps = counts.new_zeros(len(counts), bins, dtype=torch.float64)
-        gaps.index_add_(1, place, answers.double() - confidence)
+        gaps.index_add_(1, bin_of, answers.double() - confidence)
         calibrated.append(gaps.abs().sum(1) / len(right))
     sides = torch.tensor([(1 + level) / 2, (1 - level) / 2], dtype=torch.float64)
     low, high = (2 * estimate - torch.cat(again).quantile(sides)).clamp(min=0).tolist()
@@ -131,10 +131,10 @@ def reliability(
     outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, bins: int = 15
 ) -> Reliability:
     """Accuracy and mean confidence in each of `bins` bins of equal width."""
-    confidence, right, place = _binned(outputs, targets, bins)
-    count = place.bincount(minlength=bins)
+    confidence, right, bin_of = _binned(outputs, targets, bins)
+    count = bin_of.bincount(minlength=bins)
     mean_confidence, accuracy = (
-        place.bincount(value.double(), minlength=bins) / count for value in (confidence, right)
+        bin_of.bincount(value.double(), minlength=bins) / count for value in (confidence, right)
     )
     edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
     return Reliability(edges, mean_confidence, accuracy, count)
@@ -146,5 +146,5 @@ def _binned(
     """Confidence of each answer, whether it is right, and the number of its bin."""
     logits, targets = given.classes(outputs, targets)
     confidence, answer = logits.double().softmax(1).max(1)
-    place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
-    return confidence, answer == targets, place
+    bin_of = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+    return confidence, answer == targets, bin_of

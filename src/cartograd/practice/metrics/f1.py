@@ -54,7 +54,7 @@ def f1(
     *,
     average: Average = "macro",
 ) -> float:
-    """F1, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+    """F1, averaged over the classes (`macro`), or of class 1 only (`binary`).
 
     Args:
         outputs: logits of every example.
@@ -73,5 +73,5 @@ def weighed(
     average: Average = "macro",
 ) -> Float[Tensor, " b"]:
     """The F1 under each weighting of the examples."""
-    found = counts(outputs, targets, weights)
-    return ratio(2 * found.right, found.taken + found.actual, found, average=average)
+    counted = counts(outputs, targets, weights)
+    return ratio(2 * counted.right, counted.taken + counted.actual, counted, average=average)

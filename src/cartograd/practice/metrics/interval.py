@@ -1,15 +1,15 @@
-"""How sure a metric is: the interval that holds the true value in most repetitions.
+"""Confidence intervals of metrics: they hold the true value in most repetitions.
 
 A proportion (accuracy, precision or recall of one class) gets Wilson's score interval: the
 proportions p that the observed one would not contradict. Any other metric gets the percentile
-bootstrap: the examples are drawn anew with replacement many times, the metric is taken of each
-draw, and the middle of what comes out is the interval. A metric whose estimate is biased brings
-its own `limits` (calibration error).
+bootstrap: the examples are resampled with replacement many times, the metric is computed on each
+resample, and the interval is between two percentiles. A metric whose estimate is biased brings its
+own `limits` (calibration error).
 
     Wilson: (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
 
-Both count the examples as independent draws from what the model will meet, and say nothing of
-what another training run would have given.
+Both assume that the examples are independent samples of what the model will meet, and tell nothing
+of what another training run would have given.
 
 References:
     Edwin Wilson. Probable inference, the law of succession, and statistical inference. JASA 22,
@@ -56,8 +56,8 @@ def interval(
         outputs: logits or values of all examples.
         targets: the right answers.
         level: how often the interval should hold the true value.
-        resamples: draws of the bootstrap.
-        seed: of the bootstrap's draws.
+        resamples: number of bootstrap resamples.
+        seed: of the bootstrap.
 
     Raises:
         UsageError: unknown metric, or outputs and targets that it cannot take.
@@ -104,29 +104,29 @@ def bootstrap(
 ) -> tuple[float, float]:
     """The percentile bootstrap's interval.
 
-    Cartograd's metrics take all draws of a chunk at once, as weights; any other function is
-    called once per draw. Draws on which the metric is undefined (NaN) are left out.
+    Cartograd's metrics take many resamples at once, as weights; any other function is called once
+    per resample. Resamples on which the metric is undefined (NaN) are left out.
     """
     outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
     weighed = _twin(metric, "weighed")
     generator = torch.Generator().manual_seed(seed)
-    found = []
+    estimates = []
     for counts in draws(len(targets), resamples, generator):
         if weighed:
-            found.append(weighed(outputs, targets, counts.double()))
+            estimates.append(weighed(outputs, targets, counts.double()))
             continue
         for count in counts:
             rows = torch.arange(len(targets)).repeat_interleave(count)
             value = float(metric(outputs[rows], targets[rows]))
-            found.append(torch.tensor([value], dtype=torch.float64))
-    values = torch.cat(found)
+            estimates.append(torch.tensor([value], dtype=torch.float64))
+    values = torch.cat(estimates)
     sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     low, high = values.nanquantile(sides).tolist()
     return low, high
 
 
 def draws(n: int, resamples: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """How often each example comes in each draw of n with replacement, some draws at a time."""
+    """How often each example is in each resample of n with replacement, some at a time."""
     rows = max(1, min(resamples, CHUNK // n))
     for start in range(0, resamples, rows):
         number = min(rows, resamples - start)

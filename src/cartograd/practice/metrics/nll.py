@@ -1,7 +1,7 @@
 """Negative log-likelihood: how surprised the model is by the right answers, in nats.
 
 It judges the probabilities, not only which class is highest: a confident mistake costs much, a
-hesitant one little. Its smallest expectation is reached by the true probabilities alone (it is a
+hesitant one little. Its smallest expectation is reached only by the true probabilities (it is a
 proper score), and its exponential is the perplexity.
 
     NLL = -(1/n) sum_i log softmax(outputs[i])[targets[i]]

@@ -7,8 +7,8 @@ intervals side by side would.
     McNemar, exact: p = P(|X - n/2| >= |a - n/2|),  X ~ Binomial(n, 1/2),  n = a + b
 
 where only the first model is right on a examples, and only the second on b. For any other metric
-the examples are drawn anew with replacement, both models are measured on each draw, and the middle
-of the differences is the interval.
+the examples are resampled with replacement, both models are measured on each resample, and the
+interval is between two percentiles of the differences.
 
 References:
     Quinn McNemar. Note on the sampling error of the difference between correlated proportions or
@@ -63,7 +63,7 @@ def difference(
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The interval of a metric's difference, second less first, on draws of the same examples.
+    """The interval of a metric's difference, second less first, on the same bootstrap resamples.
 
     Args:
         metric: any function of outputs and targets.
@@ -71,18 +71,18 @@ def difference(
         second: the other's, for the same examples.
         targets: the right answers.
         level: how often the interval should hold the true difference.
-        resamples: draws.
-        seed: of the draws.
+        resamples: number of bootstrap resamples.
+        seed: of the bootstrap.
     """
     generator = torch.Generator().manual_seed(seed)
-    found = []
+    differences = []
     for counts in draws(len(targets), resamples, generator):
         for count in counts:
             rows = torch.arange(len(targets)).repeat_interleave(count)
             pair = (metric(outputs[rows], targets[rows]) for outputs in (second, first))
             one, other = pair
-            found.append(float(one) - float(other))
-    values = torch.tensor(found, dtype=torch.float64)
+            differences.append(float(one) - float(other))
+    values = torch.tensor(differences, dtype=torch.float64)
     sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     low, high = values.nanquantile(sides).tolist()
     return low, high

@@ -2,8 +2,8 @@
 
 The outputs of such models are large (rows, times positions, times tokens), so a batch is reduced
 as soon as it is there: the metric's `parts` give a few numbers for each row, and its `whole` makes
-the metric of their sums. Rows, not positions, are drawn anew by the bootstrap: the positions of
-one row are not independent of each other.
+the metric of their sums. The bootstrap resamples rows, not positions: the positions of one row are
+not independent of each other.
 """
 
 import functools
@@ -38,8 +38,8 @@ def reducible(measure: Measure, /) -> bool:
 
 def reducer(measures: Mapping[str, Measure], /) -> Callable[[Tensor, Tensor], Float[Tensor, "b n"]]:
     """A function that reduces the outputs and targets of a batch for all these metrics."""
-    found = [_twins(measure)["parts"] for measure in measures.values()]
-    return lambda outputs, targets: torch.cat([f(outputs, targets) for f in found], dim=1)
+    reducers = [_twins(measure)["parts"] for measure in measures.values()]
+    return lambda outputs, targets: torch.cat([f(outputs, targets) for f in reducers], dim=1)
 
 
 def figures(
@@ -57,8 +57,8 @@ def figures(
         measures: the metrics, as `reducer` was given them.
         rows: what it made of all batches, one below the other.
         level: how often the interval should hold the true value.
-        resamples: draws of the bootstrap.
-        seed: of the bootstrap's draws.
+        resamples: number of bootstrap resamples.
+        seed: of the bootstrap.
     """
     sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)

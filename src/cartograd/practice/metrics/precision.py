@@ -55,7 +55,7 @@ def precision(
     *,
     average: Average = "macro",
 ) -> float:
-    """Precision, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+    """Precision, averaged over the classes (`macro`), or of class 1 only (`binary`).
 
     Args:
         outputs: logits of every example.
@@ -74,8 +74,8 @@ def weighed(
     average: Average = "macro",
 ) -> Float[Tensor, " b"]:
     """The precision under each weighting of the examples."""
-    found = counts(outputs, targets, weights)
-    return ratio(found.right, found.taken, found, average=average)
+    counted = counts(outputs, targets, weights)
+    return ratio(counted.right, counted.taken, counted, average=average)
 
 
 def trials(
@@ -88,6 +88,6 @@ def trials(
     """Right answers and all answers of the class; None where classes are averaged."""
     if average not in ("micro", "binary"):
         return None
-    found = counts(outputs, targets, given.ones(outputs))
+    counted = counts(outputs, targets, given.ones(outputs))
     chosen = slice(None) if average == "micro" else slice(1, 2)
-    return int(found.right[:, chosen].sum()), int(found.taken[:, chosen].sum())
+    return int(counted.right[:, chosen].sum()), int(counted.taken[:, chosen].sum())

@@ -55,7 +55,7 @@ def recall(
     *,
     average: Average = "macro",
 ) -> float:
-    """Recall, averaged over the classes (`macro`), or of class 1 alone (`binary`).
+    """Recall, averaged over the classes (`macro`), or of class 1 only (`binary`).
 
     Args:
         outputs: logits of every example.
@@ -74,8 +74,8 @@ def weighed(
     average: Average = "macro",
 ) -> Float[Tensor, " b"]:
     """The recall under each weighting of the examples."""
-    found = counts(outputs, targets, weights)
-    return ratio(found.right, found.actual, found, average=average)
+    counted = counts(outputs, targets, weights)
+    return ratio(counted.right, counted.actual, counted, average=average)
 
 
 def trials(
@@ -88,6 +88,6 @@ def trials(
     """Found examples and all examples of the class; None where classes are averaged."""
     if average not in ("micro", "binary"):
         return None
-    found = counts(outputs, targets, given.ones(outputs))
+    counted = counts(outputs, targets, given.ones(outputs))
     chosen = slice(None) if average == "micro" else slice(1, 2)
-    return int(found.right[:, chosen].sum()), int(found.actual[:, chosen].sum())
+    return int(counted.right[:, chosen].sum()), int(counted.actual[:, chosen].sum())

@@ -66,8 +66,8 @@ def counts(scorer: Any, written: Texts, expected: Texts, /) -> Float[Tensor, "n 
             f"{len(written)} texts were written and {len(expected)} expected; give one of each, "
             "at least one"
         )
-    found = scorer._extract_corpus_statistics(list(written), [list(expected)])
-    return torch.tensor(found, dtype=torch.float64)
+    statistics = scorer._extract_corpus_statistics(list(written), [list(expected)])
+    return torch.tensor(statistics, dtype=torch.float64)
 
 
 def interval(
@@ -90,8 +90,8 @@ def interval(
         instead: what another model wrote for the same; the interval is that of the difference,
             both drawn together.
         level: how often the interval should hold the true value.
-        resamples: draws of the bootstrap.
-        seed: of the bootstrap's draws.
+        resamples: number of bootstrap resamples.
+        seed: of the bootstrap.
 
     Raises:
         UsageError: unknown metric, or texts that do not belong together.

@@ -10,7 +10,7 @@ words and of writing without spaces.
 
 Shapes: two lists of texts.
 
-Departures: case and punctuation do not count unless asked for. Numbers are not spelled out.
+Departures: case and punctuation do not count unless asked for. Digits are not written as words.
 
 References:
     Vladimir Levenshtein. Binary codes capable of correcting deletions, insertions, and reversals.

@@ -1,7 +1,7 @@
 """Exponential moving average: a mean of the weights that slowly forgets the older ones.
 
 The weights jump around the minimum from batch to batch, and their running mean does not. With the
-correction every step counts by its age alone, from the first one on; without it the average starts
+correction every step counts by its age only, from the first one on; without it the average starts
 at the first weights and needs some 1 / (1 - decay) steps to forget them.
 
     a_t <- a_{t-1} + s_t (w_t - a_{t-1})
@@ -51,7 +51,7 @@ def portion(
 
     Args:
         step: steps so far, from 1.
-        total: steps of the run; None where nobody knows.
+        total: steps of the run; None where that is unknown.
         decay: share of the average that is kept at each step.
         corrected: whether young averages keep less, so that the first weights do not linger.
     """

@@ -2,7 +2,7 @@
 
 While the run still travels, early weights would only hold the mean back; once it circles around
 the minimum, all weights are equally good guesses and their mean is better than any of them. The
-learning rate may therefore stay high. Averaged at the ends of epochs alone it is known as SWA.
+learning rate may therefore stay high. Averaged at the ends of epochs only it is known as SWA.
 
     a_t <- a_{t-1} + (w_t - a_{t-1}) / (t - t_0),  t_0 = floor((1 - share) T)
 
@@ -48,7 +48,7 @@ def portion(step: int, total: int | None, /, *, share: float = 0.25) -> float | 
 
     Args:
         step: steps so far, from 1.
-        total: steps of the run; None where nobody knows.
+        total: steps of the run; None where that is unknown.
         share: what part of the run, at its end, is averaged.
 
     Raises:

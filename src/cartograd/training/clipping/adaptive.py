@@ -69,8 +69,8 @@ def clip(
     clipped = []
     for gradient, weight in zip(gradients, weights, strict=True):
         limit = max * _lengths(weight).clamp(min=eps)
-        found = _lengths(gradient)
-        clipped.append(gradient * (limit / found.clamp(min=1e-6)).clamp(max=1.0))
+        norms = _lengths(gradient)
+        clipped.append(gradient * (limit / norms.clamp(min=1e-6)).clamp(max=1.0))
     return clipped
 
 

@@ -1,1 +1,1 @@
-"""What a training run does, and what that means: each look works on a copy and leaves no trace."""
+"""What a training run does, and what that means; everything works on a copy of the objective."""

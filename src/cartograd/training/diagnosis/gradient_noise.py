@@ -65,7 +65,7 @@ class NoiseScale:
         signal: |G|^2, the squared norm of the true gradient.
         noise: S, the variance of one example's gradient, over all parameters.
         small, large: the two batch sizes.
-        draws: batches that were looked at.
+        draws: number of batches that were measured.
     """
 
     scale: float
@@ -88,13 +88,13 @@ def gradient_noise(
     player: str = "model",
     seed: int = 0,
 ) -> NoiseScale:
-    """Measure the noise scale at the present weights; objective and random state stay.
+    """Measure the noise scale at the present weights; objective and random state are unchanged.
 
     Args:
         objective: what is trained.
         batches: training data; their size is the large one.
         parts: into how many small batches each is cut.
-        draws: batches to look at.
+        draws: number of batches to measure.
         player: whose gradient, where there are several (the only one otherwise).
         seed: of the order of the data, and of dropout.
 
@@ -103,7 +103,7 @@ def gradient_noise(
     """
     if parts < 2 or draws < 2:
         raise UsageError(f"parts={parts}, draws={draws}: two sizes and two draws are the least")
-    found: list[tuple[float, float]] = []
+    estimates: list[tuple[float, float]] = []
     sizes: list[tuple[float, int]] = []
     with twin(objective, seed=seed) as made:
         player = player if len(made.players) > 1 else next(iter(made.players))
@@ -111,19 +111,19 @@ def gradient_noise(
         for batch in islice(source, 8 * draws):
             large = examples(batch)
             if large < parts:
-                if not found and not sizes:
+                if not estimates and not sizes:
                     raise UsageError(f"a batch of {large} cannot be cut into {parts} parts")
                 continue  # the short last batch of an epoch
             small = large // parts
             squares, mean = _gradients(made, _cut(batch, parts, small), player)
-            found.append(estimate(squares, mean, small=small, large=small * parts))
+            estimates.append(estimate(squares, mean, small=small, large=small * parts))
             sizes.append((small, small * parts))
-            if len(found) == draws:
+            if len(estimates) == draws:
                 break
-    scales = _scale_of(found)
-    low, high = _interval(found, scales)
-    signal, noise = (sum(item[i] for item in found) / len(found) for i in (0, 1))
-    return NoiseScale(scales, low, high, signal, noise, *sizes[0], len(found))
+    scales = _scale_of(estimates)
+    low, high = _interval(estimates, scales)
+    signal, noise = (sum(item[i] for item in estimates) / len(estimates) for i in (0, 1))
+    return NoiseScale(scales, low, high, signal, noise, *sizes[0], len(estimates))
 
 
 def estimate(small_square: float, large_square: float, /, *, small: int, large: int) -> Any:
@@ -153,13 +153,13 @@ def _gradients(objective: Objective, parts: list[Batch], player: str) -> tuple[f
         for name, _ in gradients(objective, part):
             if name != player:
                 continue
-            found = [
+            grads = [
                 parameter.grad.detach().double()
                 for parameter in learned(objective.players[player])
                 if parameter.grad is not None
             ]
-            squares += sum(float(item.square().sum()) for item in found)
-            sums = found if not sums else [a + b for a, b in zip(sums, found, strict=True)]
+            squares += sum(float(item.square().sum()) for item in grads)
+            sums = grads if not sums else [a + b for a, b in zip(sums, grads, strict=True)]
     count = len(parts)
     if not sums:
         raise UsageError(f"the objective yields no loss for player {player!r}")
@@ -170,20 +170,20 @@ def _cut(batch: Batch, parts: int, size: int) -> list[Batch]:
     return [tuple(item[i * size : (i + 1) * size] for item in batch) for i in range(parts)]
 
 
-def _scale_of(found: list[tuple[float, float]]) -> float:
-    return scale(signal=sum(x for x, _ in found), noise=sum(x for _, x in found))
+def _scale_of(estimates: list[tuple[float, float]]) -> float:
+    return scale(signal=sum(x for x, _ in estimates), noise=sum(x for _, x in estimates))
 
 
-def _interval(found: list[tuple[float, float]], middle: float) -> tuple[float, float]:
+def _interval(estimates: list[tuple[float, float]], middle: float) -> tuple[float, float]:
     """The jackknife's interval, on the scale's inverse, which stays finite without signal."""
     inverse = 1 / middle if middle else math.inf
     if not math.isfinite(inverse):
         return 0.0, 0.0
-    n = len(found)
-    left = [found[:i] + found[i + 1 :] for i in range(n)]
+    n = len(estimates)
+    left = [estimates[:i] + estimates[i + 1 :] for i in range(n)]
     values = [sum(x for x, _ in rest) / sum(y for _, y in rest) for rest in left]
     mean = sum(values) / n
     error = math.sqrt((n - 1) / n * sum((value - mean) ** 2 for value in values))
-    ends = sum(x for x, _ in found) / sum(y for _, y in found)
+    ends = sum(x for x, _ in estimates) / sum(y for _, y in estimates)
     low, high = ends - 1.96 * error, ends + 1.96 * error
     return (1 / high if high > 0 else math.inf), (1 / low if low > 0 else math.inf)

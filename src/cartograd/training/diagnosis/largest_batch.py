@@ -2,8 +2,8 @@
 
 Memory of a training step is what the batch does not change (weights, gradients, optimizer) plus
 what grows with it: the tensors that the forward pass keeps for the backward pass. On a GPU the step
-is tried and an out-of-memory error is the answer. A processor has no such error (the system ends
-the process), so there the kept tensors are counted, byte by byte, and compared with a budget.
+is tried and an out-of-memory error is the answer. A CPU gives no such error (the system kills the
+process), so there the bytes of the saved tensors are counted and compared with a budget.
 
     memory(b) = weights + gradients + optimizer + batch(b) + kept(b),    largest b: memory(b) <= M
 
@@ -83,15 +83,15 @@ def largest_batch(
     optimizers: str = "adamw",
     seed: int = 0,
 ) -> LargestBatch:
-    """Find the largest batch of a training step; objective and random state stay.
+    """Find the largest batch of a training step; objective and random state are unchanged.
 
     Args:
-        objective: what is trained; where it lies (processor or GPU) says how it is tried.
+        objective: what is trained; its device (CPU or GPU) says how it is tried.
         batch: some examples; larger batches repeat them.
         memory: GiB that a step may take (on a GPU: at most what it has).
         most: the largest size to try.
-        optimizers: spec of the optimizer, for what it keeps of each weight.
-        seed: start of dropout's random draws.
+        optimizers: spec of the optimizer, for the size of its state.
+        seed: of dropout's random numbers.
 
     Raises:
         UsageError: the batch has no examples, or the memory is not above 0.
@@ -103,12 +103,14 @@ def largest_batch(
     budget = int(memory * 2**30)
     needed: dict[int, int] = {}
     with twin(objective, seed=seed) as made:
-        place = device_of(made)
-        fixed = _fixed(made, same_device(batch, place), optimizers)
+        device = device_of(made)
+        fixed = _fixed(made, same_device(batch, device), optimizers)
 
         def fits(size: int) -> bool:
             try:
-                needed[size] = kept(made, same_device(repeated(batch, size), place), budget - fixed)
+                needed[size] = kept(
+                    made, same_device(repeated(batch, size), device), budget - fixed
+                )
             except (_OverError, torch.OutOfMemoryError):
                 return False
             except ValueError:
@@ -201,17 +203,17 @@ def _fixed(objective: Objective, batch: Batch, spec: str) -> int:
 
 def _tensors(objective: Objective) -> list[Tensor]:
     modules = [objective, *objective.players.values()]
-    found = [
+    tensors = [
         tensor
         for module in modules
         if isinstance(module, nn.Module)
         for tensor in (*module.parameters(), *module.buffers())
     ]
-    return list({_storage(tensor): tensor for tensor in found}.values())
+    return list({_storage(tensor): tensor for tensor in tensors}.values())
 
 
 def _bytes(tensor: Tensor) -> int:
-    """Of the memory behind a tensor, which a view shares with others."""
+    """A key of the tensor's storage, which views share."""
     return tensor.untyped_storage().nbytes()
 
 

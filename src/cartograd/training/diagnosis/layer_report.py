@@ -110,7 +110,7 @@ class LayerReport:
 def layer_report(
     objective: Objective | nn.Module, batch: Batch, /, *, optimizers: str = "adamw:lr=1e-3"
 ) -> LayerReport:
-    """What each layer does in one step on a batch; objective, gradients and random state stay.
+    """What each layer does in one step on a batch; the objective and random state are unchanged.
 
     Args:
         objective: an objective, or any module (all tensors of the batch are its inputs).
@@ -163,14 +163,14 @@ def _findings(layers: tuple[Layer, ...]) -> Iterator[Finding]:
         )
         return
     yield from _flow(layers)
-    for word, share in (("dead", "dead"), ("flat", "flat")):
-        much = [x for x in layers if (getattr(x, share) or 0) > MOSTLY and _tells(x, word)]
+    for state, share in (("dead", "dead"), ("flat", "flat")):
+        much = [x for x in layers if (getattr(x, share) or 0) > MOSTLY and _tells(x, state)]
         for layer in much:
             yield Finding(
-                f"{word} units",
+                f"{state} units",
                 f"{100 * getattr(layer, share):.0f} % of {layer.name} ({layer.kind})",
                 ("lower the learning rate", "initialise by kaiming or xavier", "normalise before")
-                + (("use leaky-relu, elu or gelu",) if word == "dead" else ()),
+                + (("use leaky-relu, elu or gelu",) if state == "dead" else ()),
             )
     yield from _steps(layers)
 
@@ -206,9 +206,9 @@ def _steps(layers: tuple[Layer, ...]) -> Iterator[Finding]:
         yield Finding("small steps", told, ("raise the learning rate",))
 
 
-def _tells(layer: Layer, word: str) -> bool:
+def _tells(layer: Layer, state: str) -> bool:
     """A ReLU is flat on one side by design; only what is dead says something of it."""
-    return word == "dead" or not (layer.dead is not None and layer.zeros > 0.01)
+    return state == "dead" or not (layer.dead is not None and layer.zeros > 0.01)
 
 
 def _finite(value: float | None) -> bool:

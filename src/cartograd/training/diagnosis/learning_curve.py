@@ -132,11 +132,11 @@ def learning_curve(
         return (Finding("too short", told, ("more epochs",)),)
     train = _Curve([float(value) for value in given if value is not None])
     valid = _Curve([float(v) for v in valid_given]) if len(valid_given) == len(given) else None
-    found = (
+    findings = (
         *_unstable(train, chance),
         *_fitting(train, valid, chance, _annealed(history)),
     )
-    return found or (Finding("healthy", _summary(train, valid), good=True),)
+    return findings or (Finding("healthy", _summary(train, valid), good=True),)
 
 
 _UNSTABLE = (

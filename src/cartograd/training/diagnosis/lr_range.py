@@ -57,7 +57,7 @@ CARD = Card(
 
 @dataclass(frozen=True)
 class LRRange:
-    """What came of the sweep.
+    """The result of a sweep.
 
     Attributes:
         rates: of the steps that were made.
@@ -89,7 +89,7 @@ def lr_range(
     decay: float = 0.9,
     seed: int = 0,
 ) -> LRRange:
-    """Sweep the learning rate on a copy; objective and random state stay as they were.
+    """Sweep the learning rate on a copy; objective and random state are unchanged.
 
     Args:
         objective: what would be trained.
@@ -122,9 +122,9 @@ def lr_range(
             if smooth[-1] > losses[0] + abs(losses[0]):
                 ended = "rose"
                 break
-    found = tuple(planned[: len(losses)])
-    suggestion, limit = _suggested(found, losses, smooth)
-    return LRRange(found, tuple(losses), tuple(smooth), suggestion, limit, ended)
+    swept = tuple(planned[: len(losses)])
+    suggestion, limit = _suggested(swept, losses, smooth)
+    return LRRange(swept, tuple(losses), tuple(smooth), suggestion, limit, ended)
 
 
 def rates(*, low: float, high: float, steps: int) -> list[float]:
@@ -143,7 +143,7 @@ def rates(*, low: float, high: float, steps: int) -> list[float]:
 def _step(
     objective: Objective, batch: Batch, players: dict[str, torch.optim.Optimizer], rate: float
 ) -> float:
-    """Step every player at a rate; the first player's loss before that."""
+    """Step every player at a learning rate; return the first player's loss before that."""
     first = math.nan
     for number, (name, value) in enumerate(gradients(objective, batch)):
         first = float(value) if number == 0 else first
@@ -154,27 +154,27 @@ def _step(
 
 
 def _suggested(
-    found: Sequence[float], losses: Sequence[float], smooth: Sequence[float]
+    tried: Sequence[float], losses: Sequence[float], smooth: Sequence[float]
 ) -> tuple[float | None, float | None]:
     """The middle of the steepest decade before the lowest loss, and the rate of that."""
     if not smooth:
         return None, None
     # In the first decade the rate is too small to change anything: what varies there is noise.
-    early = [loss for rate, loss in zip(found, losses, strict=True) if rate <= 10 * found[0]]
+    early = [loss for rate, loss in zip(tried, losses, strict=True) if rate <= 10 * tried[0]]
     level = sum(early) / len(early)
     noise = (sum((loss - level) ** 2 for loss in early) / len(early)) ** 0.5
     lowest = min(range(len(smooth)), key=smooth.__getitem__)
     if level - smooth[lowest] <= noise:
         return None, None
-    places = [math.log10(rate) for rate in found[: lowest + 1]]
+    places = [math.log10(rate) for rate in tried[: lowest + 1]]
     slopes = {i: _slope(places, losses, i) for i in range(lowest)}
     if not slopes or min(slopes.values()) >= 0:
         return None, None
-    return found[min(slopes, key=slopes.__getitem__)], found[lowest]
+    return tried[min(slopes, key=slopes.__getitem__)], tried[lowest]
 
 
 def _slope(places: Sequence[float], losses: Sequence[float], middle: int) -> float:
-    """Of a straight line through the losses within half a decade of a place, or its neighbours."""
+    """Slope of a straight line through the losses within half a decade, or of the neighbours."""
     near = [
         j
         for j in range(len(places))

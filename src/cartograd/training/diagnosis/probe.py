@@ -1,4 +1,4 @@
-"""Hooks on every layer of an objective's players, and the sums that they keep."""
+"""Hooks on every layer of an objective's players, and the sums that they accumulate."""
 
 from types import TracebackType
 from typing import Any
@@ -82,7 +82,7 @@ class Probe:
             handle.remove()
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each layer that something passed through, in the order of the pass."""
+        """A row for each layer that ran, in the order of the forward pass."""
         return [seen.row() for seen in self.seen.values() if seen.count]
 
     def weights(self, player: nn.Module, optimizer: torch.optim.Optimizer, /) -> None:

@@ -1,4 +1,4 @@
-"""A copy of what is trained, to try things on without a trace."""
+"""A copy of an objective, to try things on without changing it."""
 
 import copy
 from collections.abc import Iterator
@@ -35,17 +35,17 @@ def twin(objective: Any, /, *, seed: int = 0) -> Iterator[Any]:
     for module in (made, *made.players.values()):
         if isinstance(module, nn.Module):
             module.train().zero_grad(set_to_none=True)
-    place = device_of(made)
-    devices = [place] if place.type == "cuda" else []
+    device = device_of(made)
+    devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), torch.enable_grad():
         torch.manual_seed(seed)
         yield made
 
 
 def device_of(objective: Objective, /) -> torch.device:
-    """Where an objective's first parameter lies."""
-    found = (p.device for player in objective.players.values() for p in player.parameters())
-    return next(found, torch.device("cpu"))
+    """The device of an objective's first parameter."""
+    devices = (p.device for player in objective.players.values() for p in player.parameters())
+    return next(devices, torch.device("cpu"))
 
 
 def learned(module: nn.Module, /) -> list[nn.Parameter]:
@@ -54,7 +54,7 @@ def learned(module: nn.Module, /) -> list[nn.Parameter]:
 
 
 def gradients(objective: Objective, batch: Batch, /) -> Iterator[tuple[str, Tensor]]:
-    """For each loss of a batch, the player's name and the mean loss; the gradients are there then.
+    """For each loss of a batch, the player's name and the mean loss, after its backward pass.
 
     Raises:
         UsageError: the objective names an unknown player, or its loss depends on no parameter.

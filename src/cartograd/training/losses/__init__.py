@@ -1,1 +1,1 @@
-"""Losses: how wrong an answer is, one number per example, as plain functions."""
+"""Losses: one number per example, as plain functions of outputs and targets."""

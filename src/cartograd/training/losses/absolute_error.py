@@ -1,7 +1,7 @@
-"""Mean absolute error: the distance between answer and target.
+"""Mean absolute error: the distance between output and target.
 
 Every unit of error costs the same, however large the error is, so a few wild targets pull little:
-the best constant answer is the median where the squared error's is the mean. It is the loss of
+the best constant output is the median where the squared error's is the mean. It is the loss of
 Laplacian noise.
 
     L = 1/k sum_j |y_j - t_j|        dL/dy = sign(y - t) / k

@@ -1,14 +1,13 @@
-"""Binary cross-entropy: the surprise at each yes or no, from scores (logits).
+"""Binary cross-entropy: the negative log-likelihood of independent yes-or-no labels, from logits.
 
-Each output is a question of its own, answered yes with probability sigmoid(z). The logarithm and
-the exponential in it are taken in one, so that nothing overflows, and the gradient is what was
-predicted minus what was true.
+Each output is a label of its own, with probability sigmoid(z). The logarithm and the exponential
+are computed as one, so that nothing overflows, and the gradient is the prediction minus the target.
 
     L = -t log sigmoid(z) - (1 - t) log sigmoid(-z),    log sigmoid(z) = min(z, 0) - log(1 + e^-|z|)
     dL/dz = sigmoid(z) - t
 
 Shapes: logits and targets `b ...` alike, targets from 0 to 1; losses ` b`, one per example (the
-mean over its questions).
+mean over its labels).
 
 Departures: none.
 
@@ -49,6 +48,6 @@ CARD = Card(
 
 
 def bce(logits: Float[Tensor, "b ..."], targets: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
-    """The mean surprise at the targets of each example."""
+    """The mean negative log-likelihood of the targets of each example."""
     yes, no = logsigmoid(logits), logsigmoid(-logits)  # each keeps its digits where p is near 1
     return -(targets * yes + (1 - targets) * no).flatten(1).mean(1)

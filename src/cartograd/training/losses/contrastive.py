@@ -1,7 +1,7 @@
 """Contrastive loss: pull the two of a pair together, or push them at least a margin apart.
 
-It teaches a network where to put things from nothing but which pairs belong together. Pairs that
-do not, and are a margin apart already, are left alone; without the margin everything would flee.
+A network learns embeddings from nothing but which pairs belong together. Pairs that
+do not, and are a margin apart already, have no loss; without the margin all would drift apart.
 
     L = (1 - d) D^2 / 2 + d max(0, margin - D)^2 / 2,    D = |u - v|, d = 1 if the pair differs
 
@@ -57,7 +57,7 @@ def contrastive(
         u: one side of each pair.
         v: its other side.
         differs: 1 where the sides are to differ, 0 where they are alike.
-        margin: distance from which on pairs that differ cost nothing.
+        margin: distance from which on pairs that differ have no loss.
     """
     distance = torch.linalg.vector_norm(u - v, dim=1)  # its gradient at 0 is 0, not infinite
     apart = (margin - distance).clamp(min=0)

@@ -1,9 +1,8 @@
-"""Cross-entropy: the surprise at the true class, from scores (logits).
+"""Cross-entropy: the negative log-likelihood of the true class, from logits.
 
-It is minus the logarithm of the softmax probability that the model gave to the right class. Taken
-from the scores directly the two cancel into one stable formula, and the gradient is as simple as
-it can be: what was predicted minus what was true. Label smoothing spreads a share s of the target
-evenly over all classes.
+It is minus the logarithm of the softmax probability that the model gives to the right class. From
+the logits the two are one numerically stable formula, and the gradient is simply the prediction
+minus the target. Label smoothing spreads a share s of the target evenly over all classes.
 
     L = log sum_j e^(z_j) - z_target        dL/dz = softmax(z) - onehot(target)
     smoothed: L = (1 - s) (-log p_target) + s mean_j (-log p_j)
@@ -58,8 +57,8 @@ def cross_entropy(
     """-log softmax(logits)[target] for each example.
 
     Args:
-        logits: a score for each class.
-        targets: the right ones.
+        logits: one for each class.
+        targets: the right classes.
         smoothing: share of the target that is spread evenly over all classes.
     """
     log_p = torch.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))

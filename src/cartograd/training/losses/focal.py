@@ -1,8 +1,8 @@
-"""Focal loss: cross-entropy that looks away from what is already known.
+"""Focal loss: cross-entropy with a smaller weight for easy examples.
 
 Where one class is rare, the many easy examples of the others drown its gradient even though each
-of them costs little. Multiplying by the probability of being wrong, to the power gamma, takes the
-easy ones out; gamma 0 is cross-entropy.
+of them has a small loss. Multiplying by the probability of being wrong, to the power gamma,
+down-weights the easy ones; gamma 0 is cross-entropy.
 
     L = -(1 - p)^gamma log p,    p = softmax(z)_target
 
@@ -51,9 +51,9 @@ def focal(
     """(1 - p)^gamma (-log p) of the true class, for each example.
 
     Args:
-        logits: a score for each class.
-        targets: the right ones.
-        gamma: power of 1 - p that examples already right are weighed down by; 0 is cross-entropy.
+        logits: one for each class.
+        targets: the right classes.
+        gamma: power of 1 - p that down-weights easy examples; 0 is cross-entropy.
     """
     log_p = torch.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))
     log_true = log_p.gather(-1, targets.unsqueeze(-1)).squeeze(-1)

@@ -1,7 +1,7 @@
 """Hinge loss: the true class has to win by a margin, and winning by more earns nothing.
 
 A support vector machine's loss. An example on the right side of its margin gives no gradient, so
-that the answer depends only on the examples at the margin or beyond: the support vectors.
+that the solution depends only on the examples at the margin or beyond: the support vectors.
 
     L = max(0, margin + max_(j != t) z_j - z_t)
     two classes with logits (0, z) and y = +-1: L = max(0, margin - y z)
@@ -53,9 +53,9 @@ def hinge(
     """How much the true class falls short of winning by the margin, for each example.
 
     Args:
-        logits: a score for each class.
-        targets: the right ones.
-        margin: how far on the right side of the boundary a score costs nothing.
+        logits: one for each class.
+        targets: the right classes.
+        margin: how far on the right side of the boundary a logit has no loss.
     """
     index = targets.unsqueeze(-1)
     true = logits.gather(-1, index).squeeze(-1)

@@ -48,8 +48,8 @@ def huber(
     """The mean of Huber's function over the errors of each example.
 
     Args:
-        outputs: what the model says.
-        targets: the right ones.
+        outputs: of the model.
+        targets: the right values.
         delta: size of the error at which the loss turns from squared to straight.
     """
     size = (outputs - targets).abs()

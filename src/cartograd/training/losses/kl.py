@@ -1,8 +1,8 @@
 """Kullback-Leibler divergence: how much worse the model's distribution is than the target's.
 
-It is the surprise at the target distribution in excess of what that distribution's own uncertainty
-makes unavoidable: zero exactly where both agree. With hard targets it is cross-entropy; it serves
-where targets are distributions, as in distillation and mixup.
+It is the cross-entropy with the target distribution minus that distribution's entropy: zero exactly
+where both agree. With hard targets it is cross-entropy; it is used where targets are distributions,
+as in distillation and mixup.
 
     L = sum_j t_j log(t_j / p_j),    p = softmax(z)        dL/dz = p - t
 

@@ -1,4 +1,4 @@
-"""Mean squared error: the squared distance between answer and target.
+"""Mean squared error: the squared distance between output and target.
 
 Squaring punishes one large error more than many small ones, so it is the loss of Gaussian noise
 and is pulled by outliers; its gradient is in proportion to the error.

@@ -1,4 +1,4 @@
-"""Normalisation: activations brought to mean 0 and spread 1, over different sets of them.
+"""Normalisation: activations brought to mean 0 and variance 1, over different dimensions.
 
 Each file is the formula, to be read and to be checked against. Models use torch's modules, whose
 kernels compute the same; weights and statistics go by the same names in both.

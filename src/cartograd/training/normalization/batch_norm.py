@@ -11,7 +11,7 @@ worse both stages agree.
 Shapes: `b c ...`, kept; weight, bias and running statistics ` c`.
 
 Departures: the running variance is the unbiased one, as in the paper and in torch. `decay` is what
-torch calls 1 - momentum, `eps` what it calls eps.
+torch calls 1 - momentum.
 
 References:
     Sergey Ioffe, Christian Szegedy. Batch normalization: accelerating deep network training by
@@ -72,7 +72,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Float[Tensor, "b c ..."]) -> Float[Tensor, "b c ..."]:
-        """Each channel by its batch's statistics, or in evaluation by the running ones.
+        """Each channel normalised by its batch's statistics, or in evaluation by the running ones.
 
         Raises:
             UsageError: a channel holds one number in training, which has no variance.

@@ -8,7 +8,7 @@ and positions, as many groups as channels is instance normalisation.
 
 Shapes: `b c ...`, kept; weight and bias ` c`, one number for each channel whatever the groups.
 
-Departures: none. `eps` is what torch calls eps.
+Departures: none.
 
 References:
     Yuxin Wu, Kaiming He. Group normalization. ECCV 2018. https://arxiv.org/abs/1803.08494

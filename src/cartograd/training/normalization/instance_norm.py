@@ -7,8 +7,7 @@ painted in another's style should keep. It is batch normalisation for a batch of
 
 Shapes: `b c ...`, kept, with more than one position; weight and bias ` c`.
 
-Departures: torch's module has no weight and bias unless asked (`affine=True`). `eps` is what
-torch calls eps.
+Departures: torch's module has no weight and bias unless asked (`affine=True`).
 
 References:
     Dmitry Ulyanov, Andrea Vedaldi, Victor Lempitsky. Instance normalization: the missing

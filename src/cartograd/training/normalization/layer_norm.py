@@ -7,7 +7,7 @@ and the same way in training and evaluation: hence its place in Transformers.
 
 Shapes: `... d`, kept; weight and bias ` d`.
 
-Departures: none. `eps` is what torch calls eps.
+Departures: none.
 
 References:
     Jimmy Lei Ba, Jamie Ryan Kiros, Geoffrey Hinton. Layer normalization. 2016.

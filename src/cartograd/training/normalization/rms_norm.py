@@ -1,14 +1,13 @@
 """Root-mean-square normalisation: layer normalisation without the mean.
 
-What matters of layer normalisation is the scale; leaving the mean alone saves a pass over the
+What matters in layer normalisation is the scale; not subtracting the mean saves a pass over the
 features and the bias, and costs nothing in quality. Most large language models use it.
 
     y = weight x / sqrt(mean(x^2) + eps),   over the last dimension
 
 Shapes: `... d`, kept; weight ` d`.
 
-Departures: none. Half precision is squared in float32, as LLaMA does. `eps` is what torch calls
-eps.
+Departures: none. Half precision is squared in float32, as LLaMA does.
 
 References:
     Biao Zhang, Rico Sennrich. Root mean square layer normalization. NeurIPS 2019.

@@ -1,4 +1,4 @@
-"""CBOW (continuous bag of words): from the words around a gap, learn which word fills it.
+"""CBOW (continuous bag of words): from the words around a position, predict the word there.
 
 The vectors of the neighbours are averaged, their order forgotten; the product with the word that
 was left out is raised, those with noise words are lowered. One prediction for each window makes it
@@ -49,12 +49,12 @@ CARD = Card(
 
 
 class CBOW(nn.Module):
-    """The word that was left out against noise.
+    """The left-out word against negative samples.
 
     Args:
         model: a word2vec model.
-        negatives: noise words that count for each window.
-        shared: how many are drawn for a step.
+        negatives: number of negative samples that count for each window.
+        shared: how many are sampled for a step.
     """
 
     def __init__(self, *, model: nn.Module, negatives: int = 5, shared: int = 256):

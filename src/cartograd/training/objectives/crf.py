@@ -1,15 +1,15 @@
-"""CRF: raise the probability of the whole row of right tags.
+"""CRF: raise the probability of the right sequence of tags.
 
-A tagger with a conditional random field on top gives every row of tags a probability. Its
-logarithm is what is raised: not the probability of each tag by itself, so that the moves from tag
-to tag are learned together with the tags.
+A tagger with a conditional random field on top gives every sequence of tags a probability. Its
+logarithm is raised, not the probability of each tag by itself, so that the transitions between tags
+are learned together with the tags.
 
     L = -log p(y_1 ... y_t | tokens) = log Z - score(y)
 
-Shapes: a batch is (tokens `b t`, tags `b t`); a tag of -100 is left open.
+Shapes: a batch is (tokens `b t`, tags `b t`); a tag of -100 is unknown.
 
-Departures: the loss is given for each token (a row's is divided by its tags, and counts as often),
-so that it compares with the cross-entropy of single tags.
+Departures: the loss is given for each token (a sequence's is divided by its tags, and counts as
+often), so that it compares with the cross-entropy of single tags.
 
 References:
     John Lafferty, Andrew McCallum, Fernando Pereira. Conditional random fields: probabilistic
@@ -55,27 +55,27 @@ CARD = Card(
 
 @runtime_checkable
 class Chained(Protocol):
-    """A model that knows how improbable a whole row of tags is."""
+    """A model that gives the negative log-likelihood of a sequence of tags."""
 
     def surprise(
         self, tokens: Int[Tensor, "b t"], tags: Int[Tensor, "b t"], /
     ) -> Float[Tensor, " b"]:
-        """Minus the log probability of each row."""
+        """Minus the log probability of each sequence."""
         ...
 
     def best(self, tokens: Int[Tensor, "b t"], /) -> Int[Tensor, "b t"]:
-        """The most probable row of tags."""
+        """The most probable sequence of tags."""
         ...
 
 
 class CRF(nn.Module):
-    """The log probability of rows of tags.
+    """The negative log-likelihood of sequences of tags.
 
     Args:
         model: a tagger with a conditional random field, such as `bilstm-crf`.
 
     Raises:
-        UsageError: the model gives no probability of a row of tags.
+        UsageError: the model gives no probability of a sequence of tags.
     """
 
     def __init__(self, *, model: nn.Module):
@@ -90,7 +90,7 @@ class CRF(nn.Module):
         self.players = {"model": model}
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: each row's, per tag; in evaluation also the share of right tags."""
+        """One loss: each sequence's, per tag; in evaluation also the share of right tags."""
         tokens, tags = batch
         known = tags >= 0
         count = known.sum(1)

@@ -1,11 +1,11 @@
-r"""CTC: learn a row of labels from a longer row of steps, without being told which is where.
+r"""CTC: learn a sequence of labels from a longer input sequence, without an alignment.
 
-The network says at each step one label or "blank". A path of such words is read by putting repeats
-together and then leaving the blanks out, and the loss is the probability of all paths that read as
-the target. There are exponentially many, but only as many ways to stand in the target at a step as
-it has labels and gaps, so one sum from left to right counts them all.
+The network gives each time step one label or "blank". A path is read by merging repeats and then
+dropping the blanks, and the loss is minus the log probability of all paths that read as the target.
+There are exponentially many, but only as many positions in the target at a step as it has labels
+and blanks, so dynamic programming from left to right sums them all.
 
-    p(y | x) = sum over paths that read y of prod_t p_t(path_t)
+    p(y | x) = sum over paths that read as y of prod_t p_t(path_t)
     a_t(s) = p_t(z_s) (a_t-1(s) + a_t-1(s-1) [+ a_t-1(s-2) if z_s is no blank and not z_s-2])
 
 where z is y with a blank before, between and after its labels, and L = -log(a_T(end) +
@@ -14,8 +14,8 @@ a_T(end-1)).
 Shapes: a batch is (inputs ..., targets): targets `b s`, -100 after the last label of a shorter
 row; the model's logits are `b t k`.
 
-Departures: the loss is per label, so that long rows weigh as much as their length; a row without
-labels counts as one. All rows are of as many steps as the logits have.
+Departures: the loss is per label, and long sequences weigh as much as their length; one without
+labels counts as one. All sequences have as many steps as the logits.
 
 References:
     Alex Graves, Santiago Fernández, Faustino Gomez, Jürgen Schmidhuber. Connectionist temporal
@@ -57,17 +57,17 @@ CARD = Card(
 )
 
 BLANK, IGNORED = 0, -100
-"""The label that says nothing, and what stands after the end of a shorter target."""
+"""The blank label, and the padding of shorter targets."""
 
 NEVER = -1e30
-"""A logarithm of zero that can be computed with."""
+"""Stands for log(0): finite, so that gradients are."""
 
 
 class CTC(nn.Module):
-    """The CTC loss of a model that answers with logits for each step.
+    """The CTC loss of a model that gives logits for each time step.
 
     Args:
-        model: answers with logits, `b t k`; class 0 is the blank.
+        model: gives logits, `b t k`; class 0 is the blank.
     """
 
     def __init__(self, *, model: nn.Module):
@@ -76,7 +76,7 @@ class CTC(nn.Module):
         self.players = {"model": model}
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: that of each row by label; in evaluation also the share of rows read exactly.
+        """One loss: that of each sequence per label; in evaluation also the share that is exact.
 
         Raises:
             UsageError: the model has too few steps for a target, or a target is no class of it.
@@ -102,8 +102,8 @@ def ctc_loss(log_p: Float[Tensor, "b t k"], targets: Int[Tensor, "b s"], /) -> F
     said = log_p.gather(2, z[:, None].expand(-1, log_p.shape[1], -1))
     jumps = torch.zeros_like(z, dtype=torch.bool)
     jumps[:, 2:] = (z[:, 2:] != BLANK) & (z[:, 2:] != z[:, :-2])
-    place = torch.arange(z.shape[1], device=z.device)
-    reached = said[:, 0].masked_fill(place > 1, NEVER)
+    position = torch.arange(z.shape[1], device=z.device)
+    reached = said[:, 0].masked_fill(position > 1, NEVER)
     for step in range(1, log_p.shape[1]):
         behind = torch.nn.functional.pad(reached, (2, 0), value=NEVER)
         over = behind[:, :-2].masked_fill(~jumps, NEVER)
@@ -115,7 +115,7 @@ def ctc_loss(log_p: Float[Tensor, "b t k"], targets: Int[Tensor, "b s"], /) -> F
 
 
 def collapsed(paths: Int[Tensor, "b t"], /) -> list[list[int]]:
-    """What paths read: repeats put together, then blanks left out.
+    """The labels of paths: repeats merged, then blanks dropped.
 
     >>> collapsed(torch.tensor([[0, 3, 3, 0, 3, 1]]))
     [[3, 3, 1]]

@@ -10,8 +10,8 @@ what it is divided by.
 Shapes: a batch is (inputs ..., targets): inputs `b t` (two of them for an encoder-decoder, the
 second already shifted right), targets `b t` of labels; the model's logits are `b t k`.
 
-Departures: the division is by the labelled positions of the whole step, microbatches and processes
-taken together, so that sentences of uneven length count by their words.
+Departures: the division is by the labelled positions of the whole step, over all microbatches and
+processes, so that sentences of uneven length count by their tokens.
 
 References:
     Yoshua Bengio, Rejean Ducharme, Pascal Vincent, Christian Jauvin. A neural probabilistic
@@ -60,9 +60,9 @@ class LabelTokens(nn.Module):
     """Cross-entropy at each position of a sequence.
 
     Args:
-        model: answers with logits, `b t k`.
+        model: gives logits, `b t k`.
         smoothing: share of the target spread evenly over all labels.
-        penalty: price of the weights in training, e.g. `l2:weight=1e-4`.
+        penalty: penalty on the weights in training, e.g. `l2:weight=1e-4`.
     """
 
     def __init__(self, *, model: nn.Module, smoothing: float = 0.0, penalty: str | None = None):
@@ -76,7 +76,7 @@ class LabelTokens(nn.Module):
         """One loss: that of each position; in evaluation also the share of right labels.
 
         Raises:
-            UsageError: the model does not answer with logits for each target.
+            UsageError: the model does not give logits for each target.
         """
         *inputs, targets = batch
         logits = self.model(*inputs)

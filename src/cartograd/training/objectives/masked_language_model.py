@@ -1,6 +1,6 @@
-"""Masked language model: hide some words of a text and learn to tell them from the others.
+"""Masked language model: mask some tokens of a text and predict them from the others.
 
-To fill a gap a model has to understand both sides of it, so text alone, without labels, teaches it
+To predict a masked token a model has to use both sides of it, so unlabelled text alone teaches it
 what words mean where they stand. Of the chosen words most become the mask token; some become a
 random one or stay as they are, because later texts have no masks and every word has to be read.
 
@@ -11,9 +11,9 @@ random one or stay as they are, because later texts have no masks and every word
 Shapes: a batch is (tokens, ...), tokens `b t`; whatever follows them is not used. The model's
 logits are `b t v`.
 
-Departures: each token is chosen by a draw of its own, not 15 % of each text to the word, as in
-RoBERTa, which also draws anew at every epoch. Draws are hashes of the step's seed, the row and the
-position: a run that is resumed, or split over batches or processes, hides the same words. Without
+Departures: each token is chosen independently, not exactly 15 % of each text, as in RoBERTa, which
+also masks anew at every epoch. The random numbers are hashes of the step's seed, the row and the
+position: a run that is resumed, or split over batches or processes, masks the same tokens. Without
 the next-sentence task, which RoBERTa found useless.
 
 References:
@@ -62,16 +62,16 @@ CARD = Card(
 
 
 class MaskedLanguageModel(nn.Module):
-    """Cross-entropy of hidden tokens.
+    """Cross-entropy at the masked tokens.
 
     Args:
         model: answers with logits over all tokens, `b t v`.
-        mask_id: the token that hides another; that of the model's tokenizer if not given.
-        vocabulary: how many tokens there are; as the model's signature says if not given.
+        mask_id: the mask token; that of the model's tokenizer if not given.
+        vocabulary: size of the vocabulary; as the model's signature says if not given.
         share: of the tokens that are chosen.
 
     Raises:
-        UsageError: neither said nor known what hides a token, or how many there are.
+        UsageError: the mask token or the size of the vocabulary is neither given nor known.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class MaskedLanguageModel(nn.Module):
         """One loss: that of each position, of which only the chosen count."""
         tokens = batch[0]
         # The engine seeds torch anew at each step, so this is a number of the step; reading it
-        # draws nothing.
+        # does not advance the generator.
         changed, chosen = self.gaps(tokens, torch.default_generator.initial_seed())
         logits = self.model(changed)
         loss = cross_entropy(logits, tokens)
@@ -119,7 +119,7 @@ class MaskedLanguageModel(nn.Module):
     def gaps(
         self, tokens: Int[Tensor, "b t"], seed: int, /
     ) -> tuple[Int[Tensor, "b t"], Bool[Tensor, "b t"]]:
-        """What the model is to read, and which tokens it has to guess; see `masked`."""
+        """The masked input, and which tokens are to be predicted; see `masked`."""
         return masked(
             tokens, mask_id=self.mask_id, vocabulary=self.vocabulary, seed=seed, share=self.share,
             fixed=self.fixed,
@@ -136,19 +136,19 @@ def masked(
     share: float = 0.15,
     fixed: tuple[int, ...] = (),
 ) -> tuple[Int[Tensor, "b t"], Bool[Tensor, "b t"]]:
-    """The text with hidden tokens, and which positions were chosen.
+    """The text with masked tokens, and which positions were chosen.
 
     Args:
         tokens: the text.
-        mask_id: the token that hides another.
-        vocabulary: how many tokens there are.
-        seed: of the draws, which depend besides on a row's tokens and on the position alone.
+        mask_id: the mask token.
+        vocabulary: size of the vocabulary.
+        seed: of the random numbers, which depend only on it, a row's tokens and the position.
         share: of the tokens that are chosen.
         fixed: tokens that are never chosen.
     """
-    place = torch.arange(tokens.shape[1], device=tokens.device)
-    row = scrambled(scrambled(tokens) ^ scrambled(place)).sum(1, keepdim=True)
-    keys = scrambled(scrambled(row ^ mixed(seed)) + place)
+    positions = torch.arange(tokens.shape[1], device=tokens.device)
+    row = scrambled(scrambled(tokens) ^ scrambled(positions)).sum(1, keepdim=True)
+    keys = scrambled(scrambled(row ^ mixed(seed)) + positions)
     chosen, fate, other = (fractions(scrambled(keys ^ number)) for number in (1, 2, 3))
     free = ~torch.isin(tokens, torch.tensor(fixed, dtype=tokens.dtype, device=tokens.device))
     chosen = (chosen < share) & free

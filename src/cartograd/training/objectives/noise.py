@@ -1,13 +1,13 @@
-"""Telling true words from noise: what skip-gram and CBOW have in common.
+"""Negative sampling: what skip-gram and CBOW have in common.
 
-To learn which word belongs to a vector without a sum over all words, the true word's product with
-it is raised and those of a few words drawn at random are lowered. The noise is drawn by how often
-words occur, to the power 3/4: rare ones more often than they occur, frequent ones less.
+To learn which word belongs to a vector without a softmax over all words, the true word's dot
+product with it is raised and those of a few random words are lowered. These are sampled by word
+frequency to the power 3/4: rare ones more often than they occur, frequent ones less.
 
     loss(h, w) = -log s(u_w . h) - (n / m) sum_(j <= m, w_j != w) log s(-u_j . h)
 
-One noise of m words is drawn for a whole step instead of n for each pair: products with all of
-them are one matrix product. Its weight n / m makes the expectation what n of one's own would have.
+One sample of m words is shared by a whole step instead of n for each pair: dot products with all
+of them are one matrix product. The weight n / m keeps the expectation that of n words per pair.
 
 References:
     Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado, Jeffrey Dean. Distributed
@@ -30,16 +30,16 @@ POWER = 0.75
 
 
 class Noise(nn.Module):
-    """Words drawn by their frequency, and the loss that tells true ones from them.
+    """Negative samples, drawn by word frequency, and the loss of true words against them.
 
     Args:
-        model: a word2vec model; how often its words occur is known to its tokenizer, or else all
-            are alike.
-        negatives: noise words that count for each true one.
-        shared: how many are drawn for a step.
+        model: a word2vec model; its tokenizer knows how often words occur, else all are equally
+            likely.
+        negatives: number of negative samples that count for each true word.
+        shared: how many are sampled for a step.
 
     Raises:
-        UsageError: the model has no two tables of words.
+        UsageError: the model does not have two embedding tables.
     """
 
     cumulated: Tensor
@@ -69,20 +69,20 @@ class Noise(nn.Module):
 
     @property
     def words(self) -> nn.Embedding:
-        """The table of the words read."""
+        """The embedding table of the input words."""
         return self._tables[0]
 
     @property
     def guessed(self) -> nn.Embedding:
-        """The table of the words guessed."""
+        """The embedding table of the predicted words."""
         return self._tables[1]
 
     def drawn(self) -> Int[Tensor, " n"]:
-        """The step's noise: a function of the step's seed alone, so all microbatches share it."""
+        """The step's negative samples: a function of its seed alone, so microbatches share them."""
         draw = torch.Generator().manual_seed(mixed(torch.default_generator.initial_seed(), 0) >> 1)
         u = torch.rand(self.shared, generator=draw, dtype=torch.float64).to(self.cumulated.device)
-        found = torch.searchsorted(self.cumulated, u * self.cumulated[-1], right=True)
-        return found.clamp(max=len(self.cumulated) - 1)
+        indices = torch.searchsorted(self.cumulated, u * self.cumulated[-1], right=True)
+        return indices.clamp(max=len(self.cumulated) - 1)
 
     def loss(
         self, h: Float[Tensor, "b d"], right: Int[Tensor, "b t"], counted: Tensor, /
@@ -90,16 +90,16 @@ class Noise(nn.Module):
         """The loss of each vector, summed over its true words.
 
         Args:
-            h: the vectors read.
+            h: the input vectors.
             right: the true words of each.
-            counted: which of these there are.
+            counted: mask of those that are not padding.
         """
         noise = self.drawn()
         true = torch.einsum("btd,bd->bt", self.guessed(right), h)
         false = F.softplus(h @ self.guessed(noise).mT)
         hits = torch.zeros_like(false)
-        for place in range(right.shape[1]):
-            hits += (right[:, place, None] == noise) & counted[:, place, None]
+        for position in range(right.shape[1]):
+            hits += (right[:, position, None] == noise) & counted[:, position, None]
         pairs = counted.sum(1, keepdim=True) - hits
         away = (false * pairs).sum(1) * (self.negatives / self.shared)
         return (F.softplus(-true) * counted).sum(1) + away

@@ -56,7 +56,7 @@ class PerceptronRule(nn.Module):
     """Rosenblatt's rule for a model of two classes.
 
     Args:
-        model: answers with logits, `b 2`.
+        model: gives logits, `b 2`.
     """
 
     def __init__(self, *, model: nn.Module):
@@ -68,7 +68,7 @@ class PerceptronRule(nn.Module):
         """One loss, zero where the answer is right; `mistakes` says where it is not.
 
         Raises:
-            UsageError: the model does not answer with two logits.
+            UsageError: the model does not give two logits.
         """
         *inputs, targets = batch
         logits = self.model(*inputs)

@@ -1,4 +1,4 @@
-"""Sharpness-aware minimisation: lower the loss of the worst weights nearby, not of these alone.
+"""Sharpness-aware minimisation: lower the loss of the worst weights nearby.
 
 A minimum whose neighbourhood is low too generalises better than a narrow one. The worst weights
 within reach are, to first order, one step up the gradient; the gradient found there is used for
@@ -57,8 +57,8 @@ class SharpnessAware(nn.Module):
     """The loss of a classifier at the worst weights within reach.
 
     Args:
-        model: answers with logits, `b k`.
-        reach: how far from the weights to look.
+        model: gives logits, `b k`.
+        reach: radius of the ball around the weights, the paper's rho.
         loss: name or text form of a loss of logits.
     """
 
@@ -75,7 +75,7 @@ class SharpnessAware(nn.Module):
         yield Loss(self.loss(self._answer(inputs, targets), targets))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The loss at the weights themselves, and the answers."""
+        """The loss at the weights themselves, and the logits."""
         *inputs, targets = batch
         outputs = self.model(*inputs)
         return {"loss": self.loss(outputs, targets), "outputs": outputs}

@@ -1,4 +1,4 @@
-"""Skip-gram: from a word, learn which words stand around it.
+"""Skip-gram: from a word, predict the words around it.
 
 Each word in the middle of a window is paired with each of its neighbours; the pair's product is
 raised, those with noise words are lowered. Rare words learn more than by CBOW, since each of their
@@ -51,12 +51,12 @@ CARD = Card(
 
 
 class SkipGram(nn.Module):
-    """Pairs of a word and each of its neighbours against noise.
+    """Pairs of a word and each of its neighbours against negative samples.
 
     Args:
         model: a word2vec model.
-        negatives: noise words that count for each pair.
-        shared: how many are drawn for a step.
+        negatives: number of negative samples that count for each pair.
+        shared: how many are sampled for a step.
     """
 
     def __init__(self, *, model: nn.Module, negatives: int = 5, shared: int = 256):

@@ -53,7 +53,7 @@ def update(
     betas: tuple[float, float] = (0.9, 0.99),
     weight_decay: float = 0.0,
 ) -> tuple[Float[Tensor, "..."], dict[str, Tensor]]:
-    """The weight and the mean after a step.
+    """The weight and the mean of gradients after a step.
 
     Args:
         weight: before the step.

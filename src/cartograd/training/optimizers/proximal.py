@@ -1,14 +1,14 @@
-"""Proximal gradient descent: a step down the loss, then a step down the price of the weights.
+"""Proximal gradient descent: a gradient step on the loss, then a proximal step on the L1 penalty.
 
-The price |w| has no slope at zero, so that gradient steps on it jump over it again and again. The
-proximal step solves its part exactly instead, which sets every weight that is not worth its price
-to zero and keeps it there: this is how L1 makes a model sparse.
+The penalty |w| has no gradient at zero, so that gradient steps on it overshoot again and again. The
+proximal step minimises the penalty exactly instead, which sets small weights to zero and keeps them
+there: this is how L1 makes a model sparse.
 
     w <- shrink(w - lr g, lr weight),    shrink(w, a) = sign(w) max(0, |w| - a)
 
 Shapes: weight and gradient of any shape, alike; there is no memory.
 
-Departures: weights of one dimension (biases, scales) are stepped without a price.
+Departures: weights of one dimension (biases, scales) have no penalty.
 
 References:
     Ingrid Daubechies, Michel Defrise, Christine De Mol. An iterative thresholding algorithm for
@@ -64,7 +64,7 @@ def update(
         gradient: of the loss.
         memory: what the step before left; empty at first.
         lr: learning rate.
-        weight: price of a weight's absolute size, in units of the loss.
+        weight: weight of the L1 penalty.
     """
     stepped = parameter - lr * gradient
     return (shrink(stepped, amount=lr * weight) if parameter.ndim > 1 else stepped), memory

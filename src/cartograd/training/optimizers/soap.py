@@ -84,8 +84,8 @@ def update(
         betas: shares of the means of the gradient and of its square that are kept at each step.
         shampoo_beta: share of the correlations of rows and columns that is kept at each step.
         weight_decay: share of a weight, times lr, that is taken off at each step.
-        precondition_frequency: steps from one look for new directions to the next.
-        max_precond_dim: longest side of a matrix that gets directions of its own.
+        precondition_frequency: steps between updates of the eigenvectors.
+        max_precond_dim: longest side of a matrix that gets eigenvectors of its own.
         eps: added to the root, so that nothing is divided by zero.
     """
     sides = [
@@ -117,13 +117,13 @@ def update(
 
 
 def _begin(gradient: Tensor, sides: list[int], shampoo_beta: float) -> dict[str, Tensor]:
-    """The directions of the first gradient; both means of zero."""
+    """The eigenvectors of the first gradient; both means are zero."""
     zero = torch.zeros_like(gradient)
     memory = {"first": zero, "second": zero, "step": torch.zeros(())}
     for side in sides:
         mean = (1 - shampoo_beta) * _correlation(gradient, side)
         shift = 1e-30 * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
-        # As they come back from a checkpoint: products of other layouts are rounded otherwise.
+        # Contiguous, as from a checkpoint: products of other strides are rounded otherwise.
         basis = torch.linalg.eigh(mean + shift)[1].flip(1).contiguous()
         memory |= {f"mean{side}": mean, f"basis{side}": basis}
     return memory
@@ -135,7 +135,7 @@ def _correlation(gradient: Float[Tensor, "n1 n2"], side: int) -> Float[Tensor, "
 
 
 def _turn(x: Tensor, bases: dict[int, Tensor], *, back: bool = False) -> Tensor:
-    """Into the directions of both sides, or back."""
+    """Rotate into the eigenvectors of both sides, or back."""
     for side, basis in bases.items():
         turn = basis if back else basis.T
         x = turn @ x if side == 0 else x @ turn.T

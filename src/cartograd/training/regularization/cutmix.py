@@ -1,4 +1,4 @@
-"""CutMix: paste a rectangle of one image into another, and share the target by area.
+"""CutMix: paste a rectangle of one image into another, and mix the targets by area.
 
 Unlike mixup's blends the images stay natural wherever one looks, and unlike erasing no pixel is
 wasted. The model has to find the class in whatever part of an object is left.
@@ -8,8 +8,8 @@ wasted. The model has to find the class in whatever part of an object is left.
 
 Shapes: images `b c y x`; targets as distributions `b k`; both kept.
 
-Departures: each image draws its own box and its own partner, where the authors' code draws one box
-for a batch. A box that sticks out is cut at the border, and the share is that of what is pasted.
+Departures: each image has its own random box and partner, where the authors' code has one box for
+a batch. A box that sticks out is cut at the border, and the share is that of what is pasted.
 
 References:
     Sangdoo Yun et al. CutMix: regularization strategy to train strong classifiers with localizable
@@ -54,12 +54,12 @@ def cutmix(
     *,
     concentration: float = 1.0,
 ) -> tuple[Float[Tensor, "b c y x"], Float[Tensor, "b k"]]:
-    """Each image with a rectangle of another one, and the targets shared by area.
+    """Each image with a rectangle of another one, and the targets mixed by area.
 
     Args:
         x: inputs of a batch.
         targets: as distributions over the classes.
-        generator: of random numbers; torch's own if left out.
+        generator: of random numbers; torch's global one if left out.
         concentration: both parameters of the Beta distribution that the rectangle's share of the
             image is drawn from.
     """
@@ -76,7 +76,7 @@ def cutmix(
 def boxes(
     share: Float[Tensor, " b"], centre: Float[Tensor, "2 b"], height: int, width: int, /
 ) -> Bool[Tensor, "b y x"]:
-    """Which pixels a box of each image covers, for the share outside and the centre in [0, 1)."""
+    """Mask of the pixels that each box covers, for the share outside and the centre in [0, 1)."""
     side = (1 - share).sqrt()
 
     def covered(size: int, middle: Tensor) -> Tensor:

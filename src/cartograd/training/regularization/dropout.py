@@ -1,14 +1,14 @@
-"""Dropout: in training every unit is absent at random, so that none can rely on another.
+"""Dropout: in training units are set to zero at random, so that none can rely on another.
 
 Each pass trains another thinned network, and the full network in evaluation is close to their
-average. What is left is divided by the share that is left, so that the expectation stays and
-evaluation needs no correction. Left on in evaluation (`monte_carlo`) the spread of the answers says
-how unsure the model is.
+average. What is kept is divided by the share kept, so that the expectation stays the same and
+evaluation needs no correction. Left on in evaluation (`monte_carlo`), the variance of the outputs
+measures how uncertain the model is.
 
-On a CPU the random numbers take most of the time, so each takes 16 bits: four are cut from one.
+On a CPU the random numbers take most of the time, so each has 16 bits: four come from one int64.
 
     y = x m / (1 - p),    m_i = 0 with probability p, else 1        E[y] = x
-    mean and variance of the model's answers over draws of m
+    mean and variance of the model's outputs over random masks m
 
 Shapes: any shape, kept.
 
@@ -72,17 +72,17 @@ class Dropout(nn.Module):
 
     @property
     def now(self) -> float:
-        """The probability at this moment: in evaluation nothing is dropped."""
+        """The probability in the present mode: 0 in evaluation."""
         return self.dropout if self.training else 0.0
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """In training the thinned input, in evaluation the input."""
+        """In training the input with dropout, in evaluation the input."""
         return thinned(x, self.now)
 
 
 STEPS = 1 << 16
 MANY = 4096
-"""Numbers from which on cutting 16 bits for each is faster than torch's function."""
+"""Tensor size from which on 16 random bits for each number are faster than torch's function."""
 
 
 def thinned(x: Float[Tensor, "..."], dropout: float, /) -> Float[Tensor, "..."]:
@@ -105,7 +105,7 @@ def thinned(x: Float[Tensor, "..."], dropout: float, /) -> Float[Tensor, "..."]:
 
 
 def choice(device: torch.device, /) -> Choice:
-    """What draws the random numbers of dropout on a device."""
+    """The generator of dropout's random numbers on a device."""
     theirs = "torch's dropout"
     if device.type != "cpu":
         return Choice("dropout", theirs, theirs, f"it is the faster one on {device.type}")
@@ -119,7 +119,7 @@ _DROPS = (Dropout, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.Alph
 def monte_carlo(
     model: nn.Module, x: Float[Tensor, "b ..."], /, *, draws: int = 50
 ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b ..."]]:
-    """Mean and variance of a model's answers over random passes with dropout on.
+    """Mean and variance of a model's outputs over passes with dropout on.
 
     Everything but dropout is in evaluation mode; the model is left as it was. Masks come from
     torch's global generator.
@@ -127,7 +127,7 @@ def monte_carlo(
     Args:
         model: with at least one dropout layer, ours or torch's.
         x: examples, as the model takes them.
-        draws: passes; at least two.
+        draws: number of passes; at least two.
 
     Raises:
         UsageError: the model has no dropout, or there are too few passes for a variance.

@@ -1,7 +1,7 @@
-"""L1: a price on the size of each weight, under which the useless ones become exactly zero.
+"""L1: a penalty on the size of each weight, under which the useless ones become exactly zero.
 
-The pull towards zero is as strong for a small weight as for a large one, so that a weight has to
-earn more than the price or vanish. Plain gradient descent on the penalty only jitters around zero;
+The pull towards zero is as strong for a small weight as for a large one, so that a weight that
+does not lower the loss enough vanishes. Plain gradient descent on the penalty jitters around zero;
 the proximal step (`shrink`), taken after the step on the data, arrives there.
 
     penalty = weight sum_i |w_i|        subgradient: weight sign(w_i), 0 at 0
@@ -55,7 +55,7 @@ def l1(parameter: Float[Tensor, "..."], /, *, weight: float = 1e-4) -> Float[Ten
 
     Args:
         parameter: any weight.
-        weight: price of a unit of absolute size, in units of the loss.
+        weight: weight of the penalty in the loss.
     """
     return weight * parameter.abs().sum()
 

@@ -1,4 +1,4 @@
-"""L2: a price on the square of each weight, which keeps all of them small.
+"""L2: a penalty on the square of each weight, which keeps all of them small.
 
 The pull is in proportion to the weight, so large ones shrink most and none becomes zero. As a term
 of the loss it passes through the optimizer like any gradient; as decoupled decay it shrinks the
@@ -53,7 +53,7 @@ def l2(parameter: Float[Tensor, "..."], /, *, weight: float = 1e-4) -> Float[Ten
 
     Args:
         parameter: any weight.
-        weight: price of a unit of squared size, in units of the loss.
+        weight: weight of the penalty in the loss.
     """
     return weight * parameter.square().sum()
 

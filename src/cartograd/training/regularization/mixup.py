@@ -1,15 +1,15 @@
 """Mixup: train on blends of two examples, with their targets blended alike.
 
-Between two examples the model is asked for an answer between theirs, which makes it smoother,
-less sure of itself off the data and harder to teach wrong labels. Small concentrations draw
-shares near 0 or 1: most blends are then nearly one of the two.
+Between two examples the model learns a target between theirs, which makes it smoother, less
+confident away from the data and more robust to wrong labels. Small concentrations give shares near
+0 or 1: most blends are then nearly one of the two.
 
     x = s x_i + (1 - s) x_j,    t = s t_i + (1 - s) t_j,    s ~ Beta(a, a)
 
 Shapes: inputs `b ...`; targets as distributions `b k`; both kept.
 
-Departures: each example draws its own share and its own partner, where the authors' code draws one
-share for a batch. The loss is linear in t, so the targets can go to `kl`.
+Departures: each example has its own random share and partner, where the authors' code has one share
+for a batch. The loss is linear in t, so the targets can go to `kl`.
 
 References:
     Hongyi Zhang, Moustapha Cisse, Yann Dauphin, David Lopez-Paz. mixup: beyond empirical risk
@@ -59,9 +59,9 @@ def mixup(
     Args:
         x: inputs of a batch.
         targets: as distributions over the classes.
-        generator: of random numbers; torch's own if left out.
+        generator: of random numbers; torch's global one if left out.
         concentration: both parameters of the Beta distribution that the shares are drawn from:
-            small ones leave most examples nearly alone.
+            small ones leave most examples nearly unchanged.
     """
     share = shares(len(x), generator, concentration=concentration)
     partner = torch.randperm(len(x), generator=generator)
@@ -79,8 +79,8 @@ def blend(
 def shares(
     examples: int, generator: torch.Generator | None = None, /, *, concentration: float
 ) -> Float[Tensor, " b"]:
-    """A draw from Beta(a, a) for each example."""
+    """A sample from Beta(a, a) for each example."""
     # Torch's Beta takes no generator; NumPy's is started from it.
     seed = int(torch.randint(2**62, (), generator=generator))
-    draws = np.random.default_rng(seed).beta(concentration, concentration, examples)
-    return torch.from_numpy(draws)
+    shares = np.random.default_rng(seed).beta(concentration, concentration, examples)
+    return torch.from_numpy(shares)

@@ -2,14 +2,14 @@
 
 Where dropout thins layers, this shortens the network: gradients reach the first layers on shorter
 ways, and the full depth of evaluation is an average over networks of many depths. What is kept is
-divided by the share that is kept, so that the expectation stays.
+divided by the share that is kept, so that the expectation stays the same.
 
     h + branch(h) m / (1 - p),    m = 0 with probability p for a whole example, else 1
 
 Shapes: the branch's output `b ...`, kept; it is called on the branch, before the sum.
 
 Departures: the paper scales in evaluation and skips for a whole batch; this is today's form, in
-which each example skips for itself. How p rises with depth is the network's business.
+which each example skips independently. How p rises with depth is set by the network.
 
 References:
     Gao Huang, Yu Sun, Zhuang Liu, Daniel Sedra, Kilian Weinberger. Deep networks with stochastic

@@ -1,4 +1,4 @@
-"""Regularisers as an objective takes them: a price on the weights, blends of examples."""
+"""Regularisers as an objective takes them: penalties on the weights, blends of examples."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,10 +20,10 @@ Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def penalty(spec: str | None, /) -> Penalty | None:
-    """What a model's weights cost; biases and the scales of normalisations cost nothing.
+    """The penalty on a model's weights; biases and the scales of normalisations are exempt.
 
     Args:
-        spec: `l1:weight=1e-3` or `l2:weight=1e-4`; None for no price.
+        spec: `l1:weight=1e-3` or `l2:weight=1e-4`; None for no penalty.
 
     Raises:
         UsageError: it is no such regulariser, or an argument is wrong.
@@ -44,7 +44,7 @@ def penalty(spec: str | None, /) -> Penalty | None:
 def mix(spec: str | None, /) -> Mix | None:
     """How inputs and targets (`b k`) of a batch are blended; None for not at all.
 
-    Random numbers come from torch's global generator, which the engine sets anew at each step.
+    Random numbers come from torch's global generator, which the engine seeds at each step.
 
     Args:
         spec: `mixup:concentration=0.2` or `cutmix`.
@@ -61,7 +61,7 @@ def blended(
     targets: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:
-    """A loss of classes for targets that are a blend of two: the same blend of two losses."""
+    """A loss of class indices for blended targets: the same blend of the two losses."""
     shares, classes = targets.topk(min(2, targets.shape[1]))
     pairs = zip(shares.to(logits.dtype).T, classes.T, strict=True)
     return torch.stack([share * loss(logits, single) for share, single in pairs]).sum(0)

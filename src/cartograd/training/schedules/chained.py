@@ -1,12 +1,12 @@
-"""Chained: several schedules at once, each shortening what the others left.
+"""Chained: several schedules at once, whose factors are multiplied.
 
     rate(t) = lr product_i rule_i(t, lr) / lr
 
 Shapes: a time and a rate in, a rate out.
 
 Departures: torch lets each rule go on from the rate that the one before it left. Both are the same
-for rules that are a factor on the rate; a rule with a least rate keeps it here for its own part
-alone.
+for rules that are a factor on the rate; a rule with a minimum rate keeps it here for its own part
+only.
 
 References:
     PyTorch documentation, ChainedScheduler.

@@ -1,7 +1,7 @@
 """Cosine annealing: the rate falls along half a wave, slowly at both ends.
 
-It stays long while there is ground to cover, falls fast in the middle and ends with many short
-steps. It has nothing to tune but its length, which is that of the run.
+It stays large at first, falls fast in the middle and ends with many small steps. It has no
+hyperparameter but its length, which is that of the run.
 
     rate(t) = min_lr + (lr - min_lr) (1 + cos(pi t / total)) / 2
 

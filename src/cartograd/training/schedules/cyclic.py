@@ -1,7 +1,7 @@
 """Cyclic: the rate goes up and down in triangles, and the momentum down and up.
 
-A long rate every now and then leaves narrow minima, and the range between both ends needs less
-searching than one rate. Momentum is high where the rate is low, so that their product stays.
+A large rate every now and then leaves narrow minima, and the range between both ends needs less
+tuning than one rate. Momentum is high where the rate is low, so that their product stays the same.
 
     cycle c = 1 + floor(t / (up + down)),  x in [0, 1] up the triangle and down again
     rate(t) = min_lr + (max_lr - min_lr) x s,    momentum(t) = max_momentum - (...) x s

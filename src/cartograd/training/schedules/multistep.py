@@ -1,7 +1,6 @@
 """Multistep: the rate is cut at the named epochs.
 
-Step decay with cuts where a longer look at the loss put them, rare at first and close together at
-the end.
+Step decay with cuts at chosen epochs, rare at first and close together at the end.
 
     rate(t) = lr factor^(number of milestones <= t)
 

@@ -1,6 +1,6 @@
-"""One cycle: one rise to a very long rate and one fall to almost none, over the whole run.
+"""One cycle: one rise to a very large rate and one fall to almost zero, over the whole run.
 
-The long rates in the middle keep the weights out of narrow minima, as regularisation would, so
+The large rates in the middle keep the weights out of narrow minima, as regularisation would, so
 that far fewer epochs are enough. Momentum goes the other way.
 
     rate:  lr / div_factor -> lr -> lr / div_factor / final_div_factor,  cosines or lines

@@ -1,8 +1,8 @@
 """Reduce on plateau: the rate is cut when a number has stopped improving.
 
-No place of a cut has to be known before: each comes when so many epochs brought nothing new. The
-rate is a function of the numbers so far, which a run keeps anyway, so that this too needs no state
-of its own.
+The epochs of the cuts need not be known before: each comes after so many epochs without an
+improvement. The rate is a function of the numbers so far, which a run keeps anyway, so that this
+too needs no state of its own.
 
     rate = lr factor^(how often more than `patience` epochs in a row were no better)
     better: below best (1 - threshold), or above best (1 + threshold) if `mode` is max

@@ -1,6 +1,6 @@
 """Polynomial decay: the rate falls to zero along a power of the time that is left.
 
-With power 1 it is a straight line; below 1 it stays long until late, above 1 it falls early.
+With power 1 it is a straight line; below 1 it stays large until late, above 1 it falls early.
 
     rate(t) = lr (1 - min(t, total) / total)^power
 

@@ -1,7 +1,8 @@
 """Step decay: the rate is cut by the same factor every so many epochs.
 
-A long rate covers ground and then jumps about the minimum; each cut lets the loss settle one level
-lower. It is the oldest recipe and still a good one, but the places of the cuts have to be known.
+A large rate makes fast progress and then oscillates around the minimum; each cut lets the loss
+settle lower. It is the oldest recipe and still a good one, but the epochs of the cuts have to be
+known.
 
     rate(t) = lr factor^floor(t / every)
 

@@ -1,4 +1,4 @@
-"""Warm restarts: cosine annealing that begins anew, each time for longer.
+"""Warm restarts: cosine annealing that is restarted, each cycle longer than the last.
 
 At the end of each wave the weights sit in a minimum and are kept or averaged; the jump back to the
 full rate looks for another one from there.

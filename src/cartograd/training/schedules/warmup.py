@@ -1,9 +1,8 @@
-"""Warm-up: the first steps are short, whatever comes after them.
+"""Warm-up: the learning rate of the first steps rises from nearly zero.
 
 At the start gradients are large and of little meaning, and Adam's second mean has seen few of them:
-a full step there can throw the weights to where they never come back from. Over a few hundred
-steps the rate rises in a line to the full one. Any schedule takes `warmup=` and then follows it
-over what is left of the run.
+a full step there can make training diverge. Over a few hundred steps the rate rises linearly to the
+full one. Any schedule takes `warmup=` and then covers the rest of the run.
 
     rate(t) = lr / n + (lr - lr / n) t / n  for t < n = warmup,  then lr
 

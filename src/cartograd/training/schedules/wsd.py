@@ -1,7 +1,7 @@
-"""Warm-up, stable, decay: a rise, a long plain at the full rate, and a fall at the end.
+"""Warm-up, stable, decay: a rise, a long plateau at the full rate, and a fall at the end.
 
-Nothing before the fall depends on the length of the run: a checkpoint of the plain can go on for
-longer, or fall at once to a model as good as one that was planned for that length.
+Nothing before the fall depends on the length of the run: a checkpoint of the plateau can be trained
+for longer, or decayed at once to a model as good as one that was planned for that length.
 
     rate(t) = warmup(t, lr)               at first
     rate(t) = lr                          until the last `cooldown` of the run

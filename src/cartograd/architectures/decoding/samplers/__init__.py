@@ -1,1 +1,1 @@
-"""What becomes of the logits before a token is drawn; samplers are applied one after another."""
+"""Samplers: functions of the logits before a token is sampled, applied one after another."""

@@ -1,7 +1,7 @@
 """Min-p: only tokens at least a certain share as likely as the likeliest.
 
-The cut follows how sure the model is, as that of top-p does, but looks at single tokens and not at
-sums; so a high temperature, which lifts the whole tail, lets in fewer bad tokens.
+The cut follows how certain the model is, as that of top-p does, but by single probabilities and not
+by sums; so a high temperature, which lifts the whole tail, lets in fewer bad tokens.
 
     min_p(z)_i = z_i if p_i >= share * max p, else -inf     (z_i >= max z + log share)
 

@@ -1,7 +1,7 @@
-"""Repetition penalty: tokens that were there before become less likely.
+"""Repetition penalty: tokens that occurred before become less likely.
 
-Models like to say again what they have said. The logit of each token of the text so far is brought
-down by a factor, once, however often the token occurred.
+Models tend to repeat themselves. The logit of each token of the text so far is lowered by a factor,
+once, however often the token occurred.
 
     penalised(z)_i = z_i / r if z_i > 0, else z_i * r        for every token i seen
 
@@ -46,7 +46,7 @@ CARD = Card(
 def repetition_penalty(
     logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, repetition: float = 1.1
 ) -> Float[Tensor, "b v"]:
-    """Logits with those of the tokens seen brought down.
+    """Logits, lowered for the tokens seen.
 
     Args:
         logits: of the next token, for each row.

@@ -1,7 +1,7 @@
-"""Temperature: logits are divided by it, so that choices become bolder or more careful.
+"""Temperature: logits are divided by it, which flattens or sharpens the probabilities.
 
-At 1 the model's own probabilities are drawn from. Towards 0 the likeliest token takes all; high
-temperatures bring all tokens near to each other.
+At 1 the probabilities are the model's own. Towards 0 the likeliest token takes all; high
+temperatures make all tokens nearly equally likely.
 
     temperature(z) = z / T
 

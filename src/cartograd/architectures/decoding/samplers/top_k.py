@@ -1,7 +1,7 @@
-"""Top-k: only the k likeliest tokens can be drawn.
+"""Top-k: only the k likeliest tokens can be sampled.
 
-The tail of unlikely tokens is long, and together it is drawn often enough to derail a text. It is
-cut off at a fixed number of tokens, however sure or unsure the model is.
+The tail of unlikely tokens is long, and sampled often enough to derail a text. It is cut off at a
+fixed number of tokens, however certain or uncertain the model is.
 
     top_k(z)_i = z_i if z_i >= the k-th largest of z, else -inf
 

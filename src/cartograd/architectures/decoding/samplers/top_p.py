@@ -1,7 +1,7 @@
 """Top-p (nucleus): only the likeliest tokens that together hold a share p of the probability.
 
-Where the model is sure, that is one token; where much is possible, hundreds. So the cut follows
-the model's doubt, which a fixed number of tokens cannot.
+Where the model is certain, that is one token; where much is possible, hundreds. So the cut follows
+the model's uncertainty, which a fixed number of tokens cannot.
 
     top_p(z)_i = z_i if p(all tokens likelier than i) < p, else -inf
 

@@ -93,11 +93,11 @@ def spec_augment(
 
 def masks(rng: CounterRandom, size: int, count: int, width: int, /) -> Bool[Tensor, "b n"]:
     """Which of `size` places are under one of `count` masks of at most `width` places."""
-    found = torch.zeros(len(rng), size, dtype=torch.bool)
-    place = torch.arange(size)
+    mask = torch.zeros(len(rng), size, dtype=torch.bool)
+    index = torch.arange(size)
     for number in range(count):
         u1, u2 = rng.within(number).uniform(2)[:, :, None].unbind(1)
         long = (u1 * (min(width, size) + 1)).long()
         start = (u2 * (size - long + 1)).long()
-        found |= (place >= start) & (place < start + long)
-    return found
+        mask |= (index >= start) & (index < start + long)
+    return mask

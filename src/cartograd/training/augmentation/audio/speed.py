@@ -76,17 +76,17 @@ def sped(x: Float[Tensor, "b c t"], factor: Float[Tensor, " b"], /) -> Float[Ten
     at = FINER * factor[:, None] * torch.arange(length, dtype=x.dtype, device=x.device)  # b t
     whole = at.floor()
     share = (at - whole)[:, None]
-    place = whole.long()
+    index = whole.long()
     inside = (at <= FINER * (length - 1))[:, None]
     before, here, after, beyond = (
-        fine.gather(2, (place + step).remainder(FINER * size)[:, None].expand(b, c, length))
+        fine.gather(2, (index + step).remainder(FINER * size)[:, None].expand(b, c, length))
         for step in (-1, 0, 1, 2)
     )
     # Lagrange's cubic through four neighbours.
-    found = (
+    values = (
         -share * (share - 1) * (share - 2) / 6 * before
         + (share + 1) * (share - 1) * (share - 2) / 2 * here
         - (share + 1) * share * (share - 2) / 2 * after
         + (share + 1) * share * (share - 1) / 6 * beyond
     )
-    return found * inside
+    return values * inside

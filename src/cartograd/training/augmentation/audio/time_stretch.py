@@ -93,8 +93,8 @@ def vocoder(
     padded = torch.nn.functional.pad(pieces, (0, 2))
 
     def read(values: Tensor, step: int) -> Tensor:
-        place = (first + step).clamp_max(frames + 1)
-        return values.gather(2, place[:, None].expand(b, bins, frames))
+        frame = (first + step).clamp_max(frames + 1)
+        return values.gather(2, frame[:, None].expand(b, bins, frames))
 
     phase, size = padded.angle(), padded.abs()
     turn = torch.linspace(0, math.pi * hop, bins, dtype=factor.dtype, device=factor.device)[:, None]

@@ -53,14 +53,14 @@ def hue(x: Images, turn: Amount, /) -> Images:
     high = torch.maximum(torch.maximum(red, green), blue)
     span = high - torch.minimum(torch.minimum(red, green), blue)
     scale = 1 / span.masked_fill(span == 0, 1)
-    place = torch.where(
+    hue = torch.where(
         high == red,
         (green - blue) * scale,
         torch.where(high == green, (blue - red) * scale + 2, (red - green) * scale + 4),
     )
-    place = place + 6 * turn.to(x)[:, None, None]  # sixths of the circle, from red
+    hue = hue + 6 * turn.to(x)[:, None, None]  # sixths of the circle, from red
     start = torch.tensor([5.0, 3.0, 1.0], dtype=x.dtype, device=x.device)[:, None, None]
-    sector = place[:, None] + start
+    sector = hue[:, None] + start
     sector = sector - 6 * (sector / 6).floor()  # half the time of torch.remainder
     share = (2 - (sector - 2).abs()).clamp(0, 1)
     return torch.addcmul(high[:, None], span[:, None], share, value=-1).clamp(0, 1)
@@ -107,5 +107,5 @@ def equalised(x: Images, /) -> Images:
     step = (levels.shape[2] - most) // 255
     table = ((below[:, :, :-1] + step // 2) // step.clamp_min(1)).clamp(0, 255)
     table = torch.cat([torch.zeros_like(step), table], dim=2)
-    found = torch.where(step > 0, table.gather(2, levels), levels)
-    return found.reshape(x.shape).to(x.dtype) / 255
+    levels_after = torch.where(step > 0, table.gather(2, levels), levels)
+    return levels_after.reshape(x.shape).to(x.dtype) / 255

@@ -95,8 +95,8 @@ def padded(x: Shaped[Tensor, "b c y x"], padding: int, border: str, /) -> Tensor
                 f"crop: padding={padding} cannot be mirrored from {size} pixels; expected at most "
                 f"{size - 1}, or border=edge"
             )
-        place = torch.arange(-padding, size + padding, device=x.device)
+        index = torch.arange(-padding, size + padding, device=x.device)
         if border == "reflect":
-            place = (size - 1) - (place.abs() - (size - 1)).abs()
-        x = x.index_select(axis, place.clamp(0, size - 1))
+            index = (size - 1) - (index.abs() - (size - 1)).abs()
+        x = x.index_select(axis, index.clamp(0, size - 1))
     return x

@@ -48,8 +48,8 @@ def performed(
     """
     order = which.argsort(stable=True)
     sizes = which.bincount(minlength=len(NAMES)).tolist()
-    wanted, place = amount[order], order.to(x.device)
-    parts = list(x.index_select(0, place).split(sizes))
+    wanted, index = amount[order], order.to(x.device)
+    parts = list(x.index_select(0, index).split(sizes))
     for number, (part, by) in enumerate(zip(parts, wanted.split(sizes), strict=True)):
         if NAMES[number] in _CHANGES and len(part):
             parts[number] = _CHANGES[NAMES[number]](part, by)
@@ -57,7 +57,7 @@ def performed(
     if first < last:
         matrix = _matrix(which[order][first:last], wanted[first:last].double(), *x.shape[2:])
         parts[MOVING] = [warped(torch.cat(parts[MOVING]), matrix)]
-    return torch.empty_like(x).index_copy(0, place, torch.cat(parts))
+    return torch.empty_like(x).index_copy(0, index, torch.cat(parts))
 
 
 def _matrix(which: Tensor, amount: Tensor, height: int, width: int) -> Float[Tensor, "b 2 3"]:
@@ -92,7 +92,9 @@ def amounts(
     most = {"rotate": 30.0, "shear-x": 0.3, "shear-y": 0.3, "translate-x": shift * width}
     most["translate-y"] = shift * height
     table = torch.tensor([most.get(name, 0.9) for name in NAMES], dtype=torch.float64)
-    found = table[which] * level
-    found = torch.where(which == NAMES.index("posterize"), (bits - 4 * level).round(), found)
-    found = torch.where(which == NAMES.index("solarize"), 1 - level, found)
-    return torch.where(negative & (which >= SIGNED), -found, found)
+    magnitude = table[which] * level
+    magnitude = torch.where(
+        which == NAMES.index("posterize"), (bits - 4 * level).round(), magnitude
+    )
+    magnitude = torch.where(which == NAMES.index("solarize"), 1 - level, magnitude)
+    return torch.where(negative & (which >= SIGNED), -magnitude, magnitude)

@@ -16,8 +16,8 @@ References:
     augmentation with a reduced search space. NeurIPS 2020. https://arxiv.org/abs/1909.13719
 
 >>> import torch
->>> x, draws = torch.rand(4, 3, 8, 8), CounterRandom(torch.arange(4))
->>> torch.equal(rand_augment(x, draws)[2:], rand_augment(x[2:], draws.of(torch.tensor([2, 3]))))
+>>> x, rng = torch.rand(4, 3, 8, 8), CounterRandom(torch.arange(4))
+>>> torch.equal(rand_augment(x, rng)[2:], rand_augment(x[2:], rng.of(torch.tensor([2, 3]))))
 True
 """
 

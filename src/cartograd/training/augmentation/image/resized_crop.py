@@ -9,7 +9,7 @@ It is the augmentation behind most of what was trained on ImageNet since 2014.
 Shapes: images `b c y x`, floats or bytes, kept.
 
 Departures: a rectangle that does not fit has its longer side cut to the image, where torchvision
-draws up to ten times and then takes the middle; so every image costs one draw. Interpolation is
+draws up to ten times and then takes the middle; so every image costs one sample. Interpolation is
 bilinear with antialiasing, as torchvision's default. Bytes are rounded.
 
 References:

@@ -1,6 +1,6 @@
 """Rotate: each image turned around its centre by a small random angle.
 
-Nobody holds a camera quite level. A few degrees are a new view of the same thing; more than that
+No camera is held quite level. A few degrees are a new view of the same thing; more than that
 can turn a 6 into a 9.
 
     x'(p) = x(R(-a) p),    a uniform in [-degrees, degrees], p from the image's centre

@@ -65,7 +65,7 @@ def back_translation(
 
     Args:
         sentences: as lists of words.
-        rng: which of them are changed.
+        rng: random numbers of each sentence: which are changed.
         there: into the other language.
         back: into the own one again.
         share: of the sentences that are changed.
@@ -76,14 +76,14 @@ def back_translation(
     if there is None or back is None:
         raise UsageError(
             "back-translation needs two translators, functions from texts to texts: "
-            "back_translation(sentences, draws, there, back)"
+            "back_translation(sentences, rng, there, back)"
         )
     chosen = rng.happens(share).nonzero()[:, 0].tolist()
-    found = [list(words) for words in sentences]
-    texts = round_trip([" ".join(found[i]) for i in chosen], there, back)
+    changed = [list(words) for words in sentences]
+    texts = round_trip([" ".join(changed[i]) for i in chosen], there, back)
     for i, text in zip(chosen, texts, strict=True):
-        found[i] = text.split() or found[i]
-    return found
+        changed[i] = text.split() or changed[i]
+    return changed
 
 
 def round_trip(texts: list[str], there: Translate, back: Translate, /) -> list[str]:

@@ -64,7 +64,7 @@ def eda(
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """
     which = rng.integers(4)
-    found: list[list[str]] = [[] for _ in sentences]
+    augmented: list[list[str]] = [[] for _ in sentences]
     for number in range(4):
         rows = (which == number).nonzero()[:, 0]
         chosen = [list(sentences[int(i)]) for i in rows]
@@ -78,5 +78,5 @@ def eda(
         else:
             made = random_deletion(chosen, part, share=share)
         for i, words in zip(rows, made, strict=True):
-            found[int(i)] = words
-    return found
+            augmented[int(i)] = words
+    return augmented

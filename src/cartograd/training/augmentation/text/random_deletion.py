@@ -49,8 +49,8 @@ def random_deletion(
         share: probability that a word is left out.
     """
     numbers = rng.uniform(longest(sentences) + 1).tolist()
-    found = []
+    augmented = []
     for words, (one, *rest) in zip(sentences, numbers, strict=True):
         left = [word for word, number in zip(words, rest, strict=False) if number >= share]
-        found.append(left or [words[int(one * len(words))]] if words else [])
-    return found
+        augmented.append(left or [words[int(one * len(words))]] if words else [])
+    return augmented

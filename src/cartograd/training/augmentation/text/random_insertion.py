@@ -68,13 +68,13 @@ def random_insertion(
     synonyms = known(thesaurus)
     most = count(longest(sentences), share)
     numbers = rng.uniform(3 * most).reshape(len(rng), most, 3).tolist()
-    found = []
+    augmented = []
     for words, rows in zip(sentences, numbers, strict=True):
         able = [word for word in words if word.lower() not in STOP_WORDS and synonyms(word)]
         new = list(words)
-        for word, synonym, place in rows[: count(len(words), share)] if able else ():
+        for word, synonym, position in rows[: count(len(words), share)] if able else ():
             others = synonyms(able[int(word * len(able))])
-            at = int(place * (len(new) + 1))
+            at = int(position * (len(new) + 1))
             new[at:at] = others[int(synonym * len(others))].split()
-        found.append(new)
-    return found
+        augmented.append(new)
+    return augmented

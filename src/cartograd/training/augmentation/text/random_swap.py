@@ -51,12 +51,12 @@ def random_swap(
     """
     most = count(longest(sentences), share)
     numbers = rng.uniform(2 * most).reshape(len(rng), most, 2).tolist()
-    found = []
+    augmented = []
     for words, rows in zip(sentences, numbers, strict=True):
         new = list(words)
         for first, second in rows[: count(len(words), share)] if len(new) > 1 else ():
             i = int(first * len(new))
             j = (i + 1 + int(second * (len(new) - 1))) % len(new)
             new[i], new[j] = new[j], new[i]
-        found.append(new)
-    return found
+        augmented.append(new)
+    return augmented

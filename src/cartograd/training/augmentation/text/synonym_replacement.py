@@ -17,8 +17,8 @@ References:
     classification tasks. EMNLP 2019. https://arxiv.org/abs/1901.11196
 
 >>> import torch
->>> draws = CounterRandom(torch.tensor([0]))
->>> synonym_replacement([["a", "sad", "film"]], draws, {"sad": ["gloomy"]}.get)
+>>> rng = CounterRandom(torch.tensor([0]))
+>>> synonym_replacement([["a", "sad", "film"]], rng, {"sad": ["gloomy"]}.get)
 [['a', 'gloomy', 'film']]
 """
 
@@ -93,7 +93,7 @@ def _replaced(
     ranked = sorted(range(len(different)), key=lambda i: order[i])
     instead: dict[str, list[str]] = {}
     for i in ranked:
-        found = synonyms(different[i]) if len(instead) < left else None
-        if found:
-            instead[different[i]] = found[int(choice[i] * len(found))].split()
+        options = synonyms(different[i]) if len(instead) < left else None
+        if options:
+            instead[different[i]] = options[int(choice[i] * len(options))].split()
     return [new for word in words for new in instead.get(word, [word])]
