@@ -49,7 +49,7 @@ def test_every_dependency_is_declared_and_used():
     sources = [path for path in tracked() if File(path).in_package and path.suffix == ".py"]
     used = set(imported(sources)) - set(sys.stdlib_module_names) - {"cartograd"}
     names = declared(PROJECT["project"]["dependencies"])
-    for extra in ("export", "tables", "text", "tensorboard", "mlflow", "ray"):
+    for extra in ("export", "tables", "text", "tensorboard", "mlflow", "ray", "wandb"):
         names |= declared(EXTRAS[extra])
     wanted = {MODULES.get(name, name) for name in names - set(NOT_IMPORTED)}
     assert used == wanted
