@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Shaped
@@ -15,6 +15,7 @@ from cartograd.core.onednn_linear import onednn_linear
 from cartograd.core.ports import Signature
 
 
+@runtime_checkable
 class Answer(Protocol):
     """What a model has to say of one example."""
 
