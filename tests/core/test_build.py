@@ -1,12 +1,13 @@
 """The factory: what wins over what, what is refused and how, and what comes out."""
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
 import torch
 from torch import nn
 
-from cartograd.core import registry
+from cartograd.core import packages, registry
 from cartograd.core.build import build, fits, hyperparameters, resolve
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
@@ -54,6 +55,8 @@ def _toys(monkeypatch):
     )
     found = registry.Cards({(card.kind, card.name): card for card in toys})
     monkeypatch.setattr(registry, "cards", lambda: found)
+    # Their signatures are read from this file, as those of any package that is not ours.
+    monkeypatch.setitem(packages.named, __name__, packages.Package(__name__, Path(__file__)))
 
 
 IMAGE = Signature((Port("image", "image", (1, 2, 3)),), (Port("digit", "label", (4,)),))

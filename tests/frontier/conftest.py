@@ -25,7 +25,7 @@ def judge():
     """A ReLU network in evaluation mode, and the 397 digits it has not seen."""
     torch.manual_seed(0)
     data = datasets.load_digits()
-    x = torch.from_numpy(data.decode.images).float()[:, None] / 16
+    x = torch.from_numpy(data.images).float()[:, None] / 16
     y = torch.from_numpy(data.target).long()
     pixels = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0), mean=(0.3,), std=(0.38,))
     digit = Port("digit", "label", (10,), labels=tuple("0123456789"))
