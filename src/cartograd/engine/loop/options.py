@@ -31,9 +31,9 @@ class FitOptions:
 
     optimizer: Specs = option("adamw:lr=1e-3", "spec of the optimizer, or one for each player.")
     decay: str = option(
-        "all",
-        "which weights an optimizer's weight decay shrinks: `all`, or `matrices`, which leaves "
-        "biases, norms and embeddings alone.",
+        "matrices",
+        "which weights an optimizer's weight decay shrinks: `matrices` leaves biases, norms and "
+        "embeddings alone, `all` is the old way. A run that is resumed keeps its own.",
     )
     schedule: Specs | None = option(
         None,

@@ -28,7 +28,7 @@ class Player:
         spec: of the optimizer.
         clip: what shortens gradients.
         processes: the processes that train it.
-        decay: which weights decay: `all`, or `matrices` (and filters, but no embeddings).
+        decay: which weights decay: `matrices` (and filters, but no embeddings), or `all`.
 
     Raises:
         UsageError: there is nothing to train, or the optimizer is refused.
@@ -42,7 +42,7 @@ class Player:
         *,
         clip: Clip | None,
         processes: ProcessGroup | None = None,
-        decay: str = "all",
+        decay: str = "matrices",
     ):
         self.name = name
         self.spec = spec
