@@ -25,6 +25,7 @@ class RunConfig:
         batches: in an epoch, None if unknown.
         clip, average, optimizer, schedule: specs as text, the latter two by player.
         decay: which weights decay.
+        layer_decay, groups: rates by depth, rates and decay by name, the latter as text.
         precision, layout, threads: `OPEN` until they are chosen.
     """
 
@@ -41,6 +42,8 @@ class RunConfig:
     layout: str | None = None
     threads: int | str | None = None
     decay: str = BEFORE
+    layer_decay: float | None = None
+    groups: str | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values by name."""

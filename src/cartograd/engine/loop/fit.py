@@ -37,6 +37,7 @@ from cartograd.engine.loop.profiler import Profiler
 from cartograd.engine.loop.recovery import Recovery
 from cartograd.engine.loop.run_context import blocks, run_context
 from cartograd.engine.loop.training_loop import Loop
+from cartograd.engine.optim import groups
 from cartograd.engine.optim.average import check as check_average
 from cartograd.engine.optim.combined import described
 
@@ -192,6 +193,8 @@ def _config(
         optimizer=arguments.specs(options.optimizer, names, "optimizer"),
         schedule=arguments.specs(options.schedule, names, "schedule"),
         decay=options.decay,
+        layer_decay=options.layer_decay,
+        groups=groups.text_of(groups.parsed(options.groups)),
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
     )

@@ -12,6 +12,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
 from cartograd.engine.optim.average import Average
+from cartograd.engine.optim.groups import SCALE
 from cartograd.engine.optim.optimizers import optimizer, spare, undecayed
 from cartograd.engine.optim.schedule import Schedule
 
@@ -187,8 +188,9 @@ class Player:
 
     @property
     def lr(self) -> float:
-        """The learning rate at present."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """The learning rate at present, that of layers below the last as if it were the last's."""
+        group = self.optimizer.param_groups[0]
+        return float(group["lr"]) / group.get(SCALE, 1.0)
 
 
 def rates(players: Mapping[str, Player], /) -> dict[str, float]:
