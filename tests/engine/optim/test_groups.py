@@ -139,6 +139,7 @@ class Spread:
     sharded, lead, size = True, True, 2
 
 
+@pytest.mark.untyped  # a stand-in for several processes
 def test_refused_where_weights_are_spread():
     objective = Supervised(mlp(2, 4, 2))
     options = FitOptions(layer_decay=0.9, parallel="fsdp")
