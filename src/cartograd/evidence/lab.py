@@ -50,6 +50,7 @@ def train(
     seed: int,
     epochs: int,
     optimizer: str = "adamw:lr=1e-3",
+    decay: str = "all",
     batch_size: int = 64,
     loss: str = "cross-entropy",
     **settings: Any,
@@ -71,7 +72,8 @@ def train(
         epochs=epochs,
         seed=seed,
         device="cpu",
-        **{"decay": "all"} | settings,
+        decay=decay,
+        **settings,
     )
 
 
