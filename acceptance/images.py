@@ -59,14 +59,17 @@ def lenet5_digits(session: Session, /) -> Outcome:
     return _accuracy(
         session,
         "LeNet-5 on the embedded digits",
-        "cartograd train lenet5 --data digits --set seed=SEED objective=classify:smoothing=0.1",
+        "cartograd train lenet5 --data digits "
+        "--set seed=SEED decay=all objective=classify:smoothing=0.1",
         97.0,
-        softmax="cartograd train softmax-regression --data digits --set seed=SEED",
+        softmax="cartograd train softmax-regression --data digits --set seed=SEED decay=all",
         majority=_majority("digits"),
     )
 
 
-SOFTMAX_FASHION = "cartograd train softmax-regression --data fashion-mnist --set seed=SEED"
+SOFTMAX_FASHION = (
+    "cartograd train softmax-regression --data fashion-mnist --set seed=SEED decay=all"
+)
 
 
 def mlp_fashion(session: Session, /) -> Outcome:
@@ -74,7 +77,8 @@ def mlp_fashion(session: Session, /) -> Outcome:
     return _accuracy(
         session,
         "MLP 784-128-64-10 on Fashion-MNIST",
-        "cartograd train mlp:widths=[128,64] --data fashion-mnist --epochs 10 --set seed=SEED",
+        "cartograd train mlp:widths=[128,64] --data fashion-mnist --epochs 10 "
+        "--set seed=SEED decay=all",
         88.0,
         softmax=SOFTMAX_FASHION,
         majority=_majority("fashion-mnist"),
@@ -86,7 +90,8 @@ def resnet_fashion(session: Session, /) -> Outcome:
     return _accuracy(
         session,
         "ResNet-18 of width 16 on Fashion-MNIST",
-        "cartograd train resnet18:width=16 --data fashion-mnist --epochs 5 --set seed=SEED "
+        "cartograd train resnet18:width=16 --data fashion-mnist --epochs 5 "
+        "--set seed=SEED decay=all "
         "--optimizer sgd:lr=0.2,momentum=0.9,nesterov=true,weight_decay=5e-4 "
         "--set schedule=onecycle objective=classify:smoothing=0.1 precision=bf16 batch_size=128",
         92.5,
@@ -96,7 +101,7 @@ def resnet_fashion(session: Session, /) -> Outcome:
     )
 
 
-FEW = "cartograd train lenet5 --data digits:valid=0.7 --epochs 40 --set seed=SEED"
+FEW = "cartograd train lenet5 --data digits:valid=0.7 --epochs 40 --set seed=SEED decay=all"
 AUGMENTED = f"{FEW} --set augment=affine:degrees=10,translate=0.1,zoom=[0.85,1.15],shear=8"
 LEAST, GAIN = 91.0, 2.0
 """Test accuracy of each seed with augmentation, and points that it is better on average."""
@@ -125,7 +130,7 @@ def augmented_digits(session: Session, /) -> Outcome:
 
 LINES = (
     "cartograd train crnn:width=8,dim=64 --data digit-lines:examples=8000 --epochs 8 "
-    "--optimizer adamw:lr=5e-3 --set seed=SEED batch_size=16 clip=5"
+    "--optimizer adamw:lr=5e-3 --set seed=SEED decay=all batch_size=16 clip=5"
 )
 MOST_WRONG = 8.0
 """Percent of the digits, put in, left out or replaced."""
@@ -160,8 +165,12 @@ def folder_of_pictures(session: Session, /) -> Outcome:
     """
     direct, pictures = session.work / "idx", session.work / "pictures"
     _write_both(direct, pictures)
-    from_idx = f"cartograd train mlp --data fashion-mnist:{direct} --epochs 3 --set seed=SEED"
-    from_folder = f"cartograd train mlp --data folder:{pictures} --epochs 3 --set seed=SEED"
+    from_idx = (
+        f"cartograd train mlp --data fashion-mnist:{direct} --epochs 3 --set seed=SEED decay=all"
+    )
+    from_folder = (
+        f"cartograd train mlp --data folder:{pictures} --epochs 3 --set seed=SEED decay=all"
+    )
     idx = [session.train(from_idx, seed) for seed in session.seeds]
     runs = [session.train(from_folder, seed) for seed in session.seeds]
     shutil.rmtree(pictures)
@@ -171,7 +180,7 @@ def folder_of_pictures(session: Session, /) -> Outcome:
     )
     return Outcome(
         claim="A folder of PNGs written from Fashion-MNIST gives what the direct source gives",
-        command="cartograd train mlp --data folder:pictures --epochs 3 --set seed=SEED",
+        command="cartograd train mlp --data folder:pictures --epochs 3 --set seed=SEED decay=all",
         measured=[percent(run.metric("accuracy")) for run in runs],
         asked="the direct source's accuracy, and its weights to the bit",
         passed=same,

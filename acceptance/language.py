@@ -7,7 +7,7 @@ from acceptance.session import Outcome, Ran, Session, percent
 
 REVIEWS = (
     "cartograd train lstm:dim=96,bidirectional=true,dropout=0.3 --data zh-reviews --epochs 6 "
-    "--optimizer adamw:lr=3e-3 --set seed=SEED batch_size=64 clip=1.0"
+    "--optimizer adamw:lr=3e-3 --set seed=SEED decay=all batch_size=64 clip=1.0"
 )
 
 
@@ -39,7 +39,7 @@ def chinese_reviews(session: Session, /) -> Outcome:
 
 VECTORS = (
     "cartograd train word2vec --data words --epochs 4 --optimizer adamw:lr=1e-2 "
-    "--set seed=SEED objective={objective} batch_size=2048"
+    "--set seed=SEED decay=all objective={objective} batch_size=2048"
 )
 ANALOGIES = {
     "king - man + woman": "queen", "son - man + woman": "daughter",

@@ -71,10 +71,15 @@ def perceptron_fails_xor(session: Session, /) -> Outcome:
 
 def mlp_solves_xor(session: Session, /) -> Outcome:
     """A hidden layer is enough."""
-    command = "cartograd train mlp:widths=[8] --data xor --optimizer adamw:lr=0.02 --set seed=SEED"
+    command = (
+        "cartograd train mlp:widths=[8] --data xor --optimizer adamw:lr=0.02 "
+        "--set seed=SEED decay=all"
+    )
     runs = [session.train(command, seed) for seed in TEN]
     measured = [percent(_all(session, run)) for run in runs]
-    softmax = session.train("cartograd train softmax-regression --data xor --set seed=SEED", 0)
+    softmax = session.train(
+        "cartograd train softmax-regression --data xor --set seed=SEED decay=all", 0
+    )
     return Outcome(
         claim="An MLP with one hidden layer solves XOR",
         command=command,

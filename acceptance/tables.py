@@ -15,7 +15,7 @@ def breast_cancer(session: Session, /) -> Outcome:
     return _beside_boosting(
         session,
         "MLP on breast cancer",
-        "cartograd train mlp --data breast-cancer --set seed=SEED",
+        "cartograd train mlp --data breast-cancer --set seed=SEED decay=all",
         "breast-cancer",
     )
 
@@ -26,7 +26,7 @@ def lending_club(session: Session, /) -> Outcome:
         session,
         "MLP on a CSV file of 9,857 loans",
         "cartograd train mlp:widths=[32],dropout=0.5 --data csv:lending-club,target=Class "
-        "--optimizer adamw:lr=1e-3,weight_decay=0.1 --epochs 15 --set seed=SEED",
+        "--optimizer adamw:lr=1e-3,weight_decay=0.1 --epochs 15 --set seed=SEED decay=all",
         "csv:lending-club,target=Class",
     )
 

@@ -11,7 +11,7 @@ BITS = 0.6931471805599453
 VIT = (
     "cartograd train vit:dim=64,heads=4,depth=4,patch=7 --data fashion-mnist:examples=4000 "
     "--epochs 80 --optimizer adamw:lr=1e-3,weight_decay=0.05 "
-    "--set seed=SEED schedule=onecycle batch_size=64"
+    "--set seed=SEED decay=all schedule=onecycle batch_size=64"
 )
 AUGMENTED = f"{VIT} augment=flip,crop:padding=2"
 LEAST, GAIN = 82.0, 3.0
@@ -26,7 +26,7 @@ def vit_fashion(session: Session, /) -> Outcome:
         percent(
             session.train(
                 "cartograd train softmax-regression --data fashion-mnist:examples=4000 "
-                "--set seed=SEED",
+                "--set seed=SEED decay=all",
                 seed,
             ).metric("accuracy")
         )
@@ -53,7 +53,7 @@ def vit_fashion(session: Session, /) -> Outcome:
 GPT = (
     "cartograd train gpt:dim=192,heads=3,depth=3,context=128,positions=rotary,dropout=0 "
     "--data shakespeare --epochs 3 --optimizer adamw:lr=3e-3,weight_decay=0.1 "
-    "--set seed=SEED schedule=onecycle batch_size=32 clip=1.0"
+    "--set seed=SEED decay=all schedule=onecycle batch_size=32 clip=1.0"
 )
 
 
@@ -89,7 +89,7 @@ DESCRIPTIONS = "debian-descriptions:task=text,vocabulary=4000,context=64"
 BERT = (
     f"cartograd train bert:dim=128,heads=4,depth=4,context=64 --data {DESCRIPTIONS} "
     "--epochs 3 --optimizer adamw:lr=1e-3,weight_decay=0.01 "
-    "--set seed=SEED schedule=onecycle batch_size=64"
+    "--set seed=SEED decay=all schedule=onecycle batch_size=64"
 )
 AHEAD = 15.0
 """Points that masked tokens have to be guessed better than by the most frequent one."""

@@ -17,7 +17,7 @@ MODELS = {
 }
 TRANSLATOR = (
     "cartograd train {model} --data {data} --epochs {epochs} "
-    "--optimizer adamw:lr=2e-3 --set seed=SEED schedule=onecycle batch_size=32 clip=1.0"
+    "--optimizer adamw:lr=2e-3 --set seed=SEED decay=all schedule=onecycle batch_size=32 clip=1.0"
 )
 TEXTS = 300
 """Of the test part, that are translated."""

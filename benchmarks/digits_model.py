@@ -18,7 +18,8 @@ def prepare(folder: Path, /) -> None:
     data = digits()
     model = cg.build("lenet5", signature=data.signature)
     batches = data.train.batches(batch_size=64)
-    cg.fit(cg.build("classify", model=model), batches, optimizers="adamw:lr=2e-3", epochs=EPOCHS)
+    task = cg.build("classify", model=model)
+    cg.fit(task, batches, optimizer="adamw:lr=2e-3", decay="all", epochs=EPOCHS)
     write_bundle(folder / "bundle", model)
 
 

@@ -102,6 +102,7 @@ def _cartograd(precision: str) -> Train:
             cg.build("label-tokens", model=network),
             split.batches(batch_size=ROWS, shuffle=False),
             optimizer=f"adamw:lr={LR}",
+            decay="all",
             epochs=1,
             precision=precision,
         )

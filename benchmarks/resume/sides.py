@@ -21,6 +21,7 @@ def cartograd(task: Task) -> Network:
         cg.build("classify", model=network),
         _loader(task),
         optimizers=f"adamw:lr={workload.LR}",
+        decay="all",
         schedules="cosine",
         epochs=EPOCHS,
         seed=SEED,

@@ -24,6 +24,7 @@ def learn(model: nn.Module, split: Split, /, *, window: int, steps: int, seed: i
         LabelTokens(model=model),
         list(zip(tokens.split(BATCH), targets.split(BATCH), strict=True)),
         optimizer="adamw:lr=3e-3",
+        decay="all",
         schedule="onecycle:max_lr=3e-3",
         epochs=1,
         seed=seed,

@@ -18,6 +18,7 @@ def test_what_is_said_wins_over_the_file_over_the_default(tmp_path):
     assert {key: (item.value, item.origin) for key, item in found.items()} == usual | {
         "model": ("mlp", "file"),
         "seed": (3, "file"),
+        "decay": ("all", "file"),  # the file is a run's, from before there was a choice
         "epochs": (9, "flag"),
         "data": ("moons", "flag"),
     }

@@ -279,37 +279,61 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
 KILLS, KILLED_EPOCHS = 50, 8
 SCRIPT = """
-import os, random, shutil, signal, sys, time
+import os, random, shutil, signal, sys, threading
 from pathlib import Path
 import torch
 from tests.engine.checkpoint.test_resume import (
-    KILLED_EPOCHS, KILLS, assert_same, ends, one_player, trainers
+    KILLED_EPOCHS, KILLS, assert_same, ends, one_player, trainers,
 )
-from tests.engine.toys import Toy
 
 torch.set_num_threads(1)
 torch.optim.AdamW([torch.zeros(1)])  # the first one imports much; once for all children
-root, chance, inside, killed, longest = Path(sys.argv[1]), random.Random(1), 0, 0, 0.12
+root, chance, inside = Path(sys.argv[1]), random.Random(1), 0
 options = {"epochs": KILLED_EPOCHS}
-whole = {}
-for train, data in trainers():
-    whole[train] = ends(*train(root / train.__name__, data, **options))
-while killed < KILLS:
-    train, data = trainers()[killed % 2]
-    folder = root / str(killed)
+
+
+def watch(folder, last=None):
+    # Count what is done to the run's files once it has begun; kill -9 just before the last.
+    done, begun = [0], [False]
+    def one():
+        begun[0] = begun[0] or (folder / "events.jsonl").exists()
+        done[0] += begun[0]
+        if done[0] == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def audit(event, args):
+        if args and isinstance(args[0], str | os.PathLike) and str(folder) in str(args[0]):
+            one()
+    def profile(frame, event, function):
+        if event == "c_call" and function.__name__ in ("write", "flush", "fsync"):
+            one()
+    sys.addaudithook(audit)
+    threading.setprofile(profile)  # of the thread that writes checkpoints
+    return done
+
+
+def forked(train, data, folder, last=None):
+    # How the process ended, and how much it did to its files.
     child = os.fork()
     if child == 0:
+        done = watch(folder, last)
         train(folder, data, save_every=1, **options)
+        (root / f"{train.__name__}.count").write_text(str(done[0]))
         os._exit(0)
-    while not (folder / "events.jsonl").exists():
-        time.sleep(0.0005)
-    time.sleep(chance.uniform(0.0, longest))
-    os.kill(child, signal.SIGKILL)
-    if os.waitpid(child, 0)[1] != signal.SIGKILL:  # a fast machine: it had ended by then
-        longest /= 2
+    return os.waitpid(child, 0)[1]
+
+
+whole, moments = {}, {}
+for train, data in trainers():
+    whole[train] = ends(*train(root / train.__name__, data, **options))
+    assert forked(train, data, root / f"{train.__name__}-counted") == 0
+    count = int((root / f"{train.__name__}.count").read_text())
+    moments[train] = chance.sample(range(1, count + 1), KILLS // 2)
+for killed in range(KILLS):
+    train, data = trainers()[killed % 2]
+    folder, moment = root / str(killed), moments[train][killed // 2]
+    while forked(train, data, folder, moment) != signal.SIGKILL:  # it had fewer operations
         shutil.rmtree(folder)
-        continue
-    killed += 1
+        moment = moment * 3 // 4
     inside += any((folder / "checkpoints").glob(".step-*"))
     assert_same(whole[train], ends(*train(folder, data, resume=True, **options)), folder.name)
     assert not list((folder / "checkpoints").glob(".step-*"))
@@ -327,7 +351,9 @@ def trainers():
 def test_killed_at_random_moments(tmp_path):
     """50 times `kill -9` with a checkpoint at each step: each run goes on to the end it would have.
 
-    The moments are counted: enough of them have to be in the middle of a checkpoint's write.
+    A moment is one of the operations on the run's files, drawn from all that a whole run does, so
+    that it is the same on a busy machine; enough of them have to be in the middle of a
+    checkpoint's write.
     """
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path)], check=False, capture_output=True, text=True

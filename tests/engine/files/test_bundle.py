@@ -1,11 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 import cartograd as cg
-from cartograd.core import registry
+from cartograd.core import registry, source
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_manifest
@@ -40,6 +41,7 @@ def small(monkeypatch):
         presets={"small-wide": {"width": 16}},
     )  # fmt: skip
     monkeypatch.setattr(registry, "cards", lambda: registry.Cards({("model", "small"): card}))
+    monkeypatch.setattr(source, "path_of", lambda card: Path(__file__))
 
 
 def foreign():
@@ -211,7 +213,7 @@ def test_statistics_of_inputs():
 def test_a_bundle_with_older_names_of_arguments_loads(tmp_path):
     """Its spec is read in the words of the day it was written; its answers are the same."""
     text = cg.Port("tokens", "text", ("t",), "int64", (0, 10), padding_id=0)
-    token = cg.Port("next token", "label", ("t", 11))
+    token = cg.Port("next token", "label", ("t", 11), task="next-token")
     sizes = {"dim": 8, "depth": 1, "heads": 2, "ffn_dim": 12, "eps": 1e-5}
     model = cg.build("llama", signature=cg.Signature((text,), (token,)), context=16, **sizes)
     folder = write_bundle(tmp_path / "b", model, examples=torch.tensor([[1, 2, 3, 4]]))

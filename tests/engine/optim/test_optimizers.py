@@ -1,8 +1,12 @@
+import json
+import shutil
+
 import pytest
 import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.files import write_manifest
 from cartograd.core.protocols import Loss
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.run_folder import read_lines
@@ -207,6 +211,45 @@ def test_decay_of_matrices_leaves_biases_norms_and_embeddings_alone(spec):
     changed = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
     assert changed == {"1.weight", "3.weight"}
     assert torch.allclose(model[1].weight, before["1.weight"] * 0.95)
+
+
+def test_by_default_biases_norms_and_embeddings_do_not_decay():
+    spec = "adamw:lr=0.02,weight_decay=0.5"
+
+    def run(**more):
+        model = mlp(2, 16, 2)
+        fit(Supervised(model), Toy(*quadrants(200)), epochs=2, optimizer=spec, **more)
+        return [p.tolist() for p in model.parameters()]
+
+    assert run() == run(decay="matrices") != run(decay="all")
+
+
+@pytest.mark.parametrize("checkpoints", [True, False])
+def test_a_run_from_before_there_was_a_choice_goes_on_with_all_decaying(tmp_path, checkpoints):
+    x, y = quadrants(200)
+    given = {"optimizer": "adamw:lr=0.02,weight_decay=0.5"}
+
+    def run(epochs, model, **more):
+        fit(Supervised(model), Toy(x, y), epochs=epochs, **given | more)
+        return [p.tolist() for p in model.parameters()]
+
+    wanted, folder = run(4, mlp(2, 16, 2), decay="all"), tmp_path / "run"
+    run(2, mlp(2, 16, 2), folder=folder, decay="all")
+    text = (folder / "config.toml").read_text().splitlines(keepends=True)
+    (folder / "config.toml").write_text("".join(x for x in text if not x.startswith("decay")))
+    for step in (folder / "checkpoints").iterdir():
+        if not checkpoints:
+            shutil.rmtree(step)
+            continue
+        state = json.loads((step / "state.json").read_text())
+        plan = state["parts"]["plan"]["dict"]
+        plan.remove(["decay", "all"])
+        (step / "state.json").write_text(json.dumps(state))
+        write_manifest(step)
+    if checkpoints:
+        with pytest.raises(UsageError, match="was written with decay='all'"):
+            run(4, mlp(2, 16, 2), folder=folder, resume=True, decay="matrices")
+    assert run(4, mlp(2, 16, 2), folder=folder, resume=True) == wanted
 
 
 @pytest.mark.parametrize("spec", ["adamw:lr=0.02,weight_decay=0.5", "muon:lr=0.02"])

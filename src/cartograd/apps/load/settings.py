@@ -10,6 +10,7 @@ from cartograd.core import plugins
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.run_folder import read_config, read_imports
+from cartograd.engine.loop.config import BEFORE
 from cartograd.engine.loop.option_fields import canonical, check
 
 
@@ -30,7 +31,9 @@ def merged(file: str | Path | None, given: Mapping[str, Any], /) -> dict[str, Se
     """
     settings = {key: Setting(value, "default") for key, value in DEFAULTS.items()}
     if file is not None:
-        values, _ = read_config(file)
+        values, origins = read_config(file)
+        if origins:  # a run wrote it, perhaps before there was a choice of weights that decay
+            values = {"decay": BEFORE} | values
         plugins.require(read_imports(file), file)
         try:
             settings |= _checked(values, "file")

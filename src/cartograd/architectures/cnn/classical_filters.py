@@ -168,8 +168,14 @@ def learned_kernels(*, epochs: int = 3, seed: int = 0) -> Float[Tensor, "d 1 v u
         first = nn.Conv2d(1, 12, 5, padding=2)
         model = nn.Sequential(first, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(192, 10))
     train = digits().train
-    batches = train.batches(batch_size=32)
-    fit(Classify(model=model), batches, optimizer="adamw:lr=3e-3", epochs=epochs, device="cpu")
+    fit(
+        Classify(model=model),
+        train.batches(batch_size=32),
+        optimizer="adamw:lr=3e-3",
+        decay="all",
+        epochs=epochs,
+        device="cpu",
+    )
     return first.weight.detach()
 
 

@@ -164,6 +164,17 @@ def load(folder: Path, /) -> Checkpoint | None:
     return None
 
 
+def peek(folder: Path, part: str, /) -> Any:
+    """The plain values of a part of the newest checkpoint that can be read, or None."""
+    for step in reversed(steps(folder)):
+        try:
+            text = (folder / f"step-{step:09d}" / "state.json").read_text(encoding="utf-8")
+            return unpack(json.loads(text)["parts"][part], {})
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # `load` warns of it
+    return None
+
+
 def _pieces(folder: Path) -> dict[str, Tensor]:
     """The sharded tensors that several processes wrote."""
     if not folder.exists():

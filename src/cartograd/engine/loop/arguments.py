@@ -15,7 +15,7 @@ from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.options import FitOptions
-from cartograd.engine.optim import average
+from cartograd.engine.optim import average, groups
 from cartograd.engine.optim.player import Clip, Player, per_player
 from cartograd.engine.optim.schedule import schedule
 from cartograd.engine.optim.schedule_spec import ours
@@ -181,6 +181,14 @@ def players(
     clip: Clip | None = None if limit is None else build(limit, kind="clipping")
     given = per_player(options.optimizer, list(modules), "optimizer")
     followed = per_player(options.schedule, list(modules), "schedule")
+    patterns = groups.parsed(config.groups)
+    divided = bool(patterns) or config.layer_decay is not None
+    if divided and processes.sharded:
+        raise UsageError(
+            f"layer_decay and groups go by whole parameters, which parallel={options.parallel} "
+            "spreads over processes; use parallel=ddp, or train without them"
+        )
+    used: set[str] = set()
     made = {}
     for name, module in modules.items():
         if given.get(name) is None:
@@ -188,6 +196,9 @@ def players(
         player = Player(
             name, module.to(place), given[name], clip=clip, processes=processes, decay=config.decay
         )
+        if divided:
+            depth = config.layer_decay
+            used |= groups.arrange(player.optimizer, module, layer_decay=depth, groups=patterns)
         if followed.get(name) is not None:
             spec = ours(followed[name])
             watched = _followed(spec, monitor, validates)
@@ -202,6 +213,8 @@ def players(
         if config.average is not None:
             player.average = average.Average(module, average.rule(config.average, total), total)
         made[name] = player
+    names = [name for module in modules.values() for name, _ in module.named_parameters()]
+    groups.check_used(patterns, used, names)
     return made
 
 

@@ -11,6 +11,8 @@ from cartograd.engine.loop.option_fields import canonical
 
 OPEN = "auto"
 """The value of what is not chosen yet."""
+BEFORE = "all"
+"""Which weights decayed in runs from before there was a choice."""
 CHOSEN = ("precision", "layout", "threads")
 """What a run may choose for itself at its first batch."""
 
@@ -22,7 +24,8 @@ class RunConfig:
     Attributes:
         batches: in an epoch, None if unknown.
         clip, average, optimizer, schedule: specs as text, the latter two by player.
-        decay: which weights decay; runs from before there was a choice decayed all.
+        decay: which weights decay.
+        layer_decay, groups: rates by depth, rates and decay by name, the latter as text.
         precision, layout, threads: `OPEN` until they are chosen.
     """
 
@@ -38,7 +41,9 @@ class RunConfig:
     schedule: dict[str, str] = field(default_factory=dict)
     layout: str | None = None
     threads: int | str | None = None
-    decay: str = "all"
+    decay: str = BEFORE
+    layer_decay: float | None = None
+    groups: str | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -46,7 +51,7 @@ class RunConfig:
 
     def differs(self, before: Mapping[str, Any], /) -> dict[str, tuple[Any, Any]]:
         """What another run's state has otherwise, by name: its value and ours."""
-        theirs, ours = {"decay": "all"} | canonical(before), self.state_dict()
+        theirs, ours = {"decay": BEFORE} | canonical(before), self.state_dict()
         return {
             key: (theirs.get(key), value) for key, value in ours.items() if theirs.get(key) != value
         }

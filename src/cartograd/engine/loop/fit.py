@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,6 +12,7 @@ from torch import nn
 from cartograd.core.errors import UsageError
 from cartograd.core.notebook import shown
 from cartograd.core.protocols import Batches, Metric, Objective
+from cartograd.engine.checkpoint import storage
 from cartograd.engine.checkpoint.manager import CheckpointManager
 from cartograd.engine.checkpoint.retention import NEWEST, Retention
 from cartograd.engine.device.compiled import compile_in_place
@@ -26,7 +27,7 @@ from cartograd.engine.logging.progress import chosen as progress_for
 from cartograd.engine.logging.run_folder import RunFolder
 from cartograd.engine.logging.sinks import checked, opened
 from cartograd.engine.loop import arguments
-from cartograd.engine.loop.config import OPEN, RunConfig
+from cartograd.engine.loop.config import BEFORE, OPEN, RunConfig
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.nonfinite import Policy
 from cartograd.engine.loop.option_fields import takes_options
@@ -36,6 +37,7 @@ from cartograd.engine.loop.profiler import Profiler
 from cartograd.engine.loop.recovery import Recovery
 from cartograd.engine.loop.run_context import blocks, run_context
 from cartograd.engine.loop.training_loop import Loop
+from cartograd.engine.optim import groups
 from cartograd.engine.optim.average import check as check_average
 from cartograd.engine.optim.combined import described
 
@@ -114,6 +116,8 @@ def fit(
             not a number, or a file cannot be written.
     """
     chosen = FitOptions.of(options, fields)
+    if resume and folder is not None and options is None and "decay" not in fields:
+        chosen = replace(chosen, decay=_begun_decay(Path(folder)) or chosen.decay)
     blocks_chosen = blocks(chosen.recompute)
     place, names = pick(chosen.device), arguments.player_names(objective)
     policy = Policy.parse(chosen.nonfinite, folder=folder is not None)
@@ -189,9 +193,19 @@ def _config(
         optimizer=arguments.specs(options.optimizer, names, "optimizer"),
         schedule=arguments.specs(options.schedule, names, "schedule"),
         decay=options.decay,
+        layer_decay=options.layer_decay,
+        groups=groups.text_of(groups.parsed(options.groups)),
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
     )
+
+
+def _begun_decay(folder: Path) -> str | None:
+    """Which weights decay in a run that goes on; None if it holds nothing yet."""
+    begun = storage.peek(folder / "checkpoints", "plan")
+    if begun is None and (folder / "config.toml").exists():
+        begun, _ = run_folder.read_config(folder)
+    return None if begun is None else begun.get("decay", BEFORE)
 
 
 def _tell_groups(loop: Loop) -> None:

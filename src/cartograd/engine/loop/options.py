@@ -31,9 +31,20 @@ class FitOptions:
 
     optimizer: Specs = option("adamw:lr=1e-3", "spec of the optimizer, or one for each player.")
     decay: str = option(
-        "all",
-        "which weights an optimizer's weight decay shrinks: `all`, or `matrices`, which leaves "
-        "biases, norms and embeddings alone.",
+        "matrices",
+        "which weights an optimizer's weight decay shrinks: `matrices` leaves biases, norms and "
+        "embeddings alone, `all` is the old way. A run that is resumed keeps its own.",
+    )
+    layer_decay: float | None = option(
+        None,
+        "factor of the learning rate for each layer below the last (0.9 lets the first layers of a "
+        "pretrained model change least); in one process or with `parallel=ddp`.",
+    )
+    groups: str | Mapping[str, str] | None = option(
+        None,
+        "another `lr` or `weight_decay` by name, first match: `*.bias:weight_decay=0;head.*:lr=0.1`"
+        " or a table of patterns; in one process or with `parallel=ddp`.",
+        expected="patterns with settings",
     )
     schedule: Specs | None = option(
         None,
@@ -136,6 +147,8 @@ class FitOptions:
             check(FitOptions, name, getattr(self, name), "fit: ")
         if self.decay not in DECAYS:
             raise unknown("choice of weights that decay", self.decay, DECAYS)
+        if self.layer_decay is not None and not 0 < self.layer_decay <= 1:
+            raise UsageError(f"fit: layer_decay={self.layer_decay}; expected above 0, at most 1")
         if self.patience == 0:
             raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
 
@@ -167,6 +180,8 @@ class FitFields(TypedDict, total=False):
 
     optimizer: Specs
     decay: str
+    layer_decay: float | None
+    groups: str | Mapping[str, str] | None
     schedule: Specs | None
     epochs: int
     monitor: str | None

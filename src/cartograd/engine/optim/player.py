@@ -14,6 +14,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
 from cartograd.engine.optim.average import Average
+from cartograd.engine.optim.groups import SCALE
 from cartograd.engine.optim.optimizers import optimizer, spare, undecayed
 from cartograd.engine.optim.schedule import Schedule
 
@@ -35,7 +36,7 @@ class Player:
         spec: of the optimizer.
         clip: what shortens gradients.
         processes: the processes that train it.
-        decay: which weights decay: `all`, or `matrices` (and filters, but no embeddings).
+        decay: which weights decay: `matrices` (and filters, but no embeddings), or `all`.
 
     Raises:
         UsageError: there is nothing to train, or the optimizer is refused.
@@ -49,7 +50,7 @@ class Player:
         *,
         clip: Clip | None,
         processes: ProcessGroup | None = None,
-        decay: str = "all",
+        decay: str = "matrices",
     ):
         self.name = name
         self.spec = spec
@@ -208,8 +209,9 @@ class Player:
 
     @property
     def lr(self) -> float:
-        """The learning rate at present."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """The learning rate at present, that of layers below the last as if it were the last's."""
+        group = self.optimizer.param_groups[0]
+        return float(group["lr"]) / group.get(SCALE, 1.0)
 
 
 def _stepped(optimizer: torch.optim.Optimizer, /) -> None:

@@ -27,6 +27,7 @@ from cartograd.core import registry, vocabulary
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
+from cartograd.engine.optim.groups import SCALE
 from cartograd.engine.optim.schedule_spec import FunctionalOptimizer, arguments, ours, rule
 
 PER_EPOCH = ("step", "multistep", "exponential", "LambdaLR", "MultiplicativeLR")
@@ -63,7 +64,7 @@ class Schedule:
         self.warmup = warmup
         self.metric = metric
         self.cycles = cycles
-        self.own = [float(group["lr"]) for group in optimizer.param_groups]
+        self.own = [float(group["lr"]) / group.get(SCALE, 1.0) for group in optimizer.param_groups]
         self._rise: FunctionalOptimizer = build("warmup", kind="schedule", warmup=max(warmup, 1))
         self._moment: Any = 0
         self._set = False
@@ -99,7 +100,7 @@ class Schedule:
                 found, momentum = found
                 if self.cycles:
                     _set_momentum(group, momentum)
-            group["lr"] = found * risen
+            group["lr"] = found * risen * group.get(SCALE, 1.0)
 
 
 def _set_momentum(group: dict[str, Any], momentum: float) -> None:

@@ -56,5 +56,6 @@ def trained(chain: str | None, rate: float, seed: int, /) -> nn.Module:
     split = few(dataset("digits").train, 500, seed=seed)
     batches = split.batches(batch_size=50, augment=chain)
     task = Classify(model=model)
-    fit(task, batches, optimizer=f"adamw:lr={rate}", epochs=30, seed=seed, device="cpu")
+    optimizer = f"adamw:lr={rate}"
+    fit(task, batches, optimizer=optimizer, decay="all", epochs=30, seed=seed, device="cpu")
     return model

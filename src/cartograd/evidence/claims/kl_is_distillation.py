@@ -69,8 +69,8 @@ def measure(seed: int, /) -> Measured:
             rows = torch.utils.data.TensorDataset(split.inputs, soft, split.targets)
             loader = torch.utils.data.DataLoader(rows, batch_size=64, shuffle=True)
             fit(
-                Distil(student), loader, optimizer="adamw:lr=1e-3", epochs=15, seed=seed,
-                device="cpu",
+                Distil(student), loader, optimizer="adamw:lr=1e-3", decay="all", epochs=15,
+                seed=seed, device="cpu",
             )  # fmt: skip
         found[name] = accuracy(student, data.test)
     found["with teacher - without"] = found["with teacher"] - found["without"]

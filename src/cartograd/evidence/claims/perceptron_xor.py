@@ -43,7 +43,8 @@ def measure(seed: int, /) -> Measured:
         best = max(best, accuracy(line, corners))
     mlp = build("mlp", features=2, classes=2, widths=(8,))
     task = build("classify", model=mlp)
-    fit(task, corners.batches(batch_size=4), optimizer="adamw:lr=0.03", epochs=150, seed=seed)
+    batches = corners.batches(batch_size=4)
+    fit(task, batches, optimizer="adamw:lr=0.03", decay="all", epochs=150, seed=seed)
     apart = dataset(f"separable:examples=100,margin=0.1,seed={seed}").train
     model = build("perceptron", features=2)
     rule = build("perceptron-rule", model=model)

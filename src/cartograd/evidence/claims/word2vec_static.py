@@ -69,7 +69,8 @@ def _static(sentences: list[str], seed: int) -> Float[Tensor, "n d"]:
     around, word = windows[..., [0, 1, 2, 4, 5, 6]].flatten(0, 1), rows.flatten()
     pairs = [(around[word != vocabularies.PADDING], word[word != vocabularies.PADDING])]
     objective = build("cbow", kind="objective", model=model)
-    fit(objective, pairs, epochs=60, optimizer="adamw:lr=1e-2", seed=seed, progress=False)
+    optimizer = "adamw:lr=1e-2"
+    fit(objective, pairs, epochs=60, optimizer=optimizer, decay="all", seed=seed, progress=False)
     bank = tokenizer.encode("bank")[0]
     vectors = [model.vectors.detach()[row[row == bank][:1]] for row in rows]
     return F.normalize(torch.cat(vectors), dim=1)
