@@ -257,7 +257,7 @@ def test_a_model_of_values_has_no_class_to_change():
     signature = Signature(
         (Port("x", "vector", (3,), bounds=(0.0, 1.0)),), (Port("y", "value", (1,)),)
     )
-    with pytest.raises(UsageError, match="'y' is of kind 'value'"):
+    with pytest.raises(UsageError, match="the output 'y' has the task 'regress'"):
         pgd(sign(nn.Linear(3, 1), signature), torch.rand(2, 3), torch.tensor([0, 1]))
 
 

@@ -6,7 +6,7 @@ from cartograd.practice.metrics.accuracy import accuracy
 from cartograd.practice.metrics.ece import ece, reliability, weighed
 
 
-def examples(n=2000, k=4, sharpness=2.0):
+def drawn(n=2000, k=4, sharpness=2.0):
     """Answers drawn from the model's own probabilities: it is calibrated."""
     draw = torch.Generator().manual_seed(0)
     outputs = sharpness * torch.randn(n, k, generator=draw, dtype=torch.float64)
@@ -15,7 +15,7 @@ def examples(n=2000, k=4, sharpness=2.0):
 
 @pytest.mark.law("ece")
 def test_one_bin_compares_accuracy_and_mean_confidence():
-    outputs, targets = examples()
+    outputs, targets = drawn()
     confidence = outputs.softmax(1).max(1).values.mean().item()
     expected = abs(accuracy(outputs, targets) - confidence)
     assert ece(outputs, targets, bins=1) == pytest.approx(expected, abs=1e-12)
@@ -23,7 +23,7 @@ def test_one_bin_compares_accuracy_and_mean_confidence():
 
 @pytest.mark.law("ece")
 def test_bins_counted_one_by_one():
-    outputs, targets = examples(n=500)
+    outputs, targets = drawn(n=500)
     p = outputs.softmax(1).numpy()
     confidence, right = p.max(1), p.argmax(1) == targets.numpy()
     total = 0.0
@@ -42,15 +42,15 @@ def test_bins_counted_one_by_one():
 
 @pytest.mark.law("ece")
 def test_a_calibrated_model_comes_to_zero_and_a_boastful_one_does_not():
-    errors = [ece(*examples(n)) for n in (200, 20_000, 500_000)]
+    errors = [ece(*drawn(n)) for n in (200, 20_000, 500_000)]
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.003
-    outputs, targets = examples(20_000)
+    outputs, targets = drawn(20_000)
     assert ece(3 * outputs, targets) > 0.1
 
 
 def test_weights_are_repetitions():
-    outputs, targets = examples(n=100)
+    outputs, targets = drawn(n=100)
     counts = torch.from_numpy(np.random.default_rng(0).integers(0, 4, (3, 100)))
     for found, count in zip(weighed(outputs, targets, counts.double()), counts, strict=True):
         rows = torch.arange(100).repeat_interleave(count)
@@ -71,7 +71,7 @@ def test_a_confidence_on_the_edge_belongs_to_the_bin_below():
 
 def test_torchmetrics():
     functional = pytest.importorskip("torchmetrics.functional.classification")
-    outputs, targets = examples()
+    outputs, targets = drawn()
     expected = functional.multiclass_calibration_error(
         outputs.softmax(1), targets, num_classes=4, n_bins=15
     )

@@ -9,7 +9,7 @@ from tests.reference import Reference
 sk = Reference("sklearn.metrics")
 
 
-def examples(n=400, k=2, *, ties=False, seed=0):
+def drawn(n=400, k=2, *, ties=False, seed=0):
     draw = np.random.default_rng(seed)
     targets = torch.from_numpy(draw.integers(0, k, n))
     outputs = torch.from_numpy(draw.normal(size=(n, k)))
@@ -20,7 +20,7 @@ def examples(n=400, k=2, *, ties=False, seed=0):
 @pytest.mark.oracle("roc-auc")
 @pytest.mark.parametrize("ties", [False, True])
 def test_two_classes(ties):
-    outputs, targets = examples(ties=ties)
+    outputs, targets = drawn(ties=ties)
     score = outputs[:, 1] - outputs[:, 0]
     assert roc_auc(outputs, targets) == pytest.approx(sk.roc_auc_score(targets, score), abs=1e-12)
     w = torch.from_numpy(np.random.default_rng(1).uniform(0, 2, (4, 400)))
@@ -31,14 +31,14 @@ def test_two_classes(ties):
 @pytest.mark.oracle("roc-auc")
 @pytest.mark.parametrize("average", ["macro", "weighted"])
 def test_each_class_against_the_rest(average):
-    outputs, targets = examples(k=5)
+    outputs, targets = drawn(k=5)
     expected = sk.roc_auc_score(targets, outputs.softmax(1), multi_class="ovr", average=average)
     assert roc_auc(outputs, targets, average=average) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.oracle("roc-auc")
 def test_what_is_tied_stays_tied_among_several_classes():
-    _, targets = examples(k=5)
+    _, targets = drawn(k=5)
     outputs = torch.from_numpy(np.random.default_rng(2).integers(0, 2, (400, 5))).double()
     p = outputs.softmax(1).numpy().round(12)
     expected = np.mean([sk.roc_auc_score(targets == k, p[:, k]) for k in range(5)])
@@ -48,7 +48,7 @@ def test_what_is_tied_stays_tied_among_several_classes():
 @pytest.mark.oracle("roc-auc")
 @pytest.mark.parametrize("ties", [False, True])
 def test_curve(ties):
-    outputs, targets = examples(ties=ties)
+    outputs, targets = drawn(ties=ties)
     score = (outputs[:, 1] - outputs[:, 0]).numpy()
     expected = sk.roc_curve(targets, score, drop_intermediate=False)
     for found, wanted in zip(roc_curve(outputs, targets), expected, strict=True):
@@ -61,7 +61,7 @@ def test_curve(ties):
 
 @pytest.mark.law("roc-auc")
 def test_it_is_the_share_of_pairs_in_the_right_order():
-    outputs, targets = examples(n=60, ties=True)
+    outputs, targets = drawn(n=60, ties=True)
     score = outputs[:, 1] - outputs[:, 0]
     above = score[targets == 1][:, None] - score[targets == 0][None]
     assert roc_auc(outputs, targets) == pytest.approx(
@@ -71,7 +71,7 @@ def test_it_is_the_share_of_pairs_in_the_right_order():
 
 @pytest.mark.law("roc-auc")
 def test_any_increasing_change_of_the_scores_leaves_it():
-    outputs, targets = examples()
+    outputs, targets = drawn()
     score = outputs[:, 1] - outputs[:, 0]
     assert roc_auc(score, targets) == roc_auc(score**3 * 7 + score, targets)
     assert roc_auc(-score, targets) == pytest.approx(1 - roc_auc(score, targets))
@@ -87,14 +87,14 @@ def test_confident_models_keep_their_order():
 
 
 def test_log_odds_are_those_of_the_softmax():
-    outputs, _ = examples(k=5)
+    outputs, _ = drawn(k=5)
     torch.testing.assert_close(
         log_odds(outputs), outputs.softmax(1).logit(), rtol=1e-10, atol=1e-10
     )
 
 
 def test_a_class_without_examples_is_left_out():
-    outputs, targets = examples(k=4)
+    outputs, targets = drawn(k=4)
     targets = targets.clamp(max=2)
     p = outputs.softmax(1)
     expected = [sk.roc_auc_score(targets == k, p[:, k]) for k in range(3)]

@@ -248,14 +248,10 @@ class Loop:
         state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
         self.progress.epoch(record)
         ended = state.epoch >= self.config.epochs or state.stopped is not None
-        manager, now = self.manager, time.perf_counter()
-        if manager is not None and self.processes.lead_says(
-            ended
-            or self.stop.save
-            or manager.keeps(state.step, state.ranked)
-            or manager.due(state.step, now)
-        ):
-            self._save()
+        if (manager := self.manager) is not None:
+            due = ended or self.stop.save or manager.due(state.step, time.perf_counter())
+            if self.processes.lead_says(due or manager.keeps(state.step, state.ranked)):
+                self._save()
         return True
 
     def _validate(self) -> dict[str, float] | None:
