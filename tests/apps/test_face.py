@@ -191,6 +191,7 @@ ONLY_COMMAND = {
 """Options that the verb has no argument for, each with the reason."""
 
 ONLY_PYTHON = {
+    "serve": {"limits": "an object", "started": "a function"},
     "train": {"progress": "an object", "callbacks": "objects"},
     "evaluate": {"batch_size": "changes no answer"},
     "generate": {"samplers": "has the command's options for them"},

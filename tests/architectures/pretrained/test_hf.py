@@ -90,7 +90,7 @@ def test_a_name_is_imported_once(tmp_path, monkeypatch):
     path = folder(tmp_path / "a")
     first = kept(f"hf:{path}")
     assert first.path.is_relative_to(tmp_path / "cache")
-    monkeypatch.setattr("cartograd.apps.load.pretrained.published", None)
+    monkeypatch.setattr("cartograd.apps.load.pretrained.pretrained", None)
     assert kept(f"hf:{path}").digest == first.digest
     assert torch.equal(as_signed(f"hf:{path}")(torch.ones(1, 4)), first.model(torch.ones(1, 4)))
 

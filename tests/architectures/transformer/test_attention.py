@@ -101,9 +101,9 @@ def test_dropout_of_weights_keeps_the_expectation(learning):
 @pytest.mark.law("multi-head-attention")
 def test_half_precision_learns_by_the_formula(monkeypatch):
     asked = []
-    formula = attention.spelled
+    formula = attention.eager_attention
     monkeypatch.setattr(
-        attention, "spelled", lambda *a, **k: (asked.append(1), formula(*a, **k))[1]
+        attention, "eager_attention", lambda *a, **k: (asked.append(1), formula(*a, **k))[1]
     )
     x, layer = torch.randn(2, 9, 16), MultiHeadAttention(dim=16, heads=4)
     plain = layer(x, causal=True)

@@ -63,7 +63,7 @@ def test_a_step_equals_a_hand_written_loop():
     model, other = mlp(2, 8, 2).double(), mlp(2, 8, 2).double()
     fit(
         Supervised(model), data, optimizers="adamw:lr=0.05", schedules="cosine", clip=0.1, epochs=3,
-        seed=7,
+        seed=7, decay="all",
     )  # fmt: skip
     theirs = torch.optim.AdamW(other.parameters(), lr=0.05)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 15)

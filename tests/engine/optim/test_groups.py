@@ -126,7 +126,8 @@ def test_text_and_table_are_one():
             "no parameter is left for 'head.*'; their names are 0.weight",
         ),
         ({"groups": "*.bias:weight_decay=0", "optimizer": "rprop"}, "rprop has no weight_decay"),
-        ({"layer_decay": 1.5}, "expected above 0, at most 1"),
+        ({"layer_decay": 1.5}, "layer_decay=1.5 is out of range; expected at most 1.0"),
+        ({"layer_decay": 0.0}, "layer_decay=0.0 is out of range; expected above 0.0"),
     ],
 )
 def test_wrong_groups(given, part):

@@ -57,7 +57,7 @@ def test_one_step_lowers_the_loss_or_the_reason_is_told(name):
     loss.sum(-1).mean().backward()
     theirs.step()
     before = float((table - goal).detach().square().sum())
-    fit(objective, [(rows, goal)], optimizers=spec, epochs=1)
+    fit(objective, [(rows, goal)], optimizers=spec, epochs=1, decay="all")
     assert float((table - goal).detach().square().sum()) < before
     torch.testing.assert_close(table, expected, atol=1e-6, rtol=1e-6)
 

@@ -147,8 +147,6 @@ class FitOptions:
             check(FitOptions, name, getattr(self, name), "fit: ")
         if self.decay not in DECAYS:
             raise unknown("choice of weights that decay", self.decay, DECAYS)
-        if self.layer_decay is not None and not 0 < self.layer_decay <= 1:
-            raise UsageError(f"fit: layer_decay={self.layer_decay}; expected above 0, at most 1")
         if self.patience == 0:
             raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
 
