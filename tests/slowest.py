@@ -43,12 +43,10 @@ class Slowest:
         self.files[item.nodeid.partition("::")[0]] += used() - before
         return done
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_sessionfinish(self) -> Iterator[None]:
-        done = yield
+    def pytest_sessionfinish(self) -> None:
+        """No wrapper: xdist's own, which sends the output, has to come after it."""
         if hasattr(self.config, "workeroutput"):
             self.config.workeroutput["processor"] = dict(self.files), used()
-        return done
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
