@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from benchmarks.case import Case, Timer
+from benchmarks.peers import declare_torchvision
 
 EXAMPLES, BATCH, EPOCHS, SIZE, CHECKED = 4096, 128, 2, 32, 28
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
@@ -25,20 +26,11 @@ def _images() -> tuple[Any, Any]:
 
 
 def _transforms() -> Any:
-    """torchvision's transforms; its compiled operators are declared, as they need not load."""
-    import torch
-
-    library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _KEPT.append(library)
+    """torchvision's transforms."""
+    declare_torchvision()
     from torchvision.transforms import v2
 
     return v2
-
-
-_KEPT: list[Any] = []
-"""The declaration lives as long as its object."""
 
 
 def _ours(chain: str, check: Callable[[Any], Any]) -> Callable[[Timer], list[float]]:

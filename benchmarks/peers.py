@@ -4,6 +4,24 @@ from pathlib import Path
 from typing import Any
 
 
+_DECLARED: list[Any] = []
+"""The declaration lives as long as its object."""
+
+
+def declare_torchvision() -> None:
+    """Let torchvision be imported beside a CPU build of torch, where its operators do not load.
+
+    Transformers and torchmetrics import it where it is installed.
+    """
+    import torch
+
+    if not _DECLARED:
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _DECLARED.append(library)
+
+
 def transformers_trainer(
     network: Any, optimizer: Any, rows: Any, folder: Path, /, *, batch: int, **arguments: Any
 ) -> Any:
@@ -17,6 +35,7 @@ def transformers_trainer(
         batch: examples of a step.
         **arguments: further ones of `TrainingArguments`.
     """
+    declare_torchvision()
     import torch
     import torch.nn.functional as F
     from transformers import Trainer, TrainingArguments

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case, Timer
-from benchmarks.peers import rows, transformers_trainer
+from benchmarks.peers import declare_torchvision, rows, transformers_trainer
 
 BATCH, STEPS, EPOCHS = 64, 500, 4
 FEATURES, WIDTH, CLASSES = 64, 32, 10
@@ -130,6 +130,7 @@ def _loader(x: Any, y: Any) -> Any:
 
 
 def _lightning(network: Any, batches: Any, epochs: int, folder: Path, log_every: int) -> None:
+    declare_torchvision()
     import lightning as L
     import torch.nn.functional as F
     from lightning.pytorch.loggers import CSVLogger
