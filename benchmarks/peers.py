@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-
 _DECLARED: list[Any] = []
 """The declaration lives as long as its object."""
 
