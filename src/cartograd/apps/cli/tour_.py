@@ -26,7 +26,7 @@ def tour_(
         data: a source.
         model: a model with its arguments.
         epochs: how many times to go through the training data.
-        seed: of everything random.
+        seed: of all random numbers.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
