@@ -22,7 +22,7 @@ def models(vocabulary=5, other=1, scale=1.0):
 
 
 @pytest.mark.law("speculative")
-@pytest.mark.parametrize("samplers", [(), ("temperature:temperature=0.6", "top-k:top=2")])
+@pytest.mark.parametrize("samplers", [(), ("temperature:temperature=0.6", "top-k:k=2")])
 def test_distributed_as_the_large_model_alone(samplers):
     samplers = [build(one) for one in samplers]
     generator, n = torch.Generator().manual_seed(0), 2_500
@@ -49,7 +49,7 @@ def test_distributed_as_the_large_model_alone(samplers):
 @pytest.mark.law("speculative")
 @pytest.mark.parametrize("other", [0, 1])
 @pytest.mark.parametrize("ahead", [1, 2, 5])
-@pytest.mark.parametrize("samplers", [(), ("repetition-penalty:repetition=2.0",)])
+@pytest.mark.parametrize("samplers", [(), ("repetition-penalty:repetition_penalty=2.0",)])
 def test_greedy_answers_are_the_large_models(other, ahead, samplers):
     args = {"samplers": [build(one) for one in samplers], "stop": (3,)}
     for first in range(5):

@@ -15,6 +15,8 @@ from cartograd.apps.results.model_diagnosis import ModelDiagnosis
 from cartograd.apps.results.run_diagnosis import RunDiagnosis
 from cartograd.apps.verbs.cost import available
 from cartograd.apps.verbs.plan import planned
+from cartograd.core import registry
+from cartograd.core.build import today
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
@@ -197,7 +199,9 @@ def _chance(settings: dict[str, Any]) -> float | None:
     """The loss of the best constant answer of a run, where objective and data tell it."""
     try:
         spec = Spec.parse(str(settings.get("objective", "")))
-        if spec.args.keys() - {"smoothing"} or spec.name not in ("classify", "regress"):
+        if spec.name not in ("classify", "regress"):
+            return None
+        if today(registry.find(spec.name)[0], spec.args).keys() - {"label_smoothing"}:
             return None
         return chance(dataset(settings["data"]).train)
     except (UsageError, KeyError):

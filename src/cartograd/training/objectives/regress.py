@@ -57,7 +57,7 @@ class Regress(nn.Module):
             judged in that unit; any other in the target's own.
         loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`.
         penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
-        mix: blends of examples in training, e.g. `mixup:concentration=0.2`.
+        mix: blends of examples in training, e.g. `mixup:alpha=0.2`.
     """
 
     unit: Tensor
