@@ -201,7 +201,7 @@ def of_pictures():
         (writer, "x", {"length": 0}, "length=0"),
         (writer, "x", {"samplers": "top-q:p=0.1"}, "unknown token-sampler 'top-q'"),
         (writer, "x", {"samplers": "top-p:p=1.1"}, "p=1.1 is out of range"),
-        (writer, "x", {"beams": 2, "seed": 1}, "a beam search draws nothing"),
+        (writer, "x", {"beams": 2, "seed": 1}, "a beam search does not sample"),
     ],
 )
 def test_bad_input(make, prompt, options, message):

@@ -70,7 +70,7 @@ def test_two_of_a_kind_draw_apart():
 
 def test_a_chain_by_text_or_list():
     text = Augment("crop:padding=2,padding_mode=edge,flip", PORT)
-    parts = Augment([Spec("crop", {"padding": 2, "border": "edge"}), "flip"], PORT)
+    parts = Augment([Spec("crop", {"padding": 2, "padding_mode": "edge"}), "flip"], PORT)
     assert str(text) == str(parts) == "crop:padding=2,padding_mode=edge,flip"
 
 

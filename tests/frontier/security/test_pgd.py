@@ -107,7 +107,7 @@ def test_robust_accuracy_does_not_rise(judge, norm):
     assert by_eps[0] == share(model, x, y)
     assert by_eps == sorted(by_eps, reverse=True)
     assert by_eps[-1] < 0.1
-    options = {"eps": 0.08 * scale, "norm": norm, "step": 0.02 * scale}
+    options = {"eps": 0.08 * scale, "norm": norm, "step_size": 0.02 * scale}
     masks = [right(model, pgd(model, x, y, steps=n, **options), y) for n in (1, 2, 5, 10, 20)]
     masks += [right(model, pgd(model, x, y, steps=20, restarts=n, **options), y) for n in (2, 4)]
     for more, fewer in itertools.pairwise(masks):

@@ -34,7 +34,7 @@ def test_examples_are_kept_whole_and_in_expectation():
 def test_a_residual_network_skips_later_branches_more_often():
     network = build("resnet:depth=8,width=4,channels=1,size=8,classes=3,drop_path=0.6")
     layers = [part for part in network.modules() if isinstance(part, StochasticDepth)]
-    assert [layer.dropout for layer in layers] == pytest.approx([0.2, 0.4, 0.6])
+    assert [layer.drop_path for layer in layers] == pytest.approx([0.2, 0.4, 0.6])
     x = torch.rand(4, 1, 8, 8)
     assert not torch.equal(network(x), network(x))
     network.eval()

@@ -1,4 +1,4 @@
-"""From what a user names to the model that the server holds."""
+"""Load the model to serve from a run, a bundle or an object."""
 
 from typing import Any
 

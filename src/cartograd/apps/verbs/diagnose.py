@@ -32,7 +32,7 @@ from cartograd.training.diagnosis.lr_range import lr_range, rates
 from cartograd.training.diagnosis.twin import optimizers_of
 
 LOOKS = ("layers", "rate", "noise", "batch")
-"""What can be looked at of a model: layers, learning rate, gradient noise, largest batch."""
+"""The diagnostics of a model: layers, learning rate, gradient noise, largest batch."""
 
 
 @overload
@@ -205,7 +205,7 @@ def _chance(settings: dict[str, Any]) -> float | None:
             return None
         return chance(dataset(settings["data"]).train)
     except (UsageError, KeyError):
-        return None  # the data are not here any more
+        return None  # the data is no longer available
 
 
 def chance(examples: Examples, /) -> float | None:

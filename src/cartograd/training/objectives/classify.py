@@ -74,7 +74,7 @@ class Classify(nn.Module):
         model: answers with logits, `b k`; a single one means yes (class 1) rather than no.
         label_smoothing: share of the target spread evenly over all classes, for a loss that has it.
         loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
-        penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
+        penalty: regularisation of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:alpha=0.2` or `cutmix`.
         aux_weight: how much the loss of each auxiliary head counts; the papers' 0.3 for
             GoogLeNet, 0.4
@@ -101,7 +101,7 @@ class Classify(nn.Module):
         self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: that of each example, or of each blend of two, and the price of the weights."""
+        """One loss: that of each example (or blend of two) plus the penalty on the weights."""
         if self.mix is None:
             loss = self.validate(batch)["loss"]
         else:
@@ -112,17 +112,17 @@ class Classify(nn.Module):
         yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The loss of each example, and the logits that metrics look at."""
+        """The loss of each example, and the logits for the metrics."""
         *inputs, targets = batch
         heads = self._heads(*inputs)
         loss = self._sum([self.loss(both(logits), targets) for logits in heads])
         return {"loss": loss, "outputs": heads[0]}
 
     def _heads(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The answer, and what auxiliary heads say."""
+        """The logits of the model and those of its auxiliary heads."""
         answer = self.model(*inputs)
         return answer if isinstance(answer, tuple) else (answer,)
 
     def _sum(self, losses: list[Tensor]) -> Tensor:
-        """The answer's loss and the heads', each with its weight."""
+        """The loss of the main logits plus `aux_weight` times that of each head."""
         return losses[0] + self.aux_weight * sum(losses[1:]) if len(losses) > 1 else losses[0]

@@ -28,15 +28,11 @@ def penalty(spec: str | None, /) -> Penalty | None:
     Raises:
         UsageError: it is no such regulariser, or an argument is wrong.
     """
-    price = _built(spec, 1, "penalty")
-    if price is None:
+    term = _built(spec, 1, "penalty")
+    if term is None:
         return None
     return lambda model: sum(
-        (
-            price(weight)
-            for weight in model.parameters()
-            if weight.requires_grad and weight.ndim > 1
-        ),
+        (term(weight) for weight in model.parameters() if weight.requires_grad and weight.ndim > 1),
         start=torch.zeros(()),
     )
 

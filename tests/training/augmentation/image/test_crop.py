@@ -41,7 +41,7 @@ def test_every_place_is_drawn_about_as_often():
 
 
 def test_wrong_borders():
-    with pytest.raises(UsageError, match="unknown border of crop"):
+    with pytest.raises(UsageError, match="unknown padding_mode of crop"):
         crop(images(), rng(), padding_mode="zero")
     with pytest.raises(UsageError, match="cannot be mirrored from 9 pixels"):
         crop(images(), rng(), padding=9, padding_mode="reflect")
