@@ -89,11 +89,11 @@ def diagnose_run(folder: Run | str | Path, /) -> RunDiagnosis:
     Raises:
         UsageError: it is no run, or has no epoch yet.
     """
-    found = look(folder)
-    if not found.history:
+    run = look(folder)
+    if not run.history:
         raise UsageError(f"{folder} has no finished epoch yet")
-    constant = _chance(found.settings)
-    return RunDiagnosis(found, learning_curve(found.history, constant), constant)
+    constant = _chance(run.settings)
+    return RunDiagnosis(run, learning_curve(run.history, constant), constant)
 
 
 def diagnose_model(

@@ -124,8 +124,8 @@ def run(
             **plan.validation(),
         )
         if done.stopped != "interrupted":
-            found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
-            processes.lead_does(lambda: _write_bundle(plan, done, path, found))
+            evaluation = evaluate(plan.model, plan.data.test, device=plan.value("device"))
+            processes.lead_does(lambda: _write_bundle(plan, done, path, evaluation))
     return done
 
 
@@ -173,12 +173,16 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         raise
 
 
-def _write_bundle(plan: Plan, done: Run, path: Path, found: Evaluation) -> None:
+def _write_bundle(plan: Plan, done: Run, path: Path, evaluation: Evaluation) -> None:
     """Write the bundle with the test metrics, and the report."""
     test, train_part = plan.data.test, plan.data.train
     metrics = {
-        name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
-        for name, value in found.metrics.items()
+        name: {
+            "value": value,
+            "low": evaluation.intervals[name][0],
+            "high": evaluation.intervals[name][1],
+        }
+        for name, value in evaluation.metrics.items()
     }
     sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs
     words = {key: item.value for key, item in plan.words().items() if item.value is not None}
@@ -194,7 +198,7 @@ def _write_bundle(plan: Plan, done: Run, path: Path, found: Evaluation) -> None:
             "steps": done.steps,
             "epoch": done.best.get("epoch"),
             "train examples": len(train_part),
-            "test examples": found.examples,
+            "test examples": evaluation.examples,
         },
         reference=statistics(sample),
         replace=True,
@@ -204,4 +208,4 @@ def _write_bundle(plan: Plan, done: Run, path: Path, found: Evaluation) -> None:
     from cartograd.apps.report.origin import origin_of
     from cartograd.apps.report.run import report
 
-    report(path / "report.html", plan.model, test, found, origin=origin_of(path))
+    report(path / "report.html", plan.model, test, evaluation, origin=origin_of(path))
