@@ -9,7 +9,7 @@ BITS = 0.6931471805599453
 """Nats in a bit."""
 
 VIT = (
-    "cartograd train vit:dim=64,heads=4,depth=4,patch=7 --data fashion-mnist:examples=4000 "
+    "cartograd train vit:dim=64,heads=4,depth=4,patch_size=7 --data fashion-mnist:examples=4000 "
     "--epochs 80 --optimizer adamw:lr=1e-3,weight_decay=0.05 "
     "--set seed=SEED decay=all schedule=onecycle batch_size=64"
 )

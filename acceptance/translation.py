@@ -128,7 +128,7 @@ def _scores(written: list[str], expected: list[str], chinese: bool) -> tuple[flo
     from cartograd.practice.metrics.chrf import chrf
 
     words = "zh" if chinese else "13a"
-    return 100 * bleu(written, expected, words=words), 100 * chrf(written, expected)
+    return 100 * bleu(written, expected, tokenize=words), 100 * chrf(written, expected)
 
 
 def _gains(sources: list[str], expected: list[str], one: list[str], other: list[str]) -> str:

@@ -18,10 +18,10 @@ def _ours(eps: float) -> Callable[[Timer], list[float]]:
         from cartograd.frontier.security.pgd import pgd
 
         model, x, y = model_and_test(EXAMPLES)
-        found = pgd(model, x, y, eps=eps, steps=STEPS, starts=0)
+        found = pgd(model, x, y, eps=eps, steps=STEPS, restarts=0)
         with clock(REPEATS * EXAMPLES):
             for _ in range(REPEATS):
-                found = pgd(model, x, y, eps=eps, steps=STEPS, starts=0)
+                found = pgd(model, x, y, eps=eps, steps=STEPS, restarts=0)
         return _standing(model, x, y, found, eps)
 
     return side

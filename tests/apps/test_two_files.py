@@ -2,245 +2,32 @@
 
 import importlib
 import inspect
+import json
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 import cartograd as cg
-from cartograd.core import packages, plugins, registry
+from cartograd.core import card, packages, plugins, registry
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.bundle import load, write_bundle
+from cartograd.foundations.initialization.initialise import initialise
+from tests.apps.toys import KINDS, NOT_ADDED, write
 from tests.apps.verbs.test_generate import writer
 from tests.commands import command
 from tests.conformance import test_data
 from tests.conformance.test_proofs import _marks
-
-HEAD = '''"""A throw-away {kind}, to see what two files are enough for.
-
-It is no method of the field, and says so.
-
-    f(x) = x
-
-Shapes: `b d`.
-
-Departures: none.
-
-References:
-    None.
-
->>> 1 + 1
-2
-"""
-
-{imports}
-
-from cartograd.core.card import Card
-
-CARD = Card(
-    name="toy-{kind}",
-    kind="{kind}",
-    entry="{entry}",
-    nodes=("arch/mlp",),
-    title="Toy",
-    zh="玩具",
-    proofs=("law: it is what it says, to the last bit",),
-    tiny={tiny},{more}
-)
-
-
-{body}
-'''
-
-KINDS = {
-    "metric": (
-        "from cartograd.core.errors import UsageError",
-        "toy_metric",
-        {},
-        """
-def toy_metric(outputs, targets, /) -> float:
-    '''Share of wrong answers.'''
-    if not len(outputs) == len(targets) > 0 or not outputs.isfinite().all():
-        raise UsageError("expected finite outputs and as many targets")
-    return float((outputs.argmax(1) != targets).double().mean())
-""",
-    ),
-    "token-sampler": (
-        "",
-        "toy_token_sampler",
-        {"top": 2},
-        """
-def toy_token_sampler(logits, seen, /, *, top: int = 1):
-    '''The last of the likeliest tokens alone.
-
-    Args:
-        top: how many of the likeliest are looked at.
-    '''
-    place = logits.topk(min(top, logits.shape[1])).indices[:, -1:]
-    place = place.where(logits.gather(1, place).isfinite(), logits.argmax(1, keepdim=True))
-    return logits.new_full(logits.shape, -float("inf")).scatter(1, place, logits.gather(1, place))
-""",
-    ),
-    "sampler": (
-        "import torch",
-        "toy_sampler",
-        {},
-        """
-def toy_sampler(model, shape, generator, /):
-    '''Noise, of which no model is asked.'''
-    return torch.rand(shape, generator=generator)
-""",
-    ),
-    "compressor": (
-        "import copy\nimport torch",
-        "toy_compressor",
-        {},
-        """
-def toy_compressor(model, data=None, /):
-    '''Weights to two digits.'''
-    made = copy.deepcopy(model)
-    with torch.no_grad():
-        for weight in made.parameters():
-            weight.copy_(weight.mul(100).round() / 100)
-    return made
-""",
-    ),
-    "data": (
-        "from pathlib import Path\n\nfrom cartograd.data.sources.xor import xor",
-        "toy_data",
-        {"examples": 32},
-        """
-def toy_data(file, /, *, examples: int = 40, seed: int = 0):
-    '''XOR, of as many points as a file has letters.
-
-    Args:
-        examples: the fewest points.
-        seed: where the points are drawn from.
-    '''
-    from dataclasses import replace
-
-    count = max(examples, len(Path(file).read_text()))
-    return replace(xor(examples=count, seed=seed), name="toy-data")
-""",
-    ),
-    "objective": (
-        "from torch import nn\nfrom cartograd.core.protocols import Loss",
-        "Toy",
-        {},
-        """
-class Toy(nn.Module):
-    '''Squares of what is missing to one-hot targets.
-
-    Args:
-        model: answers with logits.
-    '''
-
-    def __init__(self, *, model: nn.Module):
-        super().__init__()
-        self.model = model
-        self.players = {"model": model}
-
-    def losses(self, batch, /):
-        '''One loss.'''
-        yield Loss(self.validate(batch)["loss"])
-
-    def validate(self, batch, /):
-        '''Losses and logits.'''
-        x, y = batch
-        logits = self.model(x)
-        wanted = nn.functional.one_hot(y, logits.shape[1])
-        return {"loss": (logits - wanted).square().mean(1), "outputs": logits}
-""",
-    ),
-    "explainer": (
-        "from cartograd.frontier.explain.integrated_gradients import integrated_gradients",
-        "toy_explainer",
-        {},
-        """
-def toy_explainer(model, x, /, *, target: object = None):
-    '''Twice the integrated gradients.
-
-    Args:
-        target: the class to explain.
-    '''
-    return 2 * integrated_gradients(model, x, target=target, steps=4)
-""",
-    ),
-    "attack": (
-        "from cartograd.frontier.security.fgsm import fgsm",
-        "toy_attack",
-        {},
-        """
-def toy_attack(
-    model, x, y, /, *, eps: float = 0.1, bounds: tuple[float, float] | None = None
-):
-    '''One step.
-
-    Args:
-        eps: how far each number may move.
-        bounds: the smallest and the largest valid number.
-    '''
-    return fgsm(model, x, y, eps=eps, bounds=bounds)
-""",
-    ),
-    "model": (
-        "from torch import nn",
-        "ToyModel",
-        {"features": 4, "classes": 3},
-        """
-class ToyModel(nn.Module):
-    '''A linear model.
-
-    Args:
-        features: numbers of an input.
-        classes: numbers of an answer.
-    '''
-
-    def __init__(self, *, features: int, classes: int):
-        super().__init__()
-        self.head = nn.Linear(features, classes)
-
-    def forward(self, x):
-        '''Logits.'''
-        return self.head(x.flatten(1))
-""",
-    ),
-}
-"""By kind: imports, entry, tiny arguments, source."""
-
-TEST = """import pytest
-
-
-@pytest.mark.law("toy-{kind}")
-def test_it():
-    assert True
-
-
-def subject(folder):
-    (folder / "file").write_text("x" * 60)
-    return (folder / "file",), {{}}
-"""
 
 
 @pytest.fixture
 def toys(tmp_path, monkeypatch):
     """A package of throw-away methods on Python's path: a source and a test each."""
     folder = tmp_path / "lib"
-    for kind, (imports, entry, tiny, body) in KINDS.items():
-        name = f"toy_{kind.replace('-', '_')}.py"
-        more = '\n    better="lower",' if kind == "metric" else ""
-        text = HEAD.format(
-            kind=kind, imports=imports, entry=entry, tiny=tiny, more=more, body=body.strip()
-        )
-        for path, content in (
-            (folder / "toybox" / "rooms" / name, text),
-            (folder / "tests" / f"test_{name}", TEST.format(kind=kind)),
-        ):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
-    (folder / "toybox" / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    write(folder)
     monkeypatch.syspath_prepend(str(folder))
     yield folder
     for name in [one for one in sys.modules if one.partition(".")[0] == "toybox"]:
@@ -273,11 +60,18 @@ def test_cards_are_read_without_an_import(toys, run):
     assert "package" not in run("list").out.splitlines()[0]
 
 
+def test_every_kind_is_tried():
+    """A new kind adds a toy, or says why users cannot add a method of it."""
+    assert set(card.KINDS) == {*KINDS, *NOT_ADDED}
+    assert not set(KINDS) & set(NOT_ADDED)
+    assert {one.kind for one in registry.cards().values()} <= set(card.KINDS)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_conformance_finds_it(kind, usable, tmp_path):
+def test_conformance_finds_it(kind, usable, tmp_path, monkeypatch):
     """Every check of the suite that is for its kind, but for those of the map."""
     with plugins.using(["toybox"]):
-        card, _ = registry.find(f"toy-{kind}", kind=kind)
+        found, _ = registry.find(f"toy-{kind}", kind=kind)
         checked = 0
         for path in sorted(Path(test_data.__file__).parent.glob("test_*.py")):
             module = importlib.import_module(f"tests.conformance.{path.stem}")
@@ -288,17 +82,21 @@ def test_conformance_finds_it(kind, usable, tmp_path):
                     continue
                 folder = tmp_path / name
                 folder.mkdir(exist_ok=True)
-                given = {"tmp_path": folder, "made": test_data.maker(folder)}
+                given = {
+                    "tmp_path": folder,
+                    "made": test_data.maker(folder),
+                    "monkeypatch": monkeypatch,
+                }
                 torch.manual_seed(0)
-                check(card, **{key: given[key] for key in known if key in given})
+                check(found, **{key: given[key] for key in known if key in given})
                 checked += 1
         assert checked > 12
-        assert packages.home(card.module) == packages.Package("toybox", usable / "toybox")
+        assert packages.home(found.module) == packages.Package("toybox", usable / "toybox")
     import ast
 
     test = usable / "tests" / f"test_toy_{kind.replace('-', '_')}.py"
     marks = list(_marks(ast.parse(test.read_text())))
-    assert marks == [("law", [card.name], "test_it")]
+    assert marks == [("law", [found.name], "test_it")]
     runpy.run_path(str(test))["test_it"]()
 
 
@@ -323,6 +121,73 @@ def test_verbs_drive_them_from_the_command_line(usable, run, tmp_path):
     assert small["difference"] < 0.2
     weight = load_with("toybox", small["path"]).model.model.head.weight
     torch.testing.assert_close(weight, weight.mul(100).round() / 100)
+
+
+def test_train_takes_every_part_of_a_run(usable, run, tmp_path):
+    """Activation, loss, penalty, optimizer, schedule, clipping and average, by their names."""
+    objective = "classify:loss=toy-loss,penalty=toy-regulariser"
+    done = run("train", "mlp:widths=[5],activation=toy-activation", "--data", "xor", "--epochs", 2,
+               "--folder", "run", "--optimizer", "toy-optimizer:lr=0.1", "--set",
+               f"objective={objective}", "schedule=toy-schedule", "clip=toy-clipping:max=0.2",
+               "average=toy-average", "--import", "toybox", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    config = Path("run/config.toml").read_text()
+    for word in ("loss", "regulariser", "optimizer", "schedule", "clipping", "average"):
+        assert f"toy-{word}" in config
+    records = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    first, second = [record["lr"] for record in records if record["at"] == "epoch"]
+    steps = [record["step"] for record in records if record["at"] == "epoch"]
+    assert [first, second] == pytest.approx([0.1 / step for step in steps])
+    model = load_with("toybox", "run").model.model
+    assert "toy-activation" in repr(model)
+    with pytest.raises(UsageError, match="toy-activation"):
+        cg.build("mlp:features=2,classes=2,activation=toy-activation")
+
+
+def test_train_augments_with_it(usable, run):
+    losses = []
+    for name in ("toy-augmentation", "affine:degrees=0"):
+        done = run("train", "lenet5", "--data", "digits", "--epochs", 1, "--folder", name, "--json",
+                   "--set", f"augment={name}", "--import", "toybox")  # fmt: skip
+        assert done.code == 0, done.err
+        lines = Path(name, "metrics.jsonl").read_text().splitlines()
+        losses.append(json.loads(lines[-1])["train/loss"])
+    assert losses[0] != losses[1]
+    assert "toy-augmentation" in Path("toy-augmentation/config.toml").read_text()
+
+
+def test_export_and_predict_take_files_of_its_own(usable, run, tmp_path):
+    (tmp_path / "numbers").write_text("1 2 -1")
+    add = ("--import", "toybox")
+    said = run(
+        "predict", f"toy-weights:{tmp_path / 'numbers'}", "1,1,1", "-1,-1,-1", *add, "--json"
+    )
+    assert said.code == 0, said.err
+    chosen = [json.loads(line)["label"] for line in said.out.splitlines()]
+    assert chosen == ["1", "0"]
+    done = run("import", f"toy-weights:{tmp_path / 'numbers'}", "made", *add)
+    assert done.code == 0, done.err
+    done = run("export", "made", "--to", "toy-exporter", "--out", "file", *add, "--json")
+    assert done.code == 0, done.err
+    tensors = safetensors.torch.load_file(tmp_path / "file")
+    assert [1.0, 2.0, -1.0] in next(iter(t for t in tensors.values() if t.ndim == 2)).tolist()
+
+
+def test_what_only_python_takes(usable):
+    """Parts of models and functions of no verb: `build` gives them by name."""
+    with plugins.using(["toybox"]):
+        layer = cg.build("toy-layer:dim=3")
+        assert layer(torch.ones(2, 3)).shape == (2, 3)
+        assert cg.build("toy-normalisation:features=2")(torch.ones(1, 2)).tolist()[0] == (
+            pytest.approx([1, 1], abs=1e-5)
+        )
+        assert initialise(layer, "toy-initialiser").map.weight.abs().max() <= 0.1
+        assert cg.build("toy-text-metric")(["a", "b"], ["a", "c"]) == 0.5
+        assert cg.build("toy-diagnostic")([{}, {}]).epochs == 2
+        assert [row.square for row in cg.build("toy-demonstration")()] == [0, 1, 4, 9]
+        scores = torch.eye(5).roll(1, 1)
+        found = cg.build("toy-decoding", length=3)(lambda given: scores[given], torch.tensor([[0]]))
+        assert found.tolist() == [[1, 2, 3]]
 
 
 def load_with(package, path):
@@ -362,22 +227,22 @@ def test_any_sampler_rides_in_generate(usable, run, tmp_path):
     plain = run(*words).json["tokens"]
     for same in (
         ("--sampler", "greedy"),
-        ("--sampler", "top-k:top=1"),
+        ("--sampler", "top-k:k=1"),
         ("--sampler", "temperature:temperature=2,greedy"),
         ("--sampler", "toy-token-sampler", "--import", "toybox"),
     ):
         assert run(*words, *same).json["tokens"] == plain
-    second = run(*words, "--sampler", "toy-token-sampler:top=2", "--import", "toybox")
+    second = run(*words, "--sampler", "toy-token-sampler:k=2", "--import", "toybox")
     assert second.json["tokens"][0] != plain[0]
     short = run(*words, "--temperature", 0.7, "--top-k", 40, "--seed", 3).json["tokens"]
     for chain in (
-        ("--sampler", "temperature:temperature=0.7,top_k:top=40"),
-        ("--sampler", "temperature:temperature=0.7", "--sampler", "top-k:top=40"),
-        ("--temperature", 0.7, "--sampler", "top-k:top=40"),
+        ("--sampler", "temperature:temperature=0.7,top_k:k=40"),
+        ("--sampler", "temperature:temperature=0.7", "--sampler", "top-k:k=40"),
+        ("--temperature", 0.7, "--sampler", "top-k:k=40"),
     ):
         assert run(*words, *chain, "--seed", 3).json["tokens"] == short
     alone = run(*words, "--repetition", 1.5).json["tokens"]
-    spec = "repetition-penalty:repetition=1.5,greedy"
+    spec = "repetition-penalty:repetition_penalty=1.5,greedy"
     assert run(*words, "--sampler", spec).json["tokens"] == alone
     refused = run(*words, "--sampler", "accuracy")
     assert refused.code == 2

@@ -10,14 +10,15 @@ from cartograd.data.dataset.augment import kind_of
 from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.data.dataset.dataset import Split
 from tests.conformance.subjects import AUGMENTED
-from tests.conformance.support import global_state_untouched, over
+from tests.conformance.support import global_state_untouched, offered, over
 
 N = 12
 
 
 def subject(card, **more):
     """The method with its tiny arguments, and examples for it."""
-    examples, rest = AUGMENTED.get(card.name, AUGMENTED[kind_of(card)])(N)
+    own = offered(card, "augmented", AUGMENTED)
+    examples, rest = (own or AUGMENTED[kind_of(card)])(N)
     method = build(card.name, kind=card.kind, **card.tiny)
     return (lambda x, rng: method(x, rng, *rest)), examples
 

@@ -4,14 +4,16 @@ import torch
 
 from cartograd.core.build import build
 from tests.conformance.subjects import LAYERS, PARTS
-from tests.conformance.support import double, global_state_untouched, over
+from tests.conformance.support import double, global_state_untouched, offered, over
 
 
 def made(card):
     """The layer in evaluation, always with the same weights, and what it takes."""
     torch.manual_seed(0)
-    parts = PARTS[card.name]() if card.name in PARTS else {}
-    return build(card.name, kind=card.kind, **card.tiny, **parts).eval(), LAYERS[card.name](6)
+    parts, takes = offered(card, "parts", PARTS), offered(card, "takes", LAYERS)
+    assert takes is not None, f"test_{card.name.replace('-', '_')}.py needs takes(n): n rows"
+    layer = build(card.name, kind=card.kind, **card.tiny, **(parts() if parts else {}))
+    return layer.eval(), takes(6)
 
 
 @over("layer")

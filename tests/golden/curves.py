@@ -24,7 +24,7 @@ READING = {
     "crf": {},
     "ctc": {},
     "label-tokens": {},
-    "masked-language-model": {"mask_id": 1, "share": 0.5},
+    "masked-language-model": {"mask_id": 1, "mlm_probability": 0.5},
     "skip-gram": {},
 }
 """Objectives that look at each token of a text, and what they need to be told."""

@@ -70,7 +70,7 @@ def test_only_training_batches_are_changed(tmp_path):
     found = [
         cg.train("lenet5", "digits", epochs=1, optimizer="sgd:lr=0", augment=how,
                  folder=tmp_path / name)
-        for name, how in (("plain", None), ("erased", "erase:probability=1"))
+        for name, how in (("plain", None), ("erased", "erase:p=1"))
     ]  # fmt: skip
     plain, erased = (run.history[0] for run in found)
     assert plain["valid/loss"] == erased["valid/loss"]
@@ -83,7 +83,7 @@ def test_only_training_batches_are_changed(tmp_path):
         ("mlp", "moons", "flip", "for inputs of kind 'image'"),
         ("mlp", "breast-cancer", "flip,crop", "of kind 'table'"),
         ("lenet5", "digits", "flop", "did you mean 'flip'"),
-        ("lenet5", "digits", "crop:padding=8,border=reflect", "at most 7"),
+        ("lenet5", "digits", "crop:padding=8,padding_mode=reflect", "at most 7"),
     ],
 )
 def test_refused_before_anything_is_written(model, data, augment, part, tmp_path):

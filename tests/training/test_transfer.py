@@ -14,7 +14,7 @@ from cartograd.training.transfer import begin, freeze, learned_parts
 
 
 def small(classes=3, width=4):
-    return build("resnet", depth=8, width=width, channels=1, size=8, classes=classes, skip=0.5)
+    return build("resnet", depth=8, width=width, channels=1, size=8, classes=classes, drop_path=0.5)
 
 
 def batches():

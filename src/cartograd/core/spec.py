@@ -71,8 +71,8 @@ class Spec:
 
         A part like `key=value` belongs to the spec before it.
 
-        >>> [str(spec) for spec in Spec.chain("flip, crop:padding=2,border=edge")]
-        ['flip', 'crop:padding=2,border=edge']
+        >>> [str(spec) for spec in Spec.chain("flip, crop:padding=2,padding_mode=edge")]
+        ['flip', 'crop:padding=2,padding_mode=edge']
 
         Raises:
             UsageError: the text is not made of specs.

@@ -10,7 +10,10 @@ from cartograd.core.errors import UsageError
 
 @cache
 def words() -> dict[str, dict[str, Any]]:
-    """Every hyperparameter by name: `means`, and `min`, `max`, `above`, `below` where bounded."""
+    """Every hyperparameter by name: `means`, and `min`, `max`, `above`, `below` where bounded.
+
+    Where a word has another range in some method, `of` has that range under the method's name.
+    """
     path = Path(__file__).with_name("vocabulary.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
@@ -27,7 +30,8 @@ def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
     Raises:
         UsageError: the value is outside of the range.
     """
-    entry = words().get(key, {})
+    word = words().get(key, {})
+    entry = word.get("of", {}).get(owner, word)
     for number in value if isinstance(value, tuple | list) else (value,):
         if isinstance(number, bool) or not isinstance(number, int | float):
             continue
@@ -42,5 +46,5 @@ def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
                 limit = entry[{"at least": "min", "at most": "max"}.get(phrase, phrase)]
                 raise UsageError(
                     f"{owner}: {key}={value!r} is out of range; expected {phrase} {limit} "
-                    f"({means or entry['means']})"
+                    f"({means or word['means']})"
                 )

@@ -8,7 +8,7 @@ def test_neighbours_of_a_run(cli_run, tmp_path):
     for i in range(40):
         pair = "sun moon" if i % 2 else "salt pepper"
         (tmp_path / f"{i:02}.txt").write_text(f"{pair} " * (20 + i))
-    data = words(tmp_path, frequent=0.0)
+    data = words(tmp_path, sample=0.0)
     train("word2vec:dim=8", data, folder=tmp_path / "run", epochs=20, batch_size=128,
           optimizer="adamw:lr=0.02", progress=False)  # fmt: skip
     found = cli_run("show", "neighbours", "sun", "--data", str(tmp_path / "run"), "--json").json

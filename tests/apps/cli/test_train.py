@@ -25,7 +25,7 @@ def test_print_config_tells_where_each_value_came_from(cli_run, tmp_path):
         "model.activation": "default",
         "model.dropout": "default",
     }
-    assert origins["objective.smoothing"] == "default"
+    assert origins["objective.label_smoothing"] == "default"
     assert found["batch_size"]["value"] == 16
     assert "preset" in cli_run("train", *words).out
     assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]

@@ -25,8 +25,8 @@ def test_what_is_said_wins_over_the_file_over_the_default(tmp_path):
 
 
 def test_specs_become_text():
-    found = merged(None, {"objective": cg.Spec("classify", {"smoothing": 0.1})})
-    assert found["objective"].value == "classify:smoothing=0.1"
+    found = merged(None, {"objective": cg.Spec("classify", {"label_smoothing": 0.1})})
+    assert found["objective"].value == "classify:label_smoothing=0.1"
 
 
 def test_pairs_keep_specs_whole():

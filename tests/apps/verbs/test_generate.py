@@ -199,9 +199,9 @@ def of_pictures():
         (writer, "x", {"precision": "int3"}, "unknown number format 'int3'"),
         (translator, "x", {"precision": "int8"}, "writes in float32 only"),
         (writer, "x", {"length": 0}, "length=0"),
-        (writer, "x", {"samplers": "top-q:share=0.1"}, "unknown token-sampler 'top-q'"),
-        (writer, "x", {"samplers": "top-p:share=1.1"}, "share=1.1 is out of range"),
-        (writer, "x", {"beams": 2, "seed": 1}, "a beam search draws nothing"),
+        (writer, "x", {"samplers": "top-q:p=0.1"}, "unknown token-sampler 'top-q'"),
+        (writer, "x", {"samplers": "top-p:p=1.1"}, "p=1.1 is out of range"),
+        (writer, "x", {"beams": 2, "seed": 1}, "a beam search does not sample"),
     ],
 )
 def test_bad_input(make, prompt, options, message):
@@ -231,7 +231,7 @@ def test_on_the_command_line(cli_run, tmp_path):
     drawn = [
         cli_run(
             "generate", tmp_path / "b", "Once", "--temperature", "1.5", "--top-k", "40",
-            "--top-p", "0.9", "--sampler", "min-p:share=0.01", "--repetition", "1.2",
+            "--top-p", "0.9", "--sampler", "min-p:p=0.01", "--repetition", "1.2",
             "--seed", seed,
         ).out
         for seed in (1, 1, 2)
@@ -245,7 +245,7 @@ def test_on_the_command_line(cli_run, tmp_path):
         (("nowhere", "Once"), "nowhere"),
         (("b", " "), "the prompt is empty"),
         (("b", "x" * 300), "the prompt has 300 tokens and the context of llama is 200"),
-        (("b", "Once", "--top-p", "7"), "share=7.0 is out of range"),
+        (("b", "Once", "--top-p", "7"), "p=7.0 is out of range"),
         (("b", "Once", "--temperature", "0"), "temperature=0.0 is out of range"),
     ],
 )

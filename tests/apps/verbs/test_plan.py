@@ -72,7 +72,7 @@ def test_values_are_regressed_and_never_chosen_against_the_user():
 
 def test_origins_down_to_the_hyperparameters():
     found = planned("softmax-regression:activation=tanh", "digits").details()
-    assert found.pop("objective.smoothing") == Setting(0.0, "default")
+    assert found.pop("objective.label_smoothing") == Setting(0.0, "default")
     model = {key: item for key, item in found.items() if key.startswith("model.")}
     assert {key: (item.value, item.origin) for key, item in model.items()} == {
         "model.features": (64, "data"),
@@ -97,7 +97,9 @@ def test_objects_are_called_by_their_names():
     plan = planned(nn.Linear(2, 2), data)
     words = plan.words()
     assert (words["model"].value, words["data"].value) == ("Linear", "tensors")
-    own = {f"objective.{name}" for name in ("smoothing", "loss", "penalty", "mix", "side")}
+    own = {
+        f"objective.{name}" for name in ("label_smoothing", "loss", "penalty", "mix", "aux_weight")
+    }
     assert plan.details().keys() == own
 
 

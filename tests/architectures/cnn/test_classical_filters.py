@@ -18,7 +18,7 @@ scipy = Reference("scipy")
 
 @pytest.mark.oracle("classical-filters")
 def test_each_filter_equals_scipys():
-    found = classical_filters(std=1.3)
+    found = classical_filters(sigma=1.3)
     assert len(found) == 6
     assert max(row.gap for row in found) < 1e-10
 
@@ -29,8 +29,8 @@ def test_on_colours_and_odd_sizes(std):
     x = torch.rand(2, 3, 21, 26, dtype=torch.float64)
     args = {"axes": (2, 3), "mode": "mirror"}
     blurred = torch.from_numpy(scipy.ndimage.gaussian_filter(x.numpy(), std, **args))
-    torch.testing.assert_close(gaussian(x, std=std), blurred, rtol=0, atol=1e-10)
-    levels = pyramid(x, levels=3, std=std)
+    torch.testing.assert_close(gaussian(x, sigma=std), blurred, rtol=0, atol=1e-10)
+    levels = pyramid(x, levels=3, sigma=std)
     assert [tuple(level.shape[2:]) for level in levels] == [(21, 26), (11, 13), (6, 7)]
     torch.testing.assert_close(levels[1], blurred[..., ::2, ::2], rtol=0, atol=1e-10)
 

@@ -25,7 +25,7 @@ def test_equals_torchs_with_gradients(stride, kernel, padding, groups):
 
 @pytest.mark.oracle("convolution")
 def test_the_layer_adds_its_bias():
-    layer = Convolution2d(channels=3, width=4, kernel=3, stride=2, padding=1)
+    layer = Convolution2d(channels=3, width=4, kernel_size=3, stride=2, padding=1)
     x = torch.rand(2, 3, 6, 6)
     expected = F.conv2d(x, layer.weight, layer.bias, 2, 1)
     torch.testing.assert_close(layer(x), expected)

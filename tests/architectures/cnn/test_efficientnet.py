@@ -36,7 +36,7 @@ NAMES = [f"efficientnet_b{number}" for number in range(8)]
 
 @pytest.mark.oracle("efficientnet")
 def test_equals_torchvision_with_gradients():
-    ours = stirred(EfficientNet(classes=5, dropout=0.0, skip=0.0))
+    ours = stirred(EfficientNet(classes=5, dropout=0.0, drop_path=0.0))
     norm = functools.partial(torch.nn.BatchNorm2d, eps=1e-3)
     args = {"num_classes": 5, "dropout": 0.0, "stochastic_depth_prob": 0.0, "norm_layer": norm}
     with torch.device("meta"):
@@ -53,7 +53,7 @@ def test_state_dict_fits_torchvisions(name):
     assert shapes(ours) == shapes(theirs)
     rates = [m.p for m in theirs.modules() if isinstance(m, torchvision.ops.StochasticDepth)]
     blocks = [m for m in ours.modules() if hasattr(m, "stochastic_depth")]
-    assert [block.stochastic_depth.dropout for block in blocks] == pytest.approx(rates)
+    assert [block.stochastic_depth.drop_path for block in blocks] == pytest.approx(rates)
 
 
 @pytest.mark.oracle("efficientnet")

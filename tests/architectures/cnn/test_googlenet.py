@@ -18,7 +18,7 @@ def reference(auxiliary, **args):
 @pytest.mark.oracle("googlenet")
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_equals_torchvision_with_gradients(auxiliary):
-    ours = stirred(GoogLeNet(width=16, classes=5, dropout=0.0, auxiliary=auxiliary))
+    ours = stirred(GoogLeNet(width=16, classes=5, dropout=0.0, aux_logits=auxiliary))
     theirs = reference(auxiliary, num_classes=5, dropout=0.0, dropout_aux=0.0)
     same(ours, narrowed(theirs, ours), size=96)
 
@@ -27,7 +27,7 @@ def test_equals_torchvision_with_gradients(auxiliary):
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_state_dict_fits_torchvisions(auxiliary):
     with torch.device("meta"):
-        assert shapes(GoogLeNet(auxiliary=auxiliary)) == shapes(reference(auxiliary))
+        assert shapes(GoogLeNet(aux_logits=auxiliary)) == shapes(reference(auxiliary))
 
 
 @pytest.mark.paper("googlenet")
@@ -49,7 +49,7 @@ def test_the_large_branch_sees_five_places_in_the_papers_form(batch_norm, field)
 
 
 def test_the_answer_alone_in_evaluation():
-    model = GoogLeNet(width=4, size=28, channels=1, classes=3, auxiliary=True)
+    model = GoogLeNet(width=4, size=28, channels=1, classes=3, aux_logits=True)
     x = torch.rand(2, 1, 28, 28)
     assert [z.shape for z in model(x)] == [(2, 3)] * 3
     assert model.eval()(x).shape == (2, 3)

@@ -16,7 +16,7 @@ def reference(auxiliary, **args):
 @pytest.mark.oracle("inception-v3")
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_equals_torchvision_with_gradients(auxiliary):
-    ours = stirred(InceptionV3(width=4, classes=5, dropout=0.0, auxiliary=auxiliary))
+    ours = stirred(InceptionV3(width=4, classes=5, dropout=0.0, aux_logits=auxiliary))
     theirs = reference(auxiliary, num_classes=5, dropout=0.0)
     same(ours, narrowed(theirs, ours), size=299 if auxiliary else 123)
 
@@ -25,7 +25,7 @@ def test_equals_torchvision_with_gradients(auxiliary):
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_state_dict_fits_torchvisions(auxiliary):
     with torch.device("meta"):
-        ours = dict(shapes(InceptionV3(auxiliary=auxiliary)))
+        ours = dict(shapes(InceptionV3(aux_logits=auxiliary)))
         assert ours == dict(shapes(reference(auxiliary)))
 
 
@@ -39,7 +39,7 @@ def test_published_parameters_and_multiply_adds():
 
 @pytest.mark.parametrize("size", [8, 28, 64])
 def test_small_images_keep_their_size_in_the_stem(size):
-    model = InceptionV3(width=2, channels=1, size=size, classes=3, auxiliary=True)
+    model = InceptionV3(width=2, channels=1, size=size, classes=3, aux_logits=True)
     x = torch.rand(2, 1, size, size)
     assert [z.shape for z in model(x)] == [(2, 3)] * 2
     assert model.eval()(x).shape == (2, 3)

@@ -26,7 +26,9 @@ def test_takes_the_likeliest_token_each_time():
     assert len(text) == 14
 
 
-@pytest.mark.parametrize("samplers", [(), ("repetition-penalty:repetition=3.0",), ("top-k:top=2",)])
+@pytest.mark.parametrize(
+    "samplers", [(), ("repetition-penalty:repetition_penalty=3.0",), ("top-k:k=2",)]
+)
 def test_a_batch_of_unequal_prompts_equals_each_alone(samplers):
     args = {"length": 10, "samplers": [build(one) for one in samplers], "stop": (0,)}
     assert together(**args) == [alone(prompt, **args) for prompt in PROMPTS]

@@ -48,18 +48,18 @@ def test_entropy_rises_with_temperature():
 @pytest.mark.parametrize("top", [1, 2, 50, 300, 1000])
 def test_top_k(top):
     for z in (logits(), logits().round()):  # without and with ties
-        same(build("top-k", top=top)(z, NONE), transformers.TopKLogitsWarper(top)(NONE, z))
+        same(build("top-k", k=top)(z, NONE), transformers.TopKLogitsWarper(top)(NONE, z))
 
 
 @pytest.mark.law("top-k")
 def test_top_k_keeps_k_and_their_odds():
     z = logits()
-    kept = build("top-k", top=7)(z, NONE)
+    kept = build("top-k", k=7)(z, NONE)
     assert (kept.isfinite().sum(1) == 7).all()
     p, before = kept.softmax(1), z.softmax(1)
     ratio = (p / before).where(kept.isfinite(), torch.nan)
     assert (ratio.nan_to_num(-torch.inf).amax(1) - ratio.nan_to_num(torch.inf).amin(1)).max() < 1e-9
-    assert (build("top-k", top=2)(torch.ones(8, 5), NONE) == 1).all()
+    assert (build("top-k", k=2)(torch.ones(8, 5), NONE) == 1).all()
 
 
 @pytest.mark.oracle("top-p")
@@ -67,35 +67,33 @@ def test_top_k_keeps_k_and_their_odds():
 @pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
 def test_top_p(share, scale):
     z = logits(700, scale=scale)  # so flat that 64 tokens, and 512, may not be enough
-    same(build("top-p", share=share)(z, NONE), transformers.TopPLogitsWarper(share)(NONE, z))
+    same(build("top-p", p=share)(z, NONE), transformers.TopPLogitsWarper(share)(NONE, z))
 
 
 @pytest.mark.law("top-p")
 def test_top_p_is_the_smallest_set_that_holds_the_share():
     z = logits()
     p = z.softmax(1)
-    kept = build("top-p", share=0.8)(z, NONE).isfinite()
+    kept = build("top-p", p=0.8)(z, NONE).isfinite()
     held = (p * kept).sum(1)
     assert (held >= 0.8 - 1e-12).all()
     assert (held - p.where(kept, 2.0).amin(1) < 0.8).all()
-    assert (build("top-p", share=0.1)(torch.ones(8, 5), NONE) == 1).all()
+    assert (build("top-p", p=0.1)(torch.ones(8, 5), NONE) == 1).all()
 
 
 @pytest.mark.oracle("min-p")
 @pytest.mark.parametrize("share", [0.001, 0.05, 0.5, 1.0])
 def test_min_p(share):
     z = logits()
-    same(build("min-p", share=share)(z, NONE), transformers.MinPLogitsWarper(share)(NONE, z))
+    same(build("min-p", p=share)(z, NONE), transformers.MinPLogitsWarper(share)(NONE, z))
 
 
 @pytest.mark.law("min-p")
 def test_min_p_keeps_the_best():
     z = torch.tensor([[1.0, 3.0, 3.0, 2.0]])
-    assert build("min-p", share=1.0)(z, NONE[:1]).isfinite().tolist() == [
-        [False, True, True, False]
-    ]
+    assert build("min-p", p=1.0)(z, NONE[:1]).isfinite().tolist() == [[False, True, True, False]]
     z = logits()
-    assert (build("min-p", share=0.9)(z, NONE).argmax(1) == z.argmax(1)).all()
+    assert (build("min-p", p=0.9)(z, NONE).argmax(1) == z.argmax(1)).all()
 
 
 @pytest.mark.oracle("repetition-penalty")
@@ -103,7 +101,7 @@ def test_min_p_keeps_the_best():
 def test_repetition_penalty(factor):
     z, seen = logits(), torch.randint(0, 300, (8, 40), generator=torch.Generator().manual_seed(1))
     same(
-        build("repetition-penalty", repetition=factor)(z, seen),
+        build("repetition-penalty", repetition_penalty=factor)(z, seen),
         transformers.RepetitionPenaltyLogitsProcessor(factor)(seen, z),
     )
 
@@ -112,7 +110,7 @@ def test_repetition_penalty(factor):
 def test_only_seen_tokens_are_less_likely():
     z = logits(6)
     seen = torch.tensor([[-1, -1, 3, 2, 2]]).expand(8, -1)
-    less = build("repetition-penalty", repetition=2.0)(z, seen)
+    less = build("repetition-penalty", repetition_penalty=2.0)(z, seen)
     assert torch.equal(less[:, [0, 1, 4, 5]], z[:, [0, 1, 4, 5]])
     assert (less[:, [2, 3]] < z[:, [2, 3]]).all()
 

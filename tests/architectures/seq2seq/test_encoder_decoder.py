@@ -133,7 +133,7 @@ def test_a_plain_model_has_no_attention_to_show():
 
 
 def test_teacher_forcing():
-    model = made("additive", forcing=0.0)
+    model = made("additive", teacher_forcing=0.0)
     same(model(SOURCE, TARGET), made("additive")(SOURCE, TARGET))  # not in evaluation
     model.train()
     other = TARGET.clone()
@@ -144,10 +144,13 @@ def test_teacher_forcing():
     for _ in range(3):
         tokens = torch.cat([tokens, made("additive")(SOURCE, tokens)[:, -1:].argmax(2)], 1)
     same(own, made("additive")(SOURCE, tokens))
-    half = made("additive", forcing=0.5).train()
+    half = made("additive", teacher_forcing=0.5).train()
     torch.manual_seed(0)
     assert len({half(SOURCE, TARGET)[0, -1, 0].item() for _ in range(20)}) > 1
-    same(made("additive", forcing=1.0).train()(SOURCE, TARGET), made("additive")(SOURCE, TARGET))
+    same(
+        made("additive", teacher_forcing=1.0).train()(SOURCE, TARGET),
+        made("additive")(SOURCE, TARGET),
+    )
 
 
 def test_a_new_model_with_attention_begins_with_the_decoders_state():

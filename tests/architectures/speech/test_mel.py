@@ -21,7 +21,7 @@ def test_filters_are_those_of_transformers(bands):
 @pytest.mark.parametrize(("reflect", "mode"), [(True, "reflect"), (False, "constant")])
 def test_powers_are_those_of_torchs_transform(reflect, mode):
     sound = torch.rand(2, 4000, generator=torch.Generator().manual_seed(0)).double() - 0.5
-    mel = Mel(bands=20, reflect=reflect).double()
+    mel = Mel(n_mels=20, reflect=reflect).double()
     waves = torch.stft(
         sound, 400, 160, window=mel.window, center=True, pad_mode=mode, return_complex=True
     )
@@ -31,5 +31,5 @@ def test_powers_are_those_of_torchs_transform(reflect, mode):
 
 def test_a_tone_is_loud_in_its_band():
     tone = torch.sin(torch.arange(16000) / 16000 * 2 * torch.pi * 440)[None]
-    loudest = Mel(bands=40)(tone)[0, 20:80].argmax(1)
+    loudest = Mel(n_mels=40)(tone)[0, 20:80].argmax(1)
     assert loudest.unique().tolist() == [filters(40, 400)[11].argmax().item()]

@@ -25,7 +25,7 @@ def sound(samples, rows=2):
 
 def model():
     torch.manual_seed(0)
-    return SpeakerEncoder(width=8, depth=2, dim=6, bands=10).double()
+    return SpeakerEncoder(width=8, depth=2, dim=6, n_mels=10).double()
 
 
 @pytest.mark.oracle("speaker-encoder")

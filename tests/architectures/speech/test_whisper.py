@@ -77,7 +77,7 @@ def test_it_hears_as_the_feature_extractor_does():
     full = torch.nn.functional.pad(x, (0, 480000 - 30000))
     with torch.device("meta"):
         model = Whisper()
-    model.mel = type(model.mel)(bands=80)
+    model.mel = type(model.mel)(n_mels=80)
     np.testing.assert_allclose(model.features(full).numpy(), theirs, rtol=0, atol=1e-5)
 
 

@@ -106,7 +106,7 @@ def test_what_is_dropped():
 @pytest.mark.parametrize("name", ["swiglu", "geglu"])
 def test_gates_equal_transformers(name):
     transformers = pytest.importorskip("transformers")
-    mine = FeedForward(dim=DIM, ffn_dim=INNER, activation=name, biased=False).double()
+    mine = FeedForward(dim=DIM, ffn_dim=INNER, activation=name, bias=False).double()
     if name == "swiglu":
         from transformers.models.llama.modeling_llama import LlamaMLP
 

@@ -111,7 +111,7 @@ def test_noise_comes_by_frequency_to_three_quarters():
 
 @pytest.mark.parametrize("name", ["skip-gram", "cbow"])
 def test_words_of_one_topic_become_neighbours(tmp_path, name):
-    data = words(topical(tmp_path), window=4, frequent=1e-2)
+    data = words(topical(tmp_path), window=4, sample=1e-2)
     model = build("word2vec:dim=16", signature=data.signature)
     model.tokenizer = data.tokenizer
     objective = build(name, kind="objective", model=model)
@@ -130,7 +130,7 @@ def test_similarities_are_those_of_gensim(tmp_path):
     """A text of two kinds of likeness: gensim and ours must agree on who is near whom."""
     import gensim
 
-    data = words(topical(tmp_path), window=4, frequent=0.0)
+    data = words(topical(tmp_path), window=4, sample=0.0)
     texts = [file.read_text().split() for file in sorted(tmp_path.glob("*.txt"))]
     theirs = gensim.models.Word2Vec(
         texts, vector_size=16, window=4, min_count=5, sg=1, negative=5, sample=0, epochs=20,

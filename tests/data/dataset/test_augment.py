@@ -12,7 +12,7 @@ from cartograd.data.dataset.streamed import Streamed
 
 PORT = Port("image", "image", (1, 6, 6), "float32", (0.0, 1.0))
 SIGNATURE = Signature((PORT,), (Port("class", "label", (40,)),))
-CHAIN = "flip,crop:padding=2,border=edge,erase"
+CHAIN = "flip,crop:padding=2,padding_mode=edge,erase"
 
 
 def split(n=40):
@@ -69,9 +69,9 @@ def test_two_of_a_kind_draw_apart():
 
 
 def test_a_chain_by_text_or_list():
-    text = Augment("crop:padding=2,border=edge,flip", PORT)
-    parts = Augment([Spec("crop", {"padding": 2, "border": "edge"}), "flip"], PORT)
-    assert str(text) == str(parts) == "crop:padding=2,border=edge,flip"
+    text = Augment("crop:padding=2,padding_mode=edge,flip", PORT)
+    parts = Augment([Spec("crop", {"padding": 2, "padding_mode": "edge"}), "flip"], PORT)
+    assert str(text) == str(parts) == "crop:padding=2,padding_mode=edge,flip"
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_chain_by_text_or_list():
         ("padding=2", PORT, "is not a spec"),
         ("", PORT, "augment is empty"),
         ("crop:padding=-1", PORT, "expected at least 0"),
-        ("flip:probability=2", PORT, "expected at most 1"),
-        ("crop:padding=6,border=reflect", PORT, "cannot be mirrored from 6 pixels"),
+        ("flip:p=2", PORT, "expected at most 1"),
+        ("crop:padding=6,padding_mode=reflect", PORT, "cannot be mirrored from 6 pixels"),
         ("mixup", PORT, "'mixup' is of kind 'regulariser'"),
         ("flip", Port("row", "table", (3,)), "for inputs of kind 'image', .* of kind 'table'"),
         ("flip", Port("image", "image", (1, 6, 6), bounds=(-1.0, 1.0)), r"in \(-1.0, 1.0\)"),

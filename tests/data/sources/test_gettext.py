@@ -27,7 +27,7 @@ def test_pairs_once_without_plurals_and_marks(tmp_path):
     data = gettext(catalogue(tmp_path), vocabulary=400)
     assert data.about["pairs"] == 61
     assert data.about["catalogues"] == 1
-    assert gettext(tmp_path, least=1, vocabulary=400).about["pairs"] == 62
+    assert gettext(tmp_path, min_words=1, vocabulary=400).about["pairs"] == 62
     messages(tmp_path / "zh_CN.more.mo", {"OK then, do it": "好吧,去做"})
     assert gettext(tmp_path, vocabulary=400).about["pairs"] == 62
 

@@ -78,9 +78,11 @@ def test_length_and_rate_are_asked_for_where_files_differ(words):
         wav(words)
     assert wav(words, seconds=0.06).signature.input.dims == (1, 480)
     write(words / "yes" / "fine.wav", seed=51, rate=16000)
-    with pytest.raises(UsageError, match=r"differ in rate: .*fine.wav has 16000; .*rate=16000"):
+    with pytest.raises(
+        UsageError, match=r"differ in rate: .*fine.wav has 16000; .*sample_rate=16000"
+    ):
         wav(words, seconds=0.05)
-    assert wav(words, seconds=0.05, rate=4000).signature.input.dims == (1, 200)
+    assert wav(words, seconds=0.05, sample_rate=4000).signature.input.dims == (1, 200)
 
 
 def test_mistakes_are_named(words, tmp_path):

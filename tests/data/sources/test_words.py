@@ -24,7 +24,7 @@ def test_neighbours_are_those_of_the_text_within_window_and_text(tmp_path):
     """Each text counts from its own number, so that a neighbour from elsewhere would show."""
     names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     texts = [" ".join([names[i % 10], *names] * 2) for i in range(40)]
-    data = words(folder_of(tmp_path, texts), window=2, frequent=0.0, least=1, valid=0.1, test=0.1)
+    data = words(folder_of(tmp_path, texts), window=2, sample=0.0, min_count=1, valid=0.1, test=0.1)
     whole = data.train.select(range(len(data.train)))
     labels = data.signature.output.labels
     found = list(zip(spelled(data, whole.inputs), [labels[i] for i in whole.targets], strict=True))
@@ -39,7 +39,7 @@ def test_neighbours_are_those_of_the_text_within_window_and_text(tmp_path):
 @pytest.mark.law("words")
 def test_frequent_words_are_used_as_often_as_the_formula_says(tmp_path):
     texts = [("the " * 9 + f"word{chr(97 + i % 20)} ") * 30 for i in range(60)]
-    data = words(folder_of(tmp_path, texts), window=2, frequent=1e-3)
+    data = words(folder_of(tmp_path, texts), window=2, sample=1e-3)
     the = data.signature.output.labels.index("the")
     counts = torch.tensor(data.tokenizer.counts)
     share = counts[the] / counts.sum()
@@ -57,7 +57,7 @@ def test_frequent_words_are_used_as_often_as_the_formula_says(tmp_path):
 def test_windows_are_of_random_width(tmp_path):
     texts = ["a b c d e f g h i j k l m n o p q r s t " * 20] * 20
     texts = [f"{text} w{chr(97 + i)}" for i, text in enumerate(texts)]
-    data = words(folder_of(tmp_path, texts), window=4, frequent=0.0)
+    data = words(folder_of(tmp_path, texts), window=4, sample=0.0)
     x = torch.cat([x for x, _ in data.train.batches(batch_size=64).epoch(0, seed=0)])
     share = (x != 0).float().mean(0)
     expected = torch.tensor([1, 2, 3, 4, 4, 3, 2, 1]) / 4
@@ -66,7 +66,7 @@ def test_windows_are_of_random_width(tmp_path):
 
 def test_an_epoch_can_be_resumed(tmp_path):
     texts = [f"some words of text number {chr(97 + i)} " * 9 for i in range(20)]
-    batches = words(folder_of(tmp_path, texts), frequent=1e-2).train.batches(batch_size=16)
+    batches = words(folder_of(tmp_path, texts), sample=1e-2).train.batches(batch_size=16)
     first = list(batches.epoch(1, seed=2))
     assert len(first) == len(batches)
     again = list(batches.epoch(1, seed=2, start=3))
@@ -78,7 +78,7 @@ def test_an_epoch_can_be_resumed(tmp_path):
 def test_paragraphs_of_one_file_are_texts(tmp_path):
     path = tmp_path / "book.txt"
     path.write_text("\n\n".join(f"Chapter {chr(97 + i)} of the book, isn't it?" for i in range(26)))
-    data = words(path, least=1)
+    data = words(path, min_count=1)
     assert data.about["texts"] == 26
     assert {"isn't", "book"} <= set(data.signature.output.labels)
 

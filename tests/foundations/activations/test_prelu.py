@@ -10,7 +10,7 @@ from cartograd.foundations.activations.prelu import PReLU
 @pytest.mark.oracle("prelu")
 def test_equals_torch_with_gradients():
     z = torch.randn(5, 4, dtype=torch.float64)
-    ours, theirs = PReLU(slope=0.3).double(), nn.PReLU(init=0.3).double()
+    ours, theirs = PReLU(init=0.3).double(), nn.PReLU(init=0.3).double()
     found = []
     for module in (ours, theirs):
         x = z.clone().requires_grad_()
@@ -34,7 +34,7 @@ def test_the_slope_is_learned():
 
 
 def test_each_layer_of_a_network_has_its_own():
-    model = MLP(features=3, classes=2, widths=(4, 4), activation="prelu:slope=0.1")
+    model = MLP(features=3, classes=2, widths=(4, 4), activation="prelu:init=0.1")
     slopes = [part.function.slope for part in model.activations]
     assert len({id(slope) for slope in slopes}) == 2
     assert all(any(slope is other for other in model.parameters()) for slope in slopes)

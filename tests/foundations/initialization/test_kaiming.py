@@ -17,7 +17,7 @@ def test_draws_as_torch_does(shape, name, mode):
     torch.manual_seed(1)
     expected = theirs(torch.empty(shape, dtype=torch.float64), a=0.2, mode=f"fan_{mode}")
     torch.manual_seed(1)
-    fill = build(f"kaiming-{name}", slope=0.2, mode=mode)
+    fill = build(f"kaiming-{name}", negative_slope=0.2, mode=mode)
     weight = fill(torch.empty(shape, dtype=torch.float64))
     torch.testing.assert_close(weight, expected, rtol=0, atol=1e-10)
 

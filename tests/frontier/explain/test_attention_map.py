@@ -81,7 +81,7 @@ def test_who_is_not_looked_at_has_no_part():
 @pytest.mark.law("attention-rollout")
 @pytest.mark.parametrize("size", [8, 10])
 def test_patches_are_spread_over_their_pixels(size):
-    model = ViT(size=size, channels=3, classes=2, patch=4, **SIZES)
+    model = ViT(size=size, channels=3, classes=2, patch_size=4, **SIZES)
     x = torch.rand(2, 3, size, size)
     part = attention_rollout(model, x)
     rolled = rollout(list(attention_maps(model, x).values()))[:, 0]

@@ -50,7 +50,7 @@ def test_one_step_of_pgd_is_fgsm(judge):
     model, x, y = judge
     for eps in (0.02, 0.1):
         one = fgsm(model, x, y, eps=eps)
-        other = pgd(model, x, y, eps=eps, step=eps, steps=1, starts=0)
+        other = pgd(model, x, y, eps=eps, step_size=eps, steps=1, restarts=0)
         right = model(x).argmax(1) == y
         same = (one == other).flatten(1).all(1)
         assert torch.equal(other[~right], x[~right])  # already wrong: nothing left to do

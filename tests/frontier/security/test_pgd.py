@@ -61,7 +61,7 @@ def test_foolbox_step_by_step(modest, norm, targeted):
         expected[take], best[take] = point[take], loss[take]
         fooled |= now
     found = pgd(
-        model, x, y, eps=eps, step=step, steps=steps, norm=norm, starts=0, targeted=targeted
+        model, x, y, eps=eps, step_size=step, steps=steps, norm=norm, restarts=0, targeted=targeted
     )
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
     assert 0.1 < fooled.float().mean() < 1
@@ -76,7 +76,7 @@ def test_at_least_as_strong_as_foolbox(judge):
             rel_stepsize=0.25, steps=10, random_start=False
         )
         theirs = attack.run(reference, x, foolbox.criteria.Misclassification(y), epsilon=eps)
-        assert share(model, pgd(model, x, y, eps=eps, starts=0), y) <= share(model, theirs, y)
+        assert share(model, pgd(model, x, y, eps=eps, restarts=0), y) <= share(model, theirs, y)
 
 
 @pytest.mark.law("pgd")
@@ -85,7 +85,7 @@ def test_at_least_as_strong_as_foolbox(judge):
 @pytest.mark.parametrize("eps", [0.0, 0.02, 0.5, 30.0])
 def test_within_eps_and_within_the_bounds(judge, norm, starts, eps):
     model, x, y = judge
-    found = pgd(model, x[:40], y[:40], eps=eps, norm=norm, starts=starts, steps=4)
+    found = pgd(model, x[:40], y[:40], eps=eps, norm=norm, restarts=starts, steps=4)
     assert size(found - x[:40], norm).max() <= eps + 1e-6
     assert found.min() >= 0
     assert found.max() <= 1
@@ -107,9 +107,9 @@ def test_robust_accuracy_does_not_rise(judge, norm):
     assert by_eps[0] == share(model, x, y)
     assert by_eps == sorted(by_eps, reverse=True)
     assert by_eps[-1] < 0.1
-    options = {"eps": 0.08 * scale, "norm": norm, "step": 0.02 * scale}
+    options = {"eps": 0.08 * scale, "norm": norm, "step_size": 0.02 * scale}
     masks = [right(model, pgd(model, x, y, steps=n, **options), y) for n in (1, 2, 5, 10, 20)]
-    masks += [right(model, pgd(model, x, y, steps=20, starts=n, **options), y) for n in (2, 4)]
+    masks += [right(model, pgd(model, x, y, steps=20, restarts=n, **options), y) for n in (2, 4)]
     for more, fewer in itertools.pairwise(masks):
         assert not (fewer & ~more).any()  # what stands against more stood against less
 
@@ -139,7 +139,7 @@ def test_what_is_wrong_already_is_returned_unchanged(judge):
     wrong = ~right(model, x, y)
     assert wrong.any()
     for starts in (0, 2):
-        assert torch.equal(pgd(model, x, y, starts=starts)[wrong], x[wrong])
+        assert torch.equal(pgd(model, x, y, restarts=starts)[wrong], x[wrong])
 
 
 def test_fooled_examples_cost_nothing_more(judge):
@@ -147,7 +147,7 @@ def test_fooled_examples_cost_nothing_more(judge):
     rows = []
     with torch.no_grad():
         handle = model.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0])))
-    pgd(model, x, y, eps=0.3, steps=20, starts=5)
+    pgd(model, x, y, eps=0.3, steps=20, restarts=5)
     handle.remove()
     assert sum(rows) < 6 * len(x)
 
@@ -262,6 +262,12 @@ def test_a_model_of_values_has_no_class_to_change():
 
 
 def test_ranges_are_checked():
-    for spec in ("pgd:eps=-0.1", "pgd:step=0", "pgd:steps=0", "pgd:norm=l1", "pgd:starts=-1"):
+    for spec in (
+        "pgd:eps=-0.1",
+        "pgd:step_size=0",
+        "pgd:steps=0",
+        "pgd:norm=l1",
+        "pgd:restarts=-1",
+    ):
         with pytest.raises(UsageError):
             build(spec)

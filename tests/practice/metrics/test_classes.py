@@ -55,7 +55,7 @@ def test_accuracy_is_scikit_learns(k):
     for top in range(1, k):
         score = outputs[:, 1] - outputs[:, 0] if k == 2 else outputs
         expected = sk.top_k_accuracy_score(targets, score, k=top, labels=range(k))
-        assert accuracy(outputs, targets, top=top) == pytest.approx(expected, abs=1e-14)
+        assert accuracy(outputs, targets, k=top) == pytest.approx(expected, abs=1e-14)
     w = weights()
     found = accuracy_file.weighed(outputs, targets, w)
     expected = [sk.accuracy_score(targets, answers, sample_weight=row) for row in w]
@@ -65,7 +65,7 @@ def test_accuracy_is_scikit_learns(k):
 @pytest.mark.law("accuracy")
 def test_of_equal_outputs_the_first_class_counts():
     outputs, targets = torch.zeros(4, 3), torch.tensor([0, 1, 2, 2])
-    assert [accuracy(outputs, targets, top=top) for top in (1, 2, 3)] == [0.25, 0.5, 1.0]
+    assert [accuracy(outputs, targets, k=top) for top in (1, 2, 3)] == [0.25, 0.5, 1.0]
 
 
 @pytest.mark.law("accuracy", "recall")
@@ -181,11 +181,11 @@ def test_what_cannot_be_measured_is_refused(outputs, targets, message):
 
 def test_wrong_options_are_refused():
     outputs, targets = torch.zeros(3, 3), torch.tensor([0, 1, 2])
-    with pytest.raises(UsageError, match="top=4, but there are 3 classes"):
-        accuracy(outputs, targets, top=4)
+    with pytest.raises(UsageError, match="k=4, but there are 3 classes"):
+        accuracy(outputs, targets, k=4)
     with pytest.raises(UsageError, match="needs two classes, there are 3"):
         f1(outputs, targets, average="binary")
     with pytest.raises(UsageError, match="wrong type"):
         build("f1:average=mean")
     with pytest.raises(UsageError, match="out of range"):
-        build("accuracy:top=0")
+        build("accuracy:k=0")

@@ -50,7 +50,7 @@ def test_which_interval():
     right = int((outputs.argmax(1) == targets).sum())
     assert interval("accuracy", outputs, targets) == wilson(right, 200)
     assert interval(accuracy, outputs, targets, level=0.5) == wilson(right, 200, level=0.5)
-    top = functools.partial(accuracy, top=2)
+    top = functools.partial(accuracy, k=2)
     assert interval(top, outputs, targets) == wilson(200, 200)
     found = int(((outputs.argmax(1) == 1) & (targets == 1)).sum())
     assert interval("recall:average=binary", outputs, targets) == wilson(found, int(targets.sum()))

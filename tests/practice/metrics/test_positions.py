@@ -23,9 +23,7 @@ def batch(rows=6, width=5, tokens=7, seed=0):
     return outputs, targets.where(torch.arange(width) < ends, -100)
 
 
-@pytest.mark.parametrize(
-    "name", ["accuracy", "accuracy:top=2", "nll", "perplexity", "bits-per-byte"]
-)
+@pytest.mark.parametrize("name", ["accuracy", "accuracy:k=2", "nll", "perplexity", "bits-per-byte"])
 def test_rows_give_what_all_positions_give(name):
     outputs, targets = batch()
     measure = build(name, kind="metric")

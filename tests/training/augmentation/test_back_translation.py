@@ -27,22 +27,22 @@ def test_the_chosen_ones_are_what_both_make_of_them():
         calls.append(len(texts))
         return there(texts)
 
-    found = back_translation(SENTENCES, CounterRandom(torch.arange(400)), counted, back, share=0.3)
+    found = back_translation(SENTENCES, CounterRandom(torch.arange(400)), counted, back, p=0.3)
     changed = [i for i, words in enumerate(found) if words != SENTENCES[i]]
     assert all(found[i] == ["film", str(i), "is", "not", "a", "joy"] for i in changed)
     assert calls == [len(changed)], "all are translated in one call"
     assert 0.22 < len(changed) / 400 < 0.38
-    every = back_translation(SENTENCES, CounterRandom(torch.arange(400)), there, back, share=1.0)
+    every = back_translation(SENTENCES, CounterRandom(torch.arange(400)), there, back, p=1.0)
     assert all(words[-1] == "joy" for words in every)
     assert (
-        back_translation(SENTENCES, CounterRandom(torch.arange(400)), there, back, share=0.0)
+        back_translation(SENTENCES, CounterRandom(torch.arange(400)), there, back, p=0.0)
         == SENTENCES
     )
 
 
 def test_a_sentence_that_vanishes_stays():
     rng = CounterRandom(torch.arange(3))
-    found = back_translation(SENTENCES[:3], rng, there, lambda t: [""] * len(t), share=1.0)
+    found = back_translation(SENTENCES[:3], rng, there, lambda t: [""] * len(t), p=1.0)
     assert found == SENTENCES[:3]
 
 

@@ -50,7 +50,7 @@ def apply(spec, steps=30):
 def test_ema_is_torchs():
     theirs = None
     torch.manual_seed(0)
-    _, found = apply("ema:decay=0.9,corrected=false")
+    _, found = apply("ema:decay=0.9,bias_correction=false")
     torch.manual_seed(0)
     for net in path():
         theirs = theirs or AveragedModel(
@@ -101,7 +101,7 @@ def test_tail_is_the_arithmetic_mean(share):
 
 def test_before_the_tail_the_weights_answer_themselves():
     assert [tail.portion(step, 10, share=0.3) for step in (1, 7, 8)] == [None, None, 1.0]
-    assert ema.portion(1, None) == ema.portion(1, None, corrected=False) == 1.0
+    assert ema.portion(1, None) == ema.portion(1, None, bias_correction=False) == 1.0
     with pytest.raises(UsageError, match="needs data with a length"):
         tail.portion(1, None)
 

@@ -12,7 +12,7 @@ def test_equals_torch_with_gradients(shape, smoothing):
     z = 5 * torch.randn(*shape, 7, dtype=torch.float64)
     targets = torch.randint(7, shape)
     ours, theirs = z.clone().requires_grad_(), z.clone().requires_grad_()
-    loss = cross_entropy(ours, targets, smoothing=smoothing)
+    loss = cross_entropy(ours, targets, label_smoothing=smoothing)
     flat = theirs.reshape(-1, 7), targets.reshape(-1)
     expected = F.cross_entropy(*flat, label_smoothing=smoothing, reduction="none").reshape(shape)
     torch.testing.assert_close(loss, expected, rtol=0, atol=1e-10)
@@ -47,7 +47,7 @@ def test_smoothing_is_cross_entropy_with_the_smoothed_target():
     smooth = 0.8 * F.one_hot(targets, 7).double() + 0.2 / 7
     expected = -(smooth * z.log_softmax(1)).sum(1)
     torch.testing.assert_close(
-        cross_entropy(z, targets, smoothing=0.2), expected, rtol=0, atol=1e-12
+        cross_entropy(z, targets, label_smoothing=0.2), expected, rtol=0, atol=1e-12
     )
 
 

@@ -29,7 +29,7 @@ def test_trains_as_a_hand_written_loop(smoothing):
     model, data = small(), batches()
     by_hand = copy.deepcopy(model)
     fit(
-        Classify(model=model, smoothing=smoothing),
+        Classify(model=model, label_smoothing=smoothing),
         data,
         optimizers="sgd:lr=0.1,momentum=0.9",
         epochs=2,
@@ -76,9 +76,9 @@ def test_takes_models_of_several_inputs():
 
 
 def test_is_built_by_name():
-    objective = build("classify:smoothing=0.1", model=small())
+    objective = build("classify:label_smoothing=0.1", model=small())
     assert isinstance(objective, Objective)
-    assert objective.smoothing == 0.1
+    assert objective.label_smoothing == 0.1
 
 
 def test_lowers_another_loss_by_name():
@@ -89,8 +89,8 @@ def test_lowers_another_loss_by_name():
 
 
 def test_smoothing_is_for_the_loss_that_has_it():
-    with pytest.raises(UsageError, match="unknown argument of hinge 'smoothing'"):
-        Classify(model=small(), loss="hinge", smoothing=0.1)
+    with pytest.raises(UsageError, match="unknown argument of hinge 'label_smoothing'"):
+        Classify(model=small(), loss="hinge", label_smoothing=0.1)
     with pytest.raises(UsageError, match="of kind 'metric', expected 'loss'"):
         Classify(model=small(), loss="accuracy")
 
@@ -104,13 +104,13 @@ class Headed(nn.Linear):
 
 
 @pytest.mark.law("classify")
-@pytest.mark.parametrize("mix", [None, "mixup:concentration=0.5"])
+@pytest.mark.parametrize("mix", [None, "mixup:alpha=0.5"])
 def test_auxiliary_heads_count_in_training_only(mix):
     model, torch_loss = Headed(4, 3).double(), torch.nn.functional.cross_entropy
     x, y = torch.randn(6, 4, dtype=torch.float64), torch.arange(6) % 3
     z = nn.functional.linear(x, model.weight, model.bias)
     each = [torch_loss(factor * z, y, reduction="none") for factor in (1, 2, 3)]
-    objective = Classify(model=model, side=0.4)
+    objective = Classify(model=model, aux_weight=0.4)
     (loss,) = objective.losses((x, y))
     torch.testing.assert_close(loss.value, each[0] + 0.4 * (each[1] + each[2]))
     model.eval()
@@ -118,5 +118,5 @@ def test_auxiliary_heads_count_in_training_only(mix):
     torch.testing.assert_close(found["loss"], each[0])
     torch.testing.assert_close(found["outputs"], z)
     model.train()
-    (blended,) = Classify(model=model, side=0.4, mix=mix).losses((x, y))
+    (blended,) = Classify(model=model, aux_weight=0.4, mix=mix).losses((x, y))
     assert blended.value.shape == (6,)

@@ -25,7 +25,7 @@ def rows(n=8, t=7):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_equals_torch(smoothing):
     model, (tokens, targets) = reader(), rows()
-    (loss,) = LabelTokens(model=model, smoothing=smoothing).losses((tokens, targets))
+    (loss,) = LabelTokens(model=model, label_smoothing=smoothing).losses((tokens, targets))
     mine = (loss.value * shares(loss)).sum()
     theirs = F.cross_entropy(
         model(tokens).flatten(0, 1), targets.flatten(), ignore_index=-100, label_smoothing=smoothing

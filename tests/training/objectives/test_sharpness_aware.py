@@ -20,7 +20,7 @@ def example():
 def test_equals_moving_the_weights_by_hand():
     model, (x, y) = example()
     other = copy.deepcopy(model)
-    (loss,) = SharpnessAware(model=model, reach=0.3).losses((x, y))
+    (loss,) = SharpnessAware(model=model, rho=0.3).losses((x, y))
     found = torch.autograd.grad(loss.value.mean(), list(model.parameters()))
     weights = list(other.parameters())
     slopes = torch.autograd.grad(F.cross_entropy(other(x), y), weights)
@@ -36,7 +36,7 @@ def test_equals_moving_the_weights_by_hand():
 def test_without_reach_it_is_classify():
     model, batch = example()
     before = copy.deepcopy(model.state_dict())
-    (one,) = SharpnessAware(model=model, reach=0.0).losses(batch)
+    (one,) = SharpnessAware(model=model, rho=0.0).losses(batch)
     (two,) = Classify(model=model).losses(batch)
     torch.testing.assert_close(one.value, two.value, rtol=0, atol=1e-12)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
@@ -71,8 +71,8 @@ def settled(spec, *, start):
 @pytest.mark.law("sharpness-aware")
 def test_is_pushed_out_of_the_narrow_of_two_equally_deep_minima():
     assert settled("classify", start=0.03) == pytest.approx(0, abs=0.02)
-    assert settled("sharpness-aware:reach=0.3", start=0.03) == pytest.approx(0.3, abs=0.02)
-    assert settled("sharpness-aware:reach=0.3", start=2.03) == pytest.approx(2, abs=0.02)
+    assert settled("sharpness-aware:rho=0.3", start=0.03) == pytest.approx(0.3, abs=0.02)
+    assert settled("sharpness-aware:rho=0.3", start=2.03) == pytest.approx(2, abs=0.02)
 
 
 def test_validates_at_the_weights_themselves():

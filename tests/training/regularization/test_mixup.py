@@ -24,18 +24,18 @@ def test_equals_torchvision_with_its_share_and_partners():
 @pytest.mark.law("mixup")
 def test_targets_stay_distributions_and_blend_as_the_inputs():
     targets = F.one_hot(torch.arange(50) % 5, 5).double()
-    x, mixed = mixup(targets.clone(), targets, concentration=0.8)
+    x, mixed = mixup(targets.clone(), targets, alpha=0.8)
     assert torch.equal(x, mixed)
     torch.testing.assert_close(mixed.sum(1), torch.ones(50).double(), rtol=0, atol=1e-12)
     assert ((mixed > 0).sum(1) == 2).double().mean() > 0.5
 
 
 @pytest.mark.law("mixup")
-@pytest.mark.parametrize("concentration", [0.2, 1.0, 4.0])
-def test_shares_are_betas(concentration):
-    drawn = shares(50_000, torch.Generator().manual_seed(0), concentration=concentration)
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
+def test_shares_are_betas(alpha):
+    drawn = shares(50_000, torch.Generator().manual_seed(0), alpha=alpha)
     assert drawn.mean().item() == pytest.approx(0.5, abs=0.01)
-    assert drawn.var().item() == pytest.approx(1 / (4 * (2 * concentration + 1)), rel=0.03)
+    assert drawn.var().item() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.03)
 
 
 @pytest.mark.law("mixup")

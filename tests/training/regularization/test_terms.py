@@ -73,11 +73,11 @@ def test_the_share_of_zeros_grows_with_the_strength_on_digits():
 @pytest.mark.parametrize("loss", ["cross-entropy", "focal:gamma=2", "hinge"])
 def test_mixup_blends_inputs_and_losses(loss):
     x, y = quadrants(30)
-    made = objective(loss=loss, mix="mixup:concentration=0.7")
+    made = objective(loss=loss, mix="mixup:alpha=0.7")
     torch.manual_seed(5)
     found = next(made.losses((x, y))).value
     torch.manual_seed(5)
-    blend, t = mixup(x, torch.nn.functional.one_hot(y, 2).float(), concentration=0.7)
+    blend, t = mixup(x, torch.nn.functional.one_hot(y, 2).float(), alpha=0.7)
     logits = made.model(blend)
     each = torch.stack([made.loss(logits, torch.full_like(y, k)) for k in range(2)], 1)
     torch.testing.assert_close(found, (t * each).sum(1))
@@ -133,7 +133,7 @@ def test_a_mixed_run_resumes_exactly(mix, tmp_path):
         ({"penalty": "mixup"}, "unknown penalty 'mixup'"),
         ({"penalty": "l1:weight=-1"}, "out of range"),
         ({"mix": "dropout"}, "unknown mix 'dropout'; expected one of: cutmix, mixup"),
-        ({"mix": "mixup:concentration=0"}, "out of range"),
+        ({"mix": "mixup:alpha=0"}, "out of range"),
     ],
 )
 def test_a_wrong_regulariser_is_one_clear_line(args, message):

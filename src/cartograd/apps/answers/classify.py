@@ -68,11 +68,11 @@ def named(
     """
     values, order = shares.topk(min(top or len(shares), len(shares)))
     pairs = zip(order.tolist(), values.tolist(), strict=True)
-    return Labels({labels[place]: share for place, share in pairs})
+    return Labels({labels[index]: share for index, share in pairs})
 
 
 def answers(asked: Asked, /) -> list[Labels]:
     """The likeliest classes of each example; a single logit stands for no and yes."""
-    found = class_probabilities(asked.outputs)
-    labels = asked.signature.output.labels or tuple(map(str, range(found.shape[-1])))
-    return [named(row, labels, asked.top) for row in found]
+    probabilities = class_probabilities(asked.outputs)
+    labels = asked.signature.output.labels or tuple(map(str, range(probabilities.shape[-1])))
+    return [named(row, labels, asked.top) for row in probabilities]

@@ -46,5 +46,5 @@ def answers(asked: Asked, /) -> list[Reading]:
     for row in asked.outputs:
         best = ctc_beam_search(row)[0]
         share = float(torch.tensor(best.score).exp())
-        found.append(Reading("".join(asked.labels[place] for place in best.tokens), share))
+        found.append(Reading("".join(asked.labels[label] for label in best.tokens), share))
     return found

@@ -30,7 +30,7 @@ class Vector:
 
     def flat(self) -> dict[str, Any]:
         """The similarity, then `value1` and so on."""
-        numbers = {f"value{place}": value for place, value in enumerate(self.vector, start=1)}
+        numbers = {f"value{index}": value for index, value in enumerate(self.vector, start=1)}
         return {"similarity": self.similarity} | numbers
 
     def draw(self, axes: Any, /) -> None:

@@ -34,7 +34,7 @@ class Series:
 
     def flat(self) -> dict[str, Any]:
         """The middles: `value1` and so on."""
-        return {f"value{place}": value for place, value in enumerate(self.middle, start=1)}
+        return {f"value{index}": value for index, value in enumerate(self.middle, start=1)}
 
     def draw(self, axes: Any, /) -> None:
         """The middle as a line, the interval as a band."""

@@ -55,5 +55,5 @@ def answers(asked: Asked, /) -> list[Chosen]:
     for row in asked.outputs.double().sigmoid():
         shares, order = row.topk(min(asked.top or len(row), len(row)))
         pairs = zip(order.tolist(), shares.tolist(), strict=True)
-        found.append(Chosen({asked.labels[place]: share for place, share in pairs}))
+        found.append(Chosen({asked.labels[index]: share for index, share in pairs}))
     return found

@@ -31,11 +31,11 @@ class Values:
         """`value`, or `value1` and so on."""
         if "value" in self.to_json():
             return self.to_json()
-        return {f"value{place}": value for place, value in enumerate(self.values, start=1)}
+        return {f"value{index}": value for index, value in enumerate(self.values, start=1)}
 
     def draw(self, axes: Any, /) -> None:
         """A bar for each."""
-        axes.bar([str(place) for place in range(1, len(self.values) + 1)], self.values)
+        axes.bar([str(index) for index in range(1, len(self.values) + 1)], self.values)
         axes.set_ylabel("value")
 
 

@@ -21,7 +21,7 @@ class Mask:
 
     def shares(self) -> dict[str, float]:
         """Which share of the picture each class fills, the largest first."""
-        counted = Counter(place for row in self.classes for place in row)
+        counted = Counter(class_ for row in self.classes for class_ in row)
         return {self.labels[i]: n / counted.total() for i, n in counted.most_common()}
 
     def to_json(self) -> dict[str, Any]:

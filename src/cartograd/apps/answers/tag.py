@@ -42,8 +42,8 @@ class Tags:
     def draw(self, axes: Any, /) -> None:
         """The label of each position above it."""
         axes.set_xlim(-0.5, len(self.labels) - 0.5)
-        for place, label in enumerate(self.labels):
-            axes.text(place, 0.5, label, ha="center", va="center", rotation=90)
+        for index, label in enumerate(self.labels):
+            axes.text(index, 0.5, label, ha="center", va="center", rotation=90)
         axes.set_xlabel("token")
         axes.set_yticks([])
 
@@ -93,7 +93,7 @@ def answers(asked: Asked, /) -> list[Tags] | list[Segments]:
         )
         said = asked.outputs.argmax(-1)
         return [
-            Tags(tuple(asked.labels[place] for place in row[here].tolist()))
+            Tags(tuple(asked.labels[index] for index in row[here].tolist()))
             for row, here in zip(said, there.cpu(), strict=True)
         ]
     if source.kind == "audio" and source.rate is not None:
@@ -106,15 +106,15 @@ def answers(asked: Asked, /) -> list[Tags] | list[Segments]:
 
 
 def _segments(labels: tuple[str, ...], logits: Float[Tensor, "t k"], seconds: float) -> Segments:
-    found = class_probabilities(logits)
+    probabilities = class_probabilities(logits)
     if logits.shape[1] == 1:
-        found = found[:, 1:]
+        probabilities = probabilities[:, 1:]
     segments = [
         (name, start, end)
-        for name, column in zip(labels, found.T.tolist(), strict=True)
+        for name, column in zip(labels, probabilities.T.tolist(), strict=True)
         for start, end in spans(column, seconds / len(column))
     ]
-    means = dict(zip(labels, found.mean(0).tolist(), strict=True))
+    means = dict(zip(labels, probabilities.mean(0).tolist(), strict=True))
     return Segments(tuple(sorted(segments, key=lambda one: one[1])), means)
 
 
@@ -130,9 +130,9 @@ def spans(chance: list[float], step: float, /) -> list[tuple[float, float]]:
     """
     found: list[list[float]] = []
     there = False
-    for place, value in enumerate(chance):
+    for index, value in enumerate(chance):
         there = value >= ON or (there and value >= OFF)
-        start, end = place * step, (place + 1) * step
+        start, end = index * step, (index + 1) * step
         if there and found and start - found[-1][1] < GAP:
             found[-1][1] = end
         elif there:

@@ -1,4 +1,4 @@
-"""Tokens as answers: their positions, and their text."""
+"""Tokens as answers: the likeliest ones at a position, and their text."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from cartograd.apps.answers.classify import Labels, named
 from cartograd.apps.answers.probabilities import class_probabilities
 
 
-def at(asked: Asked, places: list[int], /) -> list[Labels]:
-    """The likeliest tokens at one place of each text."""
-    found = []
-    for row, place in zip(class_probabilities(asked.outputs), places, strict=True):
-        shares, order = row[place].topk(min(asked.top or row.shape[-1], row.shape[-1]))
-        words = [spelled(number, asked) for number in order.tolist()]
-        found.append(named(shares, words, None))
-    return found
+def at(asked: Asked, positions: list[int], /) -> list[Labels]:
+    """The likeliest tokens at one position of each text."""
+    answers = []
+    for row, position in zip(class_probabilities(asked.outputs), positions, strict=True):
+        shares, order = row[position].topk(min(asked.top or row.shape[-1], row.shape[-1]))
+        tokens = [token_text(number, asked) for number in order.tolist()]
+        answers.append(named(shares, tokens, None))
+    return answers
 
 
-def spelled(number: int, asked: Asked, /) -> str:
-    """A token for a reader; half a letter as its vocabulary spells it."""
+def token_text(number: int, asked: Asked, /) -> str:
+    """The text of a token; part of a character as its vocabulary writes it."""
     tokenizer: Any = asked.tokenizer
     if tokenizer is None:
         return asked.labels[number]

@@ -37,7 +37,7 @@ def attack_(
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)
-    found = robustness(
+    robust = robustness(
         bundle,
         source,
         method=method or METHOD,
@@ -45,27 +45,27 @@ def attack_(
         part=part_of(part),
         device=device,
     )
-    turned = (found.before == found.targets) & (found.after != found.targets)
+    turned = (robust.before == robust.targets) & (robust.after != robust.targets)
     labels = bundle.signature.output.labels or tuple(map(str, range(bundle.signature.output.size)))
     titles = [
         (f"says {labels[before]}", f"says {labels[after]}")
         for before, after in zip(
-            found.before[turned].tolist(), found.after[turned].tolist(), strict=True
+            robust.before[turned].tolist(), robust.after[turned].tolist(), strict=True
         )
     ]
     path = pictures.attacked(
         out or home(bundle) / "attack.png",
         bundle.signature.input,
-        found.inputs[turned],
-        found.adversarial[turned],
+        robust.inputs[turned],
+        robust.adversarial[turned],
         titles,
     )
-    rows = {"clean": (found.clean, found.clean_interval)}
-    rows |= {"under attack": (found.robust, found.robust_interval)}
+    rows = {"clean": (robust.clean, robust.clean_interval)}
+    rows |= {"under attack": (robust.robust, robust.robust_interval)}
     if json:
         output.emit(
-            {"target": target, "data": source, "part": part, "method": found.method}
-            | {"examples": found.examples, "turned": int(turned.sum()), "picture": path}
+            {"target": target, "data": source, "part": part, "method": robust.method}
+            | {"examples": robust.examples, "turned": int(turned.sum()), "picture": path}
             | {
                 key.replace(" ", "_"): {"accuracy": value, "low": low, "high": high}
                 for key, (value, (low, high)) in rows.items()
@@ -80,6 +80,6 @@ def attack_(
         ],
         right=("accuracy",),
     )
-    lines = [("attack", found.method), ("examples", f"{found.examples} ({source}, {part})")]
+    lines = [("attack", robust.method), ("examples", f"{robust.examples} ({source}, {part})")]
     output.lines(lines + ([("picture", str(path))] if path else []))
     return 0

@@ -32,8 +32,8 @@ def compress_(
     from cartograd.core.spec import Spec
 
     bundle, spec = as_bundle(target), method or METHOD
-    place = out or home(bundle) / Spec.parse(spec).name
-    done = compress_to(bundle, place, data, method=spec, part=part_of(part))
+    path = out or home(bundle) / Spec.parse(spec).name
+    done = compress_to(bundle, path, data, method=spec, part=part_of(part))
     if json:
         output.emit(vars(done))
         return 0

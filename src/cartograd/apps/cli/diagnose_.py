@@ -86,18 +86,22 @@ def diagnose_(
     output.lines([("report", str(page))])
 
 
-def _run(found: "RunDiagnosis", out: Path | None, *, json: bool) -> None:
-    page = found.draw(out or found.run.folder / "diagnosis.html")
+def _run(diagnosis: "RunDiagnosis", out: Path | None, *, json: bool) -> None:
+    page = diagnosis.draw(out or diagnosis.run.folder / "diagnosis.html")
     if json:
-        plain = {"run": found.run.folder, "state": found.run.state, "chance": found.chance}
-        output.emit(plain | {"findings": [asdict(x) for x in found.findings], "report": page})
+        plain = {
+            "run": diagnosis.run.folder,
+            "state": diagnosis.run.state,
+            "chance": diagnosis.chance,
+        }
+        output.emit(plain | {"findings": [asdict(x) for x in diagnosis.findings], "report": page})
         return
-    _findings(found.findings)
+    _findings(diagnosis.findings)
     output.lines([("report", str(page))])
 
 
-def _findings(found: "tuple[Finding, ...]") -> None:
-    for item in found:
+def _findings(findings: "tuple[Finding, ...]") -> None:
+    for item in findings:
         print(f"{item.name}: {item.evidence}")
         for advice in item.advice:
             print(f"  - {advice}")

@@ -54,21 +54,21 @@ def evaluate_(
     names += [name for name, _, _ in limits if name not in names]
     source = data_of(bundle, data)
     examples = examples_for(bundle.signature, source, part_of(part))
-    found = evaluate(bundle, examples, metrics=names, device=device)
+    evaluation = evaluate(bundle, examples, metrics=names, device=device)
     own = source == bundle.about.get("data") and part == "test"
-    page = _report(bundle, examples, found, on="" if own else f"{source} ({part})")
-    gates = [_gate(found.metrics[name], name, limit, word) for name, limit, word in limits]
+    page = _report(bundle, examples, evaluation, on="" if own else f"{source} ({part})")
+    gates = [_gate(evaluation.metrics[name], name, limit, word) for name, limit, word in limits]
     passed = all(gate["passed"] for gate in gates)
     if json:
         where = {"target": target, "data": source, "part": part, "report": page}
-        output.emit(where | _plain(found) | {"gates": gates, "passed": passed})
+        output.emit(where | _plain(evaluation) | {"gates": gates, "passed": passed})
         return 0 if passed else 1
-    output.metrics(found.metrics, found.intervals)
+    output.metrics(evaluation.metrics, evaluation.intervals)
     output.lines(
         [
-            ("measured", f"on {found.examples} examples ({source}, {part})"),
-            ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
-            ("latency", f"{units.seconds(found.latency)} for one example"),
+            ("measured", f"on {evaluation.examples} examples ({source}, {part})"),
+            ("model", f"{evaluation.parameters:,} parameters, {units.size(evaluation.size)}"),
+            ("latency", f"{units.seconds(evaluation.latency)} for one example"),
             ("report", str(page) if page else "none"),
         ]
     )
@@ -78,18 +78,18 @@ def evaluate_(
     return 0 if passed else 1
 
 
-def _plain(found: "Evaluation") -> dict[str, Any]:
+def _plain(evaluation: "Evaluation") -> dict[str, Any]:
     """An evaluation for programs."""
-    sides = found.intervals
+    sides = evaluation.intervals
     return {
-        "examples": found.examples,
+        "examples": evaluation.examples,
         "metrics": {
             name: {"value": value, "low": sides[name][0], "high": sides[name][1]}
-            for name, value in found.metrics.items()
+            for name, value in evaluation.metrics.items()
         },
-        "latency_seconds": found.latency,
-        "parameters": found.parameters,
-        "size_bytes": found.size,
+        "latency_seconds": evaluation.latency,
+        "parameters": evaluation.parameters,
+        "size_bytes": evaluation.size,
     }
 
 
@@ -108,7 +108,9 @@ def split(texts: tuple[str, ...], /) -> list[str]:
     return found
 
 
-def _report(bundle: "Bundle", examples: "Examples", found: "Evaluation", *, on: str) -> Path | None:
+def _report(
+    bundle: "Bundle", examples: "Examples", evaluation: "Evaluation", *, on: str
+) -> Path | None:
     """Write the report beside the bundle, under a name of its own for other data.
 
     A gate has to give its answer on a disk that cannot be written too: then there is none.
@@ -119,7 +121,7 @@ def _report(bundle: "Bundle", examples: "Examples", found: "Evaluation", *, on: 
     words = re.sub(r"[^\w.-]+", "-", on).strip("-")
     path = home(bundle) / (f"report-{words}.html" if words else "report.html")
     try:
-        return report(path, bundle.model, examples, found, origin=origin_of(bundle), on=on)
+        return report(path, bundle.model, examples, evaluation, origin=origin_of(bundle), on=on)
     except UsageError as error:
         output.note(f"no report: {error}")
         return None

@@ -90,7 +90,7 @@ def _tokens(bundle: Any, x: Any) -> list[str]:
     if port.kind != "text" or tokenizer is None:
         return []
     there = [token for token in x.tolist() if token != port.padding_id]
-    return [f"{place} {tokenizer.decode([token])}" for place, token in enumerate(there, start=1)]
+    return [f"{index} {tokenizer.decode([token])}" for index, token in enumerate(there, start=1)]
 
 
 def _title(answer: dict[str, Any], port: Any, chosen: int | None) -> str:

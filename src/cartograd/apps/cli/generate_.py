@@ -2,7 +2,9 @@
 
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Source, check_sources
@@ -19,7 +21,9 @@ def generate_(
     temperature: float | None = None,
     top_k: int | None = None,
     top_p: float | None = None,
-    repetition: float | None = None,
+    repetition_penalty: Annotated[
+        float | None, Parameter(name=("--repetition-penalty", "--repetition"))
+    ] = None,
     seed: int | None = None,
     beams: int = 1,
     draft: str | None = None,
@@ -35,14 +39,14 @@ def generate_(
         target: a run or bundle folder, or published weights like smollm2.
         prompt: the text; - reads it from standard input.
         length: the most new tokens.
-        sampler: draw tokens, their scores changed by this first: specs like top-p:share=0.9 in
+        sampler: draw tokens, their scores changed by this first: specs like top-p:p=0.9 in
             their order, with commas between them or a flag each (`cartograd list token-sampler`);
             greedy takes the likeliest after all.
         temperature: a sampler's short form: below 1 more careful, above 1 bolder.
         top_k: a short form: only this many of the likeliest tokens.
         top_p: a short form: only the likeliest tokens that hold this share of the probability.
-        repetition: a short form: factor by which tokens that were there before become less likely,
-            like 1.1; it alone draws nothing.
+        repetition_penalty: a short form: factor by which tokens that were there before become less
+            likely, like 1.1; it alone draws nothing.
         seed: of the draws; 0 if left out.
         beams: unfinished answers that a beam search keeps; 1 is no search.
         draft: a quicker model that guesses ahead: a run, a bundle or published weights.
@@ -58,14 +62,14 @@ def generate_(
     )
     text = sys.stdin.read() if prompt == "-" else prompt
     short = (
-        ("repetition-penalty", "repetition", repetition),
+        ("repetition-penalty", "repetition_penalty", repetition_penalty),
         ("temperature", "temperature", temperature),
-        ("top-k", "top", top_k),
-        ("top-p", "share", top_p),
+        ("top-k", "k", top_k),
+        ("top-p", "p", top_p),
     )
     chain = [f"{name}:{word}={value}" for name, word, value in short if value is not None]
     chain += sampler
-    if seed is None and len(chain) == 1 and repetition is not None:
+    if seed is None and len(chain) == 1 and repetition_penalty is not None:
         chain.append("greedy")  # the penalty alone draws nothing
     options: dict[str, Any] = {
         "length": length,

@@ -37,7 +37,7 @@ def filters(out: Path | None, json: bool) -> int:
         panels = [
             ("photo", image), ("Sobel, x", classical.sobel(image)),
             ("Sobel, y", classical.sobel(image, axis="vertical")),
-            *((f"blurred, std {std}", classical.gaussian(image, std=std)) for std in (1.5, 4.0)),
+            *((f"blurred, sigma {s}", classical.gaussian(image, sigma=s)) for s in (1.5, 4.0)),
             *((f"pyramid {n}", level) for n, level in enumerate(classical.pyramid(image)[1:], 1)),
         ]  # fmt: skip
         learned = classical.learned_kernels()

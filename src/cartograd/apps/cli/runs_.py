@@ -25,17 +25,17 @@ def list_(root: Path = Path("runs"), /, *, json: bool = False) -> None:
     """
     from cartograd.apps.load.runs import Look, listed
 
-    found = listed(root)
+    runs = listed(root)
     if json:
         damaged = [
             {"folder": x[0], "state": "damaged", "error": x[1]}
-            for x in found
+            for x in runs
             if not isinstance(x, Look)
         ]
-        output.emit({"runs": [_plain(x) for x in found if isinstance(x, Look)] + damaged})
+        output.emit({"runs": [_plain(x) for x in runs if isinstance(x, Look)] + damaged})
         return
     rows = []
-    for item in found:
+    for item in runs:
         if not isinstance(item, Look):
             rows.append((item[0].name, "", "", "", "", "damaged", ""))
             continue
@@ -95,23 +95,25 @@ def compare(
     from cartograd.apps.report.compare import verdict
     from cartograd.apps.verbs.compare import compare as compared
 
-    found = compared(first, second, data=data, part=part_of(part))
-    names = [item.folder.name for item in found.looks]
+    comparison = compared(first, second, data=data, part=part_of(part))
+    names = [item.folder.name for item in comparison.looks]
     stem = re.sub(r"[^\w.-]+", "-", f"compare-{names[0]}-{names[1]}")
-    page = found.draw(out or found.looks[1].folder.parent / f"{stem}.html")
+    page = comparison.draw(out or comparison.looks[1].folder.parent / f"{stem}.html")
     if json:
         output.emit(
             {
-                "runs": [_plain(item) for item in found.looks],
-                "settings": {key: list(pair) for key, pair in found.settings.items()},
-                "data": found.data,
-                "metrics": [vars(item) | {"beyond_noise": item.real} for item in found.metrics],
-                "changes": [vars(item) for item in found.changes],
+                "runs": [_plain(item) for item in comparison.looks],
+                "settings": {key: list(pair) for key, pair in comparison.settings.items()},
+                "data": comparison.data,
+                "metrics": [
+                    vars(item) | {"beyond_noise": item.real} for item in comparison.metrics
+                ],
+                "changes": [vars(item) for item in comparison.changes],
                 "report": page,
             }
         )
         return
-    text = [(key, _text(a), _text(b)) for key, (a, b) in found.settings.items()]
+    text = [(key, _text(a), _text(b)) for key, (a, b) in comparison.settings.items()]
     output.table(("setting", *names), text or [("all settings", "the same", "")])
     rows = [
         (
@@ -120,14 +122,18 @@ def compare(
             f"{units.metric(x.name, x.low)} to {units.metric(x.name, x.high)}",
             verdict(x),
         )
-        for x in found.metrics
+        for x in comparison.metrics
     ]
     if rows:
         output.table(("metric", *names, "difference, 95 %", "verdict"), rows, right=names)
-    changed = [(x.name, x.first, x.second, x.truth, x.became) for x in found.changes[:10]]
+    changed = [(x.name, x.first, x.second, x.truth, x.became) for x in comparison.changes[:10]]
     if changed:
         output.table(("example", *names, "true", "became"), changed)
-    more = f"{len(found.changes)} answers changed; " if found.metrics else f"{found.reason}; "
+    more = (
+        f"{len(comparison.changes)} answers changed; "
+        if comparison.metrics
+        else f"{comparison.reason}; "
+    )
     output.lines([("changes", f"{more}all is in the report"), ("report", str(page))])
 
 
@@ -147,17 +153,17 @@ def told(speed: "Speed", /) -> list[tuple[str, str]]:
     return lines
 
 
-def _row(found: "Look") -> tuple[str, ...]:
+def _row(run: "Look") -> tuple[str, ...]:
     """A run in the list."""
-    settings = found.settings
+    settings = run.settings
     return (
-        found.folder.name,
+        run.folder.name,
         str(settings.get("model", "?")),
         str(settings.get("data", "?")),
-        f"{len(found.history)}/{settings.get('epochs', '?')}",
-        _figure(found),
-        found.state,
-        units.seconds(found.seconds),
+        f"{len(run.history)}/{settings.get('epochs', '?')}",
+        _figure(run),
+        run.state,
+        units.seconds(run.seconds),
     )
 
 
@@ -173,29 +179,29 @@ def _phases(speed: "Speed") -> None:
     output.table(("phase", "time", "share"), rows, right=("time", "share"))
 
 
-def _plain(found: "Look") -> dict[str, Any]:
-    figure, speed = found.figure, found.speed
+def _plain(run: "Look") -> dict[str, Any]:
+    figure, speed = run.figure, run.speed
     return {
-        "folder": found.folder,
-        "name": found.folder.name,
-        "model": found.settings.get("model"),
-        "data": found.settings.get("data"),
-        "epochs": len(found.history),
+        "folder": run.folder,
+        "name": run.folder.name,
+        "model": run.settings.get("model"),
+        "data": run.settings.get("data"),
+        "epochs": len(run.history),
         "best": None if figure is None else {"metric": figure[0], "value": figure[1]},
-        "best_epoch": found.best.get("epoch"),
-        "state": found.state,
-        "error": found.error or None,
-        "seconds": found.seconds,
+        "best_epoch": run.best.get("epoch"),
+        "state": run.state,
+        "error": run.error or None,
+        "seconds": run.seconds,
         "speed": vars(speed) | {"share_of_peak": speed.share},
     }
 
 
-def _figure(found: "Look") -> str:
-    if found.figure is None:
+def _figure(run: "Look") -> str:
+    if run.figure is None:
         return ""
-    name, value = found.figure
+    name, value = run.figure
     shown = units.metric(name.partition("/")[2], value)
-    return f"{name} {shown} (epoch {found.best.get('epoch', '?')})"
+    return f"{name} {shown} (epoch {run.best.get('epoch', '?')})"
 
 
 def _text(value: Any) -> str:

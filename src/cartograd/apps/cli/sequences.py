@@ -25,7 +25,7 @@ def gates(target: str, source: str, out: Path, json: bool) -> int:
         name.removeprefix("model."): {gate: one[0] for gate, one in each.items()}
         for name, each in found.items()
     }
-    labels = _spelled(model.tokenizer, inputs[0]) if inputs.ndim == 2 else []
+    labels = _texts(model.tokenizer, inputs[0]) if inputs.ndim == 2 else []
     pictures.gates(out, layers, labels)
     rows = [
         {"layer": name, "gate": gate, "mean": one.mean().item(), "saturated": _saturated(one)}
@@ -63,7 +63,7 @@ def alignment(target: str, source: str, out: Path, json: bool) -> int:
         read = torch.tensor(rows)
         written = torch.cat([begun.prompt, torch.tensor([answer[:-1]]).long()], 1)
         weights = attention_of(model, read, written)[0]
-    left, top = _spelled(tokenizer, torch.tensor(answer)), _spelled(tokenizer, read[0])
+    left, top = _texts(tokenizer, torch.tensor(answer)), _texts(tokenizer, read[0])
     pictures.aligned(out, weights, left, top)
     if json:
         output.emit(
@@ -75,7 +75,7 @@ def alignment(target: str, source: str, out: Path, json: bool) -> int:
     return 0
 
 
-def _spelled(tokenizer: object, tokens: torch.Tensor) -> list[str]:
+def _texts(tokenizer: object, tokens: torch.Tensor) -> list[str]:
     from cartograd.data.text.tokenizer import Tokenizer
 
     if isinstance(tokenizer, Tokenizer):

@@ -86,13 +86,13 @@ def _settings(json: bool) -> None:
     """What a run can be told, from the options that `train` and `fit` check it by."""
     from cartograd.apps.load.options import CHOSEN, schema
 
-    found = schema()
+    document = schema()
     if json:
-        output.emit(found)
+        output.emit(document)
         return
     rows = [
         (name, "chosen" if name in CHOSEN else item.get("default", ""), item["description"])
-        for name, item in found["properties"].items()
+        for name, item in document["properties"].items()
         if "description" in item
     ]
     output.table(("setting", "default", "means"), rows)
@@ -114,19 +114,19 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
 
     for key, value in (("steps", steps), ("epochs", epochs), ("lr", lr)):
         vocabulary.check("show", key, value)
-    found = rates(spec, steps=steps, epochs=epochs, lr=lr)
+    curve = rates(spec, steps=steps, epochs=epochs, lr=lr)
     if out is not None:
         from cartograd.apps.cli import pictures
 
-        pictures.line(out, found, f"{spec}, {steps} steps", ("step", "learning rate"))
+        pictures.line(out, curve, f"{spec}, {steps} steps", ("step", "learning rate"))
     known = registry.lookup(ours(spec).name, kind="schedule")
     arguments = [item for card, _ in known for item in _arguments(card, {})]
     if json:
-        told = {"spec": spec, "steps": steps, "rates": found, "picture": out}
+        told = {"spec": spec, "steps": steps, "rates": curve, "picture": out}
         output.emit(told | {"arguments": arguments})
         return
     print(f"{spec}: learning rate over {steps} steps")
-    print(output.curve(found))
+    print(output.curve(curve))
     _table(arguments)
     if out is not None:
         print(f"picture  {out}")
@@ -153,12 +153,12 @@ def _neighbours(question: str, target: str, json: bool) -> None:
     from cartograd.apps.load.target import as_signed
     from cartograd.architectures.words.neighbours import neighbours
 
-    found = neighbours(as_signed(target), question)
+    nearest = neighbours(as_signed(target), question)
     if json:
-        near = [{"word": word, "cosine": value} for word, value in found]
+        near = [{"word": word, "cosine": value} for word, value in nearest]
         output.emit({"question": question, "neighbours": near})
         return
-    output.table(("word", "cosine"), [[word, f"{value:.3f}"] for word, value in found])
+    output.table(("word", "cosine"), [[word, f"{value:.3f}"] for word, value in nearest])
 
 
 def _arguments(card: Card, preset: dict[str, object]) -> list[dict[str, object]]:

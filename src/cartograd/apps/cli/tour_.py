@@ -26,7 +26,7 @@ def tour_(
         data: a source.
         model: a model with its arguments.
         epochs: how many times to go through the training data.
-        seed: of everything random.
+        seed: of all random numbers.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
@@ -37,10 +37,10 @@ def tour_(
             output.note(f"{step:<9} {text}")
 
     options: dict[str, Any] = {"epochs": epochs, "seed": seed, "device": device}
-    found = tour(folder, data=data, model=model, progress=True, say=say, **options)
+    done = tour(folder, data=data, model=model, progress=True, say=say, **options)
     if json:
-        where = {"folder": found.folder, "run": found.run, "report": found.report}
-        output.emit(where | {"numbers": found.numbers, "seconds": found.seconds})
+        where = {"folder": done.folder, "run": done.run, "report": done.report}
+        output.emit(where | {"numbers": done.numbers, "seconds": done.seconds})
         return
-    output.table(("what", "value", "remark"), [(x.name, x.value, x.remark) for x in found.rows])
-    output.lines([("report", str(found.report)), ("run", str(found.run))])
+    output.table(("what", "value", "remark"), [(x.name, x.value, x.remark) for x in done.rows])
+    output.lines([("report", str(done.report)), ("run", str(done.run))])

@@ -133,29 +133,29 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
     from cartograd.apps.verbs.plan import planned
 
     plan = planned(model, data, meta=True, **given)
-    found = cost(plan)
+    costs = cost(plan)
     free = available()
-    fits = not free or found.total < free
+    fits = not free or costs.total < free
     step, seconds = probe(planned(model, data, **given)) if fits else (None, None)
     if json:
-        layers = [vars(layer) for layer in found.layers]
+        layers = [vars(layer) for layer in costs.layers]
         times = {"seconds_per_step": step, "minutes": None if seconds is None else seconds / 60}
-        numbers = {"parameters": found.parameters, "flops_per_example": found.flops}
-        memory = {"memory": found.memory | {"total": found.total}, "memory_free": free or None}
-        output.emit({"layers": layers} | numbers | memory | {"steps": found.steps} | times)
+        numbers = {"parameters": costs.parameters, "flops_per_example": costs.flops}
+        memory = {"memory": costs.memory | {"total": costs.total}, "memory_free": free or None}
+        output.emit({"layers": layers} | numbers | memory | {"steps": costs.steps} | times)
         return 0
     rows = [
-        (x.name, x.kind, " x ".join(map(str, x.shape)), f"{x.parameters:,}") for x in found.layers
+        (x.name, x.kind, " x ".join(map(str, x.shape)), f"{x.parameters:,}") for x in costs.layers
     ]
     output.table(("layer", "kind", "gives", "parameters"), rows, right=("parameters",))
-    memory = ", ".join(f"{key} {units.size(size)}" for key, size in found.memory.items())
+    memory = ", ".join(f"{key} {units.size(size)}" for key, size in costs.memory.items())
     lines = [
-        ("parameters", f"{found.parameters:,}"),
-        ("work", f"{found.flops / 1e6:,.3g} MFLOP for each example in a step"),
-        ("memory", f"{units.size(found.total)} ({memory})"),
+        ("parameters", f"{costs.parameters:,}"),
+        ("work", f"{costs.flops / 1e6:,.3g} MFLOP for each example in a step"),
+        ("memory", f"{units.size(costs.total)} ({memory})"),
         (
             "steps",
-            f"{found.steps:,} ({plan.value('epochs')} epochs of {len(plan.batches())} batches)",
+            f"{costs.steps:,} ({plan.value('epochs')} epochs of {len(plan.batches())} batches)",
         ),
     ]
     if step is None or seconds is None:

@@ -78,6 +78,6 @@ def told() -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a file of settings (`train --config`) and of a run's `config.toml`."""
-    found = json_schema(DataOptions, FitOptions)
+    document = json_schema(DataOptions, FitOptions)
     tables = {name: {"type": "object"} for name in ("origin", "chosen")}
-    return found | {"properties": found["properties"] | tables}
+    return document | {"properties": document["properties"] | tables}

@@ -26,7 +26,7 @@ LENGTH = {"text": 8, "audio": 16_000}
 
 
 def pretrained_names() -> list[str]:
-    """What can be named."""
+    """The names of published weights."""
     return [card.name for card in registry.cards().values() if card.kind == "weights"]
 
 
@@ -119,7 +119,7 @@ def _origin(spec: Spec) -> dict[str, str]:
 
 
 def _key(spec: Spec) -> str:
-    """Changes with the spec, with the files that it names, and with our version."""
+    """A hash of the spec, of the state of its files, and of our version."""
     words = [cartograd.__version__, str(spec)]
     if spec.subject is None:
         words += [packages.show(spec.name).package] if spec.name in packages.names() else []

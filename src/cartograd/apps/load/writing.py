@@ -21,7 +21,7 @@ ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
 """Tokens that end an answer in pretrained vocabularies, besides the tokenizer's own."""
 
 NEAR = 8
-"""Tokens on which it may depend how the next one is spelled."""
+"""Previous tokens that may change how the next one is decoded."""
 
 
 @dataclass(frozen=True)

@@ -28,29 +28,33 @@ _WORDS = {
 }  # fmt: skip
 
 
-def comparison_page(path: str | Path, found: "Comparison", /) -> Path:
+def comparison_page(path: str | Path, comparison: "Comparison", /) -> Path:
     """Write a comparison as one self-contained HTML file.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    names = [item.folder.name for item in found.looks]
-    sections = [_settings(found, names), _curves(found, names), _metrics(found, names)]
+    names = [item.folder.name for item in comparison.looks]
+    sections = [
+        _settings(comparison, names),
+        _curves(comparison, names),
+        _metrics(comparison, names),
+    ]
     figures = [
         Figure(
             units.heading(item.name),
             " → ".join(units.metric(item.name, value) for value in item.values),
             "beyond noise" if item.real else "within noise",
         )
-        for item in found.metrics[:2]
+        for item in comparison.metrics[:2]
     ]
     return write_report(
         path,
-        [*sections, _changes(found)],
+        [*sections, _changes(comparison)],
         title=f"{names[0]} and {names[1]}",
-        summary=f"Two runs, measured on the same examples of {found.data}."
-        if found.data
-        else f"Two runs; no metrics, as {found.reason}.",
+        summary=f"Two runs, measured on the same examples of {comparison.data}."
+        if comparison.data
+        else f"Two runs; no metrics, as {comparison.reason}.",
         figures=figures,
         seal="".join(names),
     )
@@ -62,15 +66,15 @@ def verdict(item: Any, /) -> str:
     return ("beyond noise" if item.real else "within noise") + p
 
 
-def _settings(found: "Comparison", names: list[str]) -> Section:
-    rows = [[key, *map(_text, pair)] for key, pair in found.settings.items()]
+def _settings(comparison: "Comparison", names: list[str]) -> Section:
+    rows = [[key, *map(_text, pair)] for key, pair in comparison.settings.items()]
     lead = "Only settings that differ." if rows else "Every setting is the same."
     body = table(Table(["setting", *names], rows, text=frozenset({1, 2}))) if rows else Markup("")
     return Section("settings", "Configuration", lead, body)
 
 
-def _curves(found: "Comparison", names: list[str]) -> Section | None:
-    histories = [item.history for item in found.looks]
+def _curves(comparison: "Comparison", names: list[str]) -> Section | None:
+    histories = [item.history for item in comparison.looks]
     known = [set().union(*map(set, history)) if history else set() for history in histories]
     both = [
         key
@@ -120,11 +124,11 @@ def _cell(history: list[dict[str, Any]], row: int, key: str) -> str:
     return "" if value is None else units.number(value)
 
 
-def _metrics(found: "Comparison", names: list[str]) -> Section | None:
-    if not found.metrics:
+def _metrics(comparison: "Comparison", names: list[str]) -> Section | None:
+    if not comparison.metrics:
         return None
     rows = []
-    for item in found.metrics:
+    for item in comparison.metrics:
         sides = [
             f"{units.metric(item.name, value)} ({_range(item.name, *limits)})"
             for value, limits in zip(item.values, item.intervals, strict=True)
@@ -149,26 +153,26 @@ def _range(name: str, low: float, high: float) -> str:
     return f"{units.metric(name, low)} to {units.metric(name, high)}"
 
 
-def _changes(found: "Comparison") -> Section | None:
-    if found.examples is None:
+def _changes(comparison: "Comparison") -> Section | None:
+    if comparison.examples is None:
         return None
-    count = {word: sum(x.became == word for x in found.changes) for word in _WORDS}
+    count = {word: sum(x.became == word for x in comparison.changes) for word in _WORDS}
     told = ", ".join(f"{_WORDS[word]}: {n}" for word, n in count.items() if n)
     lead = f"{units.heading(told)}." if told else "Both answer every example alike."
-    if not found.changes:
+    if not comparison.changes:
         return Section("changes", "Changed answers", lead, Markup(""))
-    if found.examples.signature.input.kind == "image":
-        body = _pictures(found, found.changes[:_PICTURES])
+    if comparison.examples.signature.input.kind == "image":
+        body = _pictures(comparison, comparison.changes[:_PICTURES])
     else:
-        body = _rows(found)
+        body = _rows(comparison)
     return Section("changes", "Changed answers", lead, body)
 
 
-def _pictures(found: "Comparison", changes: "tuple[Change, ...]") -> Markup:
-    assert found.examples is not None
-    assert found.outputs is not None
-    shown = found.examples.select([change.index for change in changes])
-    sure = [class_probabilities(outputs) for outputs in found.outputs]
+def _pictures(comparison: "Comparison", changes: "tuple[Change, ...]") -> Markup:
+    assert comparison.examples is not None
+    assert comparison.outputs is not None
+    shown = comparison.examples.select([change.index for change in changes])
+    sure = [class_probabilities(outputs) for outputs in comparison.outputs]
     labels = shown.signature.output.labels
     content = []
     for x, change in zip(shown.inputs, changes, strict=True):
@@ -188,10 +192,10 @@ def _pictures(found: "Comparison", changes: "tuple[Change, ...]") -> Markup:
     return tiles(content)
 
 
-def _rows(found: "Comparison") -> Markup:
-    assert found.examples is not None
-    changes = found.changes[:_ROWS]
-    shown = found.examples.select([change.index for change in changes])
+def _rows(comparison: "Comparison") -> Markup:
+    assert comparison.examples is not None
+    changes = comparison.changes[:_ROWS]
+    shown = comparison.examples.select([change.index for change in changes])
     port = shown.signature.input
     values: list[dict[str, Any]] = [{} for _ in changes]
     if port.kind in ("table", "vector"):

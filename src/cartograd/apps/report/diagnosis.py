@@ -24,52 +24,54 @@ if TYPE_CHECKING:
     from cartograd.training.diagnosis.lr_range import LRRange
 
 
-def run_page(path: str | Path, found: "RunDiagnosis", /) -> Path:
+def run_page(path: str | Path, diagnosis: "RunDiagnosis", /) -> Path:
     """Write the diagnosis of a run as one self-contained HTML file.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    run = found.run
+    run = diagnosis.run
     sections = [
-        findings(found.findings),
+        findings(diagnosis.findings),
         curves(run.history, best=run.best.get("epoch")),
         speed(run.speed),
     ]
-    constant = "" if found.chance is None else f" A constant answer has loss {found.chance:.3g}."
+    constant = (
+        "" if diagnosis.chance is None else f" A constant answer has loss {diagnosis.chance:.3g}."
+    )
     return write_report(
         path, sections, title=f"Diagnosis of {run.folder.name}",
         summary=f"What the curves of {len(run.history)} epochs say.{constant}",
-        figures=[Figure("Finding", found.findings[0].name)],
+        figures=[Figure("Finding", diagnosis.findings[0].name)],
     )  # fmt: skip
 
 
-def model_page(path: str | Path, found: "ModelDiagnosis", /) -> Path:
+def model_page(path: str | Path, diagnosis: "ModelDiagnosis", /) -> Path:
     """Write the diagnosis of a model as one self-contained HTML file.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    figures = [Figure("Finding", found.findings[0].name)]
-    if found.rate and found.rate.suggestion:
-        limit = "" if found.rate.limit is None else f"rises from {found.rate.limit:.1e} on"
-        figures.append(Figure("Learning rate", f"{found.rate.suggestion:.1e}", limit))
-    if found.noise:
-        reach = f"{units.number(found.noise.low)} to {units.number(found.noise.high)}"
-        figures.append(Figure("Noise scale", units.number(found.noise.scale), reach))
-    if found.batch:
-        remark = "all training examples" if found.batch.capped else "examples"
-        figures.append(Figure("Largest batch", f"{found.batch.size:,}", remark))
+    figures = [Figure("Finding", diagnosis.findings[0].name)]
+    if diagnosis.rate and diagnosis.rate.suggestion:
+        limit = "" if diagnosis.rate.limit is None else f"rises from {diagnosis.rate.limit:.1e} on"
+        figures.append(Figure("Learning rate", f"{diagnosis.rate.suggestion:.1e}", limit))
+    if diagnosis.noise:
+        reach = f"{units.number(diagnosis.noise.low)} to {units.number(diagnosis.noise.high)}"
+        figures.append(Figure("Noise scale", units.number(diagnosis.noise.scale), reach))
+    if diagnosis.batch:
+        remark = "all training examples" if diagnosis.batch.capped else "examples"
+        figures.append(Figure("Largest batch", f"{diagnosis.batch.size:,}", remark))
     return write_report(
         path,
         [
-            findings(found.findings),
-            _layers(found.layers.layers) if found.layers else None,
-            _rate(found.rate) if found.rate else None,
-            _batch(found),
+            findings(diagnosis.findings),
+            _layers(diagnosis.layers.layers) if diagnosis.layers else None,
+            _rate(diagnosis.rate) if diagnosis.rate else None,
+            _batch(diagnosis),
         ],
-        title=f"Diagnosis of {found.name} on {found.data}",
-        summary=f"Batches of {found.batch_size}, {found.optimizer}; nothing was trained.",
+        title=f"Diagnosis of {diagnosis.name} on {diagnosis.data}",
+        summary=f"Batches of {diagnosis.batch_size}, {diagnosis.optimizer}; nothing was trained.",
         figures=figures,
     )
 
@@ -129,16 +131,16 @@ def _alt(layers: "Sequence[Layer]") -> str:
     )
 
 
-def _rate(found: "LRRange") -> Section:
+def _rate(sweep: "LRRange") -> Section:
     def paint(figure: "Drawing") -> None:
         axes = figure.subplots()
-        axes.plot(found.rates, found.losses, color=MUTED, linewidth=1)
-        axes.plot(found.rates, found.smoothed, color=BLUE)
+        axes.plot(sweep.rates, sweep.losses, color=MUTED, linewidth=1)
+        axes.plot(sweep.rates, sweep.smoothed, color=BLUE)
         axes.set_xscale("log")
-        best, start = min(found.losses), found.losses[0]
+        best, start = min(sweep.losses), sweep.losses[0]
         axes.set_ylim(best - 0.1 * (start - best), start + max(start - best, 0.1 * abs(start)))
         for rate, colour, word in (
-            (found.suggestion, GOLD, "suggestion"), (found.limit, MUTED, "limit"),
+            (sweep.suggestion, GOLD, "suggestion"), (sweep.limit, MUTED, "limit"),
         ):  # fmt: skip
             if rate is not None:
                 axes.axvline(rate, color=colour, linewidth=1.2)
@@ -154,32 +156,32 @@ def _rate(found: "LRRange") -> Section:
     lead = (
         "The rate rises by the same factor at each step, on a copy. The suggestion is where the "
         "loss falls fastest; from the limit on it rises. The sweep ended "
-        + ends.get(found.ended, "as the loss was not finite")
+        + ends.get(sweep.ended, "as the loss was not finite")
         + "."
     )
-    alt = f"Loss against learning rate; suggestion {found.suggestion}, limit {found.limit}"
+    alt = f"Loss against learning rate; suggestion {sweep.suggestion}, limit {sweep.limit}"
     drawing = draw("rate", (620, 320), paint, alt=alt)
     rows = [
         [f"{rate:.2e}", units.number(loss), units.number(mean)]
-        for rate, loss, mean in zip(found.rates, found.losses, found.smoothed, strict=True)
+        for rate, loss, mean in zip(sweep.rates, sweep.losses, sweep.smoothed, strict=True)
     ]
     twin = Table(["rate", "loss", "running mean"], rows, "Every step")
     return Section("rate", "Learning rate", lead, chart(drawing, twin=[twin]))
 
 
-def _batch(found: "ModelDiagnosis") -> Section | None:
+def _batch(diagnosis: "ModelDiagnosis") -> Section | None:
     rows = []
-    if found.noise:
-        x = found.noise
+    if diagnosis.noise:
+        x = diagnosis.noise
         told = f"{units.number(x.scale)} ({units.number(x.low)} to {units.number(x.high)})"
         rows.append(["gradient noise scale", told])
         rows.append(["of which signal and noise", f"{x.signal:.3g} and {x.noise:.3g}"])
-    if found.batch:
-        y = found.batch
+    if diagnosis.batch:
+        y = diagnosis.batch
         rows.append(["largest batch that fits", f"{y.size:,} of {units.size(y.budget)}"])
         rows.append(["fixed memory", units.size(y.fixed)])
         rows.append(["memory for each example", units.size(y.per_example)])
-    rows += [[f"{word} was left out", reason] for word, reason in found.left_out.items()]
+    rows += [[f"{word} was left out", reason] for word, reason in diagnosis.left_out.items()]
     if not rows:
         return None
     lead = (

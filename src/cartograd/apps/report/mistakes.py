@@ -27,8 +27,8 @@ def mistakes(
     """
     if len(examples) == 0:
         return None
-    found = class_probabilities(outputs)
-    sure, said = found.max(-1)
+    probabilities = class_probabilities(outputs)
+    sure, said = probabilities.max(-1)
     wrong = (said != examples.targets.cpu()).nonzero()[:, 0]
     order = wrong[sure[wrong].argsort(descending=True, stable=True)][:most]
     total = f"{len(examples):,}"
@@ -44,7 +44,7 @@ def mistakes(
     shown = examples.select(order)
     names = [examples.name(i) for i in order.tolist()]
     draw = _pictures if examples.signature.input.kind == "image" else _rows
-    body = draw(shown, found[order], names) if len(order) else Markup("")
+    body = draw(shown, probabilities[order], names) if len(order) else Markup("")
     return Section("mistakes", "Worst mistakes", lead, body)
 
 

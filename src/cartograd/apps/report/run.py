@@ -32,7 +32,7 @@ def report(
     path: str | Path,
     model: Signed,
     examples: Examples,
-    found: "Evaluation",
+    evaluation: "Evaluation",
     /,
     *,
     origin: Origin | None = None,
@@ -48,7 +48,7 @@ def report(
         path: the HTML file to write; an older one is replaced.
         model: what was evaluated.
         examples: what it was evaluated on.
-        found: what came of that.
+        evaluation: what came of that.
         origin: how the model came to be (`origin_of` finds it): curves and configuration.
         baselines: metrics to compare with, by the name of each baseline; the best comes last.
         figures: further numbers for the head.
@@ -61,9 +61,9 @@ def report(
     """
     origin = origin or Origin()
     sections = [
-        metrics(_measured(found), where=_where(found, on), baselines=baselines),
+        metrics(_measured(evaluation), where=_where(evaluation, on), baselines=baselines),
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
-        *_answers(examples, found),
+        *_answers(examples, evaluation),
         *more,
         speed(origin.speed),
         configuration(origin.settings, command=command),
@@ -73,39 +73,41 @@ def report(
         path,
         sections,
         title=title_of(model, origin.data),
-        summary=_summary(origin, model.signature, _where(found, on)),
-        figures=[*_figures(found, baselines or {}), *figures],
+        summary=_summary(origin, model.signature, _where(evaluation, on)),
+        figures=[*_figures(evaluation, baselines or {}), *figures],
         seal=origin.digest,
     )
 
 
-def _answers(examples: Examples, found: "Evaluation") -> list[Section | None]:
+def _answers(examples: Examples, evaluation: "Evaluation") -> list[Section | None]:
     """What the answers look like: the sections that the task names."""
-    return [ANSWERS[name](examples, found) for name in examples.signature.task.sections]
+    return [ANSWERS[name](examples, evaluation) for name in examples.signature.task.sections]
 
 
-def _few(examples: Examples, found: "Evaluation") -> bool:
+def _few(examples: Examples, evaluation: "Evaluation") -> bool:
     """Whether there are so few classes that a table or a picture can show them."""
-    return (examples.signature.classes or 0) <= MANY and found.outputs.ndim == 2
+    return (examples.signature.classes or 0) <= MANY and evaluation.outputs.ndim == 2
 
 
-def _confusion(examples: Examples, found: "Evaluation") -> Section | None:
-    if not _few(examples, found):
+def _confusion(examples: Examples, evaluation: "Evaluation") -> Section | None:
+    if not _few(examples, evaluation):
         return None
-    return confusion(found.outputs, found.targets, examples.signature.output.labels)
+    return confusion(evaluation.outputs, evaluation.targets, examples.signature.output.labels)
 
 
-def _reliability(examples: Examples, found: "Evaluation") -> Section | None:
-    return reliability(found.outputs, found.targets) if _few(examples, found) else None
+def _reliability(examples: Examples, evaluation: "Evaluation") -> Section | None:
+    return (
+        reliability(evaluation.outputs, evaluation.targets) if _few(examples, evaluation) else None
+    )
 
 
-def _mistakes(examples: Examples, found: "Evaluation") -> Section | None:
-    return mistakes(examples, found.outputs) if _few(examples, found) else None
+def _mistakes(examples: Examples, evaluation: "Evaluation") -> Section | None:
+    return mistakes(examples, evaluation.outputs) if _few(examples, evaluation) else None
 
 
-def _regression(examples: Examples, found: "Evaluation") -> Section | None:
-    single = found.outputs.shape[1:] == (1,)
-    return regression(examples, found.outputs) if single else None
+def _regression(examples: Examples, evaluation: "Evaluation") -> Section | None:
+    single = evaluation.outputs.shape[1:] == (1,)
+    return regression(examples, evaluation.outputs) if single else None
 
 
 ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
@@ -117,33 +119,38 @@ ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
 """The sections about answers that tasks may name."""
 
 
-def _measured(found: "Evaluation") -> dict[str, Measured]:
-    return {name: Measured(value, *found.intervals[name]) for name, value in found.metrics.items()}
+def _measured(evaluation: "Evaluation") -> dict[str, Measured]:
+    return {
+        name: Measured(value, *evaluation.intervals[name])
+        for name, value in evaluation.metrics.items()
+    }
 
 
-def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], /) -> list[Figure]:
+def _figures(
+    evaluation: "Evaluation", baselines: Mapping[str, Mapping[str, float]], /
+) -> list[Figure]:
     """The first metric with its interval, the calibration error if there is one, the costs."""
     figures = []
-    for rank, (name, value) in enumerate(found.metrics.items()):
+    for rank, (name, value) in enumerate(evaluation.metrics.items()):
         if rank > 0 and name not in ("ece", "r2"):
             continue
-        low, high = (units.metric(name, end) for end in found.intervals[name])
+        low, high = (units.metric(name, end) for end in evaluation.intervals[name])
         remark = f"{low.removesuffix(' %')} to {high}"
         if rank == 0 and baselines:
             other, given = list(baselines.items())[-1]
             remark += f"; {other} {units.metric(name, given[name])}"
         figures.append(Figure(units.heading(name), units.metric(name, value), remark))
-    weights = f"{found.parameters:,} parameters"
+    weights = f"{evaluation.parameters:,} parameters"
     return [
         *figures,
-        Figure("Size", units.size(found.size), weights),
-        Figure("Latency", units.seconds(found.latency), "for one example"),
+        Figure("Size", units.size(evaluation.size), weights),
+        Figure("Latency", units.seconds(evaluation.latency), "for one example"),
     ]
 
 
-def _where(found: "Evaluation", on: str) -> str:
+def _where(evaluation: "Evaluation", on: str) -> str:
     """What the numbers were measured on."""
-    return f"{found.examples:,} examples " + (f"of {on}" if on else "that training never saw")
+    return f"{evaluation.examples:,} examples " + (f"of {on}" if on else "that training never saw")
 
 
 def _summary(origin: Origin, signature: Signature, where: str) -> str:

@@ -9,24 +9,24 @@ if TYPE_CHECKING:
     from cartograd.apps.load.runs import Speed
 
 
-def speed(found: "Speed", /) -> Section | None:
+def speed(timing: "Speed", /) -> Section | None:
     """Seconds per phase with their shares; examples a second, memory, share of the peak."""
-    total = sum(found.phases.values())
+    total = sum(timing.phases.values())
     if not total:
         return None
     rows = [
         [phase, units.seconds(seconds), units.percent(seconds / total)]
-        for phase, seconds in found.phases.items()
+        for phase, seconds in timing.phases.items()
     ]
     told = []
-    if found.per_second:
-        told.append(f"{units.number(found.per_second)} examples a second in training.")
-    if found.memory:
-        told.append(f"The process held {units.size(found.memory)} of memory at most.")
-    if found.reached and found.peak and found.share is not None:
+    if timing.per_second:
+        told.append(f"{units.number(timing.per_second)} examples a second in training.")
+    if timing.memory:
+        told.append(f"The process held {units.size(timing.memory)} of memory at most.")
+    if timing.reached and timing.peak and timing.share is not None:
         told.append(
-            f"The steps made {found.reached / 1e9:,.3g} GFLOP/s, {units.percent(found.share)} of "
-            f"the {found.peak / 1e9:,.3g} GFLOP/s that this machine reaches at best, in the same "
+            f"The steps made {timing.reached / 1e9:,.3g} GFLOP/s, {units.percent(timing.share)} of "
+            f"the {timing.peak / 1e9:,.3g} GFLOP/s that this machine reaches at best, in the same "
             "number format and with as many threads."
         )
     return Section("speed", "Time", " ".join(told), table(Table(["phase", "time", "share"], rows)))

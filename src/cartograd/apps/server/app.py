@@ -1,4 +1,4 @@
-"""The routes: predict, health, signature, and what there is."""
+"""The routes: predict, health, signature and the list of routes."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -33,7 +33,7 @@ class Routes:
         self.ready = False
 
     async def index(self, _: Request) -> Response:
-        """What there is."""
+        """The list of routes."""
         links = {"predict": "/predict", "signature": "/signature", "health": "/health"}
         signature = self.served.signature
         inputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.inputs}
@@ -50,7 +50,7 @@ class Routes:
         )
 
     async def signature(self, _: Request) -> Response:
-        """What the model takes and gives, in full."""
+        """The model's full signature."""
         return JSONResponse(self.served.signature.to_json())
 
     async def health(self, _: Request) -> Response:

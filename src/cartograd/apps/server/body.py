@@ -38,7 +38,7 @@ async def received(request: Request, limits: Limits, /) -> bytes:
         raise RefusalError(400, f"the header Content-Length: {length} is not a number")
     too_large = RefusalError(413, f"the body is over {limits.body} bytes; send less at a time")
     if int(length) > limits.body and "expect" in request.headers:
-        raise too_large  # this client waits for our word before it sends anything
+        raise too_large  # the client waits for "100 Continue" before it sends the body
     body, size = bytearray(), 0
     with anyio.move_on_after(limits.patience) as scope:
         async for chunk in request.stream():

@@ -1,4 +1,4 @@
-"""From what a user names to the model that the server holds."""
+"""Load the model to serve from a run, a bundle or an object."""
 
 from typing import Any
 
@@ -21,9 +21,9 @@ def load(target: Any, /) -> Served:
         model = as_signed(target)
         name, digest = name_of(model), None
     else:
-        found = as_bundle(target)
-        path = found.path.resolve()
+        bundle = as_bundle(target)
+        path = bundle.path.resolve()
         name = path.parent.name if path.name == "bundle" else path.name
-        model, digest = found.model, found.digest
+        model, digest = bundle.model, bundle.digest
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     return Served(name, digest, model, model.signature, device, model.tokenizer)

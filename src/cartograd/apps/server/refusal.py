@@ -1,4 +1,4 @@
-"""What the server answers when it cannot: one line that says what, what was expected, and how."""
+"""Error responses: one line that says what is wrong, what was expected and how to mend it."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -22,12 +22,12 @@ class RefusalError(Exception):
 
 
 def answer(status: int, message: str, /, **headers: str) -> JSONResponse:
-    """The one form that every error has."""
+    """The JSON form of every error."""
     return JSONResponse({"error": message}, status, headers)
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """What a request that went wrong is answered with, by the kind of its error."""
+    """The handlers that turn an exception into a response."""
     if isinstance(error, RefusalError):
         # The rest of a body that was not read to its end must not be taken for a request.
         headers = {"Connection": "close"} if error.status in (408, 413) else {}
@@ -38,12 +38,12 @@ async def refused(request: Request, error: Exception) -> Response:
         return _unrouted(request, error)
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)  # for the log: the client is gone
-    # Our own mistake. The traceback goes to the log, never to the client.
+    # A bug. The traceback goes to the log, never to the client.
     return answer(500, "the model failed on this request; the server's log says why")
 
 
 def _unrouted(request: Request, error: HTTPException) -> Response:
-    """No such path, or a path that knows other methods."""
+    """404 for an unknown path, 405 for a method that the path does not take."""
     path = request.url.path
     if error.status_code == 404:
         known = [route.path for route in request.app.routes]

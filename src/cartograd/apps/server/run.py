@@ -1,4 +1,4 @@
-"""Start and stop the server: a port that is ours, signals that end it in peace."""
+"""Start and stop the server: bind the port first, shut down gracefully on a signal."""
 
 import errno
 import logging
@@ -46,7 +46,7 @@ def serve(
     listener = listen(host, port)
     with listener:
         server = _server(target, listener, limits, started)
-        # After it has drained, uvicorn raises the signal once more: here it means a plain end.
+        # After shutdown uvicorn raises the signal again; here it only means that serving is over.
         handlers = {sig: signal.signal(sig, _ended) for sig in (signal.SIGINT, signal.SIGTERM)}
         try:
             server.run(sockets=[listener])
@@ -59,7 +59,7 @@ def serve(
 def running(
     target: Target, /, *, host: str = "127.0.0.1", port: int = 0, limits: "Limits | None" = None
 ) -> Iterator[str]:
-    """A server in a thread of this process, as long as the block lasts; its address.
+    """A context manager: a server in a thread of this process; gives its address.
 
     Args:
         target: as for `serve`.
@@ -88,10 +88,10 @@ def running(
 
 
 def listen(host: str, port: int, /) -> socket.socket:
-    """A socket that is bound and listens, so that nobody else can take the port meanwhile.
+    """A bound and listening socket, so that no other program can take the port meanwhile.
 
     Raises:
-        UsageError: the port is in use or not allowed, or the host is not an address of ours.
+        UsageError: the port is in use or not allowed, or the host is no address of this machine.
     """
     if not 0 <= port <= 65535:
         raise UsageError(f"port {port} is out of range; expected 0 to 65535")
@@ -151,4 +151,4 @@ def _server(
 
 
 def _ended(_: int, __: Any) -> None:
-    """A signal that has done its work."""
+    """Ignore a signal that was already handled."""

@@ -1,4 +1,4 @@
-"""A model as the server holds it: what it is called, and answers for a batch."""
+"""The served model: its name, its signature and its predictions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ class Served:
         self.model.eval()
 
     def identity(self) -> dict[str, Any]:
-        """Which model it was that answered."""
+        """Name and digest of the model, for responses."""
         return {"name": self.name, "digest": self.digest}
 
     def predict(self, x: Shaped[Tensor, "b ..."], /, *, top: int | None = None) -> list[Any]:

@@ -61,7 +61,7 @@ def tour(
         data: spec of a data source.
         model: spec of a model.
         epochs: how often training goes through the data; chosen for the data by default.
-        seed: of everything random.
+        seed: of all random numbers.
         device: `auto`, `cpu`, `cuda` or `mps`.
         progress: how training is shown (see `cartograd.engine.loop.fit`).
         say: told of each step.

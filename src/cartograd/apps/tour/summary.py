@@ -18,31 +18,31 @@ PAIRS = 6
 """Attacked examples that are shown."""
 
 
-def write(found: Tour) -> str:
+def write(tour: Tour) -> str:
     """Write `report.html`."""
-    rows = {row.name: row for row in found.rows}
+    rows = {row.name: row for row in tour.rows}
     figures = [
         Figure(name, rows[name].value, rows[name].remark.partition(";")[0] + more)
         for name, more in (("ONNX difference", ""), ("Robust accuracy", f"; eps {EPS:g}"))
         if name in rows
     ]
     path = report(
-        found.report,
-        found.plan.model,
-        found.test,
-        found.measured,
-        origin=origin_of(found.run),
-        baselines=found.baselines,
+        tour.report,
+        tour.plan.model,
+        tour.test,
+        tour.measured,
+        origin=origin_of(tour.run),
+        baselines=tour.baselines,
         figures=figures,
-        more=[_explained(found), _attacked(found), _deployed(found)],
-        command=_command(found),
+        more=[_explained(tour), _attacked(tour), _deployed(tour)],
+        command=_command(tour),
     )
     return f"{path.name}, {units.size(path.stat().st_size)}"
 
 
-def _command(found: Tour) -> str:
+def _command(tour: Tour) -> str:
     """The command line of this tour."""
-    words = found.plan.words()
+    words = tour.plan.words()
     usual = {"data": "digits", "model": "lenet5", "seed": 0}
     flags = [f"--{key} {words[key].value}" for key in usual if words[key].value != usual[key]]
     if words["epochs"].origin == "flag":
@@ -50,22 +50,22 @@ def _command(found: Tour) -> str:
     return " ".join(["cartograd tour", *flags])
 
 
-def _explained(found: Tour) -> Section | None:
-    if found.explained is None:
+def _explained(tour: Tour) -> Section | None:
+    if tour.explained is None:
         return None
-    shown, outputs, heat = found.explained
+    shown, outputs, heat = tour.explained
     return attributions(shown, heat, outputs, method=EXPLAINER)
 
 
-def _attacked(found: Tour) -> Section | None:
-    if not found.robust:
+def _attacked(tour: Tour) -> Section | None:
+    if not tour.robust:
         return None
-    eps = list(found.robust)[2]
-    main = found.robust[eps]
+    eps = list(tour.robust)[2]
+    main = tour.robust[eps]
     turned = ((main.before == main.targets) & (main.after != main.targets)).nonzero()[:, 0]
     order = _spread(main.targets[turned].tolist())
     chosen = turned[order][:PAIRS]
-    signature = found.plan.data.signature
+    signature = tour.plan.data.signature
     before, after = (
         Split(inputs[chosen], main.targets[chosen], signature)
         for inputs in (main.inputs, main.adversarial)
@@ -73,10 +73,10 @@ def _attacked(found: Tour) -> Section | None:
     return adversarial(
         before,
         after.inputs,
-        *(_outputs(found, split) for split in (before, after)),
+        *(_outputs(tour, split) for split in (before, after)),
         method=main.method,
         eps=eps,
-        robust=[(0.0, main.clean), *((size, item.robust) for size, item in found.robust.items())],
+        robust=[(0.0, main.clean), *((size, item.robust) for size, item in tour.robust.items())],
     )
 
 
@@ -90,19 +90,19 @@ def _spread(classes: list[int]) -> list[int]:
     return sorted(range(len(classes)), key=lambda i: turns[i])
 
 
-def _outputs(found: Tour, split: Split) -> Tensor:
+def _outputs(tour: Tour, split: Split) -> Tensor:
     if len(split) == 0:
-        return found.measured.outputs[:0]
-    return collect(found.plan.model, split.batches(shuffle=False), device="cpu")[0]
+        return tour.measured.outputs[:0]
+    return collect(tour.plan.model, split.batches(shuffle=False), device="cpu")[0]
 
 
-def _deployed(found: Tour) -> Section | None:
-    if found.exported is None or found.exported.check is None:
+def _deployed(tour: Tour) -> Section | None:
+    if tour.exported is None or tour.exported.check is None:
         return None
-    check = found.exported.check
+    check = tour.exported.check
     runtimes = [
-        Runtime("PyTorch", found.measured.size, check.torch_ms / 1000),
-        Runtime("ONNX Runtime", found.exported.size, check.onnx_ms / 1000, check.difference),
+        Runtime("PyTorch", tour.measured.size, check.torch_ms / 1000),
+        Runtime("ONNX Runtime", tour.exported.size, check.onnx_ms / 1000, check.difference),
     ]
-    examples = min(CHECKED, len(found.test))
-    return deployment(runtimes, parameters=found.measured.parameters, examples=examples)
+    examples = min(CHECKED, len(tour.test))
+    return deployment(runtimes, parameters=tour.measured.parameters, examples=examples)

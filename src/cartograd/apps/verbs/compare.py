@@ -28,7 +28,7 @@ def compare(
     data: str | None = None,
     part: str = "test",
 ) -> Comparison:
-    """Set two runs beside each other.
+    """Compare two runs.
 
     Args:
         first: a run, or its folder.
@@ -123,7 +123,7 @@ def _said(outputs: Tensor) -> Tensor:
 def _changes(
     port: Port, examples: Examples, outputs: tuple[Tensor, Tensor], targets: Tensor
 ) -> list[Change]:
-    """New mistakes, mended ones, then mistakes that became others; of values the largest moves."""
+    """Changed answers: newly wrong, newly right, then differently wrong; of values the largest."""
     task = examples.signature.task
     if task.attacked == "class" and outputs[0].ndim == 2:
         said = [_said(item) for item in outputs]

@@ -110,7 +110,7 @@ def compress_to(
 
 
 KEPT = ("data", "source", "settings", "steps", "epoch", "train examples")
-"""What a bundle says of itself that holds for its compressed form, too."""
+"""Entries of a bundle's `about` that also hold for its compressed form."""
 
 
 def weight(model: nn.Module, /) -> int:
@@ -120,7 +120,7 @@ def weight(model: nn.Module, /) -> int:
 
 
 def _spec(model: Signed, made: nn.Module, method: Spec) -> Spec | None:
-    """How the result is made again: by a name of its own, as the model was, or by the method."""
+    """The spec from which the compressed model is built again."""
     own = made.spec if isinstance(made, Signed) else None
     if own is not None and own != model.spec:
         return own

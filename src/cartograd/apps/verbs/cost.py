@@ -1,4 +1,4 @@
-"""What a training run will cost, found out before it begins and without making it."""
+"""Estimate the cost of a training run before it begins."""
 
 import os
 import sys
@@ -120,7 +120,7 @@ def probe(plan: Plan, /) -> tuple[float, float]:
         fit(plan.objective, _First(batches, count), options=options)
         return (time.perf_counter() - start) / count
 
-    seconds(min(2, len(batches)))  # the first steps load libraries and are no measure
+    seconds(min(2, len(batches)))  # the first steps load libraries and are slower
     few = seconds(min(5, len(batches)))
     step = seconds(min(len(batches), max(5, round(PROBE / few))))
     valid = plan.data.valid
@@ -135,7 +135,7 @@ def probe(plan: Plan, /) -> tuple[float, float]:
 
 
 def available() -> int:
-    """Bytes of memory that this machine has free, or 0 where it does not say."""
+    """Free memory of this machine in bytes, or 0 where it is not known."""
     names = ("SC_AVPHYS_PAGES", "SC_PAGE_SIZE")
     if sys.platform == "win32" or not all(name in os.sysconf_names for name in names):
         return 0
@@ -152,7 +152,7 @@ def _batch(plan: Plan, rows: int) -> tuple[Tensor, ...]:
 
 @contextmanager
 def _watched(model: nn.Module) -> Iterator[list[Layer]]:
-    """Note the shape that each innermost module gives, in the order of the forward pass."""
+    """Record the output shape of each innermost module, in the order of the forward pass."""
     layers: list[Layer] = []
 
     def note(name: str) -> Any:

@@ -15,6 +15,8 @@ from cartograd.apps.results.model_diagnosis import ModelDiagnosis
 from cartograd.apps.results.run_diagnosis import RunDiagnosis
 from cartograd.apps.verbs.cost import available
 from cartograd.apps.verbs.plan import planned
+from cartograd.core import registry
+from cartograd.core.build import today
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
@@ -30,7 +32,7 @@ from cartograd.training.diagnosis.lr_range import lr_range, rates
 from cartograd.training.diagnosis.twin import optimizers_of
 
 LOOKS = ("layers", "rate", "noise", "batch")
-"""What can be looked at of a model: layers, learning rate, gradient noise, largest batch."""
+"""The diagnostics of a model: layers, learning rate, gradient noise, largest batch."""
 
 
 @overload
@@ -87,11 +89,11 @@ def diagnose_run(folder: Run | str | Path, /) -> RunDiagnosis:
     Raises:
         UsageError: it is no run, or has no epoch yet.
     """
-    found = look(folder)
-    if not found.history:
+    run = look(folder)
+    if not run.history:
         raise UsageError(f"{folder} has no finished epoch yet")
-    constant = _chance(found.settings)
-    return RunDiagnosis(found, learning_curve(found.history, constant), constant)
+    constant = _chance(run.settings)
+    return RunDiagnosis(run, learning_curve(run.history, constant), constant)
 
 
 def diagnose_model(
@@ -197,11 +199,13 @@ def _chance(settings: dict[str, Any]) -> float | None:
     """The loss of the best constant answer of a run, where objective and data tell it."""
     try:
         spec = Spec.parse(str(settings.get("objective", "")))
-        if spec.args.keys() - {"smoothing"} or spec.name not in ("classify", "regress"):
+        if spec.name not in ("classify", "regress"):
+            return None
+        if today(registry.find(spec.name)[0], spec.args).keys() - {"label_smoothing"}:
             return None
         return chance(dataset(settings["data"]).train)
     except (UsageError, KeyError):
-        return None  # the data are not here any more
+        return None  # the data is no longer available
 
 
 def chance(examples: Examples, /) -> float | None:

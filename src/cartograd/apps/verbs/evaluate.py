@@ -29,7 +29,7 @@ BATCH = 256
 Measure = Callable[..., float]
 
 SECONDS = 0.3
-"""How long a single answer is timed for."""
+"""Seconds for which a single prediction is timed."""
 
 
 def evaluate(
@@ -44,7 +44,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on examples.
 
-    One that fills gaps (BERT before it is tuned) is measured on words that are hidden from it.
+    A masked language model (BERT before fine-tuning) is measured on masked tokens.
 
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
@@ -96,7 +96,7 @@ def at_once(signature: Signature, /) -> int:
 
 
 def _measure(name: str, model: Signed) -> Measure:
-    """A metric; what its numbers are counted by is known to the model's tokenizer."""
+    """The metric of a spec; bits per byte gets the token sizes from the model's tokenizer."""
     spec = Spec.parse(name)
     if spec.name != "bits-per-byte" or "sizes" in spec.args or model.tokenizer is None:
         return build(spec, kind="metric")
@@ -116,7 +116,7 @@ def usual(signature: Signature, /) -> tuple[str, ...]:
 
 
 def latency(model: Signed, /, *x: Shaped[Tensor, "b ..."]) -> float:
-    """The median of the seconds that one answer takes, after a few that do not count."""
+    """Median seconds of one prediction, after a few warm-up runs."""
     times: list[float] = []
     with inferring(model):
         for _ in range(3):

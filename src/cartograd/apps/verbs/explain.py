@@ -1,4 +1,4 @@
-"""Explain: which numbers of an input an answer rests on."""
+"""Explain: attribute a model's output to the numbers of its input."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def explain(
 
 
 class _NoAndYes(nn.Module):
-    """A model of a single logit z as one of two classes: what speaks for no is against yes."""
+    """A model of a single logit z as a classifier of two classes, with logits -z and z."""
 
     def __init__(self, model: Signed, /):
         super().__init__()

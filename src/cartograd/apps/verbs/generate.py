@@ -1,4 +1,4 @@
-"""Generate: a model goes on from a text, or answers one."""
+"""Generate: a model continues a text, or answers a prompt."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -22,16 +22,16 @@ from cartograd.core.spec import Spec
 
 @dataclass(frozen=True)
 class Options:
-    """How a text is written.
+    """Options of text generation.
 
     Attributes:
-        length: the most new tokens.
-        samplers: what is done to the logits first, in this order: specs of kind `token-sampler`,
-            one after another or with commas between them.
-        seed: tokens are drawn, from this seed; None takes the likeliest each time.
-        beams: unfinished answers that a beam search keeps; 1 is no search.
-        draft: a quicker model with the same tokenizer that guesses ahead.
-        plain: no chat template, though the tokenizer may have one.
+        length: most new tokens.
+        samplers: applied to the logits in this order: specs of kind `token-sampler`, one after
+            another or with commas between them.
+        seed: of sampling; None decodes greedily.
+        beams: number of beams of a beam search; 1 is no search.
+        draft: a faster model with the same tokenizer, for speculative decoding.
+        plain: do not apply the chat template, though the tokenizer may have one.
         precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
     """
 
@@ -47,16 +47,16 @@ class Options:
 def generate(
     target: Target | Writing, prompts: str | Sequence[str], /, **options: Any
 ) -> list[Written]:
-    """What a model writes after each prompt, or in answer to it.
+    """Generate a text for each prompt.
 
     Args:
         target: a model with a tokenizer, a run, a bundle, a path, or published weights.
-        prompts: one or more texts; together they are written faster than one by one.
+        prompts: one or more texts; a batch is faster than one by one.
         **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`: see
             `Options`.
 
     Raises:
-        UsageError: the target does not write, a prompt is empty or too long, or an option is wrong.
+        UsageError: the target writes no text, a prompt is empty or too long, or an option is wrong.
     """
     asked = _asked(options)
     writing = _writing(target, asked.precision)
@@ -92,7 +92,7 @@ def generate(
 
 
 def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator[str]:
-    """What a model writes, piece by piece as it comes; arguments as of `generate`.
+    """Generate a text piece by piece, as it is written; arguments as of `generate`.
 
     Raises:
         UsageError: as there.
@@ -102,7 +102,7 @@ def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator
     row = writing.encoded(prompt, plain=asked.plain)
     if asked.beams > 1:
         raise UsageError("a beam search knows its answer only at the end; it cannot be streamed")
-    return _spelled(writing, row, _tokens(writing, row, asked))
+    return _decoded(writing, row, _tokens(writing, row, asked))
 
 
 def _writing(target: Target | Writing, precision: str) -> Writing:
@@ -114,7 +114,7 @@ def _asked(options: dict[str, Any]) -> Options:
     if asked.length < 1 or asked.beams < 1:
         raise UsageError(f"length={asked.length} and beams={asked.beams} have to be at least 1")
     if asked.beams > 1 and (asked.samplers or asked.seed is not None or asked.draft is not None):
-        raise UsageError("a beam search draws nothing; give no samplers, seed or draft with beams")
+        raise UsageError("a beam search does not sample; give no sampler, seed or draft with it")
     return asked
 
 
@@ -169,12 +169,12 @@ def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:
         yield from piece
 
 
-LETTER = 8
-"""Tokens that the bytes of one letter may take; what is no letter by then is none."""
+CHARACTER = 8
+"""Most tokens that the bytes of one character may take."""
 
 
-def _spelled(writing: Writing, prompt: list[int], tokens: Iterator[int]) -> Iterator[str]:
-    """Tokens as pieces of text; half a letter waits for its other half."""
+def _decoded(writing: Writing, prompt: list[int], tokens: Iterator[int]) -> Iterator[str]:
+    """Tokens as pieces of text; the bytes of one character are decoded together."""
     before, waiting = writing.before(prompt), list[int]()
     with evaluating(writing.signed):
         for token in tokens:
@@ -182,7 +182,7 @@ def _spelled(writing: Writing, prompt: list[int], tokens: Iterator[int]) -> Iter
                 continue
             waiting.append(token)
             text = writing.text(waiting, after=before)
-            if text.endswith("\ufffd") and len(waiting) < LETTER:
+            if text.endswith("\ufffd") and len(waiting) < CHARACTER:
                 continue
             if text:
                 yield text

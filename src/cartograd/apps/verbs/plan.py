@@ -55,7 +55,7 @@ class Plan:
         return self.settings[key].value
 
     def words(self) -> dict[str, Setting]:
-        """The settings as plain values: what came as an object is called by its name."""
+        """The settings as plain values: objects are given by their names."""
         called = {"model": type(self.model.model).__name__, "data": self.data.name}
         return {
             key: replace(item, value=called[key])
@@ -81,7 +81,7 @@ class Plan:
         return FitOptions(**{name: self.value(name) for name in names(FitOptions)})
 
     def validation(self) -> dict[str, Any]:
-        """The arguments of `fit` that say what to measure after each epoch."""
+        """The arguments of `fit` for validation after each epoch."""
         size = at_once(self.data.signature)
         valid = self.data.valid.batches(batch_size=size, shuffle=False)
         return {"validate": valid, "metrics": self.metrics}
@@ -145,7 +145,7 @@ def planned(
 
 
 def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> dict[str, Any]:
-    """What model and data suggest for each setting that depends on them."""
+    """Defaults of the settings that depend on model and data."""
     said = {key: item.value for key, item in settings.items()}
     objective = said.get("objective") or _objective(model, data)
     rule = Spec.parse(objective).name == "perceptron-rule"
@@ -166,7 +166,7 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
 
 
 def _check_answer(model: Signed, data: Dataset) -> None:
-    """Refuse a model of another answer than the data have, by one example, before a run begins.
+    """Refuse a model whose output has another shape than the data's targets, by one example.
 
     Raises:
         UsageError: the answer has another shape.
@@ -188,7 +188,7 @@ def _check_answer(model: Signed, data: Dataset) -> None:
 
 
 def _objective(model: Signed, data: Dataset) -> str:
-    """What the model's card asks for, or the default of the data's task."""
+    """The objective of the model's card, or the default of the data's task."""
     own = "" if model.spec is None else registry.find(model.spec.name, kind="model")[0].objective
     task = data.signature.task
     if own and task.takes(Spec.parse(own).name):
@@ -223,5 +223,5 @@ def _details(kind: str, typed: Spec, full: Spec, origin: str) -> dict[str, Setti
 def _literal(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except ValueError:  # an expression, like 8 / 255: shown as it is written
+    except ValueError:  # an expression like 8 / 255 is shown as it is written
         return text

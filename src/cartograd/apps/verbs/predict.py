@@ -1,4 +1,4 @@
-"""Predict: answers for the user's own files, rows and numbers."""
+"""Predict: a model's answers for files, rows and numbers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -115,7 +115,7 @@ def _one_by_one(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, An
 
 
 def _compared(named: Iterator[tuple[str, Answer]]) -> Iterator[tuple[str, Answer]]:
-    """Of vectors also how near each is to the first one."""
+    """Embeddings with their cosine similarity to the first one."""
     first: Tensor | None = None
     for name, answer in named:
         if isinstance(answer, Vector):
@@ -128,7 +128,7 @@ def _compared(named: Iterator[tuple[str, Answer]]) -> Iterator[tuple[str, Answer
 
 
 def _of_texts(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:
-    """Batches hold texts of like length, so that there is little padding."""
+    """Batches of texts of similar length, so that there is little padding."""
     port = model.signature.input
     named = _parts(port, sources)
     rows = encoded(port, [part for part, _ in named], model.tokenizer)

@@ -59,7 +59,7 @@ def on_ray(
     )
     try:
         trainer.fit()
-    except Exception as error:  # Ray wraps what a worker raised in errors of its own
+    except Exception as error:  # Ray wraps the exceptions of workers
         text = str(error).strip().split("\n")[-1]
         raise UsageError(f"training on Ray failed: {text.rpartition('UsageError: ')[2]}") from error
     finally:
@@ -69,7 +69,7 @@ def on_ray(
 
 
 def work(given: dict[str, Any]) -> None:
-    """What each worker does: train, or go on from the newest checkpoint."""
+    """The work of each worker: train, or resume from the newest checkpoint."""
     from cartograd.apps.verbs.train import train
 
     plugins.use(*given.get("imports", ()))

@@ -18,17 +18,17 @@ def note_speed(plan: Plan, folder: Path, /) -> None:
 
     Nothing is noted where the operations cannot be counted without making them.
     """
-    found = speed_of(read_lines(folder / "events.jsonl"))
-    seconds = sum(found.phases.get(phase, 0.0) for phase in STEP)
-    if not found.examples or not seconds:
+    timing = speed_of(read_lines(folder / "events.jsonl"))
+    seconds = sum(timing.phases.get(phase, 0.0) for phase in STEP)
+    if not timing.examples or not seconds:
         return
     batch = next(iter(plan.batches().epoch(0, seed=plan.value("seed"))))
     count = flops(plan.objective, batch)
     if not count:
         return
     each = count / examples(batch)
-    place = pick(plan.value("device"))
-    precision = check_precision(plan.value("precision"), place)
-    reached = each * found.examples / seconds
-    most = peak(precision if precision in DTYPES else "float32", place, at_least=reached)
+    device = pick(plan.value("device"))
+    precision = check_precision(plan.value("precision"), device)
+    reached = each * timing.examples / seconds
+    most = peak(precision if precision in DTYPES else "float32", device, at_least=reached)
     note(folder, "speed", flops=round(each, 1), reached=round(reached), peak=round(most))

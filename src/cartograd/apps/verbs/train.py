@@ -106,7 +106,7 @@ def run(
     progress: Progress | bool | None = None,
     callbacks: Any = (),
 ) -> Run:
-    """Carry out a plan; see `train`."""
+    """Run a plan; see `train`."""
     if resume and folder is not None:
         _check_same_data(plan, Path(folder))
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
@@ -124,13 +124,13 @@ def run(
             **plan.validation(),
         )
         if done.stopped != "interrupted":
-            found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
-            processes.lead_does(lambda: _write_bundle(plan, done, path, found))
+            evaluation = evaluate(plan.model, plan.data.test, device=plan.value("device"))
+            processes.lead_does(lambda: _write_bundle(plan, done, path, evaluation))
     return done
 
 
 def _check_same_data(plan: Plan, folder: Path) -> None:
-    """A run that goes on has to see the examples that it would have seen."""
+    """Refuse to resume a run on other examples."""
     before = read_config(folder)[0].get("augment")
     now = plan.value("augment")
     names = [None if chain is None else ",".join(map(str, specs(chain))) for chain in (before, now)]
@@ -143,7 +143,7 @@ def _check_same_data(plan: Plan, folder: Path) -> None:
 
 @contextmanager
 def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Path]:
-    """The run folder; gone again if the block fails before its first checkpoint."""
+    """The run folder; removed if the block fails before the first checkpoint."""
     if resume:
         assert folder is not None
         yield Path(folder)
@@ -163,7 +163,7 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         write_config(path, values, {key: item.origin for key, item in words.items()})
         yield path
     except BaseException:
-        # Whoever else has begun in this folder by now holds it.
+        # Another process may have begun a run in this folder by now.
         with suppress(UsageError, OSError), closing(FolderLock(path)):
             if not any((path / "checkpoints").glob("step-*")):
                 shutil.rmtree(path, ignore_errors=True)
@@ -173,12 +173,16 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         raise
 
 
-def _write_bundle(plan: Plan, done: Run, path: Path, found: Evaluation) -> None:
-    """Keep the model with how it did, and write the report."""
+def _write_bundle(plan: Plan, done: Run, path: Path, evaluation: Evaluation) -> None:
+    """Write the bundle with the test metrics, and the report."""
     test, train_part = plan.data.test, plan.data.train
     metrics = {
-        name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
-        for name, value in found.metrics.items()
+        name: {
+            "value": value,
+            "low": evaluation.intervals[name][0],
+            "high": evaluation.intervals[name][1],
+        }
+        for name, value in evaluation.metrics.items()
     }
     sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs
     words = {key: item.value for key, item in plan.words().items() if item.value is not None}
@@ -194,14 +198,14 @@ def _write_bundle(plan: Plan, done: Run, path: Path, found: Evaluation) -> None:
             "steps": done.steps,
             "epoch": done.best.get("epoch"),
             "train examples": len(train_part),
-            "test examples": found.examples,
+            "test examples": evaluation.examples,
         },
         reference=statistics(sample),
         replace=True,
     )
     note_speed(plan, path)
-    # Drawing takes longer to import than all else here; runs that fail never need it.
+    # Imported late: matplotlib is slow to import, and runs that fail do not need it.
     from cartograd.apps.report.origin import origin_of
     from cartograd.apps.report.run import report
 
-    report(path / "report.html", plan.model, test, found, origin=origin_of(path))
+    report(path / "report.html", plan.model, test, evaluation, origin=origin_of(path))

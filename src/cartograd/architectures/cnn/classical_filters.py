@@ -4,7 +4,7 @@ Before networks learned their kernels, people wrote them: Sobel's for edges, the
 blur, and pyramids of ever smaller images for looking at several scales. They are the same
 operation, and the first layers of trained networks hold kernels that look like them.
 
-    Sobel: S_x = [1 2 1]^T [-1 0 1]     Gauss: g_i = exp(-i^2 / 2 std^2) / sum, rows, then columns
+    Sobel: S_x = [1 2 1]^T [-1 0 1]     Gauss: g_i = exp(-i^2 / 2 sigma^2) / sum, rows, then columns
     pyramid: x_(l+1) = every second pixel of the blurred x_l  (a convolution with stride 2)
 
 Shapes: images `b c y x`, filtered map by map; beyond the border lies the image's mirror picture.
@@ -50,6 +50,7 @@ CARD = Card(
         "1e-10 in float64",
         "law: learned first-layer kernels are nearer to blur and edges than random ones are",
     ),
+    renamed={"std": "sigma"},
 )
 
 
@@ -72,17 +73,17 @@ class Filtered:
         return asdict(self)
 
 
-def classical_filters(*, std: float = 1.5) -> tuple[Filtered, ...]:
+def classical_filters(*, sigma: float = 1.5) -> tuple[Filtered, ...]:
     """Each filter beside scipy's on a photo that comes with scikit-learn.
 
     Args:
-        std: of the blur, in pixels.
+        sigma: of the blur, in pixels.
     """
     from scipy import ndimage
 
     image = photo().double()
     grey = image[0, 0].numpy()
-    blurred = ndimage.gaussian_filter(grey, std, mode="mirror")
+    blurred = ndimage.gaussian_filter(grey, sigma, mode="mirror")
     half: dict[str, Any] = {"size": 2, "origin": -1}
     pairs = {
         ("Sobel, along x", "3x3 convolution"): (
@@ -91,9 +92,9 @@ def classical_filters(*, std: float = 1.5) -> tuple[Filtered, ...]:
         ("Sobel, along y", "3x3 convolution"): (
             sobel(image, axis="vertical"), ndimage.sobel(grey, 0, mode="mirror"),
         ),
-        ("Gauss", "a column, then a row"): (gaussian(image, std=std), blurred),
+        ("Gauss", "a column, then a row"): (gaussian(image, sigma=sigma), blurred),
         ("Gaussian pyramid", "the same with stride 2"): (
-            pyramid(image, std=std)[1], blurred[::2, ::2],
+            pyramid(image, sigma=sigma)[1], blurred[::2, ::2],
         ),
         ("mean pyramid", "average pooling of 2x2"): (
             Pooling(pooling="avg")(image), ndimage.uniform_filter(grey, **half)[:-1:2, :-1:2],
@@ -130,30 +131,30 @@ def sobel(x: Float[Tensor, "b c y x"], /, *, axis: str = "horizontal") -> Float[
     return _each(x, kernel if axis == "horizontal" else kernel.T)
 
 
-def bell(std: float, /) -> Float[Tensor, " n"]:
+def bell(sigma: float, /) -> Float[Tensor, " n"]:
     """Weights of the bell curve, summing to one."""
-    reach = int(4 * std + 0.5)
+    reach = int(4 * sigma + 0.5)
     places = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    weights = torch.exp(-(places**2) / (2 * std**2))
+    weights = torch.exp(-(places**2) / (2 * sigma**2))
     return weights / weights.sum()
 
 
 def gaussian(
-    x: Float[Tensor, "b c y x"], /, *, std: float = 1.0, stride: int = 1
+    x: Float[Tensor, "b c y x"], /, *, sigma: float = 1.0, stride: int = 1
 ) -> Float[Tensor, "b c v u"]:
     """Blur; with a stride every so many pixels of the blurred image."""
-    weights = bell(std).to(x.dtype)
+    weights = bell(sigma).to(x.dtype)
     rows = _each(x, weights[:, None])
     return _each(rows, weights[None, :])[..., ::stride, ::stride]
 
 
 def pyramid(
-    x: Float[Tensor, "b c y x"], /, *, levels: int = 4, std: float = 1.0
+    x: Float[Tensor, "b c y x"], /, *, levels: int = 4, sigma: float = 1.0
 ) -> list[Float[Tensor, "b c ..."]]:
     """The image, and each time half as high and wide, blurred before."""
     images = [x]
     for _ in range(levels - 1):
-        images.append(gaussian(images[-1], std=std, stride=2))
+        images.append(gaussian(images[-1], sigma=sigma, stride=2))
     return images
 
 

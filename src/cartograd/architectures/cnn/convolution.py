@@ -53,7 +53,8 @@ CARD = Card(
         "law: a shifted image gives the shifted answer",
         "paper: the notes' 32x32x3 under 32 kernels gives 30x30x32; 1,728 weights for 3x3x3x64",
     ),
-    tiny={"channels": 2, "width": 4, "kernel": 3, "stride": 2, "padding": 1, "groups": 2},
+    tiny={"channels": 2, "width": 4, "kernel_size": 3, "stride": 2, "padding": 1, "groups": 2},
+    renamed={"kernel": "kernel_size"},
 )
 
 
@@ -63,7 +64,7 @@ class Convolution2d(nn.Module):
     Args:
         channels: of the input.
         width: maps of the output.
-        kernel: rows and columns of the neighbourhood.
+        kernel_size: rows and columns of the neighbourhood.
         stride: pixels from one position to the next.
         padding: rows and columns of zeros around the image.
         groups: number of groups of channels; an output depends on those of its own group.
@@ -77,7 +78,7 @@ class Convolution2d(nn.Module):
         *,
         channels: int,
         width: int,
-        kernel: int = 3,
+        kernel_size: int = 3,
         stride: int = 1,
         padding: int = 0,
         groups: int = 1,
@@ -88,8 +89,8 @@ class Convolution2d(nn.Module):
                 f"{channels} channels and {width} maps do not form groups={groups} of one size"
             )
         self.stride, self.padding, self.groups = stride, padding, groups
-        bound = 1 / math.sqrt(channels // groups * kernel**2)
-        kernels = torch.empty(width, channels // groups, kernel, kernel)
+        bound = 1 / math.sqrt(channels // groups * kernel_size**2)
+        kernels = torch.empty(width, channels // groups, kernel_size, kernel_size)
         self.weight = nn.Parameter(kernels.uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
 

@@ -63,8 +63,8 @@ CARD = Card(
         "paper: 5,288,548 to 66,347,960 parameters of B0 to B7, from phi alone; 0.386 to 37.746 G "
         "multiply-adds",
     ),
-    tiny={"phi": -14.0, "channels": 3, "size": 8, "classes": 3, "dropout": 0.0, "skip": 0.0},
-    renamed={"floor": "eps"},
+    tiny={"phi": -14.0, "channels": 3, "size": 8, "classes": 3, "dropout": 0.0, "drop_path": 0.0},
+    renamed={"floor": "eps", "skip": "drop_path"},
 )
 
 PRESETS = {
@@ -126,8 +126,8 @@ class EfficientNet(nn.Module):
         lite: the form for phones.
         dropout: probability that an input of the last layer is set to zero; by default it grows
             with phi.
-        skip: probability that the last block's branch is left out for an example in training
-            (stochastic depth); that of earlier blocks grows with their place.
+        drop_path: probability that the last block's branch is left out for an example in
+            training (stochastic depth); that of earlier blocks grows with their place.
         eps: added to the variance in batch normalisation.
         same_padding: strided convolutions are padded as TensorFlow does.
     """
@@ -141,7 +141,7 @@ class EfficientNet(nn.Module):
         classes: int = 1000,
         lite: bool = False,
         dropout: float | None = None,
-        skip: float = 0.2,
+        drop_path: float = 0.2,
         eps: float = 1e-3,
         same_padding: bool = False,
     ):
@@ -164,7 +164,7 @@ class EfficientNet(nn.Module):
             blocks += stage
             self.features.append(stage)
         for place, block in enumerate(blocks):
-            block.stochastic_depth.dropout = skip * place / len(blocks)
+            block.stochastic_depth.drop_path = drop_path * place / len(blocks)
         last = 1280 if lite else rounded(1280 * width)
         self.features.append(Unit(into, last, 1, **kind))
         usual = min(max(0.2 + 0.3 * phi / 7, 0.0), 0.9)
@@ -227,7 +227,7 @@ class Block(nn.Module):
             *([] if lite else [Gate(wide, max(1, into // 4))]),
             Unit(wide, out, 1, active=False, **kind),
         )
-        self.stochastic_depth = StochasticDepth(dropout=0.0)
+        self.stochastic_depth = StochasticDepth(drop_path=0.0)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d maps."""

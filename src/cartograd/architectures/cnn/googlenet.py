@@ -58,12 +58,13 @@ CARD = Card(
         "paper's form 6,998,552 (13,378,280)",
     ),
     tiny={"width": 4, "channels": 3, "size": 8, "classes": 3, "dropout": 0.0},
+    renamed={"auxiliary": "aux_logits"},
 )
 
 PRESETS = {
-    "googlenet-auxiliary": {"auxiliary": True},
+    "googlenet-auxiliary": {"aux_logits": True},
     "googlenet-2014": {"batch_norm": False, "dropout": 0.4},
-    "googlenet-2014-auxiliary": {"batch_norm": False, "dropout": 0.4, "auxiliary": True},
+    "googlenet-2014-auxiliary": {"batch_norm": False, "dropout": 0.4, "aux_logits": True},
 }
 
 MODULES = {
@@ -88,7 +89,7 @@ class GoogLeNet(nn.Module):
         channels, size: of the input image; the size chooses the stem.
         classes: number of classes.
         batch_norm: today's form; without, the paper's.
-        auxiliary: with two auxiliary heads.
+        aux_logits: with two auxiliary heads.
         dropout: probability that an input of the last layer is set to zero; 0.7 in the auxiliary
             heads, where there is any.
     """
@@ -101,7 +102,7 @@ class GoogLeNet(nn.Module):
         size: int = 224,
         classes: int = 1000,
         batch_norm: bool = True,
-        auxiliary: bool = False,
+        aux_logits: bool = False,
         dropout: float = 0.2,
     ):
         super().__init__()
@@ -129,8 +130,8 @@ class GoogLeNet(nn.Module):
             into[name] = module.out
         self.maxpool3 = halve()
         self.maxpool4 = nn.MaxPool2d(2, 2, ceil_mode=True) if batch_norm else halve()
-        self.auxiliary = auxiliary
-        if auxiliary:
+        self.aux_logits = aux_logits
+        if aux_logits:
             side: dict[str, Any] = {
                 "units": maps(1024),
                 "batch_norm": batch_norm,
@@ -155,7 +156,7 @@ class GoogLeNet(nn.Module):
         x = self.maxpool4(self._through(late, "4e"))
         x = self._through(x, "5a", "5b")
         answer = self.fc(self.dropout(x.mean((2, 3))))
-        if not (self.auxiliary and self.training):
+        if not (self.aux_logits and self.training):
             return answer
         return answer, self.aux2(late), self.aux1(early)
 

@@ -52,12 +52,13 @@ CARD = Card(
         "paper: 23,834,568 parameters (27,161,264 with the side head), 5.713 G multiply-adds at "
         "299 pixels",
     ),
-    objective="classify:side=0.4",
+    objective="classify:aux_weight=0.4",
     tiny={"width": 2, "channels": 3, "size": 8, "classes": 3, "dropout": 0.0},
+    renamed={"auxiliary": "aux_logits"},
 )
 
 PRESETS = {
-    "inception-v3-auxiliary": {"auxiliary": True},
+    "inception-v3-auxiliary": {"aux_logits": True},
 }
 
 Branch = tuple[tuple[int, int, int], ...]
@@ -114,7 +115,7 @@ class InceptionV3(nn.Module):
         width: maps of the first convolution; the paper's 32. All others scale with it.
         channels, size: of the input image; the size chooses the stem.
         classes: number of classes.
-        auxiliary: with an auxiliary head.
+        aux_logits: with an auxiliary head.
         dropout: probability that an input of the last layer is set to zero.
     """
 
@@ -125,7 +126,7 @@ class InceptionV3(nn.Module):
         channels: int = 3,
         size: int = 299,
         classes: int = 1000,
-        auxiliary: bool = False,
+        aux_logits: bool = False,
         dropout: float = 0.5,
     ):
         super().__init__()
@@ -146,7 +147,7 @@ class InceptionV3(nn.Module):
         self.Conv2d_3b_1x1 = Convolution(maps(64), maps(80))
         self.Conv2d_4a_3x3 = Convolution(maps(80), maps(192), kernel=3, padding=edge)
         self.maxpool2 = halve()
-        self.auxiliary = auxiliary
+        self.aux_logits = aux_logits
         into = maps(192)
         for name, table in MODULES.items():
             scaled = {
@@ -156,7 +157,7 @@ class InceptionV3(nn.Module):
             module = Mixed(into, scaled, halving=name in HALVING, forked=table is FORKED, edge=edge)
             self.add_module(f"Mixed_{name}", module)
             into = module.out
-            if auxiliary and name == "6e":
+            if aux_logits and name == "6e":
                 self.AuxLogits = SideHead(into, maps(128), maps(768), classes, large=large)
         self.dropout = Dropout(dropout=dropout)
         self.fc = nn.Linear(into, classes)
@@ -173,7 +174,7 @@ class InceptionV3(nn.Module):
         late = self._through(x, "5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e")
         x = self._through(late, "7a", "7b", "7c")
         answer = self.fc(self.dropout(x.mean((2, 3))))
-        return (answer, self.AuxLogits(late)) if self.auxiliary and self.training else answer
+        return (answer, self.AuxLogits(late)) if self.aux_logits and self.training else answer
 
     def _through(self, x: Tensor, *names: str) -> Tensor:
         for name in names:

@@ -49,7 +49,8 @@ CARD = Card(
         "law: a shift by less than a window changes fewer of the pooled numbers",
         "paper: the notes' 4x4 becomes 2x2, and 30x30x32 becomes 15x15x32",
     ),
-    tiny={"kernel": 2, "pooling": "max"},
+    tiny={"kernel_size": 2, "pooling": "max"},
+    renamed={"kernel": "kernel_size"},
 )
 
 
@@ -57,7 +58,7 @@ class Pooling(nn.Module):
     """The largest or the mean of each window, or of the whole map.
 
     Args:
-        kernel: rows and columns of a window.
+        kernel_size: rows and columns of a window.
         stride: pixels from one window to the next; by default windows do not overlap.
         pooling: max, avg, or global (the mean of the whole map).
     """
@@ -65,12 +66,12 @@ class Pooling(nn.Module):
     def __init__(
         self,
         *,
-        kernel: int = 2,
+        kernel_size: int = 2,
         stride: int | None = None,
         pooling: Literal["max", "avg", "global"] = "max",
     ):
         super().__init__()
-        self.kernel, self.stride, self.pooling = kernel, stride or kernel, pooling
+        self.kernel_size, self.stride, self.pooling = kernel_size, stride or kernel_size, pooling
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c ..."]:
         """Fewer numbers for each map.
@@ -80,10 +81,10 @@ class Pooling(nn.Module):
         """
         if self.pooling == "global":
             return x.mean((2, 3))
-        if self.kernel > min(x.shape[2:]):
+        size = self.kernel_size
+        if size > min(x.shape[2:]):
             raise UsageError(
-                f"a window of {self.kernel} x {self.kernel} does not fit maps of {x.shape[2]} x "
-                f"{x.shape[3]}"
+                f"a window of {size} x {size} does not fit maps of {x.shape[2]} x {x.shape[3]}"
             )
-        windows = x.unfold(2, self.kernel, self.stride).unfold(3, self.kernel, self.stride)
+        windows = x.unfold(2, size, self.stride).unfold(3, size, self.stride)
         return windows.amax((-2, -1)) if self.pooling == "max" else windows.mean((-2, -1))

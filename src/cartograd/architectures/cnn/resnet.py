@@ -67,6 +67,7 @@ CARD = Card(
         "25,028,904, Wide-ResNet-50-2 68,883,240",
     ),
     tiny={"depth": 8, "width": 4, "channels": 3, "size": 8, "classes": 3},
+    renamed={"skip": "drop_path"},
 )
 
 PRESETS = {
@@ -108,8 +109,8 @@ class ResNet(nn.Module):
         groups: of maps in the 3x3 convolution of a bottleneck.
         widen: how many times as wide as the paper's that convolution is.
         zero_init: start the last scale of every block at zero.
-        skip: probability that the last block's branch is left out for an example in training
-            (stochastic depth); that of earlier blocks grows with their place.
+        drop_path: probability that the last block's branch is left out for an example in
+            training (stochastic depth); that of earlier blocks grows with their place.
 
     Raises:
         UsageError: no network has this depth, or groups that its blocks cannot form.
@@ -126,7 +127,7 @@ class ResNet(nn.Module):
         groups: int = 1,
         widen: int = 1,
         zero_init: bool = False,
-        skip: float = 0.0,
+        drop_path: float = 0.0,
     ):
         super().__init__()
         block, counts = _plan(depth)
@@ -155,7 +156,7 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(into, classes)
         blocks = [part for part in self.modules() if isinstance(part, Basic | Bottleneck)]
         for place, part in enumerate(blocks, start=1):
-            part.skip.dropout = skip * place / len(blocks)
+            part.skip.drop_path = drop_path * place / len(blocks)
         _initialise(self, zero_init=zero_init)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b k"]:
@@ -177,7 +178,7 @@ class Basic(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = _shortcut(into, width, stride, project)
-        self.skip = StochasticDepth(dropout=0.0)
+        self.skip = StochasticDepth(drop_path=0.0)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d channels."""
@@ -211,7 +212,7 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(middle, wide, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(wide)
         self.downsample = _shortcut(into, wide, stride, project)
-        self.skip = StochasticDepth(dropout=0.0)
+        self.skip = StochasticDepth(drop_path=0.0)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
         """From c to d channels."""

@@ -6,7 +6,7 @@ if the large model had sampled each token itself; the first one rejected is samp
 
     p_keep(y ~ q) = min(1, p(y) / q(y)),   else y ~ max(0, p - q) / sum max(0, p - q)
 
-Shapes: a prompt `1 t`; the answer comes in pieces of 1 to `ahead` + 1 tokens.
+Shapes: a prompt `1 t`; the answer comes in pieces of 1 to `num_assistant_tokens` + 1 tokens.
 
 Departures: none. p and q are the distributions after the samplers. Without a generator a guess is
 kept where it is the large model's likeliest token, which gives its greedy answer.
@@ -50,7 +50,8 @@ CARD = Card(
         "however bad the draft, samplers included",
         "law: without a generator the answer is the large model's greedy one, token by token",
     ),
-    tiny={"length": 3, "ahead": 2},
+    tiny={"length": 3, "num_assistant_tokens": 2},
+    renamed={"ahead": "num_assistant_tokens"},
 )
 
 
@@ -62,7 +63,7 @@ def speculative(
     /,
     *,
     length: int,
-    ahead: int = 4,
+    num_assistant_tokens: int = 4,
     samplers: Sequence[TokenSampler] = (),
     stop: Collection[int] = (),
 ) -> Iterator[list[int]]:
@@ -74,7 +75,7 @@ def speculative(
         prompt: the tokens to go on from, a single row.
         generator: random generator for sampling; greedy if not given.
         length: greatest number of new tokens.
-        ahead: tokens that the draft proposes at a time.
+        num_assistant_tokens: tokens that the draft proposes at a time.
         samplers: applied to the logits of both before a token is chosen.
         stop: tokens after which the answer is finished.
 
@@ -83,9 +84,13 @@ def speculative(
     """
     if len(prompt) != 1 or prompt.shape[1] == 0:
         raise UsageError("speculative decoding goes on from one row of at least one token")
-    if length < 1 or ahead < 1:
-        raise UsageError(f"length={length} and ahead={ahead} have to be at least 1")
-    return _rounds(decoder, draft, prompt, generator, length, ahead, samplers, frozenset(stop))
+    if length < 1 or num_assistant_tokens < 1:
+        raise UsageError(
+            f"length={length} and num_assistant_tokens={num_assistant_tokens} have to be at least 1"
+        )
+    return _rounds(
+        decoder, draft, prompt, generator, length, num_assistant_tokens, samplers, frozenset(stop)
+    )
 
 
 def checked(
@@ -118,7 +123,7 @@ def _rounds(
     prompt: Tensor,
     generator: torch.Generator | None,
     length: int,
-    ahead: int,
+    num_assistant_tokens: int,
     samplers: Sequence[TokenSampler],
     stop: frozenset[int],
 ) -> Iterator[list[int]]:
@@ -131,7 +136,7 @@ def _rounds(
     if read > 1:  # so that no logits within the prompt are computed
         decoder.read(prompt[:, :-1], last=True)
     while read < last:
-        guesses = min(ahead, last - read - 1)
+        guesses = min(num_assistant_tokens, last - read - 1)
         with torch.inference_mode():
             doubts = []
             for end in range(read, read + guesses):

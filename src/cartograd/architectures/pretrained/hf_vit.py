@@ -54,7 +54,7 @@ def spec(config: dict[str, Any], /) -> Spec:
         "size": config["image_size"],
         "channels": config["num_channels"],
         "classes": len(labels(config)),
-        "patch": config["patch_size"],
+        "patch_size": config["patch_size"],
         "dim": config["hidden_size"],
         "heads": config["num_attention_heads"],
         "depth": config["num_hidden_layers"],

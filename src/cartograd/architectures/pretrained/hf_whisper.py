@@ -74,7 +74,7 @@ def spec(config: dict[str, Any], /) -> Spec:
             "vocabulary": config["vocab_size"],
             "context": config["max_target_positions"],
             "seconds": config["max_source_positions"] * SECONDS,
-            "bands": config["num_mel_bins"],
+            "n_mels": config["num_mel_bins"],
         },
     )
 

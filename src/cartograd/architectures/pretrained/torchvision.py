@@ -97,7 +97,7 @@ def torchvision(path: str | Path, /, *, model: str | None = None) -> Signed:
     known = NETWORKS[name]
     classes = classes_of(tensors, f"{known['last']}.weight", path)
     heads = any(key.startswith(("aux1.", "AuxLogits.")) for key in tensors)
-    args = known.get("args", {}) | ({"auxiliary": True} if heads else {})
+    args = known.get("args", {}) | ({"aux_logits": True} if heads else {})
     return filled(
         Spec(name, args),
         signature(

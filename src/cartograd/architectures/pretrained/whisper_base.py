@@ -151,7 +151,7 @@ def whisper_base(path: str | Path | None = None, /) -> Signed:
             "vocabulary": vocabulary,
             "context": len(tensors["decoder/position_encodings/encodings"]),
             "seconds": len(tensors["encoder/position_encodings/encodings"]) * SECONDS,
-            "bands": tensors["encoder/conv1/weight"].shape[1],
+            "n_mels": tensors["encoder/conv1/weight"].shape[1],
         }
     except KeyError as error:
         raise UsageError(f"{file} is of another model: it lacks {error}") from error

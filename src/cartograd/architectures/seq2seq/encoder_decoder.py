@@ -9,8 +9,8 @@ weighted by the softmax of their scores with its own state.
     the others:  s_t = cell(y_(t-1), s_(t-1)),          c_t from s_t          (Luong et al.)
     p(y_t | y_<t, source) = softmax(V o_t),   o_t = s_t, or tanh(U [c_t; s_t])
 
-Trained by teacher forcing: the decoder reads the right tokens. With `forcing` below 1 it reads some
-of its own instead, as it has to when it generates (scheduled sampling).
+Trained by teacher forcing: the decoder reads the right tokens. With `teacher_forcing` below 1 it
+reads some of its own instead, as it has to when it generates (scheduled sampling).
 
 Shapes: sources `b s`, targets `b t` (shifted right: the begin token first), both padded on the
 right; logits `b t v` of the token after each; attention weights `b t s`.
@@ -75,6 +75,7 @@ CARD = Card(
     ),
     tiny={"vocabulary": 11, "classes": 11, "padding_id": 0, "dim": 8},
     objective="label-tokens",
+    renamed={"forcing": "teacher_forcing"},
 )
 
 PRESETS = {
@@ -99,7 +100,7 @@ class EncoderDecoder(nn.Module):
         bidirectional: whether the encoder reads from both ends.
         dropout: probability that a number is set to zero in training: of embeddings, between
             layers, and before the output.
-        forcing: share of the steps of training at which the decoder reads the right token.
+        teacher_forcing: share of the steps of training at which the decoder reads the right token.
 
     Raises:
         UsageError: there is no such attention or cell, or `dim` is odd.
@@ -117,7 +118,7 @@ class EncoderDecoder(nn.Module):
         depth: int = 1,
         bidirectional: bool = True,
         dropout: float = 0.0,
-        forcing: float = 1.0,
+        teacher_forcing: float = 1.0,
     ):
         super().__init__()
         if bidirectional and dim % 2:
@@ -138,14 +139,14 @@ class EncoderDecoder(nn.Module):
                 self.mixed.weight[:, dim:] += torch.eye(dim)
         self.dropout = Dropout(dropout=dropout)
         self.head = nn.Linear(dim, classes)
-        self.forcing = forcing
+        self.teacher_forcing = teacher_forcing
 
     def forward(
         self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b t v"]:
         """Logits of the token after each of the target's."""
         state = self.begin(source)
-        if self.training and self.forcing < 1:
+        if self.training and self.teacher_forcing < 1:
             return self._partly_forced(target, state)
         features, _, _ = self._read(target, state)
         return self._logits(features)
@@ -212,7 +213,7 @@ class EncoderDecoder(nn.Module):
             features, state, _ = self._read(tokens, state)
             logits.append(self._logits(features))
             if t + 1 < target.shape[1]:
-                right = torch.rand(target.shape[0], 1, device=target.device) < self.forcing
+                right = torch.rand(target.shape[0], 1, device=target.device) < self.teacher_forcing
                 tokens = torch.where(right, target[:, t + 1 : t + 2], logits[-1].argmax(2))
         return torch.cat(logits, 1)
 

@@ -56,7 +56,8 @@ CARD = Card(
         "law: the GE2E loss equals its definition written out, and falls when voices part",
         "paper: 1,423,616 parameters",
     ),
-    tiny={"width": 8, "depth": 2, "dim": 6, "bands": 10},
+    tiny={"width": 8, "depth": 2, "dim": 6, "n_mels": 10},
+    renamed={"bands": "n_mels"},
 )
 
 FRAMES, STEP = 160, 77
@@ -76,13 +77,13 @@ class SpeakerEncoder(nn.Module):
         width: features of each LSTM.
         depth: how many LSTMs are stacked.
         dim: numbers of the embedding.
-        bands: of the mel spectrogram.
+        n_mels: of the mel spectrogram.
     """
 
-    def __init__(self, *, width: int = 256, depth: int = 3, dim: int = 256, bands: int = 40):
+    def __init__(self, *, width: int = 256, depth: int = 3, dim: int = 256, n_mels: int = 40):
         super().__init__()
-        self.mel = Mel(bands=bands, reflect=False)
-        self.lstm = recurrence(bands, width, depth=depth)
+        self.mel = Mel(n_mels=n_mels, reflect=False)
+        self.lstm = recurrence(n_mels, width, depth=depth)
         self.linear = nn.Linear(width, dim)
 
     def forward(self, sound: Float[Tensor, "b 1 n"]) -> Float[Tensor, "b d"]:

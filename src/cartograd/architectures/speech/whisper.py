@@ -58,8 +58,9 @@ CARD = Card(
         "paper: 37,760,640 / 72,593,920 / 241,734,912 / 763,857,920 / 1,543,304,960 parameters",
     ),
     tiny={"dim": 16, "heads": 2, "depth": 1, "vocabulary": 9, "context": 12, "seconds": 0.4,
-          "bands": 10},
+          "n_mels": 10},
     objective="label-tokens",
+    renamed={"bands": "n_mels"},
 )  # fmt: skip
 
 PRESETS = {
@@ -83,7 +84,7 @@ class Whisper(nn.Module):
         vocabulary: size of the vocabulary.
         context: greatest number of tokens of an answer.
         seconds: the longest sound.
-        bands: of the mel spectrogram.
+        n_mels: of the mel spectrogram.
     """
 
     def __init__(
@@ -95,12 +96,12 @@ class Whisper(nn.Module):
         vocabulary: int = 51865,
         context: int = 448,
         seconds: float = 30.0,
-        bands: int = 80,
+        n_mels: int = 80,
     ):
         super().__init__()
         self.samples, self.context = round(seconds * RATE), context
-        self.mel = Mel(bands=bands)
-        self.listener = Listener(bands, dim, heads, depth, self.samples // HOP // 2)
+        self.mel = Mel(n_mels=n_mels)
+        self.listener = Listener(n_mels, dim, heads, depth, self.samples // HOP // 2)
         self.writer = Writer(vocabulary, dim, heads, depth, context)
 
     def forward(
@@ -148,9 +149,9 @@ class Listener(nn.Module):
 
     positions: Tensor
 
-    def __init__(self, bands: int, dim: int, heads: int, depth: int, places: int, /):
+    def __init__(self, n_mels: int, dim: int, heads: int, depth: int, places: int, /):
         super().__init__()
-        self.conv1 = nn.Conv1d(bands, dim, 3, padding=1)
+        self.conv1 = nn.Conv1d(n_mels, dim, 3, padding=1)
         self.conv2 = nn.Conv1d(dim, dim, 3, stride=2, padding=1)
         self.register_buffer("positions", waves(places, dim), persistent=False)
         self.blocks = nn.ModuleList(block(dim, heads) for _ in range(depth))

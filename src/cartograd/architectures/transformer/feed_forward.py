@@ -17,7 +17,7 @@ References:
     Noam Shazeer. GLU variants improve transformer. 2020. https://arxiv.org/abs/2002.05202
 
 >>> import torch
->>> FeedForward(dim=4, ffn_dim=8, activation="swiglu", biased=False)(torch.zeros(2, 3, 4)).shape
+>>> FeedForward(dim=4, ffn_dim=8, activation="swiglu", bias=False)(torch.zeros(2, 3, 4)).shape
 torch.Size([2, 3, 4])
 """
 
@@ -47,7 +47,7 @@ CARD = Card(
         "law: each position is worked on alone",
     ),
     tiny={"dim": 8, "ffn_dim": 12},
-    renamed={"inner": "ffn_dim"},
+    renamed={"inner": "ffn_dim", "biased": "bias"},
 )
 
 
@@ -74,7 +74,7 @@ class FeedForward(nn.Module):
         dim: features of a position.
         ffn_dim: hidden size.
         activation: one of `ACTIVATIONS`.
-        biased: whether the layers add a bias.
+        bias: whether the layers add a bias.
         dropout: probability that a hidden feature is set to zero in training.
 
     Raises:
@@ -87,16 +87,16 @@ class FeedForward(nn.Module):
         dim: int,
         ffn_dim: int,
         activation: str = "relu",
-        biased: bool = True,
+        bias: bool = True,
         dropout: float = 0.0,
     ):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise unknown("activation of a feed-forward part", activation, list(ACTIVATIONS))
         self.activation, gated = ACTIVATIONS[activation]
-        self.gate = nn.Linear(dim, ffn_dim, bias=biased) if gated else None
-        self.up = nn.Linear(dim, ffn_dim, bias=biased)
-        self.down = nn.Linear(ffn_dim, dim, bias=biased)
+        self.gate = nn.Linear(dim, ffn_dim, bias=bias) if gated else None
+        self.up = nn.Linear(dim, ffn_dim, bias=bias)
+        self.down = nn.Linear(ffn_dim, dim, bias=bias)
         self.dropout = Dropout(dropout=dropout)
         for part in (self.gate, self.up, self.down):
             if part is not None:

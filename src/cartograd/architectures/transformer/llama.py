@@ -180,9 +180,7 @@ class LLaMA(nn.Module):
                 attention=MultiHeadAttention(
                     dim=dim, heads=heads, kv_heads=kv_heads, biases=biases
                 ),
-                feed_forward=FeedForward(
-                    dim=dim, ffn_dim=ffn_dim, activation="swiglu", biased=False
-                ),
+                feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim, activation="swiglu", bias=False),
                 norm="rms",
                 eps=eps,
             )

@@ -119,7 +119,7 @@ class T5(nn.Module):
                         dim=dim,
                         ffn_dim=ffn_dim,
                         activation=activation,
-                        biased=False,
+                        bias=False,
                         dropout=dropout,
                     ),
                     cross=attention() if crossed else None,

@@ -55,14 +55,14 @@ CARD = Card(
         "with patches of 16; 88,224,232 of B/32; 17.564 G multiply-adds of B/16",
     ),
     tiny={"channels": 3, "size": 8, "classes": 3, "dim": 8, "heads": 2, "depth": 2},
-    renamed={"inner": "ffn_dim", "floor": "eps"},
+    renamed={"inner": "ffn_dim", "floor": "eps", "patch": "patch_size"},
 )
 
 PRESETS = {
     "vit-ti": {"dim": 192, "heads": 3},
     "vit-s": {"dim": 384, "heads": 6},
     "vit-b": {},
-    "vit-b-32": {"patch": 32},
+    "vit-b-32": {"patch_size": 32},
     "vit-l": {"dim": 1024, "heads": 16, "depth": 24},
 }
 
@@ -74,7 +74,7 @@ class ViT(nn.Module):
         size: height and width of the image.
         channels: of the image.
         classes: number of classes.
-        patch: height and width of a patch; 16, or 4 and less up to 64 pixels, if not given.
+        patch_size: height and width of a patch; 16, or 4 and less up to 64 pixels, if not given.
         dim: features of a patch.
         heads: number of heads of each attention.
         depth: number of blocks.
@@ -89,7 +89,7 @@ class ViT(nn.Module):
         size: int = 224,
         channels: int = 3,
         classes: int = 1000,
-        patch: int | None = None,
+        patch_size: int | None = None,
         dim: int = 768,
         heads: int = 12,
         depth: int = 12,
@@ -98,7 +98,7 @@ class ViT(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        self.patch = patch or (16 if size > 64 else max(1, min(4, size // 4)))
+        self.patch = patch_size or (16 if size > 64 else max(1, min(4, size // 4)))
         self.extra = -size % self.patch
         count = ((size + self.extra) // self.patch) ** 2
         self.patches = nn.Conv2d(channels, dim, self.patch, stride=self.patch)

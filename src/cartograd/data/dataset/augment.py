@@ -56,7 +56,7 @@ class Augment:
 def specs(chain: Chain, /) -> tuple[Spec, ...]:
     """The specs of a chain.
 
-    >>> [spec.name for spec in specs("flip,crop:padding=2,border=edge,erase")]
+    >>> [spec.name for spec in specs("flip,crop:padding=2,padding_mode=edge,erase")]
     ['flip', 'crop', 'erase']
 
     Raises:

@@ -8,7 +8,7 @@ Shapes: words `n t`, tags `n t`, -100 where there is no word.
 
 Departures: of a tag like `nn-tl` (in a title), `nn-hl` (in a headline) or `fw-nn` (foreign) the
 part of speech alone is kept, 188 of 472; contractions keep their two parts (`ppss+md`). Words seen
-fewer than `least` times in training are unknown.
+fewer than `min_count` times in training are unknown.
 
 References:
     W. N. Francis, H. Kucera: Brown Corpus Manual, 1964, revised 1979.
@@ -44,6 +44,7 @@ CARD = Card(
         "paper: 500 texts of 1,161,192 tokens in 57,340 sentences",
         "law: words and tags of a small file come back, and no text is in two parts",
     ),
+    renamed={"least": "min_count"},
 )
 
 Sentence = list[tuple[str, str]]
@@ -54,7 +55,7 @@ def brown(
     /,
     *,
     vocabulary: int = 20_000,
-    least: int = 2,
+    min_count: int = 2,
     context: int = 64,
     valid: float = 0.1,
     test: float = 0.1,
@@ -66,7 +67,7 @@ def brown(
             has its sentences as `word/tag` on a line each, or a folder of a file for each text; by
             default what `cartograd data get brown` has fetched.
         vocabulary: greatest number of different words.
-        least: a word seen less often in training is unknown.
+        min_count: a word seen less often in training is unknown.
         context: greatest number of words of an example; longer sentences are cut into several.
         valid: share of the texts for validation.
         test: share of the texts for testing.
@@ -79,7 +80,7 @@ def brown(
     sentences = [(name, line) for name, found in documents.items() for line in found]
     chosen = parts([name for name, _ in sentences], valid=valid, test=test)
     learned = [" ".join(word for word, _ in sentences[i][1]) for i in chosen["train"]]
-    tokenizer = vocabularies.words(learned, vocabulary=vocabulary, least=least)
+    tokenizer = vocabularies.words(learned, vocabulary=vocabulary, least=min_count)
     tags = sorted({tag for _, line in sentences for _, tag in line})
     place = {tag: number for number, tag in enumerate(tags)}
     words = tokenizer.encoded([" ".join(w for w, _ in line) for _, line in sentences])

@@ -1,7 +1,7 @@
 r"""Messages of programs and games in English and in another language, from gettext catalogues.
 
 A catalogue (`.mo`) is how a translated program finds its messages: the original text and its
-translation. Short ones are mostly names of buttons; `least` keeps those of several words, the
+translation. Short ones are mostly names of buttons; `min_words` keeps those of several words, the
 sentences. Plural forms, the header, and messages that stay as they are in translation are left
 out, and marks for keyboard shortcuts are taken away. All translations of a message fall into the
 same part.
@@ -40,6 +40,7 @@ CARD = Card(
     url="https://www.gnu.org/software/gettext/manual",
     proofs=("law: catalogues written by the test are read back: pairs once, no plurals, no marks",),
     tiny={"vocabulary": 280},
+    renamed={"least": "min_words"},
 )
 
 
@@ -48,7 +49,7 @@ def gettext(
     /,
     *,
     language: str = "zh_CN",
-    least: int = 3,
+    min_words: int = 3,
     vocabulary: int = 8000,
     context: int = 80,
     valid: float = 0.05,
@@ -60,7 +61,7 @@ def gettext(
         path: a folder of catalogues, laid out as in `/usr/share/locale`; by default what
             `cartograd data get gettext` has fetched (zh_CN only).
         language: as catalogues call it.
-        least: fewest words of a message in English.
+        min_words: fewest words of a message in English.
         vocabulary: greatest number of pieces, for both languages.
         context: greatest number of tokens of a message.
         valid: share of the messages for validation.
@@ -79,7 +80,7 @@ def gettext(
         pair: None
         for file in sorted(files)
         for pair in _messages(file)
-        if len(pair[0].split()) >= least
+        if len(pair[0].split()) >= min_words
     }
     about = {"source": str(folder), "language": language, "catalogues": len(files)}
     sizes = {"vocabulary": vocabulary, "context": context, "valid": valid, "test": test}

@@ -44,6 +44,7 @@ CARD = Card(
         "law: announcements long enough are there, cut and filled up, each once, by language",
         "paper: 568 English announcements, of which 553 are spoken and have a text",
     ),
+    renamed={"rate": "sample_rate"},
 )
 
 RATE = 8000
@@ -58,7 +59,7 @@ def prompts(
     /,
     *,
     seconds: float = 2.0,
-    rate: int = RATE,
+    sample_rate: int = RATE,
     valid: float = 0.1,
     test: float = 0.2,
 ) -> Dataset:
@@ -68,7 +69,7 @@ def prompts(
         path: a folder with one folder for each language; by default what
             `cartograd data get prompts` and `cartograd data get prompts-voices` have fetched.
         seconds: length of an example.
-        rate: samples per second to bring them to.
+        sample_rate: samples per second to bring them to.
         valid: share for validation.
         test: share for testing.
 
@@ -77,10 +78,10 @@ def prompts(
     """
     files = _fetched() if path is None else _own(Path(path))
     languages = sorted({language for language, _, _ in files})
-    length = max(1, round(seconds * rate))
+    length = max(1, round(seconds * sample_rate))
     kept, targets, names = [], [], []
     for language, name, file in files:
-        sound, _ = samples(file, rate=rate)
+        sound, _ = samples(file, rate=sample_rate)
         if len(sound) >= length / 2 and "silence" not in Path(name).parts:
             kept.append(fitted(sound, length))
             targets.append(languages.index(language))
@@ -89,7 +90,7 @@ def prompts(
         raise UsageError(
             f"no announcement lasts {seconds / 2:g} s; ask for fewer seconds than {seconds:g}"
         )
-    sound = Port("sound", "audio", (1, length), bounds=(-1.0, 1.0), rate=rate)
+    sound = Port("sound", "audio", (1, length), bounds=(-1.0, 1.0), rate=sample_rate)
     label = Port("language", "label", (len(languages),), labels=tuple(languages), task="classify")
     signature = Signature((sound,), (label,))
     whole = Split(torch.stack(kept)[:, None], torch.tensor(targets), signature, names)

@@ -44,6 +44,7 @@ CARD = Card(
         "law: samples written to files come back, and a tone keeps its pitch when resampled",
         "law: files keep their split when others are added",
     ),
+    renamed={"rate": "sample_rate"},
 )
 
 
@@ -51,7 +52,7 @@ def wav(
     path: str | Path,
     /,
     *,
-    rate: int | None = None,
+    sample_rate: int | None = None,
     seconds: float | None = None,
     valid: float = 0.1,
     test: float = 0.2,
@@ -61,8 +62,8 @@ def wav(
     Args:
         path: a folder of class folders (or of `train`, `valid`, `test` folders that hold them), or
             one file to be cut into pieces.
-        rate: samples per second to bring them to; by default that of the files, which then must
-            all have the same.
+        sample_rate: samples per second to bring them to; by default that of the files, which
+            must all have the same.
         seconds: length of an example; by default that of the files, which then must all be
             equally long. Needed for a single file.
         valid: share for validation, unless there is a `valid` folder.
@@ -75,10 +76,10 @@ def wav(
     root = Path(path)
     shares = {"valid": valid, "test": test}
     if not root.is_dir():
-        return _pieces(root, rate, seconds, shares)
+        return _pieces(root, sample_rate, seconds, shares)
     labels, listing = listed(root, SUFFIXES)
     files = [pair for part in listing.values() for pair in part]
-    sounds = [(file, *samples(file, rate=rate)) for file, _ in files]
+    sounds = [(file, *samples(file, rate=sample_rate)) for file, _ in files]
     common, length = _common(sounds, seconds)
     signature = _signature(common, length, tuple(labels))
     splits, first = {}, 0
@@ -100,7 +101,7 @@ def _common(sounds: list[tuple[Path, torch.Tensor, int]], seconds: float | None)
         if own != rate:
             raise UsageError(
                 f"the sounds differ in rate: {first} has {rate} samples per second, {file} has "
-                f"{own}; give the rate to bring them to, such as rate=16000"
+                f"{own}; give the rate to bring them to, such as sample_rate=16000"
             )
         if seconds is None and len(sound) != len(whole):
             raise UsageError(

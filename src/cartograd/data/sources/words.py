@@ -1,10 +1,11 @@
 r"""Running text as words with their neighbours, for learning vectors of words.
 
-Small letters, no numbers and marks. Words seen fewer than `least` times are taken out, and what is
-left is a stream. A batch holds words and those around them; frequent words are left out more often
-than not, and windows are of random width, another in each epoch (`data/dataset/windows.py`).
+Small letters, no numbers and marks. Words seen fewer than `min_count` times are taken out, and
+what is left is a stream. A batch holds words and those around them; frequent words are left out
+more often than not, and windows are of random width, another in each epoch
+(`data/dataset/windows.py`).
 
-    probability that an occurrence of w is used = min(1, sqrt(frequent / f) + frequent / f)
+    probability that an occurrence of w is used = min(1, sqrt(sample / f) + sample / f)
 
 Shapes: neighbours `n t` with t = 2 window, words ` n`.
 
@@ -55,7 +56,8 @@ CARD = Card(
         "law: neighbours are those of the text, within the window and the text; a word is used as "
         "often as the formula says",
     ),
-    tiny={"window": 2, "frequent": 0.0, "least": 1},
+    tiny={"window": 2, "sample": 0.0, "min_count": 1},
+    renamed={"frequent": "sample", "least": "min_count"},
 )
 
 EVERYTHING = tuple(corpus.READERS)
@@ -68,9 +70,9 @@ def words(
     /,
     *,
     window: int = 5,
-    frequent: float = 1e-4,
+    sample: float = 1e-4,
     vocabulary: int = 20_000,
-    least: int = 5,
+    min_count: int = 5,
     valid: float = 0.02,
     test: float = 0.02,
 ) -> Dataset:
@@ -80,9 +82,9 @@ def words(
         path: a text file, a folder of `*.txt`, or names of sets in the store such as
             `brown+shakespeare`; by default all four of them that are in English: 5 million words.
         window: greatest number of neighbours on each side.
-        frequent: frequency above which a word's occurrences are left out at times; 0 uses all.
+        sample: frequency above which a word's occurrences are left out at times; 0 uses all.
         vocabulary: greatest number of different words.
-        least: a rarer word is taken out.
+        min_count: a rarer word is taken out.
         valid: share of the texts for validation.
         test: share of the texts for testing.
 
@@ -95,7 +97,7 @@ def words(
         raise UsageError(f"{path} holds {len(documents)} texts; expected at least {FEWEST}")
     chosen = parts([" ".join(text) for text in documents], valid=valid, test=test)
     counts = Counter(word for i in chosen["train"] for word in documents[i])
-    tokenizer = _counted(counts, vocabulary, least)
+    tokenizer = _counted(counts, vocabulary, min_count)
     place = {tokenizer.token(i): i for i in range(tokenizer.vocabulary)}
     streams = {
         part: _stream([[place[w] for w in documents[i] if w in place] for i in index], window)
@@ -104,13 +106,13 @@ def words(
     labels = tuple(place)
     output = Port("word", "label", (len(labels),), labels=labels, task="classify")
     signature = Signature((text_port(tokenizer, "neighbours"),), (output,))
-    keep = _chances(torch.tensor(tokenizer.counts), frequent)
+    keep = _chances(torch.tensor(tokenizer.counts), sample)
     train = Windows(streams["train"], signature, window=window, keep=keep)
     valid_part, test_part = (
         _few(streams[part], signature, window, keep) for part in ("valid", "test")
     )
     if not len(train):
-        raise UsageError(f"{path} has no word {least} times; give least= or more text")
+        raise UsageError(f"{path} has no word {min_count} times; give min_count= or more text")
     about = {"source": str(path or "+".join(EVERYTHING)), "texts": len(documents)}
     about |= {"words": sum(map(len, documents)), "used in an epoch": train.used}
     return Dataset("words", train, valid_part, test_part, signature, about, tokenizer)
@@ -130,9 +132,9 @@ def _texts(path: str | Path | None) -> list[str]:
     return whole if len(whole) > 1 else [text for one in whole for text in one.split("\n\n")]
 
 
-def _counted(counts: Counter[str], vocabulary: int, least: int) -> Tokenizer:
+def _counted(counts: Counter[str], vocabulary: int, min_count: int) -> Tokenizer:
     """Words by frequency, and how often each was seen in training."""
-    texts = (" ".join([word] * count) for word, count in counts.items() if count >= least)
+    texts = (" ".join([word] * count) for word, count in counts.items() if count >= min_count)
     made = vocabularies.words(texts, vocabulary=vocabulary)
     seen = [counts[made.token(i)] for i in range(made.vocabulary)]
     return Tokenizer(made.document, special=made.special, counts=seen)
@@ -146,10 +148,10 @@ def _stream(texts: list[list[int]], window: int) -> Int[Tensor, " n"]:
     return torch.from_numpy(flat)
 
 
-def _chances(counts: Int[Tensor, " v"], frequent: float) -> Tensor:
-    if not frequent:
+def _chances(counts: Int[Tensor, " v"], sample: float) -> Tensor:
+    if not sample:
         return torch.ones(len(counts), dtype=torch.float64)
-    ratio = frequent * counts.sum().double() / counts.clamp(min=1)
+    ratio = sample * counts.sum().double() / counts.clamp(min=1)
     return (ratio.sqrt() + ratio).clamp(max=1)
 
 

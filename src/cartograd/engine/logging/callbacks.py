@@ -1,4 +1,4 @@
-"""Callbacks: objects of the user that look at a run while it lasts, and may stop it.
+"""Callbacks: objects of the user that follow a run and may stop it.
 
 Any object with some of the methods `on_step`, `on_validate`, `on_epoch`, `on_save`, `on_end` is
 one; each is given a `View`. What one changes (weights, learning rates) is noted in the run's
@@ -58,7 +58,7 @@ class View:
 
 @runtime_checkable
 class Place(Protocol):
-    """Where a run is."""
+    """The position of a run."""
 
     epoch: int
     step: int
@@ -100,13 +100,13 @@ class Callbacks:
 
     @property
     def names(self) -> list[str]:
-        """Of the callbacks: their place and class."""
+        """Names of the callbacks: their index and class."""
         return list(self.given)
 
     def call(self, moment: str, view: View, at: Place, event: Callable[..., None], /) -> bool:
-        """Call those that have this method; whether one has asked for the end of the run.
+        """Call those that have this method; true if one has asked to stop the run.
 
-        What one of them changes is noted as an event, once each.
+        What one of them changes is recorded as an event, once each.
         """
         if not self.calls[moment]:
             return False
@@ -138,7 +138,7 @@ class Callbacks:
     def resume(
         self, parts: Mapping[str, Any], /, *, exact: bool, event: Callable[..., None]
     ) -> None:
-        """Put states back, and say whether the run goes on bit for bit.
+        """Restore the states, and say whether the run still resumes bit for bit.
 
         Raises:
             UsageError: it would not, and `exact` asks for it.
@@ -173,7 +173,7 @@ def _stateful(one: Any) -> bool:
 
 
 def _prints(players: Mapping[str, Player], *, sums: bool) -> dict[str, Any]:
-    """What tells whether weights or the settings of optimizers were changed.
+    """Fingerprints that show whether weights or optimizer settings were changed.
 
     In-place changes are counted by torch itself; those by `weight.data` show in the sums, which are
     only made where there is time.

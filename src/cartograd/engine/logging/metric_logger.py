@@ -56,11 +56,11 @@ class MetricLogger:
         self._kept.append((step, name, mean, weight, loss))
 
     def full(self) -> bool:
-        """Whether so many tensors are kept that it is time to read them."""
+        """Whether enough tensors are kept that they should be read."""
         return len(self._kept) >= 4096
 
     def read(self) -> dict[str, float]:
-        """Fetch what was added; the means of the last point under way.
+        """Fetch what was added; returns the means of the current point.
 
         Raises:
             NonFiniteError: a loss is infinite or not a number.
@@ -98,7 +98,7 @@ class MetricLogger:
         return means
 
     def lines(self) -> list[dict[str, Any]]:
-        """The points since this was last asked, as lines of `metrics.jsonl`."""
+        """The points since the last call, as lines of `metrics.jsonl`."""
         points, self.points = self.points, []
         return [
             {"at": "step"} | {k if k == "step" else f"train/{k}": x for k, x in point.items()}
@@ -106,15 +106,15 @@ class MetricLogger:
         ]
 
     def mark(self) -> int:
-        """A place to go back to with `clear`."""
+        """A position to go back to with `clear`."""
         return len(self._kept)
 
     def clear(self, mark: int = 0, /) -> None:
-        """Forget what was added since a mark, and not read."""
+        """Drop what was added since a mark and has not been read."""
         del self._kept[mark:]
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint needs, after `read`."""
+        """The state that a checkpoint keeps, after `read`."""
         return {"epoch": self.epoch, "window": self.window, "last": self.last}
 
     def load(self, state: dict[str, Any], /) -> None:

@@ -30,7 +30,7 @@ class Progress(Protocol):
 
 
 def chosen(progress: "Progress | bool | None", /) -> "Progress":
-    """What `fit`'s argument stands for: a bar on a terminal, else a line per epoch, or nothing.
+    """The progress display for `fit`'s argument: a bar on a terminal, else lines, or nothing.
 
     Raises:
         UsageError: it is neither a truth value nor a `Progress`.
@@ -79,7 +79,7 @@ class Lines:
         sys.stderr.flush()
 
     def close(self) -> None:
-        """Nothing to put away."""
+        """Nothing to close."""
 
 
 class Bar:
@@ -137,7 +137,7 @@ class Bar:
         self.rich.console.print(f"epoch {record['epoch']}/{self.epochs}  {told(record)}")
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.rich.stop()
 
 

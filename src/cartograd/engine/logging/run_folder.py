@@ -193,7 +193,7 @@ def write_chosen(path: str | Path, chosen: Mapping[str, Any], /) -> None:
 
 
 def read_chosen(path: str | Path, /) -> dict[str, Any]:
-    """What a run chose for itself: precision, memory format, threads."""
+    """The settings that a run chose: precision, memory format, threads."""
     file = Path(path) / "config.toml"
     return tomllib.loads(file.read_text(encoding="utf-8")).get("chosen", {})
 

@@ -1,4 +1,4 @@
-"""What a run chooses for itself at its first batch: precision, memory format, threads."""
+"""Settings that a run chooses at its first batch: precision, memory format, threads."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def settle(
     *,
     processes: ProcessGroup,
 ) -> None:
-    """Choose what is open, from the first batches; apply it and note it in the run folder."""
+    """Choose what is open from the first batches, apply it, and record it in the run folder."""
     chosen: dict[str, Any] = {}
     if config.precision == OPEN:
         config.precision = processes.lead_says(precisions.chosen(objective, group[0], device))

@@ -1,4 +1,4 @@
-"""What a run was made with, as far as its result depends on it: a resumed run has to have the same.
+"""The options on which a run's result depends: a resumed run must have the same ones.
 
 It is written into `config.toml` by `fit`, and into each checkpoint.
 """
@@ -10,11 +10,11 @@ from typing import Any
 from cartograd.engine.loop.option_fields import canonical
 
 OPEN = "auto"
-"""The value of what is not chosen yet."""
+"""The value of an option that is not chosen yet."""
 BEFORE = "all"
 """Which weights decayed in runs from before there was a choice."""
 CHOSEN = ("precision", "layout", "threads")
-"""What a run may choose for itself at its first batch."""
+"""Options that a run may choose at its first batch."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class RunConfig:
         return asdict(self)
 
     def differs(self, before: Mapping[str, Any], /) -> dict[str, tuple[Any, Any]]:
-        """What another run's state has otherwise, by name: its value and ours."""
+        """The options in which another run's state differs: its value and ours, by name."""
         theirs, ours = {"decay": BEFORE} | canonical(before), self.state_dict()
         return {
             key: (theirs.get(key), value) for key, value in ours.items() if theirs.get(key) != value
@@ -61,7 +61,7 @@ class RunConfig:
         return {key for key in CHOSEN if getattr(self, key) == OPEN}
 
     def take(self, before: Mapping[str, Any], /) -> dict[str, Any]:
-        """Take over what an earlier part of the run chose; that part's state, with our choices.
+        """Take over what an earlier part of the run chose; returns its state with our choices.
 
         A checkpoint from before the first batch left it open.
         """

@@ -180,7 +180,7 @@ def fit(
 def _config(
     options: FitOptions, names: list[str], batches: int | None, place: torch.device
 ) -> RunConfig:
-    """What the run's result depends on, checked."""
+    """The options on which the run's result depends, checked."""
     return RunConfig(
         seed=options.seed,
         accumulate=options.accumulate,
@@ -209,7 +209,7 @@ def _begun_decay(folder: Path) -> str | None:
 
 
 def _tell_groups(loop: Loop) -> None:
-    """Say in the run's events which parameters go which way, where there are several."""
+    """Record the parameter groups in the run's events, where there are several."""
     for name, player in loop.players.items():
         if len(player.optimizer.param_groups) > 1:
             loop.event("groups", player=name, groups=described(player.optimizer))

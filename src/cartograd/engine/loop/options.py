@@ -91,7 +91,7 @@ class FitOptions:
         "it pays.",
     )
     device: str = option("auto", "`auto`, `cpu`, `cuda` or `mps`.")
-    seed: int = option(0, "of everything random in the run.")
+    seed: int = option(0, "seed of all random numbers in the run.")
     save_every: int | None = option(
         None,
         "steps between checkpoints; by default about every half minute, so that they take at most "

@@ -62,7 +62,7 @@ def pays(flops: float, weights: int, /) -> bool:
 
 
 def chosen(objective: Any, batch: Any, device: torch.device, /) -> str:
-    """What `auto` stands for, from the first batch: a pure function of it and the machine."""
+    """The precision that `auto` means: a pure function of the first batch and the machine."""
     weights = [
         weight
         for module in objective.players.values()
@@ -84,7 +84,7 @@ def chosen(objective: Any, batch: Any, device: torch.device, /) -> str:
 def flops(objective: Any, batch: Any, /) -> int:
     """FLOPs of an objective's losses on a batch; 0 where it cannot be run without its steps.
 
-    Two examples are run and the others taken to cost as much, so that looking costs little.
+    Two examples are run and the others taken to cost as much, so that counting costs little.
     """
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -17,7 +17,7 @@ from cartograd.engine.loop.monitor import Monitor
 
 @contextmanager
 def unnoticed(objective: Any, /) -> Iterator[None]:
-    """Afterwards modes, buffers and random state are what they were."""
+    """Restore modes, buffers and random state afterwards."""
     parts = [part for part in (objective, *objective.players.values()) if _is_module(part)]
     buffers = [(buffer, buffer.clone()) for part in parts for buffer in part.buffers()]
     devices = list({b.device for b, _ in buffers if b.device.type == "cuda"})

@@ -15,7 +15,7 @@ class Profiler:
     Args:
         steps: how many.
         path: the file to write.
-        device: on which the work is done.
+        device: where the work is done.
     """
 
     def __init__(self, steps: int, path: Path, device: torch.device) -> None:
@@ -28,7 +28,7 @@ class Profiler:
         self.running = False
 
     def step(self) -> None:
-        """A step begins."""
+        """Begin a step."""
         if self.running:
             self.left -= 1
             if self.left == 0:

@@ -1,4 +1,4 @@
-"""What a run does when a loss or a gradient is not finite: say where, skip, or go back."""
+"""Recovery from a loss or gradient that is not finite: report, skip the step, or roll back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -17,14 +17,14 @@ from cartograd.engine.loop.run_state import State
 from cartograd.engine.optim.player import Player
 
 TOLD = 3
-"""Skipped batches that are run again to find the cause; all are noted."""
+"""How many skipped batches are run again to find the cause; all are recorded."""
 IN_A_ROW = 50
 """Steps skipped one after the other after which the run fails."""
 
 
 @runtime_checkable
 class Recoverable(Protocol):
-    """What of a run the recovery reads and restores."""
+    """The parts of a run that recovery reads and restores."""
 
     objective: Any
     players: dict[str, Player]
@@ -62,7 +62,7 @@ class Recovery:
         self.places: dict[int, tuple[int, int]] = {}
 
     def begin(self, step: int, epoch: int, batch: int, group: Sequence[Any], /) -> None:
-        """A step on these batches is about to be taken."""
+        """Remember the batches of the step that comes next."""
         self.last = step, epoch, batch, group
         if self.policy.kind == "rollback":
             self.places[step] = epoch, batch
@@ -70,7 +70,7 @@ class Recovery:
                 self.places = {key: self.places[key] for key in list(self.places)[4096:]}
 
     def leaves_out(self, state: State, players: Mapping[str, Player], batches: int, /) -> bool:
-        """After going back: whether these batches are left out (and passed), and how fast to go."""
+        """After a rollback: whether to skip these batches; also sets the lowered learning rate."""
         for player in players.values():
             player.slowed = 0.5**state.rollbacks if state.step <= state.slow_until else 1.0
         if [state.epoch, state.batch] not in state.left_out:
@@ -79,7 +79,7 @@ class Recovery:
         return True
 
     def where(self, loop: Recoverable, step: int, /) -> str:
-        """The epoch and batch of a step, and the first module that is at fault, in words."""
+        """A message with the epoch and batch of a step and the first module that is not finite."""
         number, epoch, batch, group = self.last
         if number != step or not group:
             return f"epoch {loop.state.epoch + 1}"
@@ -121,10 +121,10 @@ class Recovery:
         return None
 
     def skipped(self, loop: Recoverable, messages: list[str], /) -> None:
-        """Note a step that was not taken.
+        """Record a step that was skipped.
 
         Raises:
-            NonFiniteError: none was, many times in a row.
+            NonFiniteError: too many steps in a row were skipped.
         """
         step, epoch, batch, _ = self.last
         self.in_a_row = self.in_a_row + 1 if self.before == step - 1 else 1
@@ -142,7 +142,7 @@ class Recovery:
         """Go back to the newest good checkpoint, or say what happened.
 
         Raises:
-            NonFiniteError: the policy is not to go back, or we did so as often as it says.
+            NonFiniteError: the policy is not to go back, or it has done so `tries` times.
         """
         state, manager = loop.state, loop.manager
         newest = None if manager is None else manager.newest()
@@ -166,7 +166,7 @@ class Recovery:
     def _advised(
         self, loop: Recoverable, error: NonFiniteError, where: str, newest: int | None
     ) -> NonFiniteError:
-        """The error with where it began and what to do about it."""
+        """The error with the place where it began and how to mend it."""
         loop.event("failed", step=error.step, error=str(error), where=where)
         message = (
             f"{error} ({where}); lower the learning rate, shorten the gradient (clip=1.0), or look "
@@ -189,7 +189,7 @@ class Buffers:
 
     @torch.no_grad()
     def keep(self) -> None:
-        """Copy their present values."""
+        """Copy the current values."""
         for kept, live in zip(self.kept, self.live, strict=True):
             kept.copy_(live)
 

@@ -1,4 +1,4 @@
-"""What holds while a run lasts, and is as before afterwards: modes, flags, wrapped blocks."""
+"""The run context: modes, flags and wrapped blocks, set for a run and restored after it."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from cartograd.engine.optim.recompute import recompute as recomputing
 def run_context(
     objective: Any, /, *, recompute: tuple[str, ...] | bool, deterministic: bool
 ) -> Iterator[None]:
-    """Training mode, and what else a run asks for; threads and memory format are restored.
+    """Training mode and a run's other settings; threads and memory format are restored.
 
     Raises:
         UsageError: a block to recompute is unknown, or an operation has no deterministic form.
@@ -72,7 +72,7 @@ def _wrap(stack: ExitStack, objective: Any, asked: tuple[str, ...] | bool) -> No
 
 @contextmanager
 def _training(objective: Any) -> Iterator[None]:
-    """Everything in training mode; at the end each part gets the mode that it had."""
+    """Training mode for all modules; afterwards each gets the mode that it had."""
     modules = [objective, *objective.players.values()]
     modules = [module for module in modules if isinstance(module, nn.Module)]
     modes = [(part, part.training) for module in modules for part in module.modules()]
@@ -87,7 +87,7 @@ def _training(objective: Any) -> Iterator[None]:
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """Only operations that give the same bits each time; the flags are put back afterwards."""
+    """Deterministic operations only; torch's flags are restored afterwards."""
     cudnn, memory = cast(Any, torch.backends.cudnn), cast(Any, torch.utils.deterministic)
     before = torch.are_deterministic_algorithms_enabled()
     warn = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -22,7 +22,7 @@ from cartograd.engine.optim.player import Player
 
 @dataclass
 class State:
-    """Where a run is. With the tensors of objective and optimizers it determines all that follows.
+    """The position of a run; with all tensors it determines everything that follows.
 
     Attributes:
         epoch, batch: the next batch is number `batch` of epoch `epoch` (both from 0).
@@ -35,7 +35,7 @@ class State:
         stopped: why the run ended before its last epoch.
         others: the states of random generators that are not set at each step.
         left_out: epoch and batch of what is left out after going back to a checkpoint.
-        rollbacks: how often that was; the learning rate is halved each time ...
+        rollbacks: how often the run went back; the learning rate is halved each time ...
         slow_until: ... up to this step.
     """
 
@@ -154,12 +154,12 @@ class RunState:
                 )
 
     def _bound(self) -> bool:
-        """Whether the run would have gone otherwise, had it been meant to be longer."""
+        """Whether the run so far depends on its planned length."""
         tail = str(self.config.average or "").startswith("tail")
         return bool(self.config.schedule) or tail
 
     def _check_finite(self) -> None:
-        """A checkpoint of broken weights would take the place of a good one."""
+        """Refuse to save weights that are not finite in place of a good checkpoint."""
         step = self.at.step
         sums = [p.detach().sum().double() for one in self.players.values() for p in one.params]
         total = float(self.processes.whole(torch.stack(sums).sum()))

@@ -1,4 +1,4 @@
-"""One step: an objective's losses, and what each asks of its player."""
+"""One training step: the losses that an objective yields, and a player's step for each."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,10 +26,10 @@ class Stepper:
     Args:
         objective: whose losses.
         players: by name.
-        logger: where losses and metrics are noted.
-        device: on which the forward passes run.
-        precision: in which they run.
-        timer: to which the parts of a step are told.
+        logger: collects losses and metrics.
+        device: where the forward passes run.
+        precision: of the forward passes.
+        timer: measures the parts of a step.
         guard: what to do when a loss or a gradient is not finite: `stop`, `skip` or `rollback`.
         processes: the processes that train together.
     """
@@ -69,14 +69,14 @@ class Stepper:
         self.norm_names = {name: norm if alone else f"{name}/{norm}" for name in players}
 
     def step(self, number: int, group: Sequence[Any], /) -> None:
-        """All steps that the losses of one group of microbatches ask for.
+        """Run the objective on a group of microbatches and step a player for each loss.
 
         Args:
-            number: of the step, from 1; the rates follow it.
+            number: of the step, from 1; schedules use it.
             group: the microbatches.
 
         Raises:
-            UsageError: the objective names an unknown player, or its loss is of no use.
+            UsageError: the objective names an unknown player, or its loss cannot be used.
         """
         for plan in self.schedules:
             plan.apply(number - 1)
@@ -94,7 +94,7 @@ class Stepper:
         self.timer.lap("optimizer")
 
     def _left_out(self, mark: int) -> bool:
-        """Whether this step was skipped, and its running statistics and losses with it."""
+        """Whether this step was skipped; if so its running statistics and losses are undone."""
         if not self.skipped or self.buffers is None:
             return False
         self.buffers.restore()
@@ -102,7 +102,7 @@ class Stepper:
         return True
 
     def _alone(self, number: int, batch: Any) -> None:
-        """One batch: a step at each loss that the objective yields."""
+        """A single batch: one step for each loss that the objective yields."""
         part = self.timer.part
         for loss in self.losses(batch):
             part("forward")
@@ -113,7 +113,7 @@ class Stepper:
                 self._advance(number, player, None)
 
     def _together(self, number: int, group: Sequence[Any]) -> None:
-        """Several microbatches as one batch: their generators run in step with each other.
+        """Several microbatches as one batch: their generators advance together.
 
         Each yields one loss, whose sum is differentiated at once (so only one microbatch's graph is
         alive); then the player steps with the summed gradient divided by the summed count (or the
@@ -151,34 +151,34 @@ class Stepper:
             if name is None:
                 return
             if good:
-                several = self.processes.size > 1  # who divide by the sum of their counts
+                several = self.processes.size > 1  # each divides by the sum of all their counts
                 shared = count if several else accumulation.divisor(count)
                 self._advance(number, self.players[name], shared)
             else:
                 self.players[name].drop()
 
     def _advance(self, number: int, player: Player, count: float | Tensor | None) -> None:
-        """The step itself, if the gradient is finite where that is known."""
+        """Step the player, unless its gradient is known not to be finite."""
         norm = player.step(count)
         self.timer.part("optimizer")
         if norm is not None:
             if player.broken:
                 self._broken(number, f"the gradient of player {player.name!r}", norm.item())
                 return
-            # Clipping had to compute it anyway.
+            # Clipping computed the norm already.
             self.logger.add(number, self.norm_names[player.name], norm, 1, loss=False)
         if self.after_step is not None:
             self.after_step(player.name)
 
     def _broken(self, number: int, what: str, value: float) -> None:
-        """Leave this step out, or stop."""
+        """Skip this step, or stop the run."""
         message = f"{what} became {value} at step {number}"
         if not self.skips:
             raise NonFiniteError(message, number)
         self.skipped.append(message)
 
     def _cast_losses(self, batch: Any) -> Iterator[Loss]:
-        """The objective's losses, computed under autocast; the steps in between are not."""
+        """The objective's losses under autocast, which does not cover the steps between them."""
         generator = iter(self.objective.losses(batch))
         while True:
             with autocast(self.precision, self.device):
@@ -194,11 +194,11 @@ class Stepper:
         return player
 
     def _noted(self, number: int, loss: Loss, batch: Any) -> bool:
-        """Keep the means of a loss and of its metrics for the ledger; false if it is not finite.
+        """Log the means of a loss and of its metrics; false if the loss is not finite.
 
-        On the CPU nothing has to be waited for, so that it is known before the step; elsewhere the
-        ledger finds out when it is read, unless steps are to be skipped. Several processes look at
-        the gradient, which they have in common.
+        On the CPU the value is there without waiting, so it is checked before the step; elsewhere
+        the metric logger checks it when it is read, unless steps are to be skipped. Several
+        processes check the gradient instead, which is the same in all of them.
         """
         if self.processes.idle:
             return True

@@ -1,7 +1,7 @@
-"""Where a run's time goes: seconds per phase, at the cost of a few clock readings a step.
+"""The timer: seconds of each phase of a run, from a few clock readings per step.
 
-Where readings would be felt (quick steps; a GPU, whose work is only queued) some steps are split
-into their parts, and the time of the others is shared out as it was in those.
+Where the readings would cost too much (fast steps; a GPU, whose work is only queued) only some
+steps are timed part by part, and the time of the others is divided in the same proportion.
 """
 
 import sys
@@ -26,10 +26,10 @@ QUICK, QUICK_SAMPLE = 1e-3, 10
 
 
 class Timer:
-    """Adds up seconds by phase; what lies between two laps belongs to the second.
+    """Adds up seconds by phase; the time between two laps belongs to the second.
 
     Args:
-        device: on which the work is done.
+        device: where the work is done.
     """
 
     def __init__(self, device: torch.device, /) -> None:
@@ -45,11 +45,11 @@ class Timer:
         self.last = time.perf_counter()
 
     def start(self) -> None:
-        """Begin to count from here."""
+        """Start timing now."""
         self.last = time.perf_counter()
 
     def step(self, group: Sequence[Any], /) -> None:
-        """A step on these batches begins."""
+        """Begin a step on these batches."""
         for batch in group:
             self.examples += examples(batch)
         self.steps += 1
@@ -64,12 +64,12 @@ class Timer:
             self.profiler.step()
 
     def close(self) -> None:
-        """The run is over, for whatever reason."""
+        """End the profiler's trace, if there is one."""
         if self.profiler is not None:
             self.profiler.close()
 
     def lap(self, phase: str, /) -> None:
-        """What happened since the last lap was this phase."""
+        """Add the time since the last lap to this phase."""
         if self.queued and self.exact:
             torch.cuda.synchronize()
         now = time.perf_counter()
@@ -80,12 +80,12 @@ class Timer:
         self.last = now
 
     def part(self, phase: str, /) -> None:
-        """A lap, in the steps that are split into their parts."""
+        """A lap, in those steps that are timed part by part."""
         if self.exact:
             self.lap(phase)
 
     def spent(self) -> dict[str, Any]:
-        """Examples and seconds per phase since this was last asked, and the most memory so far."""
+        """Examples and seconds per phase since the last call, and the peak memory so far."""
         seconds, self.seconds = self.seconds, dict.fromkeys(PHASES, 0.0)
         unsplit, self.unsplit = self.unsplit, 0.0
         timed = sum(seconds[phase] for phase in STEP)
@@ -97,7 +97,7 @@ class Timer:
 
 
 def peak_memory() -> int | None:
-    """The most bytes of memory that this process has held; None where that is not known."""
+    """The peak memory of this process in bytes; None where the system does not tell."""
     if sys.platform == "win32":
         return None
     import resource

@@ -77,7 +77,7 @@ class Loop:
         self.stop, self.timer = self.processes.stop(), Timer(self.device)
 
     def resume(self) -> None:
-        """Go back to where the run in the folder was.
+        """Restore the newest checkpoint of the run folder.
 
         Raises:
             UsageError: its checkpoint does not fit.
@@ -127,7 +127,7 @@ class Loop:
         self.event("finished", step=self.state.step, stopped=self.state.stopped)
 
     def _epochs(self) -> bool:
-        """All that is left of the epochs; whether we got through."""
+        """Train the remaining epochs; false if a signal interrupted them."""
         if (
             self.recovery.policy.kind == "rollback"
             and self.manager
@@ -143,12 +143,12 @@ class Loop:
         return True
 
     def _train(self) -> bool:
-        """The rest of this epoch's steps; whether we got through."""
+        """Take the remaining steps of this epoch; false if a signal interrupted them."""
         state, stop, timer = self.state, self.stop, self.timer
         reseed = seeder(self.device, self.config.seed, TRAINING, rank=self.processes.seed_rank)
         stepper = None
         if self.manager is not None and isinstance(self.batches, Loaded) and self.batches.workers:
-            self.manager.join()  # its processes are forked from one that has a single thread
+            self.manager.join()  # so that workers are forked from a process with one thread
         source = self.processes.batches(
             self.batches, state.epoch, seed=self.config.seed, start=state.batch, device=self.device
         )
@@ -192,14 +192,14 @@ class Loop:
         return False
 
     def _step(self, stepper: Stepper, group: list[Any]) -> None:
-        """Take a step, or note that it was left out."""
+        """Take a step, or record that it was skipped."""
         stepper.step(self.state.step, group)
         if stepper.skipped:
             self.recovery.skipped(self, stepper.skipped)
         self.state.batch += len(group)
 
     def _stepper(self, group: list[Any]) -> Stepper:
-        """What takes the steps, when all that was left open is chosen."""
+        """The stepper, once `auto` settings have been chosen on the first batch."""
         folder = None if self.manager is None else self.manager.folder.path
         parts, device, processes = (self.objective, self.players), self.device, self.processes
         autotune.settle(self.config, *parts, group, device, folder, processes=processes)
@@ -210,7 +210,7 @@ class Loop:
         return stepper
 
     def _report(self) -> None:
-        """Read the losses of the last steps; tell the metrics file and the progress display."""
+        """Read the losses of the last steps; write them to the metrics file and show progress."""
         losses = {f"train/{name}": value for name, value in self.logger.read().items()}
         self._write_points()
         if losses:
@@ -223,7 +223,7 @@ class Loop:
             self.manager.folder.metrics(*lines)
 
     def _end_epoch(self) -> bool:
-        """Validate, judge and record; false if a signal came before the validation was done."""
+        """Validate, compare with the best epoch and record; false if a signal interrupted it."""
         state, began = self.state, time.perf_counter()
         with averaged(self.players), aside():
             valid = self._validate()
@@ -286,7 +286,7 @@ class Loop:
         self.timer.lap("saving")
 
     def _interrupt(self) -> None:
-        """Keep what was done and say that a signal ended it."""
+        """Save a checkpoint and record that a signal ended the run."""
         if self.manager is not None:
             if not self.manager.has(self.state.step):
                 self._save()

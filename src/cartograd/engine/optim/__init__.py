@@ -1,1 +1,1 @@
-"""Optimizers, schedules, averages of weights, accumulation: what a step does with gradients."""
+"""Optimizers, schedules, averages of weights, gradient accumulation."""

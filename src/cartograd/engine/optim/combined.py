@@ -1,4 +1,4 @@
-"""Several optimizers as one: each steps parameters of its own, all share one state."""
+"""Several optimizers as one: each steps its own parameters, all share one state dict."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 
 
 class Combined(torch.optim.Optimizer):
-    """Steps its parts one after the other; groups, state and checkpoints are those of one.
+    """Steps several optimizers in turn, with the groups and the state dict of a single one.
 
     Args:
         parts: optimizers without a parameter in common.
@@ -19,7 +19,7 @@ class Combined(torch.optim.Optimizer):
         self._share()
 
     def _share(self) -> None:
-        """Give the parts the groups and the state that are here."""
+        """Copy the combined groups and state to the parts."""
         start = 0
         for part in self.parts:
             end = start + len(part.param_groups)
@@ -27,24 +27,24 @@ class Combined(torch.optim.Optimizer):
             start = end
 
     def join(self) -> None:
-        """Take over the groups of the parts, which were changed."""
+        """Copy the parts' groups back, which were changed."""
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """A step of each part; as in torch a closure is called first."""
+        """Step each part; a closure is called first, as in torch."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for part in self.parts:
             part.step()
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state dict of one like it."""
+        """Load a state dict of the same combination."""
         super().load_state_dict(state_dict)
         self._share()
 
 
 def described(optimizer: torch.optim.Optimizer, /) -> list[dict[str, Any]]:
-    """Which optimizer steps how many parameters of each group, at which rate and decay."""
+    """Per group: its optimizer, number of parameters, learning rate and weight decay."""
     parts = optimizer.parts if isinstance(optimizer, Combined) else (optimizer,)
     return [
         {

@@ -12,10 +12,10 @@ Update = Callable[..., tuple[Tensor, dict[str, Tensor]]]
 
 
 class FunctionalOptimizer(torch.optim.Optimizer):
-    """Applies an update rule to every weight; its memory is saved like that of torch's optimizers.
+    """Applies an update rule to each weight; its state is saved as torch's optimizers save theirs.
 
     Args:
-        params: what it steps.
+        params: the parameters to step.
         update: the rule.
         settings: the rule's hyperparameters; schedules change `lr` among them.
         renamed: older names of the hyperparameters, which saved states may hold.
@@ -36,7 +36,7 @@ class FunctionalOptimizer(torch.optim.Optimizer):
         self.renamed = renamed
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state dict, also one whose hyperparameters have their older names."""
+        """Load a state dict, also one with older names of hyperparameters."""
         groups = [
             {self.renamed.get(key, key): value for key, value in group.items()}
             for group in state_dict["param_groups"]
@@ -45,7 +45,7 @@ class FunctionalOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update of every weight that has a gradient; as in torch a closure is called first."""
+        """Update each weight that has a gradient; a closure is called first, as in torch."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
             settings = {key: group[key] for key in self.settings}

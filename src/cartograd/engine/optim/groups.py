@@ -23,7 +23,7 @@ KEYS = ("lr", "weight_decay")
 
 
 def parsed(given: str | Mapping[str, str] | None, /) -> dict[str, dict[str, float]]:
-    """What is set by pattern, from `{"head.*": "lr=0.1"}` or the text `head.*:lr=0.1;...`.
+    """Settings by pattern, from `{"head.*": "lr=0.1"}` or the text `head.*:lr=0.1;...`.
 
     >>> parsed("*.bias:weight_decay=0;head.*:lr=0.1")
     {'*.bias': {'weight_decay': 0.0}, 'head.*': {'lr': 0.1}}
@@ -143,7 +143,7 @@ def _divide(optimizer: torch.optim.Optimizer, wanted: Mapping[int, Mapping[str, 
 def _settings(
     group: Mapping[str, Any], own: dict[str, float], optimizer: torch.optim.Optimizer
 ) -> dict[str, float]:
-    """A group's rate, its scale and its decay."""
+    """Set a group's learning rate, its scale and its weight decay."""
     name = type(optimizer).__name__.lower()
     if "weight_decay" in own and "weight_decay" not in group:
         raise UsageError(f"groups: {name} has no weight_decay; leave it out, or use adamw")

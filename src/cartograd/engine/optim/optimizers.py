@@ -3,7 +3,7 @@
 Names are torch's class names in lower case (`sgd`, `rmsprop`, `sparse_adam`); keys are torch's
 own arguments. The library's own rules (`lion`, `momentum`) go by the names of their cards where
 torch has none of that name. Where it has one, the card's arguments are torch's, with its defaults.
-`muon` steps matrices; AdamW at the same rate takes what is none.
+`muon` steps matrices; AdamW at the same rate steps all other parameters.
 """
 
 import inspect
@@ -64,7 +64,7 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
 
     Args:
         spec: `"sgd:lr=0.1,momentum=0.9"`, or the `Spec`.
-        params: what it steps.
+        params: the parameters to step.
 
     Raises:
         UsageError: unknown name or argument (with the nearest match), a value of the wrong type
@@ -86,7 +86,7 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
         try:
             return make(params, **{**spec.args, "fused": True})
         except (RuntimeError, ValueError, TypeError):
-            pass  # not for this device or type, or the arguments are wrong: torch says which below
+            pass  # no fused kernel here, or wrong arguments: torch says which below
     return torch_spec.make(make, params, spec.args, spec)
 
 

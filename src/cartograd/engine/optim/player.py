@@ -34,12 +34,12 @@ class Player:
         name: its key in the objective's `players`.
         module: whose parameters it owns.
         spec: of the optimizer.
-        clip: what shortens gradients.
+        clip: gradient clipping.
         processes: the processes that train it.
         decay: which weights decay: `matrices` (and filters, but no embeddings), or `all`.
 
     Raises:
-        UsageError: there is nothing to train, or the optimizer is refused.
+        UsageError: there is nothing to train, or the optimizer cannot be made.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Player:
                 f"the loss of player {self.name!r} does not depend on its parameters; was it "
                 "detached, or computed without gradients?"
             )
-        # Weights that are spread are put together for a backward pass, as other tensors.
+        # FSDP gathers sharded weights into other tensors for the backward pass.
         inputs = self._inputs
         if isinstance(weight, Tensor):
             torch.autograd.backward(value, weight.to(value.dtype), inputs=inputs)
@@ -96,7 +96,7 @@ class Player:
         if self._gradient is None or self._gradient[0] != key:
             self._gradient = key, torch.full_like(value, weight)
         elif self._plain and type(value) is Tensor:
-            # Torch has checked this gradient at the step before: what it does after its checks.
+            # Torch checked the gradient at the step before; skip its checks.
             graph._engine_run_backward(
                 (value,),
                 (self._gradient[1],),
@@ -110,7 +110,7 @@ class Player:
         torch.autograd.backward(value, self._gradient[1], inputs=inputs)
 
     def step(self, count: float | Tensor | None = None) -> Tensor | None:
-        """Take a step with the gradients there are, divided by `count`, and drop them.
+        """Step with the accumulated gradients divided by `count`, then drop them.
 
         With several processes gradients and counts are sums over all of them. Where the norm is
         known at once and is not finite, `broken` is set and no step is taken.
@@ -148,12 +148,12 @@ class Player:
             group["lr"] = rate
 
     def drop(self) -> None:
-        """Forget the gradients."""
+        """Drop the gradients."""
         for parameter in self.params:
             parameter.grad = None
 
     def _clipped(self) -> Tensor:
-        """Clip the gradients; their norm before."""
+        """Clip the gradients; returns their norm before clipping."""
         having = [parameter for parameter in self.params if parameter.grad is not None]
         gradients = [parameter.grad for parameter in having if parameter.grad is not None]
         norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
@@ -166,7 +166,7 @@ class Player:
         return self.processes.whole(norm)
 
     def _start(self) -> None:
-        """What can only be known at the first step: whether the gradients are of use."""
+        """Check at the first step that the optimizer can use the gradients."""
         gradients = [p.grad for p in self.params if p.grad is not None]
         if not gradients:
             raise UsageError(
@@ -184,7 +184,7 @@ class Player:
         self.started = True
 
     def align(self) -> None:
-        """Give what is kept beside each weight the weight's memory layout, as kernels expect it."""
+        """Give the optimizer's state the memory format of its weight, as kernels expect."""
         for weight in self.params:
             state = self.optimizer.state.get(weight, {})
             for key, value in state.items():
@@ -194,7 +194,7 @@ class Player:
             self.average.load(self.average.mean)
 
     def load(self, state: dict[str, Any], /) -> None:
-        """Go on from an optimizer's state, its tensors laid out as the parameters are."""
+        """Load an optimizer's state; its tensors get the memory format of the parameters."""
         of_each = dict(state["state"])
         groups = self.optimizer.param_groups
         for number, parameter in enumerate(one for group in groups for one in group["params"]):
@@ -209,13 +209,13 @@ class Player:
 
     @property
     def lr(self) -> float:
-        """The learning rate at present, that of layers below the last as if it were the last's."""
+        """The current learning rate; with layer-wise decay that of the last layer."""
         group = self.optimizer.param_groups[0]
         return float(group["lr"]) / group.get(SCALE, 1.0)
 
 
 def _stepped(optimizer: torch.optim.Optimizer, /) -> None:
-    """The optimizer's step, without what torch wraps around it when nobody would see it.
+    """The optimizer's step, without torch's profiler and hook wrapper when neither is used.
 
     The name for the profiler and the calls of hooks take a tiny network's step a tenth of its time.
     """

@@ -11,7 +11,7 @@ monitored number of every epoch, or `metric=`. `per=step` or `per=epoch` overrid
 shapes the whole run gets its length. `warmup` (a share of the run, or a number of steps) lets the
 rate rise in a line before any schedule that has no rise of its own.
 
-Torch's words mean the same: `StepLR:step_size=30,gamma=0.1` is `step:every=30,factor=0.1`. A
+Torch's names mean the same: `StepLR:step_size=30,gamma=0.1` is `step:every=30,factor=0.1`. A
 scheduler of torch that has no card (`LambdaLR`, `MultiplicativeLR`) is played on an optimizer of
 its own, which makes it a function of the step too.
 """
@@ -32,16 +32,16 @@ from cartograd.engine.optim.schedule_spec import FunctionalOptimizer, arguments,
 
 PER_EPOCH = ("step", "multistep", "exponential", "LambdaLR", "MultiplicativeLR")
 RISING = ("onecycle", "cyclic", "sequential", "chained")
-"""Those that begin in a way of their own and take no warm-up."""
+"""Schedules with a rise of their own, which take no warm-up."""
 
 
 class Schedule:
-    """A rule, and what it is asked: sets the rates of an optimizer.
+    """Sets the learning rates of an optimizer by a rule.
 
     Args:
-        optimizer: whose rates; those that it has now are its own.
+        optimizer: its present rates are the full rates.
         rule: of the schedule.
-        per: `step`, `epoch` or `metric`, which says what a moment is.
+        per: `step`, `epoch` or `metric`: the argument that the rule takes.
         warmup: steps of the rise.
         metric: name of the number that it follows.
         cycles: whether it sets the momentum too, where it has one.

@@ -1,4 +1,4 @@
-"""Specs of schedules: torch's words beside the cards' own, and the rule that a spec makes."""
+"""Specs of schedules, in torch's names or the cards', and the rule that a spec makes."""
 
 import inspect
 from collections.abc import Callable
@@ -47,7 +47,7 @@ WORDS = {
 
 
 def ours(spec: str | Spec, /) -> Spec:
-    """A spec in the words of the cards; a class of torch without a card keeps its own.
+    """A spec in the names of the cards; a class of torch without a card keeps its own.
 
     >>> str(ours("CosineAnnealingLR:T_max=10")), str(ours("step:step_size=3,per=step"))
     ('cosine:total=10', 'step:every=3,per=step')
@@ -80,7 +80,7 @@ def arguments(name: str, /) -> dict[str, inspect.Parameter]:
 
 
 def rule(spec: Spec, total: int | None, /) -> FunctionalOptimizer:
-    """The rule of a spec in our words, with the length of the run where it needs one.
+    """The rule of a spec, with the length of the run where it needs one.
 
     Raises:
         UsageError: an argument is wrong or missing.
@@ -117,7 +117,7 @@ def _parts(spec: Spec, total: int | None) -> tuple[FunctionalOptimizer, ...]:
 
 
 class Played:
-    """A scheduler of torch as a function of the step: played anew, on an optimizer of its own.
+    """A scheduler of torch as a function of the step: replayed on an optimizer of its own.
 
     Args:
         spec: the name of its class, and torch's arguments.

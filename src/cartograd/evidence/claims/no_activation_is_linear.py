@@ -33,7 +33,7 @@ def measure(seed: int, /) -> Measured:
     deep = "mlp:widths=[32,32,32,32],activation="
     specs = {
         "linear": "softmax-regression",
-        "deep linear": f"{deep}'leaky-relu:slope=1'",  # a leak of 1 is the identity
+        "deep linear": f"{deep}'leaky-relu:negative_slope=1'",  # a leak of 1 is the identity
         "ReLU": f"{deep}relu",
     }
     models, found = {}, {}

@@ -1,14 +1,14 @@
 """Exponential linear unit: below zero a curve that levels off, instead of a cut or a line.
 
 The negative outputs pull the mean of the activations towards zero, and since they level off, an
-input that is very negative is only noted as absent, without saying how much. With amplitude 1 the
+input that is very negative is only noted as absent, without saying how much. With alpha 1 the
 curve has no kink at zero.
 
     f(z) = z if z > 0 else A (e^z - 1)        f'(z) = 1 if z > 0 else A e^z
 
 Shapes: any shape, kept.
 
-Departures: none. The paper's alpha is called amplitude. e^z - 1 keeps its digits near zero.
+Departures: none. e^z - 1 keeps its digits near zero.
 
 References:
     Djork-Arné Clevert, Thomas Unterthiner, Sepp Hochreiter. Fast and accurate deep network
@@ -36,22 +36,23 @@ CARD = Card(
     url="https://arxiv.org/abs/1511.07289",
     proofs=(
         "oracle: torch.nn.functional.elu, values and gradients to 1e-10 in float64",
-        "law: autograd's gradient is `derivative`, finite far out; it levels off at -amplitude",
+        "law: autograd's gradient is `derivative`, finite far out; it levels off at -alpha",
     ),
+    renamed={"amplitude": "alpha"},
 )
 
 
-def elu(z: Float[Tensor, "..."], /, *, amplitude: float = 1.0) -> Float[Tensor, "..."]:
+def elu(z: Float[Tensor, "..."], /, *, alpha: float = 1.0) -> Float[Tensor, "..."]:
     """The input where it is above zero, else A (e^z - 1).
 
     Args:
         z: what enters, of any shape.
-        amplitude: how far below zero the curve levels off.
+        alpha: how far below zero the curve levels off.
     """
     # Both branches of `where` get a gradient: an e^z that overflows would make it 0 * inf.
-    return torch.where(z > 0, z, amplitude * torch.expm1(z.clamp(max=0)))
+    return torch.where(z > 0, z, alpha * torch.expm1(z.clamp(max=0)))
 
 
-def derivative(z: Float[Tensor, "..."], /, *, amplitude: float = 1.0) -> Float[Tensor, "..."]:
+def derivative(z: Float[Tensor, "..."], /, *, alpha: float = 1.0) -> Float[Tensor, "..."]:
     """1 where z > 0, else A e^z."""
-    return torch.where(z > 0, 1.0, amplitude * z.clamp(max=0).exp())
+    return torch.where(z > 0, 1.0, alpha * z.clamp(max=0).exp())

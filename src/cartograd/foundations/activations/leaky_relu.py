@@ -3,7 +3,7 @@
 A ReLU whose input is negative for all the data gets no gradient and never comes back. A small
 slope below zero keeps a gradient flowing, at the price of outputs that are no longer sparse.
 
-    f(z) = z if z > 0 else slope z        f'(z) = 1 if z > 0 else slope
+    f(z) = z if z > 0 else s z        f'(z) = 1 if z > 0 else s        s: the negative slope
 
 Shapes: any shape, kept.
 
@@ -13,7 +13,7 @@ References:
     Andrew Maas, Awni Hannun, Andrew Ng. Rectifier nonlinearities improve neural network acoustic
     models. ICML 2013. https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf
 
->>> leaky_relu(torch.tensor([-2.0, 0.0, 3.0]), slope=0.25).tolist()
+>>> leaky_relu(torch.tensor([-2.0, 0.0, 3.0]), negative_slope=0.25).tolist()
 [-0.5, 0.0, 3.0]
 """
 
@@ -37,19 +37,20 @@ CARD = Card(
         "oracle: torch.nn.functional.leaky_relu, values and gradients to 1e-10 in float64",
         "law: autograd's gradient is `derivative`; slope 0 gives ReLU and slope 1 the identity",
     ),
+    renamed={"slope": "negative_slope"},
 )
 
 
-def leaky_relu(z: Float[Tensor, "..."], /, *, slope: float = 0.01) -> Float[Tensor, "..."]:
-    """The input where it is above zero, else slope z.
+def leaky_relu(z: Float[Tensor, "..."], /, *, negative_slope: float = 0.01) -> Float[Tensor, "..."]:
+    """The input where it is above zero, else its multiple by the slope.
 
     Args:
         z: what enters, of any shape.
-        slope: slope below zero.
+        negative_slope: slope below zero.
     """
-    return torch.where(z > 0, z, slope * z)
+    return torch.where(z > 0, z, negative_slope * z)
 
 
-def derivative(z: Float[Tensor, "..."], /, *, slope: float = 0.01) -> Float[Tensor, "..."]:
+def derivative(z: Float[Tensor, "..."], /, *, negative_slope: float = 0.01) -> Float[Tensor, "..."]:
     """1 where z > 0, else the slope."""
-    return torch.full_like(z, slope).masked_fill(z > 0, 1.0)
+    return torch.full_like(z, negative_slope).masked_fill(z > 0, 1.0)

@@ -40,6 +40,7 @@ CARD = Card(
         "oracle: torch.nn.PReLU, values and gradients of input and slope to 1e-10 in float64",
         "law: the slope moves in training, to the one that the data was made with",
     ),
+    renamed={"slope": "init"},
 )
 
 
@@ -47,12 +48,12 @@ class PReLU(nn.Module):
     """The activation of one layer, with its learned slope.
 
     Args:
-        slope: where the learned slope starts.
+        init: where the learned slope starts.
     """
 
-    def __init__(self, *, slope: float = 0.25):
+    def __init__(self, *, init: float = 0.25):
         super().__init__()
-        self.slope = nn.Parameter(torch.tensor(float(slope)))
+        self.slope = nn.Parameter(torch.tensor(float(init)))
 
     def forward(self, z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """The input where it is above zero, else slope z."""

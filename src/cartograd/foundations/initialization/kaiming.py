@@ -3,7 +3,7 @@
 A ReLU lets through half of a symmetric input's power, so the weights need twice the variance for
 the activations to keep their size. A leaky unit lets through a little more and needs a little less.
 
-    Var(W) = 2 / ((1 + slope^2) fan_in)
+    Var(W) = 2 / ((1 + s^2) fan_in)        s: the negative slope
     uniform: U(-a, a), a = sqrt(3 Var(W))        normal: N(0, Var(W))
 
 Shapes: a layer's weight, outputs first, two dimensions or more; filled in place.
@@ -47,6 +47,7 @@ CARD = Card(
         "law: through 20 layers of 256 ReLUs activation variance is held, where Xavier halves it "
         "in each",
     ),
+    renamed={"slope": "negative_slope"},
 )
 
 PRESETS = {
@@ -60,7 +61,7 @@ def kaiming(
     /,
     *,
     distribution: Literal["uniform", "normal"] = "normal",
-    slope: float = 0.0,
+    negative_slope: float = 0.0,
     mode: Literal["in", "out"] = "in",
 ) -> Float[Tensor, "..."]:
     """Fill with random numbers of variance 2 / ((1 + slope^2) fan), by the global generator.
@@ -68,14 +69,14 @@ def kaiming(
     Args:
         weight: filled in place.
         distribution: uniform or normal, of the same variance.
-        slope: slope below zero of the activation that follows: 0 for ReLU.
+        negative_slope: slope below zero of the activation that follows: 0 for ReLU.
         mode: whether forward signals (in) or gradients (out) keep their size.
 
     Raises:
         UsageError: the tensor has fewer than two dimensions.
     """
     fan_in, fan_out = fans(weight)
-    std = (2 / ((1 + slope**2) * (fan_in if mode == "in" else fan_out))) ** 0.5
+    std = (2 / ((1 + negative_slope**2) * (fan_in if mode == "in" else fan_out))) ** 0.5
     with torch.no_grad():
         if distribution == "normal":
             return weight.normal_(0, std)

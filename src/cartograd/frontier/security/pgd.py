@@ -4,7 +4,7 @@ Each step follows the gradient, as FGSM does, but only a little way; then the po
 back to within eps of the input and to valid values. It is the strongest attack that uses the
 gradient only, so robustness is measured by it.
 
-    x_(t+1) = clip(P(x_t + step * direction(dL/dx)))
+    x_(t+1) = clip(P(x_t + step_size * direction(dL/dx)))
     linf: direction(g) = sign(g),   P clips each number to within eps of x
     l2:   direction(g) = g / |g|,   P shortens x_t - x to length eps
 
@@ -25,7 +25,7 @@ References:
 >>> model = torch.nn.Linear(2, 2, bias=False)
 >>> _ = model.weight.data.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
 >>> x, y = torch.tensor([[0.7, 0.5], [0.9, 0.1]]), torch.tensor([0, 0])
->>> pgd(model, x, y, eps=0.25, step=0.125, starts=0, bounds=(0.0, 1.0))
+>>> pgd(model, x, y, eps=0.25, step_size=0.125, restarts=0, bounds=(0.0, 1.0))
 tensor([[0.5750, 0.6250],
         [0.6500, 0.3500]])
 """
@@ -59,6 +59,7 @@ CARD = Card(
         "rise with eps, steps or starts; one step is FGSM",
     ),
     tiny={"steps": 2},
+    renamed={"step": "step_size", "starts": "restarts"},
 )
 
 Norm = Literal["linf", "l2"]
@@ -71,10 +72,10 @@ def pgd(
     /,
     *,
     eps: float = 8 / 255,
-    step: float | None = None,
+    step_size: float | None = None,
     steps: int = 10,
     norm: Norm = "linf",
-    starts: int = 1,
+    restarts: int = 1,
     targeted: bool = False,
     bounds: tuple[float, float] | None = None,
     seed: int = 0,
@@ -88,10 +89,10 @@ def pgd(
         x: inputs in the units of the input port.
         y: the right classes, or the wanted ones if `targeted`.
         eps: radius of the ball, in the units of x.
-        step: length of a step; by default 2.5 eps / steps, enough to cross the ball.
+        step_size: length of a step; by default 2.5 eps / steps, enough to cross the ball.
         steps: steps from each start.
         norm: `linf` (each number moves by at most eps) or `l2` (the whole change is at most eps).
-        starts: random points to start from; 0 starts once, from x itself.
+        restarts: random points to start from; 0 starts once, from x itself.
         targeted: reach the classes y instead of leaving them.
         bounds: smallest and largest valid number, for a model whose signature has none.
         seed: of the random starts.
@@ -103,7 +104,7 @@ def pgd(
     if norm not in ("linf", "l2"):
         raise unknown("norm", norm, ("linf", "l2"))
     low, high = valid(model, x, y, bounds)
-    length = 2.5 * eps / steps if step is None else step
+    length = 2.5 * eps / steps if step_size is None else step_size
     generator = torch.Generator().manual_seed(seed)
     with looking(model, x):
         x, y = x.detach(), y.to(x.device).long()
@@ -118,11 +119,11 @@ def pgd(
         def move(point: Tensor, gradient: Tensor, centre: Tensor) -> Tensor:
             return project(point + length * _direction(gradient, norm), centre)
 
-        if starts:
+        if restarts:
             for rows in best.unfooled():
                 best.note(x[rows], rows, judge(model, x[rows], y[rows], targeted=targeted))
-        for _ in range(max(1, starts)):
-            begin = project(x + _noise(x, eps, norm, generator), x) if starts else x
+        for _ in range(max(1, restarts)):
+            begin = project(x + _noise(x, eps, norm, generator), x) if restarts else x
             for rows in best.unfooled():
                 point, rows = _climb(best, begin[rows], x[rows], y[rows], rows, steps, look, move)
                 if len(rows):

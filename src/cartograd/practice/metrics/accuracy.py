@@ -1,6 +1,6 @@
 """Accuracy: the share of examples whose highest output is the right class.
 
-With `top` above 1 it is enough that the right class is among that many highest outputs. It
+With `k` above 1 it is enough that the right class is among that many highest outputs. It
 misleads where classes are uneven: always saying "healthy" is right 99 times out of 100 if one
 in a hundred is ill, and finds nobody.
 
@@ -17,7 +17,7 @@ References:
 >>> outputs = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0], [0.5, 0.2, 0.1], [0.0, 3.0, 1.0]])
 >>> accuracy(outputs, torch.tensor([0, 2, 1, 1]))
 0.75
->>> accuracy(outputs, torch.tensor([0, 2, 1, 1]), top=2)
+>>> accuracy(outputs, torch.tensor([0, 2, 1, 1]), k=2)
 1.0
 """
 
@@ -46,20 +46,21 @@ CARD = Card(
         "oracle: sklearn.metrics.accuracy_score and top_k_accuracy_score, to 1e-10",
         "law: a constant answer at 1:99 scores 0.99, with recall 0",
     ),
+    renamed={"top": "k"},
 )
 
 
 def accuracy(
-    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, top: int = 1
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 1
 ) -> float:
-    """The share of examples whose right class is among the `top` highest outputs.
+    """The share of examples whose right class is among the `k` highest outputs.
 
     Args:
         outputs: logits of every example.
         targets: the right classes.
-        top: how many of the highest outputs may hold the right class.
+        k: how many of the highest outputs may hold the right class.
     """
-    return weighed(outputs, targets, given.ones(outputs), top=top).item()
+    return weighed(outputs, targets, given.ones(outputs), k=k).item()
 
 
 def weighed(
@@ -68,19 +69,19 @@ def weighed(
     weights: Float[Tensor, "b n"],
     /,
     *,
-    top: int = 1,
+    k: int = 1,
 ) -> Float[Tensor, " b"]:
     """The accuracy under each weighting of the examples."""
-    return given.mean(weights, _right(*given.classes(outputs, targets), top))
+    return given.mean(weights, _right(*given.classes(outputs, targets), k))
 
 
 def parts(
-    outputs: Float[Tensor, "b t k"], targets: Shaped[Tensor, "b t"], /, *, top: int = 1
+    outputs: Float[Tensor, "b t k"], targets: Shaped[Tensor, "b t"], /, *, k: int = 1
 ) -> Float[Tensor, "b n"]:
     """The right and all labelled positions of each row (a target below 0 is no label)."""
     known = targets >= 0
     right = torch.zeros_like(known)
-    right[known] = _right(outputs[known], targets[known], top)
+    right[known] = _right(outputs[known], targets[known], k)
     return torch.stack([right.sum(1), known.sum(1)], dim=1).double()
 
 
@@ -90,21 +91,19 @@ def whole(sums: Float[Tensor, "... n"], /) -> Float[Tensor, "..."]:
 
 
 def trials(
-    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, top: int = 1
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 1
 ) -> tuple[int, int]:
     """Right examples and all examples: accuracy is a proportion of independent trials."""
-    right = _right(*given.classes(outputs, targets), top)
+    right = _right(*given.classes(outputs, targets), k)
     return int(right.sum()), len(right)
 
 
-def _right(
-    logits: Float[Tensor, "n k"], targets: Int[Tensor, " n"], top: int
-) -> Bool[Tensor, " n"]:
+def _right(logits: Float[Tensor, "n k"], targets: Int[Tensor, " n"], k: int) -> Bool[Tensor, " n"]:
     classes = logits.shape[1]
-    if top > classes:
-        raise UsageError(f"top={top}, but there are {classes} classes; expected at most {classes}")
-    if top == 1:
+    if k > classes:
+        raise UsageError(f"k={k}, but there are {classes} classes; expected at most {classes}")
+    if k == 1:
         return logits.argmax(1) == targets
     own = logits.gather(1, targets[:, None])
     first = torch.arange(classes) < targets[:, None]
-    return ((logits > own) | ((logits == own) & first)).sum(1) < top
+    return ((logits > own) | ((logits == own) & first)).sum(1) < k

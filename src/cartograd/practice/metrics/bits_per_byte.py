@@ -121,8 +121,8 @@ def sizes_of(tokenizer: Tokenizer, tokens: int, /) -> tuple[int, ...]:
         elif kind == "bytes":
             lengths.append(1)
         else:
-            spelled = tokenizer.token(number)
+            text = tokenizer.token(number)
             # A byte-level vocabulary writes each byte as one letter of an alphabet of its own.
-            plain = spelled.removeprefix("##").replace("\N{LOWER ONE EIGHTH BLOCK}", " ")
-            lengths.append(len(spelled) if on_bytes else len(plain.encode()))
+            plain = text.removeprefix("##").replace("\N{LOWER ONE EIGHTH BLOCK}", " ")
+            lengths.append(len(text) if on_bytes else len(plain.encode()))
     return tuple(lengths)

@@ -40,6 +40,7 @@ CARD = Card(
         "law: 1 for what was expected, 0 where no run of four words is right (unsmoothed), and a "
         "formula of counts by hand",
     ),
+    renamed={"words": "tokenize", "smoothed": "smooth"},
 )
 
 
@@ -48,24 +49,24 @@ def bleu(
     expected: Sequence[str],
     /,
     *,
-    words: Literal["13a", "zh", "intl", "char"] = "13a",
-    smoothed: bool = True,
+    tokenize: Literal["13a", "zh", "intl", "char"] = "13a",
+    smooth: bool = True,
 ) -> float:
     """The BLEU of a corpus, from 0 to 1.
 
     Args:
         written: what a model wrote.
         expected: what it should have written, one text for each.
-        words: how texts are cut into words: for European languages, for Chinese, ... as
+        tokenize: how texts are cut into words: for European languages, for Chinese, ... as
             sacrebleu names it.
-        smoothed: a run length without any hit counts as half a hit, then a quarter, ...
+        smooth: a run length without any hit counts as half a hit, then a quarter, ...
 
     Raises:
         UsageError: the lists do not belong together.
     """
-    return texts.score(scorer(words=words, smoothed=smoothed), written, expected)
+    return texts.score(scorer(tokenize=tokenize, smooth=smooth), written, expected)
 
 
-def scorer(*, words: str = "13a", smoothed: bool = True) -> Any:
+def scorer(*, tokenize: str = "13a", smooth: bool = True) -> Any:
     """The metric of these settings, of sacrebleu."""
-    return texts.library().BLEU(tokenize=words, smooth_method="exp" if smoothed else "none")
+    return texts.library().BLEU(tokenize=tokenize, smooth_method="exp" if smooth else "none")

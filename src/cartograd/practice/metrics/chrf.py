@@ -40,23 +40,24 @@ CARD = Card(
         "oracle: sacrebleu's corpus_chrf, to 1e-12",
         "law: 1 for what was expected, 0 for texts without a letter in common",
     ),
+    renamed={"words": "word_order"},
 )
 
 
-def chrf(written: Sequence[str], expected: Sequence[str], /, *, words: int = 0) -> float:
+def chrf(written: Sequence[str], expected: Sequence[str], /, *, word_order: int = 0) -> float:
     """The chrF of a corpus, from 0 to 1.
 
     Args:
         written: what a model wrote.
         expected: what it should have written, one text for each.
-        words: runs of up to so many words count besides; 2 is called chrF++.
+        word_order: runs of up to so many words count besides; 2 is called chrF++.
 
     Raises:
         UsageError: the lists do not belong together.
     """
-    return texts.score(scorer(words=words), written, expected)
+    return texts.score(scorer(word_order=word_order), written, expected)
 
 
-def scorer(*, words: int = 0) -> Any:
+def scorer(*, word_order: int = 0) -> Any:
     """The metric of these settings, of sacrebleu."""
-    return texts.library().CHRF(word_order=words)
+    return texts.library().CHRF(word_order=word_order)

@@ -84,7 +84,7 @@ def interval(
     """The bootstrap interval of a metric of texts, or of how much it is above another's.
 
     Args:
-        metric: `"bleu"`, `"chrf:words=2"`, or such a function with its settings.
+        metric: `"bleu"`, `"chrf:word_order=2"`, or such a function with its settings.
         written: what a model wrote.
         expected: what it should have written.
         instead: what another model wrote for the same; the interval is that of the difference,

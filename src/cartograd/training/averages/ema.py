@@ -36,6 +36,7 @@ CARD = Card(
         "1e-12 in float64",
         "law: corrected, it is the mean in which weights of age k count decay^k, to 1e-12",
     ),
+    renamed={"corrected": "bias_correction"},
 )
 
 
@@ -45,7 +46,7 @@ def portion(
     /,
     *,
     decay: float = 0.999,
-    corrected: bool = True,
+    bias_correction: bool = True,
 ) -> float | None:
     """How much the weights of a step (from 1) count in the average; `total` is not needed.
 
@@ -53,8 +54,8 @@ def portion(
         step: steps so far, from 1.
         total: steps of the run; None where that is unknown.
         decay: share of the average that is kept at each step.
-        corrected: whether young averages keep less, so that the first weights do not linger.
+        bias_correction: whether young averages keep less, so that the first weights do not linger.
     """
-    if corrected:
+    if bias_correction:
         return (1 - decay) / (1 - decay**step)
     return 1.0 if step == 1 else 1 - decay

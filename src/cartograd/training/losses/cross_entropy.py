@@ -42,24 +42,25 @@ CARD = Card(
     year=1989,
     url="https://proceedings.neurips.cc/paper/1989/hash/0336dcbab05b9d5ad24f4333c7658a0e-Abstract.html",
     proofs=(
-        "oracle: torch.nn.functional.cross_entropy, with and without smoothing, values and "
+        "oracle: torch.nn.functional.cross_entropy, with and without label smoothing, values and "
         "gradients to 1e-10 in float64",
         "law: the gradient is softmax - onehot; finite at scores of 1e4; smoothing is "
         "cross-entropy against the smoothed distribution",
         "paper: the notes' worked examples 0.155, 2.303 and [-0.4, 0.4]",
     ),
+    renamed={"smoothing": "label_smoothing"},
 )
 
 
 def cross_entropy(
-    logits: Float[Tensor, "*n k"], targets: Int[Tensor, "*n"], /, *, smoothing: float = 0.0
+    logits: Float[Tensor, "*n k"], targets: Int[Tensor, "*n"], /, *, label_smoothing: float = 0.0
 ) -> Float[Tensor, "*n"]:
     """-log softmax(logits)[target] for each example.
 
     Args:
         logits: one for each class.
         targets: the right classes.
-        smoothing: share of the target that is spread evenly over all classes.
+        label_smoothing: share of the target that is spread evenly over all classes.
     """
     log_p = torch.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))
     # Torch's kernel for -log_p[target]: a gather would cost a tiny network a fifth of its step,
@@ -69,6 +70,6 @@ def cross_entropy(
     else:
         flat = F.nll_loss(log_p.reshape(-1, log_p.shape[-1]), targets.reshape(-1), reduction="none")
         loss = flat.view_as(targets)
-    if smoothing:
-        loss = (1 - smoothing) * loss - smoothing * log_p.mean(-1)
+    if label_smoothing:
+        loss = (1 - label_smoothing) * loss - label_smoothing * log_p.mean(-1)
     return loss

@@ -3,10 +3,10 @@
 The model answers with one score per class and the objective lowers the cross-entropy of each
 example's true class, or another loss by name.
 
-    L(x, y) = -log softmax(model(x))_y  + side sum_h -log softmax(head_h(x))_y
+    L(x, y) = -log softmax(model(x))_y  + aux_weight sum_h -log softmax(head_h(x))_y
 
 A model with auxiliary heads (GoogLeNet, Inception v3, also torchvision's) answers in training with
-a tuple: its logits first, then those of each head, whose losses count `side` as much.
+a tuple: its logits first, then those of each head, whose losses count `aux_weight` as much.
 
 Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets ` b` of class numbers; the
 model's logits are `b k`, of each head too; a single logit z says yes or no, as the two [0, z].
@@ -53,6 +53,7 @@ CARD = Card(
         "law: the losses of auxiliary heads are added with their weight, in training only",
     ),
     metrics=("accuracy",),
+    renamed={"smoothing": "label_smoothing", "side": "aux_weight"},
 )
 
 
@@ -71,11 +72,12 @@ class Classify(nn.Module):
 
     Args:
         model: answers with logits, `b k`; a single one means yes (class 1) rather than no.
-        smoothing: share of the target spread evenly over all classes, for a loss that has it.
+        label_smoothing: share of the target spread evenly over all classes, for a loss that has it.
         loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
-        penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
-        mix: blends of examples in training, e.g. `mixup:concentration=0.2` or `cutmix`.
-        side: how much the loss of each auxiliary head counts; the papers' 0.3 for GoogLeNet, 0.4
+        penalty: regularisation of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
+        mix: blends of examples in training, e.g. `mixup:alpha=0.2` or `cutmix`.
+        aux_weight: how much the loss of each auxiliary head counts; the papers' 0.3 for
+            GoogLeNet, 0.4
             for Inception v3.
     """
 
@@ -83,21 +85,23 @@ class Classify(nn.Module):
         self,
         *,
         model: nn.Module,
-        smoothing: float = 0.0,
+        label_smoothing: float = 0.0,
         loss: str = "cross-entropy",
         penalty: str | None = None,
         mix: str | None = None,
-        side: float = 0.3,
+        aux_weight: float = 0.3,
     ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
-        self.smoothing, self.side = smoothing, side
-        self.loss = build(loss, kind="loss", **({"smoothing": smoothing} if smoothing else {}))
+        self.label_smoothing, self.aux_weight = label_smoothing, aux_weight
+        self.loss = build(
+            loss, kind="loss", **({"label_smoothing": label_smoothing} if label_smoothing else {})
+        )
         self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: that of each example, or of each blend of two, and the price of the weights."""
+        """One loss: that of each example (or blend of two) plus the penalty on the weights."""
         if self.mix is None:
             loss = self.validate(batch)["loss"]
         else:
@@ -108,17 +112,17 @@ class Classify(nn.Module):
         yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The loss of each example, and the logits that metrics look at."""
+        """The loss of each example, and the logits for the metrics."""
         *inputs, targets = batch
         heads = self._heads(*inputs)
         loss = self._sum([self.loss(both(logits), targets) for logits in heads])
         return {"loss": loss, "outputs": heads[0]}
 
     def _heads(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The answer, and what auxiliary heads say."""
+        """The logits of the model and those of its auxiliary heads."""
         answer = self.model(*inputs)
         return answer if isinstance(answer, tuple) else (answer,)
 
     def _sum(self, losses: list[Tensor]) -> Tensor:
-        """The answer's loss and the heads', each with its weight."""
-        return losses[0] + self.side * sum(losses[1:]) if len(losses) > 1 else losses[0]
+        """The loss of the main logits plus `aux_weight` times that of each head."""
+        return losses[0] + self.aux_weight * sum(losses[1:]) if len(losses) > 1 else losses[0]

@@ -50,6 +50,7 @@ CARD = Card(
         "gradients to 1e-10 in float64",
         "law: accumulated batches of uneven length give the gradient of the full batch, to 1e-12",
     ),
+    renamed={"smoothing": "label_smoothing"},
 )
 
 IGNORED = -100
@@ -61,15 +62,17 @@ class LabelTokens(nn.Module):
 
     Args:
         model: gives logits, `b t k`.
-        smoothing: share of the target spread evenly over all labels.
+        label_smoothing: share of the target spread evenly over all labels.
         penalty: penalty on the weights in training, e.g. `l2:weight=1e-4`.
     """
 
-    def __init__(self, *, model: nn.Module, smoothing: float = 0.0, penalty: str | None = None):
+    def __init__(
+        self, *, model: nn.Module, label_smoothing: float = 0.0, penalty: str | None = None
+    ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
-        self.smoothing = smoothing
+        self.label_smoothing = label_smoothing
         self.penalty = terms.penalty(penalty)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
@@ -86,7 +89,9 @@ class LabelTokens(nn.Module):
                 f"{tuple(targets.shape)}; expected logits for each position of the targets"
             )
         counted = targets != IGNORED
-        loss = cross_entropy(logits, targets.where(counted, 0), smoothing=self.smoothing)
+        loss = cross_entropy(
+            logits, targets.where(counted, 0), label_smoothing=self.label_smoothing
+        )
         if self.penalty is not None and self.training:
             loss = loss + self.penalty(self.model)
         metrics = {}

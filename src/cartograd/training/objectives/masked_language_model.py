@@ -58,6 +58,7 @@ CARD = Card(
         "law: another step hides other words, the same step the same ones, in any batch",
     ),
     tiny={"mask_id": 1, "vocabulary": 6},
+    renamed={"share": "mlm_probability"},
 )
 
 
@@ -68,7 +69,7 @@ class MaskedLanguageModel(nn.Module):
         model: answers with logits over all tokens, `b t v`.
         mask_id: the mask token; that of the model's tokenizer if not given.
         vocabulary: size of the vocabulary; as the model's signature says if not given.
-        share: of the tokens that are chosen.
+        mlm_probability: share of the tokens that are chosen.
 
     Raises:
         UsageError: the mask token or the size of the vocabulary is neither given nor known.
@@ -80,12 +81,12 @@ class MaskedLanguageModel(nn.Module):
         model: nn.Module,
         mask_id: int | None = None,
         vocabulary: int | None = None,
-        share: float = 0.15,
+        mlm_probability: float = 0.15,
     ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
-        self.share = share
+        self.mlm_probability = mlm_probability
         sizes = model.signature.sizes() if isinstance(model, Signed) else {}
         tokenizer = model.tokenizer if isinstance(model, Signed) else None
         if mask_id is None and tokenizer is not None:
@@ -121,8 +122,8 @@ class MaskedLanguageModel(nn.Module):
     ) -> tuple[Int[Tensor, "b t"], Bool[Tensor, "b t"]]:
         """The masked input, and which tokens are to be predicted; see `masked`."""
         return masked(
-            tokens, mask_id=self.mask_id, vocabulary=self.vocabulary, seed=seed, share=self.share,
-            fixed=self.fixed,
+            tokens, mask_id=self.mask_id, vocabulary=self.vocabulary, seed=seed,
+            mlm_probability=self.mlm_probability, fixed=self.fixed,
         )  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def masked(
     mask_id: int,
     vocabulary: int,
     seed: int,
-    share: float = 0.15,
+    mlm_probability: float = 0.15,
     fixed: tuple[int, ...] = (),
 ) -> tuple[Int[Tensor, "b t"], Bool[Tensor, "b t"]]:
     """The text with masked tokens, and which positions were chosen.
@@ -143,7 +144,7 @@ def masked(
         mask_id: the mask token.
         vocabulary: size of the vocabulary.
         seed: of the random numbers, which depend only on it, a row's tokens and the position.
-        share: of the tokens that are chosen.
+        mlm_probability: share of the tokens that are chosen.
         fixed: tokens that are never chosen.
     """
     positions = torch.arange(tokens.shape[1], device=tokens.device)
@@ -151,7 +152,7 @@ def masked(
     keys = scrambled(scrambled(row ^ mixed(seed)) + positions)
     chosen, fate, other = (fractions(scrambled(keys ^ number)) for number in (1, 2, 3))
     free = ~torch.isin(tokens, torch.tensor(fixed, dtype=tokens.dtype, device=tokens.device))
-    chosen = (chosen < share) & free
+    chosen = (chosen < mlm_probability) & free
     anything = (other * vocabulary).to(tokens.dtype)
     changed = tokens.where(~chosen | (fate >= 0.9), anything)
     return changed.masked_fill(chosen & (fate < 0.8), mask_id), chosen

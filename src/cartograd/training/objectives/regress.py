@@ -56,8 +56,8 @@ class Regress(nn.Module):
         model: answers with values, `b k`. A `Signed` one that knows the std of its answers is
             judged in that unit; any other in the target's own.
         loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`.
-        penalty: price of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
-        mix: blends of examples in training, e.g. `mixup:concentration=0.2`.
+        penalty: regularisation of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
+        mix: blends of examples in training, e.g. `mixup:alpha=0.2`.
     """
 
     unit: Tensor
@@ -79,7 +79,7 @@ class Regress(nn.Module):
         self.register_buffer("unit", unit, persistent=False)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
-        """One loss: the error of each example, or of each blend of two, and the weights' price."""
+        """One loss: the error of each example (or blend of two) plus the penalty on the weights."""
         if self.mix is not None:
             x, *others, targets = batch
             x, targets = self.mix(x, targets)
@@ -88,7 +88,7 @@ class Regress(nn.Module):
         yield Loss(loss if self.penalty is None else loss + self.penalty(self.model))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
-        """The error of each example, and the values that metrics look at."""
+        """The error of each example, and the outputs for the metrics."""
         *inputs, targets = batch
         values = self.model(*inputs)
         return {"loss": self.loss(values / self.unit, targets / self.unit), "outputs": values}

@@ -4,7 +4,7 @@ A minimum whose neighbourhood is low too generalises better than a narrow one. T
 within reach are, to first order, one step up the gradient; the gradient found there is used for
 the step from where the weights are. Each step costs two passes.
 
-    e = reach g / |g|,  g = dL(w)/dw        loss: L(w + e), with e held constant
+    e = rho g / |g|,  g = dL(w)/dw        loss: L(w + e), with e held constant
 
 Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets ` b` of class numbers; the
 model's logits are `b k`.
@@ -50,6 +50,7 @@ CARD = Card(
         "and stays in a wide one of the same depth",
     ),
     metrics=("accuracy",),
+    renamed={"reach": "rho"},
 )
 
 
@@ -58,15 +59,15 @@ class SharpnessAware(nn.Module):
 
     Args:
         model: gives logits, `b k`.
-        reach: radius of the ball around the weights, the paper's rho.
+        rho: radius of the ball around the weights.
         loss: name or text form of a loss of logits.
     """
 
-    def __init__(self, *, model: nn.Module, reach: float = 0.05, loss: str = "cross-entropy"):
+    def __init__(self, *, model: nn.Module, rho: float = 0.05, loss: str = "cross-entropy"):
         super().__init__()
         self.model = model
         self.players = {"model": model}
-        self.reach = reach
+        self.rho = rho
         self.loss = build(loss, kind="loss")
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
@@ -85,6 +86,6 @@ class SharpnessAware(nn.Module):
         here = self.loss(self.model(*inputs), targets).mean()
         slopes = torch.autograd.grad(here, list(weights.values()))
         length = torch.stack([slope.norm() for slope in slopes]).norm()
-        up = self.reach / length.clamp(min=torch.finfo(length.dtype).tiny)
+        up = self.rho / length.clamp(min=torch.finfo(length.dtype).tiny)
         moved = {n: w + up * g for (n, w), g in zip(weights.items(), slopes, strict=True)}
         return functional_call(self.model, moved, tuple(inputs))

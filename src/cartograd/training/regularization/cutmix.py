@@ -43,6 +43,7 @@ CARD = Card(
         "the target's share is exactly the area outside of it",
         "law: boxes within the border have the area that was drawn, to a pixel a side",
     ),
+    renamed={"concentration": "alpha"},
 )
 
 
@@ -52,7 +53,7 @@ def cutmix(
     generator: torch.Generator | None = None,
     /,
     *,
-    concentration: float = 1.0,
+    alpha: float = 1.0,
 ) -> tuple[Float[Tensor, "b c y x"], Float[Tensor, "b k"]]:
     """Each image with a rectangle of another one, and the targets mixed by area.
 
@@ -60,10 +61,10 @@ def cutmix(
         x: inputs of a batch.
         targets: as distributions over the classes.
         generator: of random numbers; torch's global one if left out.
-        concentration: both parameters of the Beta distribution that the rectangle's share of the
+        alpha: both parameters of the Beta distribution that the rectangle's share of the
             image is drawn from.
     """
-    share = shares(len(x), generator, concentration=concentration)
+    share = shares(len(x), generator, alpha=alpha)
     partner = torch.randperm(len(x), generator=generator)
     height, width = x.shape[2:]
     centre = torch.rand(2, len(x), generator=generator, dtype=share.dtype)

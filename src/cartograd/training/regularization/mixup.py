@@ -43,6 +43,7 @@ CARD = Card(
         "law: targets stay distributions and blend as the inputs do; the shares have Beta(a, a)'s "
         "mean and variance; a generator repeats it",
     ),
+    renamed={"concentration": "alpha"},
 )
 
 
@@ -52,7 +53,7 @@ def mixup(
     generator: torch.Generator | None = None,
     /,
     *,
-    concentration: float = 0.2,
+    alpha: float = 0.2,
 ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b k"]]:
     """Each example blended with another one, and the targets alike.
 
@@ -60,10 +61,10 @@ def mixup(
         x: inputs of a batch.
         targets: as distributions over the classes.
         generator: of random numbers; torch's global one if left out.
-        concentration: both parameters of the Beta distribution that the shares are drawn from:
+        alpha: both parameters of the Beta distribution that the shares are drawn from:
             small ones leave most examples nearly unchanged.
     """
-    share = shares(len(x), generator, concentration=concentration)
+    share = shares(len(x), generator, alpha=alpha)
     partner = torch.randperm(len(x), generator=generator)
     return blend(x, x[partner], share), blend(targets, targets[partner], share)
 
@@ -77,10 +78,10 @@ def blend(
 
 
 def shares(
-    examples: int, generator: torch.Generator | None = None, /, *, concentration: float
+    examples: int, generator: torch.Generator | None = None, /, *, alpha: float
 ) -> Float[Tensor, " b"]:
     """A sample from Beta(a, a) for each example."""
     # Torch's Beta takes no generator; NumPy's is started from it.
     seed = int(torch.randint(2**62, (), generator=generator))
-    shares = np.random.default_rng(seed).beta(concentration, concentration, examples)
+    shares = np.random.default_rng(seed).beta(alpha, alpha, examples)
     return torch.from_numpy(shares)

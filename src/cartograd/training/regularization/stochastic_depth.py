@@ -16,7 +16,7 @@ References:
     depth. ECCV 2016. https://arxiv.org/abs/1603.09382
 
 >>> import torch
->>> layer = StochasticDepth(dropout=0.5)
+>>> layer = StochasticDepth(drop_path=0.5)
 >>> rows = layer(torch.ones(100, 3))
 >>> sorted(set(map(tuple, rows.tolist())))
 [(0.0, 0.0, 0.0), (2.0, 2.0, 2.0)]
@@ -42,6 +42,7 @@ CARD = Card(
         "same seed",
         "law: an example is kept or dropped as a whole; the expectation is the branch",
     ),
+    renamed={"dropout": "drop_path"},
 )
 
 
@@ -49,16 +50,16 @@ class StochasticDepth(nn.Module):
     """Keeps or drops the branch of a residual block, example by example.
 
     Args:
-        dropout: probability that an example's branch is dropped.
+        drop_path: probability that an example's branch is dropped.
     """
 
-    def __init__(self, *, dropout: float = 0.2):
+    def __init__(self, *, drop_path: float = 0.2):
         super().__init__()
-        self.dropout = dropout
+        self.drop_path = drop_path
 
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
         """In training the branch with examples dropped, in evaluation the branch."""
-        if not self.training or not self.dropout:
+        if not self.training or not self.drop_path:
             return x
-        kept = x.new_empty(len(x), *[1] * (x.ndim - 1)).bernoulli_(1 - self.dropout)
-        return x * (kept / (1 - self.dropout))
+        kept = x.new_empty(len(x), *[1] * (x.ndim - 1)).bernoulli_(1 - self.drop_path)
+        return x * (kept / (1 - self.drop_path))

@@ -1,5 +1,6 @@
 """Regularisers as an objective takes them: penalties on the weights, blends of examples."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -8,12 +9,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cartograd.core.build import build
+from cartograd.core import registry
+from cartograd.core.build import build, entry
+from cartograd.core.card import Card
 from cartograd.core.errors import unknown
 from cartograd.core.spec import Spec
-
-PENALTIES = ("l1", "l2")
-MIXES = ("mixup", "cutmix")
 
 Penalty = Callable[[nn.Module], Tensor]
 Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -28,15 +28,11 @@ def penalty(spec: str | None, /) -> Penalty | None:
     Raises:
         UsageError: it is no such regulariser, or an argument is wrong.
     """
-    price = _built(spec, PENALTIES, "penalty")
-    if price is None:
+    term = _built(spec, 1, "penalty")
+    if term is None:
         return None
     return lambda model: sum(
-        (
-            price(weight)
-            for weight in model.parameters()
-            if weight.requires_grad and weight.ndim > 1
-        ),
+        (term(weight) for weight in model.parameters() if weight.requires_grad and weight.ndim > 1),
         start=torch.zeros(()),
     )
 
@@ -47,12 +43,12 @@ def mix(spec: str | None, /) -> Mix | None:
     Random numbers come from torch's global generator, which the engine seeds at each step.
 
     Args:
-        spec: `mixup:concentration=0.2` or `cutmix`.
+        spec: `mixup:alpha=0.2` or `cutmix`.
 
     Raises:
         UsageError: it is no such regulariser, or an argument is wrong.
     """
-    return _built(spec, MIXES, "mix")
+    return _built(spec, 3, "mix")
 
 
 def blended(
@@ -72,10 +68,21 @@ def one_hot(targets: Int[Tensor, " b"], /) -> Float[Tensor, "b n"]:
     return F.one_hot(targets).float()
 
 
-def _built(spec: str | None, known: tuple[str, ...], what: str) -> Callable[..., Any] | None:
+def tensors(card: Card, /) -> int:
+    """What a regulariser is given: a penalty 1 weight, a blend 3 (inputs, targets, a generator).
+
+    A layer is a class and is given none: it is a part of a model.
+    """
+    make = entry(card)
+    given = [] if inspect.isclass(make) else inspect.signature(make).parameters.values()
+    return sum(one.kind is one.POSITIONAL_ONLY for one in given)
+
+
+def _built(spec: str | None, count: int, what: str) -> Callable[..., Any] | None:
     if spec is None:
         return None
     name = Spec.parse(spec).name
-    if name not in known:
-        raise unknown(what, name, known)
+    if not any(tensors(card) == count for card, _ in registry.lookup(name, kind="regulariser")):
+        cards = [card for card in registry.cards().values() if card.kind == "regulariser"]
+        raise unknown(what, name, [card.name for card in cards if tensors(card) == count])
     return build(spec, kind="regulariser")

@@ -13,7 +13,7 @@ from tests.training.augmentation.support import rng
 @pytest.mark.law("spec-augment")
 def test_blank_is_bands_and_stretches():
     x = torch.ones(400, 40, 200)
-    kept = spec_augment(x, rng(400), frequency_width=9, time_width=60, time_share=0.1) > 0
+    kept = spec_augment(x, rng(400), freq_mask_param=9, time_mask_param=60, p=0.1) > 0
     rows, columns = kept.any(2), kept.any(1)
     assert torch.equal(kept, rows[:, :, None] & columns[:, None, :])
     for mask, width in ((~rows, 9), (~columns, 20)):
@@ -39,7 +39,7 @@ def test_policies_of_table_1():
     }  # fmt: skip
     for name, values in table.items():
         policy = default | card.presets[f"spec-augment-{name}"]
-        keys = ("frequency_width", "frequency_masks", "time_width", "time_share", "time_masks")
+        keys = ("freq_mask_param", "frequency_masks", "time_mask_param", "p", "time_masks")
         assert tuple(policy[key] for key in keys) == values
 
 

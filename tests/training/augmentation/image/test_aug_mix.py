@@ -39,7 +39,7 @@ def test_shares_have_the_moments_of_a_beta(monkeypatch):
     monkeypatch.setattr(file, "performed", lambda x, which, amount: torch.zeros_like(x))
     white = torch.ones(5000, 1, 1, 1, dtype=torch.float64)
     for a in (0.3, 1.0, 4.0):
-        own = aug_mix(white, rng(5000), concentration=a).flatten()
+        own = aug_mix(white, rng(5000), alpha=a).flatten()
         assert abs(own.mean() - 0.5) < 0.02
         assert abs(own.var() - 1 / (4 * (2 * a + 1))) < 0.01
     monkeypatch.setattr(file, "performed", lambda x, which, amount: x)

@@ -22,10 +22,10 @@ def test_equal_to_torchvisions(reach, dtype):
 @pytest.mark.law("blur")
 def test_an_even_image_stays():
     x = torch.full((6, 2, 7, 5), 0.3)
-    torch.testing.assert_close(blur(x, rng(), probability=1.0), x)
+    torch.testing.assert_close(blur(x, rng(), p=1.0), x)
 
 
 def test_the_sharp_ones_stay_to_the_bit():
     x = images(2000, channels=1, height=3, width=3)
-    same = (blur(x, rng(2000), spread=(1.0, 2.0), probability=0.25) == x).flatten(1).all(1)
+    same = (blur(x, rng(2000), sigma=(1.0, 2.0), p=0.25) == x).flatten(1).all(1)
     assert 0.71 < same.double().mean() < 0.79

@@ -23,14 +23,14 @@ def test_equal_to_torchvisions(border, dtype):
         return functional.crop(image, top, left, 9, 12).to(dtype)
 
     expected = each(theirs, x, top, left)
-    assert torch.equal(cropped(x, top, left, padding=2, border=border), expected)
+    assert torch.equal(cropped(x, top, left, padding=2, padding_mode=border), expected)
 
 
 @pytest.mark.law("crop")
 def test_a_crop_at_the_padding_is_the_image():
     x, middle = images(), torch.full((6,), 3)
     for border in ("zeros", "reflect", "edge"):
-        assert torch.equal(cropped(x, middle, middle, padding=3, border=border), x)
+        assert torch.equal(cropped(x, middle, middle, padding=3, padding_mode=border), x)
 
 
 def test_every_place_is_drawn_about_as_often():
@@ -41,7 +41,7 @@ def test_every_place_is_drawn_about_as_often():
 
 
 def test_wrong_borders():
-    with pytest.raises(UsageError, match="unknown border of crop"):
-        crop(images(), rng(), border="zero")
+    with pytest.raises(UsageError, match="unknown padding_mode of crop"):
+        crop(images(), rng(), padding_mode="zero")
     with pytest.raises(UsageError, match="cannot be mirrored from 9 pixels"):
-        crop(images(), rng(), padding=9, border="reflect")
+        crop(images(), rng(), padding=9, padding_mode="reflect")

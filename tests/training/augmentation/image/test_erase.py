@@ -22,7 +22,7 @@ def test_equal_to_torchvisions(dtype):
 @pytest.mark.law("erase")
 def test_as_often_as_asked_and_the_rest_stays():
     x = torch.ones(3000, 1, 20, 20)
-    after = erase(x, rng(3000), probability=0.4, area=(0.1, 0.3))
+    after = erase(x, rng(3000), p=0.4, scale=(0.1, 0.3))
     gone = 1 - after.mean((1, 2, 3))
     assert 0.37 < (gone > 0).double().mean() < 0.43
     assert gone[gone > 0].min() > 0.08

@@ -22,8 +22,8 @@ def test_equal_to_torchvisions(axis, dtype):
 @pytest.mark.law("flip")
 def test_twice_is_nothing_and_as_often_as_asked():
     x = images(4000, channels=1, height=1, width=2)
-    once = flip(x, rng(4000), probability=0.3)
-    assert torch.equal(flip(once, rng(4000), probability=0.3), x)
+    once = flip(x, rng(4000), p=0.3)
+    assert torch.equal(flip(once, rng(4000), p=0.3), x)
     changed = (once != x).flatten(1).any(1) | (x[:, 0, 0, 0] == x[:, 0, 0, 1])
     assert 0.27 < changed.double().mean() < 0.33
 

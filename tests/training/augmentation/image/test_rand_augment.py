@@ -71,7 +71,7 @@ def test_operations_are_drawn_alike(monkeypatch):
         return x
 
     monkeypatch.setattr(file, "performed", noted)
-    rand_augment(torch.rand(7000, 1, 1, 1), rng(7000), operations=3)
+    rand_augment(torch.rand(7000, 1, 1, 1), rng(7000), num_ops=3)
     assert len(seen) == 3
     for which, amount in seen:
         assert which.bincount(minlength=14).sub(500).abs().max() < 90

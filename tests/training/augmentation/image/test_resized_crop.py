@@ -13,7 +13,7 @@ from tests.training.augmentation.support import DTYPES, agree, each, images, rng
 def test_equal_to_torchvisions(dtype, height, width):
     functional = pytest.importorskip("torchvision.transforms.v2.functional")
     x = images(8, height=height, width=width, dtype=dtype)
-    boxes = rectangles(rng(8), height, width, area=(0.05, 1.0), ratio=(0.5, 2.0))
+    boxes = rectangles(rng(8), height, width, scale=(0.05, 1.0), ratio=(0.5, 2.0))
 
     def theirs(image, top, left, tall, wide):
         return functional.resized_crop(
@@ -32,7 +32,7 @@ def test_the_whole_image_stays():
 
 @pytest.mark.law("resized-crop")
 def test_rectangles_are_as_asked_for():
-    top, left, tall, wide = rectangles(rng(5000), 200, 300, area=(0.1, 0.5), ratio=(3 / 4, 4 / 3))
+    top, left, tall, wide = rectangles(rng(5000), 200, 300, scale=(0.1, 0.5), ratio=(3 / 4, 4 / 3))
     assert ((top >= 0) & (top + tall <= 200) & (left >= 0) & (left + wide <= 300)).all()
     fits = tall < 200
     share = (tall * wide)[fits] / 60000

@@ -26,7 +26,7 @@ def thesaurus(word):
 
 @pytest.mark.law("synonym-replacement")
 def test_replacement():
-    found = synonym_replacement([SENTENCE] * N, DRAWS, thesaurus, share=0.2)
+    found = synonym_replacement([SENTENCE] * N, DRAWS, thesaurus, alpha=0.2)
     replaced = Counter()
     for words in found:
         text = " ".join(words)
@@ -47,14 +47,14 @@ def test_replacement():
 @pytest.mark.law("random-insertion")
 def test_insertion():
     places = Counter()
-    for words in random_insertion([SENTENCE] * N, DRAWS, lambda w: (f"*{w}",), share=0.1):
+    for words in random_insertion([SENTENCE] * N, DRAWS, lambda w: (f"*{w}",), alpha=0.1):
         assert [word for word in words if word[0] != "*"] == SENTENCE
         (new,) = (word for word in words if word[0] == "*")
         assert new[1:] in ("sad", "old", "dog", "saw", "sea", "slept")
         places[words.index(new)] += 1
     assert set(places) == set(range(11))
     assert max(abs(count - N / 11) for count in places.values()) < 80
-    (two,) = random_insertion([SENTENCE], DRAWS.of(torch.tensor([0])), lambda w: ("*",), share=0.2)
+    (two,) = random_insertion([SENTENCE], DRAWS.of(torch.tensor([0])), lambda w: ("*",), alpha=0.2)
     assert two.count("*") == 2
 
 
@@ -68,27 +68,27 @@ def test_swap():
         pairs[tuple(moved)] += 1
     assert len(pairs) == 15
     assert max(abs(count - N / 15) for count in pairs.values()) < 60
-    for words in random_swap([letters] * 50, DRAWS.of(torch.arange(50)), share=0.5):
+    for words in random_swap([letters] * 50, DRAWS.of(torch.arange(50)), alpha=0.5):
         assert sum(a != b for a, b in zip(words, letters, strict=True)) <= 6
 
 
 @pytest.mark.law("random-deletion")
 def test_deletion():
     letters = list("abcdef")
-    found = random_deletion([letters] * N, DRAWS, share=0.3)
+    found = random_deletion([letters] * N, DRAWS, p=0.3)
     assert all(words == sorted(words) and set(words) <= set(letters) for words in found)
     for letter in letters:
         left = sum(letter in words for words in found) / N
         assert abs(left - 0.7) < 0.04
-    ends = Counter(words[0] for words in random_deletion([letters] * N, DRAWS, share=1.0))
+    ends = Counter(words[0] for words in random_deletion([letters] * N, DRAWS, p=1.0))
     assert set(ends) == set(letters)
-    assert all(len(words) == 1 for words in random_deletion([letters] * N, DRAWS, share=1.0))
+    assert all(len(words) == 1 for words in random_deletion([letters] * N, DRAWS, p=1.0))
 
 
 @pytest.mark.law("eda")
 def test_each_sentence_goes_through_one_of_the_four():
     kinds = Counter()
-    for words in eda([SENTENCE] * N, DRAWS, lambda w: (f"*{w}",), share=0.11):
+    for words in eda([SENTENCE] * N, DRAWS, lambda w: (f"*{w}",), alpha=0.11):
         new = sum(word[0] == "*" for word in words)
         if new:
             kinds["replaced" if len(words) == len(SENTENCE) else "inserted"] += 1
@@ -115,7 +115,7 @@ def test_a_batch_of_long_sentences_changes_nothing_for_a_short_one():
 def test_short_and_empty_sentences():
     lone = [[], ["sad"], ["the"]]
     at = DRAWS.of(torch.arange(3))
-    assert random_deletion(lone, at, share=0.9) == lone
+    assert random_deletion(lone, at, p=0.9) == lone
     assert random_swap(lone, at) == lone
     assert random_insertion([[], ["the"]], at.of(torch.arange(2)), thesaurus) == [[], ["the"]]
     assert eda([], DRAWS.of(torch.arange(0)), thesaurus) == []
@@ -133,5 +133,5 @@ def test_with_the_real_wordnet():
         wordnet.wordnet()
     except UsageError as error:
         pytest.skip(f"WordNet: {error}")
-    found = synonym_replacement([["a", "happy", "dog"]] * 20, DRAWS.of(torch.arange(20)), share=0.4)
+    found = synonym_replacement([["a", "happy", "dog"]] * 20, DRAWS.of(torch.arange(20)), alpha=0.4)
     assert {words[1] for words in found} >= {"happy", "glad"}

@@ -3,7 +3,7 @@
 The cut follows how certain the model is, as that of top-p does, but by single probabilities and not
 by sums; so a high temperature, which lifts the whole tail, lets in fewer bad tokens.
 
-    min_p(z)_i = z_i if p_i >= share * max p, else -inf     (z_i >= max z + log share)
+    min_p(z)_i = z_i if p_i >= p * max p, else -inf     (z_i >= max z + log p)
 
 Shapes: logits `b v`, kept.
 
@@ -16,7 +16,7 @@ References:
 
 >>> seen = torch.zeros(1, 0, dtype=torch.int64)
 >>> z = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
->>> min_p(z, seen, share=0.25).isfinite().tolist()
+>>> min_p(z, seen, p=0.25).isfinite().tolist()
 [[True, True, True, False]]
 """
 
@@ -42,19 +42,20 @@ CARD = Card(
         "oracle: transformers.MinPLogitsWarper, the same tokens",
         "law: the likeliest token stays; a share of one leaves only it and its equals",
     ),
-    tiny={"share": 0.3},
+    tiny={"p": 0.3},
+    renamed={"share": "p"},
 )
 
 
 def min_p(
-    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, share: float = 0.05
+    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, p: float = 0.05
 ) -> Float[Tensor, "b v"]:
     """The logits of tokens not much less likely than the best; others become minus infinity.
 
     Args:
         logits: of the next token, for each row.
         seen: the tokens of each row so far.
-        share: least probability of a token that stays, in units of the likeliest one's.
+        p: least probability of a token that stays, in units of the likeliest one's.
     """
-    least = logits.amax(1, keepdim=True) + math.log(share)
+    least = logits.amax(1, keepdim=True) + math.log(p)
     return logits.masked_fill(logits < least, -torch.inf)

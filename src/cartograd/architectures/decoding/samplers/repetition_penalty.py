@@ -15,7 +15,7 @@ References:
     transformer language model for controllable generation. 2019. https://arxiv.org/abs/1909.05858
 
 >>> z, seen = torch.tensor([[2.0, 2.0, -2.0, -2.0]]), torch.tensor([[-1, 0, 2, 2]])
->>> repetition_penalty(z, seen, repetition=2.0).tolist()
+>>> repetition_penalty(z, seen, repetition_penalty=2.0).tolist()
 [[1.0, 2.0, -4.0, -2.0]]
 """
 
@@ -39,25 +39,26 @@ CARD = Card(
         "oracle: transformers.RepetitionPenaltyLogitsProcessor, values to 1e-10 in float64",
         "law: tokens that were not seen keep their logits, and padding is no token",
     ),
-    tiny={"repetition": 1.5},
+    tiny={"repetition_penalty": 1.5},
+    renamed={"repetition": "repetition_penalty"},
 )
 
 
 def repetition_penalty(
-    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, repetition: float = 1.1
+    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, repetition_penalty: float = 1.1
 ) -> Float[Tensor, "b v"]:
     """Logits, lowered for the tokens seen.
 
     Args:
         logits: of the next token, for each row.
         seen: the tokens of each row so far.
-        repetition: what positive logits of tokens seen before are divided by, and negative ones
-            multiplied by.
+        repetition_penalty: what positive logits of tokens seen before are divided by, and
+            negative ones multiplied by.
     """
-    if repetition == 1:
+    if repetition_penalty == 1:
         return logits
     places = seen.where(seen >= 0, logits.shape[1])
     met = torch.zeros(len(logits), logits.shape[1] + 1, dtype=torch.bool, device=logits.device)
     met = met.scatter_(1, places, value=True)[:, :-1]
-    less = torch.where(logits > 0, logits / repetition, logits * repetition)
+    less = torch.where(logits > 0, logits / repetition_penalty, logits * repetition_penalty)
     return torch.where(met, less, logits)

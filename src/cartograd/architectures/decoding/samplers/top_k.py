@@ -14,7 +14,7 @@ References:
     https://arxiv.org/abs/1805.04833
 
 >>> seen = torch.zeros(1, 0, dtype=torch.int64)
->>> top_k(torch.tensor([[1.0, 4.0, 2.0, 3.0]]), seen, top=2).tolist()
+>>> top_k(torch.tensor([[1.0, 4.0, 2.0, 3.0]]), seen, k=2).tolist()
 [[-inf, 4.0, -inf, 3.0]]
 """
 
@@ -38,21 +38,22 @@ CARD = Card(
         "oracle: transformers.TopKLogitsWarper, the same tokens, ties included",
         "law: k tokens stay where no two are equal, and their odds do not change",
     ),
-    tiny={"top": 2},
+    tiny={"k": 2},
+    renamed={"top": "k"},
 )
 
 
 def top_k(
-    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, top: int = 50
+    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, k: int = 50
 ) -> Float[Tensor, "b v"]:
-    """The logits of the `top` likeliest tokens; all others become minus infinity.
+    """The logits of the `k` likeliest tokens; all others become minus infinity.
 
     Args:
         logits: of the next token, for each row.
         seen: the tokens of each row so far.
-        top: how many of the likeliest tokens stay.
+        k: how many of the likeliest tokens stay.
     """
-    if top >= logits.shape[1]:
+    if k >= logits.shape[1]:
         return logits
-    least = logits.topk(top, sorted=False).values.amin(1, keepdim=True)
+    least = logits.topk(k, sorted=False).values.amin(1, keepdim=True)
     return logits.masked_fill(logits < least, -torch.inf)

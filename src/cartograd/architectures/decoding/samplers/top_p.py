@@ -16,7 +16,7 @@ References:
 
 >>> seen = torch.zeros(1, 0, dtype=torch.int64)
 >>> z = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
->>> top_p(z, seen, share=0.7).exp().round(decimals=2).tolist()
+>>> top_p(z, seen, p=0.7).exp().round(decimals=2).tolist()
 [[0.5, 0.30000001192092896, 0.0, 0.0]]
 """
 
@@ -40,30 +40,31 @@ CARD = Card(
         "oracle: transformers.TopPLogitsWarper, the same tokens where no two are equal",
         "law: the tokens that stay hold the share, and without the last of them would not",
     ),
-    tiny={"share": 0.6},
+    tiny={"p": 0.6},
+    renamed={"share": "p"},
 )
 
 
 def top_p(
-    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, share: float = 0.9
+    logits: Float[Tensor, "b v"], seen: Int[Tensor, "b t"], /, *, p: float = 0.9
 ) -> Float[Tensor, "b v"]:
     """The logits of the likeliest tokens that hold a share; others become minus infinity.
 
     Args:
         logits: of the next token, for each row.
         seen: the tokens of each row so far.
-        share: probability that the tokens that stay have to hold together.
+        p: probability that the tokens that stay have to hold together.
     """
-    if share == 1:
+    if p == 1:
         return logits
     total, vocabulary = logits.logsumexp(1, keepdim=True), logits.shape[1]
     looked = min(64, vocabulary)
     while True:
         best = logits.topk(looked).values
         held = (best - total).exp().cumsum(1)
-        if looked == vocabulary or bool((held[:, -1] >= share).all()):
+        if looked == vocabulary or bool((held[:, -1] >= p).all()):
             break
         looked = min(8 * looked, vocabulary)
     likelier = torch.cat([torch.zeros_like(held[:, :1]), held[:, :-1]], 1)
-    last = (likelier < share).sum(1, keepdim=True) - 1
+    last = (likelier < p).sum(1, keepdim=True) - 1
     return logits.masked_fill(logits < best.gather(1, last), -torch.inf)

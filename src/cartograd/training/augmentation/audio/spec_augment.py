@@ -4,7 +4,7 @@ The model learns to understand what it heard from what is left. It is erasing fo
 done on the features, so it costs nothing.
 
     x'[f, t] = 0 for f0 <= f < f0 + a and for t0 <= t < t0 + b, several times;
-    a uniform in 0 .. frequency_width, b in 0 .. min(time_width, time_share t)
+    a uniform in 0 .. freq_mask_param, b in 0 .. min(time_mask_param, p t)
 
 Shapes: spectrograms `b m t`, floats, kept (m: bands of frequency).
 
@@ -43,13 +43,18 @@ CARD = Card(
         "each width as often as the others",
         "paper: the four policies of table 1",
     ),
+    renamed={
+        "frequency_width": "freq_mask_param",
+        "time_width": "time_mask_param",
+        "time_share": "p",
+    },
 )
 
 PRESETS = {
     "spec-augment-lb": {"frequency_masks": 1, "time_masks": 1},
     "spec-augment-ld": {},
-    "spec-augment-sm": {"frequency_width": 15, "time_width": 70, "time_share": 0.2},
-    "spec-augment-ss": {"frequency_width": 27, "time_width": 70, "time_share": 0.2},
+    "spec-augment-sm": {"freq_mask_param": 15, "time_mask_param": 70, "p": 0.2},
+    "spec-augment-ss": {"freq_mask_param": 27, "time_mask_param": 70, "p": 0.2},
 }
 
 
@@ -59,10 +64,10 @@ def spec_augment(
     /,
     *,
     frequency_masks: int = 2,
-    frequency_width: int = 27,
+    freq_mask_param: int = 27,
     time_masks: int = 2,
-    time_width: int = 100,
-    time_share: float = 1.0,
+    time_mask_param: int = 100,
+    p: float = 1.0,
 ) -> Float[Tensor, "b m t"]:
     """Each spectrogram with some bands and stretches blank.
 
@@ -70,10 +75,10 @@ def spec_augment(
         x: a batch of sounds.
         rng: random numbers of each example.
         frequency_masks: bands of frequency that are blanked out.
-        frequency_width: most frequencies that one band covers.
+        freq_mask_param: most frequencies that one band covers.
         time_masks: stretches of time that are blanked out.
-        time_width: most frames that one stretch covers.
-        time_share: largest share of all frames that one stretch covers.
+        time_mask_param: most frames that one stretch covers.
+        p: largest share of all frames that one stretch covers.
 
     Raises:
         UsageError: these are no spectrograms: there is one band.
@@ -84,8 +89,8 @@ def spec_augment(
             "spec-augment is for spectrograms, several bands of frequency by time, and these are "
             "sounds of one channel"
         )
-    widest = min(time_width, int(time_share * frames))
-    rows = masks(rng.within(0), bands, frequency_masks, frequency_width)
+    widest = min(time_mask_param, int(p * frames))
+    rows = masks(rng.within(0), bands, frequency_masks, freq_mask_param)
     columns = masks(rng.within(1), frames, time_masks, widest)
     blank = rows[:, :, None] | columns[:, None, :]
     return x.masked_fill(blank.to(x.device), 0)

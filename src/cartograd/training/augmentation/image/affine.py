@@ -14,7 +14,7 @@ References:
     applied to visual document analysis. ICDAR 2003. https://doi.org/10.1109/ICDAR.2003.1227801
 
 >>> x = torch.rand(2, 3, 8, 8)
->>> still = affine(x, CounterRandom(torch.arange(2)), degrees=0.0, translate=0.0, zoom=(1.0, 1.0))
+>>> still = affine(x, CounterRandom(torch.arange(2)), degrees=0.0, translate=0.0, scale=(1.0, 1.0))
 >>> torch.allclose(still, x, atol=1e-5)
 True
 """
@@ -43,6 +43,7 @@ CARD = Card(
         "float32; bytes to 1 level",
         "law: whole shifts only move pixels",
     ),
+    renamed={"zoom": "scale"},
 )
 
 
@@ -53,7 +54,7 @@ def affine(
     *,
     degrees: float = 10.0,
     translate: float = 0.1,
-    zoom: tuple[float, float] = (0.9, 1.1),
+    scale: tuple[float, float] = (0.9, 1.1),
     shear: float = 0.0,
 ) -> Shaped[Tensor, "b c y x"]:
     """Each image turned by up to `degrees`, moved by a share of its size, zoomed and sheared.
@@ -63,12 +64,12 @@ def affine(
         rng: random numbers of each example.
         degrees: largest angle of the turn, either way.
         translate: largest shift, as a share of the image's size.
-        zoom: smallest and largest factor of enlargement.
+        scale: smallest and largest factor of enlargement.
         shear: largest angle of the shear along x and along y, in degrees.
     """
     unit = 2 * rng.uniform(6) - 1
     size = torch.tensor([x.shape[3], x.shape[2]], dtype=unit.dtype)
-    low, high = zoom
+    low, high = scale
     factor = low + (high - low) * (unit[:, 3] + 1) / 2
     return mapped(x, degrees * unit[:, 0], translate * size * unit[:, 1:3], factor,
                   shear * unit[:, 4:])  # fmt: skip

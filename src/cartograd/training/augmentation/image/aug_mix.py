@@ -4,7 +4,7 @@ One strong operation leaves the world of natural images; a blend of several mild
 and still looks new. It makes models hold against noise, blur and weather that they never saw.
 
     x' = m x + (1 - m) sum_i w_i chain_i(x),    m ~ Beta(a, a),  w ~ Dirichlet(a, ..., a),
-    a chain: 1 to `longest` operations in a row
+    a chain: 1 to `chain_depth` operations in a row
 
 Shapes: images `b c y x`, floats or bytes, kept.
 
@@ -45,6 +45,7 @@ CARD = Card(
         "1e-5 in float32",
         "law: shares have the mean and variance of the Beta distribution, and sum to one",
     ),
+    renamed={"chains": "mixture_width", "longest": "chain_depth", "concentration": "alpha"},
 )
 
 OPERATIONS = NAMES.index("translate-y")
@@ -57,30 +58,30 @@ def aug_mix(
     /,
     *,
     severity: int = 3,
-    chains: int = 3,
-    longest: int = 3,
-    concentration: float = 1.0,
+    mixture_width: int = 3,
+    chain_depth: int = 3,
+    alpha: float = 1.0,
 ) -> Shaped[Tensor, "b c y x"]:
-    """Each image blended with `chains` chains of at most `longest` operations on it.
+    """Each image blended with `mixture_width` chains of at most `chain_depth` operations on it.
 
     Args:
         x: a batch of images.
         rng: random numbers of each example.
         severity: how many of ten levels of an operation are drawn from, counted from the weakest.
-        chains: changed copies that are blended.
-        longest: most operations in one chain.
-        concentration: parameter of the Dirichlet and Beta distributions that the shares are drawn
+        mixture_width: changed copies that are blended.
+        chain_depth: most operations in one chain.
+        alpha: parameter of the Dirichlet and Beta distributions that the shares are drawn
             from.
     """
     pixels = as_float(x)
-    own, _ = rng.within(0).dirichlet([concentration] * 2).unbind(1)
-    shares = rng.within(1).dirichlet([concentration] * chains) * (1 - own)[:, None]
+    own, _ = rng.within(0).dirichlet([alpha] * 2).unbind(1)
+    shares = rng.within(1).dirichlet([alpha] * mixture_width) * (1 - own)[:, None]
     mixed = pixels * column(own, pixels)
-    for chain in range(chains):
+    for chain in range(mixture_width):
         part = rng.within(2 + chain)
-        last = part.integers(longest)
+        last = part.integers(chain_depth)
         copy = pixels
-        for number in range(longest):
+        for number in range(chain_depth):
             choice, sign, strength = part.within(1 + number).uniform(3).unbind(1)
             which = 1 + (choice * OPERATIONS).long()
             level = (strength * severity).floor() / 9

@@ -3,11 +3,11 @@
 A model that leans on fine texture learns to look at shapes too, and one trained on sharp pictures
 learns to live with bad ones.
 
-    x' = k * x (rows, then columns),    k(d) = exp(-d^2 / 2 s^2) / sum, s uniform in `spread`
+    x' = k * x (rows, then columns),    k(d) = exp(-d^2 / 2 s^2) / sum, s uniform in `sigma`
 
 Shapes: images `b c y x`, floats or bytes, kept.
 
-Departures: the kernel reaches 3 of the largest spread, where torchvision has a size of its own to
+Departures: the kernel reaches 3 of the largest sigma, where torchvision has a size of its own to
 choose; beyond the border the image is mirrored, as there. Bytes are rounded.
 
 References:
@@ -41,10 +41,11 @@ CARD = Card(
     year=2020,
     url="https://arxiv.org/abs/2002.05709",
     proofs=(
-        "oracle: torchvision's gaussian_blur of the same size and spread, to 1e-5 in float32 and "
+        "oracle: torchvision's gaussian_blur of the same size and sigma, to 1e-5 in float32 and "
         "1e-10 in float64; bytes to 1 level",
         "law: an even image stays as it is",
     ),
+    renamed={"spread": "sigma", "probability": "p"},
 )
 
 
@@ -53,38 +54,38 @@ def blur(
     rng: CounterRandom,
     /,
     *,
-    spread: tuple[float, float] = (0.1, 2.0),
-    probability: float = 0.5,
+    sigma: tuple[float, float] = (0.1, 2.0),
+    p: float = 0.5,
 ) -> Shaped[Tensor, "b c y x"]:
-    """Some of the images blurred by a Gaussian of some `spread` (pixels).
+    """Some of the images blurred by a Gaussian of some `sigma` (pixels).
 
     Args:
         x: a batch of images.
         rng: random numbers of each example.
-        spread: smallest and largest standard deviation of the Gaussian, in pixels.
-        probability: how often an image is blurred.
+        sigma: smallest and largest standard deviation of the Gaussian, in pixels.
+        p: how often an image is blurred.
     """
-    rows = rng.happens(probability).nonzero()[:, 0]
-    amount = rng.of(rows).between(*spread, number=1)
-    reach = max(1, math.ceil(3 * max(spread)))
+    rows = rng.happens(p).nonzero()[:, 0]
+    amount = rng.of(rows).between(*sigma, number=1)
+    reach = max(1, math.ceil(3 * max(sigma)))
     rows = rows.to(x.device)
     return x.index_copy(0, rows, blurred(x.index_select(0, rows), amount, reach=reach))
 
 
 def blurred(
-    x: Shaped[Tensor, "b c y x"], spread: Float[Tensor, " b"], /, *, reach: int
+    x: Shaped[Tensor, "b c y x"], sigma: Float[Tensor, " b"], /, *, reach: int
 ) -> Shaped[Tensor, "b c y x"]:
-    """Each image blurred by its spread; the kernel has `reach` pixels either way."""
+    """Each image blurred by its sigma; the kernel has `reach` pixels either way."""
     pixels = as_float(x)
-    down, across = (_smoothing(spread, size, reach).to(pixels) for size in x.shape[2:])
+    down, across = (_smoothing(sigma, size, reach).to(pixels) for size in x.shape[2:])
     return as_before(separable(pixels, down, across), x)
 
 
-def _smoothing(spread: Float[Tensor, " b"], size: int, reach: int) -> Float[Tensor, "b v y"]:
+def _smoothing(sigma: Float[Tensor, " b"], size: int, reach: int) -> Float[Tensor, "b v y"]:
     """Each row the kernel around one pixel, with what sticks out mirrored back."""
     reach = min(reach, size - 1)
     distance = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    kernel = (-0.5 * (distance / spread.double()[:, None]) ** 2).exp()
+    kernel = (-0.5 * (distance / sigma.double()[:, None]) ** 2).exp()
     kernel = kernel / kernel.sum(1, keepdim=True)
     at = torch.arange(size)[:, None] + torch.arange(-reach, reach + 1)
     at = (size - 1) - (at.abs() - (size - 1)).abs()

@@ -42,13 +42,19 @@ CARD = Card(
         "law: a crop at the padding is the image itself",
     ),
     tiny={"padding": 2},
+    renamed={"border": "padding_mode"},
 )
 
 BORDERS = ("zeros", "reflect", "edge")
 
 
 def crop(
-    x: Shaped[Tensor, "b c y x"], rng: CounterRandom, /, *, padding: int = 4, border: str = "zeros"
+    x: Shaped[Tensor, "b c y x"],
+    rng: CounterRandom,
+    /,
+    *,
+    padding: int = 4,
+    padding_mode: str = "zeros",
 ) -> Shaped[Tensor, "b c y x"]:
     """Each image moved by up to `padding` pixels; what comes in is black, mirrored, or repeated.
 
@@ -56,13 +62,13 @@ def crop(
         x: a batch of images.
         rng: random numbers of each example.
         padding: pixels that are added on each side before the cut.
-        border: what the added pixels are: zeros, reflect (the mirror image) or edge.
+        padding_mode: what the added pixels are: zeros, reflect (the mirror image) or edge.
 
     Raises:
         UsageError: an unknown border, or one wider than the image can be mirrored.
     """
     top, left = (rng.uniform(2) * (2 * padding + 1)).long().unbind(1)
-    return cropped(x, top, left, padding=padding, border=border)
+    return cropped(x, top, left, padding=padding, padding_mode=padding_mode)
 
 
 def cropped(
@@ -72,31 +78,31 @@ def cropped(
     /,
     *,
     padding: int,
-    border: str = "zeros",
+    padding_mode: str = "zeros",
 ) -> Shaped[Tensor, "b c y x"]:
     """The part of each padded image whose upper left corner is at (top, left)."""
     height, width = x.shape[2:]
     # A view with every part that could be chosen; choosing is one gather.
-    parts = padded(x, padding, border).unfold(2, height, 1).unfold(3, width, 1)
+    parts = padded(x, padding, padding_mode).unfold(2, height, 1).unfold(3, width, 1)
     rows = torch.arange(len(x), device=x.device)
     return parts[rows, :, top.to(x.device), left.to(x.device)]
 
 
-def padded(x: Shaped[Tensor, "b c y x"], padding: int, border: str, /) -> Tensor:
+def padded(x: Shaped[Tensor, "b c y x"], padding: int, padding_mode: str, /) -> Tensor:
     """The images with a border on each side."""
-    if border not in BORDERS:
-        raise unknown("border of crop", border, BORDERS)
-    if border == "zeros":
+    if padding_mode not in BORDERS:
+        raise unknown("padding_mode of crop", padding_mode, BORDERS)
+    if padding_mode == "zeros":
         return F.pad(x, (padding,) * 4)
     for axis in (2, 3):
         size = x.shape[axis]
-        if border == "reflect" and padding >= size:
+        if padding_mode == "reflect" and padding >= size:
             raise UsageError(
                 f"crop: padding={padding} cannot be mirrored from {size} pixels; expected at most "
-                f"{size - 1}, or border=edge"
+                f"{size - 1}, or padding_mode=edge"
             )
         index = torch.arange(-padding, size + padding, device=x.device)
-        if border == "reflect":
+        if padding_mode == "reflect":
             index = (size - 1) - (index.abs() - (size - 1)).abs()
         x = x.index_select(axis, index.clamp(0, size - 1))
     return x

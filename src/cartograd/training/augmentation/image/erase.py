@@ -4,7 +4,7 @@ The model cannot lean on one part of a thing, since that part may be missing. Cu
 with a square of one size.
 
     x' = value inside of a rectangle, x outside, with probability p;
-    its area uniform in `area` (of the image's), the log of its width / height in that of `ratio`
+    its area uniform in `scale` (of the image's), the log of its width / height in that of `ratio`
 
 Shapes: images `b c y x`, floats or bytes, kept.
 
@@ -43,6 +43,7 @@ CARD = Card(
         "oracle: torchvision's erase of the same rectangles, exactly",
         "law: as often as the probability says; the rest of the image stays",
     ),
+    renamed={"probability": "p", "area": "scale"},
 )
 
 
@@ -51,8 +52,8 @@ def erase(
     rng: CounterRandom,
     /,
     *,
-    probability: float = 0.5,
-    area: tuple[float, float] = (0.02, 0.33),
+    p: float = 0.5,
+    scale: tuple[float, float] = (0.02, 0.33),
     ratio: tuple[float, float] = (0.3, 3.3),
 ) -> Shaped[Tensor, "b c y x"]:
     """Some of the images with a black rectangle.
@@ -60,12 +61,12 @@ def erase(
     Args:
         x: a batch of images.
         rng: random numbers of each example.
-        probability: how often an image loses a rectangle.
-        area: smallest and largest share of the image that the rectangle covers.
+        p: how often an image loses a rectangle.
+        scale: smallest and largest share of the image that the rectangle covers.
         ratio: smallest and largest width of the rectangle, in units of its height.
     """
-    rows = rng.happens(probability)
-    top, left, height, width = rectangles(rng, x.shape[2], x.shape[3], area=area, ratio=ratio)
+    rows = rng.happens(p)
+    top, left, height, width = rectangles(rng, x.shape[2], x.shape[3], scale=scale, ratio=ratio)
     return erased(x, top, left, height * rows, width * rows)
 
 

@@ -16,7 +16,7 @@ References:
 
 >>> import torch
 >>> x = torch.arange(3.0).reshape(1, 1, 1, 3)
->>> flip(x, CounterRandom(torch.tensor([0])), probability=1.0).flatten().tolist()
+>>> flip(x, CounterRandom(torch.tensor([0])), p=1.0).flatten().tolist()
 [2.0, 1.0, 0.0]
 """
 
@@ -41,6 +41,7 @@ CARD = Card(
         "oracle: torchvision's horizontal_flip and vertical_flip of the same images, exactly",
         "law: twice is nothing; as often as the probability says",
     ),
+    renamed={"probability": "p"},
 )
 
 AXES = {"horizontal": 3, "vertical": 2}
@@ -52,7 +53,7 @@ def flip(
     /,
     *,
     axis: str = "horizontal",
-    probability: float = 0.5,
+    p: float = 0.5,
 ) -> Shaped[Tensor, "b c y x"]:
     """Some of the images with left and right (or top and bottom, `axis=vertical`) exchanged.
 
@@ -60,14 +61,14 @@ def flip(
         x: a batch of images.
         rng: random numbers of each example.
         axis: horizontal (left and right change places) or vertical.
-        probability: how often an image is mirrored.
+        p: how often an image is mirrored.
 
     Raises:
         UsageError: no such axis.
     """
     if axis not in AXES:
         raise unknown("axis of flip", axis, AXES)
-    return flipped(x, rng.happens(probability), axis=axis)
+    return flipped(x, rng.happens(p), axis=axis)
 
 
 def flipped(

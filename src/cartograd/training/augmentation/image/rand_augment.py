@@ -44,6 +44,7 @@ CARD = Card(
         "same magnitude, on floats, to 1e-5 in float32",
         "law: as many operations as asked for, each as often as the others",
     ),
+    renamed={"operations": "num_ops"},
 )
 
 
@@ -52,7 +53,7 @@ def rand_augment(
     rng: CounterRandom,
     /,
     *,
-    operations: int = 2,
+    num_ops: int = 2,
     magnitude: float = 9.0,
 ) -> Shaped[Tensor, "b c y x"]:
     """Each image after so many random operations of the strength `magnitude`, 0 to 30.
@@ -60,11 +61,11 @@ def rand_augment(
     Args:
         x: a batch of images.
         rng: random numbers of each example.
-        operations: random operations for each image, one after another.
+        num_ops: random operations for each image, one after another.
         magnitude: how strong each is, from 0 (hardly) to 30.
     """
     pixels = as_float(x)
-    for number in range(operations):
+    for number in range(num_ops):
         choice, sign = rng.within(number).uniform(2).unbind(1)
         which = (choice * len(NAMES)).long()
         amount = amounts(

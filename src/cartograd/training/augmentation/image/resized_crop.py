@@ -4,7 +4,7 @@ The model sees things at many sizes and often only in part, and learns from what
 It is the augmentation behind most of what was trained on ImageNet since 2014.
 
     x' = resize(x[top : top + h, left : left + w]),    h w = a * area, w / h = r,
-    a uniform in `area`, log r uniform in the logs of `ratio`
+    a uniform in `scale`, log r uniform in the logs of `ratio`
 
 Shapes: images `b c y x`, floats or bytes, kept.
 
@@ -49,6 +49,7 @@ CARD = Card(
         "law: rectangles lie in the image; their areas and ratios are those asked for where they "
         "fit",
     ),
+    renamed={"area": "scale"},
 )
 
 
@@ -57,27 +58,27 @@ def resized_crop(
     rng: CounterRandom,
     /,
     *,
-    area: tuple[float, float] = (0.08, 1.0),
+    scale: tuple[float, float] = (0.08, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Shaped[Tensor, "b c y x"]:
-    """A part of each image, of a share `area` of it and sides of `ratio`, at the image's size.
+    """A part of each image, of a share `scale` of it and sides of `ratio`, at the image's size.
 
     Args:
         x: a batch of images.
         rng: random numbers of each example.
-        area: smallest and largest share of the image that is cut out.
+        scale: smallest and largest share of the image that is cut out.
         ratio: smallest and largest width of the cut, in units of its height.
     """
-    return resized(x, *rectangles(rng, x.shape[2], x.shape[3], area=area, ratio=ratio))
+    return resized(x, *rectangles(rng, x.shape[2], x.shape[3], scale=scale, ratio=ratio))
 
 
 def rectangles(
-    rng: CounterRandom, height: int, width: int, /, *, area: tuple[float, float],
+    rng: CounterRandom, height: int, width: int, /, *, scale: tuple[float, float],
     ratio: tuple[float, float],
 ) -> tuple[Int[Tensor, " b"], ...]:  # fmt: skip
     """Top, left, height and width of a rectangle for each image, in whole pixels."""
     size, shape, down, across = rng.uniform(4).unbind(1)
-    covered = height * width * (area[0] + (area[1] - area[0]) * size)
+    covered = height * width * (scale[0] + (scale[1] - scale[0]) * size)
     low, high = math.log(ratio[0]), math.log(ratio[1])
     shape = (low + (high - low) * shape).exp()
     tall = (covered / shape).sqrt().round().clamp(1, height).long()

@@ -21,7 +21,7 @@ References:
 >>> there = lambda texts: [text.replace("sad", "triste") for text in texts]
 >>> back = lambda texts: [text.replace("triste", "gloomy") for text in texts]
 >>> sentences = [["a", "sad", "film"]] * 3
->>> back_translation(sentences, CounterRandom(torch.arange(3)), there, back, share=1.0)[0]
+>>> back_translation(sentences, CounterRandom(torch.arange(3)), there, back, p=1.0)[0]
 ['a', 'gloomy', 'film']
 """
 
@@ -46,6 +46,7 @@ CARD = Card(
         "law: the chosen sentences are what both translators make of them, in one call for all, "
         "and the others are as they were; as many are chosen as the share says",
     ),
+    renamed={"share": "p"},
 )
 
 Translate = Callable[[list[str]], Sequence[str]]
@@ -59,7 +60,7 @@ def back_translation(
     back: Translate | None = None,
     /,
     *,
-    share: float = 0.5,
+    p: float = 0.5,
 ) -> list[list[str]]:
     """A share of the sentences, translated and translated back.
 
@@ -68,7 +69,7 @@ def back_translation(
         rng: random numbers of each sentence: which are changed.
         there: into the other language.
         back: into the own one again.
-        share: of the sentences that are changed.
+        p: probability that a sentence is changed.
 
     Raises:
         UsageError: a translator is missing, or does not give one text for each.
@@ -78,7 +79,7 @@ def back_translation(
             "back-translation needs two translators, functions from texts to texts: "
             "back_translation(sentences, rng, there, back)"
         )
-    chosen = rng.happens(share).nonzero()[:, 0].tolist()
+    chosen = rng.happens(p).nonzero()[:, 0].tolist()
     changed = [list(words) for words in sentences]
     texts = round_trip([" ".join(changed[i]) for i in chosen], there, back)
     for i, text in zip(chosen, texts, strict=True):

@@ -41,6 +41,7 @@ CARD = Card(
         "law: each sentence is what one of the four operations makes of it, each as often as the "
         "others",
     ),
+    renamed={"share": "alpha"},
 )
 
 
@@ -50,7 +51,7 @@ def eda(
     thesaurus: Thesaurus | None = None,
     /,
     *,
-    share: float = 0.1,
+    alpha: float = 0.1,
 ) -> list[list[str]]:
     """Each sentence changed by one of the four operations.
 
@@ -58,7 +59,7 @@ def eda(
         sentences: the words of each text.
         rng: random numbers of each text.
         thesaurus: words that mean the same as a word.
-        share: what part of a text's words each operation changes.
+        alpha: what part of a text's words each operation changes.
 
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
@@ -70,13 +71,13 @@ def eda(
         chosen = [list(sentences[int(i)]) for i in rows]
         part = rng.of(rows).within(1)
         if number == 0:
-            made = synonym_replacement(chosen, part, thesaurus, share=share)
+            made = synonym_replacement(chosen, part, thesaurus, alpha=alpha)
         elif number == 1:
-            made = random_insertion(chosen, part, thesaurus, share=share)
+            made = random_insertion(chosen, part, thesaurus, alpha=alpha)
         elif number == 2:
-            made = random_swap(chosen, part, share=share)
+            made = random_swap(chosen, part, alpha=alpha)
         else:
-            made = random_deletion(chosen, part, share=share)
+            made = random_deletion(chosen, part, p=alpha)
         for i, words in zip(rows, made, strict=True):
             augmented[int(i)] = words
     return augmented

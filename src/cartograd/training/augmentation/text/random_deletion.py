@@ -1,6 +1,6 @@
 """Random deletion: each word left out with a small probability.
 
-    w stays with probability 1 - share; of a sentence that lost all its words, one stays
+    w stays with probability 1 - p; of a sentence that lost all its words, one stays
 
 Dropout for words: no single one may carry the whole answer.
 
@@ -13,7 +13,7 @@ References:
     classification tasks. EMNLP 2019. https://arxiv.org/abs/1901.11196
 
 >>> import torch
->>> random_deletion([["a", "good", "film"]], CounterRandom(torch.tensor([3])), share=0.5)
+>>> random_deletion([["a", "good", "film"]], CounterRandom(torch.tensor([3])), p=0.5)
 [['a']]
 """
 
@@ -35,22 +35,23 @@ CARD = Card(
         "law: what is left is in its order, a word is left out as often as the share says, and "
         "something is always left",
     ),
+    renamed={"share": "p"},
 )
 
 
 def random_deletion(
-    sentences: Sentences, rng: CounterRandom, /, *, share: float = 0.1
+    sentences: Sentences, rng: CounterRandom, /, *, p: float = 0.1
 ) -> list[list[str]]:
     """Each sentence without a share of its words.
 
     Args:
         sentences: the words of each text.
         rng: random numbers of each text.
-        share: probability that a word is left out.
+        p: probability that a word is left out.
     """
     numbers = rng.uniform(longest(sentences) + 1).tolist()
     augmented = []
     for words, (one, *rest) in zip(sentences, numbers, strict=True):
-        left = [word for word, number in zip(words, rest, strict=False) if number >= share]
+        left = [word for word, number in zip(words, rest, strict=False) if number >= p]
         augmented.append(left or [words[int(one * len(words))]] if words else [])
     return augmented

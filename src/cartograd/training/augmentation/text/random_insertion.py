@@ -2,7 +2,7 @@
 
 What is said stays near what was said, and the model sees that the order of words is not all.
 
-    n = max(1, share * words) times: a synonym of a random word at a random place
+    n = max(1, alpha * words) times: a synonym of a random word at a random place
 
 Shapes: sentences as lists of words; as many sentences, longer ones.
 
@@ -43,6 +43,7 @@ CARD = Card(
         "law: the words of the sentence stay in their order, and between them stand as many "
         "synonyms of them as the share says, at every place alike",
     ),
+    renamed={"share": "alpha"},
 )
 
 
@@ -52,7 +53,7 @@ def random_insertion(
     thesaurus: Thesaurus | None = None,
     /,
     *,
-    share: float = 0.1,
+    alpha: float = 0.1,
 ) -> list[list[str]]:
     """Each sentence with synonyms of a share of its words put in (by default WordNet's).
 
@@ -60,19 +61,19 @@ def random_insertion(
         sentences: the words of each text.
         rng: random numbers of each text.
         thesaurus: words that mean the same as a word.
-        share: words that are put in, as a share of those there are.
+        alpha: words that are put in, as a share of those there are.
 
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
     """
     synonyms = known(thesaurus)
-    most = count(longest(sentences), share)
+    most = count(longest(sentences), alpha)
     numbers = rng.uniform(3 * most).reshape(len(rng), most, 3).tolist()
     augmented = []
     for words, rows in zip(sentences, numbers, strict=True):
         able = [word for word in words if word.lower() not in STOP_WORDS and synonyms(word)]
         new = list(words)
-        for word, synonym, position in rows[: count(len(words), share)] if able else ():
+        for word, synonym, position in rows[: count(len(words), alpha)] if able else ():
             others = synonyms(able[int(word * len(able))])
             at = int(position * (len(new) + 1))
             new[at:at] = others[int(synonym * len(others))].split()

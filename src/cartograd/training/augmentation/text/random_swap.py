@@ -1,6 +1,6 @@
 """Random swap: some pairs of words exchanged.
 
-    n = max(1, share * words) times: w_i <-> w_j for random places i != j
+    n = max(1, alpha * words) times: w_i <-> w_j for random places i != j
 
 The order of words carries less of a sentence's class than the words do; a model that is shown that
 leans less on accidents of order.
@@ -36,25 +36,26 @@ CARD = Card(
         "law: the same words, in an order that as many exchanges as the share says can reach; "
         "every pair of places as often as the others",
     ),
+    renamed={"share": "alpha"},
 )
 
 
 def random_swap(
-    sentences: Sentences, rng: CounterRandom, /, *, share: float = 0.1
+    sentences: Sentences, rng: CounterRandom, /, *, alpha: float = 0.1
 ) -> list[list[str]]:
     """Each sentence with as many pairs exchanged as a share of its words.
 
     Args:
         sentences: the words of each text.
         rng: random numbers of each text.
-        share: swaps of two words, as a share of the words there are.
+        alpha: swaps of two words, as a share of the words there are.
     """
-    most = count(longest(sentences), share)
+    most = count(longest(sentences), alpha)
     numbers = rng.uniform(2 * most).reshape(len(rng), most, 2).tolist()
     augmented = []
     for words, rows in zip(sentences, numbers, strict=True):
         new = list(words)
-        for first, second in rows[: count(len(words), share)] if len(new) > 1 else ():
+        for first, second in rows[: count(len(words), alpha)] if len(new) > 1 else ():
             i = int(first * len(new))
             j = (i + 1 + int(second * (len(new) - 1))) % len(new)
             new[i], new[j] = new[j], new[i]

@@ -3,7 +3,7 @@
 Whoever read `a sad, human comedy` has not read `a lamentable, human comedy`, and it is as sad. Only
 words that carry meaning are replaced, each wherever it stands.
 
-    n = max(1, share * words) different words w with synonyms, drawn at random:
+    n = max(1, alpha * words) different words w with synonyms, drawn at random:
     every w -> one of synonyms(w)
 
 Shapes: sentences as lists of words; as many sentences, of other lengths where a synonym is several
@@ -49,6 +49,7 @@ CARD = Card(
         "law: as many different words as the share says are replaced wherever they stand, each by "
         "one of its synonyms, each synonym as often as the others; stop words stay",
     ),
+    renamed={"share": "alpha"},
 )
 
 
@@ -58,7 +59,7 @@ def synonym_replacement(
     thesaurus: Thesaurus | None = None,
     /,
     *,
-    share: float = 0.1,
+    alpha: float = 0.1,
 ) -> list[list[str]]:
     """Each sentence with a share of its words replaced by synonyms (by default WordNet's).
 
@@ -66,7 +67,7 @@ def synonym_replacement(
         sentences: the words of each text.
         rng: random numbers of each text.
         thesaurus: words that mean the same as a word.
-        share: what part of the words is replaced.
+        alpha: what part of the words is replaced.
 
     Raises:
         UsageError: there is no thesaurus, and WordNet has not been fetched.
@@ -75,7 +76,7 @@ def synonym_replacement(
     size = longest(sentences)
     order, choice = (rng.within(part).uniform(size).tolist() for part in (0, 1))
     return [
-        _replaced(list(words), synonyms, share, first, second)
+        _replaced(list(words), synonyms, alpha, first, second)
         for words, first, second in zip(sentences, order, choice, strict=True)
     ]
 
@@ -83,12 +84,12 @@ def synonym_replacement(
 def _replaced(
     words: list[str],
     synonyms: Thesaurus,
-    share: float,
+    alpha: float,
     order: Sequence[float],
     choice: Sequence[float],
 ) -> list[str]:
     """One sentence; `order` says which words come first, `choice` which synonym."""
-    left = count(len(words), share)
+    left = count(len(words), alpha)
     different = list(dict.fromkeys(word for word in words if word.lower() not in STOP_WORDS))
     ranked = sorted(range(len(different)), key=lambda i: order[i])
     instead: dict[str, list[str]] = {}
