@@ -10,13 +10,15 @@ from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
 from cartograd.apps.report.metrics import Measured, metrics
 from cartograd.apps.report.mistakes import mistakes
-from cartograd.apps.report.origin import Origin, title_of
+from cartograd.apps.report.origin import Origin, origin_of, title_of
 from cartograd.apps.report.page import write_report
 from cartograd.apps.report.parts import Figure, Section
 from cartograd.apps.report.provenance import provenance
 from cartograd.apps.report.regression import regression
 from cartograd.apps.report.reliability import reliability
 from cartograd.apps.report.speed import speed
+from cartograd.apps.report.translations import translations
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.task import MANY
@@ -79,6 +81,29 @@ def report(
     )
 
 
+def evaluated(path: str | Path, found: "Evaluation", /) -> Path:
+    """Write the report of an evaluation.
+
+    Raises:
+        UsageError: the model and its examples are not known any more, or the file cannot be
+            written.
+    """
+    seen = found.seen
+    if seen is None:
+        raise UsageError("this evaluation does not know its model; take what `evaluate` returns")
+    origin, on = origin_of(seen.target), measured_on(found)
+    return report(path, seen.model, seen.examples, found, origin=origin, on=on)
+
+
+def measured_on(found: "Evaluation", /) -> str:
+    """The data and its part; empty if they are the test part of what the model was trained on."""
+    seen = found.seen
+    if seen is None or not seen.data:
+        return "the examples given"
+    own = seen.data == origin_of(seen.target).about.get("data") and seen.part == "test"
+    return "" if own else f"{seen.data} ({seen.part})"
+
+
 def _answers(examples: Examples, found: "Evaluation") -> list[Section | None]:
     """What the answers look like: the sections that the task names."""
     return [ANSWERS[name](examples, found) for name in examples.signature.task.sections]
@@ -108,11 +133,16 @@ def _regression(examples: Examples, found: "Evaluation") -> Section | None:
     return regression(examples, found.outputs) if single else None
 
 
+def _translations(_: Examples, found: "Evaluation") -> Section | None:
+    return translations(found.texts) if found.texts else None
+
+
 ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
     "confusion": _confusion,
     "reliability": _reliability,
     "mistakes": _mistakes,
     "regression": _regression,
+    "translations": _translations,
 }
 """The sections about answers that tasks may name."""
 

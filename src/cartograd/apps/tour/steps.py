@@ -17,7 +17,6 @@ from cartograd.apps.report.pictures import png, shades
 from cartograd.apps.tour.state import Tour
 from cartograd.apps.verbs.attack import robustness
 from cartograd.apps.verbs.evaluate import evaluate as measure
-from cartograd.apps.verbs.evaluate import usual
 from cartograd.apps.verbs.explain import explain as attribute
 from cartograd.apps.verbs.export import export as write
 from cartograd.apps.verbs.plan import planned
@@ -67,7 +66,8 @@ def compare(found: Tour) -> str:
     fit(linear.objective, linear.batches(), options=linear.options, **linear.validation())
     outputs, _ = collect(linear.model, test.batches(batch_size=256, shuffle=False))
     answers = (constant.expand(len(test), -1), outputs)
-    measures = {name: build(name, kind="metric") for name in usual(signature)}
+    usual = signature.task.usual_metrics(signature.classes)
+    measures = {name: build(name, kind="metric") for name in usual}
     found.baselines = {
         name: {key: float(measure(given, test.targets)) for key, measure in measures.items()}
         for name, given in zip(names, answers, strict=True)
@@ -104,7 +104,7 @@ def predict(found: Tour) -> str:
         source = write_file(found.folder / "example.png", png(shades(x[0], port)))
     [said] = answer(found.run, source, top=1)
     name = source.name if port.kind == "image" else found.test.name(0)
-    return f"{name}: {_said(said)}"
+    return f"{name}: {_said(found, said)}"
 
 
 def export(found: Tour) -> str:
@@ -137,7 +137,7 @@ def serve(found: Tour) -> str:
         spent = time.perf_counter() - start
         connection.close()
     assert response.status == 200, answered
-    return f"POST /predict: {_said(answered['predictions'][0])} in {units.seconds(spent)}"
+    return f"POST /predict: {_said(found, answered['predictions'][0])} in {units.seconds(spent)}"
 
 
 def explain(found: Tour) -> str:
@@ -180,8 +180,8 @@ def _baselines(found: Tour, metric: str) -> str:
     return ", ".join(reversed(parts))
 
 
-def _said(answered: dict[str, Any]) -> str:
-    if "label" in answered:
+def _said(found: Tour, answered: dict[str, Any]) -> str:
+    if found.plan.data.signature.target == "class":
         return f"{answered['label']} ({units.percent(answered['probability'])})"
     return units.number(answered["value"]) if "value" in answered else str(answered["values"])
 
