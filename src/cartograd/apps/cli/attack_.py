@@ -30,8 +30,6 @@ def attack_(
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
-    from cartograd.apps.answers import units
-    from cartograd.apps.cli import pictures
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.attack import METHOD, robustness
 
@@ -45,41 +43,12 @@ def attack_(
         part=part_of(part),
         device=device,
     )
-    turned = (found.before == found.targets) & (found.after != found.targets)
-    labels = bundle.signature.output.labels or tuple(map(str, range(bundle.signature.output.size)))
-    titles = [
-        (f"says {labels[before]}", f"says {labels[after]}")
-        for before, after in zip(
-            found.before[turned].tolist(), found.after[turned].tolist(), strict=True
-        )
-    ]
-    path = pictures.attacked(
-        out or home(bundle) / "attack.png",
-        bundle.signature.input,
-        found.inputs[turned],
-        found.adversarial[turned],
-        titles,
-    )
-    rows = {"clean": (found.clean, found.clean_interval)}
-    rows |= {"under attack": (found.robust, found.robust_interval)}
+    path = found.draw(out or home(bundle) / "attack.png")
     if json:
-        output.emit(
-            {"target": target, "data": source, "part": part, "method": found.method}
-            | {"examples": found.examples, "turned": int(turned.sum()), "picture": path}
-            | {
-                key.replace(" ", "_"): {"accuracy": value, "low": low, "high": high}
-                for key, (value, (low, high)) in rows.items()
-            }
-        )
+        where = {"target": target, "data": source, "part": part, "picture": path}
+        output.emit(where | found.to_json())
         return 0
-    output.table(
-        ("inputs", "accuracy", "95 % interval"),
-        [
-            (key, units.percent(value), f"{units.percent(low)} to {units.percent(high)}")
-            for key, (value, (low, high)) in rows.items()
-        ],
-        right=("accuracy",),
-    )
+    output.table(("inputs", "accuracy", "95 % interval"), found.rows(), right=("accuracy",))
     lines = [("attack", found.method), ("examples", f"{found.examples} ({source}, {part})")]
     output.lines(lines + ([("picture", str(path))] if path else []))
     return 0

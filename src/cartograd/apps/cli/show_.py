@@ -116,9 +116,9 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
         vocabulary.check("show", key, value)
     found = rates(spec, steps=steps, epochs=epochs, lr=lr)
     if out is not None:
-        from cartograd.apps.cli import pictures
+        from cartograd.apps.report import png
 
-        pictures.line(out, found, f"{spec}, {steps} steps", ("step", "learning rate"))
+        png.line(out, found, f"{spec}, {steps} steps", ("step", "learning rate"))
     known = registry.lookup(ours(spec).name, kind="schedule")
     arguments = [item for card, _ in known for item in _arguments(card, {})]
     if json:
@@ -134,26 +134,24 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
 
 def _augment(spec: str, data: str, epochs: int, out: Path, json: bool) -> None:
     """Training examples before and after an augmentation."""
-    from cartograd.apps.cli import pictures
     from cartograd.apps.verbs.augment import augmented
 
     vocabulary.check("show", "epochs", epochs)
-    before, after, port = augmented(spec, data, examples=pictures.MOST, epochs=epochs)
-    pictures.sheet(out, port, before.inputs, [split.inputs for split in after])
+    found = augmented(spec, data, epochs=epochs)
+    found.draw(out)
     if json:
-        found = {"spec": spec, "data": data, "examples": len(before), "epochs": epochs}
-        output.emit(found | {"picture": out})
+        output.emit({"spec": spec, "data": data} | found.to_json() | {"picture": out})
         return
-    print(f"{spec}: {len(before)} training examples of {data}, as they are and in {epochs} epochs")
+    count = len(found.before)
+    print(f"{spec}: {count} training examples of {data}, as they are and in {epochs} epochs")
     print(f"picture  {out}")
 
 
 def _neighbours(question: str, target: str, json: bool) -> None:
     """The nearest words of a trained model."""
-    from cartograd.apps.load.target import as_signed
-    from cartograd.architectures.words.neighbours import neighbours
+    from cartograd.apps.verbs.neighbours import neighbours
 
-    found = neighbours(as_signed(target), question)
+    found = neighbours(target, question)
     if json:
         near = [{"word": word, "cosine": value} for word, value in found]
         output.emit({"question": question, "neighbours": near})
