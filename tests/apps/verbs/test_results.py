@@ -140,3 +140,12 @@ def test_export(digits, tmp_path, cli_run):
     assert mine["size"] == told["size"]
     assert mine["check"]["tolerance"] == told["check"]["tolerance"]
     assert cg.export(digits, tmp_path / "model.onnx").to_json()["agree"] is None
+
+
+def test_an_attack_on_a_row_of_numbers_has_no_picture(tmp_path):
+    data = cg.dataset("breast-cancer")
+    torch.manual_seed(0)
+    model = cg.build("mlp:widths=[4]", signature=data.signature)
+    found = cg.robustness(model, data, method="fgsm:eps=5", examples=30)
+    assert found.draw(tmp_path / "a.png") is None
+    assert not (tmp_path / "a.png").exists()
