@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.attack import robustness as robustness
     from cartograd.apps.verbs.augment import augmented as augmented
     from cartograd.apps.verbs.claim import claim as claim
+    from cartograd.apps.verbs.claim import claims as claims
     from cartograd.apps.verbs.compare import compare as compare
     from cartograd.apps.verbs.compress import compress as compress
     from cartograd.apps.verbs.cost import cost as cost
@@ -71,6 +72,7 @@ _HOME = {
     "augmented": "apps.verbs.augment",
     "build": "core.build",
     "claim": "apps.verbs.claim",
+    "claims": "apps.verbs.claim",
     "compare": "apps.verbs.compare",
     "compress": "apps.verbs.compress",
     "cost": "apps.verbs.cost",
@@ -124,6 +126,7 @@ __all__ = [
     "augmented",
     "build",
     "claim",
+    "claims",
     "compare",
     "compress",
     "cost",
