@@ -3,9 +3,13 @@
 import json
 
 import pytest
+from starlette.testclient import TestClient
 
 import cartograd as cg
 from cartograd.apps.results.evaluation import Text
+from cartograd.apps.server.app import application
+from cartograd.apps.server.body import Limits
+from cartograd.apps.server.load import load as load_served
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.bundle import load
@@ -102,3 +106,12 @@ def test_without_sacrebleu_it_is_said(run, monkeypatch):
     with pytest.warns(UserWarning, match="bleu and chrf are left out: .* pip install"):
         found = cg.evaluate(done, data.test)
     assert list(found.metrics) == ["accuracy", "nll", "perplexity", "bits-per-byte"]
+
+
+def test_the_server_answers_with_the_same_text(run):
+    _, done = run
+    asked = ["one two three", "four one"]
+    with TestClient(application(load_served(done.folder), limits=Limits())) as client:
+        told = client.post("/predict", json={"inputs": asked}).json()
+    said = [answer["text"] for answer in cg.predict(done, asked)]
+    assert [answer["text"] for answer in told["predictions"]] == said
