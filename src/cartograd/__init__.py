@@ -14,18 +14,23 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.tour import tour as tour
     from cartograd.apps.verbs.attack import attack as attack
     from cartograd.apps.verbs.attack import robustness as robustness
+    from cartograd.apps.verbs.augment import augmented as augmented
     from cartograd.apps.verbs.claim import claim as claim
+    from cartograd.apps.verbs.claim import claims as claims
     from cartograd.apps.verbs.compare import compare as compare
     from cartograd.apps.verbs.compress import compress as compress
     from cartograd.apps.verbs.cost import cost as cost
     from cartograd.apps.verbs.diagnose import diagnose as diagnose
     from cartograd.apps.verbs.evaluate import evaluate as evaluate
     from cartograd.apps.verbs.explain import explain as explain
+    from cartograd.apps.verbs.explain import explanation as explanation
     from cartograd.apps.verbs.export import export as export
     from cartograd.apps.verbs.fit import fit as fit
     from cartograd.apps.verbs.generate import generate as generate
+    from cartograd.apps.verbs.neighbours import neighbours as neighbours
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.save import save as save
+    from cartograd.apps.verbs.trace import trace as trace
     from cartograd.apps.verbs.train import train as train
     from cartograd.core.build import build as build
     from cartograd.core.card import Card as Card
@@ -48,7 +53,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.engine.files.bundle import load as load
     from cartograd.engine.loop.fit import Run as Run
     from cartograd.engine.optim.schedule import rates as rates
-    from cartograd.evidence.trace import trace as trace
 
 __version__ = "0.2.0"
 
@@ -65,8 +69,10 @@ _HOME = {
     "Spec": "core.spec",
     "UsageError": "core.errors",
     "attack": "apps.verbs.attack",
+    "augmented": "apps.verbs.augment",
     "build": "core.build",
     "claim": "apps.verbs.claim",
+    "claims": "apps.verbs.claim",
     "compare": "apps.verbs.compare",
     "compress": "apps.verbs.compress",
     "cost": "apps.verbs.cost",
@@ -75,6 +81,7 @@ _HOME = {
     "diagnose": "apps.verbs.diagnose",
     "evaluate": "apps.verbs.evaluate",
     "explain": "apps.verbs.explain",
+    "explanation": "apps.verbs.explain",
     "export": "apps.verbs.export",
     "fetch": "data.store.packages:get",
     "find": "core.registry",
@@ -84,6 +91,7 @@ _HOME = {
     "load": "engine.files.bundle",
     "look": "apps.load.runs",
     "methods": "core.registry",
+    "neighbours": "apps.verbs.neighbours",
     "package": "data.store.packages:show",
     "packages": "data.store.packages:available",
     "predict": "apps.verbs.predict",
@@ -95,7 +103,7 @@ _HOME = {
     "sign": "core.signed",
     "tensors": "data.dataset.tensors",
     "tour": "apps.tour",
-    "trace": "evidence.trace",
+    "trace": "apps.verbs.trace",
     "train": "apps.verbs.train",
     "use": "core.plugins",
 }
@@ -115,8 +123,10 @@ __all__ = [
     "Spec",
     "UsageError",
     "attack",
+    "augmented",
     "build",
     "claim",
+    "claims",
     "compare",
     "compress",
     "cost",
@@ -125,6 +135,7 @@ __all__ = [
     "diagnose",
     "evaluate",
     "explain",
+    "explanation",
     "export",
     "fetch",
     "find",
@@ -134,6 +145,7 @@ __all__ = [
     "load",
     "look",
     "methods",
+    "neighbours",
     "package",
     "packages",
     "predict",

@@ -38,11 +38,63 @@ def test_what_a_task_names_exists(name):
     sections = import_module("cartograd.apps.report.run").ANSWERS
     assert set(found.sections) <= set(sections)
     module = import_module(found.answer)
-    assert hasattr(module, "answers") or "predict" in found.refusals
+    assert hasattr(module, "answers")
     assert found.objective or "train" in found.refusals
     assert found.metrics or "evaluate" in found.refusals
+    for metric in found.text_metrics:
+        registry.find(metric, kind="text-metric")
     assert found.attacked or "attack" in found.refusals
+    assert found.explained or "explain" in found.refusals
     assert set(found.refusals) <= {"train", "evaluate", "predict", "explain", "attack"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_names_what_explain_and_attack_work_on_or_declines(name):
+    """Its own sentence says what the answers are; nothing else is tried."""
+    found = task.find(name)
+    for verb, number in (("explain", found.explained), ("attack", found.attacked)):
+        if number is None:
+            with pytest.raises(
+                UsageError, match=r"this model answers with (a|an|the|boxes|ex|sev)"
+            ):
+                found.check(verb)
+        else:
+            assert number in ("class", "value")
+            assert verb not in found.refusals
+            found.check(verb)
+
+
+def test_a_task_without_a_sentence_declines_all_the_same():
+    mine = task.Task("mine", "", "nowhere")
+    for verb in ("explain", "attack"):
+        with pytest.raises(UsageError, match=f"{verb} has nothing to work on .* task 'mine'"):
+            mine.check(verb)
+    mine.check("predict")
+
+
+CLASSES = {
+    ("classify", (3,)): 3,
+    ("score", (1,)): 1,
+    ("multi-label", (4,)): 4,
+    ("tag", ("t", 5)): 5,
+    ("ctc", ("t", 5)): 5,
+    ("segment", (6, 8, 8)): 6,
+    ("translate", ("t", 9)): 9,
+    ("regress", (2,)): None,
+    ("embed", (2,)): None,
+    ("forecast", (4, 3)): None,
+}
+
+
+@pytest.mark.parametrize("kind", ["label", "value"])
+@pytest.mark.parametrize(("name", "dims"), CLASSES)
+def test_the_task_says_how_many_classes_there_are_not_the_kind(name, dims, kind):
+    signature = Signature((TEXT,), (Port("y", kind, dims, task=name),))
+    expected = CLASSES[name, dims]
+    assert signature.classes == expected
+    assert signature.target == task.find(name).target
+    sized = {"embed": None, "regress": 2, "forecast": 12}.get(name, expected)
+    assert signature.sizes().get("classes") == sized
 
 
 def test_unknown_tasks_are_refused_with_the_nearest():

@@ -1,9 +1,10 @@
 """The places of the map: what the field consists of, whether the library has it yet or not."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cartograd.core import registry
 
@@ -47,11 +48,65 @@ def sections() -> dict[str, tuple[str, str]]:
     return {row["section"]: (row["zh"], row["en"]) for row in _rows("sections.tsv")}
 
 
-def coverage() -> dict[str, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Total:
+    """How many places of a section are there.
+
+    Attributes:
+        section: its number; empty for the whole map.
+        zh, en: its title in Chinese and in English.
+        there: places that a method makes real.
+        places: all of them.
+    """
+
+    section: str
+    zh: str
+    en: str
+    there: int
+    places: int
+
+
+class Coverage(dict[str, tuple[str, ...]]):
     """For every place of the map, the names of the methods that make it real (none: not there)."""
+
+    @property
+    def sections(self) -> tuple[Total, ...]:
+        """The totals of each section, in the order of the map."""
+        found = []
+        for section, (zh, en) in sections().items():
+            inside = [place.id for place in places() if place.section == section]
+            there = sum(bool(self[place]) for place in inside)
+            found.append(Total(section, zh, en, there, len(inside)))
+        return tuple(found)
+
+    @property
+    def total(self) -> Total:
+        """That of the whole map."""
+        return Total("", "全部", "all", sum(map(bool, self.values())), len(self))
+
+    def to_json(self) -> dict[str, Any]:
+        """Every place, the totals of each section, and that of the map."""
+        return {
+            "places": [
+                {"id": place.id, "section": place.section, "zh": place.zh, "en": place.en}
+                | {"there": bool(self[place.id]), "methods": list(self[place.id])}
+                for place in places()
+            ],
+            "sections": [asdict(total) for total in self.sections],
+            "total": {"there": self.total.there, "places": self.total.places},
+        }
+
+
+def coverage() -> Coverage:
+    """The methods of every place of the map, with the totals of its sections.
+
+    >>> found = coverage()
+    >>> "lenet5" in found["arch/lenet5"], sum(one.places for one in found.sections) == len(found)
+    (True, True)
+    """
     methods: dict[str, list[str]] = {place.id: [] for place in places()}
     for card in registry.cards().values():
         for node in card.nodes:
             assert node in methods, f"{card.name}: {node!r} is not a place of the map"
             methods[node].append(card.name)
-    return {place: tuple(names) for place, names in methods.items()}
+    return Coverage((place, tuple(names)) for place, names in methods.items())

@@ -21,14 +21,17 @@ def shown(kind: str, thing: Any, /) -> str:
     return str(getattr(import_module(REPORT + "notebook"), kind)(thing))
 
 
-def drawn(page: str, thing: Any, path: str | Path, /) -> Path:
-    """Write a result as an HTML page that needs nothing beside itself.
+def drawn(page: str, thing: Any, path: str | Path, /) -> Any:
+    """Write a result as an HTML page that needs nothing beside itself, or as a picture.
 
     Args:
         page: the module of `cartograd.apps.report` and its function that draws it, as
             `"compare:comparison_page"`.
         thing: the result.
         path: the file to write; an older one is replaced.
+
+    Returns:
+        The file; None of a picture that would show nothing.
 
     Raises:
         UsageError: the file cannot be written.

@@ -144,14 +144,17 @@ class Signature:
     def classes(self) -> int | None:
         """How many classes there are to choose from; none where the answer is no class."""
         axis = self.task.classes_axis
-        if self.output.kind != "label":
-            return None
-        return self.output.size if axis is None else int(self.output.dims[axis])
+        return None if axis is None else int(self.output.dims[axis])
+
+    @property
+    def target(self) -> str | None:
+        """What a right answer is, a `class` or a `value` in a unit; none if it is neither."""
+        return self.task.target if self.outputs and self.output.task else None
 
     def sizes(self) -> dict[str, int]:
         """Arguments that follow from the data: `build` gives them to models that take them."""
         sizes: dict[str, int] = {}
-        if self.outputs and self.output.kind in ("label", "value"):
+        if self.outputs and self.output.task and not self.task.own_size:
             classes = self.classes
             sizes["classes"] = self.output.size if classes is None else classes
         if self.inputs and all(isinstance(dim, int) for dim in self.input.dims):

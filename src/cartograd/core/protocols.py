@@ -1,4 +1,4 @@
-"""The protocols between rooms: what an objective, an explainer or an attack has to be.
+"""The protocols between rooms: what an objective, an attack or a model that writes has to be.
 
 These are protocols, not base classes: anything of the right shape is accepted.
 """
@@ -163,6 +163,88 @@ class Sampler(Protocol):
         self, model: nn.Module, shape: tuple[int, ...], generator: torch.Generator, /
     ) -> Float[Tensor, "b ..."]:
         """`shape[0]` examples in the units of the model's port."""
+        ...
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """A model while it generates, with the cache of what it has read.
+
+    Generation, beam search and speculation know nothing else of a model, so that they serve texts,
+    images and sounds alike.
+    """
+
+    @property
+    def length(self) -> int:
+        """How many tokens it has read, padding at the left included."""
+        ...
+
+    def read(self, tokens: Int[Tensor, "b t"], /, *, last: bool = False) -> Float[Tensor, "b t2 v"]:
+        """Logits after each of the new tokens, or (for long prompts) after the last one only.
+
+        Raises:
+            UsageError: more tokens than there is room for.
+        """
+        ...
+
+    def reorder(self, rows: Int[Tensor, " n"], /) -> None:
+        """Keep these rows in this order; a row may be named several times, or not at all."""
+        ...
+
+    def rewind(self, length: int, /) -> None:
+        """Forget every token after the first `length`."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A model that can generate; what `generate` calls.
+
+    One that goes on from a text takes the number of rows, and as `starts` how many tokens at the
+    left of each row are padding; one that answers takes its sources.
+    """
+
+    def decoder(self, given: Any, capacity: int, /) -> Decoder:
+        """The model before its first token, with room for `capacity` tokens in each row."""
+        ...
+
+
+@runtime_checkable
+class Transcriber(Protocol):
+    """A speech-to-text model; what `predict` calls for the task `transcribe`.
+
+    Attributes:
+        samples: the longest sound that it hears.
+    """
+
+    samples: int
+
+    def decoder(self, source: Float[Tensor, "b 1 n"], capacity: int, /) -> Decoder:
+        """A decoder of a sound's text."""
+        ...
+
+
+@runtime_checkable
+class Fusible(Protocol):
+    """A model that generates faster in another form; what `generate` calls on a CPU."""
+
+    def largest_product(self) -> tuple[int, int]:
+        """The shape of the largest weight of a layer, by which number formats are timed."""
+        ...
+
+    def inference_form(self, product: Any, /) -> Writer:
+        """The same function with fused weights, which `product` makes into products."""
+        ...
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """An encoder-decoder that says where it looks; what `trace alignment` calls."""
+
+    def alignment(
+        self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"], /
+    ) -> Float[Tensor, "b t s"]:
+        """The attention weights over the source after each target token."""
         ...
 
 

@@ -54,7 +54,7 @@ class Signed(nn.Module):
             self.register_buffer(f"mean{number}", mean, persistent=False)
             self.register_buffer(f"std{number}", std, persistent=False)
         output = signature.output
-        self.standardised = bool(output.mean and output.task and signature.task.target == "value")
+        self.standardised = bool(output.mean and signature.target == "value")
         mean, std = statistics(output if self.standardised else replace(output, mean=(), std=()))
         self.register_buffer("output_mean", mean, persistent=False)
         self.register_buffer("output_std", std, persistent=False)

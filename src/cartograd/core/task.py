@@ -36,12 +36,17 @@ class Task:
         also: further objectives for this task, which models may ask for.
         metrics: what is measured unless told otherwise.
         metrics_of_many: the same for more than `MANY` classes, if it differs.
+        text_metrics: what is measured of the texts that the model writes, where it can write.
         sections: names of the report's sections about the answers.
-        classes_axis: which of the output's dimensions counts the classes; none if each number is
-            one.
+        classes_axis: which of the output's dimensions counts the classes; none if there are no
+            classes to choose from.
+        own_size: whether the model itself settles how many numbers it answers with (those of an
+            embedding), rather than the data.
         each: whether each position of an example has an answer, and counts as one.
         hides: whether what is to be answered has to be hidden from the model first.
         writes: how many of the inputs are what the model itself has written so far.
+        generated: what `generate` writes: a `continuation` of a text, an `answer` to it, or
+            nothing.
         explained: which number of the output explain takes: a `class`, a `value`, or none.
         attacked: which number an attack turns: a `class`, or none.
         refusals: by verb, the sentence with which it declines.
@@ -55,11 +60,14 @@ class Task:
     also: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     metrics_of_many: tuple[str, ...] = ()
+    text_metrics: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     classes_axis: int | None = None
+    own_size: bool = False
     each: bool = False
     hides: bool = False
     writes: int = 0
+    generated: str | None = None
     explained: str | None = None
     attacked: str | None = None
     refusals: Mapping[str, str] = field(default_factory=dict)
@@ -68,10 +76,14 @@ class Task:
         """Decline what cannot be done for such answers.
 
         Raises:
-            UsageError: the task has a sentence for this verb.
+            UsageError: the task has a sentence for this verb, or names nothing that it could
+                work on.
         """
         if verb in self.refusals:
             raise UsageError(self.refusals[verb])
+        works_on = {"attack": self.attacked, "explain": self.explained}
+        if verb in works_on and works_on[verb] is None:
+            raise UsageError(f"{verb} has nothing to work on in answers of the task {self.name!r}")
 
     def takes(self, objective: str, /) -> bool:
         """Whether an objective that a model asks for can learn such answers.

@@ -82,7 +82,7 @@ def test_translations():
     axes = Figure().subplots()
     Translation("hello").draw(axes)
     assert axes.texts[0].get_text() == "hello"
-    with pytest.raises(UsageError, match="use generate in place of predict"):
+    with pytest.raises(UsageError, match="has no tokenizer; sign it with one"):
         ask([[[0.0, 1.0]]], Port("y", "label", (1, 2), task="translate"))
 
 

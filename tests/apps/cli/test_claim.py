@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+import cartograd as cg
 from cartograd.apps.report.claim import picture
 from cartograd.evidence import lab
 from cartograd.evidence.claim import Curve, claims, find, stored
@@ -48,6 +49,11 @@ def test_the_list_has_every_claim_and_the_kept_verdicts(cli_run):
     assert "tanh 近似 GELU" in cli_run("claim", "--lang", "zh").out
     found = cli_run("claim", "--json").json
     assert [one["id"] for one in found] == list(claims())
+    listed = cg.claims()
+    assert found == json.loads(json.dumps([one.to_json() for one in listed]))
+    for one in listed:
+        assert one.result == stored(one.claim.id)
+        assert one.finding is None or one.finding in one.result["findings"]
     assert next(x for x in found if x["id"] == "gelu-approx")["result"]["verdict"] == "holds"
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from cartograd.apps.cli import pictures
+from cartograd.apps.report import png as pictures
+from cartograd.apps.results.explanation import contributions
 from cartograd.core.build import build
 from cartograd.core.ports import Column, Port, Signature
 from cartograd.engine.files.bundle import write_bundle
@@ -45,11 +46,11 @@ def test_rows_become_bars(tmp_path):
 
 
 def test_the_features_of_a_column_are_added_up():
-    names, values = pictures.contributions(ROW, torch.tensor([1.0, 2.0, 4.0, 8.0]), [])
+    names, values = contributions(ROW, torch.tensor([1.0, 2.0, 4.0, 8.0]), [])
     assert dict(zip(names, values.tolist(), strict=True)) == {"age": 3.0, "town": 12.0}
-    names, values = pictures.contributions(POINT, torch.tensor([1.0, 2.0]), ["1 a"])
+    names, values = contributions(POINT, torch.tensor([1.0, 2.0]), ["1 a"])
     assert (names, values.tolist()) == (["1 a"], [1.0]), "what fills up the text is left out"
-    names, _ = pictures.contributions(POINT, torch.tensor([1.0, 2.0]), [])
+    names, _ = contributions(POINT, torch.tensor([1.0, 2.0]), [])
     assert names == ["point[0]", "point[1]"]
 
 

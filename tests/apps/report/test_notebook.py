@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cartograd.apps.answers.classify import Labels
 from cartograd.apps.load.source import dataset
 from cartograd.apps.report import notebook
 from cartograd.apps.results.answers import Answers
@@ -24,7 +25,7 @@ def made():
             0.1, 10, 40,
         ),
         "dataset": dataset("digits"),
-        "answers": Answers([{"source": EVIL, "probabilities": {"3": 0.9, EVIL: 0.1}}]),
+        "answers": Answers([(EVIL, Labels({"3": 0.9, EVIL: 0.1}))]),
     }  # fmt: skip
 
 
@@ -68,6 +69,6 @@ def test_images_come_as_thumbnails():
 
 
 def test_many_answers_are_counted():
-    text = Answers({"label": str(n)} for n in range(notebook.ROWS + 5))._repr_html_()
+    text = Answers((str(n), Labels({"a": 1.0})) for n in range(notebook.ROWS + 5))._repr_html_()
     assert "and 5 more" in text
     assert text.count("<tr>") == notebook.ROWS + 1

@@ -21,7 +21,9 @@ def test_a_translator_is_trained_kept_and_measured(tmp_path):
     run = train("seq2seq:dim=8", data, folder=tmp_path / "run", epochs=1, progress=False)
     bundle = load(run.folder)
     assert bundle.model.tokenizer == data.tokenizer
-    assert set(bundle.metrics) == {"accuracy", "nll", "perplexity", "bits-per-byte"}
+    assert set(bundle.metrics) == {
+        *("accuracy", "nll", "perplexity", "bits-per-byte", "bleu", "chrf")
+    }
     whole = evaluate(run.folder, data, part="all")
     words = sum(int((part.targets >= 0).sum()) for part in (data.train, data.valid, data.test))
     assert whole.examples == words

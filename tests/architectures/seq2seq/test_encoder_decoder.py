@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cartograd.architectures.decoding.beam import beam_search
-from cartograd.architectures.seq2seq.encoder_decoder import EncoderDecoder, attention_of
+from cartograd.architectures.seq2seq.encoder_decoder import EncoderDecoder
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 
@@ -113,13 +113,13 @@ def test_the_last_layers_state_is_what_asks():
     states = model.begin(SOURCE)
     top = states[0][-1][:, None]
     fits = model.attention.fits(top, states[2][0]).masked_fill(~states[3][0][:, None], -torch.inf)
-    same(attention_of(model, SOURCE, TARGET)[:, :1], fits.softmax(2))
+    same(model.alignment(SOURCE, TARGET)[:, :1], fits.softmax(2))
 
 
 @pytest.mark.parametrize("form", FORMS[1:])
 def test_weights_of_attention(form):
     model = made(form)
-    weights = attention_of(model, SOURCE, TARGET)
+    weights = model.alignment(SOURCE, TARGET)
     same(weights.sum(2), torch.ones(3, 4).double())
     assert not weights[SOURCE[:, None].expand(-1, 4, -1) == 0].any()
     for row, length in enumerate((4, 2, 5)):
@@ -129,7 +129,7 @@ def test_weights_of_attention(form):
 
 def test_a_plain_model_has_no_attention_to_show():
     with pytest.raises(UsageError, match="attention=general"):
-        attention_of(made("none"), SOURCE, TARGET)
+        made("none").alignment(SOURCE, TARGET)
 
 
 def test_teacher_forcing():

@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset.tensors import tensors
+from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset.dataset import Split
+from cartograd.data.dataset.splits import assign
+from cartograd.data.dataset.tensors import assemble, tensors
 
 X = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(50) % 2
@@ -82,3 +85,27 @@ def bad(values, place, value):
 def test_mistakes_are_named(x, y, args, message):
     with pytest.raises(UsageError, match=message):
         tensors(x, y, **args)
+
+
+@pytest.mark.parametrize(
+    ("task", "measured"),
+    [("regress", True), ("forecast", True), ("density", False), ("rank", False), ("embed", False)],
+)
+def test_targets_are_standardised_where_the_task_has_a_unit(task, measured):
+    """The port's kind says how they lie in memory, and is the same for all of these."""
+    signature = Signature((Port("x", "vector", (2,)),), (Port("y", "value", (1,), task=task),))
+    split = Split(torch.rand(40, 2), torch.rand(40, 1) * 9, signature)
+    data = assemble("own", {"train": split}, {"valid": 0.2, "test": 0.2})
+    assert (data.signature.output.std != ()) is measured
+
+
+@pytest.mark.parametrize("kind", ["label", "value"])
+@pytest.mark.parametrize(("task", "kept"), [("score", True), ("rank", False)])
+def test_a_class_keeps_an_example_in_training_where_the_task_has_classes(kind, task, kept):
+    signature = Signature((Port("x", "vector", (2,)),), (Port("y", kind, (1,), task=task),))
+    _, _, held = assign([str(i) for i in range(40)], valid=0.2, test=0.2)
+    rare = torch.zeros(40, dtype=torch.int64)
+    rare[held[0]] = 1  # by its hash it would be tested on
+    split = Split(torch.rand(40, 2), rare, signature)
+    data = assemble("own", {"train": split}, {"valid": 0.2, "test": 0.2}, standardise=False)
+    assert bool(data.train.targets.sum()) is kept

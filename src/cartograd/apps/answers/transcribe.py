@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cartograd.apps.answers.asked import Asked
-from cartograd.architectures.decoding.transcribe import Transcriber, transcribe
+from cartograd.architectures.decoding.transcribe import transcribe
 from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Transcriber
 from cartograd.core.signed import Signed
 
 

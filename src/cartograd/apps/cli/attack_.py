@@ -30,14 +30,12 @@ def attack_(
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
-    from cartograd.apps.answers import units
-    from cartograd.apps.cli import pictures
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.attack import METHOD, robustness
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)
-    robust = robustness(
+    found = robustness(
         bundle,
         source,
         method=method or METHOD,
@@ -45,41 +43,12 @@ def attack_(
         part=part_of(part),
         device=device,
     )
-    turned = (robust.before == robust.targets) & (robust.after != robust.targets)
-    labels = bundle.signature.output.labels or tuple(map(str, range(bundle.signature.output.size)))
-    titles = [
-        (f"says {labels[before]}", f"says {labels[after]}")
-        for before, after in zip(
-            robust.before[turned].tolist(), robust.after[turned].tolist(), strict=True
-        )
-    ]
-    path = pictures.attacked(
-        out or home(bundle) / "attack.png",
-        bundle.signature.input,
-        robust.inputs[turned],
-        robust.adversarial[turned],
-        titles,
-    )
-    rows = {"clean": (robust.clean, robust.clean_interval)}
-    rows |= {"under attack": (robust.robust, robust.robust_interval)}
+    path = found.draw(out or home(bundle) / "attack.png")
     if json:
-        output.emit(
-            {"target": target, "data": source, "part": part, "method": robust.method}
-            | {"examples": robust.examples, "turned": int(turned.sum()), "picture": path}
-            | {
-                key.replace(" ", "_"): {"accuracy": value, "low": low, "high": high}
-                for key, (value, (low, high)) in rows.items()
-            }
-        )
+        where = {"target": target, "data": source, "part": part, "picture": path}
+        output.emit(where | found.to_json())
         return 0
-    output.table(
-        ("inputs", "accuracy", "95 % interval"),
-        [
-            (key, units.percent(value), f"{units.percent(low)} to {units.percent(high)}")
-            for key, (value, (low, high)) in rows.items()
-        ],
-        right=("accuracy",),
-    )
-    lines = [("attack", robust.method), ("examples", f"{robust.examples} ({source}, {part})")]
+    output.table(("inputs", "accuracy", "95 % interval"), found.rows(), right=("accuracy",))
+    lines = [("attack", found.method), ("examples", f"{found.examples} ({source}, {part})")]
     output.lines(lines + ([("picture", str(path))] if path else []))
     return 0

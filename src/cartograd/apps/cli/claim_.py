@@ -77,18 +77,18 @@ def _number(value: float | None) -> str:
 
 
 def _list(zh: bool, json: bool) -> None:
-    from cartograd.evidence.claim import claims, deciding, statements, stored
+    from cartograd.apps.verbs.claim import claims
+    from cartograd.evidence.claim import statements
 
-    kept = {name: stored(name) for name in claims()}
+    found = claims()
     if json:
-        output.emit([claims()[name].to_json() | {"result": kept[name]} for name in kept])
+        output.emit([one.to_json() for one in found])
         return
     rows = []
-    for name, result in kept.items():
-        found = claims()[name]
-        first = _row(deciding(result))[:3] if result else ("", "", "")
-        verdict = result["verdict"] if result else "not kept yet"
-        rows.append((name, found.zh if zh else found.en, verdict, *first))
+    for one in found:
+        first = _row(one.finding)[:3] if one.finding else ("", "", "")
+        said = one.claim.zh if zh else one.claim.en
+        rows.append((one.claim.id, said, one.verdict or "not kept yet", *first))
     output.table(
         ("claim", "statement", "verdict", "decided by", "figure", "interval"),
         rows,

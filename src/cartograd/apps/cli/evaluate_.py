@@ -15,7 +15,6 @@ from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cartograd.apps.results.evaluation import Evaluation
-    from cartograd.data.dataset.dataset import Examples
     from cartograd.engine.files.bundle import Bundle
 
 
@@ -44,31 +43,28 @@ def evaluate_(
         json: print one object.
     """
     from cartograd.apps.answers import units
-    from cartograd.apps.load.source import examples_for
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.evaluate import evaluate, usual
 
     limits = [(*_limit(text), "min") for text in min_] + [(*_limit(text), "max") for text in max_]
     bundle = as_bundle(target)
-    names = list(split(metrics)) or list(usual(bundle.signature))
+    names = list(split(metrics)) or list(usual(bundle.model))
     names += [name for name, _, _ in limits if name not in names]
     source = data_of(bundle, data)
-    examples = examples_for(bundle.signature, source, part_of(part))
-    evaluation = evaluate(bundle, examples, metrics=names, device=device)
-    own = source == bundle.about.get("data") and part == "test"
-    page = _report(bundle, examples, evaluation, on="" if own else f"{source} ({part})")
-    gates = [_gate(evaluation.metrics[name], name, limit, word) for name, limit, word in limits]
+    found = evaluate(bundle, source, part=part_of(part), metrics=names, device=device)
+    page = _report(bundle, found)
+    gates = [_gate(found.metrics[name], name, limit, word) for name, limit, word in limits]
     passed = all(gate["passed"] for gate in gates)
     if json:
         where = {"target": target, "data": source, "part": part, "report": page}
-        output.emit(where | _plain(evaluation) | {"gates": gates, "passed": passed})
+        output.emit(where | found.to_json() | {"gates": gates, "passed": passed})
         return 0 if passed else 1
-    output.metrics(evaluation.metrics, evaluation.intervals)
+    output.metrics(found.metrics, found.intervals)
     output.lines(
         [
-            ("measured", f"on {evaluation.examples} examples ({source}, {part})"),
-            ("model", f"{evaluation.parameters:,} parameters, {units.size(evaluation.size)}"),
-            ("latency", f"{units.seconds(evaluation.latency)} for one example"),
+            ("measured", f"on {found.examples} examples ({source}, {part})"),
+            ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
+            ("latency", f"{units.seconds(found.latency)} for one example"),
             ("report", str(page) if page else "none"),
         ]
     )
@@ -76,21 +72,6 @@ def evaluate_(
         state = "passed" if gate["passed"] else "FAILED"
         output.note(f"{state}: {name} is {gate['value']:.4g}, {word} {limit:g}")
     return 0 if passed else 1
-
-
-def _plain(evaluation: "Evaluation") -> dict[str, Any]:
-    """An evaluation for programs."""
-    sides = evaluation.intervals
-    return {
-        "examples": evaluation.examples,
-        "metrics": {
-            name: {"value": value, "low": sides[name][0], "high": sides[name][1]}
-            for name, value in evaluation.metrics.items()
-        },
-        "latency_seconds": evaluation.latency,
-        "parameters": evaluation.parameters,
-        "size_bytes": evaluation.size,
-    }
 
 
 def split(texts: tuple[str, ...], /) -> list[str]:
@@ -108,20 +89,16 @@ def split(texts: tuple[str, ...], /) -> list[str]:
     return found
 
 
-def _report(
-    bundle: "Bundle", examples: "Examples", evaluation: "Evaluation", *, on: str
-) -> Path | None:
+def _report(bundle: "Bundle", found: "Evaluation") -> Path | None:
     """Write the report beside the bundle, under a name of its own for other data.
 
     A gate has to give its answer on a disk that cannot be written too: then there is none.
     """
-    from cartograd.apps.report.origin import origin_of
-    from cartograd.apps.report.run import report
+    from cartograd.apps.report.run import measured_on
 
-    words = re.sub(r"[^\w.-]+", "-", on).strip("-")
-    path = home(bundle) / (f"report-{words}.html" if words else "report.html")
+    words = re.sub(r"[^\w.-]+", "-", measured_on(found)).strip("-")
     try:
-        return report(path, bundle.model, examples, evaluation, origin=origin_of(bundle), on=on)
+        return found.draw(home(bundle) / (f"report-{words}.html" if words else "report.html"))
     except UsageError as error:
         output.note(f"no report: {error}")
         return None

@@ -28,7 +28,7 @@ def predict_(
         json: print one object per line.
     """
     from cartograd.apps.load.target import as_bundle
-    from cartograd.apps.verbs.predict import answered
+    from cartograd.apps.verbs.predict import predict
 
     check_sources(sources, ("--top", "--csv", "--json", "--help"))
     if csv and json:
@@ -41,17 +41,17 @@ def predict_(
         given, top = _standard_input(bundle.model, top)
     elif bundle.signature.input.kind == "text":
         given = texts(sources)
-    answers = answered(bundle, given, top=top)
+    answers = predict(bundle, given, top=top)
     if json:
-        for name, answer in answers:
-            output.emit({"source": name} | answer.to_json())
+        for answer in answers:
+            output.emit(answer)
     elif csv:
-        rows = [{"source": name} | answer.flat() for name, answer in answers]
+        rows = answers.flat()
         writer = csv_files.DictWriter(sys.stdout, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     else:
-        output.table(*_table(answers))
+        output.table(*answers.table())
     return 0
 
 
@@ -69,10 +69,3 @@ def _standard_input(model: Any, top: int) -> tuple[Any, int]:
     except RefusalError as error:
         raise UsageError(f"standard input: {error}") from error
     return asked.inputs, asked.top or top
-
-
-def _table(answers: list[tuple[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """The columns, and the rows of all answers, each beside its source."""
-    rows = [[("source", name), *row] for name, answer in answers for row in answer.rows()]
-    columns = [column for column, _ in rows[0]]
-    return columns, [[cell for _, cell in row] for row in rows]

@@ -86,13 +86,13 @@ def _settings(json: bool) -> None:
     """What a run can be told, from the options that `train` and `fit` check it by."""
     from cartograd.apps.load.options import CHOSEN, schema
 
-    document = schema()
+    found = schema()
     if json:
-        output.emit(document)
+        output.emit(found)
         return
     rows = [
         (name, "chosen" if name in CHOSEN else item.get("default", ""), item["description"])
-        for name, item in document["properties"].items()
+        for name, item in found["properties"].items()
         if "description" in item
     ]
     output.table(("setting", "default", "means"), rows)
@@ -114,19 +114,19 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
 
     for key, value in (("steps", steps), ("epochs", epochs), ("lr", lr)):
         vocabulary.check("show", key, value)
-    curve = rates(spec, steps=steps, epochs=epochs, lr=lr)
+    found = rates(spec, steps=steps, epochs=epochs, lr=lr)
     if out is not None:
-        from cartograd.apps.cli import pictures
+        from cartograd.apps.report import png
 
-        pictures.line(out, curve, f"{spec}, {steps} steps", ("step", "learning rate"))
+        png.line(out, found, f"{spec}, {steps} steps", ("step", "learning rate"))
     known = registry.lookup(ours(spec).name, kind="schedule")
     arguments = [item for card, _ in known for item in _arguments(card, {})]
     if json:
-        told = {"spec": spec, "steps": steps, "rates": curve, "picture": out}
+        told = {"spec": spec, "steps": steps, "rates": found, "picture": out}
         output.emit(told | {"arguments": arguments})
         return
     print(f"{spec}: learning rate over {steps} steps")
-    print(output.curve(curve))
+    print(output.curve(found))
     _table(arguments)
     if out is not None:
         print(f"picture  {out}")
@@ -134,31 +134,29 @@ def _schedule(spec: str, steps: int, epochs: int, lr: float, out: Path | None, j
 
 def _augment(spec: str, data: str, epochs: int, out: Path, json: bool) -> None:
     """Training examples before and after an augmentation."""
-    from cartograd.apps.cli import pictures
     from cartograd.apps.verbs.augment import augmented
 
     vocabulary.check("show", "epochs", epochs)
-    before, after, port = augmented(spec, data, examples=pictures.MOST, epochs=epochs)
-    pictures.sheet(out, port, before.inputs, [split.inputs for split in after])
+    found = augmented(spec, data, epochs=epochs)
+    found.draw(out)
     if json:
-        found = {"spec": spec, "data": data, "examples": len(before), "epochs": epochs}
-        output.emit(found | {"picture": out})
+        output.emit({"spec": spec, "data": data} | found.to_json() | {"picture": out})
         return
-    print(f"{spec}: {len(before)} training examples of {data}, as they are and in {epochs} epochs")
+    count = len(found.before)
+    print(f"{spec}: {count} training examples of {data}, as they are and in {epochs} epochs")
     print(f"picture  {out}")
 
 
 def _neighbours(question: str, target: str, json: bool) -> None:
     """The nearest words of a trained model."""
-    from cartograd.apps.load.target import as_signed
-    from cartograd.architectures.words.neighbours import neighbours
+    from cartograd.apps.verbs.neighbours import neighbours
 
-    nearest = neighbours(as_signed(target), question)
+    found = neighbours(target, question)
     if json:
-        near = [{"word": word, "cosine": value} for word, value in nearest]
+        near = [{"word": word, "cosine": value} for word, value in found]
         output.emit({"question": question, "neighbours": near})
         return
-    output.table(("word", "cosine"), [[word, f"{value:.3f}"] for word, value in nearest])
+    output.table(("word", "cosine"), [[word, f"{value:.3f}"] for word, value in found])
 
 
 def _arguments(card: Card, preset: dict[str, object]) -> list[dict[str, object]]:

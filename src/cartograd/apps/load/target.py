@@ -8,7 +8,6 @@ from torch import nn
 from cartograd.apps.load.pretrained import is_pretrained, kept, pretrained_names
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.signed import Signed, sign, signature_of
-from cartograd.core.spec import Spec
 from cartograd.engine.files import bundle
 from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.loop.fit import Run
@@ -61,14 +60,6 @@ def as_bundle(target: Target, /) -> Bundle:
 def name_of(model: Signed, /) -> str:
     """What to call a model: the name in its spec, or its class."""
     return type(model.model).__name__ if model.spec is None else model.spec.name
-
-
-def architecture(model: Signed, /) -> Spec | None:
-    """The spec of a model, or of the model that compressors began with."""
-    spec = model.spec
-    while spec is not None and isinstance(inner := spec.args.get("model"), Spec):
-        spec = inner
-    return spec
 
 
 def _foreign(model: nn.Module | None) -> nn.Module | None:

@@ -1,37 +1,28 @@
 """What a model needs to generate text: a tokenizer, a decoder, and room in its context."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 
-from cartograd.apps.load.target import Target, architecture, as_signed, name_of
+from cartograd.apps.answers.writer import (
+    Begun,
+    begun,
+    context_of,
+    ends,
+    tokenizer_of,
+    writer_of,
+)
+from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.architectures.decoding.generate import left_padded
-from cartograd.architectures.decoding.protocol import Decoder, Writer
-from cartograd.architectures.transformer.llama import LLaMA
-from cartograd.core import registry
-from cartograd.core.build import hyperparameters
 from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Fusible, Writer
 from cartograd.core.signed import Signed
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.compression.fast_weights import inference_form
 
-ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
-"""Tokens that end an answer in pretrained vocabularies, besides the tokenizer's own."""
-
 NEAR = 8
 """Previous tokens that may change how the next one is decoded."""
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A decoder that has read nothing, and what to begin with."""
-
-    decoder: Decoder
-    prompt: torch.Tensor
-    starts: torch.Tensor | None
-    length: int
 
 
 class Writing:
@@ -48,24 +39,14 @@ class Writing:
 
     def __init__(self, target: Target, /, *, precision: str = "float32"):
         self.signed: Signed = as_signed(target)
-        model, tokenizer = self.signed.model, self.signed.tokenizer
-        if not isinstance(model, Writer):
-            raise UsageError(
-                f"{name_of(self.signed)} does not write: expected a language model or an "
-                f"encoder-decoder, like llama, gpt2 or t5"
-            )
-        if not isinstance(tokenizer, Tokenizer):
-            raise UsageError(
-                f"{name_of(self.signed)} came without a tokenizer, so it cannot read a prompt; "
-                f"sign it with one: Signed(model, signature, tokenizer=...)"
-            )
-        tokenizer.check(self.signed.signature.input)
-        self.model: Writer = _ready(model, precision)
-        self.tokenizer: Tokenizer = tokenizer
-        self.answers = len(self.signed.signature.inputs) == 2
-        ends = {tokenizer.number(word) for word in ENDS} | {tokenizer.end}
-        self.stop = frozenset(end for end in ends if end is not None)
-        self.device = next(iter(self.signed.parameters())).device
+        signed, name = self.signed, name_of(self.signed)
+        model = writer_of(signed.model, signed.signature, name)
+        self.tokenizer: Tokenizer = tokenizer_of(signed.tokenizer, name)
+        self.tokenizer.check(signed.signature.input)
+        self.device = next(iter(signed.parameters())).device
+        self.model: Writer = _ready(model, precision, self.device)
+        self.answers = signed.signature.task.generated == "answer"
+        self.stop = ends(self.tokenizer)
 
     def encoded(self, prompt: str, /, *, plain: bool = False) -> list[int]:
         """The tokens of a prompt, as a chat where the tokenizer knows how one is written.
@@ -103,22 +84,13 @@ class Writing:
     @property
     def context(self) -> int | None:
         """The context length of the model, where its spec has it."""
-        spec = architecture(self.signed)
-        if spec is None:
-            return None
-        known = hyperparameters(registry.find(spec.name, kind="model")[0])
-        return spec.args.get("context", known["context"].default) if "context" in known else None
+        return context_of(self.signed)
 
     def begin(self, rows: Sequence[Sequence[int]], length: int, /) -> Begun:
         """A decoder before its first token, what it reads first, and how much room it has."""
         if self.answers:
-            start = self.tokenizer.begin
-            if start is None:
-                start = self.signed.signature.inputs[1].padding_id or 0
             source = self.tokenizer.rows(rows).to(self.device)
-            prompt = torch.full((len(rows), 1), start, device=self.device)
-            room = length if self.context is None else min(length, self.context - 1)
-            return Begun(self.model.decoder(source, room + 1), prompt, None, room)
+            return begun(self.model, self.signed, source, length)
         prompt, starts = (part.to(self.device) for part in left_padded(rows))
         before = prompt.shape[1]
         room = length if self.context is None else min(length, self.context - before)
@@ -128,9 +100,9 @@ class Writing:
         return Begun(make(starts=starts), prompt, starts, room)  # type: ignore[call-arg]
 
 
-def _ready(model: Writer, precision: str) -> Writer:
+def _ready(model: Writer, precision: str, device: torch.device) -> Writer:
     """The model as it writes the quickest."""
-    if isinstance(model, LLaMA) and model.embedding.weight.device.type == "cpu":
+    if isinstance(model, Fusible) and device.type == "cpu":
         return inference_form(model, precision)
     if precision != "float32":
         raise UsageError(

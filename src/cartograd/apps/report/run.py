@@ -10,13 +10,15 @@ from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
 from cartograd.apps.report.metrics import Measured, metrics
 from cartograd.apps.report.mistakes import mistakes
-from cartograd.apps.report.origin import Origin, title_of
+from cartograd.apps.report.origin import Origin, origin_of, title_of
 from cartograd.apps.report.page import write_report
 from cartograd.apps.report.parts import Figure, Section
 from cartograd.apps.report.provenance import provenance
 from cartograd.apps.report.regression import regression
 from cartograd.apps.report.reliability import reliability
 from cartograd.apps.report.speed import speed
+from cartograd.apps.report.translations import translations
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.task import MANY
@@ -32,7 +34,7 @@ def report(
     path: str | Path,
     model: Signed,
     examples: Examples,
-    evaluation: "Evaluation",
+    found: "Evaluation",
     /,
     *,
     origin: Origin | None = None,
@@ -48,7 +50,7 @@ def report(
         path: the HTML file to write; an older one is replaced.
         model: what was evaluated.
         examples: what it was evaluated on.
-        evaluation: what came of that.
+        found: what came of that.
         origin: how the model came to be (`origin_of` finds it): curves and configuration.
         baselines: metrics to compare with, by the name of each baseline; the best comes last.
         figures: further numbers for the head.
@@ -61,9 +63,9 @@ def report(
     """
     origin = origin or Origin()
     sections = [
-        metrics(_measured(evaluation), where=_where(evaluation, on), baselines=baselines),
+        metrics(_measured(found), where=_where(found, on), baselines=baselines),
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
-        *_answers(examples, evaluation),
+        *_answers(examples, found),
         *more,
         speed(origin.speed),
         configuration(origin.settings, command=command),
@@ -73,41 +75,66 @@ def report(
         path,
         sections,
         title=title_of(model, origin.data),
-        summary=_summary(origin, model.signature, _where(evaluation, on)),
-        figures=[*_figures(evaluation, baselines or {}), *figures],
+        summary=_summary(origin, model.signature, _where(found, on)),
+        figures=[*_figures(found, baselines or {}), *figures],
         seal=origin.digest,
     )
 
 
-def _answers(examples: Examples, evaluation: "Evaluation") -> list[Section | None]:
+def evaluated(path: str | Path, found: "Evaluation", /) -> Path:
+    """Write the report of an evaluation.
+
+    Raises:
+        UsageError: the model and its examples are not known any more, or the file cannot be
+            written.
+    """
+    seen = found.seen
+    if seen is None:
+        raise UsageError("this evaluation does not know its model; take what `evaluate` returns")
+    origin, on = origin_of(seen.target), measured_on(found)
+    return report(path, seen.model, seen.examples, found, origin=origin, on=on)
+
+
+def measured_on(found: "Evaluation", /) -> str:
+    """The data and its part; empty if they are the test part of what the model was trained on."""
+    seen = found.seen
+    if seen is None or not seen.data:
+        return "the examples given"
+    own = seen.data == origin_of(seen.target).about.get("data") and seen.part == "test"
+    return "" if own else f"{seen.data} ({seen.part})"
+
+
+def _answers(examples: Examples, found: "Evaluation") -> list[Section | None]:
     """What the answers look like: the sections that the task names."""
-    return [ANSWERS[name](examples, evaluation) for name in examples.signature.task.sections]
+    return [ANSWERS[name](examples, found) for name in examples.signature.task.sections]
 
 
-def _few(examples: Examples, evaluation: "Evaluation") -> bool:
+def _few(examples: Examples, found: "Evaluation") -> bool:
     """Whether there are so few classes that a table or a picture can show them."""
-    return (examples.signature.classes or 0) <= MANY and evaluation.outputs.ndim == 2
+    return (examples.signature.classes or 0) <= MANY and found.outputs.ndim == 2
 
 
-def _confusion(examples: Examples, evaluation: "Evaluation") -> Section | None:
-    if not _few(examples, evaluation):
+def _confusion(examples: Examples, found: "Evaluation") -> Section | None:
+    if not _few(examples, found):
         return None
-    return confusion(evaluation.outputs, evaluation.targets, examples.signature.output.labels)
+    return confusion(found.outputs, found.targets, examples.signature.output.labels)
 
 
-def _reliability(examples: Examples, evaluation: "Evaluation") -> Section | None:
-    return (
-        reliability(evaluation.outputs, evaluation.targets) if _few(examples, evaluation) else None
-    )
+def _reliability(examples: Examples, found: "Evaluation") -> Section | None:
+    return reliability(found.outputs, found.targets) if _few(examples, found) else None
 
 
-def _mistakes(examples: Examples, evaluation: "Evaluation") -> Section | None:
-    return mistakes(examples, evaluation.outputs) if _few(examples, evaluation) else None
+def _mistakes(examples: Examples, found: "Evaluation") -> Section | None:
+    return mistakes(examples, found.outputs) if _few(examples, found) else None
 
 
-def _regression(examples: Examples, evaluation: "Evaluation") -> Section | None:
-    single = evaluation.outputs.shape[1:] == (1,)
-    return regression(examples, evaluation.outputs) if single else None
+def _regression(examples: Examples, found: "Evaluation") -> Section | None:
+    single = found.outputs.shape[1:] == (1,)
+    return regression(examples, found.outputs) if single else None
+
+
+def _translations(_: Examples, found: "Evaluation") -> Section | None:
+    return translations(found.texts) if found.texts else None
 
 
 ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
@@ -115,42 +142,38 @@ ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
     "reliability": _reliability,
     "mistakes": _mistakes,
     "regression": _regression,
+    "translations": _translations,
 }
 """The sections about answers that tasks may name."""
 
 
-def _measured(evaluation: "Evaluation") -> dict[str, Measured]:
-    return {
-        name: Measured(value, *evaluation.intervals[name])
-        for name, value in evaluation.metrics.items()
-    }
+def _measured(found: "Evaluation") -> dict[str, Measured]:
+    return {name: Measured(value, *found.intervals[name]) for name, value in found.metrics.items()}
 
 
-def _figures(
-    evaluation: "Evaluation", baselines: Mapping[str, Mapping[str, float]], /
-) -> list[Figure]:
+def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], /) -> list[Figure]:
     """The first metric with its interval, the calibration error if there is one, the costs."""
     figures = []
-    for rank, (name, value) in enumerate(evaluation.metrics.items()):
+    for rank, (name, value) in enumerate(found.metrics.items()):
         if rank > 0 and name not in ("ece", "r2"):
             continue
-        low, high = (units.metric(name, end) for end in evaluation.intervals[name])
+        low, high = (units.metric(name, end) for end in found.intervals[name])
         remark = f"{low.removesuffix(' %')} to {high}"
         if rank == 0 and baselines:
             other, given = list(baselines.items())[-1]
             remark += f"; {other} {units.metric(name, given[name])}"
         figures.append(Figure(units.heading(name), units.metric(name, value), remark))
-    weights = f"{evaluation.parameters:,} parameters"
+    weights = f"{found.parameters:,} parameters"
     return [
         *figures,
-        Figure("Size", units.size(evaluation.size), weights),
-        Figure("Latency", units.seconds(evaluation.latency), "for one example"),
+        Figure("Size", units.size(found.size), weights),
+        Figure("Latency", units.seconds(found.latency), "for one example"),
     ]
 
 
-def _where(evaluation: "Evaluation", on: str) -> str:
+def _where(found: "Evaluation", on: str) -> str:
     """What the numbers were measured on."""
-    return f"{evaluation.examples:,} examples " + (f"of {on}" if on else "that training never saw")
+    return f"{found.examples:,} examples " + (f"of {on}" if on else "that training never saw")
 
 
 def _summary(origin: Origin, signature: Signature, where: str) -> str:

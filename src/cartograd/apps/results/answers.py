@@ -1,12 +1,31 @@
-"""The answers of a prediction, which a notebook shows as a table."""
+"""The answers of a prediction: as dictionaries, as a table, as rows of CSV."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from cartograd.apps.answers.asked import Answer
 from cartograd.core.notebook import shown
 
 
 class Answers(list[dict[str, Any]]):
-    """Answers, one for each example; a notebook shows them as a table."""
+    """Answers, one dictionary for each example; a notebook shows them as a table.
+
+    Args:
+        named: what each example was, and the answer itself.
+    """
+
+    def __init__(self, named: Iterable[tuple[str, Answer]], /):
+        self.named = tuple(named)
+        super().__init__({"source": name} | answer.to_json() for name, answer in self.named)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """The columns, and the rows of all answers, each beside its source."""
+        rows = [[("source", name), *row] for name, answer in self.named for row in answer.rows()]
+        return [column for column, _ in rows[0]], [[cell for _, cell in row] for row in rows]
+
+    def flat(self) -> list[dict[str, Any]]:
+        """A row of CSV for each answer."""
+        return [{"source": name} | answer.flat() for name, answer in self.named]
 
     def _repr_html_(self) -> str:
         return shown("answers", self)

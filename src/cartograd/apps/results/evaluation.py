@@ -1,11 +1,43 @@
 """What came of an evaluation: metrics with their intervals, answers, costs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from cartograd.core.notebook import shown
+from cartograd.core.notebook import drawn, shown
+from cartograd.core.signed import Signed
+from cartograd.data.dataset.dataset import Examples
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a model wrote for a source, and what was expected of it."""
+
+    source: str
+    written: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was measured on what, for the report.
+
+    Attributes:
+        target: as it was given: it knows how the model came to be.
+        model: with its signature.
+        examples: all of them.
+        data: spec or name of the data; empty if only the examples are known.
+        part: of the data.
+    """
+
+    target: Any
+    model: Signed
+    examples: Examples
+    data: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,6 +54,8 @@ class Evaluation:
         latency: seconds for one example alone (median).
         parameters: numbers that the model learned.
         size: bytes of its weights and buffers.
+        texts: what the model wrote, where texts were measured.
+        seen: the model and its examples.
     """
 
     metrics: dict[str, float]
@@ -32,6 +66,26 @@ class Evaluation:
     latency: float
     parameters: int
     size: int
+    texts: tuple[Text, ...] = field(default=(), repr=False)
+    seen: Seen | None = field(default=None, repr=False, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types, but for the answers and the texts."""
+        return {
+            "examples": self.examples,
+            "metrics": {
+                name: {"value": value, "low": low, "high": high}
+                for name, value in self.metrics.items()
+                for low, high in (self.intervals[name],)
+            },
+            "latency_seconds": self.latency,
+            "parameters": self.parameters,
+            "size_bytes": self.size,
+        }
+
+    def draw(self, path: str | Path, /) -> Path:
+        """Write the report of the model on these examples, as a page with its pictures."""
+        return drawn("run:evaluated", self, path)
 
     def _repr_html_(self) -> str:
         return shown("evaluation", self)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from cartograd.apps.answers import units
 from cartograd.practice.deployment.parity import Check
 
 
@@ -19,3 +21,29 @@ class Export:
     path: Path
     size: int
     check: Check | None = None
+
+    @property
+    def agree(self) -> bool:
+        """Whether the file gives the model's answers, as far as that was checked."""
+        return self.check is None or self.check.agree
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        found = self.check
+        agree = None if found is None else found.agree
+        checked = None if found is None else vars(found)
+        return {"path": str(self.path), "size": self.size, "agree": agree, "check": checked}
+
+    def lines(self) -> list[tuple[str, str]]:
+        """What was written, and how it compares."""
+        lines = [("written", str(self.path)), ("size", units.size(self.size))]
+        found = self.check
+        if found is None:
+            return lines
+        state = "within rounding" if found.agree else "TOO LARGE"
+        return [
+            *lines,
+            ("difference", f"{units.number(found.difference)}, {state} ({found.tolerance:.1e})"),
+            ("time", f"torch {found.torch_ms:.3g} ms, onnxruntime {found.onnx_ms:.3g} ms"),
+            ("speed", f"{found.ratio:.2g} times that of torch"),
+        ]

@@ -1,9 +1,15 @@
 """How often a model is right with and without an attack."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from cartograd.apps.answers import units
+from cartograd.core.notebook import drawn
+from cartograd.core.ports import Port
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,8 @@ class Robustness:
         inputs, targets: the examples.
         adversarial: the inputs after the attack.
         before, after: what the model says of each.
+        port: of the inputs.
+        labels: names of the classes.
     """
 
     method: str
@@ -31,3 +39,35 @@ class Robustness:
     adversarial: Float[Tensor, "n ..."]
     before: Int[Tensor, " n"]
     after: Int[Tensor, " n"]
+    port: Port
+    labels: tuple[str, ...]
+
+    @property
+    def turned(self) -> Bool[Tensor, " n"]:
+        """Which examples were right before the attack and are wrong after it."""
+        return (self.before == self.targets) & (self.after != self.targets)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types, but for the examples."""
+        told = {"method": self.method, "examples": self.examples, "turned": int(self.turned.sum())}
+        return told | {
+            key.replace(" ", "_"): {"accuracy": value, "low": low, "high": high}
+            for key, value, (low, high) in self._accuracies()
+        }
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Accuracy with its interval, before and under attack."""
+        return [
+            (key, units.percent(value), f"{units.percent(low)} to {units.percent(high)}")
+            for key, value, (low, high) in self._accuracies()
+        ]
+
+    def draw(self, path: str | Path, /) -> Path | None:
+        """Write the inputs that the attack turned, as PNG; None where there is nothing to draw."""
+        return drawn("drawings:attack", self, path)
+
+    def _accuracies(self) -> tuple[tuple[str, float, tuple[float, float]], ...]:
+        return (
+            ("clean", self.clean, self.clean_interval),
+            ("under attack", self.robust, self.robust_interval),
+        )

@@ -17,7 +17,6 @@ from cartograd.apps.report.pictures import png, shades
 from cartograd.apps.tour.state import Tour
 from cartograd.apps.verbs.attack import robustness
 from cartograd.apps.verbs.evaluate import evaluate as measure
-from cartograd.apps.verbs.evaluate import usual
 from cartograd.apps.verbs.explain import explain as attribute
 from cartograd.apps.verbs.export import export as write
 from cartograd.apps.verbs.plan import planned
@@ -41,18 +40,18 @@ EPS, SIZES = 0.1, (0.02, 0.05, 0.1, 0.2)
 """Size of the attack in the table, and those of the curve."""
 
 
-def train(tour: Tour) -> str:
+def train(found: Tour) -> str:
     """Train the model into a run folder."""
-    done = run(tour.plan, folder=tour.run, progress=tour.progress)
+    done = run(found.plan, folder=found.run, progress=found.progress)
     if done.stopped == "interrupted":
         raise KeyboardInterrupt
     time_spent = sum(record["seconds"] for record in done.history)
     return f"{len(done.history)} epochs in {units.seconds(time_spent)}"
 
 
-def compare(tour: Tour) -> str:
+def compare(found: Tour) -> str:
     """Measure what the model has to beat: one answer for all, and a linear model."""
-    data, test = tour.plan.data, tour.test
+    data, test = found.plan.data, found.test
     targets, signature = data.train.targets, data.signature
     if signature.task.target == "class":
         names = ("most common class", "softmax regression")
@@ -62,71 +61,72 @@ def compare(tour: Tour) -> str:
     else:
         names = ("mean", "linear regression")
         constant = targets.mean(0)
-    shared = {key: tour.plan.value(key) for key in ("seed", "device")}
+    shared = {key: found.plan.value(key) for key in ("seed", "device")}
     linear = planned(LINEAR, data, **shared)
     fit(linear.objective, linear.batches(), options=linear.options, **linear.validation())
     outputs, _ = collect(linear.model, test.batches(batch_size=256, shuffle=False))
     answers = (constant.expand(len(test), -1), outputs)
-    measures = {name: build(name, kind="metric") for name in usual(signature)}
-    tour.baselines = {
+    usual = signature.task.usual_metrics(signature.classes)
+    measures = {name: build(name, kind="metric") for name in usual}
+    found.baselines = {
         name: {key: float(measure(given, test.targets)) for key, measure in measures.items()}
         for name, given in zip(names, answers, strict=True)
     }
-    return _baselines(tour, next(iter(measures)))
+    return _baselines(found, next(iter(measures)))
 
 
-def evaluate(tour: Tour) -> str:
+def evaluate(found: Tour) -> str:
     """Measure the model on examples that training never saw."""
-    result = tour.evaluation = measure(tour.run, tour.test, device=tour.plan.value("device"))
+    result = found.evaluation = measure(found.run, found.test, device=found.plan.value("device"))
     first = next(iter(result.metrics))
     for name, value in result.metrics.items():
         low, high = result.intervals[name]
         numbers = {name: value, f"{name} interval": [low, high]}
         if name in (first, "ece", "r2"):
             ends = f"{units.metric(name, low)} to {units.metric(name, high)}"
-            beside = f"; {_baselines(tour, name)}" if name == first else ""
-            tour.row(units.heading(name), units.metric(name, value), ends + beside, **numbers)
+            beside = f"; {_baselines(found, name)}" if name == first else ""
+            found.row(units.heading(name), units.metric(name, value), ends + beside, **numbers)
         else:
-            tour.numbers |= numbers
-    tour.numbers["baselines"] = tour.baselines
+            found.numbers |= numbers
+    found.numbers["baselines"] = found.baselines
     weights = f"{result.parameters:,} parameters"
-    tour.row("Size", units.size(result.size), weights, parameters=result.parameters)
+    found.row("Size", units.size(result.size), weights, parameters=result.parameters)
     latency = units.seconds(result.latency)
-    tour.row("Latency", latency, "for one example, in PyTorch", latency=result.latency)
+    found.row("Latency", latency, "for one example, in PyTorch", latency=result.latency)
     return f"{first} {units.metric(first, result.metrics[first])} on {result.examples} examples"
 
 
-def predict(tour: Tour) -> str:
+def predict(found: Tour) -> str:
     """Answer for a file, as a user has it."""
-    port, x = tour.plan.data.signature.input, tour.test.select([0]).inputs
+    port, x = found.plan.data.signature.input, found.test.select([0]).inputs
     source: Any = x
     if port.kind == "image":
-        source = write_file(tour.folder / "example.png", png(shades(x[0], port)))
-    [said] = answer(tour.run, source, top=1)
-    name = source.name if port.kind == "image" else tour.test.name(0)
-    return f"{name}: {_said(said)}"
+        source = write_file(found.folder / "example.png", png(shades(x[0], port)))
+    [said] = answer(found.run, source, top=1)
+    name = source.name if port.kind == "image" else found.test.name(0)
+    return f"{name}: {_said(found, said)}"
 
 
-def export(tour: Tour) -> str:
+def export(found: Tour) -> str:
     """Write the model as ONNX, run both on real examples, compare."""
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
-        tour.row("ONNX difference", "skipped", f"needs {' and '.join(missing)}")
+        found.row("ONNX difference", "skipped", f"needs {' and '.join(missing)}")
         return f"skipped: needs {' and '.join(missing)}; pip install 'cartograd[export]'"
-    inputs = tour.test.select(range(min(CHECKED, len(tour.test)))).inputs
-    done = tour.exported = write(tour.run, tour.folder / "model.onnx", check=inputs)
+    inputs = found.test.select(range(min(CHECKED, len(found.test)))).inputs
+    done = found.exported = write(found.run, found.folder / "model.onnx", check=inputs)
     assert done.check is not None
     difference = units.number(done.check.difference)
     speed = f"{done.check.ratio:.1f}× as fast as PyTorch"
-    tour.row("ONNX difference", difference, speed, onnx_difference=done.check.difference)
+    found.row("ONNX difference", difference, speed, onnx_difference=done.check.difference)
     return f"{done.path.name}, {units.size(done.size)}; largest difference {difference}"
 
 
-def serve(tour: Tour) -> str:
+def serve(found: Tour) -> str:
     """Start the server, send it a real request, stop it."""
-    port, x = tour.plan.data.signature.input, tour.test.select([0]).inputs
+    port, x = found.plan.data.signature.input, found.test.select([0]).inputs
     body = {"inputs": decoded(port, x) if port.columns else x.tolist(), "top": 1}
-    with server.running(tour.run) as url:
+    with server.running(found.run) as url:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         start = time.perf_counter()
         connection.request(
@@ -137,60 +137,60 @@ def serve(tour: Tour) -> str:
         spent = time.perf_counter() - start
         connection.close()
     assert response.status == 200, answered
-    return f"POST /predict: {_said(answered['predictions'][0])} in {units.seconds(spent)}"
+    return f"POST /predict: {_said(found, answered['predictions'][0])} in {units.seconds(spent)}"
 
 
-def explain(tour: Tour) -> str:
+def explain(found: Tour) -> str:
     """Ask which numbers of some inputs the answers rest on."""
-    shown = tour.test.select(_one_of_each(tour))
-    heat = attribute(tour.run, shown.inputs, method=EXPLAINER).cpu()
-    model = tour.plan.model.cpu()
+    shown = found.test.select(_one_of_each(found))
+    heat = attribute(found.run, shown.inputs, method=EXPLAINER).cpu()
+    model = found.plan.model.cpu()
     gap = completeness_gap(model, shown.inputs, heat).abs()
     moved = heat.flatten(1).sum(1).abs().clamp(min=1e-6)
     outputs, _ = collect(model, shown.batches(shuffle=False), device="cpu")
-    tour.explained = (shown, outputs, heat)
+    found.explained = (shown, outputs, heat)
     share = float((gap / moved).median())
-    tour.numbers["completeness_gap"] = share
+    found.numbers["completeness_gap"] = share
     return f"{len(shown)} examples; contributions add up within {units.percent(share)}"
 
 
-def attack(tour: Tour) -> str:
+def attack(found: Tour) -> str:
     """Look for small changes that turn right answers into wrong ones."""
-    signature = tour.plan.data.signature
+    signature = found.plan.data.signature
     if signature.task.attacked != "class" or signature.input.bounds is None:
         return "skipped: there is nothing to attack within bounds"
     low, high = signature.input.bounds
     for eps in (size * (high - low) for size in SIZES):
-        tour.robust[eps] = robustness(
-            tour.run, tour.test, method=f"pgd:eps={eps:g}", examples=len(tour.test)
+        found.robust[eps] = robustness(
+            found.run, found.test, method=f"pgd:eps={eps:g}", examples=len(found.test)
         )
-    main = tour.robust[EPS * (high - low)]
+    main = found.robust[EPS * (high - low)]
     ends = " to ".join(units.percent(end) for end in main.robust_interval)
     value = units.percent(main.robust)
-    tour.row("Robust accuracy", value, f"{ends}; {main.method}", robust_accuracy=main.robust)
-    tour.numbers["robust accuracies"] = [[eps, item.robust] for eps, item in tour.robust.items()]
+    found.row("Robust accuracy", value, f"{ends}; {main.method}", robust_accuracy=main.robust)
+    found.numbers["robust accuracies"] = [[eps, item.robust] for eps, item in found.robust.items()]
     return f"{value} still right under {main.method}"
 
 
-def _baselines(tour: Tour, metric: str) -> str:
+def _baselines(found: Tour, metric: str) -> str:
     """The baselines' values of a metric, the better first."""
     parts = [
-        f"{name} {units.metric(metric, given[metric])}" for name, given in tour.baselines.items()
+        f"{name} {units.metric(metric, given[metric])}" for name, given in found.baselines.items()
     ]
     return ", ".join(reversed(parts))
 
 
-def _said(answered: dict[str, Any]) -> str:
-    if "label" in answered:
+def _said(found: Tour, answered: dict[str, Any]) -> str:
+    if found.plan.data.signature.target == "class":
         return f"{answered['label']} ({units.percent(answered['probability'])})"
     return units.number(answered["value"]) if "value" in answered else str(answered["values"])
 
 
-def _one_of_each(tour: Tour) -> list[int]:
+def _one_of_each(found: Tour) -> list[int]:
     """The first picture of each class (ten at most) that the model gets right; or some rows."""
-    targets, signature = tour.measured.targets, tour.plan.data.signature
+    targets, signature = found.measured.targets, found.plan.data.signature
     if signature.input.kind != "image" or signature.task.target != "class":
         return list(range(min(200, len(targets))))
-    right = class_probabilities(tour.measured.outputs).argmax(1) == targets
+    right = class_probabilities(found.measured.outputs).argmax(1) == targets
     first = [(right & (targets == label)).nonzero()[:1, 0] for label in range(10)]
     return torch.cat(first).tolist()

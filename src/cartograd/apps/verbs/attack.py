@@ -42,8 +42,8 @@ def attack(
         UsageError: the model or the method is not one, or the model is no classifier.
     """
     signed = as_signed(model)
+    signed.signature.task.check("attack")
     attacker: Attack = build(method, kind="attack")
-    _check_classifies(signed)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     return attacker(signed, x.to(device), y.to(device))
 
@@ -72,8 +72,9 @@ def robustness(
     Raises:
         UsageError: as `attack`, or the data does not fit the model.
     """
-    model = as_signed(target).to(pick(device))
-    _check_classifies(model)
+    model = as_signed(target)
+    model.signature.task.check("attack")
+    model = model.to(pick(device))
     if examples < 1:
         raise UsageError(f"examples={examples} is out of range; expected at least 1")
     found = examples_for(model.signature, data, part)
@@ -83,7 +84,7 @@ def robustness(
     changed = attack(model, chosen.inputs, chosen.targets, method=spec).cpu()
     before, after = (_answers(model, x) for x in (chosen.inputs, changed))
     right = [int((answers == chosen.targets).sum()) for answers in (before, after)]
-    count = len(chosen)
+    count, output = len(chosen), model.signature.output
     return Robustness(
         method=str(spec),
         examples=count,
@@ -96,14 +97,9 @@ def robustness(
         adversarial=changed,
         before=before,
         after=after,
+        port=model.signature.input,
+        labels=output.labels or tuple(map(str, range(output.size))),
     )
-
-
-def _check_classifies(model: Signed) -> None:
-    task = model.signature.task
-    task.check("attack")
-    if task.attacked != "class":
-        raise UsageError(f"attacks mislead classifiers; this model's task is {task.name}")
 
 
 def _bounded(method: str | Spec, model: Signed, x: Tensor) -> Spec:

@@ -1,7 +1,7 @@
 """Look at an augmentation: examples of a data set before, and as several epochs would show them."""
 
 from cartograd.apps.load.source import dataset
-from cartograd.core.ports import Port
+from cartograd.apps.results.augmented import Augmented
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.augment import Augment, Chain
 from cartograd.data.dataset.dataset import Dataset, Split
@@ -15,7 +15,7 @@ def augmented(
     examples: int = 8,
     epochs: int = 7,
     seed: int = 0,
-) -> tuple[Split, list[Split], Port]:
+) -> Augmented:
     """The first training examples of a data set, and what an augmentation makes of them.
 
     Args:
@@ -37,8 +37,8 @@ def augmented(
     index = range(min(examples, len(found.train)))
     before = found.train.select(index)
     batches = before.batches(batch_size=len(index), shuffle=False, augment=change.specs)
-    after = [
+    after = tuple(
         Split(next(iter(batches.epoch(epoch, seed=seed)))[0], before.targets, before.signature)
         for epoch in range(epochs)
-    ]
-    return before, after, port
+    )
+    return Augmented(before, after, port)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cartograd import __version__
+from cartograd.apps.results.kept_claim import KeptClaim
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_folder
-from cartograd.evidence.claim import find
+from cartograd.evidence.claim import claims as known
+from cartograd.evidence.claim import find, stored
 from cartograd.evidence.experiment import Outcome, run
 
 
@@ -42,6 +44,11 @@ def claim(
     if target is not None:
         _write(outcome, target)
     return outcome
+
+
+def claims() -> tuple[KeptClaim, ...]:
+    """Every claim that has an experiment, in the order of the map, with its kept result."""
+    return tuple(KeptClaim(one, stored(name)) for name, one in known().items())
 
 
 def _write(outcome: Outcome, folder: Path) -> None:

@@ -10,10 +10,9 @@ from torch import Tensor
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import examples_for
 from cartograd.apps.results.comparison import Change, Comparison, Difference
-from cartograd.apps.verbs.evaluate import usual
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.core.ports import Port
+from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.files import bundle
 from cartograd.engine.loop.evaluate import collect
@@ -64,12 +63,16 @@ def compare(
     return Comparison(
         looks=looks,
         settings=settings,
-        metrics=tuple(_metrics(usual(bundles[1].signature), outputs, targets)),
+        metrics=tuple(_metrics(_usual(bundles[1].signature), outputs, targets)),
         changes=tuple(_changes(ports[1], parts[1], outputs, targets)),
         examples=parts[1],
         outputs=outputs,
         data=f"{source} ({part})",
     )
+
+
+def _usual(signature: Signature) -> tuple[str, ...]:
+    return signature.task.usual_metrics(signature.classes)
 
 
 def _differing(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -19,7 +19,7 @@ from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Batches
 from cartograd.core.spec import Spec
-from cartograd.data.dataset.dataset import Dataset, Examples, Split
+from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim.optimizers import optimizer
@@ -77,7 +77,7 @@ def cost(
         "gradients": sum(item.numel() * item.element_size() for item in learned),
         "optimizer": _state(plan),
         "activations": sum(saved.values()),
-        "data": sum(_held(part) for part in (plan.data.train, plan.data.valid, plan.data.test)),
+        "data": sum(part.held for part in (plan.data.train, plan.data.valid, plan.data.test)),
     }
     return Cost(
         layers=tuple(layers),
@@ -198,13 +198,6 @@ def _state(plan: Plan) -> int:
         learned = (item for item in players[name].parameters() if item.requires_grad)
         total += copies * sum(item.numel() * item.element_size() for item in learned)
     return total
-
-
-def _held(part: Examples) -> int:
-    if not isinstance(part, Split):
-        return 0
-    tensors = (part.stored, *part.others, part.targets)
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _per_epoch(plan: Plan) -> int:

@@ -6,19 +6,28 @@ from statistics import median
 
 import torch
 from jaxtyping import Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.source import Data, examples_for
-from cartograd.apps.load.target import Target, as_signed
-from cartograd.apps.results.evaluation import Evaluation
+from cartograd.apps.load.target import Target, as_bundle, as_signed
+from cartograd.apps.results.evaluation import Evaluation, Seen
+from cartograd.apps.verbs.written_texts import (
+    check_writes,
+    is_of_texts,
+    measured,
+    usual_of_texts,
+    written,
+)
 from cartograd.core.build import build
 from cartograd.core.eval_mode import inferring
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.device.device import pick
 from cartograd.engine.loop.evaluate import collect
+from cartograd.engine.loop.fit import Run
 
 NUMBERS = 2**25
 """Most logits of one batch of texts, as long as these usually are."""
@@ -54,14 +63,22 @@ def evaluate(
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
+    Metrics of texts (BLEU, chrF) are of what a translator writes by itself, token by token, where
+    the others are of the next token after the right ones.
+
     Raises:
         UsageError: the target is no model, the data does not fit it, or a metric is unknown or
             cannot be taken of such outputs.
     """
+    target = target if isinstance(target, nn.Module | Run) else as_bundle(target)
     model = as_signed(target)
-    chosen = tuple(metrics) or usual(model.signature)
-    measures = {name: _measure(name, model) for name in chosen}
-    examples = masked_examples(model, examples_for(model.signature, data, part))
+    chosen = tuple(metrics) or usual(model)
+    of_texts = [name for name in chosen if is_of_texts(name)]
+    if of_texts:
+        check_writes(model, of_texts)
+    measures = {name: _measure(name, model) for name in chosen if name not in of_texts}
+    found = examples_for(model.signature, data, part)
+    examples = masked_examples(model, found)
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)
     from cartograd.practice.metrics import positions
@@ -75,9 +92,12 @@ def evaluate(
         outputs, targets = collect(model, batches, device=device)
         values = {name: float(measure(outputs, targets)) for name, measure in measures.items()}
         intervals = {name: interval(one, outputs, targets) for name, one in measures.items()}
+    texts = written(model, batches, device=device) if of_texts else ()
+    for name in of_texts:
+        values[name], intervals[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
     return Evaluation(
-        metrics=values,
+        metrics={name: values[name] for name in chosen},
         intervals=intervals,
         examples=len(targets),
         outputs=outputs,
@@ -85,7 +105,16 @@ def evaluate(
         latency=latency(model, *(one.to(pick(device)) for one in single)),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         size=size(model),
+        texts=texts,
+        seen=Seen(target, model, found, *_source(data, part)),
     )
+
+
+def _source(data: Data, part: str) -> tuple[str, str]:
+    """What to call the data, and which part of it; nothing is known of examples alone."""
+    if isinstance(data, str | Spec):
+        return str(data), part
+    return (data.name, part) if isinstance(data, Dataset) else ("", "")
 
 
 def at_once(signature: Signature, /) -> int:
@@ -106,13 +135,14 @@ def _measure(name: str, model: Signed) -> Measure:
     return build(spec, kind="metric", sizes=sizes_of(model.tokenizer, tokens))
 
 
-def usual(signature: Signature, /) -> tuple[str, ...]:
-    """The metrics of the output's task.
+def usual(model: Signed, /) -> tuple[str, ...]:
+    """The metrics of the output's task; those of texts where the model can write them.
 
     Raises:
         UsageError: there are none.
     """
-    return signature.task.usual_metrics(signature.classes)
+    task = model.signature.task
+    return (*task.usual_metrics(model.signature.classes), *usual_of_texts(model))
 
 
 def latency(model: Signed, /, *x: Shaped[Tensor, "b ..."]) -> float:

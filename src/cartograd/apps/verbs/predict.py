@@ -47,21 +47,11 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
     Raises:
         UsageError: the target is no model, or a source cannot be read or does not fit it.
     """
-    named = answered(target, sources, top=top)
-    return Answers({"source": name} | answer.to_json() for name, answer in named)
-
-
-def answered(target: Target, sources: Any, /, *, top: int = 3) -> list[tuple[str, Answer]]:
-    """The name of each example, and the answer itself.
-
-    Raises:
-        UsageError: as `predict`.
-    """
     model = as_signed(target)
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
-        return list(_compared(_answers(model, sources, top)))
+        return Answers(_compared(_answers(model, sources, top)))
 
 
 def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:

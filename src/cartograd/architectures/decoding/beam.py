@@ -30,9 +30,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from cartograd.architectures.decoding.protocol import Decoder
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Decoder
 
 CARD = Card(
     name="beam-search",

@@ -26,9 +26,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from cartograd.architectures.decoding.draw import Generators, draw, processed
-from cartograd.architectures.decoding.protocol import Decoder
 from cartograd.core.errors import UsageError
-from cartograd.core.protocols import TokenSampler
+from cartograd.core.protocols import Decoder, TokenSampler
 
 
 def generate(

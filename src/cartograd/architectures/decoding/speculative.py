@@ -30,10 +30,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cartograd.architectures.decoding.draw import drawn, processed, uniform
-from cartograd.architectures.decoding.protocol import Decoder
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.protocols import TokenSampler
+from cartograd.core.protocols import Decoder, TokenSampler
 
 CARD = Card(
     name="speculative",

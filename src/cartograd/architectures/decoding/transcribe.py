@@ -21,16 +21,16 @@ References:
 [10, 10, 5]
 """
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from cartograd.architectures.decoding.generate import generate
-from cartograd.architectures.decoding.protocol import Decoder
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.protocols import Transcriber
 
 CARD = Card(
     name="transcribe",
@@ -55,21 +55,6 @@ START, TASK, UNTIMED, END = (
 
 QUIET = 1600
 """Samples over which loudness is taken."""
-
-
-@runtime_checkable
-class Transcriber(Protocol):
-    """A speech-to-text model.
-
-    Attributes:
-        samples: the longest sound that it hears.
-    """
-
-    samples: int
-
-    def decoder(self, source: Float[Tensor, "b 1 n"], capacity: int, /) -> Decoder:
-        """A decoder of a sound's text."""
-        ...
 
 
 def transcribe(

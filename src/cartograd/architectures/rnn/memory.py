@@ -21,7 +21,7 @@ Advance = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
 class Memory:
-    """What decoding asks of a model (`architectures.decoding.protocol`), for states.
+    """What decoding asks of a model (`core.protocols`), for states.
 
     Args:
         advance: reads tokens.

@@ -36,7 +36,7 @@ References:
 >>> import torch
 >>> model = EncoderDecoder(vocabulary=9, classes=7, dim=8)
 >>> source, target = torch.zeros(2, 5, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.int64)
->>> model(source, target).shape, attention_of(model, source, target).shape
+>>> model(source, target).shape, model.alignment(source, target).shape
 (torch.Size([2, 3, 7]), torch.Size([2, 3, 5]))
 """
 
@@ -169,6 +169,20 @@ class EncoderDecoder(nn.Module):
         mask = torch.arange(source.shape[1], device=source.device) < lengths[:, None]
         return *states, memory[None], self.attention.keys(memory)[None], mask[None]
 
+    def alignment(
+        self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"], /
+    ) -> Float[Tensor, "b t s"]:
+        """The decoder's attention weights over the source after each target token.
+
+        Raises:
+            UsageError: the model has no attention.
+        """
+        if self.attention is None:
+            raise UsageError("this model has no attention to show; attention=general would have")
+        state = self.begin(source)
+        _, _, asked = self._read(target, state)
+        return self._weights(asked, state[self.writer.states :])
+
     def _advance(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         features, state, _ = self._read(tokens, state)
         return features, state
@@ -216,21 +230,6 @@ class EncoderDecoder(nn.Module):
                 right = torch.rand(target.shape[0], 1, device=target.device) < self.teacher_forcing
                 tokens = torch.where(right, target[:, t + 1 : t + 2], logits[-1].argmax(2))
         return torch.cat(logits, 1)
-
-
-def attention_of(
-    model: EncoderDecoder, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"], /
-) -> Float[Tensor, "b t s"]:
-    """The decoder's attention weights over the source after each target token.
-
-    Raises:
-        UsageError: the model has no attention.
-    """
-    if model.attention is None:
-        raise UsageError("this model has no attention to show; attention=general would have")
-    state = model.begin(source)
-    _, _, asked = model._read(target, state)
-    return model._weights(asked, state[model.writer.states :])
 
 
 def _attention(name: str, dim: int) -> AdditiveAttention | LuongAttention | None:

@@ -211,7 +211,7 @@ class Writer(nn.Module):
 
 
 class Writing:
-    """A transcript while it is generated: what `decoding.protocol.Decoder` asks for."""
+    """A transcript while it is generated: what `core.protocols.Decoder` asks for."""
 
     def __init__(self, writer: Writer, heard: Float[Tensor, "b s d"], capacity: int, /):
         self.writer = writer

@@ -169,7 +169,7 @@ class Cache:
 
 
 class CachedDecoder:
-    """A decoder-only model with its cache: what `decoding.protocol.Decoder` asks for.
+    """A decoder-only model with its cache: what `core.protocols.Decoder` asks for.
 
     Args:
         forward: from tokens, the cache and whether only the last logits are wanted to logits;
@@ -197,3 +197,16 @@ class CachedDecoder:
     def rewind(self, length: int, /) -> None:
         """Forget every token after the first `length`."""
         self.cache.rewind(length)
+
+
+def check_length(length: int, context: int, /) -> None:
+    """Refuse more tokens than a model reads.
+
+    Raises:
+        UsageError: there are more.
+    """
+    if length > context:
+        raise UsageError(
+            f"{length} tokens are more than this model's context of {context}; shorten the prompt "
+            f"or ask for fewer new tokens"
+        )

@@ -12,7 +12,7 @@ from cartograd.architectures.transformer.cache import Cache
 
 
 class CrossDecoder:
-    """An encoder-decoder in the middle of an answer: what `decoding.protocol.Decoder` asks for.
+    """An encoder-decoder in the middle of an answer: what `core.protocols.Decoder` asks for.
 
     Args:
         forward: from tokens and this decoder to features after each; it appends to `cache`.

@@ -164,7 +164,7 @@ class GPT(nn.Module):
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
     ) -> CachedDecoder:
-        """As many empty texts, to be written token by token (see `decoding.protocol`).
+        """As many empty texts, to be written token by token (see `core.protocols`).
 
         Args:
             rows: how many texts.

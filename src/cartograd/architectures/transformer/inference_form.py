@@ -17,6 +17,7 @@ References:
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,9 +26,8 @@ from torch import Tensor, nn
 
 from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
 from cartograd.architectures.transformer.block import Block
-from cartograd.architectures.transformer.cache import Cache, CachedDecoder
+from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.feed_forward import FeedForward
-from cartograd.architectures.transformer.llama import LLaMA, check_length
 
 Product = Callable[[Tensor], Tensor]
 """From rows `n d` to rows `n d2`, in float32."""
@@ -40,11 +40,11 @@ class InferenceForm:
     """A LLaMA in inference form; the model it came from is not needed any more.
 
     Args:
-        model: with its weights.
+        model: a LLaMA with its weights (which has this form as `inference_form`).
         product: makes the products.
     """
 
-    def __init__(self, model: LLaMA, product: Maker, /):
+    def __init__(self, model: Any, product: Maker, /):
         first = model.blocks[0]
         assert isinstance(first, Block)
         self.context, self.window = model.context, model.window

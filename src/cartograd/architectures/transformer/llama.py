@@ -32,11 +32,11 @@ from torch import Tensor, nn
 
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block, normalised
-from cartograd.architectures.transformer.cache import Cache, CachedDecoder
+from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.architectures.transformer.inference_form import InferenceForm, Maker
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
 
 CARD = Card(
     name="llama",
@@ -201,7 +201,7 @@ class LLaMA(nn.Module):
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
     ) -> CachedDecoder:
-        """The model in the middle of writing (`decoding.protocol`).
+        """The model in the middle of writing (`core.protocols`).
 
         Args:
             rows: texts side by side.
@@ -218,6 +218,16 @@ class LLaMA(nn.Module):
             weight.device, starts=starts,
         )  # fmt: skip
         return CachedDecoder(self._continued, cache)
+
+    def largest_product(self) -> tuple[int, int]:
+        """The shape of the fused gate and up of a layer."""
+        first = self.blocks[0]
+        assert isinstance(first, Block)
+        return 2 * first.feed_forward.up.out_features, first.feed_forward.up.in_features
+
+    def inference_form(self, product: Maker, /) -> InferenceForm:
+        """The same function with fused weights, whose products `product` makes."""
+        return InferenceForm(self, product)
 
     def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
         x = self._features(tokens, cache.positions(tokens.shape[1]), cache)
@@ -236,16 +246,3 @@ class LLaMA(nn.Module):
     def _logits(self, x: Tensor) -> Tensor:
         weight = self.embedding.weight if self.head is None else self.head.weight
         return F.linear(self.norm(x), weight)
-
-
-def check_length(length: int, context: int, /) -> None:
-    """Refuse more tokens than a model reads.
-
-    Raises:
-        UsageError: there are more.
-    """
-    if length > context:
-        raise UsageError(
-            f"{length} tokens are more than this model's context of {context}; shorten the prompt "
-            f"or ask for fewer new tokens"
-        )

@@ -158,7 +158,7 @@ class T5(nn.Module):
         return self._dropped(self.encoder_norm(x))
 
     def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossDecoder:
-        """A decoder of answers to sources, token by token (see `decoding.protocol`).
+        """A decoder of answers to sources, token by token (see `core.protocols`).
 
         Args:
             source: as for the model.

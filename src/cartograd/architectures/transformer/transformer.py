@@ -117,7 +117,7 @@ class Transformer(nn.Module):
         return self._scores(self.stacks.decode(self._embedded(target), memory, mask=mask))
 
     def decoder(self, source: Int[Tensor, "b s"], capacity: int, /) -> CrossDecoder:
-        """A decoder of answers to sources, token by token (see `decoding.protocol`).
+        """A decoder of answers to sources, token by token (see `core.protocols`).
 
         Args:
             source: as for the model.

@@ -6,6 +6,7 @@ TASK = Task(
     name="classify",
     means="one of {classes} classes",
     answer=ANSWERS + "classify",
+    classes_axis=0,
     target="class",
     objective="classify",
     metrics=("accuracy", "f1", "nll", "ece"),

@@ -13,5 +13,9 @@ TASK = Task(
     each=True,
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a text",
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with a text"
+        ),
     },
 )

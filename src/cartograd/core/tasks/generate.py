@@ -6,6 +6,7 @@ TASK = Task(
     name="generate",
     means="examples of its own",
     answer=ANSWERS + "generate",
+    own_size=True,
     refusals={
         "attack": "attacks mislead classifiers; this model answers with examples",
         "explain": (

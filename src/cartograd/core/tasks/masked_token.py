@@ -14,5 +14,9 @@ TASK = Task(
     hides=True,
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a token at each position",
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with a token at each position"
+        ),
     },
 )

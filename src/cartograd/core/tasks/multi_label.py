@@ -6,6 +6,7 @@ TASK = Task(
     name="multi-label",
     means="any of {classes} classes",
     answer=ANSWERS + "multi_label",
+    classes_axis=0,
     explained="class",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with several classes at once",

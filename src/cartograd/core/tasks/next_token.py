@@ -11,9 +11,14 @@ TASK = Task(
     metrics=("accuracy", "nll", "perplexity", "bits-per-byte"),
     classes_axis=-1,
     each=True,
+    generated="continuation",
     refusals={
         "attack": (
             "attacks mislead classifiers; this model answers with the next token at each position"
+        ),
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with the next token at each position"
         ),
     },
 )

@@ -6,6 +6,7 @@ TASK = Task(
     name="score",
     means="yes or no",
     answer=ANSWERS + "classify",
+    classes_axis=0,
     target="class",
     objective="classify",
     metrics=("accuracy", "f1", "nll", "ece"),

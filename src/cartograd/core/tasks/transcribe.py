@@ -14,5 +14,9 @@ TASK = Task(
     writes=1,
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a text",
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with a text"
+        ),
     },
 )

@@ -9,12 +9,17 @@ TASK = Task(
     target="class",
     objective="label-tokens",
     metrics=("accuracy", "nll", "perplexity", "bits-per-byte"),
+    text_metrics=("bleu", "chrf"),
+    sections=("translations",),
     classes_axis=-1,
     each=True,
+    writes=1,
+    generated="answer",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a text",
-        "predict": (
-            "a translator writes its answers token by token; use generate in place of predict"
+        "explain": (
+            "explain follows one number of an answer back to the input; this model "
+            "answers with a text"
         ),
     },
 )

@@ -31,6 +31,11 @@ class Examples(Protocol):
         """int64 classes (shape `n`), or float32 values (shape `n 1`)."""
         ...
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that the examples take."""
+        ...
+
     def __len__(self) -> int:
         """How many examples."""
         ...
@@ -111,6 +116,12 @@ class Split:
     def targets(self) -> Shaped[Tensor, "n ..."]:
         """All targets: int64 classes or float32 values."""
         return as_target(self.stored_targets)
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that the examples take."""
+        tensors = (self.stored, *self.others, self.targets)
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def __len__(self) -> int:
         return len(self.stored)

@@ -49,6 +49,11 @@ class Streamed(Dataset):
         self.names = tuple(names) or tuple(self.paths)
         self.workers = workers
 
+    @property
+    def held(self) -> int:
+        """None: they stay on disk."""
+        return 0
+
     def __len__(self) -> int:
         return len(self.paths)
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.core.task import find
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.splits import FEWEST, assign
 from cartograd.data.dataset.tensors import assemble
@@ -43,7 +44,7 @@ def tabular(
     """
     _refuse_few(table)
     values, output = goal
-    classes = values if output.kind == "label" else None
+    classes = values if find(output.task).target == "class" else None
     keys = ["\x1f".join(row) for row in table.rows]
     parts = assign(keys, classes, valid=valid, test=test)
     columns, left_out = fit_columns(table, inputs, parts[0], categorical=categorical)

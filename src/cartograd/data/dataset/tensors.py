@@ -92,7 +92,7 @@ def assemble(
     """
     whole = splits["train"]
     classes = whole.targets
-    if whole.signature.output.kind != "label" or classes.ndim != 1:
+    if whole.signature.target != "class" or classes.ndim != 1:
         classes = None
     parts = ("train", "valid", "test")
     cut = dict(splits)
@@ -108,7 +108,7 @@ def assemble(
         source, target = signature.input, signature.output
         if source.kind != "table":  # its columns are standardised one by one
             source = measured(source, train.stored)
-        if target.kind == "value":
+        if signature.target == "value":
             target = measured(target, train.targets)
         signature = Signature((source, *signature.inputs[1:]), (target,))
     final = {

@@ -53,6 +53,12 @@ class Windows:
         self.places = (stream != self.padding).nonzero()[:, 0]
         self.used = round(float(keep[stream[self.places].long()].sum()))
 
+    @property
+    def held(self) -> int:
+        """Bytes of the stream and of the words' places in it."""
+        tensors = (self.stream, self.places, self.keep)
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
     def __len__(self) -> int:
         return len(self.places)
 

@@ -22,19 +22,18 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from cartograd.architectures.transformer.block import Block
-from cartograd.architectures.transformer.inference_form import InferenceForm, Maker, Product
-from cartograd.architectures.transformer.llama import LLaMA
+from cartograd.architectures.transformer.inference_form import Maker, Product
 from cartograd.core.errors import unknown
 from cartograd.core.kernels import Choice, right
+from cartograd.core.protocols import Fusible, Writer
 from cartograd.practice.compression import int8_weights
 
 SECONDS = 0.02
 """How long a product is repeated; the best counts."""
 
 
-def inference_form(model: LLaMA, precision: str = "float32", /) -> InferenceForm:
-    """A LLaMA in inference form with its weights in a number format.
+def inference_form(model: Fusible, precision: str = "float32", /) -> Writer:
+    """A model in inference form with its weights in a number format.
 
     Args:
         model: with its weights; it stays as it is.
@@ -45,11 +44,8 @@ def inference_form(model: LLaMA, precision: str = "float32", /) -> InferenceForm
     """
     if precision not in (*FORMATS, "auto"):
         raise unknown("number format", precision, [*FORMATS, "auto"])
-    first = model.blocks[0]
-    assert isinstance(first, Block)
-    shape = 2 * first.feed_forward.up.out_features, first.feed_forward.up.in_features
     names = tuple(MAKERS) if precision == "auto" else FORMATS[precision]
-    return InferenceForm(model, MAKERS[quickest(names, shape)])
+    return model.inference_form(MAKERS[quickest(names, model.largest_product())])
 
 
 def quickest(names: Sequence[str], shape: tuple[int, int], /) -> str:

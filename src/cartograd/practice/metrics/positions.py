@@ -39,6 +39,8 @@ def reducible(measure: Measure, /) -> bool:
 def reducer(measures: Mapping[str, Measure], /) -> Callable[[Tensor, Tensor], Float[Tensor, "b n"]]:
     """A function that reduces the outputs and targets of a batch for all these metrics."""
     reducers = [_twins(measure)["parts"] for measure in measures.values()]
+    if not reducers:  # what is measured is measured elsewhere: nothing is kept
+        return lambda outputs, _: torch.zeros(len(outputs), 0, dtype=torch.float64)
     return lambda outputs, targets: torch.cat([f(outputs, targets) for f in reducers], dim=1)
 
 

@@ -61,6 +61,19 @@ few = data.test.select(range(8))
 cg.attack(model, few.inputs, few.targets, method="pgd:eps=0.1")
 cg.fit(cg.build("classify", model=model), data.train.batches(batch_size=8), epochs=1)
 cg.claim("gelu-approx").verdict
+print(cg.explanation(run, few.inputs).rows())
+cg.explanation(run).draw("why.png")
+print(cg.robustness(run, "digits").turned)
+print(found.to_json())
+found.draw("report.html")
+print(cg.trace()[0].formula)
+print(cg.trace("field", "lenet5", size=32).layers)
+cg.trace("maps", run, "digit.png").draw("maps.png")
+print(cg.trace("alignment", run, "one").weights)
+print(cg.coverage().total.there, cg.coverage()["arch/lenet5"])
+print(cg.predict(run, few.inputs).table())
+cg.augmented("flip", "digits").draw("flips.png")
+cg.neighbours(run, "king")
 """
 
 WRONG = """
@@ -83,6 +96,12 @@ cg.serve("runs/a", port="http")  # wrong
 cg.fit(cg.build("classify"), [], epoch=3)  # wrong
 cg.train("lenet5", "digits").histroy  # wrong
 cg.claim("gelu-approx").verdikt  # wrong
+cg.explanation("runs/a").tittles  # wrong
+cg.trace("feild")  # wrong
+cg.trace("maps", "runs/a")  # wrong
+cg.trace("gates", "runs/a", "x").weights  # wrong
+cg.trace("descent").formula  # wrong
+cg.coverage().totals  # wrong
 """
 
 
@@ -164,7 +183,11 @@ OTHERS = {
     "attack": ("cartograd.apps.verbs.attack:robustness",),
     "diagnose": ("cartograd.apps.verbs.diagnose:diagnose_model",),
     "generate": ("cartograd.apps.verbs.generate:Options",),
-    "show": ("cartograd.engine.optim.schedule:rates",),
+    "explain": ("cartograd.apps.verbs.explain:explanation",),
+    "show": (
+        "cartograd.apps.verbs.augment:augmented",
+        "cartograd.engine.optim.schedule:rates",
+    ),
 }
 """What takes the arguments of a command besides the verb of its name."""
 
@@ -184,8 +207,6 @@ ONLY_COMMAND = {
     "generate": dict.fromkeys(
         ("sampler", "temperature", "top_k", "top_p", "repetition"), "all are in `samplers`"
     ),
-    "show": {"data": "augmentations and runs are called as they are"},
-    "trace": {"size": "the function behind `trace field` has it"},
     "claim": {"seed": "is `seeds=[3]`"},
 }
 """Options that the verb has no argument for, each with the reason."""

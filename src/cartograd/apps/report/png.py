@@ -1,4 +1,4 @@
-"""Pictures that commands write: explanations and attacks, as PNG files."""
+"""Pictures as PNG files: explanations, attacks, traces."""
 
 import io
 import warnings
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from cartograd.apps.report.theme import BLUE, LINE, MUTED, RED
+from cartograd.apps.results.explanation import contributions
 from cartograd.core.files import write_file
 from cartograd.core.ports import Port
 
@@ -165,23 +166,6 @@ def tiles(path: Path, panels: list[tuple[str, Tensor]], /, *, across: int = 6) -
         axes.imshow(one.cpu().numpy(), cmap="gray")
         _bare(axes, title)
     return _write(figure, path)
-
-
-def contributions(
-    port: Port, attribution: Tensor, tokens: list[str], /
-) -> tuple[list[str], np.ndarray]:
-    """What each column of a table, token of a text or number of a vector contributed.
-
-    The features that one column became are added up; what fills up a text says nothing.
-    """
-    values = attribution.double().cpu().flatten().numpy()
-    if tokens:
-        return tokens, values[: len(tokens)]
-    if not port.columns:
-        return [f"{port.name}[{i}]" for i in range(len(values))], values
-    ends = np.cumsum([column.width for column in port.columns])[:-1]
-    parts = np.split(values, ends)
-    return [column.name for column in port.columns], np.array([part.sum() for part in parts])
 
 
 def _tiles(

@@ -1,0 +1,125 @@
+"""What a model writes an answer with: its decoder, where it begins, what ends it, how much fits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from cartograd.architectures.decoding.generate import generate
+from cartograd.core import registry
+from cartograd.core.build import hyperparameters
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Signature
+from cartograd.core.protocols import Decoder, Writer
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.data.text.tokenizer import Tokenizer
+
+ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
+"""Tokens that end an answer in pretrained vocabularies, besides the tokenizer's own."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A decoder that has read nothing, and what to begin with."""
+
+    decoder: Decoder
+    prompt: Tensor
+    starts: Tensor | None
+    length: int
+
+
+def writer_of(model: nn.Module, signature: Signature, name: str, /) -> Writer:
+    """The model as one that writes texts.
+
+    Raises:
+        UsageError: its task is another one, or it has no decoder.
+    """
+    if signature.task.generated is None or not isinstance(model, Writer):
+        raise UsageError(
+            f"{name} does not write: expected a language model or an encoder-decoder, like llama, "
+            "gpt2 or t5"
+        )
+    return model
+
+
+def tokenizer_of(tokenizer: Tokenizer | None, name: str, /) -> Tokenizer:
+    """The tokenizer that a model came with.
+
+    Raises:
+        UsageError: it came without.
+    """
+    if tokenizer is None:
+        raise UsageError(
+            f"{name} came without a tokenizer, so it cannot read a prompt; sign it with one: "
+            "Signed(model, signature, tokenizer=...)"
+        )
+    return tokenizer
+
+
+def writes(model: Signed, /) -> bool:
+    """Whether a model can write answers whose texts can be measured."""
+    task = model.signature.task
+    able = task.generated == "answer" and isinstance(model.model, Writer)
+    return able and model.tokenizer is not None
+
+
+def ends(tokenizer: Tokenizer, /) -> frozenset[int]:
+    """The tokens that end an answer."""
+    known = {tokenizer.number(word) for word in ENDS} | {tokenizer.end}
+    return frozenset(end for end in known if end is not None)
+
+
+def architecture(model: Signed, /) -> Spec | None:
+    """The spec of a model, or of the model that compressors began with."""
+    spec = model.spec
+    while spec is not None and isinstance(inner := spec.args.get("model"), Spec):
+        spec = inner
+    return spec
+
+
+def context_of(model: Signed, /) -> int | None:
+    """The context length of a model, where its spec has it."""
+    spec = architecture(model)
+    if spec is None:
+        return None
+    known = hyperparameters(registry.find(spec.name, kind="model")[0])
+    return spec.args.get("context", known["context"].default) if "context" in known else None
+
+
+def begun(
+    writer: Writer,
+    model: Signed,
+    source: Int[Tensor, "b s"],
+    length: int,
+    /,
+) -> Begun:
+    """The decoder of answers to sources, before its first token.
+
+    Args:
+        writer: what writes: the model's own module, or a faster form of it.
+        model: with its signature and tokenizer.
+        source: rows of tokens.
+        length: the most new tokens; fewer where the model's context is shorter.
+    """
+    start, context = model.tokenizer.begin, context_of(model)
+    if start is None:
+        start = model.signature.inputs[1].padding_id or 0
+    prompt = torch.full((len(source), 1), start, device=source.device)
+    room = length if context is None else min(length, context - 1)
+    return Begun(writer.decoder(source, room + 1), prompt, None, room)
+
+
+def answered(model: Signed, source: Int[Tensor, "b s"], length: int, name: str, /) -> Sequence[str]:
+    """The likeliest answer to each source, token by token.
+
+    Raises:
+        UsageError: the model does not write, or came without a tokenizer.
+    """
+    tokenizer = tokenizer_of(model.tokenizer, name)
+    first = begun(writer_of(model.model, model.signature, name), model, source, length)
+    stop = ends(tokenizer)
+    rows = generate(first.decoder, first.prompt, length=first.length, stop=stop)
+    return [tokenizer.decode([token for token in row if token not in stop]) for row in rows]

@@ -1,0 +1,96 @@
+"""What an answer rests on: what each part of each input contributed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from cartograd.apps.answers import units
+from cartograd.core.notebook import drawn
+from cartograd.core.ports import Port
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each part of some inputs contributed to the answers.
+
+    Attributes:
+        method: spec of the explainer.
+        port: of the inputs.
+        names: what each example was.
+        titles: what of its answer is explained.
+        inputs: the examples.
+        attributions: what each of their numbers contributed.
+        tokens: of each text its tokens with their places; empty where the inputs are no texts.
+        heads: of attention rollout the attention weights of the first example, `h t s`, by layer.
+        labels: what stands at each position of these; empty where that cannot be said.
+    """
+
+    method: str
+    port: Port
+    names: tuple[str, ...]
+    titles: tuple[str, ...]
+    inputs: Shaped[Tensor, "b ..."]
+    attributions: Float[Tensor, "b ..."]
+    tokens: tuple[list[str], ...]
+    heads: dict[str, Tensor] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """For each example what is explained, and the contributions."""
+        parts = zip(self.names, self.titles, self.attributions, self.tokens, strict=True)
+        return [
+            {"source": name, "explains": title, "sum": float(one.sum())} | self._parts(one, said)
+            for name, title, one, said in parts
+        ]
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Each example, what is explained, and what contributes most."""
+        return [(item["source"], item["explains"], _most(item)) for item in self.to_json()]
+
+    def draw(self, path: str | Path, /) -> Path:
+        """Write the inputs beside their contributions, as PNG."""
+        return drawn("drawings:explanation", self, path)
+
+    def draw_heads(self, path: str | Path, /) -> Path | None:
+        """Write all heads' attention for the first example, as PNG; None for other methods."""
+        return drawn("drawings:heads", self, path) if self.heads else None
+
+    def _parts(self, attribution: Tensor, tokens: list[str]) -> dict[str, Any]:
+        """The contributions by column or token; of a picture those of its pixels."""
+        if self.port.kind == "image":
+            return {"pixels": attribution.sum(0).tolist()}
+        names, values = contributions(self.port, attribution, tokens)
+        return {"contributions": dict(zip(names, values.tolist(), strict=True))}
+
+
+def contributions(
+    port: Port, attribution: Tensor, tokens: Sequence[str], /
+) -> tuple[list[str], np.ndarray]:
+    """What each column of a table, token of a text or number of a vector contributed.
+
+    The features that one column became are added up; what fills up a text says nothing.
+    """
+    values = attribution.double().cpu().flatten().numpy()
+    if tokens:
+        return list(tokens), values[: len(tokens)]
+    if not port.columns:
+        return [f"{port.name}[{i}]" for i in range(len(values))], values
+    ends = np.cumsum([column.width for column in port.columns])[:-1]
+    parts = np.split(values, ends)
+    return [column.name for column in port.columns], np.array([part.sum() for part in parts])
+
+
+def _most(item: dict[str, Any]) -> str:
+    """The three largest contributions; a pixel is named by its place."""
+    found = item.get("contributions") or {
+        f"row {y + 1} column {x + 1}": value
+        for y, row in enumerate(item["pixels"])
+        for x, value in enumerate(row)
+    }
+    largest = sorted(found.items(), key=lambda pair: -abs(pair[1]))[:3]
+    return ", ".join(f"{name}: {units.number(value)}" for name, value in largest)
