@@ -5,8 +5,11 @@ environment that torchrun would give. A check writes what it found to FOLDER; th
 """
 
 import copy
+import json
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -117,6 +120,24 @@ def refused(**options):
     return {"line": None}
 
 
+RATES: dict[str, Any] = {
+    "optimizer": "adamw:lr=1e-2,weight_decay=0.1",
+    "layer_decay": 0.5,
+    "groups": "*.bias:lr=0.03;hidden.1.*:weight_decay=0.3",
+}
+GROUPED = {
+    name: lambda _, parallel=parallel, more=more: spread(parallel, **RATES | more)
+    for parallel in ("fsdp", "tensor")
+    for name, more in {
+        parallel: {},
+        f"{parallel} scheduled": {"schedule": "cosine", "clip": 0.1},
+        f"{parallel} momentum": {"optimizer": "sgd:lr=1e-2,momentum=0.9"},
+        f"{parallel} muon": {"optimizer": "muon:lr=1e-2"},
+    }.items()
+}
+"""Rates by depth and name where weights are sharded."""
+
+
 def parted(folder, parallel):
     """Two epochs, and two more from the checkpoint; besides, a folder that is left after two."""
     whole = spread(parallel, epochs=4)
@@ -142,6 +163,65 @@ SPREAD = {
     "tensor float32": lambda _: spread("tensor", torch.float32),
 }
 
+class Stopping:
+    """Asks for the end in one process, and notes what it sees in its own."""
+
+    def __init__(self, moment, at, rank):
+        self.seen = []
+        self.at, self.by = at, rank
+        setattr(self, moment, self.look)
+
+    def look(self, view):
+        self.seen.append((view.step, view.rank, view.size, view.is_lead))
+        if view.step == self.at and view.rank == self.by:
+            view.stop()
+
+
+def stopped(folder, moment, at, rank, *, everywhere=True, parallel="ddp"):
+    """A run that the callback of one process ends; the others may have none."""
+    one = Stopping(moment, at, rank)
+    mine = everywhere or int(os.environ["RANK"]) == rank
+    place = folder / f"{moment} {rank} {everywhere} {parallel}"
+    found = spread(
+        parallel, callbacks=[one] if mine else [], folder=place, save_every=4, log_every=1
+    )
+    events = [json.loads(line) for line in (place / "events.jsonl").read_text().splitlines()]
+    ends = [event for event in events if event["event"] == "finished"]
+    changes = [event for event in events if event["event"] == "changed"]
+    return found | {"seen": one.seen, "ends": ends, "changes": changes}
+
+
+class Slower:
+    """Changes rates and weights alike in all processes."""
+
+    def on_epoch(self, view):
+        for group in view.optimizers["model"].param_groups:
+            group["lr"] *= 0.5
+        with torch.no_grad():
+            for weight in view.model.parameters():
+                weight.mul_(0.99)
+
+
+def changed(folder, parallel):
+    found = spread(parallel, callbacks=[Slower()], folder=folder / f"changed {parallel}")
+    events = (folder / f"changed {parallel}" / "events.jsonl").read_text().splitlines()
+    return found | {"changes": [x for x in map(json.loads, events) if x["event"] == "changed"]}
+
+
+CALLED = {
+    "step by the lead": lambda folder: stopped(folder, "on_step", 3, 0),
+    "step by another": lambda folder: stopped(folder, "on_step", 3, 1),
+    "step by another alone": lambda folder: stopped(folder, "on_step", 3, 1, everywhere=False),
+    "step by another, fsdp": lambda folder: stopped(folder, "on_step", 3, 1, parallel="fsdp"),
+    "report by another": lambda folder: stopped(folder, "on_report", 1, 1),
+    "save by another": lambda folder: stopped(folder, "on_save", 4, 1),
+    "validate by another": lambda folder: stopped(folder, "on_validate", 6, 1),
+    "epoch by another": lambda folder: stopped(folder, "on_epoch", 6, 1),
+    "changed ddp": lambda folder: changed(folder, "ddp"),
+    "changed fsdp": lambda folder: changed(folder, "fsdp"),
+    "changed tensor": lambda folder: changed(folder, "tensor"),
+}
+
 CHECKS = {
     "even": lambda _: supervised(8, rows=40),
     "uneven": lambda _: supervised(8),
@@ -158,8 +238,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     folder, *names = sys.argv[1:]
-    for name in names or [*CHECKS, *SPREAD]:
-        found = (CHECKS | SPREAD)[name](Path(folder))
+    for name in names or [*CHECKS, *SPREAD, *CALLED, *GROUPED]:
+        found = (CHECKS | SPREAD | CALLED | GROUPED)[name](Path(folder))
         rank = dist.get_rank() if dist.is_initialized() else 0
         torch.save(found, Path(folder) / f"{name}-{rank}.pt")
 

@@ -183,11 +183,6 @@ def players(
     followed = per_player(options.schedule, list(modules), "schedule")
     patterns = groups.parsed(config.groups)
     divided = bool(patterns) or config.layer_decay is not None
-    if divided and processes.sharded:
-        raise UsageError(
-            f"layer_decay and groups go by whole parameters, which parallel={options.parallel} "
-            "spreads over processes; use parallel=ddp, or train without them"
-        )
     used: set[str] = set()
     made = {}
     for name, module in modules.items():

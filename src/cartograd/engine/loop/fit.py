@@ -20,12 +20,12 @@ from cartograd.engine.device.device import check_precision, pick
 from cartograd.engine.distributed.null_run_folder import NullRunFolder
 from cartograd.engine.distributed.process_group import ProcessGroup, process_group
 from cartograd.engine.inputs.stream import as_batches, length
-from cartograd.engine.logging import run_folder
+from cartograd.engine.logging import callbacks as listeners
+from cartograd.engine.logging import progress as progresses
+from cartograd.engine.logging import run_folder, sinks
 from cartograd.engine.logging.callbacks import Callbacks
-from cartograd.engine.logging.progress import Progress
-from cartograd.engine.logging.progress import chosen as progress_for
+from cartograd.engine.logging.metrics_file import MetricsFile
 from cartograd.engine.logging.run_folder import RunFolder
-from cartograd.engine.logging.sinks import checked, opened
 from cartograd.engine.loop import arguments
 from cartograd.engine.loop.config import BEFORE, OPEN, RunConfig
 from cartograd.engine.loop.monitor import Monitor
@@ -82,7 +82,7 @@ def fit(
     metrics: Mapping[str, Metric] | tuple[()] = (),
     folder: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Any = None,
     callbacks: Any = (),
     **fields: Unpack[FitFields],
 ) -> Run:
@@ -105,10 +105,11 @@ def fit(
         metrics: by name, what to compute from all validation outputs and targets.
         folder: where to keep options, metrics, events and checkpoints.
         resume: go on from the newest good checkpoint in `folder`.
-        progress: `True` shows a bar (or a line per epoch), or an object with the methods of
-            `cartograd.engine.logging.progress.Progress`.
-        callbacks: objects with some of the methods `on_step`, `on_validate`, `on_epoch`, `on_save`
-            and `on_end`, each of which takes a `cartograd.engine.logging.callbacks.View`.
+        progress: `True` shows a bar (or a line per epoch), or a callback that shows it otherwise.
+        callbacks: objects with some of the methods `on_start`, `on_step`, `on_report`,
+            `on_validate`, `on_epoch`, `on_save`, `on_end` and `on_close` (see
+            `cartograd.engine.logging.callbacks.MOMENTS`), each of which takes a
+            `cartograd.engine.logging.view.View`. With several processes they are called in each.
         **fields: the fields of `cartograd.engine.loop.options.FitOptions`.
 
     Raises:
@@ -131,9 +132,7 @@ def fit(
     check_monitor(
         monitored, objective, source, valid, dict(metrics), device=place, seed=chosen.seed
     )
-    outlets, called = checked(chosen.sinks, folder), Callbacks.of(callbacks)
-    if called.names and processes.size > 1:
-        raise UsageError("callbacks look at one process; train without them, or in one process")
+    called = _callbacks(callbacks, progress, chosen, folder, processes)
     processes.check(source, chosen.seed, autotune=chosen.autotune, nonfinite=policy.kind)
     trained = processes.prepare(objective, place)
     loop = Loop(
@@ -144,8 +143,7 @@ def fit(
         ),
         device=place, config=config, recovery=Recovery(policy), validate=valid,
         metrics=dict(metrics), model=arguments.model_of(trained, metrics), monitor=monitored,
-        progress=progress_for(progress if processes.lead else None), processes=processes,
-        callbacks=called,
+        processes=processes, callbacks=called, folder=None if folder is None else Path(folder),
     )  # fmt: skip
     kept = _kept(chosen.keep, monitored)
     with ExitStack() as stack:
@@ -166,12 +164,11 @@ def fit(
             if chosen.profile is not None and processes.lead:
                 trace = manager.folder.path / "trace.json"
                 loop.timer.profiler = Profiler(chosen.profile, trace, place)
-            if processes.lead:
-                manager.folder.sinks = opened(outlets, manager.folder.path, config.state_dict())
-            manager.folder.event("resumed" if resume else "started", step=loop.state.step)
-            _tell_groups(loop)
         if chosen.compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
+        stack.enter_context(loop.announcer.attached())
+        loop.event("resumed" if resume else "started", step=loop.state.step)
+        _tell_groups(loop)
         loop.run()
         processes.finish(trained, objective)
     return _done(loop, objective, folder)
@@ -198,6 +195,17 @@ def _config(
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
     )
+
+
+def _callbacks(
+    users: Any, progress: Any, options: FitOptions, folder: Any, processes: ProcessGroup
+) -> Callbacks:
+    """All who are called, checked; the lead alone writes, sends and shows."""
+    shown, sent = progresses.chosen(progress), sinks.checked(options.sinks, folder)
+    written = [] if folder is None else [MetricsFile()]
+    if not processes.lead:
+        return Callbacks(users=listeners.checked(users))
+    return Callbacks(own=[*written, *shown], sinks=sent, users=listeners.checked(users))
 
 
 def _begun_decay(folder: Path) -> str | None:
