@@ -104,7 +104,7 @@ def wide_data(dtype, batch_size=8):
 
 def spread(parallel, dtype=torch.float64, model=None, batch_size=8, **options):
     model = (wide() if model is None else model).to(dtype)
-    options = {"optimizers": "adamw:lr=1e-2", "epochs": 3} | options
+    options = {"optimizer": "adamw:lr=1e-2", "epochs": 3} | options
     source = wide_data(dtype, batch_size)
     run = fit(Supervised(model), source, validate=source, parallel=parallel, **options)
     history = [{key: record[key] for key in ("train/loss", "valid/loss")} for record in run.history]
@@ -125,15 +125,17 @@ RATES: dict[str, Any] = {
     "layer_decay": 0.5,
     "groups": "*.bias:lr=0.03;hidden.1.*:weight_decay=0.3",
 }
+WITH: dict[str, dict[str, Any]] = {
+    "adamw": {},
+    "scheduled": {"schedule": "cosine", "clip": 0.1},
+    "momentum": {"optimizer": "sgd:lr=1e-2,momentum=0.9"},
+    "muon": {"optimizer": "muon:lr=1e-2"},
+    "second": {"groups": "hidden.0.*:optimizer=adamw,lr=0.02", "optimizer": "sgd:lr=1e-2"},
+}
 GROUPED = {
-    name: lambda _, parallel=parallel, more=more: spread(parallel, **RATES | more)
+    f"{parallel} {name}": lambda _, parallel=parallel, more=more: spread(parallel, **RATES | more)
     for parallel in ("fsdp", "tensor")
-    for name, more in {
-        parallel: {},
-        f"{parallel} scheduled": {"schedule": "cosine", "clip": 0.1},
-        f"{parallel} momentum": {"optimizer": "sgd:lr=1e-2,momentum=0.9"},
-        f"{parallel} muon": {"optimizer": "muon:lr=1e-2"},
-    }.items()
+    for name, more in WITH.items()
 }
 """Rates by depth and name where weights are sharded."""
 
@@ -162,6 +164,7 @@ SPREAD = {
     "tensor clipped": lambda _: spread("tensor", clip=0.1),
     "tensor float32": lambda _: spread("tensor", torch.float32),
 }
+
 
 class Stopping:
     """Asks for the end in one process, and notes what it sees in its own."""

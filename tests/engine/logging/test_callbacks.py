@@ -204,7 +204,9 @@ def test_a_callback_that_only_looked_resumes_with_a_line(tmp_path):
 
 
 def test_no_callback():
-    with pytest.raises(UsageError, match="dict is no callback: expected an object with some of the methods on"):
+    with pytest.raises(
+        UsageError, match="dict is no callback: expected an object with some of the methods on"
+    ):
         run(callbacks=[{}])
 
 

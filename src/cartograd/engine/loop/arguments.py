@@ -189,8 +189,9 @@ def players(
         if given.get(name) is None:
             raise UsageError(f"optimizer has none for player {name!r}")
         player = Player(
-            name, module.to(place), given[name], clip=clip, processes=processes, decay=config.decay
-        )
+            name, module.to(place), given[name], clip=clip, processes=processes,
+            decay=config.decay, given=groups.named_optimizers(module, patterns),
+        )  # fmt: skip
         if divided:
             depth = config.layer_decay
             used |= groups.arrange(player.optimizer, module, layer_decay=depth, groups=patterns)

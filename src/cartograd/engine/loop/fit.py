@@ -220,7 +220,7 @@ def _tell_groups(loop: Loop) -> None:
     """Say in the run's events which parameters go which way, where there are several."""
     for name, player in loop.players.items():
         if len(player.optimizer.param_groups) > 1:
-            loop.event("groups", player=name, groups=described(player.optimizer))
+            loop.event("groups", player=name, groups=described(player.optimizer, player.module))
 
 
 def _done(loop: Loop, objective: Any, folder: str | Path | None) -> Run:
