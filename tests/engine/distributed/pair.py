@@ -5,7 +5,6 @@ environment that torchrun would give. A check writes what it found to FOLDER; th
 """
 
 import copy
-import json
 import os
 import sys
 from pathlib import Path
@@ -188,10 +187,7 @@ def stopped(folder, moment, at, rank, *, everywhere=True, parallel="ddp"):
     found = spread(
         parallel, callbacks=[one] if mine else [], folder=place, save_every=4, log_every=1
     )
-    events = [json.loads(line) for line in (place / "events.jsonl").read_text().splitlines()]
-    ends = [event for event in events if event["event"] == "finished"]
-    changes = [event for event in events if event["event"] == "changed"]
-    return found | {"seen": one.seen, "ends": ends, "changes": changes}
+    return found | {"seen": one.seen, "folder": str(place)}
 
 
 class Slower:
@@ -206,9 +202,8 @@ class Slower:
 
 
 def changed(folder, parallel):
-    found = spread(parallel, callbacks=[Slower()], folder=folder / f"changed {parallel}")
-    events = (folder / f"changed {parallel}" / "events.jsonl").read_text().splitlines()
-    return found | {"changes": [x for x in map(json.loads, events) if x["event"] == "changed"]}
+    place = folder / f"changed {parallel}"
+    return spread(parallel, callbacks=[Slower()], folder=place) | {"folder": str(place)}
 
 
 CALLED = {

@@ -1,8 +1,11 @@
 """Callbacks of two processes: each is called in its own, and all stop at the same step."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from cartograd.engine.logging.run_folder import read_lines
 from tests.engine.distributed import pair
 from tests.engine.distributed.test_distributed_group import close
 
@@ -15,6 +18,12 @@ def two(pairs):
         name: [torch.load(done.folder / f"{name}-{rank}.pt") for rank in range(2)]
         for name in pair.CALLED
     }
+
+
+def events(found, kind):
+    """Those of the run, which the lead has written."""
+    lines = read_lines(Path(found["folder"]) / "events.jsonl")
+    return [line for line in lines if line["event"] == kind]
 
 
 class Until:
@@ -42,9 +51,9 @@ def test_a_stop_in_one_process_ends_all_where_a_single_one_ends(two, check, mome
     assert len(alone["history"]) == 1
     for found in two[check]:
         close({key: found[key] for key in alone}, alone)
-        (end,) = found["ends"]
+        (end,) = events(found, "finished")
         assert (end["step"], end["stopped"]) == (step, "callback")
-        assert found["changes"] == []
+        assert events(found, "changed") == []
 
 
 def test_each_process_is_told_which_it_is(two):
@@ -64,6 +73,6 @@ def test_what_all_change_alike_is_as_in_one_process(two, parallel):
     alone = pair.spread("ddp", callbacks=[pair.Slower()])
     for found in two[f"changed {parallel}"]:
         close({key: found[key] for key in alone}, alone)
-        assert {(x["by"], x["what"]) for x in found["changes"]} == {
+        assert {(x["by"], x["what"]) for x in events(found, "changed")} == {
             ("0 Slower", "optimizer"), ("0 Slower", "weights"),
         }  # fmt: skip

@@ -92,6 +92,16 @@ def test_start_reports_and_close(tmp_path):
     assert again.seen[0] == ("start", 5, 2, 5, 3)
 
 
+def test_the_last_call_knows_where_the_run_is():
+    class Last:
+        def on_close(self, view):
+            self.seen = view.step, len(view.records), view.ended
+
+    last = Last()
+    run(callbacks=[last])
+    assert last.seen == (10, 2, "finished")
+
+
 def test_those_that_were_started_are_closed_whatever_happens():
     class Broken:
         def on_start(self, _):

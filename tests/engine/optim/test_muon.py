@@ -1,10 +1,13 @@
 """Muon in a run: hidden matrices and filters, AdamW for the rest, and groups that say otherwise."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.files import write_manifest
 from cartograd.engine.logging.run_folder import read_lines
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim.optimizers import for_module, optimizer
@@ -110,6 +113,29 @@ def test_a_run_resumes_and_its_events_name_what_went_where(tmp_path):
         ("muon", ["0.weight", "3.weight"], 0.1),
         ("adamw", ["*.bias", "5.weight"], 0.0),
     ]
+
+
+def test_a_run_of_before_goes_on_with_what_muon_stepped_then(tmp_path, monkeypatch):
+    """Muon took all matrices, the output layer too, and no filters; checkpoints do not say so."""
+    folder, given = tmp_path / "run", {"seed": 1, "optimizer": "muon:lr=0.02,momentum=0.9"}
+
+    def run(epochs, seed=0, **more):
+        module = mlp(2, 8, 2, seed=seed)
+        fit(Supervised(module), Toy(*quadrants(60)), epochs=epochs, **given | more)
+        return [p.tolist() for p in module.parameters()]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cartograd.engine.loop.arguments.muon_takes", lambda *_: "matrices")
+        wanted = run(4)
+        run(2, folder=folder)
+    for step in (folder / "checkpoints").iterdir():
+        state = json.loads((step / "state.json").read_text())
+        state["parts"]["plan"]["dict"].remove(["muon", "matrices"])
+        (step / "state.json").write_text(json.dumps(state))
+        write_manifest(step)
+    assert wanted != run(4)
+    assert run(3, 5, folder=folder, resume=True) == run(3, 5, folder=folder, resume=True)
+    assert run(4, 5, folder=folder, resume=True) == wanted
 
 
 def test_a_checkpoint_with_other_groups_is_refused():

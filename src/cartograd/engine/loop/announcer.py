@@ -40,7 +40,10 @@ class Announcer:
         self.heard = self.run.processes.union(self.run.callbacks.heard)
         self._place()
         with self.run.callbacks.attached(self.view):
-            yield
+            try:
+                yield
+            finally:
+                self._place()
 
     def tell(self, moment: str, /) -> None:
         """Call the callbacks; what one of them asks for in one process, all processes do.

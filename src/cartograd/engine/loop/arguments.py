@@ -1,6 +1,7 @@
 """The arguments of `fit`: checked before anything is written, and turned into objects."""
 
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,13 @@ def specs(given: Any, names: list[str], what: str, /) -> dict[str, str]:
     return {name: str(spec) for name, spec in by_player.items() if spec is not None}
 
 
+def muon_takes(specs: Iterable[str], begun: Mapping[str, Any] | None, /) -> str | None:
+    """What Muon steps, if it trains a player: `hidden` weights, or as in the run that goes on."""
+    if not any(Spec.parse(spec).name.lower() == "muon" for spec in specs):
+        return None
+    return "hidden" if begun is None else begun.get("muon") or "matrices"
+
+
 def monitored(
     monitor: str | None,
     /,
@@ -191,6 +199,7 @@ def players(
         player = Player(
             name, module.to(place), given[name], clip=clip, processes=processes,
             decay=config.decay, given=groups.named_optimizers(module, patterns),
+            muon=config.muon,
         )  # fmt: skip
         if divided:
             depth = config.layer_decay

@@ -105,7 +105,8 @@ def fit(
         metrics: by name, what to compute from all validation outputs and targets.
         folder: where to keep options, metrics, events and checkpoints.
         resume: go on from the newest good checkpoint in `folder`.
-        progress: `True` shows a bar (or a line per epoch), or a callback that shows it otherwise.
+        progress: `True` shows a bar (or a line per epoch), or a callback of the lead process
+            that shows it otherwise.
         callbacks: objects with some of the methods `on_start`, `on_step`, `on_report`,
             `on_validate`, `on_epoch`, `on_save`, `on_end` and `on_close` (see
             `cartograd.engine.logging.callbacks.MOMENTS`), each of which takes a
@@ -117,15 +118,16 @@ def fit(
             not a number, or a file cannot be written.
     """
     chosen = FitOptions.of(options, fields)
-    if resume and folder is not None and options is None and "decay" not in fields:
-        chosen = replace(chosen, decay=_begun_decay(Path(folder)) or chosen.decay)
+    begun = _begun(Path(folder)) if resume and folder is not None else None
+    if begun is not None and options is None and "decay" not in fields:
+        chosen = replace(chosen, decay=begun.get("decay", BEFORE))
     blocks_chosen = blocks(chosen.recompute)
     place, names = pick(chosen.device), arguments.player_names(objective)
     policy = Policy.parse(chosen.nonfinite, folder=folder is not None)
     processes = process_group(chosen.parallel, place)
     place = processes.device(place)
     source, valid = as_batches(batches), None if validate is None else as_batches(validate)
-    config = _config(chosen, names, length(source), place)
+    config = _config(chosen, names, length(source), place, begun)
     watching = {"patience": chosen.patience, "min_delta": chosen.min_delta}
     monitored = arguments.monitored(chosen.monitor, validates=validate is not None, **watching)
     arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
@@ -175,9 +177,14 @@ def fit(
 
 
 def _config(
-    options: FitOptions, names: list[str], batches: int | None, place: torch.device
+    options: FitOptions,
+    names: list[str],
+    batches: int | None,
+    place: torch.device,
+    begun: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """What the run's result depends on, checked."""
+    optimizers = arguments.specs(options.optimizer, names, "optimizer")
     return RunConfig(
         seed=options.seed,
         accumulate=options.accumulate,
@@ -187,11 +194,12 @@ def _config(
         log_every=options.log_every,
         average=check_average(options.average),
         precision=check_precision(options.precision, place),
-        optimizer=arguments.specs(options.optimizer, names, "optimizer"),
+        optimizer=optimizers,
         schedule=arguments.specs(options.schedule, names, "schedule"),
         decay=options.decay,
         layer_decay=options.layer_decay,
         groups=groups.text_of(groups.parsed(options.groups)),
+        muon=arguments.muon_takes(optimizers.values(), begun),
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
     )
@@ -208,12 +216,12 @@ def _callbacks(
     return Callbacks(own=[*written, *shown], sinks=sent, users=listeners.checked(users))
 
 
-def _begun_decay(folder: Path) -> str | None:
-    """Which weights decay in a run that goes on; None if it holds nothing yet."""
-    begun = storage.peek(folder / "checkpoints", "plan")
-    if begun is None and (folder / "config.toml").exists():
-        begun, _ = run_folder.read_config(folder)
-    return None if begun is None else begun.get("decay", BEFORE)
+def _begun(path: Path) -> dict[str, Any] | None:
+    """What a run that goes on was made with; None if it holds nothing yet."""
+    begun = storage.peek(path / "checkpoints", "plan")
+    if begun is None and (path / "config.toml").exists():
+        begun = {"muon": "hidden"} | run_folder.read_config(path)[0]
+    return begun
 
 
 def _tell_groups(loop: Loop) -> None:

@@ -21,6 +21,8 @@ References:
 (['2.weight'], '3')
 """
 
+from collections.abc import Collection
+
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
@@ -72,7 +74,7 @@ def _answers_by_table(module: nn.Module, rows: list[int]) -> bool:
     return answers in _tables(module).values() and answers not in rows
 
 
-def _repeated(name: str, layers: dict[str, nn.Module]) -> bool:
+def _repeated(name: str, layers: Collection[str]) -> bool:
     """Whether a layer is part of a numbered block beside one that has the same layer."""
     parts = name.split(".")
     places = [place for place, part in enumerate(parts[:-1]) if part.isdigit()]

@@ -72,7 +72,7 @@ class Muon(torch.optim.Muon):
         self._gathered.clear()
 
 
-def check(params: Iterable[nn.Parameter], /) -> None:
+def check_matrices(params: Iterable[nn.Parameter], /) -> None:
     """Refuse what has no outputs and inputs.
 
     Raises:

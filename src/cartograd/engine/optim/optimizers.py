@@ -20,10 +20,11 @@ from cartograd.core import registry
 from cartograd.core.build import entry, hyperparameters, resolve, today
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
-from cartograd.engine.optim import muon, torch_spec
+from cartograd.engine.optim import torch_spec
 from cartograd.engine.optim.combined import Combined
 from cartograd.engine.optim.functional import FunctionalOptimizer
 from cartograd.engine.optim.hidden import hidden
+from cartograd.engine.optim.muon import Muon, check_matrices
 
 REST = "adamw"
 """Steps what an optimizer does not take."""
@@ -90,8 +91,8 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
     allowed = torch_spec.arguments(make, without=("params",))
     torch_spec.check(spec, allowed)
     if make is torch.optim.Muon:
-        muon.check(params)
-        return torch_spec.make(muon.Muon, params, spec.args, spec)
+        check_matrices(params)
+        return torch_spec.make(Muon, params, spec.args, spec)
     able = make in SHARDED or all(type(p) is nn.Parameter for p in params)
     if able and "fused" in allowed and not {"fused", "foreach", "differentiable"} & set(spec.args):
         try:
@@ -102,7 +103,12 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
 
 
 def for_module(
-    spec: str | Spec, module: nn.Module, /, *, given: Mapping[str, str] = MappingProxyType({})
+    spec: str | Spec,
+    module: nn.Module,
+    /,
+    *,
+    given: Mapping[str, str] = MappingProxyType({}),
+    muon: str = "hidden",
 ) -> torch.optim.Optimizer:
     """An optimizer for what a module trains, with AdamW beside it for what it does not take.
 
@@ -110,6 +116,7 @@ def for_module(
         spec: as for `optimizer`.
         module: whose parameters require gradients.
         given: by the name of a parameter: `adamw`, or the name of the spec.
+        muon: what it steps: `hidden` weights, or all `matrices`, as it did.
 
     Raises:
         UsageError: as for `optimizer`; another name; nothing is left for the spec itself.
@@ -117,7 +124,10 @@ def for_module(
     spec = Spec.parse(spec)
     learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
     makes_muon = spec.name.lower() == "muon"
-    taken = hidden(module) if makes_muon else set(learned)
+    taken = set(learned)
+    if makes_muon:
+        plain = {name for name, p in learned.items() if p.ndim == 2}
+        taken = hidden(module) if muon == "hidden" else plain
     for name, word in given.items():
         if word not in {spec.name, REST}:
             raise unknown("optimizer of a group", word, sorted({spec.name, REST}))

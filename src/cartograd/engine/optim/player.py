@@ -39,6 +39,7 @@ class Player:
         processes: the processes that train it.
         decay: which weights decay: `matrices` (and filters, but no embeddings), or `all`.
         given: optimizers by the names of parameters, where groups say so.
+        muon: what Muon steps: `hidden` weights, or all `matrices`.
 
     Raises:
         UsageError: there is nothing to train, or the optimizer is refused.
@@ -54,6 +55,7 @@ class Player:
         processes: ProcessGroup | None = None,
         decay: str = "matrices",
         given: Mapping[str, str] = MappingProxyType({}),
+        muon: str | None = None,
     ):
         self.name = name
         self.spec = spec
@@ -62,7 +64,7 @@ class Player:
         self.params = [p for p in module.parameters() if p.requires_grad]
         if not self.params:
             raise UsageError(f"player {name!r} has no parameters that require a gradient")
-        self.optimizer = for_module(spec, module, given=given)
+        self.optimizer = for_module(spec, module, given=given, muon=muon or "hidden")
         if decay == "matrices":
             spare(self.optimizer, undecayed(module))
         self.schedule: Schedule | None = None
@@ -210,8 +212,7 @@ class Player:
         if sizes[0] != sizes[1]:
             raise UsageError(
                 f"the checkpoint has the parameters of player {self.name!r} in groups of "
-                f"{sizes[0]} and this run in groups of {sizes[1]}: {self.spec} took others then "
-                "(see CHANGELOG.md); start a new run"
+                f"{sizes[0]} and this run in groups of {sizes[1]}: the model is another one"
             )
         for number, parameter in enumerate(one for group in groups for one in group["params"]):
             of_each[number] = {
