@@ -41,7 +41,6 @@ ALLOWED = {
         "CG008",
         "src/cartograd/engine/optim/player.py",
     ): "a foreign optimizer's step may be no function",
-    ("CG008", "src/cartograd/engine/logging/progress.py"): "a user's progress is asked what it has",
     ("CG008", "src/cartograd/engine/loop/stepper.py"): "an objective's `after_step` is optional",
     ("CG008", "src/cartograd/engine/inputs/stream.py"): "batches may be any iterable, or ours",
     ("CG009", "src/cartograd/engine/loop/evaluate.py"): "`fit` has made sure that there is a model",

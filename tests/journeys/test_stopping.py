@@ -160,7 +160,7 @@ def interrupted(monkeypatch, cli_run, words):
     from cartograd.engine.logging import progress
 
     class Stopping(progress.Lines):
-        def epoch(self, record, /):
+        def on_epoch(self, view, /):
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:

@@ -129,17 +129,8 @@ def test_again_gives_the_same_numbers_in_the_same_place(toured, no_onnx):
 class Stopping:
     """Presses Ctrl-C at the first chance."""
 
-    def start(self, *_):
-        pass
-
-    def update(self, *_):
+    def on_report(self, _):
         os.kill(os.getpid(), signal.SIGINT)
-
-    def epoch(self, _):
-        os.kill(os.getpid(), signal.SIGINT)
-
-    def close(self):
-        pass
 
 
 def test_a_tour_that_is_stopped_leaves_the_earlier_one(tmp_path, no_onnx):

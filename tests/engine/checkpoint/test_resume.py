@@ -367,7 +367,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_anew(tmp_path)
     run = fit(Supervised(mlp(2, 8, 2)), Toy(x, y), epochs=2, folder=tmp_path / "whole")
     folder = run_folder.RunFolder(tmp_path / "killed")
     folder.event("started", step=0)
-    folder.metrics({"at": "step", "step": 1})
+    run_folder.append(folder.path / "metrics.jsonl", {"at": "step", "step": 1})
     with (folder.path / "events.jsonl").open("a") as file:
         file.write('{"time": 17')
     folder.close()

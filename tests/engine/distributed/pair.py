@@ -5,8 +5,10 @@ environment that torchrun would give. A check writes what it found to FOLDER; th
 """
 
 import copy
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -101,7 +103,7 @@ def wide_data(dtype, batch_size=8):
 
 def spread(parallel, dtype=torch.float64, model=None, batch_size=8, **options):
     model = (wide() if model is None else model).to(dtype)
-    options = {"optimizers": "adamw:lr=1e-2", "epochs": 3} | options
+    options = {"optimizer": "adamw:lr=1e-2", "epochs": 3} | options
     source = wide_data(dtype, batch_size)
     run = fit(Supervised(model), source, validate=source, parallel=parallel, **options)
     history = [{key: record[key] for key in ("train/loss", "valid/loss")} for record in run.history]
@@ -115,6 +117,26 @@ def refused(**options):
     except UsageError as error:
         return {"line": str(error)}
     return {"line": None}
+
+
+RATES: dict[str, Any] = {
+    "optimizer": "adamw:lr=1e-2,weight_decay=0.1",
+    "layer_decay": 0.5,
+    "groups": "*.bias:lr=0.03;hidden.1.*:weight_decay=0.3",
+}
+WITH: dict[str, dict[str, Any]] = {
+    "adamw": {},
+    "scheduled": {"schedule": "cosine", "clip": 0.1},
+    "momentum": {"optimizer": "sgd:lr=1e-2,momentum=0.9"},
+    "muon": {"optimizer": "muon:lr=1e-2"},
+    "second": {"groups": "hidden.0.*:optimizer=adamw,lr=0.02", "optimizer": "sgd:lr=1e-2"},
+}
+GROUPED = {
+    f"{parallel} {name}": lambda _, parallel=parallel, more=more: spread(parallel, **RATES | more)
+    for parallel in ("fsdp", "tensor")
+    for name, more in WITH.items()
+}
+"""Rates by depth and name where weights are sharded."""
 
 
 def parted(folder, parallel):
@@ -142,6 +164,62 @@ SPREAD = {
     "tensor float32": lambda _: spread("tensor", torch.float32),
 }
 
+
+class Stopping:
+    """Asks for the end in one process, and notes what it sees in its own."""
+
+    def __init__(self, moment, at, rank):
+        self.seen = []
+        self.at, self.by = at, rank
+        setattr(self, moment, self.look)
+
+    def look(self, view):
+        self.seen.append((view.step, view.rank, view.size, view.is_lead))
+        if view.step == self.at and view.rank == self.by:
+            view.stop()
+
+
+def stopped(folder, moment, at, rank, *, everywhere=True, parallel="ddp"):
+    """A run that the callback of one process ends; the others may have none."""
+    one = Stopping(moment, at, rank)
+    mine = everywhere or int(os.environ["RANK"]) == rank
+    place = folder / f"{moment} {rank} {everywhere} {parallel}"
+    found = spread(
+        parallel, callbacks=[one] if mine else [], folder=place, save_every=4, log_every=1
+    )
+    return found | {"seen": one.seen, "folder": str(place)}
+
+
+class Slower:
+    """Changes rates and weights alike in all processes."""
+
+    def on_epoch(self, view):
+        for group in view.optimizers["model"].param_groups:
+            group["lr"] *= 0.5
+        with torch.no_grad():
+            for weight in view.model.parameters():
+                weight.mul_(0.99)
+
+
+def changed(folder, parallel):
+    place = folder / f"changed {parallel}"
+    return spread(parallel, callbacks=[Slower()], folder=place) | {"folder": str(place)}
+
+
+CALLED = {
+    "step by the lead": lambda folder: stopped(folder, "on_step", 3, 0),
+    "step by another": lambda folder: stopped(folder, "on_step", 3, 1),
+    "step by another alone": lambda folder: stopped(folder, "on_step", 3, 1, everywhere=False),
+    "step by another, fsdp": lambda folder: stopped(folder, "on_step", 3, 1, parallel="fsdp"),
+    "report by another": lambda folder: stopped(folder, "on_report", 1, 1),
+    "save by another": lambda folder: stopped(folder, "on_save", 4, 1),
+    "validate by another": lambda folder: stopped(folder, "on_validate", 6, 1),
+    "epoch by another": lambda folder: stopped(folder, "on_epoch", 6, 1),
+    "changed ddp": lambda folder: changed(folder, "ddp"),
+    "changed fsdp": lambda folder: changed(folder, "fsdp"),
+    "changed tensor": lambda folder: changed(folder, "tensor"),
+}
+
 CHECKS = {
     "even": lambda _: supervised(8, rows=40),
     "uneven": lambda _: supervised(8),
@@ -158,8 +236,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     folder, *names = sys.argv[1:]
-    for name in names or [*CHECKS, *SPREAD]:
-        found = (CHECKS | SPREAD)[name](Path(folder))
+    for name in names or [*CHECKS, *SPREAD, *CALLED, *GROUPED]:
+        found = (CHECKS | SPREAD | CALLED | GROUPED)[name](Path(folder))
         rank = dist.get_rank() if dist.is_initialized() else 0
         torch.save(found, Path(folder) / f"{name}-{rank}.pt")
 

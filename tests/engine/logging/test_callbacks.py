@@ -7,6 +7,7 @@ import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.engine.logging import run_folder
+from cartograd.engine.loop.announcer import Announcer
 from cartograd.engine.loop.fit import fit
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
@@ -62,6 +63,65 @@ def test_what_is_called_when_and_that_looking_changes_nothing(tmp_path):
     assert "changed" not in [line["event"] for line in events]
 
 
+class Around:
+    """What comes beside the steps."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_start(self, view):
+        self.seen.append(("start", view.step, view.epochs, view.batches, view.config["seed"]))
+
+    def on_report(self, view):
+        assert view.losses["train/loss"] > 0
+        self.seen.append(("report", view.step, [(x["at"], x["step"]) for x in view.lines]))
+
+    def on_close(self, view):
+        self.seen.append(("close", view.step, view.ended))
+
+
+def test_start_reports_and_close(tmp_path):
+    around = Around()
+    run(callbacks=[around], log_every=2, folder=tmp_path / "run", epochs=1, seed=3)
+    lines = [line for what, _, lines in around.seen[1:-1] for line in lines if what == "report"]
+    assert around.seen[0] == ("start", 0, 1, 5, 3)
+    assert lines == [("step", 2), ("step", 4), ("step", 5), ("epoch", 5)]
+    assert around.seen[-1] == ("close", 5, "finished")
+    again = Around()
+    run(callbacks=[again], log_every=2, folder=tmp_path / "run", epochs=2, seed=3, resume=True)
+    assert again.seen[0] == ("start", 5, 2, 5, 3)
+
+
+def test_the_last_call_knows_where_the_run_is():
+    class Last:
+        def on_close(self, view):
+            self.seen = view.step, len(view.records), view.ended
+
+    last = Last()
+    run(callbacks=[last])
+    assert last.seen == (10, 2, "finished")
+
+
+def test_those_that_were_started_are_closed_whatever_happens():
+    class Broken:
+        def on_start(self, _):
+            raise KeyError("x")
+
+    first, last = Around(), Around()
+    with pytest.raises(KeyError):
+        run(callbacks=[first, Broken(), last])
+    assert first.seen[-1] == ("close", 0, "failed")
+    assert last.seen == []
+
+
+def test_nobody_who_listens_to_steps_is_called_at_steps(monkeypatch):
+    """The cost of a step: callbacks without `on_step` are not asked."""
+    asked = []
+    monkeypatch.setattr(Announcer, "_place", lambda announcer: asked.append(announcer.view.step))
+    run(callbacks=[Pushing()], epochs=1, validate=None)
+    assert asked == [0, 0, 0]  # at the start, at the end of the epoch, and at the end
+
+
 class Enough:
     def on_step(self, view):
         if view.step == 7:
@@ -73,6 +133,25 @@ def test_a_callback_stops_the_run_within_an_epoch(tmp_path):
     assert (done.steps, done.stopped, len(done.history)) == (7, "callback", 2)
     last = run_folder.read_lines(tmp_path / "run" / "events.jsonl")[-1]
     assert (last["event"], last["stopped"]) == ("finished", "callback")
+
+
+class Saved:
+    """Stops at the first moment of some kind."""
+
+    def __init__(self, moment):
+        setattr(self, moment, lambda view: view.stop())
+
+
+@pytest.mark.parametrize(
+    ("moment", "steps", "epochs"),
+    [("on_step", 1, 1), ("on_report", 1, 1), ("on_save", 3, 1), ("on_validate", 5, 1)],
+)
+def test_any_moment_may_stop_the_run_and_it_ends_at_once(tmp_path, moment, steps, epochs):
+    folder = tmp_path / "run"
+    done = run(epochs=9, callbacks=Saved(moment), folder=folder, save_every=3)
+    assert (done.steps, done.stopped, len(done.history)) == (steps, "callback", epochs)
+    again = run(epochs=9, folder=folder, save_every=3, resume=True)
+    assert (again.steps, again.stopped) == (steps, "callback")
 
 
 class Slower:
@@ -135,7 +214,9 @@ def test_a_callback_that_only_looked_resumes_with_a_line(tmp_path):
 
 
 def test_no_callback():
-    with pytest.raises(UsageError, match="dict is no callback: it has none of the methods on_step"):
+    with pytest.raises(
+        UsageError, match="dict is no callback: expected an object with some of the methods on"
+    ):
         run(callbacks=[{}])
 
 

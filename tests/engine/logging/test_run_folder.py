@@ -49,9 +49,9 @@ def test_a_configuration_that_cannot_be_read(tmp_path):
 
 def test_lines(tmp_path):
     folder = run_folder.RunFolder(tmp_path / "run")
-    folder.metrics({"step": 1, "loss": 0.5})
+    run_folder.append(folder.path / "metrics.jsonl", {"step": 1, "loss": 0.5})
     size = folder.metrics_size()
-    folder.metrics({"step": 2, "loss": math.nan})
+    run_folder.append(folder.path / "metrics.jsonl", {"step": 2, "loss": math.nan})
     assert run_folder.read_lines(folder.path / "metrics.jsonl")[1] == {"step": 2, "loss": None}
     folder.cut_metrics(size)
     assert run_folder.read_lines(folder.path / "metrics.jsonl") == [{"step": 1, "loss": 0.5}]

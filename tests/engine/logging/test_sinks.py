@@ -9,7 +9,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.engine.logging import sinks
 from cartograd.engine.logging.run_folder import read_lines
-from cartograd.engine.logging.sinks import Guarded, numbers
+from cartograd.engine.logging.sinks import numbers
 from cartograd.engine.loop.fit import fit
 from tests.engine.toys import Toy, mlp, quadrants
 
@@ -61,18 +61,9 @@ class Stopping:
     def __init__(self, epochs):
         self.epochs = epochs
 
-    def start(self, *_):
-        pass
-
-    def update(self, *_):
-        pass
-
-    def epoch(self, record):
-        if record["epoch"] == self.epochs:
+    def on_epoch(self, view):
+        if view.epoch == self.epochs:
             os.kill(os.getpid(), 2)
-
-    def close(self):
-        pass
 
 
 def single(points):
@@ -126,20 +117,41 @@ def test_mlflow_holds_each_number_once_before_and_after_a_resume(tmp_path, monke
 
 
 class Kept:
-    def __init__(self, fails_at=None):
-        self.records, self.fails_at = [], fails_at
+    """A sink of one's own: a callback that takes the lines."""
 
-    def write(self, record, /):
-        if len(self.records) == self.fails_at:
-            raise ConnectionError("the server has gone\naway")
-        self.records.append(dict(record))
+    def __init__(self, fails_at=None):
+        self.lines, self.fails_at, self.ended = [], fails_at, None
+
+    def on_report(self, view):
+        for line in view.lines:
+            if len(self.lines) == self.fails_at:
+                raise ConnectionError("the server has gone\naway")
+            self.lines.append(dict(line))
+
+    def on_close(self, view):
+        self.ended = view.ended
 
 
 def test_an_own_sink_gets_every_line_and_the_end(tmp_path):
     kept = Kept()
     trained(tmp_path / "run", sinks=[kept])
-    lines = read_lines(tmp_path / "run" / "metrics.jsonl")
-    assert kept.records == [*lines, {"at": "finished"}, {"at": "closed"}]
+    assert kept.lines == read_lines(tmp_path / "run" / "metrics.jsonl")
+    assert kept.ended == "finished"
+
+
+@pytest.mark.parametrize("way", ["interrupted", "failed"])
+def test_a_sink_hears_how_a_run_ended(tmp_path, way):
+    class Failing:
+        def on_epoch(self, _):
+            raise KeyError("x")
+
+    kept = Kept()
+    other = {"interrupted": {"progress": Stopping(2)}, "failed": {"callbacks": Failing()}}[way]
+    try:
+        trained(tmp_path / "run", sinks=[kept], **other)
+    except KeyError:
+        assert way == "failed"
+    assert kept.ended == way
 
 
 def test_a_sink_that_fails_is_a_warning_and_the_run_goes_on(tmp_path):
@@ -147,14 +159,19 @@ def test_a_sink_that_fails_is_a_warning_and_the_run_goes_on(tmp_path):
     with pytest.warns(UserWarning, match="'Kept' failed, the run goes on without it: the server"):
         done = trained(tmp_path / "run", sinks=[kept])
     assert len(done.history) == 3
-    assert len(kept.records) == 3
+    assert len(kept.lines) == 3
+    assert kept.ended is None, "a sink that failed is called no more"
 
 
-def test_a_guarded_sink_is_asked_once_more_never():
-    guard = Guarded("kept", Kept(fails_at=0))
-    with pytest.warns(UserWarning, match="kept"):
-        guard.write({"at": "step", "step": 1})
-    guard.write({"at": "step", "step": 2})
+def test_a_sink_that_cannot_begin_ends_the_run_before_it_starts(tmp_path):
+    class Shut(Kept):
+        def on_start(self, view):
+            raise ConnectionError("nobody\nis there")
+
+    with pytest.raises(UsageError, match="'Shut' cannot be opened: nobody is there"):
+        trained(tmp_path / "run", sinks=[Shut()])
+    assert not (tmp_path / "run" / "events.jsonl").exists()
+    trained(tmp_path / "run")
 
 
 @pytest.mark.untyped
@@ -162,7 +179,7 @@ def test_a_guarded_sink_is_asked_once_more_never():
     ("given", "message"),
     [
         ("tensorbord", "unknown sink 'tensorbord'; did you mean 'tensorboard'?"),
-        ([3], "int is no sink: it has no method write"),
+        ([3], "int is no sink: expected an object with some of the methods on_start"),
     ],
 )
 def test_what_is_no_sink_is_refused_and_nothing_written(tmp_path, given, message):

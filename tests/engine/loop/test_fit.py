@@ -471,7 +471,7 @@ def test_wrong_types():
         UsageError, match="epochs='3' is of the wrong type; expected a whole number"
     ):
         fit(good, Toy(x, y), epochs="3")
-    with pytest.raises(UsageError, match="progress is True, False or an object"):
+    with pytest.raises(UsageError, match="int is no progress, which is True, False or a callback"):
         fit(good, Toy(x, y), progress=3)
     with pytest.raises(UsageError, match="expected batches, got int"):
         fit(good, 3)
@@ -536,22 +536,22 @@ def test_progress_hears_of_the_run():
         def __init__(self):
             self.calls = []
 
-        def start(self, epochs, batches, done):
-            self.calls.append(("start", epochs, batches, done))
+        def on_start(self, view):
+            self.calls.append(("start", view.epochs, view.batches, view.batch))
 
-        def update(self, epoch, batch, losses):
-            self.calls.append(("update", epoch, list(losses)))
+        def on_report(self, view):
+            self.calls.append(("report", view.epoch, list(view.losses)))
 
-        def epoch(self, record):
-            self.calls.append(("epoch", record["epoch"]))
+        def on_epoch(self, view):
+            self.calls.append(("epoch", view.records[-1]["epoch"]))
 
-        def close(self):
-            self.calls.append(("close",))
+        def on_close(self, view):
+            self.calls.append(("close", view.ended))
 
     heard = Heard()
     fit(Supervised(mlp(2, 4, 2)), Toy(*quadrants(64)), epochs=2, progress=heard)
     assert heard.calls[0] == ("start", 2, 2, 0)
-    assert heard.calls[-1] == ("close",)
+    assert heard.calls[-1] == ("close", "finished")
     assert [call for call in heard.calls if call[0] == "epoch"] == [("epoch", 1), ("epoch", 2)]
-    assert ("update", 0, ["train/loss", "train/accuracy"]) in heard.calls
+    assert ("report", 1, ["train/loss", "train/accuracy"]) in heard.calls
     json.dumps(heard.calls)

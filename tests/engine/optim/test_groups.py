@@ -6,11 +6,9 @@ from torch import nn
 
 from cartograd.core.errors import UsageError
 from cartograd.engine.logging.run_folder import read_lines
-from cartograd.engine.loop import arguments
-from cartograd.engine.loop.fit import _config, fit
-from cartograd.engine.loop.options import FitOptions
+from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim.groups import arrange, depths, parsed, text_of
-from cartograd.engine.optim.optimizers import optimizer
+from cartograd.engine.optim.optimizers import for_module, optimizer
 from cartograd.engine.optim.schedule import schedule
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
@@ -53,7 +51,7 @@ def test_a_step_is_shorter_by_the_factor_for_each_layer(spec):
 def test_rate_and_decay_by_name(spec):
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    made = optimizer(spec, model.parameters())
+    made = for_module(spec, model, given={"1.weight": spec.partition(":")[0]})
     used = arrange(made, model, groups=parsed("0.*:lr=0.2;*.weight:weight_decay=0.25;x:lr=1"))
     assert used == {"0.*", "*.weight"}
     for p in model.parameters():
@@ -109,7 +107,7 @@ def test_no_decay_by_depth_is_no_change_and_the_rate_told_is_the_last_layers():
 
 
 def test_text_and_table_are_one():
-    table = {"*.bias": "weight_decay=0", "0.*": "lr=0.1,weight_decay=0.2"}
+    table = {"*.bias": "weight_decay=0", "0.*": "lr=0.1,weight_decay=0.2,optimizer=adamw"}
     assert parsed(text_of(parsed(table))) == parsed(table)
     assert text_of(parsed(None)) is None
 
@@ -126,6 +124,7 @@ def test_text_and_table_are_one():
             "no parameter is left for 'head.*'; their names are 0.weight",
         ),
         ({"groups": "*.bias:weight_decay=0", "optimizer": "rprop"}, "rprop has no weight_decay"),
+        ({"groups": "0.*:weight_decay=0", "optimizer": "proximal"}, "proximal has no weight_decay"),
         ({"layer_decay": 1.5}, "layer_decay=1.5 is out of range; expected at most 1.0"),
         ({"layer_decay": 0.0}, "layer_decay=0.0 is out of range; expected above 0.0"),
     ],
@@ -134,19 +133,3 @@ def test_wrong_groups(given, part):
     with pytest.raises(UsageError) as caught:
         trained(**given)
     assert part in str(caught.value)
-
-
-class Spread:
-    sharded, lead, size = True, True, 2
-
-
-@pytest.mark.untyped  # a stand-in for several processes
-def test_refused_where_weights_are_spread():
-    objective = Supervised(mlp(2, 4, 2))
-    options = FitOptions(layer_decay=0.9, parallel="fsdp")
-    config = _config(options, ["model"], 4, torch.device("cpu"))
-    with pytest.raises(UsageError, match="parallel=fsdp spreads over processes"):
-        arguments.players(
-            objective, torch.device("cpu"), config, options, None,
-            validates=False, processes=Spread(),
-        )  # fmt: skip

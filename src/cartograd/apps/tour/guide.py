@@ -17,7 +17,6 @@ from cartograd.apps.tour.summary import write
 from cartograd.apps.verbs.plan import planned
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file, write_folder
-from cartograd.engine.logging.progress import Progress
 
 MARK = "tour.json"
 """The file that says that a folder is a tour's, which the next tour may replace."""
@@ -48,7 +47,7 @@ def tour(
     epochs: int | None = None,
     seed: int = 0,
     device: str = "auto",
-    progress: Progress | bool | None = None,
+    progress: Any = None,
     say: Say | None = None,
 ) -> Tour:
     """Take a model through its whole life, from training to attack, and write a report of it.

@@ -12,7 +12,6 @@ from cartograd.apps.results.export import Export
 from cartograd.apps.results.robustness import Robustness
 from cartograd.apps.verbs.plan import Plan
 from cartograd.data.dataset.dataset import Examples, Split
-from cartograd.engine.logging.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Tour:
     folder: Path
     run: Path
     plan: Plan
-    progress: Progress | bool | None = None
+    progress: Any = None
     evaluation: Evaluation | None = None
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     exported: Export | None = None

@@ -22,7 +22,6 @@ from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.device.device import pick
 from cartograd.engine.distributed.process_group import process_group
 from cartograd.engine.files.bundle import statistics, write_bundle
-from cartograd.engine.logging.progress import Progress
 from cartograd.engine.logging.run_folder import is_run, new_run, read_config, write_config
 from cartograd.engine.loop.fit import Run, fit
 from cartograd.engine.loop.option_fields import takes_options
@@ -44,7 +43,7 @@ def train(
     folder: str | Path | None = None,
     resume: bool = False,
     config: str | Path | None = None,
-    progress: Progress | bool | None = None,
+    progress: Any = None,
     callbacks: Any = (),
     **fields: Unpack[TrainFields],
 ) -> Run:
@@ -103,7 +102,7 @@ def run(
     *,
     folder: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Any = None,
     callbacks: Any = (),
 ) -> Run:
     """Run a plan; see `train`."""

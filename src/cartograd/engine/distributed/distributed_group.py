@@ -20,6 +20,7 @@ from cartograd.core.protocols import Batch, Batches
 from cartograd.engine.device.signals import Stop
 from cartograd.engine.distributed import gradients, join, norms, rows
 from cartograd.engine.distributed.broadcast import broadcast, modules_of
+from cartograd.engine.distributed.merged import merged
 from cartograd.engine.inputs.stream import examples, moved
 
 T = TypeVar("T")
@@ -144,19 +145,7 @@ class DistributedGroup:
         """Means and weights by step and name, over all processes."""
         if self.mode == "tensor":
             return records
-        sums: dict[tuple[Any, ...], list[float]] = {}
-        for part in self._all(records):
-            seen: dict[tuple[Any, ...], int] = {}
-            for step, name, mean, weight, loss in part:
-                times = seen[step, name] = seen.get((step, name), 0) + 1
-                entry = sums.setdefault((step, name, times, loss), [0.0, 0.0])
-                entry[0] += mean * weight if weight else 0.0
-                entry[1] += weight
-        merged = [
-            (step, name, total / weight if weight else 0.0, weight, loss)
-            for (step, name, _, loss), (total, weight) in sums.items()
-        ]
-        return sorted(merged, key=lambda record: record[0])
+        return merged(self._all(records))
 
     def ask(self, *, read: bool, save: bool) -> None:
         """Request what follows the next step: the lead decides, and whoever got a SIGUSR1."""
@@ -199,6 +188,14 @@ class DistributedGroup:
         values: list[Any] = [None] * self.size
         dist.all_gather_object(values, value, group=self.group)
         return values
+
+    def any(self, asked: bool, /) -> bool:
+        """Whether any process asks for it; all of them call this at the same place."""
+        return self._agree([float(asked)])[0] > 0
+
+    def union(self, words: set[str], /) -> set[str]:
+        """The words of all processes."""
+        return set().union(*self._all(words))
 
     def lead_says(self, value: T, /) -> T:
         """The lead's value, broadcast to all processes."""

@@ -1,6 +1,5 @@
 """The run folder of processes that do not lead: it writes nothing."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,6 @@ class NullRunFolder:
     def __init__(self, path: Path, /) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
-        self.sinks: Any = ()
-
-    def metrics(self, *records: Mapping[str, Any]) -> None:
-        """The lead writes it."""
 
     def event(self, kind: str, /, **details: Any) -> None:
         """The lead writes it."""

@@ -95,6 +95,14 @@ class SingleProcess:
         del params
         return count
 
+    def any(self, asked: bool, /) -> bool:
+        """Whether any process asks for it."""
+        return asked
+
+    def union(self, words: set[str], /) -> set[str]:
+        """The words of all processes."""
+        return words
+
     def lead_says(self, value: T, /) -> T:
         """The lead's value, broadcast to all processes."""
         return value

@@ -159,6 +159,11 @@ def whole(tensor: Tensor, /) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def local(tensor: Tensor, /) -> Tensor:
+    """This process's shard of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
 def placed(value: Any, like: Any, /) -> Any:
     """A full tensor, sharded as another one is."""
     if isinstance(value, DTensor) or not isinstance(like, DTensor):

@@ -1,85 +1,35 @@
-"""Showing how a run goes; the library itself stays silent unless it is given one of these."""
+"""Progress: callbacks that show how a run goes; the library itself is silent without one."""
 
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from cartograd.core.errors import UsageError
-
-
-@runtime_checkable
-class Progress(Protocol):
-    """What `fit(progress=...)` calls. Each method may return at once."""
-
-    def start(self, epochs: int, batches: int | None, done: int, /) -> None:
-        """The run begins (or goes on) when `done` batches are done; `batches` make an epoch."""
-        ...
-
-    def update(self, epoch: int, batch: int, losses: Mapping[str, float], /) -> None:
-        """Some steps were taken; called a few times a second at most."""
-        ...
-
-    def epoch(self, record: Mapping[str, Any], /) -> None:
-        """An epoch ended; the record is that of `Run.history`."""
-        ...
-
-    def close(self) -> None:
-        """The run is over, for whatever reason."""
-        ...
+from cartograd.engine.logging import callbacks
+from cartograd.engine.logging.view import View
 
 
-def chosen(progress: "Progress | bool | None", /) -> "Progress":
-    """The progress display for `fit`'s argument: a bar on a terminal, else lines, or nothing.
+def chosen(progress: Any, /) -> list[Any]:
+    """The callbacks of `fit`'s argument: a bar on a terminal, else a line per epoch, or none.
 
     Raises:
-        UsageError: it is neither a truth value nor a `Progress`.
+        UsageError: it is neither a truth value nor a callback.
     """
-    if not progress:
-        return Silent()
+    if progress is None or progress is False:
+        return []
     if progress is True:
-        return Bar() if sys.stderr.isatty() else Lines()
-    if not all(callable(getattr(progress, name, None)) for name in ("start", "update", "epoch")):
-        raise UsageError("progress is True, False or an object with start, update, epoch, close")
-    return progress
-
-
-class Silent:
-    """Shows nothing."""
-
-    def start(self, epochs: int, batches: int | None, done: int, /) -> None:
-        """Nothing."""
-
-    def update(self, epoch: int, batch: int, losses: Mapping[str, float], /) -> None:
-        """Nothing."""
-
-    def epoch(self, record: Mapping[str, Any], /) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing."""
+        return [Bar() if sys.stderr.isatty() else Lines()]
+    return callbacks.checked([progress], "progress, which is True, False or a callback")
 
 
 class Lines:
     """A line per epoch on standard error, for logs and pipes."""
 
-    def __init__(self) -> None:
-        self.epochs = 0
-
-    def start(self, epochs: int, _batches: int | None, _done: int, /) -> None:
-        """Remember how many epochs there are."""
-        self.epochs = epochs
-
-    def update(self, epoch: int, batch: int, losses: Mapping[str, float], /) -> None:
-        """Nothing between epochs."""
-
-    def epoch(self, record: Mapping[str, Any], /) -> None:
+    def on_epoch(self, view: View) -> None:
         """Write the epoch's numbers."""
-        sys.stderr.write(f"epoch {record['epoch']}/{self.epochs}  {told(record)}\n")
+        record = view.records[-1]
+        sys.stderr.write(f"epoch {record['epoch']}/{view.epochs}  {told(record)}\n")
         sys.stderr.flush()
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 class Bar:
@@ -90,10 +40,9 @@ class Bar:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self.rich = RichProgress(
+        self.rich = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
@@ -103,42 +52,46 @@ class Bar:
             auto_refresh=False,
             transient=True,
         )
-        self.per_epoch = 0
-        self.done = 0
+        self.first = 0
         self.since = 0.0
         self.valid = ""
 
-    def start(self, epochs: int, batches: int | None, done: int, /) -> None:
+    def on_start(self, view: View) -> None:
         """Draw the bar."""
-        self.epochs, self.per_epoch = epochs, batches or 0
-        total = epochs * batches if batches else None
-        self.first = done
-        self.task = self.rich.add_task("", total=total, epoch=f"1/{epochs}", rate="", told="")
+        total = view.epochs * view.batches if view.batches else None
+        self.first = _done(view)
+        self.task = self.rich.add_task("", total=total, epoch=f"1/{view.epochs}", rate="", told="")
         self.rich.update(self.task, completed=self.first)
         self.since = time.perf_counter()
         self.rich.start()
 
-    def update(self, epoch: int, batch: int, losses: Mapping[str, float], /) -> None:
+    def on_report(self, view: View) -> None:
         """Move the bar."""
-        done = epoch * self.per_epoch + batch
+        done = _done(view)
         rate = (done - self.first) / max(time.perf_counter() - self.since, 1e-9)
         self.rich.update(
             self.task,
-            completed=done if self.per_epoch else None,
-            epoch=f"{epoch + 1}/{self.epochs}",
+            completed=done if view.batches else None,
+            epoch=f"{view.epoch}/{view.epochs}",
             rate=f"{rate:.0f} batches/s" if rate >= 10 else f"{rate:.2g} batches/s",
-            told=f"{told(losses)}  {self.valid}",
+            told=f"{told(view.losses)}  {self.valid}",
         )
         self.rich.refresh()
 
-    def epoch(self, record: Mapping[str, Any], /) -> None:
+    def on_epoch(self, view: View) -> None:
         """Print the epoch's numbers above the bar."""
+        record = view.records[-1]
         self.valid = told({key: x for key, x in record.items() if key.startswith("valid/")})
-        self.rich.console.print(f"epoch {record['epoch']}/{self.epochs}  {told(record)}")
+        self.rich.console.print(f"epoch {record['epoch']}/{view.epochs}  {told(record)}")
 
-    def close(self) -> None:
-        """Remove the bar."""
+    def on_close(self, _: View) -> None:
+        """Take the bar away."""
         self.rich.stop()
+
+
+def _done(view: View) -> int:
+    """Batches that are done, in all epochs."""
+    return (view.epoch - 1) * (view.batches or 0) + view.batch
 
 
 def told(record: Mapping[str, Any], /) -> str:

@@ -15,7 +15,7 @@ import math
 import os
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from cartograd.core import plugins
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock, flush, write_file
 from cartograd.core.spec import Spec
-from cartograd.engine.logging.sinks import ENDS, Sink
 
 
 def new_run(root: str | Path, stem: str, /) -> Path:
@@ -63,7 +62,6 @@ class RunFolder:
     def __init__(self, path: str | Path, /, *, resume: bool = False):
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
-        self.sinks: Sequence[Sink] = ()
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path} is a file; a run needs a folder")
         try:
@@ -80,24 +78,11 @@ class RunFolder:
 
     def close(self) -> None:
         """Let others write the folder."""
-        self._tell({"at": "closed"})
         self._lock.close()
-
-    def metrics(self, *records: Mapping[str, Any]) -> None:
-        """Add lines to `metrics.jsonl`."""
-        _append(self.path / "metrics.jsonl", *records)
-        for record in records if self.sinks else ():
-            self._tell(record)
 
     def event(self, kind: str, /, **details: Any) -> None:
         """Add a line to `events.jsonl`, with the time."""
         note(self.path, kind, **details)
-        if kind in ENDS:
-            self._tell({"at": kind})
-
-    def _tell(self, record: Mapping[str, Any]) -> None:
-        for sink in self.sinks:
-            sink.write(record)
 
     def metrics_size(self) -> int:
         """How many bytes `metrics.jsonl` has."""
@@ -132,7 +117,7 @@ class RunFolder:
 
 def note(path: Path, kind: str, /, **details: Any) -> None:
     """Add a line to the `events.jsonl` of a run folder, with the time."""
-    _append(path / "events.jsonl", {"time": round(time.time(), 3), "event": kind} | details)
+    append(path / "events.jsonl", {"time": round(time.time(), 3), "event": kind} | details)
 
 
 def is_run(path: Path, /) -> bool:
@@ -218,7 +203,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 """Made once: `json.dumps` would make one for each line."""
 
 
-def _append(path: Path, *records: Mapping[str, Any]) -> None:
+def append(path: Path, *records: Mapping[str, Any]) -> None:
     """A line each, complete when the call returns; numbers that JSON cannot hold become null."""
     lines = "".join(_ENCODER.encode(_finite(record)) + "\n" for record in records)
     content = lines.encode()

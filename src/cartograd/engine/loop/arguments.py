@@ -1,6 +1,7 @@
 """The arguments of `fit`: checked before anything is written, and turned into objects."""
 
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,13 @@ def specs(given: Any, names: list[str], what: str, /) -> dict[str, str]:
     return {name: str(spec) for name, spec in by_player.items() if spec is not None}
 
 
+def muon_takes(specs: Iterable[str], begun: Mapping[str, Any] | None, /) -> str | None:
+    """What Muon steps, if it trains a player: `hidden` weights, or as in the run that goes on."""
+    if not any(Spec.parse(spec).name.lower() == "muon" for spec in specs):
+        return None
+    return "hidden" if begun is None else begun.get("muon") or "matrices"
+
+
 def monitored(
     monitor: str | None,
     /,
@@ -183,19 +191,16 @@ def players(
     followed = per_player(options.schedule, list(modules), "schedule")
     patterns = groups.parsed(config.groups)
     divided = bool(patterns) or config.layer_decay is not None
-    if divided and processes.sharded:
-        raise UsageError(
-            f"layer_decay and groups go by whole parameters, which parallel={options.parallel} "
-            "spreads over processes; use parallel=ddp, or train without them"
-        )
     used: set[str] = set()
     made = {}
     for name, module in modules.items():
         if given.get(name) is None:
             raise UsageError(f"optimizer has none for player {name!r}")
         player = Player(
-            name, module.to(place), given[name], clip=clip, processes=processes, decay=config.decay
-        )
+            name, module.to(place), given[name], clip=clip, processes=processes,
+            decay=config.decay, given=groups.named_optimizers(module, patterns),
+            muon=config.muon,
+        )  # fmt: skip
         if divided:
             depth = config.layer_decay
             used |= groups.arrange(player.optimizer, module, layer_decay=depth, groups=patterns)

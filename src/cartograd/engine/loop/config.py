@@ -26,6 +26,8 @@ class RunConfig:
         clip, average, optimizer, schedule: specs as text, the latter two by player.
         decay: which weights decay.
         layer_decay, groups: rates by depth, rates and decay by name, the latter as text.
+        muon: what it steps, where it trains a player: `hidden` weights, or `matrices`, in runs from
+            before there was a choice.
         precision, layout, threads: `OPEN` until they are chosen.
     """
 
@@ -44,14 +46,16 @@ class RunConfig:
     decay: str = BEFORE
     layer_decay: float | None = None
     groups: str | None = None
+    muon: str | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values by name."""
         return asdict(self)
 
     def differs(self, before: Mapping[str, Any], /) -> dict[str, tuple[Any, Any]]:
-        """The options in which another run's state differs: its value and ours, by name."""
-        theirs, ours = {"decay": BEFORE} | canonical(before), self.state_dict()
+        """What another run's state has otherwise, by name: its value and ours."""
+        theirs, ours = canonical(before), self.state_dict()
+        theirs = {"decay": BEFORE, "muon": self.muon} | theirs
         return {
             key: (theirs.get(key), value) for key, value in ours.items() if theirs.get(key) != value
         }

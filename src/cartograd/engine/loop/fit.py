@@ -20,12 +20,12 @@ from cartograd.engine.device.device import check_precision, pick
 from cartograd.engine.distributed.null_run_folder import NullRunFolder
 from cartograd.engine.distributed.process_group import ProcessGroup, process_group
 from cartograd.engine.inputs.stream import as_batches, length
-from cartograd.engine.logging import run_folder
+from cartograd.engine.logging import callbacks as listeners
+from cartograd.engine.logging import progress as progresses
+from cartograd.engine.logging import run_folder, sinks
 from cartograd.engine.logging.callbacks import Callbacks
-from cartograd.engine.logging.progress import Progress
-from cartograd.engine.logging.progress import chosen as progress_for
+from cartograd.engine.logging.metrics_file import MetricsFile
 from cartograd.engine.logging.run_folder import RunFolder
-from cartograd.engine.logging.sinks import checked, opened
 from cartograd.engine.loop import arguments
 from cartograd.engine.loop.config import BEFORE, OPEN, RunConfig
 from cartograd.engine.loop.monitor import Monitor
@@ -82,7 +82,7 @@ def fit(
     metrics: Mapping[str, Metric] | tuple[()] = (),
     folder: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Any = None,
     callbacks: Any = (),
     **fields: Unpack[FitFields],
 ) -> Run:
@@ -105,10 +105,12 @@ def fit(
         metrics: by name, what to compute from all validation outputs and targets.
         folder: where to keep options, metrics, events and checkpoints.
         resume: go on from the newest good checkpoint in `folder`.
-        progress: `True` shows a bar (or a line per epoch), or an object with the methods of
-            `cartograd.engine.logging.progress.Progress`.
-        callbacks: objects with some of the methods `on_step`, `on_validate`, `on_epoch`, `on_save`
-            and `on_end`, each of which takes a `cartograd.engine.logging.callbacks.View`.
+        progress: `True` shows a bar (or a line per epoch), or a callback of the lead process
+            that shows it otherwise.
+        callbacks: objects with some of the methods `on_start`, `on_step`, `on_report`,
+            `on_validate`, `on_epoch`, `on_save`, `on_end` and `on_close` (see
+            `cartograd.engine.logging.callbacks.MOMENTS`), each of which takes a
+            `cartograd.engine.logging.view.View`. With several processes they are called in each.
         **fields: the fields of `cartograd.engine.loop.options.FitOptions`.
 
     Raises:
@@ -116,24 +118,23 @@ def fit(
             not a number, or a file cannot be written.
     """
     chosen = FitOptions.of(options, fields)
-    if resume and folder is not None and options is None and "decay" not in fields:
-        chosen = replace(chosen, decay=_begun_decay(Path(folder)) or chosen.decay)
+    begun = _begun(Path(folder)) if resume and folder is not None else None
+    if begun is not None and options is None and "decay" not in fields:
+        chosen = replace(chosen, decay=begun.get("decay", BEFORE))
     blocks_chosen = blocks(chosen.recompute)
     place, names = pick(chosen.device), arguments.player_names(objective)
     policy = Policy.parse(chosen.nonfinite, folder=folder is not None)
     processes = process_group(chosen.parallel, place)
     place = processes.device(place)
     source, valid = as_batches(batches), None if validate is None else as_batches(validate)
-    config = _config(chosen, names, length(source), place)
+    config = _config(chosen, names, length(source), place, begun)
     watching = {"patience": chosen.patience, "min_delta": chosen.min_delta}
     monitored = arguments.monitored(chosen.monitor, validates=validate is not None, **watching)
     arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
     check_monitor(
         monitored, objective, source, valid, dict(metrics), device=place, seed=chosen.seed
     )
-    outlets, called = checked(chosen.sinks, folder), Callbacks.of(callbacks)
-    if called.names and processes.size > 1:
-        raise UsageError("callbacks look at one process; train without them, or in one process")
+    called = _callbacks(callbacks, progress, chosen, folder, processes)
     processes.check(source, chosen.seed, autotune=chosen.autotune, nonfinite=policy.kind)
     trained = processes.prepare(objective, place)
     loop = Loop(
@@ -144,8 +145,7 @@ def fit(
         ),
         device=place, config=config, recovery=Recovery(policy), validate=valid,
         metrics=dict(metrics), model=arguments.model_of(trained, metrics), monitor=monitored,
-        progress=progress_for(progress if processes.lead else None), processes=processes,
-        callbacks=called,
+        processes=processes, callbacks=called, folder=None if folder is None else Path(folder),
     )  # fmt: skip
     kept = _kept(chosen.keep, monitored)
     with ExitStack() as stack:
@@ -166,21 +166,25 @@ def fit(
             if chosen.profile is not None and processes.lead:
                 trace = manager.folder.path / "trace.json"
                 loop.timer.profiler = Profiler(chosen.profile, trace, place)
-            if processes.lead:
-                manager.folder.sinks = opened(outlets, manager.folder.path, config.state_dict())
-            manager.folder.event("resumed" if resume else "started", step=loop.state.step)
-            _tell_groups(loop)
         if chosen.compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
+        stack.enter_context(loop.announcer.attached())
+        loop.event("resumed" if resume else "started", step=loop.state.step)
+        _tell_groups(loop)
         loop.run()
         processes.finish(trained, objective)
     return _done(loop, objective, folder)
 
 
 def _config(
-    options: FitOptions, names: list[str], batches: int | None, place: torch.device
+    options: FitOptions,
+    names: list[str],
+    batches: int | None,
+    place: torch.device,
+    begun: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """The options on which the run's result depends, checked."""
+    """What the run's result depends on, checked."""
+    optimizers = arguments.specs(options.optimizer, names, "optimizer")
     return RunConfig(
         seed=options.seed,
         accumulate=options.accumulate,
@@ -190,29 +194,41 @@ def _config(
         log_every=options.log_every,
         average=check_average(options.average),
         precision=check_precision(options.precision, place),
-        optimizer=arguments.specs(options.optimizer, names, "optimizer"),
+        optimizer=optimizers,
         schedule=arguments.specs(options.schedule, names, "schedule"),
         decay=options.decay,
         layer_decay=options.layer_decay,
         groups=groups.text_of(groups.parsed(options.groups)),
+        muon=arguments.muon_takes(optimizers.values(), begun),
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
     )
 
 
-def _begun_decay(folder: Path) -> str | None:
-    """Which weights decay in a run that goes on; None if it holds nothing yet."""
-    begun = storage.peek(folder / "checkpoints", "plan")
-    if begun is None and (folder / "config.toml").exists():
-        begun, _ = run_folder.read_config(folder)
-    return None if begun is None else begun.get("decay", BEFORE)
+def _callbacks(
+    users: Any, progress: Any, options: FitOptions, folder: Any, processes: ProcessGroup
+) -> Callbacks:
+    """All who are called, checked; the lead alone writes, sends and shows."""
+    shown, sent = progresses.chosen(progress), sinks.checked(options.sinks, folder)
+    written = [] if folder is None else [MetricsFile()]
+    if not processes.lead:
+        return Callbacks(users=listeners.checked(users))
+    return Callbacks(own=[*written, *shown], sinks=sent, users=listeners.checked(users))
+
+
+def _begun(path: Path) -> dict[str, Any] | None:
+    """What a run that goes on was made with; None if it holds nothing yet."""
+    begun = storage.peek(path / "checkpoints", "plan")
+    if begun is None and (path / "config.toml").exists():
+        begun = {"muon": "hidden"} | run_folder.read_config(path)[0]
+    return begun
 
 
 def _tell_groups(loop: Loop) -> None:
     """Record the parameter groups in the run's events, where there are several."""
     for name, player in loop.players.items():
         if len(player.optimizer.param_groups) > 1:
-            loop.event("groups", player=name, groups=described(player.optimizer))
+            loop.event("groups", player=name, groups=described(player.optimizer, player.module))
 
 
 def _done(loop: Loop, objective: Any, folder: str | Path | None) -> Run:

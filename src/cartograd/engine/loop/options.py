@@ -38,12 +38,12 @@ class FitOptions:
     layer_decay: float | None = option(
         None,
         "factor of the learning rate for each layer below the last (0.9 lets the first layers of a "
-        "pretrained model change least); in one process or with `parallel=ddp`.",
+        "pretrained model change least).",
     )
     groups: str | Mapping[str, str] | None = option(
         None,
-        "another `lr` or `weight_decay` by name, first match: `*.bias:weight_decay=0;head.*:lr=0.1`"
-        " or a table of patterns; in one process or with `parallel=ddp`.",
+        "another `lr`, `weight_decay` or `optimizer` (that of the run, or `adamw`) by name, first "
+        "match: `*.bias:weight_decay=0;head.*:lr=0.1,optimizer=adamw` or a table of patterns.",
         expected="patterns with settings",
     )
     schedule: Specs | None = option(
@@ -127,8 +127,8 @@ class FitOptions:
     )
     sinks: str | Sequence[Any] = option(
         (),
-        "where numbers go besides `metrics.jsonl`: `tensorboard`, `mlflow`, `wandb`, or objects "
-        "with a method `write(record)`.",
+        "where numbers go besides `metrics.jsonl`: `tensorboard`, `mlflow`, `wandb`, or callbacks "
+        "that are called in the lead process only and whose failure is a warning.",
         expected="names of sinks",
     )
     profile: int | None = option(

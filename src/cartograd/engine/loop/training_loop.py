@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,10 +28,10 @@ from cartograd.engine.distributed.process_group import ProcessGroup, SingleProce
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.inputs.loader import Loaded
 from cartograd.engine.inputs.stream import fetched
-from cartograd.engine.logging.callbacks import Callbacks, View
+from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
-from cartograd.engine.logging.progress import Progress
 from cartograd.engine.loop import autotune
+from cartograd.engine.loop.announcer import Announcer
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.evaluate import validation
 from cartograd.engine.loop.monitor import Monitor
@@ -60,11 +61,11 @@ class Loop:
     metrics: Mapping[str, Metric]
     model: nn.Module | None
     monitor: Monitor
-    progress: Progress
     recovery: Recovery = field(default_factory=Recovery)
     processes: ProcessGroup = field(default_factory=SingleProcess)
     manager: CheckpointManager | None = None
-    callbacks: Callbacks = field(default_factory=lambda: Callbacks([]))
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         steps = math.ceil((self.config.batches or POINTS * POINTS) / self.config.accumulate)
@@ -73,7 +74,8 @@ class Loop:
         self.weights = Weights(self.objective, {k: one.module for k, one in self.players.items()})
         parts = (self.weights, self.players, self.logger, self.processes, self.callbacks)
         self.run_state = RunState(self.config, *parts)
-        self.view = View(self.model, self.players)
+        self.callbacks.event = self.event
+        self.announcer = Announcer(self.run_state, self.model, self.folder)
         self.stop, self.timer = self.processes.stop(), Timer(self.device)
 
     def resume(self) -> None:
@@ -86,7 +88,7 @@ class Loop:
         found = self.manager.load()
         if found is not None:
             self.run_state.load_state_dict(*found)
-            self.callbacks.resume(found[0], exact=self.manager.exact, event=self.event)
+            self.callbacks.resume(found[0], exact=self.manager.exact)
             self.manager.loaded(self.state.step, found[0])
             autotune.apply(self.config, self.players)
             if self.state.best and not self.run_state.best_weights:
@@ -107,15 +109,12 @@ class Loop:
             seed_all(mixed(self.config.seed, BEGINNING))
             if self.state.others:
                 set_others(self.state.others)
-            done = self.state.epoch * (self.config.batches or 0) + self.state.batch
-            self.progress.start(self.config.epochs, self.config.batches, done)
             try:
                 if not self._epochs():
                     self._interrupt()
                     answer(self.players)
                     return
             finally:
-                self.progress.close()
                 self.timer.close()
         if self.manager is not None:
             self.manager.join()
@@ -123,8 +122,9 @@ class Loop:
             self.weights.load(self.run_state.best_weights, "the best epoch")
         else:
             answer(self.players)
-        self.callbacks.call("on_end", self.view, self.state, self.event)
+        self.announcer.tell("on_end")
         self.event("finished", step=self.state.step, stopped=self.state.stopped)
+        self.announcer.view.ended = "finished"
 
     def _epochs(self) -> bool:
         """Train the remaining epochs; false if a signal interrupted them."""
@@ -152,6 +152,7 @@ class Loop:
         source = self.processes.batches(
             self.batches, state.epoch, seed=self.config.seed, start=state.batch, device=self.device
         )
+        steps = "on_step" in self.announcer.heard
         now = time.perf_counter()
         began = now - state.seconds
         next_read = 0.0
@@ -181,15 +182,24 @@ class Loop:
             now = timer.last  # the step ends with a reading of the clock
             state.seconds = now - began
             read, save = self.processes.told()
-            if read:
-                self._report()
-                next_read = now + READ_SECONDS
-            if self.callbacks.call("on_step", self.view, self.state, self.event):
-                self.logger.read()
-                return True
-            if save:
-                self._save(last=state.batch == self.config.batches)
+            if read or save or steps:
+                next_read = now + READ_SECONDS if read else next_read
+                if self._follow(read=read, save=save):
+                    return True
         return False
+
+    def _follow(self, *, read: bool, save: bool) -> bool:
+        """What follows a step where anybody wants it; whether the run is to end with it."""
+        state = self.state
+        if read:
+            self._report()
+        self.announcer.tell("on_step")
+        if save and state.stopped is None:
+            self._save(last=state.batch == self.config.batches)
+        if state.stopped is None:
+            return False
+        self.logger.read()
+        return True
 
     def _step(self, stepper: Stepper, group: list[Any]) -> None:
         """Take a step, or record that it was skipped."""
@@ -210,17 +220,9 @@ class Loop:
         return stepper
 
     def _report(self) -> None:
-        """Read the losses of the last steps; write them to the metrics file and show progress."""
-        losses = {f"train/{name}": value for name, value in self.logger.read().items()}
-        self._write_points()
-        if losses:
-            self.progress.update(self.state.epoch, self.state.batch, losses)
+        """Read the losses of the last steps; tell the metrics file and the progress display."""
+        self.announcer.report(self.logger.read())
         self.timer.lap("logging")
-
-    def _write_points(self) -> None:
-        lines = self.logger.lines()
-        if self.manager is not None and lines:
-            self.manager.folder.metrics(*lines)
 
     def _end_epoch(self) -> bool:
         """Validate, compare with the best epoch and record; false if a signal interrupted it."""
@@ -230,23 +232,21 @@ class Loop:
         self.timer.lap("validation")
         if valid is None:
             return False
-        train = {f"train/{name}": value for name, value in self.logger.end_epoch().items()}
-        self._write_points()
+        means = self.logger.end_epoch()
+        train = {f"train/{name}": value for name, value in means.items()}
         record = (
             {"step": state.step, "epoch": state.epoch + 1} | train | valid | rates(self.players)
         )
         seconds = round(state.seconds + time.perf_counter() - began, 3)
-        if self.manager is not None:
-            self.manager.folder.metrics({"at": "epoch"} | record)
+        self.announcer.report(means, {"at": "epoch"} | record)
         self.event("epoch", epoch=state.epoch + 1, seconds=seconds, **self.timer.spent())
         record["seconds"] = seconds
         state.history.append(record)
         if self.validate is not None:
-            self.callbacks.call("on_validate", self.view, self.state, self.event)
+            self.announcer.tell("on_validate")
         self.run_state.judge(record, self.monitor)
-        self.callbacks.call("on_epoch", self.view, self.state, self.event)
+        self.announcer.tell("on_epoch")
         state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
-        self.progress.epoch(record)
         ended = state.epoch >= self.config.epochs or state.stopped is not None
         if (manager := self.manager) is not None:
             due = ended or self.stop.save or manager.due(state.step, time.perf_counter())
@@ -276,13 +276,12 @@ class Loop:
         if last:
             return
         self.stop.save = False
-        self.logger.read()
-        self._write_points()
+        self._report()
         self.processes.same_buffers(self.objective)
         here = self.state.best.get("step") == self.state.step and not begun(self.players)
         best = {} if here else self.run_state.best_weights
         self.manager.save(self.state.step, self.run_state.state_dict(best), self.state.ranked)
-        self.callbacks.call("on_save", self.view, self.state, self.event)
+        self.announcer.tell("on_save")
         self.timer.lap("saving")
 
     def _interrupt(self) -> None:
@@ -292,7 +291,7 @@ class Loop:
                 self._save()
             self.manager.join()
             self.event("interrupted", step=self.state.step, signal=self.stop.asked)
-        self.state.stopped = "interrupted"
+        self.state.stopped = self.announcer.view.ended = "interrupted"
 
     def event(self, kind: str, **details: Any) -> None:
         """Add a line to the run's events."""

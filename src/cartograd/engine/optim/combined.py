@@ -1,9 +1,12 @@
 """Several optimizers as one: each steps its own parameters, all share one state dict."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from torch import nn
+
+from cartograd.engine.optim.functional import name_of
 
 
 class Combined(torch.optim.Optimizer):
@@ -43,12 +46,14 @@ class Combined(torch.optim.Optimizer):
         self._share()
 
 
-def described(optimizer: torch.optim.Optimizer, /) -> list[dict[str, Any]]:
-    """Per group: its optimizer, number of parameters, learning rate and weight decay."""
+def described(optimizer: torch.optim.Optimizer, module: nn.Module, /) -> list[dict[str, Any]]:
+    """Which optimizer steps which parameters of each group, at which rate and decay."""
     parts = optimizer.parts if isinstance(optimizer, Combined) else (optimizer,)
+    of_each = {id(weight): name for name, weight in module.named_parameters()}
     return [
         {
-            "optimizer": type(part).__name__.lower(),
+            "optimizer": name_of(part),
+            "names": patterns([of_each[id(w)] for w in group["params"]], of_each.values()),
             "parameters": sum(weight.numel() for weight in group["params"]),
             "lr": float(group["lr"]),
             "weight_decay": group.get("weight_decay", 0.0),
@@ -56,3 +61,19 @@ def described(optimizer: torch.optim.Optimizer, /) -> list[dict[str, Any]]:
         for part in parts
         for group in part.param_groups
     ]
+
+
+def patterns(names: Iterable[str], every: Iterable[str], /) -> list[str]:
+    """Names in few words: `blocks.*.weight` where all that match it are among them.
+
+    >>> patterns(["0.weight", "b.0.w", "b.1.w"], ["0.weight", "1.weight", "b.0.w", "b.1.w"])
+    ['0.weight', 'b.*.w']
+    """
+    chosen = set(names)
+    others = {_numberless(name) for name in every if name not in chosen}
+    short = (name if _numberless(name) in others else _numberless(name) for name in chosen)
+    return sorted(set(short))
+
+
+def _numberless(name: str) -> str:
+    return ".".join("*" if part.isdigit() else part for part in name.split("."))

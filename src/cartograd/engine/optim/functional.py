@@ -11,6 +11,13 @@ Update = Callable[..., tuple[Tensor, dict[str, Tensor]]]
 """`update(weight, gradient, memory, /, *, lr, ...)` gives the new weight and the new memory."""
 
 
+def name_of(optimizer: torch.optim.Optimizer, /) -> str:
+    """The name of an optimizer in specs."""
+    if isinstance(optimizer, FunctionalOptimizer):
+        return optimizer.name
+    return type(optimizer).__name__.lower()
+
+
 class FunctionalOptimizer(torch.optim.Optimizer):
     """Applies an update rule to each weight; its state is saved as torch's optimizers save theirs.
 
@@ -19,6 +26,7 @@ class FunctionalOptimizer(torch.optim.Optimizer):
         update: the rule.
         settings: the rule's hyperparameters; schedules change `lr` among them.
         renamed: older names of the hyperparameters, which saved states may hold.
+        name: of the rule.
     """
 
     def __init__(
@@ -29,11 +37,13 @@ class FunctionalOptimizer(torch.optim.Optimizer):
         /,
         *,
         renamed: Mapping[str, str] = MappingProxyType({}),
+        name: str = "rule",
     ):
         super().__init__(params, settings)
         self.update = update
         self.settings = tuple(settings)
         self.renamed = renamed
+        self.name = name
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state dict, also one with older names of hyperparameters."""

@@ -1,9 +1,10 @@
-"""Parameter groups: another rate by depth, another rate or decay by name.
+"""Parameter groups: another rate by depth, another rate, decay or optimizer by name.
 
 `layer_decay=0.9` multiplies the rate by 0.9 for each layer below the last, so that what a
 pretrained model learned first changes least. `groups={"*.bias": "lr=0.01,weight_decay=0"}` sets
 both for parameters whose name matches; the first pattern that does counts, and its rate is not
-multiplied further. A schedule scales all rates alike.
+multiplied further. `{"head.*": "optimizer=adamw"}` has AdamW step what matches, and with
+`optimizer=muon` `{"mix": "optimizer=muon"}` has Muon do it. A schedule scales all rates alike.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,14 +17,16 @@ from torch import nn
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.optim.combined import Combined
+from cartograd.engine.optim.functional import name_of
 
 SCALE = "lr_scale"
 """Key of a group: its rate as a multiple of the optimizer's."""
-KEYS = ("lr", "weight_decay")
+KEYS = ("lr", "weight_decay", "optimizer")
+Settings = Mapping[str, float | str]
 
 
-def parsed(given: str | Mapping[str, str] | None, /) -> dict[str, dict[str, float]]:
-    """Settings by pattern, from `{"head.*": "lr=0.1"}` or the text `head.*:lr=0.1;...`.
+def parsed(given: str | Mapping[str, str] | None, /) -> dict[str, dict[str, float | str]]:
+    """What is set by pattern, from `{"head.*": "lr=0.1"}` or the text `head.*:lr=0.1;...`.
 
     >>> parsed("*.bias:weight_decay=0;head.*:lr=0.1")
     {'*.bias': {'weight_decay': 0.0}, 'head.*': {'lr': 0.1}}
@@ -40,11 +43,15 @@ def parsed(given: str | Mapping[str, str] | None, /) -> dict[str, dict[str, floa
         for key, value in values.items():
             if key not in KEYS:
                 raise unknown("setting of a group", key, KEYS)
+            if key == "optimizer":
+                if not isinstance(value, str):
+                    raise UsageError(f"groups: {pattern}:optimizer={value!r} is no name")
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
                 raise UsageError(f"groups: {pattern}:{key}={value!r}; expected a number from 0 on")
             if key == "lr" and value == 0:
                 raise UsageError(f"groups: {pattern}:lr=0 trains nothing; freeze these parameters")
-        found[pattern] = {key: float(value) for key, value in values.items()}
+        found[pattern] = {k: v if k == "optimizer" else float(v) for k, v in values.items()}
     return found
 
 
@@ -54,17 +61,17 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         pattern, colon, values = part.strip().partition(":")
         if not (pattern and colon and values):
             raise UsageError(
-                f"groups={text!r} is no list of groups; expected PATTERN:lr=...,weight_decay=... "
-                "with ; between them, as in '*.bias:weight_decay=0'"
+                f"groups={text!r} is no list of groups; expected PATTERN:lr=...,weight_decay=..., "
+                "or optimizer=..., with ; between them, as in '*.bias:weight_decay=0'"
             )
         pairs.append((pattern, values))
     return pairs
 
 
-def text_of(groups: Mapping[str, Mapping[str, float]], /) -> str | None:
+def text_of(groups: Mapping[str, Settings], /) -> str | None:
     """The inverse of `parsed`; None for no groups."""
     parts = (
-        f"{pattern}:" + ",".join(f"{key}={value!r}" for key, value in values.items())
+        f"{pattern}:" + ",".join(f"{key}={value}" for key, value in values.items())
         for pattern, values in groups.items()
     )
     return ";".join(parts) or None
@@ -93,13 +100,28 @@ def _layer(name: str) -> str:
     return ".".join(parts[:end])
 
 
+def match(name: str, groups: Mapping[str, Settings], /) -> str | None:
+    """The first pattern that a parameter's name matches."""
+    return next((one for one in groups if fnmatchcase(name, one)), None)
+
+
+def named_optimizers(module: nn.Module, groups: Mapping[str, Settings], /) -> dict[str, str]:
+    """The optimizers that groups name, by the name of the parameter."""
+    found = {name: match(name, groups) for name, _ in module.named_parameters()}
+    return {
+        name: str(groups[pattern]["optimizer"])
+        for name, pattern in found.items()
+        if pattern is not None and "optimizer" in groups[pattern]
+    }
+
+
 def arrange(
     optimizer: torch.optim.Optimizer,
     module: nn.Module,
     /,
     *,
     layer_decay: float | None = None,
-    groups: Mapping[str, Mapping[str, float]],
+    groups: Mapping[str, Settings],
 ) -> set[str]:
     """Divide the groups of an optimizer by depth and by name; the patterns that matched.
 
@@ -111,8 +133,9 @@ def arrange(
     used: set[str] = set()
     wanted: dict[int, dict[str, float]] = {}
     for name, parameter in module.named_parameters():
-        pattern = next((one for one in groups if fnmatchcase(name, one)), None)
-        own = {} if pattern is None else dict(groups[pattern])
+        pattern = match(name, groups)
+        settings = {} if pattern is None else groups[pattern]
+        own = {key: float(value) for key, value in settings.items() if key != "optimizer"}
         used |= set() if pattern is None else {pattern}
         if layer_decay is not None and "lr" not in own:
             own[SCALE] = layer_decay ** (last - depth[name])
@@ -143,10 +166,11 @@ def _divide(optimizer: torch.optim.Optimizer, wanted: Mapping[int, Mapping[str, 
 def _settings(
     group: Mapping[str, Any], own: dict[str, float], optimizer: torch.optim.Optimizer
 ) -> dict[str, float]:
-    """Set a group's learning rate, its scale and its weight decay."""
-    name = type(optimizer).__name__.lower()
+    """A group's rate, its scale and its decay."""
     if "weight_decay" in own and "weight_decay" not in group:
-        raise UsageError(f"groups: {name} has no weight_decay; leave it out, or use adamw")
+        raise UsageError(
+            f"groups: {name_of(optimizer)} has no weight_decay; leave it out, or use adamw"
+        )
     base = float(group["lr"])
     if "lr" in own:
         if base == 0:

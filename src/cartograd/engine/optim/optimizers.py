@@ -3,23 +3,33 @@
 Names are torch's class names in lower case (`sgd`, `rmsprop`, `sparse_adam`); keys are torch's
 own arguments. The library's own rules (`lion`, `momentum`) go by the names of their cards where
 torch has none of that name. Where it has one, the card's arguments are torch's, with its defaults.
-`muon` steps matrices; AdamW at the same rate steps all other parameters.
+`muon` steps the hidden matrices of a model (see `hidden`); AdamW at the same rate, without decay,
+takes all else: embeddings, the output layer, biases, norms. `groups="PATTERN:optimizer=muon"` and
+`"PATTERN:optimizer=adamw"` say otherwise, with any optimizer of a run.
 """
 
 import inspect
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
+from types import MappingProxyType
 
 import torch
 from torch import nn
 
 from cartograd.core import registry
 from cartograd.core.build import entry, hyperparameters, resolve, today
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.optim import torch_spec
 from cartograd.engine.optim.combined import Combined
 from cartograd.engine.optim.functional import FunctionalOptimizer
+from cartograd.engine.optim.hidden import hidden
+from cartograd.engine.optim.muon import Muon, check_matrices
+
+REST = "adamw"
+"""Steps what an optimizer does not take."""
+SHARDED = (torch.optim.Adam, torch.optim.AdamW)
+"""Optimizers whose fused kernels torch has for sharded weights, too."""
 
 
 @cache
@@ -77,12 +87,14 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
         if name not in optimizers():
             return _own(spec, params)
     make = torch_spec.find(spec.name, optimizers(), "optimizer")
-    if make is torch.optim.Muon and any(p.ndim != 2 for p in params):
-        return _with_rest(spec, params)
     _check_able(make, params)
     allowed = torch_spec.arguments(make, without=("params",))
     torch_spec.check(spec, allowed)
-    if "fused" in allowed and not {"fused", "foreach", "differentiable"} & set(spec.args):
+    if make is torch.optim.Muon:
+        check_matrices(params)
+        return torch_spec.make(Muon, params, spec.args, spec)
+    able = make in SHARDED or all(type(p) is nn.Parameter for p in params)
+    if able and "fused" in allowed and not {"fused", "foreach", "differentiable"} & set(spec.args):
         try:
             return make(params, **{**spec.args, "fused": True})
         except (RuntimeError, ValueError, TypeError):
@@ -90,13 +102,49 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
     return torch_spec.make(make, params, spec.args, spec)
 
 
-def _with_rest(spec: Spec, params: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Muon for the matrices, and AdamW at the same rate, without decay, for all else."""
-    matrices = [p for p in params if p.ndim == 2]
-    rest = [p for p in params if p.ndim != 2]
-    lr = spec.args.get("lr", 1e-3)
-    others = optimizer(Spec("adamw", {"lr": lr, "weight_decay": 0.0}), rest)
-    return Combined([optimizer(spec, matrices), others]) if matrices else others
+def for_module(
+    spec: str | Spec,
+    module: nn.Module,
+    /,
+    *,
+    given: Mapping[str, str] = MappingProxyType({}),
+    muon: str = "hidden",
+) -> torch.optim.Optimizer:
+    """An optimizer for what a module trains, with AdamW beside it for what it does not take.
+
+    Args:
+        spec: as for `optimizer`.
+        module: whose parameters require gradients.
+        given: by the name of a parameter: `adamw`, or the name of the spec.
+        muon: what it steps: `hidden` weights, or all `matrices`, as it did.
+
+    Raises:
+        UsageError: as for `optimizer`; another name; nothing is left for the spec itself.
+    """
+    spec = Spec.parse(spec)
+    learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    makes_muon = spec.name.lower() == "muon"
+    taken = set(learned)
+    if makes_muon:
+        plain = {name for name, p in learned.items() if p.ndim == 2}
+        taken = hidden(module) if muon == "hidden" else plain
+    for name, word in given.items():
+        if word not in {spec.name, REST}:
+            raise unknown("optimizer of a group", word, sorted({spec.name, REST}))
+        taken = taken | {name} if word == spec.name else taken - {name}
+    rest = [p for name, p in learned.items() if name not in taken]
+    own = [p for name, p in learned.items() if name in taken]
+    if not own and rest:
+        told = " (hidden matrices: the weights of layers but the last)" if makes_muon else ""
+        raise UsageError(
+            f"{spec.name} has nothing to step in {type(module).__name__}{told}; use {REST}, or "
+            f"name parameters for it: groups='PATTERN:optimizer={spec.name}'"
+        )
+    made = optimizer(spec, own)
+    if not rest:
+        return made
+    rate = float(made.param_groups[0]["lr"])
+    return Combined([made, optimizer(Spec(REST, {"lr": rate, "weight_decay": 0.0}), rest)])
 
 
 def _own(spec: Spec, params: list[nn.Parameter]) -> FunctionalOptimizer:
@@ -104,7 +152,8 @@ def _own(spec: Spec, params: list[nn.Parameter]) -> FunctionalOptimizer:
     card, full = resolve(spec, kind="optimizer")
     defaults = {key: parameter.default for key, parameter in hyperparameters(card).items()}
     _check_able(FunctionalOptimizer, params)
-    return FunctionalOptimizer(params, entry(card), defaults | full.args, renamed=card.renamed)
+    settings = defaults | full.args
+    return FunctionalOptimizer(params, entry(card), settings, renamed=card.renamed, name=card.name)
 
 
 def _check_able(make: type[torch.optim.Optimizer], params: list[nn.Parameter]) -> None:

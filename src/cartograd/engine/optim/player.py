@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from cartograd.core.spec import Spec
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
 from cartograd.engine.optim.average import Average
 from cartograd.engine.optim.groups import SCALE
-from cartograd.engine.optim.optimizers import optimizer, spare, undecayed
+from cartograd.engine.optim.optimizers import for_module, spare, undecayed
 from cartograd.engine.optim.schedule import Schedule
 
 Clip = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], list[Tensor]]
@@ -37,6 +38,8 @@ class Player:
         clip: gradient clipping.
         processes: the processes that train it.
         decay: which weights decay: `matrices` (and filters, but no embeddings), or `all`.
+        given: optimizers by the names of parameters, where groups say so.
+        muon: what Muon steps: `hidden` weights, or all `matrices`.
 
     Raises:
         UsageError: there is nothing to train, or the optimizer cannot be made.
@@ -51,6 +54,8 @@ class Player:
         clip: Clip | None,
         processes: ProcessGroup | None = None,
         decay: str = "matrices",
+        given: Mapping[str, str] = MappingProxyType({}),
+        muon: str | None = None,
     ):
         self.name = name
         self.spec = spec
@@ -59,7 +64,7 @@ class Player:
         self.params = [p for p in module.parameters() if p.requires_grad]
         if not self.params:
             raise UsageError(f"player {name!r} has no parameters that require a gradient")
-        self.optimizer = optimizer(spec, self.params)
+        self.optimizer = for_module(spec, module, given=given, muon=muon or "hidden")
         if decay == "matrices":
             spare(self.optimizer, undecayed(module))
         self.schedule: Schedule | None = None
@@ -194,9 +199,21 @@ class Player:
             self.average.load(self.average.mean)
 
     def load(self, state: dict[str, Any], /) -> None:
-        """Load an optimizer's state; its tensors get the memory format of the parameters."""
+        """Go on from an optimizer's state, its tensors laid out as the parameters are.
+
+        Raises:
+            UsageError: it is that of parameters that were grouped otherwise.
+        """
         of_each = dict(state["state"])
         groups = self.optimizer.param_groups
+        sizes = [
+            [len(group["params"]) for group in them] for them in (state["param_groups"], groups)
+        ]
+        if sizes[0] != sizes[1]:
+            raise UsageError(
+                f"the checkpoint has the parameters of player {self.name!r} in groups of "
+                f"{sizes[0]} and this run in groups of {sizes[1]}: the model is another one"
+            )
         for number, parameter in enumerate(one for group in groups for one in group["params"]):
             of_each[number] = {
                 key: self.processes.placed(value, parameter)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Batch, Objective
 from cartograd.engine.inputs.stream import as_batches, as_tuple, moved
-from cartograd.engine.optim.optimizers import optimizer
+from cartograd.engine.optim.optimizers import for_module
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def optimizers_of(objective: Objective, spec: str, /) -> dict[str, torch.optim.O
     Raises:
         UsageError: the spec is wrong, or a player has nothing to learn.
     """
-    return {name: optimizer(spec, learned(module)) for name, module in objective.players.items()}
+    return {name: for_module(spec, module) for name, module in objective.players.items()}
 
 
 def endless(batches: Any, /, *, seed: int, device: torch.device) -> Iterator[Batch]:

@@ -3,7 +3,9 @@
 A gradient's few large singular values drown the rest, so that rare directions hardly learn. Muon
 replaces the momentum by the nearest matrix whose singular values are all about 1, computed by five
 steps of a polynomial that needs matrix products only. It is for hidden layers; biases, embeddings
-and the last layer stay with AdamW.
+and the output layer stay with AdamW, which `optimizer=muon` sees to: the output layer is the last
+one that the model registers, unless an embedding is (see `cartograd.engine.optim.hidden`). Filters
+are stepped as matrices of their outputs by all else.
 
     v <- momentum v + (1 - momentum) g,    u = momentum v + (1 - momentum) g
     w <- (1 - lr weight_decay) w - lr sqrt(max(1, rows / columns)) orthogonal(u)
