@@ -51,7 +51,7 @@ def filters(path: str | Path, _: Filters, /) -> Path:
     panels: list[tuple[str, Tensor]] = [
         ("photo", image), ("Sobel, x", classical.sobel(image)),
         ("Sobel, y", classical.sobel(image, axis="vertical")),
-        *((f"blurred, sigma {sigma}", classical.gaussian(image, sigma=sigma)) for sigma in (1.5, 4.0)),
+        *((f"blurred, sigma {s}", classical.gaussian(image, sigma=s)) for s in (1.5, 4.0)),
         *((f"pyramid {n}", level) for n, level in enumerate(classical.pyramid(image)[1:], 1)),
         *((f"learned {n}", kernel) for n, kernel in enumerate(classical.learned_kernels(), 1)),
     ]  # fmt: skip
