@@ -7,6 +7,8 @@ VISION := $(shell grep -E '^(torchvision|timm)==' constraints.txt)
 # Two processes of one thread each; every call is checked against its shape annotations.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+# The files with a test that does without that check; the others need not be imported again.
+UNTYPED = $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py')
 
 .PHONY: help tour test room check lint doctests house acceptance claims bench golden clean
 .DEFAULT_GOAL := help
@@ -21,7 +23,7 @@ tour: .venv/installed  ## the whole life of a model on real data (seconds)
 
 test: lint doctests  ## every check and every test; what CI runs (minutes)
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not (compile or untyped)" $(TYPED)
-	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "compile or untyped"
+	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) $(UNTYPED) -m "compile or untyped"
 
 # One process: a small room is done before a second one would have imported torch.
 room: .venv/tested  ## the tests of one room: make room ROOM=core (seconds to minutes)
