@@ -10,7 +10,8 @@ TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.Beartyp
 # The files with a test that does without that check; the others need not be imported again.
 UNTYPED = $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py')
 
-.PHONY: help tour test room check lint doctests house acceptance claims bench golden clean
+.PHONY: help tour test room check lint types style imports spelling doctests house acceptance \
+  claims bench golden clean
 .DEFAULT_GOAL := help
 
 # What follows ## is shown: what a target does, and how long it takes on two cores once set up.
@@ -33,11 +34,21 @@ room: .venv/tested  ## the tests of one room: make room ROOM=core (seconds to mi
 
 check: lint doctests house  ## format, lint, types, imports, spelling, doctests, house rules (minutes)
 
+# Two at a time; what each says is kept together.
 lint: .venv/tested  ## format, lint, types, imports, spelling (minutes)
+	@$(MAKE) --no-print-directory -j 2 -O types style imports spelling
+
+types: .venv/tested
+	$(BIN)/basedpyright
+
+style: .venv/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/basedpyright
+
+imports: .venv/tested
 	$(BIN)/lint-imports
+
+spelling: .venv/tested
 	$(BIN)/codespell
 
 doctests: .venv/tested  ## the examples in docstrings (seconds)
