@@ -27,7 +27,7 @@ test: lint doctests  ## every check and every test; what CI runs (minutes)
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) $(UNTYPED) -m "compile or untyped"
 
 # One process: a small room is done before a second one would have imported torch.
-room: .venv/tested  ## the tests of one room: make room ROOM=core (seconds to minutes)
+room: .venv/tested  ## the tests of one room: make room ROOM=core (that one: 15 seconds)
 	@test -n "$(ROOM)" -a -d "tests/$(ROOM)" || { \
 	  echo "no room '$(ROOM)'; expected ROOM= one of:" $$(ls -d tests/*/ | cut -d/ -f2) >&2; exit 2; }
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/$(ROOM)
