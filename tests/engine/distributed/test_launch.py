@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from cartograd.engine.logging.run_folder import read_lines
-from tests.programs import cartograd
 
 WORDS = ["mlp:widths=[16]", "--data", "moons", "--folder", "run", "--nproc", "2"]
 
@@ -18,7 +18,10 @@ def start(tmp_path):
     programs = []
 
     def begin(*words):
-        program = cartograd("train", *words, cwd=tmp_path)
+        program = subprocess.Popen(
+            [sys.executable, "-m", "cartograd", "train", *words], cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         programs.append(program)
         return program
 
@@ -34,12 +37,14 @@ def workers(program):
     return [int(word) for word in found.stdout.split()]
 
 
-def until(program, true):
+def begun(program, tmp_path):
+    """Wait until it trains and has a checkpoint."""
     end = time.monotonic() + 6000
-    while not true():
-        assert program.poll() is None, program.communicate()[1]
+    while not any((tmp_path / "run/checkpoints").glob("step-*")):
+        assert program.poll() is None, program.stderr.read()
         assert time.monotonic() < end
         time.sleep(0.05)
+    return workers(program)
 
 
 def test_a_mistake_is_one_line(start, tmp_path):
@@ -51,36 +56,31 @@ def test_a_mistake_is_one_line(start, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_signal_to_one_process_stops_both_and_a_lost_one_ends_the_other(start, tmp_path):
-    """A signal stops both at the same step; a loss leaves the checkpoint, also for one process."""
-    words = ("--set", "save_every=20")
-    events = tmp_path / "run/events.jsonl"
-
-    def told():
-        return [line["event"] for line in read_lines(events)]
-
-    program = start(*WORDS, "--epochs", "1000000", *words)
-    until(program, lambda: any((tmp_path / "run/checkpoints").glob("step-*")))
-    _, second = workers(program)
+def test_a_signal_to_one_process_stops_both_at_the_same_step(start, tmp_path):
+    program = start(*WORDS, "--epochs", "1000000", "--set", "save_every=20")
+    _, second = begun(program, tmp_path)
     os.kill(second, signal.SIGTERM)
-    _, err = program.communicate()
+    _, err = program.communicate(timeout=600)
     assert program.returncode == 143, err
-    (last,) = [line for line in read_lines(events) if line["event"] == "interrupted"]
+    (last,) = [x for x in read_lines(tmp_path / "run/events.jsonl") if x["event"] == "interrupted"]
     assert last["signal"] == "SIGTERM"
     assert (tmp_path / f"run/checkpoints/step-{last['step']:09d}").exists()
     assert "--resume" in err
 
-    program = start("run", "--resume", "--nproc", "2", *words)
-    until(program, lambda: "resumed" in told() and told()[-1] == "checkpoint")
-    _, second = workers(program)
+
+def test_a_lost_process_ends_the_other_and_leaves_the_checkpoint(start, tmp_path):
+    program = start(*WORDS, "--epochs", "1000000", "--set", "save_every=20")
+    _, second = begun(program, tmp_path)
     os.kill(second, signal.SIGKILL)
-    _, err = program.communicate()
+    _, err = program.communicate(timeout=600)
     assert program.returncode == 2
     assert "process 2 of 2 was ended by SIGKILL" in err
     assert "Traceback" not in err
-
-    program = start("run", "--resume", *words)
-    until(program, lambda: told().count("resumed") == 2)
-    program.terminate()
-    _, err = program.communicate()
+    again = start("run", "--resume", "--set", "save_every=20")
+    end = time.monotonic() + 600
+    while read_lines(tmp_path / "run/events.jsonl")[-1]["event"] not in ("resumed", "checkpoint"):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    again.terminate()
+    _, err = again.communicate(timeout=600)
     assert "Traceback" not in err
