@@ -7,8 +7,11 @@ VISION := $(shell grep -E '^(torchvision|timm)==' constraints.txt)
 # Two processes of one thread each; every call is checked against its shape annotations.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+# The files with a test that does without that check; the others need not be imported again.
+UNTYPED = $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py')
 
-.PHONY: help tour test room check lint doctests house acceptance claims bench golden clean
+.PHONY: help tour test room check lint types style imports spelling doctests house acceptance \
+  claims bench golden clean
 .DEFAULT_GOAL := help
 
 # What follows ## is shown: what a target does, and how long it takes on two cores once set up.
@@ -21,21 +24,31 @@ tour: .venv/installed  ## the whole life of a model on real data (seconds)
 
 test: lint doctests  ## every check and every test; what CI runs (minutes)
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not (compile or untyped)" $(TYPED)
-	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "compile or untyped"
+	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) $(UNTYPED) -m "compile or untyped"
 
 # One process: a small room is done before a second one would have imported torch.
-room: .venv/tested  ## the tests of one room: make room ROOM=core (seconds to minutes)
+room: .venv/tested  ## the tests of one room: make room ROOM=core (that one: 15 seconds)
 	@test -n "$(ROOM)" -a -d "tests/$(ROOM)" || { \
 	  echo "no room '$(ROOM)'; expected ROOM= one of:" $$(ls -d tests/*/ | cut -d/ -f2) >&2; exit 2; }
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/$(ROOM)
 
 check: lint doctests house  ## format, lint, types, imports, spelling, doctests, house rules (minutes)
 
+# Two at a time; what each says is kept together.
 lint: .venv/tested  ## format, lint, types, imports, spelling (minutes)
+	@$(MAKE) --no-print-directory -j 2 -O types style imports spelling
+
+types: .venv/tested
+	$(BIN)/basedpyright
+
+style: .venv/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/basedpyright
+
+imports: .venv/tested
 	$(BIN)/lint-imports
+
+spelling: .venv/tested
 	$(BIN)/codespell
 
 doctests: .venv/tested  ## the examples in docstrings (seconds)

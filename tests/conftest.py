@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests import shapes
 from tests.slowest import Slowest
 
 # Programs that tests start are kept off the network by a proxy that nobody serves.
@@ -51,6 +52,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("house")
 
+# Without another device to seed, `torch.manual_seed` still notes for each of three kinds of them
+# where it was called from: a millisecond, and it is called before every test.
+_seed = torch.manual_seed if torch.cuda.is_available() else torch.default_generator.manual_seed
+
 _connect = socket.socket.connect
 _resolve = socket.getaddrinfo
 _LOCAL = re.compile(r"localhost|127(\.\d+){3}|::1|0\.0\.0\.0|::|")
@@ -74,6 +79,7 @@ def _guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    shapes.install()
     config.pluginmanager.register(Slowest(config))
     torch.set_num_threads(1)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell
@@ -87,7 +93,7 @@ def _same_every_time() -> Iterator[None]:
     """Fixed seeds, and fresh memory full of NaN; both global states as before at the end."""
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  third parties draw from it
-    torch.manual_seed(0)
+    _seed(0)
     # Deterministic mode also fills what torch.empty returns with NaN. Asked for by this name, it
     # does not import torch's compiler: two seconds of each small room.
     torch.set_deterministic_debug_mode("error")

@@ -10,7 +10,8 @@ import sys
 import tokenize
 import tomllib
 from collections.abc import Callable, Iterator
-from typing import TypeGuard
+from functools import cache
+from typing import Any, TypeGuard
 
 from tools.source import ROOT, File, assigns, tracked
 
@@ -164,9 +165,15 @@ def usage_errors(file: File) -> Iterator[Finding]:
                 yield node.lineno, f"raise UsageError, not {name}"
 
 
+@cache
+def _vocabulary() -> dict[str, Any]:
+    """Read once, not for each file."""
+    return tomllib.loads((CORE / "vocabulary.toml").read_text(encoding="utf-8"))
+
+
 def one_vocabulary(file: File) -> Iterator[Finding]:
     """Hyperparameters have the names of core/vocabulary.toml."""
-    words = tomllib.loads((CORE / "vocabulary.toml").read_text(encoding="utf-8"))
+    words = _vocabulary()
     proper = {other: word for word, entry in words.items() for other in entry.get("synonyms", ())}
     for name, function in file.entries():
         for argument in function.args.kwonlyargs:

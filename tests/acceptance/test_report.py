@@ -46,10 +46,10 @@ def test_a_row_that_failed_makes_the_exit_code_1_and_says_so(monkeypatch, tmp_pa
 
 def test_a_command_that_failed_fails_its_row(monkeypatch, tmp_path, capsys):
     def row(session):
-        session.run("cartograd train no-such-model --data digits --json")
+        session.run("cartograd show no-such-model --json")
 
     assert run(monkeypatch, tmp_path, row) == 1
-    assert "unknown model" in capsys.readouterr().out
+    assert "unknown method" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,7 +69,7 @@ def test_a_command_gives_its_json_and_its_seconds(tmp_path):
     assert cpu > 0
     assert wall > 0
     with pytest.raises(FailedError, match="ended with 2"):
-        Session(tmp_path).run("cartograd evaluate nowhere --json")
+        Session(tmp_path).run("cartograd show nowhere --json")
 
 
 def test_numbers_for_readers():

@@ -6,6 +6,7 @@ import math
 import runpy
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,19 @@ def offered(card: Card, name: str, table: dict[str, Any]) -> Any:
     file = f"test_{card.name.replace('-', '_')}.py"
     package = packages.home(card.module)
     root = TESTS if package is None else package.place.parent / "tests"
-    for path in root.rglob(file):
+    for path in _files(root).get(file, ()):
         if f"def {name}(" in path.read_text(encoding="utf-8"):
             return runpy.run_path(str(path))[name]
     return None
+
+
+@cache
+def _files(root: Path) -> dict[str, list[Path]]:
+    """The test files of a folder by their names; walked once."""
+    found: dict[str, list[Path]] = {}
+    for path in root.rglob("test_*.py"):
+        found.setdefault(path.name, []).append(path)
+    return found
 
 
 def _case(card: Card, check: str) -> Any:

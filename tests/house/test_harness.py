@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import warnings
 import pytest
 import torch
 
+from tests.programs import Program
 from tools.source import ROOT
 
 BOTH = {"test_skipped", "test_absent"}
@@ -82,3 +84,38 @@ def test_a_skipped_oracle_is_a_failure(tmp_path, all_oracles, failed):
     assert set(re.findall(r"^FAILED .*::(\w+)", done.stdout, re.MULTILINE)) == failed
     assert "an oracle must not be skipped: " in done.stdout
     assert "1 xfailed" in done.stdout
+
+
+def speaks_and_ends(code):
+    print(os.getcwd(), "cartograd.core" in sys.modules, flush=True)
+    print("mistake", file=sys.stderr)
+    sys.exit(code)
+
+
+def waits():
+    print("begun", flush=True)
+    signal.pause()
+
+
+def test_a_forked_program_has_its_own_folder_streams_and_exit_code(tmp_path):
+    program = Program(speaks_and_ends, 3, cwd=tmp_path)
+    assert program.communicate() == (f"{tmp_path} True\n", "mistake\n")
+    assert program.returncode == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_forked_program_is_ended_by_a_signal(number):
+    program = Program(waits)
+    assert program.line() == "begun"
+    assert program.poll() is None
+    program.send_signal(number)
+    program.communicate()
+    assert program.returncode == -number
+
+
+def test_a_forked_program_is_interrupted_as_a_fresh_one_is():
+    program = Program(waits)
+    assert program.line() == "begun"
+    program.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in program.communicate()[1]
+    assert program.returncode == 1

@@ -6,6 +6,7 @@ files form no circle, imports inside of functions counted; the engine stays a sh
 
 import ast
 from collections import defaultdict
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -32,10 +33,10 @@ def imported(path):
             yield from (alias.name for alias in node.names if alias.name in FILES)
 
 
-def arrows(graph, room):
+def arrows(files, room):
     """Which folder of a room imports which other one."""
     found = defaultdict(set)
-    for name, others in graph.items():
+    for name, others in files.items():
         for other in others:
             one, two = ((*x.split("."), "", "")[:3] for x in (name, other))
             if one[1] == two[1] == room and one[2] and two[2] and one[2] != two[2]:
@@ -43,20 +44,23 @@ def arrows(graph, room):
     return found
 
 
-GRAPH = {name: set(imported(path)) - {name, "cartograd"} for name, path in FILES.items()}
+@cache
+def graph():
+    """Which file imports which others; read once, and not while tests are collected."""
+    return {name: set(imported(path)) - {name, "cartograd"} for name, path in FILES.items()}
 
 
-def ordered(graph):
+def ordered(files):
     """The files in an order in which each imports only earlier ones; or what stands in the way."""
     try:
-        return list(TopologicalSorter(graph).static_order())
+        return list(TopologicalSorter(files).static_order())
     except CycleError as error:
         raise AssertionError(f"a circle of files: {' -> '.join(error.args[1])}") from error
 
 
 def test_files_form_no_circle():
-    graph = {name: others for name, others in GRAPH.items() if name != "cartograd"}  # lazy names
-    assert len(ordered(graph)) > 600
+    files = {name: others for name, others in graph().items() if name != "cartograd"}  # lazy names
+    assert len(ordered(files)) > 600
 
 
 def test_a_circle_is_found():
@@ -65,7 +69,7 @@ def test_a_circle_is_found():
 
 
 def test_the_engine_is_a_short_drawing():
-    found = arrows(GRAPH, "engine")
+    found = arrows(graph(), "engine")
     assert {room for pair in found for room in pair} == set(ENGINE)
     assert len(found) <= ARROWS, sorted(found)
 

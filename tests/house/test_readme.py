@@ -1,23 +1,27 @@
 """The READMEs say the same in both languages, and what they show is what comes out."""
 
 import re
-import subprocess
 import sys
 from itertools import pairwise
 
 import pytest
 
+from tests.programs import Program
+from tools import readme
 from tools.readme import READMES, stable, steps
 from tools.source import ROOT
 
 ENGLISH, CHINESE = (path.read_text(encoding="utf-8") for path in READMES)
 
-ALONE = """
-import pathlib, sys
-from tools import readme
-readme.WARM, readme.READMES = (), (pathlib.Path(sys.argv[1]) / "README.md",)
-sys.exit(readme.main())
-"""
+
+def readme_of(folder):
+    """The comparison for another README, with nothing imported before."""
+    readme.WARM, readme.READMES = (), (folder / "README.md",)
+    sys.exit(readme.main())
+
+
+def compare():
+    sys.exit(readme.main())
 
 
 def without_code(text):
@@ -63,12 +67,11 @@ def test_every_verb_is_shown():
 @pytest.mark.journey
 def test_what_it_shows_is_what_comes_out():
     """In a process of its own, from which one is forked for each step: they share the imports."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.readme"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    program = Program(compare, cwd=ROOT)
+    out, err = program.communicate()
+    assert program.returncode == 0, out + err
     count = sum(len(block) for block in steps(ENGLISH))
-    assert done.stdout == f"{count} steps, 0 differences\n"
+    assert out == f"{count} steps, 0 differences\n"
     assert count >= 10
     assert len(list(steps(ENGLISH))) >= 8
 
@@ -82,11 +85,10 @@ def test_a_step_that_shows_something_else_or_fails_is_told(tmp_path):
         ("cartograd list | head", "...", "expected one cartograd command"),
     ):
         (tmp_path / "README.md").write_text(f"<!-- run -->\n```console\n$ {code}\n{shown}```\n")
-        done = subprocess.run(
-            [sys.executable, "-c", ALONE, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
-        )
-        assert done.returncode == 1
-        assert told in done.stdout + done.stderr
+        program = Program(readme_of, tmp_path, cwd=ROOT)
+        out, err = program.communicate()
+        assert program.returncode == 1
+        assert told in out + err
 
 
 def test_blocks_are_marked_or_cannot_run():

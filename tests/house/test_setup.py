@@ -91,6 +91,17 @@ def test_make_knows_its_targets(target):
     assert done.returncode == 0, done.stderr
 
 
+def test_make_finds_every_file_with_a_test_that_does_without_the_hook():
+    """The second call of `make test` collects only test files that name a mark themselves."""
+    found = re.search(r"UNTYPED = .*grep -rlE '(.+?)' tests", (ROOT / "Makefile").read_text())
+    naming = [
+        path for path in (ROOT / "tests").rglob("*.py")
+        if re.search(found[1], path.read_text(encoding="utf-8"))
+    ]  # fmt: skip
+    assert len(naming) > 20
+    assert all(path.name.startswith("test_") for path in naming)
+
+
 def test_make_alone_shows_the_list():
     done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True)
     assert all(f"make {target}" in done.stdout for target in ("tour", "test", "check", "clean"))

@@ -2,25 +2,15 @@
 
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 import torch
 
 import cartograd as cg
 from cartograd.core.errors import UsageError
+from tests.programs import Program
 
 pytestmark = pytest.mark.journey
-
-SCRIPT = """
-import os, signal, sys
-import torch
-import cartograd as cg
-from tests.journeys.test_augment import trained
-torch.set_num_threads(1)
-trained(sys.argv[1], kill=int(sys.argv[2]))
-"""
 
 
 class Killing:
@@ -40,7 +30,7 @@ class Killing:
             yield batch
 
 
-def trained(folder, *, resume=False, kill=None):
+def trained(folder, kill=None, *, resume=False):
     data = cg.dataset("digits")
     part = data.train.select(range(150))
     batches = part.batches(batch_size=32, augment="affine,crop:padding=1,erase,blur,rand-augment")
@@ -57,8 +47,9 @@ def test_killed_and_resumed_equals_unbroken(tmp_path):
     expected = trained(tmp_path / "whole")
     for number in (5, 8, 13):
         folder = tmp_path / f"killed-{number}"
-        command = [sys.executable, "-c", SCRIPT, str(folder), str(number)]
-        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        program = Program(trained, folder, number)
+        program.communicate()
+        assert program.returncode == -signal.SIGKILL
         again = trained(folder, resume=True)
         assert all(torch.equal(a, b) for a, b in zip(expected, again, strict=True))
         logs = [(path / "metrics.jsonl").read_bytes() for path in (tmp_path / "whole", folder)]

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 
@@ -14,6 +13,7 @@ import torch
 import cartograd as cg
 from cartograd.engine.checkpoint import storage
 from cartograd.engine.logging.run_folder import RunFolder, read_config, read_lines
+from tests.programs import Program, cartograd
 
 pytestmark = pytest.mark.journey
 
@@ -26,15 +26,12 @@ def start(tmp_path):
     programs = []
 
     def begin(*words):
-        command = [sys.executable, "-m", "cartograd", "train", *words]
-        program = subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        program = cartograd("train", *words, cwd=tmp_path)
         programs.append(program)
         metrics = tmp_path / "runs" / "mlp-moons-1" / "metrics.jsonl"
 
         def begun():
-            assert program.poll() is None, program.stderr.read()
+            assert program.poll() is None, program.communicate()[1]
             return metrics.exists() and metrics.stat().st_size
 
         until(begun)
@@ -84,37 +81,33 @@ def test_sigusr1_saves_and_a_second_run_is_refused(start, tmp_path, cli_run):
     until(lambda: (folder / "metrics.jsonl").stat().st_size > size)
     assert program.poll() is None
     program.kill()
-    program.wait()
+    program.communicate()
     RunFolder(folder, resume=True).close()
     assert storage.load(folder / "checkpoints").step > 0
 
 
-SLOW = """
-import sys, time
-from cartograd.apps.cli import main
-from cartograd.engine.loop import training_loop
+def slowly(words):
+    """A command whose validation lasts until the run is asked to stop."""
+    from cartograd.apps.cli import main
+    from cartograd.engine.loop import training_loop
 
-inner = training_loop.validation
+    inner = training_loop.validation
 
-def slow(*given, asked, **named):
-    print("validating", flush=True)
-    while not asked():
-        time.sleep(0.01)
-    return inner(*given, asked=asked, **named)
+    def slow(*given, asked, **named):
+        print("validating", flush=True)
+        while not asked():
+            time.sleep(0.01)
+        return inner(*given, asked=asked, **named)
 
-training_loop.validation = slow
-sys.exit(main(sys.argv[1:]))
-"""
+    training_loop.validation = slow
+    sys.exit(main(words))
 
 
 def test_a_signal_in_the_validation(tmp_path):
     """The steps of the epoch are saved, its validation is not waited for."""
     words = ["train", "mlp:widths=[16]", "--data", "moons", "--epochs", "2", "--folder", "run"]
-    program = subprocess.Popen(
-        [sys.executable, "-c", SLOW, *words], cwd=tmp_path, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert program.stdout.readline() == "validating\n"
+    program = Program(slowly, words, cwd=tmp_path)
+    assert program.line() == "validating"
     program.terminate()
     _, err = program.communicate(timeout=600)
     assert program.returncode == 128 + signal.SIGTERM, err

@@ -1,5 +1,7 @@
 """Pictures of explanations and attacks."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from cartograd.apps.results.explanation import contributions
 from cartograd.core.build import build
 from cartograd.core.ports import Column, Port, Signature
 from cartograd.engine.files.bundle import write_bundle
+from cartograd.training.optimizers import gd
 
 IMAGE = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0))
 COLOUR = Port("image", "image", (3, 8, 8), bounds=(0.0, 1.0))
@@ -96,7 +99,8 @@ def test_a_schedule_that_cannot_be_drawn_is_one_line(cli_run, words, message):
     assert message in done.err
 
 
-def test_trace_draws_the_three_descents(cli_run, tmp_path):
+def test_trace_draws_the_three_descents(cli_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(gd, "descent", partial(gd.descent, epochs=1))
     found = cli_run("trace", "descent", "--out", "descent.png", "--json").json
     assert [one["name"] for one in found] == ["batch", "mini-batch", "stochastic"]
     assert (tmp_path / "descent.png").read_bytes().startswith(b"\x89PNG")

@@ -277,7 +277,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
             fit(Supervised(model), Toy(x, y), epochs=1, folder=tmp_path, resume=True)
 
 
-KILLS, KILLED_EPOCHS = 50, 8
+KILLS, KILLED_EPOCHS = 50, 3
 SCRIPT = """
 import os, random, shutil, signal, sys, threading
 from pathlib import Path

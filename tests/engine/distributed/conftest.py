@@ -1,14 +1,24 @@
 """Two processes of one run, started once for many checks."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.programs import Program
+
+
+def rank_of(rank: int, size: int, folder: str, checks: tuple[str, ...]) -> None:
+    """What a process does, with the environment that torchrun would give."""
+    os.environ.update(
+        RANK=str(rank), WORLD_SIZE=str(size), CARTOGRAD_STORE=str(Path(folder) / "store")
+    )
+    from tests.engine.distributed import pair
+
+    sys.argv = ["pair", folder, *checks]
+    pair.main()
 
 
 class Pair:
@@ -17,20 +27,7 @@ class Pair:
     def __init__(self, folder: Path, *checks: str, size: int = 2) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        command = [sys.executable, "-m", "tests.engine.distributed.pair", str(folder), *checks]
-        self.programs = [
-            subprocess.Popen(
-                command,
-                env=os.environ
-                | {
-                    "RANK": str(rank), "WORLD_SIZE": str(size), "PYTHONPATH": paths,
-                    "CARTOGRAD_STORE": str(folder / "store"), "OMP_NUM_THREADS": "1",
-                },
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )
-            for rank in range(size)
-        ]  # fmt: skip
+        self.programs = [Program(rank_of, rank, size, str(folder), checks) for rank in range(size)]
 
     def codes(self, seconds: float = 600) -> list[int]:
         """Wait; the exit codes."""

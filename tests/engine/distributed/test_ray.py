@@ -3,19 +3,16 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
 from cartograd.engine.logging.run_folder import read_lines
+from tests.programs import cartograd
 
 
 def train(*words, cwd):
-    return subprocess.Popen(
-        [sys.executable, "-m", "cartograd", "train", "mlp:widths=[16]", "--data", "moons", *words],
-        cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    return cartograd("train", "mlp:widths=[16]", "--data", "moons", *words, cwd=cwd)
 
 
 @pytest.mark.parametrize("address", ["ray://127.0.0.1:9", "ray://nowhere", "slurm"])

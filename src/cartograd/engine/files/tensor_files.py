@@ -125,6 +125,9 @@ def load_into(
     module.load_state_dict({name: placed(tensors[name], expected[name]) for name in expected})
 
 
+PLAIN = {type(None), bool, int, float, str}
+
+
 def pack(value: Any, name: str, tensors: dict[str, Tensor], /) -> Any:
     """A nested value as JSON types, its tensors put into `tensors` under names that it refers to.
 
@@ -138,7 +141,10 @@ def pack(value: Any, name: str, tensors: dict[str, Tensor], /) -> Any:
         items = [[key, pack(item, f"{name}.{key}", tensors)] for key, item in value.items()]
         return {"dict": items}
     if isinstance(value, tuple | list):
-        items = [pack(item, f"{name}.{number}", tensors) for number, item in enumerate(value)]
+        items = [
+            item if type(item) in PLAIN else pack(item, f"{name}.{number}", tensors)
+            for number, item in enumerate(value)
+        ]  # the state of Python's generator is 625 numbers
         return {"tuple": items} if isinstance(value, tuple) else items
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         tensors[name] = torch.from_numpy(value)

@@ -41,6 +41,7 @@ CARD = Card(
     zh="批量、小批量与随机梯度下降",
     paper="Optimization methods for large-scale machine learning",
     year=2018,
+    tiny={"epochs": 1},
     url="https://arxiv.org/abs/1606.04838",
     proofs=(
         "oracle: each variant's weights are those of torch.optim.SGD on the same batches, to 1e-10 "
