@@ -42,17 +42,27 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
         `probabilities`, or `value` (`values` if there are several). A language model's label is
         the next token, or the one behind the mask; a tagger gives `labels`, one for each token.
         What is read or transcribed comes as `text`, what is heard from when to when as `segments`;
-        an embedding as `vector`, with its `similarity` (cosine) to the first source's.
+        an embedding as `vector`, with its `similarity` (cosine) to the first source's. `notes`
+        says what was answered though the model cannot know it, as categories it never saw.
 
     Raises:
         UsageError: the target is no model, or a source cannot be read or does not fit it.
     """
-    named = answered(target, sources, top=top)
-    return Answers({"source": name} | answer.to_json() for name, answer in named)
+    notes: list[str] = []
+    named = answered(target, sources, top=top, notes=notes)
+    return Answers(({"source": name} | answer.to_json() for name, answer in named), notes)
 
 
-def answered(target: Target, sources: Any, /, *, top: int = 3) -> list[tuple[str, Answer]]:
+def answered(
+    target: Target, sources: Any, /, *, top: int = 3, notes: list[str]
+) -> list[tuple[str, Answer]]:
     """The name of each example, and the answer itself.
+
+    Args:
+        target: as in `predict`.
+        sources: as in `predict`.
+        top: how many labels to name.
+        notes: gets a line for whatever is answered though the model cannot know it.
 
     Raises:
         UsageError: as `predict`.
@@ -61,11 +71,18 @@ def answered(target: Target, sources: Any, /, *, top: int = 3) -> list[tuple[str
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
-        return list(_compared(_answers(model, sources, top)))
+        return list(_compared(_answers(model, sources, top, notes)))
 
 
-def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
+def prepared(
+    model: Signed, sources: Any, /, notes: list[str] | None = None
+) -> tuple[Tensor, list[str]]:
     """Raw inputs as a batch of the model's input port, and what to call each example.
+
+    Args:
+        model: whose port.
+        sources: the inputs.
+        notes: gets a line for whatever the model cannot know.
 
     Raises:
         UsageError: a source cannot be read, or does not fit the port.
@@ -75,7 +92,7 @@ def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
         named = _parts(port, sources)
         given = [part for part, _ in named]
         return read(port, given, tokenizer=model.tokenizer), [name for _, name in named]
-    named = [(read(port, part), name) for part, name in _parts(port, sources)]
+    named = [(read(port, part, notes=notes), name) for part, name in _parts(port, sources)]
     names = [
         name if len(rows) == 1 else f"{name} row {row + 1}"
         for rows, name in named
@@ -87,7 +104,9 @@ def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
 Ask = Callable[[Tensor], Sequence[Answer]]
 
 
-def _answers(model: Signed, sources: Any, top: int) -> Iterator[tuple[str, Answer]]:
+def _answers(
+    model: Signed, sources: Any, top: int, notes: list[str]
+) -> Iterator[tuple[str, Answer]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     name, signature = name_of(model), model.signature
     signature.task.check("predict")
@@ -102,7 +121,7 @@ def _answers(model: Signed, sources: Any, top: int) -> Iterator[tuple[str, Answe
     if any(isinstance(dim, str) for dim in model.signature.input.dims):
         yield from _one_by_one(model, ask, sources)
         return
-    inputs, names = prepared(model, sources)
+    inputs, names = prepared(model, sources, notes)
     found = (row for part in inputs.split(ROWS) for row in ask(part))
     yield from zip(names, found, strict=True)
 
