@@ -36,9 +36,6 @@ from cartograd.data.decode.table import Table
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.store import packages
 
-READING = ("delimiter", "header", "encoding", "sheet")
-"""The arguments that say how the file is read."""
-
 CARD = Card(
     name="csv",
     kind="data",
@@ -53,6 +50,9 @@ CARD = Card(
         "law: rows keep their split when others are added or reordered",
     ),
 )
+
+READING = ("delimiter", "header", "encoding", "sheet")
+"""The arguments that say how the file is read."""
 
 
 def csv(
