@@ -19,13 +19,29 @@ USUAL = {"label": "classify", "value": "regress", "vector": "embed"}
 """The task of an output that names none, by its kind: one answer for the whole example."""
 
 
+DATE = 2 + 12 + 7
+"""Features of a date: days, year, a month, a weekday."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a table and how its cells become features.
 
     A numeric cell is `(cell - mean) / std`; a missing one becomes 0 (the mean) and, where
     `indicator` is set, a further feature says that it was missing. A categorical cell is one
-    feature per category; a missing or unseen one is all zeros.
+    feature per category; a missing or unseen one is all zeros. What a date becomes says
+    `cartograd.data.decode.dates`.
+
+    Attributes:
+        name: in the header.
+        categories: the cells that are a category each; `None` for numbers and dates.
+        mean: of the numbers, or of the dates' days since 1970, in training.
+        std: of the same.
+        indicator: whether a feature says that the cell was missing.
+        decimal: the decimal mark of the numbers, `.` or `,`.
+        dates: the order of the parts of a date: `ymd`, `dmy` or `mdy`; empty for no dates.
+        clock: whether the hour of the dates is a feature.
+        missing: further cells that stand for 'not known'.
     """
 
     name: str
@@ -33,11 +49,18 @@ class Column:
     mean: float = 0.0
     std: float = 1.0
     indicator: bool = False
+    decimal: str = "."
+    dates: str = ""
+    clock: bool = False
+    missing: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
         """How many features this column becomes."""
-        return len(self.categories) if self.categories is not None else 1 + self.indicator
+        if self.categories is not None:
+            return len(self.categories)
+        own = DATE + self.clock if self.dates else 1
+        return own + self.indicator
 
 
 @dataclass(frozen=True)
@@ -243,12 +266,11 @@ def _port(data: dict[str, Any]) -> Port:
     fixed: dict[str, Any] = {
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
-    fixed["columns"] = tuple(
-        Column(**column | {"categories": _optional_tuple(column.get("categories"))})
-        for column in data.get("columns", ())
-    )
+    fixed["columns"] = tuple(_column(column) for column in data.get("columns", ()))
     return Port(**fixed)
 
 
-def _optional_tuple(items: list[str] | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    return None if items is None else tuple(items)
+def _column(data: dict[str, Any]) -> Column:
+    categories = data.get("categories")
+    own = None if categories is None else tuple(categories)
+    return Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})

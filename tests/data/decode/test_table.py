@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cartograd.core.errors import UsageError
-from cartograd.data.decode.table import missing, parse_table, read_table, sniff
+from cartograd.data.decode.numeric import missing
+from cartograd.data.decode.table import parse_table, sniff
+from cartograd.data.decode.table_files import read_table
 
 CELLS = st.text(
     st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=8
@@ -91,11 +93,19 @@ def test_unknown_column_shows_the_nearest():
         parse("income,age\n1,2").column("incme")
 
 
-def test_files_that_are_no_text(tmp_path):
-    with pytest.raises(UsageError, match=r"cannot read .*none.csv: No such file"):
-        read_table(tmp_path / "none.csv")
-    with pytest.raises(UsageError, match="cannot read"):
-        read_table(tmp_path)
-    (tmp_path / "old.csv").write_bytes("name,town\nJosé,Málaga".encode("latin-1"))
-    with pytest.raises(UsageError, match=r"old.csv is not UTF-8 text \(byte 13\)"):
-        read_table(tmp_path / "old.csv")
+def test_a_title_above_the_names_is_left_out_and_noted():
+    table = parse("Report of the plant;;\n\nsize;town;class\n24.1;Rome;high\n5;Bern;low\n")
+    assert table.header == ("size", "town", "class")
+    assert table.lines == [4, 5]
+    assert table.notes == ("the title 'Report of the plant' above the names is left out",)
+    assert parse("Report, of 2024\n\na;b\n1;2\n3;4").header == ("a", "b")
+    assert parse(",a\n0,1\n1,2").header == ("column1", "a")  # row numbers are no title
+    assert parse("a,b\n1,\n2,").header == ("a", "b")
+
+
+def test_what_a_spreadsheet_writes_around_the_rows():
+    assert parse("sep=;\na;b\n1,5;2\n").rows == [["1,5", "2"]]
+    assert parse("sep=\t\na\tb\n1\t2\n").header == ("a", "b")
+    table = parse("a;b\n1;2;\n3;4;\n")
+    assert table.rows == [["1", "2"], ["3", "4"]]
+    assert table.notes == ("the empty cell behind each row is left out",)

@@ -150,6 +150,33 @@ def test_mistakes_are_named(write, rows, header, args, message):
         csv(write(rows, header), **args)
 
 
+def test_what_was_decided_is_said_in_lines(write):
+    rows = [f"{i},id-{i},{row},25.06.20{10 + i % 9}" for i, row in enumerate(people())]
+    data = csv(write(rows, ",key,age,town,income,day"), target="income")
+    assert data.decided == (
+        "target income: 2 classes (high 49, low 51)",
+        "columns of numbers: age",
+        "columns of categories: town (3)",
+        "columns of dates (year, month, weekday, days): day",
+        "left out, text that never repeats: key",
+        "left out, no name in the header: column1",
+    )
+
+
+def test_both_dresses_give_the_same_data(write):
+    point = [f"{i / 7:.2f};{i % 13 * 1000.5:,.1f};{i * 2.5:.1f}" for i in range(80)]
+    comma = [row.translate(str.maketrans(",.", ".,")) for row in point]
+    first = csv(write(point, "x;z;y", name="point.csv"), target="y")
+    second = csv(write(comma, "x;z;y", name="comma.csv"), target="y")
+    rows = [{"x": 1.5, "z": 2000.25}, {"x": None, "z": 3}]
+    for data in (first, second):
+        x, z = data.signature.input.columns
+        row = data.decode(rows)
+        assert row[0].tolist() == pytest.approx(
+            [(1.5 - x.mean) / x.std, (2000.25 - z.mean) / z.std], rel=1e-5
+        )
+
+
 def test_missing_file_and_unknown_option(tmp_path):
     with pytest.raises(UsageError, match=r"cannot read .*none.csv"):
         build(f"csv:{tmp_path}/none.csv,target=y")()

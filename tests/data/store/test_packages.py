@@ -358,7 +358,7 @@ def test_what_was_fetched_is_whole():
 
 
 def test_lending_club_has_the_known_shape():
-    from cartograd.data.decode.table import read_table
+    from cartograd.data.decode.table_files import read_table
 
     try:
         path = packages.where("lending-club") / "lending_club.csv"

@@ -16,6 +16,8 @@ OPTIONAL = {
     "onnx": "export",
     "onnxruntime": "export",
     "onnxscript": "export",
+    "openpyxl": "tables",
+    "pyarrow": "tables",
     "rdata": "tables",
 }
 """Packages that one can do without, and the extra that brings them."""

@@ -35,13 +35,17 @@ def predict_(
         raise UsageError("--csv and --json exclude each other")
     bundle = as_bundle(target)
     given: Any = list(sources)
+    notes: list[str] = []
     if "-" in sources:
         if len(sources) > 1:
             raise UsageError("- (standard input) stands alone; name files or -, not both")
-        given, top = _standard_input(bundle.model, top)
+        asked = _standard_input(bundle.model)
+        given, top, notes = asked.inputs, asked.top or top, list(asked.notes)
     elif bundle.signature.input.kind == "text":
         given = texts(sources)
     answers = predict(bundle, given, top=top)
+    for line in (*notes, *answers.notes):
+        output.note(line)
     if json:
         for answer in answers:
             output.emit(answer)
@@ -55,7 +59,7 @@ def predict_(
     return 0
 
 
-def _standard_input(model: Any, top: int) -> tuple[Any, int]:
+def _standard_input(model: Any) -> Any:
     """The examples on standard input, decoded as the server decodes a request."""
     from cartograd.apps.server.decode import decode
     from cartograd.apps.server.refusal import RefusalError
@@ -65,7 +69,6 @@ def _standard_input(model: Any, top: int) -> tuple[Any, int]:
         body = b'{"inputs": ' + body + b"}"
     try:
         port, kind = model.signature.input, "application/json"
-        asked = decode(port, kind, body, most=2**20, tokenizer=model.tokenizer)
+        return decode(port, kind, body, most=2**20, tokenizer=model.tokenizer)
     except RefusalError as error:
         raise UsageError(f"standard input: {error}") from error
-    return asked.inputs, asked.top or top

@@ -1,6 +1,7 @@
 """Data for a verb: from a spec, or as it was given, and made to fit a model that is there."""
 
 import inspect
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,8 +17,9 @@ from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
 from cartograd.data.dataset.text_batches import IGNORED
-from cartograd.data.decode.encode import encode
-from cartograd.data.decode.table import read_table
+from cartograd.data.decode.encode import encode, unknown
+from cartograd.data.decode.table_files import read_table
+from cartograd.data.sources.csv import READING
 
 Data = str | Spec | Dataset | Examples
 """What verbs take for data: a spec, a dataset, or one part of it."""
@@ -108,10 +110,12 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
     """The table anew, with the model's columns and classes."""
     if spec.name != "csv" or not model.input.columns:
         return data
-    reading = {key: spec.args[key] for key in ("delimiter", "header") if key in spec.args}
+    reading: Any = {key: spec.args[key] for key in READING if key in spec.args}
     table = read_table(data.about["source"], **reading)
+    for line in unknown(table, model.input.columns):
+        warnings.warn(line, stacklevel=4)
     features = encode(table, model.input.columns)
-    rows = {f"line {line}": row for row, line in enumerate(table.lines)}
+    rows = {f"{table.unit} {line}": row for row, line in enumerate(table.lines)}
     signature = replace(data.signature, inputs=model.inputs)
     if _of_classes(model, data.signature):
         signature = replace(signature, outputs=model.outputs)
@@ -119,7 +123,8 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
     def anew(split: Examples) -> Split:
         index = [rows[split.name(i)] for i in range(len(split))]
         targets = _classes(split, model)
-        return Split(features[index], targets, signature, split.names)
+        cells = table.select(index)
+        return Split(features[index], targets, signature, split.names, table=cells)
 
     parts = [anew(split) for split in (data.train, data.valid, data.test)]
     return replace(data, train=parts[0], valid=parts[1], test=parts[2], signature=signature)

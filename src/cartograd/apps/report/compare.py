@@ -199,8 +199,7 @@ def _rows(comparison: "Comparison") -> Markup:
     port = shown.signature.input
     values: list[dict[str, Any]] = [{} for _ in changes]
     if port.kind in ("table", "vector"):
-        decoded = cells.decoded(port, shown.inputs)
-        values = [dict(list(row.items())[:4]) for row in decoded]
+        values = [dict(list(row.items())[:4]) for row in cells.cells_of(shown)]
     rows = [
         [x.name, _WORDS[x.became], x.first, x.second, x.truth, *map(cells.shown, row.values())]
         for x, row in zip(changes, values, strict=True)

@@ -66,10 +66,7 @@ def _pictures(shown: Split, found: Tensor, names: list[str]) -> Markup:
 
 def _rows(shown: Split, found: Tensor, names: list[str]) -> Markup:
     labels = shown.signature.output.labels
-    values = [
-        dict(list(row.items())[:_COLUMNS])
-        for row in cells.decoded(shown.signature.input, shown.inputs)
-    ]
+    values = [dict(list(row.items())[:_COLUMNS]) for row in cells.cells_of(shown)]
     rows = []
     for chance, true, name, row in zip(found, shown.targets.tolist(), names, values, strict=True):
         said = int(chance.argmax())

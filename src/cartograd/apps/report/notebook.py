@@ -55,6 +55,7 @@ def dataset(data: Any, /) -> str:
     rows.append(("input", f"{port.kind}, {' x '.join(map(str, port.dims))}"))
     labels = ", ".join(answer.labels[:ROWS]) + (", ..." if len(answer.labels) > ROWS else "")
     rows.append(("output", f"{answer.kind}{': ' if labels else ''}{labels}"))
+    rows += [("decided", line) for line in data.decided]
     return FRAME.format(_table((data.name, ""), rows) + _thumbnails(data))
 
 

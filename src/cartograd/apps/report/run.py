@@ -206,7 +206,10 @@ def _output(signature: Signature) -> str:
 def _facts(origin: Origin) -> dict[str, str]:
     """The bundle's digest and where the data came from."""
     facts = {"bundle, BLAKE3": origin.digest} if origin.digest else {}
-    for key, value in origin.about.get("source", {}).items():
+    source = dict(origin.about.get("source", {}))
+    for number, line in enumerate(source.pop("decided", ()), start=1):
+        facts[f"data, decided {number}"] = str(line)
+    for key, value in source.items():
         if isinstance(value, str | int | float):
             facts[key if key.startswith("data") else f"data, {key}"] = str(value)
     return facts

@@ -1,6 +1,6 @@
 """The answers of a prediction: as dictionaries, as a table, as rows of CSV."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cartograd.apps.answers.asked import Answer
@@ -12,10 +12,13 @@ class Answers(list[dict[str, Any]]):
 
     Args:
         named: what each example was, and the answer itself.
+        notes: gets its lines while the answers are made: what is answered though the model cannot
+            know it, such as categories that it never saw.
     """
 
-    def __init__(self, named: Iterable[tuple[str, Answer]], /):
+    def __init__(self, named: Iterable[tuple[str, Answer]], /, notes: Sequence[str] = ()):
         self.named = tuple(named)
+        self.notes = tuple(notes)
         super().__init__({"source": name} | answer.to_json() for name, answer in self.named)
 
     def table(self) -> tuple[list[str], list[list[str]]]:

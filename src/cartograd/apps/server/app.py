@@ -63,9 +63,9 @@ class Routes:
         kind = self._kind(request)
         body = await received(request, self.limits)
         answers = await anyio.to_thread.run_sync(self._predict, kind, body, limiter=self.turn)
-        return JSONResponse({"model": self.served.identity(), "predictions": answers})
+        return JSONResponse({"model": self.served.identity()} | answers)
 
-    def _predict(self, kind: str, body: bytes) -> list[Any]:
+    def _predict(self, kind: str, body: bytes) -> dict[str, Any]:
         asked = decode(
             self.served.signature.input,
             kind,
@@ -73,7 +73,8 @@ class Routes:
             most=self.limits.examples,
             tokenizer=self.served.tokenizer,
         )
-        return self.served.predict(asked.inputs, top=asked.top)
+        predictions = self.served.predict(asked.inputs, top=asked.top)
+        return {"predictions": predictions} | ({"notes": asked.notes} if asked.notes else {})
 
     def _kind(self, request: Request) -> str:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -21,10 +21,17 @@ PICTURES = ("image/png", "image/jpeg")
 
 @dataclass(frozen=True)
 class Asked:
-    """A request in full: the examples, and how many labels are wanted."""
+    """A request in full.
+
+    Attributes:
+        inputs: the examples.
+        top: how many labels are wanted.
+        notes: what is answered though the model cannot know it, a line each.
+    """
 
     inputs: Shaped[Tensor, "b ..."]
     top: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any = None) -> Asked:
@@ -45,7 +52,8 @@ def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any =
         return Asked(read(port, [body]))
     request = _parse(body)
     inputs = _inputs(request, port, most)
-    return Asked(_tensor(port, inputs, tokenizer), _top(request))
+    notes: list[str] = []
+    return Asked(_tensor(port, inputs, tokenizer, notes), _top(request), tuple(notes))
 
 
 def accepts(port: Port, /) -> tuple[str, ...]:
@@ -92,13 +100,14 @@ def _top(request: dict[str, Any]) -> int | None:
     raise RefusalError(422, f'"top" is {top!r}; expected a whole number from 1 on')
 
 
-def _tensor(port: Port, inputs: list[Any], tokenizer: Any) -> Tensor:
+def _tensor(port: Port, inputs: list[Any], tokenizer: Any, notes: list[str]) -> Tensor:
     if port.kind == "text" and all(isinstance(item, str) for item in inputs):
         return read(port, inputs, tokenizer=tokenizer)
     if port.kind == "image" and all(isinstance(item, dict) for item in inputs):
         return read(port, [_picture(number, item) for number, item in enumerate(inputs)])
     if port.columns:
-        return read(port, [_row(number, item, port) for number, item in enumerate(inputs)])
+        rows = [_row(number, item, port) for number, item in enumerate(inputs)]
+        return read(port, rows, notes=notes)
     return _numbers(port, inputs)
 
 

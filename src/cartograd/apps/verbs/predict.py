@@ -42,7 +42,8 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
         `probabilities`, or `value` (`values` if there are several). A language model's label is
         the next token, or the one behind the mask; a tagger gives `labels`, one for each token.
         What is read or transcribed comes as `text`, what is heard from when to when as `segments`;
-        an embedding as `vector`, with its `similarity` (cosine) to the first source's.
+        an embedding as `vector`, with its `similarity` (cosine) to the first source's. `notes`
+        says what was answered though the model cannot know it, as categories it never saw.
 
     Raises:
         UsageError: the target is no model, or a source cannot be read or does not fit it.
@@ -51,11 +52,19 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
-        return Answers(_compared(_answers(model, sources, top)))
+        notes: list[str] = []
+        return Answers(_compared(_answers(model, sources, top, notes)), notes)
 
 
-def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
+def prepared(
+    model: Signed, sources: Any, /, notes: list[str] | None = None
+) -> tuple[Tensor, list[str]]:
     """Raw inputs as a batch of the model's input port, and what to call each example.
+
+    Args:
+        model: whose port.
+        sources: the inputs.
+        notes: gets a line for whatever the model cannot know.
 
     Raises:
         UsageError: a source cannot be read, or does not fit the port.
@@ -65,7 +74,7 @@ def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
         named = _parts(port, sources)
         given = [part for part, _ in named]
         return read(port, given, tokenizer=model.tokenizer), [name for _, name in named]
-    named = [(read(port, part), name) for part, name in _parts(port, sources)]
+    named = [(read(port, part, notes=notes), name) for part, name in _parts(port, sources)]
     names = [
         name if len(rows) == 1 else f"{name} row {row + 1}"
         for rows, name in named
@@ -77,7 +86,9 @@ def prepared(model: Signed, sources: Any, /) -> tuple[Tensor, list[str]]:
 Ask = Callable[[Tensor], Sequence[Answer]]
 
 
-def _answers(model: Signed, sources: Any, top: int) -> Iterator[tuple[str, Answer]]:
+def _answers(
+    model: Signed, sources: Any, top: int, notes: list[str]
+) -> Iterator[tuple[str, Answer]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     name, signature = name_of(model), model.signature
     signature.task.check("predict")
@@ -92,7 +103,7 @@ def _answers(model: Signed, sources: Any, top: int) -> Iterator[tuple[str, Answe
     if any(isinstance(dim, str) for dim in model.signature.input.dims):
         yield from _one_by_one(model, ask, sources)
         return
-    inputs, names = prepared(model, sources)
+    inputs, names = prepared(model, sources, notes)
     found = (row for part in inputs.split(ROWS) for row in ask(part))
     yield from zip(names, found, strict=True)
 

@@ -1,6 +1,7 @@
 """Train: from a model and data to a run folder with a bundle that every other verb reads."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -109,6 +110,8 @@ def run(
     if resume and folder is not None:
         _check_same_data(plan, Path(folder))
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
+    if progress and processes.lead:
+        sys.stderr.writelines(f"{plan.data.name}: {line}\n" for line in plan.data.decided)
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))

@@ -17,6 +17,7 @@ from cartograd.data.dataset.plan import Plan
 from cartograd.data.dataset.text_batches import TextBatches
 from cartograd.data.decode.read import read
 from cartograd.data.decode.stored import as_port, as_target
+from cartograd.data.decode.table import Table
 
 
 @runtime_checkable
@@ -71,6 +72,7 @@ class Split:
         signature: what the inputs and targets are.
         names: file names or row numbers, for errors and reports; may be empty.
         others: further inputs, one tensor for each port after the first.
+        table: the cells that table inputs were made from, for reports.
 
     Raises:
         UsageError: inputs, targets and names differ in number.
@@ -84,6 +86,7 @@ class Split:
         names: Sequence[str] = (),
         *,
         others: Sequence[Shaped[Tensor, "..."]] = (),
+        table: Table | None = None,
     ):
         counts = {len(one) for one in (inputs, *others, targets, *([names] if names else []))}
         if len(counts) > 1:
@@ -96,6 +99,7 @@ class Split:
         self.signature = signature
         self.names = tuple(names)
         self.others = tuple(other.contiguous() for other in others)
+        self.table = table
         self._inputs: Tensor | None = None
 
     @property
@@ -139,13 +143,14 @@ class Split:
         names = [self.names[i] for i in index.tolist()] if self.names else ()
         others = [other[index] for other in self.others]
         chosen = self.stored[index], self.stored_targets[index]
-        return Split(*chosen, self.signature, names, others=others)
+        table = None if self.table is None else self.table.select(index.tolist())
+        return Split(*chosen, self.signature, names, others=others, table=table)
 
     def to(self, device: torch.device | str, /) -> "Split":
         """The same examples on another device, so that no batch has to be copied there."""
         moved = self.stored.to(device), self.stored_targets.to(device)
         others = [other.to(device) for other in self.others]
-        return Split(*moved, self.signature, self.names, others=others)
+        return Split(*moved, self.signature, self.names, others=others, table=self.table)
 
     def batches(
         self,
@@ -236,6 +241,11 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         return shown("dataset", self)
+
+    @property
+    def decided(self) -> tuple[str, ...]:
+        """What was decided while the data were read, a line each: columns used, rows left out."""
+        return tuple(self.about.get("decided", ()))
 
     def decode(self, sources: Any, /) -> Tensor:
         """Raw input (image files, table rows, text) as a batch for this data's models."""

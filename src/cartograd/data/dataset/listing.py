@@ -6,7 +6,7 @@ import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.splits import assign
-from cartograd.data.dataset.tabular import natural
+from cartograd.data.dataset.targets import natural
 
 SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 """Names of folders that are splits and not classes."""

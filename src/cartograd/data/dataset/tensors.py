@@ -112,7 +112,9 @@ def assemble(
             target = measured(target, train.targets)
         signature = Signature((source, *signature.inputs[1:]), (target,))
     final = {
-        part: Split(one.stored, one.stored_targets, signature, one.names, others=one.others)
+        part: Split(
+            one.stored, one.stored_targets, signature, one.names, others=one.others, table=one.table
+        )
         for part, one in cut.items()
     }
     return Dataset(name, **final, signature=signature, about=about or {}, tokenizer=tokenizer)

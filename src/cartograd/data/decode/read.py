@@ -6,6 +6,7 @@ in the same way as training did.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,22 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.core.errors import UsageError, nearest
-from cartograd.core.ports import Port
-from cartograd.data.decode.encode import encode
+from cartograd.core.ports import Column, Port
+from cartograd.data.decode import dates
+from cartograd.data.decode.encode import encode, unknown
 from cartograd.data.decode.images import SUFFIXES, label, pixels
 from cartograd.data.decode.stored import as_port
-from cartograd.data.decode.table import Table, read_table
+from cartograd.data.decode.table import Table
+from cartograd.data.decode.table_files import read_table
 from cartograd.data.text.tokens import padded
 
 NUMBERED = re.compile(r"column\d+")
 """Names that columns get in a file without a header."""
 
 
-def read(port: Port, sources: Any, /, *, tokenizer: Any = None) -> Shaped[Tensor, "b ..."]:
+def read(
+    port: Port, sources: Any, /, *, tokenizer: Any = None, notes: list[str] | None = None
+) -> Shaped[Tensor, "b ..."]:
     """One or many raw inputs as a batch, within the port's bounds and not standardised.
 
     What a source may be depends on the port's kind:
@@ -45,6 +50,8 @@ def read(port: Port, sources: Any, /, *, tokenizer: Any = None) -> Shaped[Tensor
         port: the input of a model.
         sources: one source, or a sequence of them; a tensor with the batch in front passes.
         tokenizer: what turns text into numbers (`cartograd.data.text.tokenizer`).
+        notes: a list that gets a line for whatever is answered though the model cannot know it,
+            such as a category that it never saw.
 
     Raises:
         UsageError: a source cannot be read, or does not fit the port, or the tokenizer does not;
@@ -61,7 +68,7 @@ def read(port: Port, sources: Any, /, *, tokenizer: Any = None) -> Shaped[Tensor
     if port.kind == "image":
         return _images(port, sources)
     if port.kind == "table":
-        return _table(port, sources)
+        return _table(port, sources, [] if notes is None else notes)
     if port.kind == "audio":
         from cartograd.data.decode.sounds import read_port
 
@@ -140,15 +147,15 @@ def expanded(sources: Sequence[Any]) -> list[Any]:
     return rows
 
 
-def _table(port: Port, sources: Sequence[Any]) -> Tensor:
+def _table(port: Port, sources: Sequence[Any], notes: list[str]) -> Tensor:
     if all(isinstance(source, Mapping) for source in sources):
-        return _encoded(port, _gathered(port, sources))
+        return _encoded(port, _gathered(port, sources), notes)
     parts = []
     for number, source in enumerate(sources, start=1):
         if isinstance(source, Mapping):
-            parts.append(_encoded(port, _gathered(port, [source], first=number)))
+            parts.append(_encoded(port, _gathered(port, [source], first=number), notes))
         elif isinstance(source, str | Path):
-            parts.append(_encoded(port, _table_file(port, source)))
+            parts.append(_encoded(port, _table_file(port, source), notes))
         else:
             raise UsageError(
                 f"row {number} is of type {type(source).__name__}; expected a mapping from column "
@@ -170,13 +177,14 @@ def _gathered(port: Port, rows: Sequence[Mapping[str, Any]], *, first: int = 1) 
     names = [column.name for column in port.columns]
     for number, row in enumerate(rows, start=first):
         _check_columns(f"row {number}", names, row)
-    cells = [[_cell(row[name]) for name in names] for row in rows]
+    cells = [[_cell(row[column.name], column) for column in port.columns] for row in rows]
     lines = list(range(first, first + len(rows)))
     return Table("input", tuple(names), cells, lines, unit="row")
 
 
-def _encoded(port: Port, table: Table) -> Tensor:
+def _encoded(port: Port, table: Table, notes: list[str]) -> Tensor:
     _check_columns(table.source, [column.name for column in port.columns], table.header)
+    notes.extend(unknown(table, port.columns))
     return encode(table, port.columns)
 
 
@@ -191,8 +199,15 @@ def _check_columns(source: str, names: Sequence[str], there: Collection[str]) ->
         )
 
 
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+def _cell(value: Any, column: Column) -> str:
+    """A typed cell as the column writes its cells."""
+    if value is None:
+        return ""
+    if isinstance(value, date) and column.dates:
+        return dates.written(value, column.dates)
+    text = str(value).strip()
+    typed = isinstance(value, int | float) and column.categories is None
+    return text.replace(".", column.decimal) if typed else text
 
 
 def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> list[list[int]]:

@@ -1,15 +1,13 @@
-"""Tables as text cells: read from a delimited file, checked to be rectangular."""
+"""Tables as text cells: parsed from delimited text, checked to be rectangular."""
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from cartograd.core.errors import UsageError, unknown
-
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
-"""Cells (in any case) that stand for 'not known'."""
+from cartograd.data.decode.numeric import plain
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -25,6 +23,7 @@ class Table:
         lines: where each row stands in the file, for errors.
         unnamed: columns whose name was empty; mostly they count the rows.
         unit: what `lines` counts.
+        notes: what was decided while it was read, a line each.
     """
 
     source: str
@@ -33,6 +32,7 @@ class Table:
     lines: list[int]
     unnamed: tuple[str, ...] = ()
     unit: str = "line"
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,50 +52,75 @@ class Table:
         """File and line of a row, for errors."""
         return f"{self.source} {self.unit} {self.lines[row]}"
 
+    def select(self, rows: Sequence[int], /) -> "Table":
+        """Some of the rows."""
+        chosen = [self.rows[row] for row in rows], [self.lines[row] for row in rows]
+        return replace(self, rows=chosen[0], lines=chosen[1])
 
-def missing(cell: str, /) -> bool:
-    """Whether a cell stands for 'not known'."""
-    return cell.lower() in MISSING
-
-
-def read_table(path: str | Path, /, *, delimiter: str | None = None, header: bool = True) -> Table:
-    """Read a delimited text file (UTF-8, with or without a byte order mark).
-
-    Args:
-        path: the file.
-        delimiter: between cells; by default the one of `, ; tab |` that fits the first rows.
-        header: whether the first row holds the names; else they are `column1`, `column2`, ...
-
-    Raises:
-        UsageError: the file is missing, empty or no text; a name is there twice; a row has more
-            or fewer cells than the first (its line is named).
-    """
-    path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8"
-        ) from error
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {path}: {error.strerror or error}; expected a CSV file"
-        ) from error
-    return parse_table(text, source=str(path), delimiter=delimiter, header=header)
+    def told(self, *notes: str) -> "Table":
+        """The same table with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
 
 def parse_table(
     text: str, /, *, source: str, delimiter: str | None = None, header: bool = True
 ) -> Table:
-    r"""As `read_table`, from text.
+    r"""A table from delimited text.
+
+    A first line such as `sep=;` names the delimiter, as spreadsheets write it. A title above the
+    header and empty cells behind each row are left out, and noted.
+
+    Args:
+        text: with lines that end in any way.
+        source: what to call it in errors.
+        delimiter: between cells; by default the one of `, ; tab |` that fits the first rows.
+        header: whether the first row holds the names; else they are `column1`, `column2`, ...
+
+    Raises:
+        UsageError: it is empty; a name is there twice; a row has more or fewer cells than the
+            first (its line is named).
 
     >>> parse_table("name;age\nAnn;31\nBob;\n", source="people").column("age")
     ['31', '']
     """
+    first = text[:20].split("\n")[0].strip()
+    named = first.lower().startswith("sep=") and len(first) in (4, 5)
+    if named:
+        delimiter = delimiter or first[4:] or "\t"
     delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter) or sniff(text)
     if len(delimiter) != 1:
         raise UsageError(f"delimiter={delimiter!r} is not a single character; expected one, or tab")
     lines, rows = _rows(text, delimiter, source)
+    lines, rows = lines[named:], rows[named:]
+    shown = "tab" if delimiter == "\t" else repr(delimiter)
+    hint = f" (delimiter {shown}); mend the line or give delimiter="
+    return rectangular(source, lines, rows, header=header, hint=hint)
+
+
+def rectangular(
+    source: str,
+    lines: list[int],
+    rows: list[list[str]],
+    /,
+    *,
+    header: bool,
+    unit: str = "line",
+    hint: str = "",
+) -> Table:
+    """A table from rows of cells, the first of which may be the header.
+
+    Args:
+        source: what to call it in errors.
+        lines: where each row stands.
+        rows: the cells.
+        header: whether the first row holds the names.
+        unit: what `lines` counts.
+        hint: how to mend a row that is too long or too short.
+
+    Raises:
+        UsageError: there are no rows, a name is there twice, or a row has another length.
+    """
+    lines, rows, notes = _untitled(lines, rows)
     if not rows:
         raise UsageError(f"{source} is empty; expected a header and rows")
     if header:
@@ -103,6 +128,9 @@ def parse_table(
         _refuse_twins(given, source)
     else:
         given = [f"column{i + 1}" for i in range(len(rows[0]))]
+    if rows and all(len(row) == len(given) + 1 and not row[-1] for row in rows):
+        rows = [row[:-1] for row in rows]
+        notes += ("the empty cell behind each row is left out",)
     names = [name or f"column{i + 1}" for i, name in enumerate(given)]
     unnamed = tuple(
         name
@@ -112,10 +140,26 @@ def parse_table(
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(names):
             raise UsageError(
-                f"{source} line {line} has {len(row)} cells; expected {len(names)}, as in the "
-                f"first row (delimiter {delimiter!r}); mend the line or give delimiter="
+                f"{source} {unit} {line} has {len(row)} cells; expected {len(names)}, as in the "
+                f"first row{hint}"
             )
-    return Table(source, tuple(names), rows, lines, unnamed)
+    return Table(source, tuple(names), rows, lines, unnamed, unit, notes)
+
+
+def _untitled(
+    lines: list[int], rows: list[list[str]]
+) -> tuple[list[int], list[list[str]], tuple[str, ...]]:
+    """The rows below a title, and what is noted of it.
+
+    A title is a first row with one cell filled, above a row of names and a row below them.
+    """
+    above = next((i for i, row in enumerate(rows[:5]) if sum(map(bool, row)) != 1), 0)
+    names = rows[above : above + 2]
+    full = len(names) == 2 and all(sum(map(bool, row)) > 1 for row in names)
+    if not above or not full or not rows[0][0] or any(plain(cell) is not None for cell in names[0]):
+        return lines, rows, ()
+    title = rows[0][0]
+    return lines[above:], rows[above:], (f"the title {title!r} above the names is left out",)
 
 
 def sniff(text: str, /) -> str:
@@ -131,9 +175,8 @@ def sniff(text: str, /) -> str:
             widths = [len(row) for row in csv.reader(first, delimiter=delimiter) if row]
         except csv.Error:
             continue
-        if not widths or widths[0] < 2:
-            continue
-        found = (widths.count(widths[0]), widths[0])
+        cut = [width for width in widths if width > 1]
+        found = max(((cut.count(width), width) for width in set(cut)), default=(0, 0))
         best, score = max((best, score), (delimiter, found), key=lambda pair: pair[1])
     return best
 
@@ -145,7 +188,7 @@ def _rows(text: str, delimiter: str, source: str) -> tuple[list[int], list[list[
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
-            if any(cells) or len(cells) > 1:
+            if any(cells) or (len(cells) > 1 and rows):
                 lines.append(reader.line_num)
                 rows.append(cells)
     except csv.Error as error:

@@ -23,6 +23,7 @@ from cartograd.core.card import Card
 from cartograd.core.ports import Port
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.tabular import tabular
+from cartograd.data.dataset.targets import Targets
 from cartograd.data.decode.table import Table
 from cartograd.data.store.embedded import read
 
@@ -64,5 +65,6 @@ def breast_cancer(*, valid: float = 0.1) -> Dataset:
     table = Table("breast_cancer.csv", (*NAMES, "diagnosis"), rows, lines)
     targets = torch.tensor([int(cell) for cell in table.column("diagnosis")])
     output = Port("diagnosis", "label", (2,), labels=("malignant", "benign"), task="classify")
-    data = tabular("breast-cancer", table, list(NAMES), (targets, output), valid=valid, test=0.2)
+    goal = Targets(table, targets, output)
+    data = tabular("breast-cancer", goal, list(NAMES), valid=valid, test=0.2)
     return replace(data, about=about | {"licence": "CC BY 4.0"})

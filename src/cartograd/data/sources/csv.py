@@ -1,9 +1,10 @@
 r"""A table in a delimited text file, one column of which is to be predicted.
 
-The kind of each column, its categories and its statistics are found by `encode.py`; missing cells
-may stand anywhere but in the target. The target is a class if it is not a number, or a whole
-number with at most 20 different values; else it is a value. Rows are split by a hash of their
-content: equal rows stay together, so no test row was seen in training.
+The kind of each column, its categories and its statistics are found by `decode/columns.py`: numbers
+in local or spreadsheet dress, dates, categories. The target is a class if it is not a number, or a
+whole number with at most 20 different values; else it is a value. Rows are split by a hash of
+their content: equal rows stay together, so no test row was seen in training. What was decided on
+the way is said in `Dataset.decided`.
 
 Shapes: inputs `n d` (encoded cells), targets `n` (classes) or `n 1` (values).
 
@@ -22,15 +23,17 @@ References:
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cartograd.core.card import Card
 from cartograd.core.errors import unknown
 from cartograd.core.files import digest
 from cartograd.data.dataset.dataset import Dataset
-from cartograd.data.dataset.tabular import tabular, targets
-from cartograd.data.decode.encode import is_numeric
-from cartograd.data.decode.table import Table, read_table
+from cartograd.data.dataset.tabular import tabular
+from cartograd.data.dataset.targets import targets
+from cartograd.data.decode.columns import is_numeric
+from cartograd.data.decode.table import Table
+from cartograd.data.decode.table_files import read_table
 from cartograd.data.store import packages
 
 CARD = Card(
@@ -48,6 +51,9 @@ CARD = Card(
     ),
 )
 
+READING = ("delimiter", "header", "encoding", "sheet")
+"""The arguments that say how the file is read."""
+
 
 def csv(
     path: str | Path,
@@ -59,19 +65,30 @@ def csv(
     ignore: tuple[str, ...] | str = (),
     delimiter: str | None = None,
     header: bool = True,
+    decimal: Literal["", ".", ","] = "",
+    missing: tuple[str | float, ...] | str | float = (),
+    drop_missing: bool = False,
+    encoding: str | None = None,
+    sheet: str | None = None,
     valid: float = 0.1,
     test: float = 0.2,
 ) -> Dataset:
     """A table from a file.
 
     Args:
-        path: the file, or the name of a table fetched by `cartograd data get`.
+        path: the file (delimited text, also gzipped; .xlsx; Parquet), or the name of a table
+            fetched by `cartograd data get`.
         target: the column to predict.
         task: what the target is: classes, values, or to be found out.
         categorical: columns whose numbers are names (of shops, of areas).
         ignore: columns to leave out.
         delimiter: between cells; found out if not given; `tab` for a tabulator.
         header: whether the first row holds the names; else they are column1, column2, ...
+        decimal: the decimal mark of numbers; found out if not given.
+        missing: further cells that stand for 'not known', like -999.
+        drop_missing: leave out rows whose target is not known, instead of refusing them.
+        encoding: of a text file that is not UTF-8, like cp1252 or gb18030.
+        sheet: of an Excel workbook; by default the first that is not empty.
         valid: share of the rows for validation.
         test: share of the rows for testing.
 
@@ -79,7 +96,9 @@ def csv(
         UsageError: the file is missing or malformed, the target is not a column or incomplete,
             there are too few rows, or nothing to learn from; file and line are named.
     """
-    table = read_table(_found(path), delimiter=delimiter, header=header)
+    table = read_table(
+        _found(path), delimiter=delimiter, header=header, encoding=encoding, sheet=sheet
+    )
     categorical, ignore = _names(table, categorical), _names(table, ignore)
     if target not in table.header:
         hint = "(the first row holds numbers: give header=false)"
@@ -87,9 +106,15 @@ def csv(
         raise unknown(f"column of {table.source}", target, table.header, hint=shown)
     skipped = {target, *ignore, *table.unnamed}
     inputs = [name for name in table.header if name not in skipped]
-    goal = targets(table, target, task)
-    data = tabular("csv", table, inputs, goal, categorical=categorical, valid=valid, test=test)
+    marks = (missing,) if isinstance(missing, str | float | int) else missing
+    dress: Any = {"decimal": decimal, "marks": tuple(map(str, marks))}
+    goal = targets(table, target, task, **dress, drop_missing=drop_missing)
+    shares: Any = {"valid": valid, "test": test}
+    data = tabular("csv", goal, inputs, **dress, **shares, categorical=categorical)
     data.about["left out"] |= dict.fromkeys(table.unnamed, "no name in the header")
+    if table.unnamed:
+        names = ", ".join(table.unnamed)
+        data.about["decided"].append(f"left out, no name in the header: {names}")
     return replace(
         data, about={"source": table.source, "sha256": digest(table.source)} | data.about
     )

@@ -1,0 +1,202 @@
+"""Files that hold a table: delimited text in any encoding, gzip, Excel workbooks, Parquet.
+
+What a file is, its first bytes say, not its name. Text is UTF-8, or what its byte order mark says;
+another encoding cannot be known, only guessed, so it has to be said: the error shows how a line
+would read in the likeliest ones.
+"""
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from cartograd.core.errors import UsageError
+from cartograd.data.decode.table import Table, parse_table, rectangular
+
+GUESSES = ("gb18030", "cp1252", "shift_jis", "big5", "cp1251", "utf-16-le")
+"""Encodings that tables come in, if not in UTF-8."""
+
+LARGEST = 4 << 30
+"""Bytes that a compressed table may have when it is unpacked."""
+
+_MARKS = {
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+
+
+def read_table(
+    path: str | Path,
+    /,
+    *,
+    delimiter: str | None = None,
+    header: bool = True,
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> Table:
+    """Read a table from a file.
+
+    Args:
+        path: a delimited text file (also gzipped), an Excel workbook (.xlsx) or a Parquet file.
+        delimiter: between cells; by default the one of `, ; tab |` that fits the first rows.
+        header: whether the first row holds the names; else they are `column1`, `column2`, ...
+        encoding: of the text; by default UTF-8, or what a byte order mark says.
+        sheet: of a workbook; by default the first one that is not empty.
+
+    Raises:
+        UsageError: the file is missing, empty or no table; a name is there twice; a row has more
+            or fewer cells than the first (its line is named); a package that reads it is missing.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {path}: {error.strerror or error}; expected a CSV file"
+        ) from error
+    source = str(path)
+    if content[:2] == b"\x1f\x8b":
+        content = _unzipped(content, source)
+    text = content[:4] not in (b"PK\x03\x04", b"PAR1")
+    _refuse_options(source, text, {"delimiter": delimiter, "encoding": encoding}, "text")
+    _refuse_options(source, content[:4] == b"PK\x03\x04", {"sheet": sheet}, "Excel workbooks")
+    if content[:4] == b"PAR1":
+        return _parquet(content, source)
+    if not text:
+        return _workbook(content, source, sheet, header=header)
+    decoded = _decoded(content, source, encoding)
+    return parse_table(decoded, source=source, delimiter=delimiter, header=header)
+
+
+def _refuse_options(source: str, fits: bool, given: dict[str, Any], what: str) -> None:
+    wrong = [key for key, value in given.items() if value is not None]
+    if wrong and not fits:
+        raise UsageError(f"{source}: {wrong[0]}= is for {what}, which this file is not")
+
+
+def _unzipped(content: bytes, source: str) -> bytes:
+    try:
+        with gzip.open(io.BytesIO(content)) as file:
+            text = file.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{source} is a damaged gzip file: {error}") from error
+    if len(text) > LARGEST:
+        raise UsageError(f"{source} unpacks to more than {LARGEST >> 30} GB; split it")
+    return text
+
+
+def _decoded(content: bytes, source: str, encoding: str | None) -> str:
+    """The text of a file.
+
+    Raises:
+        UsageError: it is in another encoding; the likeliest are shown.
+    """
+    mark = next((name for start, name in _MARKS.items() if content.startswith(start)), None)
+    chosen = mark or encoding or "utf-8"
+    try:
+        text = content.decode(chosen)
+    except LookupError as error:
+        raise UsageError(f"encoding={encoding!r} is not known to Python") from error
+    except UnicodeDecodeError as error:
+        told = f"{source} is not {chosen.upper()} text (byte {error.start})"
+        raise UsageError(f"{told}; {_advice(content, error.start)}") from error
+    if "\0" in text:
+        raise UsageError(f"{source} is no text: it holds zero bytes; {_advice(content, 0)}")
+    return text
+
+
+def _advice(content: bytes, at: int) -> str:
+    """How the line at a byte reads in other encodings."""
+    start = content.rfind(b"\n", 0, at) + 1
+    end = content.find(b"\n", at)
+    line = content[start : end if end > 0 else None][:60]
+    readings: dict[str, str] = {}
+    for name in GUESSES:
+        try:
+            whole, shown = content[: 1 << 20].decode(name, "strict"), line.decode(name, "ignore")
+        except UnicodeDecodeError:
+            continue
+        if whole.isprintable() or all(c.isprintable() or c.isspace() for c in whole):
+            readings.setdefault(shown.strip(), name)
+    if not readings:
+        return "expected a table as text, gzip, .xlsx or Parquet"
+    tries = ", or ".join(f"encoding={name} (reads {text!r})" for text, name in readings.items())
+    return f"save it as UTF-8, or give {tries}"
+
+
+def _workbook(content: bytes, source: str, sheet: str | None, *, header: bool) -> Table:
+    """A sheet of an Excel workbook."""
+    openpyxl = _package("openpyxl", source, "an Excel workbook")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            if sum(item.file_size for item in packed.infolist()) > LARGEST:
+                raise UsageError(f"{source} unpacks to more than {LARGEST >> 30} GB; split it")
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+    except UsageError:
+        raise
+    except Exception as error:  # openpyxl raises whatever its parser meets
+        raise UsageError(f"{source} is no Excel workbook that can be read: {error}") from error
+    names = [one.title for one in book.worksheets]
+    if sheet is not None and sheet not in names:
+        raise UsageError(f"{source} has no sheet {sheet!r}; expected one of {', '.join(names)}")
+    for name in [sheet] if sheet is not None else names:
+        rows = [list(map(_text, row)) for row in book[name].iter_rows(values_only=True)]
+        lines = [number for number, row in enumerate(rows, start=1) if any(row)]
+        if lines:
+            filled = [rows[line - 1] for line in lines]
+            width = max(max(i for i, cell in enumerate(row) if cell) for row in filled) + 1
+            filled = [row[:width] + [""] * (width - len(row)) for row in filled]
+            table = rectangular(source, lines, filled, header=header, unit="row")
+            return table.told(f"sheet {name!r} of {len(names)}") if len(names) > 1 else table
+    raise UsageError(f"{source} is empty; expected a header and rows")
+
+
+def _parquet(content: bytes, source: str) -> Table:
+    """All columns of a Parquet file."""
+    _package("pyarrow", source, "a Parquet file")
+    from pyarrow import ArrowException, parquet
+
+    try:
+        frame = parquet.read_table(io.BytesIO(content))
+    except (ArrowException, OSError) as error:
+        raise UsageError(f"{source} is no Parquet file that can be read: {error}") from error
+    header = list(map(str, frame.column_names))
+    columns = [_texts(column.to_pylist()) for column in frame.columns]
+    rows = [header, *map(list, zip(*columns, strict=True))]
+    return rectangular(source, list(range(len(rows))), rows, header=True, unit="row")
+
+
+def _package(name: str, source: str, what: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{source} is {what}, which needs {name}: pip install 'cartograd[tables]', or save it "
+            "as CSV"
+        ) from error
+
+
+def _texts(values: Iterable[Any]) -> Sequence[str]:
+    return [_text(value) for value in values]
+
+
+def _text(value: Any) -> str:
+    """A typed cell as it would stand in a text file."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))  # a spreadsheet has no whole numbers
+    return str(value).strip()
