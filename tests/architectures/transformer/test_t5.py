@@ -33,6 +33,7 @@ def reference(form, path):
     if form == "1.1":  # as its authors' files are; transformers ties what is made anew
         model.lm_head.weight = torch.nn.Parameter(torch.zeros(23, 16))
         model.config.tie_word_embeddings = False
+        model.config.scale_decoder_outputs = False
     return saved(model, path)
 
 

@@ -7,6 +7,7 @@ References:
 
 from typing import Any
 
+from cartograd.architectures.pretrained.published_head import head_of
 from cartograd.architectures.speech.mel import RATE
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
@@ -14,6 +15,20 @@ from cartograd.core.spec import Spec
 
 SECONDS = 0.02
 """Of sound, for each position of the encoder."""
+
+HEADS = {"WhisperForConditionalGeneration": "transcribe"}
+"""Our head by the name of theirs."""
+
+READS = {
+    **{
+        f"{side}_{size}": "count"
+        for side in ("encoder", "decoder")
+        for size in ("layers", "attention_heads", "ffn_dim")
+    },
+    "d_model": "count", "vocab_size": "count", "max_target_positions": "count",
+    "max_source_positions": "count", "num_mel_bins": "count", "pad_token_id": "id?",
+}  # fmt: skip
+"""Keys of config.json that are read, and their types."""
 
 PARTS = (
     (r"self_attn\.q_proj", "attention.query"),
@@ -57,6 +72,7 @@ def spec(config: dict[str, Any], /) -> Spec:
     Raises:
         UsageError: the configuration asks for something else than the published models.
     """
+    head_of(config, HEADS)
     sizes = {config[f"{side}_{name}"] for side in ("encoder", "decoder") for name in ("layers",)}
     heads = {config[f"{side}_attention_heads"] for side in ("encoder", "decoder")}
     inner = {config[f"{side}_ffn_dim"] for side in ("encoder", "decoder")}

@@ -21,7 +21,7 @@ from typing import Any
 
 from cartograd.architectures.pretrained import hf_bert
 from cartograd.architectures.pretrained.filled import filled
-from cartograd.architectures.pretrained.hf import configuration, tensors_of
+from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
