@@ -12,8 +12,8 @@ from cartograd.apps.load.pretrained import import_
 from cartograd.apps.load.target import as_bundle
 from cartograd.apps.verbs.predict import predict
 from cartograd.architectures.pretrained import hf_llama
-from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.pretrained.gguf import gguf, spec_of
+from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.pretrained.smollm2 import FILE, smollm2
 from cartograd.core.errors import UsageError
 from cartograd.core.key_map_inverse import written

@@ -48,5 +48,5 @@ def test_padding_changes_nothing(decoder):
 
 
 def test_another_model_is_refused():
-    with pytest.raises(UsageError, match="decoder='mlp.* does not read from left to right"):
+    with pytest.raises(UsageError, match=r"decoder='mlp.* does not read from left to right"):
         DecoderClassifier(decoder="mlp:features=3,classes=2")

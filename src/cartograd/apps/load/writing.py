@@ -64,7 +64,7 @@ class Writing:
         self.tokenizer: Tokenizer = tokenizer
         self.answers = len(self.signed.signature.inputs) == 2
         ends = {tokenizer.number(word) for word in ENDS} | {tokenizer.end}
-        self.stop = frozenset(end for end in ends if end is not None)
+        self.stop = tokenizer.stops or frozenset(end for end in ends if end is not None)
         self.device = next(iter(self.signed.parameters())).device
 
     def encoded(self, prompt: str, /, *, plain: bool = False) -> list[int]:
@@ -74,7 +74,7 @@ class Writing:
             UsageError: it is empty, or longer than the model's context.
         """
         if self.tokenizer.template and not plain:
-            tokens = self.tokenizer.encode(self.tokenizer.chat(prompt), special=False)
+            tokens = self.tokenizer.chat_numbers(prompt)
         else:
             tokens = self.tokenizer.encode(prompt)
             if not self.answers and tokens and tokens[-1] == self.tokenizer.end:

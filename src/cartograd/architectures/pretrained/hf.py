@@ -72,7 +72,7 @@ def hf(path: str | Path, /) -> Signed:
 
 
 def described(folder: Path, /) -> tuple[Any, dict[str, Any], dict[str, Tensor]]:
-    """The module that knows a folder's family, the configuration, all of it understood, and the tensors.
+    """The module that knows a folder's family, its configuration, understood, and its tensors.
 
     Raises:
         UsageError: as `hf`.

@@ -1,9 +1,9 @@
 """What config.json may say: what a family reads, what changes no answer, and defaults of all else.
 
-A family names the keys that it reads and of what type each is. A few keys change no answer. Any
+A family names the keys that it reads, and of what type each is. A few keys change no answer. Any
 other key has to be null, false or as in transformers' own configuration class; those defaults stand
-in `published_config.toml`, and also fill in what the file leaves out. So a form of a model that ours
-has not is refused by the name of its key, and never loaded as something else.
+in `published_config.toml`, and also fill in what the file leaves out. So a form of a model that
+ours has not is refused by the name of its key, and never loaded as something else.
 
 References:
     Hugging Face: transformers 5.23, the classes `*Config`.
