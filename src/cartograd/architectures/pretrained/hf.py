@@ -28,6 +28,7 @@ from torch import Tensor
 from cartograd.architectures.pretrained.filled import filled
 from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
+from cartograd.architectures.pretrained.sentence_folder import MODULES, sentence_encoder
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import Signed
@@ -59,6 +60,8 @@ def hf(path: str | Path, /) -> Signed:
         UsageError: something is missing, damaged, of an unknown family, or does not fit together.
     """
     folder = Path(path)
+    if (folder / MODULES).is_file():
+        return sentence_encoder(folder)
     family, config, tensors = described(folder)
     keys: Any = family.KEYS
     try:

@@ -111,13 +111,29 @@ def read_object(file: Path, /) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be read, or is something else.
     """
-    try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from error
+    said = _read(file)
     if not isinstance(said, dict):
         raise UsageError(f"{file} is no configuration: it holds a {type(said).__name__}")
     return said
+
+
+def read_list(file: Path, /) -> list[Any]:
+    """The list in a JSON file.
+
+    Raises:
+        UsageError: it cannot be read, or is something else.
+    """
+    said = _read(file)
+    if not isinstance(said, list):
+        raise UsageError(f"{file} holds a {type(said).__name__}; expected a list")
+    return said
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
 
 
 def required(config: Mapping[str, Any], key: str, *allowed: Any) -> None:
