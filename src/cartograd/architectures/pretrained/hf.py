@@ -28,6 +28,8 @@ from torch import Tensor
 from cartograd.architectures.pretrained.filled import filled
 from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
+from cartograd.architectures.pretrained.published_pictures import standardised
+from cartograd.architectures.pretrained.published_writing import writes
 from cartograd.architectures.pretrained.sentence_folder import MODULES, sentence_encoder
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
@@ -42,6 +44,9 @@ CARD = Card(
     zh="Hugging Face 模型文件夹",
     proofs=("law: weights in one file, in several with an index, or with a prefix are the same",),
 )
+
+WRITING = ("next-token", "translate", "transcribe")
+"""Tasks of models that write."""
 
 OUTPUT = "lm_head.weight"
 """The matrix that scores tokens, where the file has one."""
@@ -69,8 +74,12 @@ def hf(path: str | Path, /) -> Signed:
         table: Any = keys(config) if callable(keys) else keys
     except KeyError as error:
         raise UsageError(f"{folder / 'config.json'} lacks {error}") from error
-    has_tokenizer = (folder / "tokenizer.json").is_file()
-    tokenizer = Tokenizer.from_folder(folder) if has_tokenizer else None
+    tokenizer = None
+    if (folder / "tokenizer.json").is_file():
+        tokenizer = Tokenizer.from_folder(folder)
+        _check_padding(config, tokenizer)
+        if signature.task.name in WRITING:
+            tokenizer = writes(folder, config, tokenizer)
     return filled(spec, signature, tensors, table, source=str(folder), tokenizer=tokenizer)
 
 
@@ -83,7 +92,10 @@ def described(folder: Path, /) -> tuple[Any, dict[str, Any], dict[str, Tensor]]:
     said = configuration(folder)
     family = _family(folder, said)
     tensors = tensors_of(folder)
-    return family, settled(said, family.READS, own_output=own_output(tensors)), tensors
+    config = settled(said, family.READS, own_output=own_output(tensors))
+    if "image_size" in family.READS:
+        config |= standardised(folder, config)
+    return family, config, tensors
 
 
 def own_output(tensors: Mapping[str, Tensor], /) -> bool:
@@ -107,3 +119,13 @@ def _family(folder: Path, config: dict[str, Any]) -> Any:
     if family not in families():
         raise unknown("model_type", family, families(), hint=f"({folder / 'config.json'})")
     return import_module(f"{__package__}.hf_{family.replace('-', '_')}")
+
+
+def _check_padding(config: Mapping[str, Any], tokenizer: Tokenizer) -> None:
+    """Refuse a model whose padding is another token than the tokenizer's."""
+    said = config.get("pad_token_id")
+    if None not in (said, tokenizer.padding) and said not in (tokenizer.padding, -1):
+        raise UsageError(
+            f"config.json: pad_token_id={said}, and the tokenizer's padding is "
+            f"{tokenizer.padding}; which is right?"
+        )

@@ -141,8 +141,8 @@ def _scaling(rope: dict[str, Any], context: int) -> str | None:
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind != "default" and kind not in SCALINGS:
         raise UsageError(
-            f"config.json: rope_type={shown(kind)}: such rotary positions are not known; expected "
-            f"default, {', '.join(SCALINGS)}"
+            f"config.json: rope_parameters: rope_type={shown(kind)}: such rotary positions are not "
+            f"known; expected default, {', '.join(SCALINGS)}"
         )
     words = SCALINGS.get(kind, {})
     args = {}

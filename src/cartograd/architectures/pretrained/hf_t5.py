@@ -87,7 +87,7 @@ def spec(config: dict[str, Any], /) -> Spec:
     depth = config["num_layers"]
     if config.get("num_decoder_layers") not in (None, depth):
         raise UsageError(
-            f"config.json: the decoder has {config['num_decoder_layers']} blocks and the encoder "
+            f"config.json: num_decoder_layers={config['num_decoder_layers']}, and the encoder has "
             f"{depth}; expected as many"
         )
     return Spec("t5", {

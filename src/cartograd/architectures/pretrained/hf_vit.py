@@ -1,8 +1,4 @@
-"""ViT as Hugging Face keeps it (`model_type` vit): classifiers of images.
-
-Pixels are expected with a mean and a standard deviation of one half, as its image processor gives
-them unless told otherwise.
-"""
+"""ViT as Hugging Face keeps it (`model_type` vit): classifiers of images."""
 
 from typing import Any
 
@@ -70,6 +66,8 @@ def spec(config: dict[str, Any], /) -> Spec:
 def signature(config: dict[str, Any], /) -> Signature:
     """An image in, classes out."""
     channels, size = config["num_channels"], config["image_size"]
-    half = (0.5,) * channels
-    image = Port("image", "image", (channels, size, size), bounds=(0.0, 1.0), mean=half, std=half)
+    image = Port(
+        "image", "image", (channels, size, size), bounds=(0.0, 1.0),
+        mean=config["image_mean"], std=config["image_std"],
+    )  # fmt: skip
     return Signature((image,), (classes(config),))

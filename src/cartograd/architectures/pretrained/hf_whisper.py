@@ -73,20 +73,20 @@ def spec(config: dict[str, Any], /) -> Spec:
         UsageError: the configuration asks for something else than the published models.
     """
     head_of(config, HEADS)
-    sizes = {config[f"{side}_{name}"] for side in ("encoder", "decoder") for name in ("layers",)}
-    heads = {config[f"{side}_attention_heads"] for side in ("encoder", "decoder")}
-    inner = {config[f"{side}_ffn_dim"] for side in ("encoder", "decoder")}
-    if len(sizes) > 1 or len(heads) > 1 or inner != {4 * config["d_model"]}:
-        raise UsageError(
-            "whisper: an encoder and a decoder of equal size and with four times their width "
-            "inside are expected; this config.json asks for others"
-        )
+    for size in ("layers", "attention_heads", "ffn_dim"):
+        sides = [f"{side}_{size}" for side in ("encoder", "decoder")]
+        expected = 4 * config["d_model"] if size == "ffn_dim" else config[sides[0]]
+        if any(config[side] != expected for side in sides):
+            raise UsageError(
+                f"config.json: {' and '.join(f'{side}={config[side]}' for side in sides)}: expected "
+                "an encoder and a decoder of equal size, with four times their width inside"
+            )
     return Spec(
         "whisper",
         {
             "dim": config["d_model"],
-            "heads": heads.pop(),
-            "depth": sizes.pop(),
+            "heads": config["encoder_attention_heads"],
+            "depth": config["encoder_layers"],
             "vocabulary": config["vocab_size"],
             "context": config["max_target_positions"],
             "seconds": config["max_source_positions"] * SECONDS,
