@@ -19,7 +19,7 @@ JSON = (
     "config.json", "tokenizer_config.json", "tokenizer.json", "generation_config.json",
     "preprocessor_config.json",
 )  # fmt: skip
-MUTATIONS = 60
+MUTATIONS = 40
 """Of each kind's JSON files together."""
 
 
@@ -48,8 +48,10 @@ def read(folder):
             if model.tokenizer is not None and len(model.signature.inputs) == 1:
                 predict(model, ["the cat", "a"])
     except UsageError as error:
-        assert "\n" not in str(error).strip()
-        return str(error)
+        said = str(error).strip()
+        if "\n" in said:
+            raise AssertionError(f"more than a line: {said}") from error
+        return said
     return None
 
 
@@ -67,7 +69,7 @@ def mutated(value, draw):
 
 
 def test_other_types_and_missing_keys(folder, copy):
-    draw, refused = random.Random(0), 0
+    draw, refused = random.Random(7), 0
     assert read(copy) is None
     files = [name for name in JSON if (folder / name).is_file()]
     for number in range(MUTATIONS):
@@ -81,9 +83,9 @@ def test_other_types_and_missing_keys(folder, copy):
 
 
 def test_bytes_that_are_cut_or_changed(folder, copy):
-    draw = random.Random(1)
+    draw = random.Random(8)
     names = ["model.safetensors", *(name for name in JSON if (folder / name).is_file())]
-    for number in range(40):
+    for number in range(20):
         name = names[0] if number % 2 else draw.choice(names)
         data = bytearray((folder / name).read_bytes())
         end = int.from_bytes(data[:8], "little") if name == names[0] else len(data)
@@ -95,6 +97,15 @@ def test_bytes_that_are_cut_or_changed(folder, copy):
         (copy / name).write_bytes(bytes(data))
         read(copy)
         (copy / name).write_bytes((folder / name).read_bytes())
+
+
+@pytest.mark.parametrize("kind", [{}, {"x": 1}, [], 5, None, True])
+def test_a_kind_of_rotary_positions_that_is_none(copy, kind):
+    said = json.loads((copy / "config.json").read_text())
+    if said["model_type"] != "llama":
+        pytest.skip("it turns no positions")
+    told = read(change(copy, rope_parameters={"rope_theta": 1e4, "rope_type": kind}))
+    assert "rope_type" in (told or "")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +144,7 @@ def header(file, change_):
 def test_metadata_of_safetensors(copy, metadata):
     header(copy / "model.safetensors", lambda said: said.update(__metadata__=metadata))
     told = read(copy)
-    assert told or metadata in ({"format": "tf"}, None, {"aliases": "null"})
+    assert told or metadata in ({"format": "tf"}, None)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def _window(config: dict[str, Any]) -> int | None:
 def _scaling(rope: dict[str, Any], context: int) -> str | None:
     """How rotary positions are slowed down."""
     kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind != "default" and kind not in SCALINGS:
+    if kind not in ("default", *SCALINGS):
         raise UsageError(
             f"config.json: rope_parameters: rope_type={shown(kind)}: such rotary positions are not "
             f"known; expected default, {', '.join(SCALINGS)}"

@@ -77,9 +77,10 @@ def spec(config: dict[str, Any], /) -> Spec:
         sides = [f"{side}_{size}" for side in ("encoder", "decoder")]
         expected = 4 * config["d_model"] if size == "ffn_dim" else config[sides[0]]
         if any(config[side] != expected for side in sides):
+            said = " and ".join(f"{side}={config[side]}" for side in sides)
             raise UsageError(
-                f"config.json: {' and '.join(f'{side}={config[side]}' for side in sides)}: expected "
-                "an encoder and a decoder of equal size, with four times their width inside"
+                f"config.json: {said}: expected an encoder and a decoder of equal size, "
+                "with four times their width inside"
             )
     return Spec(
         "whisper",
