@@ -137,5 +137,5 @@ def test_a_decoder_says_what_the_whole_target_says():
 
 def test_another_form_is_refused(tmp_path):
     reference("1.0", tmp_path)
-    with pytest.raises(UsageError, match="the decoder has 3 blocks and the encoder 2"):
+    with pytest.raises(UsageError, match="num_decoder_layers=3, and the encoder has 2"):
         hf(changed(tmp_path, num_decoder_layers=3))

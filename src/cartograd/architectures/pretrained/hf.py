@@ -35,6 +35,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import Signed
 from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.data.text.tokens import fit
 
 CARD = Card(
     name="hf",
@@ -42,7 +43,11 @@ CARD = Card(
     entry="hf",
     title="Hugging Face folder",
     zh="Hugging Face 模型文件夹",
-    proofs=("law: weights in one file, in several with an index, or with a prefix are the same",),
+    proofs=(
+        "oracle: transformers on small folders of each family, with ten keys changed one by one: "
+        "the same numbers and the pipelines' answers, or refused by name",
+        "law: weights in one file, in several with an index, or with a prefix are the same",
+    ),
 )
 
 WRITING = ("next-token", "translate", "transcribe")
@@ -77,6 +82,9 @@ def hf(path: str | Path, /) -> Signed:
     tokenizer = None
     if (folder / "tokenizer.json").is_file():
         tokenizer = Tokenizer.from_folder(folder)
+        for port in signature.inputs:
+            if port.kind == "text":
+                fit(tokenizer.vocabulary, None, port)
         _check_padding(config, tokenizer)
         if signature.task.name in WRITING:
             tokenizer = writes(folder, config, tokenizer)

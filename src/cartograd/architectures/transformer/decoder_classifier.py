@@ -97,4 +97,5 @@ class DecoderClassifier(nn.Module):
             return self.head(x[:, -1])
         places = torch.arange(tokens.shape[1], device=tokens.device)
         last = ((tokens != self.padding_id) * places).argmax(1)
-        return self.head(x[torch.arange(len(x), device=x.device), last])
+        there = last[:, None, None].expand(-1, 1, x.shape[2])
+        return self.head(x.gather(1, there)[:, 0])

@@ -47,11 +47,14 @@ BERTS = {"do_lower_case": ("lowercase", True), "strip_accents": ("strip_accents"
          "tokenize_chinese_chars": ("handle_chinese_chars", True)}  # fmt: skip
 """What classes of BERT take from tokenizer_config.json: the normalizer's word, and the default."""
 
+OWN = {"tokenizer", "special"}
+"""Keys of a tokenizer.json that we wrote, where all the rest stands too."""
+
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 """Of an added token."""
 
 
-def folder_of(folder: Path, /) -> tuple[dict[str, Any], dict[str, str | None], str]:
+def folder_of(folder: Path, /) -> tuple[dict[str, Any], dict[str, Any], str]:
     """The document of a folder, which token it says means what, and its chat template.
 
     Raises:
@@ -59,6 +62,8 @@ def folder_of(folder: Path, /) -> tuple[dict[str, Any], dict[str, str | None], s
     """
     document = _object(folder / "tokenizer.json")
     config = folder / "tokenizer_config.json"
+    if document.keys() >= OWN:
+        return document, {}, ""
     _check_document(folder / "tokenizer.json", document)
     said = _object(config) if config.is_file() else {}
     roles = _roles(config, said)
