@@ -195,6 +195,18 @@ def test_families_that_are_not_known_are_named(tmp_path, family):
 
 
 @pytest.mark.oracle("hf")
+def test_learned_positions_of_a_listener_are_not_passed_over(tmp_path):
+    """Whisper's are computed; a file with others is of another model."""
+    folder = write("whisper", tmp_path)
+    both(folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.encoder.embed_positions.weight"] += 0.1
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UsageError, match=r"embed_positions.*the encoder's positions are learned"):
+        hf(folder)
+
+
+@pytest.mark.oracle("hf")
 def test_grey_pictures_and_labels_reach_the_answer(tmp_path):
     """A picture file by way of the bundle."""
     folder = write("vit", tmp_path / "theirs")

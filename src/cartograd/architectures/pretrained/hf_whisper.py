@@ -7,11 +7,18 @@ References:
 
 from typing import Any
 
+from torch import Tensor
+
 from cartograd.architectures.pretrained.published_head import head_of
 from cartograd.architectures.speech.mel import RATE
+from cartograd.architectures.speech.whisper import waves
 from cartograd.core.errors import UsageError
+from cartograd.core.key_map import Op
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
+
+ROUNDED = 5e-3
+"""How far half precision may be from what is computed."""
 
 SECONDS = 0.02
 """Of sound, for each position of the encoder."""
@@ -47,9 +54,20 @@ PARTS = (
 )
 """The parts of a block."""
 
+
+def _computed(tensor: Tensor) -> Tensor:
+    expected = waves(*tensor.shape)
+    if (tensor.float() - expected).abs().max() > ROUNDED:
+        raise ValueError("the encoder's positions are learned; expected sines and cosines")
+    return tensor
+
+
+computed = Op(_computed, lambda tensor: tensor)
+"""Refuses positions of the encoder that are not what ours computes."""
+
 KEYS = (
     (r"(?:model\.)?encoder\.(conv\d)\.(weight|bias)", r"listener.\1.\2"),
-    (r"(?:model\.)?encoder\.embed_positions\.weight", None),
+    (r"(?:model\.)?encoder\.embed_positions\.weight", None, computed),
     (r"(?:model\.)?encoder\.layer_norm\.(weight|bias)", r"listener.norm.\1"),
     (r"(?:model\.)?decoder\.embed_tokens\.weight", "writer.embed.weight"),
     (r"(?:model\.)?decoder\.embed_positions\.weight", "writer.positions.weight"),
