@@ -58,7 +58,7 @@ PARTS = (
 def _computed(tensor: Tensor) -> Tensor:
     expected = waves(*tensor.shape)
     if (tensor.float() - expected).abs().max() > ROUNDED:
-        raise ValueError("the encoder's positions are learned; expected sines and cosines")
+        raise UsageError("the encoder's positions are learned; expected sines and cosines")
     return tensor
 
 
