@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cartograd.architectures.pretrained import hf_bert
+from cartograd.architectures.pretrained.published_config import settled
 from cartograd.core.build import build
 from cartograd.core.key_map_inverse import written
 from cartograd.data.text.tokenizer import Tokenizer
@@ -37,8 +38,9 @@ def folder(tmp_path):
     path = tmp_path / "theirs"
     path.mkdir()
     torch.manual_seed(0)
-    model = build("bert", signature=hf_bert.signature(CONFIG), **hf_bert.spec(CONFIG).args)
-    tensors = written(model.model.state_dict(), hf_bert.KEYS(CONFIG), source="theirs")
+    config = settled(CONFIG, hf_bert.READS)
+    model = build("bert", signature=hf_bert.signature(config), **hf_bert.spec(config).args)
+    tensors = written(model.model.state_dict(), hf_bert.KEYS(config), source="theirs")
     save_file({n: t.contiguous() for n, t in tensors.items()}, path / "model.safetensors")
     (path / "config.json").write_text(json.dumps(CONFIG))
     (path / "tokenizer.json").write_text(Tokenizer.bytes(special=True).to_json())

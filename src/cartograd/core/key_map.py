@@ -8,6 +8,7 @@ where each of them goes, so that whoever reads it sees both architectures side b
     (r"(.*)\.qkv\.weight", (r"\1.q.weight", r"\1.k.weight", r"\1.v.weight"), parts(3))
     (r"(.*)\.query\.weight", r"\1.qkv.weight#0")                          a part of one of ours
     (r"h\.(\d+)\.attn\.bias", None)                                       left out on purpose
+    (r"positions\.weight", None, known)                            left out, if its op allows
 
 A pattern has to match the file's whole name; the first row that does holds. Nothing may be left
 over on either side, so a file of another model cannot be loaded by half. The inverse is
@@ -166,7 +167,7 @@ def _pieces(
     name: str, tensor: Tensor, match: re.Match[str], target: Any, op: Any, *, source: str
 ) -> Iterable[tuple[str, Tensor]]:
     """What one tensor of the file becomes."""
-    if target is None:
+    if target is None and op is None:
         return ()
     if not isinstance(tensor, Tensor):
         raise UsageError(f"{source}: {name!r} is no tensor but a {type(tensor).__name__}")
@@ -176,6 +177,8 @@ def _pieces(
         raise UsageError(
             f"{source}: {name!r} of {_shape(tensor)} is not of the form expected: {error}"
         ) from error
+    if target is None:
+        return ()
     names = target if isinstance(target, tuple) else (target,)
     given = made if isinstance(made, tuple) else (made,)
     assert len(names) == len(given), f"{match.re.pattern}: {len(names)} names for {len(given)}"

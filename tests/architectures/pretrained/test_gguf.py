@@ -13,6 +13,7 @@ from cartograd.apps.load.target import as_bundle
 from cartograd.apps.verbs.predict import predict
 from cartograd.architectures.pretrained import hf_llama
 from cartograd.architectures.pretrained.gguf import gguf, spec_of
+from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.pretrained.smollm2 import FILE, smollm2
 from cartograd.core.errors import UsageError
 from cartograd.core.key_map_inverse import written
@@ -239,7 +240,7 @@ def test_smollm2_is_the_model_of_transformers(smol):
         "rms_norm_eps": sizes["eps"], "tie_word_embeddings": True, "rope_theta": sizes["base"],
     }  # fmt: skip
     reference_ = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config)).eval()
-    table = hf_llama.KEYS({"tie_word_embeddings": True})
+    table = hf_llama.KEYS(settled(config | {"model_type": "llama"}, hf_llama.READS))
     state = written(smol.model.state_dict(), table, source="transformers")
     assert reference_.load_state_dict(state, strict=False).missing_keys == ["lm_head.weight"]
     tokens = torch.tensor([smol.tokenizer.encode(TEXTS[0] + " Paris. The capital of Italy is")])

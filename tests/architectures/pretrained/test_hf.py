@@ -13,6 +13,7 @@ from cartograd.apps.load.pretrained import import_, kept
 from cartograd.apps.load.target import as_bundle, as_signed
 from cartograd.architectures.pretrained import hf as room
 from cartograd.architectures.pretrained.hf import hf
+from cartograd.architectures.pretrained.published_folder import INDEX
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
@@ -30,6 +31,7 @@ TENSORS = {
 def toy(monkeypatch, tmp_path):
     """A family of its own, and a cache of its own."""
     family = types.ModuleType("hf_toy")
+    family.READS = {"hidden": "count"}
     family.spec = lambda config: Spec("mlp", {"widths": (config["hidden"],)})
     vector, label = Port("row", "vector", (4,)), Port("class", "label", (2,), labels=("a", "b"))
     family.signature = lambda config: Signature((vector,), (label,))
@@ -56,7 +58,7 @@ def sharded(path):
     for number, part in enumerate((names[:1], names[1:])):
         save_file({n: TENSORS[n] for n in part}, path / f"model-{number}.safetensors")
     shards = {n: f"model-{int(n != names[0])}.safetensors" for n in names}
-    (path / room.INDEX).write_text(json.dumps({"weight_map": shards}))
+    (path / INDEX).write_text(json.dumps({"weight_map": shards}))
     return path
 
 
@@ -140,15 +142,35 @@ def test_a_shard_that_is_missing_is_named(tmp_path):
     (path / "model-1.safetensors").unlink()
     with pytest.raises(UsageError, match=r"lacks model-1\.safetensors, one of the 2"):
         hf(path)
-    (path / room.INDEX).write_text("{}")
+    (path / INDEX).write_text("{}")
     with pytest.raises(UsageError, match=r"index\.json cannot be read"):
         hf(path)
 
 
 def test_a_tensor_in_two_files_is_refused(tmp_path):
+    path = sharded(tmp_path / "a")
+    save_file(TENSORS, path / "model-1.safetensors")
+    with pytest.raises(UsageError, match=r"'toy\.0\.weight' is in two files"):
+        hf(path)
+
+
+def test_what_lies_beside_the_weights_is_left_alone(tmp_path):
+    """A variant in half precision, as transformers does; without the whole one it asks."""
     path = folder(tmp_path / "a")
-    save_file(TENSORS, path / "more.safetensors")
-    with pytest.raises(UsageError, match=r"'toy\.0\.bias' is in two files"):
+    half = {name: tensor.half() + 1 for name, tensor in TENSORS.items()}
+    for name in ("model.fp16.safetensors", "more.safetensors"):
+        save_file(half, path / name)
+    (path / INDEX).write_text("{}")
+    found = hf(path).model.state_dict()["hidden.0.weight"]
+    assert torch.equal(found, TENSORS["toy.0.weight"])
+    (path / "model.safetensors").unlink()
+    (path / INDEX).unlink()
+    with pytest.raises(UsageError, match=r"model\.fp16\.safetensors and 1 more .* which is meant"):
+        hf(path)
+    (path / "more.safetensors").unlink()
+    assert hf(path).model.state_dict()["hidden.0.weight"][0, 0] == 1
+    (path / "adapter_config.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"adapter_config\.json: changes to another model"):
         hf(path)
 
 

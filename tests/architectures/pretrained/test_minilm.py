@@ -8,6 +8,7 @@ import torch
 from cartograd.apps.load.pretrained import import_
 from cartograd.apps.load.target import as_signed
 from cartograd.apps.verbs.predict import predict
+from cartograd.architectures.pretrained.hf import hf
 from cartograd.architectures.pretrained.minilm import minilm
 from cartograd.architectures.transformer.sentence_encoder import (
     SentenceEncoder,
@@ -102,13 +103,78 @@ def test_predict_gives_vectors(folder, tmp_path):
     assert as_signed(path).tokenizer.longest == 16
 
 
-def test_another_pooling_or_family_is_refused(folder):
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
-    with pytest.raises(UsageError, match="pools by pooling_mode_cls_token; only mean_tokens is"):
-        minilm(folder)
-    (folder / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(UsageError, match="model_type is 'gpt2', expected 'bert'"):
-        minilm(folder)
+def told(folder, name, value):
+    (folder / name).write_text(json.dumps(value))
+    return folder
+
+
+POOLING, BESIDE = "1_Pooling/config.json", "config_sentence_transformers.json"
+LATER = "sentence_bert_config.json"
+
+
+@pytest.mark.oracle("sentence-encoder")
+@pytest.mark.parametrize("unit", [True, False])
+@pytest.mark.parametrize(
+    "pooling",
+    [
+        {"pooling_mode": "mean", "embedding_dimension": 8},
+        {"pooling_mode": "cls", "embedding_dimension": 8, "include_prompt": True},
+        {"pooling_mode_max_tokens": True, "word_embedding_dimension": 8},
+        {
+            "pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False,
+            "word_embedding_dimension": 8,
+        },
+    ],
+)  # fmt: skip
+def test_every_way_to_pool_is_that_of_sentence_transformers(folder, pooling, unit):
+    told(folder, POOLING, pooling)
+    modules = json.loads((folder / "modules.json").read_text())
+    told(folder, "modules.json", modules[: 2 + unit])
+    ours = hf(folder).double()
+    torch.testing.assert_close(encode(ours, TEXTS), theirs(folder, TEXTS), rtol=0, atol=1e-10)
+
+
+@pytest.mark.oracle("sentence-encoder")
+def test_texts_are_cut_where_sentence_transformers_does(folder):
+    (folder / LATER).unlink()
+    for longest in (7, None):
+        file = folder / "tokenizer_config.json"
+        told(folder, file.name, json.loads(file.read_text()) | {"model_max_length": longest})
+        ours = hf(folder).double()
+        torch.testing.assert_close(encode(ours, TEXTS), theirs(folder, TEXTS), rtol=0, atol=1e-10)
+        assert ours.tokenizer.longest == (longest or 24)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (POOLING, {"pooling_mode": "lasttoken"}, r'pooling_mode=."lasttoken". is not known'),
+        (POOLING, {"pooling_mode": ["mean", "max"]}, r'pooling_mode=."mean", "max". is not known'),
+        (POOLING, {"pooling_mode": 5}, "pooling_mode=5 is not known"),
+        (
+            POOLING,
+            {"pooling_mode_lasttoken": True},
+            "pooling_mode_lasttoken=true is not",
+        ),
+        (POOLING, [], "holds a list"),
+        (BESIDE, {"similarity_fn_name": "dot"}, 'similarity_fn_name="dot" is not understood'),
+        (BESIDE, {"default_prompt_name": "query", "prompts": {}}, "default_prompt_name"),
+        (LATER, {"do_lower_case": True}, "do_lower_case=true is not understood"),
+        (LATER, {"max_seq_length": "long"}, "max_seq_length"),
+        ("modules.json", {}, "holds a dict; expected a list"),
+        ("modules.json", [], "lists nothing; expected Transformer, Pooling"),
+        ("modules.json", [5, {"type": "models.Dense"}], "lists 5, Dense; expected Transformer"),
+        (
+            "modules.json",
+            [{"type": "Transformer", "path": ""}, {"type": "Pooling"}],
+            "path=null",
+        ),
+        ("config.json", {"model_type": "gpt2"}, "model_type is 'gpt2', expected 'bert'"),
+    ],
+)
+def test_what_is_not_understood_is_named(folder, name, value, said):
+    with pytest.raises(UsageError, match=said):
+        hf(told(folder, name, value))
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,7 @@ import json
 
 import torch
 
-from cartograd.architectures.pretrained import hf as room
-from cartograd.architectures.pretrained.hf import configuration, hf, tensors_of
+from cartograd.architectures.pretrained.hf import described, hf
 from cartograd.core.key_map_inverse import written
 
 
@@ -64,12 +63,11 @@ def all_numbers(tensors):
 
 def same_file(path, mine, prefix):
     """Written back, our weights are the file's tensors under the file's names."""
-    config = configuration(path)
-    family = room._family(path, config)
+    family, config, tensors = described(path)
     table = family.KEYS(config) if callable(family.KEYS) else family.KEYS
     state = {name: tensor.float() for name, tensor in mine.model.state_dict().items()}
     back = written(state, table, source="the file")
-    file = {name.removeprefix(prefix): tensor for name, tensor in tensors_of(path).items()}
+    file = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     back = {name.removeprefix(prefix): tensor for name, tensor in back.items()}
     assert back.keys() == file.keys()
     assert all(torch.equal(back[name], file[name]) for name in file)

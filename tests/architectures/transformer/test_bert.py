@@ -157,7 +157,7 @@ def test_what_cannot_be_done(do, said):
 
 def test_another_form_is_refused(tmp_path):
     reference("BertModel", tmp_path)
-    with pytest.raises(UsageError, match="unknown head of BERT 'BertLMHeadModel'"):
+    with pytest.raises(UsageError, match="unknown architectures of bert 'BertLMHeadModel'"):
         hf(changed(tmp_path, architectures=["BertLMHeadModel"]))
-    with pytest.raises(UsageError, match="hidden_act='relu' is a form of bert"):
+    with pytest.raises(UsageError, match='hidden_act="relu" is a form of bert'):
         hf(changed(tmp_path, architectures=["BertModel"], hidden_act="relu"))

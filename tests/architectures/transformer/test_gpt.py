@@ -57,7 +57,7 @@ def test_equals_transformers(kind, tmp_path):
 
 def test_another_form_is_refused(tmp_path):
     reference("gpt2", tmp_path)
-    with pytest.raises(UsageError, match="scale_attn_by_inverse_layer_idx=True is a form of gpt2"):
+    with pytest.raises(UsageError, match="scale_attn_by_inverse_layer_idx=true is a form of gpt2"):
         hf(changed(tmp_path, scale_attn_by_inverse_layer_idx=True))
 
 

@@ -1,9 +1,11 @@
+from importlib import import_module
+
 import pytest
 import torch
 
 from cartograd.architectures.decoding.generate import generate, left_padded
-from cartograd.architectures.pretrained.hf import configuration, hf, tensors_of
-from cartograd.architectures.pretrained.hf_llama import KEYS, spec
+from cartograd.architectures.pretrained.hf import described, hf
+from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core import registry
 from cartograd.core.build import build
@@ -109,8 +111,8 @@ def test_equals_transformers_with_gradients(form, tmp_path):
 @pytest.mark.parametrize("form", ["plain", "qwen"])
 def test_goes_back_to_their_names(form, tmp_path):
     _, ours = pair(form, tmp_path)
-    keys = KEYS(configuration(tmp_path))
-    back, file = written(ours.state_dict(), keys, source="a folder"), tensors_of(tmp_path)
+    family, config, file = described(tmp_path)
+    back = written(ours.state_dict(), family.KEYS(config), source="a folder")
     assert set(back) == set(file)
     assert all(torch.equal(back[name], tensor.double()) for name, tensor in file.items())
 
@@ -202,21 +204,31 @@ def test_longer_than_its_context():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_act": "gelu"}, "hidden_act='gelu'"),
+        ({"hidden_act": "gelu"}, 'hidden_act="gelu"'),
         ({"head_dim": 16}, "head_dim=16"),
-        ({"rope_parameters": {"rope_type": "longrope"}}, "'longrope' are not known"),
+        (
+            {"rope_parameters": {"rope_type": "longrope"}},
+            'rope_type="longrope": such rotary positions are not known',
+        ),
     ],
 )
 def test_a_configuration_that_is_not_ours(change, message):
     with pytest.raises(UsageError, match=message):
-        spec(SMALL | change)
+        spec_of("llama", **change)
+
+
+def spec_of(family, **change):
+    """Our spec for a configuration."""
+    known = import_module(f"cartograd.architectures.pretrained.hf_{family}")
+    return known.spec(settled(SMALL | {"model_type": family} | change, known.READS))
 
 
 def test_older_configurations():
-    old = SMALL | {"rope_theta": 5e4, "rope_scaling": {"type": "linear", "factor": 2.0}}
-    made = spec(old | {"model_type": "qwen2", "sliding_window": 9})
+    old = {"rope_theta": 5e4, "rope_scaling": {"type": "linear", "factor": 2.0}}
+    made = spec_of("qwen2", sliding_window=9, **old)
     assert made.args["base"] == 5e4
     assert made.args["scaling"] == "linear:factor=2.0"
     assert made.args["biases"] == "qkv"
     assert "window" not in made.args
-    assert spec(old | {"model_type": "mistral", "sliding_window": 9}).args["window"] == 9
+    assert spec_of("mistral", sliding_window=9).args["window"] == 9
+    assert spec_of("mistral").args["window"] == 4096  # as their class says where the file does not

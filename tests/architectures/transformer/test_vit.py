@@ -75,7 +75,7 @@ def test_equals_transformers(tmp_path):
 
 def test_another_form_is_refused(tmp_path):
     reference(tmp_path)
-    with pytest.raises(UsageError, match="unknown head of ViT 'ViTModel'"):
+    with pytest.raises(UsageError, match="unknown architectures of vit 'ViTModel'"):
         hf(changed(tmp_path, architectures=["ViTModel"]))
 
 

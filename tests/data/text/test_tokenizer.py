@@ -143,7 +143,7 @@ def test_what_the_configuration_says_wins(tmp_path):
     made = bert(tmp_path, **said)
     assert made.end == 4
     assert made.chat("x") == "2"
-    with pytest.raises(UsageError, match=r"no token '\[END\]', said to mean 'end'"):
+    with pytest.raises(UsageError, match=r"eos_token='\[END\]' is no token of"):
         bert(tmp_path, eos_token="[END]")
 
 

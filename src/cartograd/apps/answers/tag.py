@@ -19,7 +19,7 @@ GAP, SHORTEST = 0.1, 0.25
 
 @dataclass(frozen=True)
 class Tags:
-    """A class for each token.
+    """A class for each token of the text.
 
     >>> Tags(("DET", "NOUN")).rows()
     [[('labels', 'DET NOUN')]]
@@ -91,6 +91,8 @@ def answers(asked: Asked, /) -> list[Tags] | list[Segments]:
         there = (
             asked.x != source.padding_id if source.padding_id is not None else asked.x == asked.x
         )
+        for number in [] if asked.tokenizer is None else asked.tokenizer.encode(""):
+            there = there & (asked.x != number)  # what the tokenizer puts around a text
         said = asked.outputs.argmax(-1)
         return [
             Tags(tuple(asked.labels[index] for index in row[here].tolist()))

@@ -6,8 +6,7 @@ the scale and shift of a norm gamma and beta.
 
 from typing import Any
 
-from cartograd.architectures.pretrained.hf_gpt2 import required
-from cartograd.core.errors import unknown
+from cartograd.architectures.pretrained.published_head import classes, head_of, labels, tags
 from cartograd.core.key_map import Table
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
@@ -20,6 +19,13 @@ HEADS = {
     "BertForTokenClassification": "tag",
 }
 """Our heads by the names of theirs."""
+
+READS = {
+    "vocab_size": "count", "hidden_size": "count", "num_hidden_layers": "count",
+    "num_attention_heads": "count", "intermediate_size": "count",
+    "max_position_embeddings": "count", "pad_token_id": "id?", "hidden_dropout_prob": "number",
+}  # fmt: skip
+"""Keys of config.json that are read, and their types."""
 
 _LAYER = r"(?:bert\.)?encoder\.layer\.(\d+)\."
 _NORMS = {
@@ -79,67 +85,40 @@ LEFT_OUT = ((r"(?:bert\.)?pooler\..*", None), (r"cls\..*", None))
 """Heads that a file may hold besides."""
 
 
-def head_of(config: dict[str, Any], /) -> str:
-    """Our head for the model that the folder holds.
-
-    Raises:
-        UsageError: it is none of them.
-    """
-    name = (config.get("architectures") or ["BertModel"])[0]
-    if name not in HEADS:
-        raise unknown("head of BERT", name, list(HEADS))
-    return HEADS[name]
-
-
 def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family calls its map
     """The key map for the folder's head."""
-    return (*BODY, *OWN[head_of(config)], *LEFT_OUT)
+    return (*BODY, *OWN[head_of(config, HEADS)], *LEFT_OUT)
 
 
 def spec(config: dict[str, Any], /) -> Spec:
-    """How our model is made.
-
-    Raises:
-        UsageError: the folder's model differs from BERT in a way that ours has not.
-    """
-    required(config, "hidden_act", "gelu")
-    required(config, "position_embedding_type", "absolute")
-    required(config, "layer_norm_eps", 1e-12)
-    required(config, "type_vocab_size", 2)
-    required(config, "is_decoder", False)
-    head = head_of(config)
+    """How our model is made."""
+    head = head_of(config, HEADS)
     args = {
         "vocabulary": config["vocab_size"],
-        "padding_id": config.get("pad_token_id"),
+        "padding_id": config["pad_token_id"],
         "context": config["max_position_embeddings"],
         "dim": config["hidden_size"],
         "heads": config["num_attention_heads"],
         "depth": config["num_hidden_layers"],
         "ffn_dim": config["intermediate_size"],
         "head": head,
-        "dropout": config.get("hidden_dropout_prob", 0.1),
+        "dropout": config["hidden_dropout_prob"],
     }
     return Spec(
         "bert", args | ({"classes": len(labels(config))} if head in ("classify", "tag") else {})
     )
 
 
-def labels(config: dict[str, Any], /) -> tuple[str, ...]:
-    """Names of the classes; two without meaning if nothing is said."""
-    named = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    return tuple(name for _, name in sorted(named.items(), key=lambda item: int(item[0])))
-
-
 def signature(config: dict[str, Any], /) -> Signature:
     """Text in; what comes out depends on the head."""
-    size, names = config["vocab_size"], labels(config)
+    size, head = config["vocab_size"], head_of(config, HEADS)
     text = Port(
-        "text", "text", ("t",), "int64", bounds=(0, size - 1), padding_id=config.get("pad_token_id")
+        "text", "text", ("t",), "int64", bounds=(0, size - 1), padding_id=config["pad_token_id"]
     )
-    answer = {
-        "hidden": Port("features", "vector", ("t", config["hidden_size"]), task="embed"),
-        "classify": Port("class", "label", (len(names),), labels=names, task="classify"),
-        "tag": Port("tag", "label", ("t", len(names)), labels=names, task="tag"),
-    }
-    masked = Port("token", "label", ("t", size), task="masked-token")
-    return Signature((text,), (answer.get(head_of(config), masked),))
+    if head == "hidden":
+        answer = Port("features", "vector", ("t", config["hidden_size"]), task="embed")
+    elif head in ("classify", "tag"):
+        answer = classes(config) if head == "classify" else tags(config)
+    else:
+        answer = Port("token", "label", ("t", size), task="masked-token")
+    return Signature((text,), (answer,))

@@ -5,10 +5,26 @@ Its linear layers are stored as (inputs, outputs), queries, keys and values in o
 
 from typing import Any
 
-from cartograd.core.errors import UsageError
-from cartograd.core.key_map import Op, parts, transposed
-from cartograd.core.ports import Port, Signature
+from cartograd.architectures.pretrained.published_config import required
+from cartograd.architectures.pretrained.published_decoder import answers, classified, reads_on
+from cartograd.architectures.pretrained.published_head import head_of
+from cartograd.core.key_map import Op, Table, parts, transposed
+from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
+
+HEADS = {
+    "GPT2LMHeadModel": "next",
+    "GPT2Model": "next",
+    "GPT2ForSequenceClassification": "classify",
+}
+"""Our heads by the names of theirs; a body alone scores tokens by its embedding."""
+
+READS = {
+    "vocab_size": "count", "n_positions": "count", "n_embd": "count", "n_head": "count",
+    "n_layer": "count", "n_inner": "count?", "resid_pdrop": "number",
+    "activation_function": "word", "pad_token_id": "id?",
+}  # fmt: skip
+"""Keys of config.json that are read, and their types."""
 
 _CUT = parts(3, dim=1)
 cut = Op(
@@ -55,12 +71,17 @@ BLOCKS = (
 )
 """The part of the map that GPT-1 shares."""
 
-KEYS = (
+BODY = (
     (r"(?:transformer\.)?wte\.weight", "tokens.weight"),
     (r"(?:transformer\.)?wpe\.weight", "positions.weight"),
     (r"(?:transformer\.)?ln_f\.(weight|bias)", r"norm.\1"),
     *BLOCKS,
 )
+
+
+def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family calls its map
+    """The key map for the folder's head."""
+    return classified(BODY) if head_of(config, HEADS) == "classify" else BODY
 
 
 def spec(config: dict[str, Any], /) -> Spec:
@@ -70,10 +91,8 @@ def spec(config: dict[str, Any], /) -> Spec:
         UsageError: the folder's model differs from GPT-2 in a way that ours has not.
     """
     required(config, "activation_function", "gelu_new", "gelu_pytorch_tanh")
-    required(config, "scale_attn_weights", True)
-    required(config, "scale_attn_by_inverse_layer_idx", False)
-    required(config, "layer_norm_epsilon", 1e-5)
-    return Spec("gpt", sizes(config) | {"ffn_dim": config.get("n_inner") or 4 * config["n_embd"]})
+    own = {"ffn_dim": config.get("n_inner") or 4 * config["n_embd"]}
+    return answers(Spec("gpt", sizes(config) | own), config, head_of(config, HEADS))
 
 
 def sizes(config: dict[str, Any], /) -> dict[str, Any]:
@@ -84,26 +103,10 @@ def sizes(config: dict[str, Any], /) -> dict[str, Any]:
         "dim": config["n_embd"],
         "heads": config["n_head"],
         "depth": config["n_layer"],
-        "dropout": config.get("resid_pdrop", 0.1),
+        "dropout": config["resid_pdrop"],
     }
 
 
 def signature(config: dict[str, Any], /) -> Signature:
-    """Text in, logits of the next token out."""
-    size = config["vocab_size"]
-    text = Port("text", "text", ("t",), "int64", bounds=(0, size - 1))
-    return Signature((text,), (Port("next", "label", ("t", size), task="next-token"),))
-
-
-def required(config: dict[str, Any], key: str, *allowed: Any) -> None:
-    """Refuse a configuration that says otherwise.
-
-    Raises:
-        UsageError: it does.
-    """
-    value = config.get(key, allowed[0])
-    if value not in allowed:
-        raise UsageError(
-            f"config.json: {key}={value!r} is a form of {config.get('model_type')} that is not "
-            f"known here; expected {' or '.join(map(repr, allowed))}"
-        )
+    """Text in, logits of the next token or classes out."""
+    return reads_on(config, head_of(config, HEADS))

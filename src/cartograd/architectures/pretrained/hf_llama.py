@@ -2,10 +2,30 @@
 
 from typing import Any
 
+from cartograd.architectures.pretrained.published_config import shown, typed
+from cartograd.architectures.pretrained.published_decoder import answers, classified, reads_on
+from cartograd.architectures.pretrained.published_head import head_of
 from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Table
-from cartograd.core.ports import Port, Signature
+from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
+
+HEADS = {
+    f"{family}For{task}": head
+    for family in ("Llama", "Mistral", "Qwen2")
+    for task, head in (("CausalLM", "next"), ("SequenceClassification", "classify"))
+}
+"""Our heads by the names of theirs."""
+
+READS = {
+    "vocab_size": "count", "hidden_size": "count", "intermediate_size": "count",
+    "num_hidden_layers": "count", "num_attention_heads": "count", "num_key_value_heads": "count?",
+    "head_dim": "count?", "max_position_embeddings": "count", "rms_norm_eps": "number",
+    "pad_token_id": "id?", "tie_word_embeddings": "flag", "rope_parameters": "table?",
+    "rope_scaling": "table?", "rope_theta": "number",
+    "attention_bias": "flag",
+}  # fmt: skip
+"""Keys of config.json that are read, and their types."""
 
 SCALINGS = {
     "linear": {"factor": "factor"},
@@ -26,8 +46,10 @@ def keys(config: dict[str, Any], /) -> Table:
     layer, block = r"model\.layers\.(\d+)", r"blocks.\1"
     ends = "(weight|bias)"
     parts = {"q": "query", "k": "key", "v": "value", "o": "out"}
-    head = "embedding.weight" if config.get("tie_word_embeddings") else "head.weight"
-    return [
+    classifies = head_of(config, HEADS) == "classify"
+    # A classifier scores no tokens; its decoder is one with tied weights.
+    head = "embedding.weight" if classifies or is_tied(config) else "head.weight"
+    body = [
         (r"model\.embed_tokens\.weight", "embedding.weight"),
         *(
             (rf"{layer}\.self_attn\.{theirs}_proj\.{ends}", rf"{block}.attention.{ours}.\2")
@@ -40,6 +62,12 @@ def keys(config: dict[str, Any], /) -> Table:
         (r"model\.norm\.weight", "norm.weight"),
         (r"lm_head\.weight", head),
     ]
+    return classified(body) if classifies else body
+
+
+def is_tied(config: dict[str, Any], /) -> bool:
+    """Whether one matrix reads and scores: where it is said, unless the file holds two."""
+    return config["tie_word_embeddings"] and not config["own_output"]
 
 
 def spec(config: dict[str, Any], /) -> Spec:
@@ -48,16 +76,15 @@ def spec(config: dict[str, Any], /) -> Spec:
     Raises:
         UsageError: the configuration asks for what this architecture has not.
     """
-    heads = config["num_attention_heads"]
-    for key, value in (("hidden_act", "silu"), ("mlp_bias", False)):
-        if config.get(key, value) != value:
-            raise UsageError(f"config.json: {key}={config[key]!r}; LLaMA here has {value!r} only")
+    heads, head = config["num_attention_heads"], head_of(config, HEADS)
     if config.get("head_dim") not in (None, config["hidden_size"] // heads):
         raise UsageError(
             f"config.json: head_dim={config['head_dim']}; LLaMA here has hidden_size / heads, "
             f"{config['hidden_size'] // heads}"
         )
-    rope = config.get("rope_parameters") or {}
+    rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
+    base = rope.get("rope_theta", config["rope_theta"])
+    typed("config.json", "rope_theta", base, "number")
     args = {
         "vocabulary": config["vocab_size"],
         "dim": config["hidden_size"],
@@ -65,44 +92,76 @@ def spec(config: dict[str, Any], /) -> Spec:
         "heads": heads,
         "kv_heads": config.get("num_key_value_heads") or heads,
         "ffn_dim": config["intermediate_size"],
-        "context": config.get("max_position_embeddings", 2048),
-        "base": float(rope.get("rope_theta") or config.get("rope_theta", 10_000.0)),
-        "tied": bool(config.get("tie_word_embeddings")),
-        "eps": config.get("rms_norm_eps", 1e-6),
+        "context": config["max_position_embeddings"],
+        "base": float(base),
+        "tied": head == "classify" or is_tied(config),
+        "eps": config["rms_norm_eps"],
     }
-    return Spec("llama", args | _optional(config, rope or config.get("rope_scaling") or {}))
+    if config["model_type"] == "qwen2":
+        args["biases"] = "qkv"
+    elif config.get("attention_bias"):
+        args["biases"] = "qkvo"
+    window, scaling = _window(config), _scaling(rope, config["max_position_embeddings"])
+    found = {"window": window, "scaling": scaling}
+    args |= {key: value for key, value in found.items() if value is not None}
+    return answers(Spec("llama", args), config, head)
 
 
 def signature(config: dict[str, Any], /) -> Signature:
-    """Tokens in, logits of the next token out."""
-    size, padding = config["vocab_size"], config.get("pad_token_id")
-    inside = padding if padding is not None and 0 <= padding < size else None
-    tokens = Port("text", "text", ("t",), "int64", (0, size - 1), padding_id=inside)
-    return Signature((tokens,), (Port("next", "label", ("t", size), task="next-token"),))
+    """Tokens in, logits of the next token or classes out."""
+    return reads_on(config, head_of(config, HEADS))
 
 
-def _optional(config: dict[str, Any], rope: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    family = config.get("model_type")
-    if family == "qwen2":
-        found["biases"] = "qkv"
-    elif config.get("attention_bias"):
-        found["biases"] = "qkvo"
-    if config.get("sliding_window") and config.get("use_sliding_window", family != "qwen2"):
-        found["window"] = config["sliding_window"]
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind == "default":
-        return found
-    if kind not in SCALINGS:
+def _window(config: dict[str, Any]) -> int | None:
+    """How far back each position attends, in all layers alike."""
+    if config["model_type"] != "qwen2":
+        return config.get("sliding_window")
+    depth = config["num_hidden_layers"]
+    slides = config["use_sliding_window"] and config["sliding_window"] is not None
+    first = config["max_window_layers"] if slides else depth
+    usual = [layer >= first for layer in range(min(depth, 10_000))]
+    kinds = config.get("layer_types")
+    if kinds is not None and kinds != [
+        f"{'sliding' if one else 'full'}_attention" for one in usual
+    ]:
         raise UsageError(
-            f"config.json: rotary positions of type {kind!r} are not known; expected one of "
-            f"default, {', '.join(SCALINGS)}"
+            f"config.json: layer_types={shown(kinds)} does not follow from use_sliding_window, "
+            "sliding_window and max_window_layers, as it does in Qwen2"
         )
-    words = SCALINGS[kind]
-    args = {ours: rope[theirs] for theirs, ours in words.items() if rope.get(theirs) is not None}
+    if any(usual) and not all(usual):
+        raise UsageError(
+            f"config.json: max_window_layers={first}, so that only some of the layers have a "
+            "window; expected 0, or use_sliding_window=false"
+        )
+    return config["sliding_window"] if any(usual) else None
+
+
+def _scaling(rope: dict[str, Any], context: int) -> str | None:
+    """How rotary positions are slowed down."""
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind not in ("default", *SCALINGS):
+        raise UsageError(
+            f"config.json: rope_parameters: rope_type={shown(kind)}: such rotary positions are not "
+            f"known; expected default, {', '.join(SCALINGS)}"
+        )
+    words = SCALINGS.get(kind, {})
+    args = {}
+    for key, value in rope.items():
+        if key in words and value is not None:
+            typed("config.json: rope_parameters", key, value, "number")
+            args[words[key]] = value
+        elif key not in ("rope_type", "type", "rope_theta") and value not in (None, False):
+            raise UsageError(
+                f"config.json: rope_parameters: {key}={shown(value)} is not understood for rotary "
+                f"positions of type {kind}"
+            )
+    if kind == "default":
+        return None
+    if "factor" not in args:
+        raise UsageError(f"config.json: rope_parameters of type {kind} lack 'factor'")
     if "context" in words.values():
-        args.setdefault("context", config["max_position_embeddings"])
-    return found | {"scaling": str(Spec(kind, args))}
+        args.setdefault("context", context)
+    return str(Spec(kind, args))
 
 
 KEYS = keys

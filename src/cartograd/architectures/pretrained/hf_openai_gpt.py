@@ -3,27 +3,44 @@
 from typing import Any
 
 from cartograd.architectures.pretrained import hf_gpt2
+from cartograd.architectures.pretrained.published_decoder import answers, classified, reads_on
+from cartograd.architectures.pretrained.published_head import head_of
+from cartograd.core.key_map import Table
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-KEYS = (
+HEADS = {
+    "OpenAIGPTLMHeadModel": "next",
+    "OpenAIGPTModel": "next",
+    "OpenAIGPTForSequenceClassification": "classify",
+}
+"""Our heads by the names of theirs."""
+
+READS = {
+    key: kind
+    for key, kind in hf_gpt2.READS.items()
+    if key not in ("n_inner", "activation_function")
+}
+"""Keys of config.json that are read, and their types."""
+
+BODY = (
     (r"(?:transformer\.)?tokens_embed\.weight", "tokens.weight"),
     (r"(?:transformer\.)?positions_embed\.weight", "positions.weight"),
     *hf_gpt2.BLOCKS,
 )
 
 
-def spec(config: dict[str, Any], /) -> Spec:
-    """How our model is made.
+def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family calls its map
+    """The key map for the folder's head."""
+    return classified(BODY) if head_of(config, HEADS) == "classify" else BODY
 
-    Raises:
-        UsageError: the folder's model differs from GPT-1 in a way that ours has not.
-    """
-    hf_gpt2.required(config, "afn", "gelu")
-    hf_gpt2.required(config, "layer_norm_epsilon", 1e-5)
-    return Spec("gpt", hf_gpt2.sizes(config) | {"order": "post"})
+
+def spec(config: dict[str, Any], /) -> Spec:
+    """How our model is made."""
+    made = Spec("gpt", hf_gpt2.sizes(config) | {"order": "post"})
+    return answers(made, config, head_of(config, HEADS))
 
 
 def signature(config: dict[str, Any], /) -> Signature:
-    """Text in, logits of the next token out."""
-    return hf_gpt2.signature(config)
+    """Text in, logits of the next token or classes out."""
+    return reads_on(config, head_of(config, HEADS))

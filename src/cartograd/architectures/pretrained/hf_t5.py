@@ -2,13 +2,25 @@
 
 from typing import Any
 
-from cartograd.architectures.pretrained.hf_gpt2 import required
+from cartograd.architectures.pretrained.published_config import required
+from cartograd.architectures.pretrained.published_head import head_of
 from cartograd.core.errors import UsageError
-from cartograd.core.key_map import Table
+from cartograd.core.key_map import Op, Table
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
 
 ACTIVATIONS = {"relu": "relu", "gated-gelu": "geglu"}
+
+HEADS = {"T5ForConditionalGeneration": "translate", "T5WithLMHeadModel": "translate"}
+"""Our head by the names of theirs; the second is that of 2019."""
+
+READS = {
+    "vocab_size": "count", "d_model": "count", "d_kv": "count", "d_ff": "count",
+    "num_layers": "count", "num_decoder_layers": "count?", "num_heads": "count",
+    "pad_token_id": "id?", "dropout_rate": "number", "feed_forward_proj": "word",
+    "tie_word_embeddings": "flag", "scale_decoder_outputs": "flag",
+}  # fmt: skip
+"""Keys of config.json that are read, and their types."""
 
 _ATTENTION = (("q", "query"), ("k", "key"), ("v", "value"), ("o", "out"))
 
@@ -43,20 +55,25 @@ def _stack(theirs: str, ours: str, last: int, up: str) -> Table:
 
 
 def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family calls its map
-    """The key map, with or without a matrix of its own for the scores."""
-    tied = is_tied(config)
-    up = "wi" if config.get("feed_forward_proj", "relu") == "relu" else "wi_1"
+    """The key map. Scores are by the embedding, scaled, or by a matrix of their own, unscaled."""
+    up = "wi" if config["feed_forward_proj"] == "relu" else "wi_1"
+    scaled, own, root = is_scaled(config), config["own_output"], config["d_model"] ** -0.5
+    shared: tuple[Any, ...] = ("tokens.weight",)
+    if not scaled and not own:  # as transformers 5 ties T5 1.1
+        shared = (("tokens.weight", "head.weight"), Op(lambda one: (one, one), lambda one, _: one))
+    by = Op(lambda tensor: tensor * root, lambda tensor: tensor / root)
+    scores: tuple[Any, ...] = ("head.weight", by) if scaled else ("head.weight",)
     return (
-        (r"shared\.weight", "tokens.weight"),
+        (r"shared\.weight", *shared),
         *_stack("encoder", "encoder", 1, up),
         *_stack("decoder", "decoder_blocks", 2, up),
-        (r"lm_head\.weight", "tokens.weight" if tied else "head.weight"),
+        (r"lm_head\.weight", *(scores if own else ("tokens.weight",))),
     )
 
 
-def is_tied(config: dict[str, Any], /) -> bool:
-    """Whether one matrix reads and scores; newer configurations say so only by the scaling."""
-    return config.get("scale_decoder_outputs", config.get("tie_word_embeddings", True))
+def is_scaled(config: dict[str, Any], /) -> bool:
+    """Whether scores are scaled, as in T5 1.0; newer configurations say so by a key of its own."""
+    return config.get("scale_decoder_outputs", config["tie_word_embeddings"])
 
 
 def spec(config: dict[str, Any], /) -> Spec:
@@ -65,33 +82,31 @@ def spec(config: dict[str, Any], /) -> Spec:
     Raises:
         UsageError: the folder's model differs from T5 in a way that ours has not.
     """
+    head_of(config, HEADS)
     required(config, "feed_forward_proj", *ACTIVATIONS)
-    required(config, "relative_attention_num_buckets", 32)
-    required(config, "relative_attention_max_distance", 128)
-    required(config, "layer_norm_epsilon", 1e-6)
     depth = config["num_layers"]
-    if config.get("num_decoder_layers", depth) not in (None, depth):
+    if config.get("num_decoder_layers") not in (None, depth):
         raise UsageError(
-            f"config.json: the decoder has {config['num_decoder_layers']} blocks and the encoder "
+            f"config.json: num_decoder_layers={config['num_decoder_layers']}, and the encoder has "
             f"{depth}; expected as many"
         )
     return Spec("t5", {
         "vocabulary": config["vocab_size"],
-        "padding_id": config.get("pad_token_id", 0),
+        "padding_id": config["pad_token_id"],
         "dim": config["d_model"],
         "heads": config["num_heads"],
         "head_dim": config["d_kv"],
         "ffn_dim": config["d_ff"],
         "depth": depth,
-        "activation": ACTIVATIONS[config.get("feed_forward_proj", "relu")],
-        "tied": is_tied(config),
-        "dropout": config.get("dropout_rate", 0.1),
+        "activation": ACTIVATIONS[config["feed_forward_proj"]],
+        "tied": is_scaled(config) and not config["own_output"],
+        "dropout": config["dropout_rate"],
     })  # fmt: skip
 
 
 def signature(config: dict[str, Any], /) -> Signature:
     """Source and target in, logits of the target's next token out."""
-    size, padding = config["vocab_size"], config.get("pad_token_id", 0)
+    size, padding = config["vocab_size"], config["pad_token_id"]
     ports = tuple(
         Port(name, "text", ("t",), "int64", bounds=(0, size - 1), padding_id=padding)
         for name in ("source", "target")

@@ -1,17 +1,21 @@
-"""ViT as Hugging Face keeps it (`model_type` vit): classifiers of images.
-
-Pixels are expected with a mean and a standard deviation of one half, as its image processor gives
-them unless told otherwise.
-"""
+"""ViT as Hugging Face keeps it (`model_type` vit): classifiers of images."""
 
 from typing import Any
 
-from cartograd.architectures.pretrained.hf_bert import labels
-from cartograd.architectures.pretrained.hf_gpt2 import required
-from cartograd.core.errors import unknown
+from cartograd.architectures.pretrained.published_head import classes, head_of, labels
 from cartograd.core.key_map import Op
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
+
+HEADS = {"ViTForImageClassification": "classify"}
+"""Our head by the name of theirs."""
+
+READS = {
+    "image_size": "count", "patch_size": "count", "num_channels": "count", "hidden_size": "count",
+    "num_hidden_layers": "count", "num_attention_heads": "count", "intermediate_size": "count",
+    "layer_norm_eps": "number", "hidden_dropout_prob": "number",
+}  # fmt: skip
+"""Keys of config.json that are read, and their types."""
 
 _LAYER = r"vit\.encoder\.layer\.(\d+)\."
 flat = Op(lambda tensor: tensor.reshape(tensor.shape[-1]), lambda tensor: tensor[None, None])
@@ -42,14 +46,9 @@ def spec(config: dict[str, Any], /) -> Spec:
     """How our model is made.
 
     Raises:
-        UsageError: the folder's model is no classifier, or differs from ViT in a way that ours has
-            not.
+        UsageError: the folder's model is no classifier.
     """
-    name = (config.get("architectures") or ["ViTForImageClassification"])[0]
-    if name != "ViTForImageClassification":
-        raise unknown("head of ViT", name, ["ViTForImageClassification"])
-    required(config, "hidden_act", "gelu")
-    required(config, "qkv_bias", True)
+    head_of(config, HEADS)
     return Spec("vit", {
         "size": config["image_size"],
         "channels": config["num_channels"],
@@ -60,15 +59,15 @@ def spec(config: dict[str, Any], /) -> Spec:
         "depth": config["num_hidden_layers"],
         "ffn_dim": config["intermediate_size"],
         "eps": config["layer_norm_eps"],
-        "dropout": config.get("hidden_dropout_prob", 0.0),
+        "dropout": config["hidden_dropout_prob"],
     })  # fmt: skip
 
 
 def signature(config: dict[str, Any], /) -> Signature:
     """An image in, classes out."""
-    channels, size, names = config["num_channels"], config["image_size"], labels(config)
-    half = (0.5,) * channels
-    image = Port("image", "image", (channels, size, size), bounds=(0.0, 1.0), mean=half, std=half)
-    return Signature(
-        (image,), (Port("class", "label", (len(names),), labels=names, task="classify"),)
-    )
+    channels, size = config["num_channels"], config["image_size"]
+    image = Port(
+        "image", "image", (channels, size, size), bounds=(0.0, 1.0),
+        mean=config["image_mean"], std=config["image_std"],
+    )  # fmt: skip
+    return Signature((image,), (classes(config),))

@@ -7,13 +7,35 @@ References:
 
 from typing import Any
 
+from torch import Tensor
+
+from cartograd.architectures.pretrained.published_head import head_of
 from cartograd.architectures.speech.mel import RATE
+from cartograd.architectures.speech.whisper import waves
 from cartograd.core.errors import UsageError
+from cartograd.core.key_map import Op
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
 
+ROUNDED = 5e-3
+"""How far half precision may be from what is computed."""
+
 SECONDS = 0.02
 """Of sound, for each position of the encoder."""
+
+HEADS = {"WhisperForConditionalGeneration": "transcribe"}
+"""Our head by the name of theirs."""
+
+READS = {
+    **{
+        f"{side}_{size}": "count"
+        for side in ("encoder", "decoder")
+        for size in ("layers", "attention_heads", "ffn_dim")
+    },
+    "d_model": "count", "vocab_size": "count", "max_target_positions": "count",
+    "max_source_positions": "count", "num_mel_bins": "count", "pad_token_id": "id?",
+}  # fmt: skip
+"""Keys of config.json that are read, and their types."""
 
 PARTS = (
     (r"self_attn\.q_proj", "attention.query"),
@@ -32,9 +54,20 @@ PARTS = (
 )
 """The parts of a block."""
 
+
+def _computed(tensor: Tensor) -> Tensor:
+    expected = waves(*tensor.shape)
+    if (tensor.float() - expected).abs().max() > ROUNDED:
+        raise UsageError("the encoder's positions are learned; expected sines and cosines")
+    return tensor
+
+
+computed = Op(_computed, lambda tensor: tensor)
+"""Refuses positions of the encoder that are not what ours computes."""
+
 KEYS = (
     (r"(?:model\.)?encoder\.(conv\d)\.(weight|bias)", r"listener.\1.\2"),
-    (r"(?:model\.)?encoder\.embed_positions\.weight", None),
+    (r"(?:model\.)?encoder\.embed_positions\.weight", None, computed),
     (r"(?:model\.)?encoder\.layer_norm\.(weight|bias)", r"listener.norm.\1"),
     (r"(?:model\.)?decoder\.embed_tokens\.weight", "writer.embed.weight"),
     (r"(?:model\.)?decoder\.embed_positions\.weight", "writer.positions.weight"),
@@ -57,20 +90,22 @@ def spec(config: dict[str, Any], /) -> Spec:
     Raises:
         UsageError: the configuration asks for something else than the published models.
     """
-    sizes = {config[f"{side}_{name}"] for side in ("encoder", "decoder") for name in ("layers",)}
-    heads = {config[f"{side}_attention_heads"] for side in ("encoder", "decoder")}
-    inner = {config[f"{side}_ffn_dim"] for side in ("encoder", "decoder")}
-    if len(sizes) > 1 or len(heads) > 1 or inner != {4 * config["d_model"]}:
-        raise UsageError(
-            "whisper: an encoder and a decoder of equal size and with four times their width "
-            "inside are expected; this config.json asks for others"
-        )
+    head_of(config, HEADS)
+    for size in ("layers", "attention_heads", "ffn_dim"):
+        sides = [f"{side}_{size}" for side in ("encoder", "decoder")]
+        expected = 4 * config["d_model"] if size == "ffn_dim" else config[sides[0]]
+        if any(config[side] != expected for side in sides):
+            said = " and ".join(f"{side}={config[side]}" for side in sides)
+            raise UsageError(
+                f"config.json: {said}: expected an encoder and a decoder of equal size, "
+                "with four times their width inside"
+            )
     return Spec(
         "whisper",
         {
             "dim": config["d_model"],
-            "heads": heads.pop(),
-            "depth": sizes.pop(),
+            "heads": config["encoder_attention_heads"],
+            "depth": config["encoder_layers"],
             "vocabulary": config["vocab_size"],
             "context": config["max_target_positions"],
             "seconds": config["max_source_positions"] * SECONDS,

@@ -194,9 +194,13 @@ class LLaMA(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
         """Logits of the token after each position."""
+        return self._scores(self.hidden(tokens))
+
+    def hidden(self, tokens: Int[Tensor, "b t"], /) -> Float[Tensor, "b t d"]:
+        """The features of each position, before the output layer."""
         check_length(tokens.shape[1], self.context)
         places = torch.arange(tokens.shape[1], device=tokens.device)
-        return self._logits(self._features(tokens, places, None))
+        return self.norm(self._features(tokens, places, None))
 
     def decoder(
         self, rows: int, capacity: int, /, *, starts: Int[Tensor, " b"] | None = None
@@ -231,7 +235,7 @@ class LLaMA(nn.Module):
 
     def _continued(self, tokens: Tensor, cache: Cache, last: bool) -> Tensor:
         x = self._features(tokens, cache.positions(tokens.shape[1]), cache)
-        return self._logits(x[:, -1:] if last else x)
+        return self._scores(self.norm(x[:, -1:] if last else x))
 
     def _features(self, tokens: Tensor, places: Tensor, cache: Cache | None) -> Tensor:
         mask = None if cache is None else cache.mask(tokens.shape[1])
@@ -243,6 +247,18 @@ class LLaMA(nn.Module):
             )  # fmt: skip
         return x
 
-    def _logits(self, x: Tensor) -> Tensor:
-        weight = self.embedding.weight if self.head is None else self.head.weight
-        return F.linear(self.norm(x), weight)
+    def _scores(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.embedding.weight if self.head is None else self.head.weight)
+
+
+def check_length(length: int, context: int, /) -> None:
+    """Refuse more tokens than a model reads.
+
+    Raises:
+        UsageError: there are more.
+    """
+    if length > context:
+        raise UsageError(
+            f"{length} tokens are more than this model's context of {context}; shorten the prompt "
+            f"or ask for fewer new tokens"
+        )

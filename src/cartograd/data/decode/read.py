@@ -25,6 +25,9 @@ from cartograd.data.decode.table import Table
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.text.tokens import padded
 
+BYTES = 256
+"""Numbers of a model that reads the bytes of a text as they are."""
+
 NUMBERED = re.compile(r"column\d+")
 """Names that columns get in a file without a header."""
 
@@ -223,8 +226,11 @@ def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> lis
             not match the port.
     """
     contents = [_text_bytes(source) for source in sources]
-    if tokenizer is None and port.bounds is not None and port.bounds[1] > 255:
-        raise UsageError(f"{port.name!r} takes numbers of tokens, and there is no tokenizer")
+    if tokenizer is None and port.bounds not in (None, (0, BYTES - 1)):
+        raise UsageError(
+            f"{port.name!r} takes numbers of tokens, and there is no tokenizer; give numbers, or "
+            "sign the model with one"
+        )
     if tokenizer is None:
         rows = [list(content) for content in contents]
     else:

@@ -19,21 +19,21 @@ from typing import Any
 from jaxtyping import Int
 from torch import Tensor
 
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
+from cartograd.data.text import chat as chats
+from cartograd.data.text.published import folder_of
 from cartograd.data.text.tokens import (
-    KINDS,
+    ROLES,
     SPECIAL,
     cut,
     fit,
-    folder_of,
     guessed,
     package,
     padded,
-    rendered,
     size,
     trained,
-)
+)  # fmt: skip
 
 
 class Tokenizer:
@@ -44,17 +44,15 @@ class Tokenizer:
     Args:
         document: the package's JSON, parsed.
         special: the numbers for `padding`, `begin`, `end`, `unknown` and `mask`, as far as there
-            are any; by how tokens are usually written if not given.
+            are any; by how tokens are usually written if not given. Any other role (`stop 1`)
+            is a token that ends what a model writes.
         chat: how a chat is written, a template in Jinja's language.
         longest: how many numbers a text may have; what is beyond is cut off, but for the number
             that ends each text.
         counts: how often each token was seen, by its number, where that is known.
 
     Attributes:
-        padding: the padding token's id, or None.
-        begin, end: the ids of the tokens that begin and end a text, or None.
-        unknown: the id of the unknown token, or None.
-        mask: the id of the mask token, or None.
+        padding, begin, end, unknown, mask: the ids of those tokens, or None.
 
     Raises:
         UsageError: the document describes no tokenizer.
@@ -77,11 +75,8 @@ class Tokenizer:
         self.template = chat
         self.longest = longest
         self.counts = tuple(counts)
-        self.padding = self.special.get("padding")
-        self.begin = self.special.get("begin")
-        self.end = self.special.get("end")
-        self.unknown = self.special.get("unknown")
-        self.mask = self.special.get("mask")
+        roles = map(self.special.get, ("padding", "begin", "end", "unknown", "mask"))
+        self.padding, self.begin, self.end, self.unknown, self.mask = roles
 
     @classmethod
     def from_json(cls, text: str, /) -> "Tokenizer":
@@ -105,8 +100,8 @@ class Tokenizer:
         Raises:
             UsageError: there is none, or it cannot be read.
         """
-        text, said, chat = folder_of(Path(folder))
-        return cls.from_json(text).told(chat=chat, **said)
+        document, said, chat = folder_of(Path(folder))
+        return cls.from_json(json.dumps(document)).told(chat=chat, **said)
 
     @classmethod
     def bytes(cls, *, special: bool = False) -> "Tokenizer":
@@ -133,11 +128,6 @@ class Tokenizer:
         Raises:
             UsageError: an unknown kind, too small a vocabulary, or the package is missing.
         """
-        if kind not in KINDS:
-            raise unknown("kind of tokenizer", kind, KINDS)
-        least = len(SPECIAL) + (256 if kind == "bpe" else 1)
-        if vocabulary < least:
-            raise UsageError(f"vocabulary={vocabulary} is too small; {kind} needs at least {least}")
         roles = {role: number for number, role in enumerate(SPECIAL)}
         return cls(trained(texts, vocabulary, kind), special=roles)
 
@@ -170,6 +160,11 @@ class Tokenizer:
                 special[role] = number
         said = {"chat": chat or self.template, "longest": longest or self.longest}
         return Tokenizer(self.document, special=special, counts=self.counts, **said)
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """Tokens that are said to end what a model writes."""
+        return frozenset(number for role, number in self.special.items() if role not in ROLES)
 
     @cached_property
     def vocabulary(self) -> int:
@@ -254,8 +249,8 @@ class Tokenizer:
             return bytes(number for number in listed if number < 256).decode(errors="replace")
         return self._inner.decode(listed, skip_special_tokens=not special)
 
-    def chat(self, messages: str | Sequence[Mapping[str, Any]], /, *, answer: bool = True) -> str:
-        """A conversation as the text that a model was trained on; encode it with `special=False`.
+    def chat(self, messages: chats.Messages, /, *, answer: bool = True) -> str:
+        """A conversation as the text that a model was trained on; `chat_numbers` encodes it.
 
         Args:
             messages: each with `role` and `content`; a plain text is a message of the user.
@@ -264,13 +259,18 @@ class Tokenizer:
         Raises:
             UsageError: there is no template, or it does not take these messages.
         """
+        return "".join(self._chat(messages, answer)).translate(chats.NO_MARKS)
+
+    def chat_numbers(self, messages: chats.Messages, /, *, answer: bool = True) -> list[int]:
+        """The same as numbers; control tokens that messages spell are read as plain text."""
+        return chats.encoded(self._chat(messages, answer), self.document)
+
+    def _chat(self, messages: chats.Messages, answer: bool) -> list[str]:
         if not self.template:
             raise UsageError("this tokenizer has no template for a chat; give plain text")
-        if isinstance(messages, str):
-            messages = [{"role": "user", "content": messages}]
-        begin, end = ("" if i is None else self.token(i) for i in (self.begin, self.end))
-        words = {"bos_token": begin, "eos_token": end, "add_generation_prompt": answer}
-        return rendered(self.template, messages=messages, **words)
+        named = {ROLES[role]: number for role, number in self.special.items() if role in ROLES}
+        words = {word: self.token(number) for word, number in named.items()}
+        return chats.written(self.template, messages, self.document, answer=answer, words=words)
 
     def check(self, port: Port, /) -> None:
         """Refuse a port of another vocabulary.

@@ -1,16 +1,15 @@
-"""What `Tokenizer` asks of the package `tokenizers`, of its JSON format, and of templates."""
+"""What `Tokenizer` asks of the package `tokenizers`, and of its JSON format."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
 
 KINDS = ("bpe", "wordpiece", "unigram")
@@ -72,31 +71,6 @@ def library() -> Any:
     return tokenizers
 
 
-def folder_of(folder: Path, /) -> tuple[str, dict[str, Any], str]:
-    """The tokenizer.json of a folder, which token it says means what, and its chat template.
-
-    Raises:
-        UsageError: there is none, or a file cannot be read.
-    """
-    config, template = folder / "tokenizer_config.json", folder / "chat_template.jinja"
-    try:
-        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
-        said = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-        chat = template.read_text(encoding="utf-8") if template.is_file() else None
-    except OSError as error:
-        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageError(f"{folder}: its tokenizer cannot be read: {error}") from error
-    named = {role: said.get(word) for role, word in ROLES.items()}
-    tokens = {
-        role: token["content"] if isinstance(token, Mapping) else token
-        for role, token in named.items()
-        if token is not None
-    }
-    chat = chat or said.get("chat_template")
-    return text, tokens, chat if isinstance(chat, str) else ""
-
-
 def tokens_of(document: Mapping[str, Any], /) -> dict[str, int]:
     """Every token of a document with its number, read without the package."""
     vocabulary = document["model"].get("vocab", {})
@@ -123,7 +97,16 @@ def guessed(document: Mapping[str, Any], /) -> dict[str, int]:
 
 
 def trained(texts: Iterable[str], vocabulary: int, kind: str, /) -> dict[str, Any]:
-    """The document of a tokenizer that has learned from texts."""
+    """The document of a tokenizer that has learned from texts.
+
+    Raises:
+        UsageError: an unknown kind, too small a vocabulary, or the package is missing.
+    """
+    if kind not in KINDS:
+        raise unknown("kind of tokenizer", kind, KINDS)
+    least = len(SPECIAL) + (256 if kind == "bpe" else 1)
+    if vocabulary < least:
+        raise UsageError(f"vocabulary={vocabulary} is too small; {kind} needs at least {least}")
     parts = library()
     special = list(SPECIAL.values())
     settings = {"vocab_size": vocabulary, "special_tokens": special, "show_progress": False}
@@ -204,28 +187,6 @@ def cut(row: list[Any], longest: int | None, /, *, end: int | None = None) -> li
     if longest is None or len(row) <= longest:
         return row
     return row[:longest] if end is None else [*row[: longest - 1], row[-1]]
-
-
-def rendered(template: str, /, **values: Any) -> str:
-    """A template with its values, in a sandbox: a template may come from anyone.
-
-    Raises:
-        UsageError: the template is damaged, or refuses the values.
-    """
-    from jinja2 import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def refuse(message: str) -> None:
-        raise UsageError(f"the template of the chat says: {message}")
-
-    room = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    room.globals["raise_exception"] = refuse
-    try:
-        return room.from_string(template).render(**values)
-    except UsageError:
-        raise
-    except (TemplateError, TypeError, AttributeError, KeyError) as error:
-        raise UsageError(f"the template of the chat cannot be used: {error}") from error
 
 
 def fit(vocabulary: int, padding: int | None, port: Port, /) -> None:

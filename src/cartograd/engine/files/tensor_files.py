@@ -77,6 +77,9 @@ def read_tensors(path: Path, /) -> dict[str, Tensor]:
             aliases = json.loads((file.metadata() or {}).get("aliases", "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
+    named = aliases.values() if isinstance(aliases, dict) else [None]
+    if not all(isinstance(other, str) and other in tensors for other in named):
+        raise UsageError(f"{path} cannot be read: its aliases name no tensor of the file")
     return tensors | {name: tensors[other] for name, other in aliases.items()}
 
 

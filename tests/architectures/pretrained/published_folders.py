@@ -1,0 +1,239 @@
+"""Small folders of every family that transformers writes, and both sides' answers to the same."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tokenizers
+import torch
+from PIL import Image
+
+from cartograd.apps.verbs.generate import generate
+from cartograd.apps.verbs.predict import predict
+from cartograd.architectures.pretrained.hf import hf
+from tests.reference import Reference
+
+transformers = Reference("transformers")
+
+TEXTS = ["the cat sat on the mat", "who is there?"]
+LABELS = {
+    "id2label": {0: "bad", 1: "fair", 2: "good"},
+    "label2id": {"bad": 0, "fair": 1, "good": 2},
+}
+BERT = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
+    "max_position_embeddings": 32,
+}  # fmt: skip
+GPT = {"n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "bos_token_id": 1}
+LLAMA = BERT | {"num_key_value_heads": 1, "bos_token_id": 1}
+T5 = {
+    "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2, "pad_token_id": 0,
+    "decoder_start_token_id": 0,
+}  # fmt: skip
+WHISPER = {
+    "d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "num_mel_bins": 10,
+    "max_source_positions": 20, "max_target_positions": 12, "pad_token_id": 0, "bos_token_id": 1,
+    "decoder_start_token_id": 1,
+}  # fmt: skip
+VIT = {
+    "image_size": 8, "patch_size": 4, "hidden_size": 16, "num_hidden_layers": 2,
+    "num_attention_heads": 2, "intermediate_size": 24,
+}  # fmt: skip
+
+MODELS = {
+    "bert": ("BertForSequenceClassification", "BertConfig", BERT | LABELS),
+    "bert masked": ("BertForMaskedLM", "BertConfig", BERT),
+    "bert tags": ("BertForTokenClassification", "BertConfig", BERT | LABELS),
+    "gpt2": ("GPT2LMHeadModel", "GPT2Config", GPT),
+    "gpt2 classes": ("GPT2ForSequenceClassification", "GPT2Config", GPT | LABELS),
+    "openai-gpt": ("OpenAIGPTLMHeadModel", "OpenAIGPTConfig", GPT),
+    "llama": ("LlamaForCausalLM", "LlamaConfig", LLAMA),
+    "llama classes": ("LlamaForSequenceClassification", "LlamaConfig", LLAMA | LABELS),
+    "mistral": ("MistralForCausalLM", "MistralConfig", LLAMA | {"sliding_window": 4}),
+    "qwen2": ("Qwen2ForCausalLM", "Qwen2Config", LLAMA),
+    "t5": ("T5ForConditionalGeneration", "T5Config", T5),
+    "vit": ("ViTForImageClassification", "ViTConfig", VIT | LABELS),
+    "whisper": ("WhisperForConditionalGeneration", "WhisperConfig", WHISPER),
+}
+"""Model, configuration and sizes of each."""
+
+
+def words():
+    """A tokenizer of pieces of words, as BERT's."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    made = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
+    made.normalizer = tokenizers.normalizers.BertNormalizer()
+    made.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    made.decoder = tokenizers.decoders.WordPiece()
+    trainer = tokenizers.trainers.WordPieceTrainer(
+        vocab_size=60, special_tokens=special, show_progress=False
+    )
+    made.train_from_iterator(TEXTS * 3, trainer)
+    made.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )  # fmt: skip
+    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, **dict(zip(names, special, strict=True))
+    )
+
+
+def pieces():
+    """A tokenizer of bytes, as GPT-2's."""
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=280, special_tokens=["<pad>", "<|endoftext|>"], show_progress=False,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    made.train_from_iterator(TEXTS, trainer)
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", eos_token="<|endoftext|>",
+        bos_token="<|endoftext|>",
+    )  # fmt: skip
+
+
+def write(kind, folder, **more):
+    """A folder of a kind of `MODELS` with random weights that matter."""
+    model, config, sizes = MODELS[kind]
+    tokenizer = None if kind == "vit" else words() if kind.startswith("bert") else pieces()
+    said = dict(sizes)
+    if tokenizer is not None:
+        said |= {"vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": 1}
+        tokenizer.save_pretrained(folder)
+    if kind == "vit":
+        side = more.get("image_size", 8)
+        transformers.ViTImageProcessor(size={"height": side, "width": side}).save_pretrained(folder)
+    torch.manual_seed(0)
+    made = getattr(transformers, model)(getattr(transformers, config)(**said | more))
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if not weight.requires_grad:
+                continue  # positions by a formula
+            weight.copy_(torch.randn_like(weight) * 0.2 + ("norm" in name.lower() or "ln_" in name))
+    made.save_pretrained(folder)
+    return folder
+
+
+def change(folder, name="config.json", /, *, without=(), **more):
+    """The folder with other settings."""
+    file = folder / name
+    said = json.loads(file.read_text()) if file.is_file() else {}
+    said = {key: value for key, value in (said | more).items() if key not in without}
+    file.write_text(json.dumps(said))
+    return folder
+
+
+def theirs(folder):
+    """Transformers' model of a folder, with its tokenizer."""
+    config = json.loads((folder / "config.json").read_text())
+    found = getattr(transformers, config["architectures"][0]).from_pretrained(folder)
+    has = (folder / "tokenizer.json").is_file()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder) if has else None
+    return SimpleNamespace(model=found.float().eval(), tokenizer=tokenizer)
+
+
+@torch.no_grad()
+def same_logits(mine, other, folder):
+    """The same numbers for the same inputs."""
+    port = mine.signature.input
+    if port.kind == "image":
+        x = torch.rand(2, *port.dims)
+        file = folder / "preprocessor_config.json"
+        said = json.loads(file.read_text()) if file.is_file() else {}
+        mean, std = (said.get(key) or [0.5] * 3 for key in ("image_mean", "image_std"))
+        pixels = (x - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+        pixels = x if said.get("do_normalize") is False else pixels
+        return close(mine(x), other.model(pixel_values=pixels).logits)
+    rows = 1 if other.model.config.pad_token_id is None else 2
+    tokens = torch.randint(2, int(mine.signature.inputs[-1].bounds[1]) + 1, (rows, 9))
+    if port.kind == "audio":
+        sound = torch.randn(1, 1, 320 * other.model.config.max_source_positions) / 4
+        features = mine.model.features(sound)
+        found = other.model(input_features=features, decoder_input_ids=tokens[:1], use_cache=False)
+        return close(mine(sound, tokens[:1]), found.logits)
+    if len(mine.signature.inputs) == 2:
+        found = other.model(input_ids=tokens, decoder_input_ids=tokens[:, :5])
+        return close(mine(tokens, tokens[:, :5]), found.logits)
+    found = other.model(tokens)
+    return close(mine(tokens), found.logits if "logits" in found else found[0])
+
+
+def close(one, other):
+    """To single precision."""
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def same_answers(mine, other, folder):
+    """What `predict` says is what transformers' pipeline says."""
+    task = mine.signature.task.name
+    if task in ("classify", "multi-label", "regress") and mine.signature.input.kind == "image":
+        return same_pictures(mine, other, folder)
+    if task not in ("classify", "multi-label", "regress", "tag", "masked-token"):
+        return same_text(mine, other)
+    kinds = {"tag": "token-classification", "masked-token": "fill-mask"}
+    more = (
+        {"ignore_labels": []} if task == "tag" else {"top_k": 5 if task == "masked-token" else None}
+    )
+    kind = kinds.get(task, "text-classification")
+    pipe = transformers.pipeline(kind, model=other.model, tokenizer=other.tokenizer, **more)
+    texts = ["the [MASK] sat"] if task == "masked-token" else TEXTS
+    for answer, expected in zip(predict(mine, texts, top=5), map(pipe, texts), strict=True):
+        expected = expected[0] if isinstance(expected[0], list) else expected
+        if task == "tag":
+            assert list(answer["labels"]) == [one["entity"] for one in expected]
+            continue
+        name = "token_str" if task == "masked-token" else "label"
+        pairs = {one[name]: one["score"] for one in expected}
+        same_scores(answer, pairs)
+    return None
+
+
+def same_scores(answer, pairs):
+    """Our answer to an example has these scores."""
+    if "probabilities" not in answer:
+        found = answer["values"] if "values" in answer else [answer["value"]]
+        assert sorted(pairs.values()) == [pytest.approx(one, abs=1e-4) for one in sorted(found)]
+        return
+    assert answer["probabilities"].keys() == pairs.keys()
+    for label, score in pairs.items():
+        assert answer["probabilities"][label] == pytest.approx(score, abs=1e-4)
+
+
+def same_pictures(mine, other, folder):
+    """Of a picture of the right size; of another, theirs are squeezed."""
+    file = folder / "picture.png"
+    size = mine.signature.input.dims[1]
+    pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file)
+    processor = transformers.ViTImageProcessor.from_pretrained(folder)
+    pipe = transformers.pipeline(
+        "image-classification", model=other.model, image_processor=processor
+    )
+    expected = pipe(str(file), top_k=5)
+    same_scores(predict(mine, [file], top=5)[0], {one["label"]: one["score"] for one in expected})
+
+
+def same_text(mine, other):
+    """Greedily they write the same; a sound is left to the tests of whisper."""
+    task = mine.signature.task.name
+    if task not in ("next-token", "translate"):
+        return
+    inputs = other.tokenizer(TEXTS[0], return_tensors="pt")
+    room = {"max_new_tokens": 8, "do_sample": False, "num_beams": 1}
+    numbers = other.model.generate(inputs["input_ids"], **room)[0].tolist()
+    numbers = numbers[inputs["input_ids"].shape[1] if task == "next-token" else 1 :]
+    [found] = generate(mine, [TEXTS[0]], length=8, plain=True)
+    assert list(found.tokens) == numbers
+
+
+def both(folder):
+    """Ours and theirs of a folder are the same, in numbers and in words; ours."""
+    mine, other = hf(folder), theirs(folder)
+    same_logits(mine, other, folder)
+    same_answers(mine, other, folder)
+    return mine

@@ -1,0 +1,287 @@
+"""Ten keys of each family, changed one at a time: equal to transformers, or refused by name."""
+
+import pytest
+
+from cartograd.architectures.pretrained import published_config
+from cartograd.architectures.pretrained.hf import families, hf
+from cartograd.core.errors import UsageError
+from tests.architectures.pretrained.published_folders import MODELS, both, change, write
+from tests.reference import Reference
+
+transformers = Reference("transformers")
+
+LABELS = {"0": "a", "1": "b", "2": "c"}
+ROPE = {"rope_theta": 10000.0}
+
+CHANGES = {
+    "bert": {
+        "hidden_act": "relu",
+        "layer_norm_eps": 1e-5,
+        "type_vocab_size": 3,
+        "position_embedding_type": "relative_key",
+        "is_decoder": True,
+        "pad_token_id": 5,
+        "num_attention_heads": 4,
+        "problem_type": "multi_label_classification",
+        "hidden_dropout_prob": 0.5,
+        "attention_probs_dropout_prob": 0.9,
+        "id2label": {"0": "a", "1": "a", "2": "b"},
+        "num_labels": 5,
+        "chunk_size_feed_forward": 2,
+        "something_new": 1,
+    },
+    "bert masked": {
+        "tie_word_embeddings": False,
+        "add_cross_attention": True,
+        "hidden_act": "gelu_new",
+        "num_attention_heads": 8,
+        "layer_norm_eps": 1e-7,
+        "use_cache": False,
+        "problem_type": "regression",
+        "pad_token_id": None,
+        "quantization_config": {"quant_method": "bitsandbytes"},
+        "torch_dtype": "float16",
+    },
+    "bert tags": {"id2label": LABELS | {"2": "a"}, "problem_type": "regression"},
+    "gpt2": {
+        "activation_function": "relu",
+        "activation_function ": "gelu_new",
+        "scale_attn_weights": False,
+        "scale_attn_by_inverse_layer_idx": True,
+        "layer_norm_epsilon": 1e-3,
+        "tie_word_embeddings": False,
+        "n_head": 4,
+        "n_inner": 64,
+        "reorder_and_upcast_attn": True,
+        "resid_pdrop": 0.7,
+        "add_cross_attention": True,
+        "eos_token_id": 5,
+        "rope_theta": 100.0,
+    },
+    "gpt2 classes": {
+        "pad_token_id": None,
+        "problem_type": "regression",
+        "summary_type": "mean",
+        "n_head": 8,
+        "id2label": {"0": "a", "2": "b", "3": "c"},
+    },
+    "openai-gpt": {
+        "afn": "relu",
+        "layer_norm_epsilon": 1e-3,
+        "tie_word_embeddings": False,
+        "n_head": 4,
+        "n_inner": 32,
+        "resid_pdrop": 0.6,
+        "attn_pdrop": 0.6,
+        "summary_type": "mean",
+        "eos_token_id": [1, 5],
+        "predict_special_tokens": False,
+        "scale_attn_weights": False,
+    },
+    "llama": {
+        "hidden_act": "gelu",
+        "rms_norm_eps": 1e-3,
+        "rope_parameters": ROPE | {"rope_type": "dynamic", "factor": 2.0},
+        "rope_scaling": {"type": "linear", "factor": 4.0},
+        "rope_theta": 100.0,
+        "attention_bias": True,
+        "mlp_bias": True,
+        "head_dim": 4,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+        "sliding_window": 3,
+        "partial_rotary_factor": 0.5,
+        "pretraining_tp": 2,
+        "eos_token_id": [7, 8],
+    },
+    "llama classes": {
+        "problem_type": "multi_label_classification",
+        "pad_token_id": 5,
+        "num_attention_heads": 4,
+        "tie_word_embeddings": True,
+    },
+    "mistral": {
+        "sliding_window": None,
+        "sliding_window ": 2,
+        "head_dim": 16,
+        "attention_bias": True,
+        "rope_parameters": ROPE | {"rope_type": "linear", "factor": 2.0},
+        "rope_parameters ": ROPE | {"rope_type": "longrope", "factor": 2.0},
+        "num_attention_heads": 4,
+        "rms_norm_eps": 1e-2,
+        "max_position_embeddings": 16,
+        "attention_dropout": 0.5,
+        "layer_types": ["full_attention", "sliding_attention"],
+        "hidden_act": "relu",
+    },
+    "qwen2": {
+        "use_sliding_window": True,
+        "max_window_layers": 1,
+        "sliding_window": 3,
+        "layer_types": ["full_attention", "sliding_attention"],
+        "head_dim": 16,
+        "rope_theta": 50.0,
+        "rope_parameters": ROPE | {"rope_type": "yarn", "factor": 4.0,
+                                   "original_max_position_embeddings": 8},
+        "rope_parameters ": ROPE | {"rope_type": "yarn", "factor": 4.0, "mscale": 0.7},
+        "tie_word_embeddings": True,
+        "rms_norm_eps": 1e-3,
+        "num_key_value_heads": 2,
+        "attention_bias": False,
+        "mlp_bias": True,
+    },
+    "t5": {
+        "feed_forward_proj": "gated-silu",
+        "relative_attention_num_buckets": 16,
+        "relative_attention_max_distance": 64,
+        "layer_norm_epsilon": 1e-3,
+        "num_decoder_layers": 1,
+        "scale_decoder_outputs": False,
+        "decoder_start_token_id": 7,
+        "is_encoder_decoder": False,
+        "d_kv": 4,
+        "dropout_rate": 0.5,
+        "eos_token_id": 9,
+        "num_heads": 4,
+    },
+    "vit": {
+        "hidden_act": "relu",
+        "layer_norm_eps": 1e-3,
+        "qkv_bias": False,
+        "patch_size": 2,
+        "image_size": 16,
+        "hidden_dropout_prob": 0.4,
+        "num_attention_heads": 4,
+        "problem_type": "multi_label_classification",
+        "encoder_stride": 4,
+        "pooler_act": "relu",
+        "intermediate_size": 32,
+        "id2label": LABELS | {"1": "a"},
+    },
+    "whisper": {
+        "activation_function": "relu",
+        "scale_embedding": True,
+        "encoder_ffn_dim": 32,
+        "decoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "max_source_positions": 10,
+        "num_mel_bins": 8,
+        "use_weighted_layer_sum": True,
+        "dropout": 0.7,
+        "tie_word_embeddings": False,
+        "apply_spec_augment": True,
+    },
+}  # fmt: skip
+"""For each kind of folder keys and other values; a blank behind a key tells two values apart."""
+
+REFUSED = """
+bert/hidden_act bert/layer_norm_eps bert/type_vocab_size bert/position_embedding_type
+bert/is_decoder bert/pad_token_id bert/id2label bert/num_labels bert/chunk_size_feed_forward
+bert/something_new bert_masked/tie_word_embeddings bert_masked/add_cross_attention
+bert_masked/hidden_act bert_masked/layer_norm_eps bert_masked/quantization_config
+bert_tags/id2label gpt2/activation_function gpt2/scale_attn_weights
+gpt2/scale_attn_by_inverse_layer_idx gpt2/layer_norm_epsilon gpt2/tie_word_embeddings
+gpt2/add_cross_attention gpt2/rope_theta gpt2_classes/id2label
+openai-gpt/afn openai-gpt/layer_norm_epsilon openai-gpt/tie_word_embeddings openai-gpt/n_inner
+llama/hidden_act llama/rope_parameters llama/mlp_bias llama/head_dim
+llama/sliding_window llama/partial_rotary_factor llama_classes/pad_token_id mistral/head_dim
+mistral/attention_bias mistral/rope_parameters_ mistral/layer_types mistral/hidden_act
+qwen2/layer_types qwen2/head_dim qwen2/rope_parameters_ qwen2/mlp_bias
+t5/feed_forward_proj t5/relative_attention_num_buckets t5/relative_attention_max_distance
+t5/layer_norm_epsilon t5/num_decoder_layers t5/is_encoder_decoder
+vit/hidden_act vit/qkv_bias vit/id2label whisper/activation_function
+whisper/scale_embedding whisper/encoder_ffn_dim whisper/decoder_layers
+whisper/encoder_attention_heads whisper/use_weighted_layer_sum whisper/tie_word_embeddings
+""".split()  # noqa: SIM905  a list of a hundred words
+"""Changes that ours cannot follow; all others are equal."""
+
+CASES = [(kind, key) for kind, keys in CHANGES.items() for key in keys]
+SIZES = ("num_key_value_heads", "patch_size", "image_size", "n_inner", "attention_bias", "d_kv",
+         "mlp_bias", "intermediate_size", "head_dim", "num_channels", "num_decoder_layers",
+         "decoder_layers", "encoder_ffn_dim", "max_source_positions", "num_mel_bins",
+         "type_vocab_size", "relative_attention_num_buckets", "qkv_bias", "tie_word_embeddings",
+         "num_labels", "num_heads", "num_attention_heads")  # fmt: skip
+"""Keys that change which weights there are: the folder is written with them."""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Each kind's folder, written once."""
+    found = {}
+
+    def folder(kind):
+        if kind not in found:
+            found[kind] = write(kind, tmp_path_factory.mktemp(kind.replace(" ", "-")))
+        return found[kind]
+
+    return folder
+
+
+def copied(folder, into):
+    for file in folder.iterdir():
+        (into / file.name).write_bytes(file.read_bytes())
+    return into
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_kind_is_equal(folders, kind):
+    both(folders(kind))
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize(("kind", "key"), CASES)
+def test_one_key_is_equal_or_refused_by_name(folders, tmp_path, kind, key):
+    value, name = CHANGES[kind][key], key.strip()
+    case = f"{kind}/{key}".replace(" ", "_")
+    if name in SIZES and case not in REFUSED:
+        folder = write(kind, tmp_path, **{name: value})
+    else:
+        folder = change(copied(folders(kind), tmp_path), **{name: value})
+    if case in REFUSED:
+        with pytest.raises(UsageError, match=name):
+            hf(folder)
+        return
+    both(folder)
+
+
+def test_there_are_ten_of_each_family():
+    counted = dict.fromkeys(families(), 0)
+    for kind, keys in CHANGES.items():
+        counted[kind.partition(" ")[0]] += len(keys)
+    assert min(counted.values()) >= 10
+    assert set(REFUSED) <= {f"{kind}/{key}".replace(" ", "_") for kind, key in CASES}
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_defaults_are_those_of_transformers(kind):
+    """Every key of their class is read, harmless, or has their default here."""
+    config = getattr(transformers, MODELS[kind][1])()
+    family, data = config.model_type, published_config._data()
+    ours = data["every"] | data[family]
+    harmless = {*data["harmless"]["every"], *data["harmless"].get(family, ())}
+    for key, value in config.to_dict().items():
+        if key in harmless or key in published_config.HEAD or value is None:
+            continue
+        if key in ("rope_parameters", "head_dim", "layer_types", "scale_decoder_outputs"):
+            continue  # made from other keys
+        if key == "num_decoder_layers" or (family, key) == ("llama", "num_key_value_heads"):
+            continue  # as many as others, if nothing is said
+        assert ours.get(key, None if value is False else ...) == value, key
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "bert", "vit"])
+def test_what_the_file_leaves_out_is_as_in_their_class(kind, tmp_path):
+    """Keys whose defaults the folder has in any case may go."""
+    leave = ("rms_norm_eps", "hidden_act", "layer_norm_eps", "qkv_bias", "attention_bias",
+             "tie_word_embeddings", "rope_parameters", "use_sliding_window", "max_window_layers",
+             "layer_types", "num_channels", "type_vocab_size", "hidden_dropout_prob")  # fmt: skip
+    both(change(write(kind, tmp_path), without=leave))
+
+
+def test_a_size_that_was_left_out_is_their_default(folders, tmp_path):
+    folder = change(copied(folders("llama"), tmp_path), without=("num_hidden_layers",))
+    with pytest.raises(UsageError, match="depth=32, and there are"):
+        hf(folder)

@@ -1,0 +1,217 @@
+"""Folders as people bring them: read as transformers does, or refused by what they are."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from cartograd.apps.load.pretrained import import_
+from cartograd.apps.load.target import as_signed
+from cartograd.apps.load.writing import Writing
+from cartograd.apps.verbs.predict import predict
+from cartograd.architectures.pretrained.hf import hf
+from cartograd.architectures.pretrained.published_folder import INDEX
+from cartograd.core.errors import UsageError
+from tests.architectures.pretrained.published_folders import (
+    LABELS,
+    TEXTS,
+    both,
+    change,
+    theirs,
+    write,
+)
+from tests.reference import Reference
+
+transformers = Reference("transformers")
+
+PROBLEMS = ("regression", "single_label_classification", "multi_label_classification", None)
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", ["bert", "gpt2 classes", "llama classes", "vit"])
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("labels", [1, 2, 4])
+def test_heads_answer_as_their_pipelines(kind, problem, labels, tmp_path):
+    names = {str(number): f"class {number}" for number in range(labels)}
+    folder = write(kind, tmp_path, id2label=names, label2id=None)
+    change(folder, problem_type=problem)
+    if problem == "single_label_classification" and labels == 1:
+        with pytest.raises(UsageError, match="problem_type"):
+            hf(folder)
+        return
+    both(folder)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"id2label": {"0": "a", "1": "b", "2": "a"}}, "id2label calls classes 0 and 2 'a'"),
+        ({"id2label": {"1": "a", "2": "b", "3": "c"}}, "does not number its classes"),
+        ({"id2label": {}}, "id2label"),
+        ({"id2label": {"0": 1, "1": "b", "2": "c"}}, "has a name that is no text"),
+        ({"problem_type": "ranking"}, "unknown problem_type 'ranking'"),
+        ({"architectures": ["BertForMultipleChoice"]}, "unknown architectures of bert"),
+        ({"architectures": ["BertForMaskedLM", "BertModel"]}, "architectures"),
+        ({"architectures": "BertModel"}, "architectures"),
+        ({"vocab_size": "60"}, 'vocab_size="60" cannot be; expected a whole number above 0'),
+        ({"hidden_size": True}, "hidden_size=true cannot be"),
+        ({"hidden_size": None}, "hidden_size=null cannot be"),
+        ({"auto_map": {"AutoModel": "code.Model"}}, "auto_map"),
+    ],
+)
+def test_labels_and_types_that_cannot_be(tmp_path, more, told):
+    with pytest.raises(UsageError, match=told):
+        hf(change(write("bert", tmp_path), **more))
+
+
+def test_question_answering_is_refused_by_name(tmp_path):
+    folder = change(write("bert", tmp_path), architectures=["BertForQuestionAnswering"])
+    with pytest.raises(UsageError, match="architectures of bert 'BertForQuestionAnswering'"):
+        hf(folder)
+
+
+@pytest.mark.parametrize("vocabulary", [60, 200, 300])
+def test_without_a_tokenizer_texts_are_refused(tmp_path, vocabulary):
+    folder = write("bert", tmp_path, vocab_size=vocabulary)
+    for file in folder.glob("token*.json"):
+        file.unlink()
+    model = hf(folder)
+    with pytest.raises(UsageError, match="there is no tokenizer"):
+        predict(model, TEXTS)
+    assert len(predict(model, torch.tensor([[2, 7, 3]]))) == 1
+
+
+@pytest.mark.oracle("hf")
+def test_a_variant_in_half_precision_is_left_alone(tmp_path):
+    folder = write("llama", tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    save_file({n: t.half() + 1 for n, t in tensors.items()}, folder / "model.fp16.safetensors")
+    both(folder)
+
+
+@pytest.mark.oracle("hf")
+def test_several_files_and_half_precision(tmp_path):
+    folder = write("llama", tmp_path)
+    found = theirs(folder).model
+    (folder / "model.safetensors").unlink()
+    found.to(torch.bfloat16).save_pretrained(folder, max_shard_size="10KB")
+    assert (folder / INDEX).is_file()
+    rounded = transformers.LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokens = torch.randint(2, 100, (2, 7))
+    torch.testing.assert_close(hf(folder)(tokens), rounded(tokens).logits, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("new", [True, False])
+def test_t5_is_tied_as_its_tensors_say(tmp_path, tied, own, new):
+    """As transformers 5 saves it, and with a matrix of its own for the scores, as 4 did."""
+    folder = write("t5", tmp_path, feed_forward_proj="gated-gelu", tie_word_embeddings=tied)
+    if own:
+        tensors = load_file(folder / "model.safetensors")
+        tensors["lm_head.weight"] = torch.randn_like(tensors["shared.weight"]) * 0.2
+        save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    if not new:  # 4 did not write this key
+        change(folder, without=("scale_decoder_outputs",), tie_word_embeddings=tied)
+    mine = both(folder)
+    assert (mine.model.head is None) == (tied and not own)
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]},
+        {"do_normalize": False},
+        {"resample": 2, "size": {"height": 8, "width": 8}, "do_convert_rgb": True},
+        {"do_resize": False},
+    ],
+)
+def test_pixels_become_numbers_as_the_folder_says(tmp_path, more):
+    both(change(write("vit", tmp_path), "preprocessor_config.json", **more))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("image_mean", [0.5]), ("image_std", [0.5, 0.5, 0]), ("image_std", "half"),
+        ("rescale_factor", 1.0), ("do_rescale", False), ("resample", 3),
+        ("size", {"shortest_edge": 8}), ("size", 16), ("do_center_crop", True),
+        ("crop_size", {"height": 4, "width": 4}), ("do_normalize", 5), ("something_new", 1),
+    ],
+)  # fmt: skip
+def test_other_pictures_are_refused_by_name(tmp_path, key, value):
+    folder = change(write("vit", tmp_path), "preprocessor_config.json", **{key: value})
+    with pytest.raises(UsageError, match=rf"preprocessor_config\.json: {key}="):
+        hf(folder)
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "t5"])
+@pytest.mark.parametrize("ends", [7, [40, 41, 42], list(range(60, 250))])
+def test_texts_end_where_the_folder_says(tmp_path, kind, ends):
+    folder = change(write(kind, tmp_path), "generation_config.json", eos_token_id=ends)
+    mine = both(folder)
+    assert Writing(mine).stop == {ends} if isinstance(ends, int) else set(ends)
+    again = as_signed(import_(f"hf:{folder}", tmp_path / "bundle"))
+    assert Writing(again).stop == Writing(mine).stop
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("no_repeat_ngram_size", 2), ("bad_words_ids", [[3]]), ("forced_bos_token_id", 3),
+        ("suppress_tokens", [3]), ("min_length", 5), ("eos_token_id", "end"),
+        ("eos_token_id", [10**9]), ("something_new", 1),
+    ],
+)  # fmt: skip
+def test_other_ways_to_write_are_refused_by_name(tmp_path, key, value):
+    folder = change(write("llama", tmp_path), "generation_config.json", **{key: value})
+    with pytest.raises(UsageError, match=f"{key}="):
+        hf(folder)
+
+
+def test_what_is_left_to_the_caller_is_said(tmp_path):
+    more = {"temperature": 0.7, "do_sample": True, "repetition_penalty": 1.05}
+    folder = change(write("llama", tmp_path), "generation_config.json", **more)
+    with pytest.warns(UserWarning, match=r"repetition_penalty=1\.05 is left to you"):
+        hf(folder)
+
+
+@pytest.mark.parametrize(
+    "family",
+    ["bart", "clip", "deberta-v2", "dinov2", "distilbert", "electra", "gemma", "gpt_oss", "mixtral",
+     "modernbert", "olmo2", "phi3", "qwen3", "resnet", "roberta", "siglip", "wav2vec2",
+     "xlm-roberta", 5, None],
+)  # fmt: skip
+def test_families_that_are_not_known_are_named(tmp_path, family):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": family}))
+    with pytest.raises(UsageError, match=f"unknown model_type '{family}'"):
+        hf(tmp_path)
+
+
+@pytest.mark.oracle("hf")
+def test_learned_positions_of_a_listener_are_not_passed_over(tmp_path):
+    """Whisper's are computed; a file with others is of another model."""
+    folder = write("whisper", tmp_path)
+    both(folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.encoder.embed_positions.weight"] += 0.1
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UsageError, match=r"embed_positions.*the encoder's positions are learned"):
+        hf(folder)
+
+
+@pytest.mark.oracle("hf")
+def test_grey_pictures_and_labels_reach_the_answer(tmp_path):
+    """A picture file by way of the bundle."""
+    folder = write("vit", tmp_path / "theirs")
+    again = import_(f"hf:{folder}", tmp_path / "bundle")
+    Image.fromarray(np.full((8, 8, 3), 128, dtype=np.uint8)).save(tmp_path / "grey.png")
+    one, other = (predict(model, [tmp_path / "grey.png"])[0] for model in (again, hf(folder)))
+    assert set(one["probabilities"]) == set(LABELS["id2label"].values())
+    assert one["probabilities"] == pytest.approx(other["probabilities"])
