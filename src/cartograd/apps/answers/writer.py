@@ -67,7 +67,9 @@ def writes(model: Signed, /) -> bool:
 
 
 def ends(tokenizer: Tokenizer, /) -> frozenset[int]:
-    """The tokens that end an answer."""
+    """The tokens that end an answer: those that were published with it, or the usual ones."""
+    if tokenizer.stops:
+        return tokenizer.stops
     known = {tokenizer.number(word) for word in ENDS} | {tokenizer.end}
     return frozenset(end for end in known if end is not None)
 

@@ -39,24 +39,14 @@ class Writing:
 
     def __init__(self, target: Target, /, *, precision: str = "float32"):
         self.signed: Signed = as_signed(target)
-        model, tokenizer = self.signed.model, self.signed.tokenizer
-        if not isinstance(model, Writer):
-            raise UsageError(
-                f"{name_of(self.signed)} does not write: expected a language model or an "
-                f"encoder-decoder, like llama, gpt2 or t5"
-            )
-        if not isinstance(tokenizer, Tokenizer):
-            raise UsageError(
-                f"{name_of(self.signed)} came without a tokenizer, so it cannot read a prompt; "
-                f"sign it with one: Signed(model, signature, tokenizer=...)"
-            )
-        tokenizer.check(self.signed.signature.input)
-        self.model: Writer = _ready(model, precision)
-        self.tokenizer: Tokenizer = tokenizer
-        self.answers = len(self.signed.signature.inputs) == 2
-        ends = {tokenizer.number(word) for word in ENDS} | {tokenizer.end}
-        self.stop = tokenizer.stops or frozenset(end for end in ends if end is not None)
-        self.device = next(iter(self.signed.parameters())).device
+        signed, name = self.signed, name_of(self.signed)
+        model = writer_of(signed.model, signed.signature, name)
+        self.tokenizer: Tokenizer = tokenizer_of(signed.tokenizer, name)
+        self.tokenizer.check(signed.signature.input)
+        self.device = next(iter(signed.parameters())).device
+        self.model: Writer = _ready(model, precision, self.device)
+        self.answers = signed.signature.task.generated == "answer"
+        self.stop = ends(self.tokenizer)
 
     def encoded(self, prompt: str, /, *, plain: bool = False) -> list[int]:
         """The tokens of a prompt, as a chat where the tokenizer knows how one is written.

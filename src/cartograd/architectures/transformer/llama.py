@@ -249,16 +249,3 @@ class LLaMA(nn.Module):
 
     def _scores(self, x: Tensor) -> Tensor:
         return F.linear(x, self.embedding.weight if self.head is None else self.head.weight)
-
-
-def check_length(length: int, context: int, /) -> None:
-    """Refuse more tokens than a model reads.
-
-    Raises:
-        UsageError: there are more.
-    """
-    if length > context:
-        raise UsageError(
-            f"{length} tokens are more than this model's context of {context}; shorten the prompt "
-            f"or ask for fewer new tokens"
-        )
