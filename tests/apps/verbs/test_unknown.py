@@ -1,8 +1,14 @@
 """What a model cannot know is answered and named: by `predict`, its command and the server."""
 
 import pytest
+from starlette.testclient import TestClient
 
 import cartograd as cg
+from cartograd.apps.load.source import examples_for
+from cartograd.apps.report.cells import cells_of, shown
+from cartograd.apps.server.app import application
+from cartograd.apps.server.load import load
+from tests.commands import command
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +68,6 @@ def test_evaluate_on_other_rows_names_them_and_reports_show_them_as_they_stand(t
 
 
 def test_a_model_shows_what_it_does_not_know_as_it_stands(trained, tmp_path):
-    from cartograd.apps.load.source import examples_for
-
     run, _ = trained
     rows = [f"{('Rome', 'Graz', '')[i % 3]},{20 + i / 7:.2f},{'ABC'[i % 3]}" for i in range(60)]
     path = tmp_path / "later.csv"
