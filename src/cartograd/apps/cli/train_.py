@@ -21,6 +21,7 @@ def train_(
     /,
     *,
     data: str | None = None,
+    target: str | None = None,
     optimizer: str | None = None,
     epochs: int | None = None,
     set_: Annotated[
@@ -41,7 +42,9 @@ def train_(
         model: a model with its arguments, like lenet5 or resnet:depth=18,width=32; or where to
             begin: published weights, a run or a bundle (--set freeze=true trains a new last layer
             alone); with --resume the run folder.
-        data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN.
+        data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN; or a path: a folder of
+            pictures or sounds, a table, a text.
+        target: the column of a table to predict.
         optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
         epochs: how many times to go through the training data.
         set_: further settings as KEY=VALUE.
@@ -65,6 +68,10 @@ def train_(
         return launch(common.words, nproc or 1)
     from cartograd.apps.verbs.train import train
 
+    if target is not None:
+        if data is None or "target=" in data:
+            raise UsageError("--target names a column of --data, once")
+        data = f"{data}{',' if ':' in data or Path(data).exists() else ':'}target={target}"
     given = settings.parsed(set_)
     flags = {"optimizer": optimizer, "epochs": epochs}
     for key, value in flags.items():

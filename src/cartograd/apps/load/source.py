@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cartograd.apps.load.located import located
 from cartograd.core import registry
 from cartograd.core.build import build, entry
 from cartograd.core.errors import UsageError
@@ -29,7 +30,8 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     """The examples that a spec names, in three parts and with their signature.
 
     Args:
-        spec: `"digits"`, `"csv:people.csv,target=income"`, a `Spec`; a `Dataset` stays as it is.
+        spec: `"digits"`, `"csv:people.csv,target=income"`, a `Spec`, a path such as `"photos"` or
+            `"people.csv,target=income"` (see `located`); a `Dataset` stays as it is.
         **args: further arguments of the source.
 
     Raises:
@@ -38,7 +40,7 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     """
     if isinstance(spec, Dataset):
         return spec
-    spec = Spec.parse(spec)
+    given, spec = spec, located(spec)
     card, _ = registry.find(spec.name, kind="data")
     places = [
         parameter
@@ -48,7 +50,11 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     if spec.subject is None and any(place.default is inspect.Parameter.empty for place in places):
         word = places[0].name
         raise UsageError(f"{card.name} needs a {word}: {card.name}:{word.upper()}")
-    return build(spec, kind="data", **args)()
+    made = build(spec, kind="data", **args)()
+    if isinstance(given, str) and spec.name != given.partition(":")[0].strip():
+        taken = f"{spec.subject} is taken as {card.name}: {card.title}"
+        return replace(made, about=made.about | {"decided": [taken, *made.decided]})
+    return made
 
 
 def examples_for(model: Signature, data: Data, part: str, /) -> Examples:
@@ -66,7 +72,7 @@ def examples_for(model: Signature, data: Data, part: str, /) -> Examples:
         UsageError: the data cannot be had, or means something else than the model knows.
     """
     if isinstance(data, str | Spec):
-        spec = Spec.parse(data)
+        spec = located(data)
         data = dataset(spec, **_sizes(spec, model))
         if data.signature.input.columns != model.input.columns:
             data = _encoded(spec, data, model)

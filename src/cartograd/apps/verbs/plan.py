@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import dataset
@@ -124,6 +125,8 @@ def planned(
         if key not in settings:
             raise UsageError(f"no {key} was given; {key}={example} would be one")
     examples = dataset(settings["data"].value)
+    if isinstance(source := settings["data"].value, str):  # a run says which source read a path
+        settings["data"] = replace(settings["data"], value=str(located(source)))
     seed = settings["seed"].value
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)

@@ -1,0 +1,95 @@
+"""A path in place of a data source: what is there says which source reads it.
+
+A folder of pictures or of sounds, a table, a text: `photos` stands for `folder:photos`, and
+`churn.csv,target=churn` for `csv:churn.csv,target=churn`. The name of a source comes first; a path
+of the same name is `./digits`.
+"""
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+from cartograd.core import registry
+from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
+from cartograd.data.decode import images, sounds
+from cartograd.data.decode.table_files import read_table
+
+LOOKED = 10_000
+"""Files of a folder that are looked at to see what it holds."""
+
+SOURCES = (
+    ("csv", (".csv", ".tsv", ".xlsx", ".parquet", ".gz")),
+    ("text", (".txt", ".md")),
+    ("wav", sounds.SUFFIXES),
+)
+"""The sources of single files, and what these end in."""
+
+FOLDERS = (("folder", images.SUFFIXES), ("wav", sounds.SUFFIXES))
+"""The sources of folders, and what the files in them end in."""
+
+
+def located(text: str | Spec, /) -> Spec:
+    """The spec of a data source, or that of the path that the text begins with.
+
+    >>> str(located("digits:valid=0.2"))
+    'digits:valid=0.2'
+
+    Raises:
+        UsageError: the text is no spec; the path holds nothing that a source reads, or a table
+            whose target is not said: its columns are named.
+    """
+    if isinstance(text, Spec):
+        return text
+    place, comma, rest = text.partition(",")
+    path = Path(place.strip()).expanduser()
+    if _names_a_source(text) or not path.exists():
+        return Spec.parse(text)
+    name = _source(path)
+    spec = Spec.parse(f"{name}:x{comma}{rest}")
+    if name == "csv" and "target" not in spec.args:
+        raise UsageError(_targetless(path, spec))
+    return Spec(spec.name, spec.args, str(path))
+
+
+def _names_a_source(text: str) -> bool:
+    return bool(registry.lookup(text.partition(":")[0].strip(), kind="data"))
+
+
+def _source(path: Path) -> str:
+    """The source that reads a file or a folder."""
+    if path.is_file():
+        ending = path.suffix.lower()
+        name = next((name for name, endings in SOURCES if ending in endings), None)
+        if name is None:
+            known = ", ".join(one for _, endings in SOURCES for one in endings)
+            raise UsageError(
+                f"{path} is a file that ends in {ending or 'nothing'}; expected a folder, or a "
+                f"file that ends in one of {known}; or name its source, as csv:{path}"
+            )
+        return name
+    files = (file for file in path.rglob("*") if not file.name.startswith("."))
+    endings = Counter(file.suffix.lower() for file in islice(files, LOOKED) if file.is_file())
+    counts = {name: sum(endings[one] for one in kinds) for name, kinds in FOLDERS}
+    name = max(counts, key=counts.__getitem__)
+    if not counts[name]:
+        there = ", ".join(f"{count} {one or 'without'}" for one, count in endings.most_common(4))
+        raise UsageError(
+            f"{path} holds neither pictures nor sounds ({there or 'it is empty'}); expected a "
+            "folder for each class with files of one of these kinds"
+        )
+    return name
+
+
+def _targetless(path: Path, spec: Spec) -> str:
+    """What to say of a table whose target was not said."""
+    reading = {
+        key: spec.args[key] for key in ("delimiter", "encoding", "sheet") if key in spec.args
+    }
+    header = read_table(path, **reading).header
+    shown = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
+    likely = "".join(header[-1:])
+    return (
+        f"{path} is a table; say which of its columns is to be predicted ({shown}): "
+        f"--data {path} --target {likely}, or {path},target={likely}"
+    )
