@@ -63,6 +63,7 @@ def evaluate_(
     output.lines(
         [
             ("measured", f"on {found.examples} examples ({source}, {part})"),
+            *([("this is", found.baseline)] if found.baseline else []),
             ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
             ("latency", f"{units.seconds(found.latency)} for one example"),
             ("report", str(page) if page else "none"),

@@ -204,6 +204,7 @@ def _show_run(done: Any, json: bool) -> int:
     output.lines(
         [
             ("measured", f"on {bundle.about['test examples']} test examples"),
+            *([("this is", bundle.about["baseline"])] if bundle.about.get("baseline") else []),
             ("trained", f"{len(done.history)} epochs{best}{early}"),
             ("run", str(done.folder)),
             ("report", str(done.folder / "report.html")),

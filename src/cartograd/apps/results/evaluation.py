@@ -56,6 +56,7 @@ class Evaluation:
         size: bytes of its weights and buffers.
         texts: what the model wrote, where texts were measured.
         seen: the model and its examples.
+        baseline: how it compares with always giving the same answer, in a sentence.
     """
 
     metrics: dict[str, float]
@@ -68,6 +69,7 @@ class Evaluation:
     size: int
     texts: tuple[Text, ...] = field(default=(), repr=False)
     seen: Seen | None = field(default=None, repr=False, compare=False)
+    baseline: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types, but for the answers and the texts."""
@@ -81,6 +83,7 @@ class Evaluation:
             "latency_seconds": self.latency,
             "parameters": self.parameters,
             "size_bytes": self.size,
+            "baseline": self.baseline or None,
         }
 
     def draw(self, path: str | Path, /) -> Path:

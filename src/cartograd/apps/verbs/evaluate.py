@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed
+from cartograd.apps.results.baseline import against_constant
 from cartograd.apps.results.evaluation import Evaluation, Seen
 from cartograd.apps.verbs.written_texts import (
     check_writes,
@@ -96,8 +97,9 @@ def evaluate(
     for name in of_texts:
         values[name], intervals[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
+    figures = {name: values[name] for name in chosen}
     return Evaluation(
-        metrics={name: values[name] for name in chosen},
+        metrics=figures,
         intervals=intervals,
         examples=len(targets),
         outputs=outputs,
@@ -107,6 +109,7 @@ def evaluate(
         size=size(model),
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
+        baseline=against_constant(model.signature, targets, figures, intervals),
     )
 
 

@@ -201,6 +201,7 @@ def _write_bundle(plan: Plan, done: Run, path: Path, evaluation: Evaluation) -> 
             "epoch": done.best.get("epoch"),
             "train examples": len(train_part),
             "test examples": evaluation.examples,
+            "baseline": evaluation.baseline,
         },
         reference=statistics(sample),
         replace=True,

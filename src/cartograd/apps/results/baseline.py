@@ -1,0 +1,48 @@
+"""What the best constant answer would reach: the least that a model has to beat."""
+
+import torch
+from torch import Tensor
+
+from cartograd.core.ports import Signature
+
+
+def against_constant(
+    signature: Signature,
+    targets: Tensor,
+    metrics: dict[str, float],
+    intervals: dict[str, tuple[float, float]],
+    /,
+) -> str:
+    """A sentence that holds accuracy or r2 against always giving the same answer.
+
+    It is the commonest class of these examples, or their mean, so the constant has an advantage.
+
+    Args:
+        signature: what the answers are.
+        targets: the right answers.
+        metrics: as measured.
+        intervals: the 95 % interval of each.
+
+    Returns:
+        The sentence; empty where neither metric was measured.
+    """
+    if signature.task.target == "class" and targets.ndim == 1 and "accuracy" in metrics:
+        counts = torch.bincount(targets)
+        most = int(counts.argmax())
+        labels = signature.output.labels
+        name = labels[most] if most < len(labels) else str(most)
+        share = float(counts[most]) / len(targets)
+        low, high = intervals["accuracy"]
+        return _sentence(
+            low - share, high - share, f'always "{name}"', f"{100 * share:.1f} % right"
+        )
+    if signature.task.name == "regress" and "r2" in metrics:
+        return _sentence(*intervals["r2"], "always their mean", "r2 0")
+    return ""
+
+
+def _sentence(low: float, high: float, constant: str, reached: str) -> str:
+    """Better, worse, or neither: by an interval of the difference to the constant answer."""
+    if low > 0:
+        return f"better than {constant} ({reached})"
+    return f"{'worse' if high < 0 else 'no better'} than {constant} ({reached})"
