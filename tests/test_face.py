@@ -197,6 +197,7 @@ SHOWN = {"json", "lang", "out"}
 ONLY_COMMAND = {
     "train": {
         "set": "each setting is a keyword",
+        "target": "is part of `data`: 'churn.csv,target=churn'",
         "nproc": "a program starts its processes itself (torchrun)",
         "on": "a program starts its workers itself",
         "dry_run": "is `cartograd.cost`",
@@ -205,7 +206,7 @@ ONLY_COMMAND = {
     "evaluate": {"min": "a program compares by itself", "max": "as min"},
     "predict": {"csv": "answers are dictionaries"},
     "generate": dict.fromkeys(
-        ("sampler", "temperature", "top_k", "top_p", "repetition"), "all are in `samplers`"
+        ("sampler", "temperature", "top_k", "top_p", "repetition_penalty"), "all are in `samplers`"
     ),
     "claim": {"seed": "is `seeds=[3]`"},
 }

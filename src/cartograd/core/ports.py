@@ -262,7 +262,7 @@ def _task_of_old(inputs: tuple[Port, ...], output: Port) -> str:
     return "masked-token" if own or output.name == "token" else "tag"
 
 
-def _port(data: dict[str, Any]) -> Port:
+def _port(data: Any) -> Port:
     fixed: dict[str, Any] = {
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
@@ -270,7 +270,7 @@ def _port(data: dict[str, Any]) -> Port:
     return Port(**fixed)
 
 
-def _column(data: dict[str, Any]) -> Column:
+def _column(data: Any) -> Column:
     categories = data.get("categories")
     own = None if categories is None else tuple(categories)
     return Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})

@@ -18,7 +18,7 @@ from tests.architectures.transformer.published import (
 )
 from tests.architectures.transformer.support import agree, copy_attention, copy_norm
 
-SIZES = {"size": 16, "patch": 4, "dim": 16, "heads": 2, "depth": 2, "classes": 3}
+SIZES = {"size": 16, "patch_size": 4, "dim": 16, "heads": 2, "depth": 2, "classes": 3}
 
 
 def torchvisions(mine):

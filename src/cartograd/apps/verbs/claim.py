@@ -5,6 +5,7 @@ import json
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cartograd import __version__
 from cartograd.apps.results.kept_claim import KeptClaim
@@ -12,7 +13,9 @@ from cartograd.core.errors import UsageError
 from cartograd.core.files import write_folder
 from cartograd.evidence.claim import claims as known
 from cartograd.evidence.claim import find, stored
-from cartograd.evidence.experiment import Outcome, run
+
+if TYPE_CHECKING:
+    from cartograd.evidence.experiment import Outcome
 
 
 def claim(
@@ -22,7 +25,7 @@ def claim(
     seeds: Sequence[int] | None = None,
     folder: str | Path | None = None,
     said: Callable[[str], object] = lambda _: None,
-) -> Outcome:
+) -> "Outcome":
     """Run the experiment of a claim.
 
     Args:
@@ -36,6 +39,8 @@ def claim(
         UsageError: no such claim, wrong seeds, data that were not fetched, or a folder that
             holds something else or cannot be written.
     """
+    from cartograd.evidence.experiment import run  # torch, which the list does without
+
     found = find(name)
     target = None if folder is None else Path(folder)
     if target is not None and target.exists() and not (target / "result.json").is_file():
@@ -51,7 +56,7 @@ def claims() -> tuple[KeptClaim, ...]:
     return tuple(KeptClaim(one, stored(name)) for name, one in known().items())
 
 
-def _write(outcome: Outcome, folder: Path) -> None:
+def _write(outcome: "Outcome", folder: Path) -> None:
     import torch
 
     from cartograd.apps.report.claim import picture

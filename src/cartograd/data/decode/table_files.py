@@ -133,12 +133,15 @@ def _advice(content: bytes, at: int) -> str:
 
 def _workbook(content: bytes, source: str, sheet: str | None, *, header: bool) -> Table:
     """A sheet of an Excel workbook."""
-    openpyxl = _package("openpyxl", source, "an Excel workbook")
+    try:
+        from openpyxl import load_workbook
+    except ModuleNotFoundError as error:
+        raise _lacking("openpyxl", source, "an Excel workbook") from error
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(item.file_size for item in packed.infolist()) > LARGEST:
                 raise UsageError(f"{source} unpacks to more than {LARGEST >> 30} GB; split it")
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except UsageError:
         raise
     except Exception as error:  # openpyxl raises whatever its parser meets
@@ -160,9 +163,10 @@ def _workbook(content: bytes, source: str, sheet: str | None, *, header: bool) -
 
 def _parquet(content: bytes, source: str) -> Table:
     """All columns of a Parquet file."""
-    _package("pyarrow", source, "a Parquet file")
-    from pyarrow import ArrowException, parquet
-
+    try:
+        from pyarrow import ArrowException, parquet
+    except ModuleNotFoundError as error:
+        raise _lacking("pyarrow", source, "a Parquet file") from error
     try:
         frame = parquet.read_table(io.BytesIO(content))
     except (ArrowException, OSError) as error:
@@ -173,16 +177,11 @@ def _parquet(content: bytes, source: str) -> Table:
     return rectangular(source, list(range(len(rows))), rows, header=True, unit="row")
 
 
-def _package(name: str, source: str, what: str) -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{source} is {what}, which needs {name}: pip install 'cartograd[tables]', or save it "
-            "as CSV"
-        ) from error
+def _lacking(name: str, source: str, what: str) -> UsageError:
+    return UsageError(
+        f"{source} is {what}, which needs {name}: pip install 'cartograd[tables]', or save it as "
+        "CSV"
+    )
 
 
 def _texts(values: Iterable[Any]) -> Sequence[str]:

@@ -87,6 +87,8 @@ class Tokenizer:
         """
         try:
             said = json.loads(text)
+            if not isinstance(said, dict):
+                raise UsageError("this describes no tokenizer: expected a JSON object")
             ours = {"tokenizer", "special"} <= set(said)
             document = said.pop("tokenizer") if ours else said
             return cls(document, **said) if ours else cls(document)
