@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import cartograd as cg
-from cartograd.apps.load.source import examples_for
+from cartograd.apps.load.source import dataset, examples_for
+from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.write_images import write_pictures
 
@@ -86,3 +88,21 @@ def test_one_class_and_several_at_once_are_not_alike():
 def test_other_data_is_refused(data, part):
     with pytest.raises(cg.UsageError, match=part):
         examples_for(cg.dataset("digits").signature, data, "test")
+
+
+def test_pictures_of_some_classes_are_measured_by_their_names(tmp_path):
+    """A model of three classes, pictures of two of them."""
+    for part, labels in (("known", "abc"), ("new", "ac"), ("strange", "ad")):
+        for label in labels:
+            (tmp_path / part / label).mkdir(parents=True)
+            for number in range(12):
+                shade = Image.new("L", (8, 8), 10 * number + ord(label))
+                shade.save(tmp_path / part / label / f"{number}.png")
+    signature = dataset(f"folder:{tmp_path}/known").signature
+    examples = examples_for(signature, f"folder:{tmp_path}/new", "all")
+    assert examples.signature.output.labels == ("a", "b", "c")
+    by_name = dict(zip(examples.names, examples.targets.tolist(), strict=True))
+    assert set(by_name.values()) == {0, 2}
+    assert all(target == "abc".index(name[0]) for name, target in by_name.items())
+    with pytest.raises(UsageError, match="it has the class 'd' and the model knows a, b, c"):
+        examples_for(signature, f"folder:{tmp_path}/strange", "all")

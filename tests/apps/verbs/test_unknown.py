@@ -74,5 +74,5 @@ def test_a_model_shows_what_it_does_not_know_as_it_stands(trained, tmp_path):
     path.write_text("\n".join(["town,temp,label", *rows]), "utf-8")
     signature = cg.load(run).signature
     with pytest.warns(UserWarning, match="Graz"):
-        part = examples_for(signature, f"csv:{path},target=label", "train")
+        part = examples_for(signature, f"csv:{path},target=label", "all")
     assert {cell["town"] for cell in cells_of(part)} == {"Rome", "Graz", None}

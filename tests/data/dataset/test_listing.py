@@ -3,7 +3,7 @@
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset.listing import cut, listed
+from cartograd.data.dataset.listing import cut, left_out, listed
 
 END = (".dat",)
 
@@ -48,3 +48,30 @@ def test_a_class_called_test_among_others_is_a_class(fill):
 def test_files_without_folders(fill):
     with pytest.raises(UsageError, match="has none; expected a folder of files for each"):
         listed(fill("a.dat", "b.dat"), END)
+
+
+@pytest.mark.parametrize("names", [("Training", "Testing"), ("TRAIN", "Test"), ("train", "dev")])
+def test_splits_in_any_spelling_and_case(fill, names):
+    first, second = names
+    root = fill(f"{first}/a/1.dat", f"{first}/b/1.dat", f"{second}/a/2.dat", f"{second}/b/3.dat")
+    labels, listing = listed(root, END)
+    assert labels == ["a", "b"]
+    assert list(map(len, listing.values())) == [2, 2]
+
+
+def test_a_split_without_classes_is_left_out_and_said(fill):
+    root = fill("train/a/1.dat", "train/b/1.dat", "test/1.dat", "test/2.dat")
+    labels, listing = listed(root, END)
+    assert labels == ["a", "b"]
+    assert list(listing) == ["train"]
+    (line,) = left_out(root, listing)
+    assert line.startswith("left out, 2 files that are no examples: 2 .dat (such as test/1.dat")
+
+
+def test_other_files_are_counted_and_named(fill):
+    root = fill("a/1.dat", "b/1.dat", "a/note.txt", "b/more.txt", "LICENSE", ".git/x", "a/.ds")
+    _, listing = listed(root, END)
+    (line,) = left_out(root, listing)
+    assert line.startswith("left out, 3 files that are no examples: 2 .txt, 1 without an ending")
+    assert "a/note.txt" in line
+    assert left_out(fill("c/1.dat"), listed(root, END)[1]) != []

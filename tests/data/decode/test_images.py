@@ -176,3 +176,31 @@ def test_writing_is_exact_and_never_half(tmp_path):
     with pytest.raises(UsageError, match="does not consist of images"):
         write_pictures(tensors(torch.rand(20, 2), torch.arange(20) % 2), tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "bmp", "webp", "gif", "tiff"])
+def test_what_a_picture_is_its_bytes_say(tmp_path, kind):
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(path, kind)
+    found = pixels(path, channels=3, height=8, width=8)
+    assert found[0].float().mean() > 240
+    assert found[1:].float().mean() < 15
+
+
+def test_a_picture_that_is_a_program_is_refused(tmp_path):
+    """PostScript is run by Ghostscript, whatever the file's name."""
+    path = tmp_path / "picture.png"
+    head = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    path.write_bytes(head)
+    with pytest.raises(UsageError, match=r"not a readable picture \(no known picture format\)"):
+        pixels(path, channels=3, height=8, width=8)
+    with pytest.raises(UsageError, match="no known picture format"):
+        header(path)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "bomb.png"
+    Image.new("1", (13_000, 12_000)).save(path)
+    with pytest.raises(UsageError, match="13000 x 12000 pixels; expected at most 150 million"):
+        header(path)

@@ -54,9 +54,16 @@ def test_a_picture_of_another_size_and_colour(photo):
 
 def test_folders_stand_for_their_pictures(photo):
     (photo.parent / "notes.txt").touch()
+    (photo.parent / ".thumbnails").mkdir()
+    (photo.parent / ".thumbnails" / "small.png").touch()
     assert expanded([photo.parent, b"x"]) == [photo, b"x"]
+    deeper = photo.parent / "more" / "deep.png"
+    deeper.parent.mkdir()
+    deeper.touch()
+    assert expanded([photo.parent]) == sorted([photo, deeper])
+    (photo.parent / "none").mkdir()
     with pytest.raises(UsageError, match="holds no pictures"):
-        expanded([photo.parent.parent])
+        expanded([photo.parent / "none"])
 
 
 def test_rows(tmp_path):

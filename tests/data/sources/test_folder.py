@@ -205,3 +205,29 @@ def test_no_such_folder_and_unknown_option(tmp_path):
 def test_channels_are_one_or_three(pets):
     with pytest.raises(UsageError, match="channels=2 is out of range"):
         folder(pets, channels=2)
+
+
+def test_all_damaged_pictures_are_named_at_once(tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for number in range(6):
+            Image.new("L", (8, 8), 40 * number).save(tmp_path / label / f"{number}.png")
+    whole = (tmp_path / "a" / "0.png").read_bytes()
+    (tmp_path / "a" / "0.png").write_bytes(whole[:20])
+    (tmp_path / "b" / "1.png").write_bytes(whole[:45])
+    (tmp_path / "b" / "2.png").write_bytes(b"none")
+    with pytest.raises(UsageError, match=r"^\d pictures: .*a/0.png.*b/2.png"):
+        folder(tmp_path)
+    with pytest.raises(UsageError, match=r"^3 pictures: .*a/0.png.*b/1.png.*b/2.png"):
+        folder(tmp_path, size=8, channels=1)
+
+
+def test_what_is_left_out_and_small_parts_are_said(tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for number in range(10):
+            Image.new("L", (8, 8), 20 * number).save(tmp_path / label / f"{number}.png")
+    (tmp_path / "a" / "about.txt").write_text("notes")
+    found = folder(tmp_path).decided
+    assert found[0] == ("left out, 1 files that are no examples: 1 .txt (such as a/about.txt)")
+    assert any(line.endswith("test examples") for line in found[1:])

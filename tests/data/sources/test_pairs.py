@@ -72,6 +72,7 @@ def test_long_ones_are_left_out_and_counted(file):
     file.write_text(file.read_text() + "\n" + "a b c d " * 20 + "\tx")
     data = pairs(file, vocabulary=300, context=40)
     assert data.about["left out"] == 1
+    assert data.decided[0] == "left out, 1 of 122 pairs of more than 40 tokens"
     assert max(one.shape[1] for one in data.train.arguments) <= 40
     with pytest.raises(UsageError, match="no pair has fewer than context=2 tokens"):
         pairs(file, vocabulary=300, context=2)
@@ -94,3 +95,32 @@ def test_lines_that_are_no_pairs_are_named(tmp_path, line):
         pairs(path)
     with pytest.raises(UsageError, match=r"cannot read .*none\.tsv"):
         pairs(tmp_path / "none.tsv")
+
+
+@pytest.mark.parametrize(
+    ("end", "encoding"),
+    [("\n", "utf-8"), ("\r\n", "utf-8-sig"), ("\n", "utf-16"), ("\r\n", "cp1252")],
+)
+def test_files_of_any_system_give_the_same_pairs(tmp_path, end, encoding):
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes((end.join(LINES) + end).encode(encoding))
+    args = {"encoding": encoding} if encoding == "cp1252" else {}
+    if args:
+        with pytest.raises(UsageError, match=r"give encoding=.*reads 'the 0th"):
+            pairs(path, vocabulary=320)
+    data = pairs(path, vocabulary=320, **args)
+    assert data.about["pairs"] == 120
+    number = _numbers(data.train)[0]
+    row = data.train.stored[0]
+    assert data.tokenizer.encode(_all()[number][0]) == row[row != PADDING].tolist()
+
+
+def test_a_line_ends_at_its_newline_alone(tmp_path):
+    """U+2028, form feeds and the like are characters of a text: two pairs were made of one."""
+    path = tmp_path / "pairs.tsv"
+    strange = ["one\u2028two\tuno\u2028dos", "page\x0cbreak\tsalto\x0bde"]
+    path.write_text("\n".join([*strange, *LINES]), "utf-8")
+    assert pairs(path, vocabulary=320).about["pairs"] == 122
+    path.write_text("\n".join([*strange, "no tabulator"]), "utf-8")
+    with pytest.raises(UsageError, match=r"line 3: expected two texts"):
+        pairs(path, vocabulary=320)

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
 from cartograd.data.dataset.text_batches import IGNORED
 from cartograd.data.decode.encode import encode, unknown
+from cartograd.data.decode.table import joined
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.sources.csv import READING
 
@@ -41,6 +43,8 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     if isinstance(spec, Dataset):
         return spec
     given, spec = spec, located(spec)
+    if spec.subject is not None and spec.subject.startswith("~"):
+        spec = Spec(spec.name, spec.args, str(Path(spec.subject).expanduser()))
     card, _ = registry.find(spec.name, kind="data")
     places = [
         parameter
@@ -53,7 +57,9 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     made = build(spec, kind="data", **args)()
     if isinstance(given, str) and spec.name != given.partition(":")[0].strip():
         taken = f"{spec.subject} is taken as {card.name}: {card.title}"
-        return replace(made, about=made.about | {"decided": [taken, *made.decided]})
+        return replace(
+            made, about=made.about | {"decided": [taken, *made.about.get("decided", ())]}
+        )
     return made
 
 
@@ -78,8 +84,20 @@ def examples_for(model: Signature, data: Data, part: str, /) -> Examples:
             data = _encoded(spec, data, model)
     if isinstance(data, Dataset):
         data = _part(data, part)
+    if isinstance(data, Split) and _of_classes(model, data.signature):
+        data = _relabelled(data, model)
     _check_fits(model, data.signature)
     return data
+
+
+def _relabelled(data: Split, model: Signature) -> Split:
+    """Examples of some of the model's classes, their targets as the model numbers these."""
+    own, known = data.signature.output.labels, model.output.labels
+    if own == known or not own or not known or not set(own) & set(known):
+        return data
+    signature = replace(data.signature, outputs=model.outputs)
+    targets, others = _classes(data, model), data.others
+    return Split(data.stored, targets, signature, data.names, others=others, table=data.table)
 
 
 def _part(data: Dataset, part: str) -> Examples:
@@ -92,7 +110,8 @@ def _part(data: Dataset, part: str) -> Examples:
     inputs, *others = (_below(list(one), fill) for one, fill in zip(columns, fills, strict=True))
     targets = _below([split.targets for split in whole], IGNORED)
     names = [split.name(i) for split in whole for i in range(len(split))]
-    return Split(inputs, targets, data.signature, names, others=others)
+    table = joined([split.table for split in whole])
+    return Split(inputs, targets, data.signature, names, others=others, table=table)
 
 
 def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:

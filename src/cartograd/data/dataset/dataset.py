@@ -19,6 +19,9 @@ from cartograd.data.decode.read import read
 from cartograd.data.decode.stored import as_port, as_target
 from cartograd.data.decode.table import Table
 
+FEW = 10
+"""Fewer examples than this say little about a model."""
+
 
 @runtime_checkable
 class Examples(Protocol):
@@ -244,8 +247,13 @@ class Dataset:
 
     @property
     def decided(self) -> tuple[str, ...]:
-        """What was decided while the data were read, a line each: columns used, rows left out."""
-        return tuple(self.about.get("decided", ()))
+        """What was decided while the data were read, a line each: columns used, rows left out.
+
+        A part with so few examples that its figures say little is named, too.
+        """
+        sizes = {part: len(getattr(self, part)) for part in ("train", "valid", "test")}
+        few = [f"only {count} {part} examples" for part, count in sizes.items() if 0 < count < FEW]
+        return (*self.about.get("decided", ()), *few)
 
     def decode(self, sources: Any, /) -> Tensor:
         """Raw input (image files, table rows, text) as a batch for this data's models."""

@@ -1,5 +1,6 @@
 """Files that lie in one folder for each class, and the splits they belong to."""
 
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -8,8 +9,12 @@ from cartograd.core.errors import UsageError
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.targets import natural
 
-SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
-"""Names of folders that are splits and not classes."""
+SPLITS = {
+    "train": ("train", "training"),
+    "valid": ("valid", "val", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""Names of folders, in any case, that are splits and not classes."""
 
 Listing = list[tuple[Path, int]]
 """Files and the numbers of their classes."""
@@ -18,9 +23,10 @@ Listing = list[tuple[Path, int]]
 def listed(root: Path, suffixes: tuple[str, ...], /) -> tuple[list[str], dict[str, Listing]]:
     """The class names, and for each split that has a folder its files and their classes.
 
-    Where `root` has a folder `train`, and others only for further splits, these hold the class
-    folders; else `root` does, and everything is listed as `train`. Hidden files and folders, and
-    folders that begin with `_`, are left out.
+    Where `root` has a folder `train` (or `Training`, see `SPLITS`), and others only for further
+    splits, these hold the class folders; else `root` does, and everything is listed as `train`. A
+    split without class folders has no answers to learn from or to test with, and is left out. So
+    are hidden files and folders, and folders that begin with `_`; `left_out` counts the files.
 
     Args:
         root: the folder.
@@ -32,9 +38,10 @@ def listed(root: Path, suffixes: tuple[str, ...], /) -> tuple[list[str], dict[st
     if not root.is_dir():
         raise UsageError(f"{root} is no folder; expected one that holds a folder for each class")
     inside = _folders(root)
-    named = {SPLITS[folder.name]: folder for folder in inside if folder.name in SPLITS}
+    named = {part: folder for folder in inside if (part := _split(folder.name)) is not None}
     own = "train" in named and len(named) == len(inside) and bool(_folders(named["train"]))
-    homes = named if own else {"train": root}
+    homes = {part: home for part, home in named.items() if _folders(home)} if own else {}
+    homes = homes or {"train": root}
     labels = [folder.name for folder in _folders(homes["train"])]
     if len(labels) < 2:
         there = f"only {labels[0]!r}" if labels else "none"
@@ -64,6 +71,34 @@ def cut(
         for part, index in zip(("train", "valid", "test"), indices, strict=True)
     }
     return own | {part: files for part, files in listing.items() if part != "train"}
+
+
+def left_out(root: Path, listing: dict[str, Listing], /) -> list[str]:
+    """A line on the files below a folder that are not listed: how many, what they end in, where.
+
+    Args:
+        root: the folder.
+        listing: what `listed` gave.
+    """
+    known = {file for files in listing.values() for file, _ in files}
+    others = [
+        file
+        for file in sorted(root.rglob("*"))
+        if file not in known
+        and file.is_file()
+        and not any(part[0] == "." for part in file.relative_to(root).parts)
+    ]
+    if not others:
+        return []
+    endings = Counter(file.suffix.lower() or "without an ending" for file in others)
+    counts = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(5))
+    shown = ", ".join(file.relative_to(root).as_posix() for file in others[:3])
+    return [f"left out, {len(others)} files that are no examples: {counts} (such as {shown})"]
+
+
+def _split(name: str) -> str | None:
+    """The split that a folder's name stands for."""
+    return next((part for part, names in SPLITS.items() if name.lower() in names), None)
 
 
 def _listing(home: Path, place: dict[str, int], suffixes: tuple[str, ...]) -> Listing:

@@ -75,6 +75,9 @@ def translation(
     if not len(splits["train"]):
         raise UsageError(f"{name}: no pair has fewer than context={context} tokens; raise it")
     about = about | {"pairs": len(pairs), "left out": int((~fits).sum())}
+    if about["left out"]:
+        told = f"left out, {about['left out']} of {len(pairs)} pairs of more than {context} tokens"
+        about["decided"] = [told]
     return assemble(name, splits, standardise=False, about=about, tokenizer=tokenizer)
 
 

@@ -17,7 +17,13 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+"""What Pillow may take a file for, whatever its name: none of these starts another program."""
+
+LARGEST = 150_000_000
+"""Pixels that a picture may have; more of them are a bomb, or a map to be cut up first."""
+
 GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I", "F")
 """PIL's modes without colour."""
 
@@ -68,7 +74,8 @@ def header(path: Path, /) -> tuple[tuple[int, int], str]:
     Raises:
         UsageError: not a readable picture.
     """
-    with _named_errors(str(path)), Image.open(path) as image:
+    with _named_errors(str(path)), Image.open(path, formats=FORMATS) as image:
+        _check_size(image, str(path))
         columns, rows = image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         return ((rows, columns) if turned else (columns, rows)), image.mode
@@ -85,8 +92,19 @@ def opened(source: Any, name: str, /) -> Image.Image:
     if isinstance(source, str | Path) and not Path(source).is_file():
         raise UsageError(f"{name} is missing; expected a picture file")
     data = io.BytesIO(source) if isinstance(source, bytes | bytearray) else source
-    with _named_errors(name), Image.open(data) as image:
+    with _named_errors(name), Image.open(data, formats=FORMATS) as image:
+        _check_size(image, name)
         return ImageOps.exif_transpose(image)
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    """Before a pixel is decoded."""
+    columns, rows = image.size
+    if columns * rows > LARGEST:
+        raise UsageError(
+            f"{name} has {columns} x {rows} pixels; expected at most {LARGEST // 10**6} million: "
+            "scale it down or cut it up"
+        )
 
 
 @contextmanager
@@ -94,6 +112,8 @@ def _named_errors(name: str) -> Iterator[None]:
     """Whatever Pillow raises for a damaged file, as one error that names it."""
     try:
         yield
+    except UsageError:
+        raise
     except (
         OSError, SyntaxError, ValueError, EOFError, TypeError, AttributeError, struct.error,
         zlib.error, Image.DecompressionBombError,

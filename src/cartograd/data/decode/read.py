@@ -133,7 +133,7 @@ def _images(port: Port, sources: Sequence[Any]) -> Tensor:
 
 
 def expanded(sources: Sequence[Any]) -> list[Any]:
-    """Folders replaced by the pictures in them, in the order of their names.
+    """Folders replaced by the pictures in them at any depth, in order; hidden ones are left out.
 
     Raises:
         UsageError: a folder holds no pictures.
@@ -143,7 +143,12 @@ def expanded(sources: Sequence[Any]) -> list[Any]:
         if not isinstance(source, str | Path) or not Path(source).is_dir():
             rows.append(source)
             continue
-        inside = sorted(file for file in Path(source).iterdir() if file.suffix.lower() in SUFFIXES)
+        inside = sorted(
+            file
+            for file in Path(source).rglob("*")
+            if file.suffix.lower() in SUFFIXES
+            and not any(part[0] == "." for part in file.relative_to(source).parts)
+        )
         if not inside:
             raise UsageError(f"{source} holds no pictures; expected {', '.join(SUFFIXES)}")
         rows.extend(inside)

@@ -62,6 +62,15 @@ class Table:
         return replace(self, notes=(*self.notes, *notes))
 
 
+def joined(tables: Sequence[Table | None], /) -> Table | None:
+    """Rows of one table that were parted, together again; nothing where a part has none."""
+    there = [table for table in tables if table is not None]
+    if not there or len(there) < len(tables):
+        return None
+    rows = [row for table in there for row in table.rows]
+    return replace(there[0], rows=rows, lines=[line for table in there for line in table.lines])
+
+
 def parse_table(
     text: str, /, *, source: str, delimiter: str | None = None, header: bool = True
 ) -> Table:

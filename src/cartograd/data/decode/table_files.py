@@ -1,8 +1,6 @@
 """Files that hold a table: delimited text in any encoding, gzip, Excel workbooks, Parquet.
 
-What a file is, its first bytes say, not its name. Text is UTF-8, or what its byte order mark says;
-another encoding cannot be known, only guessed, so it has to be said: the error shows how a line
-would read in the likeliest ones.
+What a file is, its first bytes say, not its name.
 """
 
 import gzip
@@ -16,20 +14,10 @@ from typing import Any
 
 from cartograd.core.errors import UsageError
 from cartograd.data.decode.table import Table, parse_table, rectangular
-
-GUESSES = ("gb18030", "cp1252", "shift_jis", "big5", "cp1251", "utf-16-le")
-"""Encodings that tables come in, if not in UTF-8."""
+from cartograd.data.decode.text_files import decoded
 
 LARGEST = 4 << 30
 """Bytes that a compressed table may have when it is unpacked."""
-
-_MARKS = {
-    b"\xff\xfe\x00\x00": "utf-32",
-    b"\x00\x00\xfe\xff": "utf-32",
-    b"\xef\xbb\xbf": "utf-8-sig",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
-}
 
 
 def read_table(
@@ -71,8 +59,8 @@ def read_table(
         return _parquet(content, source)
     if not text:
         return _workbook(content, source, sheet, header=header)
-    decoded = _decoded(content, source, encoding)
-    return parse_table(decoded, source=source, delimiter=delimiter, header=header)
+    text_of_it = decoded(content, source, encoding)
+    return parse_table(text_of_it, source=source, delimiter=delimiter, header=header)
 
 
 def _refuse_options(source: str, fits: bool, given: dict[str, Any], what: str) -> None:
@@ -90,45 +78,6 @@ def _unzipped(content: bytes, source: str) -> bytes:
     if len(text) > LARGEST:
         raise UsageError(f"{source} unpacks to more than {LARGEST >> 30} GB; split it")
     return text
-
-
-def _decoded(content: bytes, source: str, encoding: str | None) -> str:
-    """The text of a file.
-
-    Raises:
-        UsageError: it is in another encoding; the likeliest are shown.
-    """
-    mark = next((name for start, name in _MARKS.items() if content.startswith(start)), None)
-    chosen = mark or encoding or "utf-8"
-    try:
-        text = content.decode(chosen)
-    except LookupError as error:
-        raise UsageError(f"encoding={encoding!r} is not known to Python") from error
-    except UnicodeDecodeError as error:
-        told = f"{source} is not {chosen.upper()} text (byte {error.start})"
-        raise UsageError(f"{told}; {_advice(content, error.start)}") from error
-    if "\0" in text:
-        raise UsageError(f"{source} is no text: it holds zero bytes; {_advice(content, 0)}")
-    return text
-
-
-def _advice(content: bytes, at: int) -> str:
-    """How the line at a byte reads in other encodings."""
-    start = content.rfind(b"\n", 0, at) + 1
-    end = content.find(b"\n", at)
-    line = content[start : end if end > 0 else None][:60]
-    readings: dict[str, str] = {}
-    for name in GUESSES:
-        try:
-            whole, shown = content[: 1 << 20].decode(name, "strict"), line.decode(name, "ignore")
-        except UnicodeDecodeError:
-            continue
-        if whole.isprintable() or all(c.isprintable() or c.isspace() for c in whole):
-            readings.setdefault(shown.strip(), name)
-    if not readings:
-        return "expected a table as text, gzip, .xlsx or Parquet"
-    tries = ", or ".join(f"encoding={name} (reads {text!r})" for text, name in readings.items())
-    return f"save it as UTF-8, or give {tries}"
 
 
 def _workbook(content: bytes, source: str, sheet: str | None, *, header: bool) -> Table:

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
-from cartograd.data.dataset.listing import Listing, cut, listed
+from cartograd.data.dataset.listing import Listing, cut, left_out, listed
 from cartograd.data.dataset.plan import order
 from cartograd.data.dataset.statistics import measured
 from cartograd.data.dataset.streamed import Streamed
@@ -54,6 +55,9 @@ CARD = Card(
         "law: files keep their split when others are added",
     ),
 )
+
+P = TypeVar("P")
+T = TypeVar("T")
 
 SAMPLE = 4096
 """So many pictures are read for mean and std, where not all are in memory."""
@@ -107,15 +111,18 @@ def folder(
             return Split(loaded[part], targets, signature, names)
         return Streamed(load, paths, targets, signature, names=names, workers=workers)
 
-    loaded = {part: _loaded(load, files, shape) for part, files in parts.items()} if fits else {}
+    damaged: list[str] = []
+    loaded = {part: _loaded(load, files, shape, damaged) for part, files in parts.items() if fits}
     sample = loaded.get("train")
     if sample is None:
         some = order(len(parts["train"]), seed=0, epoch=0)[:SAMPLE].tolist()
-        sample = _loaded(load, [parts["train"][i] for i in some], shape)
+        sample = _loaded(load, [parts["train"][i] for i in some], shape, damaged)
+    _refuse(damaged)
     signature = Signature((measured(port, sample),), (output,))
     train, held_back, last = (split(part, signature) for part in ("train", "valid", "test"))
     kept = "memory" if fits else f"on disk; mean and std are of {len(sample)} pictures"
-    about = {"source": str(root), "pictures": count, "kept": kept}
+    decided = left_out(root, listing)
+    about = {"source": str(root), "pictures": count, "kept": kept, "decided": decided}
     return Dataset("folder", train, held_back, last, signature, about)
 
 
@@ -126,8 +133,11 @@ def _shape(files: list[Path], size: int | None, channels: int | None) -> tuple[i
     if size is not None and channels is not None:
         return channels, size, size
     first, colour = None, False
-    for file in files:
-        (width, height), mode = header(file)
+    seen = [_tried(header, file) for file in files]
+    _refuse([one for one in seen if isinstance(one, str)])
+    for file, one in zip(files, seen, strict=True):
+        assert not isinstance(one, str)
+        (width, height), mode = one
         colour = colour or mode not in GREY
         first = first or (width, height)
         if size is None and (width, height) != first:
@@ -143,12 +153,42 @@ def _load(path: str, *, channels: int, height: int, width: int) -> Tensor:
     return pixels(path, channels=channels, height=height, width=width)
 
 
-def _loaded(load: Callable[[str], Tensor], files: Listing, shape: tuple[int, int, int]) -> Tensor:
-    """All pictures; large ones are decoded by a few threads, small ones faster without."""
+def _loaded(
+    load: Callable[[str], Tensor],
+    files: Listing,
+    shape: tuple[int, int, int],
+    damaged: list[str],
+) -> Tensor:
+    """All pictures; large ones are decoded by a few threads, small ones faster without.
+
+    What cannot be read is added to `damaged`.
+    """
     stored = torch.empty((len(files), *shape), dtype=torch.uint8)
     paths = [str(file) for file, _ in files]
     large = bool(files) and files[0][0].stat().st_size > LARGE
     with ThreadPoolExecutor() as pool:
-        for index, picture in enumerate((pool.map if large else map)(load, paths)):
-            stored[index] = picture
+        tried = (pool.map if large else map)(partial(_tried, load), paths)
+        for index, picture in enumerate(tried):
+            if isinstance(picture, str):
+                damaged.append(picture)
+            else:
+                stored[index] = picture
     return stored
+
+
+def _tried(load: Callable[[P], T], path: P) -> T | str:
+    """What is loaded from a picture, or why there is none."""
+    try:
+        return load(path)
+    except UsageError as error:
+        return str(error)
+
+
+def _refuse(damaged: list[str]) -> None:
+    """All that is wrong at once, so that it is mended at once."""
+    damaged = sorted(damaged)
+    if len(damaged) == 1:
+        raise UsageError(damaged[0])
+    if damaged:
+        more = f" and {len(damaged) - 10} more" if len(damaged) > 10 else ""
+        raise UsageError(f"{len(damaged)} pictures: " + "; ".join(damaged[:10]) + more)

@@ -26,6 +26,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.files import digest
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.parallel import tidy, translation
+from cartograd.data.decode.text_files import decoded, lines
 
 CARD = Card(
     name="pairs",
@@ -47,15 +48,17 @@ def pairs(
     *,
     vocabulary: int = 8000,
     context: int = 80,
+    encoding: str | None = None,
     valid: float = 0.05,
     test: float = 0.05,
 ) -> Dataset:
     """Pairs from a file.
 
     Args:
-        path: the file, in UTF-8.
+        path: the file.
         vocabulary: greatest number of pieces, for both languages.
         context: greatest number of tokens of a text.
+        encoding: of a file that is not UTF-8, like cp1252 or gb18030.
         valid: share of the sources for validation.
         test: share of the sources for testing.
 
@@ -63,11 +66,11 @@ def pairs(
         UsageError: the file cannot be read, a line is no pair, or there are too few.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}; expected a UTF-8 text file") from error
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}; expected a text file") from error
     unique: dict[tuple[str, str], None] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines(decoded(content, str(path), encoding)), start=1):
         source, tab, target = line.partition("\t")
         if not line.strip():
             continue

@@ -26,7 +26,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
-from cartograd.data.dataset.listing import listed
+from cartograd.data.dataset.listing import left_out, listed
 from cartograd.data.dataset.splits import FEWEST
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.decode.sounds import SUFFIXES, fitted, samples
@@ -89,7 +89,8 @@ def wav(
         targets = torch.tensor([target for _, target in pairs])
         splits[part] = Split(torch.stack(stored)[:, None], targets, signature, names)
         first += len(pairs)
-    about = {"source": str(root), "files": len(files)}
+    decided = left_out(root, listing)
+    about = {"source": str(root), "files": len(files), "decided": decided}
     keys = splits["train"].names
     return assemble("wav", splits, shares, keys=keys, about=about)
 

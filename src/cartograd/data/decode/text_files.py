@@ -1,0 +1,74 @@
+"""Text from files: its encoding and its lines.
+
+Text is UTF-8, or what its byte order mark says; another encoding cannot be known, only guessed, so
+it has to be said: the error shows how a line would read in the likeliest ones. A line ends at a
+newline (with or without a carriage return) and nowhere else: the further line ends of Unicode, such
+as U+2028, stand inside of texts.
+"""
+
+from cartograd.core.errors import UsageError
+
+GUESSES = ("gb18030", "cp1252", "shift_jis", "big5", "cp1251", "utf-16-le")
+"""Encodings that tables come in, if not in UTF-8."""
+
+_MARKS = {
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+
+
+def lines(text: str, /) -> list[str]:
+    r"""The lines of a text, without their ends.
+
+    >>> lines("a\r\nb\u2028c\n")
+    ['a', 'b\u2028c']
+    """
+    found = [line.removesuffix("\r") for line in text.split("\n")]
+    return found[:-1] if found[-1] == "" else found
+
+
+def decoded(content: bytes, source: str, encoding: str | None = None, /) -> str:
+    """The text of a file, without its byte order mark.
+
+    Args:
+        content: its bytes.
+        source: what to call it in errors.
+        encoding: by default UTF-8; a byte order mark says it for itself.
+
+    Raises:
+        UsageError: it is in another encoding; the likeliest are shown.
+    """
+    mark = next((name for start, name in _MARKS.items() if content.startswith(start)), None)
+    chosen = mark or encoding or "utf-8"
+    try:
+        text = content.decode(chosen)
+    except LookupError as error:
+        raise UsageError(f"encoding={encoding!r} is not known to Python") from error
+    except UnicodeDecodeError as error:
+        told = f"{source} is not {chosen.upper()} text (byte {error.start})"
+        raise UsageError(f"{told}; {_advice(content, error.start)}") from error
+    if "\0" in text:
+        raise UsageError(f"{source} is no text: it holds zero bytes; {_advice(content, 0)}")
+    return text
+
+
+def _advice(content: bytes, at: int) -> str:
+    """How the line at a byte reads in other encodings."""
+    start = content.rfind(b"\n", 0, at) + 1
+    end = content.find(b"\n", at)
+    line = content[start : end if end > 0 else None][:60]
+    readings: dict[str, str] = {}
+    for name in GUESSES:
+        try:
+            whole, shown = content[: 1 << 20].decode(name, "strict"), line.decode(name, "ignore")
+        except UnicodeDecodeError:
+            continue
+        if whole.isprintable() or all(c.isprintable() or c.isspace() for c in whole):
+            readings.setdefault(shown.strip(), name)
+    if not readings:
+        return "expected text"
+    tries = ", or ".join(f"encoding={name} (reads {text!r})" for text, name in readings.items())
+    return f"save it as UTF-8, or give {tries}"
