@@ -59,6 +59,8 @@ house: .venv/tested  ## the rules of the house, and what the README shows (minut
 
 acceptance: .venv/tested  ## train on real data against the stated thresholds (hours)
 	$(BIN)/python -m acceptance
+	CARTOGRAD_ALL_EXPORTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m compile \
+	  tests/conformance/test_models.py
 
 claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md (hours)
 	$(BIN)/python -m tools.claims

@@ -81,7 +81,7 @@ def explanation(
     signature = signed.signature
     signature.task.check("explain")
     if sources is None:
-        inputs = golden(model)
+        inputs = golden(model)[0]
         names = [f"kept example {number}" for number in range(1, len(inputs) + 1)]
     else:
         inputs, names = prepared(signed, sources)

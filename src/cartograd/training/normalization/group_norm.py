@@ -67,8 +67,10 @@ class GroupNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c ..."]) -> Float[Tensor, "b c ..."]:
         """Each group of each example by its own mean and variance."""
-        groups = x.reshape(len(x), self.groups, -1)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # 256 squared is no half
+        groups = wide.reshape(len(x), self.groups, -1)
         centred = groups - groups.mean(-1, keepdim=True)
         spread = (centred.square().mean(-1, keepdim=True) + self.eps).sqrt()
         weight, bias = (each.reshape(-1, *[1] * (x.ndim - 2)) for each in (self.weight, self.bias))
-        return weight * (centred / spread).reshape(x.shape) + bias
+        answer = weight * (centred / spread).reshape(x.shape) + bias
+        return answer.to(torch.promote_types(x.dtype, self.weight.dtype))
