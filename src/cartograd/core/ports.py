@@ -120,6 +120,11 @@ class Port:
             raise UsageError(f"port {self.name!r} has no fixed size: {self.dims}")
         return math.prod(dim for dim in self.dims if isinstance(dim, int))
 
+    @property
+    def unnamed(self) -> bool:
+        """Whether its classes have no names but their numbers."""
+        return self.labels == tuple(map(str, range(len(self.labels))))
+
 
 @dataclass(frozen=True)
 class Signature:

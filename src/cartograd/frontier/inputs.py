@@ -36,6 +36,17 @@ def check_takes(model: nn.Module, x: Tensor, /) -> None:
     Raises:
         UsageError: which.
     """
+    check_one_input(model)
+    if not len(x):
+        raise UsageError("there are no examples; give at least one")
+
+
+def check_one_input(model: nn.Module, /) -> None:
+    """Refuse models of several inputs.
+
+    Raises:
+        UsageError: which inputs there are.
+    """
     signature = signature_if_any(model)
     if signature is not None and len(signature.inputs) > 1:
         names = ", ".join(port.name for port in signature.inputs)
@@ -43,8 +54,6 @@ def check_takes(model: nn.Module, x: Tensor, /) -> None:
             f"the model takes several inputs ({names}), expected one; wrap it in a module that "
             "holds the others fixed"
         )
-    if not len(x):
-        raise UsageError("there are no examples; give at least one")
 
 
 def answers(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b k"]:

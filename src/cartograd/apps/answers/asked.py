@@ -48,6 +48,7 @@ class Asked:
         tokenizer: what spells tokens, for models of text.
         top: how many classes to name, the likeliest first; all if left out.
         name: what the model is called in messages.
+        others: further inputs of a model that takes several.
     """
 
     model: nn.Module
@@ -57,11 +58,15 @@ class Asked:
     tokenizer: Any = None
     top: int | None = None
     name: str = "the model"
+    others: tuple[Tensor, ...] = ()
 
     @cached_property
     def outputs(self) -> Tensor:
         """What the model gives, on the CPU."""
-        return self.model(self.x if self.device is None else self.x.to(self.device)).cpu()
+        given = (self.x, *self.others)
+        if self.device is not None:
+            given = tuple(one.to(self.device) for one in given)
+        return self.model(*given).cpu()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -90,6 +95,8 @@ def check_inputs(name: str, signature: Signature, /) -> None:
         UsageError: there is not exactly one input beside what the model writes itself.
     """
     if len(signature.inputs) - signature.task.writes != 1:
+        names = ", ".join(port.name for port in signature.inputs)
         raise UsageError(
-            f"{name} has {len(signature.inputs)} inputs; the server takes models with one"
+            f"{name} has {len(signature.inputs)} inputs ({names}); commands and the server take "
+            f"models with one. In Python: cartograd.predict(model, ({names}))"
         )

@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
+from cartograd.apps.load.kept import kept
 from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import as_signed
+from cartograd.core import user_code
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
@@ -35,13 +37,20 @@ def start(
     Raises:
         UsageError: whatever is wrong with the model or with what it begins from.
     """
+    if isinstance(model, str) and user_code.NAME.fullmatch(model):
+        raise UsageError(
+            f"the model is {model}, code that no file makes Cartograd import; give --model {model} "
+            "if you trust it (in Python the module itself)"
+        )
     elsewhere = isinstance(model, str | Path) and is_elsewhere(str(model))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if elsewhere:
             made, fresh = _begun(model, signature)
         else:
-            made, fresh = build(model, kind="model", signature=signature), None
+            own = kept(model.signature, signature) if isinstance(model, Signed) else signature
+            made, fresh = build(model, kind="model", signature=own), None
+            _check_trains(made)
     if frozen is True and fresh is None:
         raise UsageError(
             "freeze=true keeps what was learned before, and this model begins from nothing; begin "
@@ -52,6 +61,23 @@ def start(
     elif frozen:
         freeze(made.model, frozen.split(",") if isinstance(frozen, str) else frozen)
     return made
+
+
+def _check_trains(model: Signed) -> None:
+    """Refuse what has no training mode, or nothing to train, as exported programs and functions."""
+    name = type(model.model).__name__
+    try:
+        model.train()
+    except NotImplementedError as error:
+        raise UsageError(
+            f"{name} cannot be trained: it was exported, and has no training mode; give the module "
+            "that it was made from"
+        ) from error
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise UsageError(
+            f"{name} has no weights to train: none of its parameters requires a gradient; use it "
+            "as it is: cartograd.evaluate(cartograd.sign(model, signature), data)"
+        )
 
 
 def is_elsewhere(word: str, /) -> bool:

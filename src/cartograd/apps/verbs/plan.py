@@ -16,7 +16,7 @@ from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import dataset
 from cartograd.apps.load.start import is_elsewhere, start
 from cartograd.apps.verbs.evaluate import at_once
-from cartograd.core import registry, source
+from cartograd.core import registry, source, user_code
 from cartograd.core.build import build, today
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
@@ -57,7 +57,9 @@ class Plan:
 
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: objects are given by their names."""
-        called = {"model": type(self.model.model).__name__, "data": self.data.name}
+        own = self.model.model
+        name = user_code.made_by(own) or type(own).__name__
+        called = {"model": name, "data": self.data.name}
         return {
             key: replace(item, value=called[key])
             if key in called and not isinstance(item.value, str)
@@ -174,8 +176,8 @@ def _check_answer(model: Signed, data: Dataset) -> None:
     Raises:
         UsageError: the answer has another shape.
     """
-    dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
-    classes = data.signature.classes
+    dims, classes = model.signature.output.dims, model.signature.classes
+    examples = data.train.batches(batch_size=1, shuffle=False)
     *inputs, _ = next(iter(examples.epoch(0, seed=0)))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with evaluating(model), torch.no_grad():

@@ -34,7 +34,7 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
         target: a model with a signature, a run, a bundle, or the path of one.
         sources: one or many raw inputs: picture files (or a folder of them), CSV files, mappings
             from column names to cells, texts (a `Path` is a file of text), numbers; or a tensor
-            with the examples in front.
+            with the examples in front. A model of several inputs takes a tuple of tensors.
         top: how many labels to name, the likeliest first.
 
     Returns:
@@ -92,6 +92,9 @@ def _answers(
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     name, signature = name_of(model), model.signature
     signature.task.check("predict")
+    if _several(model, sources):
+        yield from _of_several(model, tuple(sources), top, device)
+        return
     check_inputs(name, signature)
 
     def ask(x: Tensor) -> Sequence[Answer]:
@@ -106,6 +109,35 @@ def _answers(
     inputs, names = prepared(model, sources, notes)
     found = (row for part in inputs.split(ROWS) for row in ask(part))
     yield from zip(names, found, strict=True)
+
+
+def _several(model: Signed, sources: Any) -> bool:
+    """Whether the sources are a tensor for each of several inputs."""
+    count = len(model.signature.inputs)
+    return (
+        count > 1
+        and isinstance(sources, tuple | list)
+        and len(sources) == count
+        and all(isinstance(one, Tensor | np.ndarray) for one in sources)
+    )
+
+
+def _of_several(
+    model: Signed, sources: tuple[Any, ...], top: int, device: torch.device
+) -> Iterator[tuple[str, Answer]]:
+    ports = model.signature.inputs
+    inputs = [read(port, one) for port, one in zip(ports, sources, strict=True)]
+    if len({len(one) for one in inputs}) > 1:
+        counts = ", ".join(f"{len(x)} of {p.name}" for x, p in zip(inputs, ports, strict=True))
+        raise UsageError(f"the inputs differ in number: {counts}; expected as many of each")
+    number = 0
+    for x, *others in zip(*(one.split(ROWS) for one in inputs), strict=True):
+        asked = Asked(
+            model, model.signature, x, device, model.tokenizer, top, name_of(model), tuple(others)
+        )
+        for answer in answers(asked):
+            number += 1
+            yield f"input row {number}", answer
 
 
 def _one_by_one(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:

@@ -27,7 +27,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 import cartograd
-from cartograd.core import plugins
+from cartograd.core import plugins, user_code
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.files import check_manifest, write_folder, write_manifest
@@ -108,6 +108,10 @@ def write_bundle(
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "parameters": sum(p.numel() for p in model.parameters()),
     } | dict(about or {})
+    if model.output is not None:
+        said["output"] = model.output
+    if (code := user_code.made_by(model.model)) is not None:
+        said["code"] = code
     imports = plugins.needed(model.spec)
     if imports:
         said["imports"] = imports
@@ -154,7 +158,9 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
     if model is None:
         plugins.require(documents["about"].get("imports", ()), folder)
-    signed = _rebuild(folder, spec, signature, model)
+        if spec is None:
+            model = user_code.required(folder, documents["about"].get("code"))
+    signed = _rebuild(spec, signature, model, documents["about"].get("output"))
     weights = read_tensors(folder / "weights.safetensors")
     load_into(signed.model, weights, str(folder))
     signed.eval()
@@ -208,16 +214,9 @@ def _document(folder: Path, name: str) -> Any:
         raise UsageError(f"{folder}: {name}.json is missing or unreadable: {error}") from error
 
 
-def _rebuild(
-    folder: Path, spec: Spec | None, signature: Signature, model: nn.Module | None
-) -> Signed:
+def _rebuild(spec: Any, signature: Signature, model: nn.Module | None, output: Any) -> Signed:
     if model is not None:
-        return sign(model, signature, spec=spec)
-    if spec is None:
-        raise UsageError(
-            f"{folder} holds the weights of a module that is not Cartograd's; give the module "
-            "to fill: load(path, model=MyModel())"
-        )
+        return sign(model, signature, spec=spec, output=output)
     with torch.random.fork_rng(devices=[]):
         return made(spec, signature)
 

@@ -167,7 +167,7 @@ class _Best:
         """Keep what is better: a point that fools the model, or else one of a higher gain."""
         better = (judged.fooled | (judged.gain > self.gain[rows])).nonzero()[:, 0]
         self.point[rows[better]] = point[better]
-        self.gain[rows[better]] = judged.gain[better]
+        self.gain[rows[better]] = judged.gain[better].to(self.gain)
         self.fooled[rows] = judged.fooled
 
     def unfooled(self) -> tuple[Tensor, ...]:

@@ -34,14 +34,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import cartograd
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.example import tried
 from cartograd.core.files import write_file
-from cartograd.core.ports import Port, Signature
+from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign, signature_of
 from cartograd.practice.deployment.parity import needed
 
@@ -61,9 +62,6 @@ CARD = Card(
     ),
     needs="export",
 )
-
-FREE = (32, 16, 8, 4)
-"""Sizes that stand for a free dimension while the model is traced: the first that it takes."""
 
 LARGEST = 2**31 - 1
 """Bytes that the format can hold in one file."""
@@ -99,7 +97,7 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
     )
     device = signed.output_mean.device
     with evaluating(signed), torch.no_grad(), _quiet():
-        examples = _examples(signed, device)
+        examples, _ = tried(signed, signature, device)
         try:
             program = torch.onnx.export(
                 signed,
@@ -139,26 +137,6 @@ def signature_in(path: str | Path, /) -> Signature:
         return Signature.from_json(json.loads(kept["signature"]))
     except (OSError, ValueError, KeyError, DecodeError) as error:
         raise UsageError(f"{path} is not an ONNX file with a signature: {error}") from error
-
-
-def _examples(model: Signed, device: torch.device) -> tuple[Tensor, ...]:
-    """A batch of two (one example would be taken for a fixed size), as long as the model takes."""
-    refused: UsageError | None = None
-    for free in FREE:
-        examples = tuple(_example(port, free).to(device) for port in model.signature.inputs)
-        try:
-            model(*examples)
-        except UsageError as error:  # longer than its context
-            refused = error
-        else:
-            return examples
-    assert refused is not None
-    raise refused
-
-
-def _example(port: Port, free: int) -> Tensor:
-    shape = (2, *(dim if isinstance(dim, int) else free for dim in port.dims))
-    return torch.zeros(shape, dtype=getattr(torch, port.dtype))
 
 
 def _check_free(model: Signed, proto: Any) -> None:

@@ -6,7 +6,8 @@ example's true class, or another loss by name.
     L(x, y) = -log softmax(model(x))_y  + aux_weight sum_h -log softmax(head_h(x))_y
 
 A model with auxiliary heads (GoogLeNet, Inception v3, also torchvision's) answers in training with
-a tuple: its logits first, then those of each head, whose losses count `aux_weight` as much.
+a tuple: its logits first, then those of each head, whose losses count `aux_weight` as much. It says
+so by an attribute `aux_logits` that is true; any other tuple is refused.
 
 Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets ` b` of class numbers; the
 model's logits are `b k`, of each head too; a single logit z says yes or no, as the two [0, z].
@@ -30,9 +31,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cartograd.core.answered import answered
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batch, Loss
+from cartograd.core.signed import Signed
 from cartograd.training.regularization import terms
 
 CARD = Card(
@@ -121,7 +124,10 @@ class Classify(nn.Module):
     def _heads(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The logits of the model and those of its auxiliary heads."""
         answer = self.model(*inputs)
-        return answer if isinstance(answer, tuple) else (answer,)
+        if isinstance(self.model, Signed):  # it has looked at the answer already
+            return answer if isinstance(answer, tuple) else (answer,)
+        found = answered(self.model, answer, None)
+        return found if isinstance(found, tuple) else (found,)
 
     def _sum(self, losses: list[Tensor]) -> Tensor:
         """The loss of the main logits plus `aux_weight` times that of each head."""
