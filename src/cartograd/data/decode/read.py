@@ -54,7 +54,7 @@ def read(
         sources: one source, or a sequence of them; a tensor with the batch in front passes.
         tokenizer: what turns text into numbers (`cartograd.data.text.tokenizer`).
         notes: a list that gets a line for whatever is answered though the model cannot know it,
-            such as a category that it never saw.
+            such as a category that it never saw, or the rest of a panorama.
 
     Raises:
         UsageError: a source cannot be read, or does not fit the port, or the tokenizer does not;
@@ -69,7 +69,7 @@ def read(
     if not sources:
         raise UsageError(f"nothing was given for {port.name!r}; expected at least one input")
     if port.kind == "image":
-        return _images(port, sources)
+        return _images(port, sources, [] if notes is None else notes)
     if port.kind == "table":
         return _table(port, sources, [] if notes is None else notes)
     if port.kind == "audio":
@@ -112,7 +112,7 @@ def _array(port: Port, values: Tensor | np.ndarray) -> Tensor:
     return tensor
 
 
-def _images(port: Port, sources: Sequence[Any]) -> Tensor:
+def _images(port: Port, sources: Sequence[Any], notes: list[str]) -> Tensor:
     channels, height, width = port.dims
     if not isinstance(channels, int) or not isinstance(height, int):
         raise UsageError(f"{port.name!r} has no fixed size {port.dims}; give a tensor instead")
@@ -124,7 +124,8 @@ def _images(port: Port, sources: Sequence[Any]) -> Tensor:
         name = label(source) if isinstance(source, str | Path) else f"picture {number}"
         wide = width if isinstance(width, int) else None
         size = {"channels": channels, "height": height, "width": wide}
-        picture = as_port(pixels(source, **size, name=name), "image")
+        how = {"fit": port.fit, "bits": port.bits}
+        picture = as_port(pixels(source, **size, **how, name=name, notes=notes), "image")
         low, high = port.bounds or (0.0, 1.0)
         pictures.append(picture * (high - low) + low if (low, high) != (0.0, 1.0) else picture)
     if len({picture.shape for picture in pictures}) > 1:
