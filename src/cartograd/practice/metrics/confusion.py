@@ -73,11 +73,13 @@ def ratio(
         return _divide(above.sum(1), below.sum(1))
     each = _divide(above, below)
     if average == "binary":
-        if each.shape[1] != 2 or positive not in (0, 1):
+        if each.shape[1] != 2:
             raise UsageError(
-                f"average='binary' of class {positive} needs two classes, 0 and 1, there are "
-                f"{each.shape[1]}; take macro, micro or weighted"
+                f"average='binary' needs two classes, there are {each.shape[1]}; "
+                "take macro, micro or weighted"
             )
+        if positive not in (0, 1):
+            raise UsageError(f"positive={positive} is none of two classes; expected 0 or 1")
         return each[:, positive]
     if average == "weighted":
         return _divide((each * found.actual).sum(1), found.actual.sum(1))
