@@ -133,11 +133,15 @@ def _images(port: Port, sources: Sequence[Any], notes: list[str]) -> Tensor:
     return torch.stack(pictures)
 
 
-def expanded(sources: Sequence[Any]) -> list[Any]:
-    """Folders replaced by the pictures in them at any depth, in order; hidden ones are left out.
+def expanded(sources: Sequence[Any], suffixes: tuple[str, ...] = SUFFIXES, /) -> list[Any]:
+    """Folders replaced by the files in them at any depth, in order; hidden ones are left out.
+
+    Args:
+        sources: files, folders and whatever else a port takes.
+        suffixes: of the files that count: of pictures by default.
 
     Raises:
-        UsageError: a folder holds no pictures.
+        UsageError: a folder holds none.
     """
     rows: list[Any] = []
     for source in sources:
@@ -147,24 +151,24 @@ def expanded(sources: Sequence[Any]) -> list[Any]:
         inside = sorted(
             file
             for file in Path(source).rglob("*")
-            if file.suffix.lower() in SUFFIXES
+            if file.suffix.lower() in suffixes
             and not any(part[0] == "." for part in file.relative_to(source).parts)
         )
         if not inside:
-            raise UsageError(f"{source} holds no pictures; expected {', '.join(SUFFIXES)}")
+            raise UsageError(f"{source} holds no such files; expected {', '.join(suffixes)}")
         rows.extend(inside)
     return rows
 
 
 def _table(port: Port, sources: Sequence[Any], notes: list[str]) -> Tensor:
     if all(isinstance(source, Mapping) for source in sources):
-        return _encoded(port, _gathered(port, sources), notes)
+        return encoded_table(port, _gathered(port, sources), notes)
     parts = []
     for number, source in enumerate(sources, start=1):
         if isinstance(source, Mapping):
-            parts.append(_encoded(port, _gathered(port, [source], first=number), notes))
+            parts.append(encoded_table(port, _gathered(port, [source], first=number), notes))
         elif isinstance(source, str | Path):
-            parts.append(_encoded(port, _table_file(port, source), notes))
+            parts.append(encoded_table(port, table_file(port, source), notes))
         else:
             raise UsageError(
                 f"row {number} is of type {type(source).__name__}; expected a mapping from column "
@@ -173,8 +177,12 @@ def _table(port: Port, sources: Sequence[Any], notes: list[str]) -> Tensor:
     return torch.cat(parts)
 
 
-def _table_file(port: Port, path: str | Path) -> Table:
-    """A file with a header, or without where the model learned from one without."""
+def table_file(port: Port, path: str | Path, /) -> Table:
+    """A file with a header, or without where the model learned from one without.
+
+    Raises:
+        UsageError: it is no table.
+    """
     table, names = read_table(path), {column.name for column in port.columns}
     numbered = all(NUMBERED.fullmatch(name) for name in names)
     bare = numbered and not names & set(table.header)
@@ -191,7 +199,12 @@ def _gathered(port: Port, rows: Sequence[Mapping[str, Any]], *, first: int = 1) 
     return Table("input", tuple(names), cells, lines, unit="row")
 
 
-def _encoded(port: Port, table: Table, notes: list[str]) -> Tensor:
+def encoded_table(port: Port, table: Table, notes: list[str], /) -> Tensor:
+    """A table's rows as the port takes them; what the model cannot know is noted.
+
+    Raises:
+        UsageError: a column is missing, or a cell is not what the column holds.
+    """
     _check_columns(table.source, [column.name for column in port.columns], table.header)
     notes.extend(unknown(table, port.columns))
     return encode(table, port.columns)
