@@ -19,7 +19,8 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.data.decode import images, sounds
-from cartograd.data.decode.read import encoded, encoded_table, expanded, read, table_file
+from cartograd.data.decode.read import encoded, expanded, read
+from cartograd.data.decode.table_rows import encoded_table, table_file
 from cartograd.data.text.tokens import alike, padded
 
 SUFFIXES = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES}
