@@ -57,7 +57,10 @@ def _output(own: Port, data: Port) -> Port:
             f"the model was signed for the classes in the order {', '.join(own.labels)}, and the "
             f"data numbers them {', '.join(labels)}; sign it with the data's labels"
         )
-    return replace(data, labels=own.labels if own.labels and data.unnamed else labels)
+    if not own.labels or not data.unnamed:
+        return data
+    positive = data.positive and own.labels[labels.index(data.positive)]
+    return replace(data, labels=own.labels, positive=positive)
 
 
 def _same(own: tuple[int | str, ...], data: tuple[int | str, ...]) -> bool:
