@@ -34,6 +34,7 @@ def test_activation_is_finite_far_out(card):
     assert build(card.name, kind=card.kind, **card.tiny)(z).isfinite().all()
 
 
+@pytest.mark.place("autodiff")
 @over("activation")
 def test_activation_gradient(card):
     function = build(card.name, kind=card.kind, **card.tiny)
@@ -131,6 +132,7 @@ def test_loss_of_an_example_is_its_own(card):
     torch.testing.assert_close(single, whole, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.place("autodiff")
 @over("loss")
 def test_loss_gradient(card):
     right, wrong, rest = loss_examples(card)

@@ -147,6 +147,7 @@ def test_trace_draws_classical_filters(cli_run, tmp_path):
     assert "pyramid" in cli_run("trace", "filters").out
 
 
+@pytest.mark.place("cnn/conv")
 def test_trace_draws_feature_maps(cli_run, tmp_path):
     signature = Signature((IMAGE,), (Port("class", "label", (3,)),))
     write_bundle(tmp_path / "net", build("lenet5", signature=signature))

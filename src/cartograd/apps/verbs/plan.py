@@ -132,7 +132,9 @@ def planned(
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
         begins, frozen = settings["model"].value, settings["freeze"].value
-        built = start(begins, examples.signature, seed=seed, frozen=frozen)
+        built = start(
+            begins, examples.signature, seed=seed, frozen=frozen, init=settings["init"].value
+        )
     built.tokenizer = examples.tokenizer
     chosen = _chosen(built, examples, settings)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings

@@ -11,7 +11,7 @@ TASK = Task(
     objective="classify",
     metrics=("accuracy", "f1", "nll", "ece"),
     metrics_of_many=("accuracy", "nll"),
-    sections=("confusion", "reliability", "mistakes"),
+    sections=("confusion", "ranking", "reliability", "mistakes"),
     explained="class",
     attacked="class",
 )

@@ -38,6 +38,14 @@ CARD = Card(
         "law: autograd's gradient is `derivative`; sigmoid(-z) = 1 - sigmoid(z)",
         "paper: the notes' worked example [0.378, 0.769, 0.574]",
     ),
+    evidence={
+        "activation/sigmoid": (
+            "test_equals_scipy",
+            "test_autograds_gradient_is_the_derivative",
+            "test_saturates_without_overflow",
+        ),
+    },
+    missing={"activation/sigmoid": "saturation drawn"},
 )
 
 

@@ -40,6 +40,7 @@ CARD = Card(
         "law: 1 for what was expected, 0 where no run of four words is right (unsmoothed), and a "
         "formula of counts by hand",
     ),
+    evidence={"metric/bleu": ("test_bleu_is_that_of_sacrebleu", "test_bleu_by_hand")},
     renamed={"words": "tokenize", "smoothed": "smooth"},
 )
 

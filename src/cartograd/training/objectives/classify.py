@@ -52,6 +52,7 @@ CARD = Card(
         "law: a single logit is learned by binary cross-entropy",
         "law: the losses of auxiliary heads are added with their weight, in training only",
     ),
+    evidence={"train/loop": ("test_trains_as_a_hand_written_loop", "acceptance:lenet5-digits")},
     metrics=("accuracy",),
     renamed={"smoothing": "label_smoothing", "side": "aux_weight"},
 )

@@ -56,6 +56,14 @@ CARD = Card(
         "law: the Monte-Carlo mean and variance of a linear model are those computed by hand, and "
         "the variance is larger far from the training data",
     ),
+    evidence={
+        "regularize/dropout": (
+            "test_the_expectation_is_the_input",
+            "test_monte_carlo_of_a_linear_model_is_as_computed",
+            "test_unsure_far_from_the_data",
+        ),
+    },
+    missing={"regularize/dropout": "Monte-Carlo dropout by a verb"},
 )
 
 

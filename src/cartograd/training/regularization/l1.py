@@ -46,6 +46,13 @@ CARD = Card(
         "law: `shrink` is the minimum of its definition; the share of zeros grows with the "
         "strength, and subgradient steps leave none",
     ),
+    evidence={
+        "regularize/l1": (
+            "test_proximal_descent_ends_at_scikit_learns_lasso",
+            "test_zeros_grow_with_the_strength",
+            "claim:l1-sparse",
+        ),
+    },
     renamed={"strength": "weight"},
 )
 
