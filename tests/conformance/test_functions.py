@@ -34,7 +34,6 @@ def test_activation_is_finite_far_out(card):
     assert build(card.name, kind=card.kind, **card.tiny)(z).isfinite().all()
 
 
-@pytest.mark.place("autodiff")
 @over("activation")
 def test_activation_gradient(card):
     function = build(card.name, kind=card.kind, **card.tiny)

@@ -121,7 +121,8 @@ class ResNet(nn.Module):
             training (stochastic depth); that of earlier blocks grows with their place.
 
     Raises:
-        UsageError: no network has this depth, or groups that its blocks cannot form.
+        UsageError: no network has this depth, groups that its blocks cannot form, or scales to
+            start at zero without norms.
     """
 
     def __init__(
@@ -142,6 +143,10 @@ class ResNet(nn.Module):
         block, counts = _plan(depth)
         width = width or (64 if len(counts) == 4 else 16)
         _check_groups(block, width * widen, groups, widen)
+        if zero_init and norm is None:
+            raise UsageError(
+                "resnet: zero_init starts the norms' last scales, and norm=none has none"
+            )
         if size > 64:
             self.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -281,4 +286,5 @@ def _initialise(model: nn.Module, *, zero_init: bool) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if zero_init and isinstance(module, Basic | Bottleneck):
             last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+            assert isinstance(last, nn.BatchNorm2d | nn.GroupNorm)
             nn.init.zeros_(last.weight)
