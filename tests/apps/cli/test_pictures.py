@@ -1,5 +1,6 @@
 """Pictures of explanations and attacks."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -80,6 +81,28 @@ def test_show_draws_a_schedule(cli_run, tmp_path):
     found = cli_run(*words, "--json").json
     assert len(found["rates"]) == 50
     assert max(found["rates"]) == 0.2
+
+
+@pytest.mark.place("activation/sigmoid")
+def test_show_draws_an_activation_with_its_saturation(cli_run, tmp_path):
+    """sigmoid(z) (1 - sigmoid(z)) is below a twentieth of 1/4 from |z| = 4.3567 on."""
+    done = cli_run("show", "sigmoid", "--out", "sigmoid.png", "--json").json
+    assert (tmp_path / "sigmoid.png").read_bytes().startswith(b"\x89PNG")
+    (low, left), (right, high) = done["saturated"]
+    assert (low, high) == (-8, 8)
+    edge = -math.log((1 - math.sqrt(0.95)) / (1 + math.sqrt(0.95)))
+    assert -left == right == pytest.approx(edge, abs=0.01)
+    assert done["largest_slope"] == pytest.approx(0.25)
+    relu = cli_run("show", "relu", "--out", "relu.png").out
+    assert "saturated  -8 to 0 (of -8 to 8)" in relu
+    for words, message in (
+        (("mlp",), "is of kind model"),
+        (("activation", "softmax"), "no curve to draw"),
+    ):
+        refused = cli_run("show", *words, "--out", "no.png")
+        assert refused.code == 2
+        assert message in refused.err
+        assert not (tmp_path / "no.png").exists()
 
 
 @pytest.mark.parametrize(

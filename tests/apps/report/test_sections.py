@@ -17,7 +17,7 @@ from cartograd.apps.report.reliability import reliability
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Split
 from cartograd.practice.metrics.ece import ece
-from cartograd.practice.metrics.roc_auc import roc_auc
+from cartograd.practice.metrics.roc_auc import log_odds, roc_auc
 from tests.reference import Reference
 
 sklearn_metrics = Reference("sklearn.metrics")
@@ -106,7 +106,7 @@ def test_the_drawn_curve_has_the_area_of_the_metric(page, classes):
     found = page(section.body)
     assert found.all("svg")
     for k in [1] if classes == 2 else range(classes):
-        score = outputs.softmax(1)[:, k].log() - (1 - outputs.softmax(1)[:, k]).log()
+        score = log_odds(outputs)[:, k]
         average = sklearn_metrics.average_precision_score(targets == k, score)
         area = sklearn_metrics.roc_auc_score(targets == k, score)
         assert {f"{average:.3f}", f"{area:.3f}"} <= set(found.words)

@@ -27,7 +27,15 @@ TOKENS = 512
 """How many tokens of texts do."""
 
 
-def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
+def predict(
+    target: Target,
+    sources: Any,
+    /,
+    *,
+    top: int = 3,
+    draws: int | None = None,
+    language: str | None = None,
+) -> Answers:
     """A model's answers.
 
     Args:
@@ -36,12 +44,18 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
             from column names to cells, texts (a `Path` is a file of text), numbers; or a tensor
             with the examples in front.
         top: how many labels to name, the likeliest first.
+        draws: answer by the mean of so many passes with dropout on, and tell how far they
+            differ (Monte-Carlo dropout); of classifiers and regressors with dropout.
+        language: of what is said, like `en`, for models that transcribe; they find it themselves
+            if it is not given.
 
     Returns:
         For each example `source` (what it was) and either `label`, `probability` and
         `probabilities`, or `value` (`values` if there are several). A language model's label is
         the next token, or the one behind the mask; a tagger gives `labels`, one for each token.
-        What is read or transcribed comes as `text`, what is heard from when to when as `segments`;
+        With `draws` there is `spread` (standard deviation of the probability or the value).
+        What is read or transcribed comes as `text` (with `language` and `no_speech`, the
+        probability that nobody speaks), what is heard from when to when as `segments`;
         an embedding as `vector`, with its `similarity` (cosine) to the first source's. `notes`
         says what was answered though the model cannot know it, as categories it never saw.
 
@@ -53,7 +67,8 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
         notes: list[str] = []
-        return Answers(_compared(_answers(model, sources, top, notes)), notes)
+        chosen = {"top": top, "draws": draws, "language": language}
+        return Answers(_compared(_answers(model, sources, chosen, notes)), notes)
 
 
 def prepared(
@@ -87,7 +102,7 @@ Ask = Callable[[Tensor], Sequence[Answer]]
 
 
 def _answers(
-    model: Signed, sources: Any, top: int, notes: list[str]
+    model: Signed, sources: Any, chosen: Mapping[str, Any], notes: list[str]
 ) -> Iterator[tuple[str, Answer]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     name, signature = name_of(model), model.signature
@@ -95,7 +110,8 @@ def _answers(
     check_inputs(name, signature)
 
     def ask(x: Tensor) -> Sequence[Answer]:
-        return answers(Asked(model, signature, x, device, model.tokenizer, top, name))
+        tokenizer = model.tokenizer
+        return answers(Asked(model, signature, x, device, tokenizer, name=name, **chosen))
 
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
         yield from _of_texts(model, ask, sources)

@@ -43,9 +43,9 @@ CARD = Card(
             "test_equals_scipy",
             "test_autograds_gradient_is_the_derivative",
             "test_saturates_without_overflow",
+            "test_show_draws_an_activation_with_its_saturation",
         ),
     },
-    missing={"activation/sigmoid": "saturation drawn"},
 )
 
 
