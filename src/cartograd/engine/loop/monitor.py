@@ -42,11 +42,11 @@ CARD = Card(
     evidence={
         "regularize/early-stopping": (
             "test_it_stops_patience_epochs_after_the_best",
+            "test_min_delta_and_direction",
             "test_the_card_says_which_way_is_better",
             "claim:early-stopping",
         ),
     },
-    missing={"regularize/early-stopping": "min_delta as an option of train"},
 )
 
 
