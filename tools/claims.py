@@ -188,7 +188,9 @@ def _told(event: Event) -> str:
     words = [event.event]
     words += [f"`{event.design}`"] if event.design else []
     words += [f"seeds {event.seeds}"] if event.seeds else []
-    return f"- {event.date.replace('T', ' ').rstrip('Z')}: {', '.join(words)}. {event.note}".rstrip()
+    return (
+        f"- {event.date.replace('T', ' ').rstrip('Z')}: {', '.join(words)}. {event.note}".rstrip()
+    )
 
 
 def _state(finding: dict[str, Any]) -> str:

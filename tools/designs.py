@@ -14,7 +14,16 @@ from pathlib import Path
 
 from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import RESULTS, Claim, claims, find, stored
-from cartograd.evidence.design import BEFORE, COLUMNS, JOURNAL, Event, digest, journal, now, standing
+from cartograd.evidence.design import (
+    BEFORE,
+    COLUMNS,
+    JOURNAL,
+    Event,
+    digest,
+    journal,
+    now,
+    standing,
+)
 from tools.source import ROOT
 
 SEEN = ("run", "look", "taken")
@@ -156,7 +165,9 @@ def out_of_order(root: Path = ROOT, /) -> Iterator[str]:
 def _first(root: Path, text: str, where: Path) -> str:
     """The commit that brought a text into a file; empty if none has."""
     where = where.relative_to(ROOT)
-    return (_git(root, "log", "--reverse", "--format=%H", f"-S{text}", "--", str(where)).split() + [""])[0]
+    return (
+        _git(root, "log", "--reverse", "--format=%H", f"-S{text}", "--", str(where)).split() + [""]
+    )[0]
 
 
 def _is_before(root: Path, one: str, other: str) -> bool:

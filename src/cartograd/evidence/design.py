@@ -136,7 +136,9 @@ def _used(path: Path) -> frozenset[Path]:
 def _modules(tree: ast.AST) -> Iterator[str]:
     """Dotted names of what is imported from this room; of a name, as if it were a module."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cartograd.evidence"):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "cartograd.evidence"
+        ):
             yield str(node.module)
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
