@@ -17,13 +17,13 @@ CLAIM = Claim(
     zh="BatchNorm 对批大小敏感,GroupNorm 不敏感",
     hypothesis="An MLP 64-64 learns the digits by plain descent, 632 steps in batches of 64 and "
     "of 2, with either normalisation before each ReLU; batch statistics are of a batch's examples "
-    "alone, since there are no positions to pool over. Each at the rate whose mean validation loss "
-    "over two other seeds is best, on a grid that goes on where the best is at its edge. From 64 "
-    "to 2 the test accuracy drops more with batch normalisation than with group normalisation, and "
+    "alone, since there are no positions to pool over. Each at the rate whose validation loss by a "
+    "seed that is not counted is best, on a grid that goes on where the best is at its edge. From "
+    "64 to 2 the test accuracy drops more with batch normalisation than with group normalisation, and "
     "with group normalisation by less than five points.",
     rule=("mean BN drop - GN drop > 0", "mean GN drop < 0.05"),
     requires=("every best rates inside >= 1",),
-    seeds=10,
+    seeds=8,
     first=100,
     remark="Over equal steps a batch of 2 has seen a 32nd of the examples, which costs both. Wu "
     "and He (2018) measured on ImageNet, trained to the end; this experiment is of one small net.",
@@ -33,7 +33,7 @@ CLAIM = Claim(
 )
 SIZES, STEPS, WIDTH = (64, 2), 632, 64
 NORMS = {"batch-norm": {}, "group-norm": {"groups": 8}}
-RATES, TUNING = tuple(10 ** (k / 2) for k in range(-4, 1)), (9000, 9001)
+RATES, TUNING = tuple(10 ** (k / 2) for k in range(-4, 1)), (9000,)
 
 
 def measure(seed: int, /) -> Measured:
