@@ -2,7 +2,7 @@
 
 python -m tools.claims             runs every claim
 python -m tools.claims ID ...      runs these
-python -m tools.claims --judge     judges the kept figures by the rules that stand, and writes the page
+python -m tools.claims --judge     judges the kept figures by the rules that stand
 python -m tools.claims --page      writes the page from the kept results alone
 
 A claim is run under a design that stands in the journal (`python -m tools.designs`).

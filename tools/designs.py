@@ -15,7 +15,6 @@ from pathlib import Path
 from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import RESULTS, Claim, claims, find, stored
 from cartograd.evidence.design import (
-    BEFORE,
     COLUMNS,
     JOURNAL,
     Event,
@@ -26,6 +25,7 @@ from cartograd.evidence.design import (
 )
 from tools.source import ROOT
 
+PICTURES = ROOT / "docs/results/claims"
 SEEN = ("run", "look", "taken")
 """Events after which figures of their seeds are known."""
 
@@ -39,20 +39,30 @@ def main() -> int:
     kinds.add_argument("--carried", action="store_true", help="a renaming, no other design")
     kinds.add_argument("--look", metavar="SEEDS", help="figures of these seeds were seen")
     options = parser.parse_args()
-    try:
-        if options.name is not None:
-            claim = find(options.name)
-            if options.look:
-                event = Event(now(), claim.id, "look", "", options.look, options.note)
-            else:
-                event = fixed(claim, journal(), options.note, carried=options.carried)
-            append(event)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.name is not None:
+        return _write(options)
     found = [*problems(journal()), *out_of_order()]
     print("\n".join(found) or "every result was run under a design that stood before it")
     return 1 if found else 0
+
+
+def _write(options: argparse.Namespace) -> int:
+    """One event in the journal. A mended design has no result until it is run."""
+    try:
+        claim = find(options.name)
+        if options.look:
+            event = Event(now(), claim.id, "look", "", options.look, options.note)
+        else:
+            event = fixed(claim, journal(), options.note, carried=options.carried)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    append(event)
+    if event.event == "mended":
+        (RESULTS / f"{claim.id}.json").unlink(missing_ok=True)
+        (PICTURES / f"{claim.id}.svg").unlink(missing_ok=True)
+    print(f"{claim.id}: {event.event} {event.design}")
+    return 0
 
 
 def fixed(claim: Claim, events: tuple[Event, ...], note: str, /, *, carried: bool) -> Event:
@@ -159,15 +169,14 @@ def out_of_order(root: Path = ROOT, /) -> Iterator[str]:
         if not figures or rule in began or figures in began:
             continue
         if rule == figures or not _is_before(root, rule, figures):
-            yield f"{path.stem}: its result ({figures[:7]}) is no later than its design ({rule[:7]})"
+            yield f"{path.stem}: result {figures[:7]} is no later than design {rule[:7]}"
 
 
 def _first(root: Path, text: str, where: Path) -> str:
     """The commit that brought a text into a file; empty if none has."""
-    where = where.relative_to(ROOT)
-    return (
-        _git(root, "log", "--reverse", "--format=%H", f"-S{text}", "--", str(where)).split() + [""]
-    )[0]
+    file = str(where.relative_to(ROOT))
+    found = _git(root, "log", "--reverse", "--format=%H", f"-S{text}", "--", file).split()
+    return found[0] if found else ""
 
 
 def _is_before(root: Path, one: str, other: str) -> bool:

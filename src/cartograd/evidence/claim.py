@@ -1,8 +1,8 @@
 """A claim of the map: the statement, what would bear it out, and how that is decided.
 
 Each file of `evidence/claims/` holds `CLAIM = Claim(...)`, literals that are read without running
-the file, and `measure(seed)`, the experiment. The rule stands in the literal; when it was fixed, and
-what had been seen by then, is told by the journal (`cartograd.evidence.design`).
+the file, and `measure(seed)`, the experiment. The rule stands in the literal; when it was fixed,
+and what had been seen by then, is told by the journal (`cartograd.evidence.design`).
 """
 
 import ast

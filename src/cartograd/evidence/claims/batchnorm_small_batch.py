@@ -19,8 +19,8 @@ CLAIM = Claim(
     "of 2, with either normalisation before each ReLU; batch statistics are of a batch's examples "
     "alone, since there are no positions to pool over. Each at the rate whose validation loss by a "
     "seed that is not counted is best, on a grid that goes on where the best is at its edge. From "
-    "64 to 2 the test accuracy drops more with batch normalisation than with group normalisation, and "
-    "with group normalisation by less than five points.",
+    "64 to 2 the test accuracy drops more with batch normalisation than with group normalisation, "
+    "and with group normalisation by less than five points.",
     rule=("mean BN drop - GN drop > 0", "mean GN drop < 0.05"),
     requires=("every best rates inside >= 1",),
     seeds=8,
