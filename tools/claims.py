@@ -18,7 +18,7 @@ from benchmarks.probe import machine
 from cartograd.apps.report.claim import picture
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
-from cartograd.evidence.claim import RESULTS, claims, deciding, find, statements, stored
+from cartograd.evidence.claim import RESULTS, Claim, claims, deciding, find, statements, stored
 from cartograd.evidence.design import Event, digest, history, standing
 from cartograd.evidence.experiment import Outcome, run
 from cartograd.evidence.verdict import judge
@@ -119,9 +119,9 @@ def _judge_again() -> None:
 
 def page() -> str:
     """The kept results as Markdown, in the order of the map."""
-    kept = [(name, result) for name in claims() if (result := stored(name))]
+    kept = {name: result for name in claims() if (result := stored(name))}
     counts = ", ".join(
-        f"{sum(result['verdict'] == verdict for _, result in kept)} {words}"
+        f"{sum(result['verdict'] == verdict for result in kept.values())} {words}"
         for verdict, words in (
             ("holds", "hold"),
             ("does not hold", "do not hold"),
@@ -133,22 +133,51 @@ def page() -> str:
         "| claim | statement | verdict | decided by | figure | interval | could have seen |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, result in kept:
-        first = deciding(result)
-        cells = [f"[{name}](#{name})", find(name).en, f"**{result['verdict']}**"]
-        lines.append(f"| {' | '.join([*cells, *_cells(first)])} |")
-    lines += [
-        f"| {one.id} | {one.claim_en} | no experiment yet | | | | |"
-        for one in statements().values()
-        if one.id not in claims()
-    ]
+    for name, statement in statements().items():
+        cells = [f"[{name}](#{name})" if name in claims() else name, statement.claim_en]
+        if name in kept:
+            cells += [f"**{kept[name]['verdict']}**", *_cells(deciding(kept[name]))]
+        else:
+            cells += ["not run yet" if name in claims() else "no experiment yet", *[""] * 4]
+        lines.append(f"| {' | '.join(cells)} |")
     total = f"{len(kept)} of the map's {len(statements())} statements: {counts}."
-    parts = [HEAD.strip(), total, "\n".join(lines), *(_section(*one) for one in kept)]
+    parts = [HEAD.strip(), total, "\n".join(lines), *map(_section, claims().values())]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(name: str, result: dict[str, Any]) -> str:
-    claim = find(name)
+def _section(claim: Claim) -> str:
+    """A claim: statement, hypothesis, what was found, and how it came about."""
+    result = stored(claim.id)
+    need = {
+        "all": "",
+        "majority": " The majority of the checks decides.",
+        "each": " Each check is a cell with a verdict of its own.",
+    }[claim.decide]
+    verdict = "not run yet" if result is None else result["verdict"]
+    parts = [
+        f"## {claim.id}",
+        f"{claim.en} ({claim.zh}). **{verdict.capitalize()}.**",
+        claim.hypothesis + need,
+        *([_checks(claim)] if result is None else _found(claim, result)),
+        *([f"It needs {_fetched(claim)}."] if claim.data else []),
+        "\n".join(["History:", "", *map(_told, history(claim.id))]),
+    ]
+    return "\n\n".join(parts)
+
+
+def _checks(claim: Claim) -> str:
+    """The rule of what was not run yet."""
+    needed = [f"- `{text}` (needed)" for text in claim.requires]
+    return "\n".join(["The rule:", "", *(f"- `{text}`" for text in claim.rule), *needed])
+
+
+def _fetched(claim: Claim) -> str:
+    return " and ".join(f"`cartograd data get {name}`" for name in claim.data.split(", "))
+
+
+def _found(claim: Claim, result: dict[str, Any]) -> list[str]:
+    """Figures, remark, picture, and the run, as paragraphs."""
+    name = claim.id
     rows = [
         "| check | figure | interval | could have seen | state | how |",
         "|---|---|---|---|---|---|",
@@ -158,29 +187,15 @@ def _section(name: str, result: dict[str, Any]) -> str:
         for one in result["findings"]
     ]
     used = ", ".join(f"{key} {value}" for key, value in result["versions"].items())
-    need = {
-        "all": "",
-        "majority": " The majority of the checks decides.",
-        "each": " Each check is a cell with a verdict of its own.",
-    }[claim.decide]
-    parts = [
-        f"## {name}",
-        f"{claim.en} ({claim.zh}). **{result['verdict'].capitalize()}.**",
-        claim.hypothesis + need,
-        "\n".join(rows),
-        *([claim.remark] if claim.remark else []),
-    ]
+    parts = ["\n".join(rows), *([claim.remark] if claim.remark else [])]
     if (OUT / "claims" / f"{name}.svg").exists():
         parts.append(f"![{claim.en}](claims/{name}.svg)")
-    if claim.data:
-        parts.append(f"It needs `cartograd data get {claim.data}`.")
     seeds = "nothing random" if claim.exact else f"{len(result['seeds'])} seeds"
     parts.append(
         f"`cartograd claim {name}`: {seeds}, {result['cpu_seconds']:.0f} s of processor time; "
         f"{result['processor']}; {used}; {result['date']}."
     )
-    parts.append("\n".join(["History:", "", *map(_told, history(name))]))
-    return "\n\n".join(parts)
+    return parts
 
 
 def _told(event: Event) -> str:

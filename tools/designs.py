@@ -123,7 +123,7 @@ def problems(events: tuple[Event, ...], /) -> Iterator[str]:
 def _of_result(claim: Claim, events: tuple[Event, ...], design: str, started: str) -> Iterator[str]:
     """What is wrong with a kept result's place in the journal."""
     now_stands = standing(events, digest(claim))
-    if design == "":  # run before there were digests: only what the journal took over may be
+    if not design:  # run before there were digests: only what the journal took over may be
         if now_stands is None or now_stands.event != "taken":
             yield f"{claim.id}: its kept result names no design"
         return

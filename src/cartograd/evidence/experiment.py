@@ -29,7 +29,8 @@ class Outcome:
         findings: what each check of the rule found.
         verdict: `holds`, `does not hold`, `contested` or `undecided`.
         cpu: seconds of processor time.
-        design: the digest of the rule and design that it was run under.
+        design: the digest of the rule and design that it was run under; empty of an experiment
+            that was handed in.
         started: when, UTC to the minute.
     """
 
@@ -86,7 +87,7 @@ def run(
     """
     chosen = _seeds(claim, seeds)
     checks = [Check.parse(text) for text in (*claim.rule, *claim.requires)]
-    design, started = digest(claim), now()
+    design, started = digest(claim) if measure is None else "", now()
     experiment: Measure = measure or import_module(claim.module).measure
     threads, start = torch.get_num_threads(), time.process_time()
     each: list[Measured] = []

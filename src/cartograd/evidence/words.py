@@ -31,3 +31,14 @@ def reached(finding: dict[str, Any], /) -> str:
     if how == "ratio":
         return f"a factor of {far} from {bound}"
     return f"{far} from {0.5 if how == 'most' else bound}"
+
+
+def unseen(finding: dict[str, Any], /) -> str:
+    """Why a claim is undecided, by the finding that its verdict hangs on.
+
+    >>> unseen({"state": "open", "reach": 0.25, "check": "mean gain > 0", "needed": False})
+    '`mean gain > 0` is open; it could have seen 0.25 from 0'
+    """
+    if finding["needed"]:
+        return f"`{finding['check']}` is needed and does not hold"
+    return f"`{finding['check']}` is open; it could have seen {reached(finding)}"
