@@ -49,7 +49,7 @@ def test_the_same_seeds_give_the_same_figures_and_leave_the_state_alone():
 
 def test_one_seed_has_no_verdict():
     found = run(TOY, measure=sample, seeds=(0,))
-    assert (found.verdict, found.findings[0].method) == ("undecided", "one of seeds: no interval")
+    assert (found.verdict, found.findings[0].method) == ("undecided", "one seed: no interval")
 
 
 def test_the_first_seed_is_the_claims():

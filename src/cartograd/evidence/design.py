@@ -166,5 +166,5 @@ def _plain(node: Any) -> Any:
 
 def _is_docstring(item: Any) -> bool:
     """Whether it is a string that stands alone."""
-    alone = isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)
-    return alone and isinstance(item.value.value, str)
+    value = item.value if isinstance(item, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)

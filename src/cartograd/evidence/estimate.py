@@ -55,7 +55,7 @@ def mean(values: Sequence[float], /, *, level: float = 0.95, unit: str = "seeds"
         return Interval(math.nan, -math.inf, math.inf, method)
     value = math.fsum(values) / n
     if n < 2:
-        return Interval(value, -math.inf, math.inf, f"one of {unit}: no interval")
+        return Interval(value, -math.inf, math.inf, f"one {unit.removesuffix('s')}: no interval")
     spread = math.sqrt(math.fsum((one - value) ** 2 for one in values) / (n - 1) / n)
     width = float(stats.t.ppf((1 + level) / 2, n - 1)) * spread
     return Interval(value, value - width, value + width, method, _centre(n, level) * spread)
@@ -94,7 +94,7 @@ def _centre(n: int, level: float) -> float:
     def short(centre: float) -> float:
         return float(stats.nct.sf(least, n - 1, centre)) - POWER
 
-    return float(optimize.brentq(short, 0.0, 200.0))
+    return float(optimize.root_scalar(short, bracket=(0.0, 200.0)).root)
 
 
 @cache
