@@ -69,7 +69,6 @@ def _image(family: str, seed: int) -> float:
 
 
 def _far_cue(family: str, seed: int) -> float:
-    """Accuracy on new rows, of which only the first token tells the answer."""
     torch.manual_seed(seed)
     draw = torch.Generator().manual_seed(seed)
     model = Family(family, 2 * CUES, CUES)
