@@ -43,8 +43,12 @@ CARD = Card(
         "under cross-entropy",
     ),
     evidence={
-        "loss/focal": ("test_without_focus_equals_torchs_cross_entropy", "claim:focal-imbalance"),
+        "loss/focal": (
+            "test_without_focus_equals_torchs_cross_entropy",
+            "test_the_rare_class_is_heard",
+        ),
     },
+    missing={"loss/focal": "a result of the claim focal-imbalance on its new design"},
 )
 
 

@@ -50,7 +50,6 @@ CARD = Card(
         "regularize/l1": (
             "test_proximal_descent_ends_at_scikit_learns_lasso",
             "test_zeros_grow_with_the_strength",
-            "claim:l1-sparse",
         ),
     },
     renamed={"strength": "weight"},
