@@ -12,9 +12,10 @@ from torch import nn
 
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
+from cartograd.apps.load.reading import as_read, check_reads, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import dataset
-from cartograd.apps.load.start import is_elsewhere, start
+from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.core import registry, source
 from cartograd.core.build import build, today
@@ -124,15 +125,22 @@ def planned(
     for key, example in (("model", "lenet5"), ("data", "digits")):
         if key not in settings:
             raise UsageError(f"no {key} was given; {key}={example} would be one")
-    examples = dataset(settings["data"].value)
-    if isinstance(source := settings["data"].value, str):  # a run says which source read a path
-        settings["data"] = replace(settings["data"], value=str(located(source)))
-    seed = settings["seed"].value
+    begins, seed = settings["model"].value, settings["seed"].value
+    before = begun(begins) if isinstance(begins, str) and is_elsewhere(begins) else None
+    asked: Any = settings["data"].value
+    column = column_of_texts(asked, begins, before)
+    examples = as_read(dataset(asked, **column), begins, before)
+    if before is None:
+        check_reads(begins, examples)
+    if isinstance(asked, str):  # a run says which source read a path, and how
+        spec = located(asked)
+        word = str(Spec(spec.name, spec.args | column, spec.subject))
+        settings["data"] = replace(settings["data"], value=word)
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
-        begins, frozen = settings["model"].value, settings["freeze"].value
-        built = start(begins, examples.signature, seed=seed, frozen=frozen)
+        frozen = settings["freeze"].value
+        built = start(begins, examples.signature, seed=seed, frozen=frozen, source=before)
     built.tokenizer = examples.tokenizer
     chosen = _chosen(built, examples, settings)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings

@@ -18,6 +18,7 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.data.decode.read import encoded, expanded, read
+from cartograd.data.decode.text_sources import texts_in
 from cartograd.data.text.tokens import alike, padded
 
 ROWS = 256
@@ -71,10 +72,10 @@ def prepared(
     """
     port = model.signature.input
     if port.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
-        named = _parts(port, sources)
+        named = _parts(port, sources, notes)
         given = [part for part, _ in named]
         return read(port, given, tokenizer=model.tokenizer), [name for _, name in named]
-    named = [(read(port, part, notes=notes), name) for part, name in _parts(port, sources)]
+    named = [(read(port, part, notes=notes), name) for part, name in _parts(port, sources, notes)]
     names = [
         name if len(rows) == 1 else f"{name} row {row + 1}"
         for rows, name in named
@@ -98,19 +99,21 @@ def _answers(
         return answers(Asked(model, signature, x, device, model.tokenizer, top, name))
 
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
-        yield from _of_texts(model, ask, sources)
+        yield from _of_texts(model, ask, sources, notes)
         return
     if any(isinstance(dim, str) for dim in model.signature.input.dims):
-        yield from _one_by_one(model, ask, sources)
+        yield from _one_by_one(model, ask, sources, notes)
         return
     inputs, names = prepared(model, sources, notes)
     found = (row for part in inputs.split(ROWS) for row in ask(part))
     yield from zip(names, found, strict=True)
 
 
-def _one_by_one(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:
+def _one_by_one(
+    model: Signed, ask: Ask, sources: Any, notes: list[str]
+) -> Iterator[tuple[str, Answer]]:
     """Sounds and pictures of any length."""
-    for part, name in _parts(model.signature.input, sources):
+    for part, name in _parts(model.signature.input, sources, notes):
         for answer in ask(read(model.signature.input, part)):
             yield name, answer
 
@@ -128,10 +131,12 @@ def _compared(named: Iterator[tuple[str, Answer]]) -> Iterator[tuple[str, Answer
             yield name, answer
 
 
-def _of_texts(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:
+def _of_texts(
+    model: Signed, ask: Ask, sources: Any, notes: list[str]
+) -> Iterator[tuple[str, Answer]]:
     """Batches of texts of similar length, so that there is little padding."""
     port = model.signature.input
-    named = _parts(port, sources)
+    named = _parts(port, sources, notes)
     rows = encoded(port, [part for part, _ in named], model.tokenizer)
     found: dict[int, Answer] = {}
     for group in alike(list(map(len, rows)), tokens=TOKENS, padded=port.padding_id is not None):
@@ -141,7 +146,7 @@ def _of_texts(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answ
         yield name, found[number]
 
 
-def _parts(port: Port, sources: Any) -> list[tuple[Any, str]]:
+def _parts(port: Port, sources: Any, notes: list[str] | None) -> list[tuple[Any, str]]:
     """Each source with its name; a tensor, or numbers, are one part."""
     named = str | Path | bytes | bytearray | Mapping
     if isinstance(sources, named) or not isinstance(sources, Sequence | Tensor | np.ndarray):
@@ -153,7 +158,11 @@ def _parts(port: Port, sources: Any) -> list[tuple[Any, str]]:
     if not sources:
         raise UsageError("nothing was given to predict; expected files, rows or numbers")
     listed = expanded(sources) if port.kind == "image" else sources
-    return [
-        (source, str(source) if isinstance(source, str | Path) else f"input {number}")
-        for number, source in enumerate(listed, start=1)
-    ]
+    named_parts = list[tuple[Any, str]]()
+    for number, source in enumerate(listed, start=1):
+        if port.kind == "text" and isinstance(source, Path):
+            named_parts += texts_in(port, source, [] if notes is None else notes)
+        else:
+            word = str(source) if isinstance(source, str | Path) else f"input {number}"
+            named_parts.append((source, word))
+    return named_parts

@@ -14,4 +14,5 @@ TASK = Task(
     sections=("confusion", "reliability", "mistakes"),
     explained="class",
     attacked="class",
+    head="classify",
 )
