@@ -29,6 +29,7 @@ from cartograd.data.dataset.augment import Augment
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
+from cartograd.training.class_weights import class_weights
 
 STEPS = 600
 """Default number of steps of a run; between 5 and 40 epochs."""
@@ -145,8 +146,9 @@ def planned(
     chosen = _chosen(built, examples, settings)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
     card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")
+    weights, examples = _class_weights(card, settings, examples)
     with torch.device("meta") if meta else nullcontext():
-        objective = build(settings["objective"].value, kind="objective", model=built)
+        objective = build(settings["objective"].value, kind="objective", model=built, **weights)
     task = examples.signature.task
     own = task.objective is not None and Spec.parse(task.objective).name == card.name
     if not meta and own and task.target == "class" and not task.hides:
@@ -174,6 +176,29 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
         "augment": None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
+
+
+def _class_weights(
+    card: Card, settings: Mapping[str, Setting], data: Dataset
+) -> tuple[dict[str, Any], Dataset]:
+    """The weights of classes as the objective takes them, and the data with a line on them.
+
+    Raises:
+        UsageError: the objective takes none, or they do not fit the classes.
+    """
+    if "class_weights" not in settings:
+        return {}, data
+    taken = any(item.name == "class_weights" for item in source.arguments(card))
+    if not taken or data.signature.target != "class":
+        raise UsageError(
+            f"class_weights are for classes that `classify` learns; {card.name} on {data.name} "
+            f"(task {data.signature.task.name}) takes none"
+        )
+    labels = data.signature.output.labels or tuple(map(str, range(data.signature.classes or 0)))
+    found = class_weights(settings["class_weights"].value, labels, data.train.targets)
+    shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(labels, found, strict=True))
+    lines = (*data.about.get("decided", ()), f"class weights: {shown}")
+    return {"class_weights": found}, replace(data, about=data.about | {"decided": lines})
 
 
 def _check_answer(model: Signed, data: Dataset) -> None:
