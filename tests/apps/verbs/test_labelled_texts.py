@@ -94,9 +94,9 @@ def test_what_it_was_taken_for_is_said(table):
     plain = cg.dataset(f"{table},target=label,ignore=stars")
     assert plain.decided[1:] == (
         "target label: 2 classes (neg 60, pos 60)",
-        "label is learned from the texts of 'review', cut into words",
-        "review: 120 texts, 14 different tokens, 14.3 % of what the texts hold is unknown among "
-        "them, cut after 256, which 0 texts reach",
+        "label is learned from the texts of 'review'",
+        "review: 120 texts, cut into 14 different words, 14.3 % of what the texts hold is unknown "
+        "among them, at most 256 of a text, which 0 reach",
     )
     beside = cg.dataset(f"{table},target=label")
     assert beside.signature.input.kind == "table"

@@ -34,6 +34,9 @@ from cartograd.training.class_weights import class_weights
 STEPS = 600
 """Default number of steps of a run; between 5 and 40 epochs."""
 
+FINE = "adamw:lr=5e-5"
+"""How a transformer that has learned is tuned by default."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -143,7 +146,8 @@ def planned(
         frozen = settings["freeze"].value
         built = start(begins, examples.signature, seed=seed, frozen=frozen, source=before)
     built.tokenizer = examples.tokenizer
-    chosen = _chosen(built, examples, settings)
+    fine = before is not None and frozen is not True and "heads" in (built.spec or Spec("")).args
+    chosen = _chosen(built, examples, settings, fine=fine)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
     card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")
     weights, examples = _class_weights(card, settings, examples)
@@ -157,8 +161,18 @@ def planned(
     return Plan(built, examples, objective, card, ordered | settings)
 
 
-def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> dict[str, Any]:
-    """Defaults of the settings that depend on model and data."""
+def _chosen(
+    model: Signed, data: Dataset, settings: Mapping[str, Setting], *, fine: bool
+) -> dict[str, Any]:
+    """Defaults of the settings that depend on model and data.
+
+    Args:
+        model: what is trained.
+        data: on what.
+        settings: what is said.
+        fine: whether all weights of a transformer that has learned are tuned: by small steps, as
+            BERT's paper has it.
+    """
     said = {key: item.value for key, item in settings.items()}
     objective = said.get("objective") or _objective(model, data)
     rule = Spec.parse(objective).name == "perceptron-rule"
@@ -169,7 +183,7 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
     warm = said.get("epochs", epochs) * per_epoch >= 100
     return {
         "objective": objective,
-        "optimizer": "sgd:lr=1" if rule else "adamw:lr=3e-3",
+        "optimizer": "sgd:lr=1" if rule else FINE if fine else "adamw:lr=3e-3",
         "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
         "epochs": epochs,
         "batch_size": size,

@@ -65,10 +65,18 @@ def labelled_texts(
     if not any(text.strip() for text in learned):
         raise UsageError(f"{table.source}: every text for training is empty; expected words")
     tokenizer = _learned(learned, tokenize, vocabulary).told(longest=context)
-    said = f"{output.name} is learned from the texts of {table.header[0]!r}, cut into {tokenize}"
+    said = f"{output.name} is learned from the texts of {table.header[0]!r}"
     about = about | {"decided": [*about.get("decided", ()), said]}
     return labelled(
-        name, tokenizer, table, targets, chosen, output=output, about=about, names=names
+        name,
+        tokenizer,
+        table,
+        targets,
+        chosen,
+        output=output,
+        about=about,
+        names=names,
+        unit=tokenize,
     )
 
 

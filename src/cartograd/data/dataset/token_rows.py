@@ -55,6 +55,7 @@ def labelled(
     output: Port,
     about: dict[str, Any],
     names: Sequence[str] = (),
+    unit: str = "tokens",
 ) -> Dataset:
     """Whole texts with one target each; what goes beyond the tokenizer's `longest` is cut off.
 
@@ -67,6 +68,7 @@ def labelled(
         output: what the targets are.
         about: where the texts come from; `decided` gets a line on them.
         names: of the texts; by default the lines of the table.
+        unit: what the tokens are.
     """
     names = names or [f"{table.unit} {line}" for line in table.lines]
     rows = tokenizer.encoded(table.column(table.header[0]))
@@ -82,12 +84,13 @@ def labelled(
         for part, whole in chosen.items()
         for index in ([i for i in whole if rows[i]],)
     }
-    said = _told(table.header[0], tokenizer, [rows[i] for whole in chosen.values() for i in whole])
+    read = [rows[i] for whole in chosen.values() for i in whole]
+    said = _told(table.header[0], tokenizer, read, unit)
     longest = tokenizer.longest
     about = about | {"cut": sum(len(row) == longest for row in rows)}
     about |= {"decided": [*about.get("decided", ()), said]}
     return assemble(
-        name, splits, standardise=output.kind == "value", about=about, tokenizer=tokenizer
+        name, splits, standardise=signature.target == "value", about=about, tokenizer=tokenizer
     )
 
 
@@ -122,21 +125,21 @@ def respelt(data: Dataset, tokenizer: Tokenizer, port: Port, /) -> Dataset:
         return Split(stored, kept.targets, signature, kept.names, table=kept.table)
 
     parts = {part: anew(getattr(data, part)) for part in ("train", "valid", "test")}
-    said = _told(port.name, tokenizer, encoded)
+    said = _told(port.name, tokenizer, encoded, "tokens of the model")
     about = data.about | {"decided": [*data.about.get("decided", ())[:-1], said]}
     return replace(data, **parts, signature=signature, tokenizer=tokenizer, about=about)
 
 
-def _told(name: str, tokenizer: Tokenizer, rows: Sequence[Sequence[int]]) -> str:
+def _told(name: str, tokenizer: Tokenizer, rows: Sequence[Sequence[int]], unit: str) -> str:
     """A line on the texts: how many, of which tokens, cut off where, and what says nothing."""
-    parts = [f"{name}: {len(rows)} texts, {tokenizer.vocabulary} different tokens"]
+    parts = [f"{name}: {len(rows)} texts, cut into {tokenizer.vocabulary} different {unit}"]
     strange = sum(token == tokenizer.unknown for row in rows for token in row)
     if strange:
         share = strange / sum(map(len, rows))
         parts.append(f"{100 * share:.1f} % of what the texts hold is unknown among them")
     if tokenizer.longest is not None:
         long = sum(len(row) == tokenizer.longest for row in rows)
-        parts.append(f"cut after {tokenizer.longest}, which {long} texts reach")
+        parts.append(f"at most {tokenizer.longest} of a text, which {long} reach")
     unread = sum(not row for row in rows)
     return ", ".join(parts) + (f"; {unread} texts without a token are left out" if unread else "")
 
