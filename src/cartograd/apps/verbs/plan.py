@@ -188,6 +188,7 @@ def _chosen(
         "epochs": epochs,
         "batch_size": size,
         "augment": None,
+        "class_weights": None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
 
@@ -200,7 +201,8 @@ def _class_weights(
     Raises:
         UsageError: the objective takes none, or they do not fit the classes.
     """
-    if "class_weights" not in settings:
+    given = settings["class_weights"].value
+    if given is None:
         return {}, data
     taken = any(item.name == "class_weights" for item in source.arguments(card))
     if not taken or data.signature.target != "class":
@@ -209,7 +211,7 @@ def _class_weights(
             f"(task {data.signature.task.name}) takes none"
         )
     labels = data.signature.output.labels or tuple(map(str, range(data.signature.classes or 0)))
-    found = class_weights(settings["class_weights"].value, labels, data.train.targets)
+    found = class_weights(given, labels, data.train.targets)
     shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(labels, found, strict=True))
     lines = (*data.about.get("decided", ()), f"class weights: {shown}")
     return {"class_weights": found}, replace(data, about=data.about | {"decided": lines})
