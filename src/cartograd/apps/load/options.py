@@ -34,6 +34,11 @@ class DataOptions:
         "how much examples of each class count: `balanced`, or weights by name like `yes:10,no:1`.",
         expected="balanced, or weights by the names of classes",
     )
+    positive: Any = option(
+        None,
+        "of two classes the one that is looked for, by its name: precision, recall and F1 are "
+        "those of this one.",
+    )
     freeze: bool | str | Sequence[str] = option(
         False,
         "parts that keep their weights: names (a list, or with commas), or true for all that is "
@@ -49,6 +54,7 @@ class TrainFields(FitFields, total=False):
     batch_size: int | None
     augment: str | Spec | Sequence[Any] | None
     class_weights: str | Mapping[str, float] | None
+    positive: Any
     freeze: bool | str | Sequence[str]
 
 

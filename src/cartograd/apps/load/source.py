@@ -127,7 +127,7 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
 
 
 def _sizes(spec: Spec, model: Signature) -> dict[str, Any]:
-    """What a folder of pictures has to be told to give the model's size, a table its texts."""
+    """What the source has to be told to be read as the model's own data were."""
     if spec.name == "csv" and model.input.kind == "text":
         column = model.input.name
         wanted = {"text": True if column == "text" else column}
@@ -136,6 +136,7 @@ def _sizes(spec: Spec, model: Signature) -> dict[str, Any]:
         return {}
     channels, height, width = model.input.dims
     wanted = {"channels": channels, "size": height} if height == width else {}
+    wanted |= {"fit": model.input.fit, "bits": model.input.bits}
     return {key: value for key, value in wanted.items() if key not in spec.args}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.answers.averaged import measure, with_positive
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
 from cartograd.apps.load.reading import as_read, check_reads, column_of_texts
@@ -72,8 +73,12 @@ class Plan:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """What to measure at the end of each epoch."""
-        return {name: build(name, kind="metric") for name in self.card.metrics}
+        """What to measure at the end of each epoch: the objective's metrics and the one watched."""
+        watched = (self.value("monitor") or "").partition("valid/")[2]
+        plain = watched.partition(":")[0]
+        more = [watched] if registry.lookup(plain, kind="metric") else []
+        names = [name for name in (*self.card.metrics, *more) if name not in self.card.logs]
+        return {name: measure(name, self.data.signature) for name in dict.fromkeys(names)}
 
     def batches(self) -> Batches:
         """The training data."""
@@ -140,6 +145,7 @@ def planned(
         spec = located(asked)
         word = str(Spec(spec.name, spec.args | column, spec.subject))
         settings["data"] = replace(settings["data"], value=word)
+    examples = _looked_for(examples, settings)
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
@@ -159,6 +165,17 @@ def planned(
         _check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     return Plan(built, examples, objective, card, ordered | settings)
+
+
+def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
+    """The data with the positive one of two classes in its signature, and a line on it."""
+    named = settings["positive"].value if "positive" in settings else None
+    output, told = with_positive(data.signature.output, data.train.targets, named)
+    if not told:
+        return data
+    signature = replace(data.signature, outputs=(output, *data.signature.outputs[1:]))
+    decided = [*data.about.get("decided", ()), told]
+    return replace(data, signature=signature, about=data.about | {"decided": decided})
 
 
 def _chosen(
@@ -189,6 +206,7 @@ def _chosen(
         "batch_size": size,
         "augment": None,
         "class_weights": None,
+        "positive": data.signature.output.positive or None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
 
