@@ -27,7 +27,7 @@ from cartograd.engine.device.randomness import (
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.inputs.loader import Loaded
-from cartograd.engine.inputs.stream import fetched
+from cartograd.engine.inputs.stream import draws, fetched
 from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
 from cartograd.engine.loop import autotune
@@ -145,7 +145,8 @@ class Loop:
     def _train(self) -> bool:
         """Take the remaining steps of this epoch; false if a signal interrupted them."""
         state, stop, timer = self.state, self.stop, self.timer
-        reseed = seeder(self.device, self.config.seed, TRAINING, rank=self.processes.seed_rank)
+        rank, anew = self.processes.seed_rank, self.processes.size > 1 or draws(self.batches)
+        reseed = seeder(self.device, self.config.seed, TRAINING, rank=rank, others=anew)
         stepper = None
         if self.manager is not None and isinstance(self.batches, Loaded) and self.batches.workers:
             self.manager.join()  # so that workers are forked from a process with one thread
