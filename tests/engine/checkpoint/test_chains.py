@@ -119,11 +119,9 @@ def begun(folder, objective, draw, kind, *, resume=False, stop=None, **more):
     return made, run
 
 
-def chain(folder, chance, *what, **more):
-    """Equal to the unbroken run after one to three stops."""
+def chain(folder, stops, *what, **more):
+    """Equal to the unbroken run after these stops."""
     expected = ends(*begun(folder / "whole", *what, **more))
-    steps = -(-BATCHES // more.get("accumulate", 1)) * EPOCHS
-    stops = sorted(chance.sample(range(1, steps), chance.randint(1, 3)))
     for number, step in enumerate(stops):
         _, run = begun(folder / "run", *what, resume=number > 0, stop=step, **more)
         assert (run.stopped, run.steps) == ("interrupted", step)
@@ -141,4 +139,12 @@ CHAINS = int(os.environ.get("CARTOGRAD_CHAINS", "10"))
 def test_a_chain_of_stops_ends_as_the_unbroken_run(number, tmp_path):
     chance = random.Random(number)
     what = chance.choice((Noisy, Mixed, Rejecting)), chance.choice(list(DRAWS))
-    chain(tmp_path, chance, *what, KINDS[number % 5], accumulate=chance.choice((1, 1, 2)))
+    accumulate = chance.choice((1, 1, 2))
+    steps = -(-BATCHES // accumulate) * EPOCHS
+    stops = sorted(chance.sample(range(1, steps), chance.randint(1, 3)))
+    chain(tmp_path, stops, *what, KINDS[number % 5], accumulate=accumulate)
+
+
+def test_a_stop_between_the_last_step_of_an_epoch_and_its_validation(tmp_path):
+    """The objective draws from numpy in validation, too."""
+    chain(tmp_path, [BATCHES], Noisy, "numpy", "workers 2")
