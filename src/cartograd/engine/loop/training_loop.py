@@ -87,7 +87,7 @@ class Loop:
         assert self.manager is not None
         found = self.manager.load()
         if found is not None:
-            self.run_state.load_state_dict(*found)
+            self.run_state.load_state_dict(*found, exact=self.manager.exact)
             self.callbacks.resume(found[0], exact=self.manager.exact)
             self.manager.loaded(self.state.step, found[0])
             autotune.apply(self.config, self.players)
@@ -155,8 +155,7 @@ class Loop:
         )
         steps = "on_step" in self.announcer.heard
         now = time.perf_counter()
-        began = now - state.seconds
-        next_read = 0.0
+        began, next_read = now - state.seconds, 0.0
         timer.start()
         while not stop.asked:
             group = fetched(source, self.config.accumulate, stop)
@@ -214,6 +213,7 @@ class Loop:
         folder = None if self.manager is None else self.manager.folder.path
         parts, device, processes = (self.objective, self.players), self.device, self.processes
         autotune.settle(self.config, *parts, group, device, folder, processes=processes)
+        self.run_state.begin(group)
         kind, precision = self.recovery.policy.kind, self.config.precision
         stepper = Stepper(*parts, self.logger, device, precision, self.timer, kind, processes)
         for schedule in stepper.schedules:
