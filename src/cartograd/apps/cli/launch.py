@@ -2,7 +2,8 @@
 
 The processes find each other by a file, so no port has to be free. The first one shows how it
 goes; what goes wrong in any of them is told in one line. Where one fails, the others get `GRACE`
-seconds to end by themselves; they end, too, where the launcher does.
+seconds to end by themselves; they end, too, where the launcher does
+(`cartograd.engine.distributed.parent`).
 """
 
 import os
@@ -16,7 +17,6 @@ from pathlib import Path
 from types import FrameType
 
 from cartograd.apps.cli import output
-from cartograd.engine.distributed.parent import GRACE, PARENT
 
 MISTAKES = "CARTOGRAD_MISTAKES"
 """The folder in which a process leaves its mistake for whoever started it."""
@@ -47,6 +47,8 @@ def launch(words: Sequence[str], number: int, /) -> int:
 
 
 def _start(words: Sequence[str], rank: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
+    from cartograd.engine.distributed.parent import PARENT
+
     told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number}
     told |= {"CARTOGRAD_STORE": folder / "store", MISTAKES: folder, PARENT: os.getpid()}
     threads = max(1, (os.cpu_count() or 1) // number)
@@ -62,6 +64,8 @@ def _start(words: Sequence[str], rank: int, number: int, folder: Path) -> subpro
 
 def _wait(programs: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """Wait for all; the one that failed first."""
+    from cartograd.engine.distributed.parent import GRACE
+
     first, end = None, None
     while any(program.poll() is None for program in programs):
         time.sleep(0.02)

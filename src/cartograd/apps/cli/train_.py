@@ -14,7 +14,6 @@ from cartograd.apps.cli import common, output
 from cartograd.apps.cli.launch import MISTAKES, launch
 from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
-from cartograd.engine.distributed.parent import end_with_parent
 
 
 def train_(
@@ -67,6 +66,8 @@ def train_(
     here = on or print_config or dry_run or MISTAKES in os.environ
     if (nproc or 1) > 1 and not here:
         return launch(common.words, nproc or 1)
+    from cartograd.engine.distributed.parent import end_with_parent
+
     end_with_parent()
     from cartograd.apps.verbs.train import train
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -20,6 +20,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches
 from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.inputs.stream import draws
+from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.described import described, digest
 from cartograd.engine.loop.probe import first
 
@@ -32,31 +33,28 @@ FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", 
 UNSEEN = "not looked at"
 
 
+class Run(Protocol):
+    """The parts of a run that are looked at."""
+
+    batches: Batches
+    validate: Batches | None
+    device: torch.device
+    config: RunConfig
+    processes: ProcessGroup
+
+
 class Circumstances:
     """What a run is made of, found when it begins; and compared when it goes on.
 
     Args:
-        objective: what is learned.
-        batches: to train on.
-        validate: to validate on.
+        loop: of the run.
+        objective: what is learned, as it was given.
         metrics: their names.
-        device: where it runs.
-        seed: of the run.
-        processes: that train together; of several each sees other rows.
     """
 
-    def __init__(
-        self,
-        objective: Any,
-        batches: Batches,
-        validate: Batches | None,
-        metrics: Sequence[str],
-        device: torch.device,
-        *,
-        seed: int,
-        processes: ProcessGroup,
-    ) -> None:
-        self.batches, self.device, self.seed = batches, device, seed
+    def __init__(self, loop: Run, objective: Any, metrics: Sequence[str], /) -> None:
+        processes, batches, validate = loop.processes, loop.batches, loop.validate
+        self.batches, self.device, self.seed = batches, loop.device, loop.config.seed
         self.alone = processes.size == 1
         together = "1" if self.alone else f"{processes.size} by {processes.mode}"
         self.found: dict[str, Any] = {
@@ -64,7 +62,7 @@ class Circumstances:
             "training data": _contents(batches),
             "validation data": {} if validate is None else _contents(validate),
             "metrics": {"names": ", ".join(metrics)},
-            "machine": machine(device) | {"processes": together},
+            "machine": machine(loop.device) | {"processes": together},
         }
         self.threads = torch.get_num_threads()
         self.first_batch = UNSEEN

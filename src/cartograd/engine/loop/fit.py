@@ -155,10 +155,7 @@ def fit(
             run_context(trained, recompute=blocks_chosen, deterministic=chosen.deterministic)
         )
         if folder is not None:
-            loop.run_state.circumstances = Circumstances(
-                objective, source, valid, tuple(metrics), place, seed=chosen.seed,
-                processes=processes,
-            )  # fmt: skip
+            loop.run_state.circumstances = Circumstances(loop, objective, tuple(metrics))
             opened = _opened(Path(folder), config, resume, processes)
             manager = CheckpointManager(
                 opened, save_every=chosen.save_every, keep=kept, exact=chosen.exact,
