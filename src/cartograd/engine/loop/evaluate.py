@@ -111,7 +111,7 @@ def validation(
     processes = processes or SingleProcess()
     logger, unnoted = MetricLogger(processes=processes), MetricLogger()
     found: list[tuple[int, tuple[Tensor, Tensor]]] = []
-    reseed = seeder(device, seed, VALIDATION)
+    reseed = seeder(device, seed, VALIDATION, others=True)
     with evaluating(objective, *objective.players.values()), torch.no_grad():
         for number, batch in processes.turns(moved(batches.epoch(0, seed=seed), device)):
             if asked():
