@@ -86,7 +86,7 @@ def evaluate(
         for name, one in given.items()
         if name not in of_texts
     }
-    found = examples_for(model.signature, data, part)
+    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     examples = masked_examples(model, found)
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)
