@@ -20,9 +20,9 @@ CLAIM = Claim(
     hypothesis="A ResNet of depth 8 and width 6 on Fashion-MNIST at 14 pixels is given about four "
     "times the multiply-adds: by depth alone (20), by width alone (12), by resolution alone (28 "
     "pixels), or by all together (depth 14, width 7, 16 pixels). Each learns from 1500 images for "
-    "8 epochs in batches of 32, by AdamW at the rate of greatest accuracy on 1000 validation images "
-    "by a seed that is not counted, on a grid that goes on where the best is at its edge. The last "
-    "is best on 2000 test images. The work of the four is within a fifth.",
+    "8 epochs in batches of 32, by AdamW at the rate of greatest accuracy on 1000 validation "
+    "images by a seed that is not counted, on a grid that goes on where the best is at its edge. "
+    "The last is best on 2000 test images. The work of the four is within a fifth.",
     rule=(
         "mean together - depth > 0",
         "mean together - width > 0",
