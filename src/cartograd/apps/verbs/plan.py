@@ -149,8 +149,10 @@ def planned(
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
-        frozen = settings["freeze"].value
-        built = start(begins, examples.signature, seed=seed, frozen=frozen, source=before)
+        frozen, init = settings["freeze"].value, settings["init"].value
+        built = start(
+            begins, examples.signature, seed=seed, frozen=frozen, init=init, source=before
+        )
     built.tokenizer = examples.tokenizer
     fine = before is not None and frozen is not True and "heads" in (built.spec or Spec("")).args
     chosen = _chosen(built, examples, settings, fine=fine)
