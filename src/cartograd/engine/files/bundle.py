@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 import cartograd
 from cartograd.core import plugins
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, first_line
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.files import check_manifest, write_folder, write_manifest
 from cartograd.core.ports import Signature
@@ -154,8 +154,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
     if model is None:
         plugins.require(documents["about"].get("imports", ()), folder)
-    signed = _rebuild(folder, spec, signature, model)
     weights = read_tensors(folder / "weights.safetensors")
+    signed = _rebuild(folder, spec, signature, model, weights)
     load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
@@ -203,13 +203,16 @@ def _verified(folder: Path) -> str:
 
 def _document(folder: Path, name: str) -> Any:
     try:
-        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        said = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{folder}: {name}.json is missing or unreadable: {error}") from error
+    if not isinstance(said, dict) and not (name == "spec" and said is None):
+        raise UsageError(f"{folder}: {name}.json holds a {type(said).__name__}; expected an object")
+    return said
 
 
 def _rebuild(
-    folder: Path, spec: Spec | None, signature: Signature, model: nn.Module | None
+    folder: Path, spec: Spec | None, signature: Signature, model: Any, weights: dict[str, Tensor]
 ) -> Signed:
     if model is not None:
         return sign(model, signature, spec=spec)
@@ -219,7 +222,7 @@ def _rebuild(
             "to fill: load(path, model=MyModel())"
         )
     with torch.random.fork_rng(devices=[]):
-        return made(spec, signature)
+        return made(spec, signature, weights, str(folder))
 
 
 def _tokenizer(folder: Path, signature: Signature) -> Any:
@@ -254,9 +257,14 @@ def _check_golden(folder: Path, model: Signed) -> None:
     if not file.exists():
         return
     kept = read_tensors(file)
-    expected = kept.pop("output")
-    with torch.no_grad(), rounding_steps(model) as steps:
-        outputs = model(*(kept[f"input{number}"] for number in range(len(kept))))
+    try:
+        expected = kept.pop("output").float()
+        with torch.no_grad(), rounding_steps(model) as steps:
+            outputs = model(*(kept[f"input{number}"] for number in range(len(kept)))).float()
+    except (LookupError, RuntimeError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{folder}: its examples do not fit its model: {first_line(error)}"
+        ) from error
     scale = max(1.0, float(expected.abs().max()))
     if outputs.shape != expected.shape:
         worst = f"shape {tuple(outputs.shape)} instead of {tuple(expected.shape)}"
