@@ -202,6 +202,7 @@ def _show_run(done: Any, json: bool) -> int:
     output.metrics(
         {name: x["value"] for name, x in bundle.metrics.items()},
         {name: (x["low"], x["high"]) for name, x in bundle.metrics.items()},
+        bundle.metrics,
     )
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""

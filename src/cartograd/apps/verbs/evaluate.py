@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from cartograd.apps.answers.averaged import about, measure
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed
@@ -91,7 +92,7 @@ def evaluate(
         values, intervals = positions.figures(measures, outputs)
     else:
         outputs, targets = collect(model, batches, device=device)
-        values = {name: float(measure(outputs, targets)) for name, measure in measures.items()}
+        values = {name: float(one(outputs, targets)) for name, one in measures.items()}
         intervals = {name: interval(one, outputs, targets) for name, one in measures.items()}
     texts = written(model, batches, device=device) if of_texts else ()
     for name in of_texts:
@@ -110,6 +111,7 @@ def evaluate(
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
         baseline=against_constant(model.signature, targets, figures, intervals),
+        averages={name: of for name in chosen if (of := about(name, model.signature))},
     )
 
 
@@ -131,7 +133,7 @@ def _measure(name: str, model: Signed) -> Measure:
     """The metric of a spec; bits per byte gets the token sizes from the model's tokenizer."""
     spec = Spec.parse(name)
     if spec.name != "bits-per-byte" or "sizes" in spec.args or model.tokenizer is None:
-        return build(spec, kind="metric")
+        return measure(spec, model.signature)
     from cartograd.practice.metrics.bits_per_byte import sizes_of
 
     tokens = int(model.signature.output.dims[-1])

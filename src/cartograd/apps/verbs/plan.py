@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.answers.averaged import measure, with_positive
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
 from cartograd.apps.load.settings import Setting, merged
@@ -67,8 +68,12 @@ class Plan:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """What to measure at the end of each epoch."""
-        return {name: build(name, kind="metric") for name in self.card.metrics}
+        """What to measure at the end of each epoch: the objective's metrics and the one watched."""
+        watched = (self.value("monitor") or "").partition("valid/")[2]
+        plain = watched.partition(":")[0]
+        more = [watched] if registry.lookup(plain, kind="metric") else []
+        names = [name for name in (*self.card.metrics, *more) if name not in self.card.logs]
+        return {name: measure(name, self.data.signature) for name in dict.fromkeys(names)}
 
     def batches(self) -> Batches:
         """The training data."""
@@ -127,6 +132,7 @@ def planned(
     examples = dataset(settings["data"].value)
     if isinstance(source := settings["data"].value, str):  # a run says which source read a path
         settings["data"] = replace(settings["data"], value=str(located(source)))
+    examples = _looked_for(examples, settings)
     seed = settings["seed"].value
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
@@ -147,6 +153,17 @@ def planned(
     return Plan(built, examples, objective, card, ordered | settings)
 
 
+def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
+    """The data with the positive one of two classes in its signature, and a line on it."""
+    named = settings["positive"].value if "positive" in settings else None
+    output, told = with_positive(data.signature.output, data.train.targets, named)
+    if not told:
+        return data
+    signature = replace(data.signature, outputs=(output, *data.signature.outputs[1:]))
+    decided = [*data.about.get("decided", ()), told]
+    return replace(data, signature=signature, about=data.about | {"decided": decided})
+
+
 def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> dict[str, Any]:
     """Defaults of the settings that depend on model and data."""
     said = {key: item.value for key, item in settings.items()}
@@ -164,6 +181,7 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
         "epochs": epochs,
         "batch_size": size,
         "augment": None,
+        "positive": data.signature.output.positive or None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
 

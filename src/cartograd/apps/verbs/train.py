@@ -211,6 +211,7 @@ def _write_bundle(plan: Plan, done: Run, path: Path, evaluation: Evaluation) -> 
             "low": evaluation.intervals[name][0],
             "high": evaluation.intervals[name][1],
         }
+        | evaluation.averages.get(name, {})
         for name, value in evaluation.metrics.items()
     }
     sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs

@@ -111,7 +111,9 @@ def _workbook(content: bytes, source: str, sheet: str | None, *, header: bool) -
     except UsageError:
         raise
     except Exception as error:  # openpyxl raises whatever its parser meets
-        raise UsageError(f"{source} is no Excel workbook that can be read: {first_line(error)}") from error
+        raise UsageError(
+            f"{source} is no Excel workbook that can be read: {first_line(error)}"
+        ) from error
     names = [one.title for one in book.worksheets]
     if sheet is not None and sheet not in names:
         raise UsageError(f"{source} has no sheet {sheet!r}; expected one of {', '.join(names)}")
@@ -136,7 +138,9 @@ def _parquet(content: bytes, source: str) -> Table:
     try:
         frame = parquet.read_table(io.BytesIO(content))
     except (ArrowException, OSError, ValueError, LookupError, MemoryError) as error:
-        raise UsageError(f"{source} is no Parquet file that can be read: {first_line(error)}") from error
+        raise UsageError(
+            f"{source} is no Parquet file that can be read: {first_line(error)}"
+        ) from error
     header = list(map(str, frame.column_names))
     columns = [_texts(column.to_pylist()) for column in frame.columns]
     rows = [header, *map(list, zip(*columns, strict=True))]

@@ -34,6 +34,7 @@ from cartograd.core.files import check_manifest, write_folder, write_manifest
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
+from cartograd.engine.files.documents import document
 from cartograd.engine.files.rebuild import made, rounding_steps, tolerance
 from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
 
@@ -147,9 +148,7 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     """
     folder = _find(Path(path))
     digest = _verified(folder)
-    documents = {
-        name: _document(folder, name) for name in ("spec", "signature", "metrics", "about")
-    }
+    documents = {name: document(folder, name) for name in ("spec", "signature", "metrics", "about")}
     signature = Signature.from_json(documents["signature"])
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
     if model is None:
@@ -199,16 +198,6 @@ def _verified(folder: Path) -> str:
     if strange:
         raise UsageError(f"{folder}: {strange[0]!r} is not in the manifest: it was added later")
     return digest
-
-
-def _document(folder: Path, name: str) -> Any:
-    try:
-        said = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{folder}: {name}.json is missing or unreadable: {error}") from error
-    if not isinstance(said, dict) and not (name == "spec" and said is None):
-        raise UsageError(f"{folder}: {name}.json holds a {type(said).__name__}; expected an object")
-    return said
 
 
 def _rebuild(
