@@ -20,22 +20,27 @@ def fits(value: Any, annotation: Any, /) -> bool:
     if origin is Literal:
         return value in inner
     if origin in (tuple, list):
-        if not isinstance(value, tuple | list):
-            return False
-        if origin is list or (len(inner) == 2 and inner[1] is Ellipsis):
-            return all(fits(item, inner[0]) for item in value)
-        return len(inner) == len(value) and all(map(fits, value, inner))
+        return _items_fit(value, origin, inner)
     if origin is dict:
         return isinstance(value, dict)
     if annotation is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if annotation in (str, bool):
+    if annotation in (str, bool, types.NoneType):
         return isinstance(value, annotation)
-    if annotation in (None, types.NoneType):
+    if annotation is None:
         return value is None
     return True  # tensors, modules and callables: the method itself knows
+
+
+def _items_fit(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
+    """Whether all items of a list or tuple are of its type."""
+    if not isinstance(value, tuple | list):
+        return False
+    if origin is list or (len(inner) == 2 and inner[1] is Ellipsis):
+        return all(fits(item, inner[0]) for item in value)
+    return len(inner) == len(value) and all(map(fits, value, inner))
 
 
 def check_fields(made: Any, what: str, /) -> None:

@@ -9,7 +9,8 @@ from cartograd.core.errors import UsageError
 NUMBER = (int, float)
 KINDS: dict[str, Any] = {
     "event": str, "at": str, "time": NUMBER, "epoch": int, "step": int, "seconds": NUMBER,
-    "examples": NUMBER, "peak_memory": NUMBER, "phases": dict, "flops": (int, float, dict), "peak": NUMBER,
+    "examples": NUMBER, "phases": dict, "peak_memory": NUMBER,
+    "flops": (int, float, dict), "peak": NUMBER,
     "reached": NUMBER, "signal": str, "error": str, "where": str, "path": str,
 }  # fmt: skip
 """The types of what a line may say; of all of them None stands for 'not known'."""
