@@ -287,8 +287,6 @@ def _port(data: Any) -> Port:
     check_fields(port, f"port {port.name!r}")
     if any(isinstance(dim, int) and dim < 1 for dim in port.dims):
         raise UsageError(f"port {port.name!r}: dims={port.dims}; expected sizes of at least 1")
-    if port.columns and port.dims != (sum(column.width for column in port.columns),):
-        raise UsageError(f"port {port.name!r}: its columns do not make {port.dims} features")
     return port
 
 
