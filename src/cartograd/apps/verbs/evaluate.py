@@ -79,7 +79,7 @@ def evaluate(
     if of_texts:
         check_writes(model, of_texts)
     measures = {name: _measure(name, model) for name in chosen if name not in of_texts}
-    found = examples_for(model.signature, data, part)
+    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     examples = masked_examples(model, found)
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)

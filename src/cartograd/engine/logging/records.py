@@ -15,7 +15,7 @@ KINDS: dict[str, Any] = {
 }  # fmt: skip
 """The types of what a line may say; of all of them None stands for 'not known'."""
 NEEDED = {
-    "events.jsonl": ("event", "time"), "epoch": ("epoch", "seconds"), "metrics.jsonl": ("at",),
+    "events.jsonl": ("event", "time"), "epoch": ("epoch", "seconds"),
     "phases": ("examples",),
 }  # fmt: skip
 """What each line of a file, or of an event, has to say."""

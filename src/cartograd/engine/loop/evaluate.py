@@ -155,9 +155,9 @@ def _numbers(objective: Any, batch: Any, logger: MetricLogger, number: int | Non
                 _note(logger, number, key, value, size)
         return None
     numbers = dict(check(batch))
-    outputs = numbers.pop("outputs", None)
+    outputs, weight = numbers.pop("outputs", None), numbers.pop("weight", None)
     for key, value in numbers.items():
-        _note(logger, number, key, value, size)
+        _note(logger, number, key, value, size, weight if key == "loss" else None)
     return outputs
 
 
