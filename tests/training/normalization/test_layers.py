@@ -111,6 +111,7 @@ def test_a_run_with_a_norm_is_a_bundle_with_it(tmp_path):
     assert torch.equal(loaded.model.eval()(x), cg.load(run.folder).model.eval()(x))
 
 
+@pytest.mark.untyped
 @pytest.mark.parametrize("make", [of_maps, of_features])
 def test_an_unknown_norm_names_the_nearest(make):
     with pytest.raises(UsageError, match="unknown norm 'bach'; did you mean 'batch'"):

@@ -46,9 +46,9 @@ CARD = Card(
         "loss/focal": (
             "test_without_focus_equals_torchs_cross_entropy",
             "test_the_rare_class_is_heard",
+            "claim:focal-imbalance",
         ),
     },
-    missing={"loss/focal": "a result of the claim focal-imbalance on its new design"},
 )
 
 
