@@ -120,7 +120,7 @@ def read_bundle(folder: Path) -> None:
 
 def text_bundle(folder: Path) -> None:
     (folder / "a.txt").write_text(TEXT)
-    data = dataset(f"text:{folder / 'a.txt'},context=8")
+    data = dataset(f"text:{folder / 'a.txt'},window=8")
     model = build("gpt:dim=8,depth=1,heads=1", kind="model", signature=data.signature)
     model.tokenizer = data.tokenizer
     write_bundle(folder / "bundle", model, examples=data.test.select(range(4)).arguments)
@@ -178,7 +178,7 @@ def texts(folder: Path) -> None:
 
 
 def read_texts(folder: Path) -> None:
-    dataset(f"text:{folder / 'a.txt'},context=8")
+    dataset(f"text:{folder / 'a.txt'},window=8")
     dataset(f"pairs:{folder / 'pairs.txt'}")
 
 
