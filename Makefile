@@ -62,8 +62,9 @@ acceptance: .venv/tested  ## train on real data against the stated thresholds (h
 	CARTOGRAD_ALL_EXPORTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m compile \
 	  tests/conformance/test_models.py
 
-hard: .venv/tested  ## many chains of stops and resumes (minutes)
+hard: .venv/tested  ## many chains of stops and resumes, many damaged files (an hour)
 	OMP_NUM_THREADS=1 CARTOGRAD_CHAINS=400 $(PYTEST) -q tests/engine/checkpoint/test_chains.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.journeys.hostile 2000
 
 claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md (hours)
 	$(BIN)/python -m tools.claims

@@ -54,6 +54,12 @@ def made_by(model: nn.Module, /) -> str | None:
     return _MADE.get(model)
 
 
+def noted(model: nn.Module, /) -> dict[str, str]:
+    """What a bundle notes of the code that made a model."""
+    name = made_by(model)
+    return {} if name is None else {"code": name}
+
+
 def make() -> nn.Module:
     """A model of the code that the user has named.
 
