@@ -24,10 +24,14 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.core.task import Task, find
+from cartograd.core.task import names as names_of_tasks
 from cartograd.data.dataset.augment import Augment
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
+from cartograd.engine.loop.probe import unchanged
+from cartograd.engine.loop.rehearsal import explained, shapes
 
 STEPS = 600
 """Default number of steps of a run; between 5 and 40 epochs."""
@@ -140,6 +144,8 @@ def planned(
     with torch.device("meta") if meta else nullcontext():
         objective = build(settings["objective"].value, kind="objective", model=built)
     task = examples.signature.task
+    _check_objective(card.name, task, examples)
+    _check_size(settings["batch_size"].value, examples)
     own = task.objective is not None and Spec.parse(task.objective).name == card.name
     if not meta and own and task.target == "class" and not task.hides:
         _check_answer(built, examples)
@@ -153,7 +159,8 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
     objective = said.get("objective") or _objective(model, data)
     rule = Spec.parse(objective).name == "perceptron-rule"
     examples = len(data.train)
-    size = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
+    usual = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
+    size = min(usual, examples)
     per_epoch = -(-examples // said.get("batch_size", size))
     epochs = min(40, max(5, round(STEPS / per_epoch)))
     warm = said.get("epochs", epochs) * per_epoch >= 100
@@ -168,6 +175,33 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
     } | dict.fromkeys(CHOSEN[4:])
 
 
+def _check_objective(name: str, task: Task, data: Dataset) -> None:
+    """Refuse the objective of a task whose right answers are of another sort than the data's.
+
+    Raises:
+        UsageError: it learns values where there are classes, or the other way round.
+    """
+    others = [other for other in map(find, names_of_tasks()) if other.objective == name]
+    if others and task.objective is not None and all(x.target != task.target for x in others):
+        raise UsageError(
+            f"objective={name} learns the task {others[0].name!r} and {data.name} is for the task "
+            f"{task.name!r}; leave it out for {task.objective!r}, or take other data"
+        )
+
+
+def _check_size(size: int, data: Dataset) -> None:
+    """Refuse a batch of more examples than there are.
+
+    Raises:
+        UsageError: it is larger.
+    """
+    if size > len(data.train):
+        raise UsageError(
+            f"batch_size={size} is more than the {len(data.train)} training examples of "
+            f"{data.name}; {len(data.train)} takes all of them at each step"
+        )
+
+
 def _check_answer(model: Signed, data: Dataset) -> None:
     """Refuse a model whose output has another shape than the data's targets, by one example.
 
@@ -176,13 +210,15 @@ def _check_answer(model: Signed, data: Dataset) -> None:
     """
     dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
     classes = data.signature.classes
+    name = type(model.model).__name__ if model.spec is None else model.spec.name
     *inputs, _ = next(iter(examples.epoch(0, seed=0)))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    with evaluating(model), torch.no_grad():
-        found = tuple(model(*(x.to(device) for x in inputs)).shape)
+    what = f"{name} cannot answer an example of {data.name} ({shapes(inputs)})"
+    with unchanged(model), evaluating(model), torch.no_grad(), explained(what, {"model": model}):
+        answer = model(*(x.to(device) for x in inputs))
+        found = tuple(answer.shape)
     if len(found) != 1 + len(dims) or found[-1] != classes:
         several = " at each position" if data.signature.task.each else ""
-        name = type(model.model).__name__ if model.spec is None else model.spec.name
         raise UsageError(
             f"{name} answers one example with shape {found}, and {data.name} wants one score for "
             f"each of {classes} classes{several}; take another head or model (`cartograd show "

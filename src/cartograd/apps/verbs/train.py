@@ -11,10 +11,9 @@ from torch import nn
 
 from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
 from cartograd.apps.load.target import name_of
-from cartograd.apps.results.evaluation import Evaluation
-from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.apps.verbs.finish import finish
 from cartograd.apps.verbs.plan import Plan, planned
-from cartograd.apps.verbs.speed import note_speed
+from cartograd.apps.verbs.rehearse import rehearse_end
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock
 from cartograd.core.spec import Spec
@@ -22,17 +21,11 @@ from cartograd.data.dataset.augment import specs
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.device.device import pick
 from cartograd.engine.distributed.process_group import process_group
-from cartograd.engine.files.bundle import statistics, write_bundle
+from cartograd.engine.logging.metric_logger import NonFiniteError
 from cartograd.engine.logging.run_folder import is_run, new_run, read_config, write_config
 from cartograd.engine.loop.fit import Run, fit
 from cartograd.engine.loop.option_fields import takes_options
 from cartograd.engine.loop.options import FitOptions
-
-REFERENCE = 4096
-"""Training examples whose statistics are kept with the model, to notice drift."""
-
-GOLDEN = 64
-"""Test examples of which the bundle keeps the first with the model's answers."""
 
 
 @takes_options(DataOptions, FitOptions, without=("model", "data"), chosen=CHOSEN)
@@ -115,6 +108,7 @@ def run(
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))
+        rehearse_end(plan, processes)
         done = fit(
             plan.objective,
             plan.batches(),
@@ -126,8 +120,7 @@ def run(
             **plan.validation(),
         )
         if done.stopped != "interrupted":
-            evaluation = evaluate(plan.model, plan.data.test, device=plan.value("device"))
-            processes.lead_does(lambda: _write_bundle(plan, done, path, evaluation))
+            finish(plan, done, path, processes)
     return done
 
 
@@ -158,12 +151,17 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         raise UsageError(f"{given} exists already; choose another folder, or resume its run")
     else:
         path = given
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make {path}: {error.strerror or error}") from error
     try:
         words = plan.words()
         values = {key: item.value for key, item in words.items()}
         write_config(path, values, {key: item.origin for key, item in words.items()})
         yield path
+    except NonFiniteError:
+        raise  # what `diagnose` reads stays
     except BaseException:
         # Another process may have begun a run in this folder by now.
         with suppress(UsageError, OSError), closing(FolderLock(path)):
@@ -173,42 +171,3 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
                     if above.is_dir() and not any(above.iterdir()):
                         above.rmdir()
         raise
-
-
-def _write_bundle(plan: Plan, done: Run, path: Path, evaluation: Evaluation) -> None:
-    """Write the bundle with the test metrics, and the report."""
-    test, train_part = plan.data.test, plan.data.train
-    metrics = {
-        name: {
-            "value": value,
-            "low": evaluation.intervals[name][0],
-            "high": evaluation.intervals[name][1],
-        }
-        for name, value in evaluation.metrics.items()
-    }
-    sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs
-    words = {key: item.value for key, item in plan.words().items() if item.value is not None}
-    write_bundle(
-        path / "bundle",
-        plan.model,
-        metrics=metrics,
-        examples=test.select(range(min(GOLDEN, len(test)))).arguments,
-        about={
-            "data": words["data"],
-            "source": plan.data.about,
-            "settings": words,
-            "steps": done.steps,
-            "epoch": done.best.get("epoch"),
-            "train examples": len(train_part),
-            "test examples": evaluation.examples,
-            "baseline": evaluation.baseline,
-        },
-        reference=statistics(sample),
-        replace=True,
-    )
-    note_speed(plan, path)
-    # Imported late: matplotlib is slow to import, and runs that fail do not need it.
-    from cartograd.apps.report.origin import origin_of
-    from cartograd.apps.report.run import report
-
-    report(path / "report.html", plan.model, test, evaluation, origin=origin_of(path))

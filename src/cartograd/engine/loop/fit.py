@@ -32,9 +32,9 @@ from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.nonfinite import Policy
 from cartograd.engine.loop.option_fields import takes_options
 from cartograd.engine.loop.options import FitFields, FitOptions
-from cartograd.engine.loop.probe import check_monitor
 from cartograd.engine.loop.profiler import Profiler
 from cartograd.engine.loop.recovery import Recovery
+from cartograd.engine.loop.rehearsal import rehearse
 from cartograd.engine.loop.run_context import blocks, run_context
 from cartograd.engine.loop.training_loop import Loop
 from cartograd.engine.optim import groups
@@ -131,9 +131,6 @@ def fit(
     watching = {"patience": chosen.patience, "min_delta": chosen.min_delta}
     monitored = arguments.monitored(chosen.monitor, validates=validate is not None, **watching)
     arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
-    check_monitor(
-        monitored, objective, source, valid, dict(metrics), device=place, seed=chosen.seed
-    )
     called = _callbacks(callbacks, progress, chosen, folder, processes)
     processes.check(source, chosen.seed, autotune=chosen.autotune, nonfinite=policy.kind)
     trained = processes.prepare(objective, place)
@@ -153,6 +150,7 @@ def fit(
         stack.enter_context(
             run_context(trained, recompute=blocks_chosen, deterministic=chosen.deterministic)
         )
+        flops = rehearse(loop)
         if folder is not None:
             run_folder = _opened(Path(folder), config, resume, processes)
             manager = CheckpointManager(
@@ -163,13 +161,14 @@ def fit(
             loop.manager = manager
             if resume:
                 loop.resume()
+                loop.run_state.go_on(monitored)
             if chosen.profile is not None and processes.lead:
                 trace = manager.folder.path / "trace.json"
                 loop.timer.profiler = Profiler(chosen.profile, trace, place)
         if chosen.compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
         stack.enter_context(loop.announcer.attached())
-        loop.event("resumed" if resume else "started", step=loop.state.step)
+        loop.event("resumed" if resume else "started", step=loop.state.step, flops=flops)
         _tell_groups(loop)
         loop.run()
         processes.finish(trained, objective)

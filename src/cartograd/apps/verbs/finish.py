@@ -1,0 +1,110 @@
+"""What follows a training: test metrics, bundle, speed and report; nothing of it loses the rest."""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from cartograd.apps.results.evaluation import Evaluation
+from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.apps.verbs.kept_bundle import keep_bundle
+from cartograd.apps.verbs.plan import Plan
+from cartograd.apps.verbs.speed import note_speed
+from cartograd.core.errors import UsageError
+from cartograd.engine.distributed.process_group import ProcessGroup
+from cartograd.engine.files.bundle import statistics
+from cartograd.engine.loop.fit import Run
+from cartograd.engine.loop.rehearsal import reason
+
+REFERENCE = 4096
+"""Training examples whose statistics are kept with the model, to notice drift."""
+
+GOLDEN = 64
+"""Test examples of which the bundle keeps the first with the model's answers."""
+
+T = TypeVar("T")
+
+
+def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> None:
+    """Measure a trained model, and write its bundle and report.
+
+    What fails after the training is a warning: what failed, why, and the command that makes it
+    again. The bundle is written in any case, also if Ctrl-C ends the evaluation.
+
+    Raises:
+        UsageError: the bundle cannot be written; the newest checkpoint has the weights.
+        KeyboardInterrupt: after the bundle was written.
+    """
+    again = f"cartograd evaluate {path}"
+    stopped: KeyboardInterrupt | None = None
+    found = None
+    try:
+        found = _tried("the evaluation", again, lambda: _evaluated(plan))
+    except KeyboardInterrupt as error:
+        stopped = error
+        warnings.warn(f"stopped in the evaluation; `{again}` makes it", stacklevel=3)
+
+    def written() -> None:
+        _write(plan, done, path, found)
+        _tried("the count of the speed", "", lambda: note_speed(plan, path))
+        if found is not None:
+            _tried("the report", again, partial(_report, plan, path, found))
+
+    processes.lead_does(written)
+    if stopped is not None:
+        raise stopped
+
+
+def _evaluated(plan: Plan) -> Evaluation:
+    return evaluate(plan.model, plan.data.test, device=plan.value("device"))
+
+
+def _tried(what: str, again: str, work: Callable[[], T]) -> T | None:
+    """What the work gives, or a warning and None."""
+    try:
+        return work()
+    except Exception as error:
+        said = str(error) if isinstance(error, UsageError) else reason(error)
+        mend = f"; the weights are kept, and `{again}` makes it again" if again else ""
+        warnings.warn(f"{what} failed: {said}{mend}", stacklevel=4)
+        return None
+
+
+def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
+    """Write the bundle, with the test metrics if there are any."""
+    test, train_part = plan.data.test, plan.data.train
+    measured = {} if found is None else found.metrics
+    metrics = {
+        name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
+        for name, value in measured.items()
+        if found is not None
+    }
+    sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs
+    words = {key: item.value for key, item in plan.words().items() if item.value is not None}
+    keep_bundle(
+        path,
+        plan.model,
+        test.select(range(min(GOLDEN, len(test)))).arguments,
+        metrics=metrics,
+        about={
+            "data": words["data"],
+            "source": plan.data.about,
+            "settings": words,
+            "steps": done.steps,
+            "epoch": done.best.get("epoch"),
+            "train examples": len(train_part),
+            "test examples": len(test) if found is None else found.examples,
+            "baseline": None if found is None else found.baseline,
+        },
+        reference=statistics(sample),
+    )
+
+
+def _report(plan: Plan, path: Path, found: Evaluation) -> Path:
+    # Imported late: matplotlib is slow to import, and runs that fail do not need it.
+    from cartograd.apps.report.origin import origin_of
+    from cartograd.apps.report.run import report
+
+    origin = origin_of(path)
+    return report(path / "report.html", plan.model, plan.data.test, found, origin=origin)
