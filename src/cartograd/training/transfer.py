@@ -15,12 +15,13 @@ from torch import nn
 from cartograd.core.errors import UsageError, unknown
 
 
-def begin(model: nn.Module, source: nn.Module, /) -> list[str]:
+def begin(model: nn.Module, source: nn.Module, /, *, anew: bool = False) -> list[str]:
     """Give a network the weights of another one of its kind, where their shapes agree.
 
     Args:
         model: gets the weights; differs from the source in its last layer at most.
         source: has learned something.
+        anew: whether the last layer stays as it was made, also where it has the source's shape.
 
     Returns:
         The names of what stays as it was: the tensors of the last layer, if it is another one.
@@ -35,6 +36,8 @@ def begin(model: nn.Module, source: nn.Module, /) -> list[str]:
     fresh = [name for name, value in ours.items() if value.shape != theirs[name].shape]
     layers = {name.rpartition(".")[0] for name in fresh}
     last = list(ours)[-1].rpartition(".")[0]
+    if anew:
+        fresh += [x for x in ours if x.rpartition(".")[0] == last and x not in fresh]
     if layers - {last}:
         name = next(name for name in fresh if not name.startswith(f"{last}."))
         raise UsageError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from cartograd.apps.load.alike import check_alike, check_size, new_head
 from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import as_signed
 from cartograd.core.build import build
@@ -19,8 +20,14 @@ from cartograd.training.transfer import begin, freeze, learned_parts
 
 
 def start(
-    model: Any, signature: Signature, /, *, seed: int, frozen: bool | str | Sequence[str] = False
-) -> Signed:
+    model: Any,
+    signature: Signature,
+    /,
+    *,
+    seed: int,
+    frozen: bool | str | Sequence[str] = False,
+    tokenizer: Any = None,
+) -> tuple[Signed, str]:
     """The model that a training begins with.
 
     Args:
@@ -31,15 +38,20 @@ def start(
         seed: of the weights that are new.
         frozen: parts that keep their weights: names (in a list, or with commas), or True for all
             that is not new.
+        tokenizer: of the data, if it is text.
+
+    Returns:
+        The model, and a line on what of it is new; empty if nothing is, or all.
 
     Raises:
         UsageError: whatever is wrong with the model or with what it begins from.
     """
+    told = ""
     elsewhere = isinstance(model, str | Path) and is_elsewhere(str(model))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if elsewhere:
-            made, fresh = _begun(model, signature)
+            made, fresh, told = _begun(model, signature, tokenizer)
         else:
             made, fresh = build(model, kind="model", signature=signature), None
     if frozen is True and fresh is None:
@@ -51,7 +63,7 @@ def start(
         freeze(made.model, learned_parts(made.model, fresh or ()))
     elif frozen:
         freeze(made.model, frozen.split(",") if isinstance(frozen, str) else frozen)
-    return made
+    return made, told
 
 
 def is_elsewhere(word: str, /) -> bool:
@@ -60,19 +72,16 @@ def is_elsewhere(word: str, /) -> bool:
     return is_pretrained(word) or is_run(path) or (path / "manifest.json").is_file()
 
 
-def _begun(model: str | Path, signature: Signature) -> tuple[Signed, list[str]]:
+def _begun(
+    model: str | Path, signature: Signature, tokenizer: Any
+) -> tuple[Signed, list[str], str]:
     """A model of the kind of another one with its weights, for these inputs and outputs."""
     with torch.device("cpu"):  # also for a dry run, whose model has no numbers
         source = as_signed(model)
     if source.spec is None:
         raise UsageError(f"{model} is a module of your own; load it, and give it as an object")
+    check_alike(model, source, signature, tokenizer)
     port, theirs = signature.input, source.signature.input
-    fixed = "channels" if port.kind == "image" else None
-    if port.kind != theirs.kind or (fixed and port.dims[0] != theirs.dims[0]):
-        raise UsageError(
-            f"{model} takes {theirs.kind} of {theirs.dims}, and the data has {port.kind} of "
-            f"{port.dims}" + ("; a folder of pictures can be read with channels=3" if fixed else "")
-        )
     inputs = (replace(port, mean=theirs.mean, std=theirs.std), *signature.inputs[1:])
     sizes = {key: value for key, value in signature.sizes().items() if key == "classes"}
     if isinstance(source.spec.args.get("model"), Spec):
@@ -83,5 +92,8 @@ def _begun(model: str | Path, signature: Signature) -> tuple[Signed, list[str]]:
     given = {key: value for key, value in sizes.items() if key in source.spec.args}
     made = build(Spec(source.spec.name, source.spec.args | given))
     spec = made.spec
-    fresh = begin(made, source.model)
-    return Signed(made, replace(signature, inputs=inputs), spec=spec), fresh
+    why = new_head(source.signature, signature)
+    fresh = begin(made, source.model, anew=bool(why))
+    check_size(model, made, port, theirs)
+    told = f"{model} is gone on from, with a new last layer ({why})" if fresh and why else ""
+    return Signed(made, replace(signature, inputs=inputs), spec=spec), fresh, told

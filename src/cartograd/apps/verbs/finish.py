@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from cartograd.apps.results.evaluation import Evaluation
 from cartograd.apps.verbs.evaluate import evaluate
@@ -23,8 +22,6 @@ REFERENCE = 4096
 GOLDEN = 64
 """Test examples of which the bundle keeps the first with the model's answers."""
 
-T = TypeVar("T")
-
 
 def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> None:
     """Measure a trained model, and write its bundle and report.
@@ -37,38 +34,37 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
         KeyboardInterrupt: after the bundle was written.
     """
     again = f"cartograd evaluate {path}"
-    stopped: KeyboardInterrupt | None = None
-    found = None
+    found, failed, stopped = None, "", None
     try:
-        found = _tried("the evaluation", again, lambda: _evaluated(plan))
+        found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
     except KeyboardInterrupt as error:
-        stopped = error
-        warnings.warn(f"stopped in the evaluation; `{again}` makes it", stacklevel=3)
-
-    def written() -> None:
-        _write(plan, done, path, found)
-        _tried("the count of the speed", "", lambda: note_speed(plan, path))
-        if found is not None:
-            _tried("the report", again, partial(_report, plan, path, found))
-
-    processes.lead_does(written)
+        stopped, failed = error, f"stopped in the evaluation; `{again}` makes it"
+    except Exception as error:
+        failed = _told("the evaluation", error, again)
+    processes.lead_does(lambda: _write(plan, done, path, found))
+    if failed:
+        warnings.warn(failed, stacklevel=3)
     if stopped is not None:
         raise stopped
+    if processes.lead:
+        _try("the count of the speed", "", partial(note_speed, plan, path))
+        if found is not None:
+            _try("the report", again, partial(_report, plan, path, found))
 
 
-def _evaluated(plan: Plan) -> Evaluation:
-    return evaluate(plan.model, plan.data.test, device=plan.value("device"))
-
-
-def _tried(what: str, again: str, work: Callable[[], T]) -> T | None:
-    """What the work gives, or a warning and None."""
+def _try(what: str, again: str, work: Callable[[], object]) -> None:
+    """Do it, or warn."""
     try:
-        return work()
+        work()
     except Exception as error:
-        said = str(error) if isinstance(error, UsageError) else reason(error)
-        mend = f"; the weights are kept, and `{again}` makes it again" if again else ""
-        warnings.warn(f"{what} failed: {said}{mend}", stacklevel=4)
-        return None
+        warnings.warn(_told(what, error, again), stacklevel=4)
+
+
+def _told(what: str, error: Exception, again: str) -> str:
+    """What failed, why, and what makes it again."""
+    said = str(error) if isinstance(error, UsageError) else reason(error)
+    mend = f"; the weights are kept, and `{again}` makes it again" if again else ""
+    return f"{what} failed: {said}{mend}"
 
 
 def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:

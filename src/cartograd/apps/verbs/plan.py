@@ -13,8 +13,9 @@ from torch import nn
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
 from cartograd.apps.load.settings import Setting, merged
-from cartograd.apps.load.source import dataset
+from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import is_elsewhere, start
+from cartograd.apps.load.target import as_bundle
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.core import registry, source
 from cartograd.core.build import build, today
@@ -47,6 +48,7 @@ class Plan:
         objective: what the model learns.
         card: the objective's card.
         settings: every setting with its final value and its origin.
+        begun: what of a model that learned elsewhere is new, in a line.
     """
 
     model: Signed
@@ -54,6 +56,7 @@ class Plan:
     objective: Objective
     card: Card
     settings: dict[str, Setting]
+    begun: str = ""
 
     def value(self, key: str, /) -> Any:
         """The value of a setting."""
@@ -132,11 +135,14 @@ def planned(
     if isinstance(source := settings["data"].value, str):  # a run says which source read a path
         settings["data"] = replace(settings["data"], value=str(located(source)))
     seed = settings["seed"].value
+    if isinstance(word := settings["model"].value, str) and is_elsewhere(word):
+        examples = as_read_by(as_bundle(word).signature, settings["data"].value, examples)
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
         begins, frozen = settings["model"].value, settings["freeze"].value
-        built = start(begins, examples.signature, seed=seed, frozen=frozen)
+        signature, tokenizer = examples.signature, examples.tokenizer
+        built, begun = start(begins, signature, seed=seed, frozen=frozen, tokenizer=tokenizer)
     built.tokenizer = examples.tokenizer
     chosen = _chosen(built, examples, settings)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
@@ -150,7 +156,7 @@ def planned(
     if not meta and own and task.target == "class" and not task.hides:
         _check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
-    return Plan(built, examples, objective, card, ordered | settings)
+    return Plan(built, examples, objective, card, ordered | settings, begun)
 
 
 def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def run(
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
     if progress and processes.lead:
         sys.stderr.writelines(f"{plan.data.name}: {line}\n" for line in plan.data.decided)
+        sys.stderr.write(f"{plan.begun}\n" if plan.begun else "")
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))

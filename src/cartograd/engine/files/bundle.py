@@ -37,6 +37,7 @@ from cartograd.engine.files.golden import answered, check_answers
 from cartograd.engine.files.rebuild import made
 from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
 
+
 @dataclass(frozen=True)
 class Bundle:
     """A bundle that was read and verified.
