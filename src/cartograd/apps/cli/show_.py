@@ -11,6 +11,7 @@ lists what `train --set` and its file of settings take; with --json as the JSON 
 from pathlib import Path
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import File
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import KINDS, Card
@@ -27,7 +28,7 @@ def show_(
     epochs: int = 10,
     lr: float = 1.0,
     data: str = "digits",
-    out: Path | None = None,
+    out: File = None,
     lang: Language = "auto",
     json: bool = False,
 ) -> None:

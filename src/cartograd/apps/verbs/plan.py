@@ -152,6 +152,7 @@ def planned(
     task = examples.signature.task
     _check_objective(card.name, task, examples)
     _check_size(settings["batch_size"].value, examples)
+    _check_parts(examples)
     own = task.objective is not None and Spec.parse(task.objective).name == card.name
     if not meta and own and task.target == "class" and not task.hides:
         _check_answer(built, examples)
@@ -193,6 +194,20 @@ def _check_objective(name: str, task: Task, data: Dataset) -> None:
             f"objective={name} learns the task {others[0].name!r} and {data.name} is for the task "
             f"{task.name!r}; leave it out for {task.objective!r}, or take other data"
         )
+
+
+def _check_parts(data: Dataset) -> None:
+    """Refuse data without examples to validate or to test on.
+
+    Raises:
+        UsageError: a part is empty.
+    """
+    for name, part in (("validation", data.valid), ("test", data.test)):
+        if not len(part):
+            raise UsageError(
+                f"{data.name} has no {name} examples; each epoch is judged on the validation part "
+                "and the result on the test part: give each of them some"
+            )
 
 
 def _check_size(size: int, data: Dataset) -> None:

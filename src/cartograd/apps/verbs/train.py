@@ -10,7 +10,9 @@ from typing import Any, Unpack
 from torch import nn
 
 from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
+from cartograd.apps.load.runs import look
 from cartograd.apps.load.target import name_of
+from cartograd.apps.verbs.disk import check_disk
 from cartograd.apps.verbs.finish import finish
 from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.rehearse import rehearse_end
@@ -109,7 +111,9 @@ def run(
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))
+        processes.lead_does(lambda: check_disk(plan, path))
         rehearse_end(plan, processes)
+        steps = _steps(path) if resume else 0
         done = fit(
             plan.objective,
             plan.batches(),
@@ -120,9 +124,26 @@ def run(
             options=plan.options,
             **plan.validation(),
         )
+        if steps == done.steps and progress and processes.lead:
+            sys.stderr.write(f"{_nothing_left(path, done)}\n")
         if done.stopped != "interrupted":
             finish(plan, done, path, processes)
     return done
+
+
+def _steps(folder: Path) -> int:
+    """The steps of a run that came to its end; 0 of any other."""
+    run = look(folder)
+    ended = run.state in ("finished", "early", "callback")
+    return int(run.history[-1]["step"]) if ended and run.history else 0
+
+
+def _nothing_left(folder: Path, done: Run) -> str:
+    """A line on a finished run that was told to go on, and had no step left to take."""
+    ended = f"{folder} had ended already, after {len(done.history)} epochs; "
+    if done.stopped == "early":
+        return f"{ended}it stopped early: --resume --set patience=N with a larger N goes on"
+    return f"{ended}--resume --epochs N with a larger N goes on"
 
 
 def _check_same_data(plan: Plan, folder: Path) -> None:
