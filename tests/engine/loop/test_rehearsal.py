@@ -76,6 +76,15 @@ def test_nothing_that_a_block_changes_stays_changed():
     assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+def test_a_lazy_module_is_made_and_stays_so():
+    model = nn.Sequential(nn.LazyLinear(3), nn.LazyBatchNorm1d())
+    with unchanged(model):
+        model(torch.ones(4, 2))
+    assert model(torch.ones(4, 2)).shape == (4, 3)
+    assert type(model[0]) is nn.Linear
+
+
 def test_no_gradient_and_no_step_is_left_by_a_rehearsal_that_fails(tmp_path):
     objective = Drawing()
     before = {key: value.clone() for key, value in objective.state_dict().items()}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches, Loss
@@ -77,7 +78,8 @@ def _parts(one: Any) -> Iterator[Any]:
 
 
 def _buffers(part: Any) -> list[torch.Tensor]:
-    return list(part.buffers(recurse=False)) if isinstance(part, nn.Module) else []
+    found = part.buffers(recurse=False) if isinstance(part, nn.Module) else ()
+    return [buffer for buffer in found if not is_lazy(buffer)]
 
 
 def _tensors(part: Any) -> list[torch.Tensor]:
@@ -86,12 +88,18 @@ def _tensors(part: Any) -> list[torch.Tensor]:
 
 
 def _attributes(part: Any) -> Callable[[], None]:
-    """What puts an object's attributes back, and the contents of those that are plain."""
+    """What puts an object's attributes back, and the contents of those that are plain.
+
+    A lazy module becomes another one at its first call, and stays that.
+    """
+    kind = type(part)
     held = vars(part) if "__dict__" in dir(part) else {}  # an objective of users may have slots
     before = dict(held)
     contents = [undo for value in before.values() if (undo := _content(value)) is not None]
 
     def back() -> None:
+        if type(part) is not kind:
+            return
         for key in held.keys() - before.keys():
             del held[key]
         held.update(before)
