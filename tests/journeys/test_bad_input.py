@@ -84,6 +84,8 @@ WRONG_WORDS = [
     (("attack", "nowhere", "--out", "/dev/null/a.png"), "/dev/null is no folder"),
     (("export", "nowhere", "--out", "/dev/null/a.onnx"), "/dev/null is no folder"),
     (("diagnose", "mlp", "--data", "moons", "--out", "."), ". is a folder"),
+    (("claim", "gelu-approx", "--folder", "/dev/null/claim"), "/dev/null is no folder"),
+    (("compress", "nowhere", "--out", "/dev/null/small"), "/dev/null is no folder"),
     ((*TRAIN, "--folder", "/dev/null/run"), "cannot make /dev/null/run: Not a directory"),
     # what is not there
     (("train", "mlp", "--data", "folder:nowhere"), "nowhere is no folder"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import Folder
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core.errors import UsageError
 
@@ -18,7 +19,7 @@ def claim_(
     *,
     seeds: int | None = None,
     seed: int | None = None,
-    folder: Path | None = None,
+    folder: Folder = None,
     lang: Language = "auto",
     json: bool = False,
 ) -> None:

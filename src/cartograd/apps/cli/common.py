@@ -32,6 +32,17 @@ def _writable(_: Any, path: Path | None, /) -> None:
         return
     if path.is_dir():
         raise UsageError(f"{path} is a folder; expected a file to write")
+    _possible(_, path)
+
+
+def _possible(_: Any, path: Path | None, /) -> None:
+    """Refuse a place where nothing can be written.
+
+    Raises:
+        UsageError: why not.
+    """
+    if path is None:
+        return
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise UsageError(f"{path} cannot be written: {above} is no folder")
@@ -41,6 +52,9 @@ def _writable(_: Any, path: Path | None, /) -> None:
 
 File = Annotated[Path | None, Parameter(validator=_writable)]
 """A file to write, if one is named: looked at before the work."""
+
+Folder = Annotated[Path | None, Parameter(validator=_possible)]
+"""A folder to make, if one is named: looked at before the work."""
 
 PARTS = ("train", "valid", "test", "all")
 
