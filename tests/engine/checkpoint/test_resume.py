@@ -238,7 +238,7 @@ def test_early_stopping_is_remembered(tmp_path):
 def test_a_finished_run_can_be_made_longer(tmp_path):
     """Without a schedule that knows its end: 2 epochs and 2 more are 4."""
     x, y = quadrants(100)
-    data, options = Toy(x, y, batch_size=16), {"schedules": "step:step_size=1,gamma=0.9"}
+    data, options = Toy(x, y, batch_size=16), {"schedules": "cosine"}
     plain = {"schedules": None, "validate": None}
     expected = ends(*one_player(tmp_path / "long", data, **plain))
     one_player(tmp_path / "short", data, epochs=2, **plain)
