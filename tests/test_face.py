@@ -216,6 +216,7 @@ ONLY_PYTHON = {
     "serve": {"limits": "an object", "started": "a function"},
     "train": {"progress": "an object", "callbacks": "objects"},
     "evaluate": {"batch_size": "changes no answer"},
+    "predict": {"strict": "the command answers what it can, and exits with 1"},
     "generate": {"samplers": "has the command's options for them"},
     "import": {"replace": "the command never replaces"},
     "tour": {"progress": "an object", "say": "a function"},

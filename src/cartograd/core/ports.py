@@ -9,11 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cartograd.core import task as tasks
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.task import Task
 
 KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
 """What a port carries. `label` (classes) and `value` (real numbers) are for outputs."""
+
+FITS = ("crop", "pad", "stretch")
+"""How a picture of another shape is brought to a port's size."""
 
 USUAL = {"label": "classify", "value": "regress", "vector": "embed"}
 """The task of an output that names none, by its kind: one answer for the whole example."""
@@ -80,6 +83,11 @@ class Port:
         columns: how table cells become features, for an input of kind `table`.
         rate: samples per second, for an input of kind `audio`.
         padding_id: the padding token, for `text`.
+        fit: one of `FITS`, for an input of kind `image`.
+        bits: of the numbers in pictures of more than 8, for an input of kind `image`: 2^bits - 1
+            is white.
+        positive: of two classes the one that is looked for, for an output of kind `label`:
+            precision, recall and F1 are those of this one.
         task: what the answer means (see `core.task`), for an output. Where it is left out it is
             `classify` for a label, `regress` for a value, `embed` for a vector.
     """
@@ -96,6 +104,9 @@ class Port:
     rate: int | None = None
     padding_id: int | None = None
     task: str = ""
+    fit: str = "crop"
+    bits: int = 16
+    positive: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -106,6 +117,10 @@ class Port:
             raise UsageError(f"port {self.name!r}: std has a value that is not positive")
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise UsageError(f"port {self.name!r}: bounds {self.bounds} are not low < high")
+        if self.fit not in FITS:
+            raise unknown("fit", self.fit, FITS)
+        if self.positive and self.positive not in self.labels:
+            raise UsageError(f"port {self.name!r}: positive={self.positive!r} is no label of it")
         if self.task:
             tasks.find(self.task)
 

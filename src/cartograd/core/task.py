@@ -35,6 +35,8 @@ class Task:
         objective: spec of the default objective; none if there is none yet.
         also: further objectives for this task, which models may ask for.
         metrics: what is measured unless told otherwise.
+        metrics_of_two: the same for two classes (or the single logit of yes and no), if it
+            differs.
         metrics_of_many: the same for more than `MANY` classes, if it differs.
         text_metrics: what is measured of the texts that the model writes, where it can write.
         sections: names of the report's sections about the answers.
@@ -59,6 +61,7 @@ class Task:
     objective: str | None = None
     also: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    metrics_of_two: tuple[str, ...] = ()
     metrics_of_many: tuple[str, ...] = ()
     text_metrics: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
@@ -110,8 +113,12 @@ class Task:
         if not self.metrics:
             self.check("evaluate")
             raise UsageError(f"evaluate has no metrics for the task {self.name!r} yet; name them")
-        many = classes is not None and classes > MANY
-        return self.metrics_of_many if many and self.metrics_of_many else self.metrics
+        of_so_many = ()
+        if classes is not None and classes <= 2:
+            of_so_many = self.metrics_of_two
+        elif classes is not None and classes > MANY:
+            of_so_many = self.metrics_of_many
+        return of_so_many or self.metrics
 
 
 _ADDED: dict[str, Task] = {}

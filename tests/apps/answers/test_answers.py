@@ -105,7 +105,7 @@ def test_an_empty_label_and_strange_names_are_a_plain_classifier(name):
         model.bias.zero_()
     signed = cg.sign(model, signature)
     found = cg.evaluate(signed, Split(x, y, signature))
-    assert list(found.metrics) == ["accuracy", "f1", "nll", "ece"]
+    assert list(found.metrics) == ["accuracy", "precision", "recall", "f1", "nll", "ece"]
     assert found.metrics["accuracy"] == 1
     assert [answer["label"] for answer in cg.predict(signed, x[:2])] == ["", "yes"]
 

@@ -135,7 +135,7 @@ def test_what_is_not_json_is_refused(client, digits, body):
         ({"inputs": [None]}, "inputs[0] is null"),
         ({"inputs": ["/etc/hostname"]}, "inputs[0] is text"),
         ({"inputs": [[[[True] * 8] * 8]]}, "inputs[0] is a list that is not all numbers"),
-        ({"inputs": [[[[0.5] * 8] * 8], [[[0.5] * 8] * 7]]}, "inputs[1] is numbers of shape [1, 7"),
+        ({"inputs": [[[[0.5] * 8] * 7], [[[0.5] * 8] * 7]]}, "inputs[0] is numbers of shape [1, 7"),
         ({"inputs": [[[[0.5] * 8] * 7 + [[0.5] * 7]]]}, "inputs[0] is a list that is not all"),
         ({"inputs": [[[["a"] * 8] * 8]]}, "inputs[0] is a list that is not all numbers"),
         ({"inputs": [[[[2.0] * 8] * 8]]}, "expected 0 to 1"),
@@ -159,7 +159,7 @@ def test_json_that_does_not_fit_is_refused(client, digits, body, says):
         ([{"age": "old", "town": "Oslo"}], "age"),
         ([{"age": [1], "town": "Oslo"}], "inputs[0].age is not a cell"),
         ([[1, 2, 3, 4]], 'expected an object {"age": ..., "town": ...}'),
-        ([{"age": 1, "town": "Oslo"}, 7], "inputs[1] is a single number"),
+        ([7, {"age": 1}], "inputs[0] is a single number"),
         (["people.csv"], "inputs[0] is text"),
     ],
 )

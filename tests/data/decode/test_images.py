@@ -25,8 +25,8 @@ def encoded(image, form="PNG", **args):
     return out.getvalue()
 
 
-def grey(source, height=6, width=5):
-    return pixels(source, channels=1, height=height, width=width)[0].numpy()
+def grey(source, height=6, width=5, **how):
+    return pixels(source, channels=1, height=height, width=width, **how)[0].numpy()
 
 
 def colour(source, height=6, width=5):
@@ -74,11 +74,6 @@ def test_palette_with_a_transparent_colour():
     assert found[0, 0].tolist() == [10, 20, 30]
 
 
-def test_sixteen_bits_become_eight():
-    image = Image.fromarray(GREY.astype(np.uint16) * 257)
-    assert (grey(encoded(image)) == GREY).all()
-
-
 def test_one_bit_and_cmyk():
     assert set(np.unique(grey(Image.fromarray(GREY > 127)))) == {0, 255}
     assert colour(encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG")).shape == (6, 5, 3)
@@ -89,7 +84,7 @@ def test_orientation_of_the_camera_is_obeyed(tmp_path):
     exif[0x0112] = 6  # held on its side: to be turned a quarter clockwise
     path = tmp_path / "phone.png"
     Image.fromarray(GREY).save(path, exif=exif)
-    assert header(path) == ((6, 5), "L")
+    assert header(path) == ((6, 5), False, False)
     assert (grey(path, height=5, width=6) == np.rot90(GREY, -1)).all()
 
 
@@ -112,14 +107,37 @@ def test_the_middle_of_an_oblong_picture_is_taken():
     assert (grey(Image.fromarray(wide.T), height=10, width=10) == 200).all()
 
 
-@pytest.mark.parametrize(
-    ("size", "message"),
-    [((30, 10), "shape is too different"), ((10, 30), "shape is too different"),
-     ((2, 2), "too small"), ((1, 20), "too small")],
-)  # fmt: skip
-def test_a_picture_that_cannot_be_right_is_refused(size, message):
-    with pytest.raises(UsageError, match=message):
-        grey(Image.new("L", size), height=12, width=12)
+def test_pad_keeps_the_whole_with_black_beside_it():
+    wide = Image.new("L", (40, 10), 200)
+    found = grey(wide, height=16, width=16, fit="pad")
+    assert (found[6:10] == 200).all()
+    assert (np.delete(found, slice(6, 10), axis=0) == 0).all()
+    assert (grey(Image.new("L", (10, 4000), 9), height=8, width=8, fit="pad")[:, 3] == 9).all()
+
+
+def test_stretch_changes_the_shape():
+    halves = np.zeros((10, 40), np.uint8)
+    halves[:, 20:] = 200
+    found = grey(Image.fromarray(halves), height=10, width=10, fit="stretch")
+    assert (found[:, :4] == 0).all()
+    assert (found[:, 6:] == 200).all()
+
+
+def test_small_pictures_are_scaled_up():
+    found = grey(Image.fromarray(np.array([[0, 200]], np.uint8)), height=64, width=64)
+    assert found.shape == (64, 64)
+    assert found.min() < 5
+    assert found.max() > 195
+
+
+def test_a_picture_of_which_little_is_left_is_pointed_out():
+    notes = []
+    size = {"channels": 1, "height": 8, "width": 8}
+    pixels(Image.new("L", (30, 10)), **size, name="wide.png", notes=notes)
+    assert notes == ["wide.png is 30 x 10 pixels: only the middle, 33%, is looked at (fit=crop)"]
+    pixels(Image.new("L", (30, 10)), **size, fit="pad", notes=notes)
+    pixels(Image.new("L", (15, 10)), **size, notes=notes)
+    assert len(notes) == 1
 
 
 def without_pixels():

@@ -231,3 +231,58 @@ def test_what_is_left_out_and_small_parts_are_said(tmp_path):
     found = folder(tmp_path).decided
     assert found[0] == ("left out, 1 files that are no examples: 1 .txt (such as a/about.txt)")
     assert any(line.endswith("test examples") for line in found[1:])
+
+
+@pytest.mark.parametrize(("fit", "mean"), [("crop", 249), ("pad", 163), ("stretch", 204)])
+def test_other_shapes_are_fitted_in_training_as_in_prediction(tmp_path, fit, mean):
+    for i in range(20):
+        values = np.zeros((40, 50), np.uint8)
+        values[:, 5:45] = 255  # the middle square, all white
+        path = tmp_path / "pets" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(path)
+    found = folder(tmp_path / "pets", size=10, fit=fit)
+    assert abs(found.train.stored.float().mean().item() - mean) < 3
+    path = tmp_path / "pets" / found.train.names[0]
+    assert torch.equal(found.decode(path)[0], found.train.inputs[0])
+    note = next(line for line in found.decided if "not square" in line)
+    assert f"fit={fit}" in note
+    assert "20 of 20 pictures" in note
+
+
+def test_what_becomes_of_panoramas_and_small_pictures_is_said(pets):
+    draw(pets / "cat" / "wide.png", size=(60, 20))
+    found = folder(pets, size=12)
+    assert "of 1 pictures less than half is left by cropping: cat/wide.png" in found.decided
+    assert "60 of 61 pictures are smaller than 12 and scaled up" in found.decided
+
+
+@pytest.mark.parametrize("memory", [4.0, 0.0])
+def test_twelve_bits_keep_their_levels(tmp_path, memory):
+    values = {}
+    for i in range(20):
+        picture = np.random.default_rng(i).integers(0, 4096, (8, 8)).astype(np.uint16)
+        path = tmp_path / "scans" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)
+        values[f"{'ab'[i % 2]}/{i}.png"] = picture / 4095
+    found = folder(tmp_path / "scans", memory=memory)
+    assert found.signature.input.bits == 12
+    assert any("taken as 12 bits, 4095 is white" in line for line in found.decided)
+    for index, name in enumerate(found.train.names):
+        one = found.train.select([index]).inputs[0, 0].numpy()
+        assert np.abs(one - values[name]).max() < 1e-6
+    path = tmp_path / "scans" / found.train.names[0]
+    assert torch.equal(found.decode(path)[0], found.train.select([0]).inputs[0])
+    said = folder(tmp_path / "scans", bits=14)
+    assert said.signature.input.bits == 14
+    assert not any("white" in line for line in said.decided)
+    with pytest.raises(UsageError, match=r"20 pictures: .*at most 255"):
+        folder(tmp_path / "scans", bits=8, valid=0.25, test=0.25)
+
+
+def test_fit_and_bits_are_checked(pets):
+    with pytest.raises(UsageError, match="unknown fit 'padd'; did you mean 'pad'"):
+        folder(pets, fit="padd")
+    with pytest.raises(UsageError, match="bits=9 is out of range"):
+        folder(pets, bits=9)

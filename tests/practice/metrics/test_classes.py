@@ -97,6 +97,31 @@ def test_precision_recall_and_f1_are_scikit_learns(name, average, absent):
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+@pytest.mark.oracle("precision", "recall", "f1")
+@pytest.mark.parametrize("name", FILES)
+def test_unless_told_otherwise_they_are_of_the_positive_class_or_macro(name):
+    file, oracle = FILES[name]
+    for k, options in ((2, {"average": "binary"}), (5, {"average": "macro"})):
+        outputs, targets = examples(k=k)
+        found, expected = (
+            build(name)(outputs, targets),
+            oracle(targets, outputs.argmax(1), **options),
+        )
+        assert found == pytest.approx(expected, abs=1e-12)
+    outputs, targets = examples(k=2)
+    answers, w = outputs.argmax(1), weights()
+    expected = oracle(targets, answers, pos_label=0)
+    assert build(name, positive=0)(outputs, targets) == pytest.approx(expected, abs=1e-12)
+    found = file.weighed(outputs, targets, w, positive=0)
+    expected = [oracle(targets, answers, sample_weight=row, pos_label=0) for row in w]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    with pytest.raises(UsageError, match="positive=2 is none of two classes"):
+        build(name, positive=2)(outputs, targets)
+    if name != "f1":  # a share of independent trials, so Wilson's interval is theirs
+        right, of = file.trials(outputs, targets, positive=0)
+        assert right / of == pytest.approx(oracle(targets, answers, pos_label=0), abs=1e-12)
+
+
 @pytest.mark.law("precision")
 def test_micro_precision_is_accuracy_and_a_class_never_answered_has_none():
     outputs, targets = examples()

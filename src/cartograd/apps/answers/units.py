@@ -96,17 +96,18 @@ def best(name: str, values: Iterable[float], /) -> float | None:
 def heading(name: str, /) -> str:
     """A metric's name in words: its card's short title, its title, or the name itself.
 
-    >>> heading("ece"), heading("nll"), heading("train-time")
-    ('Calibration error', 'Negative log-likelihood', 'Train time')
+    >>> heading("ece"), heading("nll"), heading("train-time"), heading("f1 (macro)")
+    ('Calibration error', 'Negative log-likelihood', 'Train time', 'F1 (macro)')
     """
     card = _card(name)
-    words = name.replace("-", " ") if card is None else card.short or card.title
-    return words[:1].upper() + words[1:]
+    plain, bracket, of = name.partition(" (")
+    words = plain.replace("-", " ") if card is None else card.short or card.title
+    return words[:1].upper() + words[1:] + bracket + of
 
 
 def _card(name: str) -> Card | None:
-    """The card of a metric, whichever part of the data it was measured on."""
-    plain = name.rpartition("/")[2]
+    """The card of a metric, whichever part of the data and whichever classes it is of."""
+    plain = name.partition(" (")[0].partition(":")[0].rpartition("/")[2]
     kinds = ("metric", "text-metric")
     found = [card for kind in kinds for card, _ in registry.lookup(plain, kind=kind)]
     return found[0] if found else None

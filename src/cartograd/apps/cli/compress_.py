@@ -1,6 +1,5 @@
 """Make a trained model smaller or faster; writes a bundle that every command reads."""
 
-
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Folder, home, part_of
 

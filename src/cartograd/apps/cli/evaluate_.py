@@ -59,7 +59,7 @@ def evaluate_(
         where = {"target": target, "data": source, "part": part, "report": page}
         output.emit(where | found.to_json() | {"gates": gates, "passed": passed})
         return 0 if passed else 1
-    output.metrics(found.metrics, found.intervals)
+    output.metrics(found.metrics, found.intervals, found.averages)
     output.lines(
         [
             ("measured", f"on {found.examples} examples ({source}, {part})"),
@@ -71,7 +71,7 @@ def evaluate_(
     )
     for gate, (name, limit, word) in zip(gates, limits, strict=True):
         state = "passed" if gate["passed"] else "FAILED"
-        output.note(f"{state}: {name} is {gate['value']:.4g}, {word} {limit:g}")
+        output.note(f"{state}: {found.spoken(name)} is {gate['value']:.4g}, {word} {limit:g}")
     return 0 if passed else 1
 
 

@@ -127,12 +127,20 @@ def curve(values: Sequence[float], /, *, width: int = 64, height: int = 12) -> s
     return "\n".join([*drawn, f"{'':13}1{end:>{max(columns - 1, len(end) + 1)}}"])
 
 
-def metrics(values: dict[str, float], intervals: dict[str, tuple[float, float]], /) -> None:
-    """A table of metrics with their intervals."""
+def metrics(
+    values: dict[str, float],
+    intervals: dict[str, tuple[float, float]],
+    averages: dict[str, dict[str, str]],
+    /,
+) -> None:
+    """A table of metrics with their intervals, each with the average or class that it is of."""
     from cartograd.apps.answers import units
+    from cartograd.apps.answers.averaged import spoken
 
     rows = []
     for name, value in values.items():
         low, high = (units.metric(name, side) for side in intervals[name])
-        rows.append((name, units.metric(name, value), f"{low} to {high}"))
+        rows.append(
+            (spoken(name, averages.get(name, {})), units.metric(name, value), f"{low} to {high}")
+        )
     table(("metric", "value", "95 % interval"), rows, right=("value",))

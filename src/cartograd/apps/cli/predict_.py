@@ -19,6 +19,8 @@ def predict_(
 ) -> int:
     """Apply a trained model to pictures, a table or numbers.
 
+    What cannot be read is named on standard error, the others are answered, and it exits with 1.
+
     Args:
         target: a run or bundle folder, or published weights by name.
         sources: picture files or folders, CSV files, texts or files of text, lists of numbers like
@@ -36,14 +38,17 @@ def predict_(
     bundle = as_bundle(target)
     given: Any = list(sources)
     notes: list[str] = []
+    left: list[str] = []
     if "-" in sources:
         if len(sources) > 1:
             raise UsageError("- (standard input) stands alone; name files or -, not both")
         asked = _standard_input(bundle.model)
         given, top, notes = asked.inputs, asked.top or top, list(asked.notes)
+        left = [f"inputs[{number}]: {why}" for number, why in asked.refused.items()]
     elif bundle.signature.input.kind == "text":
         given = texts(sources)
-    answers = predict(bundle, given, top=top)
+    answers = predict(bundle, given, top=top, strict=False)
+    refused = (*left, *answers.refused)
     for line in (*notes, *answers.notes):
         output.note(line)
     if json:
@@ -56,7 +61,9 @@ def predict_(
         writer.writerows(rows)
     else:
         output.table(*answers.table())
-    return 0
+    for line in refused:
+        output.note(f"not answered: {line}")
+    return 1 if refused else 0
 
 
 def _standard_input(model: Any) -> Any:

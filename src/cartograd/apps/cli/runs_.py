@@ -118,7 +118,7 @@ def compare(
     output.table(("setting", *names), text or [("all settings", "the same", "")])
     rows = [
         (
-            x.name,
+            x.spoken,
             *(units.metric(x.name, value) for value in x.values),
             f"{units.metric(x.name, x.low)} to {units.metric(x.name, x.high)}",
             verdict(x),

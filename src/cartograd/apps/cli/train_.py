@@ -198,6 +198,7 @@ def _show_run(done: Any, json: bool) -> int:
     output.metrics(
         {name: x["value"] for name, x in bundle.metrics.items()},
         {name: (x["low"], x["high"]) for name, x in bundle.metrics.items()},
+        bundle.metrics,
     )
     page = done.folder / "report.html"
     best = f", the best of them {done.best['epoch']}" if done.best else ""

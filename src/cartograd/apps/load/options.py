@@ -29,6 +29,11 @@ class DataOptions:
     augment: str | Spec | Sequence[Any] | None = option(
         None, "specs of what changes the training examples, one after the other."
     )
+    positive: Any = option(
+        None,
+        "of two classes the one that is looked for, by its name: precision, recall and F1 are "
+        "those of this one.",
+    )
     freeze: bool | str | Sequence[str] = option(
         False,
         "parts that keep their weights: names (a list, or with commas), or true for all that is "
@@ -43,6 +48,7 @@ class TrainFields(FitFields, total=False):
     objective: str | Spec | None
     batch_size: int | None
     augment: str | Spec | Sequence[Any] | None
+    positive: Any
     freeze: bool | str | Sequence[str]
 
 

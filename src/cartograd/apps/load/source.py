@@ -123,11 +123,12 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
 
 
 def _sizes(spec: Spec, model: Signature) -> dict[str, Any]:
-    """What a folder of pictures has to be told to give the model's size."""
+    """What a folder of pictures has to be told to be read as the model's own were."""
     if spec.name != "folder" or model.input.kind != "image":
         return {}
     channels, height, width = model.input.dims
     wanted = {"channels": channels, "size": height} if height == width else {}
+    wanted |= {"fit": model.input.fit, "bits": model.input.bits}
     return {key: value for key, value in wanted.items() if key not in spec.args}
 
 

@@ -42,7 +42,7 @@ def comparison_page(path: str | Path, comparison: "Comparison", /) -> Path:
     ]
     figures = [
         Figure(
-            units.heading(item.name),
+            units.heading(item.spoken),
             " → ".join(units.metric(item.name, value) for value in item.values),
             "beyond noise" if item.real else "within noise",
         )
@@ -135,7 +135,7 @@ def _metrics(comparison: "Comparison", names: list[str]) -> Section | None:
         ]
         rows.append(
             [
-                units.heading(item.name),
+                units.heading(item.spoken),
                 *sides,
                 _range(item.name, item.low, item.high),
                 verdict(item),

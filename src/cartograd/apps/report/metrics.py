@@ -1,6 +1,6 @@
 """The table of metrics: each with its interval, and the baseline it has to beat."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -23,6 +23,7 @@ def metrics(
     *,
     where: str,
     baselines: Mapping[str, Mapping[str, float]] | None = None,
+    spoken: Callable[[str], str] = str,
 ) -> Section | None:
     """Each metric with its interval; a column for every baseline.
 
@@ -30,6 +31,7 @@ def metrics(
         measured: by the metric's name.
         where: what it was measured on.
         baselines: for each baseline (such as "most common class") its metrics by name.
+        spoken: a metric's name with the average or the class that it is of.
     """
     if not measured:
         return None
@@ -44,7 +46,9 @@ def metrics(
         beside = [
             units.metric(name, given[name]) if name in given else "" for given in baselines.values()
         ]
-        rows.append([units.heading(name), shown[0], f"{shown[1]} to {shown[2]}", line, *beside])
+        rows.append(
+            [units.heading(spoken(name)), shown[0], f"{shown[1]} to {shown[2]}", line, *beside]
+        )
     head = ["metric", "value", "95 % interval", "from 0 to 1", *baselines]
     lead = f"Measured on {where}."
     if baselines:

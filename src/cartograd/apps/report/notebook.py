@@ -43,7 +43,7 @@ def evaluation(found: Any, /) -> str:
     rows = []
     for name, value in found.metrics.items():
         low, high = (units.metric(name, end) for end in found.intervals[name])
-        rows.append((name, units.metric(name, value), f"{low} to {high}"))
+        rows.append((found.spoken(name), units.metric(name, value), f"{low} to {high}"))
     told = f"{found.examples:,} examples; {found.parameters:,} parameters"
     return FRAME.format(_table(("metric", "value", "95 % interval"), rows, caption=told))
 

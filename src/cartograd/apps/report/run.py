@@ -63,7 +63,9 @@ def report(
     """
     origin = origin or Origin()
     sections = [
-        metrics(_measured(found), where=_where(found, on), baselines=baselines),
+        metrics(
+            _measured(found), where=_where(found, on), baselines=baselines, spoken=found.spoken
+        ),
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
         *_answers(examples, found),
         *more,
@@ -162,7 +164,7 @@ def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], 
         if rank == 0 and baselines:
             other, given = list(baselines.items())[-1]
             remark += f"; {other} {units.metric(name, given[name])}"
-        figures.append(Figure(units.heading(name), units.metric(name, value), remark))
+        figures.append(Figure(units.heading(found.spoken(name)), units.metric(name, value), remark))
     weights = f"{found.parameters:,} parameters"
     return [
         *figures,

@@ -12,13 +12,21 @@ class Answers(list[dict[str, Any]]):
 
     Args:
         named: what each example was, and the answer itself.
-        notes: gets its lines while the answers are made: what is answered though the model cannot
+        notes: what is answered though the model cannot
             know it, such as categories that it never saw.
+        refused: which inputs have no answer and why, a line each.
     """
 
-    def __init__(self, named: Iterable[tuple[str, Answer]], /, notes: Sequence[str] = ()):
+    def __init__(
+        self,
+        named: Iterable[tuple[str, Answer]],
+        /,
+        notes: Sequence[str] = (),
+        refused: Sequence[str] = (),
+    ):
         self.named = tuple(named)
         self.notes = tuple(notes)
+        self.refused = tuple(refused)
         super().__init__({"source": name} | answer.to_json() for name, answer in self.named)
 
     def table(self) -> tuple[list[str], list[list[str]]]:

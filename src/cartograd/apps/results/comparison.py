@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from cartograd.apps.answers.averaged import spoken
 from cartograd.apps.load.runs import Look
 from cartograd.core.notebook import drawn
 from cartograd.data.dataset.dataset import Examples
@@ -24,6 +25,7 @@ class Difference:
         intervals: their 95 % intervals, each for itself.
         low, high: 95 % interval of second less first, from the same draws of examples.
         p: McNemar's p-value, for accuracy.
+        of: the `average` over classes, and the `positive` class where it is of one of two.
     """
 
     name: str
@@ -32,6 +34,12 @@ class Difference:
     low: float
     high: float
     p: float | None = None
+    of: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def spoken(self) -> str:
+        """The metric's name with its average, or with the class that it is of."""
+        return spoken(self.name, self.of)
 
     @property
     def real(self) -> bool:

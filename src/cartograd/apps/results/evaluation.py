@@ -7,6 +7,7 @@ from typing import Any
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from cartograd.apps.answers.averaged import spoken
 from cartograd.core.notebook import drawn, shown
 from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Examples
@@ -57,6 +58,8 @@ class Evaluation:
         texts: what the model wrote, where texts were measured.
         seen: the model and its examples.
         baseline: how it compares with always giving the same answer, in a sentence.
+        averages: by metric, the `average` over classes that it is, and the `positive` class where
+            it is of one of two.
     """
 
     metrics: dict[str, float]
@@ -70,13 +73,18 @@ class Evaluation:
     texts: tuple[Text, ...] = field(default=(), repr=False)
     seen: Seen | None = field(default=None, repr=False, compare=False)
     baseline: str = ""
+    averages: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def spoken(self, name: str, /) -> str:
+        """A metric's name with its average, or with the class that it is of."""
+        return spoken(name, self.averages.get(name, {}))
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types, but for the answers and the texts."""
         return {
             "examples": self.examples,
             "metrics": {
-                name: {"value": value, "low": low, "high": high}
+                name: {"value": value, "low": low, "high": high} | self.averages.get(name, {})
                 for name, value in self.metrics.items()
                 for low, high in (self.intervals[name],)
             },

@@ -73,7 +73,12 @@ class Routes:
             most=self.limits.examples,
             tokenizer=self.served.tokenizer,
         )
-        predictions = self.served.predict(asked.inputs, top=asked.top)
+        answers = iter(self.served.predict(asked.inputs, top=asked.top))
+        count = len(asked.inputs) + len(asked.refused)
+        predictions = [
+            {"error": asked.refused[number]} if number in asked.refused else next(answers)
+            for number in range(count)
+        ]
         return {"predictions": predictions} | ({"notes": asked.notes} if asked.notes else {})
 
     def _kind(self, request: Request) -> str:

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,6 +20,9 @@ from cartograd.data.decode.read import read
 PICTURES = ("image/png", "image/jpeg")
 """Types of a body that is a picture."""
 
+ALONE = re.compile(r"^(inputs\[0\]|input row 1|(row|text|picture|input) 1)(?=\b|\W)")
+"""What errors call the first example of a request, which here is the only one."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -27,11 +32,13 @@ class Asked:
         inputs: the examples.
         top: how many labels are wanted.
         notes: what is answered though the model cannot know it, a line each.
+        refused: why an example is not among the inputs, by its number in the request.
     """
 
     inputs: Shaped[Tensor, "b ..."]
     top: int | None = None
     notes: tuple[str, ...] = ()
+    refused: Mapping[int, str] = field(default_factory=dict)
 
 
 def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any = None) -> Asked:
@@ -46,14 +53,35 @@ def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any =
 
     Raises:
         RefusalError: 400 the body is not JSON; 422 its content does not fit the port.
-        UsageError: the content does not fit the port.
+        UsageError: the content does not fit the port. Where some of several examples do not, the
+            others are read, and these are `refused`.
     """
     if kind in PICTURES:
         return Asked(read(port, [body]))
     request = _parse(body)
     inputs = _inputs(request, port, most)
     notes: list[str] = []
-    return Asked(_tensor(port, inputs, tokenizer, notes), _top(request), tuple(notes))
+    top, refused = _top(request), {}
+    try:
+        tensor = _tensor(port, inputs, tokenizer, notes)
+    except (RefusalError, UsageError):
+        refused = _refused(port, inputs, tokenizer)
+        kept = [item for number, item in enumerate(inputs) if number not in refused]
+        if not kept or not refused:  # nothing to answer, or they do not go together
+            raise
+        tensor = _tensor(port, kept, tokenizer, notes)
+    return Asked(tensor, top, tuple(notes), refused)
+
+
+def _refused(port: Port, inputs: list[Any], tokenizer: Any) -> dict[int, str]:
+    """Which examples cannot be read even alone, and why."""
+    found = {}
+    for number, item in enumerate(inputs):
+        try:
+            _tensor(port, [item], tokenizer, [])
+        except (RefusalError, UsageError) as error:
+            found[number] = ALONE.sub("it", str(error))
+    return found
 
 
 def accepts(port: Port, /) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import torch
 
 from cartograd.apps import server
-from cartograd.apps.answers import units
+from cartograd.apps.answers import averaged, units
 from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.report.cells import decoded
 from cartograd.apps.report.pictures import png, shades
@@ -22,7 +22,6 @@ from cartograd.apps.verbs.export import export as write
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.predict import predict as answer
 from cartograd.apps.verbs.train import run
-from cartograd.core.build import build
 from cartograd.core.files import write_file
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import fit
@@ -67,7 +66,7 @@ def compare(found: Tour) -> str:
     outputs, _ = collect(linear.model, test.batches(batch_size=256, shuffle=False))
     answers = (constant.expand(len(test), -1), outputs)
     usual = signature.task.usual_metrics(signature.classes)
-    measures = {name: build(name, kind="metric") for name in usual}
+    measures = {name: averaged.measure(name, found.plan.model.signature) for name in usual}
     found.baselines = {
         name: {key: float(measure(given, test.targets)) for key, measure in measures.items()}
         for name, given in zip(names, answers, strict=True)
@@ -85,7 +84,12 @@ def evaluate(found: Tour) -> str:
         if name in (first, "ece", "r2"):
             ends = f"{units.metric(name, low)} to {units.metric(name, high)}"
             beside = f"; {_baselines(found, name)}" if name == first else ""
-            found.row(units.heading(name), units.metric(name, value), ends + beside, **numbers)
+            found.row(
+                units.heading(result.spoken(name)),
+                units.metric(name, value),
+                ends + beside,
+                **numbers,
+            )
         else:
             found.numbers |= numbers
     found.numbers["baselines"] = found.baselines

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cartograd.apps.answers.averaged import about, measure
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import examples_for
 from cartograd.apps.results.comparison import Change, Comparison, Difference
-from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Examples
@@ -64,16 +64,12 @@ def compare(
     return Comparison(
         looks=looks,
         settings=settings,
-        metrics=tuple(_metrics(_usual(bundles[1].signature), outputs, targets)),
+        metrics=tuple(_metrics(bundles[1].signature, outputs, targets)),
         changes=tuple(_changes(ports[1], parts[1], outputs, targets)),
         examples=parts[1],
         outputs=outputs,
         data=f"{source} ({part})",
     )
-
-
-def _usual(signature: Signature) -> tuple[str, ...]:
-    return signature.task.usual_metrics(signature.classes)
 
 
 def _differing(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -100,23 +96,24 @@ def _check_same(parts: Sequence[Examples]) -> None:
 
 
 def _metrics(
-    names: Sequence[str], outputs: tuple[Tensor, Tensor], targets: Tensor
+    signature: Signature, outputs: tuple[Tensor, Tensor], targets: Tensor
 ) -> list[Difference]:
     from cartograd.practice.metrics.interval import interval
     from cartograd.practice.metrics.paired import difference, mcnemar
 
     found = []
-    for name in names:
-        measure = build(name, kind="metric")
-        values = tuple(float(measure(item, targets)) for item in outputs)
-        sides = tuple(interval(name, item, targets) for item in outputs)
-        low, high = difference(measure, *outputs, targets, resamples=400)
+    for name in signature.task.usual_metrics(signature.classes):
+        metric = measure(name, signature)
+        values = tuple(float(metric(item, targets)) for item in outputs)
+        sides = tuple(interval(metric, item, targets) for item in outputs)
+        low, high = difference(metric, *outputs, targets, resamples=400)
         p = None
         if name == "accuracy":
             right = [_said(item) == targets for item in outputs]
             only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
             p = mcnemar(*only)
-        found.append(Difference(name, values, sides, low, high, p))  # type: ignore[arg-type]
+        of = about(name, signature)
+        found.append(Difference(name, values, sides, low, high, p, of))  # type: ignore[arg-type]
     return found
 
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from cartograd.apps.answers.averaged import about, measure
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed
@@ -98,6 +99,7 @@ def evaluate(
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
         baseline=against_constant(model.signature, targets, shown, intervals),
+        averages={name: of for name in chosen if (of := about(name, model.signature))},
     )
 
 
@@ -166,7 +168,7 @@ def _measure(name: str, model: Signed) -> Measure:
     """The metric of a spec; bits per byte gets the token sizes from the model's tokenizer."""
     spec = Spec.parse(name)
     if spec.name != "bits-per-byte" or "sizes" in spec.args or model.tokenizer is None:
-        return build(spec, kind="metric")
+        return measure(spec, model.signature)
     from cartograd.practice.metrics.bits_per_byte import sizes_of
 
     tokens = int(model.signature.output.dims[-1])

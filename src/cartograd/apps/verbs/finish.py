@@ -73,6 +73,7 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
     measured = {} if found is None else found.metrics
     metrics = {
         name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
+        | found.averages.get(name, {})
         for name, value in measured.items()
         if found is not None
     }

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.answers.averaged import measure, with_positive
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
 from cartograd.apps.load.settings import Setting, merged
@@ -17,22 +18,18 @@ from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import is_elsewhere, start
 from cartograd.apps.load.target import as_bundle
 from cartograd.apps.verbs.evaluate import at_once
+from cartograd.apps.verbs.fitting import check_answer, check_objective, check_parts, check_size
 from cartograd.core import registry, source
 from cartograd.core.build import build, today
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.core.task import Task, find
-from cartograd.core.task import names as names_of_tasks
 from cartograd.data.dataset.augment import Augment
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
-from cartograd.engine.loop.probe import unchanged
-from cartograd.engine.loop.rehearsal import explained, shapes
 
 STEPS = 600
 """Default number of steps of a run; between 5 and 40 epochs."""
@@ -74,8 +71,12 @@ class Plan:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """What to measure at the end of each epoch."""
-        return {name: build(name, kind="metric") for name in self.card.metrics}
+        """What to measure at the end of each epoch: the objective's metrics and the one watched."""
+        watched = (self.value("monitor") or "").partition("valid/")[2]
+        plain = watched.partition(":")[0]
+        more = [watched] if registry.lookup(plain, kind="metric") else []
+        names = [name for name in (*self.card.metrics, *more) if name not in self.card.logs]
+        return {name: measure(name, self.data.signature) for name in dict.fromkeys(names)}
 
     def batches(self) -> Batches:
         """The training data."""
@@ -134,6 +135,7 @@ def planned(
     examples = dataset(settings["data"].value)
     if isinstance(source := settings["data"].value, str):  # a run says which source read a path
         settings["data"] = replace(settings["data"], value=str(located(source)))
+    examples = _looked_for(examples, settings)
     seed = settings["seed"].value
     if isinstance(word := settings["model"].value, str) and is_elsewhere(word):
         examples = as_read_by(as_bundle(word).signature, settings["data"].value, examples)
@@ -150,14 +152,25 @@ def planned(
     with torch.device("meta") if meta else nullcontext():
         objective = build(settings["objective"].value, kind="objective", model=built)
     task = examples.signature.task
-    _check_objective(card.name, task, examples)
-    _check_size(settings["batch_size"].value, examples)
-    _check_parts(examples)
+    check_objective(card.name, task, examples)
+    check_size(settings["batch_size"].value, examples)
+    check_parts(examples)
     own = task.objective is not None and Spec.parse(task.objective).name == card.name
     if not meta and own and task.target == "class" and not task.hides:
-        _check_answer(built, examples)
+        check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     return Plan(built, examples, objective, card, ordered | settings, begun)
+
+
+def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
+    """The data with the positive one of two classes in its signature, and a line on it."""
+    named = settings["positive"].value if "positive" in settings else None
+    output, told = with_positive(data.signature.output, data.train.targets, named)
+    if not told:
+        return data
+    signature = replace(data.signature, outputs=(output, *data.signature.outputs[1:]))
+    decided = [*data.about.get("decided", ()), told]
+    return replace(data, signature=signature, about=data.about | {"decided": decided})
 
 
 def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> dict[str, Any]:
@@ -178,73 +191,9 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
         "epochs": epochs,
         "batch_size": size,
         "augment": None,
+        "positive": data.signature.output.positive or None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
-
-
-def _check_objective(name: str, task: Task, data: Dataset) -> None:
-    """Refuse the objective of a task whose right answers are of another sort than the data's.
-
-    Raises:
-        UsageError: it learns values where there are classes, or the other way round.
-    """
-    others = [other for other in map(find, names_of_tasks()) if other.objective == name]
-    if others and task.objective is not None and all(x.target != task.target for x in others):
-        raise UsageError(
-            f"objective={name} learns the task {others[0].name!r} and {data.name} is for the task "
-            f"{task.name!r}; leave it out for {task.objective!r}, or take other data"
-        )
-
-
-def _check_parts(data: Dataset) -> None:
-    """Refuse data without examples to validate or to test on.
-
-    Raises:
-        UsageError: a part is empty.
-    """
-    for name, part in (("validation", data.valid), ("test", data.test)):
-        if not len(part):
-            raise UsageError(
-                f"{data.name} has no {name} examples; each epoch is judged on the validation part "
-                "and the result on the test part: give each of them some"
-            )
-
-
-def _check_size(size: int, data: Dataset) -> None:
-    """Refuse a batch of more examples than there are.
-
-    Raises:
-        UsageError: it is larger.
-    """
-    if size > len(data.train):
-        raise UsageError(
-            f"batch_size={size} is more than the {len(data.train)} training examples of "
-            f"{data.name}; {len(data.train)} takes all of them at each step"
-        )
-
-
-def _check_answer(model: Signed, data: Dataset) -> None:
-    """Refuse a model whose output has another shape than the data's targets, by one example.
-
-    Raises:
-        UsageError: the answer has another shape.
-    """
-    dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
-    classes = data.signature.classes
-    name = type(model.model).__name__ if model.spec is None else model.spec.name
-    *inputs, _ = next(iter(examples.epoch(0, seed=0)))
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    what = f"{name} cannot answer an example of {data.name} ({shapes(inputs)})"
-    with unchanged(model), evaluating(model), torch.no_grad(), explained(what, {"model": model}):
-        answer = model(*(x.to(device) for x in inputs))
-        found = tuple(answer.shape)
-    if len(found) != 1 + len(dims) or found[-1] != classes:
-        several = " at each position" if data.signature.task.each else ""
-        raise UsageError(
-            f"{name} answers one example with shape {found}, and {data.name} wants one score for "
-            f"each of {classes} classes{several}; take another head or model (`cartograd show "
-            f"{name}`)"
-        )
 
 
 def _objective(model: Signed, data: Dataset) -> str:

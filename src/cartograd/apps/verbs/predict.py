@@ -13,12 +13,18 @@ from cartograd.apps.answers.asked import Answer, Asked, answers, check_inputs
 from cartograd.apps.answers.embed import Vector
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.answers import Answers
+from cartograd.apps.results.heard import Heard
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
+from cartograd.data.decode import images, sounds
 from cartograd.data.decode.read import encoded, expanded, read
+from cartograd.data.decode.table_rows import encoded_table, table_file
 from cartograd.data.text.tokens import alike, padded
+
+SUFFIXES = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES}
+"""What files end in that a folder stands for."""
 
 ROWS = 256
 """How many examples go through the model at once."""
@@ -27,15 +33,17 @@ TOKENS = 512
 """How many tokens of texts do."""
 
 
-def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
+def predict(target: Target, sources: Any, /, *, top: int = 3, strict: bool = True) -> Answers:
     """A model's answers.
 
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
-        sources: one or many raw inputs: picture files (or a folder of them), CSV files, mappings
-            from column names to cells, texts (a `Path` is a file of text), numbers; or a tensor
-            with the examples in front.
+        sources: one or many raw inputs: picture or sound files (or a folder of them), CSV files,
+            mappings from column names to cells, texts (a `Path` is a file of text), numbers; or a
+            tensor with the examples in front.
         top: how many labels to name, the likeliest first.
+        strict: answer nothing if one of several inputs cannot be read; else the others are
+            answered, and `refused` of the answers says which was not and why.
 
     Returns:
         For each example `source` (what it was) and either `label`, `probability` and
@@ -52,43 +60,70 @@ def predict(target: Target, sources: Any, /, *, top: int = 3) -> Answers:
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
-        notes: list[str] = []
-        return Answers(_compared(_answers(model, sources, top, notes)), notes)
+        heard = Heard(strict)
+        named = tuple(_compared(_answers(model, sources, top, heard)))
+    if heard.refused and not named:
+        raise UsageError(_told(heard.refused))
+    return Answers(named, notes=heard.notes, refused=heard.refused)
+
+
+def _told(refused: Sequence[str]) -> str:
+    """Why nothing was answered, in a line."""
+    if len(refused) == 1:
+        return refused[0]
+    more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
+    return f"none of {len(refused)} inputs can be read: " + "; ".join(refused[:5]) + more
 
 
 def prepared(
-    model: Signed, sources: Any, /, notes: list[str] | None = None
+    model: Signed, sources: Any, /, heard: Heard | None = None
 ) -> tuple[Tensor, list[str]]:
     """Raw inputs as a batch of the model's input port, and what to call each example.
 
     Args:
         model: whose port.
         sources: the inputs.
-        notes: gets a line for whatever the model cannot know.
+        heard: gets a line for whatever the model cannot know, and, unless strict, for what cannot
+            be read.
 
     Raises:
-        UsageError: a source cannot be read, or does not fit the port.
+        UsageError: a source cannot be read, or does not fit the port; or nothing is left.
     """
-    port = model.signature.input
+    port, heard = model.signature.input, heard or Heard()
     if port.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
-        named = _parts(port, sources)
+        named = _parts(port, sources, heard)
         given = [part for part, _ in named]
         return read(port, given, tokenizer=model.tokenizer), [name for _, name in named]
-    named = [(read(port, part, notes=notes), name) for part, name in _parts(port, sources)]
-    names = [
-        name if len(rows) == 1 else f"{name} row {row + 1}"
-        for rows, name in named
-        for row in range(len(rows))
-    ]
-    return torch.cat([rows for rows, _ in named]), names
+    found: list[tuple[Tensor, str]] = []
+    for part, name in _parts(port, sources, heard):
+        with heard.reading(name):
+            found += _examples(port, part, name, heard)
+    if not found:
+        raise UsageError(_told(heard.refused))
+    return torch.stack([row for row, _ in found]), [name for _, name in found]
+
+
+def _examples(port: Port, part: Any, name: str, heard: Heard) -> Iterator[tuple[Tensor, str]]:
+    """The examples in one part; the rows of a table one by one where some cannot be read."""
+    try:
+        rows = read(port, part, notes=heard.notes)
+    except UsageError:
+        if heard.strict or port.kind != "table" or isinstance(part, Mapping):
+            raise
+        table = table_file(port, part)
+        for row in range(len(table)):
+            with heard.reading(f"{name} row {row + 1}"):
+                one = encoded_table(port, table.select([row]), heard.notes)
+                yield one[0], f"{name} row {row + 1}"
+        return
+    for number, row in enumerate(rows, start=1):
+        yield row, name if len(rows) == 1 else f"{name} row {number}"
 
 
 Ask = Callable[[Tensor], Sequence[Answer]]
 
 
-def _answers(
-    model: Signed, sources: Any, top: int, notes: list[str]
-) -> Iterator[tuple[str, Answer]]:
+def _answers(model: Signed, sources: Any, top: int, heard: Heard) -> Iterator[tuple[str, Answer]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     name, signature = name_of(model), model.signature
     signature.task.check("predict")
@@ -98,21 +133,24 @@ def _answers(
         return answers(Asked(model, signature, x, device, model.tokenizer, top, name))
 
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
-        yield from _of_texts(model, ask, sources)
+        yield from _of_texts(model, ask, sources, heard)
         return
     if any(isinstance(dim, str) for dim in model.signature.input.dims):
-        yield from _one_by_one(model, ask, sources)
+        yield from _one_by_one(model, ask, sources, heard)
         return
-    inputs, names = prepared(model, sources, notes)
+    inputs, names = prepared(model, sources, heard)
     found = (row for part in inputs.split(ROWS) for row in ask(part))
     yield from zip(names, found, strict=True)
 
 
-def _one_by_one(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:
+def _one_by_one(
+    model: Signed, ask: Ask, sources: Any, heard: Heard
+) -> Iterator[tuple[str, Answer]]:
     """Sounds and pictures of any length."""
-    for part, name in _parts(model.signature.input, sources):
-        for answer in ask(read(model.signature.input, part)):
-            yield name, answer
+    for part, name in _parts(model.signature.input, sources, heard):
+        with heard.reading(name):
+            for answer in ask(read(model.signature.input, part, notes=heard.notes)):
+                yield name, answer
 
 
 def _compared(named: Iterator[tuple[str, Answer]]) -> Iterator[tuple[str, Answer]]:
@@ -128,20 +166,30 @@ def _compared(named: Iterator[tuple[str, Answer]]) -> Iterator[tuple[str, Answer
             yield name, answer
 
 
-def _of_texts(model: Signed, ask: Ask, sources: Any) -> Iterator[tuple[str, Answer]]:
+def _of_texts(model: Signed, ask: Ask, sources: Any, heard: Heard) -> Iterator[tuple[str, Answer]]:
     """Batches of texts of similar length, so that there is little padding."""
     port = model.signature.input
-    named = _parts(port, sources)
-    rows = encoded(port, [part for part, _ in named], model.tokenizer)
+    named = _parts(port, sources, heard)
+    try:
+        rows = encoded(port, [part for part, _ in named], model.tokenizer)
+        names = [name for _, name in named]
+    except UsageError:
+        if heard.strict:
+            raise
+        rows, names = [], []
+        for part, name in named:
+            with heard.reading(name):
+                rows += encoded(port, [part], model.tokenizer)
+                names.append(name)
     found: dict[int, Answer] = {}
     for group in alike(list(map(len, rows)), tokens=TOKENS, padded=port.padding_id is not None):
         batch = padded([rows[i] for i in group], port.padding_id)
         found |= zip(group, ask(batch), strict=True)
-    for number, (_, name) in enumerate(named):
+    for number, name in enumerate(names):
         yield name, found[number]
 
 
-def _parts(port: Port, sources: Any) -> list[tuple[Any, str]]:
+def _parts(port: Port, sources: Any, heard: Heard) -> list[tuple[Any, str]]:
     """Each source with its name; a tensor, or numbers, are one part."""
     named = str | Path | bytes | bytearray | Mapping
     if isinstance(sources, named) or not isinstance(sources, Sequence | Tensor | np.ndarray):
@@ -152,7 +200,11 @@ def _parts(port: Port, sources: Any) -> list[tuple[Any, str]]:
         return [(sources, "input")]
     if not sources:
         raise UsageError("nothing was given to predict; expected files, rows or numbers")
-    listed = expanded(sources) if port.kind == "image" else sources
+    listed: list[Any] = []
+    for source in sources:
+        with heard.reading(str(source)):
+            suffixes = SUFFIXES.get(port.kind)
+            listed += [source] if suffixes is None else expanded([source], suffixes)
     return [
         (source, str(source) if isinstance(source, str | Path) else f"input {number}")
         for number, source in enumerate(listed, start=1)

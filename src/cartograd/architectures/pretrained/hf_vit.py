@@ -68,6 +68,6 @@ def signature(config: dict[str, Any], /) -> Signature:
     channels, size = config["num_channels"], config["image_size"]
     image = Port(
         "image", "image", (channels, size, size), bounds=(0.0, 1.0),
-        mean=config["image_mean"], std=config["image_std"],
+        mean=config["image_mean"], std=config["image_std"], fit="stretch",  # as ViTImageProcessor
     )  # fmt: skip
     return Signature((image,), (classes(config),))

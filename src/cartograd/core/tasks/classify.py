@@ -10,6 +10,7 @@ TASK = Task(
     target="class",
     objective="classify",
     metrics=("accuracy", "f1", "nll", "ece"),
+    metrics_of_two=("accuracy", "precision", "recall", "f1", "nll", "ece"),
     metrics_of_many=("accuracy", "nll"),
     sections=("confusion", "reliability", "mistakes"),
     explained="class",

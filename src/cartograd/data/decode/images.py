@@ -7,15 +7,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import FITS
+from cartograd.data.decode.levels import ORIENTATION, is_deep, numbers, planes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
@@ -27,40 +29,97 @@ LARGEST = 150_000_000
 GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I", "F")
 """PIL's modes without colour."""
 
-ORIENTATION = 0x0112
-"""EXIF tag: how the camera was held; from 5 on, rows and columns change places."""
+HALF = 0.5
+"""A picture of which less is left by cropping is pointed out."""
 
-WIDEST = 2.0
-"""Beyond this ratio of shapes a picture would lose more than half by cropping."""
 
-SMALLEST = 0.25
-"""A picture with a side below this share of the wanted one has too little to show."""
+class Header(NamedTuple):
+    """What is known of a picture without decoding it.
+
+    Attributes:
+        size: columns and rows as it will be shown.
+        colour: whether it may have any.
+        deep: whether it has more than 8 bits.
+    """
+
+    size: tuple[int, int]
+    colour: bool
+    deep: bool
 
 
 def pixels(
-    source: Any, /, *, channels: int, height: int, width: int | None, name: str = ""
-) -> UInt8[Tensor, "c y x"]:
-    """A picture as pixels of the wanted size.
+    source: Any,
+    /,
+    *,
+    channels: int,
+    height: int,
+    width: int | None,
+    fit: str = "crop",
+    bits: int = 16,
+    name: str = "",
+    notes: list[str] | None = None,
+) -> UInt8[Tensor, "c y x"] | Float[Tensor, "c y x"]:
+    """A picture as pixels of the wanted size: 0 to 255, or 0 to 1 if it has more than 8 bits.
 
-    It is turned as its EXIF orientation says; transparent parts become white; 16 bits become 8;
-    colours become grey by ITU-R 601 luma, and grey becomes three equal channels, where the
-    model needs it. A picture of another size is scaled (antialiased bilinear) until it just covers
-    the wanted size, and the middle is cut out; of a free width it is only scaled.
+    It is turned as its EXIF orientation says; transparent parts become white; colours become grey
+    by ITU-R 601 luma, and grey becomes three equal channels, where the model needs it. A picture
+    of another size is scaled (antialiased bilinear); of a free width it is only scaled.
 
     Args:
         source: a path, the bytes of a file, an open binary file, or a PIL image.
         channels: 1 (grey) or 3 (red, green, blue).
         height: rows wanted.
         width: columns wanted; None for as many as its shape asks for.
+        fit: what is done where the shape differs. `crop` scales until the wanted size is just
+            covered, and cuts out the middle; `pad` scales until the whole fits in, with black
+            beside it; `stretch` changes the shape.
+        bits: of pictures with more than 8: 2^bits - 1 is white.
         name: what to call the picture in an error, if not by its path.
+        notes: a list that gets a line where less than half of the picture is left by cropping.
 
     Raises:
-        UsageError: no such file, not a readable picture, or one whose size or shape is so
-            different that the result could not be right.
+        UsageError: no such file, not a readable picture, or one that is brighter than white.
     """
     name = name or label(source)
-    image = _converted(opened(source, name), channels)
-    return _array(_fitted(image, height, width, name), channels)
+    if channels not in (1, 3):
+        raise UsageError(f"channels={channels}: pictures have 1 (grey) or 3 (colour) channels")
+    given = _contents(source, name)
+    with _opened(given, name) as image:
+        if is_deep(image):
+            values = numbers(image, given, FORMATS, name)
+            _check_white(values, bits, name)
+            parts, white = planes(values, channels), float(2**bits - 1)
+        else:
+            parts, white = [_converted(ImageOps.exif_transpose(image), channels)], None
+    if notes is not None and width is not None and left(parts[0].size, height, width, fit) < HALF:
+        notes.append(
+            f"{name} is {parts[0].width} x {parts[0].height} pixels: only the middle, "
+            f"{left(parts[0].size, height, width, fit):.0%}, is looked at (fit=crop)"
+        )
+    if white is None:
+        return _array(_fitted(parts[0], height, width, fit), channels)
+    rows = [np.asarray(_fitted(part, height, width, fit)) for part in parts]
+    return torch.from_numpy(np.stack(rows)).div_(white).clamp_(0, 1)
+
+
+def left(size: tuple[int, int], height: int, width: int, fit: str, /) -> float:
+    """The share of a picture of so many columns and rows that is looked at.
+
+    >>> left((200, 50), 32, 32, "crop"), left((200, 50), 32, 32, "pad")
+    (0.25, 1.0)
+    """
+    shape = (size[0] / size[1]) / (width / height)
+    return min(shape, 1 / shape) if fit == "crop" else 1.0
+
+
+def largest(path: Path, /) -> float:
+    """The largest number in a picture of more than 8 bits.
+
+    Raises:
+        UsageError: not a readable picture.
+    """
+    with _opened(str(path), str(path)) as image:
+        return float(numbers(image, str(path), FORMATS, str(path)).max())
 
 
 def label(source: Any, /) -> str:
@@ -68,33 +127,50 @@ def label(source: Any, /) -> str:
     return str(source) if isinstance(source, str | Path) else f"the {type(source).__name__} given"
 
 
-def header(path: Path, /) -> tuple[tuple[int, int], str]:
-    """Columns and rows of a picture as it will be shown, and its PIL mode, without decoding it.
+def header(path: Path, /) -> Header:
+    """Size and kind of a picture, without decoding it.
 
     Raises:
         UsageError: not a readable picture.
     """
-    with _named_errors(str(path)), Image.open(path, formats=FORMATS) as image:
-        _check_size(image, str(path))
-        columns, rows = image.size
+    with _opened(str(path), str(path)) as image:
+        (columns, rows), deep = image.size, is_deep(image)
         turned = image.getexif().get(ORIENTATION, 1) >= 5
-        return ((rows, columns) if turned else (columns, rows)), image.mode
+        size = (rows, columns) if turned else (columns, rows)
+        return Header(size, image.mode not in GREY, deep)
 
 
 def opened(source: Any, name: str, /) -> Image.Image:
-    """The picture, decoded and upright.
+    """The picture, decoded and upright, in 8 bits.
 
     Raises:
         UsageError: no such file, or not a readable picture.
     """
-    if isinstance(source, Image.Image):
-        return ImageOps.exif_transpose(source)
-    if isinstance(source, str | Path) and not Path(source).is_file():
-        raise UsageError(f"{name} is missing; expected a picture file")
-    data = io.BytesIO(source) if isinstance(source, bytes | bytearray) else source
+    with _opened(_contents(source, name), name) as image:
+        return ImageOps.exif_transpose(image)
+
+
+def _contents(source: Any, name: str) -> Any:
+    """What can be opened twice: a path, a picture in memory, or all bytes."""
+    if isinstance(source, str | Path):
+        if not Path(source).is_file():
+            raise UsageError(f"{name} is missing; expected a picture file")
+        return str(source)
+    if isinstance(source, Image.Image | bytes | bytearray):
+        return source
+    return source.read()
+
+
+@contextmanager
+def _opened(given: Any, name: str) -> Iterator[Image.Image]:
+    """The picture, not yet decoded; whatever goes wrong with it names it."""
+    if isinstance(given, Image.Image):
+        yield given.copy()
+        return
+    data = io.BytesIO(given) if isinstance(given, bytes | bytearray) else given
     with _named_errors(name), Image.open(data, formats=FORMATS) as image:
         _check_size(image, name)
-        return ImageOps.exif_transpose(image)
+        yield image
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -129,12 +205,15 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+def _check_white(values: np.ndarray, bits: int, name: str) -> None:
+    if values.max(initial=0) >= 2**bits:
+        raise UsageError(
+            f"{name} has numbers up to {values.max():g}; the model's pictures of more than 8 bits "
+            f"have at most {2**bits - 1} ({bits} bits): train it with bits=16, or scale the picture"
+        )
+
+
 def _converted(image: Image.Image, channels: int) -> Image.Image:
-    if channels not in (1, 3):
-        raise UsageError(f"channels={channels}: pictures have 1 (grey) or 3 (colour) channels")
-    if image.mode.startswith("I;16") or image.mode == "I":
-        values = np.asarray(image).astype(np.int64)
-        image = Image.fromarray(np.clip((values + 128) // 257, 0, 255).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -142,20 +221,23 @@ def _converted(image: Image.Image, channels: int) -> Image.Image:
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def _fitted(image: Image.Image, height: int, width: int | None, name: str) -> Image.Image:
+def _fitted(image: Image.Image, height: int, width: int | None, fit: str) -> Image.Image:
     if width is None:
         wide = max(1, math.ceil(image.width * height / image.height))
         return image.resize((wide, height), Image.Resampling.BICUBIC)
     if image.size == (width, height):
         return image
-    columns, rows = image.size
-    given = f"{name} is {columns} x {rows} pixels; expected about {width} x {height}"
-    if min(columns / width, rows / height) < SMALLEST:
-        raise UsageError(f"{given}: it is too small to be scaled up; give a larger picture")
-    shape = (columns / rows) / (width / height)
-    if max(shape, 1 / shape) > WIDEST:
-        raise UsageError(f"{given}: its shape is too different; cut out the part that matters")
-    return ImageOps.fit(image, (width, height), method=Image.Resampling.BILINEAR)
+    if fit == "crop":
+        return ImageOps.fit(image, (width, height), method=Image.Resampling.BILINEAR)
+    if fit == "stretch":
+        return image.resize((width, height), Image.Resampling.BILINEAR)
+    assert fit == "pad", FITS
+    scale = min(width / image.width, height / image.height)
+    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    padded = Image.new(image.mode, (width, height))
+    corner = (width - inner[0]) // 2, (height - inner[1]) // 2
+    padded.paste(image.resize(inner, Image.Resampling.BILINEAR), corner)
+    return padded
 
 
 def _array(image: Image.Image, channels: int) -> UInt8[Tensor, "c y x"]:

@@ -4,9 +4,7 @@ The signature is all that is needed, so prediction, serving and explaining prepa
 in the same way as training did.
 """
 
-import re
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +13,15 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from cartograd.core.errors import UsageError, nearest
-from cartograd.core.ports import Column, Port
-from cartograd.data.decode import dates
-from cartograd.data.decode.encode import encode, unknown
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
 from cartograd.data.decode.images import SUFFIXES, label, pixels
 from cartograd.data.decode.stored import as_port
-from cartograd.data.decode.table import Table
-from cartograd.data.decode.table_files import read_table
+from cartograd.data.decode.table_rows import table_rows
 from cartograd.data.text.tokens import padded
 
 BYTES = 256
 """Numbers of a model that reads the bytes of a text as they are."""
-
-NUMBERED = re.compile(r"column\d+")
-"""Names that columns get in a file without a header."""
 
 
 def read(
@@ -54,7 +46,7 @@ def read(
         sources: one source, or a sequence of them; a tensor with the batch in front passes.
         tokenizer: what turns text into numbers (`cartograd.data.text.tokenizer`).
         notes: a list that gets a line for whatever is answered though the model cannot know it,
-            such as a category that it never saw.
+            such as a category that it never saw, or the rest of a panorama.
 
     Raises:
         UsageError: a source cannot be read, or does not fit the port, or the tokenizer does not;
@@ -69,9 +61,9 @@ def read(
     if not sources:
         raise UsageError(f"nothing was given for {port.name!r}; expected at least one input")
     if port.kind == "image":
-        return _images(port, sources)
+        return _images(port, sources, [] if notes is None else notes)
     if port.kind == "table":
-        return _table(port, sources, [] if notes is None else notes)
+        return table_rows(port, sources, [] if notes is None else notes)
     if port.kind == "audio":
         from cartograd.data.decode.sounds import read_port
 
@@ -112,7 +104,7 @@ def _array(port: Port, values: Tensor | np.ndarray) -> Tensor:
     return tensor
 
 
-def _images(port: Port, sources: Sequence[Any]) -> Tensor:
+def _images(port: Port, sources: Sequence[Any], notes: list[str]) -> Tensor:
     channels, height, width = port.dims
     if not isinstance(channels, int) or not isinstance(height, int):
         raise UsageError(f"{port.name!r} has no fixed size {port.dims}; give a tensor instead")
@@ -124,7 +116,8 @@ def _images(port: Port, sources: Sequence[Any]) -> Tensor:
         name = label(source) if isinstance(source, str | Path) else f"picture {number}"
         wide = width if isinstance(width, int) else None
         size = {"channels": channels, "height": height, "width": wide}
-        picture = as_port(pixels(source, **size, name=name), "image")
+        how = {"fit": port.fit, "bits": port.bits}
+        picture = as_port(pixels(source, **size, **how, name=name, notes=notes), "image")
         low, high = port.bounds or (0.0, 1.0)
         pictures.append(picture * (high - low) + low if (low, high) != (0.0, 1.0) else picture)
     if len({picture.shape for picture in pictures}) > 1:
@@ -132,11 +125,15 @@ def _images(port: Port, sources: Sequence[Any]) -> Tensor:
     return torch.stack(pictures)
 
 
-def expanded(sources: Sequence[Any]) -> list[Any]:
-    """Folders replaced by the pictures in them at any depth, in order; hidden ones are left out.
+def expanded(sources: Sequence[Any], suffixes: tuple[str, ...] = SUFFIXES, /) -> list[Any]:
+    """Folders replaced by the files in them at any depth, in order; hidden ones are left out.
+
+    Args:
+        sources: files, folders and whatever else a port takes.
+        suffixes: of the files that count: of pictures by default.
 
     Raises:
-        UsageError: a folder holds no pictures.
+        UsageError: a folder holds none.
     """
     rows: list[Any] = []
     for source in sources:
@@ -146,76 +143,13 @@ def expanded(sources: Sequence[Any]) -> list[Any]:
         inside = sorted(
             file
             for file in Path(source).rglob("*")
-            if file.suffix.lower() in SUFFIXES
+            if file.suffix.lower() in suffixes
             and not any(part[0] == "." for part in file.relative_to(source).parts)
         )
         if not inside:
-            raise UsageError(f"{source} holds no pictures; expected {', '.join(SUFFIXES)}")
+            raise UsageError(f"{source} holds no such files; expected {', '.join(suffixes)}")
         rows.extend(inside)
     return rows
-
-
-def _table(port: Port, sources: Sequence[Any], notes: list[str]) -> Tensor:
-    if all(isinstance(source, Mapping) for source in sources):
-        return _encoded(port, _gathered(port, sources), notes)
-    parts = []
-    for number, source in enumerate(sources, start=1):
-        if isinstance(source, Mapping):
-            parts.append(_encoded(port, _gathered(port, [source], first=number), notes))
-        elif isinstance(source, str | Path):
-            parts.append(_encoded(port, _table_file(port, source), notes))
-        else:
-            raise UsageError(
-                f"row {number} is of type {type(source).__name__}; expected a mapping from column "
-                "names to cells, or the path of a CSV file"
-            )
-    return torch.cat(parts)
-
-
-def _table_file(port: Port, path: str | Path) -> Table:
-    """A file with a header, or without where the model learned from one without."""
-    table, names = read_table(path), {column.name for column in port.columns}
-    numbered = all(NUMBERED.fullmatch(name) for name in names)
-    bare = numbered and not names & set(table.header)
-    return read_table(path, header=False) if bare else table
-
-
-def _gathered(port: Port, rows: Sequence[Mapping[str, Any]], *, first: int = 1) -> Table:
-    """The port's columns of all rows as one table."""
-    names = [column.name for column in port.columns]
-    for number, row in enumerate(rows, start=first):
-        _check_columns(f"row {number}", names, row)
-    cells = [[_cell(row[column.name], column) for column in port.columns] for row in rows]
-    lines = list(range(first, first + len(rows)))
-    return Table("input", tuple(names), cells, lines, unit="row")
-
-
-def _encoded(port: Port, table: Table, notes: list[str]) -> Tensor:
-    _check_columns(table.source, [column.name for column in port.columns], table.header)
-    notes.extend(unknown(table, port.columns))
-    return encode(table, port.columns)
-
-
-def _check_columns(source: str, names: Sequence[str], there: Collection[str]) -> None:
-    lacking = [name for name in names if name not in there]
-    if lacking:
-        near = nearest(lacking[0], [str(name) for name in there])
-        raise UsageError(
-            f"{source} lacks {len(lacking)} of the {len(names)} columns that the model takes: "
-            + ", ".join(map(repr, lacking[:5]))
-            + (f"; is {near!r} meant?" if near else "")
-        )
-
-
-def _cell(value: Any, column: Column) -> str:
-    """A typed cell as the column writes its cells."""
-    if value is None:
-        return ""
-    if isinstance(value, date) and column.dates:
-        return dates.written(value, column.dates)
-    text = str(value).strip()
-    typed = isinstance(value, int | float) and column.categories is None
-    return text.replace(".", column.decimal) if typed else text
 
 
 def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> list[list[int]]:

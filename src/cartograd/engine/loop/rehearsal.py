@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from traceback import walk_tb
 from types import MappingProxyType, TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,7 @@ from cartograd.engine.optim import accumulation
 from cartograd.engine.optim.player import Player
 
 
+@runtime_checkable
 class Rehearsable(Protocol):
     """The parts of a run that its rehearsal reads."""
 

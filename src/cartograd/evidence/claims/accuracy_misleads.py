@@ -37,5 +37,5 @@ def measure(seed: int, /) -> Measured:
     return found | {
         "recall": by_class[1],
         "balanced accuracy": sum(by_class) / 2,
-        "macro f1": build("f1")(outputs, targets),
+        "macro f1": build("f1:average=macro")(outputs, targets),
     }

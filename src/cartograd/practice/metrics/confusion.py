@@ -10,8 +10,9 @@ from torch import Tensor
 from cartograd.core.errors import UsageError, unknown
 from cartograd.practice.metrics import given
 
-Average = Literal["macro", "micro", "weighted", "binary"]
-"""Mean over classes; one count over all; mean by how frequent a class is; class 1 only."""
+Average = Literal["auto", "macro", "micro", "weighted", "binary"]
+"""Binary of two classes, else macro; mean over classes; one count over all; mean by how frequent a
+class is; one of two classes only."""
 
 
 def confusion(
@@ -51,9 +52,15 @@ def counts(outputs: Tensor, targets: Tensor, weights: Float[Tensor, "b n"], /) -
 
 
 def ratio(
-    above: Float[Tensor, "b k"], below: Float[Tensor, "b k"], found: Counts, /, *, average: Average
+    above: Float[Tensor, "b k"],
+    below: Float[Tensor, "b k"],
+    found: Counts,
+    /,
+    *,
+    average: Average,
+    positive: int,
 ) -> Float[Tensor, " b"]:
-    """The ratio of two counts, averaged over classes; 0 / 0 is 0.
+    """The ratio of two counts, averaged over classes or of one; 0 / 0 is 0.
 
     The mean goes over the classes that occur among the targets or the answers, as in
     scikit-learn.
@@ -61,6 +68,7 @@ def ratio(
     Raises:
         UsageError: unknown average, or `binary` where there are not two classes.
     """
+    average = settled(average, above.shape[1])
     if average == "micro":
         return _divide(above.sum(1), below.sum(1))
     each = _divide(above, below)
@@ -70,13 +78,37 @@ def ratio(
                 f"average='binary' needs two classes, there are {each.shape[1]}; "
                 "take macro, micro or weighted"
             )
-        return each[:, 1]
+        if positive not in (0, 1):
+            raise UsageError(f"positive={positive} is none of two classes; expected 0 or 1")
+        return each[:, positive]
     if average == "weighted":
         return _divide((each * found.actual).sum(1), found.actual.sum(1))
     if average == "macro":
         occurs = (found.actual + found.taken) > 0
         return (each * occurs).sum(1) / occurs.sum(1)
     raise unknown("average", average, Average.__args__)
+
+
+def settled(average: Average, classes: int, /) -> Average:
+    """The average that `auto` means for so many classes.
+
+    >>> settled("auto", 2), settled("auto", 3), settled("macro", 2)
+    ('binary', 'macro', 'macro')
+    """
+    if average != "auto":
+        return average
+    return "binary" if classes == 2 else "macro"
+
+
+def proportion(
+    above: Float[Tensor, "b k"], below: Float[Tensor, "b k"], /, *, average: Average, positive: int
+) -> tuple[int, int] | None:
+    """The two counts where their ratio is of independent trials; None of an average."""
+    average = settled(average, above.shape[1])
+    if average not in ("micro", "binary"):
+        return None
+    chosen = slice(None) if average == "micro" else slice(positive, positive + 1)
+    return int(above[:, chosen].sum()), int(below[:, chosen].sum())
 
 
 def _divide(above: Float[Tensor, "..."], below: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -1,8 +1,8 @@
 """F1: the harmonic mean of precision and recall.
 
 The harmonic mean is near the smaller of the two, so a model that answers nothing but one class
-cannot hide behind a perfect recall. Of several classes it is the mean of the classes' F1
-(`macro`), not the F1 of their mean precision and recall.
+cannot hide behind a perfect recall. Of two classes it is that of the positive one (`binary`); of
+more the mean of the classes' F1 (`macro`), not the F1 of their mean precision and recall.
 
     F1_k = 2 right_k / (taken_k + actual_k) = 2 / (1 / precision_k + 1 / recall_k)
 
@@ -16,7 +16,7 @@ References:
 
 >>> import torch
 >>> outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.5, 0.2], [0.1, 0.9]])
->>> f1(outputs, torch.tensor([0, 1, 1, 1]), average="binary")
+>>> f1(outputs, torch.tensor([0, 1, 1, 1]), positive=1)
 0.8
 """
 
@@ -52,16 +52,19 @@ def f1(
     targets: Shaped[Tensor, "..."],
     /,
     *,
-    average: Average = "macro",
+    average: Average = "auto",
+    positive: int = 1,
 ) -> float:
-    """F1, averaged over the classes (`macro`), or of class 1 only (`binary`).
+    """F1 of the positive one of two classes, or averaged over more.
 
     Args:
         outputs: logits of every example.
         targets: the right classes.
-        average: how the classes' numbers become one: macro, micro, weighted or binary.
+        average: how the classes' numbers become one: macro, micro, weighted, or binary, which is
+            that of one class of two; auto is binary of two classes and macro of more.
+        positive: which of two classes is meant.
     """
-    return weighed(outputs, targets, given.ones(outputs), average=average).item()
+    return weighed(outputs, targets, given.ones(outputs), average=average, positive=positive).item()
 
 
 def weighed(
@@ -70,8 +73,15 @@ def weighed(
     weights: Float[Tensor, "b n"],
     /,
     *,
-    average: Average = "macro",
+    average: Average = "auto",
+    positive: int = 1,
 ) -> Float[Tensor, " b"]:
     """The F1 under each weighting of the examples."""
     counted = counts(outputs, targets, weights)
-    return ratio(2 * counted.right, counted.taken + counted.actual, counted, average=average)
+    return ratio(
+        2 * counted.right,
+        counted.taken + counted.actual,
+        counted,
+        average=average,
+        positive=positive,
+    )

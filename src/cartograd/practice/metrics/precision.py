@@ -1,8 +1,9 @@
 """Precision: of the examples taken for a class, the share that are of it.
 
 It asks how far a positive answer can be trusted, and says nothing about what was missed; recall
-is its counterpart. Of several classes it is the mean (`macro`), the mean weighted by how
-frequent each class is (`weighted`), or one count over all of them (`micro`, equal to accuracy).
+is its counterpart. Of two classes it is that of the positive one (`binary`); of more the mean
+(`macro`), the mean weighted by how frequent each class is (`weighted`), or one count over all of
+them (`micro`, equal to accuracy).
 
     precision_k = right_k / taken_k
 
@@ -16,7 +17,7 @@ References:
 
 >>> import torch
 >>> outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.5, 0.2], [0.1, 0.9]])
->>> precision(outputs, torch.tensor([0, 1, 1, 1]), average="binary")
+>>> precision(outputs, torch.tensor([0, 1, 1, 1]), positive=1)
 1.0
 """
 
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.practice.metrics import given
-from cartograd.practice.metrics.confusion import Average, counts, ratio
+from cartograd.practice.metrics.confusion import Average, counts, proportion, ratio
 
 CARD = Card(
     name="precision",
@@ -53,16 +54,19 @@ def precision(
     targets: Shaped[Tensor, "..."],
     /,
     *,
-    average: Average = "macro",
+    average: Average = "auto",
+    positive: int = 1,
 ) -> float:
-    """Precision, averaged over the classes (`macro`), or of class 1 only (`binary`).
+    """Precision of the positive one of two classes, or averaged over more.
 
     Args:
         outputs: logits of every example.
         targets: the right classes.
-        average: how the classes' numbers become one: macro, micro, weighted or binary.
+        average: how the classes' numbers become one: macro, micro, weighted, or binary, which is
+            that of one class of two; auto is binary of two classes and macro of more.
+        positive: which of two classes is meant.
     """
-    return weighed(outputs, targets, given.ones(outputs), average=average).item()
+    return weighed(outputs, targets, given.ones(outputs), average=average, positive=positive).item()
 
 
 def weighed(
@@ -71,11 +75,12 @@ def weighed(
     weights: Float[Tensor, "b n"],
     /,
     *,
-    average: Average = "macro",
+    average: Average = "auto",
+    positive: int = 1,
 ) -> Float[Tensor, " b"]:
     """The precision under each weighting of the examples."""
     counted = counts(outputs, targets, weights)
-    return ratio(counted.right, counted.taken, counted, average=average)
+    return ratio(counted.right, counted.taken, counted, average=average, positive=positive)
 
 
 def trials(
@@ -83,11 +88,9 @@ def trials(
     targets: Shaped[Tensor, "..."],
     /,
     *,
-    average: Average = "macro",
+    average: Average = "auto",
+    positive: int = 1,
 ) -> tuple[int, int] | None:
     """Right answers and all answers of the class; None where classes are averaged."""
-    if average not in ("micro", "binary"):
-        return None
     counted = counts(outputs, targets, given.ones(outputs))
-    chosen = slice(None) if average == "micro" else slice(1, 2)
-    return int(counted.right[:, chosen].sum()), int(counted.taken[:, chosen].sum())
+    return proportion(counted.right, counted.taken, average=average, positive=positive)
