@@ -44,8 +44,7 @@ def resolve(
     for key in given:
         if key not in allowed:
             raise _unknown_argument(card, key, list(allowed))
-    derived = {} if signature is None else signature.sizes()
-    full = {key: value for key, value in derived.items() if key in allowed} | preset | given
+    full = ({} if signature is None else derived(card, signature)) | preset | given
     for key, value in full.items():
         _check(card, key, value, allowed[key])
     missing = [
@@ -56,6 +55,15 @@ def resolve(
     if missing:
         raise UsageError(f"{card.name} needs {', '.join(missing)}: {card.name}:{missing[0]}=...")
     return card, Spec(card.name, full, spec.subject)
+
+
+def derived(card: Card, signature: Signature, /) -> dict[str, int | str]:
+    """A method's arguments that follow from the data: sizes, and the head for its task."""
+    allowed, found = hyperparameters(card), dict[str, int | str](signature.sizes())
+    if "head" in allowed and signature.outputs and signature.output.task:
+        head = signature.task.head
+        found |= {"head": head} if head and fits(head, allowed["head"].annotation) else {}
+    return {key: value for key, value in found.items() if key in allowed}
 
 
 def today(card: Card, args: dict[str, Any], /) -> dict[str, Any]:

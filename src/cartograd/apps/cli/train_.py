@@ -66,6 +66,9 @@ def train_(
     here = on or print_config or dry_run or MISTAKES in os.environ
     if (nproc or 1) > 1 and not here:
         return launch(common.words, nproc or 1)
+    from cartograd.engine.distributed.parent import end_with_parent
+
+    end_with_parent()
     from cartograd.apps.verbs.train import train
 
     if target is not None:
@@ -176,13 +179,14 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
 
 
 def _show_run(done: Any, json: bool) -> int:
-    from cartograd.engine.distributed.process_group import leads
+    from cartograd.engine.distributed.process_group import leads, world_size
     from cartograd.engine.files.bundle import load
 
     if not leads():  # the first of several processes tells
         return 128 + signal.Signals[done.signal] if done.stopped == "interrupted" else 0
     if done.stopped == "interrupted":
-        again = f"cartograd train {done.folder} --resume"
+        several = f" --nproc {world_size()}" if MISTAKES in os.environ else ""
+        again = f"cartograd train {done.folder} --resume{several}"
         output.note(f"stopped at step {done.steps}; the checkpoint is saved. Go on with: {again}")
         if json:
             output.emit({"folder": done.folder, "stopped": done.stopped, "resume": again})

@@ -6,7 +6,7 @@ It imports no torch, so that help is instant.
 # ruff: noqa: RUF009
 # `option` makes a field, as `dataclasses.field` does.
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,6 +29,11 @@ class DataOptions:
     augment: str | Spec | Sequence[Any] | None = option(
         None, "specs of what changes the training examples, one after the other."
     )
+    class_weights: str | Mapping[str, float] | None = option(
+        None,
+        "how much examples of each class count: `balanced`, or weights by name like `yes:10,no:1`.",
+        expected="balanced, or weights by the names of classes",
+    )
     positive: Any = option(
         None,
         "of two classes the one that is looked for, by its name: precision, recall and F1 are "
@@ -48,6 +53,7 @@ class TrainFields(FitFields, total=False):
     objective: str | Spec | None
     batch_size: int | None
     augment: str | Spec | Sequence[Any] | None
+    class_weights: str | Mapping[str, float] | None
     positive: Any
     freeze: bool | str | Sequence[str]
 

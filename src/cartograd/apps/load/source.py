@@ -19,6 +19,7 @@ from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
 from cartograd.data.dataset.text_batches import IGNORED
+from cartograd.data.dataset.token_rows import respelt
 from cartograd.data.decode.encode import encode, unknown
 from cartograd.data.decode.table import joined
 from cartograd.data.decode.table_files import read_table
@@ -63,16 +64,17 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     return made
 
 
-def examples_for(model: Signature, data: Data, part: str, /) -> Examples:
+def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any = None) -> Examples:
     """The examples of one part of the data, prepared as the model was trained on them.
 
     Pictures of a folder are brought to the model's size; the cells of a table are encoded with
-    the model's own categories and statistics.
+    the model's own categories and statistics, and texts with its tokens.
 
     Args:
         model: what the model takes and gives.
         data: a spec or a dataset, of which `part` is taken; examples stay as they are.
         part: `train`, `valid`, `test` or `all`.
+        tokenizer: the model's.
 
     Raises:
         UsageError: the data cannot be had, or means something else than the model knows.
@@ -83,6 +85,8 @@ def examples_for(model: Signature, data: Data, part: str, /) -> Examples:
         if data.signature.input.columns != model.input.columns:
             data = _encoded(spec, data, model)
     if isinstance(data, Dataset):
+        if tokenizer is not None and data.tokenizer is not None:
+            data = respelt(data, tokenizer, model.input)
         data = _part(data, part)
     if isinstance(data, Split) and _of_classes(model, data.signature):
         data = _relabelled(data, model)
@@ -123,7 +127,11 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
 
 
 def _sizes(spec: Spec, model: Signature) -> dict[str, Any]:
-    """What a folder of pictures has to be told to be read as the model's own were."""
+    """What the source has to be told to be read as the model's own data were."""
+    if spec.name == "csv" and model.input.kind == "text":
+        column = model.input.name
+        wanted = {"text": True if column == "text" else column}
+        return {key: value for key, value in wanted.items() if key not in spec.args}
     if spec.name != "folder" or model.input.kind != "image":
         return {}
     channels, height, width = model.input.dims

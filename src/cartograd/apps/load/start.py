@@ -10,7 +10,8 @@ import torch
 from cartograd.apps.load.alike import check_alike, check_size, new_head
 from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import as_signed
-from cartograd.core.build import build
+from cartograd.core import registry
+from cartograd.core.build import build, derived
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
@@ -26,6 +27,7 @@ def start(
     *,
     seed: int,
     frozen: bool | str | Sequence[str] = False,
+    source: Signed | None = None,
     tokenizer: Any = None,
 ) -> tuple[Signed, str]:
     """The model that a training begins with.
@@ -38,6 +40,7 @@ def start(
         seed: of the weights that are new.
         frozen: parts that keep their weights: names (in a list, or with commas), or True for all
             that is not new.
+        source: what it begins with, if that is loaded already.
         tokenizer: of the data, if it is text.
 
     Returns:
@@ -47,11 +50,11 @@ def start(
         UsageError: whatever is wrong with the model or with what it begins from.
     """
     told = ""
-    elsewhere = isinstance(model, str | Path) and is_elsewhere(str(model))
+    elsewhere = source is not None or (isinstance(model, str | Path) and is_elsewhere(str(model)))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if elsewhere:
-            made, fresh, told = _begun(model, signature, tokenizer)
+            made, fresh, told = _begun(model, source or begun(model), signature, tokenizer)
         else:
             made, fresh = build(model, kind="model", signature=signature), None
     if frozen is True and fresh is None:
@@ -72,24 +75,32 @@ def is_elsewhere(word: str, /) -> bool:
     return is_pretrained(word) or is_run(path) or (path / "manifest.json").is_file()
 
 
+def begun(model: str | Path, /) -> Signed:
+    """What a training begins with.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    with torch.device("cpu"):  # also for a dry run, whose model has no numbers
+        return as_signed(model)
+
+
 def _begun(
-    model: str | Path, signature: Signature, tokenizer: Any
+    model: str | Path, source: Signed, signature: Signature, tokenizer: Any
 ) -> tuple[Signed, list[str], str]:
     """A model of the kind of another one with its weights, for these inputs and outputs."""
-    with torch.device("cpu"):  # also for a dry run, whose model has no numbers
-        source = as_signed(model)
     if source.spec is None:
         raise UsageError(f"{model} is a module of your own; load it, and give it as an object")
     check_alike(model, source, signature, tokenizer)
     port, theirs = signature.input, source.signature.input
     inputs = (replace(port, mean=theirs.mean, std=theirs.std), *signature.inputs[1:])
-    sizes = {key: value for key, value in signature.sizes().items() if key == "classes"}
     if isinstance(source.spec.args.get("model"), Spec):
         raise UsageError(
             f"{source.spec.name} made this model to be used, not trained; begin with the one that "
             "was compressed"
         )
-    given = {key: value for key, value in sizes.items() if key in source.spec.args}
+    sizes = derived(registry.find(source.spec.name, kind="model")[0], signature)
+    given = {key: sizes[key] for key in ("classes", "head") if key in sizes}
     made = build(Spec(source.spec.name, source.spec.args | given))
     spec = made.spec
     why = new_head(source.signature, signature)

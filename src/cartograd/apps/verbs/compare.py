@@ -54,7 +54,10 @@ def compare(
         ports[1].kind, ports[1].labels, ports[1].dims,
     ):  # fmt: skip
         raise UsageError(f"{first} and {second} answer different questions: their outputs differ")
-    parts = [examples_for(item.signature, source, part) for item in bundles]
+    parts = [
+        examples_for(item.signature, source, part, tokenizer=item.model.tokenizer)
+        for item in bundles
+    ]
     _check_same(parts)
     answers = [
         collect(item.model, examples.batches(batch_size=256, shuffle=False))

@@ -76,7 +76,7 @@ def evaluate(
     model = as_signed(target)
     chosen = tuple(metrics) or usual(model)
     measures, of_texts = measures_of(model, chosen)
-    found = examples_for(model.signature, data, part)
+    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     examples = masked_examples(model, found)
     outputs, targets, values, intervals = figures(
         model, examples, measures, batch_size=batch_size, device=device

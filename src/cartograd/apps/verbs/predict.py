@@ -21,6 +21,7 @@ from cartograd.core.signed import Signed
 from cartograd.data.decode import images, sounds
 from cartograd.data.decode.read import encoded, expanded, read
 from cartograd.data.decode.table_rows import encoded_table, table_file
+from cartograd.data.decode.text_sources import texts_in
 from cartograd.data.text.tokens import alike, padded
 
 SUFFIXES = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES}
@@ -200,12 +201,17 @@ def _parts(port: Port, sources: Any, heard: Heard) -> list[tuple[Any, str]]:
         return [(sources, "input")]
     if not sources:
         raise UsageError("nothing was given to predict; expected files, rows or numbers")
-    listed: list[Any] = []
+    parts: list[tuple[Any, str]] = []
     for source in sources:
         with heard.reading(str(source)):
-            suffixes = SUFFIXES.get(port.kind)
-            listed += [source] if suffixes is None else expanded([source], suffixes)
-    return [
-        (source, str(source) if isinstance(source, str | Path) else f"input {number}")
-        for number, source in enumerate(listed, start=1)
-    ]
+            parts += _within(port, source, heard)
+    return [(part, name or f"input {number}") for number, (part, name) in enumerate(parts, start=1)]
+
+
+def _within(port: Port, source: Any, heard: Heard) -> list[tuple[Any, str]]:
+    """The inputs in a source, a folder or a table of texts, with their names."""
+    if port.kind == "text" and isinstance(source, Path):
+        return [*texts_in(port, source, heard.notes)]
+    suffixes = SUFFIXES.get(port.kind)
+    inside = [source] if suffixes is None else expanded([source], suffixes)
+    return [(one, str(one) if isinstance(one, str | Path) else "") for one in inside]

@@ -15,4 +15,5 @@ TASK = Task(
     sections=("confusion", "reliability", "mistakes"),
     explained="class",
     attacked="class",
+    head="classify",
 )

@@ -106,7 +106,7 @@ def assemble(
     train, signature = cut["train"], whole.signature
     if standardise:
         source, target = signature.input, signature.output
-        if source.kind != "table":  # its columns are standardised one by one
+        if source.kind not in ("table", "text"):  # columns one by one, numbers of tokens never
             source = measured(source, train.stored)
         if signature.target == "value":
             target = measured(target, train.targets)

@@ -1,4 +1,4 @@
-"""Files that hold a table: delimited text in any encoding, gzip, Excel workbooks, Parquet.
+"""Files that hold a table: delimited text in any encoding, JSON lines, gzip, Excel, Parquet.
 
 What a file is, its first bytes say, not its name.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.core.errors import UsageError
+from cartograd.data.decode.json_lines import parse_json_lines
 from cartograd.data.decode.table import Table, parse_table, rectangular
 from cartograd.data.decode.text_files import decoded
 
@@ -32,7 +33,8 @@ def read_table(
     """Read a table from a file.
 
     Args:
-        path: a delimited text file (also gzipped), an Excel workbook (.xlsx) or a Parquet file.
+        path: a delimited text file or JSON lines (also gzipped), an Excel workbook (.xlsx) or a
+            Parquet file.
         delimiter: between cells; by default the one of `, ; tab |` that fits the first rows.
         header: whether the first row holds the names; else they are `column1`, `column2`, ...
         encoding: of the text; by default UTF-8, or what a byte order mark says.
@@ -60,6 +62,9 @@ def read_table(
     if not text:
         return _workbook(content, source, sheet, header=header)
     text_of_it = decoded(content, source, encoding)
+    if text_of_it.lstrip()[:1] == "{":
+        _refuse_options(source, False, {"delimiter": delimiter}, "delimited text")
+        return parse_json_lines(text_of_it, source=source)
     return parse_table(text_of_it, source=source, delimiter=delimiter, header=header)
 
 

@@ -77,6 +77,9 @@ class Monitor:
     patience: int | None = None
     min_delta: float = 0.0
 
+    def __str__(self) -> str:
+        return f"{'min' if self.falls else 'max'}:{self.name}" if self.name else ""
+
     def better(self, value: float, best: float | None, /) -> bool:
         """Whether a value beats the best one so far."""
         return better(value, best, falls=self.falls, min_delta=self.min_delta)

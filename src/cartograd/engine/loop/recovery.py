@@ -97,7 +97,7 @@ class Recovery:
 
     def _first(self, loop: Recoverable, step: int, group: Sequence[Any]) -> str | None:
         players = {name: player.module for name, player in loop.players.items()}
-        reseed = seeder(loop.device, loop.config.seed, TRAINING)
+        reseed = seeder(loop.device, loop.config.seed, TRAINING, others=True)
 
         def losses(batch: Any) -> Any:
             precision = "float32" if loop.config.precision == "auto" else loop.config.precision

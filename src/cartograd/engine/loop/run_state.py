@@ -1,7 +1,7 @@
 """The state of a run: where it is, and the tensors of all that is trained, as one state dict."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
+from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.longer import check_longer
 from cartograd.engine.loop.monitor import Monitor
@@ -66,6 +67,7 @@ class RunState:
         logger: running sums of the losses.
         processes: the processes of the run.
         callbacks: of the user, with what they have changed.
+        circumstances: what else its result depends on, where checkpoints are kept.
         at: where the run is.
         best_weights: those of the best epoch, where they are not the present ones.
     """
@@ -76,6 +78,7 @@ class RunState:
     logger: MetricLogger
     processes: ProcessGroup
     callbacks: Callbacks
+    circumstances: Circumstances | None = None
     at: State = field(default_factory=State)
     best_weights: dict[str, Any] = field(default_factory=dict)
 
@@ -103,10 +106,23 @@ class RunState:
             "ledger": self.logger.state(),
             "plan": self.config.state_dict(),
             "callbacks": self.callbacks.state_dict(),
+            "circumstances": {} if self.circumstances is None else self.circumstances.state_dict(),
         }
 
-    def load_state_dict(self, parts: Mapping[str, Any], origin: str, /) -> None:
+    def begin(self, group: Sequence[Any], /) -> None:
+        """Note the batches of the first step, before it is taken."""
+        if self.circumstances is not None and self.at.step == 0:
+            self.circumstances.saw(group)
+
+    def load_state_dict(
+        self, parts: Mapping[str, Any], origin: str, /, *, exact: bool = True
+    ) -> None:
         """Go back to what `state_dict` gave, if the run was made with the same options.
+
+        Args:
+            parts: what it gave.
+            origin: where they are from.
+            exact: refuse what would not go on bit for bit.
 
         Raises:
             UsageError: it was not, or the tensors are of another model.
@@ -114,6 +130,8 @@ class RunState:
         at = State(**parts["state"])
         self._check_config(self.config.take(parts["plan"]), at, origin)
         self.weights.load(parts["objective"], origin)
+        if self.circumstances is not None and self.at.step == 0:  # else it goes back to its own
+            self.circumstances.resume(parts, origin, exact=exact)
         for name, player in self.players.items():
             player.load(parts["optimizer"][name])
             player.align()
