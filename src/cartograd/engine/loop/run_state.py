@@ -171,6 +171,8 @@ class RunState:
     def _check_config(self, before: Mapping[str, Any], at: State, origin: str) -> None:
         """Refuse to resume with options under which the run would not be the same."""
         for key, (theirs, ours) in self.config.differs(before).items():
+            if key == "patience" and (ours is None or (theirs is not None and ours > theirs)):
+                continue  # the epochs so far are those of a run with more of it
             if key == "epochs" and ours >= at.epoch:
                 check_longer(self.config, theirs, origin)
             else:
