@@ -1,8 +1,10 @@
 """Attention on the command line: rollout beside the picture, and all heads of the first example."""
 
+import pytest
 from PIL import Image
 
 
+@pytest.mark.place("attention/self", "xai/attention-map")
 def test_attention_is_drawn(cli_run, tmp_path):
     run = tmp_path / "run"
     words = ("--data", "digits", "--epochs", "1", "--folder", run)

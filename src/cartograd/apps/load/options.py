@@ -45,6 +45,9 @@ class DataOptions:
         "not new.",
         expected="true, or names of parts",
     )
+    init: str | Spec | None = option(
+        None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
+    )
 
 
 class TrainFields(FitFields, total=False):
@@ -56,6 +59,7 @@ class TrainFields(FitFields, total=False):
     class_weights: str | Mapping[str, float] | None
     positive: Any
     freeze: bool | str | Sequence[str]
+    init: str | Spec | None
 
 
 OF_DATA = tuple(item.name for item in fields(DataOptions))
@@ -68,7 +72,7 @@ CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "sav
           "log_every", "profile")  # fmt: skip
 """Options of `fit` that are chosen for the model and the data."""
 
-DEFAULTS: dict[str, Any] = {"freeze": False} | {
+DEFAULTS: dict[str, Any] = {"freeze": False, "init": None} | {
     item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN
 }
 """Settings that do not depend on the model or the data."""

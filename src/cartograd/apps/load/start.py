@@ -17,6 +17,7 @@ from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.run_folder import is_run
+from cartograd.foundations.initialization.initialise import initialise
 from cartograd.training.transfer import begin, freeze, learned_parts
 
 
@@ -27,6 +28,7 @@ def start(
     *,
     seed: int,
     frozen: bool | str | Sequence[str] = False,
+    init: str | Spec | None = None,
     source: Signed | None = None,
     tokenizer: Any = None,
 ) -> tuple[Signed, str]:
@@ -40,6 +42,7 @@ def start(
         seed: of the weights that are new.
         frozen: parts that keep their weights: names (in a list, or with commas), or True for all
             that is not new.
+        init: how all dense and convolutional weights start; None starts them as the model does.
         source: what it begins with, if that is loaded already.
         tokenizer: of the data, if it is text.
 
@@ -57,6 +60,13 @@ def start(
             made, fresh, told = _begun(model, source or begun(model), signature, tokenizer)
         else:
             made, fresh = build(model, kind="model", signature=signature), None
+        if init is not None:
+            if fresh is not None:
+                raise UsageError(
+                    f"init={init} starts all weights anew, and this training begins from those "
+                    f"of {model}; leave one of the two out"
+                )
+            initialise(made.model, str(init))
     if frozen is True and fresh is None:
         raise UsageError(
             "freeze=true keeps what was learned before, and this model begins from nothing; begin "

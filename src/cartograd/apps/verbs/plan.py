@@ -153,9 +153,9 @@ def planned(
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
-        frozen = settings["freeze"].value
+        frozen, init = settings["freeze"].value, settings["init"].value
         built, told = start(
-            begins, examples.signature, seed=seed, frozen=frozen, source=before,
+            begins, examples.signature, seed=seed, frozen=frozen, init=init, source=before,
             tokenizer=examples.tokenizer,
         )  # fmt: skip
     built.tokenizer = examples.tokenizer

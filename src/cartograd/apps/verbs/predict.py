@@ -34,7 +34,16 @@ TOKENS = 512
 """How many tokens of texts do."""
 
 
-def predict(target: Target, sources: Any, /, *, top: int = 3, strict: bool = True) -> Answers:
+def predict(
+    target: Target,
+    sources: Any,
+    /,
+    *,
+    top: int = 3,
+    draws: int | None = None,
+    language: str | None = None,
+    strict: bool = True,
+) -> Answers:
     """A model's answers.
 
     Args:
@@ -43,6 +52,10 @@ def predict(target: Target, sources: Any, /, *, top: int = 3, strict: bool = Tru
             mappings from column names to cells, texts (a `Path` is a file of text), numbers; or a
             tensor with the examples in front.
         top: how many labels to name, the likeliest first.
+        draws: answer by the mean of so many passes with dropout on, and tell how far they
+            differ (Monte-Carlo dropout); of classifiers and regressors with dropout.
+        language: of what is said, like `en`, for models that transcribe; they find it themselves
+            if it is not given.
         strict: answer nothing if one of several inputs cannot be read; else the others are
             answered, and `refused` of the answers says which was not and why.
 
@@ -50,7 +63,9 @@ def predict(target: Target, sources: Any, /, *, top: int = 3, strict: bool = Tru
         For each example `source` (what it was) and either `label`, `probability` and
         `probabilities`, or `value` (`values` if there are several). A language model's label is
         the next token, or the one behind the mask; a tagger gives `labels`, one for each token.
-        What is read or transcribed comes as `text`, what is heard from when to when as `segments`;
+        With `draws` there is `spread` (standard deviation of the probability or the value).
+        What is read or transcribed comes as `text` (with `language` and `no_speech`, the
+        probability that nobody speaks), what is heard from when to when as `segments`;
         an embedding as `vector`, with its `similarity` (cosine) to the first source's. `notes`
         says what was answered though the model cannot know it, as categories it never saw.
 
@@ -61,8 +76,8 @@ def predict(target: Target, sources: Any, /, *, top: int = 3, strict: bool = Tru
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
-        heard = Heard(strict)
-        named = tuple(_compared(_answers(model, sources, top, heard)))
+        heard, chosen = Heard(strict), {"top": top, "draws": draws, "language": language}
+        named = tuple(_compared(_answers(model, sources, chosen, heard)))
     if heard.refused and not named:
         raise UsageError(_told(heard.refused))
     return Answers(named, notes=heard.notes, refused=heard.refused)
@@ -124,14 +139,17 @@ def _examples(port: Port, part: Any, name: str, heard: Heard) -> Iterator[tuple[
 Ask = Callable[[Tensor], Sequence[Answer]]
 
 
-def _answers(model: Signed, sources: Any, top: int, heard: Heard) -> Iterator[tuple[str, Answer]]:
+def _answers(
+    model: Signed, sources: Any, chosen: Mapping[str, Any], heard: Heard
+) -> Iterator[tuple[str, Answer]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     name, signature = name_of(model), model.signature
     signature.task.check("predict")
     check_inputs(name, signature)
 
     def ask(x: Tensor) -> Sequence[Answer]:
-        return answers(Asked(model, signature, x, device, model.tokenizer, top, name))
+        tokenizer = model.tokenizer
+        return answers(Asked(model, signature, x, device, tokenizer, name=name, **chosen))
 
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
         yield from _of_texts(model, ask, sources, heard)

@@ -59,6 +59,7 @@ CARD = Card(
         "scaling to the last bit, and the turned features",
         "law: fits depend on the distance alone; lengths stay; `pairs` is `halves` reordered",
     ),
+    evidence={"transformer/positional-encoding": ("test_turns_as_transformers_does",)},
     tiny={"head_dim": 8},
 )
 

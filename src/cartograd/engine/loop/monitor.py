@@ -39,6 +39,14 @@ CARD = Card(
         "law: it stops `patience` epochs after the best one and the weights are the best epoch's, "
         "to the bit, for every patience",
     ),
+    evidence={
+        "regularize/early-stopping": (
+            "test_it_stops_patience_epochs_after_the_best",
+            "test_min_delta_and_direction",
+            "test_the_card_says_which_way_is_better",
+            "claim:early-stopping",
+        ),
+    },
 )
 
 

@@ -61,6 +61,7 @@ CARD = Card(
         "steps a median of 2e-3 of the answer's change",
         "law: implementation invariance, linearity, and nothing for an input that is not used",
     ),
+    evidence={"xai/integrated-gradients": ("test_captum", "test_completeness_of_a_smooth_network")},
     tiny={"steps": 4},
 )
 

@@ -58,6 +58,7 @@ CARD = Card(
         "law: within eps and within the bounds; eps=0 changes nothing; robust accuracy does not "
         "rise with eps, steps or starts; one step is FGSM",
     ),
+    evidence={"attack/pgd": ("test_at_least_as_strong_as_fgsm", "test_foolbox_step_by_step")},
     tiny={"steps": 2},
     renamed={"step": "step_size", "starts": "restarts"},
 )

@@ -59,6 +59,8 @@ CARD = Card(
         "oracle: onnxruntime gives the outputs of torch to 1e-5, for batches of 1, 2 and 7",
         "law: the standardisation is in the file; the signature read back is the model's",
     ),
+    evidence={"deploy/export": ("test_onnxruntime_gives_the_same_for_any_batch",)},
+    missing={"deploy/export": "torch.export, AOTInductor and TensorRT; the ratio of times printed"},
     needs="export",
 )
 

@@ -46,6 +46,14 @@ CARD = Card(
         "law: the error of a batch's statistics falls with its size: 8 times as large for "
         "batches of 4 as for batches of 256",
     ),
+    evidence={
+        "norm/batch": (
+            "test_equals_torch_in_training_and_evaluation",
+            "test_small_batches_misjudge_the_statistics",
+            "test_maps_are_normalised_as_spelled_out",
+            "test_features_are_normalised_as_spelled_out",
+        ),
+    },
     tiny={"channels": 4},
     renamed={"keep": "decay", "floor": "eps"},
 )

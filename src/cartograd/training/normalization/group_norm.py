@@ -40,6 +40,13 @@ CARD = Card(
         "law: one group is layer normalisation over channels and positions; as many groups as "
         "channels is instance normalisation",
     ),
+    evidence={
+        "norm/group": (
+            "test_equals_torch_with_gradients",
+            "test_its_limits_are_layer_and_instance_normalisation",
+            "test_maps_are_normalised_as_spelled_out",
+        ),
+    },
     tiny={"channels": 4, "groups": 2},
     renamed={"floor": "eps"},
 )

@@ -40,6 +40,13 @@ CARD = Card(
         "in float64",
         "law: another contrast and brightness of an image change nothing",
     ),
+    evidence={
+        "norm/instance": (
+            "test_contrast_and_brightness_do_not_matter",
+            "test_maps_are_normalised_as_spelled_out",
+            "claim:instancenorm-contrast",
+        ),
+    },
     tiny={"channels": 4},
     renamed={"floor": "eps"},
 )

@@ -37,6 +37,12 @@ CARD = Card(
         "oracle: torch.nn.LayerNorm, outputs and gradients to 1e-10 in float64",
         "law: shifting and stretching an example changes nothing",
     ),
+    evidence={
+        "norm/layer": (
+            "test_equals_torch_with_gradients",
+            "test_features_are_normalised_as_spelled_out",
+        ),
+    },
     tiny={"features": 4},
     renamed={"floor": "eps"},
 )

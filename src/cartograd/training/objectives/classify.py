@@ -61,6 +61,7 @@ CARD = Card(
         "1e-10 in float64",
         "law: the losses of auxiliary heads are added with their weight, in training only",
     ),
+    evidence={"train/loop": ("test_trains_as_a_hand_written_loop", "acceptance:lenet5-digits")},
     metrics=("accuracy",),
     renamed={"smoothing": "label_smoothing", "side": "aux_weight"},
 )
