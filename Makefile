@@ -60,8 +60,9 @@ house: .venv/tested  ## the rules of the house, and what the README shows (minut
 acceptance: .venv/tested  ## train on real data against the stated thresholds (hours)
 	$(BIN)/python -m acceptance
 
-hard: .venv/tested  ## many chains of stops and resumes (minutes)
+hard: .venv/tested  ## many chains of stops and resumes, many damaged files (an hour)
 	OMP_NUM_THREADS=1 CARTOGRAD_CHAINS=400 $(PYTEST) -q tests/engine/checkpoint/test_chains.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.journeys.hostile 2000
 
 claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md (hours)
 	$(BIN)/python -m tools.claims

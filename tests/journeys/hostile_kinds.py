@@ -14,6 +14,7 @@ from cartograd.apps.load import runs
 from cartograd.apps.load.source import dataset
 from cartograd.apps.report.origin import origin_of
 from cartograd.apps.server.decode import decode
+from cartograd.apps.server.refusal import RefusalError
 from cartograd.apps.verbs.diagnose import diagnose
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.predict import predict
@@ -83,7 +84,7 @@ def read_pictures(folder: Path) -> None:
 
 
 def sounds(folder: Path) -> None:
-    for number in range(8):
+    for number in range(16):
         place = folder / ("high", "low")[number % 2]
         place.mkdir(exist_ok=True)
         with wave.open(str(place / f"{number}.wav"), "wb") as file:
@@ -204,7 +205,7 @@ def requests(folder: Path) -> None:
     picture = Path(folder) / "a.png"
     Image.new("L", (2, 2), 9).save(picture)
     packed = base64.b64encode(picture.read_bytes()).decode()
-    (folder / "packed.body").write_text(json.dumps({"inputs": [{"image": packed}]}))
+    (folder / "packed.body").write_text(json.dumps({"inputs": [{"base64": packed}]}))
     (folder / "text.body").write_text(json.dumps({"inputs": ["the cat"], "top": 1}))
 
 
@@ -215,9 +216,12 @@ def read_requests(folder: Path) -> None:
         "image": Port("image", "image", (1, 2, 2), bounds=(0.0, 1.0)),
         "packed": Port("image", "image", (1, 2, 2), bounds=(0.0, 1.0)),
     }
-    for name, port in ports.items():
-        decode(port, "application/json", (folder / f"{name}.body").read_bytes(), most=8)
-    decode(ports["image"], "image/png", (folder / "a.png").read_bytes(), most=8)
+    try:
+        for name, port in ports.items():
+            decode(port, "application/json", (folder / f"{name}.body").read_bytes(), most=8)
+        decode(ports["image"], "image/png", (folder / "a.png").read_bytes(), most=8)
+    except RefusalError as error:  # an answer of 4xx with its line
+        raise UsageError(str(error)) from error
 
 
 def gguf_file(folder: Path) -> None:

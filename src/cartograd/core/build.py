@@ -2,14 +2,13 @@
 
 import functools
 import inspect
-import types
-import typing
 from importlib import import_module
-from typing import Any, Literal, Union
+from typing import Any
 
 from cartograd.core import packages, registry, source, vocabulary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.fits import fits
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
@@ -172,34 +171,6 @@ def _check(card: Card, key: str, value: Any, parameter: inspect.Parameter) -> No
             f"{_annotation(parameter.annotation)}" + (f" ({means})" if means else "")
         )
     vocabulary.check(card.name, key, value, means=means)
-
-
-def fits(value: Any, annotation: Any, /) -> bool:
-    """Whether a value is of an annotated type; an int fits a float, a list fits a tuple.
-
-    >>> fits(3, float), fits(3.5, int), fits((64, 32), tuple[int, ...]), fits(None, int | None)
-    (True, False, True, True)
-    """
-    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (Union, types.UnionType):
-        return any(fits(value, option) for option in inner)
-    if origin is Literal:
-        return value in inner
-    if origin in (tuple, list):
-        if not isinstance(value, tuple | list):
-            return False
-        if len(inner) == 2 and inner[1] is Ellipsis:
-            return all(fits(item, inner[0]) for item in value)
-        return len(inner) == len(value) and all(map(fits, value, inner))
-    if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if annotation in (str, bool):
-        return isinstance(value, annotation)
-    if annotation in (None, types.NoneType):
-        return value is None
-    return True  # tensors, modules and callables: the method itself knows
 
 
 def _annotation(annotation: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cartograd.core import task as tasks
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.fits import check_fields
 from cartograd.core.task import Task
 
 KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
@@ -231,7 +232,7 @@ class Signature:
                 for port in (_port(given),)
             )
             return cls(inputs, outputs)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError, OverflowError) as error:
             raise UsageError(f"this does not describe a signature: {error!r}") from error
 
 
@@ -282,10 +283,16 @@ def _port(data: Any) -> Port:
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
     fixed["columns"] = tuple(_column(column) for column in data.get("columns", ()))
-    return Port(**fixed)
+    port = Port(**fixed)
+    check_fields(port, f"port {port.name!r}")
+    if any(isinstance(dim, int) and dim < 1 for dim in port.dims):
+        raise UsageError(f"port {port.name!r}: dims={port.dims}; expected sizes of at least 1")
+    return port
 
 
 def _column(data: Any) -> Column:
     categories = data.get("categories")
     own = None if categories is None else tuple(categories)
-    return Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
+    column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
+    check_fields(column, f"column {column.name!r}")
+    return column

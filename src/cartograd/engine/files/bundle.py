@@ -33,6 +33,7 @@ from cartograd.core.files import check_manifest, write_folder, write_manifest
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
+from cartograd.engine.files.documents import document
 from cartograd.engine.files.golden import answered, check_answers
 from cartograd.engine.files.rebuild import made
 from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
@@ -144,15 +145,13 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     """
     folder = _find(Path(path))
     digest = _verified(folder)
-    documents = {
-        name: _document(folder, name) for name in ("spec", "signature", "metrics", "about")
-    }
+    documents = {name: document(folder, name) for name in ("spec", "signature", "metrics", "about")}
     signature = Signature.from_json(documents["signature"])
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
     if model is None:
         plugins.require(documents["about"].get("imports", ()), folder)
-    signed = _rebuild(folder, spec, signature, model)
     weights = read_tensors(folder / "weights.safetensors")
+    signed = _rebuild(folder, spec, signature, model, weights)
     load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
@@ -200,15 +199,8 @@ def _verified(folder: Path) -> str:
     return digest
 
 
-def _document(folder: Path, name: str) -> Any:
-    try:
-        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{folder}: {name}.json is missing or unreadable: {error}") from error
-
-
 def _rebuild(
-    folder: Path, spec: Spec | None, signature: Signature, model: nn.Module | None
+    folder: Path, spec: Spec | None, signature: Signature, model: Any, weights: dict[str, Tensor]
 ) -> Signed:
     if model is not None:
         return sign(model, signature, spec=spec)
@@ -218,7 +210,7 @@ def _rebuild(
             "to fill: load(path, model=MyModel())"
         )
     with torch.random.fork_rng(devices=[]):
-        return made(spec, signature)
+        return made(spec, signature, weights, str(folder))
 
 
 def _tokenizer(folder: Path, signature: Signature) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, first_line
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import Signed
 from cartograd.engine.files.rebuild import rounding_steps, tolerance
@@ -48,9 +48,14 @@ def check_answers(folder: Path, model: Signed, /) -> None:
     if not file.exists():
         return
     kept = read_tensors(file)
-    expected = kept.pop("output")
-    with torch.no_grad(), rounding_steps(model) as steps:
-        outputs = model(*(kept[f"input{number}"] for number in range(len(kept))))
+    try:
+        expected = kept.pop("output").float()
+        with torch.no_grad(), rounding_steps(model) as steps:
+            outputs = model(*(kept[f"input{number}"] for number in range(len(kept)))).float()
+    except (LookupError, RuntimeError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{folder}: its examples do not fit its model: {first_line(error)}"
+        ) from error
     if outputs.shape != expected.shape:
         worst = f"shape {tuple(outputs.shape)} instead of {tuple(expected.shape)}"
     else:

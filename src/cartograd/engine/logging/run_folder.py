@@ -25,6 +25,7 @@ from cartograd.core import plugins
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock, flush, write_file
 from cartograd.core.spec import Spec
+from cartograd.engine.logging.records import check_records
 
 
 def new_run(root: str | Path, stem: str, /) -> Path:
@@ -176,9 +177,15 @@ def _toml(file: Path) -> dict[str, Any]:
         UsageError: it is missing or not TOML.
     """
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        made = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {file}: {error}") from error
+    for name in ("origin", "chosen"):
+        if not isinstance(made.get(name, {}), dict):
+            raise UsageError(f"{file}: {name} is no table of values; expected [{name}]")
+    if not isinstance(made.get("imports", []), list):
+        raise UsageError(f"{file}: imports is no list of packages")
+    return made
 
 
 def read_config(path: str | Path, /) -> tuple[dict[str, Any], dict[str, str]]:
@@ -218,16 +225,18 @@ def read_lines(path: str | Path, /) -> list[dict[str, Any]]:
     """The records of a `.jsonl` file; none if it is missing. A half-written last line is left out.
 
     Raises:
-        UsageError: another line is not JSON.
+        UsageError: another line is not JSON, or says something of another type.
     """
     path = Path(path)
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
     try:
-        return [json.loads(line) for line in lines[:-1]]
-    except ValueError as error:
+        lines = path.read_bytes().decode().split("\n")
+        records = [json.loads(line) for line in lines[:-1]]
+    except (ValueError, RecursionError, OSError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
+    check_records(records, path)
+    return records
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError, first_line, unknown
+from cartograd.core.fits import check_fields
 from cartograd.engine.checkpoint.state import Weights
-from cartograd.engine.device.randomness import others
+from cartograd.engine.device.randomness import aside, others, set_others
 from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.logging.callbacks import Callbacks
@@ -127,7 +128,18 @@ class RunState:
         Raises:
             UsageError: it was not, or the tensors are of another model.
         """
+        try:
+            self._load(parts, origin, exact=exact)
+        except UsageError:
+            raise
+        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            raise UsageError(f"{origin} holds no state of this run: {first_line(error)}") from error
+
+    def _load(self, parts: Mapping[str, Any], origin: str, *, exact: bool) -> None:
         at = State(**parts["state"])
+        check_fields(at, "state")
+        with aside():
+            set_others(at.others) if at.others else None
         self._check_config(self.config.take(parts["plan"]), at, origin)
         self.weights.load(parts["objective"], origin)
         if self.circumstances is not None and self.at.step == 0:  # else it goes back to its own
