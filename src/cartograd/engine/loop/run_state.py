@@ -186,7 +186,7 @@ class RunState:
             if key == "patience" and (ours is None or (theirs is not None and ours > theirs)):
                 continue  # the epochs so far are those of a run with more of it
             if key == "epochs" and ours >= at.epoch:
-                check_longer(self.config, theirs, origin)
+                check_longer(self.config, int(theirs or 0), origin)
             else:
                 raise UsageError(
                     f"{origin} was written with {key}={theirs!r} and this run has "
