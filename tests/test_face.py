@@ -289,7 +289,7 @@ def test_fit_leaves_a_bundle_that_the_same_module_reads(fitted):
 def test_fit_says_why_there_is_no_bundle(tmp_path):
     data = cg.dataset("moons")
     objective = cg.build("classify", model=nn.Linear(2, 2))
-    with pytest.warns(UserWarning, match="has no bundle: .*signature"):
+    with pytest.warns(UserWarning, match="will have no bundle: .*signature"):
         run = cg.fit(
             objective, data.train.batches(batch_size=64), epochs=1, folder=tmp_path / "run"
         )

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -68,6 +69,24 @@ WRONG_WORDS = [
     (("train", "mlp"), "no data was given"),
     (("train", "mlp", "--data", "digits:here"), "takes key=value arguments only, not 'here'"),
     (("train", "mlp", "--data", "folder"), "folder needs a path: folder:PATH"),
+    ((*TRAIN, "--set", "objective=regress"), "objective=regress learns the task 'regress' and"),
+    ((*TRAIN, "--set", "objective=classify:loss=mse"), "does not go through Classify: RuntimeEr"),
+    ((*TRAIN, "--set", "objective=classify:loss=triplet"), "TypeError: triplet() missing 1 req"),
+    ((*TRAIN, "--set", "batch_size=9999"), "batch_size=9999 is more than the"),
+    ((*TRAIN, "--set", "monitor=valid/f1"), "unknown number to monitor 'valid/f1'"),
+    ((*TRAIN, "--set", "schedule=plateau:metric=valid/f1"), "unknown number to follow 'valid/f1'"),
+    (("train", "mlp", "--data", "digits:valid=0"), "has no validation examples"),
+    (("train", "lenet5", "--data", "moons"), "lenet5 cannot answer an example of moons (float32"),
+    (("train", "bert-tiny", "--data", "moons"), "but got torch.FloatTensor instead"),
+    (("train", "transformer", "--data", "digits"), "(in model.model, Transformer)"),
+    # what cannot be written, before any work
+    (("explain", "nowhere", "--out", "."), "for --out. . is a folder; expected a file to write"),
+    (("attack", "nowhere", "--out", "/dev/null/a.png"), "/dev/null is no folder"),
+    (("export", "nowhere", "--out", "/dev/null/a.onnx"), "/dev/null is no folder"),
+    (("diagnose", "mlp", "--data", "moons", "--out", "."), ". is a folder"),
+    (("claim", "gelu-approx", "--folder", "/dev/null/claim"), "/dev/null is no folder"),
+    (("compress", "nowhere", "--out", "/dev/null/small"), "/dev/null is no folder"),
+    ((*TRAIN, "--folder", "/dev/null/run"), "cannot make /dev/null/run: Not a directory"),
     # what is not there
     (("train", "mlp", "--data", "folder:nowhere"), "nowhere is no folder"),
     (("train", "mlp", "--data", "csv:nowhere.csv,target=x"), "cannot read nowhere.csv"),
@@ -267,8 +286,6 @@ def test_a_table_without_a_column_that_the_model_takes(cli_run, tmp_path, bring,
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "signature.json", "spec.json"])
 def test_a_bundle_with_one_changed_byte(cli_run, tmp_path, digits, bring, name):
-    import shutil
-
     copy = bring("copy/note", "").parent / "run"
     shutil.copytree(digits / "bundle", copy)
     content = bytearray((copy / name).read_bytes())
@@ -293,6 +310,45 @@ def test_a_full_disk(cli_run, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     refused(cli_run(*TRAIN, "--epochs", "1"), "No space left on device", tmp_path)
     refused(cli_run(*TRAIN, "--folder", "deep/run"), "No space left on device", tmp_path)
+
+
+def test_a_disk_without_room_for_the_checkpoints(cli_run, tmp_path, monkeypatch):
+    free = shutil.disk_usage(tmp_path)._replace(free=100_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    done = cli_run(*TRAIN, "--epochs", "1")
+    refused(done, "3 checkpoints of", tmp_path)
+    assert "and the disk has 100 kB left" in done.err
+    assert cli_run(*TRAIN, "--epochs", "1", "--optimizer", "sgd").code == 2
+
+
+def test_a_run_that_diverged_stays_for_its_diagnosis(cli_run, tmp_path):
+    done = cli_run(*TRAIN, "--optimizer", "sgd:lr=1e12", "--folder", "run")
+    assert done.code == 2
+    told = done.err.splitlines()[-1]
+    assert re.search(r"became (nan|inf) at step \d+ \(epoch 1, batch \d+; .*\) at lr \d", told)
+    assert told.endswith("`cartograd diagnose run` says more")
+    found = cli_run("diagnose", "run", "--json").json
+    assert (found["state"], found["findings"][0]["name"]) == ("failed", "diverged")
+    assert "at lr" in found["findings"][0]["evidence"]
+    assert (tmp_path / "run" / "diagnosis.html").exists()
+    [listed] = cli_run("runs", "list", ".", "--json").json["runs"]
+    assert (listed["state"], listed["epochs"]) == ("failed", 0)
+    assert "failed: the loss" in cli_run("runs", "show", "run").out
+    assert cli_run(*TRAIN, "--epochs", "1", "--folder", "good").code == 0
+    compared = cli_run("runs", "compare", "good", "run")
+    assert (compared.code, "run has no bundle (failed)" in compared.out) == (0, True)
+    refused = cli_run("evaluate", "run")
+    assert (refused.code, "`cartograd runs show run` says how" in refused.err) == (2, True)
+
+
+def test_a_run_that_has_ended_says_how_it_goes_on(cli_run, tmp_path):
+    assert cli_run(*TRAIN, "--epochs", "1", "--folder", "run").code == 0
+    done = cli_run("train", "run", "--resume")
+    assert done.code == 0
+    assert "run had ended already, after 1 epochs; --resume --epochs N" in done.err
+    done = cli_run("train", "run", "--resume", "--epochs", "3")
+    assert done.code == 2
+    assert done.err.strip().endswith("cartograd train run --data moons --epochs 2")
 
 
 def test_a_disk_that_fills_up_in_training(cli_run, tmp_path, monkeypatch):

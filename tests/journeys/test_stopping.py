@@ -129,7 +129,7 @@ def test_a_run_that_diverges_keeps_its_last_good_state(cli_run, tmp_path):
     assert all(torch.isfinite(x).all() for x in saved.parts["objective"]["objective"].values())
     assert read_lines(tmp_path / "run" / "events.jsonl")[-1]["event"] == "failed"
     assert cli_run("train", *words[:-1], "other").code == 2
-    assert not (tmp_path / "other").exists()
+    assert read_lines(tmp_path / "other" / "events.jsonl")[-1]["event"] == "failed"
 
 
 def test_a_run_goes_on_to_the_weights_of_one_that_was_not_stopped(tmp_path, monkeypatch, cli_run):

@@ -15,12 +15,13 @@ from torch import nn
 from cartograd.core.errors import UsageError, unknown
 
 
-def begin(model: nn.Module, source: nn.Module, /) -> list[str]:
+def begin(model: nn.Module, source: nn.Module, /, *, anew: bool = False) -> list[str]:
     """Give a network the weights of another one of its kind, where their shapes agree.
 
     Args:
         model: gets the weights; differs from the source in its last layer, or its head, at most.
         source: has learned something.
+        anew: whether the last layer stays as it was made, also where it has the source's shape.
 
     Returns:
         The names of what stays as it was: the tensors of the last layer, if it is another one, or
@@ -44,7 +45,11 @@ def begin(model: nn.Module, source: nn.Module, /) -> list[str]:
             f"{tuple(theirs[wrong].shape)} where the training begins; only the last layer may "
             "differ"
         )
-    fresh = [name for name in ours if name not in shared or name in other]
+    fresh = [
+        name
+        for name in ours
+        if name not in shared or name in other or (anew and name.rpartition(".")[0] == last)
+    ]
     if not next(iter(ours.values())).is_meta:
         with torch.no_grad():
             for name, value in ours.items():

@@ -34,7 +34,7 @@ def pictures(channels=3, classes=3):
 
 def test_it_begins_with_the_weights_and_the_standardisation(bundle):
     data = pictures()
-    model = start(str(bundle), data.signature, seed=0)
+    model, _ = start(str(bundle), data.signature, seed=0)
     source = load(bundle).model
     assert model.signature.input.mean == (0.1, 0.2, 0.3)
     assert model.signature.output == data.signature.output
@@ -45,7 +45,7 @@ def test_it_begins_with_the_weights_and_the_standardisation(bundle):
     source.model.layer3.register_forward_hook(lambda _, __, y: theirs.append(y))
     model.eval()(x), source(x)
     assert torch.equal(ours[0], theirs[0])
-    again = start(str(bundle), data.signature, seed=0)
+    again, _ = start(str(bundle), data.signature, seed=0)
     assert torch.equal(model.model.fc.weight, again.model.fc.weight)
 
 
@@ -99,3 +99,76 @@ def test_what_cannot_be_is_refused(bundle):
         planned(str(bundle), pictures(channels=1))
     with pytest.raises(UsageError, match="unknown part to freeze 'features'"):
         planned(str(bundle), pictures(), freeze="features")
+
+
+def test_a_last_layer_of_other_classes_is_new_and_said(tmp_path):
+    def flowers(*labels):
+        x = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        return tensors(x, torch.arange(40) % len(labels), kind="image", labels=labels)
+
+    first = flowers("rose", "tulip")
+    source = build("resnet:depth=8,width=4", signature=first.signature)
+    path = str(write_bundle(tmp_path / "bundle", source, examples=torch.rand(2, 3, 8, 8)))
+    same, told = start(path, first.signature, seed=1)
+    assert torch.equal(same.model.fc.weight, source.model.fc.weight)
+    assert told == ""
+    for labels in (("tulip", "rose"), ("rose", "lily")):
+        other, told = start(path, flowers(*labels).signature, seed=1)
+        assert not torch.equal(other.model.fc.weight, source.model.fc.weight)
+        assert torch.equal(other.model.conv1.weight, source.model.conv1.weight)
+        assert told.endswith("with a new last layer (its classes were rose, tulip)")
+
+
+def test_pictures_of_another_size(tmp_path):
+    def of(size):
+        return tensors(torch.rand(20, 3, size, size), torch.arange(20) % 2, kind="image")
+
+    for spec, takes in (
+        ("resnet:depth=8,width=4", True),
+        ("vit:patch_size=4,dim=8,depth=1,heads=2", False),
+    ):
+        model = build(spec, signature=of(8).signature)
+        path = str(write_bundle(tmp_path / spec[:3], model, examples=torch.rand(2, 3, 8, 8)))
+        if takes:
+            assert start(path, of(12).signature, seed=0)[0].signature.input.dims == (3, 12, 12)
+            continue
+        with pytest.raises(UsageError, match=r"pictures of 8x8 alone, and the data has 12x12.*=8$"):
+            start(path, of(12).signature, seed=0)
+
+
+def table(folder, name, columns):
+    cells = {"a": "{i}", "b": "{j}", "kind": "{k}"}
+    rows = [
+        ",".join(cells[c].format(i=i / 7, j=i % 5, k="xyz"[i % 3]) for c in columns)
+        + f",{'no' if i % 2 else 'yes'}"
+        for i in range(60)
+    ]
+    path = folder / f"{name}.csv"
+    path.write_text("\n".join([f"{','.join(columns)},y", *rows]) + "\n")
+    return path
+
+
+def test_a_table_is_read_as_the_model_knows_it(tmp_path):
+    first = table(tmp_path, "first", ("a", "b", "kind"))
+    run = train("mlp:widths=[4]", f"csv:{first},target=y", folder=tmp_path / "run", epochs=1)
+    columns = load(run.folder).signature.input.columns
+    turned = table(tmp_path, "turned", ("kind", "b", "a"))
+    plan = planned(str(run.folder), f"csv:{turned},target=y")
+    assert plan.data.signature.input.columns == columns
+    own = planned("mlp:widths=[4]", f"csv:{turned},target=y")
+    names = [c.name for c in own.data.signature.input.columns]
+    assert names != [c.name for c in columns]
+    fewer = table(tmp_path, "fewer", ("a", "kind"))
+    with pytest.raises(UsageError, match=r"knows the columns a, b, kind, and the table lacks b;"):
+        planned(str(run.folder), f"csv:{fewer},target=y")
+
+
+def test_another_vocabulary_is_refused(tmp_path):
+    from cartograd.data.text.tokenizer import Tokenizer
+
+    model = build("resnet:depth=8,width=4", signature=pictures().signature)
+    model.tokenizer = Tokenizer.train(["a b c d"], vocabulary=270)
+    other = Tokenizer.train(["e f g h i j"], vocabulary=280)
+    path = str(write_bundle(tmp_path / "bundle", model, examples=torch.rand(2, 3, 8, 8)))
+    with pytest.raises(UsageError, match=r"vocabulary of \d+ tokens, and the data has another one"):
+        start(path, pictures().signature, seed=0, tokenizer=other)

@@ -107,13 +107,14 @@ class Scripted(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(()))
         self.players = {"model": self}
-        self.valid = iter(valid)
+        self.valid, self.place = valid, 0
 
     def losses(self, batch):
         yield Loss(self.weight.expand(len(batch[0])))
 
     def validate(self, batch):
-        return {"loss": torch.tensor(next(self.valid)).expand(len(batch[0]))}
+        self.place += 1
+        return {"loss": torch.tensor(self.valid[self.place - 1]).expand(len(batch[0]))}
 
 
 def scripted(valid, **options):
@@ -171,7 +172,8 @@ def test_outputs_given_by_the_objective_are_not_computed_again():
         Sparing(model), Toy(x, y, batch_size=30), epochs=1, optimizers="sgd:lr=0",
         validate=Toy(x, y, batch_size=10), metrics={"accuracy": accuracy},
     )  # fmt: skip
-    assert calls == ["forward"] + ["forward", 10] * 3
+    rehearsed = ["forward", "forward", 10]
+    assert calls == rehearsed + ["forward"] + ["forward", 10] * 3
     assert run.history[0]["valid/accuracy"] == pytest.approx(run.history[0]["train/accuracy"])
 
 

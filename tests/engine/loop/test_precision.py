@@ -133,7 +133,10 @@ def test_a_resumed_run_keeps_what_was_chosen(tmp_path, monkeypatch, anywhere):
             model = mlp(2, 16, 2, dropout=0.2)
             Stopping.last = 0
             fit(Stopping(model), data, resume=True, **options)
-        assert set(seen[1:]) == {torch.bfloat16}
+        first = [torch.float32] * 2  # the rehearsal, and the choice of the precision
+        again = [torch.float32] if stops else []
+        assert seen[:2] == first
+        assert [dtype for dtype in seen[2:] if dtype != torch.bfloat16] == again
         assert run_folder.read_chosen(folder) == {"precision": "bf16"}
         ends.append(model.state_dict())
     assert all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())
@@ -154,4 +157,5 @@ def test_products_are_bf16_and_all_else_float32(anywhere):
             seen.append({parameter.dtype for parameter in self.model.parameters()})
 
     fit(Looking(mlp(2, 8, 2)), Toy(*quadrants(32)), precision="bf16", epochs=1)
-    assert seen == [(torch.bfloat16, torch.float32), {torch.float32}]
+    products = (torch.bfloat16, torch.float32)
+    assert seen == [products, products, {torch.float32}]  # the rehearsal, and the step

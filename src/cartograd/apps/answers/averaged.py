@@ -5,7 +5,7 @@ named; else the one called yes, true, 1 or the like; else one that is rare in tr
 second. Of more classes they are averages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -122,7 +122,7 @@ def about(name: str, signature: Signature, /) -> dict[str, str]:
     return {"average": average, "positive": labels[at] if at < len(labels) else f"class {at}"}
 
 
-def spoken(name: str, of: dict[str, str], /) -> str:
+def spoken(name: str, of: Mapping[str, Any], /) -> str:
     """A metric's name with its average, or with the class that it is of.
 
     >>> spoken("recall", {"average": "macro"}), spoken("nll", {})

@@ -1,9 +1,7 @@
 """Measure accuracy on inputs changed to mislead the model; writes a picture."""
 
-from pathlib import Path
-
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import data_of, home, part_of
+from cartograd.apps.cli.common import File, data_of, home, part_of
 
 
 def attack_(
@@ -14,7 +12,7 @@ def attack_(
     part: str = "test",
     method: str | None = None,
     examples: int = 200,
-    out: Path | None = None,
+    out: File = None,
     device: str = "auto",
     json: bool = False,
 ) -> int:

@@ -25,6 +25,41 @@ Source = Annotated[str, Parameter(allow_leading_hyphen=True)]
 LONGEST_PATH = 1024
 """Characters of a path; systems refuse to look for longer ones."""
 
+
+def _writable(_: Any, path: Path | None, /) -> None:
+    """Refuse a file that cannot be written, before the work whose result it shall hold.
+
+    Raises:
+        UsageError: it is a folder, or there can be none where it shall be.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; expected a file to write")
+    _possible(_, path)
+
+
+def _possible(_: Any, path: Path | None, /) -> None:
+    """Refuse a place where nothing can be written.
+
+    Raises:
+        UsageError: why not.
+    """
+    if path is None:
+        return
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise UsageError(f"{path} cannot be written: {above} is no folder")
+    if not os.access(path if path.exists() else above, os.W_OK):
+        raise UsageError(f"{path} cannot be written: permission denied")
+
+
+File = Annotated[Path | None, Parameter(validator=_writable)]
+"""A file to write, if one is named: looked at before the work."""
+
+Folder = Annotated[Path | None, Parameter(validator=_possible)]
+"""A folder to make, if one is named: looked at before the work."""
+
 PARTS = ("train", "valid", "test", "all")
 
 

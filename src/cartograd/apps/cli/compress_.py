@@ -1,9 +1,7 @@
 """Make a trained model smaller or faster; writes a bundle that every command reads."""
 
-from pathlib import Path
-
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import home, part_of
+from cartograd.apps.cli.common import Folder, home, part_of
 
 
 def compress_(
@@ -13,7 +11,7 @@ def compress_(
     method: str | None = None,
     data: str | None = None,
     part: str = "train",
-    out: Path | None = None,
+    out: Folder = None,
     json: bool = False,
 ) -> int:
     """Make a trained model smaller or faster; writes a bundle that every command reads.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Many
+from cartograd.apps.cli.common import File, Many
 
 if TYPE_CHECKING:
     from cartograd.apps.results.model_diagnosis import ModelDiagnosis
@@ -29,7 +29,7 @@ def diagnose_(
     memory: float | None = None,
     seed: int | None = None,
     device: str | None = None,
-    out: Path | None = None,
+    out: File = None,
     json: bool = False,
 ) -> None:
     """Say what is wrong with a training run or a model, and what to try; writes a page.

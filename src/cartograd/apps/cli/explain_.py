@@ -1,12 +1,11 @@
 """Show which parts of an input a prediction rests on; writes a picture."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Source, check_sources, home, texts
+from cartograd.apps.cli.common import File, Source, check_sources, home, texts
 
 
 def explain_(
@@ -15,7 +14,7 @@ def explain_(
     *sources: Source,
     method: str | None = None,
     class_: Annotated[str | None, Parameter(name="--target")] = None,
-    out: Path | None = None,
+    out: File = None,
     json: bool = False,
 ) -> int:
     """Show which parts of an input a prediction rests on; writes a picture.

@@ -3,10 +3,8 @@
 With --check the exit code is 1 if the file gives other answers than the model.
 """
 
-from pathlib import Path
-
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import home
+from cartograd.apps.cli.common import File, home
 
 
 def export_(
@@ -14,7 +12,7 @@ def export_(
     /,
     *,
     to: str = "onnx",
-    out: Path | None = None,
+    out: File = None,
     check: bool = False,
     json: bool = False,
 ) -> int:

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 WIDTH = 160
@@ -147,7 +147,7 @@ def curve(values: Sequence[float], /, *, width: int = 64, height: int = 12) -> s
 def metrics(
     values: dict[str, float],
     intervals: dict[str, tuple[float, float]],
-    averages: dict[str, dict[str, str]],
+    averages: Mapping[str, Mapping[str, Any]],
     /,
 ) -> None:
     """A table of metrics with their intervals, each with the average or class that it is of."""

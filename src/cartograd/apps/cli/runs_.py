@@ -8,6 +8,7 @@ from cyclopts import App
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import File
 
 if TYPE_CHECKING:
     from cartograd.apps.load.runs import Look, Speed
@@ -78,7 +79,7 @@ def compare(
     *,
     data: str | None = None,
     part: str = "test",
-    out: Path | None = None,
+    out: File = None,
     json: bool = False,
 ) -> None:
     """Two runs: settings, curves and metrics side by side, and the answers that changed.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import File
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import KINDS, Card
@@ -29,7 +30,7 @@ def show_(
     epochs: int = 10,
     lr: float = 1.0,
     data: str = "digits",
-    out: Path | None = None,
+    out: File = None,
     lang: Language = "auto",
     json: bool = False,
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import File
 from cartograd.core.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def trace_(
     /,
     *,
     size: int = 32,
-    out: Path | None = None,
+    out: File = None,
     json: bool = False,
 ) -> int:
     """A tiny network's forward and backward pass, step by step, beside the notes' numbers.

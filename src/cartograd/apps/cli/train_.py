@@ -223,6 +223,7 @@ def _show_run(done: Any, json: bool) -> int:
         {name: (x["low"], x["high"]) for name, x in bundle.metrics.items()},
         bundle.metrics,
     )
+    page = done.folder / "report.html"
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""
     output.lines(
@@ -231,7 +232,7 @@ def _show_run(done: Any, json: bool) -> int:
             *([("this is", bundle.about["baseline"])] if bundle.about.get("baseline") else []),
             ("trained", f"{len(done.history)} epochs{best}{early}"),
             ("run", str(done.folder)),
-            ("report", str(done.folder / "report.html")),
+            *([("report", str(page))] if page.exists() else []),
         ]
     )
     return 0

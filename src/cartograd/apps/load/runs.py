@@ -173,7 +173,7 @@ def _state(folder: Path, events: list[dict[str, Any]]) -> tuple[str, str]:
     if last["event"] == "finished":
         return last.get("stopped") or "finished", ""
     if last["event"] in ENDS:
-        return last["event"], str(last.get("error", ""))
+        return last["event"], _failure(last)
     try:
         FolderLock(folder).close()
     except UsageError:
@@ -181,6 +181,13 @@ def _state(folder: Path, events: list[dict[str, Any]]) -> tuple[str, str]:
     except OSError:
         pass  # a folder that may only be read
     return "broken off", ""
+
+
+def _failure(event: Mapping[str, Any]) -> str:
+    """What a failed run said, with the place and the learning rate."""
+    where = f" ({event['where']})" if event.get("where") else ""
+    rates = [f"{k} {v:g}" for k, v in event.items() if k == "lr" or k.startswith("lr/")]
+    return f"{event.get('error', '')}{where}" + (f" at {', '.join(rates)}" if rates else "")
 
 
 def _began(folder: Path) -> float:

@@ -178,6 +178,23 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
     return replace(data, train=parts[0], valid=parts[1], test=parts[2], signature=signature)
 
 
+def as_read_by(model: Signature, spec: str | Spec | Dataset, data: Dataset, /) -> Dataset:
+    """A table of the columns that a model knows, with its categories and statistics of them.
+
+    Other data, and tables of other columns, stay as they are.
+
+    Args:
+        model: of the same columns.
+        spec: the table.
+        data: the same, read by itself.
+    """
+    known, own = model.input.columns, data.signature.input.columns
+    names = [sorted(column.name for column in columns) for columns in (known, own)]
+    if isinstance(spec, Dataset) or known == own or names[0] != names[1]:
+        return data
+    return _encoded(located(spec), data, replace(model, outputs=data.signature.outputs))
+
+
 def _classes(split: Examples, model: Signature) -> Tensor:
     """The targets as numbers of the model's classes."""
     if not _of_classes(model, split.signature):

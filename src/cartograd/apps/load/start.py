@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from cartograd.apps.load.alike import check_alike, check_size, new_head
 from cartograd.apps.load.kept import kept
 from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import as_signed
@@ -30,7 +31,8 @@ def start(
     frozen: bool | str | Sequence[str] = False,
     init: str | Spec | None = None,
     source: Signed | None = None,
-) -> Signed:
+    tokenizer: Any = None,
+) -> tuple[Signed, str]:
     """The model that a training begins with.
 
     Args:
@@ -43,15 +45,20 @@ def start(
             that is not new.
         init: how all dense and convolutional weights start; None starts them as the model does.
         source: what it begins with, if that is loaded already.
+        tokenizer: of the data, if it is text.
+
+    Returns:
+        The model, and a line on what of it is new; empty if nothing is, or all.
 
     Raises:
         UsageError: whatever is wrong with the model or with what it begins from.
     """
+    told = ""
     elsewhere = source is not None or (isinstance(model, str | Path) and is_elsewhere(str(model)))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if elsewhere:
-            made, fresh = _begun(model, source or begun(model), signature)
+            made, fresh, told = _begun(model, source or begun(model), signature, tokenizer)
         else:
             own = kept(model.signature, signature) if isinstance(model, Signed) else signature
             made, fresh = build(model, kind="model", signature=own), None
@@ -72,7 +79,7 @@ def start(
         freeze(made.model, learned_parts(made.model, fresh or ()))
     elif frozen:
         freeze(made.model, frozen.split(",") if isinstance(frozen, str) else frozen)
-    return made
+    return made, told
 
 
 def _check_trains(model: Signed) -> None:
@@ -118,17 +125,14 @@ def begun(model: str | Path, /) -> Signed:
         return as_signed(model)
 
 
-def _begun(model: str | Path, source: Signed, signature: Signature) -> tuple[Signed, list[str]]:
+def _begun(
+    model: str | Path, source: Signed, signature: Signature, tokenizer: Any
+) -> tuple[Signed, list[str], str]:
     """A model of the kind of another one with its weights, for these inputs and outputs."""
     if source.spec is None:
         raise UsageError(f"{model} is a module of your own; load it, and give it as an object")
+    check_alike(model, source, signature, tokenizer)
     port, theirs = signature.input, source.signature.input
-    fixed = "channels" if port.kind == "image" else None
-    if port.kind != theirs.kind or (fixed and port.dims[0] != theirs.dims[0]):
-        raise UsageError(
-            f"{model} takes {theirs.kind} of {theirs.dims}, and the data has {port.kind} of "
-            f"{port.dims}" + ("; a folder of pictures can be read with channels=3" if fixed else "")
-        )
     inputs = (replace(port, mean=theirs.mean, std=theirs.std), *signature.inputs[1:])
     if isinstance(source.spec.args.get("model"), Spec):
         raise UsageError(
@@ -139,5 +143,8 @@ def _begun(model: str | Path, source: Signed, signature: Signature) -> tuple[Sig
     given = {key: sizes[key] for key in ("classes", "head") if key in sizes}
     made = build(Spec(source.spec.name, source.spec.args | given))
     spec = made.spec
-    fresh = begin(made, source.model)
-    return Signed(made, replace(signature, inputs=inputs), spec=spec), fresh
+    why = new_head(source.signature, signature)
+    fresh = begin(made, source.model, anew=bool(why))
+    check_size(model, made, port, theirs)
+    told = f"{model} is gone on from, with a new last layer ({why})" if fresh and why else ""
+    return Signed(made, replace(signature, inputs=inputs), spec=spec), fresh, told

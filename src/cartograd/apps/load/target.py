@@ -43,7 +43,7 @@ def as_bundle(target: Target, /) -> Bundle:
     if isinstance(target, Bundle):
         return target
     if isinstance(target, Run) and target.folder is not None:
-        return bundle.load(target.folder, model=_foreign(target.model))
+        return bundle.load(target.folder, model=foreign(target.model))
     if isinstance(target, str) and not Path(target).exists():
         if is_pretrained(target):
             return kept(target)
@@ -62,7 +62,7 @@ def name_of(model: Signed, /) -> str:
     return type(model.model).__name__ if model.spec is None else model.spec.name
 
 
-def _foreign(model: nn.Module | None) -> nn.Module | None:
+def foreign(model: nn.Module | None, /) -> nn.Module | None:
     """A copy of a run's module to fill, where it is none that can be built by name."""
     if isinstance(model, Signed) and model.spec is None:
         return copy.deepcopy(model.model)

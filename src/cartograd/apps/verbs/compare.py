@@ -45,9 +45,10 @@ def compare(
     if looks[0].folder.resolve() == looks[1].folder.resolve():
         raise UsageError(f"{first} and {second} are the same run; give two")
     settings = _differing(looks[0].settings, looks[1].settings)
-    missing = [str(x.folder) for x in looks if not (x.folder / "bundle").is_dir()]
-    if missing:
-        return Comparison(looks, settings, reason=f"{missing[0]} has no bundle ({looks[0].state})")
+    missing = next((x for x in looks if not (x.folder / "bundle").is_dir()), None)
+    if missing is not None:
+        reason = f"{missing.folder} has no bundle ({missing.state})"
+        return Comparison(looks, settings, reason=reason)
     bundles = [
         as_bundle(one) if isinstance(one, Run) else bundle.load(x.folder)
         for one, x in zip((first, second), looks, strict=True)

@@ -75,7 +75,7 @@ def cost(
     memory = {
         "weights": weights,
         "gradients": sum(item.numel() * item.element_size() for item in learned),
-        "optimizer": _state(plan),
+        "optimizer": optimizer_bytes(plan),
         "activations": sum(saved.values()),
         "data": sum(part.held for part in (plan.data.train, plan.data.valid, plan.data.test)),
     }
@@ -184,7 +184,7 @@ def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-def _state(plan: Plan) -> int:
+def optimizer_bytes(plan: Plan, /) -> int:
     """Bytes that the optimizers keep: so many copies of the weights, counted on a small matrix."""
     players = plan.objective.players
     total = 0

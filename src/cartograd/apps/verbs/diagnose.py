@@ -27,7 +27,7 @@ from cartograd.training.diagnosis.finding import Finding
 from cartograd.training.diagnosis.gradient_noise import gradient_noise
 from cartograd.training.diagnosis.largest_batch import largest_batch
 from cartograd.training.diagnosis.layer_report import layer_report
-from cartograd.training.diagnosis.learning_curve import learning_curve
+from cartograd.training.diagnosis.learning_curve import diverged, learning_curve
 from cartograd.training.diagnosis.lr_range import lr_range, rates
 from cartograd.training.diagnosis.twin import optimizers_of
 
@@ -90,9 +90,11 @@ def diagnose_run(folder: Run | str | Path, /) -> RunDiagnosis:
         UsageError: it is no run, or has no epoch yet.
     """
     run = look(folder)
-    if not run.history:
+    if not run.history and run.state != "failed":
         raise UsageError(f"{folder} has no finished epoch yet")
     constant = _chance(run.settings)
+    if run.state == "failed":
+        return RunDiagnosis(run, (diverged(run.error),), constant)
     return RunDiagnosis(run, learning_curve(run.history, constant), constant)
 
 

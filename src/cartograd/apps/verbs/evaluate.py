@@ -27,7 +27,7 @@ from cartograd.core.eval_mode import inferring
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
@@ -78,36 +78,20 @@ def evaluate(
     model = as_signed(target)
     given = {_name(one): one for one in tuple(metrics) or usual(model)}
     chosen = tuple(given)
-    of_texts = [name for name, one in given.items() if isinstance(one, str) and is_of_texts(one)]
-    if of_texts:
-        check_writes(model, of_texts)
-    measures = {
-        name: _measure(one, model) if isinstance(one, str) else one
-        for name, one in given.items()
-        if name not in of_texts
-    }
+    measures, of_texts = measures_of(model, given)
     found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     examples = masked_examples(model, found)
-    most = min(batch_size, at_once(model.signature))
-    batches = examples.batches(batch_size=most, shuffle=False)
-    from cartograd.practice.metrics import positions
-    from cartograd.practice.metrics.interval import interval
-
-    if model.signature.task.each and all(map(positions.reducible, measures.values())):
-        reduce = positions.reducer(measures)
-        outputs, targets = collect(model, batches, device=device, reduce=reduce)
-        values, intervals = positions.figures(measures, outputs)
-    else:
-        outputs, targets = collect(model, batches, device=device)
-        values = {name: float(one(outputs, targets)) for name, one in measures.items()}
-        intervals = {name: interval(one, outputs, targets) for name, one in measures.items()}
+    outputs, targets, values, intervals = figures(
+        model, examples, measures, batch_size=batch_size, device=device
+    )
+    batches = examples.batches(batch_size=min(batch_size, at_once(model.signature)), shuffle=False)
     texts = written(model, batches, device=device) if of_texts else ()
     for name in of_texts:
         values[name], intervals[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
-    figures = {name: values[name] for name in chosen}
+    shown = {name: values[name] for name in chosen}
     return Evaluation(
-        metrics=figures,
+        metrics=shown,
         intervals=intervals,
         examples=len(targets),
         outputs=outputs,
@@ -117,9 +101,67 @@ def evaluate(
         size=size(model),
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
-        baseline=against_constant(model.signature, targets, figures, intervals),
+        baseline=against_constant(model.signature, targets, shown, intervals),
         averages={name: of for name in chosen if (of := about(name, model.signature))},
     )
+
+
+def measures_of(
+    model: Signed, given: dict[str, str | Measure], /
+) -> tuple[dict[str, Measure], list[str]]:
+    """The metrics of outputs and targets by their names, and the specs of those of texts.
+
+    Args:
+        model: it is measured.
+        given: specs of metrics, or functions of outputs and targets, by name.
+
+    Raises:
+        UsageError: a metric is unknown, or the model writes no texts.
+    """
+    of_texts = [name for name, one in given.items() if isinstance(one, str) and is_of_texts(one)]
+    if of_texts:
+        check_writes(model, of_texts)
+    measures = {
+        name: _measure(one, model) if isinstance(one, str) else one
+        for name, one in given.items()
+        if name not in of_texts
+    }
+    return measures, of_texts
+
+
+def figures(
+    model: Signed,
+    examples: Examples,
+    measures: dict[str, Measure],
+    /,
+    *,
+    batch_size: int = BATCH,
+    device: str = "auto",
+    intervals: bool = True,
+) -> tuple[Tensor, Tensor, dict[str, float], dict[str, tuple[float, float]]]:
+    """Outputs, targets, and of each metric its value and its interval.
+
+    Args:
+        model: gives the outputs.
+        examples: prepared for it.
+        measures: metrics by name.
+        batch_size: examples that go through the model at once.
+        device: where to compute.
+        intervals: whether to compute these, which takes longer than the values.
+    """
+    from cartograd.practice.metrics import positions
+    from cartograd.practice.metrics.interval import interval
+
+    most = min(batch_size, at_once(model.signature))
+    batches = examples.batches(batch_size=most, shuffle=False)
+    if model.signature.task.each and all(map(positions.reducible, measures.values())):
+        reduce = positions.reducer(measures)
+        outputs, targets = collect(model, batches, device=device, reduce=reduce)
+        return outputs, targets, *positions.figures(measures, outputs)
+    outputs, targets = collect(model, batches, device=device)
+    values = {name: float(measure(outputs, targets)) for name, measure in measures.items()}
+    limits = measures.items() if intervals else ()
+    return outputs, targets, values, {n: interval(one, outputs, targets) for n, one in limits}
 
 
 def _source(data: Data, part: str) -> tuple[str, str]:

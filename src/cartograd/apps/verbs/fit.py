@@ -6,43 +6,57 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
-from torch import nn
+from torch import Tensor, nn
 
 from cartograd.apps.load.pretrained import specimens
 from cartograd.apps.load.target import as_signed
+from cartograd.apps.verbs.kept_bundle import keep_bundle, rehearse_bundle
 from cartograd.core.errors import UsageError
-from cartograd.engine.files.bundle import write_bundle
+from cartograd.core.signed import Signed
+from cartograd.engine.loop.arguments import model_of, player_names
 from cartograd.engine.loop.fit import Run
 from cartograd.engine.loop.fit import fit as engine_fit
 
 P = ParamSpec("P")
 
 
-def keep_bundle(run: Run, /) -> None:
-    """Write a run's model as `bundle` into its folder; a warning says why where it cannot be."""
-    if run.folder is None or run.stopped == "interrupted" or os.environ.get("RANK", "0") != "0":
-        return
-    try:
-        if not isinstance(run.model, nn.Module):
-            raise UsageError("the objective has no player called model")
-        model = as_signed(run.model)
-        examples = tuple(specimens(port) for port in model.signature.inputs)
-        about = {"steps": run.steps, "epoch": run.best.get("epoch")}
-        write_bundle(run.folder / "bundle", model, examples=examples, about=about, replace=True)
-    except UsageError as error:
-        warnings.warn(f"{run.folder} has no bundle: {error}", stacklevel=3)
-
-
 def _with_bundle(loop: Callable[P, Run]) -> Callable[P, Run]:
-    """The same call, that leaves a bundle."""
+    """The same call, that leaves a bundle; a warning says before the training where it cannot."""
 
     @wraps(loop)
     def fit(*args: P.args, **options: P.kwargs) -> Run:
+        folder = options.get("folder")
+        model = _to_keep(args[0], folder) if args and folder is not None and _leads() else None
         run = loop(*args, **options)
-        keep_bundle(run)
+        if model is not None and run.folder is not None and run.stopped != "interrupted":
+            about = {"steps": run.steps, "epoch": run.best.get("epoch")}
+            keep_bundle(run.folder, model, _examples(model), about=about)
         return run
 
     return fit
+
+
+def _to_keep(objective: object, folder: object) -> Signed | None:
+    """The model of an objective if its bundle can be kept; otherwise a warning says why not."""
+    player_names(objective)
+    try:
+        found = model_of(objective, ())
+        if not isinstance(found, nn.Module):
+            raise UsageError("the objective has no player called model")
+        model = as_signed(found)
+        rehearse_bundle(model, _examples(model))
+    except UsageError as error:
+        warnings.warn(f"{folder} will have no bundle: {error}", stacklevel=4)
+        return None
+    return model
+
+
+def _examples(model: Signed) -> tuple[Tensor, ...]:
+    return tuple(specimens(port) for port in model.signature.inputs)
+
+
+def _leads() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 fit = _with_bundle(engine_fit)

@@ -15,14 +15,14 @@ from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
 from cartograd.apps.load.reading import as_read, check_reads, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
-from cartograd.apps.load.source import dataset
+from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.verbs.evaluate import at_once
+from cartograd.apps.verbs.fitting import check_answer, check_objective, check_parts, check_size
 from cartograd.core import registry, source, user_code
 from cartograd.core.build import build, today
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -49,6 +49,7 @@ class Plan:
         objective: what the model learns.
         card: the objective's card.
         settings: every setting with its final value and its origin.
+        begun: what of a model that learned elsewhere is new, in a line.
     """
 
     model: Signed
@@ -56,6 +57,7 @@ class Plan:
     objective: Objective
     card: Card
     settings: dict[str, Setting]
+    begun: str = ""
 
     def value(self, key: str, /) -> Any:
         """The value of a setting."""
@@ -147,13 +149,16 @@ def planned(
         word = str(Spec(spec.name, spec.args | column, spec.subject))
         settings["data"] = replace(settings["data"], value=word)
     examples = _looked_for(examples, settings)
+    if before is not None:
+        examples = as_read_by(before.signature, asked, examples)
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
         frozen, init = settings["freeze"].value, settings["init"].value
-        built = start(
-            begins, examples.signature, seed=seed, frozen=frozen, init=init, source=before
-        )
+        built, told = start(
+            begins, examples.signature, seed=seed, frozen=frozen, init=init, source=before,
+            tokenizer=examples.tokenizer,
+        )  # fmt: skip
     built.tokenizer = examples.tokenizer
     fine = before is not None and frozen is not True and "heads" in (built.spec or Spec("")).args
     chosen = _chosen(built, examples, settings, fine=fine)
@@ -163,11 +168,14 @@ def planned(
     with torch.device("meta") if meta else nullcontext():
         objective = build(settings["objective"].value, kind="objective", model=built, **weights)
     task = examples.signature.task
+    check_objective(card.name, task, examples)
+    check_size(settings["batch_size"].value, examples)
+    check_parts(examples)
     own = task.objective is not None and Spec.parse(task.objective).name == card.name
     if not meta and own and task.target == "class" and not task.hides:
-        _check_answer(built, examples)
+        check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
-    return Plan(built, examples, objective, card, ordered | settings)
+    return Plan(built, examples, objective, card, ordered | settings, told)
 
 
 def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
@@ -197,7 +205,8 @@ def _chosen(
     objective = said.get("objective") or _objective(model, data)
     rule = Spec.parse(objective).name == "perceptron-rule"
     examples = len(data.train)
-    size = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
+    usual = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
+    size = min(usual, examples)
     per_epoch = -(-examples // said.get("batch_size", size))
     epochs = min(40, max(5, round(STEPS / per_epoch)))
     warm = said.get("epochs", epochs) * per_epoch >= 100
@@ -236,28 +245,6 @@ def _class_weights(
     shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(labels, found, strict=True))
     lines = (*data.about.get("decided", ()), f"class weights: {shown}")
     return {"class_weights": found}, replace(data, about=data.about | {"decided": lines})
-
-
-def _check_answer(model: Signed, data: Dataset) -> None:
-    """Refuse a model whose output has another shape than the data's targets, by one example.
-
-    Raises:
-        UsageError: the answer has another shape.
-    """
-    dims, classes = model.signature.output.dims, model.signature.classes
-    examples = data.train.batches(batch_size=1, shuffle=False)
-    *inputs, _ = next(iter(examples.epoch(0, seed=0)))
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    with evaluating(model), torch.no_grad():
-        found = tuple(model(*(x.to(device) for x in inputs)).shape)
-    if len(found) != 1 + len(dims) or found[-1] != classes:
-        several = " at each position" if data.signature.task.each else ""
-        name = type(model.model).__name__ if model.spec is None else model.spec.name
-        raise UsageError(
-            f"{name} answers one example with shape {found}, and {data.name} wants one score for "
-            f"each of {classes} classes{several}; take another head or model (`cartograd show "
-            f"{name}`)"
-        )
 
 
 def _objective(model: Signed, data: Dataset) -> str:

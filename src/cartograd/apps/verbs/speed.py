@@ -6,9 +6,7 @@ from cartograd.apps.load.runs import speed_of
 from cartograd.apps.verbs.plan import Plan
 from cartograd.engine.device.device import check_precision, pick
 from cartograd.engine.device.peak import DTYPES, peak
-from cartograd.engine.inputs.stream import examples
 from cartograd.engine.logging.run_folder import note, read_lines
-from cartograd.training.diagnosis.flops import flops
 
 STEP = ("forward", "backward", "optimizer")
 
@@ -16,17 +14,14 @@ STEP = ("forward", "backward", "optimizer")
 def note_speed(plan: Plan, folder: Path, /) -> None:
     """Add the event `speed`: operations of a step for one example, their rate and the peak.
 
-    Nothing is noted where the operations cannot be counted without making them.
+    The rehearsal counted the operations; nothing is noted where it could not.
     """
-    timing = speed_of(read_lines(folder / "events.jsonl"))
+    events = read_lines(folder / "events.jsonl")
+    timing = speed_of(events)
     seconds = sum(timing.phases.get(phase, 0.0) for phase in STEP)
-    if not timing.examples or not seconds:
+    each = next((e["flops"] for e in reversed(events) if e.get("flops")), None)
+    if not timing.examples or not seconds or each is None:
         return
-    batch = next(iter(plan.batches().epoch(0, seed=plan.value("seed"))))
-    count = flops(plan.objective, batch)
-    if not count:
-        return
-    each = count / examples(batch)
     device = pick(plan.value("device"))
     precision = check_precision(plan.value("precision"), device)
     reached = each * timing.examples / seconds

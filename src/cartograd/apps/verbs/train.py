@@ -10,11 +10,12 @@ from typing import Any, Unpack
 from torch import nn
 
 from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
+from cartograd.apps.load.runs import look
 from cartograd.apps.load.target import name_of
-from cartograd.apps.results.evaluation import Evaluation
-from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.apps.verbs.disk import check_disk
+from cartograd.apps.verbs.finish import finish
 from cartograd.apps.verbs.plan import Plan, planned
-from cartograd.apps.verbs.speed import note_speed
+from cartograd.apps.verbs.rehearse import rehearse_end
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock
 from cartograd.core.spec import Spec
@@ -23,7 +24,7 @@ from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.checkpoint.storage import steps
 from cartograd.engine.device.device import pick
 from cartograd.engine.distributed.process_group import process_group
-from cartograd.engine.files.bundle import statistics, write_bundle
+from cartograd.engine.logging.metric_logger import NonFiniteError
 from cartograd.engine.logging.run_folder import (
     is_run,
     new_run,
@@ -34,12 +35,6 @@ from cartograd.engine.logging.run_folder import (
 from cartograd.engine.loop.fit import Run, fit
 from cartograd.engine.loop.option_fields import takes_options
 from cartograd.engine.loop.options import FitOptions
-
-REFERENCE = 4096
-"""Training examples whose statistics are kept with the model, to notice drift."""
-
-GOLDEN = 64
-"""Test examples of which the bundle keeps the first with the model's answers."""
 
 
 @takes_options(DataOptions, FitOptions, without=("model", "data"), chosen=CHOSEN)
@@ -119,9 +114,13 @@ def run(
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
     if progress and processes.lead:
         sys.stderr.writelines(f"{plan.data.name}: {line}\n" for line in plan.data.decided)
+        sys.stderr.write(f"{plan.begun}\n" if plan.begun else "")
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))
+        processes.lead_does(lambda: check_disk(plan, path))
+        rehearse_end(plan, processes)
+        before = _steps(path) if resume else 0
         done = fit(
             plan.objective,
             plan.batches(),
@@ -132,13 +131,29 @@ def run(
             options=plan.options,
             **plan.validation(),
         )
+        if before == done.steps and progress and processes.lead:
+            sys.stderr.write(f"{_nothing_left(path, done)}\n")
         if resume:  # of the same contents, perhaps from another place
             named = {key: plan.words()[key].value for key in ("model", "data")}
             processes.lead_does(lambda: update_config(path, named))
         if done.stopped != "interrupted":
-            evaluation = evaluate(plan.model, plan.data.test, device=plan.value("device"))
-            processes.lead_does(lambda: _write_bundle(plan, done, path, evaluation))
+            finish(plan, done, path, processes)
     return done
+
+
+def _steps(folder: Path) -> int:
+    """The steps of a run that came to its end; 0 of any other."""
+    run = look(folder)
+    ended = run.state in ("finished", "early", "callback")
+    return int(run.history[-1]["step"]) if ended and run.history else 0
+
+
+def _nothing_left(folder: Path, done: Run) -> str:
+    """A line on a finished run that was told to go on, and had no step left to take."""
+    ended = f"{folder} had ended already, after {len(done.history)} epochs; "
+    if done.stopped == "early":
+        return f"{ended}it stopped early: --resume --set patience=N with a larger N goes on"
+    return f"{ended}--resume --epochs N with a larger N goes on"
 
 
 SAME = ("objective", "batch_size", "augment", "freeze")
@@ -167,6 +182,15 @@ def _named(value: Any) -> str:
     return str(value).replace(" ", "")
 
 
+def _made(path: Path) -> Path:
+    """A folder, made with those above it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {path}: {error.strerror or error}") from error
+    return path
+
+
 @contextmanager
 def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Path]:
     """The run folder; removed if the block fails before the first checkpoint."""
@@ -186,11 +210,12 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
     elif given.exists() and (not given.is_dir() or any(given.iterdir())):
         raise UsageError(f"{given} exists already; choose another folder, or resume its run")
     else:
-        path = given
-        path.mkdir(parents=True, exist_ok=True)
+        path = _made(given)
     try:
         write_config(path, values, {key: item.origin for key, item in words.items()})
         yield path
+    except NonFiniteError:
+        raise  # what `diagnose` reads stays
     except BaseException:
         # Another process may have begun a run in this folder by now.
         with suppress(UsageError, OSError), closing(FolderLock(path)):
@@ -200,43 +225,3 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
                     if above.is_dir() and not any(above.iterdir()):
                         above.rmdir()
         raise
-
-
-def _write_bundle(plan: Plan, done: Run, path: Path, evaluation: Evaluation) -> None:
-    """Write the bundle with the test metrics, and the report."""
-    test, train_part = plan.data.test, plan.data.train
-    metrics = {
-        name: {
-            "value": value,
-            "low": evaluation.intervals[name][0],
-            "high": evaluation.intervals[name][1],
-        }
-        | evaluation.averages.get(name, {})
-        for name, value in evaluation.metrics.items()
-    }
-    sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs
-    words = {key: item.value for key, item in plan.words().items() if item.value is not None}
-    write_bundle(
-        path / "bundle",
-        plan.model,
-        metrics=metrics,
-        examples=test.select(range(min(GOLDEN, len(test)))).arguments,
-        about={
-            "data": words["data"],
-            "source": plan.data.about,
-            "settings": words,
-            "steps": done.steps,
-            "epoch": done.best.get("epoch"),
-            "train examples": len(train_part),
-            "test examples": evaluation.examples,
-            "baseline": evaluation.baseline,
-        },
-        reference=statistics(sample),
-        replace=True,
-    )
-    note_speed(plan, path)
-    # Imported late: matplotlib is slow to import, and runs that fail do not need it.
-    from cartograd.apps.report.origin import origin_of
-    from cartograd.apps.report.run import report
-
-    report(path / "report.html", plan.model, test, evaluation, origin=origin_of(path))

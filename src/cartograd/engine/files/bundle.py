@@ -28,18 +28,15 @@ from torch import Tensor, nn
 
 import cartograd
 from cartograd.core import plugins, user_code
-from cartograd.core.errors import UsageError, first_line
-from cartograd.core.eval_mode import evaluating
+from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_folder, write_manifest
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
 from cartograd.engine.files.documents import document
-from cartograd.engine.files.rebuild import made, rounding_steps, tolerance
+from cartograd.engine.files.golden import answered, check_answers
+from cartograd.engine.files.rebuild import made
 from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
-
-GOLDEN = 8
-"""How many examples are kept with their answers."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def write_bundle(
             "cartograd.sign(model, signature)"
         )
     inputs = (examples,) if isinstance(examples, Tensor) else tuple(examples or ())
-    golden = _golden(model, tuple(item[:GOLDEN] for item in inputs)) if inputs else {}
+    golden = answered(model, inputs) if inputs else {}
     if reference is None:
         reference = statistics(inputs[0]) if inputs else {}
     said = {
@@ -160,11 +157,11 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
             model = user_code.required(folder, documents["about"].get("code"))
     output = documents["about"].get("output")
     weights = read_tensors(folder / "weights.safetensors")
-    signed = _rebuild(spec, signature, model, weights, output, folder)
+    signed = _rebuild(spec, signature, model, weights, output=output, folder=folder)
     load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
-    _check_golden(folder, signed)
+    check_answers(folder, signed)
     file = folder / "reference.safetensors"
     return Bundle(
         signed, signature, spec, documents["metrics"], documents["about"], digest, folder,
@@ -190,8 +187,10 @@ def _find(path: Path) -> Path:
             return folder
     if not path.exists():
         raise UsageError(f"{path} does not exist; expected a bundle or a run folder")
+    run = (path / "events.jsonl").exists()
+    more = f"; `cartograd runs show {path}` says how this one ended" if run else ""
     raise UsageError(
-        f"{path} holds no bundle; expected a bundle, or the folder of a run that has finished"
+        f"{path} holds no bundle; expected a bundle, or the folder of a run that has finished{more}"
     )
 
 
@@ -206,8 +205,15 @@ def _verified(folder: Path) -> str:
     return digest
 
 
-def _rebuild(spec: Any, signature: Signature, model: Any, weights: Any, *rest: Any) -> Signed:
-    output, folder = rest
+def _rebuild(
+    spec: Spec | None,
+    signature: Signature,
+    model: nn.Module | None,
+    weights: dict[str, Tensor],
+    *,
+    output: Any,
+    folder: Path,
+) -> Signed:
     if model is not None:
         return sign(model, signature, spec=spec, output=output)
     with torch.random.fork_rng(devices=[]):
@@ -231,42 +237,6 @@ def _tokenizer(folder: Path, signature: Signature) -> Any:
         if port.kind == "text":
             made.check(port)
     return made
-
-
-def _golden(model: Signed, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    with evaluating(model), torch.no_grad():
-        outputs = model(*(item.to(device) for item in inputs))
-    if not torch.isfinite(outputs).all():
-        raise UsageError("the model's answers to the examples are not finite: nothing was written")
-    return {f"input{number}": item for number, item in enumerate(inputs)} | {"output": outputs}
-
-
-def _check_golden(folder: Path, model: Signed) -> None:
-    """Compare with the answers at the time of writing, as far as machines may differ."""
-    file = folder / "golden.safetensors"
-    if not file.exists():
-        return
-    kept = read_tensors(file)
-    try:
-        expected = kept.pop("output").float()
-        with torch.no_grad(), rounding_steps(model) as steps:
-            outputs = model(*(kept[f"input{number}"] for number in range(len(kept)))).float()
-    except (LookupError, RuntimeError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{folder}: its examples do not fit its model: {first_line(error)}"
-        ) from error
-    scale = max(1.0, float(expected.abs().max()))
-    if outputs.shape != expected.shape:
-        worst = f"shape {tuple(outputs.shape)} instead of {tuple(expected.shape)}"
-    elif (difference := float((outputs - expected).abs().max())) > tolerance(steps) * scale:
-        worst = f"largest difference {difference:.3g}"
-    else:
-        return
-    raise UsageError(
-        f"{folder}: the model does not give its recorded answers ({worst}); was it written by "
-        "another version of its code?"
-    )
 
 
 def _card(model: Signed, documents: Mapping[str, Any]) -> str:

@@ -23,8 +23,11 @@ _DTYPES = {
 """What safetensors calls them."""
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], /) -> str:
+def write_tensors(path: Path, tensors: Mapping[str, Any], /) -> str:
     """Write tensors as safetensors, one that several names share once; the file's BLAKE3.
+
+    What is no tensor (a module's `get_extra_state` may give a dictionary) is kept as JSON in the
+    file's header, its tensors beside the others.
 
     The format is a length, a JSON header and the tensors' bytes. We write it ourselves, straight
     from the tensors' memory, to compute the BLAKE3 meanwhile; safetensors would have us read the
@@ -32,19 +35,26 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], /) -> str:
 
     Raises:
         OSError: the file cannot be written, e.g. the disk is full.
-        UsageError: safetensors has no name for a tensor's type.
+        UsageError: safetensors has no name for a tensor's type, or something would need pickle.
     """
     kept: dict[str, Tensor] = {}
     first: dict[tuple[Any, ...], str] = {}
     aliases: dict[str, str] = {}
-    for name, tensor in tensors.items():
+    plain = {name: item for name, item in tensors.items() if isinstance(item, Tensor)}
+    extra = {
+        name: pack(item, f"{name} (extra state)", plain)
+        for name, item in tensors.items()
+        if name not in plain
+    }
+    for name, tensor in plain.items():
         same = identity(tensor)
         if tensor.numel() and same in first:
             aliases[name] = first[same]
             continue
         first[same] = name
         kept[name] = tensor.detach().cpu().contiguous()
-    header: dict[str, Any] = {"__metadata__": {"aliases": json.dumps(aliases)}}
+    told = {"aliases": json.dumps(aliases)} | ({"extra": json.dumps(extra)} if extra else {})
+    header: dict[str, Any] = {"__metadata__": told}
     parts: list[bytes | memoryview] = []
     end = 0
     for name, tensor in sorted(kept.items(), key=lambda item: (-item[1].itemsize, item[0])):
@@ -65,7 +75,7 @@ def identity(tensor: Tensor, /) -> tuple[Any, ...]:
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device
 
 
-def read_tensors(path: Path, /) -> dict[str, Tensor]:
+def read_tensors(path: Path, /) -> dict[str, Any]:
     """The inverse of `write_tensors`.
 
     Raises:
@@ -74,13 +84,25 @@ def read_tensors(path: Path, /) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-            aliases = json.loads((file.metadata() or {}).get("aliases", "{}"))
+            told = file.metadata() or {}
+            aliases, extra = (json.loads(told.get(key, "{}")) for key in ("aliases", "extra"))
     except (OSError, SafetensorError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     named = aliases.values() if isinstance(aliases, dict) else [None]
     if not all(isinstance(other, str) and other in tensors for other in named):
         raise UsageError(f"{path} cannot be read: its aliases name no tensor of the file")
-    return tensors | {name: tensors[other] for name, other in aliases.items()}
+    tensors |= {name: tensors[other] for name, other in aliases.items()}
+    return tensors if not extra else _with_extra(path, tensors, extra)
+
+
+def _with_extra(path: Path, tensors: dict[str, Tensor], extra: Any) -> dict[str, Any]:
+    """The tensors, and what was kept beside them as JSON with the tensors that it holds."""
+    try:
+        found = {name: unpack(value, tensors) for name, value in extra.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: its extra state is damaged") from error
+    inner = {name for name in tensors if any(name.startswith(f"{key} (extra") for key in found)}
+    return {name: item for name, item in tensors.items() if name not in inner} | found
 
 
 def plain_name(name: str, /) -> str:

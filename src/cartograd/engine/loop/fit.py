@@ -33,9 +33,9 @@ from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.nonfinite import Policy
 from cartograd.engine.loop.option_fields import takes_options
 from cartograd.engine.loop.options import FitFields, FitOptions
-from cartograd.engine.loop.probe import check_monitor
 from cartograd.engine.loop.profiler import Profiler
 from cartograd.engine.loop.recovery import Recovery
+from cartograd.engine.loop.rehearsal import rehearse
 from cartograd.engine.loop.run_context import blocks, run_context
 from cartograd.engine.loop.training_loop import Loop
 from cartograd.engine.optim import groups
@@ -132,9 +132,6 @@ def fit(
     monitored = arguments.monitored(chosen.monitor, validates=validate is not None, **watching)
     config = _config(chosen, names, length(source), place, monitored, begun)
     arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
-    check_monitor(
-        monitored, objective, source, valid, dict(metrics), device=place, seed=chosen.seed
-    )
     called = _callbacks(callbacks, progress, chosen, folder, processes)
     processes.check(source, chosen.seed, autotune=chosen.autotune, nonfinite=policy.kind)
     trained = processes.prepare(objective, place)
@@ -154,6 +151,7 @@ def fit(
         stack.enter_context(
             run_context(trained, recompute=blocks_chosen, deterministic=chosen.deterministic)
         )
+        flops = rehearse(loop)
         if folder is not None:
             loop.run_state.circumstances = Circumstances(loop, objective, tuple(metrics))
             opened = _opened(Path(folder), config, resume, processes)
@@ -165,13 +163,14 @@ def fit(
             loop.manager = manager
             if resume:
                 loop.resume()
+                loop.run_state.go_on(monitored)
             if chosen.profile is not None and processes.lead:
                 trace = manager.folder.path / "trace.json"
                 loop.timer.profiler = Profiler(chosen.profile, trace, place)
         if chosen.compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
         stack.enter_context(loop.announcer.attached())
-        _tell_begin(loop, chosen, resume=resume)
+        _tell_begin(loop, chosen, resume=resume, flops=flops)
         _tell_groups(loop)
         loop.run()
         processes.finish(trained, objective)
@@ -235,7 +234,7 @@ def _begun(path: Path) -> dict[str, Any] | None:
     return begun
 
 
-def _tell_begin(loop: Loop, options: FitOptions, *, resume: bool) -> None:
+def _tell_begin(loop: Loop, options: FitOptions, *, resume: bool, flops: float | None) -> None:
     """Record what the run begins with, or goes on with otherwise, in its events and options."""
     manager, circumstances = loop.manager, loop.run_state.circumstances
     if manager is None or circumstances is None:
@@ -248,7 +247,7 @@ def _tell_begin(loop: Loop, options: FitOptions, *, resume: bool) -> None:
         told["changed"] = run_folder.update_config(
             path, {k: x for k, x in given.items() if k in have or x != getattr(plain, k)}
         )
-    loop.event("resumed" if resume else "started", step=loop.state.step, **told)
+    loop.event("resumed" if resume else "started", step=loop.state.step, flops=flops, **told)
 
 
 def _tell_groups(loop: Loop) -> None:

@@ -1,31 +1,45 @@
 """Try an objective on a batch, before a run and without side effects."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
-from cartograd.core.errors import unknown
 from cartograd.core.eval_mode import evaluating
-from cartograd.core.protocols import Batches, Loss, Metric
-from cartograd.engine.device.randomness import aside
+from cartograd.core.protocols import Batches, Loss
+from cartograd.engine.device.randomness import preserved
 from cartograd.engine.inputs.stream import moved
-from cartograd.engine.loop.evaluate import validation
-from cartograd.engine.loop.monitor import Monitor
+
+
+def unnoticed(objective: Any, /) -> AbstractContextManager[None]:
+    """Restore an objective and its players afterwards, as `unchanged` says."""
+    return unchanged(objective, *objective.players.values())
 
 
 @contextmanager
-def unnoticed(objective: Any, /) -> Iterator[None]:
-    """Restore modes, buffers and random state afterwards."""
-    parts = [part for part in (objective, *objective.players.values()) if _is_module(part)]
-    buffers = [(buffer, buffer.clone()) for part in parts for buffer in part.buffers()]
-    devices = list({b.device for b, _ in buffers if b.device.type == "cuda"})
-    with aside(), torch.random.fork_rng(devices=devices), evaluating(*parts):
+def unchanged(*objects: Any) -> Iterator[None]:
+    """Restore buffers, modes, plain attributes and random states afterwards.
+
+    Plain are the numbers, words, lists, dictionaries, sets and generators that an object or a
+    module in it holds as attributes. Parameters are not copied: what runs here must not step, nor
+    call `backward()`.
+    """
+    parts = list({id(part): part for one in objects for part in _parts(one)}.values())
+    buffers = [(buffer, buffer.clone()) for part in parts for buffer in _buffers(part)]
+    undo = [_attributes(part) for part in parts]
+    places = [tensor.device for part in parts for tensor in _tensors(part)]
+    device = next((place for place in places if place.type == "cuda"), torch.device("cpu"))
+    with preserved(device):
         try:
             yield
         finally:
+            for back in undo:
+                back()
             with torch.no_grad():
                 for buffer, before in buffers:
                     buffer.copy_(before)
@@ -33,68 +47,21 @@ def unnoticed(objective: Any, /) -> Iterator[None]:
 
 def losses(objective: Any, batch: Any, /) -> list[Loss]:
     """The losses of a batch in evaluation mode, without any step between them."""
-    with unnoticed(objective), torch.enable_grad():
+    parts = (objective, *objective.players.values())
+    with unnoticed(objective), evaluating(*parts), torch.enable_grad():
         return list(objective.losses(batch))
 
 
 def first(batches: Batches, device: torch.device, /, *, seed: int) -> Any:
     """The first batch of the first epoch, or None if there is none."""
-    with aside(), torch.random.fork_rng(devices=[]):
+    with preserved(device):
         return next(moved(iter(batches.epoch(0, seed=seed)), device), None)
 
 
-def check_monitor(
-    monitor: Monitor,
-    objective: Any,
-    batches: Batches,
-    validate: Batches | None,
-    metrics: dict[str, Metric],
-    /,
-    *,
-    device: torch.device,
-    seed: int,
-) -> None:
-    """Refuse a number to monitor that an epoch will not give, before the first one.
-
-    What is not known by its name is looked for in one batch. An objective that cannot be run
-    without its steps is left to the end of the first epoch.
-
-    Raises:
-        UsageError: there is no such number, with the nearest one.
-    """
-    alone = len(objective.players) == 1
-    usual = ["loss"] if alone else [f"{name}/loss" for name in objective.players]
-    if not monitor.required or monitor.name in {
-        *(f"{part}/{name}" for part in ("train", "valid") for name in usual),
-        *(f"valid/{name}" for name in metrics),
-    }:
-        return
-    try:
-        if monitor.name.startswith("train/"):
-            batch = first(batches, device, seed=seed)
-            found = [key for loss in losses(objective, batch) for key in loss.metrics]
-            norms = [name.replace("loss", "gradient_norm") for name in usual]
-            names = [f"train/{key}" for key in (*usual, *norms, *found)]
-        else:
-            if validate is None:
-                return
-            one = _One(first(validate, device, seed=seed))
-            with unnoticed(objective):
-                numbers = validation(
-                    objective, one, model=None, metrics={}, device=device, precision="float32",
-                    seed=seed,
-                )  # fmt: skip
-            names = [*(numbers or {}), *(f"valid/{name}" for name in metrics)]
-    except Exception:  # the run itself will say what is wrong with it
-        return
-    if monitor.name not in names:
-        raise unknown("number to monitor", monitor.name, names)
-
-
-class _One:
+class One:
     """A single batch as `Batches`."""
 
-    def __init__(self, batch: Any) -> None:
+    def __init__(self, batch: Any, /) -> None:
         self.batch = batch
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Any]:  # noqa: ARG002
@@ -105,5 +72,58 @@ class _One:
         return 1
 
 
-def _is_module(part: Any) -> bool:
-    return isinstance(part, nn.Module)
+def _parts(one: Any) -> Iterator[Any]:
+    """An object, or a module and all that are in it."""
+    yield from one.modules() if isinstance(one, nn.Module) else (one,)
+
+
+def _buffers(part: Any) -> list[torch.Tensor]:
+    found = part.buffers(recurse=False) if isinstance(part, nn.Module) else ()
+    return [buffer for buffer in found if not is_lazy(buffer)]
+
+
+def _tensors(part: Any) -> list[torch.Tensor]:
+    own = list(part.parameters(recurse=False)) if isinstance(part, nn.Module) else []
+    return own + _buffers(part)
+
+
+def _attributes(part: Any) -> Callable[[], None]:
+    """What puts an object's attributes back, and the contents of those that are plain.
+
+    A lazy module becomes another one at its first call, and stays that.
+    """
+    kind = type(part)
+    held = vars(part) if "__dict__" in dir(part) else {}  # an objective of users may have slots
+    before = dict(held)
+    contents = [undo for value in before.values() if (undo := _content(value)) is not None]
+
+    def back() -> None:
+        if type(part) is not kind:
+            return
+        for key in held.keys() - before.keys():
+            del held[key]
+        held.update(before)
+        for undo in contents:
+            undo()
+
+    return back
+
+
+def _content(value: Any) -> Callable[[], object] | None:
+    """What puts the content of a plain container or a generator back; None for all else."""
+    if isinstance(value, list):
+        items = list(value)
+        return lambda: value.__setitem__(slice(None), items)
+    if isinstance(value, dict | set):
+        kept = value.copy()
+        return lambda: (value.clear(), value.update(kept))
+    if isinstance(value, torch.Generator):
+        state = value.get_state()
+        return lambda: value.set_state(state)
+    if isinstance(value, random.Random):
+        own = value.getstate()
+        return lambda: value.setstate(own)
+    if isinstance(value, np.random.Generator):
+        bits = value.bit_generator.state
+        return lambda: setattr(value.bit_generator, "state", bits)
+    return None

@@ -1,6 +1,8 @@
 """Recovery from a loss or gradient that is not finite: report, skip the step, or roll back."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -9,12 +11,14 @@ from torch import Tensor, nn
 from cartograd.engine.checkpoint.manager import CheckpointManager
 from cartograd.engine.device.device import autocast
 from cartograd.engine.device.randomness import TRAINING, seeder, set_others
+from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
+from cartograd.engine.loop.announcer import Announcer
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.nonfinite import Policy, first_bad
 from cartograd.engine.loop.probe import unnoticed
 from cartograd.engine.loop.run_state import State
-from cartograd.engine.optim.player import Player
+from cartograd.engine.optim.player import Player, rates
 
 TOLD = 3
 """How many skipped batches are run again to find the cause; all are recorded."""
@@ -32,6 +36,9 @@ class Recoverable(Protocol):
     config: RunConfig
     logger: MetricLogger
     manager: CheckpointManager | None
+    announcer: Announcer
+    processes: ProcessGroup
+    folder: Path | None
 
     @property
     def state(self) -> State:
@@ -91,13 +98,6 @@ class Recovery:
     def _first(self, loop: Recoverable, step: int, group: Sequence[Any]) -> str | None:
         players = {name: player.module for name, player in loop.players.items()}
         reseed = seeder(loop.device, loop.config.seed, TRAINING, others=True)
-        modules = [loop.objective, *players.values()]
-        modes = [
-            (part, part.training)
-            for module in modules
-            if isinstance(module, nn.Module)
-            for part in module.modules()
-        ]
 
         def losses(batch: Any) -> Any:
             precision = "float32" if loop.config.precision == "auto" else loop.config.precision
@@ -106,8 +106,6 @@ class Recovery:
                     yield loss.value
 
         with unnoticed(loop.objective):
-            for part, mode in modes:  # as in the step itself
-                part.training = mode
             reseed(step - 1)
             for batch in group:
                 items = batch.values() if isinstance(batch, dict) else batch
@@ -167,11 +165,19 @@ class Recovery:
         self, loop: Recoverable, error: NonFiniteError, where: str, newest: int | None
     ) -> NonFiniteError:
         """The error with the place where it began and how to mend it."""
-        loop.event("failed", step=error.step, error=str(error), where=where)
+        if loop.processes.size == 1:  # the losses up to here are what a diagnosis reads
+            with suppress(NonFiniteError):
+                loop.logger.end_epoch()
+            loop.announcer.report({})
+        known = rates(loop.players)
+        told = ", ".join(f"{name} {rate:g}" for name, rate in known.items())
+        loop.event("failed", step=error.step, error=str(error), where=where, **known)
         message = (
-            f"{error} ({where}); lower the learning rate, shorten the gradient (clip=1.0), or look "
-            "for such numbers in the data"
+            f"{error} ({where}) at {told}; lower the learning rate, shorten the gradient "
+            "(clip=1.0), or look for such numbers in the data"
         )
+        if loop.folder is not None:
+            message += f"; `cartograd diagnose {loop.folder}` says more"
         if loop.state.rollbacks:
             message += f"; went back {loop.state.rollbacks} times"
         if newest is not None:

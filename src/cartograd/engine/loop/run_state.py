@@ -17,6 +17,7 @@ from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
 from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import RunConfig
+from cartograd.engine.loop.longer import check_longer
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.optim.average import averaged
 from cartograd.engine.optim.player import Player
@@ -151,6 +152,12 @@ class RunState:
         self.logger.load(parts["ledger"])
         self.at, self.best_weights = at, parts["best"]
 
+    def go_on(self, monitor: Monitor, /) -> None:
+        """Lift an early stop that the patience of the run that goes on would not have made."""
+        at = self.at
+        if at.stopped == "early" and (monitor.patience is None or at.waited < monitor.patience):
+            at.stopped = None
+
     def judge(self, record: dict[str, Any], monitor: Monitor, /) -> None:
         """Update the best weights and the patience by the record of an epoch.
 
@@ -176,17 +183,15 @@ class RunState:
     def _check_config(self, before: Mapping[str, Any], at: State, origin: str) -> None:
         """Refuse to resume with options under which the run would not be the same."""
         for key, (theirs, ours) in self.config.differs(before).items():
-            longer = key == "epochs" and not self._bound() and ours >= at.epoch
-            if not longer:
+            if key == "patience" and (ours is None or (theirs is not None and ours > theirs)):
+                continue  # the epochs so far are those of a run with more of it
+            if key == "epochs" and ours >= at.epoch:
+                check_longer(self.config, int(theirs or 0), origin)
+            else:
                 raise UsageError(
                     f"{origin} was written with {key}={theirs!r} and this run has "
                     f"{key}={ours!r}; resume with the same, or start a new run"
                 )
-
-    def _bound(self) -> bool:
-        """Whether the run so far depends on its planned length."""
-        tail = str(self.config.average or "").startswith("tail")
-        return bool(self.config.schedule) or tail
 
     def _check_finite(self) -> None:
         """Refuse to save weights that are not finite in place of a good checkpoint."""

@@ -87,11 +87,7 @@ class Player:
         Raises:
             UsageError: the value does not depend on any parameter.
         """
-        if not value.requires_grad:
-            raise UsageError(
-                f"the loss of player {self.name!r} does not depend on its parameters; was it "
-                "detached, or computed without gradients?"
-            )
+        self._check_depends(value)
         # FSDP gathers sharded weights into other tensors for the backward pass.
         inputs = self._inputs
         if isinstance(weight, Tensor):
@@ -113,6 +109,26 @@ class Player:
             )
             return
         torch.autograd.backward(value, self._gradient[1], inputs=inputs)
+
+    def try_backward(
+        self, value: Float[Tensor, "..."], weight: float | Float[Tensor, "..."], /
+    ) -> None:
+        """Compute what `backward` would add to the gradients, and drop it.
+
+        Raises:
+            UsageError: the value does not depend on any parameter.
+        """
+        self._check_depends(value)
+        share = weight.to(value.dtype) if isinstance(weight, Tensor) else weight
+        inputs = self._inputs or [p for p in self.params if p.requires_grad]
+        torch.autograd.grad(value, inputs, torch.ones_like(value) * share, allow_unused=True)
+
+    def _check_depends(self, value: Tensor) -> None:
+        if not value.requires_grad:
+            raise UsageError(
+                f"the loss of player {self.name!r} does not depend on its parameters; was it "
+                "detached, or computed without gradients?"
+            )
 
     def step(self, count: float | Tensor | None = None) -> Tensor | None:
         """Step with the accumulated gradients divided by `count`, then drop them.

@@ -129,7 +129,7 @@ def learning_curve(
     broken = [i for i, v in enumerate(given) if v is None or not math.isfinite(v)]
     if broken or any(v is None or not math.isfinite(v) for v in valid_given):
         epoch = history[broken[0]].get("epoch", broken[0] + 1) if broken else "?"
-        return (Finding("diverged", f"the loss is not finite (epoch {epoch})", _UNSTABLE),)
+        return (diverged(f"the loss is not finite (epoch {epoch})"),)
     if len(history) < LEAST:
         told = f"{len(history)} epochs; a curve needs {LEAST} to say anything"
         return (Finding("too short", told, ("more epochs",)),)
@@ -140,6 +140,11 @@ def learning_curve(
         *_fitting(train, valid, chance, _annealed(history)),
     )
     return findings or (Finding("healthy", _summary(train, valid), good=True),)
+
+
+def diverged(evidence: str, /) -> Finding:
+    """The finding of a run that ended with a number that is not finite."""
+    return Finding("diverged", evidence, _UNSTABLE)
 
 
 _UNSTABLE = (

@@ -1,0 +1,107 @@
+"""What follows a training: test metrics, bundle, speed and report; nothing of it loses the rest."""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from cartograd.apps.results.evaluation import Evaluation
+from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.apps.verbs.kept_bundle import keep_bundle
+from cartograd.apps.verbs.plan import Plan
+from cartograd.apps.verbs.speed import note_speed
+from cartograd.core.errors import UsageError
+from cartograd.engine.distributed.process_group import ProcessGroup
+from cartograd.engine.files.bundle import statistics
+from cartograd.engine.loop.fit import Run
+from cartograd.engine.loop.rehearsal import reason
+
+REFERENCE = 4096
+"""Training examples whose statistics are kept with the model, to notice drift."""
+
+GOLDEN = 64
+"""Test examples of which the bundle keeps the first with the model's answers."""
+
+
+def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> None:
+    """Measure a trained model, and write its bundle and report.
+
+    What fails after the training is a warning: what failed, why, and the command that makes it
+    again. The bundle is written in any case, also if Ctrl-C ends the evaluation.
+
+    Raises:
+        UsageError: the bundle cannot be written; the newest checkpoint has the weights.
+        KeyboardInterrupt: after the bundle was written.
+    """
+    again = f"cartograd evaluate {path}"
+    found, failed, stopped = None, "", None
+    try:
+        found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
+    except KeyboardInterrupt as error:
+        stopped, failed = error, f"stopped in the evaluation; `{again}` makes it"
+    except Exception as error:
+        failed = _told("the evaluation", error, again)
+    processes.lead_does(lambda: _write(plan, done, path, found))
+    if failed:
+        warnings.warn(failed, stacklevel=3)
+    if stopped is not None:
+        raise stopped
+    if processes.lead:
+        _try("the count of the speed", "", partial(note_speed, plan, path))
+        if found is not None:
+            _try("the report", again, partial(_report, plan, path, found))
+
+
+def _try(what: str, again: str, work: Callable[[], object]) -> None:
+    """Do it, or warn."""
+    try:
+        work()
+    except Exception as error:
+        warnings.warn(_told(what, error, again), stacklevel=4)
+
+
+def _told(what: str, error: Exception, again: str) -> str:
+    """What failed, why, and what makes it again."""
+    said = str(error) if isinstance(error, UsageError) else reason(error)
+    mend = f"; the weights are kept, and `{again}` makes it again" if again else ""
+    return f"{what} failed: {said}{mend}"
+
+
+def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
+    """Write the bundle, with the test metrics if there are any."""
+    test, train_part = plan.data.test, plan.data.train
+    measured = {} if found is None else found.metrics
+    metrics = {
+        name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
+        | found.averages.get(name, {})
+        for name, value in measured.items()
+        if found is not None
+    }
+    sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs
+    words = {key: item.value for key, item in plan.words().items() if item.value is not None}
+    keep_bundle(
+        path,
+        plan.model,
+        test.select(range(min(GOLDEN, len(test)))).arguments,
+        metrics=metrics,
+        about={
+            "data": words["data"],
+            "source": plan.data.about,
+            "settings": words,
+            "steps": done.steps,
+            "epoch": done.best.get("epoch"),
+            "train examples": len(train_part),
+            "test examples": len(test) if found is None else found.examples,
+            "baseline": None if found is None else found.baseline,
+        },
+        reference=statistics(sample),
+    )
+
+
+def _report(plan: Plan, path: Path, found: Evaluation) -> Path:
+    # Imported late: matplotlib is slow to import, and runs that fail do not need it.
+    from cartograd.apps.report.origin import origin_of
+    from cartograd.apps.report.run import report
+
+    origin = origin_of(path)
+    return report(path / "report.html", plan.model, plan.data.test, found, origin=origin)

@@ -1,0 +1,77 @@
+"""Whether model, data and settings of a training belong together; looked at before it is built."""
+
+import torch
+
+from cartograd.core.errors import UsageError
+from cartograd.core.eval_mode import evaluating
+from cartograd.core.signed import Signed
+from cartograd.core.task import Task, find
+from cartograd.core.task import names as names_of_tasks
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.engine.loop.probe import unchanged
+from cartograd.engine.loop.rehearsal import explained, shapes
+
+
+def check_objective(name: str, task: Task, data: Dataset, /) -> None:
+    """Refuse the objective of a task whose right answers are of another sort than the data's.
+
+    Raises:
+        UsageError: it learns values where there are classes, or the other way round.
+    """
+    others = [other for other in map(find, names_of_tasks()) if other.objective == name]
+    if others and task.objective is not None and all(x.target != task.target for x in others):
+        raise UsageError(
+            f"objective={name} learns the task {others[0].name!r} and {data.name} is for the task "
+            f"{task.name!r}; leave it out for {task.objective!r}, or take other data"
+        )
+
+
+def check_parts(data: Dataset, /) -> None:
+    """Refuse data without examples to validate or to test on.
+
+    Raises:
+        UsageError: a part is empty.
+    """
+    for name, part in (("validation", data.valid), ("test", data.test)):
+        if not len(part):
+            raise UsageError(
+                f"{data.name} has no {name} examples; each epoch is judged on the validation part "
+                "and the result on the test part: give each of them some"
+            )
+
+
+def check_size(size: int, data: Dataset, /) -> None:
+    """Refuse a batch of more examples than there are.
+
+    Raises:
+        UsageError: it is larger.
+    """
+    if size > len(data.train):
+        raise UsageError(
+            f"batch_size={size} is more than the {len(data.train)} training examples of "
+            f"{data.name}; {len(data.train)} takes all of them at each step"
+        )
+
+
+def check_answer(model: Signed, data: Dataset, /) -> None:
+    """Refuse a model whose output has another shape than the data's targets, by one example.
+
+    Raises:
+        UsageError: the answer has another shape.
+    """
+    dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
+    classes = data.signature.classes
+    name = type(model.model).__name__ if model.spec is None else model.spec.name
+    *inputs, _ = next(iter(examples.epoch(0, seed=0)))
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    what = f"{name} cannot answer an example of {data.name} ({shapes(inputs)})"
+    with unchanged(model), evaluating(model), torch.no_grad(), explained(what, {"model": model}):
+        answer = model(*(x.to(device) for x in inputs))
+        found = tuple(answer.shape)
+    if len(found) != 1 + len(dims) or found[-1] != classes:
+        several = " at each position" if data.signature.task.each else ""
+        raise UsageError(
+            f"{name} answers one example with shape {found}, and {data.name} wants one score for "
+            f"each of {classes} classes{several}; take another head or model (`cartograd show "
+            f"{name}`)"
+        )
