@@ -250,28 +250,24 @@ def _with_task(port: Port) -> Port:
     if port.task or port.kind not in USUAL:
         return port
     if port.kind == "label" and len(port.dims) > 1:
-        raise UsageError(
-            f"the output {port.name!r} has labels of shape {port.dims} and names no task; expected "
-            f"one such as tag, next-token, masked-token or ctc: Port(..., task='tag')"
-        )
+        what = f"the output {port.name!r} has labels of shape {port.dims}"
+        tasks = "tag, next-token, masked-token or ctc: Port(..., task='tag')"
+        raise UsageError(f"{what} and names no task; expected one such as {tasks}")
     return replace(port, task=USUAL[port.kind])
 
 
 def _task_of_old(inputs: tuple[Port, ...], output: Port) -> str:
     """The task of an output that was written before outputs named one.
 
-    Until then a task was guessed from the ports' kinds, names and labels; so it is here, once,
-    and nowhere else. What is loaded by this is saved with its task.
+    It is guessed from the ports' kinds, names and labels, here alone, and saved from then on.
     """
     if output.kind != "label":
         return USUAL.get(output.kind, "")
     if len(output.dims) < 2:
         return "classify"
     kinds = [port.kind for port in inputs]
-    if kinds == ["audio", "text"]:
-        return "transcribe"
-    if kinds == ["text", "text"]:
-        return "translate"
+    if kinds in (["audio", "text"], ["text", "text"]):
+        return "transcribe" if kinds[0] == "audio" else "translate"
     if output.labels[:1] == ("",):
         return "ctc"
     if kinds != ["text"]:
@@ -279,8 +275,8 @@ def _task_of_old(inputs: tuple[Port, ...], output: Port) -> str:
     if output.name.startswith("next"):
         return "next-token"
     bounds = inputs[0].bounds
-    own = bounds is not None and output.dims[-1] == int(bounds[1]) + 1
-    return "masked-token" if own or output.name == "token" else "tag"
+    own = output.name == "token" or (bounds and output.dims[-1] == int(bounds[1]) + 1)
+    return "masked-token" if own else "tag"
 
 
 def _port(data: Any) -> Port:
@@ -296,8 +292,8 @@ def _port(data: Any) -> Port:
 
 
 def _column(data: Any) -> Column:
-    categories = data.get("categories")
-    own = None if categories is None else tuple(categories)
+    named = data.get("categories")
+    own = None if named is None else tuple(named)
     column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
     check_fields(column, f"column {column.name!r}")
     return column

@@ -112,14 +112,14 @@ def run(
     if resume and folder is not None:
         _check_same(plan, Path(folder))
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
-    if progress and processes.lead:
-        sys.stderr.writelines(f"{plan.data.name}: {line}\n" for line in plan.data.decided)
-        sys.stderr.write(f"{plan.begun}\n" if plan.begun else "")
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))
         processes.lead_does(lambda: check_disk(plan, path))
         rehearse_end(plan, processes)
+        if progress and processes.lead:
+            sys.stderr.writelines(f"{plan.data.name}: {line}\n" for line in plan.data.decided)
+            sys.stderr.write(f"{plan.begun}\n" if plan.begun else "")
         before = _steps(path) if resume else 0
         done = fit(
             plan.objective,

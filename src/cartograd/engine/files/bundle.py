@@ -216,6 +216,8 @@ def _rebuild(
 ) -> Signed:
     if model is not None:
         return sign(model, signature, spec=spec, output=output)
+    if spec is None:
+        raise UsageError(f"{folder}: its model is a module of its writer's; give it as model=")
     with torch.random.fork_rng(devices=[]):
         return made(spec, signature, weights, str(folder))
 
