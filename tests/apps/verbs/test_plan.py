@@ -81,6 +81,7 @@ def test_origins_down_to_the_hyperparameters():
         "model.widths": ((), "preset"),
         "model.activation": ("tanh", "flag"),
         "model.dropout": (0.0, "default"),
+        "model.norm": (None, "default"),
     }
 
 

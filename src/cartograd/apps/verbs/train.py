@@ -25,6 +25,7 @@ from cartograd.engine.checkpoint.storage import steps
 from cartograd.engine.device.device import pick
 from cartograd.engine.distributed.process_group import process_group
 from cartograd.engine.logging.metric_logger import NonFiniteError
+from cartograd.engine.logging.progress import Opening
 from cartograd.engine.logging.run_folder import (
     is_run,
     new_run,
@@ -117,16 +118,13 @@ def run(
         path = processes.lead_does(lambda: stack.enter_context(opened))
         processes.lead_does(lambda: check_disk(plan, path))
         rehearse_end(plan, processes)
-        if progress and processes.lead:
-            sys.stderr.writelines(f"{plan.data.name}: {line}\n" for line in plan.data.decided)
-            sys.stderr.write(f"{plan.begun}\n" if plan.begun else "")
         before = _steps(path) if resume else 0
         done = fit(
             plan.objective,
             plan.batches(),
             folder=path,
             resume=resume,
-            progress=progress,
+            progress=[Opening(_told(plan)), progress] if progress else progress,
             callbacks=callbacks,
             options=plan.options,
             **plan.validation(),
@@ -139,6 +137,12 @@ def run(
         if done.stopped != "interrupted":
             finish(plan, done, path, processes)
     return done
+
+
+def _told(plan: Plan) -> list[str]:
+    """What was decided on the data, and what the training begins from."""
+    decided = [f"{plan.data.name}: {line}" for line in plan.data.decided]
+    return [*decided, plan.begun] if plan.begun else decided
 
 
 def _steps(folder: Path) -> int:

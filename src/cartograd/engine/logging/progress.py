@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cartograd.engine.logging import callbacks
@@ -12,14 +12,34 @@ from cartograd.engine.logging.view import View
 def chosen(progress: Any, /) -> list[Any]:
     """The callbacks of `fit`'s argument: a bar on a terminal, else a line per epoch, or none.
 
+    Of a list, those of each.
+
     Raises:
         UsageError: it is neither a truth value nor a callback.
     """
     if progress is None or progress is False:
         return []
+    if isinstance(progress, list):
+        return [one for given in progress for one in chosen(given)]
     if progress is True:
         return [Bar() if sys.stderr.isatty() else Lines()]
     return callbacks.checked([progress], "progress, which is True, False or a callback")
+
+
+class Opening:
+    """Lines on standard error before the first step: nothing was wrong, and this was decided.
+
+    Args:
+        lines: what to write.
+    """
+
+    def __init__(self, lines: Sequence[str], /) -> None:
+        self.lines = lines
+
+    def on_start(self, _: View) -> None:
+        """Write them."""
+        sys.stderr.writelines(f"{line}\n" for line in self.lines)
+        sys.stderr.flush()
 
 
 class Lines:
