@@ -62,7 +62,7 @@ def test_folders_stand_for_their_pictures(photo):
     deeper.touch()
     assert expanded([photo.parent]) == sorted([photo, deeper])
     (photo.parent / "none").mkdir()
-    with pytest.raises(UsageError, match="holds no pictures"):
+    with pytest.raises(UsageError, match="holds no such files"):
         expanded([photo.parent / "none"])
 
 
