@@ -10,7 +10,7 @@ TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.Beartyp
 # The files with a test that does without that check; the others need not be imported again.
 UNTYPED = $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py')
 
-.PHONY: help tour test room check lint types style imports spelling doctests house acceptance \
+.PHONY: help tour test room hard check lint types style imports spelling doctests house acceptance \
   claims bench golden clean
 .DEFAULT_GOAL := help
 
@@ -59,6 +59,12 @@ house: .venv/tested  ## the rules of the house, and what the README shows (minut
 
 acceptance: .venv/tested  ## train on real data against the stated thresholds (hours)
 	$(BIN)/python -m acceptance
+	CARTOGRAD_ALL_EXPORTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m compile \
+	  tests/conformance/test_models.py
+
+hard: .venv/tested  ## many chains of stops and resumes, many damaged files (an hour)
+	OMP_NUM_THREADS=1 CARTOGRAD_CHAINS=400 $(PYTEST) -q tests/engine/checkpoint/test_chains.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.journeys.hostile 2000
 
 claims: .venv/tested  ## put the map's statements to the test, and write docs/results/claims.md (hours)
 	$(BIN)/python -m tools.claims

@@ -295,7 +295,9 @@ def test_other_processes_are_told(usable, monkeypatch):
     from cartograd.apps.cli import imports
     from cartograd.apps.verbs import ray, train
 
-    rest, names = imports.taken(["train", "toy-model", "--import", "toybox", "--nproc", "2"])
+    rest, names = imports.taken(
+        ["train", "toy-model", "--import", "toybox", "--nproc", "2"], imports.FLAG, "toybox"
+    )
     assert (rest, names) == (["train", "toy-model", "--nproc", "2"], ["toybox"])
     monkeypatch.setattr(train, "train", lambda *words, **given: given)
     with plugins.using(()):

@@ -26,6 +26,7 @@ def accuracy(model, x, y):
     return (model.decide(x) == y).double().mean().item()
 
 
+@pytest.mark.place("activation/step")
 @pytest.mark.law("perceptron")
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("margin", [0.1, 0.3])

@@ -131,6 +131,7 @@ def test_loss_of_an_example_is_its_own(card):
     torch.testing.assert_close(single, whole, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.place("autodiff")
 @over("loss")
 def test_loss_gradient(card):
     right, wrong, rest = loss_examples(card)

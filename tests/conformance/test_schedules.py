@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from torch import nn
 
@@ -43,6 +44,7 @@ def test_a_rate_goes_with_the_optimizers_own(card):
         assert math.isclose(three, 3 * one, rel_tol=1e-12, abs_tol=1e-12)
 
 
+@pytest.mark.place("schedule/step", "schedule/cosine", "schedule/exponential", "schedule/warmup")
 @over("schedule")
 def test_a_training_run_finds_it_by_name(card):
     spec = Spec(card.name, card.tiny)

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from cartograd.core import packages, registry
-from cartograd.core.build import build, fits, hyperparameters, resolve
+from cartograd.core.build import build, hyperparameters, resolve
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.fits import fits
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec

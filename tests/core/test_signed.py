@@ -13,7 +13,7 @@ LABEL = Port("digit", "label", (3,))
 
 
 def signed(port, output=LABEL, model=None):
-    return sign(model or nn.Identity(), Signature((port,), (output,)))
+    return Signed(model or nn.Identity(), Signature((port,), (output,)))
 
 
 def test_per_channel():
@@ -102,3 +102,94 @@ def test_signature_of():
     assert signature_of(nn.Identity(), otherwise=signature) is signature
     with pytest.raises(UsageError, match=r"Identity has no signature; wrap it: cartograd.sign"):
         signature_of(nn.Identity())
+
+
+ROW = Port("row", "vector", (2,))
+YES = Port("yes", "label", (2,))
+
+
+class Packs(nn.Module):
+    """Answers with the logits in what a function makes of them."""
+
+    def __init__(self, pack):
+        super().__init__()
+        self.inner, self.pack = nn.Linear(2, 2), pack
+
+    def forward(self, x):
+        return self.pack(self.inner(x))
+
+
+@pytest.mark.parametrize(
+    ("pack", "output"),
+    [
+        (lambda z: {"hidden": 2 * z, "logits": z}, "logits"),
+        (lambda z: (2 * z, z), 1),
+        (lambda z: [z, 2 * z], "0"),
+        (lambda z: torch.return_types.max((z, z)), "values"),
+    ],
+)
+def test_the_part_that_counts_is_taken(pack, output):
+    model, x = Packs(pack), torch.rand(3, 2)
+    signed = sign(model, Signature((ROW,), (YES,)), output=output)
+    assert torch.equal(signed(x), model.inner(x))
+    assert torch.equal(sign(signed, signed.signature)(x), model.inner(x))  # it is kept
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Packs(lambda z: {"logits": z}), r"a dict of 'logits' \(2, 2\).*output='logits'"),
+        (Packs(lambda z: (z, 2 * z)), r"a tuple of 0 \(2, 2\), 1 \(2, 2\).*output=0"),
+        (Packs(str), "a str, no tensor"),
+        (nn.Linear(3, 2), r"Linear does not take what the signature says \(row \(2,\) of float32"),
+        (nn.Linear(2, 5), r"shape \(2, 5\); expected \(2, 2\), one score for each of 2 classes"),
+        (nn.Linear(2, 2, device="meta"), "on the meta device"),
+    ],
+)
+def test_what_does_not_fit_is_refused_when_it_is_signed(model, message):
+    with pytest.raises(UsageError, match=message):
+        sign(model, Signature((ROW,), (YES,)))
+
+
+def test_a_part_that_is_not_there():
+    with pytest.raises(UsageError, match=r"which has no tensor 'logit'.*output='logits'"):
+        sign(Packs(lambda z: {"logits": z}), Signature((ROW,), (YES,)), output="logit")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_inputs_come_in_the_type_of_the_weights(dtype):
+    model, x = nn.Linear(2, 2).to(dtype), torch.rand(3, 2)
+    signed = sign(model, Signature((Port("row", "vector", (2,), mean=(0.5,), std=(2.0,)),), (YES,)))
+    assert torch.equal(signed(x), model(((x - 0.5) / 2).to(dtype)))
+
+
+def test_a_model_that_changes_its_inputs_gets_copies():
+    class Changes(nn.Module):
+        def forward(self, x):
+            return x.mul_(2)
+
+    x = torch.rand(3, 2)
+    before = x.clone()
+    assert torch.equal(sign(Changes(), Signature((ROW,), (YES,)))(x), 2 * before)
+    assert torch.equal(x, before)
+
+
+def test_a_single_logit_for_two_classes_makes_a_port_of_one():
+    assert sign(nn.Linear(2, 1), Signature((ROW,), (YES,))).signature.output.dims == (1,)
+
+
+def test_lazy_layers_get_their_weights():
+    signed = sign(nn.Sequential(nn.LazyLinear(4), nn.LazyLinear(2)), Signature((ROW,), (YES,)))
+    assert sum(p.numel() for p in signed.parameters()) == 2 * 4 + 4 + 4 * 2 + 2
+
+
+def test_several_inputs_go_by_name_where_the_model_has_these_names():
+    class Minus(nn.Module):
+        def forward(self, b, a):
+            return a - b
+
+    a, b = Port("a", "vector", (2,)), Port("b", "vector", (2,))
+    x, y = torch.rand(2, 3, 2)
+    assert torch.equal(sign(Minus(), Signature((a, b), (YES,)))(x, y), x - y)
+    other = (Port("c", "vector", (2,)), b)
+    assert torch.equal(sign(Minus(), Signature(other, (YES,)))(x, y), y - x)

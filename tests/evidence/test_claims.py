@@ -8,13 +8,18 @@ import pytest
 from cartograd.core import concepts
 from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import CLAIMS, claims, deciding, find, read, statements, stored
-from cartograd.evidence.verdict import Check
+from cartograd.evidence.design import history
+from cartograd.evidence.verdict import VERDICTS, Check
 
 ROOMS = (
     "activation/", "init/", "loss/", "optim/", "schedule/", "regularize/", "norm/", "challenge/",
     "train/grad-accumulation", "train/batch-size", "train/checkpointing-activations",
     "arch/perceptron", "metric/accuracy",
 )  # fmt: skip
+LATER = {
+    "sigmoid-zigzag", "elu-mean-zero", "bn-regularises", "noise-escapes", "small-batch-noise",
+}  # fmt: skip
+"""Of these rooms, without an experiment yet: they came to the map after the others."""
 EARLIER = {
     "resnet-degradation",
     "small-kernels",
@@ -25,18 +30,28 @@ EARLIER = {
     "weight-sharing",
 }
 """Of later rooms, with an experiment already."""
+BY_TASK = {"focal-imbalance"}
+"""Claims with tasks as their unit though the statement's words do not ask for it."""
+BEFORE_RATES = {
+    "augmentation-helps", "batchnorm-ics", "clipping-prevents", "schedule-helps",
+    "tanh-faster-than-sigmoid",
+}  # fmt: skip
+"""Claims that were run before rates were searched for by `best_rate`."""
+BY_THEORY = {"momentum-damps"}
+"""The best rate is known by a formula."""
 
 
 def test_every_statement_of_these_rooms_has_its_experiment():
     asked = {one.id for one in statements().values() if one.concept.startswith(ROOMS)} | EARLIER
-    assert len(asked) == 43
-    assert asked <= set(claims())
+    assert len(asked) == 48
+    assert asked - LATER <= set(claims())
+    assert not LATER & set(claims())
 
 
 def test_every_place_of_the_statements_is_on_the_map():
     places = {place.id for place in concepts.places()}
     assert {one.concept for one in statements().values()} <= places
-    assert len(statements()) == 72
+    assert len(statements()) == 84
 
 
 @pytest.mark.parametrize("path", sorted(CLAIMS.glob("[!_]*.py")), ids=lambda path: path.stem)
@@ -54,8 +69,11 @@ def test_a_claim_conforms(path):
     assert claim.hypothesis.endswith(".")
     assert claim.rule
     assert [Check.parse(text) for text in claim.rule]
-    assert claim.decide in ("all", "majority")
-    assert claim.exact or claim.seeds >= 3
+    assert [Check.parse(text) for text in claim.requires] or not claim.requires
+    assert claim.decide in ("all", "majority", "each")
+    of_tasks = any(text.startswith(("tasks ", "most ")) for text in claim.rule)
+    assert claim.exact or claim.seeds >= (2 if of_tasks else 3)
+    assert of_tasks == bool(re.search("usually|across tasks", claim.en)) or claim.id in BY_TASK
     assert set(claim.scale) <= {"x", "y"}
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
@@ -66,18 +84,28 @@ def test_a_claim_conforms(path):
     assert ("fashion-mnist" in text) == (claim.data == "fashion-mnist")
 
 
+def test_a_best_rate_is_searched_for_and_not_left_at_an_edge():
+    """What speaks of a best rate asks `best_rate` for it; what was run before that is named."""
+    for path in CLAIMS.glob("[!_]*.py"):
+        claim, text = read(path), path.read_text(encoding="utf-8")
+        if re.search(r"rates?\b.*\bbest|\bbest.*\brates?\b", claim.hypothesis):
+            searched = "best_rate(" in text and any("inside" in one for one in claim.requires)
+            assert searched == (claim.id not in BEFORE_RATES | BY_THEORY), claim.id
+
+
 @pytest.mark.parametrize("name", list(claims()))
 def test_a_kept_result_is_of_the_rule_that_stands_now(name):
     """Whoever changes a rule or an experiment's seeds runs it again."""
     claim, result = find(name), stored(name)
-    assert result is not None, f"run: python -m tools.claims {name}"
-    assert [one["check"] for one in result["findings"]] == list(claim.rule)
+    if result is None:  # registered, and not run yet
+        assert history(name)[-1].event in ("registered", "mended", "carried", "look")
+        return
+    assert [one["check"] for one in result["findings"]] == [*claim.rule, *claim.requires]
     assert len(result["seeds"]) == (1 if claim.exact else claim.seeds)
-    assert result["verdict"] in ("holds", "does not hold", "contested")
-    assert result["cpu_seconds"] < 180
-    state = {"holds": "holds", "does not hold": "fails"}.get(result["verdict"])
-    assert deciding(result)["state"] == (state or deciding(result)["state"])
-    assert state == "holds" or deciding(result)["state"] != "holds"
+    assert result["verdict"] in VERDICTS
+    assert result["cpu_seconds"] < 600
+    states = {"holds": {"holds"}, "does not hold": {"fails"}, "undecided": {"open", "fails"}}
+    assert deciding(result)["state"] in states.get(result["verdict"], {"fails"})
 
 
 def test_names_are_found_with_either_dash_and_missed_with_the_nearest():

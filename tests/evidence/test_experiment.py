@@ -7,6 +7,7 @@ import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import Curve, find
+from cartograd.evidence.design import digest, now
 from cartograd.evidence.experiment import run
 
 TOY = replace(
@@ -48,7 +49,17 @@ def test_the_same_seeds_give_the_same_figures_and_leave_the_state_alone():
 
 def test_one_seed_has_no_verdict():
     found = run(TOY, measure=sample, seeds=(0,))
-    assert (found.verdict, found.findings[0].method) == ("contested", "one seed: no interval")
+    assert (found.verdict, found.findings[0].method) == ("undecided", "one seed: no interval")
+
+
+def test_the_first_seed_is_the_claims():
+    assert run(replace(TOY, first=100, seeds=2), measure=sample).seeds == (100, 101)
+
+
+def test_it_names_the_design_it_was_run_under():
+    found = run(find("gelu-approx"))
+    assert found.to_json()["design"] == digest(find("gelu-approx"))
+    assert found.started <= now()
 
 
 def test_what_is_exact_has_one_run():

@@ -1,66 +1,21 @@
-"""Intervals against scipy, how often they hold the truth, and what checks say together."""
+"""What checks say together, of seeds and of tasks, and when they say nothing."""
 
 import math
 
-import numpy as np
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.evidence.verdict import Check, judge, mean, ratio, share
-from tests.reference import Reference
-
-reference_scipy = Reference("scipy")
-
-VALUES = [0.3, 0.1, 0.45, 0.2, 0.33]
-
-
-def test_mean_is_scipys_student_interval():
-    found = mean(VALUES)
-    low, high = reference_scipy.stats.ttest_1samp(VALUES, 0).confidence_interval(0.95)
-    assert found.value == pytest.approx(np.mean(VALUES), abs=1e-14)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
-    assert "Student's t, 95%" in found.method
-
-
-def test_a_paired_difference_is_scipys_paired_test():
-    a, b = np.array(VALUES), np.array([0.1, 0.0, 0.2, 0.25, 0.1])
-    low, high = reference_scipy.stats.ttest_rel(a, b).confidence_interval(0.95)
-    found = mean((a - b).tolist())
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
-
-
-def test_ratio_is_the_mean_of_logarithms():
-    found = ratio(VALUES)
-    low, high = reference_scipy.stats.ttest_1samp(np.log(VALUES), 0).confidence_interval(0.95)
-    assert found.value == pytest.approx(reference_scipy.stats.gmean(VALUES), rel=1e-12)
-    assert (found.low, found.high) == pytest.approx((math.exp(low), math.exp(high)), rel=1e-12)
-
-
-def test_share_is_scipys_wilson_interval():
-    low, high = reference_scipy.stats.binomtest(2, 5).proportion_ci(0.95, method="wilson")
-    found = share([1, 0, 0, 1, 0])
-    assert (found.value, found.low, found.high) == pytest.approx((0.4, low, high), abs=1e-12)
-
-
-def test_the_interval_holds_the_truth_as_often_as_it_says():
-    draws = np.random.default_rng(0).normal(1.0, 2.0, size=(2000, 5))
-    inside = [found.low < 1 < found.high for found in map(mean, draws.tolist())]
-    assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
+from cartograd.evidence.verdict import Check, judge
 
 
 @pytest.mark.parametrize("values", [[math.nan, 1.0], [math.inf, 1.0], [1.0]])
 def test_what_has_no_interval_decides_nothing(values):
-    assert judge(("mean x > 0",), {"x": values})[0] == "contested"
+    assert judge(("mean x > 0",), {"x": values})[0] == "undecided"
 
 
 @pytest.mark.parametrize("values", [[0.0, 1.0], [-1.0, 1.0], [math.nan, 1.0]])
 def test_a_ratio_of_what_is_not_positive_decides_nothing(values):
-    assert judge(("ratio x > 1",), {"x": values})[0] == "contested"
-
-
-def test_equal_seeds_have_an_interval_of_no_width():
-    found = mean([2.0, 2.0, 2.0])
-    assert (found.low, found.high) == (2.0, 2.0)
+    assert judge(("ratio x > 1",), {"x": values})[0] == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +23,7 @@ def test_equal_seeds_have_an_interval_of_no_width():
     [
         ([0.3, 0.2, 0.25], "holds"),
         ([-0.3, -0.2, -0.25], "does not hold"),
-        ([0.3, -0.2, 0.1], "contested"),
+        ([0.3, -0.2, 0.1], "undecided"),
     ],
 )
 def test_a_verdict_is_where_the_interval_lies(values, verdict):
@@ -78,7 +33,7 @@ def test_a_verdict_is_where_the_interval_lies(values, verdict):
 def test_equivalence_needs_the_interval_inside_of_the_margin():
     rule = ("mean gap > -0.1", "mean gap < 0.1")
     assert judge(rule, {"gap": [0.01, -0.02, 0.02]})[0] == "holds"
-    assert judge(rule, {"gap": [0.3, -0.3, 0.1]})[0] == "contested"  # contains 0, shows nothing
+    assert judge(rule, {"gap": [0.3, -0.3, 0.1]})[0] == "undecided"  # contains 0, shows nothing
     assert judge(rule, {"gap": [0.3, 0.31, 0.3]})[0] == "does not hold"
 
 
@@ -107,3 +62,51 @@ def test_what_is_not_a_number_passes_no_check(sign):
 def test_what_is_no_check_is_refused(text):
     with pytest.raises(UsageError, match="is not a check"):
         Check.parse(text)
+
+
+def test_each_is_a_cell_and_cells_that_differ_are_contested():
+    figures = {"a": [1.0, 1.001], "b": [-1.0, -1.001], "c": [1.0, -1.0]}
+    rule = tuple(f"mean {name} > 0" for name in figures)
+    verdict, findings = judge(rule, figures, decide="each")
+    assert verdict == "contested"
+    assert [one.state for one in findings] == ["holds", "fails", "open"]
+    assert judge(rule[:1], figures, decide="each")[0] == "holds"
+    assert judge(rule[1:2], figures, decide="each")[0] == "does not hold"
+    assert judge((rule[0], rule[2]), figures, decide="each")[0] == "undecided"
+
+
+@pytest.mark.parametrize("inside", [[1.0, 0.0], [math.nan, 1.0]])
+def test_an_experiment_that_did_not_do_its_part_decides_nothing(inside):
+    figures = {"gain": [1.0, 1.1], "inside": inside}
+    verdict, findings = judge(("mean gain > 0",), figures, requires=("every inside >= 1",))
+    assert verdict == "undecided"
+    assert [(one.state, one.needed) for one in findings] == [("holds", False), ("fails", True)]
+    figures["inside"] = [1.0, 1.0]
+    assert judge(("mean gain > 0",), figures, requires=("every inside >= 1",))[0] == "holds"
+
+
+def test_tasks_are_the_unit_whatever_the_number_of_seeds():
+    """Four tasks of 50 seeds each: one that goes the other way makes it open."""
+    gains = {"gain: a": 1.0, "gain: b": 1.1, "gain: c": 0.9, "gain: d": -2.0}
+    figures = {name: [value] * 50 for name, value in gains.items()}
+    verdict, (finding,) = judge(("tasks gain > 0",), figures)
+    assert verdict == "undecided"
+    assert finding.value == pytest.approx(0.25)
+    assert "4 tasks" in finding.method
+    as_seeds = [value for each in figures.values() for value in each]
+    assert judge(("mean gain > 0",), {"gain": as_seeds})[0] == "holds"  # what it would feign
+
+
+@pytest.mark.parametrize(
+    ("better", "of", "verdict"),
+    [(10, 12, "holds"), (9, 12, "undecided"), (2, 12, "does not hold"), (4, 4, "holds")],
+)
+def test_most_counts_tasks_against_half(better, of, verdict):
+    figures = {f"gain: {i}": [1e-9 if i < better else -5.0, 1e-9] for i in range(of)}
+    found, (finding,) = judge(("most gain > 0",), figures)
+    assert (found, finding.value) == (verdict, better / of)
+
+
+def test_a_check_of_tasks_without_tasks_is_refused():
+    with pytest.raises(UsageError, match="'gain: TASK'"):
+        judge(("tasks gain > 0",), {"gain": [1.0, 2.0]})

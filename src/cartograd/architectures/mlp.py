@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.foundations.activations.layer import Activation
+from cartograd.training.normalization.layers import Features, of_features
 from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
@@ -44,6 +45,7 @@ CARD = Card(
         "law: solves XOR, which no model without a hidden layer can",
         "paper: 784-128-64-10 has 109,386 parameters",
     ),
+    evidence={"arch/mlp": ("acceptance:mlp-solves-xor", "acceptance:mlp-fashion")},
     tiny={"features": 4, "classes": 3, "widths": (5, 4)},
 )
 
@@ -60,6 +62,7 @@ class MLP(nn.Module):
         classes: numbers of the output.
         widths: units of each hidden layer; none for a linear model.
         activation: the nonlinearity, by name.
+        norm: normalisation before each nonlinearity: `batch`, `layer`, `rms` or `none`.
         dropout: probability that a hidden unit is set to zero in training.
     """
 
@@ -70,11 +73,13 @@ class MLP(nn.Module):
         classes: int,
         widths: tuple[int, ...] = (128, 64),
         activation: str = "relu",
+        norm: Features = None,
         dropout: float = 0.0,
     ):
         super().__init__()
         sizes = (features, *widths)
         self.hidden = nn.ModuleList(nn.Linear(d_in, d_out) for d_in, d_out in pairwise(sizes))
+        self.norms = nn.ModuleList(of_features(width, norm=norm) for width in widths)
         self.activations = nn.ModuleList(Activation(activation) for _ in widths)
         self.dropout = Dropout(dropout=dropout)
         self.head = nn.Linear(sizes[-1], classes)
@@ -88,6 +93,6 @@ class MLP(nn.Module):
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b k"]:
         """Logits, or values for a regressor."""
         h = x.flatten(1)
-        for linear, activation in zip(self.hidden, self.activations, strict=True):
-            h = self.dropout(activation(linear(h)))
+        for linear, norm, bend in zip(self.hidden, self.norms, self.activations, strict=True):
+            h = self.dropout(bend(norm(linear(h))))
         return self.head(h)

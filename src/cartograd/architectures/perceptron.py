@@ -54,6 +54,13 @@ CARD = Card(
         "never right on more than three corners of four",
         "oracle: sklearn.linear_model.Perceptron takes the same steps to the same weights",
     ),
+    evidence={
+        "arch/perceptron": (
+            "acceptance:perceptron-converges",
+            "acceptance:perceptron-fails-xor",
+            "test_mistakes_stay_within_novikoffs_bound",
+        ),
+    },
     tiny={"features": 3},
     objective="perceptron-rule",
 )

@@ -2,14 +2,13 @@
 
 import functools
 import inspect
-import types
-import typing
 from importlib import import_module
-from typing import Any, Literal, Union
+from typing import Any
 
 from cartograd.core import packages, registry, source, vocabulary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.fits import fits
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
@@ -44,8 +43,7 @@ def resolve(
     for key in given:
         if key not in allowed:
             raise _unknown_argument(card, key, list(allowed))
-    derived = {} if signature is None else signature.sizes()
-    full = {key: value for key, value in derived.items() if key in allowed} | preset | given
+    full = ({} if signature is None else derived(card, signature)) | preset | given
     for key, value in full.items():
         _check(card, key, value, allowed[key])
     missing = [
@@ -56,6 +54,15 @@ def resolve(
     if missing:
         raise UsageError(f"{card.name} needs {', '.join(missing)}: {card.name}:{missing[0]}=...")
     return card, Spec(card.name, full, spec.subject)
+
+
+def derived(card: Card, signature: Signature, /) -> dict[str, int | str]:
+    """A method's arguments that follow from the data: sizes, and the head for its task."""
+    allowed, found = hyperparameters(card), dict[str, int | str](signature.sizes())
+    if "head" in allowed and signature.outputs and signature.output.task:
+        head = signature.task.head
+        found |= {"head": head} if head and fits(head, allowed["head"].annotation) else {}
+    return {key: value for key, value in found.items() if key in allowed}
 
 
 def today(card: Card, args: dict[str, Any], /) -> dict[str, Any]:
@@ -164,34 +171,6 @@ def _check(card: Card, key: str, value: Any, parameter: inspect.Parameter) -> No
             f"{_annotation(parameter.annotation)}" + (f" ({means})" if means else "")
         )
     vocabulary.check(card.name, key, value, means=means)
-
-
-def fits(value: Any, annotation: Any, /) -> bool:
-    """Whether a value is of an annotated type; an int fits a float, a list fits a tuple.
-
-    >>> fits(3, float), fits(3.5, int), fits((64, 32), tuple[int, ...]), fits(None, int | None)
-    (True, False, True, True)
-    """
-    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (Union, types.UnionType):
-        return any(fits(value, option) for option in inner)
-    if origin is Literal:
-        return value in inner
-    if origin in (tuple, list):
-        if not isinstance(value, tuple | list):
-            return False
-        if len(inner) == 2 and inner[1] is Ellipsis:
-            return all(fits(item, inner[0]) for item in value)
-        return len(inner) == len(value) and all(map(fits, value, inner))
-    if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if annotation in (str, bool):
-        return isinstance(value, annotation)
-    if annotation in (None, types.NoneType):
-        return value is None
-    return True  # tensors, modules and callables: the method itself knows
 
 
 def _annotation(annotation: Any) -> str:

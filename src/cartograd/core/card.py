@@ -65,6 +65,9 @@ class Card:
         unit: of a metric, what its number counts: `%` for a share of one that is shown in per cent,
             `share` for one that is shown as it is, or nothing.
         short: its title in a narrow heading, where the title itself is too long.
+        evidence: for a place of `nodes`, what shows that its `done_when` holds: names of marked
+            tests, `claim:ID` and `acceptance:ROW`. One card of a place is enough.
+        missing: for a place of `nodes`, what its `done_when` still lacks, in a phrase.
         logs: of an objective, what it logs beside its loss, and which way each number is better.
         renamed: arguments that had another name before, and what they are called now; a spec
             in the old words stays valid.
@@ -90,6 +93,8 @@ class Card:
     short: str = ""
     logs: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    evidence: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
     module: str = ""
     """Dotted name of the file, filled in by the reader."""
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)

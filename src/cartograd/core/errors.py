@@ -35,3 +35,12 @@ def unknown(what: str, word: str, choices: Iterable[str], *, hint: str = "") -> 
     else:
         advice = "nothing of this kind is known"
     return UsageError(f"unknown {what} {word!r}; {advice}" + (f" {hint}" if hint else ""))
+
+
+def first_line(error: BaseException, /) -> str:
+    r"""What an error of another library says, in a line.
+
+    >>> first_line(RuntimeError("no\nstack")), first_line(KeyError())
+    ('no', 'KeyError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,10 +1,13 @@
-"""Integer hashes, of which counter-based random numbers are made.
+"""Integer hashes, of which counter-based random numbers are made; and the digest of tensors.
 
 The finaliser of SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number
 generators", https://doi.org/10.1145/2714064.2660195).
 """
 
+from collections.abc import Iterable
+
 import torch
+from blake3 import blake3
 from jaxtyping import Int
 from torch import Tensor
 
@@ -52,3 +55,20 @@ def _signed(number: int) -> int:
 def fractions(numbers: Int[Tensor, "..."], /) -> Tensor:
     """Their upper 53 bits as float64 in [0, 1)."""
     return _shifted(numbers, 11).to(torch.float64) * 2.0**-53
+
+
+def digest_of(tensors: Iterable[Tensor], words: Iterable[str] = (), /) -> str:
+    """The first 16 digits of the BLAKE3 of tensors' types, shapes and numbers, and of words.
+
+    >>> digest_of([torch.zeros(2)]) == digest_of([torch.zeros(2, 1)])
+    False
+    """
+    hashed = blake3()
+    for tensor in tensors:
+        hashed.update(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        whole = tensor.detach().cpu().contiguous()
+        if whole.numel():
+            hashed.update(whole.reshape(-1).view(torch.uint8).numpy().data)
+    for word in words:
+        hashed.update(f"{word}\n".encode())
+    return hashed.hexdigest()[:16]

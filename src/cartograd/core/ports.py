@@ -10,6 +10,7 @@ from typing import Any
 
 from cartograd.core import task as tasks
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.fits import check_fields
 from cartograd.core.task import Task
 
 KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
@@ -20,7 +21,6 @@ FITS = ("crop", "pad", "stretch")
 
 USUAL = {"label": "classify", "value": "regress", "vector": "embed"}
 """The task of an output that names none, by its kind: one answer for the whole example."""
-
 
 DATE = 2 + 12 + 7
 """Features of a date: days, year, a month, a weekday."""
@@ -84,10 +84,8 @@ class Port:
         rate: samples per second, for an input of kind `audio`.
         padding_id: the padding token, for `text`.
         fit: one of `FITS`, for an input of kind `image`.
-        bits: of the numbers in pictures of more than 8, for an input of kind `image`: 2^bits - 1
-            is white.
-        positive: of two classes the one that is looked for, for an output of kind `label`:
-            precision, recall and F1 are those of this one.
+        bits: of the numbers in pictures of more than 8 bits; 2^bits - 1 is white.
+        positive: of two classes the one that precision, recall and F1 are of.
         task: what the answer means (see `core.task`), for an output. Where it is left out it is
             `classify` for a label, `regress` for a value, `embed` for a vector.
     """
@@ -134,6 +132,11 @@ class Port:
         if not all(isinstance(dim, int) for dim in self.dims):
             raise UsageError(f"port {self.name!r} has no fixed size: {self.dims}")
         return math.prod(dim for dim in self.dims if isinstance(dim, int))
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether its classes have no names but their numbers."""
+        return self.labels == tuple(map(str, range(len(self.labels))))
 
 
 @dataclass(frozen=True)
@@ -231,7 +234,7 @@ class Signature:
                 for port in (_port(given),)
             )
             return cls(inputs, outputs)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError, OverflowError) as error:
             raise UsageError(f"this does not describe a signature: {error!r}") from error
 
 
@@ -282,10 +285,16 @@ def _port(data: Any) -> Port:
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
     fixed["columns"] = tuple(_column(column) for column in data.get("columns", ()))
-    return Port(**fixed)
+    port = Port(**fixed)
+    check_fields(port, f"port {port.name!r}")
+    if any(isinstance(dim, int) and dim < 1 for dim in port.dims):
+        raise UsageError(f"port {port.name!r}: dims={port.dims}; expected sizes of at least 1")
+    return port
 
 
 def _column(data: Any) -> Column:
     categories = data.get("categories")
     own = None if categories is None else tuple(categories)
-    return Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
+    column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
+    check_fields(column, f"column {column.name!r}")
+    return column

@@ -47,7 +47,7 @@ class Objective(Protocol):
     `after_step(player)` is called after each optimizer step (moving averages, queues);
     `validate(batch)` returns numbers by name (per example or one mean) for the validation pass, by
     default the losses themselves; if it gives `outputs`, the named metrics use them and the model
-    is not run again.
+    is not run again; `weight` says how much each number of `loss` counts.
     """
 
     players: dict[str, nn.Module]

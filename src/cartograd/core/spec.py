@@ -106,8 +106,10 @@ class Spec:
         """
         if not isinstance(data, dict) or not isinstance(data.get("spec"), str):
             raise UsageError(f"{data!r} does not describe a spec: it has no 'spec' name")
-        args = {key: _from_json(value) for key, value in data.get("args", {}).items()}
-        return cls(data["spec"], args, data.get("subject"))
+        args, subject = data.get("args", {}), data.get("subject")
+        if not isinstance(args, dict) or not isinstance(subject, str | None):
+            raise UsageError(f"{data!r} does not describe a spec: expected args by name")
+        return cls(data["spec"], {key: _from_json(x) for key, x in args.items()}, subject)
 
 
 def _split(text: str, whole: str) -> Iterator[str]:
@@ -179,4 +181,8 @@ def _from_json(value: Any) -> Any:
         return Spec.from_json(value)
     if isinstance(value, list):
         return tuple(_from_json(item) for item in value)
+    if isinstance(value, dict):
+        raise UsageError(
+            f"{value!r} is no value of an argument; expected a number, a word or a spec"
+        )
     return value

@@ -51,6 +51,8 @@ class Task:
             nothing.
         explained: which number of the output explain takes: a `class`, a `value`, or none.
         attacked: which number an attack turns: a `class`, or none.
+        head: what models with several heads (BERT) call the one that gives such answers; empty
+            where none does.
         refusals: by verb, the sentence with which it declines.
     """
 
@@ -73,6 +75,7 @@ class Task:
     generated: str | None = None
     explained: str | None = None
     attacked: str | None = None
+    head: str = ""
     refusals: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, verb: str, /) -> None:

@@ -1,8 +1,8 @@
 """A claim of the map: the statement, what would bear it out, and how that is decided.
 
 Each file of `evidence/claims/` holds `CLAIM = Claim(...)`, literals that are read without running
-the file, and `measure(seed)`, the experiment. The rule stands in the literal: it is fixed before
-anything is measured.
+the file, and `measure(seed)`, the experiment. The rule stands in the literal; when it was fixed,
+and what had been seen by then, is told by the journal (`cartograd.evidence.design`).
 """
 
 import ast
@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from cartograd.core.errors import unknown
+from cartograd.evidence.verdict import Decide
 
 CLAIMS = Path(__file__).parent / "claims"
 RESULTS = Path(__file__).parent / "results"
@@ -43,8 +44,11 @@ class Claim:
         en, zh: the statement, as the map has it.
         hypothesis: what is measured on what, and what would bear the statement out.
         rule: the checks that decide, e.g. `mean gain > 0` (see `cartograd.evidence.verdict`).
-        decide: `all` checks must agree, or the `majority` of them.
-        seeds: how often it is run, with the seeds 0, 1, ...
+        requires: checks that have to hold before the rule is asked, such as that an arm that is
+            known to break does; otherwise the verdict is `undecided`.
+        decide: `all` checks must agree, or the `majority` of them; or `each` is a cell of a table.
+        seeds: how often it is run, with the seeds `first`, `first` + 1, ...
+        first: the first seed; a design that was mended after a look has seeds nobody saw.
         exact: nothing in it is random, so that one run is the answer.
         data: package that has to be fetched, if any.
         remark: what a reader should know beside the verdict, above all where the statement is
@@ -60,8 +64,10 @@ class Claim:
     zh: str
     hypothesis: str
     rule: tuple[str, ...]
-    decide: Literal["all", "majority"] = "all"
+    requires: tuple[str, ...] = ()
+    decide: Decide = "all"
     seeds: int = 5
+    first: int = 0
     exact: bool = False
     data: str = ""
     remark: str = ""
@@ -139,11 +145,18 @@ def find(name: str, /) -> Claim:
 
 
 def deciding(result: dict[str, Any], /) -> dict[str, Any]:
-    """The finding that a kept result's verdict hangs on: one that fails, else an open one."""
-    order = ("fails", "open", "holds")
-    if result["verdict"] == "holds":
-        order = order[::-1]
-    return min(result["findings"], key=lambda one: order.index(one["state"]))
+    """The finding that a kept result's verdict hangs on.
+
+    One that fails, else an open one; of an undecided one what is open, first of all a requirement
+    that was not met; of one that holds, one that holds.
+    """
+    order = {"holds": ("holds", "open", "fails"), "undecided": ("open", "fails", "holds")}
+    ranks = order.get(result["verdict"], ("fails", "open", "holds"))
+
+    def rank(one: dict[str, Any]) -> tuple[bool, int]:
+        return not (one["needed"] and one["state"] != "holds"), ranks.index(one["state"])
+
+    return min(result["findings"], key=rank)
 
 
 def stored(name: str, /) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import Claim, Curve, Measured
+from cartograd.evidence.design import digest, now
 from cartograd.evidence.verdict import Check, Finding, judge
 
 Measure = Callable[[int], Measured]
@@ -26,8 +27,11 @@ class Outcome:
         figures: by name, a number for each seed.
         curves: by name, a curve for each seed.
         findings: what each check of the rule found.
-        verdict: `holds`, `does not hold` or `contested`.
+        verdict: `holds`, `does not hold`, `contested` or `undecided`.
         cpu: seconds of processor time.
+        design: the digest of the rule and design that it was run under; empty of an experiment
+            that was handed in.
+        started: when, UTC to the minute.
     """
 
     claim: Claim
@@ -37,6 +41,8 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     verdict: str = ""
     cpu: float = 0.0
+    design: str = ""
+    started: str = ""
 
     def to_json(self, *, curves: bool = True) -> dict[str, Any]:
         """The outcome as JSON types; what is not finite becomes null."""
@@ -44,6 +50,8 @@ class Outcome:
             "claim": self.claim.to_json(),
             "verdict": self.verdict,
             "findings": [finding.to_json() for finding in self.findings],
+            "design": self.design,
+            "started": self.started,
             "seeds": list(self.seeds),
             "figures": self.figures,
             "cpu_seconds": round(self.cpu, 1),
@@ -78,7 +86,8 @@ def run(
         UsageError: there are no seeds, one is negative or given twice, or data are missing.
     """
     chosen = _seeds(claim, seeds)
-    asked = {Check.parse(text).figure for text in claim.rule}
+    checks = [Check.parse(text) for text in (*claim.rule, *claim.requires)]
+    design, started = digest(claim) if measure is None else "", now()
     experiment: Measure = measure or import_module(claim.module).measure
     threads, start = torch.get_num_threads(), time.process_time()
     each: list[Measured] = []
@@ -88,7 +97,7 @@ def run(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 each.append(experiment(seed))
-            said(f"seed {seed}: {_line(each[-1], asked)}")
+            said(f"seed {seed}: {_line(each[-1], checks)}")
     finally:
         torch.set_num_threads(threads)
     figures: dict[str, list[float]] = {}
@@ -99,23 +108,24 @@ def run(
                 curves.setdefault(name, []).append(value)
             else:
                 figures.setdefault(name, []).append(float(value))
-    verdict, findings = judge(claim.rule, figures, decide=claim.decide, exact=claim.exact)
+    rule = {"decide": claim.decide, "exact": claim.exact, "requires": claim.requires}
+    verdict, findings = judge(claim.rule, figures, **rule)
     cpu = time.process_time() - start
-    return Outcome(claim, chosen, figures, curves, findings, verdict, cpu)
+    return Outcome(claim, chosen, figures, curves, findings, verdict, cpu, design, started)
 
 
 def _seeds(claim: Claim, seeds: Sequence[int] | None) -> tuple[int, ...]:
     if claim.exact:
         return (0,)
-    chosen = tuple(range(claim.seeds) if seeds is None else seeds)
+    chosen = tuple(range(claim.first, claim.first + claim.seeds) if seeds is None else seeds)
     if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise UsageError(f"seeds {list(chosen)} are not distinct numbers from 0 on, at least one")
     return chosen
 
 
-def _line(found: Measured, names: set[str]) -> str:
-    numbers = [(x, found[x]) for x in found if x in names]
-    return ", ".join(f"{name} {value:.4g}" for name, value in numbers)
+def _line(found: Measured, checks: Sequence[Check]) -> str:
+    names = dict.fromkeys(name for check in checks for name in check.figures(list(found)))
+    return ", ".join(f"{name} {found[name]:.4g}" for name in names)
 
 
 def _finite(value: Any) -> Any:

@@ -51,6 +51,9 @@ CARD = Card(
         "law: torch.autograd.gradcheck of every activation, loss and normalisation (conformance "
         "suite), of the prices of weights, and of whole networks",
     ),
+    evidence={
+        "autodiff": ("test_gradcheck_of_whole_networks", "test_loss_gradient"),
+    },
 )
 
 

@@ -1,13 +1,16 @@
 """From figures per seed to a verdict: intervals, checks, and what they say together.
 
-The seed is the unit: each gives one figure, already paired (both arms of a comparison start from
-the same seed and see the same data), and the interval is over seeds. A check compares that
-interval with a bound:
+A seed gives one figure, already paired (both arms of a comparison start from the same seed and see
+the same data). The unit of an interval is the seed; where a statement speaks of tasks ("usually",
+"across tasks") it is the task, whose figure is the mean over seeds. A check compares the interval
+with a bound:
 
     mean gain > 0         the mean over seeds, Student's t
     ratio a/b > 3         the geometric mean: Student's t on the logarithms
     share diverged < 0.5  the share of seeds with a figure other than 0, Wilson's score interval
     every gap < 1e-12     the worst seed, for identities; no interval
+    tasks gain > 0        the mean over tasks, Student's t: of the figures `gain: TASK`
+    most gain > 0         the share of tasks with a mean above 0, Wilson: more than half of them
 
 It holds if the whole 95 % interval is on the side that is claimed, fails if the whole of it is on
 the other, and is open otherwise. That a thing is as large as another is claimed by two checks that
@@ -22,37 +25,25 @@ References:
 import math
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cartograd.core.errors import UsageError
+from cartograd.evidence.estimate import Interval, mean, ratio, share
 
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
-VERDICTS = {HOLDS: "holds", FAILS: "does not hold", OPEN: "contested"}
-_CHECK = re.compile(r"(mean|ratio|share|every) (\S.*?) (<=|>=|<|>) (\S+)")
+CONTESTED, UNDECIDED = "contested", "undecided"
+VERDICTS = ("holds", "does not hold", CONTESTED, UNDECIDED)
+Decide = Literal["all", "majority", "each"]
+HALF = 0.5
+_CHECK = re.compile(r"(mean|ratio|share|every|tasks|most) (\S.*?) (<=|>=|<|>) (\S+)")
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
     "<=": operator.le,
     ">=": operator.ge,
 }
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and the interval around it.
-
-    Attributes:
-        value: the estimate.
-        low, high: the interval; both equal to the value where there is none.
-        method: how it was made.
-    """
-
-    value: float
-    low: float
-    high: float
-    method: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +71,12 @@ class Check:
             raise UsageError(f"{text!r} is not a check; expected e.g. 'mean gain > 0'")
         return cls(match[1], match[2], match[3], float(match[4]))
 
+    def figures(self, names: Sequence[str], /) -> list[str]:
+        """Those of the names that the check speaks of: one, or one for each task."""
+        if self.how not in ("tasks", "most"):
+            return [self.figure]
+        return [name for name in names if name.startswith(f"{self.figure}: ")]
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -87,8 +84,9 @@ class Finding:
 
     Attributes:
         check: its text.
-        value, low, high, method: see `Interval`.
+        value, low, high, method, reach: see `Interval`.
         state: `holds`, `fails` or `open`.
+        needed: it is not a check of the rule but one that has to hold before there is a verdict.
     """
 
     check: str
@@ -96,94 +94,91 @@ class Finding:
     low: float
     high: float
     method: str
+    reach: float | None
     state: str
+    needed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The finding as JSON types."""
         return asdict(self)
 
 
-def mean(values: Sequence[float], /, *, level: float = 0.95) -> Interval:
-    """The mean and Student's interval, which takes the figures of seeds as normal.
-
-    >>> found = mean([1.0, 2.0, 3.0])
-    >>> [round(number, 3) for number in (found.value, found.low, found.high)]
-    [2.0, -0.484, 4.484]
-    """
-    from scipy import stats
-
-    n = len(values)
-    method = f"mean of {n} seeds, Student's t, {level:.0%}"
-    if not all(map(math.isfinite, values)):
-        return Interval(math.nan, -math.inf, math.inf, method)
-    value = math.fsum(values) / n
-    if n < 2:
-        return Interval(value, -math.inf, math.inf, "one seed: no interval")
-    spread = math.sqrt(math.fsum((one - value) ** 2 for one in values) / (n - 1) / n)
-    reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * spread
-    return Interval(value, value - reach, value + reach, method)
-
-
-def ratio(values: Sequence[float], /, *, level: float = 0.95) -> Interval:
-    """The geometric mean of positive figures and its interval, by Student's t on the logarithms."""
-    method = f"geometric mean of {len(values)} seeds, Student's t on logarithms, {level:.0%}"
-    if not all(0 < one < math.inf for one in values):
-        return Interval(math.nan, 0.0, math.inf, method)
-    found = mean([math.log(one) for one in values], level=level)
-    value, low, high = (math.exp(min(one, 700.0)) for one in (found.value, found.low, found.high))
-    return Interval(value, low, high, method if len(values) > 1 else found.method)
-
-
-def share(values: Sequence[float], /, *, level: float = 0.95) -> Interval:
-    """The share of figures other than 0, and Wilson's interval."""
-    from cartograd.practice.metrics.interval import wilson
-
-    hits = sum(bool(one) for one in values)
-    limits = wilson(hits, len(values), level=level)
-    return Interval(
-        hits / len(values), *limits, f"{hits} of {len(values)} seeds, Wilson, {level:.0%}"
-    )
-
-
 def judge(
     rule: Sequence[str],
-    figures: dict[str, list[float]],
+    figures: Mapping[str, Sequence[float]],
     /,
     *,
-    decide: Literal["all", "majority"] = "all",
+    decide: Decide = "all",
     exact: bool = False,
+    requires: Sequence[str] = (),
 ) -> tuple[str, list[Finding]]:
     """The verdict and what each check found.
 
-    With `all` the verdict is `holds` if every check holds and `does not hold` if one fails; with
-    `majority` it is what more than half of the checks say. Anything else is `contested`: the
-    figures do not decide, or the checks disagree.
+    `all`: `holds` if every check holds, `does not hold` if one fails. `majority`: what more than
+    half of the checks say. `each`: every check is a cell of a table with a verdict of its own, and
+    the whole holds, or does not, if all cells do. Where that gives neither, the verdict is
+    `contested` if some checks hold and others fail, and `undecided` if it is for want of evidence
+    that they are open. It is undecided, too, if the experiment did not do what it was to do.
 
     Args:
         rule: the checks.
         figures: by name, one number for each seed.
         decide: see above.
         exact: nothing was random: the one figure is compared, without an interval.
+        requires: checks that have to hold before the rule is asked, such as that the arm that is
+            known to break does.
     """
-    findings = [_examine(text, figures, exact) for text in rule]
+    findings = [_examine(text, figures, exact, needed=False) for text in rule]
+    needed = [_examine(text, figures, exact, needed=True) for text in requires]
     states = [finding.state for finding in findings]
-    if decide == "all":
-        state = FAILS if FAILS in states else OPEN if OPEN in states else HOLDS
-    else:
-        state = next((one for one in (HOLDS, FAILS) if states.count(one) * 2 > len(states)), OPEN)
-    return VERDICTS[state], findings
+    verdict = _verdict(states, decide)
+    if any(finding.state != HOLDS for finding in needed):
+        verdict = UNDECIDED
+    return verdict, findings + needed
 
 
-def _examine(text: str, figures: dict[str, list[float]], exact: bool) -> Finding:
+def _verdict(states: list[str], decide: Decide) -> str:
+    enough = {"all": len(states), "each": len(states), "majority": len(states) // 2 + 1}[decide]
+    fewest = {"all": 1, "each": len(states), "majority": enough}[decide]
+    if states.count(FAILS) >= fewest:
+        return "does not hold"
+    if states.count(HOLDS) >= enough:
+        return "holds"
+    return CONTESTED if {HOLDS, FAILS} <= set(states) else UNDECIDED
+
+
+def _examine(
+    text: str, figures: Mapping[str, Sequence[float]], exact: bool, *, needed: bool
+) -> Finding:
     check = Check.parse(text)
-    values, ahead = figures[check.figure], _SIGNS[check.sign]
-    if exact or check.how == "every":
-        found = _worst(values, check, exact)
-    else:
-        found = {"mean": mean, "ratio": ratio, "share": share}[check.how](values)
-    sides = [ahead(side, check.bound) for side in (found.low, found.high)]
+    found, bound = _found(check, figures, exact)
+    ahead = _SIGNS[check.sign if check.how != "most" else ">"]
+    sides = [ahead(side, bound) for side in (found.low, found.high)]
     state = HOLDS if all(sides) else OPEN if any(sides) else FAILS
-    return Finding(text, found.value, found.low, found.high, found.method, state)
+    return Finding(
+        text, found.value, found.low, found.high, found.method, found.reach, state, needed
+    )
+
+
+def _found(
+    check: Check, figures: Mapping[str, Sequence[float]], exact: bool
+) -> tuple[Interval, float]:
+    """The estimate and what it is compared with."""
+    each = [figures[name] for name in check.figures(list(figures))]
+    if not each:
+        raise UsageError(f"no figure is named '{check.figure}: TASK'; the check speaks of tasks")
+    if check.how in ("tasks", "most"):
+        tasks = [math.fsum(values) / len(values) for values in each]
+        if check.how == "tasks":
+            return mean(tasks, unit="tasks"), check.bound
+        better = [_SIGNS[check.sign](value, check.bound) for value in tasks]
+        return share(better, bound=HALF, unit="tasks"), HALF
+    (values,) = each
+    if exact or check.how == "every":
+        return _worst(values, check, exact), check.bound
+    if check.how == "share":
+        return share(values, bound=check.bound), check.bound
+    return {"mean": mean, "ratio": ratio}[check.how](values), check.bound
 
 
 def _worst(values: Sequence[float], check: Check, exact: bool) -> Interval:

@@ -43,6 +43,7 @@ CARD = Card(
         "oracle: torch.nn.Linear with the same weights, outputs and gradients to 1e-10 in float64",
         "law: softmax of the logits (0, z) is sigmoid(z)",
     ),
+    evidence={"neuron": ("test_equals_linear_with_gradients", "test_its_softmax_is_a_sigmoid")},
     tiny={"features": 3, "classes": 2},
 )
 

@@ -20,6 +20,33 @@ def looking(model: nn.Module, x: Tensor, /) -> Iterator[None]:
         UsageError: the inputs are whole numbers (there is no gradient), or none at all, or the
             model takes several.
     """
+    check_takes(model, x)
+    if not x.is_floating_point():
+        raise UsageError(
+            f"the inputs are {x.dtype}, but only real numbers have a gradient; "
+            "give what comes before the model's embedding as floats, or another method"
+        )
+    with evaluating(model), torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def check_takes(model: nn.Module, x: Tensor, /) -> None:
+    """Refuse models of several inputs, and no examples.
+
+    Raises:
+        UsageError: which.
+    """
+    check_one_input(model)
+    if not len(x):
+        raise UsageError("there are no examples; give at least one")
+
+
+def check_one_input(model: nn.Module, /) -> None:
+    """Refuse models of several inputs.
+
+    Raises:
+        UsageError: which inputs there are.
+    """
     signature = signature_if_any(model)
     if signature is not None and len(signature.inputs) > 1:
         names = ", ".join(port.name for port in signature.inputs)
@@ -27,15 +54,6 @@ def looking(model: nn.Module, x: Tensor, /) -> Iterator[None]:
             f"the model takes several inputs ({names}), expected one; wrap it in a module that "
             "holds the others fixed"
         )
-    if not x.is_floating_point():
-        raise UsageError(
-            f"the inputs are {x.dtype}, but only real numbers have a gradient; "
-            "give what comes before the model's embedding as floats, or another method"
-        )
-    if not len(x):
-        raise UsageError("there are no examples; give at least one")
-    with evaluating(model), torch.inference_mode(False), torch.enable_grad():
-        yield
 
 
 def answers(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b k"]:

@@ -19,34 +19,55 @@ def begin(model: nn.Module, source: nn.Module, /) -> list[str]:
     """Give a network the weights of another one of its kind, where their shapes agree.
 
     Args:
-        model: gets the weights; differs from the source in its last layer at most.
+        model: gets the weights; differs from the source in its last layer, or its head, at most.
         source: has learned something.
 
     Returns:
-        The names of what stays as it was: the tensors of the last layer, if it is another one.
+        The names of what stays as it was: the tensors of the last layer, if it is another one, or
+        those of a head that the source has not.
 
     Raises:
-        UsageError: the networks differ in more than the last layer.
+        UsageError: the networks differ in more.
     """
     ours, theirs = model.state_dict(), source.state_dict()
-    strange = sorted(ours.keys() ^ theirs.keys())
+    heads = _heads(list(ours), list(theirs))
+    strange = sorted(name for name in ours.keys() ^ theirs.keys() if _part(name) not in heads)
     if strange:
         raise UsageError(f"the networks are not of one kind: only one of them has {strange[0]!r}")
-    fresh = [name for name, value in ours.items() if value.shape != theirs[name].shape]
-    layers = {name.rpartition(".")[0] for name in fresh}
+    shared = ours.keys() & theirs.keys()
+    other = [name for name in ours if name in shared and ours[name].shape != theirs[name].shape]
     last = list(ours)[-1].rpartition(".")[0]
-    if layers - {last}:
-        name = next(name for name in fresh if not name.startswith(f"{last}."))
+    wrong = next((name for name in other if name.rpartition(".")[0] != last), None)
+    if wrong is not None:
         raise UsageError(
-            f"{name!r} is of shape {tuple(ours[name].shape)} here and of "
-            f"{tuple(theirs[name].shape)} where the training begins; only the last layer may differ"
+            f"{wrong!r} is of shape {tuple(ours[wrong].shape)} here and of "
+            f"{tuple(theirs[wrong].shape)} where the training begins; only the last layer may "
+            "differ"
         )
+    fresh = [name for name in ours if name not in shared or name in other]
     if not next(iter(ours.values())).is_meta:
         with torch.no_grad():
             for name, value in ours.items():
                 if name not in fresh:
                     value.copy_(theirs[name])
     return fresh
+
+
+def _part(name: str) -> str:
+    """The part of a network that a tensor is in."""
+    return name.partition(".")[0]
+
+
+def _heads(ours: list[str], theirs: list[str]) -> set[str]:
+    """The parts that only one of two networks has, if all of them come after what both have.
+
+    >>> sorted(_heads(["body.weight", "top.bias"], ["body.weight", "other.bias"]))
+    ['other', 'top']
+    """
+    parts = [list(dict.fromkeys(map(_part, names))) for names in (ours, theirs)]
+    both = set(parts[0]) & set(parts[1])
+    last = [part[len(both) :] for part in parts]
+    return {*last[0], *last[1]} if both and not both & {*last[0], *last[1]} else set()
 
 
 def freeze(model: nn.Module, parts: Sequence[str], /) -> None:

@@ -9,10 +9,12 @@ import pytest
 import cartograd as cg
 from cartograd.apps.report.claim import picture
 from cartograd.evidence import lab
-from cartograd.evidence.claim import Curve, claims, find, stored
+from cartograd.evidence.claim import Curve, claims, find, statements, stored
 from cartograd.evidence.claims import gelu_approx
+from cartograd.evidence.design import history
 from cartograd.evidence.experiment import run
 from tools.claims import page
+from tools.source import ROOT
 
 
 def test_a_claim_is_run_and_leaves_its_figures_and_picture(cli_run, tmp_path):
@@ -45,12 +47,14 @@ def test_seeds_are_chosen(cli_run):
 def test_the_list_has_every_claim_and_the_kept_verdicts(cli_run):
     table = cli_run("claim", "--lang", "en").out
     assert all(name in table for name in claims())
-    assert "of the map's 72 statements" in table
+    assert "of the map's 84 statements" in table
+    assert "no experiment yet" in table
     assert "tanh 近似 GELU" in cli_run("claim", "--lang", "zh").out
     found = cli_run("claim", "--json").json
-    assert [one["id"] for one in found] == list(claims())
+    assert [one["id"] for one in found] == list(statements())
     listed = cg.claims()
-    assert found == json.loads(json.dumps([one.to_json() for one in listed]))
+    kept = json.loads(json.dumps([one.to_json() for one in listed]))
+    assert [one for one in found if "rule" in one] == kept
     for one in listed:
         assert one.result == stored(one.claim.id)
         assert one.finding is None or one.finding in one.result["findings"]
@@ -116,11 +120,18 @@ def test_ctrl_c_writes_nothing(cli_run, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_page_has_every_kept_result():
+def test_the_page_has_every_claim_with_its_verdict_and_history():
     text = page()
-    for name in claims():
+    sections = dict(part.split("\n", 1) for part in text.split("\n## ")[1:])
+    assert list(sections) == list(claims())
+    for name, section in sections.items():
         kept = stored(name)
-        assert kept is not None
-        assert f"## {name}\n" in text
-        assert f"**{kept['verdict'].capitalize()}.**" in text
-    assert text.count("`cartograd claim ") == len(claims()) + 1  # the head speaks of ID
+        verdict = "Not run yet" if kept is None else kept["verdict"].capitalize()
+        assert f"**{verdict}.**" in section
+        assert ("`cartograd claim " in section) == (kept is not None)
+        told = [event for event in history(name) if event.design]
+        assert all(f"`{event.design}`" in section for event in told)
+        assert section.count("\n- 20") == len(history(name))
+    assert text.count("no experiment yet") == len(statements()) - len(claims())
+    assert "Its rule was fixed" not in text
+    assert (ROOT / "docs/results/claims.md").read_text(encoding="utf-8") == text

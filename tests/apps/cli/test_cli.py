@@ -159,17 +159,18 @@ def test_coverage_counts_every_place_once(cli_run):
     places = found["places"]
     assert len(places) == len(concepts.places()) == found["total"]["places"]
     assert len({place["id"] for place in places}) == len(places)
-    assert found["total"]["there"] == sum(place["there"] for place in places)
+    assert found["total"]["holds"] == sum(place["state"] == "holds" for place in places)
     assert sum(section["places"] for section in found["sections"]) == len(places)
     by_id = {place["id"]: place for place in places}
     assert by_id["arch/lenet5"]["methods"] == ["lenet5"]
-    assert not by_id["gan/vanilla"]["there"] or by_id["gan/vanilla"]["methods"]
+    assert all((place["state"] == "not yet") == (not place["methods"]) for place in places)
 
 
 def test_coverage_is_a_table_with_totals(cli_run):
     table = cli_run("coverage", "--lang", "en").out
     assert "arch/mlp" in table
     assert "Convolutional networks" in table
+    assert "deploy/export" in table.split("in part")[-2]
     assert "卷积神经网络" in cli_run("coverage", "--lang", "zh").out
 
 
@@ -186,6 +187,7 @@ def test_show_tells_arguments_presets_and_source(cli_run):
         "classes": "(required)",
         "widths": "()",
         "activation": "'relu'",
+        "norm": "None",
         "dropout": "0.0",
     }
     assert Path(found["source"]).is_file()

@@ -1,8 +1,10 @@
 """Attention on the command line: rollout beside the picture, and all heads of the first example."""
 
+import pytest
 from PIL import Image
 
 
+@pytest.mark.place("attention/self", "xai/attention-map")
 def test_attention_is_drawn(cli_run, tmp_path):
     run = tmp_path / "run"
     words = ("--data", "digits", "--epochs", "1", "--folder", run)
@@ -37,3 +39,20 @@ def test_the_tokens_of_a_text_are_named(cli_run, tmp_path):
     assert [name.split()[1] for name in found["contributions"]] == ["本", "书", "很", "好"]
     kept = cli_run("explain", run, *words).json["explanations"][0]
     assert not any("pad" in name for name in kept["contributions"])
+
+
+def test_integrated_gradients_of_a_text_by_token(cli_run, tmp_path):
+    for name, word in (("pos", "很"), ("neg", "不")):
+        lines = "\n".join(f"第{i}本书{word}好" for i in range(40))
+        (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")
+    run, model = tmp_path / "run", "lstm:dim=8"
+    cli_run("train", model, "--data", f"zh-reviews:{tmp_path}", "--epochs", "8", "--folder", run)
+    found = cli_run("explain", run, "本书很好", "--json").json
+    (one,) = found["explanations"]
+    heat = {name.split()[1]: value for name, value in one["contributions"].items()}
+    assert list(heat) == ["本", "书", "很", "好"]
+    assert max(heat, key=lambda word: abs(heat[word])) == "很"  # what tells the classes apart
+    page = (run / "explanation.html").read_text(encoding="utf-8")
+    assert found["page"] == str(run / "explanation.html")
+    assert page.count("<span") == 4
+    assert page.count(">很</span>") == 1

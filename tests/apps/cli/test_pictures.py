@@ -1,5 +1,6 @@
 """Pictures of explanations and attacks."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -82,6 +83,28 @@ def test_show_draws_a_schedule(cli_run, tmp_path):
     assert max(found["rates"]) == 0.2
 
 
+@pytest.mark.place("activation/sigmoid")
+def test_show_draws_an_activation_with_its_saturation(cli_run, tmp_path):
+    """sigmoid(z) (1 - sigmoid(z)) is below a twentieth of 1/4 from |z| = 4.3567 on."""
+    done = cli_run("show", "sigmoid", "--out", "sigmoid.png", "--json").json
+    assert (tmp_path / "sigmoid.png").read_bytes().startswith(b"\x89PNG")
+    (low, left), (right, high) = done["saturated"]
+    assert (low, high) == (-8, 8)
+    edge = -math.log((1 - math.sqrt(0.95)) / (1 + math.sqrt(0.95)))
+    assert -left == right == pytest.approx(edge, abs=0.01)
+    assert done["largest_slope"] == pytest.approx(0.25)
+    relu = cli_run("show", "relu", "--out", "relu.png").out
+    assert "saturated  -8 to 0 (of -8 to 8)" in relu
+    for words, message in (
+        (("mlp",), "is of kind model"),
+        (("activation", "softmax"), "no curve to draw"),
+    ):
+        refused = cli_run("show", *words, "--out", "no.png")
+        assert refused.code == 2
+        assert message in refused.err
+        assert not (tmp_path / "no.png").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -147,6 +170,7 @@ def test_trace_draws_classical_filters(cli_run, tmp_path):
     assert "pyramid" in cli_run("trace", "filters").out
 
 
+@pytest.mark.place("cnn/conv")
 def test_trace_draws_feature_maps(cli_run, tmp_path):
     signature = Signature((IMAGE,), (Port("class", "label", (3,)),))
     write_bundle(tmp_path / "net", build("lenet5", signature=signature))

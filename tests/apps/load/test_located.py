@@ -51,7 +51,9 @@ def test_the_name_of_a_source_comes_first(tmp_path, monkeypatch):
     (tmp_path / "digits").mkdir()
     monkeypatch.chdir(tmp_path)
     assert located("digits").subject is None
-    with pytest.raises(UsageError, match=r"holds neither pictures nor sounds \(it is empty\)"):
+    with pytest.raises(
+        UsageError, match=r"holds neither pictures, sounds nor texts \(it is empty\)"
+    ):
         located("./digits")
 
 
@@ -63,7 +65,7 @@ def test_a_home_folder_and_other_files(photos, tmp_path, monkeypatch):
     (tmp_path / "model.bin").write_bytes(b"\0")
     with pytest.raises(UsageError, match=r"ends in .bin; expected a folder, or .*\.csv"):
         located(str(tmp_path / "model.bin"))
-    with pytest.raises(UsageError, match="not a spec"):
+    with pytest.raises(UsageError, match=r"there is no file or folder .*nowhere\.csv"):
         located(str(tmp_path / "nowhere.csv"))
 
 
@@ -91,3 +93,16 @@ def test_numbers_are_the_same_as_by_the_sources_name(table):
     by_path = cg.dataset(f"{table},target=churn")
     by_name = cg.dataset(f"csv:{table},target=churn")
     assert torch.equal(by_path.train.inputs, by_name.train.inputs)
+
+
+def test_a_folder_of_texts_and_a_mistyped_path(tmp_path):
+    (tmp_path / "verse.txt").write_text("a b c " * 50)
+    assert located(str(tmp_path)).name == "text"
+    for name in ("pos", "neg"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.txt").write_text("a b c")
+    assert located(str(tmp_path)).name == "text-folder"
+    assert located(f"{tmp_path},context=9").args == {"context": 9}
+    (tmp_path / "reviews.jsonl").touch()
+    with pytest.raises(UsageError, match=r"did you mean '.*reviews\.jsonl'\?"):
+        located(f"{tmp_path}/revews.jsonl,target=label")

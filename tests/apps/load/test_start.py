@@ -74,7 +74,25 @@ def test_parts_by_name_of_a_model_that_begins_from_nothing():
     assert frozen == {"layer1", "layer2"}
 
 
+def test_init_starts_all_dense_and_convolutional_weights():
+    plan = planned("resnet:depth=8,width=4", pictures(), init="constant:value=0.5")
+    for name, weight in plan.model.model.named_parameters():
+        if name.endswith("weight") and ("conv" in name or name.startswith("fc")):
+            assert (weight == 0.5).all()
+    assert planned("mlp", pictures(), init="kaiming", meta=True).value("init") == "kaiming"
+    one, same, other = (
+        planned("mlp", pictures(), init=init, seed=3).model.model.head.weight
+        for init in ("kaiming", "kaiming", "xavier")
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
 def test_what_cannot_be_is_refused(bundle):
+    with pytest.raises(UsageError, match="starts all weights anew"):
+        planned(str(bundle), pictures(), init="xavier")
+    with pytest.raises(UsageError, match="unknown initialiser 'xavir'; did you mean 'xavier'"):
+        planned("mlp", pictures(), init="xavir")
     with pytest.raises(UsageError, match="this model begins from nothing"):
         planned("resnet:depth=8,width=4", pictures(), freeze=True)
     with pytest.raises(UsageError, match=r"takes image of \(3, 8, 8\), and the data has image of"):

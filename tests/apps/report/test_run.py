@@ -39,6 +39,7 @@ def test_training_ends_with_a_report(run):
         "metrics",
         "curves",
         "confusion",
+        "ranking",
         "reliability",
         "mistakes",
         "speed",
@@ -85,7 +86,14 @@ def test_a_foreign_model_is_called_by_its_class(digits, tmp_path):
     path = report(tmp_path / "r.html", model, digits.test, found, figures=[Figure("More", "1")])
     text = path.read_text()
     assert "<h1>Sequential</h1>" in text
-    assert sections(text) == ["metrics", "confusion", "reliability", "mistakes", "provenance"]
+    assert sections(text) == [
+        "metrics",
+        "confusion",
+        "ranking",
+        "reliability",
+        "mistakes",
+        "provenance",
+    ]
     assert "<dt>More</dt>" in text
 
 

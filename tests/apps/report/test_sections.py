@@ -11,11 +11,16 @@ from cartograd.apps.report.curves import curves
 from cartograd.apps.report.deployment import Runtime, deployment
 from cartograd.apps.report.metrics import Measured, metrics
 from cartograd.apps.report.mistakes import mistakes
+from cartograd.apps.report.ranking import ranking
 from cartograd.apps.report.regression import regression
 from cartograd.apps.report.reliability import reliability
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Split
 from cartograd.practice.metrics.ece import ece
+from cartograd.practice.metrics.roc_auc import log_odds, roc_auc
+from tests.reference import Reference
+
+sklearn_metrics = Reference("sklearn.metrics")
 
 LABELS = tuple("0123456789")
 
@@ -89,6 +94,29 @@ def test_confusion_of_many_classes_stays_small(page):
     assert len(section.body) < 300_000
 
 
+@pytest.mark.place("metric/roc-auc")
+@pytest.mark.parametrize("classes", [2, 10])
+def test_the_drawn_curve_has_the_area_of_the_metric(page, classes):
+    torch.manual_seed(0)
+    targets = torch.randint(classes, (900,))
+    outputs = torch.randn(900, classes).round(decimals=1)
+    outputs[range(900), targets] += 1
+    section = ranking(outputs, targets, LABELS[:classes])
+    assert f"{roc_auc(outputs, targets):.3f}" in section.lead
+    found = page(section.body)
+    assert found.all("svg")
+    for k in [1] if classes == 2 else range(classes):
+        score = log_odds(outputs)[:, k]
+        average = sklearn_metrics.average_precision_score(targets == k, score)
+        area = sklearn_metrics.roc_auc_score(targets == k, score)
+        assert {f"{average:.3f}", f"{area:.3f}"} <= set(found.words)
+
+
+def test_a_single_class_has_no_ranking():
+    assert ranking(torch.randn(5, 2), torch.ones(5, dtype=torch.long), ()) is None
+
+
+@pytest.mark.place("metric/calibration")
 def test_reliability_tells_the_calibration_error_of_the_metric(digits):
     outputs = torch.randn(40, 10)
     section = reliability(outputs, digits.targets)

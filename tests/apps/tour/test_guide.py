@@ -97,6 +97,7 @@ def test_the_report_has_every_section_and_no_path_of_this_machine(toured):
         "metrics",
         "curves",
         "confusion",
+        "ranking",
         "reliability",
         "mistakes",
         "attributions",

@@ -36,9 +36,10 @@ def test_texts_as_a_whole_are_classified_and_positions_labelled():
     split = Split(text, text[:, 0] % 2, signature)
     data = assemble("texts", dict.fromkeys(("train", "valid", "test"), split), standardise=False)
     model = "bert:dim=8,heads=2,depth=1,context=8"
-    assert planned(f"{model},head=classify", data).value("objective") == "classify"
+    plan = planned(model, data)
+    assert (plan.value("objective"), plan.model.spec.args["head"]) == ("classify", "classify")
     with pytest.raises(UsageError, match=r"shape \(1, 8, 20\), and texts wants one score for each"):
-        planned(model, data)
+        planned(f"{model},head=masked", data)
 
 
 def test_another_number_of_classes_is_refused_before_the_run():
@@ -97,9 +98,8 @@ def test_objects_are_called_by_their_names():
     plan = planned(nn.Linear(2, 2), data)
     words = plan.words()
     assert (words["model"].value, words["data"].value) == ("Linear", "tensors")
-    own = {
-        f"objective.{name}" for name in ("label_smoothing", "loss", "penalty", "mix", "aux_weight")
-    }
+    names = ("label_smoothing", "loss", "penalty", "mix", "aux_weight", "class_weights")
+    own = {f"objective.{name}" for name in names}
     assert plan.details().keys() == own
 
 

@@ -1,5 +1,7 @@
 """The verbs on a model whose answers are known."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -8,9 +10,11 @@ import cartograd as cg
 from cartograd.apps.verbs.attack import robustness
 from cartograd.apps.verbs.explain import class_of
 from cartograd.apps.verbs.predict import prepared
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Column, Port, Signature
 from cartograd.data.dataset.dataset import Split
 from cartograd.data.dataset.tensors import assemble
+from cartograd.training.regularization.dropout import Dropout
 
 POINT = Port("point", "vector", (2,), bounds=(-4.0, 4.0))
 SIDE = Port("side", "label", (2,), labels=("left", "right"))
@@ -55,6 +59,45 @@ def test_predict_names_its_sources(sides):
     for two in (torch.eye(2), torch.eye(2).numpy(), [[1.0, 0.0], [0.0, 1.0]]):
         rows = cg.predict(sides, two)
         assert [row["source"] for row in rows] == ["input row 1", "input row 2"]
+
+
+@pytest.fixture(scope="module")
+def thinned():
+    """A classifier and a regressor of one dropout layer and one unit each, and by hand."""
+    found = []
+    for port, weight in ((SIDE, [[0.0, 0.0], [1.0, 0.0]]), (PRICE, [[2.0, 0.0]])):
+        layer = nn.Linear(2, port.size, bias=False)
+        layer.weight.data = torch.tensor(weight)
+        network = nn.Sequential(Dropout(dropout=0.5), layer)
+        found.append(cg.sign(network, Signature((POINT,), (port,))))
+    return found
+
+
+@pytest.mark.place("regularize/dropout")
+def test_predict_by_passes_with_dropout_tells_their_spread(thinned):
+    """The first number is kept, doubled, in half of the passes, and is 0 in the others."""
+    sides, price = thinned
+    (answer,) = cg.predict(price, ["1.5,1"], draws=4000)
+    assert answer["value"] == pytest.approx(3.0, abs=0.2)
+    assert answer["spread"] == pytest.approx(3.0, abs=0.05)
+    near, far = cg.predict(sides, ["0.2,1", "3,1"], draws=4000)
+    for row, x in ((near, 0.2), (far, 3.0)):
+        right = 1 / (1 + math.exp(-2 * x))
+        assert row["probabilities"]["right"] == pytest.approx((0.5 + right) / 2, abs=0.03)
+        assert row["spread"]["right"] == pytest.approx((right - 0.5) / 2, abs=0.01)
+    assert cg.predict(sides, ["3,1"], draws=20) == cg.predict(sides, ["3,1"], draws=20)
+    assert "spread" not in cg.predict(sides, ["3,1"])[0]
+    assert cg.predict(sides, ["3,1"], draws=20).table()[0].count("spread") == 2
+    assert {"spread1", "spread2"} <= set(cg.predict(sides, ["3,1"], draws=20).flat()[0])
+
+
+def test_what_has_no_spread_is_refused(sides, thinned):
+    with pytest.raises(UsageError, match="drops nothing"):
+        cg.predict(sides, ["1, 2"], draws=20)
+    with pytest.raises(UsageError, match="needs at least two passes"):
+        cg.predict(thinned[0], ["1, 2"], draws=1)
+    with pytest.raises(UsageError, match="language=de is for models that transcribe speech"):
+        cg.predict(sides, ["1, 2"], language="de")
 
 
 def test_predict_takes_rows_by_the_names_of_their_columns():

@@ -186,6 +186,7 @@ def fetched():
         pytest.skip(str(error))
 
 
+@pytest.mark.place("arch/bert")
 @pytest.mark.oracle("minilm")
 def test_minilm_is_that_of_sentence_transformers(fetched):
     texts = [

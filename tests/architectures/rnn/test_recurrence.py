@@ -210,6 +210,7 @@ def test_signs_of_the_update_gate_turn_one_convention_into_the_other():
     same(layer(x), hand_written_gru(x, weights, before=False, kept=False))
 
 
+@pytest.mark.place("rnn/lstm")
 @pytest.mark.parametrize("name", list(CELLS))
 def test_gates_explain_the_states(name):
     ours, _ = pair(name, 2, True)

@@ -11,6 +11,7 @@ from PIL import Image
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Column, Port
 from cartograd.data.decode.read import expanded, read
+from cartograd.data.text.tokenizer import Tokenizer
 
 IMAGE = Port("image", "image", (1, 4, 4), bounds=(0.0, 1.0))
 ROW = Port(
@@ -116,13 +117,16 @@ def test_text(tmp_path):
     port = Port("text", "text", ("t",), dtype="int64", bounds=(0.0, 255.0))
     path = tmp_path / "a.txt"
     path.write_bytes(b"ab")
+    tokenizer = Tokenizer.bytes()
     for source in ("ab", b"ab", path):
-        assert read(port, source).tolist() == [[97, 98]]
-    assert read(port, ["ab", "cd"]).shape == (2, 2)
+        assert read(port, source, tokenizer=tokenizer).tolist() == [[97, 98]]
+    assert read(port, ["ab", "cd"], tokenizer=tokenizer).shape == (2, 2)
     with pytest.raises(UsageError, match="differ in length"):
-        read(port, ["ab", "c"])
+        read(port, ["ab", "c"], tokenizer=tokenizer)
     with pytest.raises(UsageError, match="cannot read"):
-        read(port, tmp_path / "none.txt")
+        read(port, tmp_path / "none.txt", tokenizer=tokenizer)
+    with pytest.raises(UsageError, match="there is no tokenizer"):
+        read(port, "ab")  # 256 numbers may be other tokens than bytes
 
 
 @pytest.mark.parametrize(

@@ -433,15 +433,13 @@ def test_a_data_loader_that_shuffles_with_torch_goes_on_where_it_was(workers, tm
     whole, model, other = (mlp(2, 8, 2, dropout=0.5) for _ in range(3))
     fit(Supervised(whole), loader, folder=tmp_path / "whole", **options)
 
-    class Stopping(Supervised):
-        steps = 0
-
-        def after_step(self, player):
-            self.steps += 1
-            if self.steps == 11:
+    class Stopping:
+        def on_step(self, view):
+            if view.step == 11:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    run = fit(Stopping(model), loader, folder=tmp_path / "run", **options)
+    stopping = [Stopping()]
+    run = fit(Supervised(model), loader, folder=tmp_path / "run", callbacks=stopping, **options)
     assert (run.stopped, run.steps) == ("interrupted", 11)
     fit(Supervised(other), loader, folder=tmp_path / "run", resume=True, **options)
     assert torch.equal(whole[0].weight, other[0].weight)

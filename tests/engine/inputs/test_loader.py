@@ -1,7 +1,6 @@
 """A DataLoader goes on where it was, whatever its dataset draws from and in which process."""
 
 import random
-import signal
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from torch.utils.data import (
 from cartograd.engine.inputs.stream import as_batches
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import fit
+from tests.engine.checkpoint.test_chains import Stopping
 from tests.engine.checkpoint.test_resume import assert_same, ends
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import mlp, quadrants
@@ -109,29 +109,17 @@ def test_what_can_only_be_iterated_is_made_again(workers):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_run_goes_on_to_the_bit(workers, tmp_path):
-    def run(folder, batches, resume=False):
+    def run(folder, *, resume=False, stop=()):
         objective = Supervised(mlp(2, 8, 2, dropout=0.5))
-        return objective, fit(objective, batches, epochs=3, folder=folder, resume=resume)
+        batches = DataLoader(Augmented(), batch_size=8, shuffle=True, num_workers=workers)
+        more = {"folder": folder, "resume": resume, "callbacks": [Stopping(at) for at in stop]}
+        return objective, fit(objective, batches, epochs=3, **more)
 
-    def loader():
-        return DataLoader(Augmented(), batch_size=8, shuffle=True, num_workers=workers)
-
-    class Stopping:
-        """The loader's batches; a signal with the eleventh."""
-
-        def epoch(self, number, /, *, seed, start=0):
-            batches = as_batches(loader()).epoch(number, seed=seed, start=start)
-            for i, batch in enumerate(batches, start=start):
-                if number * 8 + i == 11:
-                    signal.raise_signal(signal.SIGTERM)
-                yield batch
-
-        def __len__(self):
-            return 8
-
-    expected = ends(*run(tmp_path / "whole", loader()))
-    assert run(tmp_path / "run", Stopping())[1].stopped == "interrupted"
-    assert_same(expected, ends(*run(tmp_path / "run", loader(), resume=True)))
+    expected = ends(*run(tmp_path / "whole"))
+    assert run(tmp_path / "run", stop=[12])[1].stopped == "interrupted"
+    found = ends(*run(tmp_path / "run", resume=True))
+    expected["parts"].pop("callbacks"), found["parts"].pop("callbacks")
+    assert_same(expected, found)
 
 
 @pytest.mark.untyped  # the hook draws from Python's own random numbers

@@ -134,6 +134,7 @@ def test_without_patience_all_epochs_run_and_the_best_comes_back():
     assert (run.stopped, len(run.history), run.best["epoch"], steps) == (None, 4, 2, 2)
 
 
+@pytest.mark.place("regularize/early-stopping")
 def test_min_delta_and_direction():
     run, _ = scripted([5.0, 4.9, 4.8, 4.0], epochs=4, min_delta=0.5)
     assert run.best["epoch"] == 4

@@ -110,6 +110,7 @@ def test_deterministic_mode_is_put_back_and_names_what_it_cannot_do(monkeypatch)
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+@pytest.mark.place("regularize/early-stopping")
 @pytest.mark.parametrize(
     ("name", "falls"),
     [

@@ -239,10 +239,13 @@ def test_a_rate_that_explodes_is_halved_until_it_holds(tmp_path):
 def test_resume_after_going_back_is_exact(stop, tmp_path):
     """Stopped before it, a run has another checkpoint to go back to."""
 
-    class Stopping(Supervised):
-        steps = 0
+    class Stopping:
+        """After so many steps; those that were taken again count."""
 
-        def after_step(self, player):
+        def __init__(self, last):
+            self.last, self.steps = last, 0
+
+        def on_step(self, view):
             self.steps += 1
             if self.steps == self.last:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -253,9 +256,9 @@ def test_resume_after_going_back_is_exact(stop, tmp_path):
         "nonfinite": "rollback:steps=4",
     }  # fmt: skip
     for last in (0, stop):
-        objective, folder = Stopping(network()), tmp_path / str(last)
-        objective.last = last
-        run = fit(objective, data(poisoned=[70]), folder=folder, **options)
+        objective, folder = Supervised(network()), tmp_path / str(last)
+        stopping = [Stopping(last)]
+        run = fit(objective, data(poisoned=[70]), folder=folder, callbacks=stopping, **options)
         if last:
             assert run.stopped == "interrupted"
             objective = Supervised(network())

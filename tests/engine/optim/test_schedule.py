@@ -145,6 +145,7 @@ def constant_number(outputs, targets, /):
     return 0.5
 
 
+@pytest.mark.place("schedule/plateau")
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [("max:valid/same", [1, 1, 0.5, 0.25]), ("max:valid/steps", [1, 1, 1, 1])],

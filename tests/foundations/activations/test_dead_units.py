@@ -21,6 +21,7 @@ def trained(activation, *, lr):
     return model, x
 
 
+@pytest.mark.place("activation/relu")
 def test_a_rate_too_large_kills_relus_but_no_leaky_ones():
     alive, killed = (dead_units(*trained("relu", lr=lr)) for lr in (0.01, 3.0))
     assert list(alive) == ["activations.0", "activations.1"]

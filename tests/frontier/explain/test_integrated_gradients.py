@@ -275,7 +275,7 @@ def test_what_cannot_be_explained_is_refused(options, message):
 @pytest.mark.compile
 def test_inputs_without_gradient_are_refused():
     with pytest.raises(UsageError, match="only real numbers have a gradient"):
-        build("integrated_gradients")(nn.Embedding(3, 2), torch.tensor([0, 1]))
+        build("integrated_gradients")(nn.Identity(), torch.tensor([[0, 1]]))
     with pytest.raises(UsageError, match="no examples"):
         integrated_gradients(convolutions(), images(0, torch.float32), target=0)
     with pytest.raises(UsageError, match="expected a row of numbers for each"):

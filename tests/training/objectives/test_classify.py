@@ -98,6 +98,8 @@ def test_smoothing_is_for_the_loss_that_has_it():
 class Headed(nn.Linear):
     """A classifier with two side heads in training."""
 
+    aux_logits = True
+
     def forward(self, x):
         z = super().forward(x)
         return (z, 2 * z, 3 * z) if self.training else z

@@ -114,7 +114,8 @@ def test_monte_carlo_leaves_the_model_as_it_was():
 
 
 def test_monte_carlo_refuses_what_cannot_vary():
-    with pytest.raises(UsageError, match="has no dropout layer"):
-        monte_carlo(nn.Linear(2, 2), torch.ones(1, 2))
+    for model in (nn.Linear(2, 2), nn.Dropout(0.0), Dropout(dropout=0.0)):
+        with pytest.raises(UsageError, match="drops nothing"):
+            monte_carlo(model, torch.ones(1, 2))
     with pytest.raises(UsageError, match="at least two passes"):
         monte_carlo(Dropout(), torch.ones(1, 2), draws=1)

@@ -10,9 +10,11 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.core.errors import UsageError
 from cartograd.core.onednn_linear import onednn_linear
 from cartograd.core.ports import Signature
+from cartograd.training.regularization.dropout import monte_carlo
 
 
 @runtime_checkable
@@ -48,6 +50,10 @@ class Asked:
         tokenizer: what spells tokens, for models of text.
         top: how many classes to name, the likeliest first; all if left out.
         name: what the model is called in messages.
+        others: further inputs of a model that takes several.
+        language: of what is said, for models that transcribe; found by the model if left out.
+        draws: how many passes with dropout on are averaged (Monte-Carlo dropout); if left out
+            one without.
     """
 
     model: nn.Module
@@ -57,17 +63,61 @@ class Asked:
     tokenizer: Any = None
     top: int | None = None
     name: str = "the model"
+    others: tuple[Tensor, ...] = ()
+    language: str | None = None
+    draws: int | None = None
 
     @cached_property
     def outputs(self) -> Tensor:
-        """What the model gives, on the CPU."""
-        return self.model(self.x if self.device is None else self.x.to(self.device)).cpu()
+        """What the model gives, on the CPU; of several passes the mean.
+
+        Of a classifier's passes it is the logarithm of the mean probabilities.
+        """
+        if self.draws is not None:
+            return self._drawn[0]
+        others = (one if self.device is None else one.to(self.device) for one in self.others)
+        return self.model(self._moved, *others).cpu()
+
+    @cached_property
+    def spread(self) -> Tensor | None:
+        """Standard deviation of each output (a classifier's: probability) over the passes."""
+        return None if self.draws is None else self._drawn[1]
+
+    @property
+    def _moved(self) -> Tensor:
+        return self.x if self.device is None else self.x.to(self.device)
+
+    @cached_property
+    def _drawn(self) -> tuple[Tensor, Tensor]:
+        """Mean and spread over passes, the same ones for the same examples."""
+        classes = self.signature.task.target == "class"
+        model = Probable(self.model) if classes else self.model
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            mean, variance = monte_carlo(model, self._moved, draws=self.draws or 0)
+        return (mean.log() if classes else mean).cpu(), variance.sqrt().cpu()
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, or their numbers."""
         port, classes = self.signature.output, self.signature.classes
         return port.labels or tuple(map(str, range(classes or 0)))
+
+
+class Probable(nn.Module):
+    """A classifier that says probabilities; a single logit stands for no and yes."""
+
+    def __init__(self, model: nn.Module, /):
+        super().__init__()
+        self.model = model
+
+    def forward(self, *x: Tensor) -> Tensor:
+        """Probabilities of the classes."""
+        return class_probabilities(self.model(*x))
+
+
+DRAWN = ("classify", "score", "regress")
+"""Tasks whose answers are means over passes with dropout."""
 
 
 @torch.inference_mode()
@@ -79,6 +129,16 @@ def answers(asked: Asked, /) -> Sequence[Answer]:
     """
     task = asked.signature.task
     task.check("predict")
+    if asked.language is not None and task.name != "transcribe":
+        raise UsageError(
+            f"language={asked.language} is for models that transcribe speech, and {asked.name} "
+            "does not; leave it out"
+        )
+    if asked.draws is not None and task.name not in DRAWN:
+        raise UsageError(
+            f"draws={asked.draws} is for classes and values, whose spread over passes with "
+            f"dropout can be told; {asked.name} answers the task {task.name!r}; leave it out"
+        )
     with onednn_linear(asked.model):
         return import_module(task.answer).answers(asked)
 
@@ -90,6 +150,8 @@ def check_inputs(name: str, signature: Signature, /) -> None:
         UsageError: there is not exactly one input beside what the model writes itself.
     """
     if len(signature.inputs) - signature.task.writes != 1:
+        names = ", ".join(port.name for port in signature.inputs)
         raise UsageError(
-            f"{name} has {len(signature.inputs)} inputs; the server takes models with one"
+            f"{name} has {len(signature.inputs)} inputs ({names}); commands and the server take "
+            f"models with one. In Python: cartograd.predict(model, ({names}))"
         )

@@ -1,6 +1,6 @@
 """A class for each example, or yes and no: the probability of each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxtyping import Float
@@ -17,9 +17,13 @@ class Labels:
 
     >>> Labels({"cat": 0.75, "dog": 0.25}).rows()
     [[('label', 'cat'), ('probability', '75.0 %'), ('label 2', 'dog'), ('probability', '25.0 %')]]
+    >>> Labels({"cat": 0.75}, {"cat": 0.031}).rows()
+    [[('label', 'cat'), ('probability', '75.0 %'), ('spread', '3.1 %')]]
     """
 
     probabilities: dict[str, float]
+    spread: dict[str, float] = field(default_factory=dict)
+    """Standard deviation of each probability over passes with dropout, if there were some."""
 
     @property
     def label(self) -> str:
@@ -32,7 +36,7 @@ class Labels:
             "label": self.label,
             "probability": self.probabilities[self.label],
             "probabilities": self.probabilities,
-        }
+        } | ({"spread": self.spread} if self.spread else {})
 
     def rows(self) -> list[list[tuple[str, str]]]:
         """One row; each class beside its probability."""
@@ -40,6 +44,8 @@ class Labels:
         for rank, (label, share) in enumerate(self.probabilities.items(), start=1):
             cells.append((f"label {rank}" if rank > 1 else "label", label))
             cells.append(("probability", units.percent(share)))
+            if label in self.spread:
+                cells.append(("spread", units.percent(self.spread[label])))
         return [cells]
 
     def flat(self) -> dict[str, Any]:
@@ -47,6 +53,8 @@ class Labels:
         row: dict[str, Any] = {}
         for rank, (label, share) in enumerate(self.probabilities.items(), start=1):
             row |= {f"label{rank}": label, f"probability{rank}": f"{share:.6g}"}
+            if label in self.spread:
+                row[f"spread{rank}"] = f"{self.spread[label]:.6g}"
         return row
 
     def draw(self, axes: Any, /) -> None:
@@ -58,21 +66,32 @@ class Labels:
 
 
 def named(
-    shares: Float[Tensor, " k"], labels: list[str] | tuple[str, ...], top: int | None, /
+    shares: Float[Tensor, " k"],
+    labels: list[str] | tuple[str, ...],
+    top: int | None,
+    spread: Float[Tensor, " k"] | None = None,
+    /,
 ) -> Labels:
-    """The `top` likeliest classes of one example.
+    """The `top` likeliest classes of one example, with the spread of each if there is one.
 
     >>> import torch
     >>> named(torch.tensor([0.25, 0.75]), ("no", "yes"), 1)
-    Labels(probabilities={'yes': 0.75})
+    Labels(probabilities={'yes': 0.75}, spread={})
     """
     values, order = shares.topk(min(top or len(shares), len(shares)))
-    pairs = zip(order.tolist(), values.tolist(), strict=True)
-    return Labels({labels[index]: share for index, share in pairs})
+    names = [labels[index] for index in order.tolist()]
+    wide = () if spread is None else spread[order].tolist()
+    return Labels(
+        dict(zip(names, values.tolist(), strict=True)), dict(zip(names, wide, strict=False))
+    )
 
 
 def answers(asked: Asked, /) -> list[Labels]:
     """The likeliest classes of each example; a single logit stands for no and yes."""
     probabilities = class_probabilities(asked.outputs)
     labels = asked.signature.output.labels or tuple(map(str, range(probabilities.shape[-1])))
-    return [named(row, labels, asked.top) for row in probabilities]
+    spreads = [None] * len(probabilities) if asked.spread is None else asked.spread
+    return [
+        named(row, labels, asked.top, spread)
+        for row, spread in zip(probabilities, spreads, strict=True)
+    ]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 
@@ -16,22 +18,32 @@ class Values:
     """
 
     values: tuple[Any, ...]
+    spread: tuple[float, ...] = ()
+    """Standard deviation of each over passes with dropout, if there were some."""
 
     def to_json(self) -> dict[str, Any]:
-        """`value`, or `values` if there are several."""
+        """`value`, or `values` if there are several; with their spread, if there is one."""
         if len(self.values) == 1:
-            return {"value": self.values[0]}
-        return {"values": list(self.values)}
+            return {"value": self.values[0]} | dict(zip(("spread",), self.spread, strict=False))
+        return {"values": list(self.values)} | ({"spread": [*self.spread]} if self.spread else {})
 
     def rows(self) -> list[list[tuple[str, str]]]:
         """All of them in one cell."""
-        return [[("value", ", ".join(map(units.number, self.values)))]]
+        cells = [("value", ", ".join(map(units.number, self.values)))]
+        if self.spread:
+            cells.append(("spread", ", ".join(map(units.number, self.spread))))
+        return [cells]
 
     def flat(self) -> dict[str, Any]:
         """`value`, or `value1` and so on."""
         if "value" in self.to_json():
             return self.to_json()
-        return {f"value{index}": value for index, value in enumerate(self.values, start=1)}
+        kinds = {"value": self.values, "spread": self.spread}
+        return {
+            f"{kind}{index}": value
+            for kind, values in kinds.items()
+            for index, value in enumerate(values, start=1)
+        }
 
     def draw(self, axes: Any, /) -> None:
         """A bar for each."""
@@ -41,7 +53,11 @@ class Values:
 
 def answers(asked: Asked, /) -> list[Values]:
     """The outputs as they are: the model gives them in the target's unit."""
-    rows = (
-        asked.outputs.reshape(len(asked.outputs), -1) if asked.outputs.ndim < 2 else asked.outputs
-    )
-    return [Values(tuple(values)) for values in rows.tolist()]
+    rows = _rows(asked.outputs)
+    spread = [()] * len(rows) if asked.spread is None else _rows(asked.spread)
+    return [Values(tuple(row), tuple(wide)) for row, wide in zip(rows, spread, strict=True)]
+
+
+def _rows(outputs: Tensor) -> list[Any]:
+    """A list of numbers for each example."""
+    return (outputs.reshape(len(outputs), -1) if outputs.ndim < 2 else outputs).tolist()

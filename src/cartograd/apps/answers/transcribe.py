@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 from cartograd.architectures.decoding.transcribe import transcribe
 from cartograd.core.errors import UsageError
@@ -12,22 +13,24 @@ from cartograd.core.signed import Signed
 
 @dataclass(frozen=True)
 class Transcript:
-    """The text of a sound, and its language.
+    """The text of a sound, its language, and how likely it is that nobody speaks.
 
-    >>> Transcript("bonjour", "fr").rows()
-    [[('language', 'fr'), ('text', 'bonjour')]]
+    >>> Transcript("bonjour", "fr", 0.02).rows()
+    [[('language', 'fr'), ('no speech', '2.0 %'), ('text', 'bonjour')]]
     """
 
     text: str
     language: str
+    no_speech: float
 
     def to_json(self) -> dict[str, Any]:
-        """The text and its language."""
-        return {"text": self.text, "language": self.language}
+        """The text, its language and the probability that nobody speaks."""
+        return {"text": self.text, "language": self.language, "no_speech": self.no_speech}
 
     def rows(self) -> list[list[tuple[str, str]]]:
         """One row."""
-        return [[("language", self.language), ("text", self.text)]]
+        silent = units.percent(self.no_speech)
+        return [[("language", self.language), ("no speech", silent), ("text", self.text)]]
 
     def flat(self) -> dict[str, Any]:
         """As in JSON."""
@@ -50,4 +53,7 @@ def answers(asked: Asked, /) -> list[Transcript]:
     if not isinstance(model, Transcriber):
         raise UsageError(f"{asked.name} takes a sound and a text, but cannot write by itself")
     sounds = asked.x if asked.device is None else asked.x.to(asked.device)
-    return [Transcript(*transcribe(model, row[0], asked.tokenizer)) for row in sounds]
+    return [
+        Transcript(*transcribe(model, row[0], asked.tokenizer, language=asked.language))
+        for row in sounds
+    ]

@@ -68,8 +68,13 @@ def main(tokens: Sequence[str] | None = None) -> int:
     # training of small models three times slower (LeNet-5, two cores, load 9; measured 2026-11-22).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        rest, names = imports.taken(words)
-        with warnings.catch_warnings(), imports.importing(names):
+        rest, names = imports.taken(words, imports.FLAG, "my_package.methods")
+        models: list[str] = []
+        if rest[:1] != ["tour"]:  # it names a model of the map by this flag
+            rest, models = imports.taken(rest, imports.MODEL, "my_package.nets:make")
+        if len(models) > 1:
+            raise UsageError(f"{imports.MODEL} is given twice; name one model")
+        with warnings.catch_warnings(), imports.importing(names, next(iter(models), None)):
             warnings.showwarning = _warned
             code = application()(
                 rest, exit_on_error=False, print_error=False, result_action="return_value"

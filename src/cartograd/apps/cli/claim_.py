@@ -1,15 +1,21 @@
 """A statement of the map put to the test: figure, interval, verdict; without a name, all of them.
 
-The verdict is `holds`, `does not hold` or `contested` (the figures do not decide, or disagree) by a
-rule that was fixed before. A verdict is a finding: the exit code is 0 whichever it is.
+The verdict is `holds`, `does not hold`, `contested` (some checks hold, others fail) or `undecided`
+(the figures are too few to tell; the effect that could have been seen is printed). When the rule
+was fixed, and what had been seen by then, is told by `docs/results/claims.md`. A verdict is a
+finding: the exit code is 0 whichever it is.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core.errors import UsageError
+from cartograd.evidence.words import between, number, reached, unseen
+
+if TYPE_CHECKING:
+    from cartograd.evidence.experiment import Outcome
 
 
 def claim_(
@@ -26,7 +32,7 @@ def claim_(
 
     Args:
         name: the claim's id; left out, the claims are listed with their last kept verdicts.
-        seeds: how many seeds, 0, 1, ...; by default as many as the claim has.
+        seeds: how many seeds, from the claim's first on; by default as many as it has.
         seed: one seed alone, for a look: without an interval, and so mostly without a verdict.
         folder: where result.json and picture.svg go; by default claims/NAME.
         lang: language of the statements; auto follows LANG.
@@ -41,7 +47,7 @@ def claim_(
 
     found = find(name)
     where = folder or Path("claims") / found.id
-    chosen = None if seeds is None else tuple(range(seeds))
+    chosen = None if seeds is None else tuple(range(found.first, found.first + seeds))
     from cartograd.apps.verbs.claim import claim
 
     done = claim(
@@ -51,7 +57,7 @@ def claim_(
         output.emit(done.to_json() | {"folder": where})
         return
     output.table(
-        ("check", "figure", "interval", "state", "method"),
+        ("check", "figure", "interval", "could have seen", "state", "method"),
         [_row(vars(one)) for one in done.findings],
         right=("figure",),
     )
@@ -59,6 +65,7 @@ def claim_(
         [
             ("claim", found.zh if chinese(lang) else found.en),
             ("verdict", done.verdict),
+            ("design", _design(done)),
             *([("remark", found.remark)] if found.remark else []),
             ("time", f"{done.cpu:.1f} s of processor time"),
             ("picture", str(where / "picture.svg")),
@@ -67,31 +74,41 @@ def claim_(
 
 
 def _row(finding: dict[str, Any]) -> tuple[str, ...]:
-    value, low, high = (finding[key] for key in ("value", "low", "high"))
-    span = "" if low == high else f"{_number(low)} to {_number(high)}"
-    return finding["check"], _number(value), span, finding["state"], finding["method"]
+    state = finding["state"] + (" (needed)" if finding["needed"] else "")
+    shown = (number(finding["value"]), between(finding), reached(finding))
+    return finding["check"], *shown, state, finding["method"]
 
 
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4g}"
+def _design(done: "Outcome") -> str:
+    """The digest that it was run under, and since when it stands."""
+    from cartograd.evidence.design import history, standing
+
+    event = standing(history(done.claim.id), done.design)
+    since = f"{event.event} {event.date}" if event else "not in the journal"
+    return f"{done.design} ({since})"
 
 
 def _list(zh: bool, json: bool) -> None:
     from cartograd.apps.verbs.claim import claims
     from cartograd.evidence.claim import statements
 
-    found = claims()
+    kept = {one.claim.id: one for one in claims()}
     if json:
-        output.emit([one.to_json() for one in found])
+        output.emit([kept[x].to_json() if x in kept else vars(s) for x, s in statements().items()])
         return
     rows = []
-    for one in found:
-        first = _row(one.finding)[:3] if one.finding else ("", "", "")
-        said = one.claim.zh if zh else one.claim.en
-        rows.append((one.claim.id, said, one.verdict or "not kept yet", *first))
+    for name, statement in statements().items():
+        said = statement.claim_zh if zh else statement.claim_en
+        one = kept.get(name)
+        verdict = (one.verdict or "not run yet") if one else "no experiment yet"
+        first = _row(one.finding)[:3] if one and one.finding else ("", "", "")
+        rows.append((name, said, verdict, *first))
     output.table(
         ("claim", "statement", "verdict", "decided by", "figure", "interval"),
         rows,
         right=("figure",),
     )
-    print(f"{len(rows)} of the map's {len(statements())} statements have their experiment.")
+    print(f"{len(kept)} of the map's {len(rows)} statements have their experiment.")
+    for one in kept.values():
+        if one.verdict == "undecided" and one.finding:
+            print(f"{one.claim.id} is undecided: {unseen(one.finding)}.")

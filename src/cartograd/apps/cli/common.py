@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.paths import looks_like_path, no_such_path
 
 if TYPE_CHECKING:
     from cartograd.engine.files.bundle import Bundle
@@ -20,6 +21,9 @@ Many = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 
 Source = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A raw input: a file, or numbers, the first of which may be negative."""
+
+LONGEST_PATH = 1024
+"""Characters of a path; systems refuse to look for longer ones."""
 
 PARTS = ("train", "valid", "test", "all")
 
@@ -64,5 +68,17 @@ def check_sources(sources: Iterable[str], flags: Iterable[str], /) -> None:
 
 
 def texts(sources: Iterable[str], /) -> list[Path | str]:
-    """Sources of a model of text: what is a file is read, all else is the text itself."""
-    return [Path(source) if os.path.isfile(source) else source for source in sources]
+    """Sources of a model of text: what is a file or folder is read, all else is the text itself.
+
+    Raises:
+        UsageError: a source looks like a path, and nothing is there.
+    """
+    given: list[Path | str] = []
+    for source in sources:
+        path = Path(os.path.expanduser(source))
+        there = len(source) < LONGEST_PATH and os.path.exists(path)
+        if not there and looks_like_path(source):
+            hint = "; a text that is spelt so goes through standard input (-)"
+            raise no_such_path(source, hint=hint)
+        given.append(path if there else source)
+    return given

@@ -1,4 +1,4 @@
-"""The places of the map: what is there and what is not, with totals per section."""
+"""The places of the map: which hold, which in part, which not yet, with totals per section."""
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese
@@ -6,7 +6,10 @@ from cartograd.core import concepts
 
 
 def coverage_(*, lang: Language = "auto", json: bool = False) -> None:
-    """The places of the map: what is there and what is not, with totals per section.
+    """The places of the map: which hold, which in part, which not yet, with totals per section.
+
+    A place holds when evidence is named for all that the map asks of it: tests, claims and
+    acceptance runs, which `--json` lists.
 
     Args:
         lang: language of the names; auto follows LANG.
@@ -18,23 +21,31 @@ def coverage_(*, lang: Language = "auto", json: bool = False) -> None:
         return
     zh = chinese(lang)
     output.table(
-        ("section", "place", "name", "there", "methods"),
+        ("section", "place", "name", "state", "methods"),
         [
             (
                 place.section,
                 place.id,
                 place.zh if zh else place.en,
-                "yes" if found[place.id] else "no",
-                ", ".join(found[place.id]),
+                concepts.STATES[found[place.id].state] if zh else found[place.id].state,
+                ", ".join(found[place.id].methods),
             )
             for place in concepts.places()
         ],
     )
     output.table(
-        ("section", "title", "there", "places"),
+        ("in part", "missing"),
         [
-            (one.section, one.zh if zh else one.en, one.there, one.places)
+            (place, "; ".join(one.missing) or "evidence")
+            for place, one in found.items()
+            if one.state == "in part"
+        ],
+    )
+    output.table(
+        ("section", "title", "holds", "in part", "places"),
+        [
+            (one.section, one.zh if zh else one.en, one.holds, one.in_part, one.places)
             for one in (*found.sections, found.total)
         ],
-        right=("there", "places"),
+        right=("holds", "in part", "places"),
     )

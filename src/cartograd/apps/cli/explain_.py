@@ -20,6 +20,9 @@ def explain_(
 ) -> int:
     """Show which parts of an input a prediction rests on; writes a picture.
 
+    Of a text each token is coloured, here and in a page beside the picture: red speaks for the
+    answer, blue against it.
+
     Args:
         target: a run or bundle folder.
         sources: picture files, CSV files, texts or files of text, lists of numbers; by default the
@@ -37,13 +40,19 @@ def explain_(
     given = texts(sources) if bundle.signature.input.kind == "text" else list(sources)
     found = explanation(bundle, given or None, target=class_, method=method or METHOD)
     place = out or home(bundle) / "explanation.png"
+    page = found.write(place.with_suffix(".html")) if any(found.tokens) else None
     heads = found.draw_heads(place.with_name(f"{place.stem}-heads.png"))
     path = found.draw(place)
     if json:
-        told = {"method": found.method, "picture": path, "heads": heads}
+        told = {"method": found.method, "picture": path, "page": page, "heads": heads}
         output.emit(told | {"explanations": found.to_json()})
         return 0
     output.table(("source", "explains", "contributes most"), found.rows())
-    drawn = [("picture", str(path))] + ([] if heads is None else [("heads", str(heads))])
-    output.lines([("method", found.method), *drawn])
+    for tokens, heat in zip(found.tokens, found.attributions, strict=True):
+        if tokens:
+            words = [token.partition(" ")[2] for token in tokens]
+            output.coloured(words, heat[: len(words)].tolist())
+    drawn = [("picture", path), ("page", page), ("heads", heads)]
+    told = [(name, str(file)) for name, file in drawn if file is not None]
+    output.lines([("method", found.method), *told])
     return 0

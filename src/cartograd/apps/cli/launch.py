@@ -1,7 +1,9 @@
 """`train --nproc N`: the same command line in several processes of this machine.
 
 The processes find each other by a file, so no port has to be free. The first one shows how it
-goes; what goes wrong in any of them is told in one line.
+goes; what goes wrong in any of them is told in one line. Where one fails, the others get `GRACE`
+seconds to end by themselves; they end, too, where the launcher does
+(`cartograd.engine.distributed.parent`).
 """
 
 import os
@@ -18,8 +20,6 @@ from cartograd.apps.cli import output
 
 MISTAKES = "CARTOGRAD_MISTAKES"
 """The folder in which a process leaves its mistake for whoever started it."""
-GRACE = 20.0
-"""Seconds that the others get to end by themselves when one has failed."""
 
 
 def launch(words: Sequence[str], number: int, /) -> int:
@@ -47,8 +47,10 @@ def launch(words: Sequence[str], number: int, /) -> int:
 
 
 def _start(words: Sequence[str], rank: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
+    from cartograd.engine.distributed.parent import PARENT
+
     told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number}
-    told |= {"CARTOGRAD_STORE": folder / "store", MISTAKES: folder}
+    told |= {"CARTOGRAD_STORE": folder / "store", MISTAKES: folder, PARENT: os.getpid()}
     threads = max(1, (os.cpu_count() or 1) // number)
     environment = {"OMP_NUM_THREADS": str(threads)} | os.environ
     return subprocess.Popen(
@@ -62,6 +64,8 @@ def _start(words: Sequence[str], rank: int, number: int, folder: Path) -> subpro
 
 def _wait(programs: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """Wait for all; the one that failed first."""
+    from cartograd.engine.distributed.parent import GRACE
+
     first, end = None, None
     while any(program.poll() is None for program in programs):
         time.sleep(0.02)
@@ -89,7 +93,10 @@ def _told(codes: Sequence[int], first: int | None, folder: Path, words: Sequence
     if killed:
         rank = first if first in killed else killed[0]
         name = signal.Signals(-codes[rank]).name
-        line = f"process {rank + 1} of {len(codes)} was ended by {name}; go on with --resume"
+        line = (
+            f"process {rank + 1} of {len(codes)} was ended by {name}; go on with --resume --nproc "
+            f"{len(codes)}"
+        )
         output.mistake(ValueError(line), as_json="--json" in words)
         return 2
     if first:  # the first process tells by itself

@@ -96,6 +96,23 @@ def _wrapped(columns: Sequence[str], rows: list[list[str]], right: Sequence[str]
     return "\n".join(line.rstrip() for line in drawn.get().split("\n")).strip("\n") + "\n"
 
 
+def coloured(words: Sequence[str], values: Sequence[float], /) -> None:
+    """Words in red by how large their values are, in blue below zero; where there are colours."""
+    from rich.console import Console
+    from rich.text import Text
+
+    screen, most = Console(highlight=False), max(map(abs, values), default=0.0) or 1.0
+    if not screen.is_terminal:
+        return
+    line = Text()
+    for word, value in zip(words, values, strict=True):
+        pale = round(255 * (1 - abs(value) / most))
+        colour = f"rgb(255,{pale},{pale})" if value > 0 else f"rgb({pale},{pale},255)"
+        line.append(word, style=f"black on {colour}")
+    screen.print(line)
+    print()
+
+
 def lines(pairs: Iterable[tuple[str, str]], /) -> None:
     """Names and values under each other."""
     pairs = list(pairs)

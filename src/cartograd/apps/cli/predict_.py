@@ -14,6 +14,8 @@ def predict_(
     /,
     *sources: Source,
     top: int = 3,
+    draws: int | None = None,
+    language: str | None = None,
     csv: bool = False,
     json: bool = False,
 ) -> int:
@@ -26,13 +28,15 @@ def predict_(
         sources: picture files or folders, CSV files, texts or files of text, lists of numbers like
             0.5,1.2, or - for JSON on standard input: {"inputs": [...]}, as the server takes it.
         top: how many labels to name for each, the likeliest first.
+        draws: answer by the mean of so many passes with dropout on, and show their spread.
+        language: of what is said, like en, for models that transcribe; found if left out.
         csv: print CSV.
         json: print one object per line.
     """
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.predict import predict
 
-    check_sources(sources, ("--top", "--csv", "--json", "--help"))
+    check_sources(sources, ("--top", "--draws", "--language", "--csv", "--json", "--help"))
     if csv and json:
         raise UsageError("--csv and --json exclude each other")
     bundle = as_bundle(target)
@@ -47,7 +51,7 @@ def predict_(
         left = [f"inputs[{number}]: {why}" for number, why in asked.refused.items()]
     elif bundle.signature.input.kind == "text":
         given = texts(sources)
-    answers = predict(bundle, given, top=top, strict=False)
+    answers = predict(bundle, given, top=top, draws=draws, language=language, strict=False)
     refused = (*left, *answers.refused)
     for line in (*notes, *answers.notes):
         output.note(line)

@@ -2,13 +2,15 @@
 
 `show KIND NAME` shows the method of that kind, where several have the name. `show schedule SPEC`
 draws the rates of a run under a schedule, here and (with --out) as a picture, above its
-arguments; one that needs an argument is shown like any method until it is given.
+arguments; one that needs an argument is shown like any method until it is given. `show sigmoid
+--out FILE` draws an activation with its slope and where it is saturated.
 `show augment SPEC` writes a sheet of training examples before and after an augmentation; `show
 neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec. `show settings`
 lists what `train --set` and its file of settings take; with --json as the JSON schema of the file.
 """
 
 from pathlib import Path
+from typing import Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.language import Language, chinese
@@ -43,7 +45,8 @@ def show_(
         epochs: that these steps make; or in how many the augmented examples are shown.
         lr: the optimizer's own rate.
         data: what to augment; of neighbours, the run or bundle of vectors of words.
-        out: the PNG file to write the schedule to, or the augmented examples (augment.png).
+        out: the PNG file to write the schedule to, the activation, or the augmented examples
+            (augment.png).
         lang: language of the title and of the map's places; auto follows LANG.
         json: print one object.
     """
@@ -70,9 +73,10 @@ def show_(
         return
     card, preset = registry.find(name, kind=kind)
     arguments = _arguments(card, preset)
+    drawn = {} if out is None else _activation(card, preset, out)
     if json:
         about = {"docstring": source.docstring(card), "source": source.path_of(card)}
-        output.emit(card.to_json() | {"arguments": arguments, "preset": preset} | about)
+        output.emit(card.to_json() | {"arguments": arguments, "preset": preset} | about | drawn)
         return
     _head(card, preset, zh=chinese(lang))
     print(f"\n{source.docstring(card)}\n")
@@ -80,6 +84,21 @@ def show_(
     if card.presets:
         rows = [(key, str(Spec(card.name, args))) for key, args in card.presets.items()]
         output.table(("preset", "is"), rows)
+    if drawn:
+        parts = [f"{low:g} to {high:g}" for low, high in drawn["saturated"]]
+        print(f"\nsaturated  {', '.join(parts) or 'nowhere'} (of -8 to 8)\npicture    {out}")
+
+
+def _activation(card: Card, preset: dict[str, object], out: Path) -> dict[str, Any]:
+    """An activation and its slope, drawn; where it is saturated."""
+    if card.kind != "activation":
+        raise UsageError(
+            f"--out draws a schedule, an augmentation or an activation, and {card.name} is of kind "
+            f"{card.kind}; leave it out"
+        )
+    from cartograd.apps.report.activation import activation
+
+    return activation(out, Spec(card.name, preset)).to_json() | {"picture": out}
 
 
 def _settings(json: bool) -> None:

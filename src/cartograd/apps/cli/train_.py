@@ -6,7 +6,7 @@ What is left out is chosen for the model and the data. Ctrl-C saves, and --resum
 import os
 import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,6 +14,9 @@ from cartograd.apps.cli import common, output
 from cartograd.apps.cli.launch import MISTAKES, launch
 from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def train_(
@@ -66,12 +69,16 @@ def train_(
     here = on or print_config or dry_run or MISTAKES in os.environ
     if (nproc or 1) > 1 and not here:
         return launch(common.words, nproc or 1)
+    from cartograd.engine.distributed.parent import end_with_parent
+
+    end_with_parent()
     from cartograd.apps.verbs.train import train
 
     if target is not None:
         if data is None or "target=" in data:
             raise UsageError("--target names a column of --data, once")
         data = f"{data}{',' if ':' in data or Path(data).exists() else ':'}target={target}"
+    begins, folder = _own(model, folder, resume)
     given = settings.parsed(set_)
     flags = {"optimizer": optimizer, "epochs": epochs}
     for key, value in flags.items():
@@ -79,16 +86,31 @@ def train_(
             raise UsageError(f"{key} is given twice: as a flag and with --set")
     given |= {key: value for key, value in flags.items() if value is not None}
     if print_config or dry_run:
-        return _show_plan(model, data, folder, resume, given | {"config": config}, dry_run, json)
+        return _show_plan(begins, data, folder, resume, given | {"config": config}, dry_run, json)
     if on is not None:
-        words = given | {"model": None if resume else model, "data": data, "config": config}
+        words = given | {"model": None if resume else begins, "data": data, "config": config}
         return _on_ray(on, words, folder, nproc or 2)
-    done = train(model, data, folder=folder, resume=resume, config=config, progress=True, **given)
+    done = train(begins, data, folder=folder, resume=resume, config=config, progress=True, **given)
     return _show_run(done, json)
 
 
+def _own(
+    model: str | None, folder: Path | None, resume: bool
+) -> tuple["str | nn.Module | None", Path | None]:
+    """The model, which may be code that the user has named, and the run folder."""
+    from cartograd.core import user_code
+
+    if user_code.named() is None:
+        return model, folder
+    if resume and model is not None and folder is None:
+        model, folder = None, Path(model)
+    if model is not None:
+        raise UsageError(f"two models are given, {model} and --model; name one")
+    return user_code.make(), folder
+
+
 def _show_plan(
-    model: str | None,
+    model: "str | nn.Module | None",
     data: str | None,
     folder: Path | None,
     resume: bool,
@@ -176,13 +198,14 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
 
 
 def _show_run(done: Any, json: bool) -> int:
-    from cartograd.engine.distributed.process_group import leads
+    from cartograd.engine.distributed.process_group import leads, world_size
     from cartograd.engine.files.bundle import load
 
     if not leads():  # the first of several processes tells
         return 128 + signal.Signals[done.signal] if done.stopped == "interrupted" else 0
     if done.stopped == "interrupted":
-        again = f"cartograd train {done.folder} --resume"
+        several = f" --nproc {world_size()}" if MISTAKES in os.environ else ""
+        again = f"cartograd train {done.folder} --resume{several}"
         output.note(f"stopped at step {done.steps}; the checkpoint is saved. Go on with: {again}")
         if json:
             output.emit({"folder": done.folder, "stopped": done.stopped, "resume": again})

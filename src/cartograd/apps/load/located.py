@@ -1,8 +1,8 @@
 """A path in place of a data source: what is there says which source reads it.
 
-A folder of pictures or of sounds, a table, a text: `photos` stands for `folder:photos`, and
-`churn.csv,target=churn` for `csv:churn.csv,target=churn`. The name of a source comes first; a path
-of the same name is `./digits`.
+A folder of pictures, of sounds or of texts, a table, a text: `photos` stands for `folder:photos`,
+and `churn.csv,target=churn` for `csv:churn.csv,target=churn`. The name of a source comes first; a
+path of the same name is `./digits`.
 """
 
 from collections import Counter
@@ -11,21 +11,26 @@ from pathlib import Path
 
 from cartograd.core import registry
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import looks_like_path, no_such_path
 from cartograd.core.spec import Spec
-from cartograd.data.decode import images, sounds
+from cartograd.data.decode import images, sounds, text_files
 from cartograd.data.decode.table_files import read_table
 
 LOOKED = 10_000
 """Files of a folder that are looked at to see what it holds."""
 
 SOURCES = (
-    ("csv", (".csv", ".tsv", ".xlsx", ".parquet", ".gz")),
-    ("text", (".txt", ".md")),
+    ("csv", (".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".ndjson", ".gz")),
+    ("text", text_files.SUFFIXES),
     ("wav", sounds.SUFFIXES),
 )
 """The sources of single files, and what these end in."""
 
-FOLDERS = (("folder", images.SUFFIXES), ("wav", sounds.SUFFIXES))
+FOLDERS = (
+    ("folder", images.SUFFIXES),
+    ("wav", sounds.SUFFIXES),
+    ("text-folder", text_files.SUFFIXES),
+)
 """The sources of folders, and what the files in them end in."""
 
 
@@ -36,14 +41,18 @@ def located(text: str | Spec, /) -> Spec:
     'digits:valid=0.2'
 
     Raises:
-        UsageError: the text is no spec; the path holds nothing that a source reads, or a table
-            whose target is not said: its columns are named.
+        UsageError: the text is no spec, or a path where nothing is; the path holds nothing that a
+            source reads, or a table whose target is not said: its columns are named.
     """
     if isinstance(text, Spec):
         return text
     place, comma, rest = text.partition(",")
     path = Path(place.strip()).expanduser()
-    if _names_a_source(text) or not path.exists():
+    if _names_a_source(text):
+        return Spec.parse(text)
+    if not path.exists():
+        if looks_like_path(place):
+            raise no_such_path(place.strip())
         return Spec.parse(text)
     name = _source(path)
     spec = Spec.parse(f"{name}:x{comma}{rest}")
@@ -75,10 +84,11 @@ def _source(path: Path) -> str:
     if not counts[name]:
         there = ", ".join(f"{count} {one or 'without'}" for one, count in endings.most_common(4))
         raise UsageError(
-            f"{path} holds neither pictures nor sounds ({there or 'it is empty'}); expected a "
-            "folder for each class with files of one of these kinds"
+            f"{path} holds neither pictures, sounds nor texts ({there or 'it is empty'}); expected "
+            "a folder for each class with files of one of these kinds"
         )
-    return name
+    flat = name == "text-folder" and not any(one.is_dir() for one in path.iterdir())
+    return "text" if flat else name
 
 
 def _targetless(path: Path, spec: Spec) -> str:

@@ -6,7 +6,7 @@ It imports no torch, so that help is instant.
 # ruff: noqa: RUF009
 # `option` makes a field, as `dataclasses.field` does.
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,6 +29,11 @@ class DataOptions:
     augment: str | Spec | Sequence[Any] | None = option(
         None, "specs of what changes the training examples, one after the other."
     )
+    class_weights: str | Mapping[str, float] | None = option(
+        None,
+        "how much examples of each class count: `balanced`, or weights by name like `yes:10,no:1`.",
+        expected="balanced, or weights by the names of classes",
+    )
     positive: Any = option(
         None,
         "of two classes the one that is looked for, by its name: precision, recall and F1 are "
@@ -40,6 +45,9 @@ class DataOptions:
         "not new.",
         expected="true, or names of parts",
     )
+    init: str | Spec | None = option(
+        None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
+    )
 
 
 class TrainFields(FitFields, total=False):
@@ -48,8 +56,10 @@ class TrainFields(FitFields, total=False):
     objective: str | Spec | None
     batch_size: int | None
     augment: str | Spec | Sequence[Any] | None
+    class_weights: str | Mapping[str, float] | None
     positive: Any
     freeze: bool | str | Sequence[str]
+    init: str | Spec | None
 
 
 OF_DATA = tuple(item.name for item in fields(DataOptions))
@@ -62,7 +72,7 @@ CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "sav
           "log_every", "profile")  # fmt: skip
 """Options of `fit` that are chosen for the model and the data."""
 
-DEFAULTS: dict[str, Any] = {"freeze": False} | {
+DEFAULTS: dict[str, Any] = {"freeze": False, "init": None} | {
     item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN
 }
 """Settings that do not depend on the model or the data."""

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
 from cartograd.apps.load.located import located
 from cartograd.core import registry
@@ -18,22 +20,26 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
+from cartograd.data.dataset.gathered import gathered
 from cartograd.data.dataset.text_batches import IGNORED
+from cartograd.data.dataset.token_rows import respelt
 from cartograd.data.decode.encode import encode, unknown
 from cartograd.data.decode.table import joined
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.sources.csv import READING
 
-Data = str | Spec | Dataset | Examples
-"""What verbs take for data: a spec, a dataset, or one part of it."""
+Data = str | Spec | Dataset | Examples | DataLoader[Any] | TorchDataset[Any]
+"""What verbs take for data: a spec, a dataset, one part of it, or data of torch."""
 
 
-def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
+def dataset(spec: Any, /, **args: Any) -> Dataset:
     """The examples that a spec names, in three parts and with their signature.
 
     Args:
         spec: `"digits"`, `"csv:people.csv,target=income"`, a `Spec`, a path such as `"photos"` or
-            `"people.csv,target=income"` (see `located`); a `Dataset` stays as it is.
+            `"people.csv,target=income"` (see `located`); a `Dataset` stays as it is. Torch's own
+            Dataset or DataLoader, or a mapping of those (`train`, `valid`, `test`), is read into
+            memory (see `gathered`).
         **args: further arguments of the source.
 
     Raises:
@@ -42,6 +48,13 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     """
     if isinstance(spec, Dataset):
         return spec
+    if isinstance(spec, DataLoader | TorchDataset | Mapping):
+        return gathered(spec)
+    if not isinstance(spec, str | Spec):
+        raise UsageError(
+            f"{type(spec).__name__} is no data; expected a name or path, a cartograd.Dataset, or a "
+            "DataLoader or Dataset of torch; cartograd.tensors makes one of tensors"
+        )
     given, spec = spec, located(spec)
     if spec.subject is not None and spec.subject.startswith("~"):
         spec = Spec(spec.name, spec.args, str(Path(spec.subject).expanduser()))
@@ -63,26 +76,31 @@ def dataset(spec: str | Spec | Dataset, /, **args: Any) -> Dataset:
     return made
 
 
-def examples_for(model: Signature, data: Data, part: str, /) -> Examples:
+def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any = None) -> Examples:
     """The examples of one part of the data, prepared as the model was trained on them.
 
     Pictures of a folder are brought to the model's size; the cells of a table are encoded with
-    the model's own categories and statistics.
+    the model's own categories and statistics, and texts with its tokens.
 
     Args:
         model: what the model takes and gives.
         data: a spec or a dataset, of which `part` is taken; examples stay as they are.
         part: `train`, `valid`, `test` or `all`.
+        tokenizer: the model's.
 
     Raises:
         UsageError: the data cannot be had, or means something else than the model knows.
     """
+    if isinstance(data, DataLoader | TorchDataset):
+        data = gathered(data, whole=True, labels=model.output.labels).train
     if isinstance(data, str | Spec):
         spec = located(data)
         data = dataset(spec, **_as_trained(spec, model, part))
         if data.signature.input.columns != model.input.columns:
             data = _encoded(spec, data, model)
     if isinstance(data, Dataset):
+        if tokenizer is not None and data.tokenizer is not None:
+            data = respelt(data, tokenizer, model.input)
         data = _part(data, part)
     if isinstance(data, Split) and _of_classes(model, data.signature):
         data = _relabelled(data, model)
@@ -123,7 +141,11 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
 
 
 def _as_trained(spec: Spec, model: Signature, part: str) -> dict[str, Any]:
-    """What a folder of pictures or sounds has to be told to be read as the model's own were."""
+    """What the source has to be told to be read as the model's own were."""
+    if spec.name == "csv" and model.input.kind == "text":
+        column = model.input.name
+        text = {"text": True if column == "text" else column}
+        return {key: value for key, value in text.items() if key not in spec.args}
     port, wanted = model.input, dict[str, Any]()
     if spec.name == "folder" and port.kind == "image":
         channels, height, width = port.dims
@@ -192,14 +214,23 @@ def _check_fits(model: Signature, data: Signature) -> None:
         ("an input of kind", model.input.kind, data.input.kind),
         ("inputs of shape", model.input.dims, data.input.dims),
         ("an answer of kind", _answer(model), _answer(data)),
-        ("outputs of shape", model.output.dims, data.output.dims),
+        ("outputs of shape", _size(model), _size(data)),
         ("the classes", model.output.labels, data.output.labels),
     ):
+        if what == "the classes" and data.output.unnamed and len(ours) == len(theirs):
+            continue
         if ours != theirs and ours and theirs:
             raise UsageError(
                 f"this data does not fit the model: the model knows {what} {_shown(ours)}, "
                 f"the data has {_shown(theirs)}"
             )
+
+
+def _size(signature: Signature) -> tuple[int | str, ...]:
+    """The shape of an answer; a single logit is one for two classes."""
+    output = signature.output
+    single = output.task == "classify" and output.dims == (1,)
+    return (2,) if single else output.dims
 
 
 def _answer(signature: Signature) -> str:

@@ -7,19 +7,29 @@ from typing import Any
 
 import torch
 
+from cartograd.apps.load.kept import kept
 from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import as_signed
-from cartograd.core.build import build
+from cartograd.core import registry, user_code
+from cartograd.core.build import build, derived
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.run_folder import is_run
+from cartograd.foundations.initialization.initialise import initialise
 from cartograd.training.transfer import begin, freeze, learned_parts
 
 
 def start(
-    model: Any, signature: Signature, /, *, seed: int, frozen: bool | str | Sequence[str] = False
+    model: Any,
+    signature: Signature,
+    /,
+    *,
+    seed: int,
+    frozen: bool | str | Sequence[str] = False,
+    init: str | Spec | None = None,
+    source: Signed | None = None,
 ) -> Signed:
     """The model that a training begins with.
 
@@ -31,17 +41,28 @@ def start(
         seed: of the weights that are new.
         frozen: parts that keep their weights: names (in a list, or with commas), or True for all
             that is not new.
+        init: how all dense and convolutional weights start; None starts them as the model does.
+        source: what it begins with, if that is loaded already.
 
     Raises:
         UsageError: whatever is wrong with the model or with what it begins from.
     """
-    elsewhere = isinstance(model, str | Path) and is_elsewhere(str(model))
+    elsewhere = source is not None or (isinstance(model, str | Path) and is_elsewhere(str(model)))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if elsewhere:
-            made, fresh = _begun(model, signature)
+            made, fresh = _begun(model, source or begun(model), signature)
         else:
-            made, fresh = build(model, kind="model", signature=signature), None
+            own = kept(model.signature, signature) if isinstance(model, Signed) else signature
+            made, fresh = build(model, kind="model", signature=own), None
+            _check_trains(made)
+        if init is not None:
+            if fresh is not None:
+                raise UsageError(
+                    f"init={init} starts all weights anew, and this training begins from those "
+                    f"of {model}; leave one of the two out"
+                )
+            initialise(made.model, str(init))
     if frozen is True and fresh is None:
         raise UsageError(
             "freeze=true keeps what was learned before, and this model begins from nothing; begin "
@@ -54,16 +75,51 @@ def start(
     return made
 
 
+def _check_trains(model: Signed) -> None:
+    """Refuse what has no training mode, or nothing to train, as exported programs and functions."""
+    name = type(model.model).__name__
+    try:
+        model.train()
+    except NotImplementedError as error:
+        raise UsageError(
+            f"{name} cannot be trained: it was exported, and has no training mode; give the module "
+            "that it was made from"
+        ) from error
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise UsageError(
+            f"{name} has no weights to train: none of its parameters requires a gradient; use it "
+            "as it is: cartograd.evaluate(cartograd.sign(model, signature), data)"
+        )
+
+
 def is_elsewhere(word: str, /) -> bool:
-    """Whether a text names weights to start from, and not a model to build."""
+    """Whether a text names weights to start from, and not a model to build.
+
+    Raises:
+        UsageError: it names code of a user's own.
+    """
+    method = registry.lookup(word.partition(":")[0])
+    if not method and user_code.NAME.fullmatch(word):
+        raise UsageError(
+            f"the model is {word}, code that no file makes Cartograd import; give --model {word} "
+            "if you trust it (in Python the module itself)"
+        )
     path = Path(word)
     return is_pretrained(word) or is_run(path) or (path / "manifest.json").is_file()
 
 
-def _begun(model: str | Path, signature: Signature) -> tuple[Signed, list[str]]:
-    """A model of the kind of another one with its weights, for these inputs and outputs."""
+def begun(model: str | Path, /) -> Signed:
+    """What a training begins with.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     with torch.device("cpu"):  # also for a dry run, whose model has no numbers
-        source = as_signed(model)
+        return as_signed(model)
+
+
+def _begun(model: str | Path, source: Signed, signature: Signature) -> tuple[Signed, list[str]]:
+    """A model of the kind of another one with its weights, for these inputs and outputs."""
     if source.spec is None:
         raise UsageError(f"{model} is a module of your own; load it, and give it as an object")
     port, theirs = signature.input, source.signature.input
@@ -74,13 +130,13 @@ def _begun(model: str | Path, signature: Signature) -> tuple[Signed, list[str]]:
             f"{port.dims}" + ("; a folder of pictures can be read with channels=3" if fixed else "")
         )
     inputs = (replace(port, mean=theirs.mean, std=theirs.std), *signature.inputs[1:])
-    sizes = {key: value for key, value in signature.sizes().items() if key == "classes"}
     if isinstance(source.spec.args.get("model"), Spec):
         raise UsageError(
             f"{source.spec.name} made this model to be used, not trained; begin with the one that "
             "was compressed"
         )
-    given = {key: value for key, value in sizes.items() if key in source.spec.args}
+    sizes = derived(registry.find(source.spec.name, kind="model")[0], signature)
+    given = {key: sizes[key] for key in ("classes", "head") if key in sizes}
     made = build(Spec(source.spec.name, source.spec.args | given))
     spec = made.spec
     fresh = begin(made, source.model)

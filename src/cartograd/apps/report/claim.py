@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cartograd.apps.report.theme import BLUE, GOLD, INK, LINE, MUTED, RED, chart, quiet, variables
+from cartograd.evidence.estimate import mean, ratio
 from cartograd.evidence.experiment import Outcome
-from cartograd.evidence.verdict import Check, mean, ratio
+from cartograd.evidence.verdict import Check
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,8 @@ def _names(outcome: Outcome) -> Sequence[str]:
     """The figures of the picture: those of the claim, or those of its checks."""
     if outcome.claim.draw:
         return outcome.claim.draw
-    return tuple(dict.fromkeys(Check.parse(text).figure for text in outcome.claim.rule))
+    checks = map(Check.parse, outcome.claim.rule)
+    return tuple(dict.fromkeys(x for check in checks for x in check.figures(list(outcome.figures))))
 
 
 def _curves(axes: "Axes", outcome: Outcome) -> None:

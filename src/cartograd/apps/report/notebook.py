@@ -67,6 +67,30 @@ def answers(rows: Sequence[Mapping[str, Any]], /) -> str:
     return FRAME.format(_table(head, cells, caption=more))
 
 
+def explanation(found: Any, /) -> str:
+    """Each text with its tokens coloured: red for the answer, blue against it; else a table."""
+    if not any(found.tokens):
+        return FRAME.format(_table(("source", "explains", "contributes most"), found.rows()))
+    made = Markup()
+    parts = zip(found.names, found.titles, found.attributions, found.tokens, strict=True)
+    for name, title, heat, tokens in parts:
+        words = [token.partition(" ")[2] for token in tokens]
+        values = heat[: len(words)].tolist()
+        most = max(map(abs, values), default=0.0) or 1.0
+        body = Markup().join(_coloured(*pair, most) for pair in zip(words, values, strict=True))
+        head = title if name in ("", "".join(words)) else f"{name}: {title}"
+        made += Markup("<p><b>{}</b><br>{}</p>").format(head, body)
+    return FRAME.format(
+        made + Markup("<div>red: for it, blue: against it; {}</div>").format(found.method)
+    )
+
+
+def _coloured(word: str, value: float, most: float) -> Markup:
+    colour = "214,39,40" if value > 0 else "31,119,180"
+    style = f"background:rgba({colour},{0.65 * abs(value) / most:.2f});border-radius:3px"
+    return Markup('<span style="{}" title="{}">{}</span>').format(style, f"{value:+.4g}", word)
+
+
 def _table(head: Sequence[Any], rows: Sequence[Sequence[Any]], /, *, caption: str = "") -> Markup:
     """A table; whatever is not Markup is escaped."""
     top = Markup().join(Markup('<th style="{}">{}</th>').format(CELL, word) for word in head)

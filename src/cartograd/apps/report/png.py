@@ -68,7 +68,7 @@ def explained(
         for (axes,), (_, a, title), said in zip(grid, rows, tokens, strict=False):
             names, values = contributions(port, a, said)
             _bars(axes, names, values, title)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def attacked(
@@ -85,7 +85,7 @@ def attacked(
         _image(left, x, port, said)
         _signed(middle, x_adv - x, "the change")
         _image(right, x_adv, port, says)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def sheet(path: Path, port: Port, before: Tensor, after: list[Tensor], /) -> Path:
@@ -102,7 +102,7 @@ def sheet(path: Path, port: Port, before: Tensor, after: list[Tensor], /) -> Pat
                 axes.plot(inputs[row].flatten().cpu().numpy(), color=BLUE, linewidth=0.5)
                 axes.set_ylim(-1.1, 1.1)
                 _bare(axes, shown)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def attended(path: Path, maps: dict[str, Tensor], labels: list[str], /) -> Path:
@@ -124,7 +124,7 @@ def attended(path: Path, maps: dict[str, Tensor], labels: list[str], /) -> Path:
                 axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6)
             if len(labels) == one.shape[0] <= NAMED:
                 axes.set_yticks(range(len(labels)), labels, fontsize=6)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def gates(path: Path, layers: dict[str, dict[str, Tensor]], labels: list[str], /) -> Path:
@@ -145,7 +145,7 @@ def gates(path: Path, layers: dict[str, dict[str, Tensor]], labels: list[str], /
         _bare(axes, title)
         if len(labels) == len(one) <= NAMED:
             axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def aligned(path: Path, weights: Tensor, written: list[str], read: list[str], /) -> Path:
@@ -156,7 +156,7 @@ def aligned(path: Path, weights: Tensor, written: list[str], read: list[str], /)
     _bare(axes, "")
     axes.set_xticks(range(len(read)), read, rotation=90, fontsize=7)
     axes.set_yticks(range(len(written)), written, fontsize=7)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def tiles(path: Path, panels: list[tuple[str, Tensor]], /, *, across: int = 6) -> Path:
@@ -165,7 +165,7 @@ def tiles(path: Path, panels: list[tuple[str, Tensor]], /, *, across: int = 6) -
     for (axes,), (title, one) in zip(grid, panels, strict=True):
         axes.imshow(one.cpu().numpy(), cmap="gray")
         _bare(axes, title)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def _tiles(
@@ -223,7 +223,7 @@ def _arrows(path: Path, before: Tensor, after: Tensor) -> Path:
     axes.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, color=RED, width=0.003)
     axes.set_aspect("equal")
     axes.set_title("inputs that the attack turned, and where it moved them", fontsize=10)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def line(path: Path, values: list[float], title: str, axis: tuple[str, str], /) -> Path:
@@ -235,7 +235,7 @@ def line(path: Path, values: list[float], title: str, axis: tuple[str, str], /) 
     axes.set_xlabel(axis[0])
     axes.set_ylabel(axis[1])
     axes.grid(axis="y", color=LINE)
-    return _write(figure, path)
+    return write(figure, path)
 
 
 def lines(path: Path, values: dict[str, list[float]], title: str, axis: tuple[str, str], /) -> Path:
@@ -250,10 +250,11 @@ def lines(path: Path, values: dict[str, list[float]], title: str, axis: tuple[st
     axes.set_ylabel(axis[1])
     axes.grid(axis="y", color=LINE)
     axes.legend(frameon=False)
-    return _write(figure, path)
+    return write(figure, path)
 
 
-def _write(figure: Figure, path: Path) -> Path:
+def write(figure: Figure, path: Path, /) -> Path:
+    """Write a figure as a PNG file, whole or not at all."""
     buffer = io.BytesIO()
     with rc_context({"font.sans-serif": _fonts()}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # no font here has it: an empty box

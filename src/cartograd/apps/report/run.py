@@ -14,6 +14,7 @@ from cartograd.apps.report.origin import Origin, origin_of, title_of
 from cartograd.apps.report.page import write_report
 from cartograd.apps.report.parts import Figure, Section
 from cartograd.apps.report.provenance import provenance
+from cartograd.apps.report.ranking import ranking
 from cartograd.apps.report.regression import regression
 from cartograd.apps.report.reliability import reliability
 from cartograd.apps.report.speed import speed
@@ -122,6 +123,12 @@ def _confusion(examples: Examples, found: "Evaluation") -> Section | None:
     return confusion(found.outputs, found.targets, examples.signature.output.labels)
 
 
+def _ranking(examples: Examples, found: "Evaluation") -> Section | None:
+    if not _few(examples, found):
+        return None
+    return ranking(found.outputs, found.targets, examples.signature.output.labels)
+
+
 def _reliability(examples: Examples, found: "Evaluation") -> Section | None:
     return reliability(found.outputs, found.targets) if _few(examples, found) else None
 
@@ -141,6 +148,7 @@ def _translations(_: Examples, found: "Evaluation") -> Section | None:
 
 ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
     "confusion": _confusion,
+    "ranking": _ranking,
     "reliability": _reliability,
     "mistakes": _mistakes,
     "regression": _regression,

@@ -10,7 +10,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.apps.answers import units
-from cartograd.core.notebook import drawn
+from cartograd.core.files import write_file
+from cartograd.core.notebook import drawn, shown
 from cartograd.core.ports import Port
 
 
@@ -51,6 +52,18 @@ class Explanation:
     def rows(self) -> list[tuple[str, str, str]]:
         """Each example, what is explained, and what contributes most."""
         return [(item["source"], item["explains"], _most(item)) for item in self.to_json()]
+
+    def _repr_html_(self) -> str:
+        return shown("explanation", self)
+
+    def write(self, path: str | Path, /) -> Path:
+        """Write texts with their tokens coloured, as an HTML page that needs nothing beside."""
+        page = (
+            "<!doctype html><meta charset=utf-8><title>Explanation</title>"
+            '<body style="font:16px/1.8 sans-serif;max-width:60em;margin:2em auto">'
+            f"{self._repr_html_()}"
+        )
+        return write_file(path, page.encode())
 
     def draw(self, path: str | Path, /) -> Path:
         """Write the inputs beside their contributions, as PNG."""

@@ -20,7 +20,7 @@ class KeptClaim:
 
     @property
     def verdict(self) -> str | None:
-        """`holds`, `does not hold` or `contested`; None if nothing was kept."""
+        """`holds`, `does not hold`, `contested` or `undecided`; None if nothing was kept."""
         return None if self.result is None else self.result["verdict"]
 
     @property

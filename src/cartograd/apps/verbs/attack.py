@@ -77,7 +77,7 @@ def robustness(
     model = model.to(pick(device))
     if examples < 1:
         raise UsageError(f"examples={examples} is out of range; expected at least 1")
-    found = examples_for(model.signature, data, part)
+    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
     chosen = found.select(order[:examples])
     spec = _bounded(method, model, chosen.inputs)

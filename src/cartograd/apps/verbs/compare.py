@@ -9,11 +9,13 @@ from torch import Tensor
 
 from cartograd.apps.answers.averaged import about, measure
 from cartograd.apps.load.runs import look
-from cartograd.apps.load.source import examples_for
+from cartograd.apps.load.source import Data, examples_for
+from cartograd.apps.load.target import as_bundle
 from cartograd.apps.results.comparison import Change, Comparison, Difference
+from cartograd.core import registry
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset.dataset import Examples
+from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.files import bundle
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
@@ -24,7 +26,7 @@ def compare(
     second: Run | str | Path,
     /,
     *,
-    data: str | None = None,
+    data: Data | None = None,
     part: str = "test",
 ) -> Comparison:
     """Compare two runs.
@@ -32,7 +34,7 @@ def compare(
     Args:
         first: a run, or its folder.
         second: another.
-        data: what to measure both on; by default what both were trained on.
+        data: what to measure both on, a spec or a dataset; by default what both were trained on.
         part: of that: `train`, `valid`, `test` or `all`.
 
     Raises:
@@ -46,14 +48,20 @@ def compare(
     missing = [str(x.folder) for x in looks if not (x.folder / "bundle").is_dir()]
     if missing:
         return Comparison(looks, settings, reason=f"{missing[0]} has no bundle ({looks[0].state})")
-    bundles = [bundle.load(x.folder) for x in looks]
+    bundles = [
+        as_bundle(one) if isinstance(one, Run) else bundle.load(x.folder)
+        for one, x in zip((first, second), looks, strict=True)
+    ]
     source = _source([str(item.about.get("data") or "") for item in bundles], data)
     ports = [item.signature.output for item in bundles]
     if (ports[0].kind, ports[0].labels, ports[0].dims) != (
         ports[1].kind, ports[1].labels, ports[1].dims,
     ):  # fmt: skip
         raise UsageError(f"{first} and {second} answer different questions: their outputs differ")
-    parts = [examples_for(item.signature, source, part) for item in bundles]
+    parts = [
+        examples_for(item.signature, source, part, tokenizer=item.model.tokenizer)
+        for item in bundles
+    ]
     _check_same(parts)
     answers = [
         collect(item.model, examples.batches(batch_size=256, shuffle=False))
@@ -67,7 +75,7 @@ def compare(
         changes=tuple(_changes(ports[1], parts[1], outputs, targets)),
         examples=parts[1],
         outputs=outputs,
-        data=f"{source} ({part})",
+        data=f"{_named(source)} ({part})",
     )
 
 
@@ -77,7 +85,7 @@ def _differing(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _source(own: list[str], data: str | None) -> str:
+def _source(own: list[str], data: Data | None) -> Data:
     if data is not None:
         return data
     if own[0] != own[1] or not own[0]:
@@ -85,7 +93,16 @@ def _source(own: list[str], data: str | None) -> str:
             f"the runs were trained on {own[0] or 'unknown data'} and {own[1] or 'unknown data'}; "
             "say with --data what to compare them on"
         )
+    if not registry.lookup(own[0].partition(":")[0], kind="data"):
+        raise UsageError(
+            f"the runs were trained on {own[0]}, a dataset of your own; give it to compare them "
+            "on: data="
+        )
     return own[0]
+
+
+def _named(data: Data) -> str:
+    return data.name if isinstance(data, Dataset) else str(data)
 
 
 def _check_same(parts: Sequence[Examples]) -> None:

@@ -45,7 +45,10 @@ def compress(
     model = as_signed(target)
     card, spec = resolve(method, kind="compressor")
     compressor: Compressor = build(spec, kind="compressor")
-    batches = None if data is None else examples_for(model.signature, data, part).batches()
+    batches = None
+    if data is not None:
+        tokenizer = model.tokenizer
+        batches = examples_for(model.signature, data, part, tokenizer=tokenizer).batches()
     made = compressor(model, batches)
     name = _spec(model, made, Spec(card.name, spec.args))
     small = Signed(

@@ -22,6 +22,7 @@ from cartograd.apps.verbs.written_texts import (
     written,
 )
 from cartograd.core.build import build
+from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
@@ -48,7 +49,7 @@ def evaluate(
     data: Data,
     /,
     *,
-    metrics: Sequence[str] = (),
+    metrics: Sequence[str | Measure] = (),
     part: str = "test",
     batch_size: int = BATCH,
     device: str = "auto",
@@ -60,7 +61,8 @@ def evaluate(
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
         data: examples, or a dataset or its spec, of which `part` is taken.
-        metrics: specs of metrics; by default those of the output's task.
+        metrics: specs of metrics, or functions of all outputs and targets, which are called by
+            their names; by default those of the output's task.
         part: `train`, `valid`, `test` or `all`.
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -74,12 +76,17 @@ def evaluate(
     """
     target = target if isinstance(target, nn.Module | Run) else as_bundle(target)
     model = as_signed(target)
-    chosen = tuple(metrics) or usual(model)
-    of_texts = [name for name in chosen if is_of_texts(name)]
+    given = {_name(one): one for one in tuple(metrics) or usual(model)}
+    chosen = tuple(given)
+    of_texts = [name for name, one in given.items() if isinstance(one, str) and is_of_texts(one)]
     if of_texts:
         check_writes(model, of_texts)
-    measures = {name: _measure(name, model) for name in chosen if name not in of_texts}
-    found = examples_for(model.signature, data, part)
+    measures = {
+        name: _measure(one, model) if isinstance(one, str) else one
+        for name, one in given.items()
+        if name not in of_texts
+    }
+    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     examples = masked_examples(model, found)
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)
@@ -127,6 +134,16 @@ def at_once(signature: Signature, /) -> int:
     if not signature.task.each:
         return BATCH
     return max(8, min(BATCH, NUMBERS // (128 * (signature.classes or 1))))
+
+
+def _name(metric: str | Measure) -> str:
+    if isinstance(metric, str):
+        return metric
+    if not callable(metric):
+        raise UsageError(
+            f"{metric!r} is no metric; expected a name, or a function of outputs and targets"
+        )
+    return getattr(metric, "__name__", type(metric).__name__)
 
 
 def _measure(name: str, model: Signed) -> Measure:

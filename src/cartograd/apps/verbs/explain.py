@@ -18,6 +18,7 @@ from cartograd.core.protocols import Explainer
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.loop.fit import Run
+from cartograd.frontier.inputs import check_one_input
 
 METHOD = "integrated_gradients:steps=32"
 
@@ -48,6 +49,7 @@ def explain(
     task = signed.signature.task
     task.check("explain")
     explainer: Explainer = build(method, kind="explainer")
+    check_one_input(signed)
     inputs, _ = prepared(signed, x)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     wanted = class_of(signed.signature.output, target)
@@ -80,8 +82,9 @@ def explanation(
     signed = as_signed(model)
     signature = signed.signature
     signature.task.check("explain")
+    check_one_input(signed)
     if sources is None:
-        inputs = golden(model)
+        inputs = golden(model)[0]
         names = [f"kept example {number}" for number in range(1, len(inputs) + 1)]
     else:
         inputs, names = prepared(signed, sources)

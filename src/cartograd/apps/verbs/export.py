@@ -20,7 +20,7 @@ def export(
     /,
     *,
     to: str = "onnx",
-    check: Shaped[Tensor, "b ..."] | bool = False,
+    check: Shaped[Tensor, "b ..."] | tuple[Tensor, ...] | bool = False,
 ) -> Export:
     """Write a model as a file.
 
@@ -28,7 +28,8 @@ def export(
         target: a model with a signature, a run, a bundle, or the path of one.
         path: the file to write; an older one of the name is replaced.
         to: the exporter.
-        check: inputs to run both on and compare; True takes the golden inputs of the bundle.
+        check: inputs to run both on and compare, a tuple if the model takes several; True takes
+            the golden inputs of the bundle.
 
     Raises:
         UsageError: no such exporter, the model cannot be exported, the file cannot be written,
@@ -37,15 +38,17 @@ def export(
     exporter: Exporter = build(to, kind="exporter")
     model = as_signed(target)
     inputs = golden(target) if check is True else check
+    inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
     written = exporter(model, path)
     found = None
-    if isinstance(inputs, Tensor):
-        found = compare(model, written, inputs.to(model.output_mean.device))
+    if isinstance(inputs, tuple):
+        device = model.output_mean.device
+        found = compare(model, written, tuple(one.to(device) for one in inputs))
     return Export(written, written.stat().st_size, found)
 
 
-def golden(target: Target, /) -> Tensor:
-    """The inputs that a bundle keeps with their answers.
+def golden(target: Target, /) -> tuple[Tensor, ...]:
+    """The inputs that a bundle keeps with their answers, one tensor for each port.
 
     Raises:
         UsageError: there is no bundle, or it keeps none.
@@ -55,4 +58,5 @@ def golden(target: Target, /) -> Tensor:
     file = as_bundle(target).path / "golden.safetensors"
     if not file.exists():
         raise UsageError(f"{file.parent} keeps no examples; give the inputs to use")
-    return read_tensors(file)["input0"]
+    kept = read_tensors(file)
+    return tuple(kept[f"input{number}"] for number in range(len(kept) - 1))

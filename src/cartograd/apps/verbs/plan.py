@@ -13,11 +13,12 @@ from torch import nn
 from cartograd.apps.answers.averaged import measure, with_positive
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
+from cartograd.apps.load.reading import as_read, check_reads, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import dataset
-from cartograd.apps.load.start import is_elsewhere, start
+from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.verbs.evaluate import at_once
-from cartograd.core import registry, source
+from cartograd.core import registry, source, user_code
 from cartograd.core.build import build, today
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
@@ -29,9 +30,13 @@ from cartograd.data.dataset.augment import Augment
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
+from cartograd.training.class_weights import class_weights
 
 STEPS = 600
 """Default number of steps of a run; between 5 and 40 epochs."""
+
+FINE = "adamw:lr=5e-5"
+"""How a transformer that has learned is tuned by default."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class Plan:
 
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: objects are given by their names."""
-        called = {"model": type(self.model.model).__name__, "data": self.data.name}
+        name = user_code.made_by(self.model.model) or type(self.model.model).__name__
+        called = {"model": name, "data": self.data.name}
         return {
             key: replace(item, value=called[key])
             if key in called and not isinstance(item.value, str)
@@ -129,22 +135,33 @@ def planned(
     for key, example in (("model", "lenet5"), ("data", "digits")):
         if key not in settings:
             raise UsageError(f"no {key} was given; {key}={example} would be one")
-    examples = dataset(settings["data"].value)
-    if isinstance(source := settings["data"].value, str):  # a run says which source read a path
-        settings["data"] = replace(settings["data"], value=str(located(source)))
+    begins, seed = settings["model"].value, settings["seed"].value
+    before = begun(begins) if isinstance(begins, str) and is_elsewhere(begins) else None
+    asked: Any = settings["data"].value
+    column = column_of_texts(asked, begins, before)
+    examples = as_read(dataset(asked, **column), begins, before)
+    if before is None:
+        check_reads(begins, examples)
+    if isinstance(asked, str):  # a run says which source read a path, and how
+        spec = located(asked)
+        word = str(Spec(spec.name, spec.args | column, spec.subject))
+        settings["data"] = replace(settings["data"], value=word)
     examples = _looked_for(examples, settings)
-    seed = settings["seed"].value
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
-        begins, frozen = settings["model"].value, settings["freeze"].value
-        built = start(begins, examples.signature, seed=seed, frozen=frozen)
+        frozen, init = settings["freeze"].value, settings["init"].value
+        built = start(
+            begins, examples.signature, seed=seed, frozen=frozen, init=init, source=before
+        )
     built.tokenizer = examples.tokenizer
-    chosen = _chosen(built, examples, settings)
+    fine = before is not None and frozen is not True and "heads" in (built.spec or Spec("")).args
+    chosen = _chosen(built, examples, settings, fine=fine)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
     card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")
+    weights, examples = _class_weights(card, settings, examples)
     with torch.device("meta") if meta else nullcontext():
-        objective = build(settings["objective"].value, kind="objective", model=built)
+        objective = build(settings["objective"].value, kind="objective", model=built, **weights)
     task = examples.signature.task
     own = task.objective is not None and Spec.parse(task.objective).name == card.name
     if not meta and own and task.target == "class" and not task.hides:
@@ -164,8 +181,18 @@ def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
     return replace(data, signature=signature, about=data.about | {"decided": decided})
 
 
-def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> dict[str, Any]:
-    """Defaults of the settings that depend on model and data."""
+def _chosen(
+    model: Signed, data: Dataset, settings: Mapping[str, Setting], *, fine: bool
+) -> dict[str, Any]:
+    """Defaults of the settings that depend on model and data.
+
+    Args:
+        model: what is trained.
+        data: on what.
+        settings: what is said.
+        fine: whether all weights of a transformer that has learned are tuned: by small steps, as
+            BERT's paper has it.
+    """
     said = {key: item.value for key, item in settings.items()}
     objective = said.get("objective") or _objective(model, data)
     rule = Spec.parse(objective).name == "perceptron-rule"
@@ -176,14 +203,39 @@ def _chosen(model: Signed, data: Dataset, settings: Mapping[str, Setting]) -> di
     warm = said.get("epochs", epochs) * per_epoch >= 100
     return {
         "objective": objective,
-        "optimizer": "sgd:lr=1" if rule else "adamw:lr=3e-3",
+        "optimizer": "sgd:lr=1" if rule else FINE if fine else "adamw:lr=3e-3",
         "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
         "epochs": epochs,
         "batch_size": size,
         "augment": None,
+        "class_weights": None,
         "positive": data.signature.output.positive or None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
+
+
+def _class_weights(
+    card: Card, settings: Mapping[str, Setting], data: Dataset
+) -> tuple[dict[str, Any], Dataset]:
+    """The weights of classes as the objective takes them, and the data with a line on them.
+
+    Raises:
+        UsageError: the objective takes none, or they do not fit the classes.
+    """
+    given = settings["class_weights"].value
+    if given is None:
+        return {}, data
+    taken = any(item.name == "class_weights" for item in source.arguments(card))
+    if not taken or data.signature.target != "class":
+        raise UsageError(
+            f"class_weights are for classes that `classify` learns; {card.name} on {data.name} "
+            f"(task {data.signature.task.name}) takes none"
+        )
+    labels = data.signature.output.labels or tuple(map(str, range(data.signature.classes or 0)))
+    found = class_weights(given, labels, data.train.targets)
+    shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(labels, found, strict=True))
+    lines = (*data.about.get("decided", ()), f"class weights: {shown}")
+    return {"class_weights": found}, replace(data, about=data.about | {"decided": lines})
 
 
 def _check_answer(model: Signed, data: Dataset) -> None:
@@ -192,8 +244,8 @@ def _check_answer(model: Signed, data: Dataset) -> None:
     Raises:
         UsageError: the answer has another shape.
     """
-    dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
-    classes = data.signature.classes
+    dims, classes = model.signature.output.dims, model.signature.classes
+    examples = data.train.batches(batch_size=1, shuffle=False)
     *inputs, _ = next(iter(examples.epoch(0, seed=0)))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with evaluating(model), torch.no_grad():

@@ -21,6 +21,7 @@ from cartograd.core.signed import Signed
 from cartograd.data.decode import images, sounds
 from cartograd.data.decode.read import encoded, expanded, read
 from cartograd.data.decode.table_rows import encoded_table, table_file
+from cartograd.data.decode.text_sources import texts_in
 from cartograd.data.text.tokens import alike, padded
 
 SUFFIXES = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES}
@@ -33,15 +34,28 @@ TOKENS = 512
 """How many tokens of texts do."""
 
 
-def predict(target: Target, sources: Any, /, *, top: int = 3, strict: bool = True) -> Answers:
+def predict(
+    target: Target,
+    sources: Any,
+    /,
+    *,
+    top: int = 3,
+    draws: int | None = None,
+    language: str | None = None,
+    strict: bool = True,
+) -> Answers:
     """A model's answers.
 
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
         sources: one or many raw inputs: picture or sound files (or a folder of them), CSV files,
             mappings from column names to cells, texts (a `Path` is a file of text), numbers; or a
-            tensor with the examples in front.
+            tensor with the examples in front. A model of several inputs takes a tuple of tensors.
         top: how many labels to name, the likeliest first.
+        draws: answer by the mean of so many passes with dropout on, and tell how far they
+            differ (Monte-Carlo dropout); of classifiers and regressors with dropout.
+        language: of what is said, like `en`, for models that transcribe; they find it themselves
+            if it is not given.
         strict: answer nothing if one of several inputs cannot be read; else the others are
             answered, and `refused` of the answers says which was not and why.
 
@@ -49,7 +63,9 @@ def predict(target: Target, sources: Any, /, *, top: int = 3, strict: bool = Tru
         For each example `source` (what it was) and either `label`, `probability` and
         `probabilities`, or `value` (`values` if there are several). A language model's label is
         the next token, or the one behind the mask; a tagger gives `labels`, one for each token.
-        What is read or transcribed comes as `text`, what is heard from when to when as `segments`;
+        With `draws` there is `spread` (standard deviation of the probability or the value).
+        What is read or transcribed comes as `text` (with `language` and `no_speech`, the
+        probability that nobody speaks), what is heard from when to when as `segments`;
         an embedding as `vector`, with its `similarity` (cosine) to the first source's. `notes`
         says what was answered though the model cannot know it, as categories it never saw.
 
@@ -60,8 +76,8 @@ def predict(target: Target, sources: Any, /, *, top: int = 3, strict: bool = Tru
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
-        heard = Heard(strict)
-        named = tuple(_compared(_answers(model, sources, top, heard)))
+        heard, chosen = Heard(strict), {"top": top, "draws": draws, "language": language}
+        named = tuple(_compared(_answers(model, sources, chosen, heard)))
     if heard.refused and not named:
         raise UsageError(_told(heard.refused))
     return Answers(named, notes=heard.notes, refused=heard.refused)
@@ -123,14 +139,20 @@ def _examples(port: Port, part: Any, name: str, heard: Heard) -> Iterator[tuple[
 Ask = Callable[[Tensor], Sequence[Answer]]
 
 
-def _answers(model: Signed, sources: Any, top: int, heard: Heard) -> Iterator[tuple[str, Answer]]:
+def _answers(
+    model: Signed, sources: Any, chosen: Mapping[str, Any], heard: Heard
+) -> Iterator[tuple[str, Answer]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     name, signature = name_of(model), model.signature
     signature.task.check("predict")
+    if _several(model, sources):
+        yield from _of_several(model, tuple(sources), chosen, device)
+        return
     check_inputs(name, signature)
 
     def ask(x: Tensor) -> Sequence[Answer]:
-        return answers(Asked(model, signature, x, device, model.tokenizer, top, name))
+        tokenizer = model.tokenizer
+        return answers(Asked(model, signature, x, device, tokenizer, name=name, **chosen))
 
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
         yield from _of_texts(model, ask, sources, heard)
@@ -141,6 +163,36 @@ def _answers(model: Signed, sources: Any, top: int, heard: Heard) -> Iterator[tu
     inputs, names = prepared(model, sources, heard)
     found = (row for part in inputs.split(ROWS) for row in ask(part))
     yield from zip(names, found, strict=True)
+
+
+def _several(model: Signed, sources: Any) -> bool:
+    """Whether the sources are a tensor for each of several inputs."""
+    count = len(model.signature.inputs)
+    return (
+        count > 1
+        and isinstance(sources, tuple | list)
+        and len(sources) == count
+        and all(isinstance(one, Tensor | np.ndarray) for one in sources)
+    )
+
+
+def _of_several(
+    model: Signed, sources: tuple[Any, ...], chosen: Mapping[str, Any], device: torch.device
+) -> Iterator[tuple[str, Answer]]:
+    ports = model.signature.inputs
+    inputs = [read(port, one) for port, one in zip(ports, sources, strict=True)]
+    if len({len(one) for one in inputs}) > 1:
+        counts = ", ".join(f"{len(x)} of {p.name}" for x, p in zip(inputs, ports, strict=True))
+        raise UsageError(f"the inputs differ in number: {counts}; expected as many of each")
+    if chosen.get("draws") is not None:
+        raise UsageError("draws= takes models of one input; leave it out")
+    number = 0
+    for x, *others in zip(*(one.split(ROWS) for one in inputs), strict=True):
+        own: dict[str, Any] = {"name": name_of(model), "others": tuple(others), **chosen}
+        asked = Asked(model, model.signature, x, device, model.tokenizer, **own)
+        for answer in answers(asked):
+            number += 1
+            yield f"input row {number}", answer
 
 
 def _one_by_one(
@@ -200,12 +252,17 @@ def _parts(port: Port, sources: Any, heard: Heard) -> list[tuple[Any, str]]:
         return [(sources, "input")]
     if not sources:
         raise UsageError("nothing was given to predict; expected files, rows or numbers")
-    listed: list[Any] = []
+    parts: list[tuple[Any, str]] = []
     for source in sources:
         with heard.reading(str(source)):
-            suffixes = SUFFIXES.get(port.kind)
-            listed += [source] if suffixes is None else expanded([source], suffixes)
-    return [
-        (source, str(source) if isinstance(source, str | Path) else f"input {number}")
-        for number, source in enumerate(listed, start=1)
-    ]
+            parts += _within(port, source, heard)
+    return [(part, name or f"input {number}") for number, (part, name) in enumerate(parts, start=1)]
+
+
+def _within(port: Port, source: Any, heard: Heard) -> list[tuple[Any, str]]:
+    """The inputs in a source, a folder or a table of texts, with their names."""
+    if port.kind == "text" and isinstance(source, Path):
+        return [*texts_in(port, source, heard.notes)]
+    suffixes = SUFFIXES.get(port.kind)
+    inside = [source] if suffixes is None else expanded([source], suffixes)
+    return [(one, str(one) if isinstance(one, str | Path) else "") for one in inside]

@@ -20,10 +20,17 @@ from cartograd.core.files import FolderLock
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.augment import specs
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.engine.checkpoint.storage import steps
 from cartograd.engine.device.device import pick
 from cartograd.engine.distributed.process_group import process_group
 from cartograd.engine.files.bundle import statistics, write_bundle
-from cartograd.engine.logging.run_folder import is_run, new_run, read_config, write_config
+from cartograd.engine.logging.run_folder import (
+    is_run,
+    new_run,
+    read_config,
+    update_config,
+    write_config,
+)
 from cartograd.engine.loop.fit import Run, fit
 from cartograd.engine.loop.option_fields import takes_options
 from cartograd.engine.loop.options import FitOptions
@@ -108,7 +115,7 @@ def run(
 ) -> Run:
     """Run a plan; see `train`."""
     if resume and folder is not None:
-        _check_same_data(plan, Path(folder))
+        _check_same(plan, Path(folder))
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
     if progress and processes.lead:
         sys.stderr.writelines(f"{plan.data.name}: {line}\n" for line in plan.data.decided)
@@ -125,30 +132,52 @@ def run(
             options=plan.options,
             **plan.validation(),
         )
+        if resume:  # of the same contents, perhaps from another place
+            named = {key: plan.words()[key].value for key in ("model", "data")}
+            processes.lead_does(lambda: update_config(path, named))
         if done.stopped != "interrupted":
             evaluation = evaluate(plan.model, plan.data.test, device=plan.value("device"))
             processes.lead_does(lambda: _write_bundle(plan, done, path, evaluation))
     return done
 
 
-def _check_same_data(plan: Plan, folder: Path) -> None:
-    """Refuse to resume a run on other examples."""
-    before = read_config(folder)[0].get("augment")
-    now = plan.value("augment")
-    names = [None if chain is None else ",".join(map(str, specs(chain))) for chain in (before, now)]
-    if names[0] != names[1]:
-        raise UsageError(
-            f"{folder} was begun with augment={names[0]} and this run has augment={names[1]}; "
-            "resume it with the same, or begin another"
-        )
+SAME = ("objective", "batch_size", "augment", "freeze")
+"""Settings besides those of `fit` that a run goes on with; model and data are compared by `fit`."""
+
+
+def _check_same(plan: Plan, folder: Path) -> None:
+    """Refuse to go on with other settings than the run was begun with."""
+    before = read_config(folder)[0]
+    for key in SAME:
+        if key == "augment" or key in before:
+            names = [_named(value) for value in (before.get(key), plan.value(key))]
+            if names[0] != names[1]:
+                raise UsageError(
+                    f"{folder} was begun with {key}={names[0]} and this run has {key}={names[1]}; "
+                    "resume it with the same, or begin another"
+                )
+
+
+def _named(value: Any) -> str:
+    """A setting in one way of writing: lists with commas, methods as their specs."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    if isinstance(value, str | Spec) and ":" in str(value):
+        return ",".join(map(str, specs(str(value))))
+    return str(value).replace(" ", "")
 
 
 @contextmanager
 def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Path]:
     """The run folder; removed if the block fails before the first checkpoint."""
+    words = plan.words()
+    values = {key: item.value for key, item in words.items()}
     if resume:
         assert folder is not None
-        yield Path(folder)
+        path = Path(folder)
+        if not steps(path / "checkpoints"):  # nothing was kept, so it begins as is said now
+            update_config(path, values)
+        yield path
         return
     given = Path("runs") if folder is None else Path(folder)
     new = [path for path in (given, *given.parents) if not path.exists()]
@@ -160,8 +189,6 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         path = given
         path.mkdir(parents=True, exist_ok=True)
     try:
-        words = plan.words()
-        values = {key: item.value for key, item in words.items()}
         write_config(path, values, {key: item.origin for key, item in words.items()})
         yield path
     except BaseException:

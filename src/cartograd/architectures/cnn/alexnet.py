@@ -56,6 +56,12 @@ CARD = Card(
         "law: the response normalisation is the paper's sum over five maps",
         "paper: 61,100,840 parameters and 0.714 G multiply-adds; two towers 60,965,224",
     ),
+    evidence={
+        "arch/alexnet": (
+            "test_published_parameters_and_multiply_adds",
+            "test_equals_torchvision_with_gradients",
+        ),
+    },
     tiny={"channels": 3, "size": 8, "width": 4, "classes": 3, "dropout": 0.0},
 )
 

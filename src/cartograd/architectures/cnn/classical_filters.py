@@ -50,6 +50,12 @@ CARD = Card(
         "1e-10 in float64",
         "law: learned first-layer kernels are nearer to blur and edges than random ones are",
     ),
+    evidence={
+        "cnn/classical-filters": (
+            "test_each_filter_equals_scipys",
+            "test_learned_kernels_are_nearer_to_blur_and_edges_than_random_ones",
+        ),
+    },
     renamed={"std": "sigma"},
 )
 

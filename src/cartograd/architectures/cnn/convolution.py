@@ -53,6 +53,13 @@ CARD = Card(
         "law: a shifted image gives the shifted answer",
         "paper: the notes' 32x32x3 under 32 kernels gives 30x30x32; 1,728 weights for 3x3x3x64",
     ),
+    evidence={
+        "cnn/conv": (
+            "test_the_notes_numbers",
+            "test_equals_torchs_with_gradients",
+            "test_trace_draws_feature_maps",
+        ),
+    },
     tiny={"channels": 2, "width": 4, "kernel_size": 3, "stride": 2, "padding": 1, "groups": 2},
     renamed={"kernel": "kernel_size"},
 )

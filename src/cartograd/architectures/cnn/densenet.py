@@ -34,6 +34,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.foundations.activations.layer import Activation
 from cartograd.foundations.activations.relu import relu
+from cartograd.training.normalization.layers import Maps, of_maps
 
 CARD = Card(
     name="densenet",
@@ -52,6 +53,12 @@ CARD = Card(
         "paper: 7,978,856 / 14,149,480 / 20,013,928 / 28,681,000 parameters, 2.834 to 7.728 G "
         "multiply-adds; CIFAR forms 769,162, 25,624,430 and 1,019,722",
     ),
+    evidence={
+        "arch/densenet": (
+            "test_published_parameters_and_multiply_adds",
+            "test_equals_torchvision_with_gradients",
+        ),
+    },
     tiny={"depth": 10, "growth_rate": 3, "channels": 3, "size": 8, "classes": 3},
 )
 
@@ -85,6 +92,7 @@ class DenseNet(nn.Module):
         channels, size: of the input image; the size chooses the stem.
         classes: number of classes.
         bottleneck: the BC form; without, the plain one of three blocks.
+        norm: of the maps: `batch`, `group`, `layer`, `instance` or `none`.
 
     Raises:
         UsageError: no network has this depth.
@@ -99,24 +107,26 @@ class DenseNet(nn.Module):
         size: int = 224,
         classes: int = 1000,
         bottleneck: bool = True,
+        norm: Maps = "batch",
     ):
         super().__init__()
         counts = _counts(depth, bottleneck)
         usual = {4: 48 if depth == 161 else 32, 3: 12}[len(counts)]
         growth = growth_rate or usual
         maps = 2 * growth if bottleneck else 16
-        self.features = _stem(channels, maps, large=size > 64)
+        self.features = _stem(channels, maps, norm, large=size > 64)
         for number, count in enumerate(counts, start=1):
             block = nn.Sequential()
             for place in range(1, count + 1):
-                block.add_module(f"denselayer{place}", Layer(maps, growth, bottleneck=bottleneck))
+                layer = Layer(maps, growth, norm, bottleneck=bottleneck)
+                block.add_module(f"denselayer{place}", layer)
                 maps += growth
             self.features.add_module(f"denseblock{number}", block)
             if number < len(counts):
                 out = maps // 2 if bottleneck else maps
-                self.features.add_module(f"transition{number}", _transition(maps, out))
+                self.features.add_module(f"transition{number}", _transition(maps, out, norm))
                 maps = out
-        self.features.add_module("norm5", nn.BatchNorm2d(maps))
+        self.features.add_module("norm5", of_maps(maps, norm=norm))
         self.classifier = nn.Linear(maps, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -131,14 +141,14 @@ class DenseNet(nn.Module):
 class Layer(nn.Module):
     """A layer of a block: its input concatenated with its own maps."""
 
-    def __init__(self, into: int, growth: int, /, *, bottleneck: bool):
+    def __init__(self, into: int, growth: int, norm: Maps, /, *, bottleneck: bool):
         super().__init__()
         self.bottleneck = bottleneck
         narrow = 4 * growth if bottleneck else growth
-        self.norm1 = nn.BatchNorm2d(into)
+        self.norm1 = of_maps(into, norm=norm)
         self.conv1 = nn.Conv2d(into, narrow, *((1,) if bottleneck else (3, 1, 1)), bias=False)
         if bottleneck:
-            self.norm2 = nn.BatchNorm2d(narrow)
+            self.norm2 = of_maps(narrow, norm=norm)
             self.conv2 = nn.Conv2d(narrow, growth, 3, padding=1, bias=False)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d y x"]:
@@ -164,22 +174,22 @@ def _counts(depth: int, bottleneck: bool) -> tuple[int, ...]:
     return ((depth - 4) // step,) * 3
 
 
-def _stem(channels: int, maps: int, /, *, large: bool) -> nn.Sequential:
+def _stem(channels: int, maps: int, norm: Maps, /, *, large: bool) -> nn.Sequential:
     stem = nn.Sequential()
     if not large:
         stem.add_module("conv0", nn.Conv2d(channels, maps, 3, padding=1, bias=False))
         return stem
     stem.add_module("conv0", nn.Conv2d(channels, maps, 7, stride=2, padding=3, bias=False))
-    stem.add_module("norm0", nn.BatchNorm2d(maps))
+    stem.add_module("norm0", of_maps(maps, norm=norm))
     stem.add_module("relu0", Activation("relu"))
     stem.add_module("pool0", nn.MaxPool2d(3, stride=2, padding=1))
     return stem
 
 
-def _transition(into: int, out: int, /) -> nn.Sequential:
+def _transition(into: int, out: int, norm: Maps, /) -> nn.Sequential:
     """Fewer maps, half as high and wide."""
     transition = nn.Sequential()
-    transition.add_module("norm", nn.BatchNorm2d(into))
+    transition.add_module("norm", of_maps(into, norm=norm))
     transition.add_module("relu", Activation("relu"))
     transition.add_module("conv", nn.Conv2d(into, out, 1, bias=False))
     transition.add_module("pool", nn.AvgPool2d(2, stride=2))

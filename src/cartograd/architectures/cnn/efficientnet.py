@@ -63,6 +63,12 @@ CARD = Card(
         "paper: 5,288,548 to 66,347,960 parameters of B0 to B7, from phi alone; 0.386 to 37.746 G "
         "multiply-adds",
     ),
+    evidence={
+        "arch/efficientnet": (
+            "test_the_rule_gives_the_published_coefficients",
+            "test_published_parameters_and_multiply_adds",
+        ),
+    },
     tiny={"phi": -14.0, "channels": 3, "size": 8, "classes": 3, "dropout": 0.0, "drop_path": 0.0},
     renamed={"floor": "eps", "skip": "drop_path"},
 )

@@ -57,6 +57,12 @@ CARD = Card(
         "paper: 6,624,904 parameters (13,004,888 with side heads), 1.498 G multiply-adds; the "
         "paper's form 6,998,552 (13,378,280)",
     ),
+    evidence={
+        "arch/googlenet": (
+            "test_published_parameters_and_multiply_adds",
+            "test_equals_torchvision_with_gradients",
+        ),
+    },
     tiny={"width": 4, "channels": 3, "size": 8, "classes": 3, "dropout": 0.0},
     renamed={"auxiliary": "aux_logits"},
 )

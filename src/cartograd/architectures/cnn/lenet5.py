@@ -59,6 +59,13 @@ CARD = Card(
         "paper: 61,706 parameters; the 1998 form has table by table 156 + 12 + 1,516 + 32 + "
         "48,120 + 10,164 = 60,000, and 340,908 connections",
     ),
+    evidence={
+        "arch/lenet5": (
+            "test_connections_of_the_1998_form",
+            "test_parameters_of_the_1998_form",
+            "test_parameters_of_todays_form",
+        ),
+    },
     tiny={"channels": 1, "size": 8, "classes": 3},
 )
 

@@ -49,6 +49,7 @@ CARD = Card(
         "law: a shift by less than a window changes fewer of the pooled numbers",
         "paper: the notes' 4x4 becomes 2x2, and 30x30x32 becomes 15x15x32",
     ),
+    evidence={"cnn/pool": ("test_the_notes_numbers", "test_equals_torchs_with_gradients")},
     tiny={"kernel_size": 2, "pooling": "max"},
     renamed={"kernel": "kernel_size"},
 )

@@ -53,6 +53,9 @@ CARD = Card(
         "those of the computed field, in its rows and columns",
         "paper: two 3x3 layers see 5x5, three see 7x7 (VGG); LeNet-5's 5, 6, 14, 16",
     ),
+    evidence={
+        "cnn/receptive-field": ("test_the_field_is_where_the_gradient_is", "test_lenets_fields"),
+    },
     tiny={"model": "lenet5", "size": 32},
 )
 

@@ -46,6 +46,7 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.foundations.activations.relu import relu
+from cartograd.training.normalization.layers import Maps, of_maps
 from cartograd.training.regularization.stochastic_depth import StochasticDepth
 
 CARD = Card(
@@ -66,6 +67,12 @@ CARD = Card(
         "1.814 to 11.514 G multiply-adds; CIFAR-10 forms from 269,722 to 1,727,962; ResNeXt-50 "
         "25,028,904, Wide-ResNet-50-2 68,883,240",
     ),
+    evidence={
+        "arch/resnet": (
+            "test_published_parameters_and_multiply_adds",
+            "test_equals_torchvision_with_gradients",
+        ),
+    },
     tiny={"depth": 8, "width": 4, "channels": 3, "size": 8, "classes": 3},
     renamed={"skip": "drop_path"},
 )
@@ -108,12 +115,14 @@ class ResNet(nn.Module):
         classes: number of classes.
         groups: of maps in the 3x3 convolution of a bottleneck.
         widen: how many times as wide as the paper's that convolution is.
+        norm: of the maps: `batch`, `group`, `layer`, `instance` or `none`.
         zero_init: start the last scale of every block at zero.
         drop_path: probability that the last block's branch is left out for an example in
             training (stochastic depth); that of earlier blocks grows with their place.
 
     Raises:
-        UsageError: no network has this depth, or groups that its blocks cannot form.
+        UsageError: no network has this depth, groups that its blocks cannot form, or scales to
+            start at zero without norms.
     """
 
     def __init__(
@@ -126,6 +135,7 @@ class ResNet(nn.Module):
         classes: int = 1000,
         groups: int = 1,
         widen: int = 1,
+        norm: Maps = "batch",
         zero_init: bool = False,
         drop_path: float = 0.0,
     ):
@@ -133,20 +143,24 @@ class ResNet(nn.Module):
         block, counts = _plan(depth)
         width = width or (64 if len(counts) == 4 else 16)
         _check_groups(block, width * widen, groups, widen)
+        if zero_init and norm is None:
+            raise UsageError(
+                "resnet: zero_init starts the norms' last scales, and norm=none has none"
+            )
         if size > 64:
             self.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         else:
             self.conv1 = nn.Conv2d(channels, width, 3, padding=1, bias=False)
             self.maxpool = nn.Identity()
-        self.bn1 = nn.BatchNorm2d(width)
+        self.bn1 = of_maps(width, norm=norm)
         stages, into = [], width
         for number, count in enumerate(counts):
             middle = width * 2**number
             stride = 1 if number == 0 else 2
-            inside: dict[str, Any] = (
-                {"groups": groups, "widen": widen} if block is Bottleneck else {}
-            )
+            inside: dict[str, Any] = {"norm": norm}
+            if block is Bottleneck:
+                inside |= {"groups": groups, "widen": widen}
             first = block(into, middle, stride=stride, project=len(counts) == 4, **inside)
             into = middle * block.expansion
             later = (block(into, middle, **inside) for _ in range(count - 1))
@@ -171,13 +185,15 @@ class Basic(nn.Module):
 
     expansion = 1
 
-    def __init__(self, into: int, width: int, /, *, stride: int = 1, project: bool = True):
+    def __init__(
+        self, into: int, width: int, /, *, stride: int = 1, project: bool = True, norm: Maps
+    ):
         super().__init__()
         self.conv1 = nn.Conv2d(into, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.bn1 = of_maps(width, norm=norm)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = _shortcut(into, width, stride, project)
+        self.bn2 = of_maps(width, norm=norm)
+        self.downsample = _shortcut(into, width, stride, project, norm)
         self.skip = StochasticDepth(drop_path=0.0)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
@@ -200,18 +216,19 @@ class Bottleneck(nn.Module):
         *,
         stride: int = 1,
         project: bool = True,
+        norm: Maps,
         groups: int = 1,
         widen: int = 1,
     ):
         super().__init__()
         wide, middle = width * self.expansion, width * widen
         self.conv1 = nn.Conv2d(into, middle, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(middle)
+        self.bn1 = of_maps(middle, norm=norm)
         self.conv2 = nn.Conv2d(middle, middle, 3, stride, 1, groups=groups, bias=False)
-        self.bn2 = nn.BatchNorm2d(middle)
+        self.bn2 = of_maps(middle, norm=norm)
         self.conv3 = nn.Conv2d(middle, wide, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(wide)
-        self.downsample = _shortcut(into, wide, stride, project)
+        self.bn3 = of_maps(wide, norm=norm)
+        self.downsample = _shortcut(into, wide, stride, project, norm)
         self.skip = StochasticDepth(drop_path=0.0)
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b d ..."]:
@@ -254,12 +271,13 @@ def _check_groups(block: type[nn.Module], maps: int, groups: int, widen: int) ->
         raise UsageError(f"resnet: {maps} maps do not form groups={groups} of one size")
 
 
-def _shortcut(into: int, out: int, stride: int, project: bool) -> nn.Module:
+def _shortcut(into: int, out: int, stride: int, project: bool, norm: Maps) -> nn.Module:
     if into == out and stride == 1:
         return nn.Identity()
     if not project:
         return Padding(into, out)
-    return nn.Sequential(nn.Conv2d(into, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out))
+    convolution = nn.Conv2d(into, out, 1, stride=stride, bias=False)
+    return nn.Sequential(convolution, of_maps(out, norm=norm))
 
 
 def _initialise(model: nn.Module, *, zero_init: bool) -> None:
@@ -268,4 +286,5 @@ def _initialise(model: nn.Module, *, zero_init: bool) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if zero_init and isinstance(module, Basic | Bottleneck):
             last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+            assert isinstance(last, nn.BatchNorm2d | nn.GroupNorm)
             nn.init.zeros_(last.weight)

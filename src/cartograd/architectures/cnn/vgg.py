@@ -51,6 +51,12 @@ CARD = Card(
         "gradients to 1e-10 in float64; parameter names and shapes of all eight",
         "paper: 132,863,336 to 143,667,240 parameters, 7.609 to 19.632 G multiply-adds",
     ),
+    evidence={
+        "arch/vgg": (
+            "test_published_parameters_and_multiply_adds",
+            "test_equals_torchvision_with_gradients",
+        ),
+    },
     tiny={"depth": 11, "width": 4, "channels": 3, "size": 8, "classes": 3, "dropout": 0.0},
 )
 

@@ -50,6 +50,7 @@ CARD = Card(
         "penalty",
         "law: one beam without a length penalty is greedy decoding",
     ),
+    evidence={"seq2seq/encoder-decoder": ("test_equals_transformers", "test_one_beam_is_greedy")},
     tiny={"beams": 2, "length": 3},
 )
 

@@ -49,6 +49,10 @@ CARD = Card(
         "however bad the draft, samplers included",
         "law: without a generator the answer is the large model's greedy one, token by token",
     ),
+    evidence={"llm/long-context": ("test_distributed_as_the_large_model_alone",)},
+    missing={
+        "llm/long-context": "sliding window and RoPE scaling beyond training; the needle test",
+    },
     tiny={"length": 3, "num_assistant_tokens": 2},
     renamed={"ahead": "num_assistant_tokens"},
 )

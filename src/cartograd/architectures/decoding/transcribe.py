@@ -5,12 +5,18 @@ tokens after the first one. A recording that is longer than the model's input is
 quietest, so that no word is.
 
     language = argmax p(. | start)       text = greedy(start, language, transcribe, no times)
+    no text where p(no speech | start) > 0.6
+
+A model of speech always writes something. Whether anybody speaks it says before its first word, by
+the probability of a token for that.
 
 Shapes: sounds ` n`, of 16,000 samples per second.
 
 Departures: no times are written: everything after the end-of-text token in the vocabulary is ruled
 out. Windows are transcribed apart, without the text before as a prompt, and nothing is tried again
-at a higher temperature.
+at a higher temperature. The authors also write what has a mean log-probability above -1; that rule
+is left out, for on silence Whisper-base says ' you' at -0.56 with p(no speech) = 0.93. On a dozen
+telephone announcements p is 0.24 at most, at a twentieth of their loudness 0.42.
 
 References:
     Alec Radford, Jong Wook Kim, Tao Xu, Greg Brockman, Christine McLeavey, Ilya Sutskever. Robust
@@ -21,7 +27,7 @@ References:
 [10, 10, 5]
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -43,8 +49,10 @@ CARD = Card(
     year=2022,
     url="https://arxiv.org/abs/2212.04356",
     proofs=(
+        "oracle: transformers' no-speech detection with the same weights, to 1e-4",
         "law: the model is asked with the right first tokens, what it may not say is ruled out, "
         "and windows are cut where it is quietest",
+        "law: nothing is written where nobody speaks, and the windows around it are",
     ),
 )
 
@@ -53,8 +61,23 @@ START, TASK, UNTIMED, END = (
 )  # fmt: skip
 """What Whisper's tokens are called; those of languages stand between the first two."""
 
+NO_SPEECH = ("<|nospeech|>", "<|nocaptions|>")
+"""The token for nobody speaking, as newer and as older files call it."""
+
+SILENT = 0.6
+"""Nothing is written where it is likelier that nobody speaks: the authors' number."""
+
 QUIET = 1600
 """Samples over which loudness is taken."""
+
+
+class Transcript(NamedTuple):
+    """What was said in a recording."""
+
+    text: str
+    language: str
+    no_speech: float
+    """Probability that nobody speaks, in the window where that is least likely."""
 
 
 def transcribe(
@@ -65,8 +88,8 @@ def transcribe(
     *,
     language: str | None = None,
     length: int = 224,
-) -> tuple[str, str]:
-    """The text of a recording, and its language.
+) -> Transcript:
+    """The text of a recording, its language, and how likely it is that nobody speaks.
 
     Args:
         model: a speech-to-text model.
@@ -85,18 +108,24 @@ def transcribe(
         raise unknown("language", language, languages)
     if not sound.numel():
         raise UsageError("there is nothing to transcribe: the sound holds no samples")
-    end, texts, heard = special[END], [], language or ""
+    nobody = [special[word] for word in NO_SPEECH if word in special]
+    if not nobody:
+        raise UsageError(f"the tokenizer has no {NO_SPEECH[0]}: it cannot say that nobody speaks")
+    end, texts, silent, heard = special[END], [], [], language or ""
     for part in windows(sound, model.samples):
         writing = model.decoder(part[None, None], length + 4)
         start = torch.tensor([[special[START]]])
         spoken = writing.read(start)[0, -1]
         heard = heard or max(languages, key=lambda word: spoken[languages[word]].item())
         prompt = [[languages[heard], special[TASK], special[UNTIMED]]]
+        silent.append(spoken.softmax(-1)[nobody[0]].item())
+        if silent[-1] > SILENT:
+            continue
         words = generate(
             writing, torch.tensor(prompt), length=length, samplers=[_said(end)], stop=[end]
         )
         texts.append(tokenizer.decode([word for word in words[0] if word != end]).strip())
-    return " ".join(text for text in texts if text), heard
+    return Transcript(" ".join(text for text in texts if text), heard, min(silent))
 
 
 def windows(sound: Float[Tensor, " n"], longest: int, /) -> list[Float[Tensor, " n1"]]:

@@ -44,6 +44,12 @@ CARD = Card(
         "photos",
         "law: scikit-image's cat, cup, camera and rocket are classes 285, 967, 872 and 657",
     ),
+    evidence={
+        "transfer/pretrain-finetune": (
+            "acceptance:fine-tuning",
+            "test_the_published_weights_in_timms_network",
+        ),
+    },
 )
 
 SPEC = Spec("efficientnet-lite0", {"same_padding": True})

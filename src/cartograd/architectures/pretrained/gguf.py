@@ -153,8 +153,7 @@ def _slowed(file: GGUF, size: int, base: float) -> str:
     factors = file.tensor(FREQUENCIES)
     scaling = f"llama3:factor={factors.max().item():g},context={TRAINED}"
     plain, slowed = (
-        Rotary(head_dim=size, base=base, scaling=how).speeds.view(torch.float32)
-        for how in (None, scaling)
+        Rotary(head_dim=size, base=base, scaling=how).speeds for how in (None, scaling)
     )
     if factors.shape != plain.shape or not torch.allclose(plain / factors, slowed, rtol=1e-4):
         raise UsageError(

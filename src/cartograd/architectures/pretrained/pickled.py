@@ -6,7 +6,13 @@ from typing import Any
 
 import torch
 
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, first_line
+
+UNREADABLE = (
+    OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError,
+    AssertionError, OverflowError, MemoryError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What torch raises, whatever its reader meets in a damaged file."""
 
 
 def pickled(file: Path, /) -> dict[str, Any]:
@@ -17,10 +23,9 @@ def pickled(file: Path, /) -> dict[str, Any]:
     """
     try:
         held = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+    except UNREADABLE as error:
         raise UsageError(
-            f"{file} is not a readable file of torch's tensors ({reason[0]})"
+            f"{file} is not a readable file of torch's tensors ({first_line(error)})"
         ) from error
     if not isinstance(held, dict):
         raise UsageError(f"{file} holds a {type(held).__name__}; expected tensors by name")

@@ -23,6 +23,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cartograd.architectures.rnn.scanned import Carry, scanned
+
 
 class Chain(nn.Module):
     """Scores of transitions between tags, and what follows for whole sequences.
@@ -59,22 +61,27 @@ class Chain(nn.Module):
         self, scores: Float[Tensor, "b t k"], lengths: Int[Tensor, " b"], /
     ) -> Float[Tensor, " b"]:
         """Logarithm of Z: all paths through each row."""
-        return torch.logsumexp(self._forward(scores, lengths)[-1] + self.ends, 1)
+        return torch.logsumexp(self._forward(scores, lengths)[0] + self.ends, 1)
 
     def log_marginals(
         self, scores: Float[Tensor, "b t k"], lengths: Int[Tensor, " b"], /
     ) -> Float[Tensor, "b t k"]:
         """Logarithm of p(tag at t | row), forward and backward in one; 0 in the padding."""
-        after = self.ends.expand(scores.shape[0], -1)
-        behind = [after]
+        steps = torch.arange(scores.shape[1], device=scores.device)
         back = self.moves.T.exp()
-        for t in range(scores.shape[1] - 1, 0, -1):
-            inside = (t < lengths)[:, None]
-            after = torch.where(inside, _through(after + scores[:, t], back), after)
-            behind.append(after)
-        both = torch.stack(self._forward(scores, lengths), 1) + torch.stack(behind[::-1], 1)
-        inside = torch.arange(scores.shape[1], device=scores.device) < lengths[:, None]
-        return torch.log_softmax(both, 2) * inside[:, :, None]
+
+        def step(after: Carry, x: Carry) -> tuple[Carry, Tensor]:
+            score, inside = x
+            now = torch.where(inside, _through(after[0] + score, back), after[0])
+            return (now,), now
+
+        # What comes behind step t follows from the scores of t + 1, from the end on.
+        inside = (steps + 1)[:, None] < lengths
+        turned = scores.transpose(0, 1).roll(-1, 0).flip(0), inside.flip(0)[:, :, None]
+        _, behind = scanned(step, (self.ends.repeat(scores.shape[0], 1),), turned)
+        both = self._forward(scores, lengths)[1] + behind.flip(0)
+        answer = torch.log_softmax(both, 2) * (steps[:, None] < lengths)[:, :, None]
+        return answer.transpose(0, 1)
 
     def best(
         self, scores: Float[Tensor, "b t k"], lengths: Int[Tensor, " b"], /
@@ -96,15 +103,20 @@ class Chain(nn.Module):
         steps = torch.arange(scores.shape[1], device=tags.device)
         return torch.where(steps < lengths[:, None], tags, 0), top
 
-    def _forward(self, scores: Tensor, lengths: Tensor) -> list[Tensor]:
-        """For each step the log of the sum over all paths that end in each tag there."""
-        alpha = self.starts + scores[:, 0]
-        steps, moves = [alpha], self.moves.exp()
-        for t in range(1, scores.shape[1]):
-            inside = (t < lengths)[:, None]
-            alpha = torch.where(inside, _through(alpha, moves) + scores[:, t], alpha)
-            steps.append(alpha)
-        return steps
+    def _forward(self, scores: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The log of the sum over all paths that end in each tag: at the end, and at each step."""
+        moves = self.moves.exp()
+        steps = torch.arange(scores.shape[1], device=scores.device)[:, None]
+
+        def step(carry: Carry, x: Carry) -> tuple[Carry, Tensor]:
+            (alpha,), (score, inside) = carry, x
+            alpha = torch.where(inside, _through(alpha, moves) + score, alpha)
+            return (alpha,), alpha
+
+        inside = ((steps > 0) & (steps < lengths))[:, :, None]
+        start = (self.starts + scores[:, 0],)
+        (alpha,), each = scanned(step, start, (scores.transpose(0, 1), inside))
+        return alpha, each
 
 
 def _through(logs: Tensor, moves: Tensor) -> Tensor:

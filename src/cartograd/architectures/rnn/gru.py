@@ -53,6 +53,10 @@ CARD = Card(
         "of the update gate's weights gives the other convention",
         "paper: 274,944 weights from 100 to 256 features; 1,732,608 in two bidirectional layers",
     ),
+    evidence={
+        "rnn/gru": ("test_equals_torch", "test_parameters"),
+        "rnn/stacked": ("test_equals_torch",),
+    },
     tiny={"vocabulary": 11, "padding_id": 0, "dim": 8, "classes": 3},
 )
 

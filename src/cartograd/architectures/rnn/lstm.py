@@ -54,6 +54,10 @@ CARD = Card(
         "its gradient",
         "paper: 366,592 weights from 100 to 256 features; 2,310,144 in two bidirectional layers",
     ),
+    evidence={
+        "rnn/lstm": ("test_equals_torch", "test_gates_explain_the_states", "acceptance:memory"),
+        "rnn/stacked": ("test_equals_torch",),
+    },
     tiny={"vocabulary": 11, "padding_id": 0, "dim": 8, "classes": 3},
 )
 

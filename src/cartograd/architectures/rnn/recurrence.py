@@ -32,6 +32,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cartograd.architectures.rnn.scanned import exporting, scanned
 from cartograd.training.regularization.dropout import thinned
 
 State = tuple[Tensor, ...]
@@ -68,7 +69,7 @@ class Recurrence(nn.Module):
         self, x: Float[Tensor, "b t d"], lengths: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b t v"]:
         """The last layer's states at every step; zero after the end of a shorter row."""
-        if not self.fused:
+        if not self.fused or exporting():
             return self.written_out(x, lengths)[0]
         if lengths is None:
             return self.kernel(x)[0]
@@ -109,7 +110,7 @@ class Recurrence(nn.Module):
         self, x: Float[Tensor, "b t d"], state: State, /
     ) -> tuple[Float[Tensor, "b t v"], State]:
         """Further steps of rows that were read as far as `state`; their outputs, and the state."""
-        if not self.fused:
+        if not self.fused or exporting():
             y, state, _ = self.written_out(x, None, state)
             return y, state
         y, after = self.kernel(x, state if self.states == 2 else state[0])
@@ -153,6 +154,14 @@ class Recurrence(nn.Module):
         """One layer in one direction."""
         w_x, w_h, b_x, b_h = weights
         asked, steps, gates = F.linear(x, w_x, b_x), [], []
+        if exporting():  # nobody reads the gates there
+
+            def step(carry: State, now: State) -> tuple[State, Tensor]:
+                carry, _ = self.step(now[0], carry, w_h, b_h)
+                return carry, carry[0]
+
+            state, y = scanned(step, state, (asked.transpose(0, 1),))
+            return y.transpose(0, 1), state, {}
         for t in range(x.shape[1]):
             state, now = self.step(asked[:, t], state, w_h, b_h)
             steps.append(state[0])

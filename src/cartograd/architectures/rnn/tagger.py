@@ -43,6 +43,9 @@ CARD = Card(
         "and gradients to 1e-12 in float64",
         "law: a tag that depends on the next token is learned by the two-way network alone",
     ),
+    evidence={
+        "rnn/bidirectional": ("test_only_two_ways_see_what_comes_after", "acceptance:tagging"),
+    },
     tiny={"vocabulary": 11, "padding_id": 0, "dim": 8, "classes": 3},
     objective="label-tokens",
 )

@@ -43,6 +43,13 @@ CARD = Card(
         "law: padding and the other rows change nothing; gradients vanish with the lag",
         "paper: 91,648 weights from 100 to 256 features; 577,536 in two bidirectional layers",
     ),
+    evidence={
+        "rnn/vanilla": (
+            "test_equals_torch",
+            "test_the_gradient_of_a_vanilla_network_vanishes_with_the_lag",
+        ),
+        "rnn/stacked": ("test_equals_torch",),
+    },
     tiny={"vocabulary": 11, "padding_id": 0, "dim": 8, "classes": 3},
 )
 

@@ -41,6 +41,8 @@ CARD = Card(
         "float64",
         "law: weights sum to 1, and what is masked changes nothing",
     ),
+    evidence={"attention/bahdanau": ("test_equals_the_formula",)},
+    missing={"attention/bahdanau": "a comparison with plain seq2seq on long real sentences"},
     tiny={"dim": 8},
 )
 

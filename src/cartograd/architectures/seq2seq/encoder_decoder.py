@@ -73,6 +73,14 @@ CARD = Card(
         "of reading at once, also after going back or in another order of rows",
         "law: beam search with enough beams finds what trying all answers finds",
     ),
+    evidence={
+        "seq2seq/encoder-decoder": (
+            "test_equals_the_formulas_step_by_step",
+            "acceptance:translation-spanish",
+            "acceptance:translation-chinese",
+        ),
+    },
+    missing={"seq2seq/encoder-decoder": "beam search on real text"},
     tiny={"vocabulary": 11, "classes": 11, "padding_id": 0, "dim": 8},
     objective="label-tokens",
     renamed={"forcing": "teacher_forcing"},

@@ -49,6 +49,13 @@ CARD = Card(
         "oracle: torch.nn.functional.scaled_dot_product_attention for `scaled`, to 1e-10",
         "law: weights sum to 1, and what is masked changes nothing",
     ),
+    evidence={
+        "attention/luong": (
+            "test_equals_the_formula",
+            "acceptance:translation-spanish",
+            "acceptance:translation-chinese",
+        ),
+    },
     tiny={"dim": 8},
 )
 

@@ -41,6 +41,7 @@ CARD = Card(
         "oracle: the slopes of transformers' BLOOM, for powers of two and other numbers of heads",
         "law: the bias falls by the head's slope for each step of distance",
     ),
+    evidence={"transformer/positional-encoding": ("test_slopes_of_bloom",)},
     tiny={"heads": 4},
 )
 

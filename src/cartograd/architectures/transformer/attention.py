@@ -62,6 +62,11 @@ CARD = Card(
         "law: eager, as it trains in half precision, it is the kernel's, to 1e-10 in float64",
         "law: dropping weights keeps the expectation",
     ),
+    evidence={
+        "attention/scaled-dot-product": ("test_equals_torchs_function",),
+        "attention/self": ("test_equals_the_formula", "test_attention_is_drawn"),
+        "attention/multi-head": ("test_equals_torchs_module", "test_equals_the_formula"),
+    },
     tiny={"dim": 8, "heads": 2},
 )
 

@@ -54,6 +54,14 @@ CARD = Card(
         "paper: 109,482,240 / 335,141,888 parameters, 110,106,428 / 336,226,108 with the heads of "
         "pre-training",
     ),
+    evidence={
+        "arch/bert": (
+            "test_counts",
+            "test_equals_transformers",
+            "test_minilm_is_that_of_sentence_transformers",
+        ),
+        "embed/contextual": ("claim:word2vec-static",),
+    },
     tiny={
         "vocabulary": 11, "padding_id": 0, "context": 16, "dim": 8, "heads": 2, "depth": 2,
         "dropout": 0.0,

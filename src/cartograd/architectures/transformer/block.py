@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.attention import Memory, MultiHeadAttention, Pair
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
+from cartograd.training.normalization.layers import Rows, of_features
 from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
@@ -51,6 +52,12 @@ CARD = Card(
         "and causal, outputs and gradients to 1e-10 in float64",
         "law: with parts that answer zero, pre is the identity and post is the norm",
     ),
+    evidence={
+        "transformer/residual-layernorm": (
+            "test_equals_torchs_encoder_layer",
+            "test_equals_torchs_decoder_layer",
+        ),
+    },
     renamed={"floor": "eps"},
 )
 
@@ -63,7 +70,7 @@ class Block(nn.Module):
         feed_forward: works on each position.
         cross: attention to another sequence, between the two.
         order: where the norms stand: `pre` or `post`.
-        norm: `layer` (mean and variance) or `rms` (root mean square only).
+        norm: `layer` (mean and variance), `rms` (root mean square only) or `none`.
         eps: added to the variance.
         dropout: probability that a number of a part's output is set to zero in training.
     """
@@ -75,17 +82,17 @@ class Block(nn.Module):
         feed_forward: FeedForward,
         cross: MultiHeadAttention | None = None,
         order: Literal["pre", "post"] = "pre",
-        norm: Literal["layer", "rms"] = "layer",
+        norm: Rows = "layer",
         eps: float = 1e-5,
         dropout: float = 0.0,
     ):
         super().__init__()
         dim = attention.query.in_features
-        self.attention, self.attention_norm = attention, normalised(dim, norm=norm, eps=eps)
+        self.attention, self.attention_norm = attention, of_features(dim, norm=norm, eps=eps)
         self.cross = cross
-        self.cross_norm = None if cross is None else normalised(dim, norm=norm, eps=eps)
+        self.cross_norm = None if cross is None else of_features(dim, norm=norm, eps=eps)
         self.feed_forward = feed_forward
-        self.feed_forward_norm = normalised(dim, norm=norm, eps=eps)
+        self.feed_forward_norm = of_features(dim, norm=norm, eps=eps)
         self.pre, self.dropout = order == "pre", Dropout(dropout=dropout)
 
     def forward(
@@ -129,10 +136,3 @@ class Block(nn.Module):
         if self.pre:
             return x + self.dropout(part(norm(x)))
         return norm(x + self.dropout(part(x)))
-
-
-def normalised(
-    dim: int, /, *, norm: Literal["layer", "rms"] = "layer", eps: float = 1e-5
-) -> nn.Module:
-    """A normalisation of the last dimension: torch's kernels."""
-    return nn.LayerNorm(dim, eps=eps) if norm == "layer" else nn.RMSNorm(dim, eps=eps)

@@ -46,6 +46,9 @@ CARD = Card(
         "transformers' LLaMA (swiglu) and T5 1.1 (geglu), outputs and gradients to 1e-10",
         "law: each position is worked on alone",
     ),
+    evidence={
+        "transformer/ffn": ("test_equals_torchs_encoder_layer", "test_gates_equal_transformers"),
+    },
     tiny={"dim": 8, "ffn_dim": 12},
     renamed={"inner": "ffn_dim", "biased": "bias"},
 )

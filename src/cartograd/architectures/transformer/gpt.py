@@ -44,6 +44,7 @@ from cartograd.architectures.transformer.positions import Positions
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.training.normalization.layers import Rows, of_features
 from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
@@ -64,6 +65,7 @@ CARD = Card(
         "paper: 116,534,784 parameters (GPT-1); 124,439,808 / 354,823,168 / 774,030,080 / "
         "1,557,611,200 (GPT-2)",
     ),
+    evidence={"arch/gpt": ("test_counts", "test_equals_transformers")},
     tiny={"vocabulary": 11, "context": 16, "dim": 8, "heads": 2, "depth": 2, "dropout": 0.0},
     objective="label-tokens",
     renamed={"inner": "ffn_dim"},
@@ -89,6 +91,7 @@ class GPT(nn.Module):
         depth: number of blocks.
         ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
         order: norms before the parts (`pre`, GPT-2) or after them (`post`, GPT-1).
+        norm: `layer`, `rms` (of LLaMA) or `none`.
         positions: `learned`, `sinusoidal`, `rotary` or `alibi`.
         dropout: probability that a number is set to zero in training: of the embeddings, of the
             parts' outputs and of the attention weights.
@@ -107,6 +110,7 @@ class GPT(nn.Module):
         depth: int = 12,
         ffn_dim: int | None = None,
         order: Literal["pre", "post"] = "pre",
+        norm: Rows = "layer",
         positions: Literal["learned", "sinusoidal", "rotary", "alibi"] = "learned",
         dropout: float = 0.1,
     ):
@@ -126,11 +130,12 @@ class GPT(nn.Module):
                     dim=dim, ffn_dim=ffn_dim or 4 * dim, activation="gelu-tanh"
                 ),
                 order=order,
+                norm=norm,
                 dropout=dropout,
             )
             for _ in range(depth)
         )
-        self.norm = nn.LayerNorm(dim) if order == "pre" else nn.Identity()
+        self.norm = of_features(dim, norm=norm if order == "pre" else None)
         _initialise(self, depth)
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:

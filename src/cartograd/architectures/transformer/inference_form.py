@@ -56,7 +56,7 @@ class InferenceForm:
             self.head = product(head.weight.detach().float(), None)
             self.layers = [_layer(block, self.width, product) for block in model.blocks]
             self.norm, self.eps = _norm(model.norm)
-        speeds = model.rotary.speeds.view(torch.float32)
+        speeds = model.rotary.speeds
         places = torch.arange(model.context, device=speeds.device)[:, None] * speeds
         self.turns = torch.polar(torch.full_like(places, model.rotary.sharpness), places)
 

@@ -8,8 +8,9 @@ heads, no biases. Its descendants (Llama 2 and 3, Mistral, Qwen2.5, SmolLM2) dif
 
 Shapes: tokens `b t`; logits `b t v`, those at t for the token at t + 1.
 
-Departures: rotary pairs are features i and i + d/2 of a head, as in Hugging Face's files. Weights
-start from a normal distribution of 0.02.
+Departures: the norms are torch's modules, whose kernel computes our `rms-norm`. Rotary pairs
+are features i and i + d/2 of a head, as in Hugging Face's files. Weights start from a
+normal distribution of 0.02.
 
 References:
     Hugo Touvron et al. LLaMA: open and efficient foundation language models. 2023.
@@ -31,7 +32,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.architectures.transformer.attention import MultiHeadAttention
-from cartograd.architectures.transformer.block import Block, normalised
+from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.inference_form import InferenceForm, Maker
@@ -55,6 +56,7 @@ CARD = Card(
         "float32; padding at the left changes nothing",
         "paper: 6,738,415,616 (7B) to 68,976,648,192 (Llama 2 70B) weights, ten published sizes",
     ),
+    evidence={"arch/llama": ("test_published_sizes", "test_equals_transformers_with_gradients")},
     tiny={
         "vocabulary": 11,
         "dim": 8,
@@ -186,7 +188,7 @@ class LLaMA(nn.Module):
             )
             for _ in range(depth)
         )
-        self.norm = normalised(dim, norm="rms", eps=eps)
+        self.norm = nn.RMSNorm(dim, eps=eps)
         self.head = None if tied else nn.Linear(dim, vocabulary, bias=False)
         for part in self.modules():
             if isinstance(part, nn.Linear | nn.Embedding):

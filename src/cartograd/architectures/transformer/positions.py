@@ -50,6 +50,16 @@ CARD = Card(
         "oracle: transformers' sinusoidal embeddings of Whisper, which are tensor2tensor's halves",
         "law: a learned place is its own row and gets its own gradient",
     ),
+    evidence={
+        "transformer/positional-encoding": (
+            "test_the_papers_formula",
+            "test_a_learned_place_is_its_row",
+            "claim:positions-extrapolate",
+        ),
+    },
+    missing={
+        "transformer/positional-encoding": "trained models compared until learned positions break",
+    },
     tiny={"dim": 8},
 )
 

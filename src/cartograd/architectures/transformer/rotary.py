@@ -59,6 +59,7 @@ CARD = Card(
         "scaling to the last bit, and the turned features",
         "law: fits depend on the distance alone; lengths stay; `pairs` is `halves` reordered",
     ),
+    evidence={"transformer/positional-encoding": ("test_turns_as_transformers_does",)},
     tiny={"head_dim": 8},
 )
 
@@ -93,8 +94,15 @@ class Rotary(nn.Module):
             raise UsageError(f"rotary: head_dim={head_dim} is odd; features are turned in pairs")
         self.layout = layout
         frequencies, self.sharpness = _scaled(head_dim, base, scaling)
-        # As bits, which `model.bfloat16()` leaves alone: rounded frequencies give wrong angles.
-        self.register_buffer("speeds", frequencies.view(torch.int32), persistent=False)
+        self.register_buffer("speeds", frequencies, persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Rotary":
+        """Move with the model, but stay float32: rounded frequencies give wrong angles."""
+        kept = self.speeds
+        super()._apply(fn, recurse)
+        if self.speeds.dtype != kept.dtype:  # `model.bfloat16()`
+            self.speeds = kept.to(self.speeds.device)
+        return self
 
     def forward(
         self, x: Float[Tensor, "b h t d"], places: Int[Tensor, "... t"]
@@ -104,7 +112,7 @@ class Rotary(nn.Module):
 
     def turn(self, places: Int[Tensor, "... t"], /) -> Callable[[Tensor], Tensor]:
         """What rotates queries and keys at some positions: made once, used by all layers."""
-        angles = places[..., None].float() * self.speeds.view(torch.float32)
+        angles = places[..., None].float() * self.speeds
         angles = angles[:, None] if places.ndim == 2 else angles  # beside the heads
         cos, sin = angles.cos() * self.sharpness, angles.sin() * self.sharpness
 

@@ -6,7 +6,10 @@ compares any number of texts after reading each once.
 
     e(x) = m / |m|,   m = 1/T sum_t h_t(x)          similarity(x, y) = e(x) . e(y)
 
-Shapes: tokens `b t`, padded on the right with `padding_id`; vectors `b d`.
+With `classes` one linear layer reads the vector: few labelled texts are enough where the encoder
+has learned from many (`freeze=true` trains the layer alone).
+
+Shapes: tokens `b t`, padded on the right with `padding_id`; vectors `b d`, or logits `b k`.
 
 Departures: none; the paper found the mean the best of the three ways to pool that it compares.
 
@@ -81,6 +84,7 @@ class SentenceEncoder(nn.Module):
         pooling: the vector of a text: the `mean` of its features, that of the first token (`cls`),
             or the largest number of each feature (`max`).
         normalised: whether vectors get length one.
+        classes: numbers that a linear layer makes of the vector; none for the vector itself.
         dropout: probability that a number is set to zero in training.
     """
 
@@ -96,6 +100,7 @@ class SentenceEncoder(nn.Module):
         ffn_dim: int | None = None,
         pooling: Literal["mean", "cls", "max"] = "mean",
         normalised: bool = True,
+        classes: int | None = None,
         dropout: float = 0.1,
     ):
         super().__init__()
@@ -105,15 +110,17 @@ class SentenceEncoder(nn.Module):
         )  # fmt: skip
         self.encoder.pooler = None
         self.padding_id, self.pooling, self.normalised = padding_id, pooling, normalised
+        self.head = None if classes is None else nn.Linear(dim, classes)
 
-    def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b d"]:
-        """The vector of each text.
+    def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b ..."]:
+        """The vector of each text, or what the head makes of it.
 
         Raises:
             UsageError: more tokens than the context holds.
         """
         x = self._pooled(self.encoder.hidden(tokens), tokens)
-        return F.normalize(x, dim=1) if self.normalised else x
+        x = F.normalize(x, dim=1) if self.normalised else x
+        return x if self.head is None else self.head(x)
 
     def _pooled(self, x: Tensor, tokens: Tensor) -> Tensor:
         if self.pooling == "cls":

@@ -55,6 +55,7 @@ CARD = Card(
         "decoder's logits are those of the whole target",
         "paper: 60,506,624 / 222,903,552 / 737,668,096 parameters (small, base, large)",
     ),
+    evidence={"arch/t5": ("test_counts", "test_equals_transformers")},
     tiny={
         "vocabulary": 11, "padding_id": 0, "dim": 8, "heads": 2, "head_dim": 4, "ffn_dim": 16,
         "depth": 2, "dropout": 0.0,

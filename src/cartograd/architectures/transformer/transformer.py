@@ -38,6 +38,7 @@ from cartograd.architectures.transformer.cross_decoder import CrossDecoder
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.transformer.positions import Positions
 from cartograd.core.card import Card
+from cartograd.training.normalization.layers import Rows, of_features
 from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
@@ -58,6 +59,14 @@ CARD = Card(
         "paper: 63,082,496 / 214,245,376 parameters (base and big, 37,000 tokens shared); "
         "44,140,544 in torch's form",
     ),
+    evidence={
+        "arch/transformer": (
+            "test_counts",
+            "test_equals_torchs",
+            "acceptance:translation-spanish",
+            "acceptance:translation-chinese",
+        ),
+    },
     tiny={
         "vocabulary": 11, "padding_id": 0, "dim": 8, "heads": 2, "depth": 2, "ffn_dim": 16,
         "dropout": 0.0,
@@ -83,6 +92,7 @@ class Transformer(nn.Module):
         depth: number of blocks of the encoder, and of the decoder.
         ffn_dim: hidden size of the feed-forward parts.
         order: norms after the parts (`post`, the paper) or before them (`pre`).
+        norm: `layer`, `rms` or `none`.
         dropout: probability that a number is set to zero in training.
     """
 
@@ -96,6 +106,7 @@ class Transformer(nn.Module):
         depth: int = 6,
         ffn_dim: int = 2048,
         order: Literal["pre", "post"] = "post",
+        norm: Rows = "layer",
         dropout: float = 0.1,
     ):
         super().__init__()
@@ -104,8 +115,8 @@ class Transformer(nn.Module):
         nn.init.normal_(self.tokens.weight, std=dim**-0.5)
         self.positions = Positions(dim=dim)
         self.stacks = EncoderDecoder(
-            dim=dim, heads=heads, depth=depth, ffn_dim=ffn_dim, order=order, dropout=dropout,
-            ends=order == "pre",
+            dim=dim, heads=heads, depth=depth, ffn_dim=ffn_dim, order=order, norm=norm,
+            dropout=dropout, ends=order == "pre",
         )  # fmt: skip
 
     def forward(
@@ -161,6 +172,7 @@ class EncoderDecoder(nn.Module):
         depth: number of blocks of each stack.
         ffn_dim: hidden size of the feed-forward parts.
         order: norms after the parts (`post`) or before them (`pre`).
+        norm: `layer`, `rms` or `none`.
         dropout: probability that a number is set to zero in training.
         ends: whether each stack ends in a norm, as those of torch.nn.Transformer do.
     """
@@ -173,6 +185,7 @@ class EncoderDecoder(nn.Module):
         depth: int = 6,
         ffn_dim: int = 2048,
         order: Literal["pre", "post"] = "post",
+        norm: Rows = "layer",
         dropout: float = 0.1,
         ends: bool = True,
     ):
@@ -188,14 +201,15 @@ class EncoderDecoder(nn.Module):
                     feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim, dropout=dropout),
                     cross=attention() if crossed else None,
                     order=order,
+                    norm=norm,
                     dropout=dropout,
                 )
                 for _ in range(depth)
             )
 
         self.encoder, self.decoder = stack(crossed=False), stack(crossed=True)
-        self.encoder_norm = nn.LayerNorm(dim) if ends else nn.Identity()
-        self.decoder_norm = nn.LayerNorm(dim) if ends else nn.Identity()
+        self.encoder_norm = of_features(dim, norm=norm if ends else None)
+        self.decoder_norm = of_features(dim, norm=norm if ends else None)
 
     def forward(
         self,

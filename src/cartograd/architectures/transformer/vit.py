@@ -54,6 +54,7 @@ CARD = Card(
         "paper: 5,717,416 / 22,050,664 / 86,567,656 / 304,326,632 parameters of Ti, S, B and L "
         "with patches of 16; 88,224,232 of B/32; 17.564 G multiply-adds of B/16",
     ),
+    evidence={"arch/vit": ("test_counts", "test_equals_torchvision")},
     tiny={"channels": 3, "size": 8, "classes": 3, "dim": 8, "heads": 2, "depth": 2},
     renamed={"inner": "ffn_dim", "floor": "eps", "patch": "patch_size"},
 )

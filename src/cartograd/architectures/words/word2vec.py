@@ -45,6 +45,13 @@ CARD = Card(
         "law: the logits are the products of the mean vector read with the second table, and "
         "padding changes nothing",
     ),
+    evidence={
+        "embed/word2vec": (
+            "test_similarities_are_those_of_gensim",
+            "acceptance:word-vectors",
+            "claim:word2vec-static",
+        ),
+    },
     tiny={"vocabulary": 11, "dim": 6, "padding_id": 0},
     objective="skip-gram",
 )

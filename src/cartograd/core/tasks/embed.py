@@ -7,6 +7,7 @@ TASK = Task(
     means="{values}",
     answer=ANSWERS + "embed",
     own_size=True,
+    head="hidden",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a vector",
         "explain": (

@@ -12,6 +12,7 @@ TASK = Task(
     classes_axis=-1,
     each=True,
     hides=True,
+    head="masked",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a token at each position",
         "explain": (

@@ -8,6 +8,7 @@ TASK = Task(
     answer=ANSWERS + "multi_label",
     classes_axis=0,
     explained="class",
+    head="classify",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with several classes at once",
         "train": "train has no objective for several classes at once yet; give objective=...",

@@ -11,6 +11,7 @@ TASK = Task(
     metrics=("rmse", "mae", "r2"),
     sections=("regression",),
     explained="value",
+    head="classify",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a value",
     },

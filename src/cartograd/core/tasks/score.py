@@ -12,7 +12,8 @@ TASK = Task(
     metrics=("accuracy", "f1", "nll", "ece"),
     metrics_of_two=("accuracy", "precision", "recall", "f1", "nll", "ece"),
     metrics_of_many=("accuracy", "nll"),
-    sections=("confusion", "reliability", "mistakes"),
+    sections=("confusion", "ranking", "reliability", "mistakes"),
     explained="class",
     attacked="class",
+    head="classify",
 )

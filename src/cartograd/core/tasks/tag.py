@@ -12,6 +12,7 @@ TASK = Task(
     metrics=("accuracy", "nll"),
     classes_axis=-1,
     each=True,
+    head="tag",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a class at each position",
         "explain": (

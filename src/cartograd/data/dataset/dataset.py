@@ -9,6 +9,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
+from cartograd.core.hashing import digest_of
 from cartograd.core.notebook import shown
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
@@ -135,6 +136,10 @@ class Split:
 
     def __repr__(self) -> str:
         return f"Split({len(self)} examples of {tuple(self.stored.shape[1:])})"
+
+    def digest(self) -> str:
+        """A word that is another one for other examples, whatever they are called."""
+        return digest_of((self.stored, *self.others, self.stored_targets))
 
     def name(self, index: int, /) -> str:
         """What to call one example in an error or a report."""

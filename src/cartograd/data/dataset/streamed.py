@@ -1,5 +1,6 @@
 """Examples that stay on disk and are read batch by batch, in an order that can be repeated."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cartograd.core.errors import UsageError
+from cartograd.core.hashing import digest_of
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
 from cartograd.data.dataset.augment import Augment, Chain
@@ -62,6 +64,11 @@ class Streamed(Dataset):
 
     def __repr__(self) -> str:
         return f"Streamed({len(self)} examples of {self.signature.input.dims})"
+
+    def digest(self) -> str:
+        """A word that is another one for other targets or files of other sizes; none is read."""
+        sizes = [str(os.stat(path).st_size) if os.path.exists(path) else "" for path in self.paths]
+        return digest_of([self.targets], sizes)
 
     def name(self, index: int, /) -> str:
         """What to call one example in an error or a report."""

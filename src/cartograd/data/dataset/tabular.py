@@ -13,6 +13,7 @@ from cartograd.data.dataset.targets import Targets
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.decode.columns import fit_columns
 from cartograd.data.decode.encode import encode
+from cartograd.data.decode.prose import prose_columns
 
 
 def tabular(
@@ -63,6 +64,9 @@ def tabular(
     train, held_back, last = map(whole.select, parts)
     splits = {"train": train, "valid": held_back, "test": last}
     decided = [*table.notes, *goal.notes, *understood.lines()]
+    texts = prose_columns(table, [name for name in inputs if name in understood.left_out])
+    if texts:
+        decided.append(f"{texts[0]} holds texts; text={texts[0]} learns from them instead")
     return assemble(name, splits, about={"left out": understood.left_out, "decided": decided})
 
 

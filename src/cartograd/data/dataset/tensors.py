@@ -1,6 +1,6 @@
 """Your own tensors as a dataset."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,17 @@ from cartograd.data.dataset.statistics import measured
 Part = float | tuple[Any, Any]
 """A share to be cut from the examples, or a pair of tensors of its own."""
 
+Inputs = Shaped[Tensor, "n ..."] | np.ndarray | Sequence[Any] | Mapping[str, Any]
+"""One input, or several: in their order, or by name."""
+
 
 def tensors(
-    x: Shaped[Tensor, "n ..."] | np.ndarray,
+    x: Inputs,
     y: Shaped[Tensor, "n ..."] | np.ndarray,
     /,
     *,
     labels: Sequence[str] = (),
-    kind: str | None = None,
+    kind: str | Sequence[str] | None = None,
     bounds: tuple[float, float] | None = None,
     valid: Part = 0.1,
     test: Part = 0.2,
@@ -37,15 +40,21 @@ def tensors(
     floating targets, of shape `n` or `n m`, are values to predict. Shares are cut by a hash of
     an example's index.
 
+    Several inputs (a tuple, or a dict of names) go to a model one after the other, or by their
+    names where it has arguments of these; whole numbers and true or false among them are token
+    ids and masks (`kind="text"`), which are given as they are.
+
     >>> data = tensors(torch.rand(20, 2), torch.arange(20) % 2, labels=("no", "yes"))
     >>> len(data.train) + len(data.valid) + len(data.test), data.signature.output.labels
     (20, ('no', 'yes'))
 
     Args:
-        x: inputs; `n c y x` is an image, `n d` a vector, unless `kind` says otherwise.
+        x: inputs; `n c y x` is an image, `n d` a vector, unless `kind` says otherwise. A tuple or
+            a dict of tensors is several inputs.
         y: targets, one for each input.
         labels: names of the classes; by default "0", "1", ...
-        kind: kind of the input port.
+        kind: kind of the input port, or of each; `text` for token ids, which are whole numbers
+            that nothing standardises.
         bounds: smallest and largest valid input; by default [0, 1] for images.
         valid: a share of the examples, or `(x, y)` tensors of their own.
         test: likewise.
@@ -57,19 +66,33 @@ def tensors(
         UsageError: lengths differ, a value is not finite or out of bounds, a target is not
             among the labels; the row is named.
     """
-    x, y = torch.as_tensor(x), torch.as_tensor(y)
-    port = _input_port(x, kind, bounds)
-    pairs, shares = {"train": (x, y)}, {}
+    names, given = _named(x)
+    pairs: dict[str, tuple[list[Tensor], Tensor]] = {"train": (given, torch.as_tensor(y))}
+    shares: dict[str, float] = {}
     for part, value in (("valid", valid), ("test", test)):
         if isinstance(value, int | float):
             shares[part] = float(value)
         else:
-            pairs[part] = (torch.as_tensor(value[0]), torch.as_tensor(value[1]))
-    checked = {part: _checked(part, *pair, port=port) for part, pair in pairs.items()}
+            pairs[part] = _named(value[0])[1], torch.as_tensor(value[1])
+    kinds = [kind] * len(given) if kind is None or isinstance(kind, str) else list(kind)
+    if {len(given)} != {len(kinds), *(len(pair[0]) for pair in pairs.values())}:
+        raise UsageError(
+            f"there are {len(given)} inputs in train; expected as many kinds, and as many inputs "
+            "in every part"
+        )
+    whole = zip(*(pair[0] for pair in pairs.values()), strict=True)
+    ports = tuple(
+        _input_port(list(parts), one, bounds, name)
+        for parts, one, name in zip(whole, kinds, names, strict=True)
+    )
+    checked = {part: _checked(part, *pair, ports=ports) for part, pair in pairs.items()}
     output = _output_port([pair[1] for pair in checked.values()], labels)
-    signature = Signature((port,), (output,))
-    splits = {part: Split(*pair, signature, _names(part, pair)) for part, pair in checked.items()}
-    return assemble(name, splits, shares, standardise=standardise)
+    signature = Signature(ports, (output,))
+    splits = {
+        part: Split(first, targets, signature, _rows(part, targets), others=others)
+        for part, ((first, *others), targets) in checked.items()
+    }
+    return assemble(name, splits, shares, standardise=standardise, about=_taken(given, ports))
 
 
 def assemble(
@@ -105,12 +128,17 @@ def assemble(
         cut = own | {part: split for part, split in splits.items() if part != "train"}
     train, signature = cut["train"], whole.signature
     if standardise:
-        source, target = signature.input, signature.output
-        if source.kind != "table":  # its columns are standardised one by one
-            source = measured(source, train.stored)
+        target = signature.output
+        stored = (train.stored, *train.others)
+        sources = [
+            # A table's columns are standardised one by one, and what a token's number is says
+            # nothing of its size.
+            port if port.kind in ("table", "text") else measured(port, one)
+            for port, one in zip(signature.inputs, stored, strict=True)
+        ]
         if signature.target == "value":
             target = measured(target, train.targets)
-        signature = Signature((source, *signature.inputs[1:]), (target,))
+        signature = Signature(tuple(sources), (target,))
     final = {
         part: Split(
             one.stored, one.stored_targets, signature, one.names, others=one.others, table=one.table
@@ -120,25 +148,72 @@ def assemble(
     return Dataset(name, **final, signature=signature, about=about or {}, tokenizer=tokenizer)
 
 
-def _names(part: str, pair: tuple[Tensor, Tensor]) -> list[str]:
-    return [f"{part} row {i + 1}" for i in range(len(pair[0]))]
+def _named(x: Inputs) -> tuple[list[str], list[Tensor]]:
+    """The names of several inputs, or an empty name of one, and the inputs."""
+    if isinstance(x, Mapping):
+        return list(x), [torch.as_tensor(one) for one in x.values()]
+    several = isinstance(x, tuple | list) and all(isinstance(v, Tensor | np.ndarray) for v in x)
+    if several and x:
+        return [f"input{i}" for i in range(1, len(x) + 1)], [torch.as_tensor(one) for one in x]
+    return [""], [torch.as_tensor(x)]
 
 
-def _input_port(x: Tensor, kind: str | None, bounds: tuple[float, float] | None) -> Port:
+def _rows(part: str, targets: Tensor) -> list[str]:
+    return [f"{part} row {i + 1}" for i in range(len(targets))]
+
+
+def _taken(given: list[Tensor], ports: tuple[Port, ...]) -> dict[str, Any]:
+    """What whole numbers were taken for, where nobody said it."""
+    x = given[0]
+    if len(given) > 1 or x.is_floating_point() or x.dtype == torch.uint8 or x.ndim != 2:
+        return {}
+    kind = "token ids" if ports[0].kind == "text" else "numbers; of token ids say kind='text'"
+    return {"decided": [f"whole numbers are taken as {kind}"]}
+
+
+def _input_port(
+    parts: list[Tensor], kind: str | None, bounds: tuple[float, float] | None, name: str
+) -> Port:
+    """The port of one input, from what it is in each part."""
+    x = parts[0]
     if x.ndim < 2:
         raise UsageError(
             f"inputs have shape {tuple(x.shape)}; expected one row per example, (n, ...)"
         )
+    whole = not x.is_floating_point() and not x.is_complex()
+    if kind is None and name and whole and x.ndim == 2:
+        kind = "text"
     kind = kind or {2: "vector", 4: "image"}.get(x.ndim, "vector")
+    if kind == "text":
+        return _token_port(parts, bounds, name or "tokens")
     if kind == "image" and x.ndim != 4:
         raise UsageError(f"images have shape {tuple(x.shape)}; expected (n, channels, rows, cols)")
     if bounds is None and kind == "image":
         bounds = (0.0, 1.0)
-    return Port("image" if kind == "image" else "input", kind, tuple(x.shape[1:]), bounds=bounds)
+    name = name or ("image" if kind == "image" else "input")
+    return Port(name, kind, tuple(x.shape[1:]), bounds=bounds)
 
 
-def _checked(part: str, x: Tensor, y: Tensor, *, port: Port) -> tuple[Tensor, Tensor]:
+def _token_port(parts: list[Tensor], bounds: tuple[float, float] | None, name: str) -> Port:
+    if any(part.is_floating_point() and (part != part.round()).any() for part in parts):
+        raise UsageError(f"{name}: token ids are whole numbers, and these are not")
+    if bounds is None:
+        most = max(int(part.max()) for part in parts if part.numel())
+        bounds = (0, max(most, 1))
+    low, high = (int(bound) for bound in bounds)
+    return Port(name, "text", tuple(parts[0].shape[1:]), "int64", (low, high))
+
+
+def _checked(
+    part: str, inputs: list[Tensor], y: Tensor, *, ports: tuple[Port, ...]
+) -> tuple[list[Tensor], Tensor]:
     """Inputs and targets in the types we train on, or an error that names the row."""
+    return [_input(part, x, y, port=port) for x, port in zip(inputs, ports, strict=True)], _target(
+        part, y
+    )
+
+
+def _input(part: str, x: Tensor, y: Tensor, *, port: Port) -> Tensor:
     if len(x) != len(y):
         raise UsageError(f"{part}: {len(x)} inputs but {len(y)} targets; expected one for each")
     if not len(x):
@@ -147,12 +222,19 @@ def _checked(part: str, x: Tensor, y: Tensor, *, port: Port) -> tuple[Tensor, Te
         raise UsageError(
             f"{part}: inputs have shape {tuple(x.shape[1:])}; expected {port.dims} as in train"
         )
-    x = x if x.dtype == torch.uint8 and port.kind == "image" else x.float()
+    if port.kind == "text":
+        x = x.long()
+    elif x.dtype != torch.uint8 or port.kind != "image":
+        x = x.float()
     _refuse(part, "input", x, ~x.isfinite(), "is not a finite number; mend it or leave it out")
     if port.bounds is not None and x.dtype != torch.uint8:
         low, high = port.bounds
         outside = (x < low) | (x > high)
         _refuse(part, "input", x, outside, f"is out of bounds; expected {low:g} to {high:g}")
+    return x
+
+
+def _target(part: str, y: Tensor) -> Tensor:
     if y.is_floating_point():
         y = y.float().reshape(len(y), -1)
         _refuse(part, "target", y, ~y.isfinite(), "is not a finite number")
@@ -161,7 +243,7 @@ def _checked(part: str, x: Tensor, y: Tensor, *, port: Port) -> tuple[Tensor, Te
     else:
         y = y.long()
         _refuse(part, "target", y, y < 0, "is out of range; classes count from 0")
-    return x, y
+    return y
 
 
 def _refuse(part: str, what: str, values: Tensor, bad: Tensor, why: str) -> None:

@@ -1,17 +1,20 @@
 """Rows of tokens as the parts of a dataset: what the sources of single texts share."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.dataset import Dataset, Examples, Split
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.dataset.text_batches import IGNORED
+from cartograd.data.decode.table import Table
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.data.text.vocabularies import PADDING, padded
 
@@ -44,31 +47,101 @@ def text_port(tokenizer: Tokenizer, name: str = "text", letter: str = "t", /) ->
 def labelled(
     name: str,
     tokenizer: Tokenizer,
-    texts: Sequence[str],
-    targets: Shaped[Tensor, " n"],
+    table: Table,
+    targets: Shaped[Tensor, "n ..."],
     chosen: Parts,
     /,
     *,
     output: Port,
-    context: int,
     about: dict[str, Any],
     names: Sequence[str] = (),
+    unit: str = "tokens",
 ) -> Dataset:
-    """Whole texts with one target each; what goes beyond `context` tokens is cut off."""
-    rows = [row[:context] for row in tokenizer.encoded(texts)]
-    cut = sum(len(row) == context for row in rows)
-    signature = Signature((text_port(tokenizer),), (output,))
+    """Whole texts with one target each; what goes beyond the tokenizer's `longest` is cut off.
+
+    Args:
+        name: what to call the data.
+        tokenizer: cuts the texts, here and wherever the model reads one.
+        table: the texts, in one column (its name is that of the input); they are kept.
+        targets: of all texts.
+        chosen: which are for what; texts without a token are in no part.
+        output: what the targets are.
+        about: where the texts come from; `decided` gets a line on them.
+        names: of the texts; by default the lines of the table.
+        unit: what the tokens are.
+    """
+    names = names or [f"{table.unit} {line}" for line in table.lines]
+    rows = tokenizer.encoded(table.column(table.header[0]))
+    signature = Signature((text_port(tokenizer, table.header[0]),), (output,))
     splits = {
         part: Split(
             padded([rows[i] for i in index]),
             targets[torch.tensor(index, dtype=torch.int64)],
             signature,
-            [names[i] for i in index] if names else (),
+            [names[i] for i in index],
+            table=table.select(index),
         )
-        for part, index in chosen.items()
+        for part, whole in chosen.items()
+        for index in ([i for i in whole if rows[i]],)
     }
-    about = about | {"cut": cut}
-    return assemble(name, splits, standardise=False, about=about, tokenizer=tokenizer)
+    read = [rows[i] for whole in chosen.values() for i in whole]
+    said = _told(table.header[0], tokenizer, read, unit)
+    longest = tokenizer.longest
+    about = about | {"cut": sum(len(row) == longest for row in rows)}
+    about |= {"decided": [*about.get("decided", ()), said]}
+    return assemble(
+        name, splits, standardise=signature.target == "value", about=about, tokenizer=tokenizer
+    )
+
+
+def respelt(data: Dataset, tokenizer: Tokenizer, port: Port, /) -> Dataset:
+    """The same texts as the tokens of a model that is there.
+
+    Args:
+        data: whose texts were kept (see `labelled`).
+        tokenizer: the model's.
+        port: its input.
+
+    Raises:
+        UsageError: the texts were not kept, or the tokenizer does not fit the port.
+    """
+    if data.tokenizer == tokenizer:
+        return data
+    tokenizer.check(port)
+    signature, encoded = replace(data.signature, inputs=(port,)), list[list[int]]()
+
+    def anew(split: Examples) -> Split:
+        table = split.table if isinstance(split, Split) else None
+        if table is None:
+            raise UsageError(
+                f"{data.name} was cut into other tokens than the model knows, and its texts were "
+                "not kept; give texts with labels (a table, or folders of .txt)"
+            )
+        rows = tokenizer.encoded(table.column(table.header[0]))
+        encoded.extend(rows)
+        some = [i for i, row in enumerate(rows) if row]
+        kept = split.select(some)
+        stored = padded([rows[i] for i in some], fill=tokenizer.padding or 0)
+        return Split(stored, kept.targets, signature, kept.names, table=kept.table)
+
+    parts = {part: anew(getattr(data, part)) for part in ("train", "valid", "test")}
+    said = _told(port.name, tokenizer, encoded, "tokens of the model")
+    about = data.about | {"decided": [*data.about.get("decided", ())[:-1], said]}
+    return replace(data, **parts, signature=signature, tokenizer=tokenizer, about=about)
+
+
+def _told(name: str, tokenizer: Tokenizer, rows: Sequence[Sequence[int]], unit: str) -> str:
+    """A line on the texts: how many, of which tokens, cut off where, and what says nothing."""
+    parts = [f"{name}: {len(rows)} texts, cut into {tokenizer.vocabulary} different {unit}"]
+    strange = sum(token == tokenizer.unknown for row in rows for token in row)
+    if strange:
+        share = strange / sum(map(len, rows))
+        parts.append(f"{100 * share:.1f} % of what the texts hold is unknown among them")
+    if tokenizer.longest is not None:
+        long = sum(len(row) == tokenizer.longest for row in rows)
+        parts.append(f"at most {tokenizer.longest} of a text, which {long} reach")
+    unread = sum(not row for row in rows)
+    return ", ".join(parts) + (f"; {unread} texts without a token are left out" if unread else "")
 
 
 def aligned(

@@ -4,7 +4,7 @@ A column is of numbers, or of dates, if at least nine in ten of its known cells 
 others is then an error that names its line, never a silent blank. Any other column is categorical:
 one feature for each category that at least two training rows have, the 100 most frequent at most.
 Columns that cannot help are left out, with the reason: no name, one value only, text that
-never repeats.
+never or seldom repeats.
 """
 
 import math
@@ -20,6 +20,7 @@ from cartograd.core.ports import Column
 from cartograd.data.decode import dates
 from cartograd.data.decode.encode import moments, numbers
 from cartograd.data.decode.numeric import codes, decimals, marked, missing, plain
+from cartograd.data.decode.prose import is_prose
 from cartograd.data.decode.table import Table
 
 MOST = 100
@@ -108,10 +109,8 @@ def fit_columns(
             column = _categories(name, known, marks)
             if styles.get(name):
                 notes.append(f"{name}: numbers with leading zeros are taken as codes")
-        if column.categories == ():
-            left_out[name] = "text that never repeats"
-        elif column.categories is None and not column.std:
-            left_out[name] = "the same in every training row"
+        if reason := _useless(column, cells, said=name in categorical):
+            left_out[name] = reason
         else:
             used.append(column)
     return Columns(tuple(used), left_out, tuple(notes))
@@ -201,6 +200,15 @@ def _dates(table: Table, name: str, rows: list[int], order: str, marks: Sequence
 def _categories(name: str, known: Sequence[str], marks: Sequence[str]) -> Column:
     kept = [item for item in Counter(known).most_common(MOST) if item[1] > 1]
     return Column(name, tuple(sorted(item[0] for item in kept)), missing=tuple(marks))
+
+
+def _useless(column: Column, cells: Sequence[str], *, said: bool) -> str:
+    """Why a column cannot help; empty if it can, or if it was said to be of categories."""
+    if column.categories is None:
+        return "" if column.std else "the same in every training row"
+    if not column.categories:
+        return "text that never repeats"
+    return "text that seldom repeats" if not said and is_prose(cells) else ""
 
 
 def _number_notes(

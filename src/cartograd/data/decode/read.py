@@ -18,10 +18,8 @@ from cartograd.core.ports import Port
 from cartograd.data.decode.images import SUFFIXES, label, pixels
 from cartograd.data.decode.stored import as_port
 from cartograd.data.decode.table_rows import table_rows
+from cartograd.data.decode.text_files import decoded, read_text
 from cartograd.data.text.tokens import padded
-
-BYTES = 256
-"""Numbers of a model that reads the bytes of a text as they are."""
 
 
 def read(
@@ -36,8 +34,7 @@ def read(
       colours are brought to the port's.
     - `table`: a path of a CSV file, or a mapping from column names to cells; None and empty
       cells are missing, further columns are ignored.
-    - `text`: text, bytes, or a path of a file; without a tokenizer the bytes of UTF-8 are the
-      numbers. Shorter texts are filled up on the right.
+    - `text`: text, bytes of UTF-8, or a path of a file. Shorter texts are filled up on the right.
     - `audio`: a path of a sound file, or an array of samples.
     - otherwise: numbers, nested as the port's dims are.
 
@@ -153,49 +150,34 @@ def expanded(sources: Sequence[Any], suffixes: tuple[str, ...] = SUFFIXES, /) ->
 
 
 def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> list[list[int]]:
-    """Texts (or bytes, or paths of files) as numbers, each in its own length.
+    """Texts (also as bytes, or in files) as numbers, each in its own length.
 
     Args:
         port: of kind `text`.
         sources: what to encode.
-        tokenizer: what turns text into numbers; none for bytes.
+        tokenizer: what turns text into numbers.
 
     Raises:
-        UsageError: a file cannot be read or is not UTF-8, a text is empty, or the tokenizer does
-            not match the port.
+        UsageError: there is no tokenizer, or it does not match the port; a file cannot be read or
+            is not UTF-8, or a text is empty.
     """
-    contents = [_text_bytes(source) for source in sources]
-    if tokenizer is None and port.bounds not in (None, (0, BYTES - 1)):
+    if tokenizer is None:
         raise UsageError(
             f"{port.name!r} takes numbers of tokens, and there is no tokenizer; give numbers, or "
-            "sign the model with one"
+            "sign the model with one (bytes have Tokenizer.bytes())"
         )
-    if tokenizer is None:
-        rows = [list(content) for content in contents]
-    else:
-        tokenizer.check(port)
-        rows = tokenizer.encoded([_decoded(*pair) for pair in enumerate(contents, start=1)])
+    tokenizer.check(port)
+    rows = tokenizer.encoded([_content(*pair) for pair in enumerate(sources, start=1)])
     if [] in rows:
         raise UsageError(f"text {rows.index([]) + 1} for {port.name!r} is empty")
     return rows
 
 
-def _decoded(number: int, content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise UsageError(f"text {number} is not UTF-8: {error}") from error
-
-
-def _text_bytes(source: str | Path | bytes | bytearray) -> bytes:
+def _content(number: int, source: str | Path | bytes | bytearray) -> str:
+    """A text; that of a file as training reads it."""
     if isinstance(source, bytes | bytearray):
-        return bytes(source)
-    if isinstance(source, Path):
-        try:
-            return source.read_bytes()
-        except OSError as error:
-            raise UsageError(f"cannot read {source}: {error.strerror or error}") from error
-    return source.encode()
+        return decoded(bytes(source), f"text {number}")
+    return read_text(source) if isinstance(source, Path) else source
 
 
 def _numbers(port: Port, sources: Sequence[Any]) -> Tensor:

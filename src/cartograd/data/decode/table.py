@@ -57,6 +57,11 @@ class Table:
         chosen = [self.rows[row] for row in rows], [self.lines[row] for row in rows]
         return replace(self, rows=chosen[0], lines=chosen[1])
 
+    def columns(self, names: Sequence[str], /) -> "Table":
+        """Some of the columns."""
+        rows = list(map(list, zip(*map(self.column, names), strict=True)))
+        return replace(self, header=tuple(names), rows=rows)
+
     def told(self, *notes: str) -> "Table":
         """The same table with further notes."""
         return replace(self, notes=(*self.notes, *notes))

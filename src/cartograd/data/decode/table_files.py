@@ -1,4 +1,4 @@
-"""Files that hold a table: delimited text in any encoding, gzip, Excel workbooks, Parquet.
+"""Files that hold a table: delimited text in any encoding, JSON lines, gzip, Excel, Parquet.
 
 What a file is, its first bytes say, not its name.
 """
@@ -12,12 +12,17 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, first_line
+from cartograd.data.decode.json_lines import parse_json_lines
 from cartograd.data.decode.table import Table, parse_table, rectangular
 from cartograd.data.decode.text_files import decoded
 
 LARGEST = 4 << 30
-"""Bytes that a compressed table may have when it is unpacked."""
+"""Bytes that a compressed table may have when it is unpacked ..."""
+EASY, RATIO = 100 << 20, 250
+"""... and more than these it may not be, if that is more than so many times its size: a bomb."""
+PIECE = 1 << 24
+"""Bytes that are unpacked at a time."""
 
 
 def read_table(
@@ -32,7 +37,8 @@ def read_table(
     """Read a table from a file.
 
     Args:
-        path: a delimited text file (also gzipped), an Excel workbook (.xlsx) or a Parquet file.
+        path: a delimited text file or JSON lines (also gzipped), an Excel workbook (.xlsx) or a
+            Parquet file.
         delimiter: between cells; by default the one of `, ; tab |` that fits the first rows.
         header: whether the first row holds the names; else they are `column1`, `column2`, ...
         encoding: of the text; by default UTF-8, or what a byte order mark says.
@@ -60,6 +66,9 @@ def read_table(
     if not text:
         return _workbook(content, source, sheet, header=header)
     text_of_it = decoded(content, source, encoding)
+    if text_of_it.lstrip()[:1] == "{":
+        _refuse_options(source, False, {"delimiter": delimiter}, "delimited text")
+        return parse_json_lines(text_of_it, source=source)
     return parse_table(text_of_it, source=source, delimiter=delimiter, header=header)
 
 
@@ -70,14 +79,27 @@ def _refuse_options(source: str, fits: bool, given: dict[str, Any], what: str) -
 
 
 def _unzipped(content: bytes, source: str) -> bytes:
+    pieces, most = [], _most(content)
     try:
         with gzip.open(io.BytesIO(content)) as file:
-            text = file.read(LARGEST + 1)
+            while piece := file.read(PIECE):
+                pieces.append(piece)
+                if (most := most - len(piece)) < 0:
+                    raise _too_large(content, source)
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{source} is a damaged gzip file: {error}") from error
-    if len(text) > LARGEST:
-        raise UsageError(f"{source} unpacks to more than {LARGEST >> 30} GB; split it")
-    return text
+    return b"".join(pieces)
+
+
+def _most(content: bytes) -> int:
+    """How large a file may be that is packed into this."""
+    return min(LARGEST, max(EASY, RATIO * len(content)))
+
+
+def _too_large(content: bytes, source: str) -> UsageError:
+    return UsageError(
+        f"{source} unpacks to more than {_most(content) >> 20} MB; if it is right, unpack it first"
+    )
 
 
 def _workbook(content: bytes, source: str, sheet: str | None, *, header: bool) -> Table:
@@ -88,13 +110,15 @@ def _workbook(content: bytes, source: str, sheet: str | None, *, header: bool) -
         raise _lacking("openpyxl", source, "an Excel workbook") from error
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(item.file_size for item in packed.infolist()) > LARGEST:
-                raise UsageError(f"{source} unpacks to more than {LARGEST >> 30} GB; split it")
+            if sum(item.file_size for item in packed.infolist()) > _most(content):
+                raise _too_large(content, source)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except UsageError:
         raise
     except Exception as error:  # openpyxl raises whatever its parser meets
-        raise UsageError(f"{source} is no Excel workbook that can be read: {error}") from error
+        raise UsageError(
+            f"{source} is no Excel workbook that can be read: {first_line(error)}"
+        ) from error
     names = [one.title for one in book.worksheets]
     if sheet is not None and sheet not in names:
         raise UsageError(f"{source} has no sheet {sheet!r}; expected one of {', '.join(names)}")
@@ -118,8 +142,10 @@ def _parquet(content: bytes, source: str) -> Table:
         raise _lacking("pyarrow", source, "a Parquet file") from error
     try:
         frame = parquet.read_table(io.BytesIO(content))
-    except (ArrowException, OSError) as error:
-        raise UsageError(f"{source} is no Parquet file that can be read: {error}") from error
+    except (ArrowException, OSError, ValueError, LookupError, MemoryError) as error:
+        raise UsageError(
+            f"{source} is no Parquet file that can be read: {first_line(error)}"
+        ) from error
     header = list(map(str, frame.column_names))
     columns = [_texts(column.to_pylist()) for column in frame.columns]
     rows = [header, *map(list, zip(*columns, strict=True))]

@@ -6,7 +6,12 @@ newline (with or without a carriage return) and nowhere else: the further line e
 as U+2028, stand inside of texts.
 """
 
+from pathlib import Path
+
 from cartograd.core.errors import UsageError
+
+SUFFIXES = (".txt", ".md")
+"""What files with one text each end in."""
 
 GUESSES = ("gb18030", "cp1252", "shift_jis", "big5", "cp1251", "utf-16-le")
 """Encodings that tables come in, if not in UTF-8."""
@@ -28,6 +33,19 @@ def lines(text: str, /) -> list[str]:
     """
     found = [line.removesuffix("\r") for line in text.split("\n")]
     return found[:-1] if found[-1] == "" else found
+
+
+def read_text(path: str | Path, encoding: str | None = None, /) -> str:
+    """The text of a file, without its byte order mark.
+
+    Raises:
+        UsageError: it cannot be read, or is in another encoding; the likeliest are shown.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    return decoded(content, str(path), encoding)
 
 
 def decoded(content: bytes, source: str, encoding: str | None = None, /) -> str:

@@ -3,10 +3,12 @@ r"""A table in a delimited text file, one column of which is to be predicted.
 The kind of each column, its categories and its statistics are found by `decode/columns.py`: numbers
 in local or spreadsheet dress, dates, categories. The target is a class if it is not a number, or a
 whole number with at most 20 different values; else it is a value. Rows are split by a hash of
-their content: equal rows stay together, so no test row was seen in training. What was decided on
-the way is said in `Dataset.decided`.
+their content: equal rows stay together, so no test row was seen in training. Where the only thing
+to learn from is a column of texts (or `text=` names one), its texts are the inputs. What was
+decided on the way is said in `Dataset.decided`.
 
-Shapes: inputs `n d` (encoded cells), targets `n` (classes) or `n 1` (values).
+Shapes: inputs `n d` (encoded cells) or `n t` (tokens of texts), targets `n` (classes) or `n 1`
+(values).
 
 References:
     Y. Shafranovich: Common Format and MIME Type for Comma-Separated Values, RFC 4180, 2005.
@@ -26,12 +28,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cartograd.core.card import Card
-from cartograd.core.errors import unknown
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.files import digest
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.labelled_texts import labelled_texts
 from cartograd.data.dataset.tabular import tabular
 from cartograd.data.dataset.targets import targets
 from cartograd.data.decode.columns import is_numeric
+from cartograd.data.decode.prose import prose_columns
 from cartograd.data.decode.table import Table
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.store import packages
@@ -70,15 +74,25 @@ def csv(
     drop_missing: bool = False,
     encoding: str | None = None,
     sheet: str | None = None,
+    text: str | bool | None = None,
+    tokenize: Literal["words", "pieces", "characters"] = "words",
+    vocabulary: int = 8000,
+    context: int = 256,
     valid: float = 0.1,
     test: float = 0.2,
 ) -> Dataset:
     """A table from a file.
 
     Args:
-        path: the file (delimited text, also gzipped; .xlsx; Parquet), or the name of a table
-            fetched by `cartograd data get`.
+        path: the file (delimited text, also gzipped; .xlsx; Parquet; JSON lines), or the name of a
+            table fetched by `cartograd data get`.
         target: the column to predict.
+        text: the column of texts to learn from, and from no other; true finds it, and so it is
+            found where there is nothing else.
+        tokenize: what texts are cut into: words in lower case (with marks, and Chinese characters
+            one by one), pieces of words, or characters.
+        vocabulary: greatest number of different tokens of texts.
+        context: greatest number of tokens of a text; the rest is cut off.
         task: what the target is: classes, values, or to be found out.
         categorical: columns whose numbers are names (of shops, of areas).
         ignore: columns to leave out.
@@ -110,14 +124,43 @@ def csv(
     dress: Any = {"decimal": decimal, "marks": tuple(map(str, marks))}
     goal = targets(table, target, task, **dress, drop_missing=drop_missing)
     shares: Any = {"valid": valid, "test": test}
+    about = {"source": table.source, "sha256": digest(table.source)}
+    texts = _text(goal.table, text, inputs, target)
+    if texts is not None:
+        notes = [*table.notes, *goal.notes]
+        return labelled_texts(
+            "csv", goal.table.columns((texts,)), goal.values, goal.port, tokenize=tokenize,
+            vocabulary=vocabulary, context=context, shares=(valid, test),
+            about=about | {"decided": notes},
+        )  # fmt: skip
     data = tabular("csv", goal, inputs, **dress, **shares, categorical=categorical)
     data.about["left out"] |= dict.fromkeys(table.unnamed, "no name in the header")
     if table.unnamed:
         names = ", ".join(table.unnamed)
         data.about["decided"].append(f"left out, no name in the header: {names}")
-    return replace(
-        data, about={"source": table.source, "sha256": digest(table.source)} | data.about
-    )
+    return replace(data, about=about | data.about)
+
+
+def _text(table: Table, text: str | bool | None, inputs: list[str], target: str) -> str | None:
+    """The column of texts to learn from: as it was said, or where there is nothing else.
+
+    Raises:
+        UsageError: it is the target, or there is none.
+    """
+    if isinstance(text, str):
+        table.column(text)
+        if text == target:
+            raise UsageError(f"text={text} is the target; expected the column to learn from")
+        return text
+    found = prose_columns(table, inputs) if text is not False else []
+    if text and not found:
+        raise UsageError(
+            f"{table.source} has no column of texts beside the target (there are "
+            f"{', '.join(inputs) or 'no others'}); name it: text=NAME"
+        )
+    if text and "text" in found:
+        return "text"
+    return found[0] if found and (text or len(found) == len(inputs)) else None
 
 
 def _found(path: str | Path) -> Path:

@@ -32,6 +32,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.token_rows import aligned, labelled, parts
+from cartograd.data.decode.table import Table
 from cartograd.data.store import packages
 from cartograd.data.store.debian import paragraphs, prose
 from cartograd.data.text import vocabularies
@@ -89,9 +90,11 @@ def debian_descriptions(
     about = {"source": str(folder), "packages": len(found)}
     if task == "section":
         output = Port("section", "label", (len(sections),), labels=tuple(sections), task="classify")
+        numbers = list(range(1, len(texts) + 1))
+        table = Table(str(folder), ("text",), [[text] for text in texts], numbers)
         return labelled(
-            "debian-descriptions", tokenizer, texts, targets, chosen,
-            output=output, context=context, about=about,
+            "debian-descriptions", tokenizer.told(longest=context), table, targets, chosen,
+            output=output, about=about, names=sources,
         )  # fmt: skip
     rows = [row[:context] for row in tokenizer.encoded(texts)]
     examples = {part: [(rows[i], rows[i]) for i in index] for part, index in chosen.items()}

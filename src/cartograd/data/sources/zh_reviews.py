@@ -29,6 +29,7 @@ from cartograd.core.ports import Port
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.parallel import tidy
 from cartograd.data.dataset.token_rows import labelled, parts
+from cartograd.data.decode.table import Table
 from cartograd.data.store import packages
 from cartograd.data.text import vocabularies
 
@@ -84,14 +85,18 @@ def zh_reviews(
     texts, targets = [text for text, _ in reviews], torch.tensor([kind for _, kind in reviews])
     chosen = parts(texts, targets, valid=valid, test=test)
     learned = [texts[i] for i in chosen["train"]]
+    tokenizer = vocabularies.characters(learned, vocabulary=vocabulary, least=min_count)
+    table = Table(
+        str(folder), ("text",), [[text] for text in texts], list(range(1, len(texts) + 1))
+    )
     return labelled(
         "zh-reviews",
-        vocabularies.characters(learned, vocabulary=vocabulary, least=min_count),
-        texts,
+        tokenizer.told(longest=context),
+        table,
         targets,
         chosen,
         output=Port("feeling", "label", (len(FILES),), labels=tuple(FILES), task="classify"),
-        context=context,
+        names=[f"review {line}" for line in table.lines],
         about={"source": str(folder), "reviews": len(reviews), "in both": len(both)},
     )
 

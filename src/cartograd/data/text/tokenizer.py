@@ -44,11 +44,9 @@ class Tokenizer:
     Args:
         document: the package's JSON, parsed.
         special: the numbers for `padding`, `begin`, `end`, `unknown` and `mask`, as far as there
-            are any; by how tokens are usually written if not given. Any other role (`stop 1`)
-            is a token that ends what a model writes.
+            are any; by how tokens are usually written if not given. Any other role ends a text.
         chat: how a chat is written, a template in Jinja's language.
-        longest: how many numbers a text may have; what is beyond is cut off, but for the number
-            that ends each text.
+        longest: how many tokens a text may have; the rest is cut off, but for the one at its end.
         counts: how often each token was seen, by its number, where that is known.
 
     Attributes:
@@ -205,9 +203,10 @@ class Tokenizer:
     def encoded(self, texts: Sequence[str], /, *, special: bool = True) -> list[list[int]]:
         """Many texts, each as numbers; several at a time, and so faster than one by one."""
         if self._of_bytes:
-            return [cut(list(text.encode()), self.longest) for text in texts]
+            return [list(text.encode())[: self.longest] for text in texts]
         encodings = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
-        return [cut(one.ids, self.longest, end=self.end) for one in encodings]
+        rows = (one.ids for one in encodings)
+        return [cut(row, row, self.longest, self.end) for row in rows]
 
     def spans(self, text: str, /) -> list[tuple[int, int]]:
         """Where in the text each number of `encode` comes from; `(0, 0)` for added ones.
@@ -217,7 +216,8 @@ class Tokenizer:
         """
         if self._of_bytes:
             raise UsageError("a byte may be a part of a letter; it has no place of its own")
-        return cut(self._inner.encode(text).offsets, self.longest, end=self.end)
+        one = self._inner.encode(text)
+        return cut(one.offsets, one.ids, self.longest, self.end)
 
     def batch(self, texts: Sequence[str], /) -> Int[Tensor, "b t"]:
         """Texts as rows of numbers, the shorter ones filled up on the right.

@@ -182,11 +182,15 @@ def alike(lengths: Sequence[int], /, *, tokens: int, padded: bool = True) -> Ite
         start += len(group)
 
 
-def cut(row: list[Any], longest: int | None, /, *, end: int | None = None) -> list[Any]:
-    """At most so many items; the last stays if texts have an end."""
+def cut(row: list[Any], ids: Sequence[int], longest: int | None, end: int | None, /) -> list[Any]:
+    """At most so many items of a row; the last stays if its token is the one that ends a text.
+
+    >>> cut([5, 6, 7, 3], [5, 6, 7, 3], 2, 3), cut([5, 6, 7], [5, 6, 7], 2, 3)
+    ([5, 3], [5, 6])
+    """
     if longest is None or len(row) <= longest:
         return row
-    return row[:longest] if end is None else [*row[: longest - 1], row[-1]]
+    return [*row[: longest - 1], row[-1 if ids[-1] == end else longest - 1]]
 
 
 def fit(vocabulary: int, padding: int | None, port: Port, /) -> None:

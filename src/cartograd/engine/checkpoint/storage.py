@@ -154,14 +154,21 @@ def load(folder: Path, /) -> Checkpoint | None:
                 f"{path} has checkpoint format {written} and this Cartograd reads {FORMAT}; "
                 "resume with the version that wrote it"
             )
-        parts, pieces = {}, _pieces(path / SHARDED)
-        for name, value in state["parts"].items():
-            file = path / f"{name}.safetensors"
-            parts[name] = unpack(value, pieces | (read_tensors(file) if file.exists() else {}))
-        return Checkpoint(step, parts, path, state["torch"])
+        try:
+            return Checkpoint(step, _parts(path, state), path, str(state["torch"]))
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise UsageError(f"{path} holds no state of a run: {error!r}") from error
     if saved:
         raise UsageError(f"every checkpoint in {folder} is damaged; start again in a new folder")
     return None
+
+
+def _parts(path: Path, state: Mapping[str, Any]) -> dict[str, Any]:
+    parts, pieces = {}, _pieces(path / SHARDED)
+    for name, value in state["parts"].items():
+        file = path / f"{name}.safetensors"
+        parts[name] = unpack(value, pieces | (read_tensors(file) if file.exists() else {}))
+    return parts
 
 
 def peek(folder: Path, part: str, /) -> Any:

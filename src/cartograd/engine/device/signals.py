@@ -29,7 +29,7 @@ class Stop:
         self.alone = alone
         self.noted: str | None = None
         self.asked: str | None = None
-        self.save = False
+        self.save = self._came = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
@@ -49,8 +49,11 @@ class Stop:
         if number == signal.SIGUSR1:
             self.save = True
             return
-        if self.noted is None:
-            self.noted = signal.Signals(number).name
+        if (
+            not self._came
+        ):  # the first that came to this process, though others may have told of one
+            self._came = True
+            self.noted = self.noted or signal.Signals(number).name
             if self.alone:
                 self.asked = self.noted
             return

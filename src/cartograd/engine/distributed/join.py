@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 
 from cartograd.core.errors import UsageError
+from cartograd.engine.distributed.parent import end_with_parent
 
 JOIN_SECONDS = 120
 """How long to wait for the other processes at the start."""
@@ -29,6 +30,7 @@ def join(place: torch.device, /) -> None:
     """
     if dist.is_initialized():
         return
+    end_with_parent()
     missing = [key for key in ("RANK", "WORLD_SIZE") if key not in os.environ]
     file = os.environ.get("CARTOGRAD_STORE")
     if file is None:

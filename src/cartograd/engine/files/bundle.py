@@ -27,13 +27,14 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 import cartograd
-from cartograd.core import plugins
-from cartograd.core.errors import UsageError
+from cartograd.core import plugins, user_code
+from cartograd.core.errors import UsageError, first_line
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.files import check_manifest, write_folder, write_manifest
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
+from cartograd.engine.files.documents import document
 from cartograd.engine.files.rebuild import made, rounding_steps, tolerance
 from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
 
@@ -108,6 +109,9 @@ def write_bundle(
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "parameters": sum(p.numel() for p in model.parameters()),
     } | dict(about or {})
+    if model.output is not None:
+        said["output"] = model.output
+    said |= user_code.noted(model.model)
     imports = plugins.needed(model.spec)
     if imports:
         said["imports"] = imports
@@ -147,15 +151,16 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     """
     folder = _find(Path(path))
     digest = _verified(folder)
-    documents = {
-        name: _document(folder, name) for name in ("spec", "signature", "metrics", "about")
-    }
+    documents = {name: document(folder, name) for name in ("spec", "signature", "metrics", "about")}
     signature = Signature.from_json(documents["signature"])
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
     if model is None:
         plugins.require(documents["about"].get("imports", ()), folder)
-    signed = _rebuild(folder, spec, signature, model)
+        if spec is None:
+            model = user_code.required(folder, documents["about"].get("code"))
+    output = documents["about"].get("output")
     weights = read_tensors(folder / "weights.safetensors")
+    signed = _rebuild(spec, signature, model, weights, output, folder)
     load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
@@ -201,25 +206,12 @@ def _verified(folder: Path) -> str:
     return digest
 
 
-def _document(folder: Path, name: str) -> Any:
-    try:
-        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{folder}: {name}.json is missing or unreadable: {error}") from error
-
-
-def _rebuild(
-    folder: Path, spec: Spec | None, signature: Signature, model: nn.Module | None
-) -> Signed:
+def _rebuild(spec: Any, signature: Signature, model: Any, weights: Any, *rest: Any) -> Signed:
+    output, folder = rest
     if model is not None:
-        return sign(model, signature, spec=spec)
-    if spec is None:
-        raise UsageError(
-            f"{folder} holds the weights of a module that is not Cartograd's; give the module "
-            "to fill: load(path, model=MyModel())"
-        )
+        return sign(model, signature, spec=spec, output=output)
     with torch.random.fork_rng(devices=[]):
-        return made(spec, signature)
+        return made(spec, signature, weights, str(folder))
 
 
 def _tokenizer(folder: Path, signature: Signature) -> Any:
@@ -228,6 +220,8 @@ def _tokenizer(folder: Path, signature: Signature) -> Any:
     The engine knows no data: the class is found by its name, as methods are by theirs.
     """
     file = folder / "tokenizer.json"
+    if not file.is_file() and signature.output.labels[:1] == ("0x00",):
+        return import_module("cartograd.data.text.tokenizer").Tokenizer.bytes()  # before 0.2
     if not file.exists():
         return None
     made = import_module("cartograd.data.text.tokenizer").Tokenizer.from_json(
@@ -254,9 +248,14 @@ def _check_golden(folder: Path, model: Signed) -> None:
     if not file.exists():
         return
     kept = read_tensors(file)
-    expected = kept.pop("output")
-    with torch.no_grad(), rounding_steps(model) as steps:
-        outputs = model(*(kept[f"input{number}"] for number in range(len(kept))))
+    try:
+        expected = kept.pop("output").float()
+        with torch.no_grad(), rounding_steps(model) as steps:
+            outputs = model(*(kept[f"input{number}"] for number in range(len(kept)))).float()
+    except (LookupError, RuntimeError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{folder}: its examples do not fit its model: {first_line(error)}"
+        ) from error
     scale = max(1.0, float(expected.abs().max()))
     if outputs.shape != expected.shape:
         worst = f"shape {tuple(outputs.shape)} instead of {tuple(expected.shape)}"

@@ -1,31 +1,50 @@
 """A bundle's model made by name, also where a compressor made it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
+from torch import Tensor
+
+from cartograd.core import plugins
 from cartograd.core.build import build
+from cartograd.core.outline import outlined
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Compressor
 from cartograd.core.signed import Signed, sign
 from cartograd.core.skip_init import SkipInit
 from cartograd.core.spec import Spec
+from cartograd.engine.files.tensor_files import check_state
 
 
-def made(spec: Spec, signature: Signature) -> Signed:
+def made(spec: Spec, signature: Signature, weights: Mapping[str, Tensor], source: str, /) -> Signed:
     """A model by its name; one that a compressor made (`int8-weights:model=(mlp)`) in two steps.
 
+    What is ours is compared with its weights before there is memory for it.
+
+    Args:
+        spec: how it is made.
+        signature: its inputs and outputs.
+        weights: that it will get.
+        source: of them, for errors.
+
     Raises:
-        UsageError: there is no such model or compressor.
+        UsageError: there is no such model or compressor, or the weights are not its own.
     """
     original = spec.args.get("model")
+    own = not plugins.needed(spec)
     if not isinstance(original, Spec):
+        if own:
+            check_state(outlined(spec, signature, weights, source).model, weights, source)
         with SkipInit():
             return build(spec, kind="model", signature=signature)
     args = {key: value for key, value in spec.args.items() if key != "model"}
     compressor: Compressor = build(Spec(spec.name, args), kind="compressor")
-    model = made(original, signature)
+    if own:
+        outlined(original, signature, weights, source)
+    with SkipInit():
+        model: Signed = build(original, kind="model", signature=signature)
     for weight in model.parameters():
         weight.data.zero_()
     return sign(compressor(model, None), signature, spec=spec)

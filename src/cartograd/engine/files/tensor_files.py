@@ -106,6 +106,17 @@ def load_into(
         UsageError: which tensor is missing, unexpected or of another shape in `origin`.
     """
     expected = module.state_dict()
+    tensors = check_state(module, tensors, origin)
+    module.load_state_dict({name: placed(tensors[name], expected[name]) for name in expected})
+
+
+def check_state(module: nn.Module, tensors: Mapping[str, Any], origin: str, /) -> dict[str, Any]:
+    """A state dict under the module's own names, if it fits.
+
+    Raises:
+        UsageError: which tensor is missing, unexpected or of another shape in `origin`.
+    """
+    expected = module.state_dict()
     own = {plain_name(name): name for name in expected}
     tensors = {own.get(plain_name(name), name): tensor for name, tensor in tensors.items()}
     missing = [name for name in expected if name not in tensors]
@@ -120,12 +131,14 @@ def load_into(
         raise UsageError(f"{origin} is of another model than {type(module).__name__}: it {told}")
     for name, tensor in tensors.items():
         wanted = expected[name]
+        if isinstance(wanted, Tensor) != isinstance(tensor, Tensor):
+            raise UsageError(f"{origin} is of another model: {name!r} is no such value there")
         if isinstance(tensor, Tensor) and tensor.shape != wanted.shape:
             raise UsageError(
                 f"{origin} is of another model: {name!r} has shape {tuple(tensor.shape)} and "
                 f"{type(module).__name__} expects {tuple(wanted.shape)}"
             )
-    module.load_state_dict({name: placed(tensors[name], expected[name]) for name in expected})
+    return tensors
 
 
 PLAIN = {type(None), bool, int, float, str}

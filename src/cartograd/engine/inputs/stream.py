@@ -74,6 +74,14 @@ def as_batches(source: Any, /) -> Batches:
     return Loaded(source) if Loaded.takes(source) else Iterated(source)
 
 
+def draws(batches: Batches, /) -> bool:
+    """Whether making batches sets numpy's generator and `random`, which a step draws from, too.
+
+    Where they are after a batch depends on the process that made it, so a step sets them anew.
+    """
+    return isinstance(batches, Loaded | Iterated)
+
+
 def length(batches: Batches, /) -> int | None:
     """Batches per epoch, or None where that is not known.
 

@@ -25,6 +25,7 @@ from cartograd.core import plugins
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock, flush, write_file
 from cartograd.core.spec import Spec
+from cartograd.engine.logging.records import check_records
 
 
 def new_run(root: str | Path, stem: str, /) -> Path:
@@ -145,6 +146,48 @@ def write_config(
     return write_file(Path(path) / "config.toml", text)
 
 
+def update_config(path: str | Path, values: Mapping[str, Any], /) -> dict[str, list[Any]]:
+    """Note in a run's `config.toml` what it goes on with otherwise; what it was and is, by name.
+
+    Args:
+        path: the run folder.
+        values: options by name; those that the file does not have are added where they are given.
+    """
+    file = Path(path) / "config.toml"
+    kept = _toml(file)
+    changed: dict[str, list[Any]] = {}
+    for key, value in values.items():
+        before, now = kept.get(key), None if value is None else _plain(value)
+        if before != now:
+            changed[key] = [before, now]
+            kept.get("origin", {}).pop(key, None)
+            kept.pop(key, None)
+            if now is not None:
+                kept = {key: now} | kept
+                kept["origin"] = kept.get("origin", {}) | {key: "flag"}
+    if changed:
+        write_file(file, tomli_w.dumps(kept))
+    return changed
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    """The tables of a file.
+
+    Raises:
+        UsageError: it is missing or not TOML.
+    """
+    try:
+        made = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"cannot read {file}: {error}") from error
+    for name in ("origin", "chosen"):
+        if not isinstance(made.get(name, {}), dict):
+            raise UsageError(f"{file}: {name} is no table of values; expected [{name}]")
+    if not isinstance(made.get("imports", []), list):
+        raise UsageError(f"{file}: imports is no list of packages")
+    return made
+
+
 def read_config(path: str | Path, /) -> tuple[dict[str, Any], dict[str, str]]:
     """The values and origins of a `config.toml`, or of the run folder that holds one.
 
@@ -152,11 +195,7 @@ def read_config(path: str | Path, /) -> tuple[dict[str, Any], dict[str, str]]:
         UsageError: it is missing or not TOML.
     """
     path = Path(path)
-    path = path / "config.toml" if path.is_dir() else path
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+    values = _toml(path / "config.toml" if path.is_dir() else path)
     for key in ("chosen", "imports"):
         values.pop(key, None)
     return values, values.pop("origin", {})
@@ -165,14 +204,13 @@ def read_config(path: str | Path, /) -> tuple[dict[str, Any], dict[str, str]]:
 def read_imports(path: str | Path, /) -> list[str]:
     """The packages of users whose methods a `config.toml` (or the run that holds one) names."""
     path = Path(path)
-    path = path / "config.toml" if path.is_dir() else path
-    return tomllib.loads(path.read_text(encoding="utf-8")).get("imports", [])
+    return _toml(path / "config.toml" if path.is_dir() else path).get("imports", [])
 
 
 def write_chosen(path: str | Path, chosen: Mapping[str, Any], /) -> None:
     """Add what a run chose for itself to its `config.toml`, under `[chosen]`."""
     file = Path(path) / "config.toml"
-    values = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    values = _toml(file) if file.exists() else {}
     values["chosen"] = values.get("chosen", {}) | dict(chosen)
     write_file(file, tomli_w.dumps(values))
 
@@ -180,23 +218,25 @@ def write_chosen(path: str | Path, chosen: Mapping[str, Any], /) -> None:
 def read_chosen(path: str | Path, /) -> dict[str, Any]:
     """The settings that a run chose: precision, memory format, threads."""
     file = Path(path) / "config.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8")).get("chosen", {})
+    return _toml(file).get("chosen", {})
 
 
 def read_lines(path: str | Path, /) -> list[dict[str, Any]]:
     """The records of a `.jsonl` file; none if it is missing. A half-written last line is left out.
 
     Raises:
-        UsageError: another line is not JSON.
+        UsageError: another line is not JSON, or says something of another type.
     """
     path = Path(path)
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
     try:
-        return [json.loads(line) for line in lines[:-1]]
-    except ValueError as error:
+        lines = path.read_bytes().decode().split("\n")
+        records = [json.loads(line) for line in lines[:-1]]
+    except (ValueError, RecursionError, OSError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
+    check_records(records, path)
+    return records
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)

@@ -15,6 +15,12 @@ BEFORE = "all"
 """Which weights decayed in runs from before there was a choice."""
 CHOSEN = ("precision", "layout", "threads")
 """Options that a run may choose at its first batch."""
+FREE = ("device", "save_every", "keep", "exact", "sinks", "profile", "autotune")
+"""Options that may differ where a run goes on: the device's kind and what a run chose are compared
+as such, the others change no number of it. All further ones are compared: `parallel` with the
+machine (`Circumstances`), the rest here."""
+LATER = ("monitor", "patience", "min_delta", "nonfinite", "recompute", "compile", "deterministic")
+"""Options that runs from before did not keep: there they are not compared."""
 
 
 @dataclass
@@ -29,6 +35,7 @@ class RunConfig:
         muon: what it steps, where it trains a player: `hidden` weights, or `matrices`, in runs from
             before there was a choice.
         precision, layout, threads: `OPEN` until they are chosen.
+        monitor: with its direction.
     """
 
     seed: int
@@ -47,6 +54,13 @@ class RunConfig:
     layer_decay: float | None = None
     groups: str | None = None
     muon: str | None = None
+    monitor: str = ""
+    patience: int | None = None
+    min_delta: float = 0.0
+    nonfinite: str = "stop"
+    recompute: list[str] | bool = False
+    compile: bool = False
+    deterministic: bool = False
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -55,7 +69,7 @@ class RunConfig:
     def differs(self, before: Mapping[str, Any], /) -> dict[str, tuple[Any, Any]]:
         """What another run's state has otherwise, by name: its value and ours."""
         theirs, ours = canonical(before), self.state_dict()
-        theirs = {"decay": BEFORE, "muon": self.muon} | theirs
+        theirs = {key: ours[key] for key in LATER} | {"decay": BEFORE, "muon": self.muon} | theirs
         return {
             key: (theirs.get(key), value) for key, value in ours.items() if theirs.get(key) != value
         }

@@ -111,7 +111,7 @@ def validation(
     processes = processes or SingleProcess()
     logger, unnoted = MetricLogger(processes=processes), MetricLogger()
     found: list[tuple[int, tuple[Tensor, Tensor]]] = []
-    reseed = seeder(device, seed, VALIDATION)
+    reseed = seeder(device, seed, VALIDATION, others=True)
     with evaluating(objective, *objective.players.values()), torch.no_grad():
         for number, batch in processes.turns(moved(batches.epoch(0, seed=seed), device)):
             if asked():
@@ -155,9 +155,9 @@ def _numbers(objective: Any, batch: Any, logger: MetricLogger, number: int | Non
                 _note(logger, number, key, value, size)
         return None
     numbers = dict(check(batch))
-    outputs = numbers.pop("outputs", None)
+    outputs, weight = numbers.pop("outputs", None), numbers.pop("weight", None)
     for key, value in numbers.items():
-        _note(logger, number, key, value, size)
+        _note(logger, number, key, value, size, weight if key == "loss" else None)
     return outputs
 
 

@@ -27,7 +27,8 @@ from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metrics_file import MetricsFile
 from cartograd.engine.logging.run_folder import RunFolder
 from cartograd.engine.loop import arguments
-from cartograd.engine.loop.config import BEFORE, OPEN, RunConfig
+from cartograd.engine.loop.circumstances import Circumstances
+from cartograd.engine.loop.config import BEFORE, FREE, OPEN, RunConfig
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.nonfinite import Policy
 from cartograd.engine.loop.option_fields import takes_options
@@ -127,9 +128,9 @@ def fit(
     processes = process_group(chosen.parallel, place)
     place = processes.device(place)
     source, valid = as_batches(batches), None if validate is None else as_batches(validate)
-    config = _config(chosen, names, length(source), place, begun)
     watching = {"patience": chosen.patience, "min_delta": chosen.min_delta}
     monitored = arguments.monitored(chosen.monitor, validates=validate is not None, **watching)
+    config = _config(chosen, names, length(source), place, monitored, begun)
     arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
     check_monitor(
         monitored, objective, source, valid, dict(metrics), device=place, seed=chosen.seed
@@ -154,9 +155,10 @@ def fit(
             run_context(trained, recompute=blocks_chosen, deterministic=chosen.deterministic)
         )
         if folder is not None:
-            run_folder = _opened(Path(folder), config, resume, processes)
+            loop.run_state.circumstances = Circumstances(loop, objective, tuple(metrics))
+            opened = _opened(Path(folder), config, resume, processes)
             manager = CheckpointManager(
-                run_folder, save_every=chosen.save_every, keep=kept, exact=chosen.exact,
+                opened, save_every=chosen.save_every, keep=kept, exact=chosen.exact,
                 processes=processes,
             )  # fmt: skip
             stack.enter_context(closing(manager))
@@ -169,7 +171,7 @@ def fit(
         if chosen.compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
         stack.enter_context(loop.announcer.attached())
-        loop.event("resumed" if resume else "started", step=loop.state.step)
+        _tell_begin(loop, chosen, resume=resume)
         _tell_groups(loop)
         loop.run()
         processes.finish(trained, objective)
@@ -181,10 +183,12 @@ def _config(
     names: list[str],
     batches: int | None,
     place: torch.device,
+    monitored: Monitor,
     begun: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """What the run's result depends on, checked."""
     optimizers = arguments.specs(options.optimizer, names, "optimizer")
+    recomputed = blocks(options.recompute)
     return RunConfig(
         seed=options.seed,
         accumulate=options.accumulate,
@@ -202,6 +206,13 @@ def _config(
         muon=arguments.muon_takes(optimizers.values(), begun),
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
+        monitor=str(monitored),
+        patience=options.patience,
+        min_delta=options.min_delta,
+        nonfinite=str(options.nonfinite),
+        recompute=recomputed if isinstance(recomputed, bool) else list(recomputed),
+        compile=options.compile,
+        deterministic=options.deterministic,
     )
 
 
@@ -222,6 +233,22 @@ def _begun(path: Path) -> dict[str, Any] | None:
     if begun is None and (path / "config.toml").exists():
         begun = {"muon": "hidden"} | run_folder.read_config(path)[0]
     return begun
+
+
+def _tell_begin(loop: Loop, options: FitOptions, *, resume: bool) -> None:
+    """Record what the run begins with, or goes on with otherwise, in its events and options."""
+    manager, circumstances = loop.manager, loop.run_state.circumstances
+    if manager is None or circumstances is None:
+        return
+    told = circumstances.events()
+    if resume and loop.processes.lead:
+        path, plain = manager.folder.path, FitOptions()
+        have = run_folder.read_config(path)[0]
+        given = {name: getattr(options, name) for name in ("epochs", *FREE)}
+        told["changed"] = run_folder.update_config(
+            path, {k: x for k, x in given.items() if k in have or x != getattr(plain, k)}
+        )
+    loop.event("resumed" if resume else "started", step=loop.state.step, **told)
 
 
 def _tell_groups(loop: Loop) -> None:
@@ -254,7 +281,11 @@ def _opened(path: Path, config: RunConfig, resume: bool, processes: ProcessGroup
         if resume and not run_folder.is_run(path):
             raise UsageError(f"{path} holds no run to resume")
         folder = RunFolder(path, resume=resume)
-        if not (path / "config.toml").exists():
+        file = path / "config.toml"
+        if file.exists() and not storage.steps(folder.checkpoints):  # of ours, it begins anew
+            ours = set(run_folder.read_config(file)[1].values()) == {"fit"}
+            file.unlink() if ours else None
+        if not file.exists():
             values = config.state_dict()
             run_folder.write_config(path, values, dict.fromkeys(values, "fit"))
         return folder

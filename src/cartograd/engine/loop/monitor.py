@@ -40,6 +40,14 @@ CARD = Card(
         "law: it stops `patience` epochs after the best one and the weights are the best epoch's, "
         "to the bit, for every patience",
     ),
+    evidence={
+        "regularize/early-stopping": (
+            "test_it_stops_patience_epochs_after_the_best",
+            "test_min_delta_and_direction",
+            "test_the_card_says_which_way_is_better",
+            "claim:early-stopping",
+        ),
+    },
 )
 
 
@@ -77,6 +85,9 @@ class Monitor:
     required: bool
     patience: int | None = None
     min_delta: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{'min' if self.falls else 'max'}:{self.name}" if self.name else ""
 
     def better(self, value: float, best: float | None, /) -> bool:
         """Whether a value beats the best one so far."""

@@ -55,6 +55,12 @@ CARD = Card(
         "law: a skipped batch leaves weights, moments and running statistics as they were, to the "
         "bit, and a run that rolled back is that without the batch",
     ),
+    evidence={
+        "challenge/instability": (
+            "test_the_first_bad_module_and_the_batch_are_named",
+            "test_going_back_is_the_run_without_the_batch_at_half_the_rate",
+        ),
+    },
 )
 
 KINDS = ("stop", "skip", "rollback")

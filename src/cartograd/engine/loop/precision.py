@@ -50,6 +50,13 @@ CARD = Card(
         "law: small networks stay in float32 to the bit; ResNet-18 at 32x32 takes bfloat16; a "
         "resumed run keeps what was chosen",
     ),
+    evidence={
+        "train/mixed-precision": (
+            "test_products_are_bf16_and_all_else_float32",
+            "test_large_ones_take_bf16",
+        ),
+    },
+    missing={"train/mixed-precision": "accuracy beside the times; fp16 with loss scaling"},
 )
 
 WORTH = 1e8

@@ -10,6 +10,7 @@ from torch import nn
 from cartograd.core.errors import unknown
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches, Loss, Metric
+from cartograd.engine.device.randomness import aside
 from cartograd.engine.inputs.stream import moved
 from cartograd.engine.loop.evaluate import validation
 from cartograd.engine.loop.monitor import Monitor
@@ -21,7 +22,7 @@ def unnoticed(objective: Any, /) -> Iterator[None]:
     parts = [part for part in (objective, *objective.players.values()) if _is_module(part)]
     buffers = [(buffer, buffer.clone()) for part in parts for buffer in part.buffers()]
     devices = list({b.device for b, _ in buffers if b.device.type == "cuda"})
-    with torch.random.fork_rng(devices=devices), evaluating(*parts):
+    with aside(), torch.random.fork_rng(devices=devices), evaluating(*parts):
         try:
             yield
         finally:
@@ -38,7 +39,7 @@ def losses(objective: Any, batch: Any, /) -> list[Loss]:
 
 def first(batches: Batches, device: torch.device, /, *, seed: int) -> Any:
     """The first batch of the first epoch, or None if there is none."""
-    with torch.random.fork_rng(devices=[]):
+    with aside(), torch.random.fork_rng(devices=[]):
         return next(moved(iter(batches.epoch(0, seed=seed)), device), None)
 
 

@@ -90,7 +90,7 @@ class Recovery:
 
     def _first(self, loop: Recoverable, step: int, group: Sequence[Any]) -> str | None:
         players = {name: player.module for name, player in loop.players.items()}
-        reseed = seeder(loop.device, loop.config.seed, TRAINING)
+        reseed = seeder(loop.device, loop.config.seed, TRAINING, others=True)
         modules = [loop.objective, *players.values()]
         modes = [
             (part, part.training)

@@ -1,19 +1,21 @@
 """The state of a run: where it is, and the tensors of all that is trained, as one state dict."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError, first_line, unknown
+from cartograd.core.fits import check_fields
 from cartograd.engine.checkpoint.state import Weights
-from cartograd.engine.device.randomness import others
+from cartograd.engine.device.randomness import aside, others, set_others
 from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
+from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.optim.average import averaged
@@ -65,6 +67,7 @@ class RunState:
         logger: running sums of the losses.
         processes: the processes of the run.
         callbacks: of the user, with what they have changed.
+        circumstances: what else its result depends on, where checkpoints are kept.
         at: where the run is.
         best_weights: those of the best epoch, where they are not the present ones.
     """
@@ -75,6 +78,7 @@ class RunState:
     logger: MetricLogger
     processes: ProcessGroup
     callbacks: Callbacks
+    circumstances: Circumstances | None = None
     at: State = field(default_factory=State)
     best_weights: dict[str, Any] = field(default_factory=dict)
 
@@ -102,17 +106,43 @@ class RunState:
             "ledger": self.logger.state(),
             "plan": self.config.state_dict(),
             "callbacks": self.callbacks.state_dict(),
+            "circumstances": {} if self.circumstances is None else self.circumstances.state_dict(),
         }
 
-    def load_state_dict(self, parts: Mapping[str, Any], origin: str, /) -> None:
+    def begin(self, group: Sequence[Any], /) -> None:
+        """Note the batches of the first step, before it is taken."""
+        if self.circumstances is not None and self.at.step == 0:
+            self.circumstances.saw(group)
+
+    def load_state_dict(
+        self, parts: Mapping[str, Any], origin: str, /, *, exact: bool = True
+    ) -> None:
         """Go back to what `state_dict` gave, if the run was made with the same options.
+
+        Args:
+            parts: what it gave.
+            origin: where they are from.
+            exact: refuse what would not go on bit for bit.
 
         Raises:
             UsageError: it was not, or the tensors are of another model.
         """
+        try:
+            self._load(parts, origin, exact=exact)
+        except UsageError:
+            raise
+        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            raise UsageError(f"{origin} holds no state of this run: {first_line(error)}") from error
+
+    def _load(self, parts: Mapping[str, Any], origin: str, *, exact: bool) -> None:
         at = State(**parts["state"])
+        check_fields(at, "state")
+        with aside():
+            set_others(at.others) if at.others else None
         self._check_config(self.config.take(parts["plan"]), at, origin)
         self.weights.load(parts["objective"], origin)
+        if self.circumstances is not None and self.at.step == 0:  # else it goes back to its own
+            self.circumstances.resume(parts, origin, exact=exact)
         for name, player in self.players.items():
             player.load(parts["optimizer"][name])
             player.align()

@@ -27,7 +27,7 @@ from cartograd.engine.device.randomness import (
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.inputs.loader import Loaded
-from cartograd.engine.inputs.stream import fetched
+from cartograd.engine.inputs.stream import draws, fetched
 from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
 from cartograd.engine.loop import autotune
@@ -87,7 +87,7 @@ class Loop:
         assert self.manager is not None
         found = self.manager.load()
         if found is not None:
-            self.run_state.load_state_dict(*found)
+            self.run_state.load_state_dict(*found, exact=self.manager.exact)
             self.callbacks.resume(found[0], exact=self.manager.exact)
             self.manager.loaded(self.state.step, found[0])
             autotune.apply(self.config, self.players)
@@ -145,7 +145,8 @@ class Loop:
     def _train(self) -> bool:
         """Take the remaining steps of this epoch; false if a signal interrupted them."""
         state, stop, timer = self.state, self.stop, self.timer
-        reseed = seeder(self.device, self.config.seed, TRAINING, rank=self.processes.seed_rank)
+        rank, anew = self.processes.seed_rank, self.processes.size > 1 or draws(self.batches)
+        reseed = seeder(self.device, self.config.seed, TRAINING, rank=rank, others=anew)
         stepper = None
         if self.manager is not None and isinstance(self.batches, Loaded) and self.batches.workers:
             self.manager.join()  # so that workers are forked from a process with one thread
@@ -154,8 +155,7 @@ class Loop:
         )
         steps = "on_step" in self.announcer.heard
         now = time.perf_counter()
-        began = now - state.seconds
-        next_read = 0.0
+        began, next_read = now - state.seconds, 0.0
         timer.start()
         while not stop.asked:
             group = fetched(source, self.config.accumulate, stop)
@@ -213,6 +213,7 @@ class Loop:
         folder = None if self.manager is None else self.manager.folder.path
         parts, device, processes = (self.objective, self.players), self.device, self.processes
         autotune.settle(self.config, *parts, group, device, folder, processes=processes)
+        self.run_state.begin(group)
         kind, precision = self.recovery.policy.kind, self.config.precision
         stepper = Stepper(*parts, self.logger, device, precision, self.timer, kind, processes)
         for schedule in stepper.schedules:

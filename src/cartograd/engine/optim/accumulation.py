@@ -41,6 +41,12 @@ CARD = Card(
         "law: uneven, masked and weighted microbatches equal the full batch, with clipping and in "
         "an epoch's last window too, to 1e-12 in float64",
     ),
+    evidence={
+        "train/grad-accumulation": (
+            "test_weighted_losses_in_uneven_parts_equal_the_full_batch",
+            "claim:accumulation-equals-batch",
+        ),
+    },
 )
 
 

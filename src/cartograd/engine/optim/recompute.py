@@ -50,6 +50,13 @@ CARD = Card(
         "1e-12 in float64",
         "law: the peak of live memory falls to the inputs of the blocks and one block's inside",
     ),
+    evidence={
+        "train/checkpointing-activations": (
+            "test_gradients_and_statistics_are_the_same",
+            "test_the_peak_of_memory_falls",
+            "claim:checkpointing-memory",
+        ),
+    },
 )
 
 

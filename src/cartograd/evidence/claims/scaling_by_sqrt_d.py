@@ -22,8 +22,8 @@ CLAIM = Claim(
         "ratio derivative at 1024, undivided / divided < 1",
     ),
     remark="The variance of a fit is d. Undivided, the largest of 64 stands out by several times "
-    "sqrt(d), and the softmax is a choice whose derivative is small. A first look asked for less "
-    "than a third of it, which is about what it is: the bound could not answer.",
+    "sqrt(d), and the softmax is a choice whose derivative is small: about a third of it.",
+    first=100,
     draw=("entropy, divided", "entropy, undivided", "derivative, divided", "derivative, undivided"),
     axes=("dimensions", "entropy / log 64; norm of the derivative"),
     scale="x",

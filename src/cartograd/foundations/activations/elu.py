@@ -38,6 +38,7 @@ CARD = Card(
         "oracle: torch.nn.functional.elu, values and gradients to 1e-10 in float64",
         "law: autograd's gradient is `derivative`, finite far out; it levels off at -alpha",
     ),
+    evidence={"activation/elu": ("test_equals_torch_with_gradients",)},
     renamed={"amplitude": "alpha"},
 )
 

@@ -44,6 +44,13 @@ CARD = Card(
         "law: autograd's gradient is `derivative`; gelu(z) - gelu(-z) = z",
         "law: the largest gap between the two forms is 0.000473, at |z| = 2.70",
     ),
+    evidence={
+        "activation/gelu": (
+            "test_equals_torch_with_gradients",
+            "test_largest_gap_between_the_two_forms",
+            "claim:gelu-approx",
+        ),
+    },
 )
 
 PRESETS = {

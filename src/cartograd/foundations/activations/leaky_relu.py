@@ -37,6 +37,12 @@ CARD = Card(
         "oracle: torch.nn.functional.leaky_relu, values and gradients to 1e-10 in float64",
         "law: autograd's gradient is `derivative`; slope 0 gives ReLU and slope 1 the identity",
     ),
+    evidence={
+        "activation/leaky-relu": (
+            "test_equals_torch_with_gradients",
+            "test_between_relu_and_the_identity",
+        ),
+    },
     renamed={"slope": "negative_slope"},
 )
 

@@ -40,6 +40,9 @@ CARD = Card(
         "oracle: torch.nn.PReLU, values and gradients of input and slope to 1e-10 in float64",
         "law: the slope moves in training, to the one that the data was made with",
     ),
+    evidence={
+        "activation/prelu": ("test_equals_torch_with_gradients", "test_the_slope_is_learned"),
+    },
     renamed={"slope": "init"},
 )
 

@@ -38,6 +38,13 @@ CARD = Card(
         "law: autograd's gradient is `derivative`: 1 above zero, 0 elsewhere",
         "paper: the notes' worked example [-0.5, 1.2, 0.3]",
     ),
+    evidence={
+        "activation/relu": (
+            "test_equals_numpy",
+            "test_gradient_is_one_above_zero_and_zero_elsewhere",
+            "test_a_rate_too_large_kills_relus_but_no_leaky_ones",
+        ),
+    },
 )
 
 

@@ -38,6 +38,14 @@ CARD = Card(
         "law: autograd's gradient is `derivative`; sigmoid(-z) = 1 - sigmoid(z)",
         "paper: the notes' worked example [0.378, 0.769, 0.574]",
     ),
+    evidence={
+        "activation/sigmoid": (
+            "test_equals_scipy",
+            "test_autograds_gradient_is_the_derivative",
+            "test_saturates_without_overflow",
+            "test_show_draws_an_activation_with_its_saturation",
+        ),
+    },
 )
 
 

@@ -41,6 +41,7 @@ CARD = Card(
         "autograd's Jacobian",
         "paper: the notes' worked example [3.5, 1.2, 0.8]",
     ),
+    evidence={"activation/softmax": ("test_worked_example_of_the_notes", "test_does_not_overflow")},
 )
 
 

@@ -37,6 +37,9 @@ CARD = Card(
         "oracle: numpy.heaviside(z, 0)",
         "law: nothing learns through it: `derivative` is 0 and no gradient is recorded",
     ),
+    evidence={
+        "activation/step": ("test_equals_numpy", "test_mistakes_stay_within_novikoffs_bound")
+    },
 )
 
 

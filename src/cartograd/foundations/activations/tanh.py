@@ -37,6 +37,7 @@ CARD = Card(
         "oracle: numpy.tanh, values to 1e-10 in float64",
         "law: 2 sigmoid(2z) - 1 = tanh(z); autograd's gradient is `derivative`",
     ),
+    evidence={"activation/tanh": ("test_equals_numpy", "test_is_a_stretched_sigmoid")},
 )
 
 

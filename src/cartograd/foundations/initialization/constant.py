@@ -39,6 +39,9 @@ CARD = Card(
         "of one that starts random are not",
         "law: hidden weights that start at zero get no gradient at all",
     ),
+    evidence={
+        "init/constant": ("test_units_that_start_alike_stay_alike", "claim:zero-init-symmetry"),
+    },
 )
 
 

@@ -47,6 +47,12 @@ CARD = Card(
         "law: through 20 layers of 256 ReLUs activation variance is held, where Xavier halves it "
         "in each",
     ),
+    evidence={
+        "init/kaiming": (
+            "test_holds_the_variance_through_20_relu_layers",
+            "claim:he-keeps-variance",
+        ),
+    },
     renamed={"slope": "negative_slope"},
 )
 

@@ -40,6 +40,7 @@ CARD = Card(
         "law: mean and variance are as asked, and a test of normality does not object",
         "law: 20 layers of 256 tanh units at a width of 0.01 let the activations fade",
     ),
+    evidence={"init/random-normal": ("test_mean_and_variance_are_as_asked",)},
 )
 
 

@@ -53,6 +53,9 @@ CARD = Card(
         "law: rows of a map and of a rollout add up to 1; rollout is the product written out",
         "law: a token without attention has attribution 0; the model is left as it is",
     ),
+    evidence={
+        "xai/attention-map": ("test_maps_equal_those_of_transformers", "test_attention_is_drawn"),
+    },
 )
 
 

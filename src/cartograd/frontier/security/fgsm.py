@@ -45,6 +45,7 @@ CARD = Card(
         "law: within eps and within the bounds; on a linear model the margin falls by eps times "
         "the sum of the weights' sizes",
     ),
+    evidence={"attack/fgsm": ("test_within_eps_and_within_the_bounds", "test_foolbox")},
 )
 
 

@@ -58,6 +58,7 @@ CARD = Card(
         "law: within eps and within the bounds; eps=0 changes nothing; robust accuracy does not "
         "rise with eps, steps or starts; one step is FGSM",
     ),
+    evidence={"attack/pgd": ("test_at_least_as_strong_as_fgsm", "test_foolbox_step_by_step")},
     tiny={"steps": 2},
     renamed={"step": "step_size", "starts": "restarts"},
 )
@@ -167,7 +168,7 @@ class _Best:
         """Keep what is better: a point that fools the model, or else one of a higher gain."""
         better = (judged.fooled | (judged.gain > self.gain[rows])).nonzero()[:, 0]
         self.point[rows[better]] = point[better]
-        self.gain[rows[better]] = judged.gain[better]
+        self.gain[rows[better]] = judged.gain[better].to(self.gain)
         self.fooled[rows] = judged.fooled
 
     def unfooled(self) -> tuple[Tensor, ...]:

@@ -34,14 +34,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import cartograd
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.example import tried
 from cartograd.core.files import write_file
-from cartograd.core.ports import Port, Signature
+from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign, signature_of
 from cartograd.practice.deployment.parity import needed
 
@@ -59,11 +60,10 @@ CARD = Card(
         "oracle: onnxruntime gives the outputs of torch to 1e-5, for batches of 1, 2 and 7",
         "law: the standardisation is in the file; the signature read back is the model's",
     ),
+    evidence={"deploy/export": ("test_onnxruntime_gives_the_same_for_any_batch",)},
+    missing={"deploy/export": "torch.export, AOTInductor and TensorRT; the ratio of times printed"},
     needs="export",
 )
-
-FREE = 32
-"""Size that stands for a free dimension while the model is traced."""
 
 LARGEST = 2**31 - 1
 """Bytes that the format can hold in one file."""
@@ -80,7 +80,8 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
 
     Raises:
         UsageError: the `export` extra is not installed, the model has no signature, cannot be
-            traced, or does not fit into one file (2 GB), or the file cannot be written.
+            traced, takes one length only once it is traced, or does not fit into one file (2 GB),
+            or the file cannot be written.
     """
     needed("onnx", "onnxscript")
     signed = model if isinstance(model, Signed) else sign(model, signature_of(model))
@@ -98,10 +99,11 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
     )
     device = signed.output_mean.device
     with evaluating(signed), torch.no_grad(), _quiet():
+        examples, _ = tried(signed, signature, device)
         try:
             program = torch.onnx.export(
                 signed,
-                tuple(_example(port).to(device) for port in signature.inputs),
+                examples,
                 input_names=names[: len(signature.inputs)],
                 output_names=names[len(signature.inputs) :],
                 dynamic_shapes=(free,),  # of the one argument *inputs
@@ -116,6 +118,7 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
             ) from error
     assert program is not None
     proto = program.model_proto
+    _check_free(signed, proto)
     _describe(proto, signature, str(signed.spec) if signed.spec else "")
     return write_file(path, _serialised(proto))
 
@@ -138,10 +141,20 @@ def signature_in(path: str | Path, /) -> Signature:
         raise UsageError(f"{path} is not an ONNX file with a signature: {error}") from error
 
 
-def _example(port: Port) -> Tensor:
-    """A batch of two; one example would be taken for a fixed size."""
-    shape = (2, *(dim if isinstance(dim, int) else FREE for dim in port.dims))
-    return torch.zeros(shape, dtype=getattr(torch, port.dtype))
+def _check_free(model: Signed, proto: Any) -> None:
+    """Refuse a graph that takes one size where the signature takes any.
+
+    The exporter itself fixes a size that the model's Python code depends on, and says nothing.
+    """
+    for port, value in zip(model.signature.inputs, proto.graph.input, strict=True):
+        sizes = value.type.tensor_type.shape.dim
+        for dim, size in zip(("batch", *port.dims), sizes, strict=True):
+            if isinstance(dim, str) and not size.dim_param:
+                raise UsageError(
+                    f"{type(model.model).__name__} cannot be traced for any size of {dim!r}, as "
+                    f"its input {port.name!r} promises: the file would take {size.dim_value} "
+                    "alone; a loop in Python over that dimension is the usual cause"
+                )
 
 
 def _describe(proto: Any, signature: Signature, spec: str) -> None:

@@ -108,7 +108,11 @@ def _session(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
     names = [item.name for item in session.get_inputs()]
 
     def run(arrays: list[np.ndarray]) -> np.ndarray:
-        return np.asarray(session.run(None, dict(zip(names, arrays, strict=True)))[0])
+        try:
+            return np.asarray(session.run(None, dict(zip(names, arrays, strict=True)))[0])
+        except Exception as error:  # as above
+            reason = str(error).strip().partition("\n")[0]
+            raise UsageError(f"onnxruntime cannot run {path} on these inputs: {reason}") from error
 
     return run
 

@@ -46,6 +46,7 @@ CARD = Card(
         "oracle: sklearn.metrics.accuracy_score and top_k_accuracy_score, to 1e-10",
         "law: a constant answer at 1:99 scores 0.99, with recall 0",
     ),
+    evidence={"metric/accuracy": ("test_accuracy_is_scikit_learns",)},
     renamed={"top": "k"},
 )
 

@@ -51,6 +51,13 @@ CARD = Card(
         "law: with one bin it is |accuracy - mean confidence|; answers drawn from the model's own "
         "probabilities bring it to 0 as n grows; equal to the bins counted one by one",
     ),
+    evidence={
+        "metric/calibration": (
+            "test_bins_counted_one_by_one",
+            "test_a_calibrated_model_comes_to_zero_and_a_boastful_one_does_not",
+            "test_reliability_tells_the_calibration_error_of_the_metric",
+        ),
+    },
 )
 
 

@@ -44,6 +44,7 @@ CARD = Card(
         "oracle: sklearn.metrics.f1_score, each average, weighted and not, to 1e-10",
         "law: the harmonic mean of precision and recall, class by class",
     ),
+    evidence={"metric/f1": ("test_precision_recall_and_f1_are_scikit_learns",)},
 )
 
 

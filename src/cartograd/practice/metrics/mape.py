@@ -44,6 +44,7 @@ CARD = Card(
         "oracle: sklearn.metrics.mean_absolute_percentage_error, to 1e-10",
         "law: without a unit; targets near zero are warned about",
     ),
+    evidence={"metric/mape": ("test_scikit_learns", "test_mape_has_no_unit_and_warns_near_zero")},
 )
 
 NEAR_ZERO = 1e-3

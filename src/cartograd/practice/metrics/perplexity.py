@@ -42,6 +42,9 @@ CARD = Card(
         "law: the number of tokens for a model that knows nothing; the product of 1/p, to 1e-12",
         "law: padding does not count, and rows are summed before the quotient is taken",
     ),
+    evidence={
+        "metric/perplexity": ("test_perplexity_of_knowing_nothing_and_of_known_probabilities",),
+    },
 )
 
 

@@ -46,6 +46,7 @@ CARD = Card(
         "oracle: sklearn.metrics.precision_score, each average, weighted and not, to 1e-10",
         "law: micro-averaged precision is accuracy; a class never answered has 0",
     ),
+    evidence={"metric/precision": ("test_precision_recall_and_f1_are_scikit_learns",)},
 )
 
 

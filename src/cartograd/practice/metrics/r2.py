@@ -42,6 +42,7 @@ CARD = Card(
         "oracle: sklearn.metrics.r2_score also far from zero and for constant targets, to 1e-10",
         "law: 0 for the mean of the targets, 1 for the targets; the same in any unit",
     ),
+    evidence={"metric/r2": ("test_scikit_learns",)},
 )
 
 

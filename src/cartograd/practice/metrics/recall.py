@@ -46,6 +46,7 @@ CARD = Card(
         "oracle: sklearn.metrics.recall_score, each average, weighted and not, to 1e-10",
         "law: weighted and micro-averaged recall are accuracy",
     ),
+    evidence={"metric/recall": ("test_precision_recall_and_f1_are_scikit_learns",)},
 )
 
 

@@ -39,6 +39,7 @@ CARD = Card(
         "oracle: sklearn.metrics.root_mean_squared_error, to 1e-10",
         "law: in the unit of the target, and never below the mean absolute error",
     ),
+    evidence={"metric/rmse": ("test_scikit_learns",)},
 )
 
 

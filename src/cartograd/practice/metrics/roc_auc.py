@@ -51,6 +51,13 @@ CARD = Card(
         "law: the share of pairs in the right order, counted one by one; any increasing change "
         "of the scores leaves it as it is",
     ),
+    evidence={
+        "metric/roc-auc": (
+            "test_two_classes",
+            "test_curve",
+            "test_the_drawn_curve_has_the_area_of_the_metric",
+        ),
+    },
 )
 
 

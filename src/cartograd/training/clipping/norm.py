@@ -41,6 +41,7 @@ CARD = Card(
         "oracle: torch.nn.utils.clip_grad_norm_, gradients and norm to 1e-12 in float64",
         "law: the direction stays and the length is at most the limit",
     ),
+    evidence={"challenge/vanishing-exploding": ("test_norm_is_torchs", "claim:clipping-prevents")},
     tiny={"max": 0.5},
 )
 

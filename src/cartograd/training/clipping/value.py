@@ -40,6 +40,7 @@ CARD = Card(
         "oracle: torch.nn.utils.clip_grad_value_, gradients equal",
         "law: what is within the bounds stays, and nothing is outside of them",
     ),
+    evidence={"challenge/vanishing-exploding": ("test_value_is_torchs",)},
     tiny={"max": 0.5},
 )
 

@@ -51,6 +51,10 @@ CARD = Card(
         "law: gradients drawn with a known mean and variance give the known scale within its "
         "standard error, whatever the two batch sizes",
     ),
+    evidence={
+        "challenge/instability": ("test_a_known_scale_is_found",),
+        "train/batch-size": ("test_a_known_scale_is_found",),
+    },
     tiny={"draws": 2, "parts": 2},
 )
 

@@ -50,6 +50,12 @@ CARD = Card(
         "of the formula, to the byte",
         "law: on a device that refuses above a size, exactly that size is found",
     ),
+    evidence={
+        "train/batch-size": (
+            "test_a_device_that_refuses_above_a_size",
+            "test_bytes_and_size_are_those_of_the_formula",
+        ),
+    },
     tiny={"memory": 0.001, "most": 64},
 )
 

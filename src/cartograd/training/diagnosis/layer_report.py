@@ -53,6 +53,12 @@ CARD = Card(
         "law: a plain step moves a weight by the learning rate times its gradient, to 1e-10 in "
         "float64",
     ),
+    evidence={
+        "challenge/vanishing-exploding": (
+            "test_gradients_through_orthogonal_layers",
+            "test_a_plain_step_moves_weights_by_rate_times_gradient",
+        ),
+    },
 )
 
 FADED = 1e-3

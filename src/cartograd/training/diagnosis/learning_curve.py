@@ -48,6 +48,9 @@ CARD = Card(
         "law: small networks trained to over-fit, to under-fit, too briefly and at too high a rate "
         "are named so",
     ),
+    evidence={
+        "challenge/over-under-fitting": ("test_a_made_curve_is_named", "test_a_real_run_is_named"),
+    },
 )
 
 LEAST = 4

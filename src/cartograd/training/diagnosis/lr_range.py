@@ -50,6 +50,12 @@ CARD = Card(
         "the suggestion lies below that",
         "law: the losses are those of a loop by hand with the same rates, to 1e-10 in float64",
     ),
+    evidence={
+        "challenge/instability": (
+            "test_losses_are_those_of_a_loop_by_hand",
+            "test_a_parabola_breaks_at_two_over_its_curvature",
+        ),
+    },
     tiny={"steps": 12},
     renamed={"keep": "decay"},
 )

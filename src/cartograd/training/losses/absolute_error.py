@@ -40,6 +40,7 @@ CARD = Card(
         "gradients to 1e-10 in float64",
         "law: the best constant answer is the median",
     ),
+    evidence={"loss/mae": ("test_equals_torch_with_gradients", "test_equals_scikit_learn")},
 )
 
 

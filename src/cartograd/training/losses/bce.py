@@ -44,6 +44,7 @@ CARD = Card(
         "law: the gradient is sigmoid - target; exact at scores of 1e4; of two classes it is the "
         "cross-entropy of the logits (0, z)",
     ),
+    evidence={"loss/bce": ("test_exact_at_large_scores", "test_equals_torch_with_gradients")},
 )
 
 

@@ -40,6 +40,9 @@ CARD = Card(
         "law: an embedding of digits learned with it has a higher k-nearest-neighbour accuracy "
         "than an untrained one",
     ),
+    evidence={
+        "loss/contrastive": ("test_equals_the_formula", "test_learns_an_embedding_of_digits"),
+    },
 )
 
 

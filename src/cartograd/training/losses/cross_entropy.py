@@ -48,6 +48,12 @@ CARD = Card(
         "cross-entropy against the smoothed distribution",
         "paper: the notes' worked examples 0.155, 2.303 and [-0.4, 0.4]",
     ),
+    evidence={
+        "loss/cross-entropy": (
+            "test_worked_examples_of_the_notes",
+            "test_worked_gradient_of_the_notes",
+        ),
+    },
     renamed={"smoothing": "label_smoothing"},
 )
 

@@ -42,6 +42,13 @@ CARD = Card(
         "law: finite at scores of 1e4; the rarer class has a larger share of the gradient than "
         "under cross-entropy",
     ),
+    evidence={
+        "loss/focal": (
+            "test_without_focus_equals_torchs_cross_entropy",
+            "test_the_rare_class_is_heard",
+            "claim:focal-imbalance",
+        ),
+    },
 )
 
 

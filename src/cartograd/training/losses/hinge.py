@@ -44,6 +44,7 @@ CARD = Card(
         "law: a linear model with it and L2 is within a point of scikit-learn's LinearSVC, and an "
         "example beyond its margin gives no gradient",
     ),
+    evidence={"loss/hinge": ("test_a_linear_model_with_it_is_a_support_vector_machine",)},
 )
 
 

@@ -39,6 +39,13 @@ CARD = Card(
         "law: a line fitted with it to data with a tenth of wild targets is closer to the true one "
         "than that of the squared error",
     ),
+    evidence={
+        "loss/huber": (
+            "test_equals_torch_with_gradients",
+            "test_outliers_pull_less",
+            "claim:mse-outliers",
+        ),
+    },
 )
 
 

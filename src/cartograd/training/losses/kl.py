@@ -42,6 +42,7 @@ CARD = Card(
         "among the targets, values and gradients to 1e-10 in float64",
         "law: not negative, zero where both agree; the gradient is softmax - target",
     ),
+    evidence={"loss/kl": ("test_equals_torchs_distributions_with_gradients",)},
 )
 
 

@@ -39,6 +39,7 @@ CARD = Card(
         "and gradients to 1e-10 in float64",
         "law: the gradient is 2 (y - t) / k",
     ),
+    evidence={"loss/mse": ("test_equals_torch_with_gradients", "test_equals_scikit_learn")},
 )
 
 

@@ -44,6 +44,12 @@ CARD = Card(
         "law: batch-hard mining finds what a search through all triplets finds, and its gradients "
         "are finite among equal points",
     ),
+    evidence={
+        "loss/triplet": (
+            "test_equals_torch_with_gradients",
+            "test_batch_hard_finds_the_hardest_of_all_triplets",
+        ),
+    },
 )
 
 

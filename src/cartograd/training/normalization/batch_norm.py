@@ -46,6 +46,14 @@ CARD = Card(
         "law: the error of a batch's statistics falls with its size: 8 times as large for "
         "batches of 4 as for batches of 256",
     ),
+    evidence={
+        "norm/batch": (
+            "test_equals_torch_in_training_and_evaluation",
+            "test_small_batches_misjudge_the_statistics",
+            "test_maps_are_normalised_as_spelled_out",
+            "test_features_are_normalised_as_spelled_out",
+        ),
+    },
     tiny={"channels": 4},
     renamed={"keep": "decay", "floor": "eps"},
 )
@@ -77,17 +85,20 @@ class BatchNorm(nn.Module):
         Raises:
             UsageError: a channel holds one number in training, which has no variance.
         """
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # 256 squared is no half
         mean, var = self.running_mean, self.running_var
         if self.training:
             dims = [0, *range(2, x.ndim)]
             count = x.numel() // x.shape[1]
             if count < 2:
                 raise UsageError("batch-norm: a single number has no variance; use more examples")
-            mean, var = x.mean(dims), x.var(dims, correction=0)
+            mean, var = wide.mean(dims), wide.var(dims, correction=0)
             with torch.no_grad():
-                self.running_mean.lerp_(mean, 1 - self.decay)
-                self.running_var.lerp_(var * count / (count - 1), 1 - self.decay)
+                self.running_mean.lerp_(mean.to(self.running_mean), 1 - self.decay)
+                unbiased = var * count / (count - 1)
+                self.running_var.lerp_(unbiased.to(self.running_var), 1 - self.decay)
         mean, var, weight, bias = (
             each.reshape(-1, *[1] * (x.ndim - 2)) for each in (mean, var, self.weight, self.bias)
         )
-        return weight * (x - mean) / (var + self.eps).sqrt() + bias
+        answer = weight * (wide - mean) / (var + self.eps).sqrt() + bias
+        return answer.to(torch.promote_types(x.dtype, self.weight.dtype))

@@ -40,6 +40,13 @@ CARD = Card(
         "law: one group is layer normalisation over channels and positions; as many groups as "
         "channels is instance normalisation",
     ),
+    evidence={
+        "norm/group": (
+            "test_equals_torch_with_gradients",
+            "test_its_limits_are_layer_and_instance_normalisation",
+            "test_maps_are_normalised_as_spelled_out",
+        ),
+    },
     tiny={"channels": 4, "groups": 2},
     renamed={"floor": "eps"},
 )
@@ -67,8 +74,10 @@ class GroupNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c ..."]) -> Float[Tensor, "b c ..."]:
         """Each group of each example by its own mean and variance."""
-        groups = x.reshape(len(x), self.groups, -1)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # 256 squared is no half
+        groups = wide.reshape(len(x), self.groups, -1)
         centred = groups - groups.mean(-1, keepdim=True)
         spread = (centred.square().mean(-1, keepdim=True) + self.eps).sqrt()
         weight, bias = (each.reshape(-1, *[1] * (x.ndim - 2)) for each in (self.weight, self.bias))
-        return weight * (centred / spread).reshape(x.shape) + bias
+        answer = weight * (centred / spread).reshape(x.shape) + bias
+        return answer.to(torch.promote_types(x.dtype, self.weight.dtype))

@@ -40,6 +40,13 @@ CARD = Card(
         "in float64",
         "law: another contrast and brightness of an image change nothing",
     ),
+    evidence={
+        "norm/instance": (
+            "test_contrast_and_brightness_do_not_matter",
+            "test_maps_are_normalised_as_spelled_out",
+            "claim:instancenorm-contrast",
+        ),
+    },
     tiny={"channels": 4},
     renamed={"floor": "eps"},
 )
@@ -68,7 +75,9 @@ class InstanceNorm(nn.Module):
         if x[0, 0].numel() < 2:
             raise UsageError("instance-norm: a single position has no variance; use layer-norm")
         dims = tuple(range(2, x.ndim))
-        centred = x - x.mean(dims, keepdim=True)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # 256 squared is no half
+        centred = wide - wide.mean(dims, keepdim=True)
         spread = (centred.square().mean(dims, keepdim=True) + self.eps).sqrt()
         weight, bias = (each.reshape(-1, *[1] * (x.ndim - 2)) for each in (self.weight, self.bias))
-        return weight * centred / spread + bias
+        answer = weight * centred / spread + bias
+        return answer.to(torch.promote_types(x.dtype, self.weight.dtype))

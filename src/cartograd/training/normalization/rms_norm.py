@@ -37,6 +37,9 @@ CARD = Card(
         "oracle: torch.nn.RMSNorm, outputs and gradients to 1e-10 in float64",
         "law: stretching an example changes nothing; without a mean it is layer normalisation",
     ),
+    evidence={
+        "norm/rms": ("test_equals_torch_with_gradients", "test_llama_computes_our_rms_norm"),
+    },
     tiny={"features": 4},
     renamed={"floor": "eps"},
 )

@@ -50,6 +50,7 @@ CARD = Card(
         "gradients to 1e-10 in float64",
         "law: accumulated batches of uneven length give the gradient of the full batch, to 1e-12",
     ),
+    evidence={"llm/pretrain": ("acceptance:gpt-shakespeare",)},
     renamed={"smoothing": "label_smoothing"},
 )
 

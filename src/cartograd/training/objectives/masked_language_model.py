@@ -57,6 +57,7 @@ CARD = Card(
         "law: only chosen positions count, and the loss is their cross-entropy",
         "law: another step hides other words, the same step the same ones, in any batch",
     ),
+    evidence={"ssl/mlm": ("test_shares_of_what_happens_to_words", "acceptance:bert-descriptions")},
     tiny={"mask_id": 1, "vocabulary": 6},
     renamed={"share": "mlm_probability"},
 )

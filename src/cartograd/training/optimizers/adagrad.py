@@ -42,6 +42,7 @@ CARD = Card(
         "law: with a constant gradient the steps fall as 1/sqrt(t); an eps under the root is felt "
         "earlier than one of the same size beside it",
     ),
+    evidence={"optim/adagrad": ("test_equals_torch_without_a_floor",)},
     renamed={"floor": "eps"},
 )
 

@@ -41,6 +41,12 @@ CARD = Card(
         "law: a gradient of any constant size makes steps of lr from the first on, which it would "
         "not without the correction of the start; other scales of the loss change nothing",
     ),
+    evidence={
+        "optim/adam": (
+            "test_equals_torch",
+            "test_uncorrected_the_first_step_would_be_three_times_as_long",
+        ),
+    },
     renamed={"floor": "eps"},
 )
 

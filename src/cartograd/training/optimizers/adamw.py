@@ -40,6 +40,12 @@ CARD = Card(
         "law: all weights decay at one rate, where Adam with the penalty in its gradient spares "
         "those with large gradients",
     ),
+    evidence={
+        "optim/adamw": (
+            "test_equals_torch",
+            "test_all_weights_decay_alike_but_not_with_the_penalty_in_adams_gradient",
+        ),
+    },
     renamed={"floor": "eps"},
 )
 

@@ -49,6 +49,12 @@ CARD = Card(
         "law: on digits, after as many examples, smaller batches have the lower loss, and steps on "
         "one example raise the loss of all most often",
     ),
+    evidence={
+        "optim/gd": (
+            "test_equals_torch_on_the_same_batches",
+            "test_smaller_batches_are_ahead_after_as_many_examples_and_jitter_more",
+        ),
+    },
 )
 
 

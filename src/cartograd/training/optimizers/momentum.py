@@ -44,6 +44,7 @@ CARD = Card(
         "after 20 steps",
         "law: when the rate falls the two forms part",
     ),
+    evidence={"optim/momentum": ("test_equals_torch_at_a_constant_rate",)},
 )
 
 

@@ -46,6 +46,12 @@ CARD = Card(
         "after 20 steps",
         "law: w = u + momentum v follows the look-ahead form of the notes",
     ),
+    evidence={
+        "optim/nesterov": (
+            "test_equals_torch_at_a_constant_rate",
+            "test_follows_the_look_ahead_form_of_the_notes",
+        ),
+    },
 )
 
 

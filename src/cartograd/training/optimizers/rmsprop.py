@@ -41,6 +41,7 @@ CARD = Card(
         "oracle: torch.optim.RMSprop without eps, weights to 1e-10 in float64 after 20 steps",
         "law: with a constant gradient the step settles at lr, whatever the gradient's size",
     ),
+    evidence={"optim/rmsprop": ("test_equals_torch_without_a_floor",)},
     renamed={"keep": "alpha", "floor": "eps"},
 )
 

@@ -40,6 +40,7 @@ CARD = Card(
         "law: the mean over batches of the gradient is the gradient over all the data",
         "paper: the notes' worked example w - 0.01 * 0.3",
     ),
+    evidence={"optim/sgd": ("test_worked_example_of_the_notes", "test_equals_torch")},
 )
 
 

@@ -43,6 +43,7 @@ CARD = Card(
         "the target's share is exactly the area outside of it",
         "law: boxes within the border have the area that was drawn, to a pixel a side",
     ),
+    evidence={"regularize/augmentation-image": ("test_boxes_have_the_area_that_was_drawn",)},
     renamed={"concentration": "alpha"},
 )
 

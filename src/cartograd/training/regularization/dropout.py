@@ -56,6 +56,14 @@ CARD = Card(
         "law: the Monte-Carlo mean and variance of a linear model are those computed by hand, and "
         "the variance is larger far from the training data",
     ),
+    evidence={
+        "regularize/dropout": (
+            "test_the_expectation_is_the_input",
+            "test_monte_carlo_of_a_linear_model_is_as_computed",
+            "test_unsure_far_from_the_data",
+            "test_predict_by_passes_with_dropout_tells_their_spread",
+        ),
+    },
 )
 
 
@@ -113,7 +121,14 @@ def choice(device: torch.device, /) -> Choice:
     return Choice("dropout", f"16 bits a number, from {MANY} numbers on", theirs, reason)
 
 
-_DROPS = (Dropout, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+_TORCHS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+
+
+def _drops(module: nn.Module) -> bool:
+    """Whether a module is a dropout layer, ours or torch's, that drops anything."""
+    if isinstance(module, Dropout):
+        return module.dropout > 0
+    return isinstance(module, _TORCHS) and module.p > 0
 
 
 def monte_carlo(
@@ -125,16 +140,19 @@ def monte_carlo(
     torch's global generator.
 
     Args:
-        model: with at least one dropout layer, ours or torch's.
+        model: with at least one dropout layer, ours or torch's, of a probability above 0.
         x: examples, as the model takes them.
         draws: number of passes; at least two.
 
     Raises:
-        UsageError: the model has no dropout, or there are too few passes for a variance.
+        UsageError: the model drops nothing, or there are too few passes for a variance.
     """
-    layers = [module for module in model.modules() if isinstance(module, _DROPS)]
+    layers = [module for module in model.modules() if _drops(module)]
     if not layers:
-        raise UsageError(f"{type(model).__name__} has no dropout layer: its answers do not vary")
+        raise UsageError(
+            "the model drops nothing (it has no dropout, or one of probability 0), so its answers "
+            "do not vary; train it with dropout, like mlp:dropout=0.2"
+        )
     if draws < 2:
         raise UsageError(f"draws={draws}: a variance needs at least two passes")
     with evaluating(model), torch.no_grad():

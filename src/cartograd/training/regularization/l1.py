@@ -46,6 +46,12 @@ CARD = Card(
         "law: `shrink` is the minimum of its definition; the share of zeros grows with the "
         "strength, and subgradient steps leave none",
     ),
+    evidence={
+        "regularize/l1": (
+            "test_proximal_descent_ends_at_scikit_learns_lasso",
+            "test_zeros_grow_with_the_strength",
+        ),
+    },
     renamed={"strength": "weight"},
 )
 

@@ -44,6 +44,12 @@ CARD = Card(
         "torch.optim.AdamW does beside its step",
         "law: under plain gradient descent both forms are one, under Adam they are not",
     ),
+    evidence={
+        "regularize/l2": (
+            "test_minimum_is_scikit_learns_ridge",
+            "test_decay_is_what_adamw_does_beside_its_step",
+        ),
+    },
     renamed={"strength": "weight"},
 )
 

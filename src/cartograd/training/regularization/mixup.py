@@ -43,6 +43,9 @@ CARD = Card(
         "law: targets stay distributions and blend as the inputs do; the shares have Beta(a, a)'s "
         "mean and variance; a generator repeats it",
     ),
+    evidence={
+        "regularize/augmentation-image": ("test_equals_torchvision_with_its_share_and_partners",),
+    },
     renamed={"concentration": "alpha"},
 )
 

@@ -33,6 +33,7 @@ CARD = Card(
     year=2017,
     url="https://arxiv.org/abs/1608.03983",
     proofs=("oracle: torch.optim.lr_scheduler.CosineAnnealingLR, rates to 1e-12 over a run",),
+    evidence={"schedule/cosine": ("test_cosine", "test_a_training_run_finds_it_by_name")},
     tiny={"total": 8},
 )
 

@@ -29,6 +29,7 @@ CARD = Card(
     year=2016,
     url="https://arxiv.org/abs/1512.00567",
     proofs=("oracle: torch.optim.lr_scheduler.ExponentialLR, rates to 1e-12 over a run",),
+    evidence={"schedule/exponential": ("test_exponential", "test_a_training_run_finds_it_by_name")},
     tiny={"factor": 0.9},
 )
 

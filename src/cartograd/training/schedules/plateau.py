@@ -43,6 +43,7 @@ CARD = Card(
         "oracle: torch.optim.lr_scheduler.ReduceLROnPlateau on noisy numbers, rates to 1e-12 over "
         "a run",
     ),
+    evidence={"schedule/plateau": ("test_plateau", "test_plateau_on_a_named_metric")},
 )
 
 

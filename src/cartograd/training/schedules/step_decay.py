@@ -32,6 +32,7 @@ CARD = Card(
     year=2015,
     url="https://arxiv.org/abs/1409.4842",
     proofs=("oracle: torch.optim.lr_scheduler.StepLR, rates to 1e-12 over a run",),
+    evidence={"schedule/step": ("test_step_decay", "test_a_training_run_finds_it_by_name")},
     tiny={"every": 2},
 )
 

@@ -35,6 +35,7 @@ CARD = Card(
         "oracle: torch.optim.lr_scheduler.SequentialLR of LinearLR and each other schedule, rates "
         "to 1e-12 over a run",
     ),
+    evidence={"schedule/warmup": ("test_warmup", "test_a_training_run_finds_it_by_name")},
     tiny={"warmup": 2},
 )
 

@@ -38,6 +38,12 @@ CARD = Card(
         "oracle: transformers.TemperatureLogitsWarper, values to 1e-10 in float64",
         "law: the entropy of what is drawn rises with the temperature, from 0 to log v",
     ),
+    evidence={
+        "ar/chain-rule": (
+            "test_tokens_come_as_often_as_softmax_says",
+            "test_entropy_rises_with_temperature",
+        ),
+    },
     tiny={"temperature": 0.7},
 )
 

@@ -38,6 +38,7 @@ CARD = Card(
         "oracle: transformers.TopKLogitsWarper, the same tokens, ties included",
         "law: k tokens stay where no two are equal, and their odds do not change",
     ),
+    evidence={"ar/chain-rule": ("test_top_k_keeps_k_and_their_odds",)},
     tiny={"k": 2},
     renamed={"top": "k"},
 )

@@ -40,6 +40,7 @@ CARD = Card(
         "oracle: transformers.TopPLogitsWarper, the same tokens where no two are equal",
         "law: the tokens that stay hold the share, and without the last of them would not",
     ),
+    evidence={"ar/chain-rule": ("test_top_p_is_the_smallest_set_that_holds_the_share",)},
     tiny={"p": 0.6},
     renamed={"share": "p"},
 )

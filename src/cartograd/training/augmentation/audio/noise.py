@@ -42,6 +42,7 @@ CARD = Card(
         "law: the noise is white: its spectrum is flat and its samples have nothing to do with "
         "each other",
     ),
+    evidence={"regularize/augmentation-audio": ("test_the_measured_ratio_is_the_one_asked_for",)},
 )
 
 

@@ -43,6 +43,7 @@ CARD = Card(
         "each width as often as the others",
         "paper: the four policies of table 1",
     ),
+    evidence={"regularize/augmentation-audio": ("test_policies_of_table_1",)},
     renamed={
         "frequency_width": "freq_mask_param",
         "time_width": "time_mask_param",

@@ -46,6 +46,7 @@ CARD = Card(
         "factor; a factor of 1 changes nothing",
         "law: equal to the published recursion carried out frame by frame, to 1e-10 in float64",
     ),
+    evidence={"regularize/augmentation-audio": ("test_equal_to_the_recursion_frame_by_frame",)},
 )
 
 WINDOW = 512

@@ -43,6 +43,7 @@ CARD = Card(
         "float32; bytes to 1 level",
         "law: whole shifts only move pixels",
     ),
+    evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
     renamed={"zoom": "scale"},
 )
 

@@ -45,6 +45,7 @@ CARD = Card(
         "1e-10 in float64; bytes to 1 level",
         "law: an even image stays as it is",
     ),
+    evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
     renamed={"spread": "sigma", "probability": "p"},
 )
 

@@ -41,6 +41,7 @@ CARD = Card(
         "oracle: torchvision's pad and crop with the same places, exactly, for each border",
         "law: a crop at the padding is the image itself",
     ),
+    evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
     tiny={"padding": 2},
     renamed={"border": "padding_mode"},
 )

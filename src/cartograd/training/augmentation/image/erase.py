@@ -43,6 +43,7 @@ CARD = Card(
         "oracle: torchvision's erase of the same rectangles, exactly",
         "law: as often as the probability says; the rest of the image stays",
     ),
+    evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
     renamed={"probability": "p", "area": "scale"},
 )
 

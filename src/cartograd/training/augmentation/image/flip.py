@@ -41,6 +41,7 @@ CARD = Card(
         "oracle: torchvision's horizontal_flip and vertical_flip of the same images, exactly",
         "law: twice is nothing; as often as the probability says",
     ),
+    evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
     renamed={"probability": "p"},
 )
 

@@ -47,6 +47,7 @@ CARD = Card(
         "it cuts off",
         "law: factors of 1 and a turn of 0 change nothing; a full turn of the hue is none",
     ),
+    evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
 )
 
 

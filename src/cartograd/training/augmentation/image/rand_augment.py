@@ -44,6 +44,12 @@ CARD = Card(
         "same magnitude, on floats, to 1e-5 in float32",
         "law: as many operations as asked for, each as often as the others",
     ),
+    evidence={
+        "regularize/augmentation-image": (
+            "test_a_mixed_batch_is_each_image_by_itself",
+            "acceptance:augmented-digits",
+        ),
+    },
     renamed={"operations": "num_ops"},
 )
 

@@ -49,6 +49,7 @@ CARD = Card(
         "law: rectangles lie in the image; their areas and ratios are those asked for where they "
         "fit",
     ),
+    evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
     renamed={"area": "scale"},
 )
 

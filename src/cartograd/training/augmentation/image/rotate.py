@@ -44,6 +44,7 @@ CARD = Card(
         "float32; bytes to 1 level",
         "law: right angles only exchange pixels",
     ),
+    evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
 )
 
 

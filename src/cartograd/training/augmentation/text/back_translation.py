@@ -46,6 +46,10 @@ CARD = Card(
         "law: the chosen sentences are what both translators make of them, in one call for all, "
         "and the others are as they were; as many are chosen as the share says",
     ),
+    evidence={"regularize/augmentation-text": ("test_the_chosen_ones_are_what_both_make_of_them",)},
+    missing={
+        "regularize/augmentation-text": "back-translation by a verb, through our own seq2seq",
+    },
     renamed={"share": "p"},
 )
 

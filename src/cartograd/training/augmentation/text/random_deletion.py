@@ -35,6 +35,7 @@ CARD = Card(
         "law: what is left is in its order, a word is left out as often as the share says, and "
         "something is always left",
     ),
+    evidence={"regularize/augmentation-text": ("test_deletion",)},
     renamed={"share": "p"},
 )
 

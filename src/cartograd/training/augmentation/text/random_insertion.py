@@ -43,6 +43,7 @@ CARD = Card(
         "law: the words of the sentence stay in their order, and between them stand as many "
         "synonyms of them as the share says, at every place alike",
     ),
+    evidence={"regularize/augmentation-text": ("test_insertion",)},
     renamed={"share": "alpha"},
 )
 

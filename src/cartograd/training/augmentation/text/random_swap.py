@@ -36,6 +36,7 @@ CARD = Card(
         "law: the same words, in an order that as many exchanges as the share says can reach; "
         "every pair of places as often as the others",
     ),
+    evidence={"regularize/augmentation-text": ("test_swap",)},
     renamed={"share": "alpha"},
 )
 

@@ -49,6 +49,7 @@ CARD = Card(
         "law: as many different words as the share says are replaced wherever they stand, each by "
         "one of its synonyms, each synonym as often as the others; stop words stay",
     ),
+    evidence={"regularize/augmentation-text": ("test_replacement",)},
     renamed={"share": "alpha"},
 )
 

@@ -1,0 +1,112 @@
+"""Texts as the model reads them: which models do, by which tokens, and how much of each."""
+
+import ast
+from dataclasses import replace
+from typing import Any
+
+from cartograd.apps.load.located import located
+from cartograd.core import registry, source
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.token_rows import respelt
+
+
+def reads_texts(model: Any, begun: Signed | None, /) -> bool:
+    """Whether a model takes tokens; of a module nothing is known.
+
+    Args:
+        model: a spec or a module.
+        begun: what it begins with, if it does.
+    """
+    if begun is not None:
+        return begun.signature.input.kind == "text"
+    return isinstance(model, str | Spec) and "vocabulary" in _arguments(_card(model))
+
+
+def column_of_texts(data: Any, model: Any, begun: Signed | None, /) -> dict[str, Any]:
+    """What a table has to be told for a model that reads texts: that it needs their column.
+
+    Args:
+        data: a spec, a path or a dataset.
+        model: a spec or a module.
+        begun: what it begins with, if it does.
+    """
+    if not isinstance(data, str | Spec) or not reads_texts(model, begun):
+        return {}
+    spec = located(data)
+    return {"text": True} if spec.name == "csv" and "text" not in spec.args else {}
+
+
+def check_reads(model: Any, data: Dataset, /) -> None:
+    """Refuse texts for a model that takes none, and name those that do.
+
+    Raises:
+        UsageError: the model of this name has no vocabulary.
+    """
+    if data.signature.input.kind != "text" or not isinstance(model, str | Spec):
+        return
+    card = _card(model)
+    if "vocabulary" in _arguments(card):
+        return
+    others = [one.name for one in registry.methods("model") if _may_learn(one, data)]
+    raise UsageError(
+        f"{card.name} reads no texts, as {data.name} has them; models that do: "
+        f"{', '.join(others)}, or published ones (hf:FOLDER, minilm)"
+    )
+
+
+def _may_learn(card: Card, data: Dataset) -> bool:
+    """Whether a model reads texts and can give such answers."""
+    arguments, task = _arguments(card), data.signature.task
+    if "vocabulary" not in arguments or task.each:
+        return "vocabulary" in arguments
+    own = not card.objective or task.takes(Spec.parse(card.objective).name)
+    return "head" in arguments or ("classes" in arguments and own)
+
+
+def as_read(data: Dataset, model: Any, begun: Signed | None, /) -> Dataset:
+    """The texts as tokens of the model that a training begins with, no longer than it can see.
+
+    Args:
+        data: of any kind; only texts whose words were kept change.
+        model: a spec or a module.
+        begun: what it begins with, if it does.
+
+    Raises:
+        UsageError: the model has a vocabulary of its own, and the texts were not kept.
+    """
+    if data.signature.input.kind != "text" or data.tokenizer is None:
+        return data
+    port, tokenizer = data.signature.input, data.tokenizer
+    if begun is not None and begun.tokenizer is not None:
+        tokenizer, port = begun.tokenizer, replace(begun.signature.input, name=port.name)
+    limits = (data.tokenizer.longest, tokenizer.longest, _context(model, begun))
+    known = [limit for limit in limits if limit is not None]
+    if data.tokenizer.longest is not None:  # texts with labels, not windows of one text
+        tokenizer = tokenizer.told(longest=min(known))
+    return respelt(data, tokenizer, port)
+
+
+def _card(model: str | Spec) -> Card:
+    return registry.find(Spec.parse(model).name, kind="model")[0]
+
+
+def _arguments(card: Card) -> dict[str, str | None]:
+    return {item.name: item.default for item in source.arguments(card)}
+
+
+def _context(model: Any, begun: Signed | None) -> int | None:
+    """How many tokens a model can see at once, as far as its spec says."""
+    if begun is not None:
+        given = begun.spec.args if begun.spec is not None else {}
+        return given.get("context")
+    if not isinstance(model, str | Spec):
+        return None
+    spec = Spec.parse(model)
+    card, preset = registry.find(spec.name, kind="model")
+    default = _arguments(card).get("context")
+    found = (preset | spec.args).get("context", ast.literal_eval(default) if default else None)
+    return found if isinstance(found, int) else None

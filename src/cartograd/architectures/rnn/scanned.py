@@ -1,0 +1,47 @@
+"""A loop over the steps of a sequence that an exported graph keeps as a loop.
+
+A Python loop is unrolled when a model is traced: the graph would take sequences of the traced
+length alone. There the loop is recorded as one operation (ONNX: `Scan`), for any length.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Carry = tuple[Tensor, ...]
+"""What a step hands to the next, or reads."""
+
+exporting = torch.compiler.is_exporting
+"""Whether a model is being traced into a file."""
+
+
+def scanned(
+    step: Callable[[Carry, Carry], tuple[Carry, Tensor]], start: Carry, x: Carry, /
+) -> tuple[Carry, Float[Tensor, "t ..."]]:
+    """The carry after the last step, and what each step gave, one below the other.
+
+    >>> scanned(lambda c, x: ((c[0] + x[0],), c[0]), (torch.zeros(1),), (torch.ones(3, 1),))[1].mT
+    tensor([[0., 1., 2.]])
+
+    Args:
+        step: from a carry and one step's inputs to the next carry and what the step gives.
+        start: the carry before the first step.
+        x: the inputs of all steps, one below the other.
+    """
+    if exporting():
+        from torch._higher_order_ops.scan import scan  # it has no public name yet
+
+        def apart(carry: Carry, one: Carry) -> tuple[Carry, Tensor]:
+            carry, given = step(carry, one)
+            return carry, given.clone()
+
+        # Neither two inputs nor two outputs of the operation may share their memory.
+        carry, given = scan(apart, tuple(one.clone() for one in start), x)
+        return carry, given
+    carry, every = start, []
+    for one in zip(*x, strict=True):
+        carry, given = step(carry, one)
+        every.append(given)
+    return carry, torch.stack(every)

@@ -1,0 +1,39 @@
+"""An example of what a signature promises: what a model is tried with before any work."""
+
+import torch
+from torch import Tensor, nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.eval_mode import evaluating
+from cartograd.core.ports import Port, Signature
+
+FREE = (32, 16, 8, 4)
+"""Sizes that stand for a free dimension: the first that a model takes."""
+
+
+def example(port: Port, free: int, /) -> Tensor:
+    """A batch of two examples of zeros, or of the lowest valid value where that is above zero."""
+    shape = (2, *(dim if isinstance(dim, int) else free for dim in port.dims))
+    low = max(0, port.bounds[0]) if port.bounds is not None else 0
+    return torch.full(shape, low, dtype=getattr(torch, port.dtype))
+
+
+def tried(
+    model: nn.Module, signature: Signature, device: torch.device, /
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """An example for each input, as long as the model takes, and the model's answer.
+
+    Raises:
+        UsageError: the model takes none.
+    """
+    refused: UsageError | None = None
+    letters = any(isinstance(dim, str) for port in signature.inputs for dim in port.dims)
+    with evaluating(model), torch.no_grad():
+        for free in FREE if letters else FREE[:1]:
+            examples = tuple(example(port, free).to(device) for port in signature.inputs)
+            try:
+                return examples, model(*examples)
+            except UsageError as error:  # longer than its context
+                refused = error
+    assert refused is not None
+    raise refused

@@ -1,0 +1,56 @@
+"""Whether a value is of an annotated type: of an argument, or of a document's field."""
+
+import types
+import typing
+from dataclasses import fields
+from typing import Any, Literal, Union
+
+from cartograd.core.errors import UsageError
+
+
+def fits(value: Any, annotation: Any, /) -> bool:
+    """Whether a value is of an annotated type; an int fits a float, a list fits a tuple.
+
+    >>> fits(3, float), fits(3.5, int), fits((64, 32), tuple[int, ...]), fits(None, int | None)
+    (True, False, True, True)
+    """
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return any(fits(value, option) for option in inner)
+    if origin is Literal:
+        return value in inner
+    if origin in (tuple, list):
+        return _items_fit(value, origin, inner)
+    if origin is dict:
+        return isinstance(value, dict)
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if annotation in (str, bool, types.NoneType):
+        return isinstance(value, annotation)
+    if annotation is None:
+        return value is None
+    return True  # tensors, modules and callables: the method itself knows
+
+
+def _items_fit(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
+    """Whether all items of a list or tuple are of its type."""
+    if not isinstance(value, tuple | list):
+        return False
+    if origin is list or (len(inner) == 2 and inner[1] is Ellipsis):
+        return all(fits(item, inner[0]) for item in value)
+    return len(inner) == len(value) and all(map(fits, value, inner))
+
+
+def check_fields(made: Any, what: str, /) -> None:
+    """Refuse an object of a dataclass with a field of another type than is annotated.
+
+    Raises:
+        UsageError: the first such field.
+    """
+    hints = typing.get_type_hints(type(made))
+    for item in fields(made):
+        value = getattr(made, item.name)
+        if not fits(value, hints[item.name]):
+            raise UsageError(f"{what}: {item.name}={value!r} is of the wrong type")

@@ -1,0 +1,40 @@
+"""Words that look like the path of a file: a mistyped one is an error, and no text or name."""
+
+import re
+from pathlib import Path
+
+from cartograd.core.errors import UsageError, nearest
+
+ENDINGS = frozenset({
+    "txt", "md", "csv", "tsv", "json", "jsonl", "ndjson", "xlsx", "xls", "ods", "parquet", "gz",
+    "zip", "html", "xml", "pdf", "docx", "log", "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff",
+    "webp", "wav", "flac", "mp3", "ogg", "safetensors", "gguf", "onnx", "toml", "py",
+})  # fmt: skip
+"""What names of files end in."""
+
+_FILE = re.compile(r"[^\s?*]*[^\s?*./\\]\.(\w{2,11})")
+_BEGINS = re.compile(r"(~|\.{1,2}|/\w[^\s/]*)/\S*")
+
+
+def looks_like_path(word: str, /) -> bool:
+    """Whether a word can hardly be anything but the path of a file or folder.
+
+    >>> [looks_like_path(word) for word in ("rview.txt", "./data", "~/mails", "/tmp/a")]
+    [True, True, True, True]
+    >>> [looks_like_path(word) for word in ("good.", "and/or", "see a.txt", "v1.2", "/shrug")]
+    [False, False, False, False, False]
+    """
+    word = word.strip()
+    file = _FILE.fullmatch(word)
+    return bool(_BEGINS.fullmatch(word)) or (file is not None and file[1].lower() in ENDINGS)
+
+
+def no_such_path(word: str, /, *, hint: str = "") -> UsageError:
+    """The error for a path that is not there, with the nearest name beside it."""
+    path = Path(word).expanduser()
+    folder = path.parent
+    there = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    near = nearest(path.name, there, alike=0.7)
+    meant = "" if near is None else f"; did you mean {str(folder / near)!r}?"
+    lacks = "" if folder.is_dir() else f" (there is no folder {folder})"
+    return UsageError(f"there is no file or folder {word}{lacks}{meant}{hint}")

@@ -1,0 +1,114 @@
+"""A model of a user's own code, named for one command: `--model package.module:make`.
+
+What was trained with it notes the name, and whoever reads it has to name the code again: files
+never cause code to be imported.
+"""
+
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import nn
+
+from cartograd.core.errors import UsageError
+
+NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+"""A module and something in it."""
+
+_NAMED: list[str] = []
+_MADE: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+
+
+@contextmanager
+def naming(name: str | None, /) -> Iterator[None]:
+    """The code that models are made of while the block lasts, where nothing else makes them.
+
+    Raises:
+        UsageError: it is no name of code.
+    """
+    if name is None:
+        yield
+        return
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"--model {name} names no code; expected MODULE:NAME, like my_package.nets:make, where "
+            "NAME is an nn.Module or something that makes one when it is called"
+        )
+    _NAMED.append(name)
+    try:
+        yield
+    finally:
+        _NAMED.pop()
+
+
+def named() -> str | None:
+    """The code that the user has named, if any."""
+    return _NAMED[-1] if _NAMED else None
+
+
+def made_by(model: nn.Module, /) -> str | None:
+    """The name of the code that made a model, where it was named."""
+    return _MADE.get(model)
+
+
+def noted(model: nn.Module, /) -> dict[str, str]:
+    """What a bundle notes of the code that made a model."""
+    name = made_by(model)
+    return {} if name is None else {"code": name}
+
+
+def make() -> nn.Module:
+    """A model of the code that the user has named.
+
+    Raises:
+        UsageError: the module or the name is not there, it cannot be called without arguments, or
+            gives no `nn.Module`.
+    """
+    name = named()
+    assert name is not None
+    module, _, attribute = name.partition(":")
+    try:
+        thing: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            thing = getattr(thing, part)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"--model {name}: {error}; expected a module of this folder or an installed one, and "
+            "a name in it"
+        ) from error
+    model = thing if isinstance(thing, nn.Module) else _called(name, thing)
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"--model {name} is {type(model).__name__}; expected an nn.Module")
+    _MADE[model] = name
+    return model
+
+
+def _called(name: str, thing: Callable[[], Any]) -> Any:
+    if not callable(thing):
+        return thing
+    try:
+        return thing()
+    except TypeError as error:
+        raise UsageError(
+            f"--model {name} cannot be called without arguments: {error}; name a function that "
+            "takes none"
+        ) from error
+
+
+def required(owner: object, name: object, /) -> nn.Module:
+    """A model to fill with weights that were made with code of a user's.
+
+    Raises:
+        UsageError: nobody has named the code in this command.
+    """
+    if named() is not None:
+        return make()
+    known = isinstance(name, str) and bool(NAME.fullmatch(name))
+    flag = name if known else "MODULE:NAME"
+    raise UsageError(
+        f"{owner} holds the weights of a module that is not Cartograd's; give the module to fill: "
+        f"load(path, model=MyModel()), or in a command --model {flag} if you trust that code"
+    )
