@@ -22,7 +22,6 @@ FITS = ("crop", "pad", "stretch")
 USUAL = {"label": "classify", "value": "regress", "vector": "embed"}
 """The task of an output that names none, by its kind: one answer for the whole example."""
 
-
 DATE = 2 + 12 + 7
 """Features of a date: days, year, a month, a weekday."""
 
@@ -85,10 +84,8 @@ class Port:
         rate: samples per second, for an input of kind `audio`.
         padding_id: the padding token, for `text`.
         fit: one of `FITS`, for an input of kind `image`.
-        bits: of the numbers in pictures of more than 8, for an input of kind `image`: 2^bits - 1
-            is white.
-        positive: of two classes the one that is looked for, for an output of kind `label`:
-            precision, recall and F1 are those of this one.
+        bits: of the numbers in pictures of more than 8 bits; 2^bits - 1 is white.
+        positive: of two classes the one that precision, recall and F1 are of.
         task: what the answer means (see `core.task`), for an output. Where it is left out it is
             `classify` for a label, `regress` for a value, `embed` for a vector.
     """

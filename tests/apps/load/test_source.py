@@ -104,5 +104,5 @@ def test_pictures_of_some_classes_are_measured_by_their_names(tmp_path):
     by_name = dict(zip(examples.names, examples.targets.tolist(), strict=True))
     assert set(by_name.values()) == {0, 2}
     assert all(target == "abc".index(name[0]) for name, target in by_name.items())
-    with pytest.raises(UsageError, match="it has the class 'd' and the model knows a, b, c"):
+    with pytest.raises(UsageError, match="the class 'd' is none of those known, a, b, c"):
         examples_for(signature, f"folder:{tmp_path}/strange", "all")

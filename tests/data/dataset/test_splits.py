@@ -95,3 +95,50 @@ def test_too_few():
     with pytest.raises(UsageError, match="too few examples to split: 9"):
         assign(KEYS[:9], valid=0.2, test=0.2)
     assert len(assign(KEYS[:3], valid=0, test=0)[0]) == 3
+
+
+@given(
+    counts=st.lists(st.integers(1, 149), min_size=1, max_size=6),
+    valid=st.floats(0, 0.4),
+    test=st.floats(0, 0.4),
+)
+def test_small_classes_have_their_share_in_each_part(counts, valid, test):
+    targets = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    if len(targets) < 10:
+        return
+    keys = [f"{i}.png" for i in range(len(targets))]
+    found = assign(keys, targets, valid=valid, test=test)
+    for part, share in zip(found, (1 - valid - test, valid, test), strict=True):
+        own = torch.bincount(targets[part], minlength=len(counts))
+        for count, of in zip(own.tolist(), counts, strict=True):
+            assert abs(count - share * of) < 2.5 or part is found[0]
+    total = len(targets)
+    for part, share in ((found[1], valid), (found[2], test)):
+        assert abs(len(part) - share * total) < 2 + sum(count <= 3 for count in counts)
+
+
+def test_a_folder_of_thirty_of_each_class_is_stratified():
+    targets = torch.arange(2).repeat_interleave(30)
+    train, valid, test = assign(KEYS[:60], targets, valid=0.1, test=0.2)
+    found = [torch.bincount(targets[part]).tolist() for part in (train, valid, test)]
+    assert found == [[21, 21], [3, 3], [6, 6]]
+    mixed = torch.randperm(60, generator=torch.Generator().manual_seed(0)).tolist()
+    again = assign([KEYS[i] for i in mixed], targets[mixed], valid=0.1, test=0.2)
+    assert {KEYS[mixed[i]] for i in again[2].tolist()} == {KEYS[i] for i in test.tolist()}
+    assert assign(KEYS[:60], targets, valid=0.3, test=0.2)[2].tolist() == test.tolist()
+
+
+def test_a_rare_class_is_in_every_part_and_a_large_one_is_cut_by_the_hash_alone():
+    targets = (torch.arange(400) < 10).long()
+    parts = assign(KEYS, targets, valid=0.1, test=0.2)
+    assert [int(targets[part].sum()) for part in parts] == [7, 1, 2]
+    plain = assign(KEYS, valid=0.1, test=0.2)
+    large = [{i for i in part.tolist() if i >= 10} for part in parts]
+    assert large == [{i for i in part.tolist() if i >= 10} for part in plain]
+
+
+def test_copies_in_a_small_class_stay_together():
+    targets = torch.zeros(60, dtype=torch.int64)
+    for part in assign(KEYS[:20] * 3, targets, valid=0.2, test=0.2):
+        names = [KEYS[i % 20] for i in part.tolist()]
+        assert all(names.count(name) == 3 for name in names)

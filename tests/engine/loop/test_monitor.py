@@ -7,6 +7,7 @@ from torch import nn
 from cartograd.core.errors import UsageError
 from cartograd.engine.loop.arguments import monitored
 from cartograd.engine.loop.fit import fit
+from cartograd.engine.loop.monitor import Monitor
 from tests.engine.loop.test_fit import scripted
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
@@ -22,6 +23,16 @@ def test_it_stops_patience_epochs_after_the_best(patience):
     assert run.best["epoch"] == steps == best
     assert len(run.history) == best + patience
     assert run.stopped == "early"
+
+
+def test_of_equal_epochs_the_later_is_kept_and_patience_runs_on():
+    run, steps = scripted([9.0, 4.0, 5.0, 4.0, 6.0, 7.0], epochs=6, patience=3)
+    assert run.best["epoch"] == steps == 4
+    assert len(run.history) == 5  # three epochs after the second, which the fourth did not beat
+    monitor = Monitor("valid/accuracy", falls=False, required=True)
+    shares = (0.5, 0.9, 0.9, 0.7)
+    history = [{"valid/accuracy": share, "step": i} for i, share in enumerate(shares)]
+    assert monitor.ranked(history) == [2, 1, 3, 0]
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any =
         data = gathered(data, whole=True, labels=model.output.labels).train
     if isinstance(data, str | Spec):
         spec = located(data)
-        data = dataset(spec, **_sizes(spec, model))
+        data = dataset(spec, **_as_trained(spec, model, part))
         if data.signature.input.columns != model.input.columns:
             data = _encoded(spec, data, model)
     if isinstance(data, Dataset):
@@ -122,7 +122,7 @@ def _part(data: Dataset, part: str) -> Examples:
     parts: dict[str, Examples] = {"train": data.train, "valid": data.valid, "test": data.test}
     if part != "all":
         return parts[part]
-    whole = [split.select(range(len(split))) for split in parts.values()]
+    whole = [split.select(range(len(split))) for split in parts.values() if len(split)]
     fills = [port.padding_id or 0 for port in data.signature.inputs]
     columns = zip(*((split.stored, *split.others) for split in whole), strict=True)
     inputs, *others = (_below(list(one), fill) for one, fill in zip(columns, fills, strict=True))
@@ -140,17 +140,27 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
     return torch.cat(list(tensors))
 
 
-def _sizes(spec: Spec, model: Signature) -> dict[str, Any]:
-    """What the source has to be told to be read as the model's own data were."""
+def _as_trained(spec: Spec, model: Signature, part: str) -> dict[str, Any]:
+    """What the source has to be told to be read as the model's own were."""
     if spec.name == "csv" and model.input.kind == "text":
         column = model.input.name
-        wanted = {"text": True if column == "text" else column}
-        return {key: value for key, value in wanted.items() if key not in spec.args}
-    if spec.name != "folder" or model.input.kind != "image":
+        text = {"text": True if column == "text" else column}
+        return {key: value for key, value in text.items() if key not in spec.args}
+    port, wanted = model.input, dict[str, Any]()
+    if spec.name == "folder" and port.kind == "image":
+        channels, height, width = port.dims
+        sizes = {"channels": channels, "size": height} if height == width else {}
+        wanted |= sizes | {"fit": port.fit, "bits": port.bits}
+    elif spec.name == "wav" and port.kind == "audio" and port.rate:
+        length = port.dims[-1]
+        seconds = {"seconds": length / port.rate} if isinstance(length, int) else {}
+        wanted |= {"sample_rate": port.rate} | seconds
+    else:
         return {}
-    channels, height, width = model.input.dims
-    wanted = {"channels": channels, "size": height} if height == width else {}
-    wanted |= {"fit": model.input.fit, "bits": model.input.bits}
+    if model.target == "class" and model.output.labels:
+        wanted["labels"] = model.output.labels
+    if part == "all":  # nothing has to be held back, however few there are
+        wanted |= {"valid": 0.0, "test": 0.0}
     return {key: value for key, value in wanted.items() if key not in spec.args}
 
 

@@ -1,6 +1,7 @@
 """Files that lie in one folder for each class, and the splits they belong to."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,7 +21,9 @@ Listing = list[tuple[Path, int]]
 """Files and the numbers of their classes."""
 
 
-def listed(root: Path, suffixes: tuple[str, ...], /) -> tuple[list[str], dict[str, Listing]]:
+def listed(
+    root: Path, suffixes: tuple[str, ...], labels: Sequence[str] = (), /
+) -> tuple[list[str], dict[str, Listing]]:
     """The class names, and for each split that has a folder its files and their classes.
 
     Where `root` has a folder `train` (or `Training`, see `SPLITS`), and others only for further
@@ -31,9 +34,11 @@ def listed(root: Path, suffixes: tuple[str, ...], /) -> tuple[list[str], dict[st
     Args:
         root: the folder.
         suffixes: of the files wanted, at any depth below a class folder.
+        labels: the classes, where they are known; folders of some of them will do.
 
     Raises:
-        UsageError: no such folder, no class folders or only one, or a class without files.
+        UsageError: no such folder, no class folders or only one, a class without files, or one
+            that is not among the known.
     """
     if not root.is_dir():
         raise UsageError(f"{root} is no folder; expected one that holds a folder for each class")
@@ -42,13 +47,19 @@ def listed(root: Path, suffixes: tuple[str, ...], /) -> tuple[list[str], dict[st
     own = "train" in named and len(named) == len(inside) and bool(_folders(named["train"]))
     homes = {part: home for part, home in named.items() if _folders(home)} if own else {}
     homes = homes or {"train": root}
-    labels = [folder.name for folder in _folders(homes["train"])]
-    if len(labels) < 2:
-        there = f"only {labels[0]!r}" if labels else "none"
+    names = [folder.name for folder in _folders(homes["train"])]
+    if len(names) < (1 if labels else 2):
+        there = f"only {names[0]!r}" if names else "none"
+        least = "one of the classes" if labels else "each of at least two classes"
+        raise UsageError(f"{homes['train']} has {there}; expected a folder of files for {least}")
+    strange = [name for name in names if labels and name not in labels]
+    if strange:
+        shown = ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")
         raise UsageError(
-            f"{homes['train']} has {there}; expected a folder of files for each of at least two "
-            "classes"
+            f"{homes['train']}: the class {strange[0]!r} is none of those known, {shown}; rename "
+            "or move the folder"
         )
+    labels = list(labels) or names
     index = {label: number for number, label in enumerate(labels)}
     return labels, {part: _listing(home, index, suffixes) for part, home in homes.items()}
 

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError
 
+SMALL = 150
+"""A class with fewer examples is cut by their order, so that each part has its share of it."""
+
 FEWEST = 10
 """Below this many examples there is nothing to split."""
 
@@ -28,12 +31,15 @@ def assign(
     A key (a file's path, a row's content) is hashed to a number in [0, 1): below `test` it is a
     test example, below `test + valid` a validation example. So an example stays in its split
     when others are added, removed or reordered, examples with equal keys stay together, and
-    the test split does not depend on `valid`. Two repairs, needed by small data only: a class
-    without a training example gets its nearest one, and so does a split that came out empty.
+    the test split does not depend on `valid`. Small data are stratified: where a class has fewer
+    than 150 examples, those with the smallest hashes are its test examples, as many as its share,
+    and the next ones are for validation; there chance alone would leave a part without the class,
+    or with most of it. (So a few of them may change places when others are added.) Beyond that a
+    class without a training example gets its nearest one, and so does a split that came out empty.
 
     Args:
         keys: what identifies each example.
-        classes: the class of each; every class keeps an example in training.
+        classes: the class of each, if they have any.
         valid: share of the whole for validation; 0 leaves that split empty.
         test: share of the whole for testing; together they are below 1.
         salt: another salt gives other splits.
@@ -54,6 +60,8 @@ def assign(
         )
     part = np.where(hashes < test, 2, np.where(hashes < test + valid, 1, 0))
     labels = np.zeros(len(hashes), dtype=int) if classes is None else classes.numpy()
+    if classes is not None:
+        _stratify(part, hashes, labels, {2: test, 1: valid})
     for label in np.setdiff1d(labels, labels[part == 0]):
         part[hashes == hashes[labels == label].max()] = 0
     for wanted, share in ((2, test), (1, valid)):
@@ -68,6 +76,35 @@ def _place(key: str | bytes, salt: str) -> float:
     data = key.encode() if isinstance(key, str) else key
     hashed = hashlib.blake2b(data, digest_size=8, key=salt.encode()[:64]).digest()
     return (int.from_bytes(hashed, "big") >> 11) / 2**53
+
+
+def _stratify(
+    part: np.ndarray, hashes: np.ndarray, labels: np.ndarray, shares: dict[int, float]
+) -> None:
+    """Cut small classes by the order of their hashes; what rounding takes from one, another gets.
+
+    Examples with equal keys stay together, so that a class of many copies has only about its share.
+    """
+    owed = dict.fromkeys(shares, 0.0)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if len(members) >= SMALL:
+            continue
+        members = members[np.argsort(hashes[members], kind="stable")]
+        part[members], start = 0, 0
+        for wanted, share in shares.items():
+            owed[wanted] += share * len(members)
+            end = _whole(hashes[members], start, start + max(0, round(owed[wanted])))
+            part[members[start:end]] = wanted
+            owed[wanted], start = owed[wanted] - (end - start), end
+
+
+def _whole(ordered: np.ndarray, start: int, end: int) -> int:
+    """The end of a part that cuts no group of equal hashes: the nearest one from the start on."""
+    if end >= len(ordered) or end == start or ordered[end] != ordered[end - 1]:
+        return min(end, len(ordered))
+    first, last = (int(np.searchsorted(ordered, ordered[end], side)) for side in ("left", "right"))
+    return first if first >= start and end - first <= last - end else last
 
 
 def _fill(part: np.ndarray, wanted: int, place: np.ndarray, labels: np.ndarray) -> None:

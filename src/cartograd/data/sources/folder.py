@@ -55,7 +55,7 @@ CARD = Card(
     url="https://doi.org/10.1109/CVPR.2009.5206848",
     proofs=(
         "law: pictures written from a dataset come back with the same pixels and classes",
-        "law: files keep their split when others are added",
+        "law: files of classes of 150 and more keep their split when others are added",
     ),
 )
 
@@ -74,6 +74,7 @@ def folder(
     channels: int | None = None,
     fit: str = "crop",
     bits: int | None = None,
+    labels: tuple[str, ...] = (),
     valid: float = 0.1,
     test: float = 0.2,
     memory: float = 4.0,
@@ -90,6 +91,8 @@ def folder(
             (black beside the whole) or `stretch`.
         bits: of the numbers in pictures of more than 8: 8, 10, 12, 14 or 16, of which the largest
             is white; by default as few as hold the largest number in the folder.
+        labels: names of the classes, in their order; by default those of the folders. Folders of
+            some of them will do.
         valid: share for validation, unless there is a `valid` folder.
         test: share for testing, unless there is a `test` folder.
         memory: GiB that the pictures may take in memory; above it they are read as needed.
@@ -102,11 +105,11 @@ def folder(
     root = Path(path)
     if fit not in FITS:
         raise unknown("fit", fit, FITS)
-    labels, listing = listed(root, SUFFIXES)
+    known, listing = listed(root, SUFFIXES, labels)
     files = [file for files in listing.values() for file, _ in files]
     seen = survey(root, files, size=size, channels=channels, fit=fit, bits=bits)
     port = Port("image", "image", seen.shape, bounds=(0.0, 1.0), fit=fit, bits=seen.bits)
-    output = Port("class", "label", (len(labels),), labels=tuple(labels), task="classify")
+    output = Port("class", "label", (len(known),), labels=tuple(known), task="classify")
     how = dict(zip(("channels", "height", "width"), seen.shape, strict=True))
     load = partial(_load, how=how | {"fit": fit, "bits": seen.bits}, deep=seen.deep)
     dtype = torch.float32 if seen.deep else torch.uint8

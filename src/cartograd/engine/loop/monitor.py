@@ -3,7 +3,8 @@
 A network first learns what its examples have in common and then the examples themselves; the loss
 on data that it is not trained on falls and rises again. Training ends after `patience` epochs
 without an improvement, and the weights of the best epoch come back. In a run: `patience=5`, with
-`monitor=` to name the number.
+`monitor=` to name the number. Of epochs that are equally good the later is kept, whose weights have
+learned for longer; it is no improvement, so patience runs on.
 
     better: best - value > min_delta if it should fall, value - best > min_delta if it should rise
 
@@ -93,7 +94,8 @@ class Monitor:
         return better(value, best, falls=self.falls, min_delta=self.min_delta)
 
     def ranked(self, history: list[dict[str, Any]], /) -> list[int]:
-        """The steps at which epochs ended, the best first, equal ones in their order."""
+        """The steps at which epochs ended, the best first, of equal ones the later first."""
         numbers = [(record.get(self.name, math.nan), record["step"]) for record in history]
         finite = [(value, step) for value, step in numbers if math.isfinite(value)]
-        return [step for _, step in sorted(finite, key=lambda x: x[0] if self.falls else -x[0])]
+        sign = 1 if self.falls else -1
+        return [step for _, step in sorted(finite, key=lambda x: (sign * x[0], -x[1]))]

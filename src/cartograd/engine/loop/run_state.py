@@ -170,12 +170,12 @@ class RunState:
             raise unknown("number to monitor", monitor.name, numbers)
         if value is None:
             return
-        if monitor.better(value, at.best.get(monitor.name)):
-            at.best, at.waited = record, 0
+        best = at.best.get(monitor.name)
+        at.waited = 0 if monitor.better(value, best) else at.waited + 1
+        if at.waited == 0 or value == best:
+            at.best = record
             with averaged(self.players):
                 self.best_weights = copied(self.weights.state())
-        else:
-            at.waited += 1
         at.ranked = monitor.ranked(at.history)
         if monitor.patience is not None and at.waited >= monitor.patience:
             at.stopped = "early"
