@@ -24,6 +24,7 @@ def test_print_config_tells_where_each_value_came_from(cli_run, tmp_path):
         "model.widths": "preset",
         "model.activation": "default",
         "model.dropout": "default",
+        "model.norm": "default",
     }
     assert origins["objective.label_smoothing"] == "default"
     assert found["batch_size"]["value"] == 16
