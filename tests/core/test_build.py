@@ -109,7 +109,7 @@ def test_a_subject_is_the_functions_first_argument():
 
 
 def test_a_module_is_passed_through():
-    module = nn.Linear(6, 4)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(6, 4))
     assert build(module) is module
     assert build(module, signature=IMAGE).model is module
 

@@ -155,13 +155,14 @@ def _check_shape(signed: Signed, answer: Tensor) -> None:
     ):
         raise UsageError(
             f"{type(signed.model).__name__} answers a batch of 2 with shape {shape}; expected "
-            f"(2, {', '.join(map(str, output.dims))}), {_wanted(output)}; take another head or "
-            "model, or another signature"
+            f"(2, {', '.join(map(str, output.dims))}), {_wanted(signed.signature)}; take another "
+            "head or model, or another signature"
         )
 
 
-def _wanted(output: Port) -> str:
-    if output.kind != "label":
+def _wanted(signature: Signature) -> str:
+    output = signature.output
+    if signature.target != "class":
         return f"the values of {output.name!r}"
     several = " at each position" if len(output.dims) > 1 else ""
     return f"one score for each of {list(output.dims)[-1]} classes{several}"

@@ -6,7 +6,7 @@ never cause code to be imported.
 
 import importlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -86,7 +86,7 @@ def make() -> nn.Module:
     return model
 
 
-def _called(name: str, thing: Callable[[], Any]) -> Any:
+def _called(name: str, thing: Any) -> Any:
     if not callable(thing):
         return thing
     try:

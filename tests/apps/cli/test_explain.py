@@ -46,7 +46,7 @@ def test_integrated_gradients_of_a_text_by_token(cli_run, tmp_path):
         lines = "\n".join(f"第{i}本书{word}好" for i in range(40))
         (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")
     run, model = tmp_path / "run", "lstm:dim=8"
-    cli_run("train", model, "--data", f"zh-reviews:{tmp_path}", "--epochs", "8", "--folder", run)
+    cli_run("train", model, "--data", f"zh-reviews:{tmp_path}", "--epochs", "30", "--folder", run)
     found = cli_run("explain", run, "本书很好", "--json").json
     (one,) = found["explanations"]
     heat = {name.split()[1]: value for name, value in one["contributions"].items()}

@@ -45,12 +45,12 @@ def test_classes_columns_and_sizes(write):
 
 @pytest.mark.law("csv")
 def test_rows_keep_their_split(write):
-    few = csv(write(people(60)), target="income")
-    rows = people(120)
+    few = csv(write(people(400)), target="income")
+    rows = people(800)
     random.Random(0).shuffle(rows)
     path = write(rows, name="more.csv")
     more = csv(path, target="income")
-    first = write(people(60))
+    first = write(people(400))
     for part in ("train", "valid", "test"):
         assert rows_of(first, getattr(few, part)) <= rows_of(path, getattr(more, part))
 

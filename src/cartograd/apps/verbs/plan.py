@@ -113,7 +113,7 @@ class Plan:
 
 def planned(
     model: str | Spec | nn.Module | None,
-    data: str | Spec | Dataset | None,
+    data: Any,
     /,
     *,
     config: str | Path | None = None,

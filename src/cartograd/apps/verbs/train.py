@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
 from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
 from cartograd.apps.load.runs import look
@@ -41,7 +43,7 @@ from cartograd.engine.loop.options import FitOptions
 @takes_options(DataOptions, FitOptions, without=("model", "data"), chosen=CHOSEN)
 def train(
     model: str | Path | Spec | nn.Module | None = None,
-    data: str | Spec | Dataset | None = None,
+    data: str | Spec | Dataset | DataLoader[Any] | TorchDataset[Any] | dict[str, Any] | None = None,
     /,
     *,
     folder: str | Path | None = None,
@@ -56,7 +58,8 @@ def train(
     Args:
         model: a spec (`"resnet:depth=18"`) or a module, which gets the data's signature; to
             resume, the run folder will do.
-        data: a spec (`"digits"`) or a dataset.
+        data: a spec (`"digits"`), a dataset, or a DataLoader or Dataset of torch (or a mapping of
+            these by `train`, `valid` and `test`).
         folder: the run folder to make; by default the next free `runs/MODEL-DATA-N`.
         resume: go on with the run in `folder`, whose settings hold unless told otherwise.
         config: a TOML file of settings, or a run folder; what is said here wins.

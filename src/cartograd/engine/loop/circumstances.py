@@ -95,6 +95,8 @@ class Circumstances:
             return
         for part, ours in self.found.items():
             theirs = before[part]
+            if part == "training data" and not (ours and theirs):
+                continue  # batches of a user's own say nothing: the first one is compared
             for name in [*ours, *(key for key in theirs if key not in ours)]:
                 if theirs.get(name) != ours.get(name):
                     told = f"{part} {name}".strip()
