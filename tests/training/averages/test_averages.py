@@ -1,6 +1,8 @@
 """Averages of weights: against torch's, against their definitions, and through the engine."""
 
 import copy
+import os
+import signal
 
 import pytest
 import torch
@@ -167,23 +169,17 @@ def test_without_validation_the_end_is_averaged_too():
 def test_resume_is_exact(spec, stop, tmp_path):
     train, valid = data()
 
-    class Stopping(Supervised):
-        steps = 0
-
-        def after_step(self, player):
-            self.steps += 1
-            if self.steps == stop and self.stops:
-                import os
-                import signal
-
+    class Stopping:
+        def on_step(self, view):
+            if view.step == stop:
                 os.kill(os.getpid(), signal.SIGINT)
 
     options = {"epochs": 3, "average": spec, "validate": valid, "optimizers": "adamw:lr=0.02"}
     ends = []
     for stops in (False, True):
-        objective, folder = Stopping(norm_mlp()), tmp_path / str(stops)
-        objective.stops = stops
-        run = fit(objective, train, folder=folder, save_every=5, **options)
+        objective, folder = Supervised(norm_mlp()), tmp_path / str(stops)
+        stopping = [Stopping()] if stops else []
+        run = fit(objective, train, folder=folder, save_every=5, callbacks=stopping, **options)
         if stops:
             assert run.stopped == "interrupted"
             objective = Supervised(norm_mlp())
