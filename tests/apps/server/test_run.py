@@ -18,7 +18,7 @@ from cartograd.apps.server.body import Limits
 from cartograd.apps.server.run import listen, running, serve
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.core.signed import sign
+from cartograd.core.signed import Signed, sign
 from cartograd.engine.files.bundle import write_bundle
 
 SCRIPT = """
@@ -43,6 +43,16 @@ class Gate(nn.Module):
         return x
 
 
+def shut() -> tuple[Gate, Signed]:
+    """A gate that was open only for the example of `sign`."""
+    gate = Gate()
+    gate.open.set()
+    model = sign(gate, ECHO)
+    for event in (gate.entered, gate.open):
+        event.clear()
+    return gate, model
+
+
 @pytest.fixture
 def http():
     with httpx.Client(trust_env=False, verify=False, timeout=600) as client:
@@ -64,9 +74,9 @@ def test_each_of_many_clients_gets_its_own_answer(http):
 
 
 def test_health_answers_while_the_model_works(http):
-    gate = Gate()
+    gate, model = shut()
     with (
-        running(sign(gate, ECHO)) as url,
+        running(model) as url,
         concurrent.futures.ThreadPoolExecutor(1) as pool,
     ):
         answer = pool.submit(ask, http, url, 1.0)
@@ -87,9 +97,9 @@ def open_when_closed(gate: Gate, url: str) -> None:
 
 
 def test_a_request_in_flight_is_finished_before_the_end(http):
-    gate = Gate()
+    gate, model = shut()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        with running(sign(gate, ECHO)) as url:
+        with running(model) as url:
             answer = pool.submit(ask, http, url, 5.0)
             assert gate.entered.wait(600)
             pool.submit(open_when_closed, gate, url)
