@@ -125,7 +125,9 @@ def check_one(signed: Signed, /) -> None:
             "first: model.to_empty(device='cpu'), then load_state_dict"
         )
     try:
-        examples, answer = tried(signed.to(device), signature, device)
+        for key, held in signed.named_buffers(recurse=False):  # the model is where it is
+            signed.register_buffer(key, held.to(device), persistent=False)
+        examples, answer = tried(signed, signature, device)
     except UsageError:
         raise
     except Exception as error:  # whatever a foreign module raises

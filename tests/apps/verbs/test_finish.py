@@ -153,7 +153,7 @@ def test_scores_of_minus_infinity_are_kept_and_compared(tmp_path):
         epochs=1, batch_size=16,
     )  # fmt: skip
     load(run.folder, model=Own(infinite=True))
-    with pytest.raises(UsageError, match=r"recorded answers \(shape"):
+    with pytest.raises(UsageError, match=r"with shape \(2, 2\); expected \(2, 3\)"):
         load(run.folder, model=Own())
 
 

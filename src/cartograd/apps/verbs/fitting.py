@@ -59,8 +59,8 @@ def check_answer(model: Signed, data: Dataset, /) -> None:
     Raises:
         UsageError: the answer has another shape.
     """
-    dims, examples = data.signature.output.dims, data.train.batches(batch_size=1, shuffle=False)
-    classes = data.signature.classes
+    dims, classes = model.signature.output.dims, model.signature.classes
+    examples = data.train.batches(batch_size=1, shuffle=False)
     name = type(model.model).__name__ if model.spec is None else model.spec.name
     *inputs, _ = next(iter(examples.epoch(0, seed=0)))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -131,7 +131,12 @@ def _numbers(value: Any) -> str:
 
 
 def _taken_apart(value: Any) -> tuple[str, Mapping[Any, Any]]:
-    """The class of an object (nothing for a container) and its parts by name."""
+    """The class of an object (nothing for a container) and its parts by name.
+
+    A compiled module is the one that was compiled.
+    """
+    if isinstance(value, nn.Module):
+        value = dict(value.named_children()).get("_orig_mod", value)
     if isinstance(value, Mapping):
         return "", value
     if isinstance(value, list | tuple):
