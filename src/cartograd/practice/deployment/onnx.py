@@ -17,6 +17,7 @@ References:
     https://github.com/onnx/onnx/blob/main/docs/IR.md
 
 >>> from tempfile import TemporaryDirectory
+>>> from cartograd.core.ports import Port
 >>> from cartograd.practice.deployment.parity import check
 >>> signature = Signature((Port("x", "vector", (3,)),), (Port("y", "label", (2,)),))
 >>> model = sign(torch.nn.Linear(3, 2), signature)
