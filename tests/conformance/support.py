@@ -78,6 +78,9 @@ def signature_of(card: Card, *, size: int | None = None) -> Signature:
     known = hyperparameters(card)
     classes = card.tiny.get("classes", known["classes"].default if "classes" in known else 3)
     label = Port("class", "label", (classes,), labels=tuple(f"class {i}" for i in range(classes)))
+    if card.answers:
+        row = Port("row", "vector", (card.tiny["features"],), "float32", (0.0, 1.0))
+        return Signature((row,), (Port(card.answers, "value", (), task=card.answers),))
     if "vocabulary" in known:
         return _text_signature(card)
     if "channels" in known:
@@ -156,6 +159,8 @@ def batch(card: Card, examples: int = 6) -> tuple[tuple[torch.Tensor, ...], torc
     """Inputs and targets for the model of a card."""
     signature = signature_of(card)
     given, shape = inputs(signature, examples), answer_shape(signature, examples)
+    if signature.target == "example":
+        return given, given[0]
     targets = torch.arange(math.prod(shape[:-1])).reshape(shape[:-1]) % shape[-1]
     padding = signature.inputs[-1].padding_id
     if padding is not None and given[-1].shape == targets.shape:
@@ -175,7 +180,12 @@ def double(given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
 
 
 def loss_of(answer: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of an answer, at each position if it has several; of one number its square."""
+    """Cross-entropy of an answer, at each position if it has several; of one number its square.
+
+    The negative of a density.
+    """
+    if answer.ndim == 1:
+        return -answer.mean()
     if answer.shape[-1] == 1:
         return answer.square().mean()
     return torch.nn.functional.cross_entropy(answer.flatten(0, -2), targets.flatten())

@@ -68,6 +68,8 @@ class Card:
         evidence: for a place of `nodes`, what shows that its `done_when` holds: names of marked
             tests, `claim:ID` and `acceptance:ROW`. One card of a place is enough.
         missing: for a place of `nodes`, what its `done_when` still lacks, in a phrase.
+        answers: of a model, the task of its answer where it settles that itself, whatever the data
+            are for: `density`.
         logs: of an objective, what it logs beside its loss, and which way each number is better.
         renamed: arguments that had another name before, and what they are called now; a spec
             in the old words stays valid.
@@ -91,6 +93,7 @@ class Card:
     better: str = ""
     unit: str = ""
     short: str = ""
+    answers: str = ""
     logs: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -85,6 +85,8 @@ class Port:
         padding_id: the padding token, for `text`.
         fit: one of `FITS`, for an input of kind `image`.
         bits: of the numbers in pictures of more than 8 bits; 2^bits - 1 is white.
+        levels: how many evenly spaced values from 0 to 1 the numbers take, where that is known and
+            counts; 0 for any.
         positive: of two classes the one that precision, recall and F1 are of.
         task: what the answer means (see `core.task`), for an output. Where it is left out it is
             `classify` for a label, `regress` for a value, `embed` for a vector.
@@ -104,6 +106,7 @@ class Port:
     task: str = ""
     fit: str = "crop"
     bits: int = 16
+    levels: int = 0
     positive: str = ""
 
     def __post_init__(self) -> None:
@@ -132,6 +135,11 @@ class Port:
         if not all(isinstance(dim, int) for dim in self.dims):
             raise UsageError(f"port {self.name!r} has no fixed size: {self.dims}")
         return math.prod(dim for dim in self.dims if isinstance(dim, int))
+
+    @property
+    def mean_log_std(self) -> float:
+        """The mean logarithm of the standard deviations, by which densities change their unit."""
+        return sum(map(math.log, self.std)) / max(1, len(self.std))
 
     @property
     def unnamed(self) -> bool:
@@ -208,6 +216,8 @@ class Signature:
                 sizes["channels"] = channels
             if isinstance(height, int) and height == width:
                 sizes["size"] = height
+        if self.inputs and self.input.levels:
+            sizes["levels"] = self.input.levels
         text = next((port for port in self.inputs if port.kind == "text" and port.bounds), None)
         if text is not None and text.bounds is not None:
             sizes["vocabulary"] = int(text.bounds[1]) + 1

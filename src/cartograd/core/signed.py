@@ -33,7 +33,8 @@ class Signed(nn.Module):
             or an object: a name or a number.
 
     Attributes:
-        standardised: whether the module's answer is in standard deviations of the output port.
+        standardised: whether the module's answer is in standard deviations of the output port, or
+            is the density of standardised inputs.
         output_mean, output_std: those of the output port; 0 and 1 where nothing is standardised.
     """
 
@@ -68,6 +69,9 @@ class Signed(nn.Module):
         answer = signature.output
         self.standardised = bool(answer.mean and signature.target == "value")
         mean, std = statistics(answer if self.standardised else replace(answer, mean=(), std=()))
+        if signature.target == "example" and signature.input.std:
+            self.standardised = True  # a density in the unit of the port, not of the standardised
+            mean = mean - signature.input.size * signature.input.mean_log_std
         self.register_buffer("output_mean", mean, persistent=False)
         self.register_buffer("output_std", std, persistent=False)
 

@@ -30,8 +30,8 @@ class Task:
             in.
         answer: the module whose `answers(asked)` makes the answers.
         target: what a right answer is: a `class`, whose number is that of the port's label; a
-            `value` in a unit of its own, of which the model gives the standardised form; or
-            none of both.
+            `value` in a unit of its own, of which the model gives the standardised form; the
+            `example` itself, of which the model gives the density; or none of these.
         objective: spec of the default objective; none if there is none yet.
         also: further objectives for this task, which models may ask for.
         metrics: what is measured unless told otherwise.

@@ -13,6 +13,7 @@ from torch import nn
 from cartograd.apps.answers.averaged import measure, with_positive
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
+from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.reading import as_read, check_reads, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset
@@ -141,7 +142,7 @@ def planned(
     before = begun(begins) if isinstance(begins, str) and is_elsewhere(begins) else None
     asked: Any = settings["data"].value
     column = column_of_texts(asked, begins, before)
-    examples = as_read(dataset(asked, **column), begins, before)
+    examples = as_answered(as_read(dataset(asked, **column), begins, before), begins, before)
     if before is None:
         check_reads(begins, examples)
     if isinstance(asked, str):  # a run says which source read a path, and how

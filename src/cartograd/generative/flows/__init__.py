@@ -1,0 +1,1 @@
+"""Normalising flows: invertible networks, whose densities are exact."""

@@ -1,0 +1,54 @@
+"""Mean log-density: how likely the examples are under a model, in nats.
+
+The higher the better. It depends on the unit of the numbers: one in centimetres has log 100 less
+for each dimension than one in metres. Two models compare by it on the same data only.
+
+    (1/n) sum_i log p(x_i)
+
+Shapes: outputs (n) or (n, 1), log-densities in nats; targets (n, ...), the examples themselves.
+
+Departures: none.
+
+References:
+    Lucas Theis, Aäron van den Oord, Matthias Bethge. A note on the evaluation of generative models.
+    ICLR 2016. https://arxiv.org/abs/1511.01844
+
+>>> import torch
+>>> log_density(torch.tensor([-1.0, -3.0]), torch.zeros(2, 5))
+-2.0
+"""
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from cartograd.core.card import Card
+
+CARD = Card(
+    name="log-density",
+    kind="metric",
+    entry="log_density",
+    title="Mean log-density in nats",
+    short="Log-density",
+    zh="平均对数密度",
+    better="higher",
+    paper="A note on the evaluation of generative models",
+    year=2016,
+    url="https://arxiv.org/abs/1511.01844",
+    proofs=("law: bits per dimension, times the dimensions and log 2, with the other sign",),
+)
+
+
+def log_density(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+    """The mean log-density of the examples."""
+    return weighed(outputs, targets, torch.ones(1, len(outputs), dtype=torch.float64)).item()
+
+
+def weighed(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "n ..."],
+    weights: Float[Tensor, "b n"],
+    /,
+) -> Float[Tensor, " b"]:
+    """The mean under each weighting of the examples."""
+    return weights @ outputs.double().flatten() / weights.sum(1)
