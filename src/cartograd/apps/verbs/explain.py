@@ -138,6 +138,8 @@ def _title(answer: Answer, signature: Signature, chosen: int | None) -> str:
     shares: dict[str, float] = told["probabilities"]
     own = max(shares, key=shares.__getitem__)
     said = f"{own} ({shares[own]:.0%})"
+    if told.get("labels") == []:
+        said = f"none, {said} the likeliest"
     return said if chosen is None else f"why {signature.output.labels[chosen]}? said {said}"
 
 
