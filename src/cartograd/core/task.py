@@ -49,7 +49,8 @@ class Task:
         writes: how many of the inputs are what the model itself has written so far.
         generated: what `generate` writes: a `continuation` of a text, an `answer` to it, or
             nothing.
-        explained: which number of the output explain takes: a `class`, a `value`, or none.
+        explained: which number of the output explain takes: a `class` (after the last token where
+            each position has one), a `value`, the `similarity` to another example, or none.
         attacked: which number an attack turns: a `class`, or none.
         head: what models with several heads (BERT) call the one that gives such answers; empty
             where none does.
