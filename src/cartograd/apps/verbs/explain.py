@@ -184,9 +184,10 @@ def _title(answer: Answer, model: Signed, chosen: int | None) -> str:
         said = f"none, {said} the likeliest"
     if chosen is None:
         return said
-    each = signature.task.each and model.tokenizer is not None
-    why = model.tokenizer.decode([chosen]) if each else signature.output.labels[chosen]
-    return f"why {why!r}? said {said}" if each else f"why {why}? said {said}"
+    if signature.task.each and model.tokenizer is not None:
+        return f"why {model.tokenizer.decode([chosen])!r}? said {said}"
+    names = signature.output.labels
+    return f"why {names[chosen] if names else chosen}? said {said}"
 
 
 def class_of(model: Signed, target: int | str | None, /) -> int | None:
