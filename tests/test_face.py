@@ -182,7 +182,7 @@ def test_each_command_has_its_verb(name):
 OTHERS = {
     "attack": ("cartograd.apps.verbs.attack:robustness",),
     "diagnose": ("cartograd.apps.verbs.diagnose:diagnose_model",),
-    "generate": ("cartograd.apps.verbs.generate:Options",),
+    "generate": ("cartograd.apps.verbs.generate:Options", "cartograd.apps.verbs.sample:sample"),
     "explain": ("cartograd.apps.verbs.explain:explanation",),
     "show": (
         "cartograd.apps.verbs.augment:augmented",

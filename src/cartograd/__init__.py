@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.export import export as export
     from cartograd.apps.verbs.fit import fit as fit
     from cartograd.apps.verbs.generate import generate as generate
+    from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.neighbours import neighbours as neighbours
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.save import save as save
@@ -87,6 +88,7 @@ _HOME = {
     "find": "core.registry",
     "fit": "apps.verbs.fit",
     "generate": "apps.verbs.generate",
+    "sample": "apps.verbs.sample",
     "import_": "apps.load.pretrained",
     "load": "engine.files.bundle",
     "look": "apps.load.runs",
@@ -141,6 +143,7 @@ __all__ = [
     "find",
     "fit",
     "generate",
+    "sample",
     "import_",
     "load",
     "look",

@@ -2,20 +2,23 @@
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Source, check_sources
+from cartograd.apps.cli.common import File, Source, check_sources
 from cartograd.core.errors import UsageError
 
 
 def generate_(
     target: str,
-    prompt: Source,
+    prompt: Source | None = None,
     /,
     *,
+    count: int = 16,
+    out: File = None,
     length: int = 128,
     sampler: tuple[str, ...] = (),
     temperature: float | None = None,
@@ -31,13 +34,18 @@ def generate_(
     precision: str = "float32",
     json: bool = False,
 ) -> int:
-    """Let a model write: go on from a prompt, or answer it.
+    """Let a model write (go on from a prompt, or answer it), or draw examples like those it learned.
+
+    A model of texts takes a prompt; a model of densities takes none, and draws `--count` examples.
 
     Without a sampler or a seed the likeliest token is taken each time.
 
     Args:
         target: a run or bundle folder, or published weights like smollm2.
         prompt: the text; - reads it from standard input.
+        count: examples to draw.
+        out: file of the drawn examples: .png (pictures in a grid, points in the plane), .csv or
+            .npy; samples.png or samples.csv in the run if left out.
         length: the most new tokens.
         sampler: draw tokens, their scores changed by this first: specs like top-p:p=0.9 in
             their order, with commas between them or a flag each (`cartograd list token-sampler`);
@@ -57,6 +65,8 @@ def generate_(
     from cartograd.apps.load.writing import Writing
     from cartograd.apps.verbs.generate import generate, stream
 
+    if prompt is None:
+        return _drawn(target, count, out, seed or 0, 1.0 if temperature is None else temperature)
     check_sources(
         [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
     )
@@ -94,4 +104,24 @@ def generate_(
     for piece in stream(writing, text, **options):
         print(piece, end="", flush=True)
     print()
+    return 0
+
+
+def _drawn(target: str, count: int, out: Path | None, seed: int, temperature: float) -> int:
+    """Draw examples, and write them to a file."""
+    from cartograd.apps.load.target import as_signed
+    from cartograd.apps.report.samples import check_kind, write_samples
+    from cartograd.apps.verbs.sample import sample
+
+    model = as_signed(target)
+    if model.signature.task.generated:
+        raise UsageError(f"{target} writes texts; give a prompt: cartograd generate {target} TEXT")
+    port = model.signature.input
+    picture = port.kind == "image" or (port.kind == "vector" and port.size == 2)
+    name = "samples.png" if picture else "samples.csv"
+    path = out or (Path(target) if Path(target).is_dir() else Path()) / name
+    check_kind(path, port)
+    drawn = sample(model, count, seed=seed, temperature=temperature)
+    print(f"written     {write_samples(path, port, drawn)}")
+    print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {seed}")
     return 0

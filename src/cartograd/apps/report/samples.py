@@ -1,0 +1,100 @@
+"""Drawn examples as a file: a grid of pictures, a cloud of points, or rows of numbers."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.apps.report.pictures import png, shades
+from cartograd.core.errors import UsageError
+from cartograd.core.files import write_file
+from cartograd.core.ports import Port
+
+SIDE = 96
+"""Small pictures are enlarged by whole numbers up to about this many pixels."""
+
+GAP = 2
+"""Pixels between two pictures."""
+
+KINDS = (".png", ".csv", ".npy")
+"""What can be written."""
+
+
+def check_kind(path: Path, port: Port, /) -> None:
+    """Refuse a file that cannot show such examples, before they are drawn.
+
+    Raises:
+        UsageError: its ending is unknown, or no picture can be made of them.
+    """
+    if path.suffix.lower() not in KINDS:
+        raise UsageError(
+            f"{path} would be of an unknown kind; expected a file that ends in {', '.join(KINDS)}"
+        )
+    if path.suffix.lower() == ".png" and port.kind != "image" and port.size != 2:
+        raise UsageError(
+            f"{path}: {port.size} numbers of kind {port.kind!r} make no picture; write .csv or .npy"
+        )
+
+
+def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
+    """Write examples, whole or not at all.
+
+    Args:
+        path: ends in `.png` (a grid of pictures, or points in the plane), `.csv` (a row of numbers
+            each) or `.npy` (an array of the examples' shape).
+        port: what the numbers are.
+        x: the examples.
+
+    Raises:
+        UsageError: see `check_kind`.
+    """
+    check_kind(path, port)
+    kind = path.suffix.lower()
+    if kind == ".npy":
+        buffer = io.BytesIO()
+        np.save(buffer, x.numpy(), allow_pickle=False)
+        return write_file(path, buffer.getvalue())
+    if kind == ".csv":
+        names = ",".join(f"{port.name}_{i}" for i in range(port.size))
+        rows = (",".join(f"{value:.9g}" for value in row) for row in x.flatten(1).tolist())
+        return write_file(path, "\n".join([names, *rows]) + "\n")
+    if port.kind == "image":
+        return write_file(path, png(grid([shades(one, port) for one in x])))
+    return _cloud(path, port, x)
+
+
+def grid(tiles: list[np.ndarray], /) -> np.ndarray:
+    """Pictures side by side, nearly as many rows as columns, on white.
+
+    >>> grid([np.zeros((100, 100, 1), np.uint8)] * 5).shape
+    (202, 304, 1)
+    """
+    height, width, channels = tiles[0].shape
+    factor = max(1, SIDE // max(height, width))
+    across = math.ceil(math.sqrt(len(tiles)))
+    down = math.ceil(len(tiles) / across)
+    height, width = height * factor, width * factor
+    size = down * (height + GAP) - GAP, across * (width + GAP) - GAP, channels
+    whole = np.full(size, 255, np.uint8)
+    for number, tile in enumerate(tiles):
+        top, left = number // across * (height + GAP), number % across * (width + GAP)
+        whole[top : top + height, left : left + width] = tile.repeat(factor, 0).repeat(factor, 1)
+    return whole
+
+
+def _cloud(path: Path, port: Port, x: Tensor) -> Path:
+    """Points in the plane."""
+    from matplotlib.figure import Figure
+
+    from cartograd.apps.report.png import write
+    from cartograd.apps.report.theme import BLUE
+
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(*x.flatten(1).T.tolist(), s=8, color=BLUE, alpha=0.6)
+    axes.set_aspect("equal")
+    axes.set_title(f"{len(x)} drawn examples of {port.name}")
+    return write(figure, path)
