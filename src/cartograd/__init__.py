@@ -27,9 +27,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.export import export as export
     from cartograd.apps.verbs.fit import fit as fit
     from cartograd.apps.verbs.generate import generate as generate
-    from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.neighbours import neighbours as neighbours
     from cartograd.apps.verbs.predict import predict as predict
+    from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.save import save as save
     from cartograd.apps.verbs.trace import trace as trace
     from cartograd.apps.verbs.train import train as train
@@ -143,7 +143,6 @@ __all__ = [
     "find",
     "fit",
     "generate",
-    "sample",
     "import_",
     "load",
     "look",
@@ -155,6 +154,7 @@ __all__ = [
     "rates",
     "robustness",
     "runs",
+    "sample",
     "save",
     "serve",
     "sign",

@@ -93,7 +93,24 @@ def takes_classes(card):
     return True
 
 
+def density_examples(n=12):
+    """High log-densities (0 on average), low ones, and the examples that they are of."""
+    likely = torch.linspace(-1, 1, n, dtype=torch.float64)
+    return likely, likely - 5, torch.zeros(n, 3, dtype=torch.float64)
+
+
+def takes_densities(card):
+    likely, _, x = density_examples()
+    try:
+        build(card.name, kind=card.kind, **card.tiny)(likely, x)
+    except (UsageError, TypeError, RuntimeError):
+        return False
+    return True
+
+
 def examples_for(card):
+    if card.kind == "metric" and takes_densities(card):
+        return density_examples()
     return class_examples() if takes_classes(card) else value_examples()
 
 

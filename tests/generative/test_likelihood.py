@@ -27,7 +27,7 @@ def test_the_best_affine_flow_has_the_samples_mean_and_covariance():
     x = torch.randn(400, 2) @ torch.tensor([[1.5, 0.0], [0.7, 0.4]]).T + torch.tensor([2.0, -1.0])
     model = Affine()
     fit(
-        Likelihood(model=model), [(x, x)], optimizers="adam:lr=0.02", schedule="cosine", epochs=900,
+        Likelihood(model=model), [(x, x)], optimizers="adam:lr=0.05", schedule="cosine", epochs=300,
         device="cpu",
     )  # fmt: skip
     torch.testing.assert_close(model.shift.detach(), x.mean(0), atol=2e-3, rtol=0)

@@ -19,13 +19,13 @@ def moved(model):
 
 @pytest.fixture(scope="module")
 def trained():
-    data = moons(examples=4000)
+    data = moons(examples=3000)
     torch.manual_seed(0)
-    model = RealNVP(features=2, couplings=8)
+    model = RealNVP(features=2, depth=8)
     x = data.train.inputs
     batches = [(part, part) for part in x.split(200)]
     fit(
-        Likelihood(model=model), batches, optimizers="adamw:lr=3e-3", schedule="cosine", epochs=20,
+        Likelihood(model=model), batches, optimizers="adamw:lr=3e-3", schedule="cosine", epochs=12,
         device="cpu",
     )  # fmt: skip
     return model.double().eval(), data.test.inputs.double()
@@ -47,7 +47,7 @@ def test_decoding_undoes_encoding_after_training(trained):
 @pytest.mark.law("real-nvp")
 @pytest.mark.parametrize("levels", [0, 5])
 def test_the_determinant_is_that_of_the_jacobian(levels):
-    model = moved(RealNVP(features=6, couplings=4, widths=(7,), levels=levels)).eval()
+    model = moved(RealNVP(features=6, depth=4, widths=(7,), levels=levels)).eval()
     x = torch.rand(3, 6, dtype=torch.float64)
     for row in x:
         jacobian = torch.autograd.functional.jacobian(lambda one: model.encode(one[None])[0], row)
@@ -90,7 +90,7 @@ def test_levels_of_a_uniform_flow_cost_their_bits():
 
 
 def test_samples_come_from_the_generator_alone_and_temperature_narrows_them():
-    model = build("real-nvp:features=3,couplings=2")
+    model = build("real-nvp:features=3,depth=2")
     drawn = [model.sample(64, torch.Generator().manual_seed(5)) for _ in range(2)]
     assert torch.equal(*drawn)
     cool = model.sample(64, torch.Generator().manual_seed(5), temperature=0.5)

@@ -34,9 +34,10 @@ def generate_(
     precision: str = "float32",
     json: bool = False,
 ) -> int:
-    """Let a model write (go on from a prompt, or answer it), or draw examples like those it learned.
+    """Let a model write (go on from a prompt, or answer it), or draw examples.
 
-    A model of texts takes a prompt; a model of densities takes none, and draws `--count` examples.
+    A model of texts takes a prompt; a model of densities takes none, and draws `--count` examples
+    like those that it learned from.
 
     Without a sampler or a seed the likeliest token is taken each time.
 

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from cartograd.apps.answers.averaged import measure, with_positive
+from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
-from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.reading import as_read, check_reads, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset

@@ -1,6 +1,8 @@
 """Sample: new examples of what a model of densities has learned."""
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -45,7 +47,7 @@ def sample(
     if not temperature >= 0:
         raise UsageError(f"temperature={temperature} is below 0; 1 is the model's own")
     model = as_signed(target)
-    drawing = _drawing(model, name_of(target))
+    drawing = _drawing(model, name_of(model))
     chosen = pick(device)
     model.to(chosen)
     generator = torch.Generator().manual_seed(seed)
@@ -62,16 +64,17 @@ def sample(
     return drawn.cpu()
 
 
-def _drawing(model: Signed, name: str):
+def _drawing(model: Signed, name: str) -> Callable[..., Tensor]:
     """The model's own way to draw.
 
     Raises:
         UsageError: it has none.
     """
     own = inspect.getattr_static(model.model, "sample", None)
-    if model.signature.target != "example" or not callable(own):
+    if model.signature.target != "example" or own is None:
         raise UsageError(
-            f"{name} draws no examples: it answers with {model.signature.task.means.format(classes=model.signature.classes, values='values')}; "
-            "expected a model of densities, as `cartograd train real-nvp --data digits` makes one"
+            f"{name} draws no examples, its task is {model.signature.task.name!r}; expected a "
+            "model of densities, as `cartograd train real-nvp --data digits` makes one"
         )
-    return model.model.sample
+    drawing: Any = model.model.sample
+    return drawing

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from cartograd.core.ports import DATE
+from cartograd.core.column import DATE
 from cartograd.data.decode.numeric import NUMERIC
 
 ORDERS = ("ymd", "dmy", "mdy")

@@ -14,8 +14,8 @@ References:
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
@@ -23,7 +23,7 @@ from torch import Tensor
 
 
 class Invertible(Protocol):
-    """A layer of a flow."""
+    """A layer of a flow; what the functions here take, in an `nn.ModuleList` or any iterable."""
 
     def __call__(self, x: Float[Tensor, "b ..."], /) -> tuple[Tensor, Float[Tensor, " b"]]:
         """Its image, and the logarithm of the absolute determinant of the Jacobian."""
@@ -35,7 +35,7 @@ class Invertible(Protocol):
 
 
 def through(
-    layers: Iterable[Invertible], x: Float[Tensor, "b ..."], /
+    layers: Iterable[Any], x: Float[Tensor, "b ..."], /
 ) -> tuple[Tensor, Float[Tensor, " b"]]:
     """The code of each example, and the logarithm of the determinant of the whole chain."""
     total = x.flatten(1)[:, 0] * 0
@@ -45,14 +45,14 @@ def through(
     return x, total
 
 
-def back(layers: Sequence[Invertible], z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+def back(layers: Iterable[Any], z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
     """The examples of these codes."""
-    for layer in reversed(layers):
+    for layer in list(layers)[::-1]:
         z = layer.inverse(z)
     return z
 
 
-def log_density(layers: Iterable[Invertible], x: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
+def log_density(layers: Iterable[Any], x: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
     """The logarithm of the density of each example, in nats.
 
     >>> log_density([], torch.zeros(1, 2)).item()
@@ -68,7 +68,7 @@ def log_normal(z: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
 
 
 def drawn(
-    layers: Sequence[Invertible],
+    layers: Iterable[Any],
     shape: tuple[int, ...],
     generator: torch.Generator,
     /,

@@ -17,11 +17,13 @@ References:
     Laurent Dinh, Jascha Sohl-Dickstein, Samy Bengio. Density estimation using Real NVP. ICLR 2017.
     https://arxiv.org/abs/1605.08803
 
->>> model = RealNVP(features=2, couplings=4)
+>>> model = RealNVP(features=2, depth=4)
 >>> x = torch.randn(5, 2)
 >>> bool((model.decode(model.encode(x)) - x).abs().max() < 1e-5)
 True
 """
+
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -47,7 +49,7 @@ CARD = Card(
         "law: the determinant is that of autograd's Jacobian, to 1e-10",
         "law: the density of a trained flow integrates to one, to 0.5 %",
     ),
-    tiny={"features": 4, "couplings": 2, "widths": (5,)},
+    tiny={"features": 4, "depth": 2, "widths": (5,)},
     answers="density",
 )
 
@@ -57,7 +59,7 @@ class RealNVP(nn.Module):
 
     Args:
         features: numbers of one example.
-        couplings: how many; each number is changed by every second one.
+        depth: how many; each number is changed by every second one.
         widths: units of the hidden layers of each coupling's network.
         activation: the nonlinearity of the networks, by name.
         levels: how many evenly spaced values from 0 to 1 a number takes; 0 if it is any.
@@ -67,7 +69,7 @@ class RealNVP(nn.Module):
         self,
         *,
         features: int,
-        couplings: int = 8,
+        depth: int = 8,
         widths: tuple[int, ...] = (64, 64),
         activation: str = "relu",
         levels: int = 0,
@@ -78,7 +80,7 @@ class RealNVP(nn.Module):
         self.layers = nn.ModuleList([Levels((features,), levels=levels)] if levels else [])
         self.layers.extend(
             AffineCoupling(features, odd=bool(i % 2), widths=widths, activation=activation)
-            for i in range(couplings)
+            for i in range(depth)
         )
 
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
@@ -113,7 +115,7 @@ class AffineCoupling(nn.Module):
         sizes = (features, *widths)
         hidden = [
             layer
-            for before, after in zip(sizes, sizes[1:], strict=False)
+            for before, after in pairwise(sizes)
             for layer in (nn.Linear(before, after), Activation(activation))
         ]
         last = nn.Linear(sizes[-1], 2 * features)
@@ -137,4 +139,3 @@ class AffineCoupling(nn.Module):
         s, t = self.net(x * self.mask).chunk(2, dim=1)
         free = 1 - self.mask
         return free * self.reach * s.tanh(), free * t
-

@@ -26,12 +26,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
+from cartograd.practice.metrics import log_density
 
 CARD = Card(
     name="bits-per-dim",
     kind="metric",
     entry="bits_per_dim",
+    nodes=("flow/change-of-variables",),
     title="Bits per dimension",
     short="Bits/dim",
     zh="每维比特数",
@@ -46,7 +47,7 @@ CARD = Card(
 )
 
 
-def bits_per_dim(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
+def bits_per_dim(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The mean bits of one number of an example.
 
     Raises:
@@ -57,16 +58,10 @@ def bits_per_dim(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ...
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:
     """The bits under each weighting of the examples."""
-    if outputs.numel() != len(targets):
-        raise UsageError(
-            f"bits-per-dim takes one log-density for each example; the outputs of {len(targets)} "
-            f"examples have shape {tuple(outputs.shape)}"
-        )
-    nats = outputs.double().flatten()
     dims = math.prod(targets.shape[1:])
-    return -(weights @ nats) / (weights.sum(1) * dims * math.log(2))
+    return -log_density.weighed(outputs, targets, weights) / (dims * math.log(2))

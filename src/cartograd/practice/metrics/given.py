@@ -88,6 +88,19 @@ def mean(
     return weights @ per_example.double() / total
 
 
+def densities(outputs: Tensor, targets: Tensor, /) -> Float[Tensor, " n"]:
+    """One log-density of each example, in double precision.
+
+    Raises:
+        UsageError: no examples, another count of them, or outputs that are not a number.
+    """
+    outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
+    outputs = outputs[:, None] if outputs.ndim == 1 else outputs
+    single = outputs.shape[1:] == (1,)
+    _match("one log-density for each of the examples, (n) or (n, 1)", outputs, targets, single)
+    return outputs.double().flatten()
+
+
 def _match(expected: str, outputs: Tensor, targets: Tensor, *agreements: Any) -> None:
     if not all(agreements) or len(outputs) != len(targets):
         raise UsageError(

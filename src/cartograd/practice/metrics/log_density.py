@@ -23,11 +23,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
+from cartograd.practice.metrics import given
 
 CARD = Card(
     name="log-density",
     kind="metric",
     entry="log_density",
+    nodes=("flow/change-of-variables",),
     title="Mean log-density in nats",
     short="Log-density",
     zh="平均对数密度",
@@ -39,16 +41,20 @@ CARD = Card(
 )
 
 
-def log_density(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "n ..."], /) -> float:
-    """The mean log-density of the examples."""
+def log_density(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
+    """The mean log-density of the examples.
+
+    Raises:
+        UsageError: there is not one log-density for each example.
+    """
     return weighed(outputs, targets, torch.ones(1, len(outputs), dtype=torch.float64)).item()
 
 
 def weighed(
     outputs: Float[Tensor, "n ..."],
-    targets: Shaped[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:
     """The mean under each weighting of the examples."""
-    return weights @ outputs.double().flatten() / weights.sum(1)
+    return weights @ given.densities(outputs, targets) / weights.sum(1)

@@ -1,0 +1,46 @@
+"""Columns: how the cells of a table become features."""
+
+from dataclasses import dataclass
+
+DATE = 2 + 12 + 7
+"""Features of a date: days, year, a month, a weekday."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table and how its cells become features.
+
+    A numeric cell is `(cell - mean) / std`; a missing one becomes 0 (the mean) and, where
+    `indicator` is set, a further feature says that it was missing. A categorical cell is one
+    feature per category; a missing or unseen one is all zeros. What a date becomes says
+    `cartograd.data.decode.dates`.
+
+    Attributes:
+        name: in the header.
+        categories: the cells that are a category each; `None` for numbers and dates.
+        mean: of the numbers, or of the dates' days since 1970, in training.
+        std: of the same.
+        indicator: whether a feature says that the cell was missing.
+        decimal: the decimal mark of the numbers, `.` or `,`.
+        dates: the order of the parts of a date: `ymd`, `dmy` or `mdy`; empty for no dates.
+        clock: whether the hour of the dates is a feature.
+        missing: further cells that stand for 'not known'.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+    mean: float = 0.0
+    std: float = 1.0
+    indicator: bool = False
+    decimal: str = "."
+    dates: str = ""
+    clock: bool = False
+    missing: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """How many features this column becomes."""
+        if self.categories is not None:
+            return len(self.categories)
+        own = DATE + self.clock if self.dates else 1
+        return own + self.indicator
