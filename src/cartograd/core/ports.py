@@ -233,6 +233,8 @@ class Signature:
                 for given in data["outputs"]
                 for port in (_port(given),)
             )
+            if not (inputs and outputs):
+                raise LookupError("it lacks inputs or outputs")
             return cls(inputs, outputs)
         except (LookupError, TypeError, AttributeError, OverflowError) as error:
             raise UsageError(f"this does not describe a signature: {error!r}") from error
@@ -293,4 +295,6 @@ def _column(data: Any) -> Column:
     own = None if named is None else tuple(named)
     column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
     check_fields(column, f"column {column.name!r}")
+    if column.decimal not in (".", ",") or column.dates not in ("", "ymd", "dmy", "mdy"):
+        raise UsageError(f"column {column.name!r} has an unknown decimal mark or order of dates")
     return column

@@ -75,9 +75,11 @@ def train_(
     from cartograd.apps.verbs.train import train
 
     if target is not None:
+        from cartograd.core.paths import is_there
+
         if data is None or "target=" in data:
             raise UsageError("--target names a column of --data, once")
-        data = f"{data}{',' if ':' in data or Path(data).exists() else ':'}target={target}"
+        data = f"{data}{',' if ':' in data or is_there(data) else ':'}target={target}"
     begins, folder = _own(model, folder, resume)
     given = settings.parsed(set_)
     flags = {"optimizer": optimizer, "epochs": epochs}
@@ -158,12 +160,13 @@ def _text(value: Any) -> str:
 
 def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
     from cartograd.apps.answers import units
-    from cartograd.apps.verbs.cost import available, cost, probe
+    from cartograd.apps.verbs.cost import cost, probe
     from cartograd.apps.verbs.plan import planned
+    from cartograd.core.memory import free_memory
 
     plan = planned(model, data, meta=True, **given)
     costs = cost(plan)
-    free = available()
+    free = free_memory()
     fits = not free or costs.total < free
     step, seconds = probe(planned(model, data, **given)) if fits else (None, None)
     if json:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cartograd.core import registry
 from cartograd.core.errors import UsageError
-from cartograd.core.paths import looks_like_path, no_such_path
+from cartograd.core.paths import is_there, looks_like_path, no_such_path
 from cartograd.core.spec import Spec
 from cartograd.data.decode import images, sounds, text_files
 from cartograd.data.decode.table_files import read_table
@@ -50,7 +50,7 @@ def located(text: str | Spec, /) -> Spec:
     path = Path(place.strip()).expanduser()
     if _names_a_source(text):
         return Spec.parse(text)
-    if not path.exists():
+    if not is_there(path):
         if looks_like_path(place):
             raise no_such_path(place.strip())
         return Spec.parse(text)

@@ -17,6 +17,7 @@ from cartograd.apps.load.located import located
 from cartograd.core import registry
 from cartograd.core.build import build, entry
 from cartograd.core.errors import UsageError
+from cartograd.core.memory import affordable
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
@@ -67,7 +68,8 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
     if spec.subject is None and any(place.default is inspect.Parameter.empty for place in places):
         word = places[0].name
         raise UsageError(f"{card.name} needs a {word}: {card.name}:{word.upper()}")
-    made = build(spec, kind="data", **args)()
+    with affordable(str(spec)[:100]):
+        made = build(spec, kind="data", **args)()
     if isinstance(given, str) and spec.name != given.partition(":")[0].strip():
         taken = f"{spec.subject} is taken as {card.name}: {card.title}"
         return replace(

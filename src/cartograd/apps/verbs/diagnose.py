@@ -13,11 +13,11 @@ from cartograd.apps.load.source import dataset
 from cartograd.apps.load.target import as_signed
 from cartograd.apps.results.model_diagnosis import ModelDiagnosis
 from cartograd.apps.results.run_diagnosis import RunDiagnosis
-from cartograd.apps.verbs.cost import available
 from cartograd.apps.verbs.plan import planned
 from cartograd.core import registry
 from cartograd.core.build import today
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.memory import free_memory
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
@@ -135,7 +135,7 @@ def diagnose_model(
     if memory is not None and not memory > 0:
         raise UsageError(f"memory={memory:g} leaves no room for a batch; expected GiB above 0")
     batch = next(iter(plan.batches().epoch(0, seed=seed)))
-    room = memory if memory is not None else (available() or 2**31) * 0.8 / 2**30
+    room = memory if memory is not None else (free_memory() or 2**31) * 0.8 / 2**30
     able: dict[str, Callable[[], Any]] = {
         "layers": lambda: layer_report(objective, batch, optimizers=spec),
         "rate": lambda: lr_range(

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
+from cartograd.core.batch_error import made
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.tensors import tensors
@@ -77,7 +78,7 @@ def _pair(name: str, part: Any) -> tuple[Any, Tensor]:
     names = list(batches[0][0])
     try:
         inputs = {key: torch.cat([batch[key] for batch, _ in batches]) for key in names}
-        targets = torch.cat([target for _, target in batches])
+        targets = _below([target for _, target in batches])
     except (RuntimeError, KeyError) as error:
         raise UsageError(
             f"{name}: the examples differ ({error}); bring them to one shape, or train on batches "
@@ -88,9 +89,16 @@ def _pair(name: str, part: Any) -> tuple[Any, Tensor]:
     return (tuple(inputs.values()) if names[0].isdecimal() else inputs), targets
 
 
+def _below(targets: list[Any]) -> Any:
+    """Targets of all batches: numbers, or names."""
+    if isinstance(targets[0], Tensor):
+        return torch.cat(targets)
+    return [one for batch in targets for one in batch]
+
+
 def _batches(name: str, loader: Any) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
     """Each batch as its inputs by name (or number, or alone) and its targets."""
-    for batch in loader:
+    for batch in made(iter(loader), name):
         if isinstance(batch, Mapping):
             key = next((key for key in TARGETS if key in batch), None)
             if key is None:
@@ -107,7 +115,9 @@ def _batches(name: str, loader: Any) -> Iterator[tuple[dict[str, Tensor], Tensor
             raise UsageError(
                 f"{name}: a batch is {type(batch).__name__}; expected (inputs, targets), or a dict"
             )
-        if not all(isinstance(one, Tensor) for one in (*inputs.values(), target)):
+        named = isinstance(target, list | tuple) and all(isinstance(x, str) for x in target)
+        checked = inputs.values() if named else (*inputs.values(), target)
+        if not all(isinstance(one, Tensor) for one in checked):
             raise UsageError(
                 f"{name}: a batch holds what is no tensor; give the loader a collate_fn that makes "
                 "tensors"
