@@ -52,7 +52,7 @@ def _name(part: Any) -> str:
     return type(part.dataset if isinstance(part, DataLoader) else part).__name__.lower()
 
 
-def _pair(name: str, part: Any) -> tuple[Any, Tensor]:
+def _pair(name: str, part: Any) -> tuple[Any, Any]:
     """Inputs and targets of all examples."""
     if isinstance(part, IterableDataset) or (
         isinstance(part, DataLoader) and isinstance(part.dataset, IterableDataset)
@@ -96,8 +96,8 @@ def _below(targets: list[Any]) -> Any:
     return [one for batch in targets for one in batch]
 
 
-def _batches(name: str, loader: Any) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """Each batch as its inputs by name (or number, or alone) and its targets."""
+def _batches(name: str, loader: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Each batch as its inputs by name (or number, or alone) and its targets, or their names."""
     for batch in made(iter(loader), name):
         if isinstance(batch, Mapping):
             key = next((key for key in TARGETS if key in batch), None)
