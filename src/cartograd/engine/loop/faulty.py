@@ -9,7 +9,7 @@ as it is: it is one of the program.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,7 @@ IGNORED = -100
 """The target of a position without one, as in torch's losses."""
 
 
+@runtime_checkable
 class Learning(Protocol):
     """The parts of a run that has met such a batch."""
 
