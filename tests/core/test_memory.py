@@ -32,14 +32,14 @@ def test_larger_layers_than_fit_are_refused(spec):
 
 
 def test_weights_are_added_up_while_a_model_is_built(monkeypatch):
-    monkeypatch.setattr(memory, "free_memory", lambda: 4 * 10_000)
+    monkeypatch.setattr(memory, "available", lambda: 4 * 10_000)
     build("mlp:features=9,classes=9,widths=[90,90]", kind="model")  # 9,819 numbers
     with pytest.raises(UsageError, match=r"asks for 4.*e-05 GB"):
         build("mlp:features=9,classes=9,widths=[90,91]", kind="model")
 
 
 def test_nothing_takes_memory_on_the_meta_device(monkeypatch):
-    monkeypatch.setattr(memory, "free_memory", lambda: 1)
+    monkeypatch.setattr(memory, "available", lambda: 1)
     with torch.device("meta"):
         build("mlp:features=9,classes=9,widths=[9000]", kind="model")
 
@@ -55,7 +55,7 @@ def test_other_errors_stay_what_they_are():
 
 
 def test_what_is_free_is_known_here():
-    assert 2**26 < memory.free_memory() < 2**50
+    assert 2**26 < memory.available() < 2**50
 
 
 def test_a_spec_longer_than_any_path_is_no_path():

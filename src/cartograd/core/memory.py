@@ -13,6 +13,7 @@ cartograd.core.errors.UsageError: this layer asks for 4e+09 GB of memory, and ..
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,15 +39,16 @@ WORDS = ("allocate memory", "out of memory", "not enough memory", "calculation o
 """What errors of torch and NumPy say where a size is impossible."""
 
 
-def free_memory() -> int:
-    """Bytes of memory that are free on this machine; 0 where that is not known."""
+def available() -> int:
+    """Bytes that a program can still take without swapping, or 0 where it is not known."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        text = ""
+    found = re.search(r"^MemAvailable:\s*(\d+) kB", text, re.MULTILINE)
+    if found is not None:
+        return int(found[1]) * 1024
     names = ("SC_AVPHYS_PAGES", "SC_PAGE_SIZE")
-    told = Path("/proc/meminfo")
-    if told.is_file():
-        lines = dict(line.split(":", 1) for line in told.read_text().splitlines() if ":" in line)
-        sizes = [lines[name].split()[0] for name in ("MemAvailable", "SwapFree") if name in lines]
-        if sizes:
-            return 1024 * sum(map(int, sizes))
     if sys.platform == "win32" or not all(name in os.sysconf_names for name in names):
         return 0
     return os.sysconf(names[0]) * os.sysconf(names[1])
@@ -64,7 +66,7 @@ def affordable(what: str, /) -> Iterator[None]:
     Raises:
         UsageError: what is asked for, and what is free.
     """
-    room = 0 if torch.get_default_device().type == "meta" else free_memory()
+    room = 0 if torch.get_default_device().type == "meta" else available()
     counted = _Weights(what, room)
     handle = register_module_parameter_registration_hook(counted)
     try:

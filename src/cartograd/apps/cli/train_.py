@@ -162,11 +162,11 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
     from cartograd.apps.answers import units
     from cartograd.apps.verbs.cost import cost, probe
     from cartograd.apps.verbs.plan import planned
-    from cartograd.core.memory import free_memory
+    from cartograd.core.memory import available
 
     plan = planned(model, data, meta=True, **given)
     costs = cost(plan)
-    free = free_memory()
+    free = available()
     fits = not free or costs.total < free
     step, seconds = probe(planned(model, data, **given)) if fits else (None, None)
     if json:

@@ -17,7 +17,7 @@ from cartograd.apps.verbs.plan import planned
 from cartograd.core import registry
 from cartograd.core.build import today
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.memory import free_memory
+from cartograd.core.memory import available
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
@@ -121,6 +121,8 @@ def diagnose_model(
     Raises:
         UsageError: whatever is wrong with model, data or settings, or an unknown look.
     """
+    if callable(settings.get("optimizer")):
+        raise UsageError("diagnose takes the spec of an optimizer, such as adamw:lr=1e-3")
     for word in looks:
         if word not in LOOKS:
             raise unknown("look", word, LOOKS)
@@ -135,7 +137,7 @@ def diagnose_model(
     if memory is not None and not memory > 0:
         raise UsageError(f"memory={memory:g} leaves no room for a batch; expected GiB above 0")
     batch = next(iter(plan.batches().epoch(0, seed=seed)))
-    room = memory if memory is not None else (free_memory() or 2**31) * 0.8 / 2**30
+    room = memory if memory is not None else (available() or 2**31) * 0.8 / 2**30
     able: dict[str, Callable[[], Any]] = {
         "layers": lambda: layer_report(objective, batch, optimizers=spec),
         "rate": lambda: lr_range(
