@@ -233,8 +233,6 @@ class Signature:
                 for given in data["outputs"]
                 for port in (_port(given),)
             )
-            if not (inputs and outputs):
-                raise LookupError("it lacks inputs or outputs")
             return cls(inputs, outputs)
         except (LookupError, TypeError, AttributeError, OverflowError) as error:
             raise UsageError(f"this does not describe a signature: {error!r}") from error

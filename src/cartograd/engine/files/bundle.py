@@ -151,6 +151,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     digest = _verified(folder)
     documents = {name: document(folder, name) for name in ("spec", "signature", "metrics", "about")}
     signature = Signature.from_json(documents["signature"])
+    if not (signature.inputs and signature.outputs):
+        raise UsageError(f"{folder} is damaged: its signature lacks inputs or outputs")
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
     if model is None:
         plugins.require(documents["about"].get("imports", ()), folder)
