@@ -18,9 +18,7 @@ from cartograd.core.protocols import Decoder, TokenSampler, Writer
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.text.tokenizer import Tokenizer
-
-ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
-"""Tokens that end an answer in pretrained vocabularies, besides the tokenizer's own."""
+from cartograd.data.text.tokens import ENDS
 
 
 @dataclass(frozen=True)
