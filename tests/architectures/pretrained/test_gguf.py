@@ -49,8 +49,8 @@ def words():
     return tokens, [" ".join(merge) for merge in model["merges"]]
 
 
-OTHERS = ("gene", "toke", "spli", "adap", "quan")
-"""How the names begin that are not the family's."""
+OTHERS = ("general", "tokenizer", "split", "adapter", "quantize")
+"""What names begin with that are not the family's."""
 
 
 def put(writer, name, value):
@@ -79,7 +79,7 @@ def toy(path, *, family="llama", kind="F32", skip=(), pre="smollm", more=(), bas
     } | values  # fmt: skip
     for name, value in numbers.items():
         if value is not None:
-            put(writer, name if "." in name and name[:4] in OTHERS else f"{family}.{name}", value)
+            put(writer, name if name.startswith(OTHERS) else f"{family}.{name}", value)
     writer.add_float32(f"{family}.attention.layer_norm_rms_epsilon", 1e-5)
     writer.add_float32(f"{family}.rope.freq_base", base)
     writer.add_tokenizer_model("gpt2")

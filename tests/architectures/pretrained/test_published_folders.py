@@ -16,6 +16,7 @@ from cartograd.apps.verbs.predict import predict
 from cartograd.architectures.pretrained import published_writing
 from cartograd.architectures.pretrained.hf import hf
 from cartograd.architectures.pretrained.published_folder import INDEX
+from cartograd.architectures.transformer.vit import interpolated
 from cartograd.core.errors import UsageError
 from cartograd.data.text.tokenizer import Tokenizer
 from tests.architectures.pretrained.published_folders import (
@@ -254,6 +255,20 @@ def test_learned_positions_of_a_listener_are_not_passed_over(tmp_path):
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(UsageError, match=r"embed_positions.*the encoder's positions are learned"):
         hf(folder)
+
+
+def test_pictures_of_another_size(tmp_path):
+    """By size=, through the bundle; a model of texts has none."""
+    folder = write("vit", tmp_path / "theirs")
+    told = "positions of 2x2 patches are interpolated to 4x4"
+    with pytest.warns(UserWarning, match=told):
+        again = as_signed(import_(f"hf:{folder},size=16", tmp_path / "bundle"))
+    assert again.signature.input.dims == (3, 16, 16)
+    whole = hf(folder)
+    expected = interpolated(whole.model.positions.detach(), 4)
+    assert torch.equal(again.model.positions, expected)
+    with pytest.raises(UsageError, match="size=16 is for models of pictures with positions"):
+        hf(write("bert", tmp_path / "texts"), size=16)
 
 
 @pytest.mark.oracle("hf")

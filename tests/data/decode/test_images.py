@@ -118,7 +118,9 @@ def test_pad_keeps_the_whole_with_black_beside_it():
 @pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
 def test_pad_white_keeps_the_whole_on_white(mode):
     deep = mode == "I;16"
-    wide = Image.fromarray(np.full((10, 30), 3000, np.uint16)) if deep else Image.new(mode, (30, 10))
+    wide = (
+        Image.fromarray(np.full((10, 30), 3000, np.uint16)) if deep else Image.new(mode, (30, 10))
+    )
     found = pixels(wide, channels=1, height=13, width=13, fit="pad-white", bits=12)
     white = 1.0 if deep else 255
     rows = (found[0] == white).all(1)

@@ -100,7 +100,8 @@ def _check_own(file: GGUF, key: str, name: str, value: Any) -> None:
     said = file.values.get
     family = key.removesuffix(f".{name}")
     rows = file.entries["token_embd.weight"].shape[0] if "token_embd.weight" in file.entries else 0
-    heads, dim = said(f"{family}.attention.head_count"), said(f"{family}.embedding_length")
+    heads: Any = said(f"{family}.attention.head_count")
+    dim: Any = said(f"{family}.embedding_length")
     if name in READ:
         typed(str(file.path), key, value, READ[name])
         return

@@ -74,8 +74,7 @@ class Tokenizer:
         self.longest = longest
         self.counts = tuple(counts)
         self.manner = dict(manner or {})
-        roles = map(self.special.get, ("padding", "begin", "end", "unknown", "mask"))
-        self.padding, self.begin, self.end, self.unknown, self.mask = roles
+        self.padding, self.begin, self.end, self.unknown, self.mask = map(self.special.get, ROLES)
 
     @classmethod
     def from_json(cls, text: str, /) -> "Tokenizer":
@@ -153,8 +152,9 @@ class Tokenizer:
             if token is not None and numbers[role] is None:
                 raise UsageError(f"the tokenizer has no token {token!r}, said to mean {role!r}")
         special = {role: own for role, own in (self.special | numbers).items() if own is not None}
-        said = {"chat": chat or self.template, "longest": longest or self.longest}
-        return Tokenizer(self.document, **self.settings | said | {"special": special})
+        own = {"chat": chat or self.template, "longest": longest or self.longest}
+        said: dict[str, Any] = self.settings | own | {"special": special}
+        return Tokenizer(self.document, **said)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def ending(tokenizer: Tokenizer, /) -> Tokenizer:
 def tidying(tokenizer: Tokenizer, /) -> Tokenizer:
     """The same, with every run of white space read as one blank, and none at the ends.
 
-    For models that learn from texts of `data.dataset.parallel.tidy`: so prediction reads them alike.
+    For models that learn from texts of `data.dataset.parallel.tidy`; so others are read alike.
 
     >>> tidying(characters(["a b"], vocabulary=9)).encode("  a  b ")
     [6, 5, 7]
