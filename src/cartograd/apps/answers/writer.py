@@ -72,12 +72,11 @@ def manner_of(tokenizer: Tokenizer, /) -> Manner:
     said: dict[str, Any] = tokenizer.manner
     try:
         manner = Manner(**said)
-        fine = min(manner.beams, manner.repetition_penalty) > 0 and manner.ending in ENDINGS
+        if min(manner.beams, manner.repetition_penalty) > 0 and manner.ending in ENDINGS:
+            return manner
     except TypeError:
-        fine = False
-    if not fine:
-        raise UsageError(f"the tokenizer's manner of writing cannot be: {said}")
-    return manner
+        pass
+    raise UsageError(f"the tokenizer's manner of writing cannot be: {said}")
 
 
 def writer_of(model: nn.Module, signature: Signature, name: str, /) -> Writer:

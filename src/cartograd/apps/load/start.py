@@ -144,7 +144,7 @@ def _begun(
     given = {key: sizes[key] for key in ("classes", "head") if key in sizes}
     learned, resized = source.model, ""
     if "size" in sizes and port.dims != theirs.dims and isinstance(learned, Resizable):
-        learned, more, resized = learned.resized(sizes["size"])
+        learned, more, resized = learned.resized(int(sizes["size"]))
         given |= more
     made = build(Spec(source.spec.name, source.spec.args | given))
     spec = made.spec
