@@ -66,6 +66,8 @@ def located(text: str | Path | Spec, /, **args: Any) -> Spec:
         return Spec.parse(text)
     name = _source(path)
     spec = Spec.parse(f"{name}:x{comma}{rest}")
+    if name == "text" and "target" in spec.args | args:  # a table that was saved as .txt
+        name, spec = "csv", Spec("csv", spec.args)
     if name == "csv" and "target" not in spec.args | args:
         raise UsageError(_targetless(path, spec))
     return Spec(spec.name, spec.args, str(path))
