@@ -32,7 +32,6 @@ BY_TASK = {"focal-imbalance"}
 """Claims with tasks as their unit though the statement's words do not ask for it."""
 BEFORE_RATES = {
     "augmentation-helps", "batchnorm-ics", "clipping-prevents", "schedule-helps",
-    "tanh-faster-than-sigmoid",
 }  # fmt: skip
 """Claims that were run before rates were searched for by `best_rate`."""
 BY_THEORY = {"momentum-damps"}
