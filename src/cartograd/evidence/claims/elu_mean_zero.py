@@ -27,6 +27,8 @@ CLAIM = Claim(
     ),
     seeds=10,
     data="fashion-mnist",
+    remark="Nearer, not near: 0.4 to 2.4 away. In spreads of the units, too, it is nearer: 0.6 to "
+    "0.9 of one with ELU, 1.1 to 1.6 with the others.",
     draw=("ReLU - ELU, two layers", "ReLU - ELU, five layers", "ReLU - ELU, convolutions"),
     axes=("how much nearer to 0", ""),
 )
