@@ -17,7 +17,7 @@ from cartograd.core.task import Task
 KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
 """What a port carries. `label` (classes) and `value` (real numbers) are for outputs."""
 
-FITS = ("crop", "pad", "stretch")
+FITS = ("crop", "pad", "pad-white", "stretch")
 """How a picture of another shape is brought to a port's size."""
 
 USUAL = {"label": "classify", "value": "regress", "vector": "embed"}
@@ -261,4 +261,6 @@ def _column(data: Any) -> Column:
     own = None if named is None else tuple(named)
     column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
     check_fields(column, f"column {column.name!r}")
+    if column.decimal not in (".", ",") or column.dates not in ("", "ymd", "dmy", "mdy"):
+        raise UsageError(f"column {column.name!r} has an unknown decimal mark or order of dates")
     return column

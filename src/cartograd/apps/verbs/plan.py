@@ -163,7 +163,7 @@ def planned(
     examples = as_answered(as_read(dataset(asked, **column), begins, before), begins, before)
     if before is None:
         check_reads(begins, examples)
-    if isinstance(asked, str):  # a run says which source read a path, and how
+    if isinstance(asked, str | Path):  # a run says which source read a path, and how
         spec = located(asked)
         word = str(Spec(spec.name, spec.args | column, spec.subject))
         settings["data"] = replace(settings["data"], value=word)
