@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from cartograd.core.errors import UsageError, unknown
@@ -54,6 +54,27 @@ def class_weights(
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
             raise UsageError(f"class_weights: {name!r} has {weight!r}; expected a number above 0")
     return tuple(float(named.get(label, 1.0)) for label in labels)
+
+
+def pos_weights(targets: Shaped[Tensor, "n k"], /) -> tuple[float, ...]:
+    """The `pos_weight` of each of several labels under which having it weighs as much as not.
+
+    Args:
+        targets: whether each training example has each label, 0 or 1.
+
+    Raises:
+        UsageError: a label has no example with it, or none without.
+
+    >>> pos_weights(torch.tensor([[0, 1], [0, 1], [0, 0], [1, 0]]))
+    (3.0, 1.0)
+    """
+    have = targets.double().sum(0)
+    lack = len(targets) - have
+    for what, counts in (("with", have), ("without", lack)):
+        if (counts == 0).any():
+            at = int((counts == 0).nonzero()[0])
+            raise UsageError(f"there is no training example {what} label {at} to balance by")
+    return tuple((lack / have).tolist())
 
 
 def _parsed(text: str) -> dict[str, float]:

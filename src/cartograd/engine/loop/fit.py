@@ -27,6 +27,7 @@ from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metrics_file import MetricsFile
 from cartograd.engine.logging.run_folder import RunFolder
 from cartograd.engine.loop import arguments
+from cartograd.engine.loop.attributes import Attributes
 from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import BEFORE, FREE, OPEN, RunConfig
 from cartograd.engine.loop.monitor import Monitor
@@ -154,6 +155,7 @@ def fit(
         flops = rehearse(loop)
         if folder is not None:
             loop.run_state.circumstances = Circumstances(loop, objective, tuple(metrics))
+            loop.run_state.attributes = Attributes(objective, objective.players)
             opened = _opened(Path(folder), config, resume, processes)
             manager = CheckpointManager(
                 opened, save_every=chosen.save_every, keep=kept, exact=chosen.exact,

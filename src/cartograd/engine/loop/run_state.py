@@ -15,6 +15,7 @@ from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
+from cartograd.engine.loop.attributes import Attributes
 from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.longer import check_longer
@@ -69,6 +70,7 @@ class RunState:
         processes: the processes of the run.
         callbacks: of the user, with what they have changed.
         circumstances: what else its result depends on, where checkpoints are kept.
+        attributes: what of the objective no state dict holds, where checkpoints are kept.
         at: where the run is.
         best_weights: those of the best epoch, where they are not the present ones.
     """
@@ -80,6 +82,7 @@ class RunState:
     processes: ProcessGroup
     callbacks: Callbacks
     circumstances: Circumstances | None = None
+    attributes: Attributes | None = None
     at: State = field(default_factory=State)
     best_weights: dict[str, Any] = field(default_factory=dict)
 
@@ -108,6 +111,7 @@ class RunState:
             "plan": self.config.state_dict(),
             "callbacks": self.callbacks.state_dict(),
             "circumstances": {} if self.circumstances is None else self.circumstances.state_dict(),
+            "attributes": {} if self.attributes is None else self.attributes.state_dict(),
         }
 
     def begin(self, group: Sequence[Any], /) -> None:
@@ -144,6 +148,8 @@ class RunState:
         self.weights.load(parts["objective"], origin)
         if self.circumstances is not None and self.at.step == 0:  # else it goes back to its own
             self.circumstances.resume(parts, origin, exact=exact)
+        if self.attributes is not None and "attributes" in parts:
+            self.attributes.load_state_dict(parts["attributes"], origin, exact=exact)
         for name, player in self.players.items():
             player.load(parts["optimizer"][name])
             player.align()

@@ -100,16 +100,5 @@ def settled(average: Average, classes: int, /) -> Average:
     return "binary" if classes == 2 else "macro"
 
 
-def proportion(
-    above: Float[Tensor, "b k"], below: Float[Tensor, "b k"], /, *, average: Average, positive: int
-) -> tuple[int, int] | None:
-    """The two counts where their ratio is of independent trials; None of an average."""
-    average = settled(average, above.shape[1])
-    if average not in ("micro", "binary"):
-        return None
-    chosen = slice(None) if average == "micro" else slice(positive, positive + 1)
-    return int(above[:, chosen].sum()), int(below[:, chosen].sum())
-
-
 def _divide(above: Float[Tensor, "..."], below: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return torch.where(below > 0, above / below.clamp(min=1e-300), 0.0)
