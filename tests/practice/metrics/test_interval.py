@@ -101,6 +101,19 @@ def test_the_mean_over_classes_is_as_far_as_the_classes_make_it():
     assert high == pytest.approx(mean + np.hypot(*ends[:, 1]) / 2)
 
 
+def test_labels_of_the_same_examples_count_together():
+    """Two labels that are always alike leave as much doubt as one; apart they would leave less."""
+    true = torch.tensor([[1, 1]] * 20 + [[0, 0]] * 20)
+    said = true.clone()
+    said[:6] = 0
+    outputs = 2.0 * said - 1
+    low, high = interval("recall:average=macro", outputs, true)
+    assert (low, high) == pytest.approx(exact(14, 20))
+    said[:6, 1], said[6:12, 1] = 1, 0
+    apart = interval("recall:average=macro", 2.0 * said - 1, true)
+    assert apart[1] - apart[0] < 0.8 * (high - low)
+
+
 def test_losses_that_are_not_skewed_get_students_interval():
     moves = torch.tensor([-2.0, -1.0, 1.0, 2.0] * 10, dtype=torch.float64)
     expected = stats.ttest_1samp(5 + moves.numpy(), 0).confidence_interval(0.9)

@@ -18,7 +18,8 @@ def against_constant(
 ) -> str:
     """A sentence that holds accuracy or r2 against always giving the same answer.
 
-    It is the commonest class of these examples, or their mean, so the constant has an advantage.
+    It is the commonest class of these examples (or set of classes), or their mean, so the constant
+    has an advantage.
     Where classes were weighted in training, all classes are to be found, not most examples: the
     mean of the classes' recalls is compared, and what it cost in accuracy is said beside it.
 
@@ -35,6 +36,8 @@ def against_constant(
     if signature.task.target == "class" and targets.ndim == 1 and "accuracy" in intervals:
         by_accuracy = _accuracy(signature, outputs, targets)
         return _recall(outputs, targets, by_accuracy) if weighted else by_accuracy
+    if signature.task.target == "classes" and "accuracy" in intervals:
+        return _labels(signature, outputs, targets)
     if signature.task.name == "regress" and "r2" in intervals:
         return f"{_word(*intervals['r2'])} than always their mean (r2 0)"
     return ""
@@ -53,6 +56,21 @@ def _accuracy(signature: Signature, outputs: Tensor, targets: Tensor) -> str:
     name = labels[most] if most < len(labels) else str(most)
     share = float((targets == most).double().mean())
     return f'{_word(low, high)} than always "{name}" ({100 * share:.1f} % right)'
+
+
+def _labels(signature: Signature, outputs: Tensor, targets: Tensor) -> str:
+    """By all labels at once, of examples that may have several."""
+    from cartograd.core.build import build
+    from cartograd.practice.metrics.paired import difference
+
+    rows, counts = torch.unique(targets, dim=0, return_counts=True)
+    most = rows[int(counts.argmax())]
+    constant = (2.0 * most.double() - 1).expand(len(targets), -1)
+    low, high = difference(build("accuracy", kind="metric"), constant, outputs, targets)
+    chosen = zip(signature.output.labels, most.tolist(), strict=False)
+    name = ", ".join(label for label, holds in chosen if holds) or "none"
+    share = float(counts.max()) / len(targets)
+    return f'{_word(low, high)} than always "{name}" ({100 * share:.1f} % with all labels right)'
 
 
 def _recall(outputs: Tensor, targets: Tensor, by_accuracy: str) -> str:

@@ -15,10 +15,11 @@ References:
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from cartograd.practice.metrics.confusion import Average, confusion, settled
+from cartograd.practice.metrics import given
+from cartograd.practice.metrics.confusion import Average, confusion, counts, settled
 from cartograd.practice.metrics.proportion import exact, of_classes
 
 Ratio = Literal["precision", "recall", "f1"]
@@ -33,8 +34,8 @@ def limits(
     average: Average,
     positive: int,
     level: float,
-) -> tuple[float, float]:
-    """The interval of such a ratio.
+) -> tuple[float, float] | None:
+    """The interval of such a ratio; None of all labels at once, which depend on each other.
 
     Args:
         ratio: which of the three.
@@ -44,30 +45,29 @@ def limits(
         positive: which of two classes is meant by `binary`.
         level: how often the interval should hold the true value.
     """
-    matrix = confusion(outputs, targets)
-    average = settled(average, len(matrix))
-    right, trials = _trials(ratio, matrix)
+    found = counts(outputs, targets, given.ones(outputs))
+    average = settled(average, found)
+    right, taken, actual = found.right[0], found.taken[0], found.actual[0]
+    trials = {"precision": taken, "recall": actual, "f1": taken + actual - right}[ratio]
     if average == "micro" or (average, ratio) == ("weighted", "recall"):
-        return exact(int(right.sum()), int(matrix.sum()), level=level)
+        return None if found.several else exact(int(right.sum()), len(targets), level=level)
     if average == "binary":
         ends = exact(int(right[positive]), int(trials[positive]), level=level)
         return (_of(ratio, ends[0]), _of(ratio, ends[1]))
-    there = (matrix.sum(0) + matrix.sum(1) > 0).nonzero()[:, 0]
+    there = ((taken + actual > 0) | torch.tensor(found.several)).nonzero()[:, 0]
     pairs = [(int(right[k]), int(trials[k])) for k in there]
     known = {pair: exact(*pair, level=level) for pair in set(pairs)}
     shares = [_of(ratio, hits / of if of else 0.0) for hits, of in pairs]
     ends = [tuple(_of(ratio, end) for end in known[pair]) for pair in pairs]
     low, high = torch.tensor(ends, dtype=torch.float64).T
-    together = _correlations(matrix[there][:, there]) if ratio == "f1" else None
+    together = None
+    if found.several:
+        together = _of_labels(ratio, *given.labels(outputs, targets))[there][:, there]
+    elif ratio == "f1":
+        together = _correlations(confusion(outputs, targets)[there][:, there])
     shares = torch.tensor(shares, dtype=torch.float64)
-    counted = matrix.sum(1)[there].double() if average == "weighted" else None
+    counted = actual[there] if average == "weighted" else None
     return of_classes(shares, low, high, counted=counted, together=together)
-
-
-def _trials(ratio: Ratio, matrix: Int[Tensor, "k k"]) -> tuple[Tensor, Tensor]:
-    """Of each class, in how many trials it was right."""
-    right, taken, actual = matrix.diagonal(), matrix.sum(0), matrix.sum(1)
-    return right, {"precision": taken, "recall": actual, "f1": taken + actual - right}[ratio]
 
 
 def _of(ratio: Ratio, share: float) -> float:
@@ -87,3 +87,16 @@ def _correlations(matrix: Int[Tensor, "k k"]) -> Float[Tensor, "k k"]:
     spread = own.sqrt()
     found = shared / (spread[:, None] * spread).clamp(min=1e-300)
     return found.clamp(min=0).where(~torch.eye(len(found), dtype=torch.bool), 1.0)
+
+
+def _of_labels(
+    ratio: Ratio, said: Bool[Tensor, "n k"], true: Bool[Tensor, "n k"]
+) -> Float[Tensor, "k k"]:
+    """Between labels of the same examples, by how much each example moves them; none below 0."""
+    trials = {"precision": said, "recall": true, "f1": said | true}[ratio].double()
+    right = (said & true).double()
+    moves = right - trials * right.sum(0) / trials.sum(0).clamp(min=1)
+    shared = moves.T @ moves
+    spread = shared.diagonal().sqrt()
+    found = (shared / (spread[:, None] * spread).clamp(min=1e-300)).clamp(min=0)
+    return found.where(~torch.eye(len(found), dtype=torch.bool), 1.0)

@@ -92,8 +92,9 @@ def doubted(
     trials, limits = twin(measure, "trials"), twin(measure, "limits")
     if trials:
         return exact(*trials(outputs, targets), level=level), ""
-    if limits:
-        return limits(outputs, targets, level=level), few(len(targets))
+    found = limits(outputs, targets, level=level) if limits else None
+    if found is not None:
+        return found, few(len(targets))
     moves = moved(measure, outputs, targets)
     if moves is None:
         more: Any = {"level": level, "resamples": resamples, "seed": seed}

@@ -83,7 +83,7 @@ def difference(
         seed: of the bootstrap.
     """
     first, second, targets = (one.detach().cpu() for one in (first, second, targets))
-    if twin(metric, "ANSWERS"):
+    if twin(metric, "ANSWERS") and not given.several(first, targets):
         return _of_answers(metric, first, second, targets, level)
     if twin(metric, "BIASED"):
         return _of_two(metric, first, second, targets, level)
