@@ -47,6 +47,42 @@ def class_weights(
                 f"{labels[counts.index(0)]!r}; name the weights: class_weights=NAME:NUMBER,..."
             )
         return tuple(len(targets) / (len(counts) * count) for count in counts)
+    return _named(given, labels)
+
+
+def pos_weights(
+    given: str | Mapping[str, float], labels: Sequence[str], targets: Shaped[Tensor, "n k"], /
+) -> tuple[float, ...]:
+    """The `pos_weight` of each of several labels of an example.
+
+    Args:
+        given: `balanced`, under which having a label weighs as much as not having it over all
+            examples; or weights by the names of labels, as of classes.
+        labels: the names, in order.
+        targets: whether each training example has each label, 0 or 1.
+
+    Raises:
+        UsageError: as of `class_weights`; or all examples have a label.
+
+    >>> pos_weights("balanced", ("a", "b"), torch.tensor([[0, 1], [0, 1], [0, 0], [1, 0]]))
+    (3.0, 1.0)
+    """
+    if given != BALANCED:
+        return _named(given, labels)
+    have = targets.double().sum(0)
+    lack = len(targets) - have
+    for what, counts in (("with", have), ("without", lack)):
+        if (counts == 0).any():
+            label = labels[int((counts == 0).nonzero()[0])]
+            raise UsageError(
+                f"class_weights={BALANCED}: there is no training example {what} {label!r}; name "
+                "the weights: class_weights=NAME:NUMBER,..."
+            )
+    return tuple((lack / have).tolist())
+
+
+def _named(given: str | Mapping[str, float], labels: Sequence[str]) -> tuple[float, ...]:
+    """The weights that were named; 1 for the others."""
     named = _parsed(given) if isinstance(given, str) else dict(given)
     for name, weight in named.items():
         if name not in labels:
@@ -54,27 +90,6 @@ def class_weights(
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
             raise UsageError(f"class_weights: {name!r} has {weight!r}; expected a number above 0")
     return tuple(float(named.get(label, 1.0)) for label in labels)
-
-
-def pos_weights(targets: Shaped[Tensor, "n k"], /) -> tuple[float, ...]:
-    """The `pos_weight` of each of several labels under which having it weighs as much as not.
-
-    Args:
-        targets: whether each training example has each label, 0 or 1.
-
-    Raises:
-        UsageError: a label has no example with it, or none without.
-
-    >>> pos_weights(torch.tensor([[0, 1], [0, 1], [0, 0], [1, 0]]))
-    (3.0, 1.0)
-    """
-    have = targets.double().sum(0)
-    lack = len(targets) - have
-    for what, counts in (("with", have), ("without", lack)):
-        if (counts == 0).any():
-            at = int((counts == 0).nonzero()[0])
-            raise UsageError(f"there is no training example {what} label {at} to balance by")
-    return tuple((lack / have).tolist())
 
 
 def _parsed(text: str) -> dict[str, float]:

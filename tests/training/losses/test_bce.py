@@ -56,11 +56,12 @@ def test_pos_weight_by_name_and_refused():
 def test_balanced_pos_weights_give_both_answers_the_same_share():
     """As `class_weights=balanced` does of classes: having a label and not having it weigh alike."""
     targets = (torch.rand(200, 3) < torch.tensor([0.1, 0.5, 0.8])).double()
-    weights = torch.tensor(pos_weights(targets), dtype=torch.float64)
+    weights = torch.tensor(pos_weights("balanced", "abc", targets), dtype=torch.float64)
     share = (weights * targets).sum(0) / (1 - targets).sum(0)
     torch.testing.assert_close(share, torch.ones(3).double())
-    with pytest.raises(UsageError, match="no training example with label 1"):
-        pos_weights(torch.tensor([[1, 0], [0, 0]]))
+    with pytest.raises(UsageError, match="no training example with 'b'"):
+        pos_weights("balanced", "ab", torch.tensor([[1, 0], [0, 0]]))
+    assert pos_weights("b:3", "ab", targets) == (1.0, 3.0)
 
 
 @pytest.mark.oracle("bce")
