@@ -14,7 +14,7 @@ boastful ones, rare classes, accuracy near 0 and 1, errors with long tails), eac
 {repeats} data sets the true value is in it. A share of 0.95 over so many is known to {error:.3f}
 (standard error). Made by `python -m tools.intervals`.
 
-The rule: of 30, 60, 100 and 300 examples, at least {least:.2f} of the intervals hold the truth, less
+The rule: of 30, 60, 100 and 300 examples at least {least:.2f} of the intervals hold the truth, less
 two standard errors of the simulation ({least_seen:.3f} of those counted). Where a few examples make
 most of a loss, no interval from few examples can promise that; these (marked *heavy*) pass all the
 same if the interval is called approximate, with the reason, in at least {doubted:.0%} of the data
@@ -42,8 +42,8 @@ HOW = {
     "accuracy over positions of rows": "Clopper and Pearson's for as many independent positions as "
     "have that variance (Korn and Graubard)",
     "differences of two models": "by the influence of each example on both; where only answers "
-    "count with two imagined examples (Bonett and Price); of the calibration error from both "
-    "intervals",
+    "count with two imagined examples (Bonett and Price); of the calibration error between the ends "
+    "of both intervals",
     "a function of your own, equal error rate": "the percentile bootstrap, widened as Student's "
     "is; always called approximate",
 }

@@ -9,11 +9,12 @@ from typing import Any
 
 from cartograd.apps.load.located import located
 from cartograd.apps.load.source import Data
-from cartograd.apps.load.target import Target, as_bundle
+from cartograd.apps.load.target import Target
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.listing import SPLITS
 from cartograd.engine.files.bundle import Bundle
+from cartograd.engine.files.documents import document
 from cartograd.engine.loop.fit import Run
 
 NAMES = {name for names in SPLITS.values() for name in names}
@@ -42,12 +43,13 @@ def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
 
 
 def trained_on(target: Target, /) -> Any:
-    """The data that a bundle tells of, or the bundle of a run; None of a bare model."""
-    if isinstance(target, Run) and target.folder is not None:
-        target = target.folder
-    if isinstance(target, str | Path):
-        target = as_bundle(target)
-    return target.about.get("data") if isinstance(target, Bundle) else None
+    """The data that a bundle tells of, or that of a run or folder; None of a bare model."""
+    if isinstance(target, Bundle):
+        return target.about.get("data")
+    place = target.folder if isinstance(target, Run) else target
+    homes = [Path(place) / "bundle", Path(place)] if isinstance(place, str | Path) else []
+    home = next((one for one in homes if (one / "about.json").is_file()), None)
+    return None if home is None else document(home, "about").get("data")
 
 
 def _place(spec: Spec) -> Path | None:

@@ -176,8 +176,8 @@ def figures(
     values = {name: float(measure(outputs, targets)) for name, measure in measures.items()}
     limits = measures.items() if intervals else ()
     ends = {name: doubted(one, outputs, targets) for name, one in limits}
-    held, doubts = ({name: one[i] for name, one in ends.items()} for i in (0, 1))
-    return outputs, targets, values, held, doubts
+    held = {name: one for name, (one, _) in ends.items()}
+    return outputs, targets, values, held, {name: why for name, (_, why) in ends.items()}
 
 
 def _source(data: Data, part: str) -> tuple[str, str]:

@@ -101,13 +101,11 @@ def difference(
 def _of_two(
     metric: Callable[..., float], first: Tensor, second: Tensor, targets: Tensor, level: float
 ) -> tuple[float, float]:
-    """From the interval of each (Zou and Donner), as if they did not depend on each other."""
-    values = [float(metric(outputs, targets)) for outputs in (first, second)]
-    ends = [interval(metric, outputs, targets, level=level) for outputs in (first, second)]
-    below, above = zip(*((v - low, high - v) for v, (low, high) in zip(values, ends, strict=True)),
-                       strict=True)  # fmt: skip
-    apart = values[1] - values[0]
-    return apart - math.hypot(below[1], above[0]), apart + math.hypot(above[1], below[0])
+    """From the nearest to the farthest ends of both intervals: wide, whatever the biases are."""
+    (low, high), (least, most) = (
+        interval(metric, outputs, targets, level=level) for outputs in (first, second)
+    )
+    return least - high, most - low
 
 
 def _of_answers(
