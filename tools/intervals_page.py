@@ -42,8 +42,8 @@ HOW = {
     "accuracy over positions of rows": "Clopper and Pearson's for as many independent positions as "
     "have that variance (Korn and Graubard)",
     "differences of two models": "by the influence of each example on both; where only answers "
-    "count with two imagined examples (Bonett and Price); of the calibration error between the ends "
-    "of both intervals",
+    "count with two imagined examples (Bonett and Price); of the calibration error between the "
+    "ends of both intervals",
     "a function of your own, equal error rate": "the percentile bootstrap, widened as Student's "
     "is; always called approximate",
 }
