@@ -33,7 +33,7 @@ def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
     """
     if part is not None:
         return part, ""
-    if not isinstance(data, str | Spec):
+    if not isinstance(data, str | Path | Spec):
         return "test", ""
     spec = located(data)
     place = _place(spec)
@@ -61,7 +61,7 @@ def _place(spec: Spec) -> Path | None:
 def _trained(spec: Any) -> Path | None:
     """Where the data of the training are, if they still are."""
     try:
-        return _place(located(spec)) if isinstance(spec, str | Spec) and spec else None
+        return _place(located(spec)) if isinstance(spec, str | Path | Spec) and spec else None
     except UsageError:
         return None
 
