@@ -16,9 +16,7 @@ ROOMS = (
     "train/grad-accumulation", "train/batch-size", "train/checkpointing-activations",
     "arch/perceptron", "metric/accuracy",
 )  # fmt: skip
-LATER = {
-    "sigmoid-zigzag", "elu-mean-zero", "bn-regularises", "noise-escapes", "small-batch-noise",
-}  # fmt: skip
+LATER = {"bn-regularises", "noise-escapes"}
 """Of these rooms, without an experiment yet: they came to the map after the others."""
 EARLIER = {
     "resnet-degradation",
@@ -34,7 +32,6 @@ BY_TASK = {"focal-imbalance"}
 """Claims with tasks as their unit though the statement's words do not ask for it."""
 BEFORE_RATES = {
     "augmentation-helps", "batchnorm-ics", "clipping-prevents", "schedule-helps",
-    "tanh-faster-than-sigmoid",
 }  # fmt: skip
 """Claims that were run before rates were searched for by `best_rate`."""
 BY_THEORY = {"momentum-damps"}

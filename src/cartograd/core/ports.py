@@ -16,7 +16,7 @@ from cartograd.core.task import Task
 KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
 """What a port carries. `label` (classes) and `value` (real numbers) are for outputs."""
 
-FITS = ("crop", "pad", "stretch")
+FITS = ("crop", "pad", "pad-white", "stretch")
 """How a picture of another shape is brought to a port's size."""
 
 USUAL = {"label": "classify", "value": "regress", "vector": "embed"}

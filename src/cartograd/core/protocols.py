@@ -238,6 +238,19 @@ class Fusible(Protocol):
 
 
 @runtime_checkable
+class Resizable(Protocol):
+    """A network made for pictures of one size that can be brought to another."""
+
+    def resized(self, size: int, /) -> tuple[nn.Module, dict[str, int], str]:
+        """The network for pictures of another size, the arguments that change, and what was done.
+
+        Args:
+            size: height and width of the pictures.
+        """
+        ...
+
+
+@runtime_checkable
 class Aligner(Protocol):
     """An encoder-decoder that says where it looks; what `trace alignment` calls."""
 

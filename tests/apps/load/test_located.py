@@ -62,6 +62,8 @@ def test_a_home_folder_and_other_files(photos, tmp_path, monkeypatch):
     assert located("~/photos").subject == str(photos)
     (tmp_path / "verse.txt").write_text("words\n" * 100)
     assert located(str(tmp_path / "verse.txt")).name == "text"
+    as_table = located(f"{tmp_path / 'verse.txt'},target=words")
+    assert (as_table.name, as_table.args) == ("csv", {"target": "words"})
     (tmp_path / "model.bin").write_bytes(b"\0")
     with pytest.raises(UsageError, match=r"ends in .bin; expected a folder, or .*\.csv"):
         located(str(tmp_path / "model.bin"))

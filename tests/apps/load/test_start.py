@@ -6,6 +6,7 @@ import torch
 from cartograd.apps.load.start import start
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.train import train
+from cartograd.architectures.transformer.vit import interpolated
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
@@ -125,12 +126,23 @@ def test_pictures_of_another_size(tmp_path):
 
     for spec, takes in (
         ("resnet:depth=8,width=4", True),
-        ("vit:patch_size=4,dim=8,depth=1,heads=2", False),
+        ("vit:patch_size=4,dim=8,depth=1,heads=2", True),
+        ("mlp:widths=[4]", False),
     ):
         model = build(spec, signature=of(8).signature)
         path = str(write_bundle(tmp_path / spec[:3], model, examples=torch.rand(2, 3, 8, 8)))
         if takes:
-            assert start(path, of(12).signature, seed=0)[0].signature.input.dims == (3, 12, 12)
+            made, told = start(path, of(12).signature, seed=0)
+            assert made.signature.input.dims == (3, 12, 12)
+            assert made(torch.rand(2, 3, 12, 12)).shape == (2, 2)
+            grown = spec.startswith("vit")
+            assert ("positions of 2x2 patches are interpolated to 3x3" in told) == grown
+            assert ("new last layer" in told) is False
+            if grown:
+                assert made.spec.args["size"] == 12
+                assert torch.equal(made.model.positions[0], model.model.positions[0])
+                expected = interpolated(model.model.positions.detach(), 3)
+                assert torch.equal(made.model.positions, expected)
             continue
         with pytest.raises(UsageError, match=r"pictures of 8x8 alone, and the data has 12x12.*=8$"):
             start(path, of(12).signature, seed=0)

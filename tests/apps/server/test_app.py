@@ -3,6 +3,7 @@ import io
 import json
 
 import pytest
+import soundfile
 import torch
 from PIL import Image
 from torch import nn
@@ -68,6 +69,23 @@ def test_a_picture_can_be_posted_as_it_is(client, digits, kind, media):
     encoded = {"base64": base64.b64encode(picture).decode()}
     assert http.post("/predict", json={"inputs": [encoded]}).json() == answer
     assert len(answer["predictions"]) == 1
+
+
+def test_a_sound_can_be_posted_as_it_is(client, tmp_path):
+    port = Port("sound", "audio", (1, 40), bounds=(-1.0, 1.0), rate=8000)
+    http = client(linear(port, DIGIT))
+    samples = torch.linspace(-0.5, 0.5, 90).numpy()
+    soundfile.write(tmp_path / "x.wav", samples, 8000, subtype="FLOAT")
+    sound = (tmp_path / "x.wav").read_bytes()
+    answer = http.post("/predict", content=sound, headers={"Content-Type": "audio/wav"}).json()
+    encoded = {"base64": base64.b64encode(sound).decode()}
+    assert http.post("/predict", json={"inputs": [encoded]}).json() == answer
+    [note] = answer.pop("notes")
+    assert "only the first 0.005 s, 44%, are listened to" in note
+    assert http.post("/predict", json={"inputs": [[samples[:40].tolist()]]}).json() == answer
+    bad = http.post("/predict", content=sound[:99], headers={"Content-Type": "audio/wav"})
+    assert bad.status_code == 422
+    assert "is truncated: its header says 440 bytes" in bad.json()["error"]
 
 
 def test_a_picture_says_the_same_as_its_numbers(client, digits):

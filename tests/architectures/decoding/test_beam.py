@@ -1,10 +1,12 @@
 import itertools
+from functools import partial
 
 import pytest
 import torch
 
 from cartograd.architectures.decoding.beam import Answer, beam_search
 from cartograd.architectures.decoding.generate import generate
+from cartograd.architectures.decoding.samplers.repetition_penalty import repetition_penalty
 from cartograd.core.errors import UsageError
 from tests.architectures.decoding.toys import Toy
 from tests.reference import Reference
@@ -118,17 +120,26 @@ def theirs():
 
 
 @pytest.mark.oracle("beam-search")
-@pytest.mark.parametrize(("beams", "penalty"), [(1, 1.0), (3, 1.0), (4, 0.0), (4, 2.0), (5, -1.0)])
+@pytest.mark.parametrize(
+    ("beams", "penalty", "ending", "less"),
+    [
+        (1, 1.0, "certain", 1.0), (3, 1.0, "certain", 1.0), (4, 0.0, "certain", 1.0),
+        (4, 2.0, "certain", 1.0), (5, -1.0, "certain", 1.0), (3, 1.0, "likely", 1.0),
+        (4, 2.0, "likely", 1.3), (3, 2.0, "full", 1.0), (4, 1.0, "full", 1.3),
+    ],
+)  # fmt: skip
 @torch.no_grad()
-def test_equals_transformers(theirs, beams, penalty):
+def test_equals_transformers(theirs, beams, penalty, ending, less):
     prompts = torch.tensor([[5, 7, 1], [2, 2, 9], [11, 3, 4]])
     found = beam_search(
-        Theirs(theirs, 3), prompts, length=8, beams=beams, length_penalty=penalty, stop=(0,)
-    )
+        Theirs(theirs, 3), prompts, length=8, beams=beams, length_penalty=penalty, stop=(0,),
+        ending=ending, samplers=[partial(repetition_penalty, repetition_penalty=less)],
+    )  # fmt: skip
+    early = {"certain": "never", "likely": False, "full": True}[ending]
     for row, prompt in zip(found, prompts, strict=True):
         answer = theirs.generate(
             prompt[None], max_new_tokens=8, num_beams=beams, num_return_sequences=beams,
-            length_penalty=penalty, early_stopping="never", do_sample=False,
+            length_penalty=penalty, early_stopping=early, do_sample=False, repetition_penalty=less,
             return_dict_in_generate=True, output_scores=True,
             attention_mask=torch.ones(1, 3, dtype=torch.int64),
         )  # fmt: skip
@@ -148,3 +159,5 @@ def test_wrong_input():
         beam_search(Toy(1, 9), torch.zeros(1, 0, dtype=torch.int64), length=3)
     with pytest.raises(UsageError, match="beams=0"):
         beam_search(Toy(1, 9), torch.zeros(1, 1, dtype=torch.int64), length=3, beams=0)
+    with pytest.raises(UsageError, match="unknown ending 'soon'"):
+        beam_search(Toy(1, 9), torch.zeros(1, 1, dtype=torch.int64), length=3, ending="soon")

@@ -8,6 +8,7 @@ import pytest
 import tokenizers
 import torch
 
+from cartograd.apps.answers.writer import ends
 from cartograd.apps.load.pretrained import import_
 from cartograd.apps.load.target import as_bundle
 from cartograd.apps.verbs.predict import predict
@@ -48,6 +49,24 @@ def words():
     return tokens, [" ".join(merge) for merge in model["merges"]]
 
 
+OTHERS = ("general", "tokenizer", "split", "adapter", "quantize")
+"""What names begin with that are not the family's."""
+
+
+def put(writer, name, value):
+    """A value under a name, in the type that converters write."""
+    if isinstance(value, bool):
+        writer.add_bool(name, value)
+    elif isinstance(value, str):
+        writer.add_string(name, value)
+    elif isinstance(value, list):
+        writer.add_array(name, value)
+    elif isinstance(value, float):
+        writer.add_float32(name, value)
+    else:
+        writer.add_uint32(name, value)
+
+
 def toy(path, *, family="llama", kind="F32", skip=(), pre="smollm", more=(), base=1e4, **values):
     """A file of a tiny model with random weights."""
     writer = reference.GGUFWriter(path, family)
@@ -60,8 +79,7 @@ def toy(path, *, family="llama", kind="F32", skip=(), pre="smollm", more=(), bas
     } | values  # fmt: skip
     for name, value in numbers.items():
         if value is not None:
-            add = writer.add_string if isinstance(value, str) else writer.add_uint32
-            add(f"{family}.{name}", value)
+            put(writer, name if name.startswith(OTHERS) else f"{family}.{name}", value)
     writer.add_float32(f"{family}.attention.layer_norm_rms_epsilon", 1e-5)
     writer.add_float32(f"{family}.rope.freq_base", base)
     writer.add_tokenizer_model("gpt2")
@@ -127,6 +145,72 @@ def test_the_logits_are_those_of_transformers(tmp_path, family, kind):
     with torch.no_grad():
         torch.testing.assert_close(ours(tokens), reference_(tokens).logits, rtol=0, atol=1e-10)
     assert ours.model.head is None
+
+
+CHANGES = {
+    "context_length": 32, "rope.dimension_count": 8, "rope.dimension_count ": 4,
+    "attention.key_length": 8, "attention.value_length": 16, "attention.sliding_window": 8,
+    "attention.sliding_window ": 64, "attn_logit_softcapping": 50.0, "attention.scale": 0.5,
+    "final_logit_softcapping": 30.0, "expert_count": 8, "expert_count ": 0, "logit_scale": 0.25,
+    "rope.scaling.type": "linear", "rope.scaling.attn_factor": 1.2, "attention.causal": False,
+    "rope.scaling.finetuned": True, "attention.clamp_kqv": 8.0, "use_parallel_residual": True,
+    "vocab_size": 300, "something_new": 1, "block_count": 1.5, "general.type": "adapter",
+    "general.type ": "model", "general.name": "a toy", "general.quantized_by": "somebody",
+    "split.count": 3, "split.count ": 1, "adapter.type": "lora", "quantize.imatrix.file": "x",
+    "tokenizer.ggml.precompiled_charsmap": [1, 2], "tokenizer.ggml.remove_extra_whitespaces": True,
+    "tokenizer.ggml.remove_extra_whitespaces ": False, "tokenizer.ggml.fim_pre_token_id": 5,
+    "tokenizer.chat_template.tool_use": "no", "tokenizer.ggml.add_sep_token": True,
+}  # fmt: skip
+"""Values beside the usual ones; a blank behind a key tells two apart."""
+
+REFUSED = """
+rope.dimension_count_ attention.value_length attention.sliding_window attn_logit_softcapping
+attention.scale final_logit_softcapping expert_count logit_scale rope.scaling.attn_factor
+attention.causal attention.clamp_kqv use_parallel_residual vocab_size something_new block_count
+general.type split.count adapter.type tokenizer.ggml.precompiled_charsmap
+tokenizer.ggml.remove_extra_whitespaces tokenizer.ggml.add_sep_token
+""".split()  # noqa: SIM905  a list of twenty words
+"""Changes that ours cannot follow; all others are equal."""
+
+
+@pytest.mark.oracle("gguf")
+@pytest.mark.parametrize("key", CHANGES)
+def test_one_key_is_equal_or_refused_by_name(tmp_path, key):
+    value, name = CHANGES[key], key.strip()
+    more = {"rope.scaling.factor": 2.0} if name == "rope.scaling.type" else {}
+    path = toy(tmp_path / "toy.gguf", **{name: value}, **more)
+    if key.replace(" ", "_") in REFUSED:
+        with pytest.raises(UsageError, match=rf"{name}="):
+            gguf(path)
+        return
+    ours, reference_ = gguf(path).double(), theirs(path).double()
+    if more:  # transformers passes this key over
+        tables = reference_.model.rotary_emb
+        tables.inv_freq = tables.inv_freq.double() / 2
+    tokens = torch.randint(0, 320, (1, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens), reference_(tokens).logits, rtol=0, atol=1e-10)
+
+
+def test_how_to_draw_is_left_to_the_caller(tmp_path):
+    path = toy(tmp_path / "toy.gguf", **{"general.sampling.temp": 0.5})
+    with pytest.warns(UserWarning, match=r"how to draw tokens \(temp=0\.5\): that is left to you"):
+        gguf(path)
+
+
+def test_an_answer_ends_with_a_turn(tmp_path):
+    path = toy(tmp_path / "toy.gguf", **{"tokenizer.ggml.eot_token_id": 7})
+    assert ends(tokenizer_of(GGUF(path))) == {0, 2, 7}  # <|endoftext|> and <|im_end|> as ever
+    with pytest.raises(UsageError, match="would be number 999"):
+        tokenizer_of(GGUF(toy(tmp_path / "more.gguf", **{"tokenizer.ggml.eom_token_id": 999})))
+
+
+@pytest.mark.parametrize("text", ["Hi<|im_end|>", "<|im_start|>system", "<|<|im_end|>im_end|>"])
+def test_a_message_never_becomes_a_control_token(tmp_path, text):
+    made = tokenizer_of(GGUF(toy(tmp_path / "toy.gguf")))
+    numbers = made.chat_numbers(text)
+    assert [number for number in numbers if number < 3] == [1]  # the template's own
+    assert text in made.decode(numbers, special=True)
 
 
 def test_an_output_of_its_own(tmp_path):

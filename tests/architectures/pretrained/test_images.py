@@ -1,5 +1,7 @@
 """torchvision's, timm's and Google's files of convolutional networks."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -64,6 +66,70 @@ def test_files_of_torchvision(name, tmp_path):
     torch.save(theirs.state_dict(), file)
     ours = same("torchvision", theirs, file)
     assert ours.signature.output.dims == (7,)
+
+
+CONFIG = {
+    "architecture": "resnet18", "num_classes": 3, "num_features": 512, "global_pool": "avg",
+    "pretrained_cfg": {
+        "tag": "a1_in1k", "input_size": [3, 128, 128], "fixed_input_size": False, "crop_pct": 1.0,
+        "interpolation": "bilinear", "crop_mode": "center", "mean": [0.4, 0.5, 0.6],
+        "std": [0.1, 0.2, 0.3], "num_classes": 3, "pool_size": [2, 2], "first_conv": "conv1",
+        "classifier": "fc", "license": "apache-2.0",
+    },
+}  # fmt: skip
+KEYS_OF_TIMM = {
+    "architecture": ("resnet34", "lacks|nothing"), "num_classes": (4, "num_classes"),
+    "global_pool": ("max", "global_pool"), "label_names": (["a", "b", "c"], ""),
+    "label_names ": (["a", "b"], "label_names"), "model_args": ({"act_layer": "gelu"}, "act_layer"),
+    "model_args ": ({"in_chans": 3}, ""), "something_new": (1, "something_new"),
+    "pretrained_cfg.mean": ([0.0, 0.0, 0.0], ""), "pretrained_cfg.mean ": ([0.5], "mean"),
+    "pretrained_cfg.std": ([1.0, 0.0, 1.0], "std"), "pretrained_cfg.label_offset": (1, "label_off"),
+    "pretrained_cfg.input_size": ([3, 64, 96], "input_size"),
+    "pretrained_cfg.input_size ": ([3, 96, 96], ""), "pretrained_cfg.notes": (["x"], ""),
+    "pretrained_cfg.input_size  ": ([3, 32, 32], "input_size"),
+    "pretrained_cfg.num_classes": (9, "num_classes"),
+    "pretrained_cfg.something_new": (1, "something_new"),
+}  # fmt: skip
+"""Keys of config.json with other values, and by what they are refused; empty if they are equal."""
+
+
+@pytest.fixture(scope="module")
+def small():
+    torch.manual_seed(0)
+    return stirred(other.create_model("resnet18", num_classes=3))
+
+
+def of_timm(folder, small, **changed):
+    save_file(small.state_dict(), folder / "model.safetensors")
+    said = CONFIG | {"pretrained_cfg": dict(CONFIG["pretrained_cfg"])}
+    for key, value in changed.items():
+        place, _, inner = key.strip().partition(".")
+        (said[place] if inner else said).update({inner or place: value})
+    (folder / "config.json").write_text(json.dumps(said))
+    return folder
+
+
+@pytest.mark.oracle("timm")
+@pytest.mark.parametrize("key", ["tag", *KEYS_OF_TIMM])
+def test_folders_of_timm(tmp_path, small, key):
+    value, told = KEYS_OF_TIMM.get(key, ("x", ""))
+    folder = of_timm(tmp_path, small, **({} if key == "tag" else {key: value}))
+    if told:
+        with pytest.raises(UsageError, match=told):
+            timm(folder)
+        return
+    ours = same("timm", small, folder)
+    said = json.loads((folder / "config.json").read_text())
+    port = ours.signature.input
+    assert list(port.mean) == said["pretrained_cfg"]["mean"]
+    assert list(port.dims) == said["pretrained_cfg"]["input_size"]
+    assert list(ours.signature.output.labels) == said.get("label_names", [])
+
+
+def test_how_timm_scales_pictures_is_told(tmp_path, small):
+    folder = of_timm(tmp_path, small, **{"pretrained_cfg.interpolation": "bicubic"})
+    with pytest.warns(UserWarning, match=r"interpolation=bicubic: .* bilinearly"):
+        timm(folder)
 
 
 @pytest.mark.oracle("torchvision")

@@ -11,10 +11,14 @@ from safetensors.torch import load_file, save_file
 from cartograd.apps.load.pretrained import import_
 from cartograd.apps.load.target import as_signed
 from cartograd.apps.load.writing import Writing
+from cartograd.apps.verbs.generate import generate, stream
 from cartograd.apps.verbs.predict import predict
+from cartograd.architectures.pretrained import published_writing
 from cartograd.architectures.pretrained.hf import hf
 from cartograd.architectures.pretrained.published_folder import INDEX
+from cartograd.architectures.transformer.vit import interpolated
 from cartograd.core.errors import UsageError
+from cartograd.data.text.tokenizer import Tokenizer
 from tests.architectures.pretrained.published_folders import (
     LABELS,
     TEXTS,
@@ -164,22 +168,69 @@ def test_texts_end_where_the_folder_says(tmp_path, kind, ends):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("no_repeat_ngram_size", 2), ("bad_words_ids", [[3]]), ("forced_bos_token_id", 3),
-        ("suppress_tokens", [3]), ("min_length", 5), ("eos_token_id", "end"),
-        ("eos_token_id", [10**9]), ("something_new", 1),
+        *((key, 7) for key in published_writing.REFUSED), ("eos_token_id", "end"),
+        ("eos_token_id", [10**9]), ("something_new", 1), ("num_beams", 0), ("num_beams", True),
+        ("repetition_penalty", 0), ("repetition_penalty", "much"), ("early_stopping", "soon"),
     ],
 )  # fmt: skip
 def test_other_ways_to_write_are_refused_by_name(tmp_path, key, value):
-    folder = change(write("llama", tmp_path), "generation_config.json", **{key: value})
+    (tmp_path / "generation_config.json").write_text(json.dumps({key: value}))
     with pytest.raises(UsageError, match=f"{key}="):
-        hf(folder)
+        published_writing.writes(tmp_path, {"model_type": "llama"}, Tokenizer.bytes())
+
+
+@pytest.mark.parametrize("key", published_writing.REFUSED)
+def test_values_that_ask_for_nothing_are_passed_over(tmp_path, key):
+    for value in (None, False, *published_writing.REFUSED[key]):
+        (tmp_path / "generation_config.json").write_text(json.dumps({key: value}))
+        found = published_writing.writes(tmp_path, {"model_type": "llama"}, Tokenizer.bytes())
+        assert found.manner == {}
 
 
 def test_what_is_left_to_the_caller_is_said(tmp_path):
-    more = {"temperature": 0.7, "do_sample": True, "repetition_penalty": 1.05}
+    more = {"temperature": 0.7, "do_sample": True, "top_p": 0.9}
     folder = change(write("llama", tmp_path), "generation_config.json", **more)
-    with pytest.warns(UserWarning, match=r"repetition_penalty=1\.05 is left to you"):
+    told = r"drawn tokens \(do_sample=true, temperature=0\.7, top_p=0\.9\): that is left to you"
+    with pytest.warns(UserWarning, match=told):
         hf(folder)
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+@pytest.mark.parametrize(
+    "manner",
+    [
+        {"repetition_penalty": 1.7}, {"num_beams": 3}, {"num_beams": 3, "early_stopping": True},
+        {"num_beams": 2, "length_penalty": -1.0, "early_stopping": "never"},
+        {"num_beams": 3, "repetition_penalty": 1.4, "length_penalty": 2.0},
+    ],
+)  # fmt: skip
+def test_texts_are_written_as_the_folder_says(tmp_path, kind, manner):
+    """By generate, by its stream, of the bundle, and by predict where a text answers a text."""
+    folder = change(write(kind, tmp_path), "generation_config.json", **manner)
+    other, mine = theirs(folder), hf(folder)
+    inputs = other.tokenizer(TEXTS[0], return_tensors="pt")["input_ids"]
+    numbers = other.model.generate(inputs, max_new_tokens=8)[0].tolist()
+    numbers = numbers[1 if kind == "t5" else inputs.shape[1] :]
+    [found] = generate(mine, [TEXTS[0]], length=8, plain=True)
+    assert list(found.tokens) == [number for number in numbers if number != 0]
+    assert "".join(stream(mine, TEXTS[0], length=8, plain=True)) == found.text
+    again = as_signed(import_(f"hf:{folder}", tmp_path / "bundle"))
+    assert generate(again, [TEXTS[0]], length=8, plain=True)[0].tokens == found.tokens
+    plain = generate(mine, TEXTS[0], length=8, beams=1, samplers="repetition-penalty:"
+                     "repetition_penalty=1,greedy", plain=True)  # fmt: skip
+    assert plain[0].tokens != found.tokens
+    if kind == "t5":
+        whole = generate(mine, [TEXTS[0]], length=128)[0].text
+        assert predict(mine, TEXTS[:1])[0]["text"] == whole
+
+
+def test_every_key_of_theirs_is_in_one_list():
+    """What is refused is refused with any value but those that ask for nothing."""
+    keys = set(transformers.GenerationConfig().to_dict())
+    lists = [published_writing.UNDERSTOOD, published_writing.CHOSEN, published_writing.REFUSED]
+    assert keys <= {key for listed in lists for key in listed}
+    assert sum(map(len, lists)) == len({key for listed in lists for key in listed})
 
 
 @pytest.mark.parametrize(
@@ -204,6 +255,20 @@ def test_learned_positions_of_a_listener_are_not_passed_over(tmp_path):
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(UsageError, match=r"embed_positions.*the encoder's positions are learned"):
         hf(folder)
+
+
+def test_pictures_of_another_size(tmp_path):
+    """By size=, through the bundle; a model of texts has none."""
+    folder = write("vit", tmp_path / "theirs")
+    told = "positions of 2x2 patches are interpolated to 4x4"
+    with pytest.warns(UserWarning, match=told):
+        again = as_signed(import_(f"hf:{folder},size=16", tmp_path / "bundle"))
+    assert again.signature.input.dims == (3, 16, 16)
+    whole = hf(folder)
+    expected = interpolated(whole.model.positions.detach(), 4)
+    assert torch.equal(again.model.positions, expected)
+    with pytest.raises(UsageError, match="size=16 is for models of pictures with positions"):
+        hf(write("bert", tmp_path / "texts"), size=16)
 
 
 @pytest.mark.oracle("hf")

@@ -14,8 +14,8 @@ from cartograd.architectures.decoding.ctc import ctc_beam_search, greedy
 from cartograd.architectures.decoding.transcribe import transcribe
 from cartograd.architectures.pretrained.whisper_base import converted
 from cartograd.core.errors import UsageError
+from cartograd.data.decode import sounds
 from cartograd.data.decode.read import read
-from cartograd.data.decode.sounds import samples
 from cartograd.data.store import packages
 
 TORCHSCRIPT = (
@@ -40,7 +40,7 @@ def there(name):
 
 
 def sound(path):
-    return samples(path, rate=16000)[0][None, None]
+    return sounds.sound(path, rate=16000).samples[None, None]
 
 
 def librivox(number):

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cartograd.architectures.pretrained.hf import hf
-from cartograd.architectures.transformer.vit import ViT
+from cartograd.architectures.transformer.vit import ViT, interpolated
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from tests.architectures.transformer.published import (
@@ -113,6 +113,29 @@ def test_without_positions_the_order_of_patches_makes_no_difference():
     assert not torch.allclose(model(moved), model(x))
     torch.nn.init.zeros_(model.positions)
     torch.testing.assert_close(model(moved), model(x), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.oracle("vit")
+@pytest.mark.parametrize(("before", "after"), [(2, 3), (14, 24), (14, 7), (7, 5), (4, 4)])
+def test_positions_are_resampled_as_by_timm(before, after):
+    theirs = pytest.importorskip("timm.layers.pos_embed").resample_abs_pos_embed
+    positions = torch.randn(before**2 + 1, 6)
+    expected = theirs(positions[None], new_size=[after, after], num_prefix_tokens=1)[0]
+    torch.testing.assert_close(interpolated(positions, after), expected, rtol=0, atol=1e-5)
+
+
+def test_a_network_for_pictures_of_another_size():
+    """The patches keep their pixels, also where their size followed from that of the pictures."""
+    model = ViT(size=32, channels=1, classes=3, dim=8, heads=2, depth=1)
+    made, changed, told = model.resized(66)
+    assert changed == {"size": 66, "patch_size": 4}
+    assert told == "positions of 8x8 patches are interpolated to 17x17"
+    assert made(torch.rand(2, 1, 66, 66)).shape == (2, 3)
+    again = ViT(**changed, channels=1, classes=3, dim=8, heads=2, depth=1)
+    again.load_state_dict(made.state_dict())
+    x = torch.rand(2, 1, 66, 66)
+    assert torch.equal(again(x), made(x))
+    assert len(model.positions) == 65
 
 
 def test_patches_follow_the_size():

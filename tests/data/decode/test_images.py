@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.tensors import tensors
@@ -112,7 +112,29 @@ def test_pad_keeps_the_whole_with_black_beside_it():
     found = grey(wide, height=16, width=16, fit="pad")
     assert (found[6:10] == 200).all()
     assert (np.delete(found, slice(6, 10), axis=0) == 0).all()
-    assert (grey(Image.new("L", (10, 4000), 9), height=8, width=8, fit="pad")[:, 3] == 9).all()
+    assert (grey(Image.new("L", (10, 4000), 9), height=8, width=8, fit="pad")[:, 4] == 9).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
+def test_pad_white_keeps_the_whole_on_white(mode):
+    deep = mode == "I;16"
+    wide = (
+        Image.fromarray(np.full((10, 30), 3000, np.uint16)) if deep else Image.new(mode, (30, 10))
+    )
+    found = pixels(wide, channels=1, height=13, width=13, fit="pad-white", bits=12)
+    white = 1.0 if deep else 255
+    rows = (found[0] == white).all(1)
+    assert rows.nonzero().flatten().tolist() == [0, 1, 2, 3, 8, 9, 10, 11, 12]
+    assert (found[0, 4:8] < white).all()
+
+
+def test_pad_is_pillows():
+    draw = np.random.default_rng(0)
+    for columns, rows in draw.integers(9, 99, (20, 2)):
+        picture = Image.fromarray(draw.integers(0, 256, (rows, columns, 3), dtype=np.uint8))
+        theirs = ImageOps.pad(picture, (33, 33), method=Image.Resampling.BILINEAR, color="white")
+        found = pixels(picture, channels=3, height=33, width=33, fit="pad-white")
+        assert np.array_equal(found.permute(1, 2, 0).numpy(), np.asarray(theirs))
 
 
 def test_stretch_changes_the_shape():

@@ -3,6 +3,7 @@ import torch
 from PIL import Image
 
 from cartograd.core.errors import UsageError
+from cartograd.data.decode.read import read
 from cartograd.data.sources.clip_art import CLASSES, clip_art
 from cartograd.data.store import packages
 from tests.conformance.subjects import drawings
@@ -31,6 +32,14 @@ def test_drawings_are_whole_on_white(folder, tmp_path):
     row = data.test.stored[0]
     assert (row[:, 0] == 255).all()  # 9 x 6 to 9 x 9 in a square: white above, if it is wide
     assert not (row[:, 6] == 255).all()
+
+
+def test_a_file_is_read_as_in_training(folder):
+    """Whole on white, by the model's port; and so are sounds and pictures of folders."""
+    data = clip_art(folder, size=13)
+    names = data.valid.names[:9]
+    found = read(data.signature.input, [folder / name for name in names])
+    assert torch.equal(found, data.valid.inputs[:9])
 
 
 def test_what_is_missing_is_told(folder, tmp_path):

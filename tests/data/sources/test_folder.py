@@ -235,6 +235,24 @@ def test_what_is_left_out_and_small_parts_are_said(tmp_path):
     assert any(line.endswith("test examples") for line in found[1:])
 
 
+def test_a_split_without_class_folders_is_said_by_name(tmp_path):
+    """In a sentence of its own; the test part is cut from the training files."""
+    for label in ("a", "b"):
+        (tmp_path / "train" / label).mkdir(parents=True)
+        for number in range(20):
+            Image.new("L", (8, 8), 10 * number).save(tmp_path / "train" / label / f"{number}.png")
+    (tmp_path / "test").mkdir()
+    for number in range(3):
+        Image.new("L", (8, 8)).save(tmp_path / "test" / f"{number}.png")
+    data = folder(tmp_path)
+    assert data.decided[0] == (
+        "test/ has no class folders, so its 3 files have no answers: the test part is cut from the "
+        "training files; to use it, sort it into folders such as test/a"
+    )
+    assert len(data.test) == 8
+    assert not any("left out" in line for line in data.decided)
+
+
 @pytest.mark.parametrize(("fit", "mean"), [("crop", 249), ("pad", 163), ("stretch", 204)])
 def test_other_shapes_are_fitted_in_training_as_in_prediction(tmp_path, fit, mean):
     for i in range(20):

@@ -76,15 +76,34 @@ def test_one_file_is_cut_into_pieces(tmp_path):
 
 def test_length_and_rate_are_asked_for_where_files_differ(words):
     write(words / "yes" / "long.wav", seed=50, seconds=0.08)
-    with pytest.raises(UsageError, match=r"differ in length: .*0.05 s.*0.08 s; .*seconds=1"):
+    told = r"differ in length \(0.05 to 0.08 s, half up to 0.05\); .* as seconds=0.05"
+    with pytest.raises(UsageError, match=told):
         wav(words)
     assert wav(words, seconds=0.06).signature.input.dims == (1, 480)
     write(words / "yes" / "fine.wav", seed=51, rate=16000)
-    with pytest.raises(
-        UsageError, match=r"differ in rate: .*fine.wav has 16000; .*sample_rate=16000"
-    ):
-        wav(words, seconds=0.05)
-    assert wav(words, seconds=0.05, sample_rate=4000).signature.input.dims == (1, 200)
+    told = (
+        r"in rate \(8000: 41, 16000: 1 samples per second\) and in length .* sample_rate=8000,sec"
+    )
+    with pytest.raises(UsageError, match=told):
+        wav(words)
+    data = wav(words, seconds=0.05, sample_rate=4000)
+    assert data.signature.input.dims == (1, 200)
+    assert data.about["decided"] == [
+        "42 of 42 sounds are brought to 4000 samples per second (they have 8000: 41, 16000: 1)",
+        "1 of 42 sounds are longer than 0.05 s, up to 0.08 s: their beginning is taken",
+    ]
+
+
+def test_what_was_done_to_the_sounds_is_said(words):
+    soundfile.write(words / "yes" / "two.wav", np.full((200, 2), 3.0), 8000, subtype="FLOAT")
+    (words / "yes" / "notes.txt").write_text("x")
+    assert wav(words, seconds=0.05).about["decided"] == [
+        "left out, 1 files that are no examples: 1 .txt (such as yes/notes.txt)",
+        "1 of 41 sounds have several channels, which are averaged",
+        "1 of 41 sounds are shorter than 0.05 s, down to 0.025 s: silence is put behind them",
+        "1 of 41 sounds have numbers beyond 1, up to 3, which are cut off: scale them to -1 to 1 "
+        "if that is not meant",
+    ]
 
 
 def test_mistakes_are_named(words, tmp_path):
@@ -97,4 +116,7 @@ def test_mistakes_are_named(words, tmp_path):
         wav(tmp_path / "one.wav", seconds=0.01)
     (words / "yes" / "0.wav").write_bytes(b"RIFF")
     with pytest.raises(UsageError, match=r"yes.0.wav is not a readable sound"):
+        wav(words)
+    (words / "no" / "1.wav").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"2 sounds: .*no.1.wav is not .*; .*yes.0.wav is not"):
         wav(words)

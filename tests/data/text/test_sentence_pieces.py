@@ -73,6 +73,18 @@ def test_numbers_are_those_of_sentencepiece(tmp_path, theirs):
         assert ours.encode(text, special=False) == theirs.encode(text), repr(text)
 
 
+@pytest.mark.parametrize("text", ["</s>", "a<s>b", "<unk>", "<0x0A>", "<fim></s>", "<<unk>unk>"])
+def test_a_message_never_becomes_a_control_token(tmp_path, theirs, text):
+    template = "{% for m in messages %}<s>{{ m.content }}</s>{% endfor %}"
+    made = tokenizer_of(written(tmp_path / "toy.gguf", theirs)).told(chat=template)
+    numbers = made.chat_numbers(text)
+    control = {theirs.unk_id(), theirs.bos_id(), theirs.eos_id(), made.number("<0x0A>")}
+    assert [number for number in numbers if number in control] == [
+        theirs.bos_id(), theirs.eos_id(),
+    ]  # fmt: skip
+    assert made.decode(numbers[1:-1], special=True).strip() == text
+
+
 def test_texts_are_there_and_back(tmp_path, theirs):
     ours = tokenizer_of(written(tmp_path / "toy.gguf", theirs))
     for text in TEXT:

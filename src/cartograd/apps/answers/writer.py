@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from cartograd.architectures.decoding.beam import ENDINGS, beam_search
 from cartograd.architectures.decoding.generate import generate
 from cartograd.core import registry
-from cartograd.core.build import hyperparameters
+from cartograd.core.build import build, hyperparameters
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
-from cartograd.core.protocols import Decoder, Writer
+from cartograd.core.protocols import Decoder, TokenSampler, Writer
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.text.tokenizer import Tokenizer
-
-ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
-"""Tokens that end an answer in pretrained vocabularies, besides the tokenizer's own."""
+from cartograd.data.text.tokens import ENDS
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,54 @@ class Begun:
     prompt: Tensor
     starts: Tensor | None
     length: int
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a model writes where nobody says otherwise: as it was published.
+
+    Attributes:
+        beams: of a beam search; 1 is no search.
+        length_penalty, ending: of the same.
+        repetition_penalty: by how much tokens that were there before become less likely.
+    """
+
+    beams: int = 1
+    length_penalty: float = 1.0
+    ending: str = "certain"
+    repetition_penalty: float = 1.0
+
+    @property
+    def samplers(self) -> list[TokenSampler]:
+        """What changes the scores of each next token."""
+        if self.repetition_penalty == 1:
+            return []
+        args = {"repetition_penalty": self.repetition_penalty}
+        return [build(Spec("repetition-penalty", args), kind="token-sampler")]
+
+    def searched(self, first: Begun, stop: frozenset[int], /) -> list[list[int]]:
+        """The best answer of each row that a beam search finds."""
+        rows = beam_search(
+            first.decoder, first.prompt, length=first.length, stop=stop, beams=self.beams,
+            length_penalty=self.length_penalty, ending=self.ending, samplers=self.samplers,
+        )  # fmt: skip
+        return [row[0].tokens for row in rows]
+
+
+def manner_of(tokenizer: Tokenizer, /) -> Manner:
+    """How the model that a tokenizer came with writes.
+
+    Raises:
+        UsageError: what is said of it cannot be.
+    """
+    said: dict[str, Any] = tokenizer.manner
+    try:
+        manner = Manner(**said)
+        if min(manner.beams, manner.repetition_penalty) > 0 and manner.ending in ENDINGS:
+            return manner
+    except TypeError:
+        pass
+    raise UsageError(f"the tokenizer's manner of writing cannot be: {said}")
 
 
 def writer_of(model: nn.Module, signature: Signature, name: str, /) -> Writer:
@@ -122,6 +170,10 @@ def answered(model: Signed, source: Int[Tensor, "b s"], length: int, name: str, 
     """
     tokenizer = tokenizer_of(model.tokenizer, name)
     first = begun(writer_of(model.model, model.signature, name), model, source, length)
-    stop = ends(tokenizer)
-    rows = generate(first.decoder, first.prompt, length=first.length, stop=stop)
+    stop, manner = ends(tokenizer), manner_of(tokenizer)
+    if manner.beams > 1:
+        rows = manner.searched(first, stop)
+    else:
+        said = {"length": first.length, "stop": stop, "samplers": manner.samplers}
+        rows = generate(first.decoder, first.prompt, **said)
     return [tokenizer.decode([token for token in row if token not in stop]) for row in rows]

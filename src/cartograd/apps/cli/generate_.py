@@ -25,7 +25,7 @@ def generate_(
         float | None, Parameter(name=("--repetition-penalty", "--repetition"))
     ] = None,
     seed: int | None = None,
-    beams: int = 1,
+    beams: int | None = None,
     draft: str | None = None,
     plain: bool = False,
     precision: str = "float32",
@@ -33,7 +33,8 @@ def generate_(
 ) -> int:
     """Let a model write: go on from a prompt, or answer it.
 
-    Without a sampler or a seed the likeliest token is taken each time.
+    Without a sampler or a seed the likeliest token is taken each time, or what a beam search finds
+    where the model was published to write by one.
 
     Args:
         target: a run or bundle folder, or published weights like smollm2.
@@ -46,14 +47,16 @@ def generate_(
         top_k: a short form: only this many of the likeliest tokens.
         top_p: a short form: only the likeliest tokens that hold this share of the probability.
         repetition_penalty: a short form: factor by which tokens that were there before become less
-            likely, like 1.1; it alone draws nothing.
+            likely, like 1.1; it alone draws nothing. That of the published model if left out.
         seed: of the draws; 0 if left out.
-        beams: unfinished answers that a beam search keeps; 1 is no search.
+        beams: unfinished answers that a beam search keeps; 1 is no search. Those of the published
+            model if left out.
         draft: a quicker model that guesses ahead: a run, a bundle or published weights.
         plain: no chat template, though the model has one.
         precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
         json: print one object.
     """
+    from cartograd.apps.answers.writer import Manner
     from cartograd.apps.load.writing import Writing
     from cartograd.apps.verbs.generate import generate, stream
 
@@ -83,13 +86,13 @@ def generate_(
     if not text.strip():
         raise UsageError("the prompt is empty; expected a text to go on from")
     writing = Writing(target, precision=precision)
-    if json or beams > 1:
+    if writing.manner != Manner():
+        told = ", ".join(f"{key}={value}" for key, value in writing.tokenizer.manner.items())
+        output.note(f"written as published, where no option says otherwise: {told}")
+    if json:
         written = generate(writing, text, **options)[0]
-        if json:
-            speed = len(written.tokens) / max(written.seconds, 1e-9)
-            output.emit(asdict(written) | {"tokens_per_second": speed})
-        else:
-            print(written.text)
+        speed = len(written.tokens) / max(written.seconds, 1e-9)
+        output.emit(asdict(written) | {"tokens_per_second": speed})
         return 0
     for piece in stream(writing, text, **options):
         print(piece, end="", flush=True)

@@ -56,6 +56,8 @@ def located(text: str | Spec, /) -> Spec:
         return Spec.parse(text)
     name = _source(path)
     spec = Spec.parse(f"{name}:x{comma}{rest}")
+    if name == "text" and "target" in spec.args:  # a table that was saved as .txt
+        name, spec = "csv", Spec("csv", spec.args)
     if name == "csv" and "target" not in spec.args:
         raise UsageError(_targetless(path, spec))
     return Spec(spec.name, spec.args, str(path))

@@ -15,6 +15,7 @@ from cartograd.core import registry, user_code
 from cartograd.core.build import build, derived
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
+from cartograd.core.protocols import Resizable
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.run_folder import is_run
@@ -141,10 +142,16 @@ def _begun(
         )
     sizes = derived(registry.find(source.spec.name, kind="model")[0], signature)
     given = {key: sizes[key] for key in ("classes", "head") if key in sizes}
+    learned, resized = source.model, ""
+    if "size" in sizes and port.dims != theirs.dims and isinstance(learned, Resizable):
+        learned, more, resized = learned.resized(int(sizes["size"]))
+        given |= more
     made = build(Spec(source.spec.name, source.spec.args | given))
     spec = made.spec
     why = new_head(source.signature, signature)
-    fresh = begin(made, source.model, anew=bool(why))
+    fresh = begin(made, learned, anew=bool(why))
     check_size(model, made, port, theirs)
-    told = f"{model} is gone on from, with a new last layer ({why})" if fresh and why else ""
+    new = f"with a new last layer ({why})" if fresh and why else ""
+    done = ", ".join(part for part in (new, resized) if part)
+    told = f"{model} is gone on from, {done}" if done else ""
     return Signed(made, replace(signature, inputs=inputs), spec=spec), fresh, told

@@ -10,6 +10,7 @@ from cartograd.apps.answers.writer import (
     begun,
     context_of,
     ends,
+    manner_of,
     tokenizer_of,
     writer_of,
 )
@@ -47,6 +48,7 @@ class Writing:
         self.model: Writer = _ready(model, precision, self.device)
         self.answers = signed.signature.task.generated == "answer"
         self.stop = ends(self.tokenizer)
+        self.manner = manner_of(self.tokenizer)
 
     def encoded(self, prompt: str, /, *, plain: bool = False) -> list[int]:
         """The tokens of a prompt, as a chat where the tokenizer knows how one is written.

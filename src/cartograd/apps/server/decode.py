@@ -17,8 +17,11 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port
 from cartograd.data.decode.read import read
 
-PICTURES = ("image/png", "image/jpeg")
-"""Types of a body that is a picture."""
+FILES = {"image": ("image/png", "image/jpeg"), "audio": ("audio/wav", "audio/flac")}
+"""Types of a body that is a file, by the kind of the port."""
+
+CALLED = {"image": "a PNG or JPEG file", "audio": "a WAV or FLAC file"}
+"""What such a file is called in an error."""
 
 ALONE = re.compile(r"^(inputs\[0\]|input row 1|(row|text|picture|input) 1)(?=\b|\W)")
 """What errors call the first example of a request, which here is the only one."""
@@ -56,11 +59,11 @@ def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any =
         UsageError: the content does not fit the port. Where some of several examples do not, the
             others are read, and these are `refused`.
     """
-    if kind in PICTURES:
-        return Asked(read(port, [body]))
+    notes: list[str] = []
+    if kind in FILES.get(port.kind, ()):
+        return Asked(read(port, [body], notes=notes), notes=tuple(notes))
     request = _parse(body)
     inputs = _inputs(request, port, most)
-    notes: list[str] = []
     top, refused = _top(request), {}
     try:
         tensor = _tensor(port, inputs, tokenizer, notes)
@@ -86,7 +89,7 @@ def _refused(port: Port, inputs: list[Any], tokenizer: Any) -> dict[int, str]:
 
 def accepts(port: Port, /) -> tuple[str, ...]:
     """The media types that a model's server takes."""
-    return ("application/json", *(PICTURES if port.kind == "image" else ()))
+    return ("application/json", *FILES.get(port.kind, ()))
 
 
 def _parse(body: bytes) -> Any:
@@ -131,15 +134,16 @@ def _top(request: dict[str, Any]) -> int | None:
 def _tensor(port: Port, inputs: list[Any], tokenizer: Any, notes: list[str]) -> Tensor:
     if port.kind == "text" and all(isinstance(item, str) for item in inputs):
         return read(port, inputs, tokenizer=tokenizer)
-    if port.kind == "image" and all(isinstance(item, dict) for item in inputs):
-        return read(port, [_picture(number, item) for number, item in enumerate(inputs)])
+    if port.kind in FILES and all(isinstance(item, dict) for item in inputs):
+        files = [_file(number, item) for number, item in enumerate(inputs)]
+        return read(port, files, notes=notes)
     if port.columns:
         rows = [_row(number, item, port) for number, item in enumerate(inputs)]
         return read(port, rows, notes=notes)
     return _numbers(port, inputs)
 
 
-def _picture(number: int, item: dict[str, Any]) -> bytes:
+def _file(number: int, item: dict[str, Any]) -> bytes:
     text = item.get("base64")
     if set(item) != {"base64"} or not isinstance(text, str):
         raise RefusalError(
@@ -203,8 +207,8 @@ def _shape(item: Any) -> str:
 
 def _wanted(port: Port) -> str:
     numbers = f"numbers of shape {list(port.dims)}"
-    if port.kind == "image":
-        return f'{numbers}, or {{"base64": "a PNG or JPEG file"}}'
+    if port.kind in CALLED:
+        return f'{numbers}, or {{"base64": "{CALLED[port.kind]}"}}'
     if port.kind == "text":
         return f"text, or {numbers}"
     if port.columns:

@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from cartograd.apps.answers.writer import Manner
 from cartograd.apps.load.target import Target
 from cartograd.apps.load.writing import NEAR, Writing
 from cartograd.apps.results.written import Written
-from cartograd.architectures.decoding.beam import beam_search
 from cartograd.architectures.decoding.generate import stream as steps
 from cartograd.architectures.decoding.speculative import speculative
 from cartograd.core.build import build
@@ -27,9 +27,10 @@ class Options:
     Attributes:
         length: most new tokens.
         samplers: applied to the logits in this order: specs of kind `token-sampler`, one after
-            another or with commas between them.
+            another or with commas between them. Without a repetition penalty among them, that of
+            the published model comes first, if it has one.
         seed: of sampling; None decodes greedily.
-        beams: number of beams of a beam search; 1 is no search.
+        beams: number of beams of a beam search; 1 is no search, None as the model was published.
         draft: a faster model with the same tokenizer, for speculative decoding.
         plain: do not apply the chat template, though the tokenizer may have one.
         precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
@@ -38,7 +39,7 @@ class Options:
     length: int = 128
     samplers: str | Sequence[Any] = ()
     seed: int | None = None
-    beams: int = 1
+    beams: int | None = None
     draft: Target | None = None
     plain: bool = False
     precision: str = "float32"
@@ -60,14 +61,15 @@ def generate(
     """
     asked = _asked(options)
     writing = _writing(target, asked.precision)
+    manner = manner_for(writing, asked)
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
     rows = [writing.encoded(text, plain=asked.plain) for text in texts]
     start = time.perf_counter()
     with evaluating(writing.signed):
         found: list[list[int]] = [[] for _ in rows]
-        if asked.beams > 1:
+        if manner.beams > 1:
             for number, row in enumerate(rows):
-                found[number] = _searched(writing, row, asked)
+                found[number] = _searched(writing, row, asked, manner)
         elif asked.draft is not None:
             for number, row in enumerate(rows):
                 found[number] = list(_tokens(writing, row, asked))
@@ -94,15 +96,27 @@ def generate(
 def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator[str]:
     """Generate a text piece by piece, as it is written; arguments as of `generate`.
 
+    A beam search knows its answer at the end only: it comes in one piece.
+
     Raises:
         UsageError: as there.
     """
     asked = _asked(options)
     writing = _writing(target, asked.precision)
-    row = writing.encoded(prompt, plain=asked.plain)
-    if asked.beams > 1:
-        raise UsageError("a beam search knows its answer only at the end; it cannot be streamed")
+    row, manner = writing.encoded(prompt, plain=asked.plain), manner_for(writing, asked)
+    if manner.beams > 1:
+        return iter([generate(writing, prompt, **options)[0].text])
     return _decoded(writing, row, _tokens(writing, row, asked))
+
+
+def manner_for(writing: Writing, asked: Options, /) -> Manner:
+    """How the model was published to write, but for what the caller says."""
+    manner = writing.manner
+    if asked.beams is not None or asked.samplers or asked.seed is not None or asked.draft:
+        manner = replace(manner, beams=asked.beams or 1)
+    if any(Spec.parse(one).name.replace("_", "-") == PENALTY for one in _chain(asked)):
+        manner = replace(manner, repetition_penalty=1.0)
+    return manner
 
 
 def _writing(target: Target | Writing, precision: str) -> Writing:
@@ -111,17 +125,24 @@ def _writing(target: Target | Writing, precision: str) -> Writing:
 
 def _asked(options: dict[str, Any]) -> Options:
     asked = Options(**options)
-    if asked.length < 1 or asked.beams < 1:
-        raise UsageError(f"length={asked.length} and beams={asked.beams} have to be at least 1")
-    if asked.beams > 1 and (asked.samplers or asked.seed is not None or asked.draft is not None):
+    beams = 1 if asked.beams is None else asked.beams
+    if asked.length < 1 or beams < 1:
+        raise UsageError(f"length={asked.length} and beams={beams} have to be at least 1")
+    if beams > 1 and (asked.samplers or asked.seed is not None or asked.draft is not None):
         raise UsageError("a beam search does not sample; give no sampler, seed or draft with it")
     return asked
 
 
-def _samplers(asked: Options) -> list[TokenSampler]:
+def _chain(asked: Options) -> list[Any]:
+    """The samplers that the caller gives, one by one."""
     given = [asked.samplers] if isinstance(asked.samplers, str) else asked.samplers
     chains = [Spec.chain(one) if isinstance(one, str) else [one] for one in given]
-    return [build(one, kind="token-sampler") for chain in chains for one in chain]
+    return [one for chain in chains for one in chain]
+
+
+def _samplers(writing: Writing, asked: Options) -> list[TokenSampler]:
+    own = [build(one, kind="token-sampler") for one in _chain(asked)]
+    return [*manner_for(writing, asked).samplers, *own]
 
 
 def _generator(asked: Options, device: torch.device) -> torch.Generator | None:
@@ -134,16 +155,12 @@ def _together(
     begun = writing.begin(rows, asked.length)
     return steps(
         begun.decoder, begun.prompt, begun.starts, _generator(asked, writing.device),
-        length=begun.length, samplers=_samplers(asked), stop=writing.stop,
+        length=begun.length, samplers=_samplers(writing, asked), stop=writing.stop,
     )  # fmt: skip
 
 
-def _searched(writing: Writing, row: list[int], asked: Options) -> list[int]:
-    begun = writing.begin([row], asked.length)
-    answers = beam_search(
-        begun.decoder, begun.prompt, length=begun.length, beams=asked.beams, stop=writing.stop
-    )
-    return answers[0][0].tokens
+def _searched(writing: Writing, row: list[int], asked: Options, manner: Manner) -> list[int]:
+    return manner.searched(writing.begin([row], asked.length), writing.stop)[0]
 
 
 def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:
@@ -163,11 +180,15 @@ def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:
     begun, other = writing.begin([row], asked.length), helper.begin([row], asked.length)
     pieces = speculative(
         begun.decoder, other.decoder, begun.prompt, _generator(asked, writing.device),
-        length=min(begun.length, other.length), samplers=_samplers(asked), stop=writing.stop,
+        length=min(begun.length, other.length), samplers=_samplers(writing, asked),
+        stop=writing.stop,
     )  # fmt: skip
     for piece in pieces:
         yield from piece
 
+
+PENALTY = "repetition-penalty"
+"""The sampler that takes the place of the published one."""
 
 CHARACTER = 8
 """Most tokens that the bytes of one character may take."""

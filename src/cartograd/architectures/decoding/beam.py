@@ -10,7 +10,8 @@ Shapes: prompts `b t`; for each row its best answers, the best first.
 
 Departures: the length counts the new tokens, the stop token too, and the penalty is n^a rather than
 ((5 + n) / 6)^a. A row ends when no unfinished answer can beat the finished ones any more, so
-stopping early changes nothing. An answer cut off at the greatest length counts as finished.
+stopping early changes nothing (`ending` says otherwise). An answer cut off at the greatest length
+counts as finished.
 
 References:
     Ilya Sutskever, Oriol Vinyals, Quoc Le. Sequence to sequence learning with neural networks.
@@ -23,16 +24,17 @@ References:
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from cartograd.architectures.decoding.draw import processed
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
-from cartograd.core.protocols import Decoder
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.protocols import Decoder, TokenSampler
 
 CARD = Card(
     name="beam-search",
@@ -45,7 +47,8 @@ CARD = Card(
     year=2014,
     url="https://arxiv.org/abs/1409.3215",
     proofs=(
-        "oracle: transformers.generate with beams, the same answers and scores",
+        "oracle: transformers.generate with beams, the same answers and scores, by each way to "
+        "end and with a repetition penalty",
         "law: with a beam as wide as the tree it finds the best of all answers, by any length "
         "penalty",
         "law: one beam without a length penalty is greedy decoding",
@@ -55,12 +58,28 @@ CARD = Card(
 )
 
 
+ENDINGS = ("certain", "likely", "full")
+"""When a row has ended: no unfinished answer can beat the finished ones, or none does by the length
+it has now, or there are as many finished ones as beams."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """New tokens, and how good they are: the mean (by length penalty 1) log-probability."""
 
     tokens: list[int]
     score: float
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What a search is told."""
+
+    length: int
+    beams: int
+    penalty: float
+    stop: Collection[int]
+    ending: str
 
 
 @dataclass
@@ -81,6 +100,8 @@ def beam_search(
     beams: int = 4,
     length_penalty: float = 1.0,
     stop: Collection[int] = (),
+    samplers: Sequence[TokenSampler] = (),
+    ending: str = "certain",
 ) -> list[list[Answer]]:
     """The best answers to each prompt that a beam finds, at most `beams` of them.
 
@@ -93,26 +114,32 @@ def beam_search(
         length_penalty: power of the length by which a sum of log-probabilities is divided; above 0
             it is kind to long answers.
         stop: tokens that finish an answer.
+        samplers: applied to the log-probabilities of each next token.
+        ending: when a row has ended, one of `ENDINGS`: `certain`, when no unfinished answer can
+            beat the finished ones; `likely`, when none does by the length it has now; `full`, as
+            soon as `beams` are finished.
 
     Raises:
-        UsageError: there is no prompt, or a number is out of range.
+        UsageError: there is no prompt, a number is out of range, or an ending unknown.
     """
     if prompt.shape[1] == 0:
         raise UsageError("there is no prompt; expected at least one token to go on from")
     if length < 1 or beams < 1:
         raise UsageError(f"length={length} and beams={beams} have to be at least 1")
+    if ending not in ENDINGS:
+        raise unknown("ending", ending, ENDINGS)
+    search = _Search(length, beams, length_penalty, stop, ending)
     logits = decoder.read(prompt, last=True)[:, -1]
     rows = [_Row(number, [], [(0.0, [])]) for number in range(len(prompt))]
     alive, width = rows, 1
     for step in range(1, length + 1):
-        parents = _grown(alive, logits, width, beams, step, length, length_penalty, stop)
+        shares = logits.log_softmax(1)
+        if samplers:
+            shares = processed(shares, _seen(prompt, alive), samplers)
+        parents = _grown(alive, shares, width, step, search)
         if step == length:
             break
-        going = [
-            index
-            for index, row in enumerate(alive)
-            if not _decided(row, beams, step, length, length_penalty)
-        ]
+        going = [index for index, row in enumerate(alive) if not _decided(row, step, search)]
         if not going:
             break
         kept = [index * width + parent for index in going for parent in parents[index]]
@@ -123,21 +150,21 @@ def beam_search(
     return [row.finished for row in rows]
 
 
+def _seen(prompt: Tensor, rows: list[_Row]) -> Tensor:
+    """The tokens of each hypothesis so far, its prompt among them."""
+    listed = prompt.tolist()
+    texts = [listed[row.number] + tokens for row in rows for _, tokens in row.running]
+    return torch.tensor(texts, device=prompt.device)
+
+
 def _grown(
-    rows: list[_Row],
-    logits: Tensor,
-    width: int,
-    beams: int,
-    step: int,
-    length: int,
-    penalty: float,
-    stop: Collection[int],
+    rows: list[_Row], shares: Tensor, width: int, step: int, search: _Search
 ) -> list[list[int]]:
     """Extend all hypotheses by a token; return the index of the one that each came from."""
-    vocabulary = logits.shape[1]
-    sums = torch.tensor([[total for total, _ in row.running] for row in rows]).to(logits)
-    reached = logits.log_softmax(1).view(len(rows), width, vocabulary) + sums[:, :, None]
-    looked = min((1 + len(stop)) * beams, width * vocabulary)
+    vocabulary, beams = shares.shape[1], search.beams
+    sums = torch.tensor([[total for total, _ in row.running] for row in rows]).to(shares)
+    reached = shares.view(len(rows), width, vocabulary) + sums[:, :, None]
+    looked = min((1 + len(search.stop)) * beams, width * vocabulary)
     best = reached.flatten(1).topk(looked)
     parents = []
     for row, totals, places in zip(rows, best.values.tolist(), best.indices.tolist(), strict=True):
@@ -147,9 +174,9 @@ def _grown(
                 break
             parent, token = divmod(index, vocabulary)
             tokens = [*before[parent][1], token]
-            if token in stop or step == length:
+            if token in search.stop or step == search.length:
                 if rank < beams:
-                    row.finished.append(Answer(tokens, total / step**penalty))
+                    row.finished.append(Answer(tokens, total / step**search.penalty))
             elif len(row.running) < beams:
                 row.running.append((total, tokens))
                 came.append(parent)
@@ -161,11 +188,14 @@ def _grown(
     return parents
 
 
-def _decided(row: _Row, beams: int, step: int, length: int, penalty: float) -> bool:
-    """Whether no unfinished answer can still beat the finished ones."""
+def _decided(row: _Row, step: int, search: _Search) -> bool:
+    """Whether a row has ended."""
     if not row.running:
         return True
-    if len(row.finished) < beams:
+    if len(row.finished) < search.beams:
         return False
-    best = row.running[0][0] / (length if penalty > 0 else step + 1) ** penalty
-    return best <= row.finished[-1].score
+    if search.ending == "full":
+        return True
+    longest = search.length if search.penalty > 0 else step + 1
+    size = step if search.ending == "likely" else longest
+    return row.running[0][0] / size**search.penalty <= row.finished[-1].score

@@ -1,14 +1,18 @@
 """From the tensors of a published file to a model in evaluation mode."""
 
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from cartograd.core.build import build
+from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Table, renamed
 from cartograd.core.outline import outlined
 from cartograd.core.ports import Signature
+from cartograd.core.protocols import Resizable
 from cartograd.core.signed import Signed
 from cartograd.core.skip_init import SkipInit
 from cartograd.core.spec import Spec
@@ -50,3 +54,23 @@ def filled(
     model.model.load_state_dict(weights)
     model.tokenizer = tokenizer
     return model.eval()
+
+
+def at_size(signed: Signed, size: int, /, *, source: str) -> Signed:
+    """A published model of pictures for those of another size; what is done is told once.
+
+    Args:
+        signed: the model.
+        size: height and width of the pictures.
+        source: what to call the model in an error.
+
+    Raises:
+        UsageError: it cannot be brought to another size.
+    """
+    port, spec = signed.signature.input, signed.spec
+    if not isinstance(signed.model, Resizable) or spec is None:
+        raise UsageError(f"{source}: size={size} is for models of pictures with positions, as ViT")
+    model, changed, told = signed.model.resized(size)
+    signature = replace(signed.signature, inputs=(replace(port, dims=(port.dims[0], size, size)),))
+    warnings.warn(f"{source}: {told}", stacklevel=4)
+    return Signed(model, signature, spec=replace(spec, args=spec.args | changed)).eval()

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from cartograd.architectures.pretrained.filled import filled
+from cartograd.architectures.pretrained.gguf_header import check_header
 from cartograd.architectures.transformer.rotary import Rotary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
@@ -37,7 +38,8 @@ CARD = Card(
     title="GGUF file",
     zh="GGUF 文件",
     proofs=(
-        "oracle: transformers on the same files, quantised or not: logits to 1e-10 in float64",
+        "oracle: transformers on the same files, quantised or not, and with keys changed one by "
+        "one: logits to 1e-10 in float64, or refused by name",
     ),
 )
 
@@ -81,6 +83,7 @@ def spec_of(file: GGUF, /) -> Spec:
     family = file.values.get("general.architecture")
     if family not in FAMILIES:
         raise unknown(f"architecture in {file.path}:", str(family), FAMILIES)
+    check_header(file, family)
     said = _Said(file, family)
     heads, dim = said("attention.head_count"), said("embedding_length")
     kind = said("rope.scaling.type", "none")

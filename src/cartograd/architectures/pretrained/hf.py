@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cartograd.architectures.pretrained.filled import filled
+from cartograd.architectures.pretrained.filled import at_size, filled
 from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
 from cartograd.architectures.pretrained.published_pictures import standardised
@@ -60,18 +60,24 @@ EMBEDDING = re.compile(r"(?:\w+\.)?(?:embed_tokens|shared|wte|tokens_embed)\.wei
 """The matrix that it may be tied to."""
 
 
-def hf(path: str | Path, /) -> Signed:
+def hf(path: str | Path, /, *, size: int | None = None) -> Signed:
     """The model of a folder with config.json, *.safetensors and (for text) tokenizer.json.
 
     Args:
         path: the folder.
+        size: height and width of the pictures to look at, where they are not those of the folder;
+            positions are interpolated.
 
     Raises:
-        UsageError: something is missing, damaged, of an unknown family, or does not fit together.
+        UsageError: something is missing, damaged, of an unknown family, or does not fit together;
+            or the model cannot take pictures of another size.
     """
     folder = Path(path)
-    if (folder / MODULES).is_file():
-        return sentence_encoder(folder)
+    found = sentence_encoder(folder) if (folder / MODULES).is_file() else _whole(folder)
+    return found if size is None else at_size(found, size, source=str(folder))
+
+
+def _whole(folder: Path) -> Signed:
     family, config, tensors = described(folder)
     keys: Any = family.KEYS
     try:

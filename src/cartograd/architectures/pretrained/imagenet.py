@@ -32,10 +32,14 @@ def signature(
     *,
     mean: tuple[float, ...] = MEAN,
     std: tuple[float, ...] = STD,
+    labels: tuple[str, ...] = (),
 ) -> Signature:
-    """Of a classifier of square colour pictures; the classes have names if they are ImageNet's."""
+    """Of a classifier of square colour pictures.
+
+    The classes have names if they are given or ImageNet's.
+    """
     image = Port("image", "image", (3, size, size), "float32", (0.0, 1.0), mean, std)
-    labels = names() if classes == 1000 else ()
+    labels = labels or (names() if classes == 1000 else ())
     return Signature(
         (image,), (Port("class", "label", (classes,), labels=labels, task="classify"),)
     )

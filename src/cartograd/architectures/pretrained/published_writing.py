@@ -1,7 +1,9 @@
-"""generation_config.json: what ends and begins a text that a published model writes.
+"""generation_config.json: how a published model writes, and what ends and begins its texts.
 
-What a caller chooses for himself (lengths, sampling, beams, caches) is left to `generate`. What
-would change every text, and ours cannot do, is refused by its name.
+Each key is one of four. Understood: kept with the tokenizer, and `generate` and `predict` write so.
+Chosen by the caller (lengths, sampling), or without a meaning for the text (caches). Refused by its
+name, unless its value changes nothing: what would change every text, and ours cannot do. Any other
+key is refused unless it is null or false.
 
 References:
     Hugging Face: transformers 5.23, `GenerationConfig`.
@@ -13,15 +15,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cartograd.architectures.pretrained.published_config import read_object, shown
+from cartograd.architectures.pretrained.published_config import read_object, shown, typed
 from cartograd.core.errors import UsageError
 from cartograd.data.text.tokenizer import Tokenizer
 
 FILE = "generation_config.json"
 
+MANNER = {"repetition_penalty": "number", "num_beams": "count", "length_penalty": "number"}
+"""How it writes, and of what type that is; `early_stopping` has three values."""
+
+ENDINGS = {True: "full", False: "likely", None: "likely", "never": "certain"}
+"""`early_stopping`, and what our beam search calls it."""
+
+UNDERSTOOD = (*MANNER, "early_stopping", "eos_token_id", "decoder_start_token_id")
+"""What is read here."""
+
+SAMPLING = (
+    "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff",
+)  # fmt: skip
+"""How tokens are drawn, where the caller draws; said once where a folder asks to draw."""
+
 CHOSEN = (
-    "max_length", "max_new_tokens", "max_time", "do_sample", "temperature", "top_k", "top_p",
-    "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff", "num_return_sequences",
+    *SAMPLING, "do_sample", "max_length", "max_new_tokens", "max_time", "num_return_sequences",
     "use_cache", "cache_implementation", "cache_config", "max_cache_len", "prefill_chunk_size",
     "compile_config", "disable_compile", "continuous_batching_config", "low_memory",
     "output_attentions", "output_hidden_states", "output_scores", "output_logits",
@@ -30,18 +45,22 @@ CHOSEN = (
     "assistant_early_exit", "assistant_lookbehind", "target_lookbehind",
     "assistant_ensemble_weight", "speculation_type", "is_assistant", "transformers_version",
     "_from_model_config", "pad_token_id", "bos_token_id", "chat_format", "trust_remote_code",
+    "remove_invalid_values", "use_mtp",
 )  # fmt: skip
 """What the caller chooses, or what changes no text."""
 
-LEFT = ("repetition_penalty", "num_beams", "length_penalty", "early_stopping", "num_beam_groups")
-"""What `generate` has options for, and begins without; said once, when a folder asks for it."""
-
-DEFAULTS = {
-    "min_length": 0, "repetition_penalty": 1.0, "num_beams": 1, "length_penalty": 1.0,
-    "no_repeat_ngram_size": 0, "encoder_no_repeat_ngram_size": 0, "num_beam_groups": 1,
-    "encoder_repetition_penalty": 1.0, "diversity_penalty": 0.0,
+REFUSED: dict[str, tuple[Any, ...]] = {
+    "min_length": (0,), "min_new_tokens": (0,), "stop_strings": ([],),
+    "encoder_repetition_penalty": (1.0,), "no_repeat_ngram_size": (0,),
+    "encoder_no_repeat_ngram_size": (0,), "bad_words_ids": ([],), "renormalize_logits": (),
+    "forced_bos_token_id": (), "forced_eos_token_id": (), "forced_decoder_ids": ([],),
+    "exponential_decay_length_penalty": (), "suppress_tokens": ([],),
+    "begin_suppress_tokens": ([],), "sequence_bias": (), "token_healing": (),
+    "guidance_scale": (1.0,), "watermarking_config": (), "penalty_alpha": (0.0,),
+    "dola_layers": (), "diversity_penalty": (0.0,), "num_beam_groups": (1,), "constraints": (),
+    "force_words_ids": (),
 }  # fmt: skip
-"""Values that change nothing."""
+"""What ours cannot do, and the values, beside null and false, that ask for nothing."""
 
 OF_WHISPER = (
     "alignment_heads", "lang_to_id", "task_to_id", "suppress_tokens", "begin_suppress_tokens",
@@ -64,18 +83,11 @@ def writes(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer, /) -> 
     """
     file = folder / FILE
     said = read_object(file) if file.is_file() else {}
-    passed = (*CHOSEN, *(OF_WHISPER if config["model_type"] == "whisper" else ()))
+    whisper = config["model_type"] == "whisper"
+    passed = (*CHOSEN, *UNDERSTOOD, *(OF_WHISPER if whisper else ()))
     for key, value in said.items():
-        fine = value in (None, False) or (key in DEFAULTS and value == DEFAULTS[key])
-        if key in (*passed, "eos_token_id", "decoder_start_token_id") or fine:
-            continue
-        if key in LEFT:
-            warnings.warn(
-                f"{file}: {key}={shown(value)} is left to you: see `cartograd generate --help`",
-                stacklevel=4,
-            )
-            continue
-        raise UsageError(f"{file}: {key}={shown(value)} is not understood; expected null")
+        if not (key in passed or value in (None, False) or value in REFUSED.get(key, ())):
+            raise UsageError(f"{file}: {key}={shown(value)} is not understood; expected null")
     ends = said.get("eos_token_id") if said else config.get("eos_token_id")
     begin = said.get("decoder_start_token_id", config.get("decoder_start_token_id"))
     special = dict(tokenizer.special)
@@ -84,10 +96,51 @@ def writes(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer, /) -> 
         special[f"stop {place}"] = _number("eos_token_id", number, tokenizer)
     if begin is not None and config["model_type"] == "t5":
         special["begin"] = _number("decoder_start_token_id", begin, tokenizer)
-    return Tokenizer(
-        tokenizer.document, special=special, chat=tokenizer.template, longest=tokenizer.longest,
-        counts=tokenizer.counts,
-    )  # fmt: skip
+    manner = _manner(file, said)
+    if manner and whisper:
+        raise UsageError(
+            f"{file}: {', '.join(f'{key}={value}' for key, value in manner.items())} is not what "
+            "transcribing does here; expected null"
+        )
+    _tell_sampling(file, said)
+    changed = {"special": special, "manner": manner}
+    return Tokenizer(tokenizer.document, **tokenizer.settings | changed)
+
+
+def _manner(file: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+    """How texts are written, as far as it is not as usual.
+
+    Raises:
+        UsageError: a value is of another type, or out of range.
+    """
+    for key, kind in MANNER.items():
+        typed(str(file), key, said.get(key), f"{kind}?")
+    early = said.get("early_stopping")
+    if not (early is None or isinstance(early, bool) or early == "never"):
+        raise UsageError(
+            f'{file}: early_stopping={shown(early)} cannot be; expected true, false or "never"'
+        )
+    penalty, beams = said.get("repetition_penalty"), said.get("num_beams")
+    if penalty is not None and penalty <= 0:
+        raise UsageError(f"{file}: repetition_penalty={penalty} cannot be; expected above 0")
+    manner: dict[str, Any] = {}
+    if penalty not in (None, 1):
+        manner["repetition_penalty"] = float(penalty)
+    if beams not in (None, 1):
+        length = said.get("length_penalty")
+        manner |= {"beams": beams, "ending": ENDINGS[early]}
+        manner["length_penalty"] = 1.0 if length is None else float(length)
+    return manner
+
+
+def _tell_sampling(file: Path, said: Mapping[str, Any]) -> None:
+    if said.get("do_sample"):
+        how = [f"{key}={shown(said[key])}" for key in SAMPLING if said.get(key) is not None]
+        warnings.warn(
+            f"{file} asks for drawn tokens ({', '.join(['do_sample=true', *how])}): that is left "
+            "to you, see `cartograd generate --help`; without, the likeliest are taken",
+            stacklevel=5,
+        )
 
 
 def _number(key: str, value: Any, tokenizer: Tokenizer) -> int:

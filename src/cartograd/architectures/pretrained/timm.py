@@ -5,6 +5,9 @@ DenseNet and Inception v3 have torchvision's names there too. VGG keeps its dens
 convolutions over 7x7 places, EfficientNet has names of its own, and those that Google trained
 (`tf_...`) see their images padded as TensorFlow does.
 
+A folder as timm keeps it on Hugging Face (config.json beside model.safetensors) says by itself
+which network it is, how its pictures are standardised and what its classes are called.
+
 Shapes: images `b 3 y x` in [0, 1]; logits `b k`, with ImageNet's names where there are 1,000.
 
 References:
@@ -28,9 +31,11 @@ from cartograd.architectures.pretrained.imagenet import (
     named,
     signature,
 )  # fmt: skip
+from cartograd.architectures.pretrained.timm_config import WEIGHTS, beside
 from cartograd.architectures.pretrained.torchvision import KEYS as PLAIN
 from cartograd.architectures.pretrained.torchvision import tensors_of
 from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Op, Table
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -47,7 +52,7 @@ CARD = Card(
     url="https://github.com/huggingface/pytorch-image-models",
     proofs=(
         "oracle: files of every family from timm itself with random weights, the same logits to "
-        "1e-6",
+        "1e-6; folders with keys of config.json changed one by one are equal, or refused by name",
     ),
 )
 
@@ -124,24 +129,32 @@ def timm(path: str | Path, /, *, model: str | None = None) -> Signed:
     """A network of timm with the weights of a file.
 
     Args:
-        path: a `.pth` or `.safetensors` file.
+        path: a `.pth` or `.safetensors` file, or a folder with config.json and model.safetensors.
         model: timm's name of the network, where the file's name does not begin with it.
 
     Raises:
         UsageError: the file cannot be read, its network is unknown, or a tensor does not fit.
     """
-    tensors = counted(tensors_of(path))
-    name = named(path, NETWORKS, model)
+    file = Path(path) / WEIGHTS if Path(path).is_dir() else Path(path)
+    said = beside(file)
+    tensors = counted(tensors_of(file))
+    name = named(path, NETWORKS, model or said.network or None)
     known = NETWORKS[name]
     classes = classes_of(tensors, f"{known['last']}.weight", path)
+    if said.classes not in (None, classes):
+        raise UsageError(
+            f"{file.parent}: config.json: num_classes={said.classes}, and the last layer gives "
+            f"{classes} answers; which is right?"
+        )
     heads = any(key.startswith("AuxLogits.") for key in tensors)
     args = known.get("args", {}) | ({"aux_logits": True} if heads else {})
     newer = {"mean": HALF, "std": HALF} if NEWER in Path(path).name else {}
     how = {"mean": MEAN, "std": STD} | {k: known[k] for k in ("mean", "std") if k in known} | newer
-    size = known.get("size", SIZES.get(name.rpartition("_")[2], 224))
+    how |= said.statistics or {}
+    size = said.size or known.get("size", SIZES.get(name.rpartition("_")[2], 224))
     return filled(
         Spec(name.removeprefix("tf_"), args),
-        signature(size, classes, **how),
+        signature(size, classes, labels=said.labels, **how),
         tensors,
         known.get("keys", PLAIN),
         source=str(path),

@@ -24,6 +24,9 @@ References:
 86567656
 """
 
+import math
+from copy import deepcopy
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -50,6 +53,7 @@ CARD = Card(
         "1e-10 in float64",
         "oracle: transformers' ViTForImageClassification, through its own file: logits, hidden "
         "states and gradients to 1e-10 in float64",
+        "oracle: timm's resample_abs_pos_embed, positions for pictures of another size to 1e-5",
         "law: without positions the order of the patches makes no difference",
         "paper: 5,717,416 / 22,050,664 / 86,567,656 / 304,326,632 parameters of Ti, S, B and L "
         "with patches of 16; 88,224,232 of B/32; 17.564 G multiply-adds of B/16",
@@ -139,3 +143,30 @@ class ViT(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
+
+    def resized(self, size: int, /) -> tuple["ViT", dict[str, int], str]:
+        """The same network for pictures of another size: its positions are interpolated.
+
+        Args:
+            size: height and width of the pictures.
+
+        Returns:
+            The network, the arguments that change, and what was done, in words.
+        """
+        made, extra = deepcopy(self), -size % self.patch
+        side, before = (size + extra) // self.patch, math.isqrt(len(self.positions) - 1)
+        made.extra = extra
+        made.positions = nn.Parameter(interpolated(self.positions.detach(), side))
+        told = f"positions of {before}x{before} patches are interpolated to {side}x{side}"
+        return made, {"size": size, "patch_size": self.patch}, told
+
+
+def interpolated(positions: Float[Tensor, "t d"], side: int, /) -> Float[Tensor, "t1 d"]:
+    """Positions of a square of patches for a square of another side, bicubic and antialiased.
+
+    The first, that of the class token, stays as it is.
+    """
+    before = math.isqrt(len(positions) - 1)
+    grid = positions[1:].T.unflatten(1, (before, before))[None]
+    made = F.interpolate(grid, (side, side), mode="bicubic", antialias=True)
+    return torch.cat([positions[:1], made[0].flatten(1).T])

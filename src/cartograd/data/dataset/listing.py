@@ -85,7 +85,9 @@ def cut(
 
 
 def left_out(root: Path, listing: dict[str, Listing], /) -> list[str]:
-    """A line on the files below a folder that are not listed: how many, what they end in, where.
+    """Lines on the files below a folder that are not listed: how many, what they end in, where.
+
+    A folder for a split without folders for the classes has a line of its own.
 
     Args:
         root: the folder.
@@ -99,12 +101,23 @@ def left_out(root: Path, listing: dict[str, Listing], /) -> list[str]:
         and file.is_file()
         and not any(part[0] == "." for part in file.relative_to(root).parts)
     ]
+    flat = [folder for folder in _folders(root) if _split(folder.name) and not _folders(folder)]
+    lines = [
+        f"{folder.name}/ has no class folders, so its {inside} files have no answers: the "
+        f"{_split(folder.name)} part is cut from the training files; to use it, sort it into "
+        f"folders such as {folder.name}/{example}"
+        for folder in flat
+        if (inside := sum(folder in file.parents for file in others))
+        and (example := min(known).relative_to(root).parts[-2])
+    ]
+    others = [file for file in others if not any(folder in file.parents for folder in flat)]
     if not others:
-        return []
+        return lines
     endings = Counter(file.suffix.lower() or "without an ending" for file in others)
     counts = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(5))
     shown = ", ".join(file.relative_to(root).as_posix() for file in others[:3])
-    return [f"left out, {len(others)} files that are no examples: {counts} (such as {shown})"]
+    told = f"left out, {len(others)} files that are no examples: {counts} (such as {shown})"
+    return [*lines, told]
 
 
 def _split(name: str) -> str | None:

@@ -62,7 +62,8 @@ def translation(
         zip(("train", "valid", "test"), assign(keys, valid=valid, test=test), strict=True)
     )
     learned = [text for i in indices["train"].tolist() for text in pairs[i]]
-    tokenizer = vocabularies.ending(vocabularies.pieces(learned, vocabulary=vocabulary))
+    learned_pieces = vocabularies.pieces(learned, vocabulary=vocabulary)
+    tokenizer = vocabularies.tidying(vocabularies.ending(learned_pieces))
     sides = [tokenizer.encoded([pair[side] for pair in pairs], special=False) for side in (0, 1)]
     fits = torch.tensor([max(len(s), len(t)) < context for s, t in zip(*sides, strict=True)])
     inputs = text_port(tokenizer, "source", "s"), text_port(tokenizer, "target", "t")

@@ -72,7 +72,7 @@ def pixels(
         width: columns wanted; None for as many as its shape asks for.
         fit: what is done where the shape differs. `crop` scales until the wanted size is just
             covered, and cuts out the middle; `pad` scales until the whole fits in, with black
-            beside it; `stretch` changes the shape.
+            beside it, `pad-white` with white; `stretch` changes the shape.
         bits: of pictures with more than 8: 2^bits - 1 is white.
         name: what to call the picture in an error, if not by its path.
         notes: a list that gets a line where less than half of the picture is left by cropping.
@@ -138,16 +138,6 @@ def header(path: Path, /) -> Header:
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         size = (rows, columns) if turned else (columns, rows)
         return Header(size, image.mode not in GREY, deep)
-
-
-def opened(source: Any, name: str, /) -> Image.Image:
-    """The picture, decoded and upright, in 8 bits.
-
-    Raises:
-        UsageError: no such file, or not a readable picture.
-    """
-    with _opened(_contents(source, name), name) as image:
-        return ImageOps.exif_transpose(image)
 
 
 def _contents(source: Any, name: str) -> Any:
@@ -231,11 +221,15 @@ def _fitted(image: Image.Image, height: int, width: int | None, fit: str) -> Ima
         return ImageOps.fit(image, (width, height), method=Image.Resampling.BILINEAR)
     if fit == "stretch":
         return image.resize((width, height), Image.Resampling.BILINEAR)
-    assert fit == "pad", FITS
-    scale = min(width / image.width, height / image.height)
-    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    padded = Image.new(image.mode, (width, height))
-    corner = (width - inner[0]) // 2, (height - inner[1]) // 2
+    assert fit in ("pad", "pad-white"), FITS
+    shape = image.width / image.height
+    if shape > width / height:
+        inner = width, max(1, round(image.height / image.width * width))
+    else:
+        inner = max(1, round(shape * height)), height
+    white = "white" if image.mode in ("L", "RGB") else 65535.0
+    padded = Image.new(image.mode, (width, height), white if fit == "pad-white" else 0)
+    corner = round((width - inner[0]) * 0.5), round((height - inner[1]) * 0.5)
     padded.paste(image.resize(inner, Image.Resampling.BILINEAR), corner)
     return padded
 

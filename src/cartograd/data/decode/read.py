@@ -16,6 +16,8 @@ from torch import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.decode.images import SUFFIXES, label, pixels
+from cartograd.data.decode.sounds import SUFFIXES as SOUNDS
+from cartograd.data.decode.sounds import read_port
 from cartograd.data.decode.stored import as_port
 from cartograd.data.decode.table_rows import table_rows
 from cartograd.data.decode.text_files import decoded, read_text
@@ -35,7 +37,8 @@ def read(
     - `table`: a path of a CSV file, or a mapping from column names to cells; None and empty
       cells are missing, further columns are ignored.
     - `text`: text, bytes of UTF-8, or a path of a file. Shorter texts are filled up on the right.
-    - `audio`: a path of a sound file, or an array of samples.
+    - `audio`: a path of a sound file (a folder stands for its sounds), the bytes of one, or an
+      array of samples.
     - otherwise: numbers, nested as the port's dims are.
 
     Args:
@@ -62,9 +65,11 @@ def read(
     if port.kind == "table":
         return table_rows(port, sources, [] if notes is None else notes)
     if port.kind == "audio":
-        from cartograd.data.decode.sounds import read_port
-
-        return torch.stack([read_port(port, source) for source in sources])
+        told = [] if notes is None else notes
+        found = [read_port(port, source, told) for source in expanded(sources, SOUNDS)]
+        if len({row.shape for row in found}) > 1:
+            raise UsageError(f"the sounds for {port.name!r} differ in length; give one at a time")
+        return torch.stack(found)
     if port.kind == "text":
         return _array(port, padded(encoded(port, sources, tokenizer), port.padding_id))
     return _numbers(port, sources)

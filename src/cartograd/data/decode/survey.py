@@ -99,8 +99,12 @@ def tried(look: Callable[[P], T], file: P, /) -> T | str:
         return str(error)
 
 
-def refuse(damaged: list[str], /) -> None:
+def refuse(damaged: list[str], kind: str = "pictures", /) -> None:
     """All that is wrong at once, so that it is mended at once.
+
+    Args:
+        damaged: why files cannot be read.
+        kind: what they should be.
 
     Raises:
         UsageError: there is something.
@@ -110,7 +114,7 @@ def refuse(damaged: list[str], /) -> None:
         raise UsageError(damaged[0])
     if damaged:
         more = f" and {len(damaged) - 10} more" if len(damaged) > 10 else ""
-        raise UsageError(f"{len(damaged)} pictures: " + "; ".join(damaged[:10]) + more)
+        raise UsageError(f"{len(damaged)} {kind}: " + "; ".join(damaged[:10]) + more)
 
 
 def _refuse_other_sizes(files: Sequence[Path], headers: Sequence[Header]) -> None:
@@ -133,6 +137,7 @@ def _scaled(
         done = {
             "crop": "the middle is cut out",
             "pad": "the whole is kept, with black beside it",
+            "pad-white": "the whole is kept, with white beside it",
             "stretch": "the shape is changed",
         }
         others = " or ".join(f"fit={other}" for other in done if other != fit)

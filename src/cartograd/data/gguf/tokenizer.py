@@ -7,6 +7,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.data.gguf.reader import GGUF
 from cartograd.data.text import sentence_pieces
 from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.data.text.tokens import ENDS
 
 _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -44,6 +45,9 @@ CONTROL, USER = 3, 4
 ROLES = {"padding": "padding", "begin": "bos", "end": "eos", "unknown": "unknown", "mask": "mask"}
 """What files call them."""
 
+TURNS = ("eot_token_id", "eom_token_id")
+"""Tokens that end a turn or a message, where a file names them: an answer ends there, too."""
+
 
 def tokenizer_of(file: GGUF, /) -> Tokenizer:
     """The tokenizer in the header of a file: byte-level BPE, or SentencePiece's.
@@ -77,6 +81,11 @@ def tokenizer_of(file: GGUF, /) -> Tokenizer:
     special = {
         role: said[f"{word}_token_id"] for role, word in ROLES.items() if f"{word}_token_id" in said
     }
+    turns = [said[name] for name in TURNS if name in said]
+    if turns:
+        usual_ends = [said["tokens"].index(word) for word in ENDS if word in said["tokens"]]
+        named = [*turns, *usual_ends, *(special[role] for role in ("end",) if role in special)]
+        special |= {f"stop {place}": number for place, number in enumerate(named, start=1)}
     beyond = [role for role, number in special.items() if not 0 <= number < len(said["tokens"])]
     if beyond:
         raise UsageError(

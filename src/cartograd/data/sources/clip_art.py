@@ -19,9 +19,7 @@ References:
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from cartograd.core.card import Card
@@ -29,7 +27,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.statistics import measured
-from cartograd.data.decode.images import opened
+from cartograd.data.decode.images import pixels
 from cartograd.data.store import packages
 
 CARD = Card(
@@ -51,6 +49,9 @@ CLASSES = (
 )  # fmt: skip
 LARGEST = 2**24
 """Pixels of a drawing that is still read."""
+
+FIT = "pad-white"
+"""Drawings stay whole, on white."""
 
 TEST, VALID, MOST = 32, 8, 20
 """Drawings of each class in each part; the most for training."""
@@ -78,7 +79,7 @@ def clip_art(path: str | Path | None = None, /, *, size: int = 96, shots: int = 
         for part, (first, last) in bounds.items():
             taken = found[first:last][: shots if part == "train" else None]
             files[part] += [(file, number) for file in taken]
-    image = Port("image", "image", (3, size, size), "float32", (0.0, 1.0))
+    image = Port("image", "image", (3, size, size), "float32", (0.0, 1.0), fit=FIT)
     label = Port("class", "label", (len(CLASSES),), labels=CLASSES, task="classify")
     pictures = {part: _loaded(listed, size) for part, listed in files.items()}
     signature = Signature((measured(image, pictures["train"]),), (label,))
@@ -113,14 +114,5 @@ def _ordered(folder: Path) -> list[Path]:
 def _loaded(files: list[tuple[Path, int]], size: int) -> Tensor:
     stored = torch.empty((len(files), 3, size, size), dtype=torch.uint8)
     for index, (file, _) in enumerate(files):
-        stored[index] = torch.from_numpy(_square(file, size)).permute(2, 0, 1)
+        stored[index] = pixels(file, channels=3, height=size, width=size, fit=FIT)
     return stored
-
-
-def _square(file: Path, size: int) -> np.ndarray:
-    """A drawing on white, scaled into the square."""
-    drawing = opened(file, str(file)).convert("RGBA")
-    white = Image.new("RGBA", drawing.size, "white")
-    flat = Image.alpha_composite(white, drawing).convert("RGB")
-    bilinear = Image.Resampling.BILINEAR
-    return np.array(ImageOps.pad(flat, (size, size), method=bilinear, color="white"))

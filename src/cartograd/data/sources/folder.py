@@ -88,7 +88,7 @@ def folder(
             then must all be of one size.
         channels: 1 for grey, 3 for colour; by default 1 if all pictures are grey.
         fit: what is done with pictures of another shape: `crop` (the middle is cut out), `pad`
-            (black beside the whole) or `stretch`.
+            (black beside the whole; `pad-white` for drawings) or `stretch`.
         bits: of the numbers in pictures of more than 8: 8, 10, 12, 14 or 16, of which the largest
             is white; by default as few as hold the largest number in the folder.
         labels: names of the classes, in their order; by default those of the folders. Folders of

@@ -28,7 +28,7 @@ from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.listing import listed
 from cartograd.data.dataset.tensors import assemble
-from cartograd.data.decode.sounds import SUFFIXES, fitted, samples
+from cartograd.data.decode.sounds import SUFFIXES, fitted, sound
 from cartograd.data.store import packages
 
 CARD = Card(
@@ -81,18 +81,18 @@ def prompts(
     length = max(1, round(seconds * sample_rate))
     kept, targets, names = [], [], []
     for language, name, file in files:
-        sound, _ = samples(file, rate=sample_rate)
-        if len(sound) >= length / 2 and "silence" not in Path(name).parts:
-            kept.append(fitted(sound, length))
+        samples = sound(file, rate=sample_rate).samples
+        if len(samples) >= length / 2 and "silence" not in Path(name).parts:
+            kept.append(fitted(samples, length))
             targets.append(languages.index(language))
             names.append(f"{language}/{name}")
     if not kept:
         raise UsageError(
             f"no announcement lasts {seconds / 2:g} s; ask for fewer seconds than {seconds:g}"
         )
-    sound = Port("sound", "audio", (1, length), bounds=(-1.0, 1.0), rate=sample_rate)
+    port = Port("sound", "audio", (1, length), bounds=(-1.0, 1.0), rate=sample_rate)
     label = Port("language", "label", (len(languages),), labels=tuple(languages), task="classify")
-    signature = Signature((sound,), (label,))
+    signature = Signature((port,), (label,))
     whole = Split(torch.stack(kept)[:, None], torch.tensor(targets), signature, names)
     shares = {"valid": valid, "test": test}
     about = {"source": str(path or "Asterisk core sounds 1.6.1"), "files": len(kept)}

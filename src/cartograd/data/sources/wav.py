@@ -2,7 +2,8 @@
 
 Channels are averaged; samples are in [-1, 1]. Every example has the same number of samples: the
 first `seconds` of a file, with silence after a shorter one, or the pieces of a single file one
-after another (all of one class, for models that need no targets).
+after another (all of one class, for models that need no targets). What libsndfile reads is read:
+WAV, FLAC, OGG, MP3 and AIFF, of any depth.
 
 Shapes: inputs `n c t` with c = 1, targets `n`: the index of the class among the sorted names.
 
@@ -18,6 +19,7 @@ References:
 (1, 800)
 """
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,7 +31,9 @@ from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.listing import left_out, listed
 from cartograd.data.dataset.splits import FEWEST
 from cartograd.data.dataset.tensors import assemble
-from cartograd.data.decode.sounds import SUFFIXES, fitted, samples
+from cartograd.data.decode.sound_survey import common, decided
+from cartograd.data.decode.sounds import SUFFIXES, Sound, fitted, sound
+from cartograd.data.decode.survey import refuse, tried
 
 CARD = Card(
     name="wav",
@@ -42,6 +46,8 @@ CARD = Card(
     url="https://arxiv.org/abs/1804.03209",
     proofs=(
         "law: samples written to files come back, and a tone keeps its pitch when resampled",
+        "oracle: files of every depth, rate and number of channels, as soundfile and scipy read "
+        "and resample them",
         "law: files of classes of 150 and more keep their split when others are added",
     ),
     renamed={"rate": "sample_rate"},
@@ -73,8 +79,8 @@ def wav(
         test: share for testing, unless there is a `test` folder.
 
     Raises:
-        UsageError: there is nothing, a class has no files, a file cannot be read or is of another
-            rate or length; the file is named.
+        UsageError: there is nothing, a class has no files, or files cannot be read, which are all
+            named; rates or lengths differ, and nothing says what to bring them to.
     """
     root = Path(path)
     shares = {"valid": valid, "test": test}
@@ -82,48 +88,35 @@ def wav(
         return _pieces(root, sample_rate, seconds, shares)
     known, listing = listed(root, SUFFIXES, labels)
     files = [pair for part in listing.values() for pair in part]
-    sounds = [(file, *samples(file, rate=sample_rate)) for file, _ in files]
-    common, length = _common(sounds, seconds)
-    signature = _signature(common, length, tuple(known))
+    read = [tried(partial(sound, rate=sample_rate), file) for file, _ in files]
+    refuse([one for one in read if isinstance(one, str)], "sounds")
+    sounds = [one for one in read if isinstance(one, Sound)]
+    rate = common(sounds, rate=sample_rate, seconds=seconds)
+    length = len(sounds[0].samples) if seconds is None else max(1, round(seconds * rate))
+    signature = _signature(rate, length, tuple(known))
     splits, first = {}, 0
     for part, pairs in listing.items():
-        stored = [fitted(sound, length) for _, sound, _ in sounds[first : first + len(pairs)]]
+        stored = [fitted(one.samples, length) for one in sounds[first : first + len(pairs)]]
         names = [file.relative_to(root).as_posix() for file, _ in pairs]
         targets = torch.tensor([target for _, target in pairs])
         splits[part] = Split(torch.stack(stored)[:, None], targets, signature, names)
         first += len(pairs)
-    decided = left_out(root, listing)
-    about = {"source": str(root), "files": len(files), "decided": decided}
+    notes = [*left_out(root, listing), *decided(sounds, rate, length)]
+    about = {"source": str(root), "files": len(files), "decided": notes}
     keys = splits["train"].names
     return assemble("wav", splits, shares, keys=keys, about=about)
-
-
-def _common(sounds: list[tuple[Path, torch.Tensor, int]], seconds: float | None) -> tuple[int, int]:
-    """The rate and the number of samples that all examples have."""
-    first, whole, rate = sounds[0]
-    for file, sound, own in sounds:
-        if own != rate:
-            raise UsageError(
-                f"the sounds differ in rate: {first} has {rate} samples per second, {file} has "
-                f"{own}; give the rate to bring them to, such as sample_rate=16000"
-            )
-        if seconds is None and len(sound) != len(whole):
-            raise UsageError(
-                f"the sounds differ in length: {first} has {len(whole) / rate:g} s, {file} has "
-                f"{len(sound) / rate:g} s; give the length of an example, such as seconds=1"
-            )
-    return rate, len(whole) if seconds is None else max(1, round(seconds * rate))
 
 
 def _pieces(
     file: Path, rate: int | None, seconds: float | None, shares: dict[str, float]
 ) -> Dataset:
     """One file, cut into pieces."""
-    sound, own = samples(file, rate=rate)
+    whole = sound(file, rate=rate)
+    own, samples = rate or whole.rate, whole.samples
     if seconds is None:
         raise UsageError(f"{file} is one file: give the length of an example, such as seconds=1")
     length = max(1, round(seconds * own))
-    count = len(sound) // length
+    count = len(samples) // length
     if count < FEWEST:
         raise UsageError(
             f"{file} gives {count} pieces of {seconds:g} s; expected at least {FEWEST}: give a "
@@ -131,10 +124,13 @@ def _pieces(
         )
     signature = _signature(own, length, (file.stem,))
     names = [f"{file.name} at {i * seconds:g} s" for i in range(count)]
-    stored = sound[: count * length].reshape(count, 1, length)
-    whole = Split(stored, torch.zeros(count, dtype=torch.int64), signature, names)
-    about = {"source": str(file), "files": 1}
-    return assemble("wav", {"train": whole}, shares, keys=names, about=about)
+    stored = samples[: count * length].reshape(count, 1, length)
+    split = Split(stored, torch.zeros(count, dtype=torch.int64), signature, names)
+    notes = decided([whole._replace(samples=samples[:length])], own, length)
+    rest = len(samples) - count * length
+    notes += [f"the last {rest / own:.3g} s are no whole piece, and left out"] if rest else []
+    about = {"source": str(file), "files": 1, "decided": notes}
+    return assemble("wav", {"train": split}, shares, keys=names, about=about)
 
 
 def _signature(rate: int, length: int, labels: tuple[str, ...]) -> Signature:

@@ -85,7 +85,9 @@ def zh_reviews(
     texts, targets = [text for text, _ in reviews], torch.tensor([kind for _, kind in reviews])
     chosen = parts(texts, targets, valid=valid, test=test)
     learned = [texts[i] for i in chosen["train"]]
-    tokenizer = vocabularies.characters(learned, vocabulary=vocabulary, least=min_count)
+    tokenizer = vocabularies.tidying(
+        vocabularies.characters(learned, vocabulary=vocabulary, least=min_count)
+    )
     table = Table(
         str(folder), ("text",), [[text] for text in texts], list(range(1, len(texts) + 1))
     )

@@ -37,9 +37,7 @@ from cartograd.data.text.tokens import (
 
 
 class Tokenizer:
-    """Text as the numbers of a model, and back.
-
-    Made by `from_json`, `from_folder`, `train` or `bytes`.
+    """Text as the numbers of a model, and back; see `from_json`, `from_folder`, `train`, `bytes`.
 
     Args:
         document: the package's JSON, parsed.
@@ -48,6 +46,7 @@ class Tokenizer:
         chat: how a chat is written, a template in Jinja's language.
         longest: how many tokens a text may have; the rest is cut off, but for the one at its end.
         counts: how often each token was seen, by its number, where that is known.
+        manner: how the model it came with writes: a `Manner` of `apps.answers.writer` by fields.
 
     Attributes:
         padding, begin, end, unknown, mask: the ids of those tokens, or None.
@@ -65,6 +64,7 @@ class Tokenizer:
         chat: str = "",
         longest: int | None = None,
         counts: Sequence[int] = (),
+        manner: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(document, Mapping) or not isinstance(document.get("model"), Mapping):
             raise UsageError("this describes no tokenizer: it has no 'model'")
@@ -73,8 +73,8 @@ class Tokenizer:
         self.template = chat
         self.longest = longest
         self.counts = tuple(counts)
-        roles = map(self.special.get, ("padding", "begin", "end", "unknown", "mask"))
-        self.padding, self.begin, self.end, self.unknown, self.mask = roles
+        self.manner = dict(manner or {})
+        self.padding, self.begin, self.end, self.unknown, self.mask = map(self.special.get, ROLES)
 
     @classmethod
     def from_json(cls, text: str, /) -> "Tokenizer":
@@ -88,8 +88,7 @@ class Tokenizer:
             if not isinstance(said, dict):
                 raise UsageError("this describes no tokenizer: expected a JSON object")
             ours = {"tokenizer", "special"} <= set(said)
-            document = said.pop("tokenizer") if ours else said
-            return cls(document, **said) if ours else cls(document)
+            return cls(said.pop("tokenizer"), **said) if ours else cls(said)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"this describes no tokenizer: {error}") from error
 
@@ -121,7 +120,7 @@ class Tokenizer:
         the same tokenizer, but for `unigram`, whose training in the package is not repeatable.
 
         Args:
-            texts: as many as are worth learning from.
+            texts: to learn from.
             vocabulary: how many tokens at most.
             kind: `bpe` (on bytes, so that nothing is unknown), `wordpiece` or `unigram`.
 
@@ -133,9 +132,7 @@ class Tokenizer:
 
     def to_json(self) -> str:
         """All of it as JSON; `tokenizer` in it is what Hugging Face's readers take."""
-        said = {"tokenizer": self.document, "special": self.special, "chat": self.template}
-        said |= {"longest": self.longest, "counts": self.counts}
-        return json.dumps(said, ensure_ascii=False)
+        return json.dumps({"tokenizer": self.document} | self.settings, ensure_ascii=False)
 
     def told(
         self, *, chat: str = "", longest: int | None = None, **roles: str | None
@@ -150,16 +147,20 @@ class Tokenizer:
         Raises:
             UsageError: it has no such token.
         """
-        special = dict(self.special)
+        numbers = {role: None if own is None else self.number(own) for role, own in roles.items()}
         for role, token in roles.items():
-            number = None if token is None else self.number(token)
-            if token is not None and number is None:
+            if token is not None and numbers[role] is None:
                 raise UsageError(f"the tokenizer has no token {token!r}, said to mean {role!r}")
-            special.pop(role, None)
-            if number is not None:
-                special[role] = number
-        said = {"chat": chat or self.template, "longest": longest or self.longest}
-        return Tokenizer(self.document, special=special, counts=self.counts, **said)
+        special = {role: own for role, own in (self.special | numbers).items() if own is not None}
+        own = {"chat": chat or self.template, "longest": longest or self.longest}
+        said: dict[str, Any] = self.settings | own | {"special": special}
+        return Tokenizer(self.document, **said)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that was given beside the document, by the names of the arguments."""
+        named = {"special": self.special, "chat": self.template, "longest": self.longest}
+        return named | {"counts": self.counts, "manner": self.manner}
 
     @property
     def stops(self) -> frozenset[int]:
@@ -201,12 +202,11 @@ class Tokenizer:
         return self.encoded([text], special=special)[0]
 
     def encoded(self, texts: Sequence[str], /, *, special: bool = True) -> list[list[int]]:
-        """Many texts, each as numbers; several at a time, and so faster than one by one."""
+        """Many texts, each as numbers; faster than one by one."""
         if self._of_bytes:
             return [list(text.encode())[: self.longest] for text in texts]
-        encodings = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
-        rows = (one.ids for one in encodings)
-        return [cut(row, row, self.longest, self.end) for row in rows]
+        found = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
+        return [cut(one.ids, one.ids, self.longest, self.end) for one in found]
 
     def spans(self, text: str, /) -> list[tuple[int, int]]:
         """Where in the text each number of `encode` comes from; `(0, 0)` for added ones.

@@ -20,6 +20,9 @@ SPECIAL = {
 }  # fmt: skip
 """The first tokens of a tokenizer that we train."""
 
+ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
+"""Tokens that end an answer in pretrained vocabularies, besides the tokenizer's own."""
+
 ROLES = {
     "padding": "pad_token", "begin": "bos_token", "end": "eos_token", "unknown": "unk_token",
     "mask": "mask_token",
