@@ -118,7 +118,8 @@ def row(name: str, root: Path, /) -> dict[str, str]:
             cg.diagnose(runs[0].model, data, looks=("layers",)),
         ),
     }
-    return found | {verb: cell(call) for verb, call in calls.items()}
+    found |= {verb: cell(call) for verb, call in calls.items()}
+    return {verb: said.replace(f"{root}/", "") for verb, said in found.items()}
 
 
 def cell(call: Callable[[], Any], /) -> str:
