@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ PROBE = 1.0
 
 def cost(
     model: Plan | str | Spec | nn.Module,
-    data: str | Spec | Dataset | None = None,
+    data: str | Path | Spec | Dataset | None = None,
     /,
     **settings: Any,
 ) -> Cost:
