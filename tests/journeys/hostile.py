@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tests.conftest  # noqa: F401  what reference packages need, and no network
 from cartograd.core.errors import UsageError
 
 MEMORY, SECONDS = 3 << 30, 20
@@ -141,7 +142,7 @@ def damage(file: Path, draw: random.Random) -> None:
         ways = (document,) * 6 + DAMAGES
     elif file.suffix == ".safetensors":
         ways = (header,) * 6 + DAMAGES
-    elif file.suffix in (".toml", ".csv", ".txt"):
+    elif file.suffix in (".toml", ".csv", ".txt", ".jinja"):
         ways = (words,) * 3 + DAMAGES
     file.write_bytes(draw.choice(ways)(content, draw) if content else b"x")
 

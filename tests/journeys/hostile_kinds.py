@@ -2,11 +2,14 @@
 
 import base64
 import gzip
+import io
 import json
 import wave
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
 from PIL import Image
 
@@ -19,7 +22,6 @@ from cartograd.apps.verbs.diagnose import diagnose
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.predict import predict
 from cartograd.architectures.pretrained.gguf import gguf
-from cartograd.architectures.pretrained.hf import hf
 from cartograd.architectures.pretrained.pickled import pickled
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -33,6 +35,7 @@ from cartograd.engine.files.tensor_files import read_tensors, write_tensors
 from cartograd.engine.loop.fit import fit
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.toys import Toy, mlp, quadrants
+from tests.journeys import hostile_published, hostile_work
 from tests.journeys.hostile import Kind
 
 ROWS = "age,town,price,when\n" + "".join(
@@ -57,6 +60,19 @@ def table(folder: Path) -> None:
     book.save(folder / "c.xlsx")
     columns = {name: [row[i] for row in rows] for i, name in enumerate(header)}
     parquet.write_table(pyarrow.table(columns), folder / "d.parquet")
+    lines = [json.dumps(dict(zip(header, row, strict=True))) for row in rows]
+    (folder / "e.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / "f.tsv").write_bytes(ROWS.replace(",", "\t").encode("utf-16"))
+    (folder / "g.xlsx").write_bytes(unpressed((folder / "c.xlsx").read_bytes()))
+
+
+def unpressed(book: bytes) -> bytes:
+    """A workbook whose sheets lie in it as they are, so that damage reaches them."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as packed, zipfile.ZipFile(made, "w") as plain:
+        for name in packed.namelist():
+            plain.writestr(name, packed.read(name))
+    return made.getvalue()
 
 
 def read_tables(folder: Path) -> None:
@@ -91,6 +107,9 @@ def sounds(folder: Path) -> None:
             file.setnchannels(1), file.setsampwidth(2), file.setframerate(8000)
             wave_ = np.sin(np.arange(800) / (5 + 20 * (number % 2))) * 10_000
             file.writeframes(wave_.astype("<i2").tobytes())
+        if number >= 8:
+            end = ("flac", "ogg")[number // 2 % 2]
+            soundfile.write(place / f"{number}x.{end}", wave_ / 2**15, 8000)
 
 
 def bundle(folder: Path) -> None:
@@ -177,6 +196,25 @@ def texts(folder: Path) -> None:
     (folder / "pairs.txt").write_text(PAIRS)
 
 
+def labelled(folder: Path) -> None:
+    """Texts with labels: in folders, in a column, in JSON lines."""
+    said = [f"this {n}. film was {('good', 'bad')[n % 2]} for me" for n in range(40)]
+    for number, text in enumerate(said):
+        place = folder / "texts" / ("good", "bad")[number % 2]
+        place.mkdir(exist_ok=True, parents=True)
+        (place / f"{number}.txt").write_text(text)
+    rows = [(text, ("good", "bad")[n % 2]) for n, text in enumerate(said)]
+    (folder / "a.csv").write_text("said,stars\n" + "".join(f'"{a}",{b}\n' for a, b in rows))
+    lines = [json.dumps({"said": a, "stars": b}) for a, b in rows]
+    (folder / "b.jsonl").write_text("\n".join(lines))
+
+
+def read_labelled(folder: Path) -> None:
+    dataset(f"text-folder:{folder / 'texts'},vocabulary=300")
+    for name in ("a.csv", "b.jsonl"):
+        dataset(f"csv:{folder / name},target=stars,text=said,vocabulary=300")
+
+
 def read_texts(folder: Path) -> None:
     dataset(f"text:{folder / 'a.txt'},window=8")
     dataset(f"pairs:{folder / 'pairs.txt'}")
@@ -236,22 +274,6 @@ def read_gguf(folder: Path) -> None:
         predict(gguf(file), "The capital")
 
 
-def published(kind: str):
-    def make(folder: Path) -> None:
-        from tests.architectures.pretrained.published_folders import write
-
-        write(kind, folder)
-
-    return make
-
-
-def read_published(folder: Path) -> None:
-    model = hf(folder)
-    if model.tokenizer is not None and len(model.signature.inputs) == 1:
-        predict(model, ["the cat", "a"])
-
-
-FOLDER = ("*.json", "*.safetensors")
 KINDS = {
     "table": Kind(table, ("*",), read_tables),
     "pictures": Kind(pictures, ("*/*",), read_pictures),
@@ -264,11 +286,11 @@ KINDS = {
     "plan": Kind(run, ("plan.toml",), read_plan),
     "tensors": Kind(tensors, ("*",), read_all_tensors),
     "texts": Kind(texts, ("*",), read_texts),
+    "labelled": Kind(labelled, ("*.*", "texts/*/*"), read_labelled),
     "idx": Kind(idx, ("*",), read_idx),
     "requests": Kind(requests, ("*",), read_requests),
     "gguf": Kind(gguf_file, ("*",), read_gguf),
-    "bert": Kind(published("bert"), FOLDER, read_published),
-    "llama": Kind(published("llama"), FOLDER, read_published),
-    "t5": Kind(published("t5"), FOLDER, read_published),
+    **hostile_published.KINDS,
+    **hostile_work.KINDS,
 }
 """Every reader."""

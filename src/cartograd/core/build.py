@@ -106,7 +106,10 @@ def build(spec: Any, /, **args: Any) -> Any:
     if not inspect.isclass(make):
         data = () if full.subject is None else (full.subject,)
         return functools.partial(make, *data, **ready)
-    made: Any = make(**ready)
+    from cartograd.core.memory import affordable
+
+    with affordable(str(full)[:100]):
+        made: Any = make(**ready)
     if card.kind != "model":
         return made
     made.spec = full

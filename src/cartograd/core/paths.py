@@ -29,6 +29,18 @@ def looks_like_path(word: str, /) -> bool:
     return bool(_BEGINS.fullmatch(word)) or (file is not None and file[1].lower() in ENDINGS)
 
 
+def is_there(path: str | Path, /) -> bool:
+    """Whether a word is the path of a file or folder; one that is too long for a path is none.
+
+    >>> is_there("a" * 5000)
+    False
+    """
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
 def no_such_path(word: str, /, *, hint: str = "") -> UsageError:
     """The error for a path that is not there, with the nearest name beside it."""
     path = Path(word).expanduser()

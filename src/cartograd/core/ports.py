@@ -293,4 +293,6 @@ def _column(data: Any) -> Column:
     own = None if named is None else tuple(named)
     column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
     check_fields(column, f"column {column.name!r}")
+    if column.decimal not in (".", ",") or column.dates not in ("", "ymd", "dmy", "mdy"):
+        raise UsageError(f"column {column.name!r} has an unknown decimal mark or order of dates")
     return column

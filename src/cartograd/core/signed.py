@@ -77,9 +77,15 @@ class Signed(nn.Module):
         Real numbers are given to the model in the type of its weights. A network with auxiliary
         heads answers in training with a tuple, its own logits first.
         """
+        ports = self.signature.inputs
+        if len(inputs) != len(ports):
+            raise UsageError(
+                f"the model takes {len(ports)} inputs ({', '.join(port.name for port in ports)}) "
+                f"and was given {len(inputs)}"
+            )
         standardised = [
             (value - getattr(self, f"mean{i}")) / getattr(self, f"std{i}") if port.mean else value
-            for i, (value, port) in enumerate(zip(inputs, self.signature.inputs, strict=True))
+            for i, (value, port) in enumerate(zip(inputs, ports, strict=True))
         ]
         if self._casts:
             dtype = next(p.dtype for p in self.model.parameters() if p.is_floating_point())

@@ -7,6 +7,9 @@ from typing import Any
 
 from cartograd.core.errors import UsageError
 
+LARGEST = 2**63
+"""No whole number of a setting reaches it."""
+
 
 @cache
 def words() -> dict[str, dict[str, Any]]:
@@ -28,13 +31,18 @@ def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
         means: what the owner's docstring says of it.
 
     Raises:
-        UsageError: the value is outside of the range.
+        UsageError: the value is outside of the range, or of what 64 bits hold.
     """
     word = words().get(key, {})
     entry = word.get("of", {}).get(owner, word)
     for number in value if isinstance(value, tuple | list) else (value,):
         if isinstance(number, bool) or not isinstance(number, int | float):
             continue
+        if isinstance(number, int) and abs(number) >= LARGEST:
+            raise UsageError(
+                f"{owner}: {key}={str(value)[:40]} is out of range; expected a number of 64 bits "
+                f"({means or word.get('means', key)})"
+            )
         limits = {
             "at least": "min" in entry and not number >= entry["min"],
             "at most": "max" in entry and not number <= entry["max"],

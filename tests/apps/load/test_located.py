@@ -108,3 +108,18 @@ def test_a_folder_of_texts_and_a_mistyped_path(tmp_path):
     (tmp_path / "reviews.jsonl").touch()
     with pytest.raises(UsageError, match=r"did you mean '.*reviews\.jsonl'\?"):
         located(f"{tmp_path}/revews.jsonl,target=label")
+
+
+def test_a_path_object_is_data_wherever_its_text_is(table, photos, tmp_path):
+    odd = table.rename(tmp_path / "a, b=c.csv")
+    with pytest.raises(UsageError, match=r"is a table; say which .*\(age, town, churn\)"):
+        cg.dataset(odd)
+    data = cg.dataset(odd, target="churn")
+    assert data.signature.output.labels == ("no", "yes")
+    assert data.decided[0] == f"{odd} is taken as csv: A table in a CSV file"
+    with pytest.raises(UsageError, match=r"there is no file .*photo; did you mean .*photos"):
+        cg.dataset(tmp_path / "photo")
+    run = cg.train("mlp:widths=[2]", photos, epochs=1, folder=tmp_path / "run")
+    assert cg.look(tmp_path / "run").settings["data"] == f"folder:{photos}"
+    assert cg.evaluate(run, photos).seen.data == str(photos)
+    assert cg.evaluate(run, str(photos)).metrics == cg.evaluate(run, photos).metrics

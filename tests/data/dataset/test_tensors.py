@@ -128,3 +128,27 @@ def test_a_class_keeps_an_example_in_training_where_the_task_has_classes(kind, t
     split = Split(torch.rand(40, 2), rare, signature)
     data = assemble("own", {"train": split}, {"valid": 0.2, "test": 0.2}, standardise=False)
     assert bool(data.train.targets.sum()) is kept
+
+
+def test_names_of_classes_are_targets():
+    x, names = torch.rand(40, 2), ["yes", "no", "10", "9"] * 10
+    data = tensors(x, names)
+    assert data.signature.output.labels == ("9", "10", "no", "yes")
+    given = tensors(x, np.array(names), labels=("yes", "no", "9", "10", "more"))
+    for made in (data, given):
+        of = {tuple(row.tolist()): name for row, name in zip(x, names, strict=True)}
+        for row, number in zip(made.train.inputs, made.train.targets, strict=True):
+            assert made.signature.output.labels[number] == of[tuple(row.tolist())]
+    with pytest.raises(UsageError, match=r"label in train row 3: '10'; expected one of: no, yes"):
+        tensors(x, names, labels=("no", "yes"))
+    with pytest.raises(UsageError, match="train row 2: the target 3 is no name of a class"):
+        tensors(x[:2], ["yes", 3])
+
+
+def test_what_is_no_tensor_and_classes_without_examples_are_told():
+    with pytest.raises(UsageError, match="the inputs are no tensor"):
+        tensors([[1, 2], [3]], [0, 1])
+    y = torch.arange(40) % 2
+    y[30] = 700
+    told = tensors(torch.rand(40, 2), y).decided
+    assert "698 of the classes 0 to 700 have no example" in told

@@ -8,10 +8,11 @@ path of the same name is `./digits`.
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from cartograd.core import registry
 from cartograd.core.errors import UsageError
-from cartograd.core.paths import looks_like_path, no_such_path
+from cartograd.core.paths import is_there, looks_like_path, no_such_path
 from cartograd.core.spec import Spec
 from cartograd.data.decode import images, sounds, text_files
 from cartograd.data.decode.table_files import read_table
@@ -34,11 +35,17 @@ FOLDERS = (
 """The sources of folders, and what the files in them end in."""
 
 
-def located(text: str | Spec, /) -> Spec:
+def located(text: str | Path | Spec, /, **args: Any) -> Spec:
     """The spec of a data source, or that of the path that the text begins with.
+
+    A `pathlib.Path` is a path whatever is in its name, commas too.
 
     >>> str(located("digits:valid=0.2"))
     'digits:valid=0.2'
+
+    Args:
+        text: names a source or a path.
+        **args: further arguments of the source, such as the target of a table.
 
     Raises:
         UsageError: the text is no spec, or a path where nothing is; the path holds nothing that a
@@ -46,19 +53,22 @@ def located(text: str | Spec, /) -> Spec:
     """
     if isinstance(text, Spec):
         return text
-    place, comma, rest = text.partition(",")
+    if isinstance(text, Path):
+        place, comma, rest = str(text), "", ""
+    else:
+        place, comma, rest = text.partition(",")
+        if _names_a_source(text):
+            return Spec.parse(text)
     path = Path(place.strip()).expanduser()
-    if _names_a_source(text):
-        return Spec.parse(text)
-    if not path.exists():
-        if looks_like_path(place):
+    if not is_there(path):
+        if isinstance(text, Path) or looks_like_path(place):
             raise no_such_path(place.strip())
         return Spec.parse(text)
     name = _source(path)
     spec = Spec.parse(f"{name}:x{comma}{rest}")
-    if name == "text" and "target" in spec.args:  # a table that was saved as .txt
+    if name == "text" and "target" in spec.args | args:  # a table that was saved as .txt
         name, spec = "csv", Spec("csv", spec.args)
-    if name == "csv" and "target" not in spec.args:
+    if name == "csv" and "target" not in spec.args | args:
         raise UsageError(_targetless(path, spec))
     return Spec(spec.name, spec.args, str(path))
 

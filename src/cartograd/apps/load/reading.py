@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from cartograd.apps.load.located import located
@@ -34,7 +35,7 @@ def column_of_texts(data: Any, model: Any, begun: Signed | None, /) -> dict[str,
         model: a spec or a module.
         begun: what it begins with, if it does.
     """
-    if not isinstance(data, str | Spec) or not reads_texts(model, begun):
+    if not isinstance(data, str | Path | Spec) or not reads_texts(model, begun):
         return {}
     spec = located(data)
     return {"text": True} if spec.name == "csv" and "text" not in spec.args else {}

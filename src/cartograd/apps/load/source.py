@@ -17,6 +17,7 @@ from cartograd.apps.load.located import located
 from cartograd.core import registry
 from cartograd.core.build import build, entry
 from cartograd.core.errors import UsageError
+from cartograd.core.memory import affordable
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
@@ -29,7 +30,7 @@ from cartograd.data.decode.table import joined
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.sources.csv import READING
 
-Data = str | Spec | Dataset | Examples | DataLoader[Any] | TorchDataset[Any]
+Data = str | Path | Spec | Dataset | Examples | DataLoader[Any] | TorchDataset[Any]
 """What verbs take for data: a spec, a dataset, one part of it, or data of torch."""
 
 
@@ -38,9 +39,9 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
 
     Args:
         spec: `"digits"`, `"csv:people.csv,target=income"`, a `Spec`, a path such as `"photos"` or
-            `"people.csv,target=income"` (see `located`); a `Dataset` stays as it is. Torch's own
-            Dataset or DataLoader, or a mapping of those (`train`, `valid`, `test`), is read into
-            memory (see `gathered`).
+            `"people.csv,target=income"`, or a `pathlib.Path` (see `located`); a `Dataset` stays as
+            it is. Torch's own Dataset or DataLoader, or a mapping of those (`train`, `valid`,
+            `test`), is read into memory (see `gathered`).
         **args: further arguments of the source.
 
     Raises:
@@ -51,12 +52,12 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
         return spec
     if isinstance(spec, DataLoader | TorchDataset | Mapping):
         return gathered(spec)
-    if not isinstance(spec, str | Spec):
+    if not isinstance(spec, str | Path | Spec):
         raise UsageError(
             f"{type(spec).__name__} is no data; expected a name or path, a cartograd.Dataset, or a "
             "DataLoader or Dataset of torch; cartograd.tensors makes one of tensors"
         )
-    given, spec = spec, located(spec)
+    given, spec = spec, located(spec, **args)
     if spec.subject is not None and spec.subject.startswith("~"):
         spec = Spec(spec.name, spec.args, str(Path(spec.subject).expanduser()))
     card, _ = registry.find(spec.name, kind="data")
@@ -68,8 +69,9 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
     if spec.subject is None and any(place.default is inspect.Parameter.empty for place in places):
         word = places[0].name
         raise UsageError(f"{card.name} needs a {word}: {card.name}:{word.upper()}")
-    made = build(spec, kind="data", **args)()
-    if isinstance(given, str) and spec.name != given.partition(":")[0].strip():
+    with affordable(str(spec)[:100]):
+        made = build(spec, kind="data", **args)()
+    if not isinstance(given, Spec) and spec.name != str(given).partition(":")[0].strip():
         taken = f"{spec.subject} is taken as {card.name}: {card.title}"
         return replace(
             made, about=made.about | {"decided": [taken, *made.about.get("decided", ())]}
@@ -95,7 +97,7 @@ def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any =
     if isinstance(data, DataLoader | TorchDataset):
         task = model.output.task if model.output.task in TASKS else None
         data = gathered(data, whole=True, labels=model.output.labels, task=task).train
-    if isinstance(data, str | Spec):
+    if isinstance(data, str | Path | Spec):
         spec = located(data)
         data = dataset(spec, **_as_trained(spec, model, part))
         if data.signature.input.columns != model.input.columns:
@@ -190,7 +192,7 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
     return replace(data, train=parts[0], valid=parts[1], test=parts[2], signature=signature)
 
 
-def as_read_by(model: Signature, spec: str | Spec | Dataset, data: Dataset, /) -> Dataset:
+def as_read_by(model: Signature, spec: str | Path | Spec | Dataset, data: Dataset, /) -> Dataset:
     """A table of the columns that a model knows, with its categories and statistics of them.
 
     Other data, and tables of other columns, stay as they are.

@@ -14,6 +14,7 @@ from cartograd.apps.load.target import as_signed
 from cartograd.core import registry, user_code
 from cartograd.core.build import build, derived
 from cartograd.core.errors import UsageError
+from cartograd.core.paths import is_there
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Resizable
 from cartograd.core.signed import Signed
@@ -113,7 +114,7 @@ def is_elsewhere(word: str, /) -> bool:
             "if you trust it (in Python the module itself)"
         )
     path = Path(word)
-    return is_pretrained(word) or is_run(path) or (path / "manifest.json").is_file()
+    return is_pretrained(word) or is_run(path) or is_there(path / "manifest.json")
 
 
 def begun(model: str | Path, /) -> Signed:

@@ -7,6 +7,7 @@ from torch import nn
 
 from cartograd.apps.load.pretrained import is_pretrained, kept, pretrained_names
 from cartograd.core.errors import UsageError, nearest
+from cartograd.core.paths import is_there
 from cartograd.core.signed import Signed, sign, signature_of
 from cartograd.engine.files import bundle
 from cartograd.engine.files.bundle import Bundle
@@ -44,7 +45,7 @@ def as_bundle(target: Target, /) -> Bundle:
         return target
     if isinstance(target, Run) and target.folder is not None:
         return bundle.load(target.folder, model=foreign(target.model))
-    if isinstance(target, str) and not Path(target).exists():
+    if isinstance(target, str) and not is_there(target):
         if is_pretrained(target):
             return kept(target)
         if near := nearest(target, pretrained_names(), alike=0.7):

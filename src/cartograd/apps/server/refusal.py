@@ -23,7 +23,8 @@ class RefusalError(Exception):
 
 def answer(status: int, message: str, /, **headers: str) -> JSONResponse:
     """The JSON form of every error."""
-    return JSONResponse({"error": message}, status, headers)
+    sent = message.encode(errors="replace").decode()  # halves of letters, which JSON may spell
+    return JSONResponse({"error": sent}, status, headers)
 
 
 async def refused(request: Request, error: Exception) -> Response:

@@ -1,5 +1,7 @@
 """Look at an augmentation: examples of a data set before, and as several epochs would show them."""
 
+from pathlib import Path
+
 from cartograd.apps.load.source import dataset
 from cartograd.apps.results.augmented import Augmented
 from cartograd.core.spec import Spec
@@ -9,7 +11,7 @@ from cartograd.data.dataset.dataset import Dataset, Split
 
 def augmented(
     chain: Chain,
-    data: str | Spec | Dataset,
+    data: str | Path | Spec | Dataset,
     /,
     *,
     examples: int = 8,

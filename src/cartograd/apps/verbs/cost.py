@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ PROBE = 1.0
 
 def cost(
     model: Plan | str | Spec | nn.Module,
-    data: str | Spec | Dataset | None = None,
+    data: str | Path | Spec | Dataset | None = None,
     /,
     **settings: Any,
 ) -> Cost:
@@ -156,7 +157,7 @@ def _watched(model: nn.Module) -> Iterator[list[Layer]]:
     handles = [
         module.register_forward_hook(note(name.removeprefix("model.")))
         for name, module in model.named_modules()
-        if not any(module.children())
+        if not any(module.children()) and not isinstance(module, torch.jit.ScriptModule)
     ]
     try:
         yield layers

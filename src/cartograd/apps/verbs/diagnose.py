@@ -42,7 +42,7 @@ def diagnose(target: Run | str | Path, /) -> RunDiagnosis: ...
 @overload
 def diagnose(
     target: Run | str | Path | Spec | nn.Module,
-    data: str | Spec | Dataset,
+    data: str | Path | Spec | Dataset,
     /,
     *,
     looks: Sequence[str] = LOOKS,
@@ -57,7 +57,7 @@ def diagnose(
 
 
 def diagnose(
-    target: Any, data: str | Spec | Dataset | None = None, /, **options: Any
+    target: Any, data: str | Path | Spec | Dataset | None = None, /, **options: Any
 ) -> RunDiagnosis | ModelDiagnosis:
     """Say what is wrong with a training run or a model, and what to try.
 
@@ -100,7 +100,7 @@ def diagnose_run(folder: Run | str | Path, /) -> RunDiagnosis:
 
 def diagnose_model(
     model: str | Spec | nn.Module,
-    data: str | Spec | Dataset,
+    data: str | Path | Spec | Dataset,
     /,
     *,
     looks: Sequence[str] = LOOKS,

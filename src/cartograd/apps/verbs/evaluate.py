@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -166,7 +167,7 @@ def figures(
 
 def _source(data: Data, part: str) -> tuple[str, str]:
     """What to call the data, and which part of it; nothing is known of examples alone."""
-    if isinstance(data, str | Spec):
+    if isinstance(data, str | Path | Spec):
         return str(data), part
     return (data.name, part) if isinstance(data, Dataset) else ("", "")
 

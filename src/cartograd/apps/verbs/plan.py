@@ -162,7 +162,7 @@ def planned(
     examples = as_read(dataset(asked, **column), begins, before)
     if before is None:
         check_reads(begins, examples)
-    if isinstance(asked, str):  # a run says which source read a path, and how
+    if isinstance(asked, str | Path):  # a run says which source read a path, and how
         spec = located(asked)
         word = str(Spec(spec.name, spec.args | column, spec.subject))
         settings["data"] = replace(settings["data"], value=word)

@@ -43,7 +43,14 @@ from cartograd.engine.loop.options import FitOptions
 @takes_options(DataOptions, FitOptions, without=("model", "data"), chosen=CHOSEN)
 def train(
     model: str | Path | Spec | nn.Module | None = None,
-    data: str | Spec | Dataset | DataLoader[Any] | TorchDataset[Any] | dict[str, Any] | None = None,
+    data: str
+    | Path
+    | Spec
+    | Dataset
+    | DataLoader[Any]
+    | TorchDataset[Any]
+    | dict[str, Any]
+    | None = None,
     /,
     *,
     folder: str | Path | None = None,

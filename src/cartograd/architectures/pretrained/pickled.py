@@ -1,6 +1,7 @@
 """Tensors from torch's own files, read without running anything that they hold."""
 
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from cartograd.core.errors import UsageError, first_line
 
 UNREADABLE = (
     OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError,
-    AssertionError, OverflowError, MemoryError, pickle.UnpicklingError,
+    AssertionError, OverflowError, MemoryError, pickle.UnpicklingError, struct.error,
 )  # fmt: skip
 """What torch raises, whatever its reader meets in a damaged file."""
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
+from cartograd.core.batch_error import made
 from cartograd.core.errors import UsageError
 from cartograd.core.memory import available
 from cartograd.data.dataset.dataset import Dataset
@@ -74,6 +75,8 @@ def _bytes(held: Any) -> int:
     """The bytes of a tensor, or of all in a nest of them."""
     if isinstance(held, Tensor):
         return held.nbytes
+    if isinstance(held, str):  # the name of a class
+        return len(held)
     parts = held.values() if isinstance(held, Mapping) else held
     return sum(map(_bytes, parts))
 
@@ -87,7 +90,7 @@ def _name(part: Any) -> str:
     return type(part.dataset if isinstance(part, DataLoader) else part).__name__.lower()
 
 
-def _pair(name: str, part: Any) -> tuple[Any, Tensor]:
+def _pair(name: str, part: Any) -> tuple[Any, Any]:
     """Inputs and targets of all examples."""
     if isinstance(part, IterableDataset) or (
         isinstance(part, DataLoader) and isinstance(part.dataset, IterableDataset)
@@ -117,7 +120,7 @@ def _pair(name: str, part: Any) -> tuple[Any, Tensor]:
     names = list(batches[0][0])
     try:
         inputs = {key: torch.cat([batch[key] for batch, _ in batches]) for key in names}
-        targets = torch.cat([target for _, target in batches])
+        targets = _below([target for _, target in batches])
     except (RuntimeError, KeyError) as error:
         raise UsageError(
             f"{name}: the examples differ ({error}); bring them to one shape, or train on batches "
@@ -126,6 +129,13 @@ def _pair(name: str, part: Any) -> tuple[Any, Tensor]:
     if names == [""]:
         return inputs[""], targets
     return (tuple(inputs.values()) if names[0].isdecimal() else inputs), targets
+
+
+def _below(targets: list[Any]) -> Any:
+    """Targets of all batches: numbers, or names."""
+    if isinstance(targets[0], Tensor):
+        return torch.cat(targets)
+    return [one for batch in targets for one in batch]
 
 
 def _check_fits(name: str, count: int) -> None:
@@ -139,9 +149,9 @@ def _check_fits(name: str, count: int) -> None:
         )
 
 
-def _batches(name: str, loader: Any) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """Each batch as its inputs by name (or number, or alone) and its targets."""
-    for batch in loader:
+def _batches(name: str, loader: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Each batch as its inputs by name (or number, or alone) and its targets, or their names."""
+    for batch in made(iter(loader), name):
         if isinstance(batch, Mapping):
             key = next((key for key in TARGETS if key in batch), None)
             if key is None:
@@ -158,7 +168,9 @@ def _batches(name: str, loader: Any) -> Iterator[tuple[dict[str, Tensor], Tensor
             raise UsageError(
                 f"{name}: a batch is {type(batch).__name__}; expected (inputs, targets), or a dict"
             )
-        if not all(isinstance(one, Tensor) for one in (*inputs.values(), target)):
+        named = isinstance(target, list | tuple) and all(isinstance(x, str) for x in target)
+        checked = inputs.values() if named else (*inputs.values(), target)
+        if not all(isinstance(one, Tensor) for one in checked):
             raise UsageError(
                 f"{name}: a batch holds what is no tensor; give the loader a collate_fn that makes "
                 "tensors"

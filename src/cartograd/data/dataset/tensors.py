@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset.class_names import numbered, tensor
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.statistics import measured
@@ -24,7 +25,7 @@ Inputs = Shaped[Tensor, "n ..."] | np.ndarray | Sequence[Any] | Mapping[str, Any
 
 def tensors(
     x: Inputs,
-    y: Shaped[Tensor, "n ..."] | np.ndarray,
+    y: Shaped[Tensor, "n ..."] | np.ndarray | Sequence[Any],
     /,
     *,
     labels: Sequence[str] = (),
@@ -38,10 +39,11 @@ def tensors(
 ) -> Dataset:
     """Make a dataset of tensors (or numpy arrays).
 
-    uint8 images are read as pixels (0..255 stands for [0, 1]). Integer targets are classes;
-    floating targets, of shape `n` or `n m`, are values to predict. A matrix `n m` of true and
-    false, or of nothing but 0 and 1, says of each of m labels whether it holds (`multi-label`).
-    Shares are cut by a hash of an example's index.
+    uint8 images are read as pixels (0..255 stands for [0, 1]). Integer targets are classes, and so
+    are names (`["no", "yes", ...]`), which are numbered as `labels` has them, or sorted; floating
+    targets, of shape `n` or `n m`, are values to predict. A matrix `n m` of true and false, or of
+    nothing but 0 and 1, says of each of m labels whether it holds (`multi-label`). Shares are cut
+    by a hash of an example's index.
 
     Several inputs (a tuple, or a dict of names) go to a model one after the other, or by their
     names where it has arguments of these; whole numbers and true or false among them are token
@@ -54,7 +56,7 @@ def tensors(
     Args:
         x: inputs; `n c y x` is an image, `n d` a vector, unless `kind` says otherwise. A tuple or
             a dict of tensors is several inputs.
-        y: targets, one for each input.
+        y: targets, one for each input: numbers, or names of classes.
         labels: names of the classes or labels; by default "0", "1", ...
         kind: kind of the input port, or of each; `text` for token ids, which are whole numbers
             that nothing standardises.
@@ -72,13 +74,15 @@ def tensors(
             among the labels; the row is named.
     """
     names, given = _named(x)
-    pairs: dict[str, tuple[list[Tensor], Tensor]] = {"train": (given, torch.as_tensor(y))}
+    pairs: dict[str, tuple[list[Tensor], Any]] = {"train": (given, y)}
     shares: dict[str, float] = {}
     for part, value in (("valid", valid), ("test", test)):
         if isinstance(value, int | float):
             shares[part] = float(value)
         else:
-            pairs[part] = _named(value[0])[1], torch.as_tensor(value[1])
+            pairs[part] = _named(value[0])[1], value[1]
+    numbers, labels = numbered({part: pair[1] for part, pair in pairs.items()}, labels)
+    pairs = {part: (pair[0], numbers[part]) for part, pair in pairs.items()}
     kinds = [kind] * len(given) if kind is None or isinstance(kind, str) else list(kind)
     if {len(given)} != {len(kinds), *(len(pair[0]) for pair in pairs.values())}:
         raise UsageError(
@@ -98,7 +102,8 @@ def tensors(
         part: Split(first, targets, signature, _rows(part, targets), others=others)
         for part, ((first, *others), targets) in checked.items()
     }
-    decided = [*_taken(given, ports), *told]
+    empty = _empty(signature, [pair[1] for pair in checked.values()])
+    decided = [*_taken(given, ports), *told, *empty]
     about = {"decided": decided} if decided else {}
     return assemble(name, splits, shares, standardise=standardise, about=about)
 
@@ -159,15 +164,25 @@ def assemble(
 def _named(x: Inputs) -> tuple[list[str], list[Tensor]]:
     """The names of several inputs, or an empty name of one, and the inputs."""
     if isinstance(x, Mapping):
-        return list(x), [torch.as_tensor(one) for one in x.values()]
+        return list(x), [tensor(one, f"the inputs {name}") for name, one in x.items()]
     several = isinstance(x, tuple | list) and all(isinstance(v, Tensor | np.ndarray) for v in x)
     if several and x:
         return [f"input{i}" for i in range(1, len(x) + 1)], [torch.as_tensor(one) for one in x]
-    return [""], [torch.as_tensor(x)]
+    return [""], [tensor(x, "the inputs")]
 
 
 def _rows(part: str, targets: Tensor) -> list[str]:
     return [f"{part} row {i + 1}" for i in range(len(targets))]
+
+
+def _empty(signature: Signature, targets: list[Tensor]) -> list[str]:
+    """A line on classes without an example, where they are most: a number may be mistyped."""
+    if signature.target != "class":
+        return []
+    there, count = len(torch.cat(targets).unique()), signature.classes or 0
+    if 2 * there >= count:
+        return []
+    return [f"{count - there} of the classes 0 to {count - 1} have no example"]
 
 
 def _taken(given: list[Tensor], ports: tuple[Port, ...]) -> list[str]:

@@ -142,12 +142,12 @@ def _parquet(content: bytes, source: str) -> Table:
         raise _lacking("pyarrow", source, "a Parquet file") from error
     try:
         frame = parquet.read_table(io.BytesIO(content))
+        header = list(map(str, frame.column_names))
+        columns = [_texts(column.to_pylist()) for column in frame.columns]
     except (ArrowException, OSError, ValueError, LookupError, MemoryError) as error:
         raise UsageError(
             f"{source} is no Parquet file that can be read: {first_line(error)}"
         ) from error
-    header = list(map(str, frame.column_names))
-    columns = [_texts(column.to_pylist()) for column in frame.columns]
     rows = [header, *map(list, zip(*columns, strict=True))]
     return rectangular(source, list(range(len(rows))), rows, header=True, unit="row")
 

@@ -50,6 +50,7 @@ def package(document: Mapping[str, Any], /) -> Any:
         UsageError: the package is missing, or the document is not of its format.
     """
     made = library().Tokenizer
+    _check_added(document.get("post_processor"))
     try:
         tokenizer = made.from_str(json.dumps(document))
     except Exception as error:  # the package raises nothing more special
@@ -57,6 +58,30 @@ def package(document: Mapping[str, Any], /) -> Any:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def _check_added(described: Any) -> None:
+    """Refuse a template around texts with a token that it does not describe: the package panics.
+
+    Raises:
+        UsageError: which.
+    """
+    if not isinstance(described, dict):
+        return
+    for inner in described.get("processors") or ():
+        _check_added(inner)
+    known = described.get("special_tokens")
+    if described.get("type") != "TemplateProcessing" or not isinstance(known, dict):
+        return
+    for side in ("single", "pair"):
+        for piece in described.get(side) or ():
+            token = piece.get("SpecialToken") if isinstance(piece, dict) else None
+            name = token.get("id") if isinstance(token, dict) else None
+            if isinstance(name, str) and name not in known:
+                raise UsageError(
+                    f"this describes no tokenizer: its template writes {name!r}, which is not "
+                    "among its special_tokens"
+                )
 
 
 def library() -> Any:

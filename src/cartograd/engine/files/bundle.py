@@ -30,6 +30,7 @@ import cartograd
 from cartograd.core import plugins, user_code
 from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_folder, write_manifest
+from cartograd.core.paths import is_there
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
@@ -150,6 +151,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     digest = _verified(folder)
     documents = {name: document(folder, name) for name in ("spec", "signature", "metrics", "about")}
     signature = Signature.from_json(documents["signature"])
+    if not (signature.inputs and signature.outputs):
+        raise UsageError(f"{folder} is damaged: its signature lacks inputs or outputs")
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
     if model is None:
         plugins.require(documents["about"].get("imports", ()), folder)
@@ -182,10 +185,10 @@ def statistics(inputs: Shaped[Tensor, "n ..."], /) -> dict[str, Tensor]:
 
 
 def _find(path: Path) -> Path:
-    for folder in (path, path / "bundle"):
+    for folder in (path, path / "bundle") if is_there(path) else ():
         if (folder / "manifest.json").exists() and (folder / "signature.json").exists():
             return folder
-    if not path.exists():
+    if not is_there(path):
         raise UsageError(f"{path} does not exist; expected a bundle or a run folder")
     run = (path / "events.jsonl").exists()
     more = f"; `cartograd runs show {path}` says how this one ended" if run else ""

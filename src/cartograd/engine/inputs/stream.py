@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from cartograd.core.batch_error import BatchError
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Batches
 from cartograd.engine.device.randomness import mixed, seed_all
@@ -110,7 +111,10 @@ def fetched(source: Iterator[Any], number: int, stop: Stop, /) -> list[Any]:
     """The next batches for one step; none at the end of the epoch, or of the run."""
     try:
         return list(islice(source, number))
-    except RuntimeError:  # Ctrl-C reaches a loader's worker processes too and ends them
+    except (
+        RuntimeError,
+        BatchError,
+    ):  # Ctrl-C reaches a loader's worker processes too and ends them
         if stop.asked:
             return []
         raise

@@ -55,6 +55,12 @@ def _fits(key: str, value: Any) -> bool:
     kinds = NUMBER if key.startswith(("train/", "valid/", "lr")) else KINDS.get(key)
     if value is None or kinds is None:
         return True
-    if isinstance(value, Mapping) and not all(isinstance(x, NUMBER) for x in value.values()):
+    if isinstance(value, Mapping) and not all(map(_is_number, value.values())):
         return False
-    return isinstance(value, kinds) and not isinstance(value, bool)
+    return isinstance(value, kinds) and (not isinstance(value, int) or _is_number(value))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that can be computed with: no truth value, and of 64 bits."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    return whole or isinstance(value, float)

@@ -24,6 +24,7 @@ import tomli_w
 from cartograd.core import plugins
 from cartograd.core.errors import UsageError
 from cartograd.core.files import FolderLock, flush, write_file
+from cartograd.core.paths import is_there
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.records import check_records
 
@@ -123,6 +124,8 @@ def note(path: Path, kind: str, /, **details: Any) -> None:
 
 def is_run(path: Path, /) -> bool:
     """Whether a folder holds a run that has started."""
+    if not is_there(path):
+        return False
     return (path / "events.jsonl").exists() or any((path / "checkpoints").glob("step-*"))
 
 

@@ -196,7 +196,8 @@ class RunState:
     def _check_finite(self) -> None:
         """Refuse to save weights that are not finite in place of a good checkpoint."""
         step = self.at.step
-        sums = [p.detach().sum().double() for one in self.players.values() for p in one.params]
+        weights = [p.detach() for one in self.players.values() for p in one.params]
+        sums = [(torch.view_as_real(p) if p.is_complex() else p).sum().double() for p in weights]
         total = float(self.processes.whole(torch.stack(sums).sum()))
         if not math.isfinite(total):
             raise NonFiniteError(f"a weight became infinite or not a number by step {step}", step)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.core.batch_error import BatchError, made
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Metric
 from cartograd.engine.checkpoint.manager import CheckpointManager
@@ -34,6 +35,7 @@ from cartograd.engine.loop import autotune
 from cartograd.engine.loop.announcer import Announcer
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.evaluate import validation
+from cartograd.engine.loop.faulty import kept, outline, used, watched
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.recovery import Recovery
 from cartograd.engine.loop.run_state import RunState, State
@@ -76,7 +78,7 @@ class Loop:
         self.run_state = RunState(self.config, *parts)
         self.callbacks.event = self.event
         self.announcer = Announcer(self.run_state, self.model, self.folder)
-        self.stop, self.timer = self.processes.stop(), Timer(self.device)
+        self.stop, self.timer, self.usual = self.processes.stop(), Timer(self.device), list[Any]()
 
     def resume(self) -> None:
         """Restore the newest checkpoint of the run folder.
@@ -114,6 +116,8 @@ class Loop:
                     self._interrupt()
                     answer(self.players)
                     return
+            except BatchError as error:
+                raise kept(self, error) from error.__cause__
             finally:
                 self.timer.close()
         if self.manager is not None:
@@ -128,12 +132,9 @@ class Loop:
 
     def _epochs(self) -> bool:
         """Train the remaining epochs; false if a signal interrupted them."""
-        if (
-            self.recovery.policy.kind == "rollback"
-            and self.manager
-            and self.manager.newest() is None
-        ):
-            self._save()
+        rolls = self.recovery.policy.kind == "rollback"
+        if rolls and self.manager and self.manager.newest() is None:
+            self.save()
         while self.state.epoch < self.config.epochs and self.state.stopped is None:
             try:
                 if not (self._train() and self._end_epoch()):
@@ -150,9 +151,9 @@ class Loop:
         stepper = None
         if self.manager is not None and isinstance(self.batches, Loaded) and self.batches.workers:
             self.manager.join()  # so that workers are forked from a process with one thread
-        source = self.processes.batches(
+        source = made(self.processes.batches(
             self.batches, state.epoch, seed=self.config.seed, start=state.batch, device=self.device
-        )
+        ), f"epoch {state.epoch + 1}", start=state.batch)  # fmt: skip
         steps = "on_step" in self.announcer.heard
         now = time.perf_counter()
         began, next_read = now - state.seconds, 0.0
@@ -195,7 +196,7 @@ class Loop:
             self._report()
         self.announcer.tell("on_step")
         if save and state.stopped is None:
-            self._save(last=state.batch == self.config.batches)
+            self.save(last=state.batch == self.config.batches)
         if state.stopped is None:
             return False
         self.logger.read()
@@ -203,7 +204,8 @@ class Loop:
 
     def _step(self, stepper: Stepper, group: list[Any]) -> None:
         """Take a step, or record that it was skipped."""
-        stepper.step(self.state.step, group)
+        with used(group, self.state, self.usual, self.model):
+            stepper.step(self.state.step, group)
         if stepper.skipped:
             self.recovery.skipped(self, stepper.skipped)
         self.state.batch += len(group)
@@ -214,6 +216,7 @@ class Loop:
         parts, device, processes = (self.objective, self.players), self.device, self.processes
         autotune.settle(self.config, *parts, group, device, folder, processes=processes)
         self.run_state.begin(group)
+        self.usual = outline(group[0])
         kind, precision = self.recovery.policy.kind, self.config.precision
         stepper = Stepper(*parts, self.logger, device, precision, self.timer, kind, processes)
         for schedule in stepper.schedules:
@@ -252,26 +255,21 @@ class Loop:
         if (manager := self.manager) is not None:
             due = ended or self.stop.save or manager.due(state.step, time.perf_counter())
             if self.processes.lead_says(due or manager.keeps(state.step, state.ranked)):
-                self._save()
+                self.save()
         return True
 
     def _validate(self) -> dict[str, float] | None:
         if self.validate is None:
             return {}
         self.processes.same_buffers(self.objective)
-        return validation(
-            self.objective,
-            self.validate,
-            model=self.model,
-            metrics=self.metrics,
-            device=self.device,
-            precision=self.config.precision,
-            seed=self.config.seed,
-            asked=lambda: self.stop.asked,
-            processes=self.processes,
-        )
+        with watched(self.validate, self.model) as batches:
+            return validation(
+                self.objective, batches, model=self.model, metrics=self.metrics,
+                device=self.device, precision=self.config.precision, seed=self.config.seed,
+                asked=lambda: self.stop.asked, processes=self.processes,
+            )  # fmt: skip
 
-    def _save(self, *, last: bool = False) -> None:
+    def save(self, *, last: bool = False) -> None:
         """Write a checkpoint; not after the `last` batch, as the epoch's end will."""
         assert self.manager is not None
         if last:
@@ -289,7 +287,7 @@ class Loop:
         """Save a checkpoint and record that a signal ended the run."""
         if self.manager is not None:
             if not self.manager.has(self.state.step):
-                self._save()
+                self.save()
             self.manager.join()
             self.event("interrupted", step=self.state.step, signal=self.stop.asked)
         self.state.stopped = self.announcer.view.ended = "interrupted"
