@@ -96,9 +96,7 @@ def test_the_teacher_stays_as_it_is_and_sees_what_the_student_sees():
         optimizer.step()
     kept = own._teacher[0]
     assert [mode for _, mode in kept.seen] == [False] * 3
-    assert all(
-        torch.equal(a, b) for (a, _), (b, _) in zip(kept.seen, student.seen, strict=True)
-    )
+    assert all(torch.equal(a, b) for (a, _), (b, _) in zip(kept.seen, student.seen, strict=True))
     assert all(torch.equal(one, before[name]) for name, one in kept.state_dict().items())
     assert teacher.training
     assert all(weight.requires_grad for weight in teacher.parameters())

@@ -123,16 +123,14 @@ class Loop:
         else:
             answer(self.players)
         self.announcer.tell("on_end")
-        self.event("finished", step=self.state.step, stopped=self.state.stopped)
+        at = self.state
+        self.event("finished", step=at.step, stopped=at.stopped, skipped=at.skipped)
         self.announcer.view.ended = "finished"
 
     def _epochs(self) -> bool:
         """Train the remaining epochs; false if a signal interrupted them."""
-        if (
-            self.recovery.policy.kind == "rollback"
-            and self.manager
-            and self.manager.newest() is None
-        ):
+        goes_back = self.recovery.policy.kind == "rollback"
+        if goes_back and self.manager and self.manager.newest() is None:
             self._save()
         while self.state.epoch < self.config.epochs and self.state.stopped is None:
             try:

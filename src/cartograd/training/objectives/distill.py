@@ -127,9 +127,7 @@ class Distill(nn.Module):
         weight = counted.to(hard.dtype)
         return {"loss": hard, "weight": weight, "accuracy": right[counted].to(hard.dtype)}
 
-    def _hard(
-        self, inputs: list[Tensor], targets: Tensor
-    ) -> tuple[Tensor, Tensor | None, Tensor]:
+    def _hard(self, inputs: list[Tensor], targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         """The student's logits, which positions count (None for all) and their cross-entropy."""
         logits = answered(self.model, self.model(*inputs), None)
         if targets.is_floating_point() or logits.shape[:-1] != targets.shape:
