@@ -10,7 +10,8 @@ TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.Beartyp
 # The files with a test that does without that check; the others need not be imported again.
 UNTYPED = $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py')
 
-.PHONY: help tour test room hard check lint types style imports spelling doctests house acceptance \
+# `tests` is a folder as well.
+.PHONY: help tour test tests room hard check lint types style imports spelling doctests house acceptance \
   claims bench golden clean
 .DEFAULT_GOAL := help
 
@@ -22,7 +23,11 @@ help:  ## show this list (at once)
 tour: .venv/installed  ## the whole life of a model on real data (seconds)
 	@$(BIN)/cartograd tour
 
-test: lint doctests  ## every check and every test; what CI runs (minutes)
+# The types are one long process: beside the tests it takes the moments in which one of them waits.
+test: style imports spelling doctests  ## every check and every test; what CI runs (minutes)
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+tests: .venv/tested
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not (compile or untyped)" $(TYPED)
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) $(UNTYPED) -m "compile or untyped"
 

@@ -4,6 +4,7 @@ Loaded as a plugin for the doctests too. It must not import `cartograd`: the sha
 has to be in place first.
 """
 
+import gc
 import importlib.util
 import os
 import random
@@ -32,6 +33,10 @@ os.environ.update(
     MPLBACKEND="Agg",
     OMP_NUM_THREADS="1",
 )
+
+# What is imported and collected lives as long as the session; looking through it for garbage again
+# and again took a tenth of the time. `pytest_collection_finish` looks no further than that.
+gc.disable()
 
 ALL_ORACLES = os.environ.get("CARTOGRAD_ALL_ORACLES") == "1"
 """Set by `make test`, which installs every reference package: then none may be skipped."""
@@ -86,6 +91,11 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
     socket.getaddrinfo = _guarded_resolve
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

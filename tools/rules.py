@@ -226,12 +226,15 @@ def shape_letters(file: File) -> Iterator[Finding]:
                 yield node.lineno, f"{' '.join(sorted(strange))} is no letter of core/shapes.py"
 
 
+LOUD = r"\b(TODO|FIXME|XXX|HACK)\b|[-=#*]{4,}"
+
+
 def quiet_comments(file: File) -> Iterator[Finding]:
     """No banners and no notes to oneself: a comment says why."""
+    if not re.search(rf"#.*({LOUD})", file.text):
+        return
     for token in tokenize.generate_tokens(io.StringIO(file.text).readline):
-        if token.type == tokenize.COMMENT and re.search(
-            r"\b(TODO|FIXME|XXX|HACK)\b|[-=#*]{4,}", token.string
-        ):
+        if token.type == tokenize.COMMENT and re.search(LOUD, token.string):
             yield token.start[0], f"comment: {token.string.strip()}"
 
 

@@ -33,7 +33,7 @@ class File:
         """Every node of the tree."""
         return list(ast.walk(self.tree))
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its path in the repository."""
         return self.path.relative_to(ROOT).as_posix()

@@ -2,6 +2,7 @@
 
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Literal, Union
 
@@ -19,6 +20,8 @@ def fits(value: Any, annotation: Any, /) -> bool:
         return any(fits(value, option) for option in inner)
     if origin is Literal:
         return value in inner
+    if origin is Callable:
+        return callable(value)
     if origin in (tuple, list):
         return _items_fit(value, origin, inner)
     if origin is dict:

@@ -189,7 +189,7 @@ class Signature:
 
     @property
     def target(self) -> str | None:
-        """What a right answer is, a `class` or a `value` in a unit; none if it is neither."""
+        """What a right answer is: a `class`, `classes`, a `value` in a unit; none if neither."""
         return self.task.target if self.outputs and self.output.task else None
 
     def sizes(self) -> dict[str, int]:

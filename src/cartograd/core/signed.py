@@ -164,7 +164,7 @@ def _check_shape(signed: Signed, answer: Tensor) -> None:
 
 def _wanted(signature: Signature) -> str:
     output = signature.output
-    if signature.target != "class":
+    if signature.target not in ("class", "classes"):
         return f"the values of {output.name!r}"
     several = " at each position" if len(output.dims) > 1 else ""
     return f"one score for each of {list(output.dims)[-1]} classes{several}"

@@ -29,9 +29,9 @@ class Task:
         means: what the model answers with, for readers; `{classes}` and `{values}` are filled
             in.
         answer: the module whose `answers(asked)` makes the answers.
-        target: what a right answer is: a `class`, whose number is that of the port's label; a
-            `value` in a unit of its own, of which the model gives the standardised form; or
-            none of both.
+        target: what a right answer is: a `class`, whose number is that of the port's label;
+            `classes`, 0 or 1 for each label; a `value` in a unit of its own, of which the model
+            gives the standardised form; or none of these.
         objective: spec of the default objective; none if there is none yet.
         also: further objectives for this task, which models may ask for.
         metrics: what is measured unless told otherwise.
@@ -49,7 +49,8 @@ class Task:
         writes: how many of the inputs are what the model itself has written so far.
         generated: what `generate` writes: a `continuation` of a text, an `answer` to it, or
             nothing.
-        explained: which number of the output explain takes: a `class`, a `value`, or none.
+        explained: which number of the output explain takes: a `class` (after the last token where
+            each position has one), a `value`, the `similarity` to another example, or none.
         attacked: which number an attack turns: a `class`, or none.
         head: what models with several heads (BERT) call the one that gives such answers; empty
             where none does.

@@ -51,13 +51,12 @@ def test_another_number_of_classes_is_refused_before_the_run():
 def test_a_task_without_an_objective_is_refused_by_its_own_sentence(tmp_path):
     x = torch.randn(60, 4)
     signature = cg.Signature(
-        (cg.Port("row", "vector", (4,)),),
-        (cg.Port("tags", "label", (3,), labels=("a", "b", "c"), task="multi-label"),),
+        (cg.Port("row", "vector", (4,)),), (cg.Port("place", "vector", (3,), task="embed"),)
     )
-    split = Split(x, (x[:, :3] > 0).float(), signature)
-    data = assemble("tags", dict.fromkeys(("train", "valid", "test"), split))
+    split = Split(x, x[:, :3], signature)
+    data = assemble("places", dict.fromkeys(("train", "valid", "test"), split))
     with pytest.raises(UsageError) as caught:
-        cg.train("mlp", data, folder=tmp_path / "run")
+        cg.train(nn.Linear(4, 3), data, folder=tmp_path / "run")
     assert str(caught.value) == signature.task.refusals["train"]
     assert not (tmp_path / "run").exists()
 

@@ -134,7 +134,7 @@ def test_explain_a_linear_model(sides):
     ("given", "number"), [(None, None), ("right", 1), ("0", 0), (1, 1), ("left", 0)]
 )
 def test_classes_by_label_or_number(given, number):
-    assert class_of(SIDE, given) == number
+    assert class_of(linear(POINT, SIDE, [[0.0, 0.0], [1.0, 0.0]]), given) == number
 
 
 def test_attack_moves_what_can_be_moved(sides, split):

@@ -55,6 +55,15 @@ def test_a_dict_batch_is_several_inputs_by_name():
     ]  # fmt: skip
 
 
+def test_what_is_read_is_said_with_its_size_and_what_does_not_fit_is_refused(monkeypatch):
+    (line,) = (line for line in gathered(TensorDataset(X, Y)).decided if "memory" in line)
+    assert line.startswith("50 examples (0.01 MB) were read into memory once, in the dataset's")
+    loader = DataLoader(TensorDataset(X, Y), batch_size=10)
+    monkeypatch.setattr("cartograd.data.dataset.gathered.available", lambda: 1_900)
+    with pytest.raises(UsageError, match=r"all examples would take 0.01 MB, .*cartograd.fit"):
+        gathered(loader)  # 50 x (3 x 4 + 8) bytes, twice
+
+
 class Stream(IterableDataset):
     def __iter__(self):
         return iter([])

@@ -44,6 +44,21 @@ def test_values_to_predict():
     assert tensors(X, X[:, :2]).signature.sizes()["classes"] == 2
 
 
+@pytest.mark.parametrize("kind", [torch.bool, torch.float32, torch.int64])
+def test_a_matrix_of_0_and_1_is_several_labels_and_said(kind):
+    y = (X > 0).to(kind)
+    data = tensors(X, y, labels=("rain", "wind", "sun"))
+    port = data.signature.output
+    assert (port.task, port.dims, port.labels) == ("multi-label", (3,), ("rain", "wind", "sun"))
+    assert data.train.targets.dtype == torch.float32
+    (line,) = (line for line in data.decided if "taken" in line)
+    assert line.startswith("targets of 0 and 1 in 3 columns are taken as labels, any of which may")
+    assert ("task='regress'" in line) is (kind is not torch.bool)
+    assert tensors(X, y.float(), task="regress").signature.output.kind == "value"
+    one_hot = torch.nn.functional.one_hot(Y, 3).to(kind)
+    assert any("give y.argmax(1)" in line for line in tensors(X, one_hot).decided)
+
+
 def test_images_and_numpy():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
     data = tensors(pixels, np.arange(40) % 4, labels=("a", "b", "c", "d"))
@@ -75,7 +90,11 @@ def bad(values, place, value):
         (X, X, {"test": (X[:3], X[:3, :1])}, "differ in width"),
         (X[:, 0], Y, {}, "expected one row per example"),
         (X, torch.zeros(50, dtype=torch.int64), {}, "one class"),
-        (X, torch.zeros(50, 2, dtype=torch.int64), {}, r"classes have shape \(50, 2\)"),
+        (X, torch.full((50, 2), 2), {}, r"classes have shape \(50, 2\); .* may have several"),
+        (X, bad(X > 0, (0, 0), True), {"labels": ("a", "b")}, "2 labels for 3 columns"),
+        (X, X, {"task": "multi-label"}, "train row 1: the target .* expected 0 or 1"),
+        (X, Y, {"task": "multi-label"}, r"labels have shape \(50,\); expected \(n, labels\)"),
+        (X, Y, {"task": "classified"}, "task of tensors 'classified'; did you mean 'classify'"),
         (X[:5], Y[:5], {}, "too few examples to split: 5"),
         (X, Y, {"kind": "image"}, "images have shape"),
         (torch.full((50, 1, 2, 2), 1.5), Y, {}, "train row 1: the input 1.5 is out of bounds"),

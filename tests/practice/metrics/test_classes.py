@@ -78,6 +78,30 @@ def test_accuracy_misleads_where_classes_are_uneven():
     assert roc_auc(outputs, targets) == 0.5
 
 
+@pytest.mark.oracle("precision", "recall", "f1", "accuracy")
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_several_labels_are_scikit_learns(average):
+    generator = torch.Generator().manual_seed(2)
+    outputs = torch.randn(60, 4, generator=generator)
+    targets = (torch.rand(60, 4, generator=generator) < 0.4).float()
+    outputs[:, 3], targets[:, 3] = -1, 0  # a label that never holds, and is never said
+    answers, w = outputs.numpy() >= 0, weights(60)
+    options = {"average": average, "zero_division": 0}
+    for name, (file, oracle) in FILES.items():
+        found = build(name, average=average)(outputs, targets)
+        assert found == pytest.approx(oracle(targets, answers, **options), abs=1e-12)
+        found = file.weighed(outputs, targets, w, average=average)
+        expected = [oracle(targets, answers, sample_weight=row, **options) for row in w]
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+    exact = (answers == targets.numpy()).all(1).mean()
+    assert accuracy(outputs, targets) == pytest.approx(exact, abs=1e-12)
+    assert build("f1")(outputs, targets) == build("f1", average="macro")(outputs, targets)
+    with pytest.raises(UsageError, match="of which any may hold"):
+        build("f1", average="binary")(outputs[:, :2], targets[:, :2])
+    with pytest.raises(UsageError, match="a target is 2, expected 0 or 1"):
+        build("recall")(outputs, targets * 2)
+
+
 @pytest.mark.oracle("precision", "recall", "f1")
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("average", ["macro", "micro", "weighted", "binary"])

@@ -77,7 +77,7 @@ def measure(spec: str | Spec, signature: Signature, /) -> Callable[..., float]:
         UsageError: no such metric, argument or class.
     """
     spec = Spec.parse(spec)
-    if not _of_classes(spec, signature):
+    if not _of_classes(spec, signature) or signature.target == "classes":
         return build(spec, kind="metric")
     at = positive(spec, signature)
     args = {key: value for key, value in spec.args.items() if key != "positive"}
@@ -113,7 +113,8 @@ def about(name: str, signature: Signature, /) -> dict[str, str]:
     spec = Spec.parse(name)
     if not _of_classes(spec, signature):
         return {}
-    two = (signature.classes or len(signature.output.labels)) <= 2
+    several = signature.target == "classes"
+    two = (signature.classes or len(signature.output.labels)) <= 2 and not several
     average = spec.args.get("average", "auto")
     average = ("binary" if two else "macro") if average == "auto" else average
     if average != "binary":
@@ -136,7 +137,7 @@ def spoken(name: str, of: Mapping[str, Any], /) -> str:
 
 def _of_classes(spec: Spec, signature: Signature) -> bool:
     """Whether a metric is of one class of two, or an average over classes."""
-    if signature.task.target != "class" or signature.task.each:
+    if signature.task.target not in ("class", "classes") or signature.task.each:
         return False
     found = registry.lookup(spec.name, kind="metric")
     return bool(found) and {"average", "positive"} <= {

@@ -27,7 +27,9 @@ def explain_(
         sources: picture files, CSV files, texts or files of text, lists of numbers; by default the
             examples that the bundle keeps.
         method: like integrated_gradients:steps=64; attention-rollout also draws all heads.
-        class_: the class to explain, by label or number; by default the model's own answer.
+        class_: the class to explain, by label or number, or the next token, like " Paris"; by
+            default the model's own answer. Of several texts to a sentence encoder it is their
+            similarity to the first.
         out: the PNG file to write; by default explanation.png in the run's folder.
         json: print one object.
     """

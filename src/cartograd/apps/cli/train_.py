@@ -158,8 +158,9 @@ def _text(value: Any) -> str:
 
 def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
     from cartograd.apps.answers import units
-    from cartograd.apps.verbs.cost import available, cost, probe
+    from cartograd.apps.verbs.cost import cost, probe
     from cartograd.apps.verbs.plan import planned
+    from cartograd.core.memory import available
 
     plan = planned(model, data, meta=True, **given)
     costs = cost(plan)

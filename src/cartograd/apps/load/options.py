@@ -6,7 +6,7 @@ It imports no torch, so that help is instant.
 # ruff: noqa: RUF009
 # `option` makes a field, as `dataclasses.field` does.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,7 +24,18 @@ class DataOptions:
         "a spec like `resnet:depth=18`, or where to begin: published weights, a run or a bundle.",
     )
     data: Any = option(None, "a source, like `digits` or `csv:people.csv,target=income`.")
-    objective: str | Spec | None = option(None, "spec of what the model learns.")
+    objective: str | Spec | Callable[..., Any] | None = option(
+        None,
+        "spec of what the model learns; in Python also a function that makes an objective of the "
+        "model.",
+        expected="a spec, or a function of the model",
+    )
+    loss: str | Spec | Callable[..., Any] | None = option(
+        None,
+        "spec of the objective's loss (`focal:gamma=2`), as in `classify:loss=...`; in Python also "
+        "a function of outputs and targets.",
+        expected="a spec, or a function of outputs and targets",
+    )
     batch_size: int | None = option(None, "examples in a batch.")
     augment: str | Spec | Sequence[Any] | None = option(
         None, "specs of what changes the training examples, one after the other."
@@ -53,7 +64,8 @@ class DataOptions:
 class TrainFields(FitFields, total=False):
     """The settings of `train` as keywords, for type checkers."""
 
-    objective: str | Spec | None
+    objective: str | Spec | Callable[..., Any] | None
+    loss: str | Spec | Callable[..., Any] | None
     batch_size: int | None
     augment: str | Spec | Sequence[Any] | None
     class_weights: str | Mapping[str, float] | None

@@ -12,6 +12,7 @@ from cartograd.core.spec import Spec
 from cartograd.engine.logging.run_folder import read_config, read_imports
 from cartograd.engine.loop.config import BEFORE
 from cartograd.engine.loop.option_fields import canonical, check
+from cartograd.engine.loop.own_code import check_given
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ def merged(file: str | Path | None, given: Mapping[str, Any], /) -> dict[str, Se
             settings |= _checked(values, "file")
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
-    return settings | _checked(given, "flag")
+    said = _checked(given, "flag")
+    check_given({key: x.value for key, x in settings.items() if key not in said}, file)
+    return settings | said
 
 
 def parsed(pairs: Iterable[str], /) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
 from cartograd.data.dataset.gathered import gathered
+from cartograd.data.dataset.tensor_targets import TASKS
 from cartograd.data.dataset.text_batches import IGNORED
 from cartograd.data.dataset.token_rows import respelt
 from cartograd.data.decode.encode import encode, unknown
@@ -92,7 +93,8 @@ def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any =
         UsageError: the data cannot be had, or means something else than the model knows.
     """
     if isinstance(data, DataLoader | TorchDataset):
-        data = gathered(data, whole=True, labels=model.output.labels).train
+        task = model.output.task if model.output.task in TASKS else None
+        data = gathered(data, whole=True, labels=model.output.labels, task=task).train
     if isinstance(data, str | Spec):
         spec = located(data)
         data = dataset(spec, **_as_trained(spec, model, part))

@@ -15,7 +15,8 @@ def against_constant(
 ) -> str:
     """A sentence that holds accuracy or r2 against always giving the same answer.
 
-    It is the commonest class of these examples, or their mean, so the constant has an advantage.
+    It is the commonest class of these examples (or set of classes), or their mean, so the constant
+    has an advantage.
 
     Args:
         signature: what the answers are.
@@ -36,6 +37,15 @@ def against_constant(
         return _sentence(
             low - share, high - share, f'always "{name}"', f"{100 * share:.1f} % right"
         )
+    if signature.task.target == "classes" and "accuracy" in metrics:
+        rows, counts = torch.unique(targets, dim=0, return_counts=True)
+        most = int(counts.argmax())
+        chosen = zip(signature.output.labels, rows[most].tolist(), strict=False)
+        name = ", ".join(label for label, holds in chosen if holds) or "none"
+        share = float(counts[most]) / len(targets)
+        low, high = intervals["accuracy"]
+        told = f"{100 * share:.1f} % with all labels right"
+        return _sentence(low - share, high - share, f'always "{name}"', told)
     if signature.task.name == "regress" and "r2" in metrics:
         return _sentence(*intervals["r2"], "always their mean", "r2 0")
     return ""

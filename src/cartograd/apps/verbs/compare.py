@@ -126,7 +126,7 @@ def _metrics(
         low, high = difference(metric, *outputs, targets, resamples=400)
         p = None
         if name == "accuracy":
-            right = [_said(item) == targets for item in outputs]
+            right = [_right(item, targets) for item in outputs]
             only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
             p = mcnemar(*only)
         of = about(name, signature)
@@ -134,7 +134,15 @@ def _metrics(
     return found
 
 
-def _said(outputs: Tensor) -> Tensor:
+def _right(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Whether each example is answered rightly, with all of its labels where it has several."""
+    same = _said(outputs, several=targets.ndim > 1) == targets
+    return same.all(1) if same.ndim > 1 else same
+
+
+def _said(outputs: Tensor, *, several: bool) -> Tensor:
+    if several:
+        return (outputs >= 0).long()
     return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)
 
 
@@ -143,13 +151,14 @@ def _changes(
 ) -> list[Change]:
     """Changed answers: newly wrong, newly right, then differently wrong; of values the largest."""
     task = examples.signature.task
-    if task.attacked == "class" and outputs[0].ndim == 2:
-        said = [_said(item) for item in outputs]
-        rows = (said[0] != said[1]).nonzero()[:, 0].tolist()
+    several = task.target == "classes"
+    if (task.attacked == "class" or several) and outputs[0].ndim == 2:
+        said = [_said(item, several=several) for item in outputs]
+        rows = (said[0] != said[1]).reshape(len(targets), -1).any(1).nonzero()[:, 0].tolist()
         found = []
         for row in rows:
-            words = [port.labels[int(item[row])] for item in said]
-            truth = port.labels[int(targets[row])]
+            words = [_labels(port, item[row]) for item in said]
+            truth = _labels(port, targets[row])
             became = "right" if words[1] == truth else "wrong" if words[0] == truth else "other"
             found.append(Change(row, examples.name(row), words[0], words[1], truth, became))
         return sorted(found, key=lambda x: ("wrong", "right", "other").index(x.became))
@@ -164,3 +173,11 @@ def _changes(
         became = "better" if errors[1][row] < errors[0][row] else "worse"
         found.append(Change(row, examples.name(row), first, second, truth, became))
     return found
+
+
+def _labels(port: Port, chosen: Tensor) -> str:
+    """The label of a class's number, or those that hold."""
+    if chosen.ndim == 0:
+        return port.labels[int(chosen)]
+    held = zip(port.labels, chosen.tolist(), strict=True)
+    return ", ".join(label for label, holds in held if holds) or "none"

@@ -1,7 +1,5 @@
 """Estimate the cost of a training run before it begins."""
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,14 +130,6 @@ def probe(plan: Plan, /) -> tuple[float, float]:
     )
     check = (time.perf_counter() - start) / rows * len(valid)
     return step, plan.value("epochs") * (len(batches) * step + check)
-
-
-def available() -> int:
-    """Free memory of this machine in bytes, or 0 where it is not known."""
-    names = ("SC_AVPHYS_PAGES", "SC_PAGE_SIZE")
-    if sys.platform == "win32" or not all(name in os.sysconf_names for name in names):
-        return 0
-    return os.sysconf(names[0]) * os.sysconf(names[1])
 
 
 def _batch(plan: Plan, rows: int) -> tuple[Tensor, ...]:

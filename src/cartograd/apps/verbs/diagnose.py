@@ -13,11 +13,11 @@ from cartograd.apps.load.source import dataset
 from cartograd.apps.load.target import as_signed
 from cartograd.apps.results.model_diagnosis import ModelDiagnosis
 from cartograd.apps.results.run_diagnosis import RunDiagnosis
-from cartograd.apps.verbs.cost import available
 from cartograd.apps.verbs.plan import planned
 from cartograd.core import registry
 from cartograd.core.build import today
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.memory import available
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
@@ -121,6 +121,8 @@ def diagnose_model(
     Raises:
         UsageError: whatever is wrong with model, data or settings, or an unknown look.
     """
+    if callable(settings.get("optimizer")):
+        raise UsageError("diagnose takes the spec of an optimizer, such as adamw:lr=1e-3")
     for word in looks:
         if word not in LOOKS:
             raise unknown("look", word, LOOKS)

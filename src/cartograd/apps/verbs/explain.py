@@ -1,5 +1,6 @@
 """Explain: attribute a model's output to the numbers of its input."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,11 +14,12 @@ from cartograd.apps.verbs.export import golden
 from cartograd.apps.verbs.predict import predict, prepared
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.ports import Port, Signature
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Explainer
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.loop.fit import Run
+from cartograd.frontier.explain.one_number import NextToken, NoAndYes, Similarity
 from cartograd.frontier.inputs import check_one_input
 
 METHOD = "integrated_gradients:steps=32"
@@ -36,7 +38,9 @@ def explain(
     Args:
         model: a model with a signature, a run, a bundle, or the path of one.
         x: inputs as a tensor, or raw ones as `predict` takes them.
-        target: the class to explain, by number or label; by default the model's own answer.
+        target: the class to explain, by number or label, or the next token (its text); by default
+            the model's own answer. Of vectors it is each text's similarity to the first that is
+            explained, and that of the first to the second.
         method: spec of an explainer.
 
     Returns:
@@ -52,10 +56,39 @@ def explain(
     check_one_input(signed)
     inputs, _ = prepared(signed, x)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
-    wanted = class_of(signed.signature.output, target)
+    inputs = inputs.to(device)
+    if task.explained == "similarity":
+        with evaluating(signed):
+            return explainer(Similarity(signed, inputs), inputs, target=_compared(inputs, target))
+    wanted = class_of(signed, target)
     told = {} if wanted is None else {"target": wanted}  # else that of the spec, or its own answer
-    single = task.explained == "class" and signed.signature.classes == 1
-    return explainer(_NoAndYes(signed) if single else signed, inputs.to(device), **told)
+    return explainer(_of_one_number(signed), inputs, **told)
+
+
+def _of_one_number(model: Signed) -> nn.Module:
+    """A model as one that gives the number to explain."""
+    if model.signature.task.each:
+        return NextToken(model)
+    single = model.signature.task.explained == "class" and model.signature.classes == 1
+    return NoAndYes(model) if single else model
+
+
+def _compared(inputs: Tensor, target: int | str | None) -> Tensor:
+    """Which example each is compared with: the first, and the first with the second.
+
+    Raises:
+        UsageError: there is but one, or a class is asked for.
+    """
+    if target is not None:
+        raise UsageError(f"target={target} is a class, and this model answers with a vector")
+    if len(inputs) < 2:
+        raise UsageError(
+            "a vector means something beside another: give two or more texts, whose similarity to "
+            "the first is explained"
+        )
+    others = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
+    others[0] = 1
+    return others
 
 
 def explanation(
@@ -71,7 +104,7 @@ def explanation(
     Args:
         model: as of `explain`.
         sources: as `predict` takes them; by default the examples that the model's bundle keeps.
-        target: the class to explain, by number or label; by default the model's own answer.
+        target: the class or next token to explain; by default the model's own answer.
         method: spec of an explainer; attention-rollout also has all heads.
 
     Raises:
@@ -89,14 +122,16 @@ def explanation(
     else:
         inputs, names = prepared(signed, sources)
     heat = explain(signed, inputs, target=target, method=method)
-    chosen = class_of(signature.output, target)
+    similar = signature.task.explained == "similarity"
+    chosen = None if similar else class_of(signed, target)
     rolled = Spec.parse(method).name == "attention-rollout"
     said = [answer for _, answer in predict(signed, inputs, top=1).named]
+    titles = _similarities(said) if similar else [_title(x, signed, chosen) for x in said]
     return Explanation(
         method=str(method),
         port=signature.input,
         names=tuple(names),
-        titles=tuple(_title(answer, signature, chosen) for answer in said),
+        titles=tuple(titles),
         inputs=inputs,
         attributions=heat,
         tokens=tuple(_tokens(signed, x) for x in inputs),
@@ -130,43 +165,60 @@ def _tokens(model: Signed, x: Tensor) -> list[str]:
     return [f"{place} {tokenizer.decode([token])}" for place, token in enumerate(there, start=1)]
 
 
-def _title(answer: Answer, signature: Signature, chosen: int | None) -> str:
+def _similarities(said: Sequence[Any]) -> list[str]:
+    """What is explained of vectors, with the figure."""
+    near = [f"{answer.similarity:.3f}" for answer in said]
+    return [f"similarity to the second {near[1]}", *(f"to the first {one}" for one in near[1:])]
+
+
+def _title(answer: Answer, model: Signed, chosen: int | None) -> str:
     """What of an answer is explained: the number that the task names."""
+    signature = model.signature
     told = answer.to_json()
     if signature.task.explained == "value":
         return f"value {next(iter(told.values()))}"
     shares: dict[str, float] = told["probabilities"]
     own = max(shares, key=shares.__getitem__)
     said = f"{own} ({shares[own]:.0%})"
-    return said if chosen is None else f"why {signature.output.labels[chosen]}? said {said}"
+    if told.get("labels") == []:
+        said = f"none, {said} the likeliest"
+    if chosen is None:
+        return said
+    if signature.task.each and model.tokenizer is not None:
+        return f"why {model.tokenizer.decode([chosen])!r}? said {said}"
+    names = signature.output.labels
+    return f"why {names[chosen] if names else chosen}? said {said}"
 
 
-class _NoAndYes(nn.Module):
-    """A model of a single logit z as a classifier of two classes, with logits -z and z."""
-
-    def __init__(self, model: Signed, /):
-        super().__init__()
-        self.model, self.signature = model, model.signature
-
-    def forward(self, *x: Tensor) -> Tensor:
-        """The two numbers -z and z."""
-        yes = self.model(*x)
-        return torch.cat([-yes, yes], 1)
-
-
-def class_of(port: Port, target: int | str | None, /) -> int | None:
-    """The number of a class that is given by number or label.
+def class_of(model: Signed, target: int | str | None, /) -> int | None:
+    """The number of a class that is given by number or label, or of a token by its text.
 
     Raises:
-        UsageError: there is no such class.
+        UsageError: there is no such class, or the text is not one token.
     """
+    port = model.signature.output
     if target is None:
         return None
+    if isinstance(target, str) and model.signature.task.each and model.tokenizer is not None:
+        return _token(model.tokenizer, target)
     if target in port.labels:
         return port.labels.index(str(target))
     if isinstance(target, str) and not target.isdecimal():
         raise unknown("class", target, port.labels)
-    classes = max(port.size, len(port.labels))  # a single logit chooses between two
+    sizes = [dim for dim in port.dims[-1:] if isinstance(dim, int)]
+    classes = max(*sizes, len(port.labels), 0)  # a single logit chooses between two
     if not 0 <= int(target) < classes:
         raise UsageError(f"class {target} is out of range; expected 0 to {classes - 1}")
     return int(target)
+
+
+def _token(tokenizer: Any, text: str) -> int:
+    """The number of the token that a text is."""
+    numbers = tokenizer.encode(text, special=False)
+    if len(numbers) != 1:
+        words = ", ".join(repr(tokenizer.decode([number])) for number in numbers)
+        raise UsageError(
+            f"{text!r} is {len(numbers)} tokens of this model ({words}), and one is explained at a "
+            "time; give the first of them"
+        )
+    return numbers[0]

@@ -19,8 +19,15 @@ from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.fitting import check_answer, check_objective, check_parts, check_size
+from cartograd.apps.verbs.learned import (
+    Validating,
+    card_of,
+    learned,
+    weights_of_classes,
+    with_loss,
+)
 from cartograd.core import registry, source, user_code
-from cartograd.core.build import build, today
+from cartograd.core.build import today
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Metric, Objective
@@ -30,7 +37,7 @@ from cartograd.data.dataset.augment import Augment
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
-from cartograd.training.class_weights import class_weights
+from cartograd.engine.loop.own_code import in_words
 
 STEPS = 600
 """Default number of steps of a run; between 5 and 40 epochs."""
@@ -47,7 +54,7 @@ class Plan:
         model: built (or as given), with the data's signature.
         data: the examples.
         objective: what the model learns.
-        card: the objective's card.
+        card: the objective's card; None of one of the user's own.
         settings: every setting with its final value and its origin.
         begun: what of a model that learned elsewhere is new, in a line.
     """
@@ -55,7 +62,7 @@ class Plan:
     model: Signed
     data: Dataset
     objective: Objective
-    card: Card
+    card: Card | None
     settings: dict[str, Setting]
     begun: str = ""
 
@@ -67,11 +74,16 @@ class Plan:
         """The settings as plain values: objects are given by their names."""
         name = user_code.made_by(self.model.model) or type(self.model.model).__name__
         called = {"model": name, "data": self.data.name}
-        return {
+        plain = {
             key: replace(item, value=called[key])
             if key in called and not isinstance(item.value, str)
             else item
             for key, item in self.settings.items()
+        }
+        return plain | {
+            key: replace(plain[key], value=in_words(plain[key].value))
+            for key in ("objective", "loss", "optimizer", "schedule")
+            if key in plain
         }
 
     @property
@@ -80,7 +92,11 @@ class Plan:
         watched = (self.value("monitor") or "").partition("valid/")[2]
         plain = watched.partition(":")[0]
         more = [watched] if registry.lookup(plain, kind="metric") else []
-        names = [name for name in (*self.card.metrics, *more) if name not in self.card.logs]
+        if self.card is None:
+            usual = self.data.signature.task.metrics[:1]
+            names = [] if isinstance(self.objective, Validating) else [*usual, *more]
+        else:
+            names = [name for name in (*self.card.metrics, *more) if name not in self.card.logs]
         return {name: measure(name, self.data.signature) for name in dict.fromkeys(names)}
 
     def batches(self) -> Batches:
@@ -107,6 +123,8 @@ class Plan:
         if self.model.spec is not None and isinstance(word, str) and not is_elsewhere(word):
             typed = Spec.parse(word)
             details |= _details("model", typed, self.model.spec, self.settings["model"].origin)
+        if self.card is None:
+            return details
         spec = Spec.parse(self.value("objective"))
         return details | _details("objective", spec, spec, self.settings["objective"].origin)
 
@@ -163,15 +181,18 @@ def planned(
     fine = before is not None and frozen is not True and "heads" in (built.spec or Spec("")).args
     chosen = _chosen(built, examples, settings, fine=fine)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
-    card, _ = registry.find(Spec.parse(settings["objective"].value).name, kind="objective")
-    weights, examples = _class_weights(card, settings, examples)
+    settings["objective"] = with_loss(settings)
+    card = card_of(settings["objective"].value)
+    weights, examples = weights_of_classes(card, settings, examples)
     with torch.device("meta") if meta else nullcontext():
-        objective = build(settings["objective"].value, kind="objective", model=built, **weights)
+        objective = learned(settings, built, card, **weights)
     task = examples.signature.task
-    check_objective(card.name, task, examples)
+    if card is not None:
+        check_objective(card.name, task, examples)
     check_size(settings["batch_size"].value, examples)
     check_parts(examples)
-    own = task.objective is not None and Spec.parse(task.objective).name == card.name
+    usual = None if task.objective is None else Spec.parse(task.objective).name
+    own = card is not None and usual == card.name
     if not meta and own and task.target == "class" and not task.hides:
         check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
@@ -203,7 +224,7 @@ def _chosen(
     """
     said = {key: item.value for key, item in settings.items()}
     objective = said.get("objective") or _objective(model, data)
-    rule = Spec.parse(objective).name == "perceptron-rule"
+    rule = isinstance(objective, str) and Spec.parse(objective).name == "perceptron-rule"
     examples = len(data.train)
     usual = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
     size = min(usual, examples)
@@ -218,33 +239,10 @@ def _chosen(
         "batch_size": size,
         "augment": None,
         "class_weights": None,
+        "loss": None,
         "positive": data.signature.output.positive or None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
-
-
-def _class_weights(
-    card: Card, settings: Mapping[str, Setting], data: Dataset
-) -> tuple[dict[str, Any], Dataset]:
-    """The weights of classes as the objective takes them, and the data with a line on them.
-
-    Raises:
-        UsageError: the objective takes none, or they do not fit the classes.
-    """
-    given = settings["class_weights"].value
-    if given is None:
-        return {}, data
-    taken = any(item.name == "class_weights" for item in source.arguments(card))
-    if not taken or data.signature.target != "class":
-        raise UsageError(
-            f"class_weights are for classes that `classify` learns; {card.name} on {data.name} "
-            f"(task {data.signature.task.name}) takes none"
-        )
-    labels = data.signature.output.labels or tuple(map(str, range(data.signature.classes or 0)))
-    found = class_weights(given, labels, data.train.targets)
-    shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(labels, found, strict=True))
-    lines = (*data.about.get("decided", ()), f"class weights: {shown}")
-    return {"class_weights": found}, replace(data, about=data.about | {"decided": lines})
 
 
 def _objective(model: Signed, data: Dataset) -> str:

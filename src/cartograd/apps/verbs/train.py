@@ -163,16 +163,18 @@ def _nothing_left(folder: Path, done: Run) -> str:
     return f"{ended}--resume --epochs N with a larger N goes on"
 
 
-SAME = ("objective", "batch_size", "augment", "freeze")
+SAME = ("objective", "loss", "batch_size", "augment", "freeze")
 """Settings besides those of `fit` that a run goes on with; model and data are compared by `fit`."""
 
 
 def _check_same(plan: Plan, folder: Path) -> None:
     """Refuse to go on with other settings than the run was begun with."""
     before = read_config(folder)[0]
+    words = plan.words()
     for key in SAME:
-        if key == "augment" or key in before:
-            names = [_named(value) for value in (before.get(key), plan.value(key))]
+        if key in ("augment", "loss") or key in before:
+            now = words[key].value if key in words else None
+            names = [_named(value) for value in (before.get(key), now)]
             if names[0] != names[1]:
                 raise UsageError(
                     f"{folder} was begun with {key}={names[0]} and this run has {key}={names[1]}; "

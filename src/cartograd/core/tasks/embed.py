@@ -7,13 +7,10 @@ TASK = Task(
     means="{values}",
     answer=ANSWERS + "embed",
     own_size=True,
+    explained="similarity",
     head="hidden",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a vector",
-        "explain": (
-            "explain follows one number of an answer back to the input; this model "
-            "answers with a vector"
-        ),
         "train": "train has no objective for embeddings yet; give objective=...",
         "evaluate": "evaluate has no metrics for embeddings yet; give metrics=...",
     },

@@ -1,4 +1,4 @@
-"""Any number of classes for each example: a logit of its own for each."""
+"""Any number of classes for each example: a logit of its own for each, a target of 0 and 1."""
 
 from cartograd.core.task import ANSWERS, Task
 
@@ -7,11 +7,12 @@ TASK = Task(
     means="any of {classes} classes",
     answer=ANSWERS + "multi_label",
     classes_axis=0,
+    target="classes",
+    objective="multi-label",
+    metrics=("f1", "precision", "recall", "accuracy"),
     explained="class",
     head="classify",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with several classes at once",
-        "train": "train has no objective for several classes at once yet; give objective=...",
-        "evaluate": "evaluate has no metrics for several classes at once yet; give metrics=...",
     },
 )

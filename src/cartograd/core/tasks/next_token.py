@@ -12,13 +12,10 @@ TASK = Task(
     classes_axis=-1,
     each=True,
     generated="continuation",
+    explained="class",
     refusals={
         "attack": (
             "attacks mislead classifiers; this model answers with the next token at each position"
-        ),
-        "explain": (
-            "explain follows one number of an answer back to the input; this model "
-            "answers with the next token at each position"
         ),
     },
 )

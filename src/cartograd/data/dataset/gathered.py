@@ -1,6 +1,10 @@
-"""What torch has for data, read into memory: a Dataset or a DataLoader, or one for each part."""
+"""What torch has for data, read into memory once: a Dataset or a DataLoader, or one for each part.
+
+What it becomes is said with its size. Data that would not fit are refused after the first batch.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,6 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
 from cartograd.core.errors import UsageError
+from cartograd.core.memory import available
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.tensors import tensors
 
@@ -18,7 +23,9 @@ TARGETS = ("labels", "label", "targets", "target", "y")
 PARTS = ("train", "valid", "test")
 
 
-def gathered(data: Any, /, *, whole: bool = False, labels: Sequence[str] = ()) -> Dataset:
+def gathered(
+    data: Any, /, *, whole: bool = False, labels: Sequence[str] = (), task: str | None = None
+) -> Dataset:
     """The examples of torch's data, gathered batch by batch and once.
 
     A batch is a tuple whose last part is the target, or a dict in which it is called `labels`,
@@ -30,9 +37,11 @@ def gathered(data: Any, /, *, whole: bool = False, labels: Sequence[str] = ()) -
             with `train` and maybe `valid` and `test`.
         whole: cut nothing off.
         labels: names of the classes.
+        task: what the targets are, where they do not tell.
 
     Raises:
-        UsageError: it is none of these, has no end or no targets, or its examples differ in shape.
+        UsageError: it is none of these, has no end or no targets, its examples differ in shape, or
+            they do not fit into memory.
     """
     parts = data if isinstance(data, Mapping) else {"train": data}
     if "train" not in parts or not set(parts) <= set(PARTS):
@@ -44,7 +53,34 @@ def gathered(data: Any, /, *, whole: bool = False, labels: Sequence[str] = ()) -
     x, y = pairs["train"]
     cut = {"valid": 0.0, "test": 0.0} if whole else {"valid": 0.1, "test": 0.2}
     shares: dict[str, Any] = cut | {name: pairs[name] for name in PARTS[1:] if name in pairs}
-    return tensors(x, y, labels=labels, standardise=False, name=_name(parts["train"]), **shares)
+    made = tensors(
+        x, y, labels=labels, standardise=False, name=_name(parts["train"]), task=task, **shares
+    )
+    decided = [_told(list(pairs.values())), *made.about.get("decided", ())]
+    return replace(made, about=made.about | {"decided": decided})
+
+
+def _told(pairs: list[tuple[Any, Tensor]]) -> str:
+    """What was read, in a line."""
+    count = sum(len(targets) for _, targets in pairs)
+    held = sum(map(_bytes, pairs))
+    return (
+        f"{count:,} examples ({_size(held)}) were read into memory once, in the dataset's order; "
+        "what it changes at random is drawn once (cartograd.fit takes a loader as it comes)"
+    )
+
+
+def _bytes(held: Any) -> int:
+    """The bytes of a tensor, or of all in a nest of them."""
+    if isinstance(held, Tensor):
+        return held.nbytes
+    parts = held.values() if isinstance(held, Mapping) else held
+    return sum(map(_bytes, parts))
+
+
+def _size(count: float) -> str:
+    """Bytes for a reader."""
+    return f"{count / 1e9:.2g} GB" if count >= 1e9 else f"{max(count / 1e6, 0.01):.2g} MB"
 
 
 def _name(part: Any) -> str:
@@ -71,7 +107,11 @@ def _pair(name: str, part: Any) -> tuple[Any, Tensor]:
         part.dataset, batch_size=part.batch_size or 256, collate_fn=part.collate_fn,
         num_workers=part.num_workers,
     )  # fmt: skip
-    batches = list(_batches(name, loader))
+    batches = []
+    for number, batch in enumerate(_batches(name, loader)):
+        if number == 0:
+            _check_fits(name, _bytes(batch) * len(loader))
+        batches.append(batch)
     if not batches:
         raise UsageError(f"{name}: there are no examples")
     names = list(batches[0][0])
@@ -86,6 +126,17 @@ def _pair(name: str, part: Any) -> tuple[Any, Tensor]:
     if names == [""]:
         return inputs[""], targets
     return (tuple(inputs.values()) if names[0].isdecimal() else inputs), targets
+
+
+def _check_fits(name: str, count: int) -> None:
+    """Refuse what does not fit into memory twice: in batches, and in one piece."""
+    free = available()
+    if free and 2 * count > free:
+        raise UsageError(
+            f"{name}: all examples would take {_size(count)}, twice while they are put together, "
+            f"and {_size(free)} of memory are free; train on the batches as they come: "
+            "cartograd.fit(objective, loader, validate=loader)"
+        )
 
 
 def _batches(name: str, loader: Any) -> Iterator[tuple[dict[str, Tensor], Tensor]]:

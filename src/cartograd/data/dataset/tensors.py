@@ -13,6 +13,7 @@ from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.statistics import measured
+from cartograd.data.dataset.tensor_targets import output_port, refuse, target, targets_mean
 
 Part = float | tuple[Any, Any]
 """A share to be cut from the examples, or a pair of tensors of its own."""
@@ -33,12 +34,14 @@ def tensors(
     test: Part = 0.2,
     standardise: bool = True,
     name: str = "tensors",
+    task: str | None = None,
 ) -> Dataset:
     """Make a dataset of tensors (or numpy arrays).
 
     uint8 images are read as pixels (0..255 stands for [0, 1]). Integer targets are classes;
-    floating targets, of shape `n` or `n m`, are values to predict. Shares are cut by a hash of
-    an example's index.
+    floating targets, of shape `n` or `n m`, are values to predict. A matrix `n m` of true and
+    false, or of nothing but 0 and 1, says of each of m labels whether it holds (`multi-label`).
+    Shares are cut by a hash of an example's index.
 
     Several inputs (a tuple, or a dict of names) go to a model one after the other, or by their
     names where it has arguments of these; whole numbers and true or false among them are token
@@ -52,7 +55,7 @@ def tensors(
         x: inputs; `n c y x` is an image, `n d` a vector, unless `kind` says otherwise. A tuple or
             a dict of tensors is several inputs.
         y: targets, one for each input.
-        labels: names of the classes; by default "0", "1", ...
+        labels: names of the classes or labels; by default "0", "1", ...
         kind: kind of the input port, or of each; `text` for token ids, which are whole numbers
             that nothing standardises.
         bounds: smallest and largest valid input; by default [0, 1] for images.
@@ -61,6 +64,8 @@ def tensors(
         standardise: measure mean and std on the training examples; a model then takes inputs
             as they are and standardises them itself.
         name: what to call the data.
+        task: `classify`, `multi-label` or `regress`, where the targets do not tell: `regress` of a
+            matrix of 0 and 1.
 
     Raises:
         UsageError: lengths differ, a value is not finite or out of bounds, a target is not
@@ -85,14 +90,17 @@ def tensors(
         _input_port(list(parts), one, bounds, name)
         for parts, one, name in zip(whole, kinds, names, strict=True)
     )
-    checked = {part: _checked(part, *pair, ports=ports) for part, pair in pairs.items()}
-    output = _output_port([pair[1] for pair in checked.values()], labels)
+    meant, told = targets_mean([pair[1] for pair in pairs.values()], task)
+    checked = {part: _checked(part, *pair, ports=ports, task=meant) for part, pair in pairs.items()}
+    output = output_port([pair[1] for pair in checked.values()], labels, meant)
     signature = Signature(ports, (output,))
     splits = {
         part: Split(first, targets, signature, _rows(part, targets), others=others)
         for part, ((first, *others), targets) in checked.items()
     }
-    return assemble(name, splits, shares, standardise=standardise, about=_taken(given, ports))
+    decided = [*_taken(given, ports), *told]
+    about = {"decided": decided} if decided else {}
+    return assemble(name, splits, shares, standardise=standardise, about=about)
 
 
 def assemble(
@@ -162,13 +170,13 @@ def _rows(part: str, targets: Tensor) -> list[str]:
     return [f"{part} row {i + 1}" for i in range(len(targets))]
 
 
-def _taken(given: list[Tensor], ports: tuple[Port, ...]) -> dict[str, Any]:
+def _taken(given: list[Tensor], ports: tuple[Port, ...]) -> list[str]:
     """What whole numbers were taken for, where nobody said it."""
     x = given[0]
     if len(given) > 1 or x.is_floating_point() or x.dtype == torch.uint8 or x.ndim != 2:
-        return {}
+        return []
     kind = "token ids" if ports[0].kind == "text" else "numbers; of token ids say kind='text'"
-    return {"decided": [f"whole numbers are taken as {kind}"]}
+    return [f"whole numbers are taken as {kind}"]
 
 
 def _input_port(
@@ -205,12 +213,11 @@ def _token_port(parts: list[Tensor], bounds: tuple[float, float] | None, name: s
 
 
 def _checked(
-    part: str, inputs: list[Tensor], y: Tensor, *, ports: tuple[Port, ...]
+    part: str, inputs: list[Tensor], y: Tensor, *, ports: tuple[Port, ...], task: str
 ) -> tuple[list[Tensor], Tensor]:
     """Inputs and targets in the types we train on, or an error that names the row."""
-    return [_input(part, x, y, port=port) for x, port in zip(inputs, ports, strict=True)], _target(
-        part, y
-    )
+    given = [_input(part, x, y, port=port) for x, port in zip(inputs, ports, strict=True)]
+    return given, target(part, y, task)
 
 
 def _input(part: str, x: Tensor, y: Tensor, *, port: Port) -> Tensor:
@@ -226,50 +233,9 @@ def _input(part: str, x: Tensor, y: Tensor, *, port: Port) -> Tensor:
         x = x.long()
     elif x.dtype != torch.uint8 or port.kind != "image":
         x = x.float()
-    _refuse(part, "input", x, ~x.isfinite(), "is not a finite number; mend it or leave it out")
+    refuse(part, "input", x, ~x.isfinite(), "is not a finite number; mend it or leave it out")
     if port.bounds is not None and x.dtype != torch.uint8:
         low, high = port.bounds
         outside = (x < low) | (x > high)
-        _refuse(part, "input", x, outside, f"is out of bounds; expected {low:g} to {high:g}")
+        refuse(part, "input", x, outside, f"is out of bounds; expected {low:g} to {high:g}")
     return x
-
-
-def _target(part: str, y: Tensor) -> Tensor:
-    if y.is_floating_point():
-        y = y.float().reshape(len(y), -1)
-        _refuse(part, "target", y, ~y.isfinite(), "is not a finite number")
-    elif y.ndim != 1:
-        raise UsageError(f"{part}: classes have shape {tuple(y.shape)}; expected (n,)")
-    else:
-        y = y.long()
-        _refuse(part, "target", y, y < 0, "is out of range; classes count from 0")
-    return y
-
-
-def _refuse(part: str, what: str, values: Tensor, bad: Tensor, why: str) -> None:
-    if bad.any():
-        position = bad.nonzero()[0].tolist()
-        value = values[tuple(position)].item()
-        raise UsageError(f"{part} row {position[0] + 1}: the {what} {value:g} {why}")
-
-
-def _output_port(targets: list[Tensor], labels: Sequence[str]) -> Port:
-    kinds = {target.is_floating_point() for target in targets}
-    if len(kinds) > 1:
-        raise UsageError("the targets of train, valid and test differ in type")
-    if kinds == {True}:
-        widths = {target.shape[1] for target in targets}
-        if len(widths) > 1:
-            raise UsageError(f"the targets of train, valid and test differ in width: {widths}")
-        return Port("value", "value", (widths.pop(),), task="regress")
-    highest = int(torch.stack([target.max() for target in targets]).max())
-    names = tuple(labels) or tuple(str(i) for i in range(highest + 1))
-    if highest >= len(names):
-        row = int((torch.cat(targets) == highest).nonzero()[0]) + 1
-        raise UsageError(
-            f"row {row}: the class {highest} is out of range; expected 0 to {len(names) - 1} "
-            f"({', '.join(names)})"
-        )
-    if len(names) < 2:
-        raise UsageError("all examples are of one class; expected at least two classes")
-    return Port("label", "label", (len(names),), labels=names, task="classify")

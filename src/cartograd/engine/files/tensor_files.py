@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_hashed
+from cartograd.engine.files.counted_names import renumbered
 
 _DTYPES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
@@ -141,6 +142,9 @@ def check_state(module: nn.Module, tensors: Mapping[str, Any], origin: str, /) -
     expected = module.state_dict()
     own = {plain_name(name): name for name in expected}
     tensors = {own.get(plain_name(name), name): tensor for name, tensor in tensors.items()}
+    if tensors.keys() != expected.keys() and any("/" in name for name in expected):
+        same = renumbered(tensors, expected) or {}
+        tensors = {same.get(name, name): tensor for name, tensor in tensors.items()}
     missing = [name for name in expected if name not in tensors]
     unexpected = [name for name in tensors if name not in expected]
     if missing or unexpected:

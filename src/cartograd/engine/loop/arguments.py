@@ -13,12 +13,13 @@ from cartograd.core.build import build, resolve
 from cartograd.core.errors import UsageError, nearest, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.distributed.process_group import ProcessGroup
+from cartograd.engine.loop import own_code
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.options import FitOptions
 from cartograd.engine.optim import average, groups
 from cartograd.engine.optim.player import Clip, Player, per_player
-from cartograd.engine.optim.schedule import schedule
+from cartograd.engine.optim.schedule import of_step, schedule
 from cartograd.engine.optim.schedule_spec import ours
 
 
@@ -90,18 +91,19 @@ def player_names(objective: Any, /) -> list[str]:
 
 
 def specs(given: Any, names: list[str], what: str, /) -> dict[str, str]:
-    """The spec of each player as text.
+    """The spec of each player as text; of a function of a user's own the word for it.
 
     Raises:
         UsageError: a player is unknown.
     """
-    by_player = per_player(given, names, what)
+    by_player = own_code.in_words(per_player(given, names, what))
     return {name: str(spec) for name, spec in by_player.items() if spec is not None}
 
 
 def muon_takes(specs: Iterable[str], begun: Mapping[str, Any] | None, /) -> str | None:
     """What Muon steps, if it trains a player: `hidden` weights, or as in the run that goes on."""
-    if not any(Spec.parse(spec).name.lower() == "muon" for spec in specs):
+    known = (spec for spec in specs if not own_code.is_noted(spec))
+    if not any(Spec.parse(spec).name.lower() == "muon" for spec in known):
         return None
     return "hidden" if begun is None else begun.get("muon") or "matrices"
 
@@ -208,10 +210,17 @@ def players(
             muon=config.muon,
             scaler=torch.amp.GradScaler(place.type) if scales else None,
         )  # fmt: skip
+        if divided and callable(given[name]):
+            raise UsageError(
+                "groups and layer_decay divide the parameters of an optimizer's spec; a function "
+                "of your own makes its own groups"
+            )
         if divided:
             depth = config.layer_decay
             used |= groups.arrange(player.optimizer, module, layer_decay=depth, groups=patterns)
-        if followed.get(name) is not None:
+        if callable(followed.get(name)):
+            player.schedule = of_step(followed[name], player.optimizer)
+        elif followed.get(name) is not None:
             spec = ours(followed[name])
             watched = _followed(spec, monitor, validates)
             player.schedule = schedule(

@@ -15,6 +15,7 @@ from torch import nn
 from cartograd.core.errors import UsageError
 from cartograd.engine.logging.run_folder import read_config
 from cartograd.engine.loop.config import RunConfig
+from cartograd.engine.loop.own_code import is_noted
 from cartograd.engine.optim.schedule import schedule
 
 LOOKS = 500
@@ -53,6 +54,8 @@ def _laid_out(config: RunConfig, before: int) -> str | None:
     shorter = replace(config, epochs=min(before, config.epochs))
     longer = replace(config, epochs=max(before, config.epochs))
     for spec in config.schedule.values():
+        if is_noted(spec):
+            continue  # a function of the step alone
         if _rates(spec, shorter, shorter) != _rates(spec, longer, shorter):
             return f"schedule={spec}"
     return None

@@ -74,6 +74,8 @@ def matches(value: Any, hint: Any, /) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (types.UnionType, Union):
         return any(matches(value, one) for one in inner)
+    if origin is Callable:
+        return callable(value)
     if origin is not None and issubclass(origin, Mapping):
         return isinstance(value, Mapping) and all(matches(x, inner[1]) for x in value.values())
     if origin is not None:
@@ -117,7 +119,8 @@ def _schema(name: str, hint: Any) -> dict[str, Any]:
     if hint is Any:
         return {}
     if origin in (types.UnionType, Union):
-        made = [_schema(name, one) for one in inner if one is not type(None)]
+        of_files = [x for x in inner if x is not type(None) and get_origin(x) is not Callable]
+        made = [_schema(name, one) for one in of_files]
         unique = [one for place, one in enumerate(made) if one not in made[:place]]
         return unique[0] if len(unique) == 1 else {"anyOf": unique}
     if origin is not None and issubclass(origin, Mapping):

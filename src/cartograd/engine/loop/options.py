@@ -7,7 +7,7 @@ and the JSON schema are read off it. It imports no torch, so that help is instan
 # ruff: noqa: RUF009
 # `option` makes a field, as `dataclasses.field` does.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
@@ -17,8 +17,10 @@ from cartograd.engine.loop.option_fields import canonical, check, json_schema, n
 
 DECAYS = ("all", "matrices")
 """Which weights may decay."""
-Specs = str | Spec | Mapping[str, str | Spec]
-"""A spec for every player, or one for each by name."""
+Spoken = str | Spec | Callable[..., Any]
+"""A spec, or a function of a user's own."""
+Specs = Spoken | Mapping[str, Spoken]
+"""One for every player, or one for each by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,12 @@ class FitOptions:
     3
     """
 
-    optimizer: Specs = option("adamw:lr=1e-3", "spec of the optimizer, or one for each player.")
+    optimizer: Specs = option(
+        "adamw:lr=1e-3",
+        "spec of the optimizer, or one for each player; in Python also a function that makes one "
+        "of torch's kind of the parameters.",
+        expected="a spec, or a function of the parameters",
+    )
     decay: str = option(
         "matrices",
         "which weights an optimizer's weight decay shrinks: `matrices` leaves biases, norms and "
@@ -49,7 +56,9 @@ class FitOptions:
     schedule: Specs | None = option(
         None,
         "spec of the learning-rate schedule, or one for each player (see "
-        "`cartograd.engine.optim.schedule`).",
+        "`cartograd.engine.optim.schedule`); in Python also a function of the step (from 0) that "
+        "gives the factor of the rate.",
+        expected="a spec, or a function of the step",
     )
     epochs: int = option(10, "how often to go through the data.")
     monitor: str | None = option(

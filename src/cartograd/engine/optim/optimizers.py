@@ -9,9 +9,10 @@ takes all else: embeddings, the output layer, biases, norms. `groups="PATTERN:op
 """
 
 import inspect
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ from torch import nn
 from cartograd.core import registry
 from cartograd.core.build import entry, hyperparameters, resolve, today
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.optim import torch_spec
 from cartograd.engine.optim.combined import Combined
@@ -69,19 +71,24 @@ def spare(optimizer: torch.optim.Optimizer, free: Collection[int], /) -> None:
         optimizer.param_groups.append({**group, "params": left, "weight_decay": 0.0})
 
 
-def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.optim.Optimizer:
+def optimizer(
+    spec: str | Spec | Callable[..., Any], params: Iterable[nn.Parameter], /
+) -> torch.optim.Optimizer:
     """Make an optimizer, with torch's fused kernel (one pass over the weights) where it has one.
 
     Args:
-        spec: `"sgd:lr=0.1,momentum=0.9"`, or the `Spec`.
+        spec: `"sgd:lr=0.1,momentum=0.9"`, the `Spec`, or a function that makes an optimizer of
+            parameters.
         params: the parameters to step.
 
     Raises:
         UsageError: unknown name or argument (with the nearest match), a value of the wrong type
             or out of range, or an optimizer that cannot step these parameters.
     """
-    spec = Spec.parse(spec)
     params = list(params)
+    if not isinstance(spec, str | Spec):
+        return _of_factory(spec, params)
+    spec = Spec.parse(spec)
     for card, name in registry.lookup(spec.name, kind="optimizer"):
         spec = Spec(name, today(card, spec.args), spec.subject)
         if name not in optimizers():
@@ -103,7 +110,7 @@ def optimizer(spec: str | Spec, params: Iterable[nn.Parameter], /) -> torch.opti
 
 
 def for_module(
-    spec: str | Spec,
+    spec: str | Spec | Callable[..., Any],
     module: nn.Module,
     /,
     *,
@@ -119,8 +126,16 @@ def for_module(
         muon: what it steps: `hidden` weights, or all `matrices`, as it did.
 
     Raises:
-        UsageError: as for `optimizer`; another name; nothing is left for the spec itself.
+        UsageError: as for `optimizer`; another name; nothing is left for the spec itself; a
+            function's optimizer does not step what the module trains.
     """
+    if not isinstance(spec, str | Spec):
+        if given:
+            raise UsageError(
+                "groups name optimizers beside that of a spec; a function of your own makes its "
+                "own groups"
+            )
+        return _checked(optimizer(spec, module_parameters(module)), module)
     spec = Spec.parse(spec)
     learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
     makes_muon = spec.name.lower() == "muon"
@@ -145,6 +160,43 @@ def for_module(
         return made
     rate = float(made.param_groups[0]["lr"])
     return Combined([made, optimizer(Spec(REST, {"lr": rate, "weight_decay": 0.0}), rest)])
+
+
+def module_parameters(module: nn.Module, /) -> list[nn.Parameter]:
+    """What a module trains."""
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def _of_factory(factory: Callable[..., Any], params: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer that a user's function makes."""
+    made = factory(params)
+    if not isinstance(made, torch.optim.Optimizer):
+        raise UsageError(
+            f"optimizer= is a function that made {type(made).__name__} of the parameters; expected "
+            "a torch.optim.Optimizer, as of lambda params: torch.optim.AdamW(params, lr=1e-3)"
+        )
+    _check_able(type(made), params)
+    return made
+
+
+def _checked(made: torch.optim.Optimizer, module: nn.Module) -> torch.optim.Optimizer:
+    """Refuse an optimizer of other parameters than those that a module trains."""
+    name = type(module.model if isinstance(module, Signed) else module).__name__
+    stepped = {id(p) for group in made.param_groups for p in group["params"]}
+    learned = {id(p): key for key, p in module.named_parameters() if p.requires_grad}
+    if stepped - set(learned):
+        raise UsageError(
+            f"the optimizer that optimizer= made steps {len(stepped - set(learned))} parameters "
+            f"that are none {name} trains; make it of the parameters that the function is given"
+        )
+    left = [key for one, key in learned.items() if one not in stepped]
+    if left:
+        raise UsageError(
+            f"the optimizer that optimizer= made leaves out {len(left)} of {len(learned)} "
+            f"parameters of {name} (the first is {left[0]}); give them to it, or freeze them: "
+            "freeze=NAMES"
+        )
+    return made
 
 
 def _own(spec: Spec, params: list[nn.Parameter]) -> FunctionalOptimizer:

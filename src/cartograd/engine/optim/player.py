@@ -34,7 +34,7 @@ class Player:
     Args:
         name: its key in the objective's `players`.
         module: whose parameters it owns.
-        spec: of the optimizer.
+        spec: of the optimizer, or a function that makes it of the parameters.
         clip: gradient clipping.
         processes: the processes that train it.
         decay: which weights decay: `matrices` (and filters, but no embeddings), or `all`.
@@ -50,7 +50,7 @@ class Player:
         self,
         name: str,
         module: nn.Module,
-        spec: str | Spec,
+        spec: str | Spec | Callable[..., Any],
         *,
         clip: Clip | None,
         processes: ProcessGroup | None = None,
@@ -67,7 +67,7 @@ class Player:
         if not self.params:
             raise UsageError(f"player {name!r} has no parameters that require a gradient")
         self.optimizer = for_module(spec, module, given=given, muon=muon or "hidden")
-        if decay == "matrices":
+        if decay == "matrices" and isinstance(spec, str | Spec):
             spare(self.optimizer, undecayed(module))
         self.schedule: Schedule | None = None
         self.average: Average | None = None

@@ -16,7 +16,7 @@ scheduler of torch that has no card (`LambdaLR`, `MultiplicativeLR`) is played o
 its own, which makes it a function of the step too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -108,6 +108,28 @@ def _set_momentum(group: dict[str, Any], momentum: float) -> None:
         group["betas"] = (momentum, *group["betas"][1:])
     elif "momentum" in group:
         group["momentum"] = momentum
+
+
+def of_step(function: Callable[[int], float], optimizer: Optimizer, /) -> Schedule:
+    """A schedule by a function of a user's own: of the step, from 0, the factor of the rate.
+
+    Raises:
+        UsageError: it gives no number, as torch's schedulers, which are made of an optimizer.
+    """
+    try:
+        first: Any = function(0)
+    except Exception as error:
+        raise UsageError(
+            f"schedule= is a function that fails for step 0 ({type(error).__name__}: {error}); "
+            "expected one of the step that gives the factor of the rate: lambda step: 0.99**step"
+        ) from error
+    if isinstance(first, bool) or not isinstance(first, int | float):
+        raise UsageError(
+            f"schedule= is a function that gives {type(first).__name__} for step 0; expected the "
+            "factor of the rate, like lambda step: 0.99**step (torch's schedulers go by name: "
+            "CosineAnnealingLR:T_max=10)"
+        )
+    return Schedule(optimizer, lambda step, lr: lr * float(function(step)))
 
 
 def schedule(

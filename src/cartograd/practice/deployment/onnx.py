@@ -205,7 +205,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated", FutureWarning)
-            warnings.filterwarnings("ignore", "# The axis name: batch will not be used")
+            warnings.filterwarnings("ignore", "# The axis name: .* will not be used, since it shar")
             warnings.filterwarnings("ignore", "The tensor attribute.*_flat_weights")  # of an LSTM
             warnings.filterwarnings("ignore", "_check_is_size will be removed", FutureWarning)
             yield

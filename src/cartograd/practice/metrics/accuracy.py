@@ -6,7 +6,10 @@ in a hundred is ill, and finds nobody.
 
     accuracy = #{i : argmax_k outputs[i, k] = targets[i]} / n
 
-Shapes: outputs (n, k), targets (n).
+Where an example may be of any number of classes, all of its labels have to be right; a class is
+answered if its logit is at least 0.
+
+Shapes: outputs (n, k), targets (n), or (n, k) of 0 and 1.
 
 Departures: of equal outputs the class of the lower number counts as the higher (`argmax` agrees).
 
@@ -54,11 +57,11 @@ CARD = Card(
 def accuracy(
     outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 1
 ) -> float:
-    """The share of examples whose right class is among the `k` highest outputs.
+    """The share of examples whose right class is among the `k` highest outputs, or classes are.
 
     Args:
         outputs: logits of every example.
-        targets: the right classes.
+        targets: the right classes, or 0 and 1 for each class.
         k: how many of the highest outputs may hold the right class.
     """
     return weighed(outputs, targets, given.ones(outputs), k=k).item()
@@ -73,7 +76,7 @@ def weighed(
     k: int = 1,
 ) -> Float[Tensor, " b"]:
     """The accuracy under each weighting of the examples."""
-    return given.mean(weights, _right(*given.classes(outputs, targets), k))
+    return given.mean(weights, _each(outputs, targets, k))
 
 
 def parts(
@@ -95,8 +98,18 @@ def trials(
     outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 1
 ) -> tuple[int, int]:
     """Right examples and all examples: accuracy is a proportion of independent trials."""
-    right = _right(*given.classes(outputs, targets), k)
+    right = _each(outputs, targets, k)
     return int(right.sum()), len(right)
+
+
+def _each(outputs: Tensor, targets: Tensor, k: int) -> Bool[Tensor, " n"]:
+    """Whether each example is answered rightly."""
+    if not given.several(outputs, targets):
+        return _right(*given.classes(outputs, targets), k)
+    if k != 1:
+        raise UsageError(f"k={k} is for one class of each example, and these have several")
+    said, true = given.labels(outputs, targets)
+    return (said == true).all(1)
 
 
 def _right(logits: Float[Tensor, "n k"], targets: Int[Tensor, " n"], k: int) -> Bool[Tensor, " n"]:

@@ -31,15 +31,23 @@ def confusion(
 
 @dataclass(frozen=True)
 class Counts:
-    """Per weighting and class: examples taken for it rightly, taken for it, and of it."""
+    """Per weighting and class: examples taken for it rightly, taken for it, and of it.
+
+    `several` says that an example may be of any number of classes.
+    """
 
     right: Float[Tensor, "b k"]
     taken: Float[Tensor, "b k"]
     actual: Float[Tensor, "b k"]
+    several: bool = False
 
 
 def counts(outputs: Tensor, targets: Tensor, weights: Float[Tensor, "b n"], /) -> Counts:
     """The three counts under each weighting of the examples."""
+    if given.several(outputs, targets):
+        said, true = given.labels(outputs, targets)
+        right, taken, actual = (weights @ one.double() for one in (said & true, said, true))
+        return Counts(right, taken, actual, several=True)
     logits, targets = given.classes(outputs, targets)
     predicted = logits.argmax(1)
     empty = weights.new_zeros(len(weights), logits.shape[1])
@@ -62,20 +70,21 @@ def ratio(
 ) -> Float[Tensor, " b"]:
     """The ratio of two counts, averaged over classes or of one; 0 / 0 is 0.
 
-    The mean goes over the classes that occur among the targets or the answers, as in
-    scikit-learn.
+    The mean goes over the classes that occur among the targets or the answers, and over all where
+    an example may be of several, as in scikit-learn.
 
     Raises:
         UsageError: unknown average, or `binary` where there are not two classes.
     """
-    average = settled(average, above.shape[1])
+    average = settled(average, found)
     if average == "micro":
         return _divide(above.sum(1), below.sum(1))
     each = _divide(above, below)
     if average == "binary":
-        if each.shape[1] != 2:
+        if each.shape[1] != 2 or found.several:
+            those = f"{each.shape[1]}, of which any may hold" if found.several else each.shape[1]
             raise UsageError(
-                f"average='binary' needs two classes, there are {each.shape[1]}; "
+                f"average='binary' needs two classes, there are {those}; "
                 "take macro, micro or weighted"
             )
         if positive not in (0, 1):
@@ -84,28 +93,30 @@ def ratio(
     if average == "weighted":
         return _divide((each * found.actual).sum(1), found.actual.sum(1))
     if average == "macro":
-        occurs = (found.actual + found.taken) > 0
+        occurs = (found.actual + found.taken) > (-1 if found.several else 0)
         return (each * occurs).sum(1) / occurs.sum(1)
     raise unknown("average", average, Average.__args__)
 
 
-def settled(average: Average, classes: int, /) -> Average:
-    """The average that `auto` means for so many classes.
-
-    >>> settled("auto", 2), settled("auto", 3), settled("macro", 2)
-    ('binary', 'macro', 'macro')
-    """
+def settled(average: Average, found: Counts, /) -> Average:
+    """The average that `auto` means for these classes: binary for the two of a choice."""
     if average != "auto":
         return average
-    return "binary" if classes == 2 else "macro"
+    return "binary" if found.right.shape[1] == 2 and not found.several else "macro"
 
 
 def proportion(
-    above: Float[Tensor, "b k"], below: Float[Tensor, "b k"], /, *, average: Average, positive: int
+    above: Float[Tensor, "b k"],
+    below: Float[Tensor, "b k"],
+    found: Counts,
+    /,
+    *,
+    average: Average,
+    positive: int,
 ) -> tuple[int, int] | None:
     """The two counts where their ratio is of independent trials; None of an average."""
-    average = settled(average, above.shape[1])
-    if average not in ("micro", "binary"):
+    average = settled(average, found)
+    if average not in ("micro", "binary") or found.several:
         return None
     chosen = slice(None) if average == "micro" else slice(positive, positive + 1)
     return int(above[:, chosen].sum()), int(below[:, chosen].sum())

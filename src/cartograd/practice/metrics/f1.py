@@ -6,7 +6,8 @@ more the mean of the classes' F1 (`macro`), not the F1 of their mean precision a
 
     F1_k = 2 right_k / (taken_k + actual_k) = 2 / (1 / precision_k + 1 / recall_k)
 
-Shapes: outputs (n, k), targets (n).
+Shapes: outputs (n, k), targets (n); where an example may be of several classes, targets (n, k) of
+0 and 1, and a class is answered if its logit is at least 0.
 
 Departures: none from scikit-learn, whose averages these are; 0 / 0 counts as 0.
 
@@ -60,9 +61,10 @@ def f1(
 
     Args:
         outputs: logits of every example.
-        targets: the right classes.
+        targets: the right classes, or 0 and 1 for each class.
         average: how the classes' numbers become one: macro, micro, weighted, or binary, which is
-            that of one class of two; auto is binary of two classes and macro of more.
+            that of one class of two; auto is binary of two classes, and macro of more or where
+            several may hold.
         positive: which of two classes is meant.
     """
     return weighed(outputs, targets, given.ones(outputs), average=average, positive=positive).item()

@@ -6,7 +6,7 @@ Here, and nowhere else, it is checked that outputs and targets belong together.
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
@@ -36,6 +36,28 @@ def classes(outputs: Tensor, targets: Tensor, /) -> tuple[Float[Tensor, "n k"], 
             f"classes; expected 0 to {outputs.shape[1] - 1}"
         )
     return outputs, targets.long()
+
+
+def several(outputs: Tensor, targets: Tensor, /) -> bool:
+    """Whether targets say of each class whether it holds, so that an example may have several."""
+    return targets.ndim == 2 and targets.shape == outputs.shape
+
+
+def labels(outputs: Tensor, targets: Tensor, /) -> tuple[Bool[Tensor, "n k"], Bool[Tensor, "n k"]]:
+    """Which classes are answered (probability at least a half), and which hold.
+
+    Raises:
+        UsageError: no examples, targets other than 0 and 1, or outputs that are not a number.
+    """
+    outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
+    _match("logits and labels (n, k)", outputs, targets, several(outputs, targets))
+    strange = targets[(targets != 0) & (targets != 1)]
+    if len(strange):
+        raise UsageError(
+            f"a target is {strange[0].item():g}, expected 0 or 1 for each class; "
+            "for measured values take a metric such as rmse"
+        )
+    return outputs >= 0, targets == 1
 
 
 def values(

@@ -7,7 +7,8 @@ them (`micro`, equal to accuracy).
 
     precision_k = right_k / taken_k
 
-Shapes: outputs (n, k), targets (n).
+Shapes: outputs (n, k), targets (n); where an example may be of several classes, targets (n, k) of
+0 and 1, and a class is answered if its logit is at least 0.
 
 Departures: none from scikit-learn, whose averages these are; 0 / 0 counts as 0.
 
@@ -62,9 +63,10 @@ def precision(
 
     Args:
         outputs: logits of every example.
-        targets: the right classes.
+        targets: the right classes, or 0 and 1 for each class.
         average: how the classes' numbers become one: macro, micro, weighted, or binary, which is
-            that of one class of two; auto is binary of two classes and macro of more.
+            that of one class of two; auto is binary of two classes, and macro of more or where
+            several may hold.
         positive: which of two classes is meant.
     """
     return weighed(outputs, targets, given.ones(outputs), average=average, positive=positive).item()
@@ -94,4 +96,4 @@ def trials(
 ) -> tuple[int, int] | None:
     """Right answers and all answers of the class; None where classes are averaged."""
     counted = counts(outputs, targets, given.ones(outputs))
-    return proportion(counted.right, counted.taken, average=average, positive=positive)
+    return proportion(counted.right, counted.taken, counted, average=average, positive=positive)

@@ -138,7 +138,10 @@ def layer_report(
                 probe.weights(made.players[name], steppers[name])
         layers = tuple(Layer(**row) for row in probe.rows())
     if not layers:
-        raise UsageError(f"{type(objective).__name__} has no layer among its modules")
+        raise UsageError(
+            "the layers cannot be looked at: no module of the model holds weights of its own where "
+            "torch's layers do (Keras keeps them elsewhere); look at rate, noise and batch"
+        )
     return LayerReport(layers, tuple(_findings(layers)), sum(losses))
 
 

@@ -30,7 +30,7 @@ References:
 torch.Size([5])
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float
@@ -38,11 +38,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cartograd.core.answered import answered
-from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
+from cartograd.training.losses.given import loss_of
 from cartograd.training.regularization import terms
 
 CARD = Card(
@@ -86,7 +86,8 @@ class Classify(nn.Module):
     Args:
         model: answers with logits, `b k`; a single one means yes (class 1) rather than no.
         label_smoothing: share of the target spread evenly over all classes, for a loss that has it.
-        loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`.
+        loss: name or text form of a loss of logits, e.g. `focal:gamma=2` or `hinge`,
+            or a function of a user's own.
         penalty: regularisation of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:alpha=0.2` or `cutmix`.
         aux_weight: how much the loss of each auxiliary head counts; the papers' 0.3 for
@@ -102,7 +103,7 @@ class Classify(nn.Module):
         *,
         model: nn.Module,
         label_smoothing: float = 0.0,
-        loss: str = "cross-entropy",
+        loss: str | Callable[..., Tensor] = "cross-entropy",
         penalty: str | None = None,
         mix: str | None = None,
         aux_weight: float = 0.3,
@@ -112,8 +113,8 @@ class Classify(nn.Module):
         self.model = model
         self.players = {"model": model}
         self.label_smoothing, self.aux_weight = label_smoothing, aux_weight
-        self.loss = build(
-            loss, kind="loss", **({"label_smoothing": label_smoothing} if label_smoothing else {})
+        self.loss = loss_of(
+            loss, **({"label_smoothing": label_smoothing} if label_smoothing else {})
         )
         self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
         weights = None if class_weights is None else torch.tensor(class_weights)

@@ -20,15 +20,15 @@ References:
 torch.Size([5])
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
-from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
+from cartograd.training.losses.given import loss_of
 from cartograd.training.regularization import terms
 
 CARD = Card(
@@ -55,7 +55,8 @@ class Regress(nn.Module):
     Args:
         model: answers with values, `b k`. A `Signed` one that knows the std of its answers is
             judged in that unit; any other in the target's own.
-        loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`.
+        loss: name or text form of a loss of values, e.g. `absolute-error` or `huber:delta=0.5`,
+            or a function of a user's own.
         penalty: regularisation of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:alpha=0.2`.
     """
@@ -66,14 +67,14 @@ class Regress(nn.Module):
         self,
         *,
         model: nn.Module,
-        loss: str = "mse",
+        loss: str | Callable[..., Tensor] = "mse",
         penalty: str | None = None,
         mix: str | None = None,
     ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
-        self.loss = build(loss, kind="loss")
+        self.loss = loss_of(loss)
         self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
         unit = model.output_std.clone() if isinstance(model, Signed) else torch.ones(1)
         self.register_buffer("unit", unit, persistent=False)

@@ -1,0 +1,82 @@
+"""Models as functions with a row of numbers for each example, one of which is to be explained.
+
+A language model answers at each position: the number that counts is the logit of the next token,
+after the last one that is there. A sentence encoder answers with a vector, whose numbers mean
+nothing by themselves: what counts is its cosine similarity to that of another text, held fixed.
+"""
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
+
+
+class NoAndYes(nn.Module):
+    """A model of a single logit z as a classifier of two classes, with logits -z and z.
+
+    Args:
+        model: it answers `b 1`.
+    """
+
+    def __init__(self, model: Signed, /):
+        super().__init__()
+        self.model, self.signature = model, model.signature
+
+    def forward(self, *x: Tensor) -> Tensor:
+        """The two numbers -z and z."""
+        yes = self.model(*x)
+        return torch.cat([-yes, yes], 1)
+
+
+class NextToken(nn.Module):
+    """A language model as a classifier of the token that comes after each text.
+
+    Args:
+        model: it answers with logits at each position, `b t k`.
+    """
+
+    def __init__(self, model: Signed, /):
+        super().__init__()
+        self.model, self.signature = model, model.signature
+        self.padding = model.signature.input.padding_id
+
+    def forward(self, tokens: Shaped[Tensor, "b t"]) -> Float[Tensor, "b k"]:
+        """The logits after the last token that is no padding."""
+        padding = -1 if self.padding is None else self.padding
+        there = tokens.ne(padding).long()
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        last = (there * places).argmax(1)
+        return self.model(tokens)[torch.arange(len(tokens), device=tokens.device), last]
+
+
+class Similarity(nn.Module):
+    """A model of vectors as a function with the cosine similarity to each of these examples.
+
+    Args:
+        model: it answers with a vector for each example, `b d`.
+        others: examples, whose vectors are held fixed.
+
+    Raises:
+        UsageError: its answer is no vector for each example.
+    """
+
+    units: Tensor
+
+    def __init__(self, model: Signed, others: Shaped[Tensor, "b ..."], /):
+        super().__init__()
+        self.model, self.signature = model, model.signature
+        with torch.no_grad():
+            vectors = model(others)
+        if vectors.ndim != 2:
+            raise UsageError(
+                f"similarity is that of one vector for each example, and the model answers with "
+                f"shape {tuple(vectors.shape)}; give one that pools its tokens"
+            )
+        self.register_buffer("units", F.normalize(vectors, dim=1), persistent=False)
+
+    def forward(self, x: Shaped[Tensor, "b ..."]) -> Float[Tensor, "b n"]:
+        """The cosine similarity to each of the others."""
+        return F.normalize(self.model(x), dim=1) @ self.units.T
