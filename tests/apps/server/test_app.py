@@ -88,6 +88,17 @@ def test_a_language_is_for_models_that_transcribe(client, digits, monkeypatch):
     assert http.post("/predict", json=body | {"language": None, "draws": None}).status_code == 200
 
 
+class Written(nn.Module):
+    """Scores of ten tokens at each position of what was written."""
+
+    def __init__(self):
+        super().__init__()
+        self.scores = nn.Embedding(10, 10)
+
+    def forward(self, sound, tokens):
+        return self.scores(tokens) + sound.mean()
+
+
 def test_a_sound_is_transcribed_in_the_language_that_is_asked_for(client, monkeypatch):
     """The words that Whisper's decoder is given, by a model that says which they were."""
     asked = []
@@ -96,18 +107,20 @@ def test_a_sound_is_transcribed_in_the_language_that_is_asked_for(client, monkey
         asked.append((tuple(sound.shape), language))
         if language not in (None, "fr"):
             raise unknown("language", language, ["fr"])
-        return Transcript(language or "en", 0.0, "bonjour")
+        return Transcript("bonjour", language or "en", 0.0)
 
     monkeypatch.setattr("cartograd.apps.answers.transcribe.transcribe", told)
     monkeypatch.setattr("cartograd.apps.answers.transcribe.Transcriber", nn.Module)
     sound = Port("sound", "audio", (1, "n"), bounds=(-1.0, 1.0))
     tokens = Port("tokens", "text", ("t",), "int64", bounds=(0, 9))
     model = sign(
-        nn.Linear(1, 1),
+        Written(),
         Signature((sound, tokens), (Port("next", "label", ("t", 10), task="transcribe"),)),
     )
     http, body = client(model), {"inputs": [[[0.0, 0.5, -0.5]]], "language": "fr"}
-    (answer,) = http.post("/predict", json=body).json()["predictions"]
+    found = http.post("/predict", json=body)
+    assert found.status_code == 200, found.text
+    (answer,) = found.json()["predictions"]
     assert (answer["language"], answer["text"]) == ("fr", "bonjour")
     assert "unknown language 'xx'" in error(
         http.post("/predict", json=body | {"language": "xx"}), 422

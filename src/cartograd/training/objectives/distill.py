@@ -62,6 +62,8 @@ CARD = Card(
         "law: the teacher keeps its weights and its mode, sees the student's inputs, and answers "
         "without dropout",
     ),
+    evidence={"compress/distillation": ("test_equals_torchs_losses_with_gradients",)},
+    missing={"compress/distillation": "the acceptance row `distillation`, whose rule stands"},
     metrics=("accuracy",),
     logs={"accuracy": "higher"},
 )
