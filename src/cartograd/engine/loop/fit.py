@@ -59,6 +59,7 @@ class Run:
         model: the trained model: the player called `model`, or the only one.
         steps: steps taken, those before a resume counted in.
         signal: the name of the signal that interrupted it, or None.
+        skipped: steps that were left out, as a loss or gradient was not finite or overflowed.
     """
 
     folder: Path | None
@@ -68,6 +69,7 @@ class Run:
     model: nn.Module | None = None
     steps: int = 0
     signal: str | None = None
+    skipped: int = 0
 
     def _repr_html_(self) -> str:
         return shown("run", self)
@@ -264,7 +266,9 @@ def _done(loop: Loop, objective: Any, folder: str | Path | None) -> Run:
     path = None if folder is None else Path(folder)
     stop = loop.stop.asked if state.stopped == "interrupted" else None
     model = arguments.model_of(objective, ())
-    return Run(path, state.history, state.best, state.stopped, model, state.step, stop)
+    return Run(
+        path, state.history, state.best, state.stopped, model, state.step, stop, state.skipped
+    )
 
 
 def _kept(keep: str | None, monitored: Monitor) -> Retention:

@@ -41,6 +41,7 @@ class State:
         left_out: epoch and batch of what is left out after going back to a checkpoint.
         rollbacks: how often the run went back; the learning rate is halved each time ...
         slow_until: ... up to this step.
+        skipped: steps at which nothing was learned: what is not finite was left out.
     """
 
     epoch: int = 0
@@ -56,6 +57,7 @@ class State:
     left_out: list[list[int]] = field(default_factory=list)
     rollbacks: int = 0
     slow_until: int = 0
+    skipped: int = 0
 
 
 @dataclass
@@ -105,6 +107,11 @@ class RunState:
                 for name, p in self.players.items()
                 if p.average is not None
             },
+            "scaler": {
+                name: player.scaler.state_dict()
+                for name, player in self.players.items()
+                if player.scaler is not None
+            },
             "best": best,
             "state": asdict(self.at),
             "ledger": self.logger.state(),
@@ -153,6 +160,8 @@ class RunState:
         for name, player in self.players.items():
             player.load(parts["optimizer"][name])
             player.align()
+            if player.scaler is not None:
+                player.scaler.load_state_dict(parts["scaler"][name])
             if player.average is not None:
                 player.average.load(parts["average"][name].values())
         self.logger.load(parts["ledger"])
