@@ -11,6 +11,7 @@ from pathlib import Path
 
 from acceptance import (
     cnn,
+    distillation,
     images,
     language,
     neurons,
@@ -28,6 +29,7 @@ ROWS = {
     "lenet5-digits": images.lenet5_digits,
     "augmented-digits": images.augmented_digits,
     "mlp-fashion": images.mlp_fashion,
+    "distillation": distillation.distillation,
     "resnet-fashion": images.resnet_fashion,
     "cnn-family": cnn.cnn_family,
     "fine-tuning": cnn.fine_tuning,
@@ -57,7 +59,7 @@ NEEDS = {
     "clip-art": ("fine-tuning",),
     "efficientnet-lite0-imagenet": ("fine-tuning",),
     "fashion-mnist": (
-        *("mlp-fashion", "resnet-fashion", "folder-of-pictures"),
+        *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),
     ),
     "brown": ("tagging", "word-vectors"),

@@ -4,6 +4,7 @@ Each comes with data that it fits, how it is signed, and the verbs that refuse i
 the sentence that says why and what to do.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,8 @@ class Kind:
     data: Callable[[], Any]
     output: Any = None
     refused: dict[str, str] = field(default_factory=dict)
+    few: bool = False
+    """Whether only the verbs are tried that may treat it otherwise than the plain one."""
 
 
 def _seeded(*shape: int) -> torch.Tensor:
@@ -179,6 +182,81 @@ def parametrized() -> nn.Module:
     return nn.Sequential(normal.spectral_norm(nn.Linear(2, 4)), normal.weight_norm(nn.Linear(4, 2)))
 
 
+class ExtraState(nn.Module):
+    """Keeps a dictionary beside its weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.count = mlp(), 0
+
+    def forward(self, x):
+        self.count += self.training
+        return self.inner(x)
+
+    def get_extra_state(self):
+        return {"count": self.count, "words": ["a", "b"]}
+
+    def set_extra_state(self, state):
+        self.count = state["count"]
+
+
+class Spectral(nn.Module):
+    """Complex weights; it overwrites what the gradient of its product needs if told to."""
+
+    def __init__(self, in_place: bool):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(2, 2, dtype=torch.cfloat))
+        self.head, self.in_place = nn.Linear(36, 3), in_place
+
+    def forward(self, x):
+        waves = torch.fft.fft2(x[:, 0]).clone()
+        if self.in_place:
+            waves[:, :2, :2] = waves[:, :2, :2] * self.scale
+        else:
+            waves[:, :2, :2] = waves[:, :2, :2].clone() * self.scale
+        return self.head(torch.fft.ifft2(waves).real.flatten(1))
+
+
+class Counted(nn.Module):
+    """Numbers its layers by the process, and its copies too, as Keras does."""
+
+    made = 0
+
+    def __init__(self):
+        super().__init__()
+        Counted.made += 1
+        name = f"net_{Counted.made}/dense_{Counted.made + 8}/kernel"
+        self.held = nn.ParameterDict({name: nn.Parameter(torch.ones(2, 2))})
+
+    def __deepcopy__(self, memo):
+        other = Counted()
+        for new, old in zip(other.parameters(), self.parameters(), strict=True):
+            new.data.copy_(old.data)
+        return other
+
+    def forward(self, x):
+        return x @ next(iter(self.held.values()))
+
+
+def quantised() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(mlp(), {nn.Linear})
+
+
+def scripted() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(mlp())
+
+
+def own_names() -> nn.Module:
+    """Has attributes that are called as those that Cartograd gives."""
+    model = mlp()
+    model.signature, model.spec = "mine", "mine too"
+    return model
+
+
 def bert() -> nn.Module:
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -229,5 +307,23 @@ KINDS = {
     "other-size": Kind(
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(9, 3)), pictures,
         refused=dict.fromkeys(ALL, "does not take what the signature says"),
+    ),
+    "extra-state": Kind(ExtraState, rows, few=True),
+    "complex": Kind(lambda: Spectral(in_place=False), pictures, few=True),
+    "overwritten": Kind(
+        lambda: Spectral(in_place=True), pictures, few=True,
+        refused={"train": "modified by an inplace operation"},
+    ),
+    "counted": Kind(Counted, rows, few=True, refused={"diagnose": "the layers cannot be looked"}),
+    "quantised": Kind(quantised, rows, few=True, refused={"train": "no weights to train"}),
+    "scripted": Kind(
+        scripted, rows, few=True,
+        refused={"diagnose": "layers of a scripted module", "export": "a scripted module runs"},
+    ),
+    "own-names": Kind(own_names, rows, few=True),
+    "traced-graph": Kind(lambda: torch.fx.symbolic_trace(mlp()), rows, few=True),
+    "bag": Kind(
+        lambda: nn.Sequential(nn.EmbeddingBag(20, 8), nn.Linear(8, 2)), tokens, few=True,
+        refused={"explain": "looks them up in no nn.Embedding"},
     ),
 }  # fmt: skip

@@ -12,11 +12,12 @@ CLASSES = 2
 
 
 def made(card, *, outputs=CLASSES):
-    """The objective on a small network, and a batch that it takes."""
+    """The objective on a small network."""
     torch.manual_seed(0)
     own = offered(card, "taught", TAUGHT)
     if own is not None:
-        return build(card.name, kind=card.kind, model=_pair(own)[0](), **card.tiny)
+        network, _, *further = _pair(own)
+        return build(card.name, kind=card.kind, model=network(), **card.tiny, **dict(*further))
     network = torch.nn.Sequential(
         torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, outputs)
     )
@@ -24,7 +25,7 @@ def made(card, *, outputs=CLASSES):
 
 
 def _pair(own):
-    """A network and its examples: a pair of functions, or a function that gives one."""
+    """A network and its examples (and further arguments): functions, or one that gives them."""
     return own if isinstance(own, tuple) else own()
 
 

@@ -31,7 +31,7 @@ EARLIER = {
 BY_TASK = {"focal-imbalance"}
 """Claims with tasks as their unit though the statement's words do not ask for it."""
 BEFORE_RATES = {
-    "augmentation-helps", "batchnorm-ics", "clipping-prevents", "schedule-helps",
+    "batchnorm-ics", "clipping-prevents", "schedule-helps",
 }  # fmt: skip
 """Claims that were run before rates were searched for by `best_rate`."""
 BY_THEORY = {"momentum-damps"}

@@ -88,6 +88,19 @@ def reader() -> torch.nn.Module:
     return torch.nn.Sequential(torch.nn.Embedding(8, 8), torch.nn.Tanh(), torch.nn.Linear(8, 8))
 
 
+def teacher() -> torch.nn.Module:
+    """A line that divides the examples as they are in two."""
+    taught = torch.nn.Linear(4, 2).double()
+    with torch.no_grad():
+        taught.weight.copy_(torch.tensor([[-1.0, -1, -1, 0], [1, 1, 1, 0]]))
+        taught.bias.zero_()
+    return taught
+
+
+FURTHER = {"distill": lambda: {"teacher": teacher()}}
+"""What else an objective takes."""
+
+
 def curve(card: Card) -> list[str]:
     """One line a step: the player and its loss, in double precision."""
     reads = card.name in READING
@@ -97,7 +110,8 @@ def curve(card: Card) -> list[str]:
     torch.manual_seed(0)
     model = reader() if reads else "mlp:widths=[8],activation=tanh"
     model = build(MODELS.get(card.name, model), signature=data.signature)
-    recorded = Recorded(build(card.name, model=model, **READING.get(card.name, {})).double())
+    given = READING.get(card.name, {}) | FURTHER.get(card.name, dict)()
+    recorded = Recorded(build(card.name, model=model, **given).double())
     batches = data.batches(batch_size=BATCH)
     rate = 0.3 if reads else 0.03
     fit(recorded, batches, optimizers=f"sgd:lr={rate},momentum=0.8", epochs=STEPS // len(batches))

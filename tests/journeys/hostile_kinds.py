@@ -256,8 +256,10 @@ def read_requests(folder: Path) -> None:
     }
     try:
         for name, port in ports.items():
-            decode(port, "application/json", (folder / f"{name}.body").read_bytes(), most=8)
-        decode(ports["image"], "image/png", (folder / "a.png").read_bytes(), most=8)
+            decode(
+                port, "application/json", (folder / f"{name}.body").read_bytes(), most=8, draws=8
+            )
+        decode(ports["image"], "image/png", (folder / "a.png").read_bytes(), most=8, draws=8)
     except RefusalError as error:  # an answer of 4xx with its line
         raise UsageError(str(error)) from error
 

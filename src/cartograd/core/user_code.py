@@ -110,5 +110,6 @@ def required(owner: object, name: object, /) -> nn.Module:
     flag = name if known else "MODULE:NAME"
     raise UsageError(
         f"{owner} holds the weights of a module that is not Cartograd's; give the module to fill: "
-        f"load(path, model=MyModel()), or in a command --model {flag} if you trust that code"
+        f"load(path, model=MyModel()), or in a command --model {flag} if you trust that code "
+        "(where that code is, cartograd export writes a file that runs without it)"
     )

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from cartograd.core.errors import UsageError, unknown
@@ -47,6 +47,42 @@ def class_weights(
                 f"{labels[counts.index(0)]!r}; name the weights: class_weights=NAME:NUMBER,..."
             )
         return tuple(len(targets) / (len(counts) * count) for count in counts)
+    return _named(given, labels)
+
+
+def pos_weights(
+    given: str | Mapping[str, float], labels: Sequence[str], targets: Shaped[Tensor, "n k"], /
+) -> tuple[float, ...]:
+    """The `pos_weight` of each of several labels of an example.
+
+    Args:
+        given: `balanced`, under which having a label weighs as much as not having it over all
+            examples; or weights by the names of labels, as of classes.
+        labels: the names, in order.
+        targets: whether each training example has each label, 0 or 1.
+
+    Raises:
+        UsageError: as of `class_weights`; or all examples have a label.
+
+    >>> pos_weights("balanced", ("a", "b"), torch.tensor([[0, 1], [0, 1], [0, 0], [1, 0]]))
+    (3.0, 1.0)
+    """
+    if given != BALANCED:
+        return _named(given, labels)
+    have = targets.double().sum(0)
+    lack = len(targets) - have
+    for what, counts in (("with", have), ("without", lack)):
+        if (counts == 0).any():
+            label = labels[int((counts == 0).nonzero()[0])]
+            raise UsageError(
+                f"class_weights={BALANCED}: there is no training example {what} {label!r}; name "
+                "the weights: class_weights=NAME:NUMBER,..."
+            )
+    return tuple((lack / have).tolist())
+
+
+def _named(given: str | Mapping[str, float], labels: Sequence[str]) -> tuple[float, ...]:
+    """The weights that were named; 1 for the others."""
     named = _parsed(given) if isinstance(given, str) else dict(given)
     for name, weight in named.items():
         if name not in labels:

@@ -74,7 +74,7 @@ def test_pictures_of_another_size_are_brought_to_the_models(tmp_path):
 def test_one_class_and_several_at_once_are_not_alike():
     data = cg.dataset("digits")
     several = replace(data.signature.output, task="multi-label")
-    with pytest.raises(cg.UsageError, match="an answer of kind multi-label, the data has class"):
+    with pytest.raises(cg.UsageError, match="an answer of kind classes, the data has class"):
         examples_for(cg.Signature(data.signature.inputs, (several,)), data, "test")
 
 

@@ -8,7 +8,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from cartograd import __version__
+from cartograd import __version__, predict
+from cartograd.architectures.decoding.transcribe import Transcript
+from cartograd.core.errors import unknown
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
 from tests.apps.server.conftest import DIGIT, IMAGE, linear
@@ -59,6 +61,73 @@ def test_top_asks_for_fewer_labels(client, digits):
     assert len(everything["probabilities"]) == 10
     for bad in (0, -1, 1.5, "3", True):
         assert '"top"' in error(http.post("/predict", json={"inputs": x, "top": bad}), 422)
+
+
+def test_draws_answer_by_the_mean_of_passes_with_dropout(client, digits, prices):
+    http, x = client(digits), torch.rand(2, 1, 8, 8)
+    body = {"inputs": x.tolist(), "draws": 40, "top": 10}
+    found = http.post("/predict", json=body).json()["predictions"]
+    own = predict(digits, x, draws=40, top=10)
+    for given, answer in zip(found, own, strict=True):
+        assert given["spread"] == pytest.approx(answer["spread"], abs=1e-6) != 0
+        assert given["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-6)
+    plain = http.post("/predict", json={"inputs": x.tolist()}).json()["predictions"]
+    assert "spread" not in plain[0]
+    for bad in (0, -1, 2.5, "3", True, 101, 10**30):
+        assert '"draws"' in error(http.post("/predict", json=body | {"draws": bad}), 422)
+    assert "at least two" in error(http.post("/predict", json=body | {"draws": 1}), 422)
+    digits.model[2].p = 0.0
+    assert "drops nothing" in error(http.post("/predict", json=body), 422)
+    assert http.get("/").json()["keys"] == ["inputs", "top", "draws", "language"]
+
+
+def test_a_language_is_for_models_that_transcribe(client, digits, monkeypatch):
+    http, body = client(digits), {"inputs": torch.rand(1, 1, 8, 8).tolist()}
+    assert "transcribe speech" in error(http.post("/predict", json=body | {"language": "en"}), 422)
+    for bad in (3, ["en"], True):
+        assert '"language"' in error(http.post("/predict", json=body | {"language": bad}), 422)
+    assert http.post("/predict", json=body | {"language": None, "draws": None}).status_code == 200
+
+
+class Written(nn.Module):
+    """Scores of ten tokens at each position of what was written."""
+
+    def __init__(self):
+        super().__init__()
+        self.scores = nn.Embedding(10, 10)
+
+    def forward(self, sound, tokens):
+        return self.scores(tokens) + sound.mean()
+
+
+def test_a_sound_is_transcribed_in_the_language_that_is_asked_for(client, monkeypatch):
+    """The words that Whisper's decoder is given, by a model that says which they were."""
+    asked = []
+
+    def told(model, sound, tokenizer, /, *, language=None):
+        asked.append((tuple(sound.shape), language))
+        if language not in (None, "fr"):
+            raise unknown("language", language, ["fr"])
+        return Transcript("bonjour", language or "en", 0.0)
+
+    monkeypatch.setattr("cartograd.apps.answers.transcribe.transcribe", told)
+    monkeypatch.setattr("cartograd.apps.answers.transcribe.Transcriber", nn.Module)
+    sound = Port("sound", "audio", (1, "n"), bounds=(-1.0, 1.0))
+    tokens = Port("tokens", "text", ("t",), "int64", bounds=(0, 9))
+    model = sign(
+        Written(),
+        Signature((sound, tokens), (Port("next", "label", ("t", 10), task="transcribe"),)),
+    )
+    http, body = client(model), {"inputs": [[[0.0, 0.5, -0.5]]], "language": "fr"}
+    found = http.post("/predict", json=body)
+    assert found.status_code == 200, found.text
+    (answer,) = found.json()["predictions"]
+    assert (answer["language"], answer["text"]) == ("fr", "bonjour")
+    assert "unknown language 'xx'" in error(
+        http.post("/predict", json=body | {"language": "xx"}), 422
+    )
+    assert http.post("/predict", json={"inputs": [[[0.0]]]}).status_code == 200
+    assert asked == [((3,), "fr"), ((3,), "xx"), ((1,), None)]
 
 
 @pytest.mark.parametrize(("kind", "media"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])

@@ -424,7 +424,7 @@ WRONG = {
     "blocks": ({"recompute": "layers.0"}, "unknown block to recompute 'layers.0'"),
     "device": ({"device": "gpu"}, "unknown device 'gpu'"),
     "precision": ({"precision": "bf61"}, "unknown precision 'bf61'; did you mean 'bf16'"),
-    "fp16": ({"precision": "fp16"}, "is refused.*use 'bf16' or 'float32'"),
+    "fp16": ({"precision": "fp16"}, "is for GPUs.*use 'bf16' or 'float32'"),
     "optimizer": ({"optimizers": "adamm"}, "unknown optimizer"),
     "player": ({"optimizers": {"models": "adam"}}, "unknown player in optimizer 'models'"),
     "no optimizer": ({"optimizers": {}}, "optimizer has none for player 'model'"),

@@ -37,12 +37,36 @@ def test_a_paired_interval_sees_what_two_intervals_do_not():
     assert same == (0.0, 0.0)
 
 
-def test_the_interval_holds_the_true_difference_about_as_often_as_it_says():
+def test_few_disagreements_leave_doubt():
+    """Bonett and Price: one imagined example each way, so that none at all is not certainty."""
+    y = torch.zeros(100, dtype=torch.int64)
+    right, wrong = torch.eye(2).double()
+    first, second = (right.repeat(100, 1) for _ in range(2))
+    first[:3] = wrong
+    b, c, n = 4 / 102, 1 / 102, 102
+    error = ((b + c - (b - c) ** 2) / n) ** 0.5
+    expected = (b - c - 1.959964 * error, b - c + 1.959964 * error)
+    assert difference(build("accuracy"), first, second, y) == pytest.approx(expected, abs=1e-6)
+    low, high = difference(build("accuracy"), first, first, y)
+    assert -high == pytest.approx(low)
+    assert 0.01 < high < 0.04
+
+
+def test_a_function_of_your_own_is_drawn_in_pairs():
+    y = torch.zeros(50, 1).double()
+    first = torch.randn(50, 1, generator=torch.Generator().manual_seed(0)).double()
+    low, high = difference(lambda o, t: float((o - t).mean()), first, first + 0.5, y, resamples=50)
+    assert (low, high) == pytest.approx((0.5, 0.5))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "nll", "ece"])
+def test_the_interval_holds_the_true_difference_as_often_as_it_says(metric):
+    """Two models whose answers differ by chance: the true difference is 0."""
     inside = 0
-    for seed in range(60):
+    for seed in range(150):
         draw = torch.Generator().manual_seed(seed)
-        y = torch.zeros(200, 1).double()
-        first, second = (1.0 + torch.randn(200, 1, generator=draw).double() for _ in range(2))
-        low, high = difference(lambda o, t: float((o - t).mean()), first, second, y, resamples=200)
+        known, *off = torch.randn(3, 80, 3, generator=draw).double()
+        y = torch.multinomial((2 * known).softmax(1), 1, generator=draw)[:, 0]
+        low, high = difference(build(metric), *(2 * known + one for one in off), y)
         inside += low <= 0.0 <= high
-    assert inside >= 52
+    assert inside / 150 >= 0.93 - 2 * 0.021

@@ -12,6 +12,7 @@ from cartograd.data.text.vocabularies import characters, pieces, words
 from cartograd.practice.metrics import positions
 from cartograd.practice.metrics.bits_per_byte import bits_per_byte, sizes_of
 from cartograd.practice.metrics.perplexity import perplexity
+from cartograd.practice.metrics.proportion import exact
 
 
 def batch(rows=6, width=5, tokens=7, seed=0):
@@ -31,22 +32,37 @@ def test_rows_give_what_all_positions_give(name):
     expected = measure(outputs[known], targets[known])
     reduce = positions.reducer({name: measure})
     rows = torch.cat([reduce(outputs[:2], targets[:2]), reduce(outputs[2:, :], targets[2:, :])])
-    values, intervals = positions.figures({name: measure}, rows, resamples=300)
+    values, intervals, doubts = positions.figures({name: measure}, rows)
     assert values[name] == pytest.approx(expected, rel=1e-6)
     low, high = intervals[name]
     assert low < expected < high
+    assert doubts[name] == "6 examples, and 30 are the least" or name != "nll"
 
 
 def test_several_metrics_at_once():
     outputs, targets = batch()
     measures = {name: build(name, kind="metric") for name in ("nll", "accuracy")}
     rows = positions.reducer(measures)(outputs, targets)
-    values, _ = positions.figures(measures, rows, resamples=10)
+    values, *_ = positions.figures(measures, rows)
     for name, measure in measures.items():
         alone = positions.reducer({name: measure})(outputs, targets)
-        assert values[name] == positions.figures({name: measure}, alone, resamples=10)[0][name]
+        assert values[name] == positions.figures({name: measure}, alone)[0][name]
     assert not positions.reducible(build("f1", kind="metric"))
     assert positions.reducible(build("nll", kind="metric"))
+
+
+def test_positions_of_a_row_that_go_together_count_for_fewer():
+    """Forty rows of ten: all right or all wrong, they are as uncertain as forty alone."""
+    measure = build("accuracy", kind="metric")
+    right = torch.tensor([10.0] * 30 + [0.0] * 10, dtype=torch.float64)
+    together = torch.stack([right, torch.full((40,), 10.0).double()], 1)
+    low, high = positions.figures({"accuracy": measure}, together)[1]["accuracy"]
+    assert (low, high) == pytest.approx(exact(30, 40), abs=0.01)
+    apart = torch.stack([torch.full((40,), 7.5), torch.full((40,), 10.0)], 1).double()
+    apart[::2, 0] += 0.5
+    apart[1::2, 0] -= 0.5
+    low, high = positions.figures({"accuracy": measure}, apart)[1]["accuracy"]
+    assert (low, high) == pytest.approx(exact(300, 400), abs=1e-9)  # not more than there are
 
 
 @pytest.mark.law("perplexity")

@@ -3,6 +3,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.training.class_weights import pos_weights
 from cartograd.training.losses.bce import bce
 from cartograd.training.losses.cross_entropy import cross_entropy
 from tests.reference import Reference
@@ -23,6 +26,42 @@ def test_equals_torch_with_gradients(shape):
     loss.mean().backward()
     expected.backward()
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-10)
+
+
+@pytest.mark.oracle("bce")
+@pytest.mark.parametrize("weight", [3.5, (0.2, 1.0, 4.0, 9.0)])
+def test_pos_weight_is_torchs(weight):
+    logits, targets = torch.randn(9, 4).double(), torch.rand(9, 4).double()
+    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    expected = F.binary_cross_entropy_with_logits(
+        theirs, targets, pos_weight=torch.tensor(weight, dtype=torch.float64)
+    )
+    loss = bce(ours, targets, pos_weight=weight).mean()
+    torch.testing.assert_close(loss, expected, rtol=0, atol=1e-10)
+    loss.backward()
+    expected.backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-10)
+
+
+def test_pos_weight_by_name_and_refused():
+    logits, targets = torch.zeros(2, 3), torch.ones(2, 3)
+    assert build("bce:pos_weight=2", kind="loss")(logits, targets)[0] == pytest.approx(2 * 0.693147)
+    with pytest.raises(UsageError, match="2 numbers in pos_weight for 3 labels"):
+        bce(logits, targets, pos_weight=(1.0, 2.0))
+    with pytest.raises(UsageError, match="above 0"):
+        build("bce:pos_weight=-1", kind="loss")(logits, targets)
+
+
+@pytest.mark.law("bce")
+def test_balanced_pos_weights_give_both_answers_the_same_share():
+    """As `class_weights=balanced` does of classes: having a label and not having it weigh alike."""
+    targets = (torch.rand(200, 3) < torch.tensor([0.1, 0.5, 0.8])).double()
+    weights = torch.tensor(pos_weights("balanced", "abc", targets), dtype=torch.float64)
+    share = (weights * targets).sum(0) / (1 - targets).sum(0)
+    torch.testing.assert_close(share, torch.ones(3).double())
+    with pytest.raises(UsageError, match="no training example with 'b'"):
+        pos_weights("balanced", "ab", torch.tensor([[1, 0], [0, 0]]))
+    assert pos_weights("b:3", "ab", targets) == (1.0, 3.0)
 
 
 @pytest.mark.oracle("bce")

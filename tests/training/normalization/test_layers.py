@@ -77,7 +77,10 @@ def test_llama_computes_our_rms_norm():
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("model", ["resnet:depth=8,width=4", "densenet:depth=10,growth_rate=2"])
+@pytest.mark.parametrize(
+    "model",
+    ["resnet:depth=8,width=4", "densenet:depth=10,growth_rate=2", "efficientnet:phi=-14"],
+)
 @pytest.mark.parametrize("norm", KINDS)
 def test_convolutional_models_take_each_norm(model, norm):
     made = cg.build(f"{model},size=8,channels=1,classes=3,norm={norm or 'none'}")
@@ -92,6 +95,8 @@ def test_convolutional_models_take_each_norm(model, norm):
         "mlp:features=4,classes=3",
         "gpt:vocabulary=9,context=8,dim=8,heads=2,depth=1",
         "transformer:vocabulary=9,dim=8,heads=2,depth=1,ffn_dim=8,order=pre",
+        "bert:vocabulary=9,context=8,dim=8,heads=2,depth=1",
+        "vit:size=8,channels=1,classes=3,dim=8,heads=2,depth=1",
     ],
 )
 @pytest.mark.parametrize(

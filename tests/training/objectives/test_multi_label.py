@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+import cartograd as cg
+from cartograd.apps.verbs.plan import planned
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.training.objectives.multi_label import MultiLabel
@@ -28,6 +30,26 @@ def test_trains_as_a_hand_written_loop():
     nn.BCEWithLogitsLoss()(theirs(x), y).backward()
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=0, atol=1e-10)
+
+
+@pytest.mark.oracle("multi-label")
+def test_pos_weight_is_torchs():
+    x, y = (one.double() for one in examples())
+    model = nn.Linear(3, 2).double()
+    (loss,) = MultiLabel(model=model, pos_weight=(0.5, 7.0)).losses((x, y))
+    expected = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([0.5, 7.0]).double())(model(x), y)
+    torch.testing.assert_close(loss.value.mean(), expected, rtol=0, atol=1e-10)
+
+
+def test_balanced_weights_of_classes_are_those_of_labels():
+    x, y = examples(60)
+    y[:, 1] = (torch.arange(60) < 12).float()
+    data = cg.tensors(x.numpy(), y.numpy(), task="multi-label")
+    plan = planned("mlp", data, class_weights="balanced")
+    have = data.train.targets.double().mean(0)
+    expected = ((1 - have) / have).tolist()
+    assert plan.objective.loss.keywords["pos_weight"] == pytest.approx(expected)
+    assert any("class weights:" in line for line in plan.data.about["decided"])
 
 
 @pytest.mark.law("multi-label")

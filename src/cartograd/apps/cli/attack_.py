@@ -9,7 +9,7 @@ def attack_(
     /,
     *,
     data: str | None = None,
-    part: str = "test",
+    part: str | None = None,
     method: str | None = None,
     examples: int = 200,
     out: File = None,
@@ -21,24 +21,27 @@ def attack_(
     Args:
         target: a run or bundle folder.
         data: a source, like digits; by default what the model was trained on.
-        part: train, valid, test or all.
+        part: train, valid, test or all; by default test of what the model was trained on, and all
+            of other files or folders that do not come in parts.
         method: like pgd:eps=0.1,steps=20 (eps in the units of the input) or fgsm:eps=0.1.
         examples: how many to attack.
         out: the PNG file to write; by default attack.png in the run's folder.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
+    from cartograd.apps.load.parts import part_of as chosen
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.attack import METHOD, robustness
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)
+    part, _ = chosen(part and part_of(part), source, bundle.about.get("data"))
     found = robustness(
         bundle,
         source,
         method=method or METHOD,
         examples=examples,
-        part=part_of(part),
+        part=part,
         device=device,
     )
     path = found.draw(out or home(bundle) / "attack.png")

@@ -23,7 +23,7 @@ def evaluate_(
     /,
     *,
     data: str | None = None,
-    part: str = "test",
+    part: str | None = None,
     metrics: Many = (),
     min_: Annotated[tuple[str, ...], Parameter(name="--min", consume_multiple=True)] = (),
     max_: Annotated[tuple[str, ...], Parameter(name="--max", consume_multiple=True)] = (),
@@ -35,7 +35,8 @@ def evaluate_(
     Args:
         target: a run or bundle folder.
         data: a source, like digits; by default what the model was trained on.
-        part: train, valid, test or all.
+        part: train, valid, test or all; by default test of what the model was trained on, and all
+            of other files or folders that do not come in parts.
         metrics: like accuracy,f1,ece; by default what is usual for the model.
         min_: a metric that must reach a value, like accuracy=0.95.
         max_: a metric that must not exceed a value, like nll=0.2.
@@ -51,10 +52,11 @@ def evaluate_(
     names = list(split(metrics)) or list(usual(bundle.model))
     names += [name for name, _, _ in limits if name not in names]
     source = data_of(bundle, data)
-    found = evaluate(bundle, source, part=part_of(part), metrics=names, device=device)
+    found = evaluate(bundle, source, part=part and part_of(part), metrics=names, device=device)
     page = _report(bundle, found)
     gates = [_gate(found.metrics[name], name, limit, word) for name, limit, word in limits]
     passed = all(gate["passed"] for gate in gates)
+    part = found.seen.part if found.seen else part
     if json:
         where = {"target": target, "data": source, "part": part, "report": page}
         output.emit(where | found.to_json() | {"gates": gates, "passed": passed})
@@ -62,7 +64,8 @@ def evaluate_(
     output.metrics(found.metrics, found.intervals, found.averages)
     output.lines(
         [
-            ("measured", f"on {found.examples} examples ({source}, {part})"),
+            ("measured", f"on {found.examples} examples ({source}, {found.why or part})"),
+            *([("approximate", found.approximate())] if found.doubts else []),
             *([("this is", found.baseline)] if found.baseline else []),
             ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
             ("latency", f"{units.seconds(found.latency)} for one example"),

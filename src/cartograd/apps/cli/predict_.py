@@ -43,15 +43,17 @@ def predict_(
     given: Any = list(sources)
     notes: list[str] = []
     left: list[str] = []
+    chosen: dict[str, Any] = {"top": top, "draws": draws, "language": language}
     if "-" in sources:
         if len(sources) > 1:
             raise UsageError("- (standard input) stands alone; name files or -, not both")
         asked = _standard_input(bundle.model)
-        given, top, notes = asked.inputs, asked.top or top, list(asked.notes)
+        given, notes = asked.inputs, list(asked.notes)
+        chosen |= asked.options
         left = [f"inputs[{number}]: {why}" for number, why in asked.refused.items()]
     elif bundle.signature.input.kind == "text":
         given = texts(sources)
-    answers = predict(bundle, given, top=top, draws=draws, language=language, strict=False)
+    answers = predict(bundle, given, **chosen, strict=False)
     refused = (*left, *answers.refused)
     for line in (*notes, *answers.notes):
         output.note(line)
@@ -80,6 +82,6 @@ def _standard_input(model: Any) -> Any:
         body = b'{"inputs": ' + body + b"}"
     try:
         port, kind = model.signature.input, "application/json"
-        return decode(port, kind, body, most=2**20, tokenizer=model.tokenizer)
+        return decode(port, kind, body, most=2**20, draws=2**20, tokenizer=model.tokenizer)
     except RefusalError as error:
         raise UsageError(f"standard input: {error}") from error

@@ -78,7 +78,7 @@ def compare(
     /,
     *,
     data: str | None = None,
-    part: str = "test",
+    part: str | None = None,
     out: File = None,
     json: bool = False,
 ) -> None:
@@ -88,7 +88,8 @@ def compare(
         first: a run folder.
         second: another.
         data: what to measure both on; by default what both were trained on.
-        part: train, valid, test or all.
+        part: train, valid, test or all; by default test of what both were trained on, and all of
+            other files or folders that do not come in parts.
         out: the HTML file to write; by default compare-FIRST-SECOND.html beside the second run.
         json: print one object.
     """
@@ -96,7 +97,7 @@ def compare(
     from cartograd.apps.report.compare import verdict
     from cartograd.apps.verbs.compare import compare as compared
 
-    comparison = compared(first, second, data=data, part=part_of(part))
+    comparison = compared(first, second, data=data, part=part and part_of(part))
     names = [item.folder.name for item in comparison.looks]
     stem = re.sub(r"[^\w.-]+", "-", f"compare-{names[0]}-{names[1]}")
     page = comparison.draw(out or comparison.looks[1].folder.parent / f"{stem}.html")

@@ -11,7 +11,9 @@ def serve_(
     """Answer predictions over HTTP until Ctrl-C.
 
     Args:
-        target: a run or bundle folder.
+        target: a run or bundle folder. POST /predict takes {"inputs": [...]}, and beside it "top"
+            (how many labels), "draws" (the mean of so many passes with dropout on) and "language"
+            (of what is said); GET / says what the model takes.
         host: the address to listen on; the default is reached from this machine alone.
         port: 0 takes any that is free.
         json: print one object with the address once requests are answered.

@@ -215,7 +215,7 @@ def _show_run(done: Any, json: bool) -> int:
         return 128 + signal.Signals[done.signal]
     bundle = load(done.folder)
     if json:
-        keys = ("folder", "stopped", "steps", "best")
+        keys = ("folder", "stopped", "steps", "skipped", "best")
         output.emit(
             {key: getattr(done, key) for key in keys}
             | {"epochs": len(done.history), "test": bundle.metrics, "digest": bundle.digest}
@@ -229,11 +229,12 @@ def _show_run(done: Any, json: bool) -> int:
     page = done.folder / "report.html"
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""
+    skipped = f"; {done.skipped} of {done.steps} steps left out" if done.skipped else ""
     output.lines(
         [
             ("measured", f"on {bundle.about['test examples']} test examples"),
             *([("this is", bundle.about["baseline"])] if bundle.about.get("baseline") else []),
-            ("trained", f"{len(done.history)} epochs{best}{early}"),
+            ("trained", f"{len(done.history)} epochs{best}{early}{skipped}"),
             ("run", str(done.folder)),
             *([("report", str(page))] if page.exists() else []),
         ]

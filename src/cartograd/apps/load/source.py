@@ -31,6 +31,9 @@ from cartograd.data.decode.table import joined
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.sources.csv import READING
 
+WHOLE = ("csv", "folder", "text-folder", "wav")
+"""Sources of files that can be read without anything held back."""
+
 Data = str | Path | Spec | Dataset | Examples | DataLoader[Any] | TorchDataset[Any]
 """What verbs take for data: a spec, a dataset, one part of it, or data of torch."""
 
@@ -149,12 +152,12 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
 
 def _as_trained(spec: Spec, model: Signature, part: str) -> dict[str, Any]:
     """What the source has to be told to be read as the model's own were."""
-    if spec.name == "csv" and model.input.kind == "text":
-        column = model.input.name
-        text = {"text": True if column == "text" else column}
-        return {key: value for key, value in text.items() if key not in spec.args}
     port, wanted = model.input, dict[str, Any]()
-    if spec.name == "folder" and port.kind == "image":
+    if part == "all" and spec.name in WHOLE:  # nothing is held back, however few there are
+        wanted |= {"valid": 0.0, "test": 0.0}
+    if spec.name == "csv" and port.kind == "text":
+        wanted["text"] = True if port.name == "text" else port.name
+    elif spec.name == "folder" and port.kind == "image":
         channels, height, width = port.dims
         sizes = {"channels": channels, "size": height} if height == width else {}
         wanted |= sizes | {"fit": port.fit, "bits": port.bits}
@@ -162,12 +165,9 @@ def _as_trained(spec: Spec, model: Signature, part: str) -> dict[str, Any]:
         length = port.dims[-1]
         seconds = {"seconds": length / port.rate} if isinstance(length, int) else {}
         wanted |= {"sample_rate": port.rate} | seconds
-    else:
-        return {}
-    if model.target == "class" and model.output.labels:
+    read = (spec.name, port.kind) in (("folder", "image"), ("wav", "audio"))
+    if read and model.target == "class" and model.output.labels:
         wanted["labels"] = model.output.labels
-    if part == "all":  # nothing has to be held back, however few there are
-        wanted |= {"valid": 0.0, "test": 0.0}
     return {key: value for key, value in wanted.items() if key not in spec.args}
 
 

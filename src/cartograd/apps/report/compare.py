@@ -144,7 +144,7 @@ def _metrics(comparison: "Comparison", names: list[str]) -> Section | None:
     head = ["metric", *names, "second less first", "verdict"]
     lead = (
         "With 95 % intervals. The difference is judged on the same examples for both: by McNemar's "
-        "exact test for accuracy, by the bootstrap of pairs for all else."
+        "exact test for accuracy, by how much each example moves it for all else."
     )
     return Section("metrics", "Metrics", lead, table(Table(head, rows, text=frozenset({4}))))
 

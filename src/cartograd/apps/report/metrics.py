@@ -24,6 +24,7 @@ def metrics(
     where: str,
     baselines: Mapping[str, Mapping[str, float]] | None = None,
     spoken: Callable[[str], str] = str,
+    approximate: str = "",
 ) -> Section | None:
     """Each metric with its interval; a column for every baseline.
 
@@ -32,6 +33,7 @@ def metrics(
         where: what it was measured on.
         baselines: for each baseline (such as "most common class") its metrics by name.
         spoken: a metric's name with the average or the class that it is of.
+        approximate: which intervals may hold the true value less often than they state, and why.
     """
     if not measured:
         return None
@@ -53,4 +55,6 @@ def metrics(
     lead = f"Measured on {where}."
     if baselines:
         lead += " The gold tick marks the best baseline."
+    if approximate:
+        lead += f" Approximate intervals: {approximate}."
     return Section("metrics", "Metrics", lead, table(Table(head, rows, text=frozenset({3}))))

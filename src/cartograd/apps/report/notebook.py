@@ -45,6 +45,8 @@ def evaluation(found: Any, /) -> str:
         low, high = (units.metric(name, end) for end in found.intervals[name])
         rows.append((found.spoken(name), units.metric(name, value), f"{low} to {high}"))
     told = f"{found.examples:,} examples; {found.parameters:,} parameters"
+    if found.doubts:
+        told += f"; approximate intervals: {found.approximate()}"
     return FRAME.format(_table(("metric", "value", "95 % interval"), rows, caption=told))
 
 

@@ -17,7 +17,7 @@ from cartograd.apps.report.parts import Section, Table, chart
 from cartograd.apps.report.theme import BLUE, INK, MUTED, quiet
 from cartograd.apps.report.theme import chart as draw
 from cartograd.practice.metrics import ece
-from cartograd.practice.metrics.interval import wilson
+from cartograd.practice.metrics.proportion import exact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,9 +41,7 @@ def reliability(
         part[full].numpy() for part in (curve.count, curve.confidence, curve.accuracy)
     )
     hits = (share * count).round().astype(int)
-    low, high = zip(
-        *(wilson(int(k), int(n)) for k, n in zip(hits, count, strict=True)), strict=True
-    )
+    low, high = zip(*(exact(int(k), int(n)) for k, n in zip(hits, count, strict=True)), strict=True)
     weight = count / count.sum()
     gap = float((weight * abs(mean - share)).sum())
     left = curve.edges[:-1][full].numpy()

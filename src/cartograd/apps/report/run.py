@@ -65,7 +65,11 @@ def report(
     origin = origin or Origin()
     sections = [
         metrics(
-            _measured(found), where=_where(found, on), baselines=baselines, spoken=found.spoken
+            _measured(found),
+            where=_where(found, on),
+            baselines=baselines,
+            spoken=found.spoken,
+            approximate=found.approximate(),
         ),
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
         *_answers(examples, found),

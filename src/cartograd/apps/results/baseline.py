@@ -2,57 +2,92 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cartograd.core.ports import Signature
 
 
 def against_constant(
     signature: Signature,
+    outputs: Tensor,
     targets: Tensor,
-    metrics: dict[str, float],
     intervals: dict[str, tuple[float, float]],
     /,
+    *,
+    weighted: bool = False,
 ) -> str:
     """A sentence that holds accuracy or r2 against always giving the same answer.
 
     It is the commonest class of these examples (or set of classes), or their mean, so the constant
     has an advantage.
+    Where classes were weighted in training, all classes are to be found, not most examples: the
+    mean of the classes' recalls is compared, and what it cost in accuracy is said beside it.
 
     Args:
         signature: what the answers are.
-        targets: the right answers.
-        metrics: as measured.
-        intervals: the 95 % interval of each.
+        outputs: the model's answers.
+        targets: the right ones.
+        intervals: the 95 % interval of each metric that was measured.
+        weighted: whether the classes were weighted in training.
 
     Returns:
         The sentence; empty where neither metric was measured.
     """
-    if signature.task.target == "class" and targets.ndim == 1 and "accuracy" in metrics:
-        counts = torch.bincount(targets)
-        most = int(counts.argmax())
-        labels = signature.output.labels
-        name = labels[most] if most < len(labels) else str(most)
-        share = float(counts[most]) / len(targets)
-        low, high = intervals["accuracy"]
-        return _sentence(
-            low - share, high - share, f'always "{name}"', f"{100 * share:.1f} % right"
-        )
-    if signature.task.target == "classes" and "accuracy" in metrics:
-        rows, counts = torch.unique(targets, dim=0, return_counts=True)
-        most = int(counts.argmax())
-        chosen = zip(signature.output.labels, rows[most].tolist(), strict=False)
-        name = ", ".join(label for label, holds in chosen if holds) or "none"
-        share = float(counts[most]) / len(targets)
-        low, high = intervals["accuracy"]
-        told = f"{100 * share:.1f} % with all labels right"
-        return _sentence(low - share, high - share, f'always "{name}"', told)
-    if signature.task.name == "regress" and "r2" in metrics:
-        return _sentence(*intervals["r2"], "always their mean", "r2 0")
+    if signature.task.target == "class" and targets.ndim == 1 and "accuracy" in intervals:
+        by_accuracy = _accuracy(signature, outputs, targets)
+        return _recall(outputs, targets, by_accuracy) if weighted else by_accuracy
+    if signature.task.target == "classes" and "accuracy" in intervals:
+        return _labels(signature, outputs, targets)
+    if signature.task.name == "regress" and "r2" in intervals:
+        return f"{_word(*intervals['r2'])} than always their mean (r2 0)"
     return ""
 
 
-def _sentence(low: float, high: float, constant: str, reached: str) -> str:
+def _accuracy(signature: Signature, outputs: Tensor, targets: Tensor) -> str:
+    """By accuracy, on the same examples for both."""
+    from cartograd.core.build import build
+    from cartograd.practice.metrics.paired import difference
+
+    classes, labels = max(2, outputs.shape[1]), signature.output.labels
+    most = int(torch.bincount(targets, minlength=classes).argmax())
+    constant = F.one_hot(torch.full_like(targets, most), classes).double()
+    answers = F.pad(outputs, (1, 0)) if outputs.shape[1] == 1 else outputs
+    low, high = difference(build("accuracy", kind="metric"), constant, answers, targets)
+    name = labels[most] if most < len(labels) else str(most)
+    share = float((targets == most).double().mean())
+    return f'{_word(low, high)} than always "{name}" ({100 * share:.1f} % right)'
+
+
+def _labels(signature: Signature, outputs: Tensor, targets: Tensor) -> str:
+    """By all labels at once, of examples that may have several."""
+    from cartograd.core.build import build
+    from cartograd.practice.metrics.paired import difference
+
+    rows, counts = torch.unique(targets, dim=0, return_counts=True)
+    most = rows[int(counts.argmax())]
+    constant = (2.0 * most.double() - 1).expand(len(targets), -1)
+    low, high = difference(build("accuracy", kind="metric"), constant, outputs, targets)
+    chosen = zip(signature.output.labels, most.tolist(), strict=False)
+    name = ", ".join(label for label, holds in chosen if holds) or "none"
+    share = float(counts.max()) / len(targets)
+    return f'{_word(low, high)} than always "{name}" ({100 * share:.1f} % with all labels right)'
+
+
+def _recall(outputs: Tensor, targets: Tensor, by_accuracy: str) -> str:
+    """By the mean recall of the classes; a constant answer finds all of one class, else nothing."""
+    from cartograd.core.build import build
+    from cartograd.practice.metrics.interval import interval
+
+    recall = build("recall:average=macro", kind="metric")
+    low, high = interval(recall, outputs, targets)
+    constant = 1 / len(targets.unique())
+    return (
+        f"{_word(low - constant, high - constant)} than any constant answer by macro recall "
+        f"({100 * recall(outputs, targets):.1f} %, constant {100 * constant:.1f} %), which class "
+        f"weights are for; by accuracy {by_accuracy}"
+    )
+
+
+def _word(low: float, high: float) -> str:
     """Better, worse, or neither: by an interval of the difference to the constant answer."""
-    if low > 0:
-        return f"better than {constant} ({reached})"
-    return f"{'worse' if high < 0 else 'no better'} than {constant} ({reached})"
+    return "better" if low > 0 else "worse" if high < 0 else "no better"

@@ -23,7 +23,7 @@ class Difference:
         name: of the metric.
         values: of the first and of the second run.
         intervals: their 95 % intervals, each for itself.
-        low, high: 95 % interval of second less first, from the same draws of examples.
+        low, high: 95 % interval of second less first, on the same examples.
         p: McNemar's p-value, for accuracy.
         of: the `average` over classes, and the `positive` class where it is of one of two.
     """

@@ -60,6 +60,9 @@ class Evaluation:
         baseline: how it compares with always giving the same answer, in a sentence.
         averages: by metric, the `average` over classes that it is, and the `positive` class where
             it is of one of two.
+        doubts: by metric, why its interval is approximate: it may hold the true value less often
+            than it states.
+        why: why it was this part of the data, where nobody said so and it is all of them.
     """
 
     metrics: dict[str, float]
@@ -74,17 +77,28 @@ class Evaluation:
     seen: Seen | None = field(default=None, repr=False, compare=False)
     baseline: str = ""
     averages: dict[str, dict[str, str]] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
+    why: str = ""
 
     def spoken(self, name: str, /) -> str:
         """A metric's name with its average, or with the class that it is of."""
         return spoken(name, self.averages.get(name, {}))
+
+    def approximate(self) -> str:
+        """Which intervals are approximate, and why, in a sentence; empty if none is."""
+        named: dict[str, list[str]] = {}
+        for name, why in self.doubts.items():
+            named.setdefault(why, []).append(self.spoken(name))
+        return "; ".join(f"{', '.join(names)}: {why}" for why, names in named.items())
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types, but for the answers and the texts."""
         return {
             "examples": self.examples,
             "metrics": {
-                name: {"value": value, "low": low, "high": high} | self.averages.get(name, {})
+                name: {"value": value, "low": low, "high": high}
+                | ({"approximate": self.doubts[name]} if name in self.doubts else {})
+                | self.averages.get(name, {})
                 for name, value in self.metrics.items()
                 for low, high in (self.intervals[name],)
             },

@@ -20,7 +20,7 @@ class Robustness:
         method: spec of the attack.
         examples: how many were attacked.
         clean, robust: accuracy before and after.
-        clean_interval, robust_interval: their 95 % intervals (Wilson).
+        clean_interval, robust_interval: their 95 % intervals (Clopper and Pearson).
         inputs, targets: the examples.
         adversarial: the inputs after the attack.
         before, after: what the model says of each.

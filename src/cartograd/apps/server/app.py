@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from cartograd import __version__
 from cartograd.apps.server.body import Limits, received
-from cartograd.apps.server.decode import accepts, decode
+from cartograd.apps.server.decode import KEYS, accepts, decode
 from cartograd.apps.server.refusal import RefusalError, refused
 from cartograd.apps.server.served import Served
 from cartograd.core.errors import UsageError
@@ -44,6 +44,7 @@ class Routes:
                 "inputs": inputs,
                 "outputs": outputs,
                 "accepts": accepts(signature.input),
+                "keys": list(KEYS),
                 "links": links,
                 "cartograd": __version__,
             }
@@ -71,9 +72,10 @@ class Routes:
             kind,
             body,
             most=self.limits.examples,
+            draws=self.limits.draws,
             tokenizer=self.served.tokenizer,
         )
-        answers = iter(self.served.predict(asked.inputs, top=asked.top))
+        answers = iter(self.served.predict(asked.inputs, **asked.options))
         count = len(asked.inputs) + len(asked.refused)
         predictions = [
             {"error": asked.refused[number]} if number in asked.refused else next(answers)

@@ -19,11 +19,13 @@ class Limits:
     Attributes:
         body: bytes of the body.
         examples: how many examples it may hold.
+        draws: how many passes with dropout on it may ask for.
         patience: seconds in which the body must have arrived.
     """
 
     body: int = 32 * 2**20
     examples: int = 1024
+    draws: int = 100
     patience: float = 30.0
 
 

@@ -23,6 +23,9 @@ FILES = {"image": ("image/png", "image/jpeg"), "audio": ("audio/wav", "audio/fla
 CALLED = {"image": "a PNG or JPEG file", "audio": "a WAV or FLAC file"}
 """What such a file is called in an error."""
 
+KEYS = ("inputs", "top", "draws", "language")
+"""What a request in JSON may hold."""
+
 ALONE = re.compile(r"^(inputs\[0\]|input row 1|(row|text|picture|input) 1)(?=\b|\W)")
 """What errors call the first example of a request, which here is the only one."""
 
@@ -33,18 +36,21 @@ class Asked:
 
     Attributes:
         inputs: the examples.
-        top: how many labels are wanted.
+        options: how they are to be answered: `top` labels, the mean of so many `draws` with dropout
+            on, the `language` of what is said; those that were given.
         notes: what is answered though the model cannot know it, a line each.
         refused: why an example is not among the inputs, by its number in the request.
     """
 
     inputs: Shaped[Tensor, "b ..."]
-    top: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
 
 
-def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any = None) -> Asked:
+def decode(
+    port: Port, kind: str, body: bytes, /, *, most: int, draws: int, tokenizer: Any = None
+) -> Asked:
     """Read a body of a type that `accepts` allows.
 
     Args:
@@ -52,6 +58,7 @@ def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any =
         kind: the body's media type.
         body: its bytes.
         most: how many examples a request may hold.
+        draws: how many passes with dropout it may ask for.
         tokenizer: what turns text into the model's numbers.
 
     Raises:
@@ -64,7 +71,7 @@ def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any =
         return Asked(read(port, [body], notes=notes), notes=tuple(notes))
     request = _parse(body)
     inputs = _inputs(request, port, most)
-    top, refused = _top(request), {}
+    options, refused = _options(request, draws), {}
     try:
         tensor = _tensor(port, inputs, tokenizer, notes)
     except (RefusalError, UsageError):
@@ -73,7 +80,7 @@ def decode(port: Port, kind: str, body: bytes, /, *, most: int, tokenizer: Any =
         if not kept or not refused:  # nothing to answer, or they do not go together
             raise
         tensor = _tensor(port, kept, tokenizer, notes)
-    return Asked(tensor, top, tuple(notes), refused)
+    return Asked(tensor, options, tuple(notes), refused)
 
 
 def _refused(port: Port, inputs: list[Any], tokenizer: Any) -> dict[int, str]:
@@ -110,8 +117,8 @@ def _inputs(request: Any, port: Port, most: int) -> list[Any]:
             422, f'the body has no "inputs"; expected {{"inputs": [...]}}, each {_wanted(port)}'
         )
     for key in request:
-        if key not in ("inputs", "top"):
-            raise RefusalError(422, str(unknown("key", key, ("inputs", "top"))))
+        if key not in KEYS:
+            raise RefusalError(422, str(unknown("key", key, KEYS)))
     inputs = request["inputs"]
     if not isinstance(inputs, list) or not inputs:
         raise RefusalError(
@@ -124,11 +131,20 @@ def _inputs(request: Any, port: Port, most: int) -> list[Any]:
     return inputs
 
 
-def _top(request: dict[str, Any]) -> int | None:
-    top = request.get("top")
-    if top is None or (isinstance(top, int) and not isinstance(top, bool) and top >= 1):
-        return top
-    raise RefusalError(422, f'"top" is {top!r}; expected a whole number from 1 on')
+def _options(request: dict[str, Any], draws: int) -> dict[str, Any]:
+    """How the examples are to be answered, checked; null is as if left out."""
+    given = {key: request[key] for key in KEYS[1:] if request.get(key) is not None}
+    for key, most in (("top", None), ("draws", draws)):
+        number = given.get(key, 1)
+        whole = isinstance(number, int) and not isinstance(number, bool)
+        if not whole or number < 1 or (most is not None and number > most):
+            wanted = "from 1 on" if most is None else f"from 1 to {most}"
+            raise RefusalError(422, f'"{key}" is {number!r}; expected a whole number {wanted}')
+    if not isinstance(given.get("language", ""), str):
+        raise RefusalError(
+            422, f'"language" is {given["language"]!r}; expected the code of one, like "en"'
+        )
+    return given
 
 
 def _tensor(port: Port, inputs: list[Any], tokenizer: Any, notes: list[str]) -> Tensor:

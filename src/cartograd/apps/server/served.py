@@ -1,6 +1,6 @@
 """The served model: its name, its signature and its predictions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -39,14 +39,28 @@ class Served:
         """Name and digest of the model, for responses."""
         return {"name": self.name, "digest": self.digest}
 
-    def predict(self, x: Shaped[Tensor, "b ..."], /, *, top: int | None = None) -> list[Any]:
+    def predict(
+        self,
+        x: Shaped[Tensor, "b ..."],
+        /,
+        *,
+        top: int | None = None,
+        draws: int | None = None,
+        language: str | None = None,
+    ) -> list[Any]:
         """An answer for each example, as JSON types.
 
         Args:
             x: as the input port describes it.
             top: how many labels to give, the likeliest first; by default all of them.
+            draws: answer by the mean of so many passes with dropout on, and tell their spread.
+            language: of what is said, for models that transcribe; found by the model if left out.
+
+        Raises:
+            UsageError: the model has no use for one of these, or does not know the language.
         """
-        return [answer.to_json() for answer in answers(self.asked(x, top=top))]
+        asked = replace(self.asked(x, top=top), draws=draws, language=language)
+        return [answer.to_json() for answer in answers(asked)]
 
     def asked(self, x: Shaped[Tensor, "b ..."], /, *, top: int | None = None) -> Asked:
         """A batch for the model."""

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.results.robustness import Robustness
@@ -17,7 +18,7 @@ from cartograd.core.protocols import Attack
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.device.device import pick
-from cartograd.practice.metrics.interval import wilson
+from cartograd.practice.metrics.proportion import exact
 
 METHOD = "pgd:eps=0.03"
 
@@ -55,7 +56,7 @@ def robustness(
     *,
     method: str | Spec = METHOD,
     examples: int = 200,
-    part: str = "test",
+    part: str | None = None,
     device: str = "auto",
 ) -> Robustness:
     """How often a model is right before and after an attack on it.
@@ -66,7 +67,8 @@ def robustness(
         method: spec of an attack; where the model's input has no bounds, they are the least and
             the largest number of the attacked examples.
         examples: how many to attack: the first of a fixed shuffle.
-        part: `train`, `valid`, `test` or `all`.
+        part: `train`, `valid`, `test` or `all`; by default `test` of what the model was trained
+            on, and `all` of other files or folders that do not come in parts.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
@@ -77,6 +79,7 @@ def robustness(
     model = model.to(pick(device))
     if examples < 1:
         raise UsageError(f"examples={examples} is out of range; expected at least 1")
+    part, _ = part_of(part, data, trained_on(target))
     found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
     chosen = found.select(order[:examples])
@@ -89,9 +92,9 @@ def robustness(
         method=str(spec),
         examples=count,
         clean=right[0] / count,
-        clean_interval=wilson(right[0], count),
+        clean_interval=exact(right[0], count),
         robust=right[1] / count,
-        robust_interval=wilson(right[1], count),
+        robust_interval=exact(right[1], count),
         inputs=chosen.inputs,
         targets=chosen.targets,
         adversarial=changed,

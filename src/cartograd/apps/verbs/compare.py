@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cartograd.apps.answers.averaged import about, measure
+from cartograd.apps.load.parts import part_of
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import as_bundle
@@ -27,7 +28,7 @@ def compare(
     /,
     *,
     data: Data | None = None,
-    part: str = "test",
+    part: str | None = None,
 ) -> Comparison:
     """Compare two runs.
 
@@ -35,7 +36,8 @@ def compare(
         first: a run, or its folder.
         second: another.
         data: what to measure both on, a spec or a dataset; by default what both were trained on.
-        part: of that: `train`, `valid`, `test` or `all`.
+        part: of that: `train`, `valid`, `test` or `all`; by default `test` of what both were
+            trained on, and `all` of other files or folders that do not come in parts.
 
     Raises:
         UsageError: one is no run, they are the same, they answer different questions, or the data
@@ -54,6 +56,7 @@ def compare(
         for one, x in zip((first, second), looks, strict=True)
     ]
     source = _source([str(item.about.get("data") or "") for item in bundles], data)
+    part, _ = part_of(part, source, bundles[0].about.get("data"))
     ports = [item.signature.output for item in bundles]
     if (ports[0].kind, ports[0].labels, ports[0].dims) != (
         ports[1].kind, ports[1].labels, ports[1].dims,
@@ -123,7 +126,7 @@ def _metrics(
         metric = measure(name, signature)
         values = tuple(float(metric(item, targets)) for item in outputs)
         sides = tuple(interval(metric, item, targets) for item in outputs)
-        low, high = difference(metric, *outputs, targets, resamples=400)
+        low, high = difference(metric, *outputs, targets)
         p = None
         if name == "accuracy":
             right = [_right(item, targets) for item in outputs]

@@ -157,7 +157,7 @@ def _watched(model: nn.Module) -> Iterator[list[Layer]]:
     handles = [
         module.register_forward_hook(note(name.removeprefix("model.")))
         for name, module in model.named_modules()
-        if not any(module.children())
+        if not any(module.children()) and not isinstance(module, torch.jit.ScriptModule)
     ]
     try:
         yield layers

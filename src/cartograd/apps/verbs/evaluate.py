@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cartograd.apps.answers.averaged import about, measure
 from cartograd.apps.answers.masked_evaluation import masked_examples
+from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.results.baseline import against_constant
@@ -30,6 +31,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
+from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
 
@@ -51,7 +53,7 @@ def evaluate(
     /,
     *,
     metrics: Sequence[str | Measure] = (),
-    part: str = "test",
+    part: str | None = None,
     batch_size: int = BATCH,
     device: str = "auto",
 ) -> Evaluation:
@@ -64,7 +66,8 @@ def evaluate(
         data: examples, or a dataset or its spec, of which `part` is taken.
         metrics: specs of metrics, or functions of all outputs and targets, which are called by
             their names; by default those of the output's task.
-        part: `train`, `valid`, `test` or `all`.
+        part: `train`, `valid`, `test` or `all`; by default `test` of what the model was trained
+            on, and `all` of other files or folders that do not come in parts.
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
@@ -80,15 +83,16 @@ def evaluate(
     given = {_name(one): one for one in tuple(metrics) or usual(model)}
     chosen = tuple(given)
     measures, of_texts = measures_of(model, given)
+    part, why = part_of(part, data, trained_on(target))
     found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     examples = masked_examples(model, found)
-    outputs, targets, values, intervals = figures(
+    outputs, targets, values, intervals, doubts = figures(
         model, examples, measures, batch_size=batch_size, device=device
     )
     batches = examples.batches(batch_size=min(batch_size, at_once(model.signature)), shuffle=False)
     texts = written(model, batches, device=device) if of_texts else ()
     for name in of_texts:
-        values[name], intervals[name] = measured(name, texts)
+        values[name], intervals[name], doubts[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
     shown = {name: values[name] for name in chosen}
     return Evaluation(
@@ -102,9 +106,19 @@ def evaluate(
         size=size(model),
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
-        baseline=against_constant(model.signature, targets, shown, intervals),
+        baseline=against_constant(
+            model.signature, outputs, targets, intervals, weighted=_weighted(target)
+        ),
         averages={name: of for name in chosen if (of := about(name, model.signature))},
+        why=why,
+        doubts={name: doubts[name] for name in chosen if doubts.get(name)},
     )
+
+
+def _weighted(target: Target) -> bool:
+    """Whether a bundle tells that classes were weighted in its training."""
+    settings = target.about.get("settings") if isinstance(target, Bundle) else None
+    return isinstance(settings, dict) and settings.get("class_weights") is not None
 
 
 def measures_of(
@@ -139,8 +153,8 @@ def figures(
     batch_size: int = BATCH,
     device: str = "auto",
     intervals: bool = True,
-) -> tuple[Tensor, Tensor, dict[str, float], dict[str, tuple[float, float]]]:
-    """Outputs, targets, and of each metric its value and its interval.
+) -> tuple[Tensor, Tensor, dict[str, float], dict[str, tuple[float, float]], dict[str, str]]:
+    """Outputs, targets, and of each metric its value, its interval, and what makes that doubtful.
 
     Args:
         model: gives the outputs.
@@ -151,7 +165,7 @@ def figures(
         intervals: whether to compute these, which takes longer than the values.
     """
     from cartograd.practice.metrics import positions
-    from cartograd.practice.metrics.interval import interval
+    from cartograd.practice.metrics.interval import doubted
 
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)
@@ -162,7 +176,9 @@ def figures(
     outputs, targets = collect(model, batches, device=device)
     values = {name: float(measure(outputs, targets)) for name, measure in measures.items()}
     limits = measures.items() if intervals else ()
-    return outputs, targets, values, {n: interval(one, outputs, targets) for n, one in limits}
+    ends = {name: doubted(one, outputs, targets) for name, one in limits}
+    held = {name: one for name, (one, _) in ends.items()}
+    return outputs, targets, values, held, {name: why for name, (_, why) in ends.items()}
 
 
 def _source(data: Data, part: str) -> tuple[str, str]:

@@ -2,9 +2,11 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from cartograd.apps.results.baseline import against_constant
 from cartograd.apps.results.evaluation import Evaluation
 from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.apps.verbs.kept_bundle import keep_bundle
@@ -37,6 +39,12 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
     found, failed, stopped = None, "", None
     try:
         found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
+        if plan.value("class_weights") is not None:
+            ends = found.intervals
+            told = against_constant(
+                plan.model.signature, found.outputs, found.targets, ends, weighted=True
+            )
+            found = replace(found, baseline=told)
     except KeyboardInterrupt as error:
         stopped, failed = error, f"stopped in the evaluation; `{again}` makes it"
     except Exception as error:

@@ -13,7 +13,7 @@ from cartograd.core.protocols import Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
-from cartograd.training.class_weights import class_weights
+from cartograd.training.class_weights import class_weights, pos_weights
 
 
 @runtime_checkable
@@ -106,17 +106,20 @@ def weights_of_classes(
     given = settings["class_weights"].value
     if given is None:
         return {}, data
-    taken = card is not None and takes(card, "class_weights")
-    if not taken or data.signature.target != "class":
+    several = data.signature.target == "classes"
+    word = "pos_weight" if several else "class_weights"
+    taken = card is not None and takes(card, word)
+    if not taken or data.signature.target not in ("class", "classes"):
         name = "an objective of your own" if card is None else card.name
         raise UsageError(
-            f"class_weights are for classes that `classify` learns; {name} on {data.name} "
-            f"(task {data.signature.task.name}) takes none"
+            f"class_weights are for classes that `classify` or `multi-label` learns; {name} on "
+            f"{data.name} (task {data.signature.task.name}) takes none"
         )
     if callable(settings["loss"].value):
         raise UsageError("class_weights weigh a loss by name; a function of yours weighs by itself")
     labels = data.signature.output.labels or tuple(map(str, range(data.signature.classes or 0)))
-    found = class_weights(given, labels, data.train.targets)
+    make = pos_weights if several else class_weights
+    found = make(given, labels, data.train.targets)
     shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(labels, found, strict=True))
     lines = (*data.about.get("decided", ()), f"class weights: {shown}")
-    return {"class_weights": found}, replace(data, about=data.about | {"decided": lines})
+    return {word: found}, replace(data, about=data.about | {"decided": lines})

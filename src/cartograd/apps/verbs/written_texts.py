@@ -71,13 +71,14 @@ def written(model: Signed, batches: Batches, /, *, device: str = "auto") -> tupl
     return tuple(found)
 
 
-def measured(metric: str, texts: Sequence[Text], /) -> tuple[float, tuple[float, float]]:
-    """A metric of texts and its interval."""
-    from cartograd.practice.metrics.texts import interval
+def measured(metric: str, texts: Sequence[Text], /) -> tuple[float, tuple[float, float], str]:
+    """A metric of texts, its interval, and what makes that doubtful."""
+    from cartograd.practice.metrics.texts import doubt, interval
 
     said, right = [text.written for text in texts], [text.expected for text in texts]
     measure = build(metric, kind="text-metric")
-    return float(measure(said, right)), interval(metric, said, right)
+    value = float(measure(said, right))
+    return value, interval(metric, said, right), doubt(metric, said, right)
 
 
 def _there(targets: Tensor) -> Tensor:

@@ -43,6 +43,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.foundations.activations.sigmoid import sigmoid
+from cartograd.training.normalization.layers import Maps, of_maps
 from cartograd.training.regularization.dropout import Dropout
 from cartograd.training.regularization.stochastic_depth import StochasticDepth
 
@@ -134,7 +135,8 @@ class EfficientNet(nn.Module):
             with phi.
         drop_path: probability that the last block's branch is left out for an example in
             training (stochastic depth); that of earlier blocks grows with their place.
-        eps: added to the variance in batch normalisation.
+        norm: of the maps: `batch`, `group`, `layer`, `instance` or `none`.
+        eps: added to the variance by the norms.
         same_padding: strided convolutions are padded as TensorFlow does.
     """
 
@@ -148,12 +150,13 @@ class EfficientNet(nn.Module):
         lite: bool = False,
         dropout: float | None = None,
         drop_path: float = 0.2,
+        norm: Maps = "batch",
         eps: float = 1e-3,
         same_padding: bool = False,
     ):
         super().__init__()
         width, depth, _ = compound(phi)
-        kind = {"lite": lite, "eps": eps, "same_padding": same_padding}
+        kind = {"lite": lite, "norm": norm, "eps": eps, "same_padding": same_padding}
         stem = 32 if lite else rounded(32 * width)
         first = 2 if size > 64 else 1
         self.features = nn.Sequential(Unit(channels, stem, 3, stride=first, **kind))
@@ -184,7 +187,7 @@ class EfficientNet(nn.Module):
 
 
 class Unit(nn.Sequential):
-    """A convolution (depthwise, if asked), batch normalisation and a nonlinearity, if any."""
+    """A convolution (depthwise, if asked), normalisation and a nonlinearity, if any."""
 
     def __init__(
         self,
@@ -197,6 +200,7 @@ class Unit(nn.Sequential):
         depthwise: bool = False,
         active: bool = True,
         lite: bool,
+        norm: Maps,
         eps: float,
         same_padding: bool,
     ):
@@ -204,7 +208,7 @@ class Unit(nn.Sequential):
         groups = into if depthwise else 1
         conv = make(into, out, kernel, stride, kernel // 2, groups=groups, bias=False)
         bend = [nn.ReLU6() if lite else nn.SiLU()] if active else []
-        super().__init__(conv, nn.BatchNorm2d(out, eps=eps), *bend)
+        super().__init__(conv, of_maps(out, norm=norm, eps=eps), *bend)
 
 
 class Block(nn.Module):
@@ -220,11 +224,12 @@ class Block(nn.Module):
         *,
         stride: int,
         lite: bool,
+        norm: Maps,
         eps: float,
         same_padding: bool,
     ):
         super().__init__()
-        kind = {"lite": lite, "eps": eps, "same_padding": same_padding}
+        kind = {"lite": lite, "norm": norm, "eps": eps, "same_padding": same_padding}
         wide = into * widen
         self.residual = stride == 1 and into == out
         self.block = nn.Sequential(

@@ -88,4 +88,10 @@ def efficientnet_lite0(path: str | Path | None = None, /) -> Signed:
     file = Path(path) if path is not None else packages.where(CARD.name) / "efficientnet-lite0.pth"
     tensors = counted(pickled(file))
     classes = classes_of(tensors, "_fc.weight", file)
-    return filled(SPEC, signature(224, classes, **SHIFT), tensors, keys(), source=str(file))
+    return filled(
+        SPEC,
+        signature(224, classes, mean=SHIFT["mean"], std=SHIFT["std"]),
+        tensors,
+        keys(),
+        source=str(file),
+    )

@@ -35,6 +35,7 @@ from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.training.normalization.layers import Rows, of_features
 from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
@@ -92,6 +93,7 @@ class BERT(nn.Module):
         head: the output: logits of `masked` tokens, the same with the weights of `pretraining`'s
             second task, `classify`, `tag`, or the `hidden` features themselves.
         classes: of the heads `classify` and `tag`.
+        norm: `layer`, `rms` or `none`.
         dropout: probability that a number is set to zero in training.
     """
 
@@ -107,6 +109,7 @@ class BERT(nn.Module):
         ffn_dim: int | None = None,
         head: Literal["masked", "pretraining", "classify", "tag", "hidden"] = "masked",
         classes: int = 2,
+        norm: Rows = "layer",
         dropout: float = 0.1,
     ):
         super().__init__()
@@ -115,12 +118,13 @@ class BERT(nn.Module):
         self.tokens = nn.Embedding(vocabulary, dim)
         self.positions = nn.Embedding(context, dim)
         self.segments = nn.Embedding(2, dim)
-        self.norm = nn.LayerNorm(dim, eps=1e-12)
+        self.norm = of_features(dim, norm=norm, eps=1e-12)
         self.blocks = nn.ModuleList(
             Block(
                 attention=MultiHeadAttention(dim=dim, heads=heads, dropout=dropout),
                 feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim or 4 * dim, activation="gelu"),
                 order="post",
+                norm=norm,
                 eps=1e-12,
                 dropout=dropout,
             )
@@ -128,7 +132,7 @@ class BERT(nn.Module):
         )
         masked, pooled = head in ("masked", "pretraining"), head not in ("masked", "tag")
         self.pooler = nn.Linear(dim, dim) if pooled else None
-        self.masked = Masked(dim, vocabulary) if masked else None
+        self.masked = Masked(dim, vocabulary, norm) if masked else None
         self.next_sentence = nn.Linear(dim, 2) if head == "pretraining" else None
         self.classifier = nn.Linear(dim, classes) if head in ("classify", "tag") else None
         for weight in self.parameters():
@@ -199,10 +203,10 @@ class BERT(nn.Module):
 class Masked(nn.Module):
     """Logits of all tokens at each position; the matrix is that of the embedding."""
 
-    def __init__(self, dim: int, vocabulary: int, /):
+    def __init__(self, dim: int, vocabulary: int, norm: Rows, /):
         super().__init__()
         self.dense = nn.Linear(dim, dim)
-        self.norm = nn.LayerNorm(dim, eps=1e-12)
+        self.norm = of_features(dim, norm=norm, eps=1e-12)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(

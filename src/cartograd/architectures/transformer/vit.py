@@ -36,6 +36,7 @@ from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.core.card import Card
+from cartograd.training.normalization.layers import Rows, of_features
 from cartograd.training.regularization.dropout import Dropout
 
 CARD = Card(
@@ -84,6 +85,7 @@ class ViT(nn.Module):
         heads: number of heads of each attention.
         depth: number of blocks.
         ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
+        norm: `layer`, `rms` or `none`.
         eps: added to the variance by the norms.
         dropout: probability that a number is set to zero in training.
     """
@@ -99,6 +101,7 @@ class ViT(nn.Module):
         heads: int = 12,
         depth: int = 12,
         ffn_dim: int | None = None,
+        norm: Rows = "layer",
         eps: float = 1e-6,
         dropout: float = 0.0,
     ):
@@ -116,12 +119,13 @@ class ViT(nn.Module):
                 feed_forward=FeedForward(
                     dim=dim, ffn_dim=ffn_dim or 4 * dim, activation="gelu", dropout=dropout
                 ),
+                norm=norm,
                 eps=eps,
                 dropout=dropout,
             )
             for _ in range(depth)
         )
-        self.norm = nn.LayerNorm(dim, eps=eps)
+        self.norm = of_features(dim, norm=norm, eps=eps)
         self.head = nn.Linear(dim, classes)
         nn.init.normal_(self.positions, std=0.02)
         nn.init.normal_(self.class_token, std=0.02)

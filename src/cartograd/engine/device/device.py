@@ -16,7 +16,9 @@ from cartograd.core.kernels import Choice, cases, close, right
 from cartograd.engine.device.allocator import keep_freed_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bf16")
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""Formats of 16 bits in which products are made."""
+PRECISIONS = ("auto", "float32", *HALVES)
 
 
 def pick(name: str = "auto", /) -> torch.device:
@@ -108,16 +110,17 @@ def check_precision(name: str, device: torch.device, /) -> str:
     `auto` stays open until the first batch (see `cartograd.engine.loop.precision`).
 
     Raises:
-        UsageError: the name is unknown, or is half precision, which needs loss scaling on a GPU
-            and is 30 to 100 times slower than float32 on a processor.
+        UsageError: the name is unknown, or is half precision on a processor, where it is 30 to 100
+            times slower than float32.
     """
-    if name in ("fp16", "float16", "half"):
-        raise UsageError(
-            f"precision {name!r} is refused: it loses small gradients and is many times slower "
-            "than float32 on a processor; use 'bf16' or 'float32'"
-        )
+    name = {"float16": "fp16", "half": "fp16"}.get(name, name)
     if name not in PRECISIONS:
         raise unknown("precision", name, PRECISIONS)
+    if name == "fp16" and device.type == "cpu":
+        raise UsageError(
+            "precision=fp16 is for GPUs: on a processor it is many times slower than float32; use "
+            "'bf16' or 'float32' there"
+        )
     if name == "bf16" and (found := choice(device)).chosen == "float32":
         warnings.warn(f"{found.reason}: computing in float32", stacklevel=3)
         return "float32"
@@ -128,7 +131,7 @@ def autocast(precision: str, device: torch.device, /) -> AbstractContextManager[
     """The context in which forward passes run."""
     if precision == "float32":
         return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    return torch.autocast(device.type, dtype=HALVES[precision])
 
 
 def check_compiler() -> None:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from cartograd.core.cache import cache_folder
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
+from cartograd.engine.device.device import HALVES
 
 SECONDS = 0.5
 """How long the product is repeated; the best counts."""
@@ -25,14 +26,14 @@ SIDES = {"cpu": 768, "cuda": 8192, "mps": 2048}
 """Rows of the square matrices: enough to fill the device, small enough for its caches."""
 IMAGES = (32, 128, 16, 16)
 """Shape of the images of the convolution."""
-DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, **HALVES}
 
 
 def peak(precision: str, device: torch.device, /, *, at_least: float = 0.0) -> float:
     """Floating-point operations a second at best, measured once a machine.
 
     Args:
-        precision: `float32` or `bf16`.
+        precision: `float32`, `bf16` or `fp16`.
         device: which one.
         at_least: a speed that was reached; a kept peak below it is measured anew.
     """

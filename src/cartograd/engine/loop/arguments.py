@@ -193,6 +193,12 @@ def players(
     followed = per_player(options.schedule, list(modules), "schedule")
     patterns = groups.parsed(config.groups)
     divided = bool(patterns) or config.layer_decay is not None
+    scales = config.precision == "fp16"
+    if scales and processes.sharded:
+        raise UsageError(
+            "precision=fp16 scales the loss in each process by itself, and the weights are spread "
+            "over several; use bf16 with them"
+        )
     used: set[str] = set()
     made = {}
     for name, module in modules.items():
@@ -202,6 +208,7 @@ def players(
             name, module.to(place), given[name], clip=clip, processes=processes,
             decay=config.decay, given=groups.named_optimizers(module, patterns),
             muon=config.muon,
+            scaler=torch.amp.GradScaler(place.type) if scales else None,
         )  # fmt: skip
         if divided and callable(given[name]):
             raise UsageError(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating, inferring
 from cartograd.core.protocols import Batches, Loss, Metric
-from cartograd.engine.device.device import autocast, pick
+from cartograd.engine.device.device import HALVES, autocast, pick
 from cartograd.engine.device.randomness import VALIDATION, preserved, seeder
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess, process_group
 from cartograd.engine.inputs.stream import as_batches, examples, moved
@@ -126,7 +126,7 @@ def validation(
                     assert model is not None
                     outputs = model(*inputs)
             if number is not None:
-                outputs = outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+                outputs = outputs.float() if outputs.dtype in HALVES.values() else outputs
                 found.append((number, (outputs, target)))
     if asked():
         return None

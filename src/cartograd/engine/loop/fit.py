@@ -27,6 +27,7 @@ from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metrics_file import MetricsFile
 from cartograd.engine.logging.run_folder import RunFolder
 from cartograd.engine.loop import arguments
+from cartograd.engine.loop.attributes import Attributes
 from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import BEFORE, FREE, OPEN, RunConfig
 from cartograd.engine.loop.monitor import Monitor
@@ -58,6 +59,7 @@ class Run:
         model: the trained model: the player called `model`, or the only one.
         steps: steps taken, those before a resume counted in.
         signal: the name of the signal that interrupted it, or None.
+        skipped: steps that were left out, as a loss or gradient was not finite or overflowed.
     """
 
     folder: Path | None
@@ -67,6 +69,7 @@ class Run:
     model: nn.Module | None = None
     steps: int = 0
     signal: str | None = None
+    skipped: int = 0
 
     def _repr_html_(self) -> str:
         return shown("run", self)
@@ -154,6 +157,7 @@ def fit(
         flops = rehearse(loop)
         if folder is not None:
             loop.run_state.circumstances = Circumstances(loop, objective, tuple(metrics))
+            loop.run_state.attributes = Attributes(objective, objective.players)
             opened = _opened(Path(folder), config, resume, processes)
             manager = CheckpointManager(
                 opened, save_every=chosen.save_every, keep=kept, exact=chosen.exact,
@@ -262,7 +266,9 @@ def _done(loop: Loop, objective: Any, folder: str | Path | None) -> Run:
     path = None if folder is None else Path(folder)
     stop = loop.stop.asked if state.stopped == "interrupted" else None
     model = arguments.model_of(objective, ())
-    return Run(path, state.history, state.best, state.stopped, model, state.step, stop)
+    return Run(
+        path, state.history, state.best, state.stopped, model, state.step, stop, state.skipped
+    )
 
 
 def _kept(keep: str | None, monitored: Monitor) -> Retention:

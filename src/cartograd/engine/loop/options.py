@@ -95,7 +95,8 @@ class FitOptions:
     )
     precision: str = option(
         "auto",
-        "`float32`, `bf16` for the products of the forward and backward pass, or `auto`: bf16 "
+        "`float32`, `bf16` for the products of the forward and backward pass, `fp16` (on GPUs, the "
+        "loss scaled so that small gradients are kept), or `auto`: bf16 "
         "where the device computes it by itself and the first batch's products are so large that "
         "it pays.",
     )

@@ -14,6 +14,7 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches, Loss
 from cartograd.engine.device.randomness import preserved
 from cartograd.engine.inputs.stream import moved
+from cartograd.engine.loop.attributes import DEEP, is_own
 
 
 def unnoticed(objective: Any, /) -> AbstractContextManager[None]:
@@ -72,9 +73,14 @@ class One:
         return 1
 
 
-def _parts(one: Any) -> Iterator[Any]:
-    """An object, or a module and all that are in it."""
-    yield from one.modules() if isinstance(one, nn.Module) else (one,)
+def _parts(one: Any, deep: int = 0) -> Iterator[Any]:
+    """An object, or a module and all that are in it, and what they hold of the user's own."""
+    for part in one.modules() if isinstance(one, nn.Module) else (one,):
+        yield part
+        held = vars(part).values() if deep < DEEP and "__dict__" in dir(part) else ()
+        for value in [*held]:
+            if is_own(value) and not isinstance(value, nn.Module):
+                yield from _parts(value, deep + 1)
 
 
 def _buffers(part: Any) -> list[torch.Tensor]:

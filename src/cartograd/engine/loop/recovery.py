@@ -127,6 +127,7 @@ class Recovery:
         step, epoch, batch, _ = self.last
         self.in_a_row = self.in_a_row + 1 if self.before == step - 1 else 1
         self.before = step
+        loop.state.skipped += 1
         if self.in_a_row >= IN_A_ROW:
             told = f"{messages[0]}, and the {IN_A_ROW - 1} steps before it were skipped too"
             raise NonFiniteError(told, step)

@@ -15,6 +15,7 @@ from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
+from cartograd.engine.loop.attributes import Attributes
 from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.longer import check_longer
@@ -40,6 +41,7 @@ class State:
         left_out: epoch and batch of what is left out after going back to a checkpoint.
         rollbacks: how often the run went back; the learning rate is halved each time ...
         slow_until: ... up to this step.
+        skipped: steps at which nothing was learned: what is not finite was left out.
     """
 
     epoch: int = 0
@@ -55,6 +57,7 @@ class State:
     left_out: list[list[int]] = field(default_factory=list)
     rollbacks: int = 0
     slow_until: int = 0
+    skipped: int = 0
 
 
 @dataclass
@@ -69,6 +72,7 @@ class RunState:
         processes: the processes of the run.
         callbacks: of the user, with what they have changed.
         circumstances: what else its result depends on, where checkpoints are kept.
+        attributes: what of the objective no state dict holds, where checkpoints are kept.
         at: where the run is.
         best_weights: those of the best epoch, where they are not the present ones.
     """
@@ -80,6 +84,7 @@ class RunState:
     processes: ProcessGroup
     callbacks: Callbacks
     circumstances: Circumstances | None = None
+    attributes: Attributes | None = None
     at: State = field(default_factory=State)
     best_weights: dict[str, Any] = field(default_factory=dict)
 
@@ -102,12 +107,18 @@ class RunState:
                 for name, p in self.players.items()
                 if p.average is not None
             },
+            "scaler": {
+                name: player.scaler.state_dict()
+                for name, player in self.players.items()
+                if player.scaler is not None
+            },
             "best": best,
             "state": asdict(self.at),
             "ledger": self.logger.state(),
             "plan": self.config.state_dict(),
             "callbacks": self.callbacks.state_dict(),
             "circumstances": {} if self.circumstances is None else self.circumstances.state_dict(),
+            "attributes": {} if self.attributes is None else self.attributes.state_dict(),
         }
 
     def begin(self, group: Sequence[Any], /) -> None:
@@ -144,9 +155,13 @@ class RunState:
         self.weights.load(parts["objective"], origin)
         if self.circumstances is not None and self.at.step == 0:  # else it goes back to its own
             self.circumstances.resume(parts, origin, exact=exact)
+        if self.attributes is not None and "attributes" in parts:
+            self.attributes.load_state_dict(parts["attributes"], origin, exact=exact)
         for name, player in self.players.items():
             player.load(parts["optimizer"][name])
             player.align()
+            if player.scaler is not None:
+                player.scaler.load_state_dict(parts["scaler"][name])
             if player.average is not None:
                 player.average.load(parts["average"][name].values())
         self.logger.load(parts["ledger"])
@@ -196,7 +211,8 @@ class RunState:
     def _check_finite(self) -> None:
         """Refuse to save weights that are not finite in place of a good checkpoint."""
         step = self.at.step
-        sums = [p.detach().sum().double() for one in self.players.values() for p in one.params]
+        weights = [p.detach() for one in self.players.values() for p in one.params]
+        sums = [(torch.view_as_real(p) if p.is_complex() else p).sum().double() for p in weights]
         total = float(self.processes.whole(torch.stack(sums).sum()))
         if not math.isfinite(total):
             raise NonFiniteError(f"a weight became infinite or not a number by step {step}", step)

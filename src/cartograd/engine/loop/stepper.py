@@ -88,18 +88,17 @@ class Stepper:
             self._alone(number, group[0])
         else:
             self._together(number, group)
-        if self.buffers is None or not self._left_out(mark):
+        if not self._left_out(mark):
             for average in self.averaged:
                 average.update(number)
         self.timer.lap("optimizer")
 
     def _left_out(self, mark: int) -> bool:
         """Whether this step was skipped; if so its running statistics and losses are undone."""
-        if not self.skipped or self.buffers is None:
-            return False
-        self.buffers.restore()
-        self.logger.clear(mark)
-        return True
+        if self.buffers is not None and self.skipped:
+            self.buffers.restore()
+            self.logger.clear(mark)
+        return bool(self.skipped)
 
     def _alone(self, number: int, batch: Any) -> None:
         """A single batch: one step for each loss that the objective yields."""
@@ -159,8 +158,14 @@ class Stepper:
 
     def _advance(self, number: int, player: Player, count: float | Tensor | None) -> None:
         """Step the player, unless its gradient is known not to be finite."""
+        scale = 1.0 if player.scaler is None else player.scaler.get_scale()
         norm = player.step(count)
         self.timer.part("optimizer")
+        if player.overflowed:
+            self.skipped.append(
+                f"the gradient of player {player.name!r} overflowed at loss scale {scale:g}"
+            )
+            return
         if norm is not None:
             if player.broken:
                 self._broken(number, f"the gradient of player {player.name!r}", norm.item())

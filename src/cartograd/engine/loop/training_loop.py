@@ -127,7 +127,8 @@ class Loop:
         else:
             answer(self.players)
         self.announcer.tell("on_end")
-        self.event("finished", step=self.state.step, stopped=self.state.stopped)
+        at = self.state
+        self.event("finished", step=at.step, stopped=at.stopped, skipped=at.skipped)
         self.announcer.view.ended = "finished"
 
     def _epochs(self) -> bool:

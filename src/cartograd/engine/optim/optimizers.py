@@ -101,6 +101,7 @@ def optimizer(
         check_matrices(params)
         return torch_spec.make(Muon, params, spec.args, spec)
     able = make in SHARDED or all(type(p) is nn.Parameter for p in params)
+    able = able and all(p.is_floating_point() for p in params)  # no complex numbers
     if able and "fused" in allowed and not {"fused", "foreach", "differentiable"} & set(spec.args):
         try:
             return make(params, **{**spec.args, "fused": True})

@@ -40,6 +40,7 @@ class Player:
         decay: which weights decay: `matrices` (and filters, but no embeddings), or `all`.
         given: optimizers by the names of parameters, where groups say so.
         muon: what Muon steps: `hidden` weights, or all `matrices`.
+        scaler: of the loss, where gradients are computed in half precision.
 
     Raises:
         UsageError: there is nothing to train, or the optimizer cannot be made.
@@ -56,6 +57,7 @@ class Player:
         decay: str = "matrices",
         given: Mapping[str, str] = MappingProxyType({}),
         muon: str | None = None,
+        scaler: torch.amp.GradScaler | None = None,
     ):
         self.name = name
         self.spec = spec
@@ -69,9 +71,9 @@ class Player:
             spare(self.optimizer, undecayed(module))
         self.schedule: Schedule | None = None
         self.average: Average | None = None
-        self.clip = clip
+        self.clip, self.scaler = clip, scaler
         self.started = False
-        self.watched = self.eager = self.broken = False
+        self.watched = self.eager = self.broken = self.overflowed = False
         self.slowed = 1.0
         self._gradient: tuple[Any, Tensor] | None = None
         self._inputs = None if self.processes.sharded else tuple(self.params)
@@ -88,6 +90,8 @@ class Player:
             UsageError: the value does not depend on any parameter.
         """
         self._check_depends(value)
+        if self.scaler is not None:
+            value = self.scaler.scale(value.float())
         # FSDP gathers sharded weights into other tensors for the backward pass.
         inputs = self._inputs
         if isinstance(weight, Tensor):
@@ -134,7 +138,8 @@ class Player:
         """Step with the accumulated gradients divided by `count`, then drop them.
 
         With several processes gradients and counts are sums over all of them. Where the norm is
-        known at once and is not finite, `broken` is set and no step is taken.
+        known at once and is not finite, `broken` is set and no step is taken; where the loss is
+        scaled it is `overflowed`, and the scale is lowered for the next step.
 
         Returns:
             The norm of the whole gradient before it was clipped, where it was computed.
@@ -149,22 +154,30 @@ class Player:
             for parameter in self.params:
                 if parameter.grad is not None:
                     parameter.grad.div_(count)
-        norm = self._clipped() if self.clip is not None or self.watched else None
-        self.broken = norm is not None and self.eager and not math.isfinite(norm.item())
-        if not self.broken:
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+        wanted = self.clip is not None or self.watched or self.scaler is not None
+        norm = self._clipped() if wanted else None
+        known = norm is not None and (self.eager or self.scaler is not None)
+        finite = norm is None or not known or math.isfinite(norm.item())
+        self.overflowed = self.scaler is not None and not finite
+        self.broken = self.scaler is None and not finite
+        if finite:
             self._step()
+        if self.scaler is not None:
+            self.scaler.update()
         self.drop()
         return norm
 
     def _step(self) -> None:
         """The optimizer's step, with a lower rate after going back to a checkpoint."""
         if self.slowed == 1.0:
-            _stepped(self.optimizer)
+            _stepped(self.optimizer) if self.scaler is None else self.scaler.step(self.optimizer)
             return
         rates = [group["lr"] for group in self.optimizer.param_groups]
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * self.slowed
-        self.optimizer.step()
+        self.optimizer.step() if self.scaler is None else self.scaler.step(self.optimizer)
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
 

@@ -112,6 +112,12 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
+            if any(isinstance(part, torch.jit.ScriptModule) for part in signed.modules()):
+                raise UsageError(
+                    "a scripted module runs as code of torch's own, and the exporter follows "
+                    "Python's; load these weights into the module that it was made from, and "
+                    "export that"
+                ) from error
             raise UsageError(
                 f"{type(signed.model).__name__} cannot be traced into a graph: "
                 f"{_cause(error)}; a model whose Python code looks at the numbers that pass "

@@ -104,7 +104,9 @@ def _session(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
             str(path), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # its errors have no common class of their own
-        raise UsageError(f"onnxruntime cannot run {path}: {error}") from error
+        reason = str(error).strip().partition("\n")[0]
+        wide = "; export the model in float32: model.float()" if "NOT_IMPLEMENTED" in reason else ""
+        raise UsageError(f"onnxruntime cannot run {path}: {reason}{wide}") from error
     names = [item.name for item in session.get_inputs()]
 
     def run(arrays: list[np.ndarray]) -> np.ndarray:

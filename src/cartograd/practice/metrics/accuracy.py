@@ -53,6 +53,9 @@ CARD = Card(
     renamed={"top": "k"},
 )
 
+ANSWERS = True
+"""Only which class is highest counts, not by how much."""
+
 
 def accuracy(
     outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 1

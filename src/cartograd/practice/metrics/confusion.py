@@ -105,22 +105,5 @@ def settled(average: Average, found: Counts, /) -> Average:
     return "binary" if found.right.shape[1] == 2 and not found.several else "macro"
 
 
-def proportion(
-    above: Float[Tensor, "b k"],
-    below: Float[Tensor, "b k"],
-    found: Counts,
-    /,
-    *,
-    average: Average,
-    positive: int,
-) -> tuple[int, int] | None:
-    """The two counts where their ratio is of independent trials; None of an average."""
-    average = settled(average, found)
-    if average not in ("micro", "binary") or found.several:
-        return None
-    chosen = slice(None) if average == "micro" else slice(positive, positive + 1)
-    return int(above[:, chosen].sum()), int(below[:, chosen].sum())
-
-
 def _divide(above: Float[Tensor, "..."], below: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return torch.where(below > 0, above / below.clamp(min=1e-300), 0.0)

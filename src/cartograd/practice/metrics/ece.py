@@ -17,12 +17,16 @@ References:
     ICML 2017. https://arxiv.org/abs/1706.04599
     Jochen Bröcker, Leonard Smith. Increasing the reliability of reliability diagrams. Weather and
     Forecasting 22, 2007. https://doi.org/10.1175/WAF993.1
+    James Carpenter. Test inversion bootstrap confidence intervals. Journal of the Royal
+    Statistical Society B 61, 1999. https://doi.org/10.1111/1467-9868.00169
 
 >>> outputs = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9], [0.1, 0.9]]).log()
 >>> round(ece(outputs, torch.tensor([0, 1, 1, 1])), 4)
 0.1
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +35,6 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.practice.metrics import given
-from cartograd.practice.metrics.interval import draws
 
 CARD = Card(
     name="ece",
@@ -59,6 +62,12 @@ CARD = Card(
         ),
     },
 )
+
+BIASED = True
+"""Its estimate is above the truth, however many examples weigh how much."""
+
+DRAWS, HALVINGS = 500, 12
+"""Estimates drawn for each true error that is tried; halvings of the range of these."""
 
 
 @dataclass(frozen=True)
@@ -110,28 +119,45 @@ def limits(
     *,
     bins: int = 15,
     level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> tuple[float, float]:
-    """The interval of the calibration error, corrected for its bias.
+    """The calibration errors that the estimate does not contradict (test inversion).
 
-    Drawing the examples anew adds as much bias again, so the bootstrap's distances from the
-    estimate are laid off to its other side. And if answers drawn from the model's own
-    confidences (Bröcker and Smith, 2007) reach an error as large, the low end is 0.
+    For each of many true errors the estimate is drawn anew, bin by bin, and those are held of
+    which the estimate's quantiles have it between them. An error is told to the bins in the way
+    that hides most of it (to each by its noise) for the high end, and as it was seen for the low
+    one, since an estimate is the further above the truth the fewer bins the truth is in.
     """
     confidence, right, bin_of = _binned(outputs, targets, bins)
-    estimate = weighed(outputs, targets, given.ones(outputs), bins=bins)
-    generator = torch.Generator().manual_seed(seed)
-    again, calibrated = [], []
-    for counts in draws(len(right), resamples, generator):
-        again.append(weighed(outputs, targets, counts.double(), bins=bins))
-        answers = torch.rand(counts.shape, generator=generator) < confidence
-        gaps = counts.new_zeros(len(counts), bins, dtype=torch.float64)
-        gaps.index_add_(1, bin_of, answers.double() - confidence)
-        calibrated.append(gaps.abs().sum(1) / len(right))
-    sides = torch.tensor([(1 + level) / 2, (1 - level) / 2], dtype=torch.float64)
-    low, high = (2 * estimate - torch.cat(again).quantile(sides)).clamp(min=0).tolist()
-    return (low if estimate > torch.cat(calibrated).quantile(sides[0]) else 0.0), high
+    count = bin_of.bincount(minlength=bins).double()
+    hits = bin_of.bincount(right.double(), minlength=bins)
+    seen = (hits - bin_of.bincount(confidence, minlength=bins)) / len(right)
+    estimate = seen.abs().sum().item()
+    rate = (hits + 1) / (count + 2)  # a bin of one example is not free of noise
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.binomial(count.expand(DRAWS, -1), rate.expand(DRAWS, -1), generator=generator)
+    noise = (drawn - count * rate) / len(right)
+    spread = (count * rate * (1 - rate)).sqrt() / len(right)
+
+    def quantile(error: float, shape: Tensor, side: float) -> float:
+        drawn = (error * shape + noise).abs().sum(1)
+        return drawn.kthvalue(max(1, math.ceil(side * DRAWS)))[0].item()
+
+    shapes = seen / seen.abs().sum().clamp(min=1e-12), spread / spread.sum()
+    least, most = (1 - level) / 2, (1 + level) / 2
+    low = _least(lambda error: quantile(error, shapes[0], most) >= estimate, estimate)
+    high = _least(lambda error: quantile(error, shapes[1], least) > estimate, 1.0)
+    return low, max(high, estimate)
+
+
+def _least(there: Callable[[float], bool], most: float) -> float:
+    """The least error up to `most` from which on something is true, by halving."""
+    low, high = 0.0, most
+    if there(low):
+        return low
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if there(middle) else (middle, high)
+    return high
 
 
 def reliability(

@@ -25,7 +25,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.practice.metrics import given
+from cartograd.practice.metrics import class_limits, given
 from cartograd.practice.metrics.confusion import Average, counts, ratio
 
 CARD = Card(
@@ -47,6 +47,9 @@ CARD = Card(
     ),
     evidence={"metric/f1": ("test_precision_recall_and_f1_are_scikit_learns",)},
 )
+
+ANSWERS = True
+"""Only which class is highest counts, not by how much."""
 
 
 def f1(
@@ -87,4 +90,19 @@ def weighed(
         counted,
         average=average,
         positive=positive,
+    )
+
+
+def limits(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
+    /,
+    *,
+    average: Average = "auto",
+    positive: int = 1,
+    level: float = 0.95,
+) -> tuple[float, float] | None:
+    """The interval (`class_limits`); None of all labels of examples that have several."""
+    return class_limits.limits(
+        "f1", outputs, targets, average=average, positive=positive, level=level
     )

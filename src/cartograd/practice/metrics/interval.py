@@ -1,20 +1,25 @@
-"""Confidence intervals of metrics: they hold the true value in most repetitions.
+"""Confidence intervals of metrics: they hold the true value as often as they state.
 
-A proportion (accuracy, precision or recall of one class) gets Wilson's score interval: the
-proportions p that the observed one would not contradict. Any other metric gets the percentile
-bootstrap: the examples are resampled with replacement many times, the metric is computed on each
-resample, and the interval is between two percentiles. A metric whose estimate is biased brings its
-own `limits` (calibration error).
+A proportion (accuracy; precision, recall and F1 of one class) gets Clopper and Pearson's exact
+interval, a mean over classes what follows from those (`class_limits`), the area under the ROC
+curve and the calibration error one of their own (`auc_limits`, `ece`). Any other metric of ours is
+a mean, or nearly: it gets Student's interval, mended for skewness (`influence`). For a function of
+your own the examples are drawn with replacement many times, and the interval is between two
+percentiles, moved outwards as Student's is against the normal one.
+
+All assume that the examples are independent samples of what the model will meet, and tell nothing
+of what another training run would have given. How often they hold is measured on data of known
+truths: `python -m benchmarks.coverage`, docs/results/coverage_of_intervals.md. Where it is not what
+they state, `doubt` says so: of few examples, and of losses most of which a few examples make.
 
     Wilson: (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
-
-Both assume that the examples are independent samples of what the model will meet, and tell nothing
-of what another training run would have given.
 
 References:
     Edwin Wilson. Probable inference, the law of succession, and statistical inference. JASA 22,
     1927. https://doi.org/10.1080/01621459.1927.10502953
     Bradley Efron, Robert Tibshirani. An introduction to the bootstrap. 1993.
+    Tim Hesterberg. What teachers should know about the bootstrap. The American Statistician 69,
+    2015. https://doi.org/10.1080/00031305.2015.1089789
 
 >>> tuple(round(limit, 4) for limit in wilson(90, 100))
 (0.8256, 0.9448)
@@ -34,9 +39,14 @@ from torch import Tensor
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
+from cartograd.practice.metrics.influence import few, left_out, of_examples, skewed, uneven
+from cartograd.practice.metrics.proportion import exact
 
 CHUNK = 2**22
-"""Most weights held at once: 32 MB."""
+"""Most examples drawn at once."""
+
+DRAWN = "examples drawn again, which makes it too narrow where they are few"
+"""What is to be said of the bootstrap's interval."""
 
 
 def interval(
@@ -49,28 +59,61 @@ def interval(
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The interval of a metric: Wilson's for a proportion, the bootstrap's otherwise.
+    """The interval of a metric.
 
     Args:
         metric: `"f1:average=weighted"`, or any function of outputs and targets.
         outputs: logits or values of all examples.
         targets: the right answers.
         level: how often the interval should hold the true value.
-        resamples: number of bootstrap resamples.
+        resamples: number of bootstrap resamples, for a function of your own.
         seed: of the bootstrap.
 
     Raises:
         UsageError: unknown metric, or outputs and targets that it cannot take.
     """
+    more: Any = {"level": level, "resamples": resamples, "seed": seed}
+    return doubted(metric, outputs, targets, **more)[0]
+
+
+def doubted(
+    metric: str | Spec | Callable[..., float],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
+    /,
+    *,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[tuple[float, float], str]:
+    """The interval, and why it may hold the true value less often than it states, if so."""
     measure = build(metric, kind="metric") if isinstance(metric, str | Spec) else metric
-    trials = _twin(measure, "trials")
-    proportion = trials(outputs, targets) if trials else None
-    if proportion is not None:
-        return wilson(*proportion, level=level)
-    limits = _twin(measure, "limits")
-    if limits:
-        return limits(outputs, targets, level=level, resamples=resamples, seed=seed)
-    return bootstrap(measure, outputs, targets, level=level, resamples=resamples, seed=seed)
+    outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
+    trials, limits = twin(measure, "trials"), twin(measure, "limits")
+    if trials:
+        return exact(*trials(outputs, targets), level=level), ""
+    found = limits(outputs, targets, level=level) if limits else None
+    if found is not None:
+        return found, few(len(targets))
+    moves = moved(measure, outputs, targets)
+    if moves is None:
+        more: Any = {"level": level, "resamples": resamples, "seed": seed}
+        return bootstrap(measure, outputs, targets, **more), DRAWN
+    value = float(measure(outputs, targets))
+    scale = twin(measure, "SCALE") or "mean"
+    return skewed(value, moves, scale=scale, level=level), uneven(moves)
+
+
+def moved(
+    metric: Callable[..., float], outputs: Tensor, targets: Tensor, /
+) -> Float[Tensor, " n"] | None:
+    """The influence of each example on one of our metrics; None of another function."""
+    weighed = twin(metric, "weighed")
+    if not weighed:
+        return None
+    tried = twin(metric, "SCALE") == "log of 1 -"
+    slopes = left_out if tried else of_examples
+    return slopes(lambda weights: weighed(outputs, targets, weights), len(targets))
 
 
 def wilson(successes: int, trials: int, /, *, level: float = 0.95) -> tuple[float, float]:
@@ -102,27 +145,31 @@ def bootstrap(
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The percentile bootstrap's interval.
+    """The percentile bootstrap's interval, as much wider as Student's is than the normal one.
 
-    Cartograd's metrics take many resamples at once, as weights; any other function is called once
-    per resample. Resamples on which the metric is undefined (NaN) are left out.
+    Resamples on which the metric is undefined (NaN) are left out.
     """
-    outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
-    weighed = _twin(metric, "weighed")
+    n = len(targets)
     generator = torch.Generator().manual_seed(seed)
-    estimates = []
-    for counts in draws(len(targets), resamples, generator):
-        if weighed:
-            estimates.append(weighed(outputs, targets, counts.double()))
-            continue
-        for count in counts:
-            rows = torch.arange(len(targets)).repeat_interleave(count)
-            value = float(metric(outputs[rows], targets[rows]))
-            estimates.append(torch.tensor([value], dtype=torch.float64))
-    values = torch.cat(estimates)
-    sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
-    low, high = values.nanquantile(sides).tolist()
+    values = torch.tensor(
+        [
+            float(metric(outputs[rows], targets[rows]))
+            for counts in draws(n, resamples, generator)
+            for rows in (torch.arange(n).repeat_interleave(count) for count in counts)
+        ],
+        dtype=torch.float64,
+    )
+    low, high = values.nanquantile(torch.tensor(sides(n, level), dtype=torch.float64)).tolist()
     return low, high
+
+
+def sides(n: int, level: float, /) -> tuple[float, float]:
+    """Between which shares of the resamples of n examples the interval is (Hesterberg, 2015)."""
+    from scipy.special import stdtrit
+
+    reach = math.sqrt(n / max(1, n - 1)) * float(stdtrit(max(1, n - 1), (1 + level) / 2))
+    most = NormalDist().cdf(reach)
+    return 1 - most, most
 
 
 def draws(n: int, resamples: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -135,11 +182,11 @@ def draws(n: int, resamples: int, generator: torch.Generator) -> Iterator[Tensor
         yield chosen.flatten().bincount(minlength=number * n).reshape(number, n)
 
 
-def _twin(metric: Callable[..., float], name: str) -> Callable[..., Any] | None:
-    """Another form of one of our metrics, from the same file and with the same arguments."""
+def twin(metric: Callable[..., float], name: str, /) -> Any:
+    """What goes with one of our metrics, from its file: a form with its arguments, or a word."""
     bound = metric if isinstance(metric, functools.partial) else functools.partial(metric)
     home = inspect.getmodule(bound.func)
     if home is None or not home.__name__.startswith("cartograd.practice.metrics."):
         return None
-    twin = vars(home).get(name)
-    return None if twin is None else functools.partial(twin, **bound.keywords)
+    found = vars(home).get(name)
+    return functools.partial(found, **bound.keywords) if callable(found) else found

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.practice.metrics import nll
+from cartograd.practice.metrics.influence import Scale
 
 CARD = Card(
     name="perplexity",
@@ -46,6 +47,9 @@ CARD = Card(
         "metric/perplexity": ("test_perplexity_of_knowing_nothing_and_of_known_probabilities",),
     },
 )
+
+SCALE: Scale = "log"
+"""On which its interval is made."""
 
 
 def perplexity(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:

@@ -2,21 +2,20 @@
 
 The outputs of such models are large (rows, times positions, times tokens), so a batch is reduced
 as soon as it is there: the metric's `parts` give a few numbers for each row, and its `whole` makes
-the metric of their sums. The bootstrap resamples rows, not positions: the positions of one row are
+the metric of their sums. Intervals are made from rows, not positions: the positions of one row are
 not independent of each other.
 """
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from cartograd.practice.metrics.interval import draws
+from cartograd.practice.metrics.influence import few, of_sums, skewed, uneven
+from cartograd.practice.metrics.interval import twin
+from cartograd.practice.metrics.proportion import of_rows
 
 Measure = Callable[..., float]
 
@@ -33,52 +32,39 @@ def surprise(
 
 def reducible(measure: Measure, /) -> bool:
     """Whether a metric can be taken from a few numbers for each row."""
-    return "parts" in _twins(measure)
+    return twin(measure, "parts") is not None
 
 
 def reducer(measures: Mapping[str, Measure], /) -> Callable[[Tensor, Tensor], Float[Tensor, "b n"]]:
     """A function that reduces the outputs and targets of a batch for all these metrics."""
-    reducers = [_twins(measure)["parts"] for measure in measures.values()]
+    reducers = [twin(measure, "parts") for measure in measures.values()]
     if not reducers:  # what is measured is measured elsewhere: nothing is kept
         return lambda outputs, _: torch.zeros(len(outputs), 0, dtype=torch.float64)
     return lambda outputs, targets: torch.cat([f(outputs, targets) for f in reducers], dim=1)
 
 
 def figures(
-    measures: Mapping[str, Measure],
-    rows: Float[Tensor, "b n"],
-    /,
-    *,
-    level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Each metric's value and bootstrap interval.
+    measures: Mapping[str, Measure], rows: Float[Tensor, "b n"], /, *, level: float = 0.95
+) -> tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, str]]:
+    """Each metric's value, its interval, and why that may hold less often than it states, if so.
 
     Args:
         measures: the metrics, as `reducer` was given them.
         rows: what it made of all batches, one below the other.
         level: how often the interval should hold the true value.
-        resamples: number of bootstrap resamples.
-        seed: of the bootstrap.
     """
-    sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.cat([n.double() @ rows for n in draws(len(rows), resamples, generator)])
-    values, intervals, start = {}, {}, 0
+    values, intervals, doubts, start = {}, {}, {}, 0
     width = rows.shape[1] // max(1, len(measures))
     for name, measure in measures.items():
-        whole, own = _twins(measure)["whole"], slice(start, start + width)
-        values[name] = float(whole(rows.sum(0)[own]))
-        low, high = whole(drawn[:, own]).nanquantile(sides).tolist()
-        intervals[name], start = (low, high), start + width
-    return values, intervals
-
-
-def _twins(measure: Measure) -> dict[str, Callable[..., Any]]:
-    """The metric's two further forms, with the same arguments; empty if it has none."""
-    bound = measure if isinstance(measure, functools.partial) else functools.partial(measure)
-    home = inspect.getmodule(bound.func)
-    if home is None or not {"parts", "whole"} <= set(vars(home)):
-        return {}
-    return {"parts": functools.partial(vars(home)["parts"], **bound.keywords), "whole": home.whole}
+        whole, own = twin(measure, "whole").func, rows[:, start : start + width]
+        sums, start = own.sum(0), start + width
+        values[name] = float(whole(sums))
+        moves = of_sums(whole, own)
+        if twin(measure, "trials"):
+            intervals[name] = of_rows(values[name], moves, float(sums[1]), level=level)
+            doubts[name] = few(len(own))
+        else:
+            scale = twin(measure, "SCALE") or "mean"
+            intervals[name] = skewed(values[name], moves, scale=scale, level=level)
+            doubts[name] = uneven(moves)
+    return values, intervals, {name: why for name, why in doubts.items() if why}

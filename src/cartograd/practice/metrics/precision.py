@@ -26,8 +26,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.practice.metrics import given
-from cartograd.practice.metrics.confusion import Average, counts, proportion, ratio
+from cartograd.practice.metrics import class_limits, given
+from cartograd.practice.metrics.confusion import Average, counts, ratio
 
 CARD = Card(
     name="precision",
@@ -49,6 +49,9 @@ CARD = Card(
     ),
     evidence={"metric/precision": ("test_precision_recall_and_f1_are_scikit_learns",)},
 )
+
+ANSWERS = True
+"""Only which class is highest counts, not by how much."""
 
 
 def precision(
@@ -86,14 +89,16 @@ def weighed(
     return ratio(counted.right, counted.taken, counted, average=average, positive=positive)
 
 
-def trials(
+def limits(
     outputs: Float[Tensor, "n ..."],
     targets: Shaped[Tensor, "..."],
     /,
     *,
     average: Average = "auto",
     positive: int = 1,
-) -> tuple[int, int] | None:
-    """Right answers and all answers of the class; None where classes are averaged."""
-    counted = counts(outputs, targets, given.ones(outputs))
-    return proportion(counted.right, counted.taken, counted, average=average, positive=positive)
+    level: float = 0.95,
+) -> tuple[float, float] | None:
+    """The interval (`class_limits`); None of all labels of examples that have several."""
+    return class_limits.limits(
+        "precision", outputs, targets, average=average, positive=positive, level=level
+    )

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.practice.metrics import given
+from cartograd.practice.metrics.influence import Scale
 
 CARD = Card(
     name="r2",
@@ -44,6 +45,9 @@ CARD = Card(
     ),
     evidence={"metric/r2": ("test_scikit_learns",)},
 )
+
+SCALE: Scale = "log of 1 -"
+"""On which its interval is made."""
 
 
 def r2(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:

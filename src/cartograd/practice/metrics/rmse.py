@@ -23,6 +23,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.practice.metrics import given
+from cartograd.practice.metrics.influence import Scale
 
 CARD = Card(
     name="rmse",
@@ -41,6 +42,9 @@ CARD = Card(
     ),
     evidence={"metric/rmse": ("test_scikit_learns",)},
 )
+
+SCALE: Scale = "square"
+"""On which its interval is made."""
 
 
 def rmse(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:

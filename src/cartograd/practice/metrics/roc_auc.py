@@ -22,6 +22,7 @@ References:
 0.75
 """
 
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -30,7 +31,9 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
-from cartograd.practice.metrics import given
+from cartograd.practice.metrics import auc_limits, given
+from cartograd.practice.metrics.influence import of_examples
+from cartograd.practice.metrics.proportion import of_classes
 
 CARD = Card(
     name="roc-auc",
@@ -122,6 +125,33 @@ def weighed(
         share = share * area.isfinite()
         return (area.nan_to_num() * share).sum(1) / share.sum(1)
     raise unknown("average", average, ("macro", "weighted"))
+
+
+def limits(
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
+    /,
+    *,
+    average: Literal["macro", "weighted"] = "macro",
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """The interval (`auc_limits`); from 0 to 1 where one class has all examples."""
+    logits, targets = given.classes(outputs, targets)
+    scores, here = log_odds(logits), targets.unique()
+    if len(here) < 2:
+        return 0.0, 1.0
+    chosen = torch.tensor([1]) if scores.shape[1] == 2 else here
+    ones, areas, ends, moves = given.ones(outputs), [], [], []
+    for k in chosen:
+        of = partial(_area, scores[:, k], targets == k)
+        areas.append(of(ones))
+        moves.append(of_examples(of, len(targets)))
+        ends.append(auc_limits.limits(areas[-1].item(), moves[-1], targets == k, level=level))
+    low, high = torch.tensor(ends, dtype=torch.float64).T
+    together = auc_limits.correlations(torch.stack(moves))
+    sizes = targets.bincount(minlength=scores.shape[1])[chosen].double()
+    counted = sizes if average == "weighted" else None
+    return of_classes(torch.cat(areas), low, high, counted=counted, together=together)
 
 
 def roc_curve(

@@ -3,13 +3,12 @@
 They take texts, not logits: `bleu(written, expected)`. What they count comes from sacrebleu, so
 that figures are those that others print; every metric's file has `scorer`, which makes sacrebleu's
 object of the same settings. Both are metrics of a corpus: counts are summed over all texts before
-anything is divided, so they are no mean of anything, and their intervals come from drawing texts.
+anything is divided, so they are no mean of anything; their intervals come from leaving out texts,
+one at a time (`influence`).
 
 References:
     Matt Post. A Call for Clarity in Reporting BLEU Scores. WMT 2018.
     https://arxiv.org/abs/1804.08771
-    Philipp Koehn. Statistical Significance Tests for Machine Translation Evaluation. EMNLP 2004.
-    https://aclanthology.org/W04-3250
 """
 
 import functools
@@ -24,7 +23,7 @@ from torch import Tensor
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
-from cartograd.practice.metrics.interval import draws
+from cartograd.practice.metrics.influence import left_out, skewed, uneven
 
 Texts = Sequence[str]
 
@@ -78,36 +77,44 @@ def interval(
     *,
     instead: Texts | None = None,
     level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> tuple[float, float]:
-    """The bootstrap interval of a metric of texts, or of how much it is above another's.
+    """The interval of a metric of texts, or of how much it is above another's.
 
     Args:
         metric: `"bleu"`, `"chrf:word_order=2"`, or such a function with its settings.
         written: what a model wrote.
         expected: what it should have written.
-        instead: what another model wrote for the same; the interval is that of the difference,
-            both drawn together.
+        instead: what another model wrote for the same; the interval is that of the difference.
         level: how often the interval should hold the true value.
-        resamples: number of bootstrap resamples.
-        seed: of the bootstrap.
 
     Raises:
         UsageError: unknown metric, or texts that do not belong together.
     """
+    value, moves = _moved(metric, written, expected)
+    if instead is None:
+        return skewed(value, moves, level=level)
+    other, others = _moved(metric, instead, expected)
+    return skewed(value - other, moves - others, level=level)
+
+
+def doubt(metric: str | Spec | Callable[..., float], written: Texts, expected: Texts, /) -> str:
+    """Why the interval may hold the true value less often than it states; or nothing."""
+    return uneven(_moved(metric, written, expected)[1])
+
+
+def _moved(
+    metric: str | Spec | Callable[..., float], written: Texts, expected: Texts
+) -> tuple[float, Float[Tensor, " n"]]:
+    """The metric, and the influence of each text (or of groups of texts) on it."""
     scorer = _scorer(build(metric, kind="text-metric") if not callable(metric) else metric)
-    tables = [counts(scorer, one, expected) for one in (written, instead) if one is not None]
-    generator = torch.Generator().manual_seed(seed)
-    values = []
-    for chosen in draws(len(written), resamples, generator):
-        drawn = [chosen.double() @ table for table in tables]
-        for sums in zip(*drawn, strict=True):
-            first, *second = (_whole(scorer, one) for one in sums)
-            values.append(first - sum(second))
-    sides = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
-    low, high = torch.tensor(values, dtype=torch.float64).quantile(sides).tolist()
-    return low, high
+    table = counts(scorer, written, expected)
+
+    def weighed(weights: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
+        values = [_whole(scorer, sums) for sums in weights @ table]
+        return torch.tensor(values, dtype=torch.float64)
+
+    moves = left_out(weighed, len(table))
+    return _whole(scorer, table.sum(0)), moves
 
 
 def _whole(scorer: Any, sums: Float[Tensor, " m"]) -> float:

@@ -127,6 +127,12 @@ def layer_report(
         UsageError: the objective cannot be copied, or its loss depends on no parameter.
     """
     known = isinstance(objective, Objective)
+    players = objective.players.values() if known else (objective,)
+    if any(isinstance(part, torch.jit.ScriptModule) for one in players for part in one.modules()):
+        raise UsageError(
+            "the layers of a scripted module cannot be looked at, as it runs as code of torch's "
+            "own; look at rate, noise and batch, or give the module that it was made from"
+        )
     with twin(objective if known else _Alone(objective)) as made:
         batch = same_device(batch, device_of(made))
         probe = Probe(made)

@@ -88,7 +88,7 @@ class Probe:
     def weights(self, player: nn.Module, optimizer: torch.optim.Optimizer, /) -> None:
         """Take the optimizer's step, and note the norms of what it stepped."""
         before = {p: p.detach().clone() for p in player.parameters() if p.grad is not None}
-        norms = {p: float(p.grad.double().norm()) for p in before if p.grad is not None}
+        norms = {p: _norm([p.grad]) for p in before if p.grad is not None}
         optimizer.step()
         owned = set(player.modules())
         for module, seen in self.seen.items():
@@ -147,4 +147,5 @@ def _grid(z: Tensor) -> Tensor:
 
 
 def _norm(tensors: list[Tensor]) -> float:
-    return sum(float(tensor.double().square().sum()) for tensor in tensors) ** 0.5
+    real = (torch.view_as_real(one) if one.is_complex() else one for one in tensors)
+    return sum(float(one.double().square().sum()) for one in real) ** 0.5

@@ -34,6 +34,9 @@ def twin(objective: Any, /, *, seed: int = 0) -> Iterator[Any]:
         ) from error
     for module in (made, *made.players.values()):
         if isinstance(module, nn.Module):
+            for weight in module.parameters():
+                if not weight.is_leaf:  # the copy of a scripted module's hangs on the original
+                    weight.detach_().requires_grad_()
             module.train().zero_grad(set_to_none=True)
     device = device_of(made)
     devices = [device] if device.type == "cuda" else []

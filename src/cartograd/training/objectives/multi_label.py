@@ -42,6 +42,7 @@ CARD = Card(
     proofs=(
         "oracle: a step of a hand-written loop with torch.nn.BCEWithLogitsLoss leaves the same "
         "weights, to 1e-10 in float64",
+        "oracle: torch.nn.BCEWithLogitsLoss(pos_weight=), to 1e-10 in float64",
         "law: of labels that do not depend on the inputs each one's share is learned",
     ),
     metrics=("f1",),
@@ -57,6 +58,8 @@ class MultiLabel(nn.Module):
             a user's own.
         penalty: regularisation of the weights in training, e.g. `l1:weight=1e-3` or `l2`.
         mix: blends of examples in training, e.g. `mixup:alpha=0.2`.
+        pos_weight: how much having each label counts against not having it, in the order of the
+            labels; `class_weights=balanced` makes both count alike.
     """
 
     def __init__(
@@ -66,11 +69,12 @@ class MultiLabel(nn.Module):
         loss: str | Callable[..., Tensor] = "bce",
         penalty: str | None = None,
         mix: str | None = None,
+        pos_weight: tuple[float, ...] | None = None,
     ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
-        self.loss = loss_of(loss)
+        self.loss = loss_of(loss, **({"pos_weight": pos_weight} if pos_weight else {}))
         self.penalty, self.mix = terms.penalty(penalty), terms.mix(mix)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:

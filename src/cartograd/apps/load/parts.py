@@ -1,0 +1,73 @@
+"""Which part of the data is measured unless it is said: what the model has not learned from.
+
+Of the data that a model was trained on that is the part that was held back. Other data, from a
+path, were held back as a whole: all of them are measured, unless they come in parts of their own.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from cartograd.apps.load.located import located
+from cartograd.apps.load.source import Data
+from cartograd.apps.load.target import Target
+from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.listing import SPLITS
+from cartograd.engine.files.bundle import Bundle
+from cartograd.engine.files.documents import document
+from cartograd.engine.loop.fit import Run
+
+NAMES = {name for names in SPLITS.values() for name in names}
+
+
+def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
+    """The part that is meant, and a line where it is not the one that was held back.
+
+    Args:
+        part: as it was given; None where it was not.
+        data: what is to be measured.
+        trained: the spec of the data that the model was trained on, if that is known.
+
+    Raises:
+        UsageError: the data are a path where nothing is.
+    """
+    if part is not None:
+        return part, ""
+    if not isinstance(data, str | Path | Spec):
+        return "test", ""
+    spec = located(data)
+    place = _place(spec)
+    if place is None or place == _trained(trained) or _parted(spec, place):
+        return "test", ""
+    return "all", "all of it, as the model was not trained on it (--part test: a cut of it)"
+
+
+def trained_on(target: Target, /) -> Any:
+    """The data that a bundle tells of, or that of a run or folder; None of a bare model."""
+    if isinstance(target, Bundle):
+        return target.about.get("data")
+    place = target.folder if isinstance(target, Run) else target
+    homes = [Path(place) / "bundle", Path(place)] if isinstance(place, str | Path) else []
+    home = next((one for one in homes if (one / "about.json").is_file()), None)
+    return None if home is None else document(home, "about").get("data")
+
+
+def _place(spec: Spec) -> Path | None:
+    """The file or folder that a source reads; None of data that is known by its name."""
+    path = Path(spec.subject or "").expanduser()
+    return path.resolve() if spec.subject and path.exists() else None
+
+
+def _trained(spec: Any) -> Path | None:
+    """Where the data of the training are, if they still are."""
+    try:
+        return _place(located(spec)) if isinstance(spec, str | Path | Spec) and spec else None
+    except UsageError:
+        return None
+
+
+def _parted(spec: Spec, place: Path) -> bool:
+    """Whether data have parts: folders of that name, or shares that somebody chose."""
+    chosen = {"valid", "test"} & set(spec.args)
+    folders = place.iterdir() if place.is_dir() else ()
+    return bool(chosen) or any(one.is_dir() and one.name.lower() in NAMES for one in folders)
