@@ -206,7 +206,7 @@ ONLY_COMMAND = {
     "evaluate": {"min": "a program compares by itself", "max": "as min"},
     "predict": {"csv": "answers are dictionaries"},
     "generate": dict.fromkeys(
-        ("sampler", "temperature", "top_k", "top_p", "repetition_penalty"), "all are in `samplers`"
+        ("sampler", "top_k", "top_p", "repetition_penalty"), "all are in `samplers`"
     ),
     "claim": {"seed": "is `seeds=[3]`"},
 }

@@ -35,10 +35,10 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.train import train as train
     from cartograd.core.build import build as build
     from cartograd.core.card import Card as Card
+    from cartograd.core.column import Column as Column
     from cartograd.core.concepts import coverage as coverage
     from cartograd.core.errors import UsageError as UsageError
     from cartograd.core.plugins import use as use
-    from cartograd.core.ports import Column as Column
     from cartograd.core.ports import Port as Port
     from cartograd.core.ports import Signature as Signature
     from cartograd.core.protocols import Loss as Loss
@@ -59,7 +59,7 @@ __version__ = "0.2.0"
 
 _HOME = {
     "Card": "core.card",
-    "Column": "core.ports",
+    "Column": "core.column",
     "Comparison": "apps.results.comparison",
     "Dataset": "data.dataset.dataset",
     "Evaluation": "apps.results.evaluation",
@@ -88,7 +88,6 @@ _HOME = {
     "find": "core.registry",
     "fit": "apps.verbs.fit",
     "generate": "apps.verbs.generate",
-    "sample": "apps.verbs.sample",
     "import_": "apps.load.pretrained",
     "load": "engine.files.bundle",
     "look": "apps.load.runs",
@@ -100,6 +99,7 @@ _HOME = {
     "rates": "engine.optim.schedule",
     "robustness": "apps.verbs.attack",
     "runs": "apps.load.runs:listed",
+    "sample": "apps.verbs.sample",
     "save": "apps.verbs.save",
     "serve": "apps.server.run",
     "sign": "core.signed",

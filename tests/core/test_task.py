@@ -168,4 +168,5 @@ def test_only_values_in_a_unit_and_classes_are_targets():
     found = {name: task.find(name).target for name in NAMES}
     assert {name for name, target in found.items() if target == "value"} == {"regress", "forecast"}
     assert all((target == "class") <= (name != "multi-label") for name, target in found.items())
-    assert {found[name] for name in ("density", "embed", "generate", "rank", "detect")} == {None}
+    assert {name for name, target in found.items() if target == "example"} == {"density"}
+    assert {found[name] for name in ("embed", "generate", "rank", "detect")} == {None}

@@ -37,6 +37,12 @@ CARD = Card(
     year=2016,
     url="https://www.deeplearningbook.org",
     proofs=("law: on normal data the best affine flow has the sample's mean and covariance",),
+    evidence={
+        "flow/change-of-variables": (
+            "test_the_determinant_is_that_of_the_jacobian",
+            "test_the_density_of_the_plane_is_one_in_all",
+        ),
+    },
     metrics=("bits-per-dim",),
 )
 

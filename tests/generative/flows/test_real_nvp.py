@@ -74,6 +74,17 @@ def test_the_density_integrates_to_one_and_is_near_the_true_one(trained):
     assert found > normal + 0.3
 
 
+@pytest.mark.place("flow/change-of-variables")
+@pytest.mark.law("real-nvp")
+def test_the_density_of_the_plane_is_one_in_all():
+    """Also of a flow that has learned nothing."""
+    model = moved(RealNVP(features=2, depth=3, widths=(9,)))
+    side = torch.linspace(-12, 12, 600, dtype=torch.float64)
+    with torch.no_grad():
+        whole = model(torch.cartesian_prod(side, side)).exp().sum() * (side[1] - side[0]) ** 2
+    assert whole.item() == pytest.approx(1, abs=5e-3)
+
+
 def test_levels_of_a_uniform_flow_cost_their_bits():
     """A flow that is the identity on cells has exactly log2 of the levels for each number."""
     from cartograd.generative.flows.levels import Levels
