@@ -62,8 +62,7 @@ CARD = Card(
         "law: the teacher keeps its weights and its mode, sees the student's inputs, and answers "
         "without dropout",
     ),
-    evidence={"compress/distillation": ("test_equals_torchs_losses_with_gradients",)},
-    missing={"compress/distillation": "the acceptance row `distillation`, whose rule stands"},
+    evidence={"compress/distillation": ("acceptance:distillation",)},
     metrics=("accuracy",),
     logs={"accuracy": "higher"},
 )
