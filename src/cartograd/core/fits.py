@@ -20,8 +20,9 @@ def fits(value: Any, annotation: Any, /) -> bool:
         return any(fits(value, option) for option in inner)
     if origin is Literal:
         return value in inner
-    if origin is Callable:
-        return callable(value)
+    if origin is Callable:  # or what becomes one: a spec, or its text
+        plain = int | float | tuple | list | dict | types.NoneType
+        return callable(value) or not isinstance(value, plain)
     if origin in (tuple, list):
         return _items_fit(value, origin, inner)
     if origin is dict:

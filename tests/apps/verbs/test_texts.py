@@ -108,7 +108,9 @@ def test_a_label_for_each_token():
 
 
 def test_the_server_takes_texts():
-    asked = decode(PORT, "application/json", b'{"inputs": ["ab", "c"]}', most=9, tokenizer=BYTES)
+    asked = decode(
+        PORT, "application/json", b'{"inputs": ["ab", "c"]}', most=9, draws=9, tokenizer=BYTES
+    )
     assert asked.inputs.tolist() == [[97, 98], [99, 256]]
     found = served(classifier())
     assert found.predict(asked.inputs, top=1)[1]["label"] == "99"

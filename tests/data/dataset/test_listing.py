@@ -65,7 +65,7 @@ def test_a_split_without_classes_is_left_out_and_said(fill):
     assert labels == ["a", "b"]
     assert list(listing) == ["train"]
     (line,) = left_out(root, listing)
-    assert line.startswith("left out, 2 files that are no examples: 2 .dat (such as test/1.dat")
+    assert line.startswith("test/ has no class folders, so its 2 files have no answers: ")
 
 
 def test_other_files_are_counted_and_named(fill):

@@ -19,9 +19,9 @@ def against_constant(
     """A sentence that holds accuracy or r2 against always giving the same answer.
 
     It is the commonest class of these examples (or set of classes), or their mean, so the constant
-    has an advantage.
-    Where classes were weighted in training, all classes are to be found, not most examples: the
-    mean of the classes' recalls is compared, and what it cost in accuracy is said beside it.
+    has an advantage. Where classes were weighted in training, all classes are to be found, not most
+    examples: the mean of the classes' recalls is compared, and what it cost in accuracy is said
+    beside it.
 
     Args:
         signature: what the answers are.
@@ -34,7 +34,7 @@ def against_constant(
         The sentence; empty where neither metric was measured.
     """
     if signature.task.target == "class" and targets.ndim == 1 and "accuracy" in intervals:
-        by_accuracy = _accuracy(signature, outputs, targets)
+        by_accuracy = _accuracy(signature, outputs, targets, intervals["accuracy"])
         return _recall(outputs, targets, by_accuracy) if weighted else by_accuracy
     if signature.task.target == "classes" and "accuracy" in intervals:
         return _labels(signature, outputs, targets)
@@ -43,18 +43,27 @@ def against_constant(
     return ""
 
 
-def _accuracy(signature: Signature, outputs: Tensor, targets: Tensor) -> str:
-    """By accuracy, on the same examples for both."""
+def _accuracy(
+    signature: Signature, outputs: Tensor, targets: Tensor, limits: tuple[float, float]
+) -> str:
+    """By accuracy, on the same examples for both.
+
+    Of the positions of texts no more is kept than the metrics need; their own interval is compared.
+    """
     from cartograd.core.build import build
     from cartograd.practice.metrics.paired import difference
 
-    classes, labels = max(2, outputs.shape[1]), signature.output.labels
-    most = int(torch.bincount(targets, minlength=classes).argmax())
-    constant = F.one_hot(torch.full_like(targets, most), classes).double()
-    answers = F.pad(outputs, (1, 0)) if outputs.shape[1] == 1 else outputs
-    low, high = difference(build("accuracy", kind="metric"), constant, answers, targets)
+    labels = signature.output.labels
+    counts = torch.bincount(targets)
+    most, share = int(counts.argmax()), float(counts.max()) / len(targets)
+    if signature.task.each:
+        low, high = (limit - share for limit in limits)
+    else:
+        classes = max(2, outputs.shape[1])
+        constant = F.one_hot(torch.full_like(targets, most), classes).double()
+        answers = F.pad(outputs, (1, 0)) if outputs.shape[1] == 1 else outputs
+        low, high = difference(build("accuracy", kind="metric"), constant, answers, targets)
     name = labels[most] if most < len(labels) else str(most)
-    share = float((targets == most).double().mean())
     return f'{_word(low, high)} than always "{name}" ({100 * share:.1f} % right)'
 
 

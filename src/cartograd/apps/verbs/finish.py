@@ -82,6 +82,7 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
     metrics = {
         name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
         | found.averages.get(name, {})
+        | ({"approximate": found.doubts[name]} if name in found.doubts else {})
         for name, value in measured.items()
         if found is not None
     }

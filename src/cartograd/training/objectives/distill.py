@@ -53,7 +53,7 @@ CARD = Card(
     zh="知识蒸馏",
     aliases=("knowledge-distillation",),
     paper="Distilling the knowledge in a neural network",
-    year=2015,
+    year=2014,
     url="https://arxiv.org/abs/1503.02531",
     proofs=(
         "oracle: T^2 times torch's kl_div of log-softmax and softmax and torch's cross_entropy, "
@@ -62,8 +62,7 @@ CARD = Card(
         "law: the teacher keeps its weights and its mode, sees the student's inputs, and answers "
         "without dropout",
     ),
-    evidence={"compress/distillation": ("test_equals_torchs_losses_with_gradients",)},
-    missing={"compress/distillation": "the acceptance row `distillation`, whose rule stands"},
+    evidence={"compress/distillation": ("acceptance:distillation",)},
     metrics=("accuracy",),
     logs={"accuracy": "higher"},
 )
