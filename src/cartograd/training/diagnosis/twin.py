@@ -51,8 +51,8 @@ def device_of(objective: Objective, /) -> torch.device:
     return next(devices, torch.device("cpu"))
 
 
-def learned(module: nn.Module, /) -> list[nn.Parameter]:
-    """The parameters that training changes."""
+def learned(module: nn.Module, /) -> list[Tensor]:
+    """The parameters that training changes; those of a scripted module are plain tensors."""
     return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
