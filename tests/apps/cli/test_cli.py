@@ -97,7 +97,7 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     # says has short forms.
     more = {
         "train": {"target"},
-        "generate": {"temperature", "top-k", "top-p", "repetition-penalty"},
+        "generate": {"temperature", "top_k", "top_p", "repetition_penalty"},
     }
     assert len(flags - more.get(name, set())) <= 12
     assert "json" in flags
