@@ -5,6 +5,7 @@ python -m tests.golden.curves --write      prints how they differ now, and renew
 
 import difflib
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -78,9 +79,29 @@ def windows() -> Split:
     return Split(rows[:, [0, 2]], rows[:, 1], signature)
 
 
-ROWS = {"cbow": windows, "ctc": spelled, "skip-gram": windows}
-MODELS = {"cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8"}
-"""What objectives of text read, and by which model, if not by `reader`."""
+def several() -> Split:
+    """The examples of four numbers, each with a label for every number that is above zero."""
+    x = examples(values=True).inputs
+    output = Port("y", "label", (4,), task="multi-label")
+    return Split(x, (x > 0).double(), Signature((Port("x", "vector", (4,), "float64"),), (output,)))
+
+
+def themselves() -> Split:
+    """The examples of four numbers, away from zero, as their own targets."""
+    x = examples(values=True).inputs + 1
+    output = Port("density", "value", (), task="density")
+    return Split(x, x, Signature((Port("x", "vector", (4,), "float64"),), (output,)))
+
+
+ROWS = {
+    "cbow": windows, "ctc": spelled, "likelihood": themselves, "multi-label": several,
+    "skip-gram": windows,
+}  # fmt: skip
+MODELS = {
+    "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
+    "likelihood": "real-nvp:depth=2,widths=[8]",
+}  # fmt: skip
+"""What some objectives read, and by which model, if not by `reader` or a small MLP."""
 
 
 def reader() -> torch.nn.Module:
@@ -97,6 +118,9 @@ def teacher() -> torch.nn.Module:
     return taught
 
 
+RATES = {"likelihood": 0.1, "multi-label": 0.3}
+"""Learning rates where a loss is a mean over an example's numbers as well."""
+
 FURTHER = {"distill": lambda: {"teacher": teacher()}}
 """What else an objective takes."""
 
@@ -104,16 +128,15 @@ FURTHER = {"distill": lambda: {"teacher": teacher()}}
 def curve(card: Card) -> list[str]:
     """One line a step: the player and its loss, in double precision."""
     reads = card.name in READING
-    data = (
-        ROWS.get(card.name, lines)() if reads else examples(values="accuracy" not in card.metrics)
-    )
+    usual = lines if reads else partial(examples, values="accuracy" not in card.metrics)
+    data = ROWS.get(card.name, usual)()
     torch.manual_seed(0)
     model = reader() if reads else "mlp:widths=[8],activation=tanh"
     model = build(MODELS.get(card.name, model), signature=data.signature)
     given = READING.get(card.name, {}) | FURTHER.get(card.name, dict)()
     recorded = Recorded(build(card.name, model=model, **given).double())
     batches = data.batches(batch_size=BATCH)
-    rate = 0.3 if reads else 0.03
+    rate = RATES.get(card.name, 0.3 if reads else 0.03)
     fit(recorded, batches, optimizers=f"sgd:lr={rate},momentum=0.8", epochs=STEPS // len(batches))
     return [
         f"{step:2} {player} {loss:.12e}" for step, (player, loss) in enumerate(recorded.seen, 1)
