@@ -29,7 +29,7 @@ def word(value: Any, /) -> str:
     """The word for a function: where it was written, and a digest of its code and values.
 
     >>> word(dict)
-    'own:builtins.dict@a94ba49a5e7c'
+    'own:builtins.dict@4d0035994e19'
     """
     made: Any = value.func if isinstance(value, functools.partial) else value
     named = made if inspect.isroutine(made) or inspect.isclass(made) else type(made)

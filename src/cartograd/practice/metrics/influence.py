@@ -21,7 +21,7 @@ References:
 >>> losses = torch.tensor([0.1, 0.1, 0.2, 0.1, 3.0], dtype=torch.float64)
 >>> low, high = skewed(losses.mean().item(), losses - losses.mean())
 >>> round(low, 2), round(high, 1)
-(0.09, 12.9)
+(-0.35, 5.8)
 """
 
 import math

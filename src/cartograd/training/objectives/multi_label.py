@@ -15,6 +15,7 @@ References:
     Large-scale multi-label text classification: revisiting neural networks. ECML PKDD 2014.
     https://arxiv.org/abs/1312.5419
 
+>>> import torch
 >>> objective = MultiLabel(model=nn.Linear(4, 3))
 >>> next(objective.losses((torch.zeros(5, 4), torch.ones(5, 3)))).value.shape
 torch.Size([5])
