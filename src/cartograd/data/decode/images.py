@@ -180,6 +180,10 @@ def _named_errors(name: str) -> Iterator[None]:
         yield
     except UsageError:
         raise
+    except MemoryError as error:
+        raise UsageError(
+            f"{name} takes more memory than there is once it is decoded; scale it down or cut it up"
+        ) from error
     except (
         OSError, SyntaxError, ValueError, EOFError, TypeError, AttributeError, struct.error,
         zlib.error, Image.DecompressionBombError,
