@@ -20,13 +20,11 @@ def as_answered(data: Dataset, model: Any, before: Signed | None, /) -> Dataset:
     Raises:
         UsageError: the examples cannot be such targets.
     """
-    signature = before.signature if before is not None else None
-    if signature is None and not isinstance(model, str | Spec):
-        signature = signature_if_any(model)
-    if signature is not None:
-        task = signature.task.name if signature.target == "example" else ""
-    else:
+    if before is None and isinstance(model, str | Spec):
         task = registry.find(Spec.parse(model).name, kind="model")[0].answers
+    else:
+        signature = signature_if_any(before or model)
+        task = signature.task.name if signature and signature.target == "example" else ""
     if not task or data.signature.task.name == task:
         return data
     return own_targets(data, task)
