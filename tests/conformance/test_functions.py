@@ -103,7 +103,7 @@ def takes_densities(card):
     likely, _, x = density_examples()
     try:
         build(card.name, kind=card.kind, **card.tiny)(likely, x)
-    except (UsageError, TypeError, RuntimeError):
+    except (UsageError, TypeError, RuntimeError, IndexError):
         return False
     return True
 
