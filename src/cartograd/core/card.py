@@ -30,6 +30,7 @@ KINDS = (
     "objective",
     "optimizer",
     "regulariser",
+    "sample-metric",
     "sampler",
     "schedule",
     "technique",
@@ -38,6 +39,9 @@ KINDS = (
     "weights",
 )
 """What a card can describe. Torch's own optimizers have specs but no cards."""
+
+MEASURED = ("metric", "sample-metric", "text-metric")
+"""Kinds of figures, which are better on one side."""
 
 PROOFS = ("oracle", "law", "paper")
 """The three kinds of proof: a reference package, an identity, a published count."""
@@ -69,7 +73,8 @@ class Card:
             tests, `claim:ID` and `acceptance:ROW`. One card of a place is enough.
         missing: for a place of `nodes`, what its `done_when` still lacks, in a phrase.
         answers: of a model, the task of its answer where it settles that itself, whatever the data
-            are for: `density`.
+            are for: `density` of examples, or `generate` for examples of its own.
+        settings: of an objective, the settings of a training that differ from the usual defaults.
         logs: of an objective, what it logs beside its loss, and which way each number is better.
         renamed: arguments that had another name before, and what they are called now; a spec
             in the old words stays valid.
@@ -94,6 +99,7 @@ class Card:
     unit: str = ""
     short: str = ""
     answers: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, tuple[str, ...]] = field(default_factory=dict)

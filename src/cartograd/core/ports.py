@@ -15,7 +15,8 @@ from cartograd.core.fits import check_fields
 from cartograd.core.task import Task
 
 KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
-"""What a port carries. `label` (classes) and `value` (real numbers) are for outputs."""
+"""What a port carries. `value` (real numbers) is for outputs, and so is `label` (classes), but for
+the class that an example is asked of."""
 
 FITS = ("crop", "pad", "pad-white", "stretch")
 """How a picture of another shape is brought to a port's size."""
@@ -148,6 +149,21 @@ class Signature:
         return tasks.find(self.output.task)
 
     @property
+    def draws(self) -> bool:
+        """Whether the model gives examples of its own, made of noise."""
+        return bool(self.outputs and self.output.task and self.task.draws)
+
+    @property
+    def example(self) -> Port:
+        """What the model is about: its first input, or the examples that it draws."""
+        return self.output if self.draws else self.input
+
+    @property
+    def condition(self) -> Port | None:
+        """The input that says of which class an example is to be, if there is one."""
+        return next((port for port in self.inputs[1:] if port.kind == "label"), None)
+
+    @property
     def classes(self) -> int | None:
         """How many classes there are to choose from; none where the answer is no class."""
         axis = self.task.classes_axis
@@ -164,18 +180,10 @@ class Signature:
         if self.outputs and self.output.task and not self.task.own_size:
             classes = self.classes
             sizes["classes"] = self.output.size if classes is None else classes
-        if self.inputs and all(isinstance(dim, int) for dim in self.input.dims):
-            sizes["features"] = self.input.size
-        elif self.inputs and self.input.kind == "vector" and isinstance(self.input.dims[-1], int):
-            sizes["features"] = self.input.dims[-1]  # of one step of a series
-        if self.inputs and self.input.kind == "image":
-            channels, height, width = self.input.dims
-            if isinstance(channels, int):
-                sizes["channels"] = channels
-            if isinstance(height, int) and height == width:
-                sizes["size"] = height
-        if self.inputs and self.input.levels:
-            sizes["levels"] = self.input.levels
+        elif self.condition is not None:
+            sizes["classes"] = len(self.condition.labels)
+        if self.inputs:
+            sizes |= _sizes_of(self.example)
         text = next((port for port in self.inputs if port.kind == "text" and port.bounds), None)
         if text is not None and text.bounds is not None:
             sizes["vocabulary"] = int(text.bounds[1]) + 1
@@ -204,6 +212,24 @@ class Signature:
             return cls(inputs, outputs)
         except (LookupError, TypeError, AttributeError, OverflowError) as error:
             raise UsageError(f"this does not describe a signature: {error!r}") from error
+
+
+def _sizes_of(port: Port) -> dict[str, int]:
+    """The arguments that follow from what an example is."""
+    sizes: dict[str, int] = {}
+    if all(isinstance(dim, int) for dim in port.dims):
+        sizes["features"] = port.size
+    elif port.kind == "vector" and isinstance(port.dims[-1], int):
+        sizes["features"] = port.dims[-1]  # of one step of a series
+    if port.kind == "image":
+        channels, height, width = port.dims
+        if isinstance(channels, int):
+            sizes["channels"] = channels
+        if isinstance(height, int) and height == width:
+            sizes["size"] = height
+    if port.levels:
+        sizes["levels"] = port.levels
+    return sizes
 
 
 def _with_task(port: Port) -> Port:

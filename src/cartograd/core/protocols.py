@@ -151,6 +151,37 @@ class TokenSampler(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Level:
+    """How much of an example is left, and how much noise is in it: `alpha x + sigma noise`.
+
+    Attributes:
+        alpha, sigma: one pair, or one for each example, in float64.
+        time: what the network is told of it.
+    """
+
+    alpha: Float[Tensor, "*b"]
+    sigma: Float[Tensor, "*b"]
+    time: Float[Tensor, "*b"]
+
+
+@runtime_checkable
+class Denoises(Protocol):
+    """A model that guesses the example behind a noisy one; what samplers call."""
+
+    def levels(self, steps: int, /) -> Level:
+        """`steps` + 1 levels from pure noise down to none.
+
+        Raises:
+            UsageError: there are not so many.
+        """
+        ...
+
+    def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
+        """The mean of what may be behind `x`."""
+        ...
+
+
 @runtime_checkable
 class Sampler(Protocol):
     """New examples from a generative model: pictures, sounds, rows.
@@ -160,9 +191,9 @@ class Sampler(Protocol):
     """
 
     def __call__(
-        self, model: nn.Module, shape: tuple[int, ...], generator: torch.Generator, /
+        self, model: "Denoises", noise: Float[Tensor, "b ..."], generator: torch.Generator, /
     ) -> Float[Tensor, "b ..."]:
-        """`shape[0]` examples in the units of the model's port."""
+        """One example for each row of standard normal numbers, standardised as the model's are."""
         ...
 
 

@@ -32,7 +32,8 @@ class Task:
         target: what a right answer is: a `class`, whose number is that of the port's label;
             `classes`, 0 or 1 for each label; a `value` in a unit of its own, of which the model
             gives the standardised form; the `example` itself, of which the model gives the
-            density; or none of these.
+            density, or one of its own; or none of these.
+        draws: whether the model gives examples of its own, made of noise.
         objective: spec of the default objective; none if there is none yet.
         also: further objectives for this task, which models may ask for.
         metrics: what is measured unless told otherwise.
@@ -40,6 +41,7 @@ class Task:
             differs.
         metrics_of_many: the same for more than `MANY` classes, if it differs.
         text_metrics: what is measured of the texts that the model writes, where it can write.
+        sample_metrics: what is measured of the examples that the model draws, against real ones.
         sections: names of the report's sections about the answers.
         classes_axis: which of the output's dimensions counts the classes; none if there are no
             classes to choose from.
@@ -62,12 +64,14 @@ class Task:
     means: str
     answer: str
     target: str | None = None
+    draws: bool = False
     objective: str | None = None
     also: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     metrics_of_two: tuple[str, ...] = ()
     metrics_of_many: tuple[str, ...] = ()
     text_metrics: tuple[str, ...] = ()
+    sample_metrics: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     classes_axis: int | None = None
     own_size: bool = False

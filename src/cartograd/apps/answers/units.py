@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 
 from cartograd.core import registry
-from cartograd.core.card import Card
+from cartograd.core.card import MEASURED, Card
 
 
 def percent(share: float, /, *, digits: int = 1) -> str:
@@ -108,6 +108,5 @@ def heading(name: str, /) -> str:
 def _card(name: str) -> Card | None:
     """The card of a metric, whichever part of the data and whichever classes it is of."""
     plain = name.partition(" (")[0].partition(":")[0].rpartition("/")[2]
-    kinds = ("metric", "text-metric")
-    found = [card for kind in kinds for card, _ in registry.lookup(plain, kind=kind)]
+    found = [card for kind in MEASURED for card, _ in registry.lookup(plain, kind=kind)]
     return found[0] if found else None

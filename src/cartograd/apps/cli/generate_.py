@@ -18,6 +18,8 @@ def generate_(
     /,
     *,
     count: int = 16,
+    class_: Annotated[str | None, Parameter(name="--class")] = None,
+    guidance: float = 1.0,
     out: File = None,
     length: int = 128,
     sampler: tuple[str, ...] = (),
@@ -36,8 +38,8 @@ def generate_(
 ) -> int:
     """Let a model write (go on from a prompt, or answer it), or draw examples.
 
-    A model of texts takes a prompt; a model of densities takes none, and draws `--count` examples
-    like those that it learned from.
+    A model of texts takes a prompt; a generative model of anything else takes none, and draws
+    `--count` examples like those that it learned from.
 
     Without a sampler or a seed the likeliest token is taken each time, or what a beam search finds
     where the model was published to write by one.
@@ -46,12 +48,15 @@ def generate_(
         target: a run or bundle folder, or published weights like smollm2.
         prompt: the text; - reads it from standard input.
         count: examples to draw.
+        class_: the class of all of them, by name or number; they take turns if left out.
+        guidance: how much more than a diffusion model would an example is to be of its class.
         out: file of the drawn examples: .png (pictures in a grid, points in the plane), .csv or
             .npy; samples.png or samples.csv in the run if left out.
         length: the most new tokens.
-        sampler: draw tokens, their scores changed by this first: specs like top-p:p=0.9 in
-            their order, with commas between them or a flag each (`cartograd list token-sampler`);
-            greedy takes the likeliest after all.
+        sampler: of examples, how a diffusion model comes from noise to them, like ddim:steps=50 or
+            dpm-solver-pp. Of a text, draw tokens, their scores changed by this first: specs like
+            top-p:p=0.9 in their order, with commas between them or a flag each (`cartograd list
+            token-sampler`); greedy takes the likeliest after all.
         temperature: a sampler's short form: below 1 more careful, above 1 bolder.
         top_k: a short form: only this many of the likeliest tokens.
         top_p: a short form: only the likeliest tokens that hold this share of the probability.
@@ -70,7 +75,9 @@ def generate_(
     from cartograd.apps.verbs.generate import generate, stream
 
     if prompt is None:
-        return _drawn(target, count, out, seed or 0, 1.0 if temperature is None else temperature)
+        asked = {"condition": class_, "guidance": guidance, "sampler": _one(sampler)}
+        heat = 1.0 if temperature is None else temperature
+        return _drawn(target, count, out, seed=seed or 0, temperature=heat, **asked)
     check_sources(
         [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
     )
@@ -111,7 +118,18 @@ def generate_(
     return 0
 
 
-def _drawn(target: str, count: int, out: Path | None, seed: int, temperature: float) -> int:
+def _one(samplers: tuple[str, ...]) -> str | None:
+    """The sampler of a diffusion model.
+
+    Raises:
+        UsageError: there are several.
+    """
+    if len(samplers) > 1:
+        raise UsageError(f"examples are drawn by one sampler; {len(samplers)} were given")
+    return samplers[0] if samplers else None
+
+
+def _drawn(target: str, count: int, out: Path | None, **asked: Any) -> int:
     """Draw examples, and write them to a file."""
     from cartograd.apps.load.target import as_signed
     from cartograd.apps.report.samples import check_kind, write_samples
@@ -120,12 +138,12 @@ def _drawn(target: str, count: int, out: Path | None, seed: int, temperature: fl
     model = as_signed(target)
     if model.signature.task.generated:
         raise UsageError(f"{target} writes texts; give a prompt: cartograd generate {target} TEXT")
-    port = model.signature.input
+    port = model.signature.example
     picture = port.kind == "image" or (port.kind == "vector" and port.size == 2)
     name = "samples.png" if picture else "samples.csv"
     path = out or (Path(target) if Path(target).is_dir() else Path()) / name
     check_kind(path, port)
-    drawn = sample(model, count, seed=seed, temperature=temperature)
+    drawn = sample(model, count, **asked)
     print(f"written     {write_samples(path, port, drawn)}")
-    print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {seed}")
+    print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
     return 0

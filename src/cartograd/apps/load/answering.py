@@ -3,6 +3,9 @@
 from typing import Any
 
 from cartograd.core import registry
+from cartograd.core.build import hyperparameters, today
+from cartograd.core.card import Card
+from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, signature_if_any
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
@@ -10,7 +13,7 @@ from cartograd.data.dataset.own_targets import own_targets
 
 
 def as_answered(data: Dataset, model: Any, before: Signed | None, /) -> Dataset:
-    """The data as they are, or with the examples as their own targets for a model of densities.
+    """The data as they are, or with the examples as their own targets for a model of examples.
 
     Args:
         data: of any task.
@@ -21,10 +24,30 @@ def as_answered(data: Dataset, model: Any, before: Signed | None, /) -> Dataset:
         UsageError: the examples cannot be such targets.
     """
     if before is None and isinstance(model, str | Spec):
-        task = registry.find(Spec.parse(model).name, kind="model")[0].answers
-    else:
-        signature = signature_if_any(before or model)
-        task = signature.task.name if signature and signature.target == "example" else ""
-    if not task or data.signature.task.name == task:
+        spec = Spec.parse(model)
+        card, preset = registry.find(spec.name, kind="model")
+        return _as_the_card_says(data, card, preset | today(card, spec.args))
+    signature = signature_if_any(before or model)
+    return data if signature is None else as_the_model_answers(data, signature)
+
+
+def as_the_model_answers(data: Dataset, signature: Signature, /) -> Dataset:
+    """The data as a model with this signature was trained on.
+
+    Raises:
+        UsageError: the examples cannot be its targets.
+    """
+    if signature.target != "example" or data.signature.target == "example":
         return data
-    return own_targets(data, task)
+    latent = signature.input.size if signature.draws and len(signature.input.dims) == 1 else None
+    conditional = signature.condition is not None
+    return own_targets(data, signature.task.name, conditional=conditional, latent=latent)
+
+
+def _as_the_card_says(data: Dataset, card: Card, given: dict[str, Any]) -> Dataset:
+    if not card.answers or data.signature.target == "example":
+        return data
+    known = hyperparameters(card)
+    latent = given.get("latent", known["latent"].default if "latent" in known else None)
+    conditional = "classes" in known and given.get("classes", True) is not None
+    return own_targets(data, card.answers, conditional=conditional, latent=latent)

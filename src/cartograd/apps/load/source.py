@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from cartograd.apps.load.answering import as_the_model_answers
 from cartograd.apps.load.located import located
 from cartograd.core import registry
 from cartograd.core.build import build, entry
@@ -22,7 +23,6 @@ from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
 from cartograd.data.dataset.gathered import gathered
-from cartograd.data.dataset.own_targets import own_targets
 from cartograd.data.dataset.tensor_targets import TASKS
 from cartograd.data.dataset.text_batches import IGNORED
 from cartograd.data.dataset.token_rows import respelt
@@ -106,8 +106,8 @@ def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any =
         data = dataset(spec, **_as_trained(spec, model, part))
         if data.signature.input.columns != model.input.columns:
             data = _encoded(spec, data, model)
-    if isinstance(data, Dataset) and model.target == "example" != data.signature.target:
-        data = own_targets(data, model.task.name)
+    if isinstance(data, Dataset):
+        data = as_the_model_answers(data, model)
     if isinstance(data, Dataset):
         if tokenizer is not None and data.tokenizer is not None:
             data = respelt(data, tokenizer, model.input)

@@ -13,9 +13,10 @@ from cartograd.apps.answers.averaged import about, measure
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
-from cartograd.apps.load.target import Target, as_bundle, as_signed
+from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
 from cartograd.apps.results.baseline import against_constant
 from cartograd.apps.results.evaluation import Evaluation, Seen
+from cartograd.apps.verbs.drawn_samples import MOST, compared, is_of_samples, spread
 from cartograd.apps.verbs.written_texts import (
     check_writes,
     is_of_texts,
@@ -82,13 +83,17 @@ def evaluate(
     model = as_signed(target)
     given = {_name(one): one for one in tuple(metrics) or usual(model)}
     chosen = tuple(given)
-    measures, of_texts = measures_of(model, given)
+    measures, of_texts, of_samples = measures_of(model, given)
     part, why = part_of(part, data, trained_on(target))
     found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     examples = masked_examples(model, found)
     outputs, targets, values, intervals, doubts = figures(
         model, examples, measures, batch_size=batch_size, device=device
     )
+    both = compared(outputs, examples) if of_samples else None
+    for name in of_samples:
+        assert both is not None
+        values[name], intervals[name], doubts[name] = both.measured(name)
     batches = examples.batches(batch_size=min(batch_size, at_once(model.signature)), shuffle=False)
     texts = written(model, batches, device=device) if of_texts else ()
     for name in of_texts:
@@ -123,25 +128,31 @@ def _weighted(target: Target) -> bool:
 
 def measures_of(
     model: Signed, given: dict[str, str | Measure], /
-) -> tuple[dict[str, Measure], list[str]]:
-    """The metrics of outputs and targets by their names, and the specs of those of texts.
+) -> tuple[dict[str, Measure], list[str], list[str]]:
+    """The metrics of outputs and targets by name, and the specs of those of texts and of samples.
 
     Args:
         model: it is measured.
         given: specs of metrics, or functions of outputs and targets, by name.
 
     Raises:
-        UsageError: a metric is unknown, or the model writes no texts.
+        UsageError: a metric is unknown, or the model writes no texts or draws no examples.
     """
+    of_samples = [x for x, one in given.items() if isinstance(one, str) and is_of_samples(one)]
+    if of_samples and not model.signature.draws:
+        raise UsageError(
+            f"{of_samples[0]} measures examples that a model makes of noise; {name_of(model)} "
+            f"answers the task {model.signature.task.name!r}; choose another metric"
+        )
     of_texts = [name for name, one in given.items() if isinstance(one, str) and is_of_texts(one)]
     if of_texts:
         check_writes(model, of_texts)
     measures = {
         name: _measure(one, model) if isinstance(one, str) else one
         for name, one in given.items()
-        if name not in of_texts
+        if name not in (*of_texts, *of_samples)
     }
-    return measures, of_texts
+    return measures, of_texts, of_samples
 
 
 def figures(
@@ -167,6 +178,8 @@ def figures(
     from cartograd.practice.metrics import positions
     from cartograd.practice.metrics.interval import doubted
 
+    if model.signature.draws:
+        examples = examples.select(spread(len(examples), MOST))
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)
     if model.signature.task.each and all(map(positions.reducible, measures.values())):
@@ -223,6 +236,8 @@ def usual(model: Signed, /) -> tuple[str, ...]:
         UsageError: there are none.
     """
     task = model.signature.task
+    if task.sample_metrics:
+        return task.sample_metrics
     return (*task.usual_metrics(model.signature.classes), *usual_of_texts(model))
 
 

@@ -184,6 +184,7 @@ def planned(
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
     settings["objective"] = with_loss(settings)
     card = card_of(settings["objective"].value)
+    settings |= _usual(card, settings)
     weights, examples = weights_of_classes(card, settings, examples)
     with torch.device("meta") if meta else nullcontext():
         objective = learned(settings, built, card, **weights)
@@ -203,6 +204,8 @@ def planned(
 def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
     """The data with the positive one of two classes in its signature, and a line on it."""
     named = settings["positive"].value if "positive" in settings else None
+    if named is None and data.signature.target == "example":
+        return data
     output, told = with_positive(data.signature.output, data.train.targets, named)
     if not told:
         return data
@@ -244,6 +247,16 @@ def _chosen(
         "positive": data.signature.output.positive or None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
+
+
+def _usual(card: Card | None, settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """What an objective is trained with unless somebody said otherwise."""
+    own = {} if card is None else card.settings
+    return {
+        key: Setting(value, "default")
+        for key, value in own.items()
+        if settings[key].origin == "default"
+    }
 
 
 def _objective(model: Signed, data: Dataset) -> str:

@@ -34,7 +34,7 @@ def rehearse_end(plan: Plan, processes: ProcessGroup, /) -> None:
 
 def _measured(plan: Plan, few: Examples) -> None:
     model = plan.model
-    measures, _ = measures_of(model, {name: name for name in usual(model)})
+    measures, *_ = measures_of(model, {name: name for name in usual(model)})
     with unchanged(model):
         examples = masked_examples(model, few)
         figures(model, examples, measures, device=plan.value("device"), intervals=False)

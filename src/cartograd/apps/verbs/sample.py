@@ -1,7 +1,6 @@
-"""Sample: new examples of what a model of densities has learned."""
+"""Sample: new examples of what a generative model has learned."""
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,13 +8,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
-from cartograd.core.errors import UsageError
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
+from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.own_targets import noise as noise_of
 from cartograd.engine.device.device import pick
+from cartograd.generative.diffusion.denoiser import Conditioned, Denoiser
 
 MOST = 100_000
 """Examples that are drawn at once."""
+
+TOGETHER = 256
+"""Examples that go through the network at once."""
 
 
 def sample(
@@ -23,58 +30,169 @@ def sample(
     count: int = 16,
     /,
     *,
+    condition: str | int | Sequence[str | int] | None = None,
+    sampler: str | Spec | None = None,
+    guidance: float = 1.0,
     seed: int = 0,
     temperature: float = 1.0,
     device: str = "auto",
 ) -> Float[Tensor, "b ..."]:
-    """Draw examples from a model.
+    """Draw examples from a generative model.
 
     Args:
-        target: a model of densities with a signature, a run, a bundle, or the path of one.
+        target: a generative model with a signature, a run, a bundle, or the path of one.
         count: how many.
+        condition: the class of all examples, by its name or number, or of each; for a model that
+            knows classes. They take turns if left out.
+        sampler: spec of how a diffusion model goes from noise to an example, like `ddim:steps=50`
+            or `dpm-solver-pp`; by default its own few steps of DDIM.
+        guidance: of a diffusion model with classes: how much more an example is to be of its class;
+            1 is the plain model, 0 the one without classes.
         seed: of the random numbers; the same seed gives the same examples.
         temperature: below 1 keeps to likelier examples, all alike at 0.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Returns:
-        `count` examples in the units of the model's input port, on the CPU.
+        `count` examples in the units of the model's port, on the CPU.
 
     Raises:
-        UsageError: the model draws no examples, or a number is out of its range.
+        UsageError: the model draws no examples, has no such classes or samplers, or a number is out
+            of its range.
     """
     if not 1 <= count <= MOST:
         raise UsageError(f"count={count} examples cannot be drawn at once; expected 1 to {MOST:,}")
     if not temperature >= 0:
         raise UsageError(f"temperature={temperature} is below 0; 1 is the model's own")
     model = as_signed(target)
-    drawing = _drawing(model, name_of(model))
+    classes = classes_of(model, condition, count)
+    drawing = _drawing(model, sampler, guidance, temperature)
     chosen = pick(device)
     model.to(chosen)
     generator = torch.Generator().manual_seed(seed)
+    parts = []
     with inferring(model):
-        drawn = drawing(count, generator, temperature=temperature)
-    port = model.signature.input
-    shape = (count, *(int(dim) for dim in port.dims))
-    drawn = drawn.reshape(shape)
-    if port.mean:
-        mean, std = (one.to(drawn.device) for one in statistics(port))
-        drawn = drawn * std + mean
-    if port.bounds is not None:
-        drawn = drawn.clamp(*port.bounds)
-    return drawn.cpu()
+        for start in range(0, count, TOGETHER):
+            rows = torch.arange(start, min(start + TOGETHER, count))
+            y = None if classes is None else classes[rows].to(chosen)
+            parts.append(drawing(rows, y, seed, generator).cpu())
+    port = model.signature.example
+    drawn = torch.cat(parts).reshape(count, *(int(dim) for dim in port.dims))
+    return drawn if port.bounds is None else drawn.clamp(*port.bounds)
 
 
-def _drawing(model: Signed, name: str) -> Callable[..., Tensor]:
-    """The model's own way to draw.
+Drawing = Callable[[Tensor, Tensor | None, int, torch.Generator], Tensor]
+"""From the numbers of the examples, their classes, the seed and a generator to the examples."""
+
+
+def _drawing(
+    model: Signed, sampler: str | Spec | None, guidance: float, temperature: float
+) -> Drawing:
+    """How the model draws.
 
     Raises:
-        UsageError: it has none.
+        UsageError: it does not, or not in this way.
     """
-    own = inspect.getattr_static(model.model, "sample", None)
-    if model.signature.target != "example" or own is None:
+    inner: Any = model.model
+    if model.signature.draws and (sampler is None and guidance == 1):
+        return _of_noise(model, temperature)
+    if isinstance(inner, Denoiser):
+        return _denoised(
+            model, inner, sampler or f"ddim:steps={inner.steps}", guidance, temperature
+        )
+    name = name_of(model)
+    if sampler is not None or guidance != 1:
+        word = f"sampler={sampler}" if sampler is not None else f"guidance={guidance}"
+        raise UsageError(f"{word} is for diffusion models, and {name} is none; leave it out")
+    if model.signature.target != "example" or not hasattr(inner, "sample"):
         raise UsageError(
             f"{name} draws no examples, its task is {model.signature.task.name!r}; expected a "
-            "model of densities, as `cartograd train real-nvp --data digits` makes one"
+            "generative model, as `cartograd train real-nvp --data digits` makes one"
         )
-    drawing: Any = model.model.sample
+
+    def own(rows: Tensor, y: Tensor | None, _: int, generator: torch.Generator) -> Tensor:
+        told = {} if y is None else {"y": y}
+        x = inner.sample(len(rows), generator, temperature=temperature, **told)
+        return _in_units(x, model.signature.example)
+
+    return own
+
+
+def _of_noise(model: Signed, temperature: float) -> Drawing:
+    """By the model's own way from noise to an example."""
+
+    def drawing(rows: Tensor, y: Tensor | None, seed: int, _: torch.Generator) -> Tensor:
+        weight = next(model.parameters())
+        noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
+        return model(noise) if y is None else model(noise, y)
+
     return drawing
+
+
+def _denoised(
+    model: Signed, denoiser: Denoiser, sampler: str | Spec, guidance: float, temperature: float
+) -> Drawing:
+    """By a sampler along a denoiser's path.
+
+    Raises:
+        UsageError: there is no such sampler, the path is too short for it, or there are no classes
+            to be guided by.
+    """
+    spec = Spec.parse(sampler)
+    made = build(spec, kind="sampler")
+    if guidance != 1 and denoiser.classes is None:
+        raise UsageError(
+            f"guidance={guidance} is towards a class, and {name_of(model)} was trained without; "
+            "leave it out"
+        )
+    denoiser.levels(made.keywords.get("steps", 1))
+
+    def drawing(rows: Tensor, y: Tensor | None, seed: int, generator: torch.Generator) -> Tensor:
+        weight = next(model.parameters())
+        noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
+        x = made(Conditioned(denoiser, y, guidance=guidance), noise, generator)
+        return _in_units(x, model.signature.output)
+
+    return drawing
+
+
+def _in_units(x: Tensor, port: Port) -> Tensor:
+    """Examples as the port has them, of standardised ones."""
+    if not port.mean:
+        return x
+    mean, std = (one.to(x) for one in statistics(port))
+    return x.reshape(len(x), *(int(dim) for dim in port.dims)) * std + mean
+
+
+def classes_of(
+    model: Signed, condition: str | int | Sequence[str | int] | None, count: int, /
+) -> Tensor | None:
+    """The class of each example; None of a model that knows none.
+
+    Raises:
+        UsageError: there is no such class, there are no classes, or not as many as examples.
+
+    """
+    port = model.signature.condition
+    if port is None:
+        if condition is not None:
+            raise UsageError(
+                f"{name_of(model)} was trained without classes; leave out class {condition!r}"
+            )
+        return None
+    if condition is None:
+        return torch.arange(count) % len(port.labels)
+    if isinstance(condition, str | int):
+        return torch.full((count,), _number(port, condition))
+    if len(condition) != count:
+        raise UsageError(f"{len(condition)} classes for {count} examples; expected one for each")
+    return torch.tensor([_number(port, one) for one in condition])
+
+
+def _number(port: Port, said: str | int) -> int:
+    """The number of a class that is named, or numbered from 0."""
+    word = str(said)
+    if word in port.labels:
+        return port.labels.index(word)
+    if word.isdecimal() and int(word) < len(port.labels):
+        return int(word)
+    raise unknown("class", word, port.labels)

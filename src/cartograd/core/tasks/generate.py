@@ -1,4 +1,4 @@
-"""Generation: new examples like those of the training data."""
+"""Generation: examples like those of the training data, each made of noise of its own."""
 
 from cartograd.core.task import ANSWERS, Task
 
@@ -6,6 +6,9 @@ TASK = Task(
     name="generate",
     means="examples of its own",
     answer=ANSWERS + "generate",
+    target="example",
+    draws=True,
+    sample_metrics=("frechet",),
     own_size=True,
     refusals={
         "attack": "attacks mislead classifiers; this model answers with examples",
@@ -14,6 +17,5 @@ TASK = Task(
             "answers with examples"
         ),
         "train": "train has no objective for generated examples yet; give objective=...",
-        "evaluate": "evaluate has no metrics for generated examples yet; give metrics=...",
     },
 )

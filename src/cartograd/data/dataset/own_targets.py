@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.protocols import Batch, Batches
+from cartograd.core.task import find
 from cartograd.data.dataset.augment import Chain
+from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
 
 FINEST = 2**16
@@ -18,14 +21,18 @@ FINEST = 2**16
 LOOKED = 1000
 """Examples by which the number of values is found."""
 
+MIDDLE = 0.5
+"""Generators see numbers from 0 to 1 as numbers from -1 to 1: this is their middle and spread."""
+
 
 @dataclass(frozen=True)
 class OwnTargets:
-    """A part of a dataset, of which only the inputs count.
+    """A part of a dataset, whose right answers are the examples themselves.
 
     Attributes:
         part: the examples, with whatever targets.
-        signature: what is made of them.
+        signature: what is made of them: inputs are the example, or the noise that one of the
+            model's own is made of, and the class where the model is told of it.
     """
 
     part: Examples
@@ -39,7 +46,7 @@ class OwnTargets:
     @property
     def targets(self) -> Tensor:
         """The examples themselves."""
-        return self.select(range(len(self))).stored_targets
+        return self.part.select(range(len(self.part))).inputs
 
     @property
     def held(self) -> int:
@@ -55,8 +62,10 @@ class OwnTargets:
 
     def select(self, indices: Int[Tensor, " b"] | Sequence[int], /) -> Split:
         """Some of the examples, in memory."""
-        chosen = self.part.select(indices)
-        return Split(chosen.stored, chosen.inputs, self.signature, chosen.names)
+        chosen, index = self.part.select(indices), torch.as_tensor(indices, dtype=torch.int64)
+        given = noise(self.signature, index) if self.signature.draws else chosen.stored
+        others = [] if self.signature.condition is None else [chosen.targets]
+        return Split(given, chosen.inputs, self.signature, chosen.names, others=others)
 
     def batches(
         self,
@@ -66,38 +75,57 @@ class OwnTargets:
         drop_last: bool = False,
         augment: Chain | None = None,
     ) -> Batches:
-        """The examples as batches `(inputs, inputs)`."""
-        return _Own(
-            self.part.batches(
-                batch_size=batch_size, shuffle=shuffle, drop_last=drop_last, augment=augment
-            )
+        """The examples as batches `(examples or noise, [classes], examples)`."""
+        batches = self.part.batches(
+            batch_size=batch_size, shuffle=shuffle, drop_last=drop_last, augment=augment
         )
+        return _Own(batches, batch_size, self.signature)
 
 
 @dataclass(frozen=True)
 class _Own:
-    """Batches whose target is the input."""
+    """Batches whose target is the example."""
 
     batches: Batches
+    size: int
+    signature: Signature
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
-        """As `Batches` have it."""
-        for x, *_ in self.batches.epoch(number, seed=seed, start=start):
-            yield x, x
+        """As `Batches` have it; the noise is a function of the place in the epoch."""
+        place = start * self.size
+        for x, *_, y in self.batches.epoch(number, seed=seed, start=start):
+            given, rows = x, torch.arange(place, place + len(x))
+            if self.signature.draws:
+                given = noise(self.signature, rows, seed=seed, epoch=number).to(x.device)
+            yield (given, x) if self.signature.condition is None else (given, y, x)
+            place += len(x)
 
 
-def own_targets(data: Dataset, task: str, /) -> Dataset:
+def noise(
+    signature: Signature, rows: Int[Tensor, " b"], /, *, seed: int = 0, epoch: int = 0
+) -> Float[Tensor, "b ..."]:
+    """Standard normal numbers for a generator's input, each row's a function of its number."""
+    port = signature.input
+    drawn = CounterRandom(rows, seed=seed, epoch=epoch).normal(port.size)
+    return drawn.float().reshape(len(rows), *(int(dim) for dim in port.dims))
+
+
+def own_targets(
+    data: Dataset, task: str, /, *, conditional: bool = False, latent: int | None = None
+) -> Dataset:
     """The same examples for a task whose right answers are the examples.
 
     Whole levels (of a picture's numbers) are found by looking at the first thousand training
     examples, and noted in the port; a line says so.
 
     Args:
-        data: examples with whatever targets, which do not count.
-        task: of the answer, `density`.
+        data: examples with whatever targets, which do not count but as conditions.
+        task: of the answer, `density` or `generate`.
+        conditional: whether the model is told the class of each example, where the data have one.
+        latent: numbers of noise that an example is made of; as many as it has if left out.
 
     Raises:
         UsageError: the inputs are texts or rows of a table.
@@ -105,22 +133,33 @@ def own_targets(data: Dataset, task: str, /) -> Dataset:
     port = data.signature.input
     if len(data.signature.inputs) > 1 or port.kind not in ("image", "vector", "audio"):
         raise UsageError(
-            f"{data.name} has inputs of kind {port.kind!r}; a density is learned of pictures, "
-            "sounds or vectors of numbers"
+            f"{data.name} has inputs of kind {port.kind!r}; what examples are like is learned of "
+            "pictures, sounds or vectors of numbers"
         )
-    decided = list(data.about.get("decided", ()))
+    draws, decided = find(task).draws, list(data.about.get("decided", ()))
     if port.kind == "image":
-        levels = _levels(data.train)
-        port = replace(port, mean=(), std=(), levels=levels)
-        if levels:
+        levels, middle = _levels(data.train), (MIDDLE,) if draws else ()
+        port = replace(port, mean=middle, std=middle, levels=levels)
+        if levels and not draws:
             decided.append(f"pictures of {levels} levels: the density is a probability per level")
-    answer = Port(task, "value", (), task=task)
-    signature = Signature((port,), (answer,))
+    inputs, answer = (port,), Port(task, "value", (), task=task)
+    if draws:
+        dims = port.dims if latent is None else (latent,)
+        inputs, answer = (Port("noise", "vector", dims),), replace(port, task=task)
+    output = data.signature.output
+    if conditional and data.signature.target == "class" and len(output.dims) == 1:
+        inputs += (Port("class", "label", (), "int64", labels=_labels(output)),)
+    signature = Signature(inputs, (answer,))
     train, valid, test = (
         OwnTargets(part, signature) for part in (data.train, data.valid, data.test)
     )
     about = data.about | {"decided": decided}
     return replace(data, train=train, valid=valid, test=test, signature=signature, about=about)
+
+
+def _labels(port: Port) -> tuple[str, ...]:
+    """Names of the classes, or their numbers; a single logit is one of no and yes."""
+    return port.labels or tuple(map(str, range(max(2, port.size))))
 
 
 def _levels(part: Examples) -> int:

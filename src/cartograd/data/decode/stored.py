@@ -7,7 +7,7 @@ from torch import Tensor
 
 def as_port(stored: Shaped[Tensor, "n ..."], kind: str, /) -> Shaped[Tensor, "n ..."]:
     """Stored inputs as a port of this kind describes them."""
-    if kind == "text":
+    if kind in ("text", "label"):
         return stored.long()
     if stored.dtype != torch.uint8:
         return stored

@@ -10,6 +10,7 @@ from torch import nn
 
 from cartograd.core import registry, vocabulary
 from cartograd.core.build import build, resolve
+from cartograd.core.card import MEASURED
 from cartograd.core.errors import UsageError, nearest, unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.distributed.process_group import ProcessGroup
@@ -159,7 +160,7 @@ def _better(name: str) -> str | None:
     plain = name.partition("/")[2].partition(":")[0]
     if plain.replace("_", "-").split("-")[-1] == "loss" or registry.lookup(plain, kind="loss"):
         return "lower"
-    metrics = [registry.lookup(plain, kind=kind) for kind in ("metric", "text-metric")]
+    metrics = [registry.lookup(plain, kind=kind) for kind in MEASURED]
     for card, _ in [item for found in metrics for item in found]:
         return card.better
     logged = [card.logs[plain] for card in registry.cards().values() if plain in card.logs]

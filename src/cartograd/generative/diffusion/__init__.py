@@ -1,0 +1,1 @@
+"""Diffusion models: networks that take noise away, a little at a time."""

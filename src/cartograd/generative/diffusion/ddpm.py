@@ -1,0 +1,94 @@
+"""DDPM: examples are worn away to noise in a thousand steps, and a network learns the way back.
+
+The network is told how noisy an example is, and guesses the noise in it; so it knows the example
+behind it, and a sampler can take a step towards that. Of a class that is left out now and then in
+training it knows what the class changes, by which sampling can be guided.
+
+    x_t = sqrt(abar_t) x + sqrt(1 - abar_t) noise,    abar_t = prod (1 - beta_s)
+
+Shapes: input noise `b d` or `b c y x` and (with classes) `b`; examples alike.
+
+Departures: the paper's U-Net has four sizes and two blocks at each; ours has two of one block, and
+cuts pictures of 24 pixels or more into patches of two by two. `forward` samples by DDIM.
+
+References:
+    Jonathan Ho, Ajay Jain, Pieter Abbeel. Denoising diffusion probabilistic models. NeurIPS 2020.
+    https://arxiv.org/abs/2006.11239
+    Alex Nichol, Prafulla Dhariwal. Improved denoising diffusion probabilistic models. ICML 2021.
+    https://arxiv.org/abs/2102.09672
+    Tim Salimans, Jonathan Ho. Progressive distillation for fast sampling of diffusion models. ICLR
+    2022. https://arxiv.org/abs/2202.00512
+
+>>> import torch
+>>> DDPM(features=2, width=8)(torch.randn(3, 2)).shape
+torch.Size([3, 2])
+"""
+
+from cartograd.core.card import Card
+from cartograd.generative.diffusion.denoiser import Denoiser
+from cartograd.generative.diffusion.nets import network
+from cartograd.generative.diffusion.paths import steps
+
+CARD = Card(
+    name="ddpm",
+    kind="model",
+    entry="DDPM",
+    nodes=("diffusion/ddpm",),
+    title="DDPM",
+    zh="DDPM（去噪扩散概率模型）",
+    paper="Denoising diffusion probabilistic models",
+    year=2020,
+    url="https://arxiv.org/abs/2006.11239",
+    proofs=(
+        "law: the noise of a closed step is that of the chain of all steps before it, to 1e-12",
+        "law: every parametrisation gives the example back from the right answer, to 1e-10",
+        "oracle: alphas of diffusers' DDPMScheduler, to 1e-6",
+    ),
+    tiny={"channels": 1, "size": 8, "classes": 3, "width": 8, "sampling_steps": 2, "chain": 20},
+    objective="denoising",
+    answers="generate",
+)
+
+PRESETS = {
+    "improved-ddpm": {"beta_schedule": "cosine"},
+    "v-diffusion": {"beta_schedule": "cosine", "predicts": "v"},
+}
+
+
+class DDPM(Denoiser):
+    """A denoiser on DDPM's chain.
+
+    Args:
+        features: numbers of an example that is a vector.
+        channels: of a picture.
+        size: height and width of a picture.
+        classes: how many there are to tell the model of; None trains without them.
+        width: channels of the U-Net at its largest size; a quarter of the units for vectors.
+        chain: how many steps there are from an example to noise.
+        beta_schedule: how its steps grow: `linear` or `cosine`.
+        predicts: `noise`, `example` or `v`.
+        sampling_steps: steps in which the model itself makes an example of noise.
+        dropout: share of activations that are dropped in each block of the U-Net.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: int | None = None,
+        channels: int | None = None,
+        size: int | None = None,
+        classes: int | None = None,
+        width: int = 32,
+        chain: int = 1000,
+        beta_schedule: str = "linear",
+        predicts: str = "noise",
+        sampling_steps: int = 20,
+        dropout: float = 0.0,
+    ):
+        net = network(
+            features=features, channels=channels, size=size, classes=classes, width=width,
+            dropout=dropout,
+        )  # fmt: skip
+        path = steps(beta_schedule, chain)
+        path.levels(sampling_steps)
+        super().__init__(net, path, predicts=predicts, classes=classes, steps=sampling_steps)

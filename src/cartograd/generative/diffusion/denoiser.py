@@ -1,0 +1,165 @@
+"""A network that takes noise away, whatever it was taught to predict.
+
+Every parametrisation predicts a mixture of example and noise, `F = a x + b noise`. With the noisy
+input `x_t = alpha x + sigma noise` that gives the example back:
+
+    x = (sigma F - b x_t) / (a sigma - b alpha)
+
+- `noise` (DDPM's epsilon): a = 0, b = 1.
+- `example`: a = 1, b = 0.
+- `v` (progressive distillation): a = -sigma, b = alpha.
+- `velocity` (flow matching): a = -1, b = 1.
+- `edm`: a = (1 - c_skip) / c_out, b = -c_skip sigma / c_out, where both coefficients keep the
+  variance of inputs and targets at 1 for examples of standard deviation `spread`.
+
+References:
+    Tim Salimans, Jonathan Ho. Progressive distillation for fast sampling of diffusion models. ICLR
+    2022. https://arxiv.org/abs/2202.00512
+    Tero Karras, Miika Aittala, Timo Aila, Samuli Laine. Elucidating the design space of
+    diffusion-based generative models. NeurIPS 2022. https://arxiv.org/abs/2206.00364
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.core.errors import unknown
+from cartograd.core.protocols import Level
+from cartograd.generative.diffusion.paths import Path
+from cartograd.generative.samplers.ddim import ddim
+
+Mixture = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
+
+
+def _edm(alpha: Tensor, sigma: Tensor, spread: float) -> tuple[Tensor, Tensor]:
+    skip = spread**2 / (sigma**2 + spread**2)
+    out = sigma * spread / (sigma**2 + spread**2).sqrt()
+    return (1 - skip * alpha) / out, -skip * sigma / out
+
+
+PREDICTS: dict[str, Mixture] = {
+    "noise": lambda alpha, *_: (torch.zeros_like(alpha), torch.ones_like(alpha)),
+    "example": lambda alpha, *_: (torch.ones_like(alpha), torch.zeros_like(alpha)),
+    "v": lambda alpha, sigma, _: (-sigma, alpha),
+    "velocity": lambda alpha, *_: (-torch.ones_like(alpha), torch.ones_like(alpha)),
+    "edm": _edm,
+}
+"""By name: how much of the example and of the noise is in what the network predicts."""
+
+
+class Denoiser(nn.Module):
+    """A network on a path.
+
+    Args:
+        net: called with the noisy examples, the time of each, and its class (if there are any).
+        path: how examples become noise.
+        predicts: a key of `PREDICTS`.
+        classes: how many, so that `classes` itself stands for none of them; None without any.
+        steps: of the deterministic sampler that `forward` uses.
+        spread: standard deviation of the examples, where `predicts` is `edm`.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        path: Path,
+        /,
+        *,
+        predicts: str,
+        classes: int | None,
+        steps: int,
+        spread: float = 0.5,
+    ):
+        super().__init__()
+        if predicts not in PREDICTS:
+            raise unknown("what a network predicts", predicts, PREDICTS)
+        self.net, self.path = net, path
+        self.predicts, self.classes, self.steps, self.spread = predicts, classes, steps, spread
+
+    def forward(
+        self, noise: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b ..."]:
+        """One example for each row of noise, by DDIM without further noise."""
+        return ddim(Conditioned(self, y), noise, torch.Generator(), steps=self.steps)
+
+    def levels(self, steps: int, /) -> Level:
+        """See `Denoises`."""
+        return self.path.levels(steps)
+
+    def denoise(
+        self, x: Float[Tensor, "b ..."], level: Level, /, y: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b ..."]:
+        """The mean of what may be behind each noisy example."""
+        a, b = self.mixture(level)
+        alpha, sigma = level.alpha, level.sigma
+        below = a * sigma - b * alpha
+        found = self.predicted(x, level, y)
+        return wide(sigma / below, x) * found - wide(b / below, x) * x
+
+    def predicted(
+        self, x: Float[Tensor, "b ..."], level: Level, y: Int[Tensor, " b"] | None = None, /
+    ) -> Float[Tensor, "b ..."]:
+        """What the network says."""
+        time = level.time.to(x.device, x.dtype).expand(x.shape[0])
+        if self.predicts == "edm":
+            x = x * wide((level.sigma**2 + self.spread**2).rsqrt(), x)
+        if self.classes is None:
+            return self.net(x, time)
+        return self.net(x, time, torch.full_like(time, self.classes).long() if y is None else y)
+
+    def mixture(self, level: Level, /) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
+        """How much of the example and of the noise is in what is predicted."""
+        return PREDICTS[self.predicts](level.alpha, level.sigma, self.spread)
+
+
+class Conditioned(nn.Module):
+    """A denoiser of examples of given classes, pulled towards these.
+
+    Guidance `w` adds to what is said without a class `w` times what the class changes. At 1 it is
+    the plain conditional model, at 0 the unconditional one.
+
+    Args:
+        denoiser: with classes, if some are given.
+        y: the class of each example; none for any.
+        guidance: `w`.
+
+    References:
+        Jonathan Ho, Tim Salimans. Classifier-free diffusion guidance. NeurIPS workshop 2021.
+        https://arxiv.org/abs/2207.12598
+    """
+
+    def __init__(
+        self, denoiser: Denoiser, y: Int[Tensor, " b"] | None, /, *, guidance: float = 1.0
+    ):
+        super().__init__()
+        self.denoiser, self.y, self.guidance = denoiser, y, guidance
+
+    def levels(self, steps: int, /) -> Level:
+        """See `Denoises`."""
+        return self.denoiser.levels(steps)
+
+    def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
+        """See `Denoises`; with and without the class in one batch, where both are needed."""
+        if self.y is None or self.guidance == 0:
+            return self.denoiser.denoise(x, level)
+        if self.guidance == 1:
+            return self.denoiser.denoise(x, level, self.y)
+        none = torch.full_like(self.y, self.denoiser.classes or 0)
+        both = self.denoiser.denoise(torch.cat([x, x]), level, torch.cat([self.y, none]))
+        told, free = both.chunk(2)
+        return free + self.guidance * (told - free)
+
+
+def wide(value: Float[Tensor, "*b"], x: Float[Tensor, "b ..."], /) -> Tensor:
+    """One number, or one for each example, shaped and typed to multiply examples."""
+    value = value.to(x.device, x.dtype)
+    return value.reshape(-1, *[1] * (x.ndim - 1)) if value.ndim else value
+
+
+def noisy(
+    x: Float[Tensor, "b ..."], noise: Float[Tensor, "b ..."], level: Level, /
+) -> Float[Tensor, "b ..."]:
+    """Examples with noise."""
+    return wide(level.alpha, x) * x + wide(level.sigma, x) * noise

@@ -1,0 +1,1 @@
+"""Ways from noise to an example, by a network that takes noise away."""

@@ -1,0 +1,52 @@
+"""DDPM's ancestral sampling: back along the chain, each step drawn from its posterior.
+
+It is DDIM with all of the new noise (`eta` 1); over all steps of the chain it is the paper's
+algorithm 2, with the smaller of its two variances.
+
+References:
+    Jonathan Ho, Ajay Jain, Pieter Abbeel. Denoising diffusion probabilistic models. NeurIPS 2020.
+    https://arxiv.org/abs/2006.11239
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.core.protocols import Denoises
+from cartograd.generative.samplers.ddim import ddim
+
+CARD = Card(
+    name="ancestral",
+    kind="sampler",
+    entry="ancestral",
+    nodes=("diffusion/ddpm",),
+    title="Ancestral sampling",
+    zh="祖先采样",
+    paper="Denoising diffusion probabilistic models",
+    year=2020,
+    url="https://arxiv.org/abs/2006.11239",
+    proofs=("law: on a Gaussian its variance follows the exact recursion, to 1e-12",),
+)
+
+
+def ancestral(
+    model: Denoises,
+    noise: Float[Tensor, "b ..."],
+    generator: torch.Generator,
+    /,
+    *,
+    steps: int = 100,
+) -> Float[Tensor, "b ..."]:
+    """Sample.
+
+    Args:
+        model: takes noise away.
+        noise: standard normal.
+        generator: of the noise of each step.
+        steps: calls of the network.
+
+    Raises:
+        UsageError: the model's chain has fewer steps.
+    """
+    return ddim(model, noise, generator, steps=steps, eta=1.0)

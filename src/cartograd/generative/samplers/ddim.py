@@ -1,0 +1,81 @@
+"""DDIM: from noise to an example in few steps, with as much new noise on the way as one likes.
+
+Each step takes the guessed example and the noise that it leaves, and puts them together as the next
+level has them. With `eta` 0 nothing is drawn after the first noise: the steps follow the
+probability-flow ODE by Euler's method (in sigma/alpha), so that EDM's Euler and flow matching's
+Euler sampler are the same. With `eta` 1 and all steps it is DDPM's ancestral sampling, with the
+smaller of its two variances.
+
+    x_s = alpha_s x + sqrt(sigma_s^2 - tau^2) noise + tau new
+    tau = eta (sigma_s / sigma_t) sqrt(1 - (alpha_t / alpha_s)^2)
+
+Shapes: noise `b ...`; examples alike.
+
+Departures: the steps are spaced evenly and include the last one of the chain.
+
+References:
+    Jiaming Song, Chenlin Meng, Stefano Ermon. Denoising diffusion implicit models. ICLR 2021.
+    https://arxiv.org/abs/2010.02502
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.core.card import Card
+from cartograd.core.protocols import Denoises
+from cartograd.generative.samplers.steps import begin, fresh, noise_in, pairs
+
+CARD = Card(
+    name="ddim",
+    aliases=("euler",),
+    kind="sampler",
+    entry="ddim",
+    nodes=("diffusion/ddim",),
+    title="DDIM",
+    zh="DDIM",
+    paper="Denoising diffusion implicit models",
+    year=2021,
+    url="https://arxiv.org/abs/2010.02502",
+    proofs=(
+        "law: on a Gaussian the error against the exact flow halves as the steps double",
+        "law: with eta 1 each step has the mean and variance of DDPM's posterior, to 1e-12",
+        "oracle: diffusers' DDIMScheduler step by step, to 1e-5",
+    ),
+)
+
+
+def ddim(
+    model: Denoises,
+    noise: Float[Tensor, "b ..."],
+    generator: torch.Generator,
+    /,
+    *,
+    steps: int = 20,
+    eta: float = 0.0,
+) -> Float[Tensor, "b ..."]:
+    """Sample.
+
+    Args:
+        model: takes noise away.
+        noise: standard normal.
+        generator: of the noise on the way.
+        steps: calls of the network.
+        eta: how much new noise: 0 none, 1 as much as DDPM.
+
+    Raises:
+        UsageError: the model's chain has fewer steps.
+    """
+    levels = model.levels(steps)
+    x = begin(noise, levels)
+    for now, then in pairs(levels):
+        guess = model.denoise(x, now)
+        left = noise_in(x, guess, now)
+        if not eta:
+            x = then.alpha.to(x) * guess + then.sigma.to(x) * left
+            continue
+        ratio = (now.alpha / then.alpha).clamp(0, 1)
+        tau = eta * then.sigma / now.sigma * (1 - ratio**2).sqrt()
+        kept = (then.sigma**2 - tau**2).clamp_min(0).sqrt()
+        x = then.alpha.to(x) * guess + kept.to(x) * left + tau.to(x) * fresh(x, generator)
+    return x
