@@ -205,9 +205,8 @@ ONLY_COMMAND = {
     },
     "evaluate": {"min": "a program compares by itself", "max": "as min"},
     "predict": {"csv": "answers are dictionaries"},
-    "generate": dict.fromkeys(
-        ("sampler", "top_k", "top_p", "repetition_penalty"), "all are in `samplers`"
-    ),
+    "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")
+    | {"class": "is `condition`"},
     "claim": {"seed": "is `seeds=[3]`"},
 }
 """Options that the verb has no argument for, each with the reason."""

@@ -183,6 +183,7 @@ def test_what_only_python_takes(usable):
         )
         assert initialise(layer, "toy-initialiser").map.weight.abs().max() <= 0.1
         assert cg.build("toy-text-metric")(["a", "b"], ["a", "c"]) == 0.5
+        assert cg.build("toy-sample-metric")(torch.ones(3), torch.zeros(2)) == 1
         assert cg.build("toy-diagnostic")([{}, {}]).epochs == 2
         assert [row.square for row in cg.build("toy-demonstration")()] == [0, 1, 4, 9]
         scores = torch.eye(5).roll(1, 1)

@@ -72,9 +72,11 @@ def toy_token_sampler(logits, seen, /, *, k: int = 1):
         "toy_sampler",
         {},
         """
-def toy_sampler(model, shape, generator, /):
-    '''Noise, of which no model is asked.'''
-    return torch.rand(shape, generator=generator)
+def toy_sampler(model, noise, generator, /):
+    '''A guess of what is behind the noise.'''
+    levels = model.levels(1)
+    first = type(levels)(levels.alpha[0], levels.sigma[0], levels.time[0])
+    return model.denoise(noise, first)
 """,
     ),
     "compressor": (
@@ -404,6 +406,16 @@ def toy_schedule(step, lr, /):
     return lr / (step + 1)
 """,
     ),
+    "sample-metric": (
+        "",
+        "toy_sample_metric",
+        {},
+        """
+def toy_sample_metric(drawn, real, /) -> float:
+    '''How far the means are apart.'''
+    return float((drawn.mean() - real.mean()).abs())
+""",
+    ),
     "text-metric": (
         "",
         "toy_text_metric",
@@ -465,7 +477,7 @@ def takes(rows):
     return (torch.randn(rows, 5, 8),)
 """
 
-BETTER = {"metric": "lower", "text-metric": "higher"}
+BETTER = {"metric": "lower", "sample-metric": "lower", "text-metric": "higher"}
 NODES = {"augmentation": "regularize/augmentation-image"}
 
 NOT_ADDED = {

@@ -6,6 +6,7 @@ import math
 import runpy
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from cartograd.core.build import build, entry, hyperparameters
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
+from cartograd.core.task import find
 from tests.conformance.exceptions import EXPECTED
 from tests.conformance.subjects import SIGNATURES
 
@@ -75,12 +77,11 @@ def signature_of(card: Card, *, size: int | None = None) -> Signature:
     """A signature that the model of this card fits, as small as its `tiny` arguments say."""
     if card.name in SIGNATURES:
         return SIGNATURES[card.name]
+    if card.answers:
+        return _example_signature(card, size=size)
     known = hyperparameters(card)
     classes = card.tiny.get("classes", known["classes"].default if "classes" in known else 3)
     label = Port("class", "label", (classes,), labels=tuple(f"class {i}" for i in range(classes)))
-    if card.answers:
-        row = Port("row", "vector", (card.tiny["features"],), "float32", (0.0, 1.0))
-        return Signature((row,), (Port(card.answers, "value", (), task=card.answers),))
     if "vocabulary" in known:
         return _text_signature(card)
     if "channels" in known:
@@ -93,6 +94,25 @@ def signature_of(card: Card, *, size: int | None = None) -> Signature:
         "row", "vector", (features,), "float32", (0.0, 1.0), (0.5,) * features, (0.25,) * features
     )
     return Signature((row,), (label,))
+
+
+def _example_signature(card: Card, *, size: int | None = None) -> Signature:
+    """Of a generative model: rows or pictures, and the class of each if `tiny` says how many."""
+    tiny, row = card.tiny, Port("row", "vector", (card.tiny.get("features", 4),))
+    if "channels" in tiny:
+        side = size or tiny.get("size", 8)
+        dims = (tiny["channels"], side, side)
+        levels = tiny.get("levels", 0)
+        row = Port("row", "image", dims, "float32", (0.0, 1.0), levels=levels)
+    inputs, answer = (row,), Port(card.answers, "value", (), task=card.answers)
+    if find(card.answers).draws:
+        dims = (tiny["latent"],) if "latent" in tiny else row.dims
+        inputs = (Port("noise", "vector", dims),)
+        answer = replace(row, task=card.answers)
+    if "classes" in tiny:
+        labels = tuple(f"class {i}" for i in range(tiny["classes"]))
+        inputs += (Port("class", "label", (), "int64", labels=labels),)
+    return Signature(inputs, (answer,))
 
 
 TOKEN_WISE = ("label-tokens", "masked-language-model", "crf")
@@ -144,6 +164,8 @@ def inputs(signature: Signature, examples: int = 6, *, seed: int = 1) -> tuple[t
 def _input(port: Port, examples: int, generator: torch.Generator) -> torch.Tensor:
     if port.kind == "audio":
         return torch.rand(examples, *port.dims, generator=generator).sub(0.5).div(5)
+    if port.kind == "label":
+        return torch.arange(examples) % len(port.labels)
     if port.kind != "text":
         return torch.rand(examples, *port.dims, generator=generator)
     assert port.bounds is not None
@@ -159,6 +181,8 @@ def batch(card: Card, examples: int = 6) -> tuple[tuple[torch.Tensor, ...], torc
     """Inputs and targets for the model of a card."""
     signature = signature_of(card)
     given, shape = inputs(signature, examples), answer_shape(signature, examples)
+    if signature.draws:
+        return given, torch.rand(shape, generator=torch.Generator().manual_seed(2))
     if signature.target == "example":
         return given, given[0]
     targets = torch.arange(math.prod(shape[:-1])).reshape(shape[:-1]) % shape[-1]
@@ -182,10 +206,12 @@ def double(given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
 def loss_of(answer: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of an answer, at each position if it has several; of one number its square.
 
-    The negative of a density.
+    The negative of a density; of an example the squared distance.
     """
     if answer.ndim == 1:
         return -answer.mean()
+    if answer.shape == targets.shape:
+        return (answer - targets).square().mean()
     if answer.shape[-1] == 1:
         return answer.square().mean()
     return torch.nn.functional.cross_entropy(answer.flatten(0, -2), targets.flatten())

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cartograd.core.build import build, entry
+from cartograd.core.card import MEASURED
 from cartograd.core.errors import UsageError
 from cartograd.foundations.activations.layer import Activation
 from tests.conformance.subjects import EXAMPLES
@@ -202,7 +203,7 @@ def test_text_metric_is_better_on_the_side_that_its_card_says(card):
 
 @over()
 def test_only_what_is_measured_has_a_better_side(card):
-    measured = card.kind in ("metric", "text-metric")
+    measured = card.kind in MEASURED
     assert (card.better in ("lower", "higher")) if measured else not card.better
     assert set(card.logs.values()) <= {"lower", "higher"}
     assert not card.logs or card.kind == "objective"

@@ -93,13 +93,21 @@ def themselves() -> Split:
     return Split(x, x, Signature((Port("x", "vector", (4,), "float64"),), (output,)))
 
 
+def noises() -> Split:
+    """Noise, and the examples that are to be made of it."""
+    x = examples(values=True).inputs
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(7), dtype=x.dtype)
+    output = Port("x", "vector", (4,), "float64", task="generate")
+    return Split(noise, x, Signature((Port("noise", "vector", (4,), "float64"),), (output,)))
+
+
 ROWS = {
-    "cbow": windows, "ctc": spelled, "likelihood": themselves, "multi-label": several,
-    "skip-gram": windows,
+    "cbow": windows, "ctc": spelled, "denoising": noises, "likelihood": themselves,
+    "multi-label": several, "skip-gram": windows,
 }  # fmt: skip
 MODELS = {
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
-    "likelihood": "real-nvp:depth=2,widths=[8]",
+    "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
 }  # fmt: skip
 """What some objectives read, and by which model, if not by `reader` or a small MLP."""
 
@@ -118,7 +126,7 @@ def teacher() -> torch.nn.Module:
     return taught
 
 
-RATES = {"likelihood": 0.1, "multi-label": 0.3}
+RATES = {"denoising": 0.1, "likelihood": 0.1, "multi-label": 0.3}
 """Learning rates where a loss is a mean over an example's numbers as well."""
 
 FURTHER = {"distill": lambda: {"teacher": teacher()}}

@@ -26,7 +26,7 @@ torch.Size([3, 2])
 
 from cartograd.core.card import Card
 from cartograd.generative.diffusion.denoiser import Denoiser
-from cartograd.generative.diffusion.nets import network
+from cartograd.generative.diffusion.nets import bound, network
 from cartograd.generative.diffusion.paths import steps
 
 CARD = Card(
@@ -44,7 +44,16 @@ CARD = Card(
         "law: every parametrisation gives the example back from the right answer, to 1e-10",
         "oracle: alphas of diffusers' DDPMScheduler, to 1e-6",
     ),
-    tiny={"channels": 1, "size": 8, "classes": 3, "width": 8, "sampling_steps": 2, "chain": 20},
+    tiny={
+        "channels": 1,
+        "size": 8,
+        "classes": 3,
+        "width": 8,
+        "sampling_steps": 2,
+        "chain": 20,
+        "beta_schedule": "cosine",
+        "predicts": "v",
+    },
     objective="denoising",
     answers="generate",
 )
@@ -91,4 +100,11 @@ class DDPM(Denoiser):
         )  # fmt: skip
         path = steps(beta_schedule, chain)
         path.levels(sampling_steps)
-        super().__init__(net, path, predicts=predicts, classes=classes, steps=sampling_steps)
+        super().__init__(
+            net,
+            path,
+            predicts=predicts,
+            classes=classes,
+            steps=sampling_steps,
+            limit=bound(channels),
+        )

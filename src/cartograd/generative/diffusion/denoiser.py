@@ -59,6 +59,8 @@ class Denoiser(nn.Module):
         classes: how many, so that `classes` itself stands for none of them; None without any.
         steps: of the deterministic sampler that `forward` uses.
         spread: standard deviation of the examples, where `predicts` is `edm`.
+        limit: what is guessed in sampling is kept between this and its negative, as DDPM does with
+            pictures; None where examples have no bounds.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class Denoiser(nn.Module):
         classes: int | None,
         steps: int,
         spread: float = 0.5,
+        limit: float | None = None,
     ):
         super().__init__()
         if predicts not in PREDICTS:
             raise unknown("what a network predicts", predicts, PREDICTS)
         self.net, self.path = net, path
-        self.predicts, self.classes, self.steps, self.spread = predicts, classes, steps, spread
+        self.predicts, self.classes, self.steps = predicts, classes, steps
+        self.spread, self.limit = spread, limit
 
     def forward(
         self, noise: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
@@ -142,6 +146,10 @@ class Conditioned(nn.Module):
 
     def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
         """See `Denoises`; with and without the class in one batch, where both are needed."""
+        guess, limit = self._guessed(x, level), self.denoiser.limit
+        return guess if limit is None else guess.clamp(-limit, limit)
+
+    def _guessed(self, x: Tensor, level: Level) -> Tensor:
         if self.y is None or self.guidance == 0:
             return self.denoiser.denoise(x, level)
         if self.guidance == 1:

@@ -8,8 +8,9 @@ and what any example does: classifier-free guidance needs the two.
 
 Shapes: a batch is (noise, [classes ` b`,] examples), noise and examples `b ...`.
 
-Departures: the noise is that of the batch, which is a function of the seed and the place in the
-epoch.
+Departures: the noise is that of the batch, a function of the seed and the place in the epoch. The
+level of an example, and whether its class is left out, are drawn by a hash of its noise: however a
+batch is split, and from wherever a run is resumed, an example has the same loss.
 
 References:
     Jonathan Ho, Ajay Jain, Pieter Abbeel. Denoising diffusion probabilistic models. NeurIPS 2020.
@@ -29,10 +30,12 @@ torch.Size([5])
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.hashing import fractions, scrambled
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.generative.diffusion.denoiser import Denoiser, noisy
@@ -87,11 +90,24 @@ class Denoising(nn.Module):
         if isinstance(self.model, Signed):
             x = (x - self.model.output_mean) / self.model.output_std
         y = classes[0] if classes else None
+        u, left_out = uniform(noise)
         if y is not None and drop:
-            left_out = torch.rand(len(y), device=y.device) < drop
-            y = y.masked_fill(left_out, self.denoiser.classes or 0)
-        u = torch.rand(len(x), device=x.device, dtype=torch.float64)
+            y = y.masked_fill(left_out < drop, self.denoiser.classes or 0)
         level = self.denoiser.path.drawn(u)
         a, b = (one.reshape(-1, *[1] * (x.ndim - 1)).to(x) for one in self.denoiser.mixture(level))
         found = self.denoiser.predicted(noisy(x, noise, level), level, y)
         return (found - a * x - b * noise).square().flatten(1).mean(1)
+
+
+def uniform(noise: Float[Tensor, "b ..."], /) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+    """Two numbers in [0, 1) for each example, in float64: hashes of its noise.
+
+    >>> x = torch.randn(1000, 3)
+    >>> [bool((one.mean() - 0.5).abs() < 0.05) for one in uniform(x)]
+    [True, True]
+    """
+    seen = noise.flatten(1)[:, :4].double().contiguous().view(torch.int64)
+    key = seen[:, 0]
+    for column in seen.unbind(1):
+        key = scrambled(key ^ scrambled(column))
+    return fractions(key), fractions(scrambled(key))

@@ -25,13 +25,14 @@ torch.Size([3, 2])
 
 from cartograd.core.card import Card
 from cartograd.generative.diffusion.denoiser import Denoiser
-from cartograd.generative.diffusion.nets import network
+from cartograd.generative.diffusion.nets import bound, network
 from cartograd.generative.diffusion.paths import Growing
 
 CARD = Card(
     name="edm",
     kind="model",
     entry="EDM",
+    nodes=("diffusion/ddpm",),
     title="EDM",
     zh="EDM（扩散模型的设计空间）",
     paper="Elucidating the design space of diffusion-based generative models",
@@ -75,5 +76,11 @@ class EDM(Denoiser):
             dropout=dropout,
         )  # fmt: skip
         super().__init__(
-            net, Growing(), predicts="edm", classes=classes, steps=sampling_steps, spread=sigma_data
+            net,
+            Growing(),
+            predicts="edm",
+            classes=classes,
+            steps=sampling_steps,
+            limit=bound(channels),
+            spread=sigma_data,
         )

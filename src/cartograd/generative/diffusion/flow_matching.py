@@ -24,7 +24,7 @@ torch.Size([3, 2])
 
 from cartograd.core.card import Card
 from cartograd.generative.diffusion.denoiser import Denoiser
-from cartograd.generative.diffusion.nets import network
+from cartograd.generative.diffusion.nets import bound, network
 from cartograd.generative.diffusion.paths import Straight
 
 CARD = Card(
@@ -32,6 +32,7 @@ CARD = Card(
     aliases=("rectified-flow",),
     kind="model",
     entry="FlowMatching",
+    nodes=("diffusion/ddpm",),
     title="Flow matching",
     zh="流匹配",
     paper="Flow matching for generative modeling",
@@ -73,5 +74,10 @@ class FlowMatching(Denoiser):
             dropout=dropout,
         )  # fmt: skip
         super().__init__(
-            net, Straight(), predicts="velocity", classes=classes, steps=sampling_steps
+            net,
+            Straight(),
+            predicts="velocity",
+            classes=classes,
+            steps=sampling_steps,
+            limit=bound(channels),
         )

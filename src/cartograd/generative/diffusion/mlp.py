@@ -24,6 +24,8 @@ class DenoisingMLP(nn.Module):
         self.shifts = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.act = nn.SiLU()
         self.last = nn.Linear(width, features)
+        nn.init.xavier_uniform_(self.last.weight, gain=0.1)
+        nn.init.zeros_(self.last.bias)
 
     def forward(
         self,

@@ -10,6 +10,11 @@ LARGE = 24
 """Pictures at least this wide are cut into patches of two by two."""
 
 
+def bound(channels: int | None, /) -> float | None:
+    """What guessed pictures are kept within, whose numbers are from -1 to 1."""
+    return None if channels is None else 1.0
+
+
 def network(
     *,
     features: int | None,

@@ -25,7 +25,7 @@ References:
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -37,6 +37,7 @@ from cartograd.core.protocols import Level
 EXACT = torch.float64
 
 
+@runtime_checkable
 class Path(Protocol):
     """Where examples go as noise comes in."""
 

@@ -3,9 +3,19 @@
 It is DDIM with all of the new noise (`eta` 1); over all steps of the chain it is the paper's
 algorithm 2, with the smaller of its two variances.
 
+Shapes: noise `b ...`; examples alike.
+
+Departures: fewer steps than the chain has are spaced evenly.
+
 References:
     Jonathan Ho, Ajay Jain, Pieter Abbeel. Denoising diffusion probabilistic models. NeurIPS 2020.
     https://arxiv.org/abs/2006.11239
+
+>>> import torch
+>>> from cartograd.generative.diffusion.flow_matching import FlowMatching
+>>> model = FlowMatching(features=2, width=8)
+>>> ancestral(model, torch.randn(3, 2), torch.Generator(), steps=4).shape
+torch.Size([3, 2])
 """
 
 import torch

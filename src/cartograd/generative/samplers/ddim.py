@@ -16,6 +16,12 @@ Departures: the steps are spaced evenly and include the last one of the chain.
 References:
     Jiaming Song, Chenlin Meng, Stefano Ermon. Denoising diffusion implicit models. ICLR 2021.
     https://arxiv.org/abs/2010.02502
+
+>>> import torch
+>>> from cartograd.generative.diffusion.flow_matching import FlowMatching
+>>> model = FlowMatching(features=2, width=8)
+>>> ddim(model, torch.randn(3, 2), torch.Generator(), steps=4).shape
+torch.Size([3, 2])
 """
 
 import torch

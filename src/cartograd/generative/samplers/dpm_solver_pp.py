@@ -14,6 +14,12 @@ Departures: none.
 References:
     Cheng Lu, Yuhao Zhou, Fan Bao, Jianfei Chen, Chongxuan Li, Jun Zhu. DPM-Solver++: fast solver
     for guided sampling of diffusion probabilistic models. 2022. https://arxiv.org/abs/2211.01095
+
+>>> import torch
+>>> from cartograd.generative.diffusion.flow_matching import FlowMatching
+>>> model = FlowMatching(features=2, width=8)
+>>> dpm_solver_pp(model, torch.randn(3, 2), torch.Generator(), steps=4).shape
+torch.Size([3, 2])
 """
 
 import torch
@@ -31,7 +37,7 @@ CARD = Card(
     entry="dpm_solver_pp",
     nodes=("diffusion/ddim",),
     title="DPM-Solver++ (2M)",
-    zh="DPM-Solver++（2M）",
+    zh="DPM-Solver++ (2M)",
     paper="DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models",
     year=2022,
     url="https://arxiv.org/abs/2211.01095",

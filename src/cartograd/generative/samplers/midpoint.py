@@ -11,6 +11,12 @@ Departures: none.
 References:
     Yaron Lipman, Ricky Chen, Heli Ben-Hamu, Maximilian Nickel, Matt Le. Flow matching for
     generative modeling. ICLR 2023. https://arxiv.org/abs/2210.02747
+
+>>> import torch
+>>> from cartograd.generative.diffusion.flow_matching import FlowMatching
+>>> model = FlowMatching(features=2, width=8)
+>>> midpoint(model, torch.randn(3, 2), torch.Generator(), steps=4).shape
+torch.Size([3, 2])
 """
 
 import torch

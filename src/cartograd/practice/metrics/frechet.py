@@ -32,6 +32,7 @@ CARD = Card(
     aliases=("fid",),
     kind="sample-metric",
     entry="frechet",
+    nodes=("gan/vanilla",),
     title="Fréchet distance",
     short="Fréchet",
     zh="弗雷歇距离",

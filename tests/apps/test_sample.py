@@ -1,0 +1,86 @@
+import pytest
+import torch
+
+import cartograd as cg
+from cartograd.apps.verbs.drawn_samples import compared, spread
+from cartograd.core.errors import UsageError
+from cartograd.data.dataset.own_targets import own_targets
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A short training of a diffusion model with classes on points in the plane."""
+    folder = tmp_path_factory.mktemp("sample") / "run"
+    cg.train("ddpm:width=8,predicts=v,beta_schedule=cosine", "moons", epochs=2, folder=folder)
+    return folder
+
+
+def test_a_run_tells_what_its_examples_are(run):
+    found = cg.evaluate(run, "moons")
+    assert set(found.metrics) == {"frechet"}
+    low, high = found.intervals["frechet"]
+    assert low < found.metrics["frechet"] < high
+    assert "of 500 drawn and 500 real examples, by their 2 numbers" in found.doubts["frechet"]
+    assert (run / "bundle" / "signature.json").exists()
+    assert (run / "report.html").exists()
+
+
+def test_a_seed_is_a_set_of_examples(run):
+    one, two, other = (cg.sample(run, 300, seed=seed) for seed in (0, 0, 1))
+    assert one.shape == (300, 2)
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+    assert torch.equal(cg.sample(run, 10), one[:10])
+
+
+def test_classes_are_asked_for_by_name_or_number(run):
+    named, numbered = (cg.sample(run, 4, condition=one) for one in ("0", 0))
+    assert torch.equal(named, numbered)
+    assert not torch.equal(named, cg.sample(run, 4, condition=1))
+    mixed = cg.sample(run, 2, condition=[1, 0])
+    assert torch.allclose(mixed[1], named[1], atol=1e-6)
+    with pytest.raises(UsageError, match="unknown class '7'"):
+        cg.sample(run, 4, condition=7)
+    with pytest.raises(UsageError, match="2 classes for 4 examples"):
+        cg.sample(run, 4, condition=[0, 1])
+
+
+def test_samplers_and_guidance(run):
+    plain = cg.sample(run, 8)
+    same = cg.sample(run, 8, sampler="ddim:steps=20")
+    torch.testing.assert_close(same, plain)
+    assert not torch.allclose(cg.sample(run, 8, sampler="dpm-solver-pp:steps=5"), plain)
+    assert not torch.allclose(cg.sample(run, 8, guidance=3.0), plain)
+    assert torch.equal(cg.sample(run, 8, temperature=0.0)[0], cg.sample(run, 8, temperature=0.0)[2])
+    for given, message in (
+        ({"sampler": "ddim:steps=5000"}, "chain of this model has 1000"),
+        ({"sampler": "top-k"}, "token-sampler"),
+        ({"temperature": -1.0}, "is below 0"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            cg.sample(run, 8, **given)
+
+
+def test_what_draws_in_another_way_has_no_such_options():
+    data = own_targets(cg.dataset("moons:examples=300"), "density")
+    flow = cg.build("real-nvp:depth=2", signature=data.signature)
+    for given in ({"sampler": "ddim"}, {"guidance": 2.0}):
+        with pytest.raises(UsageError, match="is for diffusion models"):
+            cg.sample(flow, 3, **given)
+    with pytest.raises(UsageError, match="trained without classes"):
+        cg.sample(flow, 3, condition=1)
+    with pytest.raises(UsageError, match="draws no examples"):
+        cg.sample(cg.build("mlp", signature=cg.dataset("moons").signature), 3)
+    with pytest.raises(UsageError, match="measures examples that a model makes of noise"):
+        cg.evaluate(flow, data, metrics=["frechet"])
+
+
+def test_large_examples_are_compared_by_principal_components():
+    data = own_targets(cg.dataset("digits"), "generate")
+    real = data.test.targets
+    both = compared(real, data.test)
+    assert both.how == "their 64 numbers"
+    value, (low, high), _ = both.measured("frechet")
+    assert value == pytest.approx(0, abs=1e-6)
+    assert low <= value <= high
+    assert spread(3, 10) == [0, 1, 2]

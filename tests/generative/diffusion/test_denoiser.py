@@ -1,0 +1,138 @@
+import pytest
+import torch
+from torch import nn
+
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.protocols import Level
+from cartograd.engine.loop.fit import fit
+from cartograd.generative.diffusion.denoiser import PREDICTS, Conditioned, Denoiser, noisy
+from cartograd.generative.diffusion.denoising import Denoising
+from cartograd.generative.diffusion.edm import EDM
+from cartograd.generative.diffusion.flow_matching import FlowMatching
+from cartograd.generative.diffusion.paths import Growing, Straight, steps
+from cartograd.generative.diffusion.told import waves
+from cartograd.generative.samplers.ddim import ddim
+
+PATHS = {"noise": steps("linear", 100), "example": steps("cosine", 100),
+         "v": steps("cosine", 100), "velocity": Straight(), "edm": Growing()}  # fmt: skip
+
+
+class Answer(nn.Module):
+    """A network that says what it was given."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x, time, y=None):
+        return self.answer
+
+
+def levels(path, count=40):
+    return path.drawn((torch.arange(count, dtype=torch.float64) + 0.5) / count)
+
+
+@pytest.mark.law("ddpm")
+@pytest.mark.parametrize("predicts", PREDICTS)
+def test_the_right_answer_gives_the_example_back(predicts):
+    generator = torch.Generator().manual_seed(0)
+    x, noise = (torch.randn(40, 3, generator=generator, dtype=torch.float64) for _ in range(2))
+    level = levels(PATHS[predicts])
+    denoiser = Denoiser(nn.Identity(), PATHS[predicts], predicts=predicts, classes=None, steps=1)
+    a, b = denoiser.mixture(level)
+    denoiser.net = Answer(a[:, None] * x + b[:, None] * noise)
+    found = denoiser.denoise(noisy(x, noise, level), level)
+    torch.testing.assert_close(found, x, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.law("edm")
+@pytest.mark.parametrize("sigma", [0.002, 0.1, 1.0, 10.0, 80.0])
+def test_a_network_of_zeros_has_loss_one_at_every_level(sigma):
+    model = EDM(features=1)
+    generator = torch.Generator().manual_seed(0)
+    x, noise = (torch.randn(200_000, 1, generator=generator, dtype=torch.float64) for _ in range(2))
+    a, b = model.mixture(Growing().at(torch.tensor(sigma, dtype=torch.float64)))
+    assert (a * 0.5 * x + b * noise).square().mean().item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.law("flow-matching")
+def test_on_straight_paths_ddim_is_the_method_of_euler():
+    torch.manual_seed(0)
+    model = FlowMatching(features=2, width=8).double()
+    noise = torch.randn(5, 2, dtype=torch.float64)
+    x, path = noise.clone(), Straight()
+    for i in range(10):
+        t = torch.tensor(1 - i / 10, dtype=torch.float64)
+        x = x - 0.1 * model.predicted(x, path.at(t))
+    torch.testing.assert_close(
+        ddim(model, noise, torch.Generator(), steps=10), x, rtol=1e-12, atol=1e-12
+    )
+
+
+@pytest.mark.place("diffusion/guidance")
+@pytest.mark.law("denoising")
+def test_guidance_of_one_is_the_class_and_of_nought_is_none():
+    torch.manual_seed(0)
+    model = build("ddpm", features=3, classes=4, width=8).double()
+    x, y = torch.randn(6, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 0, 1])
+    level = Level(*(one[500] for one in (model.levels(1000).alpha, model.levels(1000).sigma,
+                                         model.levels(1000).time)))  # fmt: skip
+    told, free = model.denoise(x, level, y), model.denoise(x, level)
+    assert torch.equal(Conditioned(model, y).denoise(x, level), told)
+    assert torch.equal(Conditioned(model, y, guidance=0.0).denoise(x, level), free)
+    three = Conditioned(model, y, guidance=3.0).denoise(x, level)
+    torch.testing.assert_close(three, free + 3 * (told - free), rtol=1e-10, atol=1e-10)
+    assert not torch.allclose(told, free)
+
+
+@pytest.mark.oracle("ddpm")
+def test_what_a_network_is_told_of_time_is_that_of_diffusers():
+    embeddings = pytest.importorskip("diffusers.models.embeddings")
+    time = torch.tensor([0.0, 1.0, 17.0, 999.0])
+    theirs = embeddings.get_timestep_embedding(
+        time, 16, flip_sin_to_cos=True, downscale_freq_shift=0
+    )
+    torch.testing.assert_close(waves(time, 16), theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.place("diffusion/ddpm")
+def test_a_trained_flow_draws_like_its_data_and_an_untrained_one_does_not():
+    """Eight normal clouds on a circle: nearly all examples are near one, and every cloud is hit."""
+    generator = torch.Generator().manual_seed(0)
+    angle = torch.arange(8) * torch.pi / 4
+    clouds = 1.6 * torch.stack([angle.cos(), angle.sin()], dim=1)
+    batches = []
+    for _ in range(250):
+        which = torch.randint(8, (256,), generator=generator)
+        x = clouds[which] + 0.15 * torch.randn(256, 2, generator=generator)
+        batches.append((torch.randn(256, 2, generator=generator), x))
+    torch.manual_seed(0)
+    model = FlowMatching(features=2, width=16)
+    noise = torch.randn(1000, 2, generator=generator)
+
+    def near(x):
+        distance, cloud = torch.cdist(x, clouds).min(1)
+        close = distance < 0.45
+        return close.float().mean().item(), cloud[close].bincount(minlength=8).min().item()
+
+    before = near(model(noise).detach())
+    fit(Denoising(model=model), batches, optimizers="adamw:lr=5e-3", schedule="cosine", epochs=3,
+        average="ema:decay=0.98", device="cpu")  # fmt: skip
+    share, least = near(model.eval()(noise).detach())
+    assert share > 0.75
+    assert least > 40
+    assert before[0] < 0.3
+
+
+def test_what_cannot_be_a_denoiser_is_refused():
+    with pytest.raises(UsageError, match="needs features= of vectors, or channels="):
+        build("ddpm")
+    with pytest.raises(UsageError, match="unknown what a network predicts 'speed'"):
+        build("ddpm", features=2, predicts="speed")
+    with pytest.raises(UsageError, match="unknown schedule 'wavy'"):
+        build("ddpm", features=2, beta_schedule="wavy")
+    with pytest.raises(UsageError, match="chain of this model has 10"):
+        build("ddpm", features=2, chain=10)
+    with pytest.raises(UsageError, match="Linear is none"):
+        Denoising(model=nn.Linear(2, 2))
