@@ -47,7 +47,7 @@ def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
     elif card.kind == "metric":
         assert isinstance(method(*fitting(card)), float)
     elif card.kind == "sampler":
-        denoiser = build("flow-matching", features=3, width=8)
+        denoiser = build("flow-matching", features=3, width=8).denoiser
         noise, draw = torch.randn(2, 3), torch.Generator().manual_seed(0)
         assert method(denoiser, noise, draw).shape == noise.shape
     elif card.kind == "token-sampler":

@@ -4,7 +4,7 @@ from torch import nn
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.core.protocols import Level
+from cartograd.core.generative import Level
 from cartograd.engine.loop.fit import fit
 from cartograd.generative.diffusion.denoiser import PREDICTS, Conditioned, Denoiser, noisy
 from cartograd.generative.diffusion.denoising import Denoising
@@ -49,7 +49,7 @@ def test_the_right_answer_gives_the_example_back(predicts):
 @pytest.mark.law("edm")
 @pytest.mark.parametrize("sigma", [0.002, 0.1, 1.0, 10.0, 80.0])
 def test_a_network_of_zeros_has_loss_one_at_every_level(sigma):
-    model = EDM(features=1)
+    model = EDM(features=1).denoiser
     generator = torch.Generator().manual_seed(0)
     x, noise = (torch.randn(200_000, 1, generator=generator, dtype=torch.float64) for _ in range(2))
     a, b = model.mixture(Growing().at(torch.tensor(sigma, dtype=torch.float64)))
@@ -59,7 +59,7 @@ def test_a_network_of_zeros_has_loss_one_at_every_level(sigma):
 @pytest.mark.law("flow-matching")
 def test_on_straight_paths_ddim_is_the_method_of_euler():
     torch.manual_seed(0)
-    model = FlowMatching(features=2, width=8).double()
+    model = FlowMatching(features=2, width=8).denoiser.double()
     noise = torch.randn(5, 2, dtype=torch.float64)
     x, path = noise.clone(), Straight()
     for i in range(10):
@@ -74,7 +74,7 @@ def test_on_straight_paths_ddim_is_the_method_of_euler():
 @pytest.mark.law("denoising")
 def test_guidance_of_one_is_the_class_and_of_nought_is_none():
     torch.manual_seed(0)
-    model = build("ddpm", features=3, classes=4, width=8).double()
+    model = build("ddpm", features=3, classes=4, width=8).denoiser.double()
     x, y = torch.randn(6, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 0, 1])
     level = Level(*(one[500] for one in (model.levels(1000).alpha, model.levels(1000).sigma,
                                          model.levels(1000).time)))  # fmt: skip

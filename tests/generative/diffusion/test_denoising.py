@@ -29,7 +29,7 @@ def test_the_share_without_a_class_is_what_was_asked():
             return x
 
     model = build("ddpm", features=1, classes=3, width=8)
-    model.net = Spy()
+    model.denoiser.net = Spy()
     x, y = torch.randn(20_000, 1), torch.zeros(20_000, dtype=torch.long)
     objective = Denoising(model=model, label_dropout=0.1)
     next(objective.losses((x, y, x)))

@@ -11,6 +11,7 @@ from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
+from cartograd.core.generative import Draws
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
@@ -103,7 +104,7 @@ def _drawing(
     if sampler is not None or guidance != 1:
         word = f"sampler={sampler}" if sampler is not None else f"guidance={guidance}"
         raise UsageError(f"{word} is for diffusion models, and {name} is none; leave it out")
-    if model.signature.target != "example" or not hasattr(inner, "sample"):
+    if model.signature.target != "example" or not isinstance(inner, Draws):
         raise UsageError(
             f"{name} draws no examples, its task is {model.signature.task.name!r}; expected a "
             "generative model, as `cartograd train real-nvp --data digits` makes one"

@@ -24,6 +24,9 @@ References:
 torch.Size([3, 2])
 """
 
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
 from cartograd.core.card import Card
 from cartograd.generative.diffusion.denoiser import Denoiser
 from cartograd.generative.diffusion.nets import bound, network
@@ -64,7 +67,7 @@ PRESETS = {
 }
 
 
-class DDPM(Denoiser):
+class DDPM(nn.Module):
     """A denoiser on DDPM's chain.
 
     Args:
@@ -100,7 +103,8 @@ class DDPM(Denoiser):
         )  # fmt: skip
         path = steps(beta_schedule, chain)
         path.levels(sampling_steps)
-        super().__init__(
+        super().__init__()
+        self.denoiser = Denoiser(
             net,
             path,
             predicts=predicts,
@@ -108,3 +112,9 @@ class DDPM(Denoiser):
             steps=sampling_steps,
             limit=bound(channels),
         )
+
+    def forward(
+        self, noise: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b ..."]:
+        """One example for each row of noise, by DDIM."""
+        return self.denoiser(noise, y)

@@ -20,15 +20,24 @@ References:
 """
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.errors import unknown
-from cartograd.core.protocols import Level
+from cartograd.core.generative import Level
 from cartograd.generative.diffusion.paths import Path
 from cartograd.generative.samplers.ddim import ddim
+
+
+@runtime_checkable
+class Denoised(Protocol):
+    """A model that makes examples by its denoiser."""
+
+    denoiser: "Denoiser"
+
 
 Mixture = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
 

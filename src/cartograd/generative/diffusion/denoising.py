@@ -38,7 +38,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.hashing import fractions, scrambled
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
-from cartograd.generative.diffusion.denoiser import Denoiser, noisy
+from cartograd.generative.diffusion.denoiser import Denoised, noisy
 
 CARD = Card(
     name="denoising",
@@ -62,19 +62,19 @@ class Denoising(nn.Module):
     """The squared error of what a denoiser predicts.
 
     Args:
-        model: a `Denoiser`, signed or not.
+        model: one with a `Denoiser`, such as DDPM, signed or not.
         label_dropout: share of the examples whose class is left out.
     """
 
     def __init__(self, *, model: nn.Module, label_dropout: float = 0.1):
         super().__init__()
         inner = model.model if isinstance(model, Signed) else model
-        if not isinstance(inner, Denoiser):
+        if not isinstance(inner, Denoised):
             raise UsageError(
                 f"denoising is learned by a denoiser such as ddpm, edm or flow-matching; "
                 f"{type(inner).__name__} is none"
             )
-        self.model, self.denoiser, self.drop = model, inner, label_dropout
+        self.model, self.denoiser, self.drop = model, inner.denoiser, label_dropout
         self.players = {"model": model}
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:

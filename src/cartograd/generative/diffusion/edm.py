@@ -23,6 +23,9 @@ References:
 torch.Size([3, 2])
 """
 
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
 from cartograd.core.card import Card
 from cartograd.generative.diffusion.denoiser import Denoiser
 from cartograd.generative.diffusion.nets import bound, network
@@ -45,7 +48,7 @@ CARD = Card(
 )
 
 
-class EDM(Denoiser):
+class EDM(nn.Module):
     """A denoiser of growing noise.
 
     Args:
@@ -75,7 +78,8 @@ class EDM(Denoiser):
             features=features, channels=channels, size=size, classes=classes, width=width,
             dropout=dropout,
         )  # fmt: skip
-        super().__init__(
+        super().__init__()
+        self.denoiser = Denoiser(
             net,
             Growing(),
             predicts="edm",
@@ -84,3 +88,9 @@ class EDM(Denoiser):
             limit=bound(channels),
             spread=sigma_data,
         )
+
+    def forward(
+        self, noise: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b ..."]:
+        """One example for each row of noise, by DDIM."""
+        return self.denoiser(noise, y)

@@ -22,6 +22,9 @@ References:
 torch.Size([3, 2])
 """
 
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
 from cartograd.core.card import Card
 from cartograd.generative.diffusion.denoiser import Denoiser
 from cartograd.generative.diffusion.nets import bound, network
@@ -45,7 +48,7 @@ CARD = Card(
 )
 
 
-class FlowMatching(Denoiser):
+class FlowMatching(nn.Module):
     """A denoiser on straight paths.
 
     Args:
@@ -73,7 +76,8 @@ class FlowMatching(Denoiser):
             features=features, channels=channels, size=size, classes=classes, width=width,
             dropout=dropout,
         )  # fmt: skip
-        super().__init__(
+        super().__init__()
+        self.denoiser = Denoiser(
             net,
             Straight(),
             predicts="velocity",
@@ -81,3 +85,9 @@ class FlowMatching(Denoiser):
             steps=sampling_steps,
             limit=bound(channels),
         )
+
+    def forward(
+        self, noise: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b ..."]:
+        """One example for each row of noise, by DDIM."""
+        return self.denoiser(noise, y)

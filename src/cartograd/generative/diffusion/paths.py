@@ -32,7 +32,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.protocols import Level
+from cartograd.core.generative import Level
 
 EXACT = torch.float64
 

@@ -19,7 +19,7 @@ References:
 
 >>> import torch
 >>> from cartograd.generative.diffusion.flow_matching import FlowMatching
->>> model = FlowMatching(features=2, width=8)
+>>> model = FlowMatching(features=2, width=8).denoiser
 >>> ddim(model, torch.randn(3, 2), torch.Generator(), steps=4).shape
 torch.Size([3, 2])
 """
@@ -29,7 +29,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.core.protocols import Denoises
+from cartograd.core.generative import Denoises
 from cartograd.generative.samplers.steps import begin, fresh, noise_in, pairs
 
 CARD = Card(

@@ -17,7 +17,7 @@ References:
 
 >>> import torch
 >>> from cartograd.generative.diffusion.flow_matching import FlowMatching
->>> model = FlowMatching(features=2, width=8)
+>>> model = FlowMatching(features=2, width=8).denoiser
 >>> dpm_solver_pp(model, torch.randn(3, 2), torch.Generator(), steps=4).shape
 torch.Size([3, 2])
 """
@@ -27,7 +27,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.core.protocols import Denoises, Level
+from cartograd.core.generative import Denoises, Level
 from cartograd.generative.samplers.steps import begin, pairs
 
 CARD = Card(

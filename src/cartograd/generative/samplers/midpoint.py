@@ -14,7 +14,7 @@ References:
 
 >>> import torch
 >>> from cartograd.generative.diffusion.flow_matching import FlowMatching
->>> model = FlowMatching(features=2, width=8)
+>>> model = FlowMatching(features=2, width=8).denoiser
 >>> midpoint(model, torch.randn(3, 2), torch.Generator(), steps=4).shape
 torch.Size([3, 2])
 """
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.protocols import Denoises, Level
+from cartograd.core.generative import Denoises, Level
 from cartograd.generative.samplers.steps import begin, noise_in, pairs
 
 CARD = Card(

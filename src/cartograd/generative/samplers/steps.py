@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cartograd.core.protocols import Level
+from cartograd.core.generative import Level
 
 
 def pairs(levels: Level, /) -> Iterator[tuple[Level, Level]]:
