@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.export import export as export
     from cartograd.apps.verbs.fit import fit as fit
     from cartograd.apps.verbs.generate import generate as generate
+    from cartograd.apps.verbs.generative_model import generative_model as generative_model
     from cartograd.apps.verbs.neighbours import neighbours as neighbours
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.sample import sample as sample
@@ -88,6 +89,7 @@ _HOME = {
     "find": "core.registry",
     "fit": "apps.verbs.fit",
     "generate": "apps.verbs.generate",
+    "generative_model": "apps.verbs.generative_model",
     "import_": "apps.load.pretrained",
     "load": "engine.files.bundle",
     "look": "apps.load.runs",
@@ -143,6 +145,7 @@ __all__ = [
     "find",
     "fit",
     "generate",
+    "generative_model",
     "import_",
     "load",
     "look",

@@ -40,7 +40,9 @@ def test_what_a_task_names_exists(name):
     module = import_module(found.answer)
     assert hasattr(module, "answers")
     assert found.objective or "train" in found.refusals
-    assert found.metrics or "evaluate" in found.refusals
+    assert found.metrics or found.sample_metrics or "evaluate" in found.refusals
+    for metric in found.sample_metrics:
+        registry.find(metric, kind="sample-metric")
     for metric in found.text_metrics:
         registry.find(metric, kind="text-metric")
     assert found.attacked or "attack" in found.refusals
@@ -168,5 +170,8 @@ def test_only_values_in_a_unit_and_classes_are_targets():
     found = {name: task.find(name).target for name in NAMES}
     assert {name for name, target in found.items() if target == "value"} == {"regress", "forecast"}
     assert all((target == "class") <= (name != "multi-label") for name, target in found.items())
-    assert {name for name, target in found.items() if target == "example"} == {"density"}
-    assert {found[name] for name in ("embed", "generate", "rank", "detect")} == {None}
+    assert {name for name, target in found.items() if target == "example"} == {
+        "density",
+        "generate",
+    }
+    assert {found[name] for name in ("embed", "rank", "detect")} == {None}

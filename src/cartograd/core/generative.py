@@ -1,11 +1,14 @@
 """The protocols of generative models: what draws examples, what denoises them, and what samples."""
 
+import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from cartograd.core.errors import UsageError
 
 
 @runtime_checkable
@@ -66,3 +69,65 @@ class Sampler(Protocol):
     ) -> Float[Tensor, "b ..."]:
         """One example for each row of standard normal numbers, standardised as the model's are."""
         ...
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How likely examples are, and in which sense.
+
+    Attributes:
+        nats: log-density (of levels: log-probability) of each example.
+        kind: `exact`; a bound below it: `elbo`, `iwae`, `vlb` or `bound` (of noise that fills the
+            gaps between levels); or `ode`, by following a flow in steps.
+        dims: numbers of an example.
+        error: standard error of each, where it was estimated by random numbers.
+    """
+
+    nats: Float[Tensor, " b"]
+    kind: str
+    dims: int
+    error: Float[Tensor, " b"] | None = None
+
+    @property
+    def bits_per_dim(self) -> Float[Tensor, " b"]:
+        """Bits of each number of an example."""
+        return -self.nats / (self.dims * math.log(2))
+
+
+@runtime_checkable
+class Codes(Protocol):
+    """A model that has a code for an example, and an example for a code; standardised both."""
+
+    def encode(self, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """The code of each example."""
+        ...
+
+    def decode(self, z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """The example of each code."""
+        ...
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """A model that makes up what is missing of an example."""
+
+    def inpaint(
+        self,
+        x: Float[Tensor, "b ..."],
+        known: Float[Tensor, "b ..."],
+        generator: torch.Generator,
+        /,
+    ) -> Float[Tensor, "b ..."]:
+        """Whole examples; 1 in `known` marks numbers that stay as they are."""
+        ...
+
+
+class NotSupported(UsageError):  # noqa: N818
+    """A model cannot do this; the message says why."""
+
+
+@runtime_checkable
+class Lacks(Protocol):
+    """A model that says why it cannot do something, by the name of what that is."""
+
+    lacks: dict[str, str]

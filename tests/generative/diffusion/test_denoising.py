@@ -18,6 +18,13 @@ def taught():
     )
 
 
+class Answer(nn.Module):
+    """A network that says what it was given."""
+
+    def forward(self, x, time, y=None):
+        return self.answer
+
+
 @pytest.mark.law("denoising")
 def test_the_share_without_a_class_is_what_was_asked():
     torch.manual_seed(0)
@@ -45,13 +52,13 @@ def test_on_normal_data_the_best_guess_is_the_posterior_mean():
     x, noise = 0.5 + 0.8 * torch.randn(2, 50_000, 1).double()[0], torch.randn(50_000, 1).double()
     path, half = Straight(), torch.tensor(0.4, dtype=torch.float64)
     level = path.at(half)
-    denoiser = Denoiser(None, path, predicts="velocity", classes=None, steps=1)
+    denoiser = Denoiser(Answer(), path, predicts="velocity", classes=None, steps=1)
     a, b = denoiser.mixture(level)
     seen = noisy(x, noise, level)
     target = a * x + b * noise
     design = torch.cat([seen, torch.ones_like(seen)], dim=1)
     answer = design @ torch.linalg.lstsq(design, target).solution
-    denoiser.net = lambda x, time: answer
+    denoiser.net.answer = answer
     found = denoiser.denoise(seen, level)
     gain = 0.6 * 0.64 / (0.36 * 0.64 + 0.16)
     right = 0.5 + gain * (seen - 0.6 * 0.5)

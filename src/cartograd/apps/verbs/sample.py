@@ -26,12 +26,16 @@ TOGETHER = 256
 """Examples that go through the network at once."""
 
 
+Condition = str | int | Sequence[str | int] | None
+"""The class of all examples, by name or number, or of each."""
+
+
 def sample(
     target: Target,
     count: int = 16,
     /,
     *,
-    condition: str | int | Sequence[str | int] | None = None,
+    condition: Condition = None,
     sampler: str | Spec | None = None,
     guidance: float = 1.0,
     seed: int = 0,
@@ -113,7 +117,7 @@ def _drawing(
     def own(rows: Tensor, y: Tensor | None, _: int, generator: torch.Generator) -> Tensor:
         told = {} if y is None else {"y": y}
         x = inner.sample(len(rows), generator, temperature=temperature, **told)
-        return _in_units(x, model.signature.example)
+        return in_units(x, model.signature.example)
 
     return own
 
@@ -151,12 +155,12 @@ def _denoised(
         weight = next(model.parameters())
         noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
         x = made(Conditioned(denoiser, y, guidance=guidance), noise, generator)
-        return _in_units(x, model.signature.output)
+        return in_units(x, model.signature.output)
 
     return drawing
 
 
-def _in_units(x: Tensor, port: Port) -> Tensor:
+def in_units(x: Tensor, port: Port) -> Tensor:
     """Examples as the port has them, of standardised ones."""
     if not port.mean:
         return x
@@ -164,9 +168,7 @@ def _in_units(x: Tensor, port: Port) -> Tensor:
     return x.reshape(len(x), *(int(dim) for dim in port.dims)) * std + mean
 
 
-def classes_of(
-    model: Signed, condition: str | int | Sequence[str | int] | None, count: int, /
-) -> Tensor | None:
+def classes_of(model: Signed, condition: Condition, count: int, /) -> Tensor | None:
     """The class of each example; None of a model that knows none.
 
     Raises:

@@ -47,6 +47,13 @@ CARD = Card(
         "law: every parametrisation gives the example back from the right answer, to 1e-10",
         "oracle: alphas of diffusers' DDPMScheduler, to 1e-6",
     ),
+    evidence={
+        "diffusion/ddpm": (
+            "test_a_closed_step_is_that_of_all_steps_before_it",
+            "test_a_trained_flow_draws_like_its_data_and_an_untrained_one_does_not",
+        ),
+    },
+    missing={"diffusion/ddpm": "pictures against a baseline, over seeds"},
     tiny={
         "channels": 1,
         "size": 8,

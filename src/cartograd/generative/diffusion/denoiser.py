@@ -137,6 +137,7 @@ class Conditioned(nn.Module):
         denoiser: with classes, if some are given.
         y: the class of each example; none for any.
         guidance: `w`.
+        limited: whether guesses are kept in the denoiser's bounds.
 
     References:
         Jonathan Ho, Tim Salimans. Classifier-free diffusion guidance. NeurIPS workshop 2021.
@@ -144,10 +145,17 @@ class Conditioned(nn.Module):
     """
 
     def __init__(
-        self, denoiser: Denoiser, y: Int[Tensor, " b"] | None, /, *, guidance: float = 1.0
+        self,
+        denoiser: Denoiser,
+        y: Int[Tensor, " b"] | None,
+        /,
+        *,
+        guidance: float = 1.0,
+        limited: bool = True,
     ):
         super().__init__()
         self.denoiser, self.y, self.guidance = denoiser, y, guidance
+        self.limit = denoiser.limit if limited else None
 
     def levels(self, steps: int, /) -> Level:
         """See `Denoises`."""
@@ -155,7 +163,7 @@ class Conditioned(nn.Module):
 
     def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
         """See `Denoises`; with and without the class in one batch, where both are needed."""
-        guess, limit = self._guessed(x, level), self.denoiser.limit
+        guess, limit = self._guessed(x, level), self.limit
         return guess if limit is None else guess.clamp(-limit, limit)
 
     def _guessed(self, x: Tensor, level: Level) -> Tensor:

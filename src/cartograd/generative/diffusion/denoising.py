@@ -54,6 +54,10 @@ CARD = Card(
         "law: on Gaussian data the best guess is the posterior mean, to 2 %",
         "law: the share of examples without their class is the one that was asked for, to 1 point",
     ),
+    evidence={
+        "diffusion/guidance": ("test_guidance_of_one_is_the_class_and_of_nought_is_none",),
+    },
+    missing={"diffusion/guidance": "a classifier's gradient; the accuracy of the asked class"},
     settings={"average": "ema:decay=0.99", "clip": "norm:max=1"},
 )
 

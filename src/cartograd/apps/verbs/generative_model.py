@@ -1,0 +1,299 @@
+"""All that a generative model can do, in the units of its data; what it cannot is refused."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.verbs.sample import Condition, classes_of, in_units, sample
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.eval_mode import inferring
+from cartograd.core.generative import Codes, Draws, Fills, Lacks, Likelihood, NotSupported
+from cartograd.core.signed import statistics
+from cartograd.engine.device.device import pick
+from cartograd.generative.diffusion.denoiser import Conditioned, Denoised, Denoiser
+from cartograd.generative.diffusion.inversion import invert
+from cartograd.generative.diffusion.ode_likelihood import ode_likelihood
+from cartograd.generative.diffusion.repaint import repaint
+from cartograd.generative.interpolation import MODES, between
+from cartograd.generative.samplers.ddim import ddim
+
+STEPS = 50
+"""Of the flow between examples and noise, unless told otherwise."""
+
+
+class Generative:
+    """A generative model of any family.
+
+    Examples are in the units of the model's port, as data are; codes are standard normal. With
+    classes, `condition` says of which class examples are (by name or number, or one for each).
+
+    Args:
+        target: a model with a signature, a run, a bundle, or the path of one.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UsageError: the target is no model of examples.
+    """
+
+    def __init__(self, target: Target, /, *, device: str = "auto"):
+        self.model = as_signed(target)
+        self.name = name_of(self.model)
+        if self.model.signature.target != "example":
+            raise UsageError(
+                f"{self.name} answers the task {self.model.signature.task.name!r}; expected a "
+                "generative model such as real-nvp or ddpm"
+            )
+        self.device = pick(device)
+        self.model.to(self.device)
+        self.inner: Any = self.model.model
+
+    def capabilities(self) -> dict[str, str]:
+        """What it can do, each with its kind; what it cannot is left out."""
+        found = {"sample": "noise" if self.model.signature.draws else "own"}
+        if isinstance(self.inner, Denoised):
+            return found | {
+                "log_prob": "ode", "encode": "inversion", "decode": "ddim",
+                "interpolate": "codes", "inpaint": "repaint",
+            }  # fmt: skip
+        if not self.model.signature.draws:
+            found["log_prob"] = self.inner.likelihood
+        if isinstance(self.inner, Codes):
+            found |= {"encode": "own", "decode": "own", "interpolate": "codes"}
+        if isinstance(self.inner, Fills):
+            found["inpaint"] = "own"
+        if self.model.signature.draws or isinstance(self.inner, Draws):
+            return found
+        return {key: value for key, value in found.items() if key != "sample"}
+
+    def sample(self, count: int = 16, /, **options: Any) -> Float[Tensor, "b ..."]:
+        """See `cartograd.sample`."""
+        return sample(self.model, count, device=str(self.device), **options)
+
+    def log_prob(
+        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int = STEPS
+    ) -> Likelihood:
+        """How likely examples are, in nats, and in which sense.
+
+        Args:
+            x: examples.
+            condition: their classes.
+            steps: of the flow that a diffusion model follows.
+
+        Raises:
+            NotSupported: the model has no density.
+            UsageError: the examples have another shape, or a class is unknown.
+        """
+        x, y = self._given(x, condition, "log_prob")
+        if isinstance(self.inner, Denoised):
+            mean, std = self._statistics()
+            plain = Conditioned(self.inner.denoiser, y, limited=False)
+            found = ode_likelihood(plain, (x - mean) / std, steps=steps)
+            shift = std.log().expand(x.shape[1:]).sum()
+            error = None if found.error is None else found.error.cpu()
+            return Likelihood((found.nats - shift).cpu(), found.kind, found.dims, error)
+        if self.model.signature.draws:
+            raise self._lacks("log_prob", "it makes examples of noise and has no density for them")
+        with inferring(self.model):
+            nats = self.model(x) if y is None else self.model(x, y)
+        return Likelihood(nats.flatten().cpu(), self.inner.likelihood, x[0].numel())
+
+    def encode(
+        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int = STEPS
+    ) -> Float[Tensor, "b ..."]:
+        """The code of each example.
+
+        Args:
+            x: examples.
+            condition: their classes.
+            steps: of the inversion of a diffusion model.
+
+        Raises:
+            NotSupported: the model has no codes.
+            UsageError: the examples have another shape, or a class is unknown.
+        """
+        x, y = self._given(x, condition, "encode")
+        mean, std = self._statistics()
+        x = (x - mean) / std
+        with inferring(self.model):
+            if isinstance(self.inner, Denoised):
+                return invert(self._plain(self.inner.denoiser, y), x, steps=steps).cpu()
+            return self._codes("encode").encode(x, *_told(y)).cpu()
+
+    def decode(
+        self, z: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int = STEPS
+    ) -> Float[Tensor, "b ..."]:
+        """The example of each code.
+
+        Args:
+            z: codes.
+            condition: the classes of the examples.
+            steps: of a diffusion model's DDIM.
+
+        Raises:
+            NotSupported: the model has no codes.
+            UsageError: a class is unknown.
+        """
+        y = self._classes(condition, len(z), "decode")
+        z = z.to(self.device, next(self.model.parameters()).dtype)
+        with inferring(self.model):
+            if isinstance(self.inner, Denoised):
+                plain = self._plain(self.inner.denoiser, y)
+                x = ddim(plain, z, torch.Generator(), steps=steps)
+            else:
+                x = self._codes("decode").decode(z, *_told(y))
+        return self._bounded(in_units(x, self.model.signature.example))
+
+    def interpolate(
+        self,
+        a: Float[Tensor, "..."],
+        b: Float[Tensor, "..."],
+        /,
+        count: int = 8,
+        *,
+        mode: str = "slerp",
+        condition: str | int | None = None,
+        steps: int = STEPS,
+    ) -> Float[Tensor, "n ..."]:
+        """Examples on the way from `a` to `b`, both included, by their codes.
+
+        Args:
+            a: one example.
+            b: another.
+            count: how many, at least 2.
+            mode: `slerp` or `lerp`.
+            condition: the class of all of them.
+            steps: of a diffusion model.
+
+        Raises:
+            NotSupported: the model has no codes.
+            UsageError: an argument is out of its range.
+        """
+        if count < 2:
+            raise UsageError(
+                f"count={count} leaves no way between two examples; expected 2 or more"
+            )
+        if mode not in MODES:
+            raise unknown("mode", mode, MODES)
+        ends = self.encode(torch.stack([a, b]), condition=condition, steps=steps)
+        path = between(ends[0], ends[1], count, mode=mode)
+        return self.decode(path, condition=condition, steps=steps)
+
+    def inpaint(
+        self,
+        x: Float[Tensor, "b ..."],
+        known: Float[Tensor, "..."],
+        /,
+        *,
+        condition: Condition = None,
+        seed: int = 0,
+    ) -> Float[Tensor, "b ..."]:
+        """Examples of which a part is made up; the known part stays as it is, bit for bit.
+
+        Args:
+            x: examples.
+            known: 1 where they are known, 0 where they are to be made up; of one example's shape,
+                or of all.
+            condition: their classes.
+            seed: of the random numbers.
+
+        Raises:
+            NotSupported: the model cannot.
+            UsageError: the mask has another shape or covers nothing, or a class is unknown.
+        """
+        given = x
+        x, y = self._given(x, condition, "inpaint")
+        mask = _mask(known, x)
+        mean, std = self._statistics()
+        generator = torch.Generator().manual_seed(seed)
+        with inferring(self.model):
+            if isinstance(self.inner, Denoised):
+                plain = Conditioned(self.inner.denoiser, y)
+                made = repaint(plain, (x - mean) / std, mask, generator)
+            elif isinstance(self.inner, Fills):
+                made = self.inner.inpaint((x - mean) / std, mask, generator, *_told(y))
+            else:
+                raise self._lacks("inpaint", "it makes whole examples only")
+        made = self._bounded(in_units(made, self.model.signature.example))
+        return torch.where(mask.cpu() > 0, given.to(made), made)
+
+    def _plain(self, denoiser: Denoiser, y: Tensor | None) -> Conditioned:
+        """The flow as it is: a guess that is kept in bounds has no inverse."""
+        return Conditioned(denoiser, y, limited=False)
+
+    def _codes(self, what: str) -> Any:
+        if not isinstance(self.inner, Codes):
+            raise self._lacks(what, "it has no codes for examples")
+        return self.inner
+
+    def _lacks(self, what: str, usual: str) -> NotSupported:
+        why = self.inner.lacks.get(what, usual) if isinstance(self.inner, Lacks) else usual
+        return NotSupported(f"{self.name} cannot {what}: {why}")
+
+    def _given(self, x: Tensor, condition: Condition, what: str) -> tuple[Tensor, Tensor | None]:
+        """Examples and classes where the model is."""
+        dims = tuple(self.model.signature.example.dims)
+        if tuple(x.shape[1:]) != dims:
+            raise UsageError(
+                f"{what} was given examples of shape {tuple(x.shape[1:])}; {self.name} is of {dims}"
+            )
+        if not x.isfinite().all():
+            raise UsageError(f"{what} was given examples with a number that is not finite")
+        y = self._classes(condition, len(x), what)
+        return x.to(self.device, next(self.model.parameters()).dtype), y
+
+    def _classes(self, condition: Condition, count: int, what: str) -> Tensor | None:
+        if condition is None and self.model.signature.condition is not None:
+            if isinstance(self.inner, Denoised):
+                return None  # a denoiser knows what no class is
+            raise UsageError(f"{what} of {self.name} needs the classes: condition=")
+        y = classes_of(self.model, condition, count)
+        return None if y is None else y.to(self.device)
+
+    def _statistics(self) -> tuple[Tensor, Tensor]:
+        port = self.model.signature.example
+        mean, std = (one[0].to(self.device) for one in statistics(port))
+        return mean, std
+
+    def _bounded(self, x: Tensor) -> Tensor:
+        port = self.model.signature.example
+        x = x.reshape(len(x), *(int(dim) for dim in port.dims)).cpu()
+        return x if port.bounds is None else x.clamp(*port.bounds)
+
+
+def generative_model(target: Target, /, *, device: str = "auto") -> Generative:
+    """A generative model of any family: `sample`, `log_prob`, `encode`, `interpolate`, `inpaint`.
+
+    Args:
+        target: a model with a signature, a run, a bundle, or the path of one.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UsageError: the target is no model of examples.
+    """
+    return Generative(target, device=device)
+
+
+def _told(y: Tensor | None) -> tuple[Tensor, ...]:
+    return () if y is None else (y,)
+
+
+def _mask(known: Tensor, x: Tensor) -> Tensor:
+    """A mask for each example.
+
+    Raises:
+        UsageError: it has another shape, or nothing is to be made up.
+    """
+    shapes: Sequence[tuple[int, ...]] = (tuple(x.shape), tuple(x.shape[1:]))
+    if tuple(known.shape) not in shapes:
+        raise UsageError(
+            f"the mask has shape {tuple(known.shape)}; expected that of an example, {shapes[1]}, "
+            f"or of all, {shapes[0]}"
+        )
+    mask = known.to(x).expand(x.shape)
+    if bool((mask > 0).all()):
+        raise UsageError("the mask marks everything as known; there is nothing to make up")
+    return mask
