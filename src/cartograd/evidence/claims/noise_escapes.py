@@ -1,29 +1,13 @@
-"""How many steps it takes to leave known saddle points, with the whole gradient and with batches'.
+"""How many steps it takes to leave known saddle points, by the whole gradient or by batches'."""
 
-Of three kinds, on two sets of images whose pixels are centred and scaled to an intensity of 1:
-
-- `direction`: one unit with tied weights, |x - w w'x|^2, at the fifth principal direction. It can
-  be left towards the first four, and single examples push that way.
-- `mode`: a linear net of two layers, on 16 whitened principal directions, at the best answer of
-  rank 3 to the classes, its other hidden units zero, which training from a small start comes by. It
-  can be left by the fourth mode, but every single example's gradient for a unit that is zero is
-  zero, too.
-- `zero`: a tanh net with all weights zero and the classes' logarithmic frequencies as biases.
-
-References:
-    Rong Ge, Furong Huang, Chi Jin, Yang Yuan. Escaping from saddle points: online stochastic
-    gradient for tensor decomposition. 2015. https://arxiv.org/abs/1503.02101
-"""
-
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.lab import dataset, few
+from cartograd.evidence.saddles import SADDLES, Loss, Weights, examples
 
 CLAIM = Claim(
     id="noise-escapes",
@@ -57,8 +41,6 @@ SETS = {"digits": "digits", "clothes": "fashion-mnist"}
 RATES = {"direction": 0.05, "mode": 0.01, "zero": 0.5}
 COUNT, BATCH, MOST, AWAY = 1000, 16, 20_000, 1e-3
 DISTANCES = (1e-1, AWAY, 1e-5)
-Weights = list[Tensor]
-Loss = Callable[[Weights, Tensor, Tensor], Tensor]
 
 
 def measure(seed: int, /) -> Measured:
@@ -66,9 +48,8 @@ def measure(seed: int, /) -> Measured:
     found, left = dict[str, float | Curve](), True
     for name, source in SETS.items():
         split = few(dataset(source).train, COUNT, seed=seed)
-        x = split.inputs.flatten(1) - split.inputs.flatten(1).mean(0)
-        x, y = x / x.square().sum(1).mean().sqrt(), F.one_hot(split.targets, 10).float()
-        for kind, place in (("direction", _direction), ("mode", _mode), ("zero", _zero)):
+        x, y = examples(split)
+        for kind, place in SADDLES.items():
             at, loss, goal = place(x, y)
             ratios = dict[float, float]()
             for distance in DISTANCES if name == "digits" else (AWAY,):
@@ -112,44 +93,3 @@ def _steps(
             for weight, gradient in zip(weights, gradients, strict=True):
                 weight -= rate * gradient
     return MOST
-
-
-def _direction(x: Tensor, y: Tensor) -> tuple[Weights, Loss, float]:
-    """The fifth principal direction; a tenth of the way to the first is the goal."""
-    values, vectors = torch.linalg.eigh(x.T @ x / len(x))
-
-    def loss(weights: Weights, x: Tensor, y: Tensor) -> Tensor:
-        (w,) = weights
-        return (x - (x @ w)[:, None] * w).square().sum(1).mean()
-
-    gain = values[-1] - values[-5]
-    return [vectors[:, -5]], loss, (values.sum() - values[-5] - 0.1 * gain).item()
-
-
-def _mode(x: Tensor, y: Tensor) -> tuple[Weights, Loss, float]:
-    """The best linear answer of rank 3, balanced between the layers; ten hidden units."""
-    values, vectors = torch.linalg.eigh(x.T @ x / len(x))
-    white, often = vectors[:, -16:] / values[-16:].sqrt(), y.mean(0)
-    u, s, v = torch.linalg.svd((x @ white).T @ y / len(x))
-    first, second = torch.zeros(16, 10), torch.zeros(10, 10)
-    first[:, :3], second[:3] = u[:, :3] * s[:3].sqrt(), s[:3, None].sqrt() * v[:3]
-
-    def loss(weights: Weights, x: Tensor, y: Tensor) -> Tensor:
-        first, second = weights
-        return (x @ white @ first @ second - (y - often)).square().sum(1).mean()
-
-    goal = loss([first, second], x, y) - 0.1 * s[3] ** 2
-    return [first, second], loss, goal.item()
-
-
-def _zero(x: Tensor, y: Tensor) -> tuple[Weights, Loss, float]:
-    """All weights of a tanh net of 16 units zero; the biases answer with the frequencies."""
-    often = y.mean(0)
-
-    def loss(weights: Weights, x: Tensor, y: Tensor) -> Tensor:
-        first, second, bias = weights
-        return F.cross_entropy((x @ first).tanh() @ second + bias, y)
-
-    at = [torch.zeros(x.shape[1], 16), torch.zeros(16, 10), often.log()]
-    entropy = -(often * often.log()).sum().item()
-    return at, loss, 0.9 * entropy
