@@ -28,6 +28,9 @@ CLAIM = Claim(
     requires=("every best rates inside >= 1",),
     seeds=8,
     data="fashion-mnist",
+    remark="On the clothes the gap is smaller by 0.02 of 0.6 nats, which is slight indeed, and the "
+    "test loss is the same within 3 %. On the digits, learned nearly without error, test losses "
+    "scatter by an eighth from seed to seed, too much to tell.",
     draw=("gap batch - whole, digits", "gap batch - whole, clothes"),
     axes=("gap with the batch's statistics less that with the whole set's, in nats", ""),
 )
