@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cartograd.core.protocols import Batch
 from cartograd.training.objectives.classify import Classify
@@ -12,11 +12,16 @@ WEIGHTS = {"with": 0.3, "without": 0.0}
 """How much the loss of a head counts; the paper's 0.3."""
 
 
-class Watched(Classify):
-    """Notes in training how strong the gradients are, with the heads' losses and without."""
+class Watched(nn.Module):
+    """A classifier that notes how strong its gradients are, with the heads' losses and without.
 
-    def watch(self, probe: Batch, every: int, /) -> None:
-        """Before the first step, and after every so many; by the gradients of these examples."""
+    Before the first step, and after every so many, by the gradients of the examples `probe`.
+    """
+
+    def __init__(self, model: nn.Module, probe: Batch, /, *, aux_weight: float, every: int):
+        super().__init__()
+        self.model, self.task = model, Classify(model=model, aux_weight=aux_weight)
+        self.losses, self.players = self.task.losses, self.task.players
         self.probe, self.every, self.step = probe, every, 0
         self.gains, self.early, self.late = [], [], []
         self._note()

@@ -71,8 +71,8 @@ def _trained(form: str, arm: str, rate: float, seed: int) -> Watched:
     model = GoogLeNet(
         width=8, channels=1, size=8, classes=10, batch_norm=FORMS[form], aux_logits=True, dropout=0
     )
-    task = Watched(model=model, aux_weight=WEIGHTS[arm])
-    task.watch((split.inputs[:PROBE], split.targets[:PROBE]), EVERY)
+    probe = split.inputs[:PROBE], split.targets[:PROBE]
+    task = Watched(model, probe, aux_weight=WEIGHTS[arm], every=EVERY)
     how = {"optimizer": f"adamw:lr={rate}", "epochs": EPOCHS, "seed": seed, "device": "cpu"}
     fit(task, split.batches(), **how)
     return task

@@ -34,8 +34,8 @@ CLAIM = Claim(
     data="fashion-mnist",
     remark="In steps is ahead of the large window on the digits, by 4.5 points, and level with a "
     "stride of 8. On the clothes nothing can be told: the rate that was best by one seed broke "
-    "training in steps for one of the others (accuracy 0.1), and harmed one of the window's. A rate "
-    "chosen by several seeds would have to mend that.",
+    "training in steps for another (accuracy 0.1), and harmed one of the window's. A rate chosen "
+    "by several seeds would have to mend that.",
     draw=(
         "steps - window, digits",
         "steps - stride, digits",
