@@ -143,6 +143,16 @@ def length(batches: Batches, /) -> int | None:
     return count
 
 
+def spent(epoch: int, /) -> str:
+    """What to say of an epoch (from 0) that has no batches."""
+    if epoch == 0:
+        return "there are no batches to train on"
+    return (
+        f"epoch {epoch + 1} has no batches, as the stream was spent in those before; give epochs="
+        f"{epoch}, or an object whose __iter__ starts anew"
+    )
+
+
 def examples(batch: Any, /) -> int:
     """How many examples a batch holds: the length of its first tensor."""
     items = batch.values() if isinstance(batch, dict) else batch
