@@ -14,7 +14,7 @@ from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import Codes, Draws, Fills, Lacks, Likelihood, NotSupported
 from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
-from cartograd.generative.diffusion.denoiser import Conditioned, Denoised, Denoiser
+from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
 from cartograd.generative.diffusion.inversion import invert
 from cartograd.generative.diffusion.ode_likelihood import ode_likelihood
 from cartograd.generative.diffusion.repaint import repaint
@@ -50,11 +50,12 @@ class Generative:
         self.device = pick(device)
         self.model.to(self.device)
         self.inner: Any = self.model.model
+        self.denoiser = denoiser_of(self.inner)
 
     def capabilities(self) -> dict[str, str]:
         """What it can do, each with its kind; what it cannot is left out."""
         found = {"sample": "noise" if self.model.signature.draws else "own"}
-        if isinstance(self.inner, Denoised):
+        if self.denoiser is not None:
             return found | {
                 "log_prob": "ode", "encode": "inversion", "decode": "ddim",
                 "interpolate": "codes", "inpaint": "repaint",
@@ -88,9 +89,9 @@ class Generative:
             UsageError: the examples have another shape, or a class is unknown.
         """
         x, y = self._given(x, condition, "log_prob")
-        if isinstance(self.inner, Denoised):
+        if self.denoiser is not None:
             mean, std = self._statistics()
-            plain = Conditioned(self.inner.denoiser, y, limited=False)
+            plain = Conditioned(self.denoiser, y, limited=False)
             found = ode_likelihood(plain, (x - mean) / std, steps=steps)
             shift = std.log().expand(x.shape[1:]).sum()
             error = None if found.error is None else found.error.cpu()
@@ -119,8 +120,8 @@ class Generative:
         mean, std = self._statistics()
         x = (x - mean) / std
         with inferring(self.model):
-            if isinstance(self.inner, Denoised):
-                return invert(self._plain(self.inner.denoiser, y), x, steps=steps).cpu()
+            if self.denoiser is not None:
+                return invert(Conditioned(self.denoiser, y, limited=False), x, steps=steps).cpu()
             return self._codes("encode").encode(x, *_told(y)).cpu()
 
     def decode(
@@ -140,8 +141,8 @@ class Generative:
         y = self._classes(condition, len(z), "decode")
         z = z.to(self.device, next(self.model.parameters()).dtype)
         with inferring(self.model):
-            if isinstance(self.inner, Denoised):
-                plain = self._plain(self.inner.denoiser, y)
+            if self.denoiser is not None:
+                plain = Conditioned(self.denoiser, y, limited=False)
                 x = ddim(plain, z, torch.Generator(), steps=steps)
             else:
                 x = self._codes("decode").decode(z, *_told(y))
@@ -210,8 +211,8 @@ class Generative:
         mean, std = self._statistics()
         generator = torch.Generator().manual_seed(seed)
         with inferring(self.model):
-            if isinstance(self.inner, Denoised):
-                plain = Conditioned(self.inner.denoiser, y)
+            if self.denoiser is not None:
+                plain = Conditioned(self.denoiser, y)
                 made = repaint(plain, (x - mean) / std, mask, generator)
             elif isinstance(self.inner, Fills):
                 made = self.inner.inpaint((x - mean) / std, mask, generator, *_told(y))
@@ -219,10 +220,6 @@ class Generative:
                 raise self._lacks("inpaint", "it makes whole examples only")
         made = self._bounded(in_units(made, self.model.signature.example))
         return torch.where(mask.cpu() > 0, given.to(made), made)
-
-    def _plain(self, denoiser: Denoiser, y: Tensor | None) -> Conditioned:
-        """The flow as it is: a guess that is kept in bounds has no inverse."""
-        return Conditioned(denoiser, y, limited=False)
 
     def _codes(self, what: str) -> Any:
         if not isinstance(self.inner, Codes):
@@ -247,7 +244,7 @@ class Generative:
 
     def _classes(self, condition: Condition, count: int, what: str) -> Tensor | None:
         if condition is None and self.model.signature.condition is not None:
-            if isinstance(self.inner, Denoised):
+            if self.denoiser is not None:
                 return None  # a denoiser knows what no class is
             raise UsageError(f"{what} of {self.name} needs the classes: condition=")
         y = classes_of(self.model, condition, count)

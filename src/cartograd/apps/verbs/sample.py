@@ -17,7 +17,7 @@ from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.own_targets import noise as noise_of
 from cartograd.engine.device.device import pick
-from cartograd.generative.diffusion.denoiser import Conditioned, Denoiser
+from cartograd.generative.diffusion.denoiser import Conditioned, Denoiser, denoiser_of
 
 MOST = 100_000
 """Examples that are drawn at once."""
@@ -100,10 +100,10 @@ def _drawing(
     inner: Any = model.model
     if model.signature.draws and (sampler is None and guidance == 1):
         return _of_noise(model, temperature)
-    if isinstance(inner, Denoiser):
-        return _denoised(
-            model, inner, sampler or f"ddim:steps={inner.steps}", guidance, temperature
-        )
+    denoiser = denoiser_of(inner)
+    if denoiser is not None:
+        usual = f"ddim:steps={denoiser.steps}"
+        return _denoised(model, denoiser, sampler or usual, guidance, temperature)
     name = name_of(model)
     if sampler is not None or guidance != 1:
         word = f"sampler={sampler}" if sampler is not None else f"guidance={guidance}"

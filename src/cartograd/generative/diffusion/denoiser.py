@@ -20,7 +20,6 @@ References:
 """
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -30,14 +29,6 @@ from cartograd.core.errors import unknown
 from cartograd.core.generative import Level
 from cartograd.generative.diffusion.paths import Path
 from cartograd.generative.samplers.ddim import ddim
-
-
-@runtime_checkable
-class Denoised(Protocol):
-    """A model that makes examples by its denoiser."""
-
-    denoiser: "Denoiser"
-
 
 Mixture = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
 
@@ -188,3 +179,13 @@ def noisy(
 ) -> Float[Tensor, "b ..."]:
     """Examples with noise."""
     return wide(level.alpha, x) * x + wide(level.sigma, x) * noise
+
+
+def denoiser_of(model: nn.Module, /) -> Denoiser | None:
+    """The denoiser by which a model makes examples; None of a model of another family.
+
+    >>> from cartograd.generative.diffusion.flow_matching import FlowMatching
+    >>> denoiser_of(FlowMatching(features=2)).predicts
+    'velocity'
+    """
+    return next((part for part in model.children() if isinstance(part, Denoiser)), None)

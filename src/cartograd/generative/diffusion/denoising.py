@@ -38,7 +38,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.hashing import fractions, scrambled
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
-from cartograd.generative.diffusion.denoiser import Denoised, noisy
+from cartograd.generative.diffusion.denoiser import denoiser_of, noisy
 
 CARD = Card(
     name="denoising",
@@ -73,12 +73,13 @@ class Denoising(nn.Module):
     def __init__(self, *, model: nn.Module, label_dropout: float = 0.1):
         super().__init__()
         inner = model.model if isinstance(model, Signed) else model
-        if not isinstance(inner, Denoised):
+        denoiser = denoiser_of(inner)
+        if denoiser is None:
             raise UsageError(
                 f"denoising is learned by a denoiser such as ddpm, edm or flow-matching; "
                 f"{type(inner).__name__} is none"
             )
-        self.model, self.denoiser, self.drop = model, inner.denoiser, label_dropout
+        self.model, self.denoiser, self.drop = model, denoiser, label_dropout
         self.players = {"model": model}
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
