@@ -19,11 +19,11 @@ CLAIM = Claim(
     zh="生成错误会累积",
     hypothesis="A GPT of one block and 32 units learns Shakespeare byte by byte for 300 steps, a "
     "judge of three blocks and 96 units by another order for 400. Behind 96 prompts of 64 unseen "
-    "bytes the small one draws 128 places: running free, each behind its own, and forced, each behind "
-    "the true text. The judge's negative log-likelihood of what was drawn, by place, each behind "
-    "what it was drawn behind: if errors accumulate, free less forced rises with the place, its "
-    "slope by least squares above 0. The judge has to be a judge: at least 0.1 nats better than "
-    "the small one on the true text.",
+    "bytes the small one draws 128 places: running free, each behind its own, and forced, each "
+    "behind the true text. The judge's negative log-likelihood of what was drawn, by place, each "
+    "behind what it was drawn behind: if errors accumulate, free less forced rises with the place, "
+    "its slope by least squares above 0. The judge has to be a judge: at least 0.1 nats better "
+    "than the small one on the true text.",
     rule=("mean slope > 0",),
     requires=("every judge ahead > 0.1",),
     seeds=6,
