@@ -44,6 +44,41 @@ def test_dry_run_tells_the_cost_and_writes_nothing(cli_run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [("lenet5", "moons"), ("gpt:depth=1,dim=8,heads=2", "moons"), ("gru", "pairs:pairs.tsv")],
+)
+def test_a_dry_run_of_what_does_not_go_together_is_one_sentence(cli_run, tmp_path, model, data):
+    (tmp_path / "pairs.tsv").write_text("\n".join(f"a{n} b\tc d{n}" for n in range(40)))
+    found = cli_run("train", model, "--data", data, "--dry-run")
+    assert found.code == 2
+    assert len([line for line in found.err.splitlines() if line.startswith("cartograd: ")]) == 1
+    assert model.partition(":")[0] in found.err
+    assert "Traceback" not in found.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_was_decided_is_told_by_every_command(cli_run, tmp_path):
+    """In the same lines; a table is evaluated by the columns that the model knows."""
+    rows = [f"{n},{n % 7},{'yes' if n % 2 else 'no'},DE" for n in range(80)]
+    (tmp_path / "a.csv").write_text("\n".join(["x,y,bought,country", *rows]))
+    given = ("mlp:widths=[4]", "--data", "a.csv", "--target", "bought", "--epochs", "1")
+    done = cli_run("train", *given, "--folder", "run")
+    told = [line for line in done.err.splitlines() if line.startswith("csv: ")]
+    assert "csv: left out, the same in every training row: country" in told
+    assert [*cli_run("train", *given, "--dry-run").err.splitlines()] == told
+    seen = cli_run("evaluate", "run").err.splitlines()
+    own = ("precision", "is taken as")  # of the objective, and of a path without a source
+    assert seen == [line for line in told if not any(word in line for word in own)]
+    assert "approximate" in done.out
+    assert "approximate" in cli_run("evaluate", "run").out
+    (tmp_path / "b.csv").write_text("\n".join(["x,y,bought,size", *(r[:-2] + "5" for r in rows)]))
+    other = cli_run("evaluate", "run", "--data", "csv:b.csv,target=bought").err
+    assert "csv: left out, the model does not know it: size" in other
+    assert "numbers: x" in other
+    assert "y" in other
+
+
 def test_a_run_repeats_from_its_own_config(cli_run, tmp_path):
     assert cli_run("train", *QUICK, "--set", "seed=4").code == 0
     again = cli_run("train", "--config", "runs/mlp-moons-1", "--json")

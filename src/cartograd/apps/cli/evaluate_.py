@@ -53,6 +53,8 @@ def evaluate_(
     names += [name for name, _, _ in limits if name not in names]
     source = data_of(bundle, data)
     found = evaluate(bundle, source, part=part and part_of(part), metrics=names, device=device)
+    for line in found.notes:
+        output.note(line)
     page = _report(bundle, found)
     gates = [_gate(found.metrics[name], name, limit, word) for name, limit, word in limits]
     passed = all(gate["passed"] for gate in gates)

@@ -47,7 +47,7 @@ def train_(
             alone); with --resume the run folder.
         data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN; or a path: a folder of
             pictures or sounds, a table, a text.
-        target: the column of a table to predict.
+        target: the column of a table to predict, or columns of 0 and 1 with commas between them.
         optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
         epochs: how many times to go through the training data.
         set_: further settings as KEY=VALUE.
@@ -163,6 +163,8 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
     from cartograd.core.memory import available
 
     plan = planned(model, data, meta=True, **given)
+    for line in plan.told:
+        output.note(line)
     costs = cost(plan)
     free = available()
     fits = not free or costs.total < free
@@ -199,6 +201,8 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
 
 
 def _show_run(done: Any, json: bool) -> int:
+    from cartograd.apps.answers.averaged import spoken
+    from cartograd.apps.results.evaluation import approximate
     from cartograd.engine.distributed.process_group import leads, world_size
     from cartograd.engine.files.bundle import load
 
@@ -224,6 +228,11 @@ def _show_run(done: Any, json: bool) -> int:
         {name: (x["low"], x["high"]) for name, x in bundle.metrics.items()},
         bundle.metrics,
     )
+    doubts = {
+        spoken(name, x): x["approximate"]
+        for name, x in bundle.metrics.items()
+        if "approximate" in x
+    }
     page = done.folder / "report.html"
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""
@@ -231,6 +240,7 @@ def _show_run(done: Any, json: bool) -> int:
     output.lines(
         [
             ("measured", f"on {bundle.about['test examples']} test examples"),
+            *([("approximate", approximate(doubts))] if doubts else []),
             *([("this is", bundle.about["baseline"])] if bundle.about.get("baseline") else []),
             ("trained", f"{len(done.history)} epochs{best}{early}{skipped}"),
             ("run", str(done.folder)),

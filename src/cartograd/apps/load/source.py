@@ -17,6 +17,7 @@ from cartograd.apps.load.answering import as_the_model_answers
 from cartograd.apps.load.located import located
 from cartograd.core import registry
 from cartograd.core.build import build, entry
+from cartograd.core.column import Column
 from cartograd.core.errors import UsageError
 from cartograd.core.memory import affordable
 from cartograd.core.ports import Signature
@@ -26,6 +27,7 @@ from cartograd.data.dataset.gathered import gathered
 from cartograd.data.dataset.tensor_targets import TASKS
 from cartograd.data.dataset.text_batches import IGNORED
 from cartograd.data.dataset.token_rows import respelt
+from cartograd.data.decode.columns import Columns
 from cartograd.data.decode.encode import encode, unknown
 from cartograd.data.decode.table import joined
 from cartograd.data.decode.table_files import read_table
@@ -83,7 +85,15 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
     return made
 
 
-def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any = None) -> Examples:
+def examples_for(
+    model: Signature,
+    data: Data,
+    part: str,
+    /,
+    *,
+    tokenizer: Any = None,
+    notes: list[str] | None = None,
+) -> Examples:
     """The examples of one part of the data, prepared as the model was trained on them.
 
     Pictures of a folder are brought to the model's size; the cells of a table are encoded with
@@ -94,6 +104,7 @@ def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any =
         data: a spec or a dataset, of which `part` is taken; examples stay as they are.
         part: `train`, `valid`, `test` or `all`.
         tokenizer: the model's.
+        notes: a list that gets what was decided while the data were read, a line each.
 
     Raises:
         UsageError: the data cannot be had, or means something else than the model knows.
@@ -111,6 +122,8 @@ def examples_for(model: Signature, data: Data, part: str, /, *, tokenizer: Any =
     if isinstance(data, Dataset):
         if tokenizer is not None and data.tokenizer is not None:
             data = respelt(data, tokenizer, model.input)
+        if notes is not None:
+            notes += data.told
         data = _part(data, part)
     if isinstance(data, Split) and _of_classes(model, data.signature):
         data = _relabelled(data, model)
@@ -192,7 +205,21 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
         return Split(features[index], targets, signature, split.names, table=cells)
 
     parts = [anew(split) for split in (data.train, data.valid, data.test)]
-    return replace(data, train=parts[0], valid=parts[1], test=parts[2], signature=signature)
+    about = data.about | {"decided": _columns_of(model.input.columns, data)}
+    splits = dict(zip(("train", "valid", "test"), parts, strict=True))
+    return replace(data, **splits, signature=signature, about=about)
+
+
+def _columns_of(known: tuple[Column, ...], data: Dataset) -> list[str]:
+    """What was decided on a table, with the columns as a model knows them."""
+    own = data.signature.input.columns
+    left_out = data.about.get("left out", {})
+    before = Columns(own, left_out).lines()
+    names = {column.name for column in known}
+    others = [name for name in (*(column.name for column in own), *left_out) if name not in names]
+    strange = dict.fromkeys(others, "the model does not know it")
+    kept = [line for line in data.about.get("decided", ()) if line not in before]
+    return [*kept, *Columns(known, strange).lines()]
 
 
 def as_read_by(model: Signature, spec: str | Path | Spec | Dataset, data: Dataset, /) -> Dataset:
@@ -224,12 +251,17 @@ def _classes(split: Examples, model: Signature) -> Tensor:
             f"knows {_shown(model.output.labels)}"
         )
     place = torch.tensor([model.output.labels.index(label) for label in own.labels])
+    if split.signature.task.target == "classes":
+        targets = split.targets.new_zeros(len(split.targets), len(model.output.labels))
+        targets[:, place] = split.targets
+        return targets
     return place[split.targets]
 
 
 def _of_classes(*signatures: Signature) -> bool:
-    """Whether the right answers of all are numbers of classes."""
-    return all(signature.task.target == "class" for signature in signatures)
+    """Whether the right answers of all are classes: one for each example, or any number of them."""
+    found = {signature.task.target for signature in signatures}
+    return found in ({"class"}, {"classes"})
 
 
 def _check_fits(model: Signature, data: Signature) -> None:

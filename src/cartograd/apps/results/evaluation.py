@@ -1,5 +1,6 @@
 """What came of an evaluation: metrics with their intervals, answers, costs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,21 @@ from cartograd.apps.answers.averaged import spoken
 from cartograd.core.notebook import drawn, shown
 from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Examples
+
+
+def approximate(doubts: Mapping[str, str], /) -> str:
+    """Which intervals are approximate, and why, in a sentence.
+
+    Args:
+        doubts: the reason for each metric, by its name as it is spoken.
+
+    >>> approximate({"nll": "few examples", "ece": "few examples"})
+    'nll, ece: few examples'
+    """
+    named: dict[str, list[str]] = {}
+    for name, why in doubts.items():
+        named.setdefault(why, []).append(name)
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in named.items())
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,7 @@ class Evaluation:
             it is of one of two.
         doubts: by metric, why its interval is approximate: it may hold the true value less often
             than it states.
+        notes: what was decided while the data were read, a line each.
         why: why it was this part of the data, where nobody said so and it is all of them.
     """
 
@@ -78,6 +95,7 @@ class Evaluation:
     baseline: str = ""
     averages: dict[str, dict[str, str]] = field(default_factory=dict)
     doubts: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     why: str = ""
 
     def spoken(self, name: str, /) -> str:
@@ -86,10 +104,7 @@ class Evaluation:
 
     def approximate(self) -> str:
         """Which intervals are approximate, and why, in a sentence; empty if none is."""
-        named: dict[str, list[str]] = {}
-        for name, why in self.doubts.items():
-            named.setdefault(why, []).append(self.spoken(name))
-        return "; ".join(f"{', '.join(names)}: {why}" for why, names in named.items())
+        return approximate({self.spoken(name): why for name, why in self.doubts.items()})
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types, but for the answers and the texts."""

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cartograd.apps.load.target import name_of
 from cartograd.apps.results.cost import Cost, Layer
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.plan import Plan, planned
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, first_line
 from cartograd.core.protocols import Batch, Batches
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
@@ -63,11 +64,15 @@ def cost(
         ):
             for loss in plan.objective.losses(batch):
                 loss.value.mean().backward()
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, TypeError) as error:
         if isinstance(error, UsageError):
             raise
+        port, name = plan.data.signature.input, name_of(plan.model)
+        shape = " x ".join(map(str, port.dims))
         raise UsageError(
-            f"the model cannot take this data: {str(error).partition(chr(10))[0]}"
+            f"{name} cannot take this data (inputs of kind {port.kind}, {shape}); take a model for "
+            f"it, or the size or the arguments that it needs (`cartograd show {name}`). "
+            f"It said: {first_line(error)}"
         ) from error
     weights = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(plan.model))
     learned = [parameter for parameter in plan.model.parameters() if parameter.requires_grad]

@@ -86,7 +86,8 @@ def evaluate(
     chosen = tuple(given)
     measures, of_texts, of_samples = measures_of(model, given)
     part, why = part_of(part, data, trained_on(target))
-    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
+    notes: list[str] = []
+    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer, notes=notes)
     examples = masked_examples(model, found)
     outputs, targets, values, intervals, doubts = figures(
         model, examples, measures, batch_size=batch_size, device=device
@@ -117,6 +118,7 @@ def evaluate(
         ),
         averages={name: of for name in chosen if (of := about(name, model.signature))},
         why=why,
+        notes=tuple(notes),
         doubts={name: doubts[name] for name in chosen if doubts.get(name)},
     )
 

@@ -71,6 +71,11 @@ class Plan:
         """The value of a setting."""
         return self.settings[key].value
 
+    @property
+    def told(self) -> list[str]:
+        """What was decided on the data, and what the training begins from, in lines."""
+        return [*self.data.told, self.begun] if self.begun else self.data.told
+
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: objects are given by their names."""
         name = user_code.made_by(self.model.model) or type(self.model.model).__name__

@@ -134,7 +134,7 @@ def run(
             plan.batches(),
             folder=path,
             resume=resume,
-            progress=[Opening(_told(plan)), progress] if progress else progress,
+            progress=[Opening(plan.told), progress] if progress else progress,
             callbacks=callbacks,
             options=plan.options,
             **plan.validation(),
@@ -147,12 +147,6 @@ def run(
         if done.stopped != "interrupted":
             finish(plan, done, path, processes)
     return done
-
-
-def _told(plan: Plan) -> list[str]:
-    """What was decided on the data, and what the training begins from."""
-    decided = [f"{plan.data.name}: {line}" for line in plan.data.decided]
-    return [*decided, plan.begun] if plan.begun else decided
 
 
 def _steps(folder: Path) -> int:

@@ -260,6 +260,11 @@ class Dataset:
         few = [f"only {count} {part} examples" for part, count in sizes.items() if 0 < count < FEW]
         return (*self.about.get("decided", ()), *few)
 
+    @property
+    def told(self) -> list[str]:
+        """What was decided, each line with the name of the data."""
+        return [f"{self.name}: {line}" for line in self.decided]
+
     def decode(self, sources: Any, /) -> Tensor:
         """Raw input (image files, table rows, text) as a batch for this data's models."""
         return read(self.signature.input, sources, tokenizer=self.tokenizer)
