@@ -19,7 +19,8 @@ from cartograd.core.build import build
 from cartograd.core.files import write_file
 from cartograd.practice.metrics import positions
 from cartograd.practice.metrics.interval import doubted
-from cartograd.practice.metrics.paired import difference
+from cartograd.practice.metrics.paired import doubted as apart
+from tools import known_texts
 from tools.known_truths import PAIRS, ROWS, WORLDS, World
 
 ROOT = Path(__file__).parents[1]
@@ -53,9 +54,11 @@ def of_rows(world: World, drawn: tuple[torch.Tensor, ...], /) -> Ends:
 
 def of_pair(world: World, drawn: tuple[torch.Tensor, ...], /) -> Ends:
     """The intervals of the difference between two models."""
-    return {
-        name: (*difference(build(name, kind="metric"), *drawn), False) for name in world.metrics
-    }
+    found = {}
+    for name in world.metrics:
+        ends, why = apart(build(name, kind="metric"), *drawn)
+        found[name] = (*ends, bool(why))
+    return found
 
 
 def truth(name: str, drawn: tuple[torch.Tensor, ...], /) -> float:
@@ -67,33 +70,67 @@ def truth(name: str, drawn: tuple[torch.Tensor, ...], /) -> float:
     return values[-1] - values[0] if len(values) > 1 else values[0]
 
 
-def coverage(
+def of_data(
     world: World, make: Callable[..., Ends], sizes: tuple[int, ...], repeats: int, /
 ) -> Iterator[dict[str, Any]]:
-    """A row for each metric and size: how often the truth was held, and how wide it was."""
+    """The rows of examples, whose truth is taken from very many of them."""
     generator = torch.Generator().manual_seed(1)
     drawn = world.draw(world.truth, generator)
     truths = {name: truth(name, drawn) for name in world.metrics}
+
+    def once(n: int) -> Ends:
+        drawn = world.draw(n, generator)
+        while "roc-auc" in world.metrics and len(drawn[-1].unique()) < 2:
+            drawn = world.draw(n, generator)  # the metric is refused: there is no interval
+        return make(world, drawn)
+
+    yield from coverage(world, truths, once, sizes, repeats)
+
+
+def of_texts(
+    corpus: known_texts.Corpus, sizes: tuple[int, ...], repeats: int, /
+) -> Iterator[dict[str, Any]]:
+    """The rows of texts, whose truth is that of the population they are drawn from."""
+    generator = torch.Generator().manual_seed(1)
+    truths = {name: known_texts.truth(corpus, name) for name in known_texts.METRICS}
+
+    def once(n: int) -> Ends:
+        return known_texts.drawn(corpus, n, generator)
+
+    yield from coverage(corpus, truths, once, sizes, repeats)
+
+
+def coverage(
+    world: World | known_texts.Corpus, truths: dict[str, float], once: Callable[[int], Ends],
+    sizes: tuple[int, ...], repeats: int, /,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """A row for each metric and size: how often the truth was held, and how wide it was."""
     for n in sizes:
-        held = dict.fromkeys(world.metrics, 0)
-        widths: dict[str, list[float]] = {name: [] for name in world.metrics}
-        doubted = dict.fromkeys(world.metrics, 0)
-        done = 0
-        while done < repeats:
-            drawn = world.draw(n, generator)
-            if "roc-auc" in world.metrics and len(drawn[-1].unique()) < 2:
-                continue  # the metric is refused: there is no interval
-            done += 1
-            for name, (low, high, why) in make(world, drawn).items():
+        held = dict.fromkeys(truths, 0)
+        widths: dict[str, list[float]] = {name: [] for name in truths}
+        called = dict.fromkeys(truths, 0)
+        for _ in range(repeats):
+            for name, (low, high, why) in once(n).items():
                 held[name] += low - 1e-12 <= truths[name] <= high + 1e-12
                 widths[name].append(high - low)
-                doubted[name] += why
-        for name in world.metrics:
+                called[name] += why
+        for name in truths:
             yield {"world": world.name, "metric": name, "n": n, "truth": truths[name],
                    "held": held[name] / repeats, "repeats": repeats,
                    "width": sorted(widths[name])[repeats // 2],
-                   "doubted": doubted[name] / repeats,
+                   "doubted": called[name] / repeats,
                    "heavy": name in world.heavy}  # fmt: skip
+
+
+def all_rows(only: str, repeats: int, /) -> Iterator[dict[str, Any]]:
+    """The rows of every world whose name has this."""
+    for make, worlds in ((of_one, WORLDS), (of_rows, ROWS), (of_pair, PAIRS)):
+        for world in worlds:
+            if only in world.name:
+                yield from of_data(world, make, SIZES, repeats)
+    for corpus in known_texts.CORPORA:
+        if only in corpus.name:
+            yield from of_texts(corpus, SIZES, repeats)
 
 
 def error(row: dict[str, Any], /) -> float:
@@ -113,6 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.intervals", description=__doc__)
     parser.add_argument("--repeats", type=int, default=REPEATS, help="data sets for each row")
     parser.add_argument("--only", default="", help="worlds whose name has this, published nowhere")
+    parser.add_argument("--renew", action="store_true", help="put those of --only into the page")
     parser.add_argument("--before", action="store_true", help="keep them as those of before")
     parser.add_argument("--page", action="store_true", help="write the page again, run nothing")
     options = parser.parse_args()
@@ -120,18 +158,16 @@ def main() -> int:
     kept = json.loads(place.read_text()) if place.is_file() else {}
     if not options.page:
         found = []
-        for make, worlds in ((of_one, WORLDS), (of_rows, ROWS), (of_pair, PAIRS)):
-            for world in worlds:
-                if options.only not in world.name:
-                    continue
-                for row in coverage(world, make, SIZES, options.repeats):
-                    found.append(row)
-                    print(f"{row['world']:40} {row['metric']:20} {row['n']:4} {row['held']:.3f} "
-                          f"width {row['width']:.3f} doubted {row['doubted']:.2f} "
-                          f"{'' if passed(row) else 'FAILS'}", flush=True)  # fmt: skip
-        if options.only:
+        for row in all_rows(options.only, options.repeats):
+            found.append(row)
+            print(f"{row['world']:40} {row['metric']:20} {row['n']:4} {row['held']:.3f} "
+                  f"width {row['width']:.3f} doubted {row['doubted']:.2f} "
+                  f"{'' if passed(row) else 'FAILS'}", flush=True)  # fmt: skip
+        if options.only and not options.renew:
             return 0
-        kept["before" if options.before else "now"] = found
+        key, new = "before" if options.before else "now", {row["world"] for row in found}
+        old = [row for row in kept.get(key, ()) if options.only and row["world"] not in new]
+        kept[key] = old + found
         write_file(place, json.dumps(kept, indent=0) + "\n")
     from tools.intervals_page import page
 

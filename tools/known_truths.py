@@ -16,6 +16,7 @@ Drawn = tuple[Tensor, ...]
 
 CLASSES = ("accuracy", "precision", "recall", "f1", "f1:average=weighted", "nll", "brier", "ece",
            "roc-auc")  # fmt: skip
+TWO = (*CLASSES, "equal-error-rate")
 VALUES = ("mae", "rmse", "r2")
 
 
@@ -120,13 +121,13 @@ WORLDS = (
     ),
     World("50 classes, 5 % right", partial(classes, k=50, sharp=0.5, bent=0.3),
           ("accuracy", "nll", "ece")),
-    World("2 classes, 1 of 10 rare", partial(rare, share=0.1, apart=2.0), CLASSES,
+    World("2 classes, 1 of 10 rare", partial(rare, share=0.1, apart=2.0), TWO,
           ("nll", "brier")),
     World("2 classes, 1 of 10 rare, spread out", partial(rare, share=0.1, apart=2.0, spread=3.0),
-          ("precision", "recall", "f1", "roc-auc")),
-    World("2 classes, hard", partial(rare, share=0.5, apart=0.5), CLASSES),
+          ("precision", "recall", "f1", "roc-auc", "equal-error-rate")),
+    World("2 classes, hard", partial(rare, share=0.5, apart=0.5), TWO),
     World("2 classes, 99.5 % right", partial(rare, share=0.5, apart=5.15),
-          ("accuracy", "precision", "recall", "f1", "roc-auc")),
+          ("accuracy", "precision", "recall", "f1", "roc-auc", "equal-error-rate")),
     World("5 uneven classes", partial(uneven, k=5, apart=2.0), CLASSES),
     World("values, normal errors", partial(values, error="normal"), VALUES),
     World("values, errors that grow", partial(values, error="growing"), VALUES, ("rmse", "r2")),

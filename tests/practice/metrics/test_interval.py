@@ -1,10 +1,12 @@
 import functools
+import math
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from cartograd.core import registry
 from cartograd.core.build import build
@@ -216,3 +218,25 @@ def test_intervals_of_errors_hold_what_they_state():
     truths = {"mae": np.sqrt(2 / np.pi), "rmse": 1.0, "r2": 1 - 12}
     for metric, truth in truths.items():
         assert coverage(metric, truth, draw, 200) >= 0.93 - 2 * 0.018
+
+
+def test_weights_that_are_of_a_sample_make_a_mean_over_classes_less_sure():
+    """Classes of equal F1 are as sure as before; where they differ, Student's reach is added."""
+    targets = torch.tensor([0] * 90 + [1] * 10)
+    said = targets.clone()
+    said[:5], said[90:97] = 1, 0
+    outputs = F.one_hot(said, 2).double()
+    weights = torch.tensor([0.9, 0.1]).double()
+    shares = torch.tensor([2 * 85 / 182, 2 * 3 / 18]).double()
+    mean = (weights @ shares).item()
+    spread = (weights @ (shares - mean).square()).sqrt().item()
+    reach = 1.9842 * spread / 10
+    low, high = interval("f1:average=weighted", outputs, targets)
+    assert build("f1:average=weighted", kind="metric")(outputs, targets) == pytest.approx(mean)
+    ends = [[2 * end / (1 + end) for end in exact(*pair)] for pair in ((85, 97), (3, 15))]
+    down, up = (
+        [w * abs(f - end[side]) for w, f, end in zip(weights, shares, ends, strict=True)]
+        for side in (0, 1)
+    )
+    for parts, side in ((down, mean - low), (up, high - mean)):
+        assert math.hypot(*parts) + reach - 1e-3 < side < sum(parts) + reach + 1e-3

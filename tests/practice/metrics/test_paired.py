@@ -3,7 +3,8 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.practice.metrics.paired import difference, mcnemar
+from cartograd.practice.metrics.influence import skewed
+from cartograd.practice.metrics.paired import difference, doubted, mcnemar
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (5, 5), (9, 1), (40, 70), (3, 300)])
@@ -70,3 +71,34 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says(metric):
         low, high = difference(build(metric), *(2 * known + one for one in off), y)
         inside += low <= 0.0 <= high
     assert inside / 150 >= 0.93 - 2 * 0.021
+
+
+def test_roots_are_compared_by_their_squares():
+    """The means of the squares, whose interval is known, over the sum of both roots."""
+    by = torch.Generator().manual_seed(0)
+    first, second = torch.randn(2, 40, 1, generator=by).double()
+    y = torch.zeros(40, 1).double()
+    squares = second.square() - first.square()
+    value = squares.mean().item()
+    both = sum(one.square().mean().sqrt().item() for one in (first, second))
+    low, high = skewed(value, squares[:, 0] - value)
+    found = difference(build("rmse"), first, second, y)
+    assert found == pytest.approx((low / both, high / both), abs=1e-12)
+    assert difference(build("rmse"), first, -first, y) == (0.0, 0.0)
+
+
+def test_what_makes_a_difference_doubtful_is_said():
+    by = torch.Generator().manual_seed(0)
+    first, second = torch.rand(2, 40, 1, generator=by).double()
+    y = torch.zeros(40, 1).double()
+    rmse = build("rmse")
+    assert doubted(rmse, first, second, y)[1] == ""
+    assert doubted(rmse, first[:20], second[:20], y[:20])[1] == "20 examples, and 30 are the least"
+    second[0] = 100.0
+    assert doubted(rmse, first, second, y)[1] == "a few examples make most of it"
+    assert doubted(rmse, first, first, y)[1] == "the examples do not differ"
+    own = doubted(lambda o, t: float((o - t).mean()), first, second, y, resamples=20)
+    assert own[1].startswith("examples drawn again")
+    few = torch.zeros(10, dtype=torch.int64)
+    both = (first[:10].expand(10, 2), second[:10].expand(10, 2))
+    assert "10 examples" in doubted(build("accuracy"), *both, few)[1]

@@ -10,7 +10,9 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import texts
 from cartograd.practice.metrics.equal_error_rate import equal_error_rate
+from cartograd.practice.metrics.interval import interval
 from cartograd.practice.metrics.label_error_rate import label_error_rate, parts
+from cartograd.practice.metrics.proportion import exact
 from cartograd.practice.metrics.word_error_rate import edits, word_error_rate
 from tests.reference import Reference
 
@@ -106,3 +108,22 @@ def test_its_interval_holds_it():
     rate = word_error_rate(written, expected)
     low, high = texts.interval("word-error-rate", written, expected)
     assert 0 < low < rate < high < 1
+
+
+def test_the_interval_of_the_equal_error_rate_is_from_both_errors():
+    """Of alike classes the parts are halves; of one class of few examples that one is wide."""
+    by = torch.Generator().manual_seed(0)
+    score = torch.randn(2000, generator=by)
+    targets = (torch.arange(2000) % 2).long()
+    score += 1.5 * targets
+    rate = equal_error_rate(score, targets)
+    low, high = interval("equal-error-rate", score, targets)
+    ends = torch.tensor(exact(1000 * rate, 1000)).double()
+    halves = (ends - rate).abs() / 2**0.5
+    assert torch.allclose(torch.tensor([rate - low, high - rate]).double(), halves, rtol=0.25)
+    rare = torch.cat([torch.arange(0, 2000, 2), torch.arange(1, 41, 2)])
+    fewer = interval("equal-error-rate", score[rare], targets[rare])
+    assert fewer[1] - fewer[0] > 3 * (high - low)
+    perfect = interval("equal-error-rate", targets.double(), targets)
+    assert perfect[0] == 0
+    assert 0 < perfect[1] < 0.01

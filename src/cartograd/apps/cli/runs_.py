@@ -107,9 +107,7 @@ def compare(
                 "runs": [_plain(item) for item in comparison.looks],
                 "settings": {key: list(pair) for key, pair in comparison.settings.items()},
                 "data": comparison.data,
-                "metrics": [
-                    vars(item) | {"beyond_noise": item.real} for item in comparison.metrics
-                ],
+                "metrics": [item.to_json() for item in comparison.metrics],
                 "changes": [vars(item) for item in comparison.changes],
                 "report": page,
             }
@@ -136,7 +134,14 @@ def compare(
         if comparison.metrics
         else f"{comparison.reason}; "
     )
-    output.lines([("changes", f"{more}all is in the report"), ("report", str(page))])
+    doubts = comparison.approximate()
+    output.lines(
+        [
+            *([("approximate", doubts)] if doubts else []),
+            ("changes", f"{more}all is in the report"),
+            ("report", str(page)),
+        ]
+    )
 
 
 def told(speed: "Speed", /) -> list[tuple[str, str]]:

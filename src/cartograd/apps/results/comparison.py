@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cartograd.apps.answers.averaged import spoken
 from cartograd.apps.load.runs import Look
+from cartograd.apps.results.evaluation import approximate
 from cartograd.core.notebook import drawn
 from cartograd.data.dataset.dataset import Examples
 
@@ -25,6 +26,7 @@ class Difference:
         intervals: their 95 % intervals, each for itself.
         low, high: 95 % interval of second less first, on the same examples.
         p: McNemar's p-value, for accuracy.
+        doubt: why the difference's interval may hold the true one less often than it states.
         of: the `average` over classes, and the `positive` class where it is of one of two.
     """
 
@@ -34,6 +36,7 @@ class Difference:
     low: float
     high: float
     p: float | None = None
+    doubt: str = ""
     of: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -45,6 +48,12 @@ class Difference:
     def real(self) -> bool:
         """Whether the difference is beyond what noise makes."""
         return self.p < ALPHA if self.p is not None else not self.low <= 0 <= self.high
+
+    def to_json(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        told = {key: value for key, value in vars(self).items() if key != "doubt"}
+        told["beyond_noise"] = self.real
+        return told | ({"approximate": self.doubt} if self.doubt else {})
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,10 @@ class Comparison:
     outputs: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
     data: str = ""
     reason: str = ""
+
+    def approximate(self) -> str:
+        """Which differences' intervals are approximate, and why; nothing where none is."""
+        return approximate({item.spoken: item.doubt for item in self.metrics if item.doubt})
 
     def draw(self, path: str | Path, /) -> Path:
         """Write the comparison as a page with its pictures."""

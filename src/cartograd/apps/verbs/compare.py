@@ -119,21 +119,21 @@ def _metrics(
     signature: Signature, outputs: tuple[Tensor, Tensor], targets: Tensor
 ) -> list[Difference]:
     from cartograd.practice.metrics.interval import interval
-    from cartograd.practice.metrics.paired import difference, mcnemar
+    from cartograd.practice.metrics.paired import doubted, mcnemar
 
     found = []
     for name in signature.task.usual_metrics(signature.classes):
         metric = measure(name, signature)
         values = tuple(float(metric(item, targets)) for item in outputs)
         sides = tuple(interval(metric, item, targets) for item in outputs)
-        low, high = difference(metric, *outputs, targets)
+        (low, high), doubt = doubted(metric, *outputs, targets)
         p = None
         if name == "accuracy":
             right = [_right(item, targets) for item in outputs]
             only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
             p = mcnemar(*only)
         of = about(name, signature)
-        found.append(Difference(name, values, sides, low, high, p, of))  # type: ignore[arg-type]
+        found.append(Difference(name, values, sides, low, high, p, doubt, of))  # type: ignore[arg-type]
     return found
 
 

@@ -66,8 +66,23 @@ def limits(
     elif ratio == "f1":
         together = _correlations(confusion(outputs, targets)[there][:, there])
     shares = torch.tensor(shares, dtype=torch.float64)
-    counted = actual[there] if average == "weighted" else None
-    return of_classes(shares, low, high, counted=counted, together=together)
+    if average != "weighted":
+        return of_classes(shares, low, high, together=together)
+    counted = actual[there]
+    drift = _drift(shares, counted, level)
+    return of_classes(shares, low, high, counted=counted, together=together, drift=drift)
+
+
+def _drift(shares: Float[Tensor, " k"], counted: Float[Tensor, " k"], level: float) -> float:
+    """How far the mean may be off because the classes' own shares are those of a sample.
+
+    Each example brings the share of its class, so it is Student's reach of a mean of these.
+    """
+    from scipy.special import stdtrit
+
+    n, chances = float(counted.sum()), counted / counted.sum()
+    spread = float(chances @ (shares - chances @ shares).square()) ** 0.5
+    return float(stdtrit(max(1.0, n - 1), (1 + level) / 2)) * spread / n**0.5
 
 
 def _of(ratio: Ratio, share: float) -> float:

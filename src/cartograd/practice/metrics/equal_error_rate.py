@@ -27,7 +27,8 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import given
-from cartograd.practice.metrics.roc_auc import roc_curve
+from cartograd.practice.metrics.proportion import exact
+from cartograd.practice.metrics.roc_auc import Curve, roc_curve
 
 CARD = Card(
     name="equal-error-rate",
@@ -63,6 +64,38 @@ def equal_error_rate(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, ".
         )
     chosen = [1] if logits.shape[1] == 2 else there
     return sum(_crossing(logits, classes, k) for k in chosen) / len(chosen)
+
+
+def limits(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, level: float = 0.95
+) -> tuple[float, float] | None:
+    """The interval where there are two classes; None of more.
+
+    At the threshold both kinds of error are proportions of examples of their own, with exact
+    intervals. Where one of them is off, the threshold moves along the curve and the rate is off by
+    a part of that, which the curve's slope tells; as that is known badly, each counts for a half
+    at least. The parts are added as variances are (Zou and Donner).
+    """
+    logits, classes = given.classes(outputs, targets)
+    rate, sizes = equal_error_rate(outputs, targets), classes.bincount(minlength=2).tolist()
+    if logits.shape[1] != 2:
+        return None
+    low, high = torch.tensor(
+        [exact(rate * size, size, level=level) for size in sizes], dtype=torch.float64
+    ).T
+    steep = _steepness(roc_curve(logits, classes), rate - float((rate - low).norm()) / 2)
+    parts = torch.tensor([steep, 1 - steep], dtype=torch.float64).clamp(min=0.5)
+    down, up = (float((parts * side).norm()) for side in (rate - low, high - rate))
+    return max(0.0, rate - down), min(1.0, rate + up)
+
+
+def _steepness(curve: Curve, least: float) -> float:
+    """How much the curve rises between both errors' being so small: of its way up and right."""
+    after = int((curve.false >= least).to(torch.int8).argmax())
+    before = int((curve.found >= 1 - least).to(torch.int8).argmax())
+    up = float((1 - least - curve.found[after]).clamp(min=0))
+    right = float((curve.false[before] - least).clamp(min=0))
+    return up / (up + right) if up + right > 0 else 0.5
 
 
 def _crossing(logits: Tensor, classes: Tensor, positive: int) -> float:

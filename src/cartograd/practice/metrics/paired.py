@@ -9,8 +9,9 @@ intervals side by side would.
 where only the first model is right on a examples, and only the second on b. The interval of a
 difference is made from how much each example moves it (`influence`). Where only the answers count
 (accuracy, precision, recall, F1), two imagined examples are added, on which one model is right and
-the other wrong, one each way: few disagreements then leave doubt (Bonett and Price). The
-calibration error, whose estimate is biased, gets its from both models' own intervals.
+the other wrong, one each way: few disagreements then leave doubt (Bonett and Price). A difference
+of roots is that of their squares over their sum: r - q = (r^2 - q^2) / (r + q). The calibration
+error, whose estimate is biased, gets its from both models' own intervals.
 
 References:
     Quinn McNemar. Note on the sampling error of the difference between correlated proportions or
@@ -26,6 +27,7 @@ References:
 import math
 from collections.abc import Callable
 from statistics import NormalDist
+from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped
@@ -34,8 +36,8 @@ from torch.nn import functional as F
 
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import given
-from cartograd.practice.metrics.influence import influence, skewed
-from cartograd.practice.metrics.interval import bootstrap, interval, moved, twin
+from cartograd.practice.metrics.influence import few, influence, skewed, uneven
+from cartograd.practice.metrics.interval import DRAWN, bootstrap, interval, moved, twin
 
 
 def mcnemar(first: int, second: int, /) -> float:
@@ -82,20 +84,50 @@ def difference(
         resamples: number of bootstrap resamples, for a function of your own.
         seed: of the bootstrap.
     """
+    more: Any = {"level": level, "resamples": resamples, "seed": seed}
+    return doubted(metric, first, second, targets, **more)[0]
+
+
+def doubted(
+    metric: Callable[..., float],
+    first: Float[Tensor, "n ..."],
+    second: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
+    /,
+    *,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[tuple[float, float], str]:
+    """The difference's interval, and why it may hold the true one less often than it states."""
     first, second, targets = (one.detach().cpu() for one in (first, second, targets))
     if twin(metric, "ANSWERS") and not given.several(first, targets):
-        return _of_answers(metric, first, second, targets, level)
+        return _of_answers(metric, first, second, targets, level), few(len(targets))
     if twin(metric, "BIASED"):
-        return _of_two(metric, first, second, targets, level)
+        return _of_two(metric, first, second, targets, level), few(len(targets))
     moves = [moved(metric, outputs, targets) for outputs in (first, second)]
     if moves[0] is not None and moves[1] is not None:
         values = [float(metric(outputs, targets)) for outputs in (first, second)]
-        return skewed(values[1] - values[0], moves[1] - moves[0], level=level)
+        if twin(metric, "SCALE") == "square":
+            return _of_roots((values[0], values[1]), (moves[0], moves[1]), level)
+        apart = moves[1] - moves[0]
+        return skewed(values[1] - values[0], apart, level=level), uneven(apart)
     both = torch.stack([first, second], 1)
-    return bootstrap(
+    ends = bootstrap(
         lambda pairs, right: float(metric(pairs[:, 1], right)) - float(metric(pairs[:, 0], right)),
         both, targets, level=level, resamples=resamples, seed=seed,
     )  # fmt: skip
+    return ends, DRAWN
+
+
+def _of_roots(
+    values: tuple[float, float], moves: tuple[Tensor, Tensor], level: float
+) -> tuple[tuple[float, float], str]:
+    """By the difference of the squares, which are means, over the sum of both roots."""
+    first, second = (2 * value * one for value, one in zip(values, moves, strict=True))
+    low, high = skewed(values[1] ** 2 - values[0] ** 2, second - first, level=level)
+    both = sum(values) or 1.0
+    return (low / both, high / both), uneven(second - first)
 
 
 def _of_two(

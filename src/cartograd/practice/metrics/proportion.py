@@ -77,6 +77,7 @@ def of_classes(
     *,
     counted: Float[Tensor, " k"] | None = None,
     together: Float[Tensor, "k k"] | None = None,
+    drift: float = 0.0,
 ) -> tuple[float, float]:
     """The interval of the mean of the classes' shares, from the interval of each.
 
@@ -86,6 +87,8 @@ def of_classes(
         high: the high end of each.
         counted: how much each class counts, if not all alike.
         together: their correlations; none where the classes do not depend on each other.
+        drift: how far the mean may be off because the examples were drawn from which `counted`
+            comes. It is added as it stands: one example more of a hard class lowers both.
     """
     together = torch.eye(len(shares), dtype=shares.dtype) if together is None else together
     counted = torch.ones_like(shares) if counted is None else counted
@@ -93,4 +96,4 @@ def of_classes(
     mean = float(counted @ shares)
     sides = (counted * (shares - low), counted * (high - shares))
     down, up = (float((side @ together @ side).clamp(min=0).sqrt()) for side in sides)
-    return max(0.0, mean - down), min(1.0, mean + up)
+    return max(0.0, mean - down - drift), min(1.0, mean + up + drift)

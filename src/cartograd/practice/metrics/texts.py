@@ -49,7 +49,7 @@ def score(scorer: Any, written: Texts, expected: Texts, /) -> float:
     Raises:
         UsageError: there are no texts, or not one expected for each written.
     """
-    return float(_whole(scorer, counts(scorer, written, expected).sum(0)))
+    return float(whole(scorer, counts(scorer, written, expected).sum(0)))
 
 
 def counts(scorer: Any, written: Texts, expected: Texts, /) -> Float[Tensor, "n m"]:
@@ -90,42 +90,73 @@ def interval(
     Raises:
         UsageError: unknown metric, or texts that do not belong together.
     """
-    value, moves = _moved(metric, written, expected)
-    if instead is None:
-        return skewed(value, moves, level=level)
-    other, others = _moved(metric, instead, expected)
-    return skewed(value - other, moves - others, level=level)
-
-
-def doubt(metric: str | Spec | Callable[..., float], written: Texts, expected: Texts, /) -> str:
-    """Why the interval may hold the true value less often than it states; or nothing."""
-    return uneven(_moved(metric, written, expected)[1])
-
-
-def _moved(
-    metric: str | Spec | Callable[..., float], written: Texts, expected: Texts
-) -> tuple[float, Float[Tensor, " n"]]:
-    """The metric, and the influence of each text (or of groups of texts) on it."""
-    scorer = _scorer(build(metric, kind="text-metric") if not callable(metric) else metric)
+    scorer = scorer_of(metric)
     table = counts(scorer, written, expected)
-
-    def weighed(weights: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
-        values = [_whole(scorer, sums) for sums in weights @ table]
-        return torch.tensor(values, dtype=torch.float64)
-
-    moves = left_out(weighed, len(table))
-    return _whole(scorer, table.sum(0)), moves
+    others = None if instead is None else counts(scorer, instead, expected)
+    return of_counts(scorer, table, others, level=level)[0]
 
 
-def _whole(scorer: Any, sums: Float[Tensor, " m"]) -> float:
-    """From summed counts to the metric."""
+def doubt(
+    metric: str | Spec | Callable[..., float],
+    written: Texts,
+    expected: Texts,
+    /,
+    *,
+    instead: Texts | None = None,
+) -> str:
+    """Why the interval may hold the true value less often than it states; or nothing."""
+    scorer = scorer_of(metric)
+    others = None if instead is None else counts(scorer, instead, expected)
+    return of_counts(scorer, counts(scorer, written, expected), others)[1]
+
+
+def of_counts(
+    scorer: Any,
+    table: Float[Tensor, "n m"],
+    others: Float[Tensor, "n m"] | None = None,
+    /,
+    *,
+    level: float = 0.95,
+) -> tuple[tuple[float, float], str]:
+    """The interval from what was counted in each text, and why it may be wrong more often.
+
+    Args:
+        scorer: sacrebleu's object (`scorer_of`).
+        table: what it counted in each text (`counts`).
+        others: the same of another model's texts; the interval is that of the difference.
+        level: how often the interval should hold the true value.
+    """
+    value, moves = _moved(scorer, table)
+    if others is not None:
+        other, apart = _moved(scorer, others)
+        value, moves = value - other, moves - apart
+    return skewed(value, moves, level=level), uneven(moves)
+
+
+def whole(scorer: Any, sums: Float[Tensor, " m"], /) -> float:
+    """From summed counts to the metric, as a share of 1."""
     numbers = [int(number) for number in sums.tolist()]
     return scorer._compute_score_from_stats(numbers).score / 100
 
 
-def _scorer(metric: Callable[..., float]) -> Any:
-    """The object of sacrebleu with the settings of one of our metrics."""
-    bound = metric if isinstance(metric, functools.partial) else functools.partial(metric)
+def scorer_of(metric: str | Spec | Callable[..., float], /) -> Any:
+    """The object of sacrebleu with the settings of one of our metrics.
+
+    Raises:
+        UsageError: unknown metric.
+    """
+    known = metric if callable(metric) else build(metric, kind="text-metric")
+    bound = known if isinstance(known, functools.partial) else functools.partial(known)
     home = inspect.getmodule(bound.func)
     assert home is not None
     return home.scorer(**bound.keywords)
+
+
+def _moved(scorer: Any, table: Float[Tensor, "n m"]) -> tuple[float, Float[Tensor, " n"]]:
+    """The metric, and the influence of each text (or of groups of texts) on it."""
+
+    def weighed(weights: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
+        values = [whole(scorer, sums) for sums in weights @ table]
+        return torch.tensor(values, dtype=torch.float64)
+
+    return whole(scorer, table.sum(0)), left_out(weighed, len(table))
