@@ -204,7 +204,7 @@ def check_manifest(folder: Path, /) -> str:
             raise UsageError(f"{path}: an older Cartograd wrote it, with sha256; make it again")
         files: dict[str, dict[str, Any]] = content["files"]
         expected = {name: (entry["size"], entry["blake3"]) for name, entry in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path} is missing or unreadable: {error}") from error
     for name, (size, found) in expected.items():
         file = (folder / name).resolve()
