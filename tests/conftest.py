@@ -112,6 +112,19 @@ def _same_every_time() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """An ONNX file is kept of foreign modules only in tests marked `program`.
+
+    It takes a second of processor for each, and is traced without the shape-checking hook. Before
+    all fixtures, also those of a whole file.
+    """
+    from cartograd.apps.verbs import kept_program
+
+    asked = item.get_closest_marker("program") is not None
+    kept_program.wanted = kept_program.unnamed if asked else lambda model: False
+
+
 def _skip_is_a_failure(report: Any) -> str | None:
     """Why a skipped oracle test counts as failed, or None where it may be skipped."""
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

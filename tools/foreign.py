@@ -26,8 +26,9 @@ PAGE = ROOT / "docs" / "results" / "foreign.md"
 ROWS = PAGE.with_suffix(".json")
 SECONDS = 180
 VERBS = (
-    "sign", "train", "evaluate", "save", "load", "load in a new process", "predict", "export",
-    "explain", "attack", "serve", "compare", "diagnose",
+    "sign", "train", "evaluate", "save", "load", "load in a new process",
+    "answer without its code", "predict", "export", "explain", "attack", "serve", "compare",
+    "diagnose",
 )  # fmt: skip
 SIGNS = {"works": "+", "refused": "r", "failed": "FAILED"}
 
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--reload"]:
         reload(arguments[1], Path(arguments[2]))
         return 0
+    if arguments[:1] == ["--alone"]:
+        return alone(Path(arguments[1]))
     from tests.foreign_trial import MODELS
 
     names = [name for name in arguments if name != "--write"] or list(MODELS)
@@ -106,7 +109,8 @@ def row(name: str, root: Path, /) -> dict[str, str]:
         "evaluate": lambda: cg.evaluate(runs[0], data),
         "save": lambda: cg.save(runs[0], root / "saved"),
         "load": lambda: reload(name, root),
-        "load in a new process": lambda: _again(name, root),
+        "load in a new process": lambda: _again("--reload", name, str(root)),
+        "answer without its code": lambda: _again("--alone", str(root)),
         "predict": lambda: cg.predict(runs[0], x),
         "export": lambda: _agrees(cg.export(runs[0], root / "model.onnx", check=True)),
         "explain": lambda: cg.explain(runs[0], x),
@@ -145,22 +149,42 @@ def cell(call: Callable[[], Any], /) -> str:
 
 def reload(name: str, root: Path, /) -> None:
     """Fill another module with a saved bundle's weights, and compare its answers."""
-    import torch
-    from safetensors.torch import load_file
-
     import cartograd as cg
     from tests.foreign_trial import MODELS
 
+    _compare(cg.load(root / "saved", model=MODELS[name][0]()).model.eval(), root)
+
+
+def alone(root: Path, /) -> int:
+    """Compare the answers that a saved bundle gives without its code; 2 if it gives none."""
+    import cartograd as cg
+
+    try:
+        model = cg.load(root / "saved").model
+    except cg.UsageError as error:
+        print(error)
+        return 2
+    _compare(model, root)
+    return 0
+
+
+def _compare(model: Any, root: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
     kept = load_file(root / "answers.safetensors")
     answer = kept.pop("answer")
-    model = cg.load(root / "saved", model=MODELS[name][0]()).model.eval()
     with torch.no_grad():
         found = model(*(kept[str(place)] for place in range(len(kept))))
     torch.testing.assert_close(found, answer, rtol=0, atol=1e-5)
 
 
-def _again(name: str, root: Path) -> None:
-    done = _python("--reload", name, str(root))
+def _again(*arguments: str) -> None:
+    from cartograd.core.errors import UsageError
+
+    done = _python(*arguments)
+    if done.returncode == 2:
+        raise UsageError(done.stdout.strip())
     if done.returncode:
         raise RuntimeError(done.stderr.strip()[-300:])
 

@@ -9,8 +9,8 @@ from safetensors.torch import load, save
 
 from cartograd.core.build import build
 from cartograd.core.spec import Spec
+from cartograd.engine.files.onnx_session import session
 from cartograd.practice.deployment.onnx import onnx
-from cartograd.practice.deployment.parity import _session
 from tests.conformance.support import (
     answer_shape,
     batch,
@@ -201,7 +201,7 @@ def test_exports_for_any_batch_size_and_length(card, tmp_path):
     if card.name in SLOW and os.environ.get("CARTOGRAD_ALL_EXPORTS") != "1":
         pytest.skip("slow to export; CARTOGRAD_ALL_EXPORTS=1 does")
     model = model_of(card).eval()
-    run = _session(onnx(model, tmp_path / "model.onnx"))
+    run = session(onnx(model, tmp_path / "model.onnx"))
     for examples in (2, 5):
         other = inputs(model.signature, examples, seed=examples)
         found = torch.from_numpy(run([one.numpy() for one in other]))

@@ -107,6 +107,17 @@ class Signed(nn.Module):
         return answer
 
 
+def whole(model: nn.Module, signature: Signature, /) -> Signed:
+    """A model with its signature that standardises inputs and answers itself."""
+    inputs, outputs = (
+        tuple(replace(port, mean=(), std=()) for port in ports)
+        for ports in (signature.inputs, signature.outputs)
+    )
+    signed = Signed(model, Signature(inputs, outputs))
+    signed.signature = signature
+    return signed
+
+
 def statistics(port: Port) -> tuple[Tensor, Tensor]:
     """Mean and std, shaped so that they broadcast over a batch of this port."""
     shape = (1, -1) + (1,) * (len(port.dims) - 1) if len(port.mean) > 1 else (1,)

@@ -6,7 +6,7 @@ never cause code to be imported.
 
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,6 +17,9 @@ from cartograd.core.errors import UsageError
 
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 """A module and something in it."""
+
+WITHOUT = "no onnx"
+"""Under what a bundle notes why it keeps no ONNX file of a module that cannot be built by name."""
 
 _NAMED: list[str] = []
 _MADE: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
@@ -98,18 +101,26 @@ def _called(name: str, thing: Any) -> Any:
         ) from error
 
 
-def required(owner: object, name: object, /) -> nn.Module:
+def required(owner: object, about: Mapping[str, Any], /) -> nn.Module:
     """A model to fill with weights that were made with code of a user's.
+
+    Args:
+        owner: of the weights.
+        about: what is noted of them: the code's name, and why there is no ONNX file.
 
     Raises:
         UsageError: nobody has named the code in this command.
     """
     if named() is not None:
         return make()
+    name, why = about.get("code"), about.get(WITHOUT)
     known = isinstance(name, str) and bool(NAME.fullmatch(name))
     flag = name if known else "MODULE:NAME"
+    told = "where that code is, cartograd export writes a file that runs without it"
+    if isinstance(why, str):
+        told = f"there is no ONNX file beside them: {why}"
     raise UsageError(
         f"{owner} holds the weights of a module that is not Cartograd's; give the module to fill: "
         f"load(path, model=MyModel()), or in a command --model {flag} if you trust that code "
-        "(where that code is, cartograd export writes a file that runs without it)"
+        f"({told})"
     )

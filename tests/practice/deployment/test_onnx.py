@@ -11,10 +11,11 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
+from cartograd.engine.files import onnx_session
+from cartograd.engine.files.onnx_session import session
 from cartograd.practice.deployment import onnx as file
-from cartograd.practice.deployment import parity
 from cartograd.practice.deployment.onnx import onnx, signature_in
-from cartograd.practice.deployment.parity import _session, check
+from cartograd.practice.deployment.parity import check
 
 # Tracing runs the model's own code, which the shape-checking hook would trace as well.
 pytestmark = pytest.mark.compile
@@ -61,7 +62,7 @@ def exported(tmp_path_factory):
 @pytest.mark.parametrize("name", ["mlp", "lenet5", "resnet:depth=8,width=4", "odd"])
 def test_onnxruntime_gives_the_same_for_any_batch(exported, name):
     model, path = exported(name)
-    run = _session(path)
+    run = session(path)
     with torch.inference_mode():
         for b in (1, 2, 7):
             x = torch.rand(b, 1, 12, 12)
@@ -91,7 +92,7 @@ def test_the_standardisation_is_in_the_file(exported):
     x = torch.rand(3, 1, 12, 12)
     with torch.inference_mode():
         raw = model.model.eval()((x - 0.3) / 0.4)
-    np.testing.assert_allclose(_session(path)([x.numpy()]), raw, atol=1e-5)
+    np.testing.assert_allclose(session(path)([x.numpy()]), raw, atol=1e-5)
 
 
 def test_no_word_of_where_it_was_made(exported):
@@ -192,10 +193,10 @@ def test_what_cannot_be_exported_is_refused(tmp_path, monkeypatch):
     same = Signature((Port("x", "vector", (3,)),), (Port("x", "label", (3,)),))
     with pytest.raises(UsageError, match="a different name for each"):
         onnx(sign(nn.Linear(3, 3), same), tmp_path / "m.onnx")
-    monkeypatch.setattr(parity, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"needs onnx and onnxscript: pip install 'cartograd\[exp"):
+    monkeypatch.setattr(onnx_session, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"need onnx and onnxscript: pip install 'cartograd\[exp"):
         onnx(sign(nn.Linear(3, 3), vector), tmp_path / "m.onnx")
-    with pytest.raises(UsageError, match="needs onnxruntime"):
+    with pytest.raises(UsageError, match="need onnxruntime"):
         check(nn.Linear(3, 3), tmp_path / "m.onnx", torch.rand(1, 3))
     assert not list(tmp_path.iterdir())
 

@@ -132,7 +132,10 @@ def _begun(
 ) -> tuple[Signed, list[str], str]:
     """A model of the kind of another one with its weights, for these inputs and outputs."""
     if source.spec is None:
-        raise UsageError(f"{model} is a module of your own; load it, and give it as an object")
+        raise UsageError(
+            f"{model} is a module of your own; begin from it in Python: "
+            f"train(load({str(model)!r}, model=MyModel()).model, data)"
+        )
     check_alike(model, source, signature, tokenizer)
     port, theirs = signature.input, source.signature.input
     inputs = (replace(port, mean=theirs.mean, std=theirs.std), *signature.inputs[1:])

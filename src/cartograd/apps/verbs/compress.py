@@ -17,6 +17,7 @@ from cartograd.core.protocols import Compressor
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.bundle import load, write_bundle
+from cartograd.engine.files.program import check_code
 from cartograd.engine.files.tensor_files import read_tensors
 
 METHOD = "int8-weights"
@@ -43,6 +44,7 @@ def compress(
         UsageError: the model, the method or the data is none, or the method cannot do without data.
     """
     model = as_signed(target)
+    check_code(model, "its weights")
     card, spec = resolve(method, kind="compressor")
     compressor: Compressor = build(spec, kind="compressor")
     batches = None

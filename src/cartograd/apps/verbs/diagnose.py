@@ -21,6 +21,7 @@ from cartograd.core.memory import available
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
+from cartograd.engine.files.program import check_code
 from cartograd.engine.logging.run_folder import is_run
 from cartograd.engine.loop.fit import Run
 from cartograd.training.diagnosis.finding import Finding
@@ -75,6 +76,8 @@ def diagnose(
     run = isinstance(target, Run) or (isinstance(target, str | Path) and is_run(Path(target)))
     if data is not None:
         model: Any = as_signed(target) if run else target
+        if run:
+            check_code(model, "a training step")
         return diagnose_model(model, data, **options)
     if not run:
         raise UsageError(f"{target} is no run; a model needs --data, like --data digits")

@@ -32,6 +32,7 @@ from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
 from cartograd.engine.files.bundle import Bundle
+from cartograd.engine.files.program import Program, runs_program
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
 
@@ -102,7 +103,7 @@ def evaluate(
         outputs=outputs,
         targets=targets,
         latency=latency(model, *(one.to(pick(device)) for one in single)),
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=_parameters(target, model),
         size=size(model),
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
@@ -113,6 +114,14 @@ def evaluate(
         why=why,
         doubts={name: doubts[name] for name in chosen if doubts.get(name)},
     )
+
+
+def _parameters(target: Target, model: Signed) -> int:
+    """How many weights a model has; of one that is answered by its ONNX file its bundle tells."""
+    if isinstance(target, Bundle) and runs_program(model):
+        told = target.about.get("parameters")
+        return told if isinstance(told, int) else 0
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _weighted(target: Target) -> bool:
@@ -241,7 +250,9 @@ def latency(model: Signed, /, *x: Shaped[Tensor, "b ..."]) -> float:
 
 
 def size(model: Signed, /) -> int:
-    """Bytes of a model's weights and buffers."""
+    """Bytes of a model's weights and buffers, or of the file that answers for it."""
+    if isinstance(model.model, Program):
+        return model.model.path.stat().st_size
     tensors = [*model.model.parameters(), *model.model.buffers()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 

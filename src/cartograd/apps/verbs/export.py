@@ -9,7 +9,9 @@ from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.results.export import Export
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.files import write_file
 from cartograd.core.protocols import Exporter
+from cartograd.engine.files.program import Program
 from cartograd.engine.files.tensor_files import read_tensors
 from cartograd.practice.deployment.parity import check as compare
 
@@ -25,7 +27,8 @@ def export(
     """Write a model as a file.
 
     Args:
-        target: a model with a signature, a run, a bundle, or the path of one.
+        target: a model with a signature, a run, a bundle, or the path of one; of a bundle that is
+            answered by its ONNX file, that is copied.
         path: the file to write; an older one of the name is replaced.
         to: the exporter.
         check: inputs to run both on and compare, a tuple if the model takes several; True takes
@@ -39,7 +42,11 @@ def export(
     model = as_signed(target)
     inputs = golden(target) if check is True else check
     inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
-    written = exporter(model, path)
+    inner = model.model
+    if isinstance(inner, Program):
+        written = write_file(path, inner.path.read_bytes())
+    else:
+        written = exporter(model, path)
     found = None
     if isinstance(inputs, tuple):
         device = model.output_mean.device

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cartograd.apps.load.target import foreign
+from cartograd.apps.verbs.kept_program import with_program
 from cartograd.core.at_work import scratch_folder
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
@@ -48,7 +49,8 @@ def keep_bundle(path: Path, model: Signed, examples: tuple[Tensor, ...], /, **mo
     Raises:
         UsageError: it cannot be written; the newest checkpoint has the weights.
     """
-    with preserved(torch.device("cpu")):
+    with preserved(torch.device("cpu")), with_program(model, examples) as (onnx, noted):
+        more |= {"onnx": onnx, "about": {**more.get("about", {}), **noted}}
         try:
             write_bundle(path / "bundle", model, examples=examples, replace=True, **more)
             return

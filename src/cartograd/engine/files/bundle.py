@@ -2,6 +2,7 @@
 
 weights.safetensors     state dict of the inner model (without standardisation: that is in the
                         signature)
+model.onnx              the same as a graph, of a module that cannot be built by name
 spec.json               how the model is made, by name; null for a foreign module
 signature.json          what it takes and gives: sizes, bounds, standardisation, labels
 tokenizer.json          what turns text into its numbers; models of text only
@@ -15,6 +16,7 @@ manifest.json           size and BLAKE3 of each of these files
 
 import json
 import platform
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,6 +38,7 @@ from cartograd.core.signed import Signed, check_one, sign
 from cartograd.core.spec import Spec
 from cartograd.engine.files.documents import document
 from cartograd.engine.files.golden import answered, check_answers
+from cartograd.engine.files.program import FILE, program
 from cartograd.engine.files.rebuild import made
 from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
 
@@ -74,6 +77,7 @@ def write_bundle(
     examples: Shaped[Tensor, "n ..."] | tuple[Tensor, ...] | None = None,
     about: Mapping[str, Any] | None = None,
     reference: Mapping[str, Tensor] | None = None,
+    onnx: Path | None = None,
     replace: bool = False,
 ) -> Path:
     """Write a model as a bundle; whole or not at all.
@@ -86,6 +90,7 @@ def write_bundle(
             several ports): the first few become the golden ones.
         about: what to say of the model besides (data, command, ...), as JSON types.
         reference: statistics of the training inputs; those of `examples` if not given.
+        onnx: an ONNX file of the model, to keep a copy of beside its weights.
         replace: put it in the place of a bundle that is there.
 
     Raises:
@@ -121,6 +126,8 @@ def write_bundle(
     }
     with write_folder(path, replace=replace) as folder:
         write_tensors(folder / "weights.safetensors", plain_names(model.model.state_dict()))
+        if onnx is not None:
+            shutil.copyfile(onnx, folder / FILE)
         if model.tokenizer is not None:
             (folder / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
         if reference:
@@ -140,7 +147,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
 
     Args:
         path: a bundle folder, or a run folder that holds one.
-        model: the module to fill, for the bundle of a foreign one; built by name otherwise.
+        model: the module to fill, for the bundle of a foreign one; built by name otherwise, or
+            answered by its ONNX file, which has no gradients.
 
     Raises:
         UsageError: there is no bundle; a byte of it was changed; its model cannot be built by name
@@ -157,12 +165,15 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     spec = None if documents["spec"] is None else Spec.from_json(documents["spec"])
     if model is None:
         plugins.require(documents["about"].get("imports", ()), folder)
-        if spec is None:
-            model = user_code.required(folder, documents["about"].get("code"))
-    output = documents["about"].get("output")
-    weights = read_tensors(folder / "weights.safetensors")
-    signed = _rebuild(spec, signature, model, weights, output=output, folder=folder)
-    load_into(signed.model, weights, str(folder))
+    if model is None and spec is None and user_code.named() is None and (folder / FILE).exists():
+        signed = program(folder, signature)
+    else:
+        if model is None and spec is None:
+            model = user_code.required(folder, documents["about"])
+        output = documents["about"].get("output")
+        weights = read_tensors(folder / "weights.safetensors")
+        signed = _rebuild(spec, signature, model, weights, output=output, folder=folder)
+        load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
     _check_fits(folder, signed)

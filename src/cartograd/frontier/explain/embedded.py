@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.engine.files.program import check_code
 
 
 class Embedded(nn.Module):
@@ -96,6 +97,7 @@ def looked_up(model: nn.Module, tokens: Int[Tensor, "b t"], /) -> nn.Embedding:
         if isinstance(table, nn.Embedding) and _is(given, tokens):
             found.append(table)
 
+    check_code(model, "a gradient")
     tables = [part for part in model.modules() if isinstance(part, nn.Embedding)]
     hooks = [table.register_forward_hook(note) for table in tables]
     try:

@@ -45,7 +45,7 @@ from cartograd.core.example import tried
 from cartograd.core.files import write_file
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, sign, signature_of
-from cartograd.practice.deployment.parity import needed
+from cartograd.engine.files.onnx_session import needed
 
 CARD = Card(
     name="onnx",

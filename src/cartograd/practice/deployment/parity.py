@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,8 +12,8 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.engine.files.onnx_session import session
 
 TOLERANCE = 1e-4
 """Largest difference that counts as rounding, as a share of the largest output (or of 1)."""
@@ -56,18 +55,11 @@ def check(
     Raises:
         UsageError: onnxruntime is not installed, or the file is not one that it can run.
     """
-    needed("onnxruntime")
-    given = tuple(part.detach() for part in (inputs if isinstance(inputs, tuple) else (inputs,)))
-    run = _session(Path(path))
+    given, run = _each(inputs), session(Path(path))
+    difference, tolerance = _compared(model, run, given)
     arrays = [part.cpu().numpy() for part in given]
     with evaluating(model), torch.inference_mode():
-        expected = model(*given).cpu().numpy()
-        alone = model(*(part[:1] for part in given)).cpu().numpy()
-        difference = max(
-            _difference(run(arrays), expected), _difference(run([a[:1] for a in arrays]), alone)
-        )
         times = _times(lambda: model(*given), lambda: run(arrays))
-    tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     return Check(
         difference=difference,
         tolerance=tolerance,
@@ -79,44 +71,33 @@ def check(
     )
 
 
-def needed(*packages: str) -> None:
-    """Refuse to begin where a package of the `export` extra is not installed.
+def difference(
+    model: nn.Module, path: str | Path, inputs: Shaped[Tensor, "b ..."] | tuple[Tensor, ...], /
+) -> tuple[float, float]:
+    """How far a model and its file are apart, and the most that counts as rounding; as `check`.
 
     Raises:
-        UsageError: one is missing.
+        UsageError: as `check`.
     """
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise UsageError(
-            f"ONNX export needs {' and '.join(missing)}: pip install 'cartograd[export]'"
-        )
+    return _compared(model, session(Path(path)), _each(inputs))
 
 
-def _session(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
-    """A function that runs the file, on as many threads as torch uses."""
-    import onnxruntime
+def _each(inputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(part.detach() for part in (inputs if isinstance(inputs, tuple) else (inputs,)))
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its errors have no common class of their own
-        reason = str(error).strip().partition("\n")[0]
-        wide = "; export the model in float32: model.float()" if "NOT_IMPLEMENTED" in reason else ""
-        raise UsageError(f"onnxruntime cannot run {path}: {reason}{wide}") from error
-    names = [item.name for item in session.get_inputs()]
 
-    def run(arrays: list[np.ndarray]) -> np.ndarray:
-        try:
-            return np.asarray(session.run(None, dict(zip(names, arrays, strict=True)))[0])
-        except Exception as error:  # as above
-            reason = str(error).strip().partition("\n")[0]
-            raise UsageError(f"onnxruntime cannot run {path} on these inputs: {reason}") from error
-
-    return run
+def _compared(
+    model: nn.Module, run: Callable[[list[np.ndarray]], np.ndarray], given: tuple[Tensor, ...]
+) -> tuple[float, float]:
+    """The largest difference, over the batch and over a batch of one, and the tolerance."""
+    arrays = [part.cpu().numpy() for part in given]
+    with evaluating(model), torch.inference_mode():
+        expected = model(*given).cpu().numpy()
+        alone = model(*(part[:1] for part in given)).cpu().numpy()
+    found = max(
+        _difference(run(arrays), expected), _difference(run([a[:1] for a in arrays]), alone)
+    )
+    return found, TOLERANCE * max(1.0, float(np.abs(expected).max()))
 
 
 def _difference(found: np.ndarray, expected: np.ndarray) -> float:

@@ -37,6 +37,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.kernels import Choice
+from cartograd.engine.files.program import check_code
 
 CARD = Card(
     name="dropout",
@@ -149,6 +150,7 @@ def monte_carlo(
     """
     layers = [module for module in model.modules() if _drops(module)]
     if not layers:
+        check_code(model, "its dropout")
         raise UsageError(
             "the model drops nothing (it has no dropout, or one of probability 0), so its answers "
             "do not vary; train it with dropout, like mlp:dropout=0.2"

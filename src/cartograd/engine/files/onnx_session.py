@@ -1,0 +1,89 @@
+"""Run an ONNX file by onnxruntime."""
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cartograd.core.errors import UsageError, first_line
+
+
+def needed(*packages: str) -> None:
+    """Refuse to begin where a package of the `export` extra is not installed.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise UsageError(
+            f"ONNX files need {' and '.join(missing)}: pip install 'cartograd[export]'"
+        )
+
+
+def session(path: Path, /) -> Callable[[list[np.ndarray]], np.ndarray]:
+    """A function that runs the file, on as many threads as torch uses.
+
+    Raises:
+        UsageError: onnxruntime is not installed, or cannot run the file; of the function, it
+            cannot run it on these inputs.
+    """
+    needed("onnxruntime")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    try:
+        made = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no common class of their own
+        reason = first_line(error)
+        wide = "; export the model in float32: model.float()" if "NOT_IMPLEMENTED" in reason else ""
+        raise UsageError(f"onnxruntime cannot run {path}: {reason}{wide}") from error
+    names = [item.name for item in made.get_inputs()]
+
+    def run(arrays: list[np.ndarray]) -> np.ndarray:
+        try:
+            return np.asarray(made.run(None, dict(zip(names, arrays, strict=True)))[0])
+        except Exception as error:  # as above
+            raise UsageError(
+                f"onnxruntime cannot run {path} on these inputs: {first_line(error)}"
+            ) from error
+
+    return run
+
+
+def check_alone(path: Path, /) -> None:
+    """Refuse a file that takes numbers from other files: it may come from anyone.
+
+    Raises:
+        UsageError: it does, it is no ONNX file, or `onnx` is not installed.
+    """
+    needed("onnx")
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except (OSError, ValueError, DecodeError) as error:
+        raise UsageError(f"{path} is not an ONNX file: {first_line(error)}") from error
+    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in _tensors(model)):
+        raise UsageError(f"{path} takes numbers from another file, which is not read")
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """All constant tensors of a model, those of the graphs inside graphs included."""
+    graphs, nodes = [model.graph], [node for one in model.functions for node in one.node]
+    while graphs or nodes:
+        for graph in graphs:
+            yield from graph.initializer
+            nodes += graph.node
+        given = [attribute for node in nodes for attribute in node.attribute]
+        graphs = [graph for one in given for graph in ((one.g, *one.graphs))]
+        graphs = [graph for graph in graphs if graph.node or graph.initializer]
+        nodes = []
+        for one in given:
+            yield from (one.t, *one.tensors)
