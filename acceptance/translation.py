@@ -38,7 +38,7 @@ def _translation(session: Session, spec: str, epochs: int, claim: str) -> Outcom
     import cartograd as cg
 
     data = cg.dataset(spec)
-    sources, expected = _texts(data, data.test, TEXTS)
+    sources, expected = texts_of(data, data.test, TEXTS)
     commands = {
         name: TRANSLATOR.format(model=model, data=spec, epochs=epochs)
         for name, model in MODELS.items()
@@ -49,10 +49,10 @@ def _translation(session: Session, spec: str, epochs: int, claim: str) -> Outcom
     chinese = spec.startswith("gettext")
     written = {name: [_translated(run, data) for run in each] for name, each in runs.items()}
     found = {
-        name: [_scores(one, expected, chinese) for one in each] for name, each in written.items()
+        name: [scores(one, expected, chinese) for one in each] for name, each in written.items()
     }
-    counted = _scores(_word_by_word(data, sources, chinese), expected, chinese)
-    copied = _scores(sources, expected, chinese)
+    counted = scores(word_by_word(data, sources, chinese), expected, chinese)
+    copied = scores(sources, expected, chinese)
     ahead = [
         first[1] > second[1] > third[1]
         for first, second, third in zip(*found.values(), strict=True)
@@ -80,7 +80,7 @@ def _translation(session: Session, spec: str, epochs: int, claim: str) -> Outcom
     )
 
 
-def _texts(data: "Dataset", part: "Examples", count: int, /) -> tuple[list[str], list[str]]:
+def texts_of(data: "Dataset", part: "Examples", count: int, /) -> tuple[list[str], list[str]]:
     """Sources and translations of a part, as text."""
     some = part.select(range(min(count, len(part))))
     wanted = some.targets.where(some.targets >= 0, data.tokenizer.padding)
@@ -109,20 +109,20 @@ def _translated(run: Ran, data: "Dataset", /) -> list[str]:
     return found
 
 
-def _word_by_word(data: "Dataset", sources: list[str], chinese: bool, /) -> list[str]:
+def word_by_word(data: "Dataset", sources: list[str], chinese: bool, /) -> list[str]:
     """Each word's most probable translation, learned from the training pairs by IBM's model 1."""
     import re
 
     def cut(text: str) -> list[str]:
         return re.findall(r"[\u4e00-\u9fff]|\w+|[^\w\s]", text.lower())
 
-    pairs = zip(*_texts(data, data.train, 8000), strict=True)
+    pairs = zip(*texts_of(data, data.train, 8000), strict=True)
     found = Dictionary((cut(one), cut(other)) for one, other in pairs)
     between = "" if chinese else " "
     return [between.join(found.translated(cut(text))) for text in sources]
 
 
-def _scores(written: list[str], expected: list[str], chinese: bool) -> tuple[float, float]:
+def scores(written: list[str], expected: list[str], chinese: bool) -> tuple[float, float]:
     """BLEU and chrF in percent."""
     from cartograd.practice.metrics.bleu import bleu
     from cartograd.practice.metrics.chrf import chrf
@@ -137,7 +137,7 @@ def _gains(sources: list[str], expected: list[str], one: list[str], other: list[
     shown = []
     for half in (order[: len(order) // 2], order[len(order) // 2 :]):
         ours, theirs, wanted = ([each[i] for i in half] for each in (one, other, expected))
-        gain = _scores(ours, wanted, chinese=False)[1] - _scores(theirs, wanted, chinese=False)[1]
+        gain = scores(ours, wanted, chinese=False)[1] - scores(theirs, wanted, chinese=False)[1]
         shown.append(f"{gain:+.1f}")
     return " and ".join(shown)
 

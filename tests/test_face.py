@@ -203,6 +203,11 @@ ONLY_COMMAND = {
         "dry_run": "is `cartograd.cost`",
         "print_config": "the run notes its settings",
     },
+    "augment": {
+        "target": "is part of `data`: 'churn.csv,target=churn'",
+        "sampler": "is in `samplers`",
+        "temperature": "is in `samplers`",
+    },
     "evaluate": {"min": "a program compares by itself", "max": "as min"},
     "predict": {"csv": "answers are dictionaries"},
     "generate": dict.fromkeys(
@@ -217,6 +222,7 @@ ONLY_PYTHON = {
     "train": {"progress": "an object", "callbacks": "objects"},
     "evaluate": {"batch_size": "changes no answer"},
     "predict": {"strict": "the command answers what it can, and exits with 1"},
+    "augment": {"samplers": "has the command's options for them"},
     "generate": {"samplers": "has the command's options for them"},
     "import": {"replace": "the command never replaces"},
     "tour": {"progress": "an object", "say": "a function"},

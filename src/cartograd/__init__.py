@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.attack import attack as attack
     from cartograd.apps.verbs.attack import robustness as robustness
     from cartograd.apps.verbs.augment import augmented as augmented
+    from cartograd.apps.verbs.augment_texts import augment as augment
     from cartograd.apps.verbs.claim import claim as claim
     from cartograd.apps.verbs.claim import claims as claims
     from cartograd.apps.verbs.compare import compare as compare
@@ -70,6 +71,7 @@ _HOME = {
     "Spec": "core.spec",
     "UsageError": "core.errors",
     "attack": "apps.verbs.attack",
+    "augment": "apps.verbs.augment_texts",
     "augmented": "apps.verbs.augment",
     "build": "core.build",
     "claim": "apps.verbs.claim",
@@ -125,6 +127,7 @@ __all__ = [
     "Spec",
     "UsageError",
     "attack",
+    "augment",
     "augmented",
     "build",
     "claim",

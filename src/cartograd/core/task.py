@@ -47,6 +47,7 @@ class Task:
             embedding), rather than the data.
         each: whether each position of an example has an answer, and counts as one.
         hides: whether what is to be answered has to be hidden from the model first.
+        asks: whether an example is a text that is asked a question.
         writes: how many of the inputs are what the model itself has written so far.
         generated: what `generate` writes: a `continuation` of a text, an `answer` to it, or
             nothing.
@@ -73,6 +74,7 @@ class Task:
     own_size: bool = False
     each: bool = False
     hides: bool = False
+    asks: bool = False
     writes: int = 0
     generated: str | None = None
     explained: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
@@ -56,7 +56,7 @@ def check_one_input(model: nn.Module, /) -> None:
         )
 
 
-def answers(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b k"]:
+def answers(model: nn.Module, x: Shaped[Tensor, "b ..."], /) -> Float[Tensor, "b k"]:
     """The model's outputs as a table, one row per example.
 
     Raises:
@@ -96,7 +96,7 @@ def check_classes(target: Int[Tensor, " b1"], outputs: Float[Tensor, "b2 k"], /)
         )
 
 
-def check_each(target: Tensor, x: Float[Tensor, "b ..."], /) -> None:
+def check_each(target: Tensor, x: Shaped[Tensor, "b ..."], /) -> None:
     """Refuse what is not one class for each example.
 
     Raises:
@@ -109,7 +109,7 @@ def check_each(target: Tensor, x: Float[Tensor, "b ..."], /) -> None:
         )
 
 
-def rows_at_once(x: Float[Tensor, "b ..."], /) -> int:
+def rows_at_once(x: Shaped[Tensor, "b ..."], /) -> int:
     """How many rows to send through the model at a time.
 
     On a processor 256, where the activations of a small network still fit its cache (measured: a

@@ -78,7 +78,8 @@ def test_draws_answer_by_the_mean_of_passes_with_dropout(client, digits, prices)
     assert "at least two" in error(http.post("/predict", json=body | {"draws": 1}), 422)
     digits.model[2].p = 0.0
     assert "drops nothing" in error(http.post("/predict", json=body), 422)
-    assert http.get("/").json()["keys"] == ["inputs", "top", "draws", "language"]
+    keys = ["inputs", "top", "draws", "language", "question", "impossible"]
+    assert http.get("/").json()["keys"] == keys
 
 
 def test_a_language_is_for_models_that_transcribe(client, digits, monkeypatch):

@@ -46,6 +46,7 @@ MODELS = {
     "bert": ("BertForSequenceClassification", "BertConfig", BERT | LABELS),
     "bert masked": ("BertForMaskedLM", "BertConfig", BERT),
     "bert tags": ("BertForTokenClassification", "BertConfig", BERT | LABELS),
+    "bert answers": ("BertForQuestionAnswering", "BertConfig", BERT),
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", GPT),
     "gpt2 classes": ("GPT2ForSequenceClassification", "GPT2Config", GPT | LABELS),
     "openai-gpt": ("OpenAIGPTLMHeadModel", "OpenAIGPTConfig", GPT),
@@ -150,7 +151,12 @@ def same_logits(mine, other, folder):
         pixels = x if said.get("do_normalize") is False else pixels
         return close(mine(x), other.model(pixel_values=pixels).logits)
     rows = 1 if other.model.config.pad_token_id is None else 2
-    tokens = torch.randint(2, int(mine.signature.inputs[-1].bounds[1]) + 1, (rows, 9))
+    text = mine.signature.inputs[0 if mine.signature.task.asks else -1]
+    tokens = torch.randint(2, int(text.bounds[1]) + 1, (rows, 9))
+    if mine.signature.task.asks:
+        segments = (torch.arange(9) > 4).long().expand_as(tokens)
+        found = other.model(tokens, token_type_ids=segments)
+        return close(mine(tokens, segments), torch.stack([found[0], found[1]], -1))
     if port.kind == "audio":
         sound = torch.randn(1, 1, 320 * other.model.config.max_source_positions) / 4
         features = mine.model.features(sound)

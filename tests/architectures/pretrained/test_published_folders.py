@@ -71,12 +71,6 @@ def test_labels_and_types_that_cannot_be(tmp_path, more, told):
         hf(change(write("bert", tmp_path), **more))
 
 
-def test_question_answering_is_refused_by_name(tmp_path):
-    folder = change(write("bert", tmp_path), architectures=["BertForQuestionAnswering"])
-    with pytest.raises(UsageError, match="architectures of bert 'BertForQuestionAnswering'"):
-        hf(folder)
-
-
 @pytest.mark.parametrize("vocabulary", [60, 200, 300])
 def test_without_a_tokenizer_texts_are_refused(tmp_path, vocabulary):
     folder = write("bert", tmp_path, vocab_size=vocabulary)

@@ -65,14 +65,41 @@ def test_what_is_read_is_said_with_its_size_and_what_does_not_fit_is_refused(mon
 
 
 class Stream(IterableDataset):
+    def __init__(self, rounds=1):
+        self.rounds = rounds
+
     def __iter__(self):
-        return iter([])
+        for _ in range(self.rounds):
+            yield from zip(X, Y, strict=True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Stream(),
+        DataLoader(Stream(), batch_size=7, num_workers=2),  # neither takes a part
+        DataLoader([(X[:20], Y[:20]), (X[20:], Y[20:])], batch_size=None),
+    ],
+)
+def test_a_stream_is_read_to_its_end_each_example_once(given):
+    data = gathered(given)
+    assert everything(data) == sorted(X.tolist())
+    assert len(cg.evaluate(cg.sign(torch.nn.Linear(3, 2), data.signature), given).outputs) == 50
+
+
+def test_a_stream_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr("cartograd.data.dataset.gathered.MOST", 120)
+    with pytest.raises(UsageError, match=r"150 examples of the stream .*no end is known; give it"):
+        gathered(DataLoader(Stream(10**9), batch_size=50))
+    monkeypatch.setattr("cartograd.data.dataset.gathered.available", lambda: 1_500)
+    with pytest.raises(UsageError, match=r"50 examples of the stream .*cartograd.fit"):
+        gathered(DataLoader(Stream(10**9), batch_size=50))
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (Stream(), "a stream may have no end"),
+        (Stream(0), "there are no examples"),
         ({"training": TensorDataset(X, Y)}, "parts training; expected train, valid and test"),
         ({"train": X}, "train is Tensor; expected a DataLoader"),
         (TensorDataset(X), r"a batch is list; expected \(inputs, targets\)"),

@@ -3,7 +3,7 @@
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data.sources.gettext import _messages, gettext, plain
+from cartograd.data.sources.gettext import gettext, message_pairs, plain
 from cartograd.data.store import packages
 from tests.conformance.subjects import messages
 
@@ -52,6 +52,6 @@ def test_the_real_ones():
         folder = packages.where("gettext")
     except UsageError as error:
         pytest.skip(f"gettext: {error}")
-    found = [pair for file in sorted(folder.glob("*.mo")) for pair in _messages(file)]
+    found = [pair for file in sorted(folder.glob("*.mo")) for pair in message_pairs(file)]
     assert len(found) == 19_940
     assert ("Quit", "退出") in found

@@ -264,7 +264,7 @@ def test_a_wrong_spec_is_one_clear_line(spec, message):
 
 
 def test_data_without_a_length():
-    with pytest.raises(UsageError, match="cosine needs total: the data has no length"):
+    with pytest.raises(UsageError, match="cosine needs the number of steps of the whole run"):
         schedule("cosine", sgd(), None)
     with pytest.raises(UsageError, match="a share of the run needs data with a length"):
         schedule("constant:warmup=0.1,total_iters=9", sgd(), None)

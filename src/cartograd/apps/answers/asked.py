@@ -51,6 +51,9 @@ class Asked:
         top: how many classes to name, the likeliest first; all if left out.
         name: what the model is called in messages.
         others: further inputs of a model that takes several.
+        texts: the examples as they are written, where they are asked a question.
+        question: what is asked of them.
+        impossible: whether it is an answer that a text has none.
         language: of what is said, for models that transcribe; found by the model if left out.
         draws: how many passes with dropout on are averaged (Monte-Carlo dropout); if left out
             one without.
@@ -64,6 +67,9 @@ class Asked:
     top: int | None = None
     name: str = "the model"
     others: tuple[Tensor, ...] = ()
+    texts: tuple[str, ...] = ()
+    question: str | None = None
+    impossible: bool = False
     language: str | None = None
     draws: int | None = None
 
@@ -134,6 +140,7 @@ def answers(asked: Asked, /) -> Sequence[Answer]:
             f"language={asked.language} is for models that transcribe speech, and {asked.name} "
             "does not; leave it out"
         )
+    _check_question(asked)
     if asked.draws is not None and task.name not in DRAWN:
         raise UsageError(
             f"draws={asked.draws} is for classes and values, whose spread over passes with "
@@ -143,13 +150,34 @@ def answers(asked: Asked, /) -> Sequence[Answer]:
         return import_module(task.answer).answers(asked)
 
 
+def _check_question(asked: Asked) -> None:
+    """Refuse a question that the model does not answer, or the lack of one.
+
+    Raises:
+        UsageError: which.
+    """
+    asks = asked.signature.task.asks
+    if asks and not (asked.question or "").strip():
+        raise UsageError(
+            f"{asked.name} answers a question about each text, and none was given; expected "
+            'question="Who ...?" (--question)'
+        )
+    given = {"question": asked.question is not None, "impossible": asked.impossible}
+    for name in () if asks else (name for name, there in given.items() if there):
+        raise UsageError(
+            f"{name}= is for models that find answers in texts, and {asked.name} answers the task "
+            f"{asked.signature.task.name!r}; leave it out"
+        )
+
+
 def check_inputs(name: str, signature: Signature, /) -> None:
     """Refuse models that take more than one example at once holds.
 
     Raises:
         UsageError: there is not exactly one input beside what the model writes itself.
     """
-    if len(signature.inputs) - signature.task.writes != 1:
+    task = signature.task
+    if not task.asks and len(signature.inputs) - task.writes != 1:
         names = ", ".join(port.name for port in signature.inputs)
         raise UsageError(
             f"{name} has {len(signature.inputs)} inputs ({names}); commands and the server take "

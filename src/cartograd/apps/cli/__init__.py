@@ -21,8 +21,8 @@ from cartograd.core.interrupt import Stopped, stoppable
 
 COMMANDS = {
     "A model's life": (
-        "train", "evaluate", "predict", "generate", "explain", "attack", "compress", "export",
-        "serve", "runs", "diagnose", "import", "tour",
+        "train", "augment", "evaluate", "predict", "generate", "explain", "attack", "compress",
+        "export", "serve", "runs", "diagnose", "import", "tour",
     ),
     "The map": ("list", "show", "coverage", "trace", "claim", "data"),
     "This installation": ("doctor", "version"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.paths import looks_like_path, no_such_path
+from cartograd.core.paths import is_there, looks_like_path, no_such_path
 
 if TYPE_CHECKING:
     from cartograd.engine.files.bundle import Bundle
@@ -57,6 +57,9 @@ def _possible(_: Any, path: Path | None, /) -> None:
 File = Annotated[Path | None, Parameter(validator=_writable)]
 """A file to write, if one is named: looked at before the work."""
 
+Written = Annotated[Path, Parameter(validator=_writable)]
+"""A file to write: looked at before the work."""
+
 Folder = Annotated[Path | None, Parameter(validator=_possible)]
 """A folder to make, if one is named: looked at before the work."""
 
@@ -84,6 +87,19 @@ def data_of(bundle: "Bundle", data: str | None, /) -> str:
     if data is None and not isinstance(own, str):
         raise UsageError(f"{bundle.path} does not say what it was trained on; give --data")
     return data or own
+
+
+def with_target(data: str, target: str | None, /) -> str:
+    """A source with the column of a table to predict.
+
+    Raises:
+        UsageError: the source names one itself.
+    """
+    if target is None:
+        return data
+    if "target=" in data:
+        raise UsageError("--target names a column of --data, once")
+    return f"{data}{',' if ':' in data or is_there(data) else ':'}target={target}"
 
 
 def home(bundle: "Bundle", /) -> Path:

@@ -14,6 +14,8 @@ def predict_(
     /,
     *sources: Source,
     top: int = 3,
+    question: str | None = None,
+    impossible: bool = False,
     draws: int | None = None,
     language: str | None = None,
     csv: bool = False,
@@ -28,6 +30,8 @@ def predict_(
         sources: picture files or folders, CSV files, texts or files of text, lists of numbers like
             0.5,1.2, or - for JSON on standard input: {"inputs": [...]}, as the server takes it.
         top: how many labels to name for each, the likeliest first.
+        question: what a model that finds answers in texts is asked about each of them.
+        impossible: let it also answer that a text has no answer.
         draws: answer by the mean of so many passes with dropout on, and show their spread.
         language: of what is said, like en, for models that transcribe; found if left out.
         csv: print CSV.
@@ -36,14 +40,29 @@ def predict_(
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.predict import predict
 
-    check_sources(sources, ("--top", "--draws", "--language", "--csv", "--json", "--help"))
+    check_sources(
+        sources,
+        (
+            "--top",
+            "--question",
+            "--impossible",
+            "--draws",
+            "--language",
+            "--csv",
+            "--json",
+            "--help",
+        ),
+    )
     if csv and json:
         raise UsageError("--csv and --json exclude each other")
     bundle = as_bundle(target)
     given: Any = list(sources)
     notes: list[str] = []
     left: list[str] = []
-    chosen: dict[str, Any] = {"top": top, "draws": draws, "language": language}
+    chosen: dict[str, Any] = {
+        "top": top, "question": question, "impossible": impossible, "draws": draws,
+        "language": language,
+    }  # fmt: skip
     if "-" in sources:
         if len(sources) > 1:
             raise UsageError("- (standard input) stands alone; name files or -, not both")
@@ -82,6 +101,7 @@ def _standard_input(model: Any) -> Any:
         body = b'{"inputs": ' + body + b"}"
     try:
         port, kind = model.signature.input, "application/json"
-        return decode(port, kind, body, most=2**20, draws=2**20, tokenizer=model.tokenizer)
+        own: dict[str, Any] = {"tokenizer": model.tokenizer, "asks": model.signature.task.asks}
+        return decode(port, kind, body, most=2**20, draws=2**20, **own)
     except RefusalError as error:
         raise UsageError(f"standard input: {error}") from error

@@ -75,11 +75,9 @@ def train_(
     from cartograd.apps.verbs.train import train
 
     if target is not None:
-        from cartograd.core.paths import is_there
-
-        if data is None or "target=" in data:
+        if data is None:
             raise UsageError("--target names a column of --data, once")
-        data = f"{data}{',' if ':' in data or is_there(data) else ':'}target={target}"
+        data = common.with_target(data, target)
     begins, folder = _own(model, folder, resume)
     given = settings.parsed(set_)
     flags = {"optimizer": optimizer, "epochs": epochs}

@@ -67,7 +67,7 @@ def _trained(spec: Any) -> Path | None:
 
 
 def _parted(spec: Spec, place: Path) -> bool:
-    """Whether data have parts: folders of that name, or shares that somebody chose."""
-    chosen = {"valid", "test"} & set(spec.args)
+    """Whether data have parts: folders of that name, or a column or shares that somebody chose."""
+    chosen = {"valid", "test", "split"} & set(spec.args)
     folders = place.iterdir() if place.is_dir() else ()
     return bool(chosen) or any(one.is_dir() and one.name.lower() in NAMES for one in folders)

@@ -13,7 +13,7 @@ from cartograd.core.build import build, entry
 from cartograd.core.cache import cache_folder
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.ports import Port
+from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.plan import generator
@@ -72,7 +72,7 @@ def import_(spec: str | Spec, folder: str | Path, /, *, replace: bool = False) -
     spec = Spec.parse(spec)
     model = pretrained(spec)
     about = {"weights": str(spec)} | _origin(spec)
-    examples = tuple(specimens(port) for port in model.signature.inputs)
+    examples = specimens(model.signature)
     return bundle.write_bundle(folder, model, examples=examples, about=about, replace=replace)
 
 
@@ -92,16 +92,24 @@ def kept(spec: str | Spec, /) -> Bundle:
     return bundle.load(import_(spec, folder, replace=True))
 
 
-def specimens(port: Port, /, examples: int = 2) -> Tensor:
-    """Inputs that a port allows, always the same: a bundle keeps the model's answers to them."""
-    sizes = [dim if isinstance(dim, int) else LENGTH.get(port.kind, 64) for dim in port.dims]
-    draw = generator("specimens", port.name)
-    low, high = port.bounds or (-1.0, 1.0)
-    if port.dtype.startswith("int"):
-        first = int(low) + (port.padding_id == int(low))
-        return torch.randint(first, int(high) + 1, (examples, *sizes), generator=draw)
-    dtype = getattr(torch, port.dtype)
-    return torch.rand(examples, *sizes, generator=draw, dtype=dtype) * (high - low) + low
+def specimens(signature: Signature, /, examples: int = 2) -> tuple[Tensor, ...]:
+    """Inputs that the ports allow, always the same: a bundle keeps the model's answers to them."""
+    sizes: dict[int | str, int] = {}
+    found = []
+    for port in signature.inputs:
+        for dim in port.dims:  # a letter is the same size wherever it stands
+            sizes.setdefault(dim, dim if isinstance(dim, int) else LENGTH.get(port.kind, 64))
+        shape = (examples, *(sizes[dim] for dim in port.dims))
+        draw = generator("specimens", port.name)
+        low, high = port.bounds or (-1.0, 1.0)
+        if port.dtype.startswith("int"):
+            first = int(low) + (port.padding_id == int(low))
+            found.append(torch.randint(first, int(high) + 1, shape, generator=draw))
+        else:
+            dtype = getattr(torch, port.dtype)
+            drawn = torch.rand(shape, generator=draw, dtype=dtype)
+            found.append(drawn * (high - low) + low)
+    return tuple(found)
 
 
 def _path(card: Card) -> inspect.Parameter:

@@ -74,6 +74,7 @@ class Routes:
             most=self.limits.examples,
             draws=self.limits.draws,
             tokenizer=self.served.tokenizer,
+            asks=self.served.signature.task.asks,
         )
         answers = iter(self.served.predict(asked.inputs, **asked.options))
         count = len(asked.inputs) + len(asked.refused)

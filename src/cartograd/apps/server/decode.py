@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -23,7 +23,7 @@ FILES = {"image": ("image/png", "image/jpeg"), "audio": ("audio/wav", "audio/fla
 CALLED = {"image": "a PNG or JPEG file", "audio": "a WAV or FLAC file"}
 """What such a file is called in an error."""
 
-KEYS = ("inputs", "top", "draws", "language")
+KEYS = ("inputs", "top", "draws", "language", "question", "impossible")
 """What a request in JSON may hold."""
 
 ALONE = re.compile(r"^(inputs\[0\]|input row 1|(row|text|picture|input) 1)(?=\b|\W)")
@@ -35,21 +35,29 @@ class Asked:
     """A request in full.
 
     Attributes:
-        inputs: the examples.
+        inputs: the examples; texts, where these are asked a question.
         options: how they are to be answered: `top` labels, the mean of so many `draws` with dropout
-            on, the `language` of what is said; those that were given.
+            on, the `language` of what is said, the `question` about them; those that were given.
         notes: what is answered though the model cannot know it, a line each.
         refused: why an example is not among the inputs, by its number in the request.
     """
 
-    inputs: Shaped[Tensor, "b ..."]
+    inputs: Shaped[Tensor, "b ..."] | list[str]
     options: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
 
 
 def decode(
-    port: Port, kind: str, body: bytes, /, *, most: int, draws: int, tokenizer: Any = None
+    port: Port,
+    kind: str,
+    body: bytes,
+    /,
+    *,
+    most: int,
+    draws: int,
+    tokenizer: Any = None,
+    asks: bool = False,
 ) -> Asked:
     """Read a body of a type that `accepts` allows.
 
@@ -60,6 +68,7 @@ def decode(
         most: how many examples a request may hold.
         draws: how many passes with dropout it may ask for.
         tokenizer: what turns text into the model's numbers.
+        asks: whether the model is asked about texts, and takes them as they are written.
 
     Raises:
         RefusalError: 400 the body is not JSON; 422 its content does not fit the port.
@@ -72,23 +81,35 @@ def decode(
     request = _parse(body)
     inputs = _inputs(request, port, most)
     options, refused = _options(request, draws), {}
+
+    def taken(items: list[Any], notes: list[str]) -> Tensor | list[str]:
+        return _texts(items) if asks else _tensor(port, items, tokenizer, notes)
+
     try:
-        tensor = _tensor(port, inputs, tokenizer, notes)
+        examples = taken(inputs, notes)
     except (RefusalError, UsageError):
-        refused = _refused(port, inputs, tokenizer)
+        refused = _refused(taken, inputs)
         kept = [item for number, item in enumerate(inputs) if number not in refused]
         if not kept or not refused:  # nothing to answer, or they do not go together
             raise
-        tensor = _tensor(port, kept, tokenizer, notes)
-    return Asked(tensor, options, tuple(notes), refused)
+        examples = taken(kept, notes)
+    return Asked(examples, options, tuple(notes), refused)
 
 
-def _refused(port: Port, inputs: list[Any], tokenizer: Any) -> dict[int, str]:
+def _texts(inputs: list[Any]) -> list[str]:
+    """Texts, none of them empty."""
+    for number, item in enumerate(inputs):
+        if not isinstance(item, str) or not item.strip():
+            raise RefusalError(422, f"inputs[{number}] is {_shape(item)}; expected some text")
+    return inputs
+
+
+def _refused(taken: Callable[[list[Any], list[str]], Any], inputs: list[Any]) -> dict[int, str]:
     """Which examples cannot be read even alone, and why."""
     found = {}
     for number, item in enumerate(inputs):
         try:
-            _tensor(port, [item], tokenizer, [])
+            taken([item], [])
         except (RefusalError, UsageError) as error:
             found[number] = ALONE.sub("it", str(error))
     return found
@@ -140,10 +161,13 @@ def _options(request: dict[str, Any], draws: int) -> dict[str, Any]:
         if not whole or number < 1 or (most is not None and number > most):
             wanted = "from 1 on" if most is None else f"from 1 to {most}"
             raise RefusalError(422, f'"{key}" is {number!r}; expected a whole number {wanted}')
-    if not isinstance(given.get("language", ""), str):
-        raise RefusalError(
-            422, f'"language" is {given["language"]!r}; expected the code of one, like "en"'
-        )
+    for key, type_, wanted in (
+        ("language", str, 'the code of one, like "en"'),
+        ("question", str, "text"),
+        ("impossible", bool, "true or false"),
+    ):
+        if not isinstance(given.get(key, type_()), type_):
+            raise RefusalError(422, f'"{key}" is {given[key]!r}; expected {wanted}')
     return given
 
 

@@ -1,5 +1,6 @@
 """The served model: its name, its signature and its predictions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,25 +42,22 @@ class Served:
 
     def predict(
         self,
-        x: Shaped[Tensor, "b ..."],
+        x: Shaped[Tensor, "b ..."] | Sequence[str],
         /,
-        *,
-        top: int | None = None,
-        draws: int | None = None,
-        language: str | None = None,
+        **chosen: Any,
     ) -> list[Any]:
         """An answer for each example, as JSON types.
 
         Args:
-            x: as the input port describes it.
-            top: how many labels to give, the likeliest first; by default all of them.
-            draws: answer by the mean of so many passes with dropout on, and tell their spread.
-            language: of what is said, for models that transcribe; found by the model if left out.
+            x: as the input port describes it; texts, for a model that finds answers in them.
+            **chosen: how they are to be answered, by the names of `Asked`.
 
         Raises:
             UsageError: the model has no use for one of these, or does not know the language.
         """
-        asked = replace(self.asked(x, top=top), draws=draws, language=language)
+        numbers = x if isinstance(x, Tensor) else torch.empty(len(x), 0)
+        texts = () if isinstance(x, Tensor) else tuple(x)
+        asked = replace(self.asked(numbers), texts=texts, **chosen)
         return [answer.to_json() for answer in answers(asked)]
 
     def asked(self, x: Shaped[Tensor, "b ..."], /, *, top: int | None = None) -> Asked:

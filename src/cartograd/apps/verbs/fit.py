@@ -52,7 +52,7 @@ def _to_keep(objective: object, folder: object) -> Signed | None:
 
 
 def _examples(model: Signed) -> tuple[Tensor, ...]:
-    return tuple(specimens(port) for port in model.signature.inputs)
+    return specimens(model.signature)
 
 
 def _leads() -> bool:

@@ -68,8 +68,8 @@ def generate(
     with evaluating(writing.signed):
         found: list[list[int]] = [[] for _ in rows]
         if manner.beams > 1:
-            for number, row in enumerate(rows):
-                found[number] = _searched(writing, row, asked, manner)
+            groups = [rows] if writing.answers else [[row] for row in rows]
+            found = [own for group in groups for own in _searched(writing, group, asked, manner)]
         elif asked.draft is not None:
             for number, row in enumerate(rows):
                 found[number] = list(_tokens(writing, row, asked))
@@ -159,8 +159,10 @@ def _together(
     )  # fmt: skip
 
 
-def _searched(writing: Writing, row: list[int], asked: Options, manner: Manner) -> list[int]:
-    return manner.searched(writing.begin([row], asked.length), writing.stop)[0]
+def _searched(
+    writing: Writing, rows: list[list[int]], asked: Options, manner: Manner
+) -> list[list[int]]:
+    return manner.searched(writing.begin(rows, asked.length), writing.stop)
 
 
 def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:

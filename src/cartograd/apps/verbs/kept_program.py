@@ -64,7 +64,7 @@ def with_program(
 
 def _written(model: Signed, path: Path, examples: tuple[Tensor, ...]) -> None:
     """Export, and refuse what answers otherwise."""
-    given = examples or tuple(specimens(port) for port in model.signature.inputs)
+    given = examples or specimens(model.signature)
     device = model.output_mean.device
     onnx(model, path)
     found, most = difference(model, path, tuple(one[:8].to(device) for one in given))

@@ -19,7 +19,7 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.data.decode import images, sounds
-from cartograd.data.decode.read import encoded, expanded, read
+from cartograd.data.decode.read import encoded, expanded, read, written
 from cartograd.data.decode.table_rows import encoded_table, table_file
 from cartograd.data.decode.text_sources import texts_in
 from cartograd.data.text.tokens import alike, padded
@@ -40,6 +40,8 @@ def predict(
     /,
     *,
     top: int = 3,
+    question: str | None = None,
+    impossible: bool = False,
     draws: int | None = None,
     language: str | None = None,
     strict: bool = True,
@@ -52,6 +54,8 @@ def predict(
             mappings from column names to cells, texts (a `Path` is a file of text), numbers; or a
             tensor with the examples in front. A model of several inputs takes a tuple of tensors.
         top: how many labels to name, the likeliest first.
+        question: what a model that finds answers in texts is asked about each of them.
+        impossible: let it also answer that a text has no answer.
         draws: answer by the mean of so many passes with dropout on, and tell how far they
             differ (Monte-Carlo dropout); of classifiers and regressors with dropout.
         language: of what is said, like `en`, for models that transcribe; they find it themselves
@@ -64,6 +68,7 @@ def predict(
         `probabilities`, or `value` (`values` if there are several). A language model's label is
         the next token, or the one behind the mask; a tagger gives `labels`, one for each token.
         With `draws` there is `spread` (standard deviation of the probability or the value).
+        An answer found in a text comes as `answer` with its characters `start` to `end`.
         What is read or transcribed comes as `text` (with `language` and `no_speech`, the
         probability that nobody speaks), what is heard from when to when as `segments`;
         an embedding as `vector`, with its `similarity` (cosine) to the first source's. `notes`
@@ -77,6 +82,7 @@ def predict(
         raise UsageError(f"top={top} is out of range; expected at least 1")
     with evaluating(model):
         heard, chosen = Heard(strict), {"top": top, "draws": draws, "language": language}
+        chosen |= {"question": question, "impossible": impossible}
         named = tuple(_compared(_answers(model, sources, chosen, heard)))
     if heard.refused and not named:
         raise UsageError(_told(heard.refused))
@@ -154,6 +160,15 @@ def _answers(
         tokenizer = model.tokenizer
         return answers(Asked(model, signature, x, device, tokenizer, name=name, **chosen))
 
+    if signature.task.asks:
+        for text, said in _parts(signature.input, sources, heard):
+            with heard.reading(said):
+                x, texts = torch.empty(1, 0), (written(text, said),)
+                own: dict[str, Any] = {"texts": texts, "name": name, **chosen}
+                asked = Asked(model, signature, x, device, model.tokenizer, **own)
+                for answer in answers(asked):
+                    yield said, answer
+        return
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
         yield from _of_texts(model, ask, sources, heard)
         return

@@ -6,7 +6,13 @@ the scale and shift of a norm gamma and beta.
 
 from typing import Any
 
-from cartograd.architectures.pretrained.published_head import classes, head_of, labels, tags
+from cartograd.architectures.pretrained.published_head import (
+    classes,
+    head_of,
+    labels,
+    passages,
+    tags,
+)
 from cartograd.core.key_map import Table
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
@@ -17,6 +23,7 @@ HEADS = {
     "BertForPreTraining": "pretraining",
     "BertForSequenceClassification": "classify",
     "BertForTokenClassification": "tag",
+    "BertForQuestionAnswering": "extract",
 }
 """Our heads by the names of theirs."""
 
@@ -77,6 +84,7 @@ OWN = {
         (r"cls\.seq_relationship\.(weight|bias)", r"next_sentence.\1"),
     ),
     "classify": (*POOLER, (r"classifier\.(weight|bias)", r"classifier.\1")),
+    "extract": ((r"qa_outputs\.(weight|bias)", r"classifier.\1"),),
     "tag": ((r"classifier\.(weight|bias)", r"classifier.\1"),),
 }
 """What each head adds."""
@@ -115,6 +123,9 @@ def signature(config: dict[str, Any], /) -> Signature:
     text = Port(
         "text", "text", ("t",), "int64", bounds=(0, size - 1), padding_id=config["pad_token_id"]
     )
+    if head == "extract":
+        segments = Port("segments", "vector", ("t",), "int64", bounds=(0, 1))
+        return Signature((text, segments), (passages(config),))
     if head == "hidden":
         answer = Port("features", "vector", ("t", config["hidden_size"]), task="embed")
     elif head in ("classify", "tag"):

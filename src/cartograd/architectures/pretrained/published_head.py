@@ -84,3 +84,17 @@ def tags(config: Mapping[str, Any], /) -> Port:
     """What a head that classifies each token gives."""
     names = labels(config)
     return Port("tag", "label", ("t", len(names)), labels=names, task="tag")
+
+
+def passages(config: Mapping[str, Any], /) -> Port:
+    """What a head that finds the answer to a question gives: scores of its beginning and end.
+
+    Raises:
+        UsageError: it has another number of outputs than these two.
+    """
+    if len(labels(config)) != 2:
+        raise UsageError(
+            f"config.json: {len(labels(config))} labels for answers in a text; expected 2, the "
+            "beginning and the end"
+        )
+    return Port("passage", "vector", ("t", 2), task="extract")

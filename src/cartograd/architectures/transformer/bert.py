@@ -8,7 +8,7 @@ first position (classes) or on each (tags) the model is fine-tuned, with few exa
     masked: logits = norm(gelu(x_L W + b)) E^T + c       classify: tanh(x_L,first P + p) C + d
 
 Shapes: tokens `b t`, padded on the right with `padding_id`; answers `b t v` (masked), `b k`
-(classify), `b t k` (tag) or `b t d` (hidden).
+(classify), `b t k` (tag), `b t 2` (extract) or `b t d` (hidden).
 
 Departures: none. The next-sentence task has its weights with head `pretraining`, and no objective.
 
@@ -91,7 +91,8 @@ class BERT(nn.Module):
         depth: number of blocks.
         ffn_dim: hidden size of the feed-forward parts; four times `dim` if not given.
         head: the output: logits of `masked` tokens, the same with the weights of `pretraining`'s
-            second task, `classify`, `tag`, or the `hidden` features themselves.
+            second task, `classify`, `tag`, the
+            beginning and the end of an answer (`extract`), or the `hidden` features themselves.
         classes: of the heads `classify` and `tag`.
         norm: `layer`, `rms` or `none`.
         dropout: probability that a number is set to zero in training.
@@ -107,7 +108,7 @@ class BERT(nn.Module):
         heads: int = 12,
         depth: int = 12,
         ffn_dim: int | None = None,
-        head: Literal["masked", "pretraining", "classify", "tag", "hidden"] = "masked",
+        head: Literal["masked", "pretraining", "classify", "tag", "extract", "hidden"] = "masked",
         classes: int = 2,
         norm: Rows = "layer",
         dropout: float = 0.1,
@@ -130,11 +131,13 @@ class BERT(nn.Module):
             )
             for _ in range(depth)
         )
-        masked, pooled = head in ("masked", "pretraining"), head not in ("masked", "tag")
+        masked = head in ("masked", "pretraining")
+        pooled = head in ("pretraining", "classify", "hidden")
+        answers = {"classify": classes, "tag": classes, "extract": 2}.get(head)
         self.pooler = nn.Linear(dim, dim) if pooled else None
         self.masked = Masked(dim, vocabulary, norm) if masked else None
         self.next_sentence = nn.Linear(dim, 2) if head == "pretraining" else None
-        self.classifier = nn.Linear(dim, classes) if head in ("classify", "tag") else None
+        self.classifier = None if answers is None else nn.Linear(dim, answers)
         for weight in self.parameters():
             if weight.ndim == 2:
                 nn.init.normal_(weight, std=0.02)

@@ -79,8 +79,8 @@ def _fitting(spec: Spec, port: Port) -> Callable[[Tensor, CounterRandom], Tensor
     kind = kind_of(card)
     if kind == "text":
         raise UsageError(
-            f"augment: {card.name} changes sentences as lists of words, not the batches of a "
-            "training; use it on the text before it becomes numbers"
+            f"augment: {card.name} changes sentences, not the batches of a training; write the "
+            f"changed texts first: cartograd augment DATA --method {card.name} --out MORE.csv"
         )
     if port.kind != kind:
         raise UsageError(

@@ -3,7 +3,7 @@
 What it becomes is said with its size. Data that would not fit are refused after the first batch.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,9 @@ from cartograd.data.dataset.tensors import tensors
 
 TARGETS = ("labels", "label", "targets", "target", "y")
 """What the targets of a batch are called, where a batch is a dict."""
+
+MOST = 1_000_000
+"""Examples after which a stream that tells no length is taken for one without end."""
 
 PARTS = ("train", "valid", "test")
 
@@ -57,17 +60,18 @@ def gathered(
     made = tensors(
         x, y, labels=labels, standardise=False, name=_name(parts["train"]), task=task, **shares
     )
-    decided = [_told(list(pairs.values())), *made.about.get("decided", ())]
+    one = "by one process, " if any(map(is_stream, parts.values())) else ""
+    decided = [_told(list(pairs.values()), one), *made.about.get("decided", ())]
     return replace(made, about=made.about | {"decided": decided})
 
 
-def _told(pairs: list[tuple[Any, Tensor]]) -> str:
+def _told(pairs: list[tuple[Any, Tensor]], how: str) -> str:
     """What was read, in a line."""
     count = sum(len(targets) for _, targets in pairs)
     held = sum(map(_bytes, pairs))
     return (
-        f"{count:,} examples ({_size(held)}) were read into memory once, in the dataset's order; "
-        "what it changes at random is drawn once (cartograd.fit takes a loader as it comes)"
+        f"{count:,} examples ({_size(held)}) were read into memory once, {how}in the dataset's "
+        "order; what it changes at random is drawn once (cartograd.fit takes a loader as it comes)"
     )
 
 
@@ -90,15 +94,13 @@ def _name(part: Any) -> str:
     return type(part.dataset if isinstance(part, DataLoader) else part).__name__.lower()
 
 
+def is_stream(part: Any, /) -> bool:
+    """Whether it is read from the front to its end, which nobody knows."""
+    return isinstance(part.dataset if isinstance(part, DataLoader) else part, IterableDataset)
+
+
 def _pair(name: str, part: Any) -> tuple[Any, Any]:
     """Inputs and targets of all examples."""
-    if isinstance(part, IterableDataset) or (
-        isinstance(part, DataLoader) and isinstance(part.dataset, IterableDataset)
-    ):
-        raise UsageError(
-            f"{name}: a stream may have no end; make tensors of it (cartograd.tensors), or train "
-            "on it as it is: cartograd.fit(objective, loader)"
-        )
     if isinstance(part, TorchDataset):
         part = DataLoader(part, batch_size=256)
     if not isinstance(part, DataLoader):
@@ -106,14 +108,19 @@ def _pair(name: str, part: Any) -> tuple[Any, Any]:
             f"{name} is {type(part).__name__}; expected a DataLoader or a Dataset of torch"
         )
     # In the order of the dataset, whole: what shuffles or drops the rest is for training.
+    # Each worker would read the whole of a stream, unless it takes a part by its own number.
+    stream, size = is_stream(part), part.batch_size or 256
     loader = DataLoader(
-        part.dataset, batch_size=part.batch_size or 256, collate_fn=part.collate_fn,
-        num_workers=part.num_workers,
+        part.dataset, batch_size=None if _is_batched(part) else size, collate_fn=part.collate_fn,
+        num_workers=0 if stream else part.num_workers,
     )  # fmt: skip
-    batches = []
+    batches, read, examples = [], 0, 0
     for number, batch in enumerate(_batches(name, loader)):
-        if number == 0:
-            _check_fits(name, _bytes(batch) * len(loader))
+        read, examples = read + _bytes(batch), examples + len(batch[1])
+        if stream:
+            _check_ends(name, part, examples, read)
+        elif number == 0:
+            _check_fits(name, read * len(loader))
         batches.append(batch)
     if not batches:
         raise UsageError(f"{name}: there are no examples")
@@ -131,6 +138,11 @@ def _pair(name: str, part: Any) -> tuple[Any, Any]:
     return (tuple(inputs.values()) if names[0].isdecimal() else inputs), targets
 
 
+def _is_batched(loader: DataLoader[Any]) -> bool:
+    """Whether the dataset itself gives batches."""
+    return loader.batch_size is None and loader.batch_sampler is None
+
+
 def _below(targets: list[Any]) -> Any:
     """Targets of all batches: numbers, or names."""
     if isinstance(targets[0], Tensor):
@@ -146,6 +158,18 @@ def _check_fits(name: str, count: int) -> None:
             f"{name}: all examples would take {_size(count)}, twice while they are put together, "
             f"and {_size(free)} of memory are free; train on the batches as they come: "
             "cartograd.fit(objective, loader, validate=loader)"
+        )
+
+
+def _check_ends(name: str, part: Any, examples: int, read: int) -> None:
+    """Refuse a stream that does not fit into memory twice, or does not seem to end."""
+    free = available()
+    endless = examples > MOST and not isinstance(part.dataset, Sized)
+    if endless or (free and 2 * read > free):
+        raise UsageError(
+            f"{name}: {examples:,} examples of the stream ({_size(read)}) are read, {_size(free)} "
+            "of memory are free, and no end is known; give it an end (itertools.islice) or a "
+            "__len__, or train on it as it comes: cartograd.fit(objective, loader)"
         )
 
 

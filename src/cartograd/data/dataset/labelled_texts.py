@@ -1,19 +1,18 @@
 """Texts with a label, or a value, each: from their files to a dataset of tokens.
 
 The vocabulary is learned from the training texts; a model that is there brings its own
-(`token_rows.respelt`). Equal texts stay in one part.
+(`token_rows.respelt`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
-from cartograd.core.task import find
 from cartograd.data.dataset.dataset import Dataset
-from cartograd.data.dataset.token_rows import labelled, parts
+from cartograd.data.dataset.token_rows import Parts, labelled
 from cartograd.data.decode.table import Table
 from cartograd.data.text import vocabularies
 from cartograd.data.text.tokenizer import Tokenizer
@@ -33,8 +32,7 @@ def labelled_texts(
     vocabulary: int,
     context: int,
     about: dict[str, Any],
-    shares: tuple[float, float] | None = None,
-    chosen: Mapping[str, Sequence[int]] | None = None,
+    chosen: Parts,
     names: Sequence[str] = (),
 ) -> Dataset:
     """Texts, each with a target.
@@ -49,18 +47,13 @@ def labelled_texts(
         vocabulary: greatest number of different tokens.
         context: greatest number of tokens of a text; the rest is cut off.
         about: where the texts come from.
-        shares: of the texts for validation and test.
-        chosen: the parts, where they are known.
+        chosen: the texts of each part.
         names: of the texts.
 
     Raises:
         UsageError: no text is left for training, or all are empty.
     """
     texts = table.column(table.header[0])
-    if chosen is None:
-        valid, test = shares or (0.0, 0.0)
-        classes = targets if find(output.task).target == "class" else None
-        chosen = parts(texts, classes, valid=valid, test=test)
     learned = [texts[i] for i in chosen["train"]]
     if not any(text.strip() for text in learned):
         raise UsageError(f"{table.source}: every text for training is empty; expected words")

@@ -43,7 +43,7 @@ def listed(
     if not root.is_dir():
         raise UsageError(f"{root} is no folder; expected one that holds a folder for each class")
     inside = _folders(root)
-    named = {part: folder for folder in inside if (part := _split(folder.name)) is not None}
+    named = {part: folder for folder in inside if (part := split_of(folder.name)) is not None}
     own = "train" in named and len(named) == len(inside) and bool(_folders(named["train"]))
     homes = {part: home for part, home in named.items() if _folders(home)} if own else {}
     homes = homes or {"train": root}
@@ -101,10 +101,10 @@ def left_out(root: Path, listing: dict[str, Listing], /) -> list[str]:
         and file.is_file()
         and not any(part[0] == "." for part in file.relative_to(root).parts)
     ]
-    flat = [folder for folder in _folders(root) if _split(folder.name) and not _folders(folder)]
+    flat = [folder for folder in _folders(root) if split_of(folder.name) and not _folders(folder)]
     lines = [
         f"{folder.name}/ has no class folders, so its {inside} files have no answers: the "
-        f"{_split(folder.name)} part is cut from the training files; to use it, sort it into "
+        f"{split_of(folder.name)} part is cut from the training files; to use it, sort it into "
         f"folders such as {folder.name}/{example}"
         for folder in flat
         if (inside := sum(folder in file.parents for file in others))
@@ -120,8 +120,8 @@ def left_out(root: Path, listing: dict[str, Listing], /) -> list[str]:
     return [*lines, told]
 
 
-def _split(name: str) -> str | None:
-    """The split that a folder's name stands for."""
+def split_of(name: str, /) -> str | None:
+    """The split that a name of a folder, or a cell, stands for."""
     return next((part for part, names in SPLITS.items() if name.lower() in names), None)
 
 

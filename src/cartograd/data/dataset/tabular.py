@@ -4,11 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+import torch
+
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.task import find
 from cartograd.data.dataset.dataset import Dataset, Split
-from cartograd.data.dataset.splits import assign
+from cartograd.data.dataset.split_column import row_parts
 from cartograd.data.dataset.targets import Targets
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.decode.columns import fit_columns
@@ -27,6 +29,7 @@ def tabular(
     marks: Sequence[str] = (),
     valid: float,
     test: float,
+    split: str | None = None,
 ) -> Dataset:
     """Split the rows by a hash of their content, and encode them by the training rows.
 
@@ -39,6 +42,7 @@ def tabular(
         marks: further cells that stand for 'not known'.
         valid: share of the rows for validation.
         test: share of the rows for testing.
+        split: the column that says which rows are for what instead (see `split_column`).
 
     Raises:
         UsageError: too few rows, or no column is of use.
@@ -46,9 +50,14 @@ def tabular(
     table = goal.table
     classes = goal.values if find(goal.port.task).target == "class" else None
     keys = row_keys(table.rows)
-    parts = assign(keys, classes, valid=valid, test=test)
+    chosen, said = row_parts(table, keys, classes, split, valid=valid, test=test)
     understood = fit_columns(
-        table, inputs, parts[0], categorical=categorical, decimal=decimal, marks=marks
+        table,
+        inputs,
+        torch.tensor(chosen["train"]),
+        categorical=categorical,
+        decimal=decimal,
+        marks=marks,
     )
     if not understood.used:
         reasons = "; ".join(f"{key}: {reason}" for key, reason in understood.left_out.items())
@@ -61,9 +70,8 @@ def tabular(
     lines = [f"{table.unit} {line}" for line in table.lines]
     signature = Signature((port,), (goal.port,))
     whole = Split(features, goal.values, signature, lines, table=table)
-    train, held_back, last = map(whole.select, parts)
-    splits = {"train": train, "valid": held_back, "test": last}
-    decided = [*table.notes, *goal.notes, *understood.lines()]
+    splits = {part: whole.select(rows) for part, rows in chosen.items()}
+    decided = [*table.notes, *goal.notes, *said, *understood.lines()]
     texts = prose_columns(table, [name for name in inputs if name in understood.left_out])
     if texts:
         decided.append(f"{texts[0]} holds texts; text={texts[0]} learns from them instead")

@@ -172,16 +172,22 @@ def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> lis
             "sign the model with one (bytes have Tokenizer.bytes())"
         )
     tokenizer.check(port)
-    rows = tokenizer.encoded([_content(*pair) for pair in enumerate(sources, start=1)])
+    rows = tokenizer.encoded(
+        [written(one, f"text {number}") for number, one in enumerate(sources, start=1)]
+    )
     if [] in rows:
         raise UsageError(f"text {rows.index([]) + 1} for {port.name!r} is empty")
     return rows
 
 
-def _content(number: int, source: str | Path | bytes | bytearray) -> str:
-    """A text; that of a file as training reads it."""
+def written(source: str | Path | bytes | bytearray, name: str, /) -> str:
+    """A text; that of a file as training reads it.
+
+    Raises:
+        UsageError: a file cannot be read, or the bytes (called `name`) are no text.
+    """
     if isinstance(source, bytes | bytearray):
-        return decoded(bytes(source), f"text {number}")
+        return decoded(bytes(source), name)
     return read_text(source) if isinstance(source, Path) else source
 
 

@@ -4,8 +4,9 @@ The kind of each column, its categories and its statistics are found by `decode/
 in local or spreadsheet dress, dates, categories. The target is a class if it is not a number, or a
 whole number with at most 20 different values; else it is a value. Rows are split by a hash of
 their content: equal rows stay together, so no test row was seen in training. Where the only thing
-to learn from is a column of texts (or `text=` names one), its texts are the inputs. What was
-decided on the way is said in `Dataset.decided`.
+to learn from is a column of texts (or `text=` names one), its texts are the inputs, and equal
+texts stay together. A column `split` of train, valid and test says where rows belong instead. What
+was decided on the way is said in `Dataset.decided`.
 
 Shapes: inputs `n d` (encoded cells) or `n t` (tokens of texts), targets `n` (classes) or `n 1`
 (values).
@@ -30,8 +31,10 @@ from typing import Any, Literal
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.files import digest
+from cartograd.core.task import find
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.labelled_texts import labelled_texts
+from cartograd.data.dataset.split_column import row_parts, split_column
 from cartograd.data.dataset.tabular import tabular
 from cartograd.data.dataset.targets import targets
 from cartograd.data.decode.columns import is_numeric
@@ -78,6 +81,7 @@ def csv(
     tokenize: Literal["words", "pieces", "characters"] = "words",
     vocabulary: int = 8000,
     context: int = 256,
+    split: str | bool | None = None,
     valid: float = 0.1,
     test: float = 0.2,
 ) -> Dataset:
@@ -103,6 +107,8 @@ def csv(
         drop_missing: leave out rows whose target is not known, instead of refusing them.
         encoding: of a text file that is not UTF-8, like cp1252 or gb18030.
         sheet: of an Excel workbook; by default the first that is not empty.
+        split: the column that says of each row train, valid or test; one called `split` is found;
+            false takes none.
         valid: share of the rows for validation.
         test: share of the rows for testing.
 
@@ -118,22 +124,25 @@ def csv(
         hint = "(the first row holds numbers: give header=false)"
         shown = hint if header and is_numeric(table.header) else ""
         raise unknown(f"column of {table.source}", target, table.header, hint=shown)
-    skipped = {target, *ignore, *table.unnamed}
+    split = split_column(table, split, target)
+    skipped = {target, split, *ignore, *table.unnamed}
     inputs = [name for name in table.header if name not in skipped]
     marks = (missing,) if isinstance(missing, str | float | int) else missing
     dress: Any = {"decimal": decimal, "marks": tuple(map(str, marks))}
     goal = targets(table, target, task, **dress, drop_missing=drop_missing)
     shares: Any = {"valid": valid, "test": test}
     about = {"source": table.source, "sha256": digest(table.source)}
-    texts = _text(goal.table, text, inputs, target)
-    if texts is not None:
-        notes = [*table.notes, *goal.notes]
+    column = _text(goal.table, text, inputs, target)
+    if column is not None:
+        texts = goal.table.column(column)
+        classes = goal.values if find(goal.port.task).target == "class" else None
+        chosen, said = row_parts(goal.table, texts, classes, split, **shares)
         return labelled_texts(
-            "csv", goal.table.columns((texts,)), goal.values, goal.port, tokenize=tokenize,
-            vocabulary=vocabulary, context=context, shares=(valid, test),
-            about=about | {"decided": notes},
+            "csv", goal.table.columns((column,)), goal.values, goal.port, tokenize=tokenize,
+            vocabulary=vocabulary, context=context, chosen=chosen,
+            about=about | {"decided": [*table.notes, *goal.notes, *said]},
         )  # fmt: skip
-    data = tabular("csv", goal, inputs, **dress, **shares, categorical=categorical)
+    data = tabular("csv", goal, inputs, **dress, **shares, split=split, categorical=categorical)
     data.about["left out"] |= dict.fromkeys(table.unnamed, "no name in the header")
     if table.unnamed:
         names = ", ".join(table.unnamed)

@@ -79,7 +79,7 @@ def gettext(
     found = {
         pair: None
         for file in sorted(files)
-        for pair in _messages(file)
+        for pair in message_pairs(file)
         if len(pair[0].split()) >= min_words
     }
     about = {"source": str(folder), "language": language, "catalogues": len(files)}
@@ -87,7 +87,7 @@ def gettext(
     return translation("gettext", list(found), **sizes, about=about)
 
 
-def _messages(file: Path) -> list[Pair]:
+def message_pairs(file: Path, /) -> list[Pair]:
     """The original and the translation of each message of a catalogue, in a fixed order."""
     try:
         with file.open("rb") as handle:

@@ -153,8 +153,7 @@ class Tokenizer:
                 raise UsageError(f"the tokenizer has no token {token!r}, said to mean {role!r}")
         special = {role: own for role, own in (self.special | numbers).items() if own is not None}
         own = {"chat": chat or self.template, "longest": longest or self.longest}
-        said: dict[str, Any] = self.settings | own | {"special": special}
-        return Tokenizer(self.document, **said)
+        return Tokenizer(self.document, **dict[str, Any](self.settings | own, special=special))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -176,7 +175,7 @@ class Tokenizer:
         """The number of a token, or None if it is none."""
         if self._of_bytes:
             return token.encode()[0] if len(token.encode()) == 1 else None
-        return self._inner.token_to_id(token)
+        return self.inner.token_to_id(token)
 
     def token(self, number: int, /) -> str:
         """A token as its vocabulary spells it; decoding a single one may give half a letter.
@@ -189,7 +188,7 @@ class Tokenizer:
         if self._of_bytes:
             roles = {place: f"<{role}>" for role, place in self.special.items()}
             return roles.get(number) or (chr(number) if number < 128 else f"<0x{number:02X}>")
-        return self._inner.id_to_token(number) or ""
+        return self.inner.id_to_token(number) or ""
 
     def encode(self, text: str, /, *, special: bool = True) -> list[int]:
         """A text as numbers.
@@ -205,7 +204,7 @@ class Tokenizer:
         """Many texts, each as numbers; faster than one by one."""
         if self._of_bytes:
             return [list(text.encode())[: self.longest] for text in texts]
-        found = self._inner.encode_batch_fast(list(texts), add_special_tokens=special)
+        found = self.inner.encode_batch_fast(list(texts), add_special_tokens=special)
         return [cut(one.ids, one.ids, self.longest, self.end) for one in found]
 
     def spans(self, text: str, /) -> list[tuple[int, int]]:
@@ -216,7 +215,7 @@ class Tokenizer:
         """
         if self._of_bytes:
             raise UsageError("a byte may be a part of a letter; it has no place of its own")
-        one = self._inner.encode(text)
+        one = self.inner.encode(text)
         return cut(one.offsets, one.ids, self.longest, self.end)
 
     def batch(self, texts: Sequence[str], /) -> Int[Tensor, "b t"]:
@@ -249,7 +248,7 @@ class Tokenizer:
             raise UsageError(f"there is no token {strange[0]}; there are {self.vocabulary}")
         if self._of_bytes:
             return bytes(number for number in listed if number < 256).decode(errors="replace")
-        return self._inner.decode(listed, skip_special_tokens=not special)
+        return self.inner.decode(listed, skip_special_tokens=not special)
 
     def chat(self, messages: chats.Messages, /, *, answer: bool = True) -> str:
         """A conversation as the text that a model was trained on; `chat_numbers` encodes it.
@@ -296,5 +295,6 @@ class Tokenizer:
         return self.document["model"].get("type") == "bytes"
 
     @cached_property
-    def _inner(self) -> Any:
+    def inner(self) -> Any:
+        """The package's tokenizer; of bytes there is none."""
         return package(self.document)

@@ -1,9 +1,11 @@
 """What `fit` accepts as data: our `Batches`, a torch DataLoader, or any iterable of batches."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sized
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -41,9 +43,38 @@ class Iterated:
                 "DataLoader or a list of tuples of tensors"
             )
         self.source = source
+        self._begun: tuple[int, list[Batch], Iterator[Batch]] | None = None
+
+    def first(self, *, seed: int) -> Batch | None:
+        """The first batch of epoch 0, which that epoch still has: a source may give it only once.
+
+        A warning says where the workers of a loader each read the whole stream.
+        """
+        if self._begun is None or self._begun[0] != seed:
+            source = self._from_front(0, seed)
+            workers = self.source.num_workers if isinstance(self.source, DataLoader) else 0
+            read = list(islice(source, 2 if workers > 1 else 1))
+            if len(read) > 1 and all(map(torch.equal, *map(_tensors, read))):
+                warnings.warn(
+                    f"the {workers} workers of this loader give the same examples, as each reads "
+                    "the whole stream; take a part in each (torch.utils.data.get_worker_info), or "
+                    "num_workers=1",
+                    stacklevel=4,
+                )
+            self._begun = seed, read, source
+        read = self._begun[1]
+        return _copied(read[0]) if read else None
 
     def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on."""
+        begun, self._begun = self._begun, None
+        if begun is not None and number == 0 and begun[0] == seed:
+            source = chain(begun[1], begun[2])
+        else:
+            source = self._from_front(number, seed)
+        return islice(source, start, None)
+
+    def _from_front(self, number: int, seed: int) -> Iterator[Batch]:
         order_seed = mixed(seed, number)
         if isinstance(self.source, DataLoader):
             begin_order(self.source, order_seed, number)
@@ -55,13 +86,27 @@ class Iterated:
                 batch = next(source)
             except StopIteration:
                 return
-            if i >= start:
-                yield as_tuple(batch)
+            yield as_tuple(batch)
 
     def __len__(self) -> int:
         if not isinstance(self.source, Sized):
             raise TypeError("this iterable has no length")
         return len(self.source)
+
+
+def _tensors(batch: Any) -> list[Tensor]:
+    """What of a batch can be compared."""
+    items = batch.values() if isinstance(batch, dict) else batch
+    return [item for item in items if isinstance(item, Tensor)]
+
+
+def _copied(batch: Any) -> Any:
+    """A batch that may be changed in place."""
+    if isinstance(batch, dict):
+        return {key: _copied(item) for key, item in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(map(_copied, batch))
+    return batch.clone() if isinstance(batch, Tensor) else batch
 
 
 def as_batches(source: Any, /) -> Batches:
@@ -96,6 +141,16 @@ def length(batches: Batches, /) -> int | None:
     if count == 0:
         raise UsageError("there are no batches to train on; is the batch larger than the data?")
     return count
+
+
+def spent(epoch: int, /) -> str:
+    """What to say of an epoch (from 0) that has no batches."""
+    if epoch == 0:
+        return "there are no batches to train on"
+    return (
+        f"epoch {epoch + 1} has no batches, as the stream was spent in those before; give epochs="
+        f"{epoch}, or an object whose __iter__ starts anew"
+    )
 
 
 def examples(batch: Any, /) -> int:

@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches, Loss
 from cartograd.engine.device.randomness import preserved
-from cartograd.engine.inputs.stream import moved
+from cartograd.engine.inputs.stream import Iterated, moved
 from cartograd.engine.loop.attributes import DEEP, is_own
 
 
@@ -56,7 +56,11 @@ def losses(objective: Any, batch: Any, /) -> list[Loss]:
 def first(batches: Batches, device: torch.device, /, *, seed: int) -> Any:
     """The first batch of the first epoch, or None if there is none."""
     with preserved(device):
-        return next(moved(iter(batches.epoch(0, seed=seed)), device), None)
+        if isinstance(batches, Iterated):  # a stream may give a batch only once
+            source = iter(() if (batch := batches.first(seed=seed)) is None else (batch,))
+        else:
+            source = iter(batches.epoch(0, seed=seed))
+        return next(moved(source, device), None)
 
 
 class One:

@@ -28,7 +28,7 @@ from cartograd.engine.device.randomness import (
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess
 from cartograd.engine.files.tensor_files import copied
 from cartograd.engine.inputs.loader import Loaded
-from cartograd.engine.inputs.stream import draws, fetched
+from cartograd.engine.inputs.stream import draws, fetched, spent
 from cartograd.engine.logging.callbacks import Callbacks
 from cartograd.engine.logging.metric_logger import MetricLogger, NonFiniteError
 from cartograd.engine.loop import autotune
@@ -166,7 +166,7 @@ class Loop:
                 if stop.asked:
                     return False
                 if state.batch == 0:
-                    raise UsageError("there are no batches to train on")
+                    raise UsageError(spent(state.epoch))
                 self.logger.read()
                 return True
             stepper = stepper or self._stepper(group)

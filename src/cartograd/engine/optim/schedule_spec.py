@@ -92,7 +92,11 @@ def rule(spec: Spec, total: int | None, /) -> FunctionalOptimizer:
         if total is not None:
             args["total"] = total
         elif arguments(spec.name)["total"].default is inspect.Parameter.empty:
-            raise UsageError(f"{spec.name} needs total: the data has no length to take it from")
+            raise UsageError(
+                f"{spec.name} needs the number of steps of the whole run, and the data has no "
+                f"length to take it from; say it: {spec.name}:total=10000, or give the data a "
+                "__len__"
+            )
     if "schedulers" in args:
         args["schedulers"] = _parts(spec, total)
     return build(Spec(spec.name, args, spec.subject), kind="schedule")

@@ -28,7 +28,6 @@ True
 """
 
 from functools import cache
-from typing import Literal
 
 import numpy as np
 import torch
@@ -36,19 +35,9 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError, unknown
-from cartograd.core.ports import Signature
-from cartograd.core.signed import signature_if_any, statistics
+from cartograd.frontier.explain.baselines import Baseline, start_of, targets_of
 from cartograd.frontier.explain.embedded import Embedded
-from cartograd.frontier.inputs import (
-    answers,
-    check_classes,
-    check_each,
-    check_takes,
-    chosen,
-    looking,
-    rows_at_once,
-)
+from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once
 
 CARD = Card(
     name="integrated_gradients",
@@ -71,9 +60,6 @@ CARD = Card(
     evidence={"xai/integrated-gradients": ("test_captum", "test_completeness_of_a_smooth_network")},
     tiny={"steps": 4},
 )
-
-Baseline = Tensor | float | Literal["low", "mean"]
-"""An input (or one for all), a number for all inputs, the port's lower bound, or its mean."""
 
 
 def integrated_gradients(
@@ -112,13 +98,13 @@ def integrated_gradients(
             batch_size=batch_size,
         )  # fmt: skip
         return of_features.sum(-1)
-    start = _start(model, x, baseline)
+    start = start_of(model, x, baseline)
     nodes, weights = (
         torch.from_numpy(side).to(x.dtype).to(x.device) for side in _gauss_legendre(steps)
     )
     rows = batch_size or rows_at_once(x)
     with looking(model, x):
-        targets = _targets(model, x, target, rows)
+        targets = targets_of(model, x, target, rows)
         parts = [
             delta * _mean_gradient(model, origin, delta, own, nodes, weights, rows)
             for origin, delta, own in zip(
@@ -155,9 +141,9 @@ def completeness_gap(
     if not x.is_floating_point():
         seen, origin = _embedded(model, x, baseline)
         return completeness_gap(seen, seen.vectors(x), attribution, target=target, baseline=origin)
-    start, rows = _start(model, x, baseline), rows_at_once(x)
+    start, rows = start_of(model, x, baseline), rows_at_once(x)
     with looking(model, x), torch.no_grad():
-        targets = _targets(model, x, target, rows)
+        targets = targets_of(model, x, target, rows)
         moved = [
             chosen(answers(model, part), own) - chosen(answers(model, origin), own)
             for part, origin, own in zip(
@@ -192,50 +178,6 @@ def _embedded(model: nn.Module, x: Tensor, baseline: Baseline) -> tuple[Embedded
     check_takes(model, x)
     seen = Embedded(model, x)
     return seen, seen.start(x, baseline)
-
-
-def _targets(
-    model: nn.Module, x: Tensor, target: Tensor | int | None, rows: int
-) -> Int[Tensor, " b"]:
-    """Which output to explain, for each example."""
-    if isinstance(target, int):
-        target = torch.full((len(x),), target, device=x.device)
-    with torch.no_grad():
-        if target is None:
-            return torch.cat([answers(model, part).argmax(1) for part in x.split(rows)])
-        first = answers(model, x[:1])
-    check_each(target, x)
-    check_classes(target, first)
-    return target.to(x.device).long()
-
-
-def _start(model: nn.Module, x: Tensor, baseline: Baseline) -> Float[Tensor, "b ..."]:
-    """The baseline, in the shape of x."""
-    signature = signature_if_any(model)
-    if isinstance(baseline, str):
-        if baseline not in ("low", "mean"):
-            raise unknown("baseline", baseline, ("low", "mean"))
-        if baseline == "mean":
-            return _mean(signature).to(x).expand_as(x)
-        bounds = signature.input.bounds if signature else None
-        baseline = bounds[0] if bounds else 0.0
-    start = torch.as_tensor(baseline).detach().to(x)
-    try:
-        return start.expand_as(x)
-    except RuntimeError as error:
-        raise UsageError(
-            f"the baseline is of shape {tuple(start.shape)}, the inputs of {tuple(x.shape)}; "
-            "expected a number, one input, or one for each"
-        ) from error
-
-
-def _mean(signature: Signature | None) -> Tensor:
-    if signature is None or not signature.input.mean:
-        raise UsageError(
-            "baseline='mean' needs a model whose input port has a mean; give baseline='low', a "
-            "number or a tensor"
-        )
-    return statistics(signature.input)[0]
 
 
 @cache

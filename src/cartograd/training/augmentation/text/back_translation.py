@@ -10,7 +10,7 @@ is another sentence.
 Shapes: sentences as lists of words; as many sentences.
 
 Departures: a translator here gives one answer; the authors draw theirs (which a translator given
-here may do, too, if it is a function of its texts).
+here may do, too, if it is a function of its texts). `cartograd augment` takes two trained runs.
 
 References:
     Rico Sennrich, Barry Haddow, Alexandra Birch. Improving neural machine translation models with
@@ -46,9 +46,12 @@ CARD = Card(
         "law: the chosen sentences are what both translators make of them, in one call for all, "
         "and the others are as they were; as many are chosen as the share says",
     ),
-    evidence={"regularize/augmentation-text": ("test_the_chosen_ones_are_what_both_make_of_them",)},
-    missing={
-        "regularize/augmentation-text": "back-translation by a verb, through our own seq2seq",
+    evidence={
+        "regularize/augmentation-text": (
+            "test_the_chosen_ones_are_what_both_make_of_them",
+            "test_what_two_translators_make_is_sorted_out",
+            "test_translations_are_those_of_generate",
+        ),
     },
     renamed={"share": "p"},
 )

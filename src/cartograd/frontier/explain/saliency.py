@@ -1,0 +1,82 @@
+"""Saliency: how strongly the output answers to a small change of each number of the input.
+
+The gradient says which numbers the output is sensitive to right here; its sign says the direction,
+its size how much. It costs one backward pass, is noisy, and says nothing where the network is
+saturated: there `integrated_gradients` still sees a contribution.
+
+    S_j(x) = |df(x) / dx_j|
+
+Tokens have no gradient: of a model of tokens it is that at their embeddings, summed over features.
+
+Shapes: x and the attribution (b ...), the same; f is one output of the model.
+
+Departures: the paper takes the largest of a pixel's colours; here each colour keeps its own.
+
+References:
+    Karen Simonyan, Andrea Vedaldi, Andrew Zisserman. Deep inside convolutional networks:
+    visualising image classification models and saliency maps. ICLR workshop 2014.
+    https://arxiv.org/abs/1312.6034
+
+>>> model = torch.nn.Linear(3, 2)
+>>> attribution = saliency(model, torch.rand(1, 3), target=1)
+>>> torch.allclose(attribution, model.weight[1:].abs())
+True
+"""
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+
+from cartograd.core.card import Card
+from cartograd.frontier.explain.baselines import targets_of
+from cartograd.frontier.explain.embedded import Embedded
+from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once
+
+CARD = Card(
+    name="saliency",
+    kind="explainer",
+    entry="saliency",
+    nodes=("xai/evaluation",),
+    missing={"xai/evaluation": "the table of explainers: deletion, complexity, sensitivity"},
+    title="Saliency",
+    zh="显著图",
+    paper="Deep inside convolutional networks",
+    year=2014,
+    url="https://arxiv.org/abs/1312.6034",
+    proofs=(
+        "oracle: captum.attr.Saliency, and at the embedding of a language model torch's own "
+        "gradient, to 1e-10 in float64",
+        "law: the gradient of a linear model is its weights, without their sign",
+    ),
+)
+
+
+def saliency(
+    model: nn.Module,
+    x: Shaped[Tensor, "b ..."],
+    /,
+    *,
+    target: Int[Tensor, " b"] | int | None = None,
+) -> Float[Tensor, "b ..."]:
+    """The size of an output's gradient with respect to each number of each input.
+
+    Args:
+        model: any module; with a signature if it takes tokens.
+        x: inputs in the units of the input port, or tokens.
+        target: which output to explain, one for all or one each; by default the highest.
+
+    Raises:
+        UsageError: inputs without gradient, or an output that the model does not have.
+    """
+    if not x.is_floating_point():
+        check_takes(model, x)
+        seen = Embedded(model, x)
+        return saliency(seen, seen.vectors(x), target=target)[..., :-1].sum(-1)
+    rows, parts = rows_at_once(x), []
+    with looking(model, x):
+        targets = targets_of(model, x, target, rows)
+        for part, own in zip(x.detach().split(rows), targets.split(rows), strict=True):
+            point = part.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(chosen(answers(model, point), own).sum(), point)
+            parts.append(gradient.abs())
+    return torch.cat(parts)
