@@ -28,9 +28,7 @@ EARLIER = {
 """Of later rooms, with an experiment already."""
 BY_TASK = {"focal-imbalance"}
 """Claims with tasks as their unit though the statement's words do not ask for it."""
-BEFORE_RATES = {
-    "batchnorm-ics", "clipping-prevents", "schedule-helps",
-}  # fmt: skip
+BEFORE_RATES = {"batchnorm-ics", "clipping-prevents"}
 """Claims that were run before rates were searched for by `best_rate`."""
 BY_THEORY = {"momentum-damps"}
 """The best rate is known by a formula."""

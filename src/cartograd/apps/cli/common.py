@@ -90,7 +90,7 @@ def data_of(bundle: "Bundle", data: str | None, /) -> str:
 
 
 def with_target(data: str, target: str | None, /) -> str:
-    """A source with the column of a table to predict.
+    """A source with the column of a table to predict, or with several, between commas.
 
     Raises:
         UsageError: the source names one itself.
@@ -99,6 +99,8 @@ def with_target(data: str, target: str | None, /) -> str:
         return data
     if "target=" in data:
         raise UsageError("--target names a column of --data, once")
+    if "," in target:
+        target = str([name.strip() for name in target.split(",") if name.strip()])
     return f"{data}{',' if ':' in data or is_there(data) else ':'}target={target}"
 
 

@@ -47,7 +47,7 @@ def train_(
             alone); with --resume the run folder.
         data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN; or a path: a folder of
             pictures or sounds, a table, a text.
-        target: the column of a table to predict.
+        target: the column of a table to predict, or columns of 0 and 1 with commas between them.
         optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
         epochs: how many times to go through the training data.
         set_: further settings as KEY=VALUE.

@@ -224,12 +224,17 @@ def _classes(split: Examples, model: Signature) -> Tensor:
             f"knows {_shown(model.output.labels)}"
         )
     place = torch.tensor([model.output.labels.index(label) for label in own.labels])
+    if split.signature.task.target == "classes":
+        targets = split.targets.new_zeros(len(split.targets), len(model.output.labels))
+        targets[:, place] = split.targets
+        return targets
     return place[split.targets]
 
 
 def _of_classes(*signatures: Signature) -> bool:
-    """Whether the right answers of all are numbers of classes."""
-    return all(signature.task.target == "class" for signature in signatures)
+    """Whether the right answers of all are classes: one for each example, or any number of them."""
+    found = {signature.task.target for signature in signatures}
+    return found in ({"class"}, {"classes"})
 
 
 def _check_fits(model: Signature, data: Signature) -> None:

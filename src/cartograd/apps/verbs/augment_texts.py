@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,9 @@ def _cells(signature: Signature, targets: torch.Tensor) -> list[str]:
     labels = signature.output.labels
     if signature.task.target == "class":
         return [labels[i] for i in targets.tolist()]
+    if signature.task.target == "classes":
+        chosen = targets.bool().tolist()
+        return [";".join(compress(labels, row)) for row in chosen]
     return [f"{row[0]:.9g}" for row in targets.tolist()]
 
 

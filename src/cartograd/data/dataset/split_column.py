@@ -14,13 +14,13 @@ NAME = "split"
 """What such a column is called where nobody names it."""
 
 
-def split_column(table: Table, split: str | bool | None, target: str, /) -> str | None:
+def split_column(table: Table, split: str | bool | None, goals: Sequence[str], /) -> str | None:
     """The column that says it: the one that was named, or one called `split` of such words only.
 
     Args:
         table: the rows.
         split: its name; false for none, true for one that has to be there.
-        target: the column to predict, which is none.
+        goals: the columns to predict, which are none.
 
     Raises:
         UsageError: it is not there, or holds other words; the line is named.
@@ -36,7 +36,7 @@ def split_column(table: Table, split: str | bool | None, target: str, /) -> str 
         return split
     if split is False:
         return None
-    found = [name for name in table.header if name.casefold() == NAME and name != target]
+    found = [name for name in table.header if name.casefold() == NAME and name not in goals]
     fitting = [name for name in found if all(map(split_of, table.column(name)))]
     if split and not fitting:
         raise UsageError(

@@ -33,10 +33,11 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.files import digest
 from cartograd.core.task import find
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.label_sets import label_sets, separator
 from cartograd.data.dataset.labelled_texts import labelled_texts
 from cartograd.data.dataset.split_column import row_parts, split_column
 from cartograd.data.dataset.tabular import tabular
-from cartograd.data.dataset.targets import targets
+from cartograd.data.dataset.targets import Targets, targets
 from cartograd.data.decode.columns import is_numeric
 from cartograd.data.decode.prose import prose_columns
 from cartograd.data.decode.table import Table
@@ -66,8 +67,8 @@ def csv(
     path: str | Path,
     /,
     *,
-    target: str,
-    task: Literal["auto", "classify", "regress"] = "auto",
+    target: str | tuple[str, ...],
+    task: Literal["auto", "classify", "regress", "multi-label"] = "auto",
     categorical: tuple[str, ...] | str = (),
     ignore: tuple[str, ...] | str = (),
     delimiter: str | None = None,
@@ -90,14 +91,16 @@ def csv(
     Args:
         path: the file (delimited text, also gzipped; .xlsx; Parquet; JSON lines), or the name of a
             table fetched by `cartograd data get`.
-        target: the column to predict.
+        target: the column to predict; or several columns of 0 and 1, each of which is a label that
+            may hold beside others.
         text: the column of texts to learn from, and from no other; true finds it, and so it is
             found where there is nothing else.
         tokenize: what texts are cut into: words in lower case (with marks, and Chinese characters
             one by one), pieces of words, or characters.
         vocabulary: greatest number of different tokens of texts.
         context: greatest number of tokens of a text; the rest is cut off.
-        task: what the target is: classes, values, or to be found out.
+        task: what the target is: classes, values, several labels in a cell (`a;b`), or to be found
+            out.
         categorical: columns whose numbers are names (of shops, of areas).
         ignore: columns to leave out.
         delimiter: between cells; found out if not given; `tab` for a tabulator.
@@ -120,19 +123,16 @@ def csv(
         _found(path), delimiter=delimiter, header=header, encoding=encoding, sheet=sheet
     )
     categorical, ignore = _names(table, categorical), _names(table, ignore)
-    if target not in table.header:
-        hint = "(the first row holds numbers: give header=false)"
-        shown = hint if header and is_numeric(table.header) else ""
-        raise unknown(f"column of {table.source}", target, table.header, hint=shown)
-    split = split_column(table, split, target)
-    skipped = {target, split, *ignore, *table.unnamed}
+    goals = _targets(table, target, header=header)
+    split = split_column(table, split, goals)
+    skipped = {*goals, split, *ignore, *table.unnamed}
     inputs = [name for name in table.header if name not in skipped]
     marks = (missing,) if isinstance(missing, str | float | int) else missing
     dress: Any = {"decimal": decimal, "marks": tuple(map(str, marks))}
-    goal = targets(table, target, task, **dress, drop_missing=drop_missing)
+    goal = _goal(table, goals, task, **dress, drop_missing=drop_missing)
     shares: Any = {"valid": valid, "test": test}
     about = {"source": table.source, "sha256": digest(table.source)}
-    column = _text(goal.table, text, inputs, target)
+    column = _text(goal.table, text, inputs, goals)
     if column is not None:
         texts = goal.table.column(column)
         classes = goal.values if find(goal.port.task).target == "class" else None
@@ -150,7 +150,9 @@ def csv(
     return replace(data, about=about | data.about)
 
 
-def _text(table: Table, text: str | bool | None, inputs: list[str], target: str) -> str | None:
+def _text(
+    table: Table, text: str | bool | None, inputs: list[str], goals: tuple[str, ...]
+) -> str | None:
     """The column of texts to learn from: as it was said, or where there is nothing else.
 
     Raises:
@@ -158,7 +160,7 @@ def _text(table: Table, text: str | bool | None, inputs: list[str], target: str)
     """
     if isinstance(text, str):
         table.column(text)
-        if text == target:
+        if text in goals:
             raise UsageError(f"text={text} is the target; expected the column to learn from")
         return text
     found = prose_columns(table, inputs) if text is not False else []
@@ -170,6 +172,38 @@ def _text(table: Table, text: str | bool | None, inputs: list[str], target: str)
     if text and "text" in found:
         return "text"
     return found[0] if found and (text or len(found) == len(inputs)) else None
+
+
+def _targets(table: Table, target: str | tuple[str, ...], *, header: bool) -> tuple[str, ...]:
+    """The columns to predict.
+
+    Raises:
+        UsageError: one is not there, or there is none.
+    """
+    goals = (target,) if isinstance(target, str) else tuple(target)
+    for name in goals:
+        if name not in table.header:
+            hint = "(the first row holds numbers: give header=false)"
+            shown = hint if header and is_numeric(table.header) else ""
+            raise unknown(f"column of {table.source}", name, table.header, hint=shown)
+    if not goals:
+        raise UsageError("target is empty; expected the column to predict")
+    return goals
+
+
+def _goal(table: Table, goals: tuple[str, ...], task: str, **told: Any) -> Targets:
+    """What is to be predicted: labels, of which several may hold, or one class or value."""
+    first, *others = goals
+    if others and task not in ("auto", "multi-label"):
+        raise UsageError(f"task={task} is of one column, and target names {len(goals)}")
+    found = separator(table.column(first)) if task == "auto" and not others else None
+    if not others and task != "multi-label" and found is None:
+        return targets(table, first, task, **told)
+    made = label_sets(table, goals)
+    if found:
+        other = f"labels are parted by {found!r}; task=classify takes each cell as one class"
+        return replace(made, notes=(*made.notes, other))
+    return made
 
 
 def _found(path: str | Path) -> Path:
