@@ -99,3 +99,17 @@ def test_an_ignored_signal_stays_ignored():
             os.kill(os.getpid(), signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_a_library_swallows_is_what_ended_the_work():
+    def library():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException:
+            raise ValueError("cannot be traced") from None
+
+    with pytest.raises(Stopped) as caught, stoppable():
+        library()
+    assert caught.value.code == 143
+    with pytest.raises(ValueError, match="another"), stoppable():
+        raise ValueError("another")

@@ -29,15 +29,22 @@ class Stopped(KeyboardInterrupt):
 def stoppable() -> Iterator[None]:
     """Within, the first SIGINT or SIGTERM raises `Stopped`; the second ends the process at once.
 
+    A library that catches what is raised (torch's exporter does) and fails for another reason
+    afterwards was stopped all the same.
+
     A signal that is ignored stays so (`nohup`, a job in the background of a script). Outside of the
     main thread Python delivers no signals and this does nothing.
     """
-    before = {}
+    before, heard = {}, len(_HEARD)
     if threading.current_thread() is threading.main_thread():
         asked = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
         before = {number: signal.signal(number, _stop) for number in asked}
     try:
         yield
+    except Exception as error:
+        if len(_HEARD) > heard:
+            raise Stopped(_HEARD[-1]) from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
@@ -50,6 +57,11 @@ def end_at_once() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+_HEARD: list[int] = []
+"""The signals that came."""
+
+
 def _stop(number: int, _: FrameType | None) -> None:
+    _HEARD.append(number)
     end_at_once()
     raise Stopped(number)
