@@ -8,6 +8,7 @@ import pytest
 from cartograd.core.at_work import scratch_folder
 from cartograd.core.files import write_file, write_folder
 from cartograd.core.interrupt import Stopped, stoppable
+from cartograd.core.locks import FolderLock, abandoned
 
 
 def killed(work):
@@ -71,6 +72,18 @@ def test_scratch_of_a_killed_process_is_taken_away(tmp_path, monkeypatch):
     with scratch_folder() as (folder, _):
         assert names(tmp_path) == [folder.name]
     assert names(tmp_path) == []
+
+
+def test_a_lock_that_was_let_go_takes_no_other_with_it(tmp_path):
+    """The system gives its number to the next one."""
+    first = FolderLock(tmp_path)
+    first.close()
+    second = FolderLock(tmp_path)
+    first.close()
+    del first
+    assert not abandoned(tmp_path)
+    second.close()
+    assert abandoned(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -38,10 +38,11 @@ class FolderLock:
             pass  # the file system has no locks
 
     def close(self) -> None:
-        """Let go of the folder."""
-        if self.handle in self.held:
-            self.held.remove(self.handle)
-            os.close(self.handle)
+        """Let go of the folder; a second time does nothing, though another may have its number."""
+        handle, self.handle = self.handle, -1
+        if handle in self.held:
+            self.held.remove(handle)
+            os.close(handle)
 
     def __del__(self) -> None:
         self.close()
