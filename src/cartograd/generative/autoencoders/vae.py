@@ -87,6 +87,8 @@ class VAE(nn.Module):
         free_bits: nats of each number of a code that cost nothing in training.
     """
 
+    noise: Tensor
+
     def __init__(
         self,
         *,
@@ -102,11 +104,23 @@ class VAE(nn.Module):
     ):
         super().__init__()
         self.features, self.classes, self.latent = features, classes, latent
-        self.draws, self.weight, self.free_bits = draws, divergence_weight, free_bits
+        self.weight, self.free_bits = divergence_weight, free_bits
         told = classes or 0
         self.encoder = _dense((features + told, *widths, 2 * latent), activation)
         self.decoder = _dense((latent + told, *widths[::-1], features), activation)
         self.observation: Observation = observation(features, levels=levels)
+        self.draws = draws
+
+    @property
+    def draws(self) -> int:
+        """Codes of each example that a bound is made of; may be set to more for a tighter one."""
+        return len(self.noise)
+
+    @draws.setter
+    def draws(self, count: int) -> None:
+        noise = torch.randn(count, self.latent, generator=torch.Generator().manual_seed(0))
+        device = next(self.parameters()).device
+        self.register_buffer("noise", noise.to(device), persistent=False)
 
     @property
     def likelihood(self) -> str:
@@ -179,8 +193,7 @@ class VAE(nn.Module):
         """New for each example in training; else one row for all, by the number of the draw."""
         if self.training:
             return torch.randn_like(like)
-        generator = torch.Generator().manual_seed(number)
-        return torch.randn(1, self.latent, generator=generator).to(like)
+        return self.noise[number, None].to(like.dtype)
 
     def _with_class(self, x: Tensor, y: Tensor | None) -> Tensor:
         check_class(self.classes, y)
