@@ -46,7 +46,7 @@ class ActNorm(nn.Module):
             self._begin(x.detach())
         shift, scale = self._of(x)
         slopes = scale.expand(x.shape[1:]).sum()
-        return (x + shift) * scale.exp(), slopes.expand(len(x))
+        return (x + shift) * scale.exp(), slopes.expand(x.shape[0])
 
     def inverse(self, z: Float[Tensor, "b c ..."]) -> Float[Tensor, "b c ..."]:
         """What is mapped to `z`."""

@@ -147,7 +147,7 @@ class Flow(nn.Module):
         return self.decode(temperature * noise.to(like.device), y)
 
     def _through(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        z, total = through(self.layers, x.reshape(len(x), *self.shape))
+        z, total = through(self.layers, x.reshape(x.shape[0], *self.shape))
         if self.prior is not None:
             z, one = self.prior(z, y)
             total = total + one

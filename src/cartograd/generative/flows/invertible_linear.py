@@ -43,7 +43,7 @@ class InvertibleLinear(nn.Module):
         lower, upper = self._triangles()
         slopes = self.size[:, None].expand(-1, x[0, 0].numel()).sum()
         y = torch.einsum("ij,bj...->bi...", (lower @ upper)[self.place], x)
-        return y, slopes.expand(len(x))
+        return y, slopes.expand(x.shape[0])
 
     def inverse(self, z: Float[Tensor, "b c ..."]) -> Float[Tensor, "b c ..."]:
         """What is mapped to `z`."""
@@ -51,7 +51,7 @@ class InvertibleLinear(nn.Module):
         columns = z.movedim(1, 0).flatten(1)[self.place.argsort()]
         columns = torch.linalg.solve_triangular(lower, columns, upper=False, unitriangular=True)
         columns = torch.linalg.solve_triangular(upper, columns, upper=True)
-        return columns.unflatten(1, (len(z), *z.shape[2:])).movedim(0, 1)
+        return columns.unflatten(1, (z.shape[0], *z.shape[2:])).movedim(0, 1)
 
     def _triangles(self) -> tuple[Tensor, Tensor]:
         one = torch.eye(len(self.size), dtype=self.size.dtype, device=self.size.device)

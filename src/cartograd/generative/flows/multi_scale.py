@@ -61,7 +61,7 @@ class Flatten(nn.Module):
 
     def inverse(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b ..."]:
         """The picture."""
-        return z.reshape(len(z), *self.shape)
+        return z.reshape(z.shape[0], *self.shape)
 
 
 class FactorOut(nn.Module):
@@ -93,7 +93,7 @@ class FactorOut(nn.Module):
     def inverse(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b c y x"]:
         """The channels of this code."""
         own = math.prod(self.shape)
-        b = z[:, :own].reshape(len(z), *self.shape)
+        b = z[:, :own].reshape(z.shape[0], *self.shape)
         x = torch.cat([back(self.rest, z[:, own:]), b], dim=1)
         return x if self.prior is None else self.prior.inverse(x)
 

@@ -91,7 +91,7 @@ class Diagonal(nn.Module):
 
     def forward(self, x: Float[Tensor, "b d"]) -> tuple[Tensor, Float[Tensor, " b"]]:
         """The image and the log-determinant, which is the same for all."""
-        return x * self.size.exp(), self.size.sum().expand(len(x))
+        return x * self.size.exp(), self.size.sum().expand(x.shape[0])
 
     def inverse(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         """What is mapped to `z`."""
