@@ -122,7 +122,8 @@ def test_a_film_shows_how_pictures_come_to_be(tmp_path):
     last = cg.sample(model, 4, condition=3, sampler="ddim:steps=5")
     torch.testing.assert_close(shown[-1], last)
     path = write_film(tmp_path / "film.gif", model.signature.example, shown)
-    assert Image.open(path).n_frames == 5
+    with Image.open(path) as film:
+        assert film.n_frames == 5
     flow = cg.build("real-nvp:depth=2", signature=own_targets(digits, "density").signature)
     walk = frames(flow, 3, length=4)
     assert walk.shape == (4, 3, 1, 8, 8)
