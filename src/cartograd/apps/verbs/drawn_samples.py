@@ -66,8 +66,12 @@ def compared(drawn: Float[Tensor, "n ..."], examples: Examples, /) -> Compared:
 
     Of more than `COMPONENTS` numbers these are the principal components of the real ones.
     """
-    real = examples.select(spread(len(examples), REAL)).targets.flatten(1).double()
-    drawn = drawn.flatten(1).double()
+    return features(drawn, examples.select(spread(len(examples), REAL)).targets)
+
+
+def features(drawn: Float[Tensor, "n ..."], real: Float[Tensor, "m ..."], /) -> Compared:
+    """Two sets of examples as numbers by which they are compared."""
+    real, drawn = real.flatten(1).double(), drawn.flatten(1).double()
     if real.shape[1] <= COMPONENTS:
         return Compared(drawn, real, f"their {real.shape[1]} numbers")
     mean = real.mean(0)
