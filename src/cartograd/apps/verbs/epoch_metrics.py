@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from cartograd.apps.answers.averaged import measure
-from cartograd.apps.verbs.drawn_samples import features, is_of_samples
+from cartograd.apps.verbs.drawn_samples import is_of_samples, numbers
 from cartograd.apps.verbs.learned import Validating
 from cartograd.core import registry
 from cartograd.core.build import build
@@ -48,6 +48,6 @@ def _of_samples(name: str) -> Metric:
     metric = build(name, kind="sample-metric")
 
     def measured(outputs: Tensor, targets: Tensor) -> float:
-        return float(metric(*features(outputs, targets).both))
+        return float(metric(*numbers(outputs, targets).both))
 
     return measured
