@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from cartograd.apps.verbs.train import train
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.engine.loop.fit import fit
@@ -111,6 +112,31 @@ def test_a_resumed_game_ends_as_one_that_was_not_stopped(name, optimizer, tmp_pa
     assert whole.game.taken == resumed.game.taken == 20
     ours, theirs = whole.state_dict(), resumed.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_the_generator_alone_is_averaged():
+    torch.manual_seed(3)
+    data = rows(torch.randn(16, 2), torch.randn(16, 3))
+
+    def run(average):
+        torch.manual_seed(0)
+        objective = Adversarial(model=generator(), norm="none")
+        fit(objective, data.batches(batch_size=8), optimizers="adam:lr=1e-2", epochs=2,
+            average=average)  # fmt: skip
+        return [torch.cat([one.flatten() for one in player.parameters()])
+                for player in (objective.game.critic, objective.game.model)]  # fmt: skip
+
+    (critic, model), (same, other) = run(None), run("ema:decay=0.9")
+    assert torch.equal(critic, same)
+    assert not torch.equal(model, other)
+
+
+def test_the_best_epoch_is_that_of_the_least_frechet_distance(tmp_path):
+    run = train(
+        "gan:width=2,latent=4", "gaussian-grid:examples=60", epochs=2, folder=tmp_path / "r"
+    )
+    assert run.best["valid/frechet"] == min(one["valid/frechet"] for one in run.history)
+    assert {"valid/critic/loss", "train/model/loss"} <= set(run.history[0])
 
 
 def test_the_generator_moves_at_every_nth_batch():
