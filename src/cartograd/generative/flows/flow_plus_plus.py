@@ -52,7 +52,7 @@ CARD = Card(
         "law: the bend is the mixture's distribution function, by scipy's logistics, to 1e-10",
         "law: learned noise starts as even noise and its bound rises above it",
     ),
-    aliases=("flow++",),
+    aliases=("flowpp",),
     evidence={
         "flow/flowpp": (
             "test_decoding_undoes_encoding_after_training",
