@@ -86,7 +86,9 @@ def _histograms(spec: str) -> float:
     import cartograd as cg
 
     data = cg.dataset(spec)
-    train, test = (part.inputs.flatten(1).double() for part in (data.train, data.test))
+    train, test = (
+        part.select(range(len(part))).inputs.flatten(1).double() for part in (data.train, data.test)
+    )
     values = train.unique()
     counts = torch.stack([(train == value).sum(0) for value in values]) + 1.0
     chances = (counts / counts.sum(0)).log()
