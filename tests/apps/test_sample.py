@@ -2,7 +2,9 @@ import pytest
 import torch
 
 import cartograd as cg
+from cartograd.apps.report.samples import write_film
 from cartograd.apps.verbs.drawn_samples import compared, spread
+from cartograd.apps.verbs.frames import frames
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.own_targets import own_targets
 
@@ -17,7 +19,9 @@ def run(tmp_path_factory):
 
 def test_a_run_tells_what_its_examples_are(run):
     found = cg.evaluate(run, "moons")
-    assert set(found.metrics) == {"frechet"}
+    assert set(found.metrics) == {
+        "frechet", "improved-precision", "improved-recall", "coverage"
+    }  # fmt: skip
     low, high = found.intervals["frechet"]
     assert low < found.metrics["frechet"] < high
     assert "of 500 drawn and 500 real examples, by their 2 numbers" in found.doubts["frechet"]
@@ -84,3 +88,47 @@ def test_large_examples_are_compared_by_principal_components():
     assert value == pytest.approx(0, abs=1e-6)
     assert low <= value <= high
     assert spread(3, 10) == [0, 1, 2]
+
+
+def test_a_judge_sees_features_and_classes(run, tmp_path):
+    data = cg.dataset("moons")
+    judge = cg.train("mlp:widths=[16]", data, epochs=6, folder=tmp_path / "judge")
+    found = cg.evaluate(run, "moons", judge=judge)
+    assert found.doubts["frechet"].endswith("by 16 features of mlp")
+    share, (low, high) = (
+        getattr(found, what)["accuracy (of the judge)"] for what in ("metrics", "intervals")
+    )
+    assert 0.6 < share <= 1
+    assert low < share < high
+    with pytest.raises(UsageError, match="of examples that a model makes; mlp makes none"):
+        cg.evaluate(judge, data, judge=judge)
+    digits = cg.build("lenet5", signature=cg.dataset("digits").signature)
+    with pytest.raises(UsageError, match=r"the judge lenet5 takes examples of \(1, 8, 8\)"):
+        cg.evaluate(run, "moons", judge=digits)
+    with pytest.raises(UsageError, match="is no judge of drawn examples"):
+        cg.evaluate(run, "moons", judge=run)
+
+
+def test_a_film_shows_how_pictures_come_to_be(tmp_path):
+    from PIL import Image
+
+    torch.manual_seed(0)
+    digits = cg.dataset("digits")
+    model = cg.build(
+        "v-diffusion:width=8", signature=own_targets(digits, "generate", conditional=True).signature
+    )
+    shown = frames(model, 4, length=5, condition=3)
+    assert shown.shape == (5, 4, 1, 8, 8)
+    last = cg.sample(model, 4, condition=3, sampler="ddim:steps=5")
+    torch.testing.assert_close(shown[-1], last)
+    path = write_film(tmp_path / "film.gif", model.signature.example, shown)
+    with Image.open(path) as film:
+        assert film.n_frames == 5
+    flow = cg.build("real-nvp:depth=2", signature=own_targets(digits, "density").signature)
+    walk = frames(flow, 3, length=4)
+    assert walk.shape == (4, 3, 1, 8, 8)
+    torch.testing.assert_close(walk[-1, 0], walk[0, 1], atol=0.07, rtol=0)
+    with pytest.raises(UsageError, match="length=1 frames make no film"):
+        frames(model, 4, length=1)
+    with pytest.raises(UsageError, match="a film is of pictures"):
+        write_film(tmp_path / "film.gif", cg.dataset("moons").signature.input, shown)
