@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from cartograd.core.card import Card
@@ -83,7 +84,7 @@ def fashion_mnist(
     folder = packages.where("fashion-mnist") if path is None else Path(path)
     pairs = {
         part: (
-            _coarser(_read(folder, f"{stem}-images", 3), levels),
+            coarser(_read(folder, f"{stem}-images", 3), levels),
             _read(folder, f"{stem}-labels", 1),
         )
         for part, stem in (("train", "train"), ("test", "t10k"))
@@ -105,7 +106,7 @@ def fashion_mnist(
     return assemble("fashion-mnist", splits, {"valid": valid}, keys=keys, about=about)
 
 
-def _coarser(images: Tensor, levels: int) -> Tensor:
+def coarser(images: UInt8[Tensor, "..."], levels: int, /) -> UInt8[Tensor, "..."]:
     """Pixels at the nearest of so many levels; of 256 they are as they were."""
     step = WHITE // (levels - 1)
     return ((images.int() + step // 2) // step * step).to(images.dtype)

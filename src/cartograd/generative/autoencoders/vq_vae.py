@@ -100,10 +100,11 @@ class VQVAE(nn.Module):
         if self.training:
             self.book.restart(z.flatten(0, 1))
         code, number = self.book(z.flatten(0, 1))
-        code, number = code.view_as(z), number.unflatten(0, z.shape[:2])
+        places = -1, self.latent
+        code, number = code.unflatten(0, places), number.unflatten(0, places)
         found = self.observation.log_prob(x, self.decoder(code.flatten(1)))
-        prior = self.prior().to(found).expand(len(x), -1, -1).gather(2, number[..., None])
-        bound = found + prior.sum((1, 2))
+        prior = self.prior().to(found)[torch.arange(self.latent, device=x.device), number]
+        bound = found + prior.sum(1)
         if not self.training:
             return bound
         self._learn(z, number)
@@ -116,7 +117,7 @@ class VQVAE(nn.Module):
     def numbers(self, x: Float[Tensor, "b ..."], /) -> Int[Tensor, "b t"]:
         """The numbers of the codes of each example."""
         z = self._vectors(x.flatten(1))
-        return self.book.nearest(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        return self.book.nearest(z.flatten(0, 1)).unflatten(0, (-1, self.latent))
 
     def encode(self, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b d"]:
         """The codes of each example, one after the other."""
