@@ -13,7 +13,7 @@ LEAST_NATS = -262.0
 
 DIGITS = "cartograd train pixelcnn --data digits --set seed=SEED"
 FASHION = (
-    "cartograd train vae:classes=null --data fashion-mnist:levels=2 --epochs 4 "
+    "cartograd train vae:classes=none --data fashion-mnist:levels=2 --epochs 4 "
     "--set seed=SEED batch_size=128"
 )
 UNTRAINED = " --epochs 1 --optimizer sgd:lr=0"
