@@ -17,7 +17,9 @@ def run(tmp_path_factory):
 
 def test_a_run_tells_what_its_examples_are(run):
     found = cg.evaluate(run, "moons")
-    assert set(found.metrics) == {"frechet"}
+    assert set(found.metrics) == {
+        "frechet", "improved-precision", "improved-recall", "coverage"
+    }  # fmt: skip
     low, high = found.intervals["frechet"]
     assert low < found.metrics["frechet"] < high
     assert "of 500 drawn and 500 real examples, by their 2 numbers" in found.doubts["frechet"]
@@ -84,3 +86,22 @@ def test_large_examples_are_compared_by_principal_components():
     assert value == pytest.approx(0, abs=1e-6)
     assert low <= value <= high
     assert spread(3, 10) == [0, 1, 2]
+
+
+def test_a_judge_sees_features_and_classes(run, tmp_path):
+    data = cg.dataset("moons")
+    judge = cg.train("mlp:widths=[16]", data, epochs=6, folder=tmp_path / "judge")
+    found = cg.evaluate(run, "moons", judge=judge)
+    assert found.doubts["frechet"].endswith("by 16 features of mlp")
+    share, (low, high) = (
+        getattr(found, what)["accuracy (of the judge)"] for what in ("metrics", "intervals")
+    )
+    assert 0.6 < share <= 1
+    assert low < share < high
+    with pytest.raises(UsageError, match="of examples that a model makes; mlp makes none"):
+        cg.evaluate(judge, data, judge=judge)
+    digits = cg.build("lenet5", signature=cg.dataset("digits").signature)
+    with pytest.raises(UsageError, match=r"the judge lenet5 takes examples of \(1, 8, 8\)"):
+        cg.evaluate(run, "moons", judge=digits)
+    with pytest.raises(UsageError, match="is no judge of drawn examples"):
+        cg.evaluate(run, "moons", judge=run)

@@ -27,6 +27,10 @@ EXPECTED = {
     ("soap", "test_a_training_run_finds_it_by_name"): _DIRECTIONS,
     ("step", "test_activation_gradient"): "a step is flat: why the perceptron needs its own rule",
     ("words", "test_an_epoch_holds_each_example_once"): "windows are of a width drawn anew",
+    (
+        "vae",
+        "test_a_row_stands_alone_in_training_too",
+    ): "in training the codes of a batch are drawn together",
     ("word2vec", "test_two_inputs_give_two_answers"): "a word said once or thrice has one mean",
     ("words", "test_every_class_is_trained_on"): "the first five classes stand for no word",
 }

@@ -16,24 +16,36 @@ DIGIT = Port("digit", "label", (10,), labels=tuple("0123456789"))
 reals = st.floats(-1e6, 1e6)
 texts = st.text(max_size=8)
 columns = st.builds(
-    Column, texts, st.none() | st.lists(texts, max_size=3).map(tuple), reals, reals, st.booleans()
+    Column,
+    texts,
+    st.none() | st.lists(texts, min_size=1, max_size=3).map(tuple),
+    reals,
+    reals,
+    st.booleans(),
 )
 
 
 @st.composite
 def ports(draw):
-    length = draw(st.integers(0, 3))
+    """A port whose parts agree: columns with features, statistics and labels with sizes."""
+    of = draw(st.lists(columns, max_size=2).map(tuple))
+    width = sum(column.width for column in of)
+    dims = draw(st.lists(st.integers(1, 9) | st.sampled_from("tyx"), max_size=3).map(tuple))
+    dims = (width,) if of else dims
+    length = draw(st.sampled_from([0, 1, *(dim for dim in dims[:1] if isinstance(dim, int))]))
     fixed = st.lists(reals, min_size=length, max_size=length).map(tuple)
     positive = st.lists(st.floats(0.1, 9), min_size=length, max_size=length).map(tuple)
     return Port(
         draw(texts),
         draw(st.sampled_from(KINDS)),
-        draw(st.lists(st.integers(1, 9) | st.sampled_from("tyx"), max_size=3).map(tuple)),
+        dims,
         bounds=draw(st.none() | st.tuples(st.floats(-9, 0), st.floats(1, 9))),
         mean=draw(fixed),
         std=draw(positive),
-        labels=draw(st.lists(texts, max_size=3).map(tuple)),
-        columns=draw(st.lists(columns, max_size=2).map(tuple)),
+        labels=draw(
+            st.lists(texts, max_size=3 * all(isinstance(dim, str) for dim in dims)).map(tuple)
+        ),
+        columns=of,
         task=draw(st.sampled_from(names())),
     )
 

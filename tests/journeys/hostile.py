@@ -5,8 +5,8 @@ what reads them. A case damages one file and reads all. It runs in a process of 
 memory to spare and a few seconds, so that a file that says it holds 4e9 blocks is found out.
 
 `python -m tests.journeys.hostile 20000 [KIND ...]` tries so many cases of each and prints what
-ended otherwise, with the number of the case; `python -m tests.journeys.hostile +17 table` repeats
-one and shows its traceback.
+ended otherwise, with the number of the case; `700-900` tries those numbers, fresh damages;
+`python -m tests.journeys.hostile +17 table` repeats one and shows its traceback.
 """
 
 import json
@@ -34,6 +34,10 @@ NUMBERS = (0, -1, 1, 2**31 - 1, 2**32, 10**9, 10**18, 2**63, -(2**63), 10**400)
 VALUES = (None, True, False, *NUMBERS, 1.5, -1e308, "", "x", "x" * 5000, "\ud800", [], ["x"], [1],
           {}, {"x": 1}, [[]], [None])  # fmt: skip
 """What a value of a document may become."""
+WHOLES = (b"", b"[" * 100_000, b'{"a":' * 100_000, bytes(range(256)), "{}".encode("utf-16"),
+          b"null", b"true", b"NaN", b"[]", b"{}", b'"x"', b"1" + b"0" * 6000, bytes(4096),
+          b"\xef\xbb\xbf{}", b"\n\n\n")  # fmt: skip
+"""What a file may become as a whole."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,12 @@ def header(content: bytes, draw: random.Random) -> bytes:
     return said.to_bytes(8, "little") + made + content[8 + size :]
 
 
-DAMAGES = (bits, cut, spans, numbers, words)
+def replaced(_: bytes, draw: random.Random) -> bytes:
+    """The whole file is another: empty, nested without end, of another encoding or type."""
+    return draw.choice(WHOLES)
+
+
+DAMAGES = (bits, cut, spans, numbers, words, replaced)
 
 
 def damage(file: Path, draw: random.Random) -> None:
@@ -240,9 +249,11 @@ def main() -> None:
                 case(KINDS[name], whole, Path(parent) / "case", int(count))
             continue
         seen: dict[str, list[int]] = {}
-        for number, told in tried(name, range(int(count))):
+        first, _, last = count.rpartition("-")
+        numbers = range(int(first or 0), int(last))
+        for number, told in tried(name, numbers):
             seen.setdefault(told.partition("'")[0], []).append(number)
-        print(f"{name}: {sum(map(len, seen.values()))} of {count}", flush=True)
+        print(f"{name}: {sum(map(len, seen.values()))} of {len(numbers)}", flush=True)
         for told, where in seen.items():
             print(f"  {len(where)} x {told} (+{where[0]})", flush=True)
 

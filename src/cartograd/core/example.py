@@ -12,10 +12,17 @@ FREE = (32, 16, 8, 4)
 
 
 def example(port: Port, free: int, /) -> Tensor:
-    """A batch of two examples of zeros, or of the lowest valid value where that is above zero."""
+    """A batch of two examples: zeros, or the lowest valid value where that is above zero.
+
+    Of whole numbers, such as tokens, the second example is of the highest valid ones: a model has
+    to know them all.
+    """
     shape = (2, *(dim if isinstance(dim, int) else free for dim in port.dims))
     low = max(0, port.bounds[0]) if port.bounds is not None else 0
-    return torch.full(shape, low, dtype=getattr(torch, port.dtype))
+    made = torch.full(shape, low, dtype=getattr(torch, port.dtype))
+    if port.bounds is not None and not made.is_floating_point():
+        made[1] = int(port.bounds[1])
+    return made
 
 
 def tried(

@@ -1,20 +1,19 @@
 """Files that are whole or absent: atomic writes and digests."""
 
-import fcntl
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from blake3 import blake3
 
+from cartograd.core.at_work import prefix, sweep, working_folder
 from cartograd.core.errors import UsageError
+from cartograd.core.locks import hold
 
 
 def flush(path: Path) -> None:
@@ -34,64 +33,23 @@ def write_file(path: str | Path, content: str | bytes, /) -> Path:
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{prefix(path)}{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path)
         with temporary.open("wb") as file:
+            hold(file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            temporary.replace(path)
         flush(path.parent)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return path
-
-
-class FolderLock:
-    """Holds a folder against others who lock it, in this process too, until `close`.
-
-    The system lifts it when the process ends, however it ends. It is on the folder itself, so no
-    file is left behind; where the file system has no locks there is none.
-
-    Raises:
-        UsageError: another holds it.
-    """
-
-    held: ClassVar[set[int]] = set()
-
-    def __init__(self, folder: Path, /) -> None:
-        self._handle = os.open(folder, os.O_RDONLY)
-        self.held.add(self._handle)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.close()
-            raise UsageError(
-                f"another run is writing {folder}; wait until it ends, or choose another folder"
-            ) from error
-        except OSError:
-            pass  # the file system has no locks
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        if self._handle in self.held:
-            self.held.remove(self._handle)
-            os.close(self._handle)
-
-    def __del__(self) -> None:
-        self.close()
-
-
-def _forget() -> None:
-    """A forked process, like a DataLoader's worker, must not keep the folders of its parent."""
-    while FolderLock.held:
-        os.close(FolderLock.held.pop())
-
-
-os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
@@ -112,21 +70,17 @@ def write_folder(
     path = Path(path)
     if path.exists() and not replace:
         raise UsageError(f"{path} exists already; choose another name or remove it")
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        yield temporary
-        for file in sorted(temporary.rglob("*"), reverse=True) if sync else ():
-            flush(file)
-        temporary.chmod(0o755)
-        _move(temporary, path)
-        flush(path.parent)
+        with working_folder(path) as (temporary, _):
+            yield temporary
+            for file in sorted(temporary.rglob("*"), reverse=True) if sync else ():
+                flush(file)
+            temporary.chmod(0o755)
+            _move(temporary, path)
+            flush(path.parent)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None and temporary.exists():
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _move(new: Path, path: Path) -> None:
@@ -134,16 +88,13 @@ def _move(new: Path, path: Path) -> None:
     if not path.exists():
         new.replace(path)
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-    try:
+    with working_folder(path) as (aside, _):
         path.replace(aside / path.name)
         try:
             new.replace(path)
-        except OSError:
+        except BaseException:
             (aside / path.name).replace(path)
             raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def digest(path: str | Path, /) -> str:
@@ -204,7 +155,7 @@ def check_manifest(folder: Path, /) -> str:
             raise UsageError(f"{path}: an older Cartograd wrote it, with sha256; make it again")
         files: dict[str, dict[str, Any]] = content["files"]
         expected = {name: (entry["size"], entry["blake3"]) for name, entry in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path} is missing or unreadable: {error}") from error
     for name, (size, found) in expected.items():
         file = (folder / name).resolve()

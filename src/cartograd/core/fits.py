@@ -1,5 +1,6 @@
 """Whether a value is of an annotated type: of an argument, or of a document's field."""
 
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -7,6 +8,15 @@ from dataclasses import fields
 from typing import Any, Literal, Union
 
 from cartograd.core.errors import UsageError
+
+
+def finite(value: Any, /) -> bool:
+    """Whether it is a number that a float can hold: 10^400 is none.
+
+    >>> finite(3), finite(float("nan")), finite(10**400), finite(True)
+    (True, False, False, False)
+    """
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def fits(value: Any, annotation: Any, /) -> bool:
@@ -28,7 +38,7 @@ def fits(value: Any, annotation: Any, /) -> bool:
     if origin is dict:
         return isinstance(value, dict)
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, float) or finite(value)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if annotation in (str, bool, types.NoneType):

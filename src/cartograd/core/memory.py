@@ -5,6 +5,7 @@ layer of 10^12 units. An operating system often promises more memory than it has
 program that then uses it; so the sizes of new tensors are looked at before they are made.
 
 >>> from cartograd.core.errors import UsageError
+from cartograd.core.fits import finite
 >>> with affordable("this layer"):
 ...     torch.empty(10**15, 10**3)
 Traceback (most recent call last):
@@ -26,6 +27,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
 from cartograd.core.errors import UsageError
+from cartograd.core.fits import finite
 
 SHAPED = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full}
 """Functions whose first arguments are a shape."""
@@ -123,7 +125,7 @@ def _numbers(func: Callable[..., Any], args: tuple[Any, ...], named: dict[str, A
     """How many numbers a new tensor has; 0 where that is not seen at a glance."""
     if func in COUNTED:
         first = args[0] if len(args) == 1 else 0
-        count = int(first) if isinstance(first, int | float) and math.isfinite(first) else 0
+        count = int(first) if finite(first) else 0
         return count**2 if func is torch.eye else count
     shape = named.get("size", args[0] if args else ())
     if func is torch.randint:

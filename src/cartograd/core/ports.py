@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cartograd.core import task as tasks
+from cartograd.core.agreement import check_port
 from cartograd.core.column import Column
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.fits import check_fields
@@ -123,6 +124,10 @@ class Signature:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", tuple(map(_with_task, self.outputs)))
+        for port in self.inputs:
+            check_port(port, None)
+        for port in self.outputs:
+            check_port(port, tasks.find(port.task).classes_axis if port.task else None)
 
     @property
     def input(self) -> Port:

@@ -129,7 +129,7 @@ def statistics(port: Port) -> tuple[Tensor, Tensor]:
 
 
 def check_one(signed: Signed, /) -> None:
-    """Give a foreign model one example of zeros, and see what becomes of it.
+    """Give a model one example of what its signature says, and see what becomes of it.
 
     A single logit in place of two makes the output port one of a single number; a model that
     changes its inputs gets copies from then on.

@@ -97,7 +97,7 @@ def _parsed(text: str) -> dict[str, float]:
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"class_weights={text!r} is no JSON: {error}") from error
     named: dict[str, float] = {}
     for part in text.split(","):

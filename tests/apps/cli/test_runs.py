@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cartograd.apps.load.runs import look
-from cartograd.core.files import FolderLock
+from cartograd.core.locks import FolderLock
 from cartograd.engine.logging.run_folder import read_lines
 
 

@@ -17,6 +17,7 @@ from cartograd import __version__
 from cartograd.apps.cli import common, imports, output
 from cartograd.apps.cli.launch import MISTAKES
 from cartograd.core.errors import UsageError
+from cartograd.core.interrupt import Stopped, stoppable
 
 COMMANDS = {
     "A model's life": (
@@ -74,7 +75,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
             rest, models = imports.taken(rest, imports.MODEL, "my_package.nets:make")
         if len(models) > 1:
             raise UsageError(f"{imports.MODEL} is given twice; name one model")
-        with warnings.catch_warnings(), imports.importing(names, next(iter(models), None)):
+        with (
+            stoppable(),
+            warnings.catch_warnings(),
+            imports.importing(names, next(iter(models), None)),
+        ):
             warnings.showwarning = _warned
             code = application()(
                 rest, exit_on_error=False, print_error=False, result_action="return_value"
@@ -83,9 +88,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except (UsageError, CycloptsError) as error:
         _mistake(error, words)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         output.note("stopped")
-        return 130
+        return error.code if isinstance(error, Stopped) else 130
     except BrokenPipeError:  # the reader of our output (`| head`) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

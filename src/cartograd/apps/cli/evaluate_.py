@@ -27,6 +27,7 @@ def evaluate_(
     metrics: Many = (),
     min_: Annotated[tuple[str, ...], Parameter(name="--min", consume_multiple=True)] = (),
     max_: Annotated[tuple[str, ...], Parameter(name="--max", consume_multiple=True)] = (),
+    judge: str | None = None,
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -40,6 +41,8 @@ def evaluate_(
         metrics: like accuracy,f1,ece; by default what is usual for the model.
         min_: a metric that must reach a value, like accuracy=0.95.
         max_: a metric that must not exceed a value, like nll=0.2.
+        judge: of a generative model: a run or bundle of a classifier, by whose features drawn
+            examples are compared with real ones, and which says whether they are of their class.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
@@ -52,7 +55,8 @@ def evaluate_(
     names = list(split(metrics)) or list(usual(bundle.model))
     names += [name for name, _, _ in limits if name not in names]
     source = data_of(bundle, data)
-    found = evaluate(bundle, source, part=part and part_of(part), metrics=names, device=device)
+    part = part and part_of(part)
+    found = evaluate(bundle, source, part=part, metrics=names, judge=judge, device=device)
     for line in found.notes:
         output.note(line)
     page = _report(bundle, found)

@@ -10,23 +10,26 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 from cartograd.apps.cli import output
+from cartograd.core.at_work import scratch_folder
+from cartograd.core.interrupt import SIGNALS
+from cartograd.core.locks import FolderLock
 
 MISTAKES = "CARTOGRAD_MISTAKES"
 """The folder in which a process leaves its mistake for whoever started it."""
+STOPPED = tuple(128 + number for number in SIGNALS)
+"""Exit codes of who was asked to stop."""
 
 
 def launch(words: Sequence[str], number: int, /) -> int:
     """Run `cartograd WORDS` in `number` processes; the exit code of the run."""
-    with tempfile.TemporaryDirectory(prefix="cartograd-") as name:
-        folder = Path(name)
-        programs = [_start(words, rank, number, folder) for rank in range(number)]
+    with scratch_folder() as (folder, lock):
+        programs: list[subprocess.Popen[bytes]] = []
 
         def forward(sent: int, _: FrameType | None) -> None:
             for program in programs:
@@ -36,6 +39,7 @@ def launch(words: Sequence[str], number: int, /) -> int:
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         before = {one: signal.signal(one, forward) for one in numbers}
         try:
+            programs += (_start(words, rank, number, folder, lock) for rank in range(number))
             first = _wait(programs)
         finally:
             for program in programs:
@@ -46,7 +50,9 @@ def launch(words: Sequence[str], number: int, /) -> int:
         return _told([program.returncode for program in programs], first, folder, words)
 
 
-def _start(words: Sequence[str], rank: int, number: int, folder: Path) -> subprocess.Popen[bytes]:
+def _start(
+    words: Sequence[str], rank: int, number: int, folder: Path, lock: FolderLock
+) -> subprocess.Popen[bytes]:
     from cartograd.engine.distributed.parent import PARENT
 
     told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number}
@@ -59,6 +65,7 @@ def _start(words: Sequence[str], rank: int, number: int, folder: Path) -> subpro
         stdout=None if rank == 0 else subprocess.DEVNULL,
         stderr=None if rank == 0 else (folder / f"errors-{rank}").open("wb"),
         start_new_session=True,  # a Ctrl-C comes once, from us
+        pass_fds=(lock.handle,),  # the folder is in use until the last of them has ended
     )
 
 
@@ -99,7 +106,8 @@ def _told(codes: Sequence[int], first: int | None, folder: Path, words: Sequence
         )
         output.mistake(ValueError(line), as_json="--json" in words)
         return 2
-    if first:  # the first process tells by itself
+    stopped = all(code in (0, *STOPPED) for code in codes)
+    if first and not stopped:  # the first process tells by itself
         text = (folder / f"errors-{first}").read_text(encoding="utf-8", errors="replace")
         output.note(text.rstrip())
     return next((code for code in codes if code), 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.core.errors import UsageError
-from cartograd.core.files import FolderLock
+from cartograd.core.locks import FolderLock
 from cartograd.engine.logging.run_folder import is_run, read_config, read_lines
 from cartograd.engine.loop.arguments import monitored
 from cartograd.engine.loop.fit import Run

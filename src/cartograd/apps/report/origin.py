@@ -1,6 +1,5 @@
 """What is known of how a model came to be: from a run folder, a bundle, or nothing at all."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from cartograd.core.files import check_manifest
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.bundle import Bundle
+from cartograd.engine.files.documents import document
 from cartograd.engine.logging.run_folder import is_run, read_config, read_lines
 from cartograd.engine.loop.fit import Run
 
@@ -60,7 +60,7 @@ def origin_of(target: Target, /) -> Origin:
         return Origin()
     bundle = folder / "bundle" if (folder / "bundle").is_dir() else folder
     digest = check_manifest(bundle)
-    about = json.loads((bundle / "about.json").read_text(encoding="utf-8"))
+    about = document(bundle, "about")
     if bundle.name != "bundle" or not is_run(bundle.parent):
         return Origin(about, digest)
     events = read_lines(bundle.parent / "events.jsonl")

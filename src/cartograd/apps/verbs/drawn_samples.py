@@ -1,26 +1,35 @@
 """Examples that a model draws, and their metrics beside real ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cartograd.apps.load.target import name_of
+from cartograd.apps.verbs.judge import Judge
 from cartograd.core import registry
 from cartograd.core.build import build
+from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Examples
+from cartograd.practice.metrics.proportion import exact
 
 MOST = 1000
 """Examples that are drawn to be measured: each costs as much as many predictions."""
 
-REAL = 5000
+REAL = 2000
 """Real examples that they are compared with."""
 
 COMPONENTS = 64
 """Numbers by which examples of more than these are compared."""
 
-RESAMPLES = 100
+HALVES = 20
+"""Halves of the sets by which the spread of a metric is estimated."""
+
+STUDENT = 2.093
+"""Standard errors on either side of a 95 % interval that rests on so many halves."""
 
 
 def is_of_samples(metric: str, /) -> bool:
@@ -48,26 +57,84 @@ class Compared:
         return self.drawn, self.real
 
     def measured(self, name: str, /) -> tuple[float, tuple[float, float], str]:
-        """A metric, its interval by drawing both sets again, and what to bear in mind."""
+        """A metric, its interval by the spread over halves, and what to bear in mind.
+
+        Halves are drawn without replacement: an example that stood twice in a set would be its own
+        nearest neighbour.
+        """
         metric = build(name, kind="sample-metric")
         value = float(metric(self.drawn, self.real))
         generator = torch.Generator().manual_seed(0)
         again = [
-            metric(*(x[torch.randint(len(x), (len(x),), generator=generator)] for x in self.both))
-            for _ in range(RESAMPLES)
-        ]
-        reach = 1.96 * torch.tensor(again, dtype=torch.float64).std().item()
+            metric(*(x[torch.randperm(len(x), generator=generator)[: -(-len(x) // 2)]]
+                     for x in self.both))
+            for _ in range(HALVES)
+        ]  # fmt: skip
+        reach = STUDENT * torch.tensor(again, dtype=torch.float64).std().item()
+        low, high = value - reach, value + reach
+        if registry.find(Spec.parse(name).name, kind="sample-metric")[0].unit == "share":
+            high = min(high, max(1.0, value))
+        if min(again) >= 0:  # a distance is never below nought
+            low = max(low, min(value, 0.0))
         doubt = f"of {len(self.drawn):,} drawn and {len(self.real):,} real examples, by {self.how}"
-        return value, (value - reach, value + reach), doubt
+        return value, (low, high), doubt
 
 
-def compared(drawn: Float[Tensor, "n ..."], examples: Examples, /) -> Compared:
-    """Drawn examples and real ones, as numbers of a kind.
+Figure = tuple[float, tuple[float, float], str]
+"""A value, its interval, and what to bear in mind."""
 
-    Of more than `COMPONENTS` numbers these are the principal components of the real ones.
+
+def drawn_figures(
+    metrics: Sequence[str],
+    drawn: Float[Tensor, "n ..."],
+    examples: Examples,
+    /,
+    *,
+    judge: Signed | None = None,
+) -> dict[str, Figure]:
+    """Metrics of drawn examples; with a judge also how often they are of the class asked for.
+
+    Args:
+        metrics: specs of kind `sample-metric`.
+        drawn: examples that a model made for (some of) `examples`, evenly spread over these.
+        examples: real ones.
+        judge: a classifier of such examples.
+
+    Raises:
+        UsageError: see `compared`.
     """
-    real = examples.select(spread(len(examples), REAL)).targets.flatten(1).double()
-    drawn = drawn.flatten(1).double()
+    both = compared(drawn, examples, judge=judge)
+    found = {name: both.measured(name) for name in metrics}
+    if judge is None or examples.signature.condition is None:
+        return found
+    asked = examples.select(spread(len(examples), len(drawn))).others[0]
+    right = int((Judge(judge).classes(drawn).argmax(1) == asked).sum())
+    told = f"as {name_of(judge)} sees the classes that {len(drawn):,} examples were asked of"
+    return found | {"accuracy (of the judge)": (right / len(drawn), exact(right, len(drawn)), told)}
+
+
+def compared(
+    drawn: Float[Tensor, "n ..."], examples: Examples, /, *, judge: Signed | None = None
+) -> Compared:
+    """Drawn examples and real ones, as features of a judge, or as numbers of a kind.
+
+    Without a judge these are the examples' own numbers; of more than `COMPONENTS` of them, the
+    principal components of the real ones.
+
+    Args:
+        drawn: examples of a model's own.
+        examples: real ones.
+        judge: a classifier of such examples.
+
+    Raises:
+        UsageError: the judge takes other inputs, or has no features of each example.
+    """
+    real = examples.select(spread(len(examples), REAL)).targets
+    if judge is not None:
+        ruler = Judge(judge)
+        ours, theirs = ruler.features(drawn), ruler.features(real)
+        return Compared(ours, theirs, f"{ours.shape[1]} features of {name_of(judge)}")
+    real, drawn = real.flatten(1).double(), drawn.flatten(1).double()
     if real.shape[1] <= COMPONENTS:
         return Compared(drawn, real, f"their {real.shape[1]} numbers")
     mean = real.mean(0)

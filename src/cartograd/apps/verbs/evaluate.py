@@ -16,7 +16,7 @@ from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
 from cartograd.apps.results.baseline import against_constant
 from cartograd.apps.results.evaluation import Evaluation, Seen
-from cartograd.apps.verbs.drawn_samples import MOST, compared, is_of_samples, spread
+from cartograd.apps.verbs.drawn_samples import MOST, drawn_figures, is_of_samples, spread
 from cartograd.apps.verbs.written_texts import (
     check_writes,
     is_of_texts,
@@ -56,6 +56,7 @@ def evaluate(
     *,
     metrics: Sequence[str | Measure] = (),
     part: str | None = None,
+    judge: Target | None = None,
     batch_size: int = BATCH,
     device: str = "auto",
 ) -> Evaluation:
@@ -70,6 +71,8 @@ def evaluate(
             their names; by default those of the output's task.
         part: `train`, `valid`, `test` or `all`; by default `test` of what the model was trained
             on, and `all` of other files or folders that do not come in parts.
+        judge: a classifier of such examples, by whose features drawn examples are compared with
+            real ones, and which says whether they are of the class that was asked for.
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
@@ -85,6 +88,11 @@ def evaluate(
     given = {_name(one): one for one in tuple(metrics) or usual(model)}
     chosen = tuple(given)
     measures, of_texts, of_samples = measures_of(model, given)
+    if judge is not None and not of_samples:
+        raise UsageError(
+            f"judge={judge} is of examples that a model makes; {name_of(model)} makes none, or "
+            "none of its metrics is of such examples; leave it out"
+        )
     part, why = part_of(part, data, trained_on(target))
     notes: list[str] = []
     found = examples_for(model.signature, data, part, tokenizer=model.tokenizer, notes=notes)
@@ -92,10 +100,12 @@ def evaluate(
     outputs, targets, values, intervals, doubts = figures(
         model, examples, measures, batch_size=batch_size, device=device
     )
-    both = compared(outputs, examples) if of_samples else None
-    for name in of_samples:
-        assert both is not None
-        values[name], intervals[name], doubts[name] = both.measured(name)
+    if of_samples:
+        ruler = None if judge is None else as_signed(judge)
+        of_drawn = drawn_figures(of_samples, outputs, examples, judge=ruler)
+        chosen += tuple(name for name in of_drawn if name not in chosen)
+        for name, figure in of_drawn.items():
+            values[name], intervals[name], doubts[name] = figure
     batches = examples.batches(batch_size=min(batch_size, at_once(model.signature)), shuffle=False)
     texts = written(model, batches, device=device) if of_texts else ()
     for name in of_texts:
@@ -116,7 +126,7 @@ def evaluate(
         baseline=against_constant(
             model.signature, outputs, targets, intervals, weighted=_weighted(target)
         ),
-        averages={name: of for name in chosen if (of := about(name, model.signature))},
+        averages={name: of for name in given if (of := about(name, model.signature))},
         why=why,
         notes=tuple(notes),
         doubts={name: doubts[name] for name in chosen if doubts.get(name)},

@@ -1,6 +1,5 @@
 """The bundle of a training: tried before it begins, and kept at its end whatever else fails."""
 
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from cartograd.apps.load.target import foreign
 from cartograd.apps.verbs.kept_program import with_program
+from cartograd.core.at_work import scratch_folder
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.engine.device.randomness import preserved
@@ -24,8 +24,8 @@ def rehearse_bundle(model: Signed, examples: tuple[Tensor, ...], /) -> None:
     Raises:
         UsageError: it cannot be written, or the model cannot be made of it again.
     """
-    with tempfile.TemporaryDirectory(prefix="cartograd-") as folder, unchanged(model):
-        path = Path(folder) / "bundle"
+    with scratch_folder() as (folder, _), unchanged(model):
+        path = folder / "bundle"
         try:
             write_bundle(path, model, examples=examples)
             load(path, model=foreign(model))

@@ -5,7 +5,6 @@ the module answers is kept as a graph (docs/adr/0019), where no code was named t
 again (`--model`).
 """
 
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from torch import Tensor
 
 from cartograd.apps.load.pretrained import specimens
+from cartograd.core.at_work import scratch_folder
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.user_code import WITHOUT, made_by
@@ -47,8 +47,8 @@ def with_program(
     if not wanted(model):
         yield None, {}
         return
-    with tempfile.TemporaryDirectory(prefix="cartograd-") as folder:
-        path, why = Path(folder) / "model.onnx", ""
+    with scratch_folder() as (folder, _):
+        path, why = folder / "model.onnx", ""
         try:
             _written(model, path, examples)
         except Exception as error:  # whatever the exporter and foreign modules raise

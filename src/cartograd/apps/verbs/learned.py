@@ -62,6 +62,16 @@ def with_loss(settings: Mapping[str, Setting], /) -> Setting:
     return replace(objective, value=str(replace(spec, args=spec.args | {"loss": str(loss)})))
 
 
+def usual_settings(card: Card | None, settings: Mapping[str, Setting], /) -> dict[str, Setting]:
+    """What an objective is trained with unless somebody said otherwise."""
+    own = {} if card is None else card.settings
+    return {
+        key: Setting(value, "default")
+        for key, value in own.items()
+        if settings[key].origin == "default"
+    }
+
+
 def learned(
     settings: Mapping[str, Setting], model: Signed, card: Card | None, /, **more: Any
 ) -> Objective:

@@ -25,6 +25,7 @@ from cartograd.apps.verbs.learned import (
     Validating,
     card_of,
     learned,
+    usual_settings,
     weights_of_classes,
     with_loss,
 )
@@ -190,7 +191,7 @@ def planned(
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
     settings["objective"] = with_loss(settings)
     card = card_of(settings["objective"].value)
-    settings |= _usual(card, settings)
+    settings |= usual_settings(card, settings)
     weights, examples = weights_of_classes(card, settings, examples)
     with torch.device("meta") if meta else nullcontext():
         objective = learned(settings, built, card, **weights)
@@ -253,16 +254,6 @@ def _chosen(
         "positive": data.signature.output.positive or None,
         "monitor": "valid/loss",
     } | dict.fromkeys(CHOSEN[4:])
-
-
-def _usual(card: Card | None, settings: Mapping[str, Setting]) -> dict[str, Setting]:
-    """What an objective is trained with unless somebody said otherwise."""
-    own = {} if card is None else card.settings
-    return {
-        key: Setting(value, "default")
-        for key, value in own.items()
-        if settings[key].origin == "default"
-    }
 
 
 def _objective(model: Signed, data: Dataset) -> str:

@@ -19,7 +19,7 @@ from cartograd.apps.verbs.finish import finish
 from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.rehearse import rehearse_end
 from cartograd.core.errors import UsageError
-from cartograd.core.files import FolderLock
+from cartograd.core.locks import FolderLock
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.augment import specs
 from cartograd.data.dataset.dataset import Dataset

@@ -11,7 +11,6 @@ References:
 """
 
 import json
-import math
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -19,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.core.errors import UsageError
+from cartograd.core.fits import finite
 
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "count": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
-    "number": (lambda value: type(value) in (int, float) and math.isfinite(value), "a number"),
+    "number": (finite, "a number"),
     "flag": (lambda value: type(value) is bool, "true or false"),
     "id": (lambda value: type(value) is int, "the number of a token"),
     "word": (lambda value: isinstance(value, str), "a text"),

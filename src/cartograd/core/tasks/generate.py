@@ -8,7 +8,7 @@ TASK = Task(
     answer=ANSWERS + "generate",
     target="example",
     draws=True,
-    sample_metrics=("frechet",),
+    sample_metrics=("frechet", "improved-precision", "improved-recall", "coverage"),
     own_size=True,
     refusals={
         "attack": "attacks mislead classifiers; this model answers with examples",

@@ -10,11 +10,11 @@ References:
 """
 
 import re
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from cartograd.core.at_work import scratch_folder
 from cartograd.data.store.client import UnavailableError, run
 
 CONFIGURATION = "/etc/apt/apt.conf.d"
@@ -31,8 +31,7 @@ def index(release: str, architecture: str, archive: Path, /) -> None:
     Raises:
         UnavailableError: apt is not there, or cannot reach the archive.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+    with scratch_folder() as (root, _):
         for name in ("lists/partial", "cache/archives/partial", "parts"):
             (root / name).mkdir(parents=True)
         for file in sorted(Path(CONFIGURATION).glob("*")):

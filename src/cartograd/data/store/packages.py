@@ -9,7 +9,6 @@ Where a package cannot be had, the answer says why; that is never an error.
 import contextlib
 import hashlib
 import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartograd.core.at_work import scratch_folder
 from cartograd.core.cache import cache_folder
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.files import digest, write_folder
@@ -102,8 +102,8 @@ def get(name: str, /) -> Item:
         if folder.is_dir() and all(_whole(name, folder, file) for file in _entry(name)["files"]):
             return _item(name, path=folder)
         try:
-            with tempfile.TemporaryDirectory() as work, write_folder(folder, replace=True) as new:
-                _fill(_entry(name), Path(work), new)
+            with scratch_folder() as (work, _), write_folder(folder, replace=True) as new:
+                _fill(_entry(name), work, new)
         except client.UnavailableError as error:
             reason = f"{error}; {_entry(name)['otherwise']}"
             return _item(name, path=None, reason=reason)

@@ -148,8 +148,18 @@ class CheckpointManager:
         return checkpoint.parts, str(checkpoint.path)
 
     def loaded(self, step: int, parts: Mapping[str, Any]) -> None:
-        """Note that the run goes on from these state dicts."""
-        self.folder.cut_metrics(parts["metrics_size"])
+        """Note that the run goes on from these state dicts.
+
+        Raises:
+            UsageError: they do not say how long the history was.
+        """
+        size = parts.get("metrics_size")
+        if not isinstance(size, int) or size < 0:
+            raise UsageError(
+                f"{self.folder.path}: the checkpoint is damaged: metrics_size is {size!r:.40}; "
+                "expected a number of bytes"
+            )
+        self.folder.cut_metrics(size)
         self._saved_step = step
 
     def _check_torch(self, before: str, origin: str) -> None:

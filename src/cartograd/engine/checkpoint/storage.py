@@ -146,7 +146,7 @@ def load(folder: Path, /) -> Checkpoint | None:
             check_manifest(path)
             state = json.loads((path / "state.json").read_text(encoding="utf-8"))
             written = state["format"]
-        except (UsageError, OSError, ValueError, KeyError, TypeError) as error:
+        except (UsageError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             warnings.warn(f"checkpoint {path.name} is not used: {error}", stacklevel=2)
             continue
         if written != FORMAT:
@@ -177,7 +177,7 @@ def peek(folder: Path, part: str, /) -> Any:
         try:
             text = (folder / f"step-{step:09d}" / "state.json").read_text(encoding="utf-8")
             return unpack(json.loads(text)["parts"][part], {})
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue  # `load` warns of it
     return None
 

@@ -34,7 +34,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_folder, write_manifest
 from cartograd.core.paths import is_there
 from cartograd.core.ports import Signature
-from cartograd.core.signed import Signed, sign
+from cartograd.core.signed import Signed, check_one, sign
 from cartograd.core.spec import Spec
 from cartograd.engine.files.documents import document
 from cartograd.engine.files.golden import answered, check_answers
@@ -153,7 +153,8 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
     Raises:
         UsageError: there is no bundle; a byte of it was changed; its model cannot be built by name
             and none is given; names or shapes of weights differ; its tokenizer is of another
-            vocabulary; or the model gives other answers than it did when it was written.
+            vocabulary; the model does not take and give what its signature says, or gives other
+            answers than it did when it was written.
     """
     folder = _find(Path(path))
     digest = _verified(folder)
@@ -175,6 +176,7 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
         load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
+    _check_fits(folder, signed)
     check_answers(folder, signed)
     file = folder / "reference.safetensors"
     return Bundle(
@@ -236,6 +238,17 @@ def _rebuild(
         return made(spec, signature, weights, str(folder))
 
 
+def _check_fits(folder: Path, signed: Signed) -> None:
+    """One example of what the signature says; a foreign model had it when it was signed."""
+    if signed.spec is None:
+        return
+    with torch.random.fork_rng(devices=[]):
+        try:
+            check_one(signed)
+        except UsageError as error:
+            raise UsageError(f"{folder}: signature and network do not fit: {error}") from error
+
+
 def _tokenizer(folder: Path, signature: Signature) -> Any:
     """The tokenizer, or None.
 
@@ -247,7 +260,7 @@ def _tokenizer(folder: Path, signature: Signature) -> Any:
     if not file.exists():
         return None
     made = import_module("cartograd.data.text.tokenizer").Tokenizer.from_json(
-        file.read_text(encoding="utf-8")
+        json.dumps(document(folder, "tokenizer"))
     )
     for port in signature.inputs:
         if port.kind == "text":

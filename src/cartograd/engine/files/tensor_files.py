@@ -87,7 +87,7 @@ def read_tensors(path: Path, /) -> dict[str, Any]:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             told = file.metadata() or {}
             aliases, extra = (json.loads(told.get(key, "{}")) for key in ("aliases", "extra"))
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     named = aliases.values() if isinstance(aliases, dict) else [None]
     if not all(isinstance(other, str) and other in tensors for other in named):

@@ -45,8 +45,10 @@ class Iterated:
         self.source = source
         self._begun: tuple[int, list[Batch], Iterator[Batch]] | None = None
 
-    def first(self, *, seed: int) -> Batch | None:
-        """The first batch of epoch 0, which that epoch still has: a source may give it only once.
+    def first(self, *, seed: int) -> Any:
+        """The first batch of epoch 0, which that epoch still has; None if there is none.
+
+        A source may give it only once.
 
         A warning says where the workers of a loader each read the whole stream.
         """

@@ -23,7 +23,8 @@ import tomli_w
 
 from cartograd.core import plugins
 from cartograd.core.errors import UsageError
-from cartograd.core.files import FolderLock, flush, write_file
+from cartograd.core.files import flush, write_file
+from cartograd.core.locks import FolderLock
 from cartograd.core.paths import is_there
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.records import check_records

@@ -154,7 +154,8 @@ def fit(
         stack.enter_context(
             run_context(trained, recompute=blocks_chosen, deterministic=chosen.deterministic)
         )
-        flops = rehearse(loop)
+        whole = objective if processes.sharded else trained
+        flops = rehearse(loop, whole, arguments.model_of(whole, metrics))
         if folder is not None:
             loop.run_state.circumstances = Circumstances(loop, objective, tuple(metrics))
             loop.run_state.attributes = Attributes(objective, objective.players)

@@ -33,22 +33,26 @@ from cartograd.engine.optim.player import Player
 class Rehearsable(Protocol):
     """The parts of a run that its rehearsal reads."""
 
-    objective: Any
     batches: Batches
     players: dict[str, Player]
     device: torch.device
     config: RunConfig
     validate: Batches | None
     metrics: Mapping[str, Metric]
-    model: nn.Module | None
     monitor: Monitor
     processes: ProcessGroup
 
 
-def rehearse(loop: Rehearsable, /) -> float | None:
+def rehearse(loop: Rehearsable, objective: Any, model: nn.Module | None, /) -> float | None:
     """Try a batch of the training and of the validation data.
 
-    Sharded weights are gathered by the passes of the run alone: there the validation is tried only.
+    Sharded weights are gathered by the passes of the run alone. There the objective is tried as it
+    was before it was sharded, without its gradients, and operations are not counted.
+
+    Args:
+        loop: the run.
+        objective: its objective, with whole weights.
+        model: the one that metrics measure, if any do.
 
     Returns:
         Operations of a step for one example (a multiplication and an addition are two), None where
@@ -62,9 +66,10 @@ def rehearse(loop: Rehearsable, /) -> float | None:
         batch = first(loop.batches, loop.device, seed=loop.config.seed)
     if batch is None:
         raise UsageError("there are no batches to train on")
-    known, flops = _trained(loop, batch)
+    known, flops = _trained(loop, objective, batch)
     if loop.validate is not None:
-        known = None if known is None else known | _validated(loop, loop.validate, batch)
+        measured = _validated(loop, objective, model, batch)
+        known = None if known is None else known | measured
     watched = [("monitor", loop.monitor.name if loop.monitor.required else "")]
     watched += [("follow", one.schedule.metric) for one in loop.players.values()
                 if one.schedule and one.schedule.per == "metric"]  # fmt: skip
@@ -74,27 +79,27 @@ def rehearse(loop: Rehearsable, /) -> float | None:
     return flops
 
 
-def _trained(loop: Rehearsable, batch: Any) -> tuple[set[str] | None, float | None]:
+def _trained(loop: Rehearsable, objective: Any, batch: Any) -> tuple[set[str] | None, float | None]:
     """The names of the numbers of a step, None where they are not known, and its operations."""
     alone = len(loop.players) == 1
     usual = ["loss"] if alone else [f"{name}/loss" for name in loop.players]
     usual += [name.replace("loss", "gradient_norm") for name in usual]
-    if loop.processes.sharded:
-        return None, None
     counter = FlopCounterMode(display=False)
     what = f"a batch of the training part ({shapes(batch)}) does not go through "
-    with explained(f"{what}{type(loop.objective).__name__}", loop.objective.players):
+    with explained(f"{what}{type(objective).__name__}", objective.players):
         try:
-            found = _losses(loop, batch, counter)
+            found = _losses(loop, objective, batch, counter)
             flops = counter.get_total_flops() / examples(batch)
         except Exception as error:  # what cannot be counted may still be trained
             if isinstance(error, UsageError):
                 raise
-            found, flops = _losses(loop, batch, nullcontext()), 0.0
+            found, flops = _losses(loop, objective, batch, nullcontext()), 0.0
+    if loop.processes.sharded:
+        flops = 0.0
     return None if found is None else {f"train/{key}" for key in (*usual, *found)}, flops or None
 
 
-def _losses(loop: Rehearsable, batch: Any, counter: Any) -> set[str] | None:
+def _losses(loop: Rehearsable, objective: Any, batch: Any, counter: Any) -> set[str] | None:
     """Run the losses and their gradients as a step does; the names of their further numbers.
 
     Returns:
@@ -102,9 +107,9 @@ def _losses(loop: Rehearsable, batch: Any, counter: Any) -> set[str] | None:
     """
     config, names = loop.config, set()
     precision = "float32" if config.precision == OPEN else config.precision
-    with unnoticed(loop.objective), torch.enable_grad(), counter:
+    with unnoticed(objective), torch.enable_grad(), counter:
         seeder(loop.device, config.seed, TRAINING)(0)
-        generator = iter(loop.objective.losses(batch))
+        generator = iter(objective.losses(batch))
         while True:
             try:
                 with autocast(precision, loop.device):
@@ -118,11 +123,14 @@ def _losses(loop: Rehearsable, batch: Any, counter: Any) -> set[str] | None:
             names |= {"loss", *loss.metrics}
             if loss.player not in loop.players:
                 raise unknown("player yielded by the objective", loss.player, loop.players)
-            loop.players[loss.player].try_backward(loss.value, accumulation.shares(loss))
+            if not loop.processes.sharded:
+                loop.players[loss.player].try_backward(loss.value, accumulation.shares(loss))
 
 
-def _validated(loop: Rehearsable, validate: Batches, batch: Any) -> set[str]:
+def _validated(loop: Rehearsable, objective: Any, model: nn.Module | None, batch: Any) -> set[str]:
     """The names of the numbers of a validation."""
+    validate = loop.validate
+    assert validate is not None
     with explained("the first batch of the validation part cannot be made"):
         found = first(validate, loop.device, seed=loop.config.seed)
     if found is None:
@@ -134,13 +142,13 @@ def _validated(loop: Rehearsable, validate: Batches, batch: Any) -> set[str]:
     def numbers(of: Batches) -> set[str]:
         return set(
             validation(
-                loop.objective, of, model=loop.model, metrics=loop.metrics, device=loop.device,
+                objective, of, model=model, metrics=loop.metrics, device=loop.device,
                 precision=precision, seed=config.seed,
             ) or {}
         )  # fmt: skip
 
     what = f"a batch of the validation part ({shapes(few)}) cannot be measured"
-    with unnoticed(loop.objective), explained(what, loop.objective.players):
+    with unnoticed(objective), explained(what, objective.players):
         try:
             return numbers(One(few))
         except Exception as error:  # a metric may want more than a batch has, such as each class

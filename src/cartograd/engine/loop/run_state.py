@@ -143,7 +143,8 @@ class RunState:
             self._load(parts, origin, exact=exact)
         except UsageError:
             raise
-        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        except (ArithmeticError, LookupError, TypeError, AttributeError, ValueError,
+                RuntimeError) as error:  # fmt: skip
             raise UsageError(f"{origin} holds no state of this run: {first_line(error)}") from error
 
     def _load(self, parts: Mapping[str, Any], origin: str, *, exact: bool) -> None:

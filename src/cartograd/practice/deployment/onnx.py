@@ -144,7 +144,7 @@ def signature_in(path: str | Path, /) -> Signature:
         proto = package.load(str(path), load_external_data=False)
         kept = {item.key: item.value for item in proto.metadata_props}
         return Signature.from_json(json.loads(kept["signature"]))
-    except (OSError, ValueError, KeyError, DecodeError) as error:
+    except (OSError, ValueError, KeyError, RecursionError, DecodeError) as error:
         raise UsageError(f"{path} is not an ONNX file with a signature: {error}") from error
 
 

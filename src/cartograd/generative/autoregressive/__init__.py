@@ -1,0 +1,1 @@
+"""Autoregressive models of pictures and sounds: each number given all before it, exactly."""

@@ -1,0 +1,93 @@
+"""Two stacks of gated convolutions: one sees all rows above, the other the row to the left.
+
+The vertical stack needs no mask: a pixel of it knows its row and those above, and is heard one row
+further down. So no pixel above is out of sight, as some are of masked kernels.
+
+    h = tanh(W_f * x + V_f y) sigmoid(W_g * x + V_g y)
+
+References:
+    Aäron van den Oord and others. Conditional image generation with PixelCNN decoders. NeurIPS
+    2016. https://arxiv.org/abs/1606.05328
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.generative.autoregressive.masked import MaskedConv2d, channel_of
+
+
+class GatedStack(nn.Module):
+    """A gated layer of kernels 7 pixels wide, then some of 3.
+
+    Args:
+        channels: of a picture.
+        width: features of a pixel in each stack.
+        depth: how many layers follow the first.
+        classes: how many there are to be told of, if any.
+
+    Attributes:
+        reach: how many rows above its own a pixel depends on.
+    """
+
+    def __init__(self, channels: int, /, *, width: int, depth: int, classes: int | None):
+        super().__init__()
+        self.reach = 1 + 3 + depth
+        given, features = channel_of(channels, channels), channel_of(width, channels)
+        self.layers = nn.ModuleList([Gated(given, features, side=7, classes=classes, first=True)])
+        self.layers.extend(Gated(features, features, side=3, classes=classes) for _ in range(depth))
+
+    def forward(
+        self, x: Float[Tensor, "b c1 y x"], y: Int[Tensor, " b"] | None
+    ) -> Float[Tensor, "b c2 y x"]:
+        """Features of each pixel."""
+        above = beside = x
+        for layer in self.layers:
+            above, beside = layer(above, beside, y)
+        return beside
+
+
+class Gated(nn.Module):
+    """One layer of both stacks; the horizontal one adds to what it was given, but for the first."""
+
+    def __init__(
+        self,
+        before: Sequence[int],
+        after: Sequence[int],
+        /,
+        *,
+        side: int,
+        classes: int | None,
+        first: bool = False,
+    ):
+        super().__init__()
+        self.first, width, both = first, len(after), (*after, *after)
+        self.pad = nn.ZeroPad2d((side // 2, side // 2, side // 2, 0))
+        self.vertical = nn.Conv2d(len(before), 2 * width, (side // 2 + 1, side))
+        self.horizontal = MaskedConv2d(before, both, kernel_size=(1, side), first=first)
+        self.down = nn.ZeroPad2d((0, 0, 1, -1))
+        self.heard = nn.Conv2d(2 * width, 2 * width, 1)
+        self.out = MaskedConv2d(after, after, kernel_size=(1, 1))
+        self.told = None if classes is None else nn.Embedding(classes, 4 * width)
+
+    def forward(
+        self,
+        above: Float[Tensor, "b c1 y x"],
+        beside: Float[Tensor, "b c1 y x"],
+        y: Int[Tensor, " b"] | None,
+    ) -> tuple[Float[Tensor, "b c2 y x"], Float[Tensor, "b c2 y x"]]:
+        """The features of the vertical and of the horizontal stack."""
+        v = self.vertical(self.pad(above))
+        h = self.horizontal(beside) + self.heard(self.down(v))
+        if self.told is not None and y is not None:
+            for_v, for_h = self.told(y)[:, :, None, None].chunk(2, dim=1)
+            v, h = v + for_v, h + for_h
+        new = self.out(gate(h))
+        return gate(v), new if self.first else beside + new
+
+
+def gate(x: Float[Tensor, "b c1 ..."], /) -> Float[Tensor, "b c2 ..."]:
+    """One half of the features, as far as the other half lets them through."""
+    value, opening = x.chunk(2, dim=1)
+    return value.tanh() * opening.sigmoid()

@@ -1,0 +1,88 @@
+"""Pictures number by number: how likely they are, how they are drawn, and how they are completed.
+
+    log p(x) = sum_i log p(x_i | x_1, ..., x_(i-1))
+
+A network answers with the parameters of every number's distribution at once, each given the numbers
+before it in raster order. Drawing goes number by number. Only the rows that can matter for the
+next one pass through the network.
+
+References:
+    Aäron van den Oord, Nal Kalchbrenner, Koray Kavukcuoglu. Pixel recurrent neural networks. ICML
+    2016. https://arxiv.org/abs/1601.06759
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cartograd.core.generative import NotSupported
+from cartograd.generative.level_distributions import LevelDistribution, nearest, picked
+
+Network = Callable[[Float[Tensor, "b c y x"]], Float[Tensor, "b c y x d"]]
+"""From pictures to the parameters of each number's distribution."""
+
+
+def log_prob(
+    network: Network, distribution: LevelDistribution, x: Float[Tensor, "b c y x"], /
+) -> Float[Tensor, " b"]:
+    """The logarithm of the probability of each picture, in nats."""
+    level = nearest(x, distribution.levels)
+    return distribution.log_prob(network(x), level).flatten(1).sum(1)
+
+
+def completed(
+    network: Network,
+    distribution: LevelDistribution,
+    x: Float[Tensor, "b c y x"],
+    known: Float[Tensor, "b c y x"],
+    generator: torch.Generator,
+    /,
+    *,
+    reach: int,
+    temperature: float = 1.0,
+) -> Float[Tensor, "b c y x"]:
+    """Pictures whose unknown numbers are drawn one by one.
+
+    Args:
+        network: answers with parameters.
+        distribution: that they are of.
+        x: pictures; what is unknown of them does not matter.
+        known: 1 for numbers that stay.
+        generator: of the random numbers.
+        reach: how many rows above its own a number may depend on.
+        temperature: below 1 keeps to likelier levels.
+
+    Raises:
+        NotSupported: something known comes after something unknown.
+    """
+    kept, x = _prefix(known), x * (known > 0)
+    _, channels, high, wide = x.shape
+    u = torch.rand(
+        (len(x), high, wide, channels), generator=generator, device=generator.device,
+        dtype=torch.float64,
+    ).to(x.device)  # fmt: skip
+    for place in range(int(kept.min()), high * wide * channels):
+        row, column, channel = place // channels // wide, place // channels % wide, place % channels
+        seen = x[:, :, max(0, row - reach) : row + 1]
+        table = distribution.table(network(seen)[:, channel, -1, column])
+        level = picked(table, u[:, row, column, channel], temperature=temperature)
+        new = level.to(x.dtype) / (distribution.levels - 1)
+        x[:, channel, row, column] = torch.where(kept > place, x[:, channel, row, column], new)
+    return x
+
+
+def _prefix(known: Float[Tensor, "b c y x"]) -> Int[Tensor, " b"]:
+    """How many numbers of each picture are known, from its first one.
+
+    Raises:
+        NotSupported: they are not the first ones.
+    """
+    order = (known > 0).permute(0, 2, 3, 1).flatten(1).long()
+    if bool((order.diff(dim=1) > 0).any()):
+        raise NotSupported(
+            "an autoregressive model completes what comes first in raster order (rows from above, "
+            "each from the left); the mask has something known after something unknown"
+        )
+    return order.sum(1)
