@@ -105,4 +105,5 @@ def _meant(shape: type[AbstractArray]) -> str:
 def _given(port: Port) -> str:
     """A port of data in words, with the shape of an example."""
     rows = "series" if len(port.dims) > 1 else "rows of numbers"
-    return f"{GIVEN.get(port.kind, rows)} ({' x '.join(map(str, port.dims))})"
+    shape = f" ({' x '.join(map(str, port.dims))})" if port.dims else ""
+    return f"{GIVEN.get(port.kind, rows)}{shape}"
