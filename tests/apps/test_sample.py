@@ -2,7 +2,9 @@ import pytest
 import torch
 
 import cartograd as cg
+from cartograd.apps.report.samples import write_film
 from cartograd.apps.verbs.drawn_samples import compared, spread
+from cartograd.apps.verbs.frames import frames
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.own_targets import own_targets
 
@@ -105,3 +107,28 @@ def test_a_judge_sees_features_and_classes(run, tmp_path):
         cg.evaluate(run, "moons", judge=digits)
     with pytest.raises(UsageError, match="is no judge of drawn examples"):
         cg.evaluate(run, "moons", judge=run)
+
+
+def test_a_film_shows_how_pictures_come_to_be(tmp_path):
+    from PIL import Image
+
+    torch.manual_seed(0)
+    digits = cg.dataset("digits")
+    model = cg.build(
+        "v-diffusion:width=8", signature=own_targets(digits, "generate", conditional=True).signature
+    )
+    shown = frames(model, 4, length=5, condition=3)
+    assert shown.shape == (5, 4, 1, 8, 8)
+    last = cg.sample(model, 4, condition=3, sampler="ddim:steps=5")
+    torch.testing.assert_close(shown[-1], last)
+    path = write_film(tmp_path / "film.gif", model.signature.example, shown)
+    with Image.open(path) as film:
+        assert film.n_frames == 5
+    flow = cg.build("real-nvp:depth=2", signature=own_targets(digits, "density").signature)
+    walk = frames(flow, 3, length=4)
+    assert walk.shape == (4, 3, 1, 8, 8)
+    torch.testing.assert_close(walk[-1, 0], walk[0, 1], atol=0.07, rtol=0)
+    with pytest.raises(UsageError, match="length=1 frames make no film"):
+        frames(model, 4, length=1)
+    with pytest.raises(UsageError, match="a film is of pictures"):
+        write_film(tmp_path / "film.gif", cg.dataset("moons").signature.input, shown)

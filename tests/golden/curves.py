@@ -102,12 +102,15 @@ def noises() -> Split:
 
 
 ROWS = {
-    "cbow": windows, "ctc": spelled, "denoising": noises, "likelihood": themselves,
-    "multi-label": several, "skip-gram": windows,
+    "adversarial": noises, "cbow": windows, "ctc": spelled, "denoising": noises,
+    "likelihood": themselves,
+    "multi-label": several, "skip-gram": windows, "wgan": noises,
+    "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
+    **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
 """What some objectives read, and by which model, if not by `reader` or a small MLP."""
 
@@ -126,8 +129,8 @@ def teacher() -> torch.nn.Module:
     return taught
 
 
-RATES = {"denoising": 0.1, "likelihood": 0.1, "multi-label": 0.3}
-"""Learning rates where a loss is a mean over an example's numbers as well."""
+RATES = {"denoising": 0.1, "likelihood": 0.1, "multi-label": 0.3, "wgan-gp": 0.003}
+"""Learning rates where a loss is a mean over an example's numbers as well, or is very steep."""
 
 FURTHER = {"distill": lambda: {"teacher": teacher()}}
 """What else an objective takes."""

@@ -7,6 +7,9 @@ from tests.golden.curves import HERE, STEPS, curve, path_of
 
 OBJECTIVES = {card.name: card for card in registry.cards().values() if card.kind == "objective"}
 
+GAMES = ("adversarial", "wgan", "wgan-gp")
+"""Objectives of two players, each of whom raises what the other lowers: no curve has to fall."""
+
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_curve_is_the_one_on_file(name):
@@ -19,7 +22,7 @@ def test_the_curve_is_the_one_on_file(name):
         assert float(now.split()[2]) == pytest.approx(float(was.split()[2]), rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name not in GAMES])
 def test_the_curve_falls(name):
     """A record of something that learns: the last losses are below the first."""
     losses = [float(line.split()[2]) for line in path_of(OBJECTIVES[name]).read_text().splitlines()]

@@ -48,7 +48,8 @@ class Objective(Protocol):
     `after_step(player)` is called after each optimizer step (moving averages, queues);
     `validate(batch)` returns numbers by name (per example or one mean) for the validation pass, by
     default the losses themselves; if it gives `outputs`, the named metrics use them and the model
-    is not run again; `weight` says how much each number of `loss` counts.
+    is not run again; `weight` says how much each number of `loss` counts. Where the weights are
+    averaged, `averaged` names the players that this is for, by default all.
     """
 
     players: dict[str, nn.Module]

@@ -8,10 +8,11 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data.sources import gaussians, moons, spirals, xor
+from cartograd.data.sources import gaussian_grid, gaussians, moons, spirals, xor
 
 NOISE = 0.15
 CASES = {
+    "gaussian-grid": (gaussian_grid, {"noise": NOISE, "side": 2}),
     "gaussians": (gaussians, {"noise": NOISE, "classes": 5}),
     "moons": (moons, {"noise": NOISE}),
     "spirals": (spirals, {"noise": NOISE, "classes": 3, "turns": 1.0}),
@@ -108,6 +109,13 @@ def test_moons_without_noise_lie_on_the_half_circles():
     torch.testing.assert_close(radius, torch.ones(500))
     assert (y[~lower] >= -1e-6).all()
     assert (y[lower] <= 0.5 + 1e-6).all()
+
+
+@pytest.mark.law("gaussian-grid")
+def test_a_grid_without_noise_is_its_centres():
+    split = gaussian_grid.gaussian_grid(examples=18, side=3, noise=0.0).train
+    assert torch.equal(split.inputs, gaussian_grid.centres(3)[split.targets])
+    assert gaussian_grid.centres(3).unique().tolist() == [-2, 0, 2]
 
 
 @pytest.mark.law("gaussians")

@@ -50,8 +50,9 @@ def generate_(
         count: examples to draw.
         class_: the class of all of them, by name or number; they take turns if left out.
         guidance: how much more than a diffusion model would an example is to be of its class.
-        out: file of the drawn examples: .png (pictures in a grid, points in the plane), .csv or
-            .npy; samples.png or samples.csv in the run if left out.
+        out: file of the drawn examples: .png (pictures in a grid, points in the plane), .gif (how
+            pictures come out of noise, or a walk between them), .csv or .npy; samples.png or
+            samples.csv in the run if left out.
         length: the most new tokens.
         sampler: of examples, how a diffusion model comes from noise to them, like ddim:steps=50 or
             dpm-solver-pp. Of a text, draw tokens, their scores changed by this first: specs like
@@ -143,7 +144,28 @@ def _drawn(target: str, count: int, out: Path | None, **asked: Any) -> int:
     name = "samples.png" if picture else "samples.csv"
     path = out or (Path(target) if Path(target).is_dir() else Path()) / name
     check_kind(path, port)
+    if path.suffix.lower() == ".gif":
+        return _filmed(model, count, path, **asked)
     drawn = sample(model, count, **asked)
     print(f"written     {write_samples(path, port, drawn)}")
     print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
+    return 0
+
+
+def _filmed(model: Any, count: int, path: Path, **asked: Any) -> int:
+    """Write a film of how examples come to be.
+
+    Raises:
+        UsageError: a sampler was named; a film is of DDIM's steps.
+    """
+    from cartograd.apps.report.samples import write_film
+    from cartograd.apps.verbs.frames import frames
+
+    if asked.pop("sampler") is not None or asked.pop("temperature") != 1:
+        raise UsageError(
+            "a film is of DDIM's steps, or of a walk; leave out --sampler, --temperature"
+        )
+    shown = frames(model, count, **asked)
+    print(f"written     {write_film(path, model.signature.example, shown)}")
+    print(f"film        {len(shown)} frames of {count} examples, seed {asked['seed']}")
     return 0

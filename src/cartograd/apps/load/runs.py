@@ -82,7 +82,7 @@ class Look:
     def figure(self) -> tuple[str, float] | None:
         """The first validation metric of the best epoch, its loss if there is none."""
         best = self.best
-        names = [key for key in best if key.startswith("valid/") and key != "valid/loss"]
+        names = [key for key in best if key.startswith("valid/") and not key.endswith("/loss")]
         for name in (*names, "valid/loss", "train/loss"):
             if isinstance(best.get(name), float):
                 return name, best[name]

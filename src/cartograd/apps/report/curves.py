@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WORDS = {"train": "training", "valid": "validation"}
-_HIDDEN = ("step", "epoch", "lr", "seconds")
 
 
 def curves(
@@ -28,7 +27,8 @@ def curves(
     """
     if not history:
         return None
-    losses = [key for key in ("train/loss", "valid/loss") if _line(history, key)]
+    usual = [key for key in ("train/loss", "valid/loss") if _line(history, key)]
+    losses = usual or [key for key in history[0] if _is_of_a_player(key) and _line(history, key)]
     metrics = [key for key in history[0] if _is_metric(key) and _line(history, key)][:1]
     panels = [panel for panel in (losses, metrics) if panel]
     if not panels:
@@ -129,15 +129,28 @@ def _line(history: Sequence[dict[str, Any]], key: str) -> list[tuple[int, float]
 
 
 def _is_metric(key: str) -> bool:
-    return key.startswith("valid/") and key != "valid/loss"
+    return key.startswith("valid/") and not key.endswith("/loss")
+
+
+def _is_of_a_player(key: str) -> bool:
+    """Whether it is a training loss of one of several players: `train/critic/loss`."""
+    return key.startswith("train/") and key.count("/") == 2 and key.endswith("/loss")
 
 
 def _name(key: str) -> str:
-    return key.partition("/")[2]
+    return key.rpartition("/")[2]
 
 
 def _word(key: str) -> str:
-    return _WORDS[key.partition("/")[0]]
+    """What a line is called: its part of the data, or its player."""
+    part, *player, _ = key.split("/")
+    return player[0] if player else _WORDS[part]
+
+
+def _column(key: str) -> str:
+    """The heading of a number of an epoch: `validation accuracy`, `training critic loss`, `lr`."""
+    part, *rest = key.split("/")
+    return " ".join([_WORDS.get(part, part), *rest])
 
 
 def _show(key: str, value: float) -> str:
@@ -146,7 +159,7 @@ def _show(key: str, value: float) -> str:
 
 def _twin(history: Sequence[dict[str, Any]]) -> Table:
     keys = [key for key in history[0] if key not in ("step", "epoch")]
-    names = [key if key in _HIDDEN else f"{_word(key)} {_name(key)}" for key in keys]
+    names = [_column(key) for key in keys]
     rows = [
         [record["epoch"]]
         + ["" if record.get(key) is None else units.number(record[key]) for key in keys]

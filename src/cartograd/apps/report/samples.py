@@ -16,10 +16,13 @@ from cartograd.core.ports import Port
 SIDE = 96
 """Small pictures are enlarged by whole numbers up to about this many pixels."""
 
+FRAME, LAST = 80, 1500
+"""Milliseconds of each frame of a film, and of the last one."""
+
 GAP = 2
 """Pixels between two pictures."""
 
-KINDS = (".png", ".csv", ".npy")
+KINDS = (".png", ".gif", ".csv", ".npy")
 """What can be written."""
 
 
@@ -32,6 +35,11 @@ def check_kind(path: Path, port: Port, /) -> None:
     if path.suffix.lower() not in KINDS:
         raise UsageError(
             f"{path} would be of an unknown kind; expected a file that ends in {', '.join(KINDS)}"
+        )
+    if path.suffix.lower() == ".gif" and port.kind != "image":
+        raise UsageError(
+            f"{path}: a film is of pictures; these are {port.size} numbers of kind {port.kind!r}: "
+            "write .png, .csv or .npy"
         )
     if path.suffix.lower() == ".png" and port.kind != "image" and port.size != 2:
         raise UsageError(
@@ -64,6 +72,27 @@ def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
     if port.kind == "image":
         return write_file(path, png(grid([shades(one, port) for one in x])))
     return _cloud(path, port, x)
+
+
+def write_film(path: Path, port: Port, frames: Float[Tensor, "t b ..."], /) -> Path:
+    """Write frames of pictures as a GIF that goes on for ever, whole or not at all.
+
+    Raises:
+        UsageError: see `check_kind`.
+    """
+    from PIL import Image
+
+    check_kind(path, port)
+    shots = [Image.fromarray(_flat(grid([shades(x, port) for x in frame]))) for frame in frames]
+    buffer = io.BytesIO()
+    times = [FRAME] * (len(shots) - 1) + [LAST]
+    shots[0].save(buffer, "GIF", save_all=True, append_images=shots[1:], duration=times, loop=0)
+    return write_file(path, buffer.getvalue())
+
+
+def _flat(picture: np.ndarray) -> np.ndarray:
+    """Grey pictures without their one channel."""
+    return picture[..., 0] if picture.shape[-1] == 1 else picture
 
 
 def grid(tiles: list[np.ndarray], /) -> np.ndarray:

@@ -134,6 +134,11 @@ def compared(
         ruler = Judge(judge)
         ours, theirs = ruler.features(drawn), ruler.features(real)
         return Compared(ours, theirs, f"{ours.shape[1]} features of {name_of(judge)}")
+    return numbers(drawn, real)
+
+
+def numbers(drawn: Float[Tensor, "n ..."], real: Float[Tensor, "m ..."], /) -> Compared:
+    """Two sets of examples as their own numbers, or components of these."""
     real, drawn = real.flatten(1).double(), drawn.flatten(1).double()
     if real.shape[1] <= COMPONENTS:
         return Compared(drawn, real, f"their {real.shape[1]} numbers")
@@ -144,10 +149,14 @@ def compared(
 
 
 def spread(count: int, most: int, /) -> list[int]:
-    """At most so many places, evenly spread.
+    """At most so many places: one, drawn at random but always the same, of each of equal pieces.
 
-    >>> spread(10, 4)
-    [0, 2, 5, 7]
+    Places at even distances would miss classes that take turns.
+
+    >>> spread(4, 9), len({one % 5 for one in spread(100, 20)}) > 1
+    ([0, 1, 2, 3], True)
     """
     few = min(count, most)
-    return [i * count // few for i in range(few)]
+    bounds = torch.arange(few + 1) * count // few
+    within = torch.rand(few, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return (bounds[:-1] + (within * bounds.diff()).long()).tolist()

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
-from cartograd.apps.verbs.sample import Condition, classes_of, in_units, sample
+from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units, sample
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import Codes, Draws, Fills, Lacks, Likelihood, NotSupported
@@ -146,7 +146,7 @@ class Generative:
                 x = ddim(plain, z, torch.Generator(), steps=steps)
             else:
                 x = self._codes("decode").decode(z, *_told(y))
-        return self._bounded(in_units(x, self.model.signature.example))
+        return self._in_units(x)
 
     def interpolate(
         self,
@@ -218,7 +218,7 @@ class Generative:
                 made = self.inner.inpaint((x - mean) / std, mask, generator, *_told(y))
             else:
                 raise self._lacks("inpaint", "it makes whole examples only")
-        made = self._bounded(in_units(made, self.model.signature.example))
+        made = self._in_units(made)
         return torch.where(mask.cpu() > 0, given.to(made), made)
 
     def _codes(self, what: str) -> Any:
@@ -250,15 +250,14 @@ class Generative:
         y = classes_of(self.model, condition, count)
         return None if y is None else y.to(self.device)
 
+    def _in_units(self, x: Tensor) -> Tensor:
+        port = self.model.signature.example
+        return bounded(in_units(x, port), port)
+
     def _statistics(self) -> tuple[Tensor, Tensor]:
         port = self.model.signature.example
         mean, std = (one[0].to(self.device) for one in statistics(port))
         return mean, std
-
-    def _bounded(self, x: Tensor) -> Tensor:
-        port = self.model.signature.example
-        x = x.reshape(len(x), *(int(dim) for dim in port.dims)).cpu()
-        return x if port.bounds is None else x.clamp(*port.bounds)
 
 
 def generative_model(target: Target, /, *, device: str = "auto") -> Generative:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cartograd.apps.answers.averaged import measure, with_positive
+from cartograd.apps.answers.averaged import with_positive
 from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
@@ -19,10 +19,10 @@ from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.load.taken import check_takes
+from cartograd.apps.verbs.epoch_metrics import epoch_metrics
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.fitting import check_answer, check_objective, check_parts, check_size
 from cartograd.apps.verbs.learned import (
-    Validating,
     card_of,
     learned,
     usual_settings,
@@ -97,15 +97,9 @@ class Plan:
     @property
     def metrics(self) -> dict[str, Metric]:
         """What to measure at the end of each epoch: the objective's metrics and the one watched."""
-        watched = (self.value("monitor") or "").partition("valid/")[2]
-        plain = watched.partition(":")[0]
-        more = [watched] if registry.lookup(plain, kind="metric") else []
-        if self.card is None:
-            usual = self.data.signature.task.metrics[:1]
-            names = [] if isinstance(self.objective, Validating) else [*usual, *more]
-        else:
-            names = [name for name in (*self.card.metrics, *more) if name not in self.card.logs]
-        return {name: measure(name, self.data.signature) for name in dict.fromkeys(names)}
+        return epoch_metrics(
+            self.card, self.objective, self.data.signature, watched=self.value("monitor") or ""
+        )
 
     def batches(self) -> Batches:
         """The training data."""

@@ -80,9 +80,13 @@ def sample(
             rows = torch.arange(start, min(start + TOGETHER, count))
             y = None if classes is None else classes[rows].to(chosen)
             parts.append(drawing(rows, y, seed, generator).cpu())
-    port = model.signature.example
-    drawn = torch.cat(parts).reshape(count, *(int(dim) for dim in port.dims))
-    return drawn if port.bounds is None else drawn.clamp(*port.bounds)
+    return bounded(torch.cat(parts), model.signature.example)
+
+
+def bounded(x: Float[Tensor, "b ..."], port: Port, /) -> Float[Tensor, "b ..."]:
+    """Examples of the port's shape, within its bounds, on the CPU."""
+    x = x.reshape(len(x), *(int(dim) for dim in port.dims)).cpu()
+    return x if port.bounds is None else x.clamp(*port.bounds)
 
 
 Drawing = Callable[[Tensor, Tensor | None, int, torch.Generator], Tensor]

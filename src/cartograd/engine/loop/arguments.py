@@ -232,7 +232,7 @@ def players(
                 metric=watched.name,
                 mode="min" if watched.falls else "max",
             )
-        if config.average is not None:
+        if config.average is not None and name in getattr(objective, "averaged", modules):
             player.average = average.Average(module, average.rule(config.average, total), total)
         made[name] = player
     names = [name for module in modules.values() for name, _ in module.named_parameters()]

@@ -1,0 +1,1 @@
+"""Generators that are taught by a critic: generative adversarial networks."""
