@@ -12,6 +12,7 @@ from pathlib import Path
 from acceptance import (
     cnn,
     distillation,
+    generative,
     images,
     language,
     neurons,
@@ -54,13 +55,15 @@ ROWS = {
     "vit-fashion": transformers.vit_fashion,
     "gpt-shakespeare": transformers.gpt_shakespeare,
     "bert-descriptions": transformers.bert_descriptions,
+    "pixelcnn-digits": generative.pixelcnn_digits,
+    "vae-fashion": generative.vae_fashion,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
     "efficientnet-lite0-imagenet": ("fine-tuning",),
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
-        *("cnn-family", "rows-of-pixels", "vit-fashion"),
+        *("cnn-family", "rows-of-pixels", "vit-fashion", "vae-fashion"),
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),

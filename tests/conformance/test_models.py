@@ -186,7 +186,8 @@ def test_presets_build(card):
 
 
 SLOW = (
-    "alexnet", "bilstm-crf", "crnn", "decoder-classifier", "efficientnet", "googlenet", "gru",
+    "alexnet", "bilstm-crf", "conv-real-nvp", "crnn", "decoder-classifier", "efficientnet",
+    "flow-plus-plus", "googlenet", "gru",
     "inception-v3", "lstm", "seq2seq", "sentence-encoder", "speaker-encoder", "t5", "tagger",
     "transformer", "vit",
 )  # fmt: skip

@@ -103,7 +103,7 @@ def build(spec: Any, /, **args: Any) -> Any:
         key: build(value, signature=signature) if isinstance(value, Spec) else value
         for key, value in full.args.items()
     }
-    if not inspect.isclass(make):
+    if card.kind != "model" and not inspect.isclass(make):
         data = () if full.subject is None else (full.subject,)
         return functools.partial(make, *data, **ready)
     from cartograd.core.memory import affordable

@@ -55,7 +55,7 @@ class Card:
         name: what users type, unique among the methods of its kind, e.g. `resnet`.
         aliases: other names that find it: the field's, or one that it had before.
         kind: one of `KINDS`.
-        entry: the class or function of this file that does the work.
+        entry: the class or function of this file that does the work; a model's function makes it.
         nodes: ids of the map's places (`concepts.tsv`) that this method makes real.
         title, zh: its name in English and in Chinese.
         paper, year, url: where it was first described.

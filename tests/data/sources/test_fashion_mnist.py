@@ -9,7 +9,7 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data.sources.fashion_mnist import LABELS, fashion_mnist
+from cartograd.data.sources.fashion_mnist import LABELS, coarser, fashion_mnist
 from cartograd.data.store import packages
 
 
@@ -133,3 +133,17 @@ def test_not_fetched(monkeypatch, tmp_path):
     with pytest.raises(UsageError, match="cartograd data get fashion-mnist, or put the four IDX"):
         fashion_mnist()
     assert packages.show("fashion-mnist").path is None
+
+
+@pytest.mark.parametrize("levels", [2, 4, 16, 256])
+def test_pixels_keep_the_nearest_of_fewer_levels(levels):
+    every = torch.arange(256, dtype=torch.uint8)
+    found = coarser(every, levels)
+    expected = ((every.double() / 255 * (levels - 1)).round() / (levels - 1) * 255).round()
+    assert torch.equal(found.double(), expected)
+    assert len(found.unique()) == levels
+
+
+def test_levels_that_a_byte_does_not_keep_are_refused():
+    with pytest.raises(UsageError, match="levels=3: a byte keeps 2, 4, 6"):
+        fashion_mnist(levels=3)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from cartograd.core.card import Card
@@ -50,12 +51,18 @@ LABELS = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
+WHITE = 255
 OFFICIAL = "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7"
 """sha256 of the training labels."""
 
 
 def fashion_mnist(
-    path: str | Path | None = None, /, *, examples: int | None = None, valid: float = 1 / 12
+    path: str | Path | None = None,
+    /,
+    *,
+    examples: int | None = None,
+    valid: float = 1 / 12,
+    levels: int = WHITE + 1,
 ) -> Dataset:
     """Fashion-MNIST, or any set in its format.
 
@@ -65,15 +72,22 @@ def fashion_mnist(
             Fashion-MNIST's keeps its numbers as labels.
         examples: use so many of the training set, the first ones; all if not given.
         valid: share of them for validation (1/12 of all is about 5,000).
+        levels: how many evenly spaced values from 0 to 1 a pixel keeps, the nearest to it; 2 makes
+            black and white pictures.
 
     Raises:
-        UsageError: the files are not there or damaged, a label is out of range, or there are not
-            so many examples.
+        UsageError: the files are not there or damaged, a label is out of range, there are not so
+            many examples, or a byte has no such levels.
     """
+    if WHITE % (levels - 1):
+        raise UsageError(f"levels={levels}: a byte keeps 2, 4, 6, 16, 18, 52, 86 or 256 levels")
     folder = packages.where("fashion-mnist") if path is None else Path(path)
     pairs = {
-        "train": (_read(folder, "train-images", 3), _read(folder, "train-labels", 1)),
-        "test": (_read(folder, "t10k-images", 3), _read(folder, "t10k-labels", 1)),
+        part: (
+            coarser(_read(folder, f"{stem}-images", 3), levels),
+            _read(folder, f"{stem}-labels", 1),
+        )
+        for part, stem in (("train", "train"), ("test", "t10k"))
     }
     raw = pairs["train"][1].numpy().tobytes()
     official = hashlib.sha256(raw).hexdigest() == OFFICIAL
@@ -90,6 +104,12 @@ def fashion_mnist(
     keys = [row.tobytes() for row in splits["train"].stored.numpy()]
     about = {"source": str(folder), "licence": "MIT"} if official else {"source": str(folder)}
     return assemble("fashion-mnist", splits, {"valid": valid}, keys=keys, about=about)
+
+
+def coarser(images: UInt8[Tensor, "..."], levels: int, /) -> UInt8[Tensor, "..."]:
+    """Pixels at the nearest of so many levels; of 256 they are as they were."""
+    step = WHITE // (levels - 1)
+    return ((images.int() + step // 2) // step * step).to(images.dtype)
 
 
 def _split(

@@ -29,14 +29,13 @@ References:
 """
 
 import math
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
-from cartograd.foundations.activations.layer import Activation
+from cartograd.generative.autoencoders.dense import dense
 from cartograd.generative.autoencoders.gaussian import divergence, drawn, log_density
 from cartograd.generative.autoencoders.observations import Observation, observation
 from cartograd.generative.told_class import check_class
@@ -106,8 +105,8 @@ class VAE(nn.Module):
         self.features, self.classes, self.latent = features, classes, latent
         self.weight, self.free_bits = divergence_weight, free_bits
         told = classes or 0
-        self.encoder = _dense((features + told, *widths, 2 * latent), activation)
-        self.decoder = _dense((latent + told, *widths[::-1], features), activation)
+        self.encoder = dense((features + told, *widths, 2 * latent), activation)
+        self.decoder = dense((latent + told, *widths[::-1], features), activation)
         self.observation: Observation = observation(features, levels=levels)
         self.draws = draws
 
@@ -200,11 +199,3 @@ class VAE(nn.Module):
         if y is None or self.classes is None:
             return x
         return torch.cat([x, nn.functional.one_hot(y, self.classes).to(x)], 1)
-
-
-def _dense(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
-    """Dense layers of these sizes, with the nonlinearity between them."""
-    layers: list[nn.Module] = []
-    for before, after in pairwise(sizes):
-        layers += [nn.Linear(before, after), Activation(activation)]
-    return nn.Sequential(*layers[:-1])

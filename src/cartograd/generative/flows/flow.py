@@ -18,8 +18,11 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cartograd.generative.flows.class_prior import ClassPrior
+from cartograd.generative.flows.levels import Levels, Noise
 
 
 class Invertible(Protocol):
@@ -79,3 +82,73 @@ def drawn(
     """Examples of random codes; below 1 the temperature keeps these nearer to the middle."""
     noise = torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype)
     return back(layers, temperature * noise.to(like.device))
+
+
+class Flow(nn.Module):
+    """A density model of a chain of layers.
+
+    Args:
+        layers: from examples to codes, which have the shape `b d` at the end.
+        shape: of an example.
+        levels: how many evenly spaced values from 0 to 1 a number takes; 0 if it is any.
+        classes: how many there are, if the model is told of them.
+        noise: what fills the gaps between levels; even noise if left out.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[nn.Module],
+        /,
+        *,
+        shape: tuple[int, ...],
+        levels: int = 0,
+        classes: int | None = None,
+        noise: Noise | None = None,
+    ):
+        super().__init__()
+        self.shape, self.dims = shape, math.prod(shape)
+        self.likelihood = "bound" if levels else "exact"
+        first = [Levels(shape, levels=levels, noise=noise)] if levels else []
+        self.layers = nn.ModuleList([*first, *layers])
+        self.prior = None if classes is None else ClassPrior(classes, self.dims)
+
+    def forward(
+        self, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, " b"]:
+        """The logarithm of the density of each example (among those of its class), in nats."""
+        z, total = self._through(x, y)
+        return log_normal(z) + total
+
+    def encode(
+        self, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None, /
+    ) -> Float[Tensor, "b d"]:
+        """The code of each example: standard normal if the flow is right."""
+        return self._through(x, y)[0]
+
+    def decode(
+        self, z: Float[Tensor, "b d"], y: Int[Tensor, " b"] | None = None, /
+    ) -> Float[Tensor, "b ..."]:
+        """The example of each code."""
+        return back(self.layers, z if self.prior is None else self.prior.inverse(z, y))
+
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator,
+        /,
+        *,
+        temperature: float = 1.0,
+        y: Int[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, "b ..."]:
+        """Examples of the flow's distribution; below 1 the temperature keeps to likely ones."""
+        like = next(self.parameters())
+        shape = count, self.dims
+        noise = torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype)
+        return self.decode(temperature * noise.to(like.device), y)
+
+    def _through(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        z, total = through(self.layers, x.reshape(x.shape[0], *self.shape))
+        if self.prior is not None:
+            z, one = self.prior(z, y)
+            total = total + one
+        return z, total

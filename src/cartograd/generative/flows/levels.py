@@ -8,7 +8,8 @@ onto a normal distribution wants numbers without bounds, which the logit gives.
 
 The determinant is counted per cell, whose width is 1/L, so that `-log p / (d log 2)` is bits per
 number and a flow of uniform numbers costs exactly `log2 L`. In training the noise is new each time;
-in evaluation it is the same for every example, so that answers repeat and rows stand alone.
+in evaluation it is the same for every example, so that answers repeat and rows stand alone. Noise
+that is not even (see `dequantiser.py`) has a density `q(u | x)`, and the bound gains `-log q`.
 
 References:
     Benigno Uria, Iain Murray, Hugo Larochelle. RNADE: the real-valued neural autoregressive
@@ -18,10 +19,20 @@ References:
 """
 
 import math
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+
+@runtime_checkable
+class Noise(Protocol):
+    """What fills the gaps between levels; an `nn.Module`."""
+
+    def __call__(self, x: Float[Tensor, "b ..."], /) -> tuple[Tensor, Float[Tensor, " b"]]:
+        """Noise in [0, 1) for pictures in [0, 1], and minus the logarithm of its density."""
+        ...
 
 
 class Levels(nn.Module):
@@ -31,27 +42,53 @@ class Levels(nn.Module):
         shape: of one example.
         levels: how many values a number takes, evenly spaced from 0 to 1.
         margin: how far the logit keeps from its poles.
+        noise: what fills the gaps between levels; even noise if left out.
     """
 
-    noise: Tensor
-
-    def __init__(self, shape: tuple[int, ...], /, *, levels: int, margin: float = 0.05):
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        /,
+        *,
+        levels: int,
+        margin: float = 0.05,
+        noise: Noise | None = None,
+    ):
         super().__init__()
         self.levels, self.margin = levels, margin
-        fixed = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("noise", fixed, persistent=False)
+        self.noise: Any = EvenNoise(shape) if noise is None else noise
 
     def forward(self, x: Float[Tensor, "b ..."]) -> tuple[Tensor, Float[Tensor, " b"]]:
         """Numbers without bounds, and the logarithm of the determinant per cell."""
-        noise = torch.rand_like(x) if self.training else self.noise.to(x.dtype)
+        noise, gain = self.noise(x)
         v = (x * (self.levels - 1) + noise) / self.levels
         inside = self.margin + (1 - 2 * self.margin) * v
         y = inside.log() - (-inside).log1p()
         slope = math.log(1 - 2 * self.margin) - math.log(self.levels) - inside.log()
-        return y, (slope - (-inside).log1p()).flatten(1).sum(1)
+        return y, gain + (slope - (-inside).log1p()).flatten(1).sum(1)
 
     def inverse(self, z: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
         """The level in whose cell a number falls; outside of all, the nearest."""
         v = (z.sigmoid() - self.margin) / (1 - 2 * self.margin)
         level = (v * self.levels).floor().clamp(0, self.levels - 1)
         return level / (self.levels - 1)
+
+
+class EvenNoise(nn.Module):
+    """Uniform numbers in [0, 1): new ones in training, in evaluation the same for every example.
+
+    Args:
+        shape: of one example.
+    """
+
+    fixed: Tensor
+
+    def __init__(self, shape: tuple[int, ...], /):
+        super().__init__()
+        fixed = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("fixed", fixed, persistent=False)
+
+    def forward(self, x: Float[Tensor, "b ..."]) -> tuple[Tensor, Float[Tensor, " b"]]:
+        """The noise, and nothing to gain: its density is one."""
+        noise = torch.rand_like(x) if self.training else self.fixed.to(x.dtype).expand_as(x)
+        return noise, torch.zeros_like(x.flatten(1)[:, 0])

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from cartograd.generative.autoencoders.codebook import Codebook, perplexity
+
+
+@pytest.mark.place("vae/vq")
+@pytest.mark.law("vq-vae")
+def test_without_memory_it_is_one_step_of_lloyds_algorithm():
+    from sklearn.cluster import KMeans
+
+    torch.manual_seed(0)
+    x = torch.randn(300, 3, dtype=torch.float64)
+    book = Codebook(7, 3, decay=0.0).double()
+    start = book.codes.clone()
+    book.learn(x, book.nearest(x))
+    lloyd = KMeans(7, init=start.numpy(), n_init=1, max_iter=1).fit(x.numpy())
+    expected = torch.from_numpy(lloyd.cluster_centers_)
+    torch.testing.assert_close(book.codes, expected, rtol=0, atol=1e-12)
+
+
+def test_running_sums_are_a_weighted_mean_of_the_batches():
+    book = Codebook(1, 2, decay=0.9).double()
+    book.restart(torch.ones(1, 2, dtype=torch.float64))
+    first = book.codes[0].clone()
+    assert torch.equal(first, torch.ones(2).double())
+    x = torch.randn(20, 2, dtype=torch.float64)
+    book.learn(x, torch.zeros(20, dtype=torch.long))
+    expected = (0.9 * first + 0.1 * x.sum(0)) / (0.9 + 0.1 * 20)
+    torch.testing.assert_close(book.codes[0], expected)
+
+
+@pytest.mark.law("vq-vae")
+def test_gradients_pass_straight_through_and_codes_stand_for_themselves():
+    book = Codebook(5, 3, decay=0.9)
+    z = torch.randn(8, 3, requires_grad=True)
+    code, number = book(z)
+    assert torch.allclose(code, book.codes[number])
+    weight = torch.randn(8, 3)
+    (code * weight).sum().backward()
+    assert torch.equal(z.grad, weight)
+    assert torch.equal(book.nearest(book.codes), torch.arange(5))
+    assert perplexity(torch.zeros(9, dtype=torch.long), 5) == 1
