@@ -79,12 +79,15 @@ WRONG_WORDS = [
     ((*TRAIN, "--set", "monitor=max:valid/f2"), "unknown number to monitor 'valid/f2'"),
     ((*TRAIN, "--set", "schedule=plateau:metric=valid/f1"), "unknown number to follow 'valid/f1'"),
     (("train", "mlp", "--data", "digits:valid=0"), "has no validation examples"),
-    (("train", "lenet5", "--data", "moons"), "lenet5 cannot answer an example of moons (float32"),
+    (
+        ("train", "lenet5", "--data", "moons"),
+        "lenet5 takes pictures, and moons gives rows of numbers (2)",
+    ),
     (
         ("train", "bert-tiny", "--data", "moons"),
-        "bert cannot answer an example of moons",
+        "bert takes texts, and moons gives rows of numbers (2)",
     ),
-    (("train", "transformer", "--data", "digits"), "(in model.model, Transformer)"),
+    (("train", "transformer", "--data", "digits"), "transformer takes texts and texts, and digits"),
     # what cannot be written, before any work
     (("explain", "nowhere", "--out", "."), "for --out. . is a folder; expected a file to write"),
     (("attack", "nowhere", "--out", "/dev/null/a.png"), "/dev/null is no folder"),

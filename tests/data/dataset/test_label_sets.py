@@ -81,6 +81,9 @@ def test_a_net_learns_them_and_answers_for_each(parted, columns, tmp_path, capsy
     found = cg.evaluate(run, spec)
     assert found.metrics["f1"] > 0.95
     assert "all labels right" in found.baseline
+    assert [one.label for one in found.labels] == list(found.seen.model.signature.output.labels)
+    assert min(one.f1 for one in found.labels) > 0.9
+    assert "Label by label" in found.draw(tmp_path / "report.html").read_text("utf-8")
     done = cli("predict", run.folder, "it was endless and tearful", "--json")
     assert done.code == 0
     shares = done.json["probabilities"]

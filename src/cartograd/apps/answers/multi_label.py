@@ -26,15 +26,19 @@ class Chosen:
         return [label for label, share in self.probabilities.items() if share >= LIKELY]
 
     def to_json(self) -> dict[str, Any]:
-        """The classes that count, and the probability of each that is named."""
-        return {"labels": self.labels, "probabilities": self.probabilities}
+        """The classes that count, from which probability on, and that of each that is named."""
+        return {
+            "labels": self.labels,
+            "threshold": LIKELY,
+            "probabilities": self.probabilities,
+        }
 
     def rows(self) -> list[list[tuple[str, str]]]:
         """A row for each class that counts."""
         return [
             [("label", label), ("probability", units.percent(self.probabilities[label]))]
             for label in self.labels
-        ] or [[("label", "none"), ("probability", "")]]
+        ] or [[("label", "none"), ("probability", f"none reaches {units.percent(LIKELY)}")]]
 
     def flat(self) -> dict[str, Any]:
         """The classes that count, in one cell."""

@@ -47,7 +47,9 @@ def evaluate_(
         json: print one object.
     """
     from cartograd.apps.answers import units
+    from cartograd.apps.answers.multi_label import LIKELY
     from cartograd.apps.load.target import as_bundle
+    from cartograd.apps.results.by_label import HEAD
     from cartograd.apps.verbs.evaluate import evaluate, usual
 
     limits = [(*_limit(text), "min") for text in min_] + [(*_limit(text), "max") for text in max_]
@@ -68,8 +70,11 @@ def evaluate_(
         output.emit(where | found.to_json() | {"gates": gates, "passed": passed})
         return 0 if passed else 1
     output.metrics(found.metrics, found.intervals, found.averages)
+    if told := found.labels:
+        output.table(HEAD, [one.row() for one in told], right=HEAD[1:5])
     output.lines(
         [
+            *([("labels", f"given from a probability of {LIKELY} on")] if told else []),
             ("measured", f"on {found.examples} examples ({source}, {found.why or part})"),
             *([("approximate", found.approximate())] if found.doubts else []),
             *([("this is", found.baseline)] if found.baseline else []),

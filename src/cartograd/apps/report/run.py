@@ -8,6 +8,7 @@ from cartograd.apps.answers import units
 from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
+from cartograd.apps.report.labels import labels
 from cartograd.apps.report.metrics import Measured, metrics
 from cartograd.apps.report.mistakes import mistakes
 from cartograd.apps.report.origin import Origin, origin_of, title_of
@@ -146,6 +147,10 @@ def _regression(examples: Examples, found: "Evaluation") -> Section | None:
     return regression(examples, found.outputs) if single else None
 
 
+def _labels(_: Examples, found: "Evaluation") -> Section | None:
+    return labels(found.labels)
+
+
 def _translations(_: Examples, found: "Evaluation") -> Section | None:
     return translations(found.texts) if found.texts else None
 
@@ -156,6 +161,7 @@ ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
     "reliability": _reliability,
     "mistakes": _mistakes,
     "regression": _regression,
+    "labels": _labels,
     "translations": _translations,
 }
 """The sections about answers that tasks may name."""

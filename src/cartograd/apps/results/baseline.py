@@ -50,20 +50,43 @@ def _accuracy(
 
     Of the positions of texts no more is kept than the metrics need; their own interval is compared.
     """
+    labels = signature.output.labels
+    if not signature.task.each:
+        return against_always(outputs, targets, labels)
+    most, share = _commonest(targets)
+    low, high = limits
+    return _always(low - share, high - share, _name(labels, most), share)
+
+
+def against_always(outputs: Tensor, targets: Tensor, labels: tuple[str, ...], /) -> str:
+    """A sentence that holds the accuracy against always giving the commonest class.
+
+    Args:
+        outputs: a logit for each class of each example, or the single logit of the second of two.
+        targets: the right classes.
+        labels: names of the classes.
+    """
     from cartograd.core.build import build
     from cartograd.practice.metrics.paired import difference
 
-    labels = signature.output.labels
+    most, share = _commonest(targets)
+    constant = F.one_hot(torch.full_like(targets, most), max(2, outputs.shape[1])).double()
+    answers = F.pad(outputs, (1, 0)) if outputs.shape[1] == 1 else outputs
+    low, high = difference(build("accuracy", kind="metric"), constant, answers, targets)
+    return _always(low, high, _name(labels, most), share)
+
+
+def _commonest(targets: Tensor) -> tuple[int, float]:
+    """The commonest class and its share."""
     counts = torch.bincount(targets)
-    most, share = int(counts.argmax()), float(counts.max()) / len(targets)
-    if signature.task.each:
-        low, high = (limit - share for limit in limits)
-    else:
-        classes = max(2, outputs.shape[1])
-        constant = F.one_hot(torch.full_like(targets, most), classes).double()
-        answers = F.pad(outputs, (1, 0)) if outputs.shape[1] == 1 else outputs
-        low, high = difference(build("accuracy", kind="metric"), constant, answers, targets)
-    name = labels[most] if most < len(labels) else str(most)
+    return int(counts.argmax()), float(counts.max()) / len(targets)
+
+
+def _name(labels: tuple[str, ...], number: int) -> str:
+    return labels[number] if number < len(labels) else str(number)
+
+
+def _always(low: float, high: float, name: str, share: float) -> str:
     return f'{_word(low, high)} than always "{name}" ({100 * share:.1f} % right)'
 
 

@@ -9,6 +9,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.apps.answers.averaged import spoken
+from cartograd.apps.answers.multi_label import LIKELY
+from cartograd.apps.results.by_label import Told, by_label
 from cartograd.core.notebook import drawn, shown
 from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Examples
@@ -98,6 +100,15 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     why: str = ""
 
+    @property
+    def labels(self) -> list[Told]:
+        """The figures of each label, where examples have any number of them."""
+        return (
+            []
+            if self.seen is None
+            else by_label(self.seen.model.signature, self.outputs, self.targets)
+        )
+
     def spoken(self, name: str, /) -> str:
         """A metric's name with its average, or with the class that it is of."""
         return spoken(name, self.averages.get(name, {}))
@@ -121,7 +132,11 @@ class Evaluation:
             "parameters": self.parameters,
             "size_bytes": self.size,
             "baseline": self.baseline or None,
-        }
+        } | (
+            {"threshold": LIKELY, "labels": [one.to_json() for one in told]}
+            if (told := self.labels)
+            else {}
+        )
 
     def draw(self, path: str | Path, /) -> Path:
         """Write the report of the model on these examples, as a page with its pictures."""

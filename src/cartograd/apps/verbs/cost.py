@@ -64,9 +64,9 @@ def cost(
         ):
             for loss in plan.objective.losses(batch):
                 loss.value.mean().backward()
-    except (RuntimeError, ValueError, TypeError) as error:
-        if isinstance(error, UsageError):
-            raise
+    except UsageError:
+        raise
+    except Exception as error:  # a model of anybody may fail in any way
         port, name = plan.data.signature.input, name_of(plan.model)
         shape = " x ".join(map(str, port.dims))
         raise UsageError(

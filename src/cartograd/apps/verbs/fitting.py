@@ -16,10 +16,12 @@ def check_objective(name: str, task: Task, data: Dataset, /) -> None:
     """Refuse the objective of a task whose right answers are of another sort than the data's.
 
     Raises:
-        UsageError: it learns values where there are classes, or the other way round.
+        UsageError: it learns values where there are classes, or the other way round, or one answer
+            for an example where each position has one.
     """
     others = [other for other in map(find, names_of_tasks()) if other.objective == name]
-    if others and task.objective is not None and all(x.target != task.target for x in others):
+    fits = [other.target == task.target and (other.each or not task.each) for other in others]
+    if others and task.objective is not None and not any(fits):
         raise UsageError(
             f"objective={name} learns the task {others[0].name!r} and {data.name} is for the task "
             f"{task.name!r}; leave it out for {task.objective!r}, or take other data"

@@ -14,10 +14,11 @@ from cartograd.apps.answers.averaged import with_positive
 from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.located import located
 from cartograd.apps.load.options import CHOSEN
-from cartograd.apps.load.reading import as_read, check_reads, column_of_texts
+from cartograd.apps.load.reading import as_read, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
+from cartograd.apps.load.taken import check_takes
 from cartograd.apps.verbs.epoch_metrics import epoch_metrics
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.fitting import check_answer, check_objective, check_parts, check_size
@@ -162,7 +163,7 @@ def planned(
     column = column_of_texts(asked, begins, before)
     examples = as_answered(as_read(dataset(asked, **column), begins, before), begins, before)
     if before is None:
-        check_reads(begins, examples)
+        check_takes(begins, examples)
     if isinstance(asked, str | Path):  # a run says which source read a path, and how
         spec = located(asked)
         word = str(Spec(spec.name, spec.args | column, spec.subject))
@@ -195,7 +196,7 @@ def planned(
     check_parts(examples)
     usual = None if task.objective is None else Spec.parse(task.objective).name
     own = card is not None and usual == card.name
-    if not meta and own and task.target == "class" and not task.hides:
+    if own and task.target == "class" and not task.hides:
         check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     return Plan(built, examples, objective, card, ordered | settings, told)

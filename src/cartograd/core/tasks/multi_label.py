@@ -10,6 +10,7 @@ TASK = Task(
     target="classes",
     objective="multi-label",
     metrics=("f1", "precision", "recall", "accuracy"),
+    sections=("labels",),
     explained="class",
     head="classify",
     refusals={

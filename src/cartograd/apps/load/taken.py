@@ -1,0 +1,109 @@
+"""What a model takes, read off its `forward`, beside what data give."""
+
+import inspect
+from typing import Any, get_args
+
+from jaxtyping import AbstractArray
+from torch import nn
+
+from cartograd.apps.load.reading import check_reads
+from cartograd.core import registry
+from cartograd.core.build import entry
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset
+
+MEANT = {
+    "c y x": "pictures",
+    "1 n": "sounds",
+    "t": "texts",
+    "s": "texts",
+}
+"""What an input of a model is, by the letters of an example's shape."""
+
+GIVEN = {
+    "image": "pictures",
+    "audio": "sounds",
+    "text": "texts",
+    "table": "rows of a table",
+    "label": "classes",
+}
+"""What a port of data is, by its kind."""
+
+
+def check_takes(model: Any, data: Dataset, /) -> None:
+    """Refuse data whose examples are of another number, rank or type than a model's inputs.
+
+    Args:
+        model: a spec or a module; only of a spec is anything known.
+        data: what it is to learn from.
+
+    Raises:
+        UsageError: the model of this name takes other inputs.
+    """
+    if not isinstance(model, str | Spec):
+        return
+    check_reads(model, data)
+    card = registry.find(Spec.parse(model).name, kind="model")[0]
+    inputs = _inputs(entry(card))
+    ports = data.signature.inputs
+    if inputs is None:
+        return
+    needed = [shape for shape, needs in inputs if needs]
+    fitting = len(needed) <= len(ports) <= len(inputs)
+    if fitting and all(_fits(shape, port) for (shape, _), port in zip(inputs, ports, strict=False)):
+        return
+    raise UsageError(
+        f"{card.name} takes {' and '.join(map(_meant, needed))}, and {data.name} gives "
+        f"{' and '.join(map(_given, ports))}; take other data, or a model for these "
+        "(`cartograd list model`)"
+    )
+
+
+def _inputs(made: Any, /) -> list[tuple[type[AbstractArray], bool]] | None:
+    """The tensors that a class takes, and whether each must be given; None where it tells not."""
+    if not inspect.isclass(made) or not issubclass(made, nn.Module):
+        return None
+    _, *parameters = inspect.signature(made.forward).parameters.values()
+    found = []
+    for parameter in parameters:
+        kinds = get_args(parameter.annotation) or (parameter.annotation,)
+        arrays = [
+            kind for kind in kinds if inspect.isclass(kind) and issubclass(kind, AbstractArray)
+        ]
+        if not arrays:
+            return None
+        found.append((arrays[0], parameter.default is parameter.empty))
+    return found
+
+
+def _dims(shape: type[AbstractArray]) -> list[str]:
+    """The letters of an example's shape."""
+    return shape.dim_str.split()[1:]
+
+
+def _fits(shape: type[AbstractArray], port: Port) -> bool:
+    """Whether examples of a port have the rank, the fixed sizes and the type of an input."""
+    dims, types = _dims(shape), shape.dtypes
+    if isinstance(types, tuple) and port.dtype not in types:
+        return False
+    if "..." in dims:  # of numbers: in one row, whose length the model has to know
+        return not isinstance(types, tuple) or all(isinstance(size, int) for size in port.dims)
+    return len(dims) == len(port.dims) and all(
+        not letter.isdecimal() or letter == str(size)
+        for letter, size in zip(dims, port.dims, strict=True)
+    )
+
+
+def _meant(shape: type[AbstractArray]) -> str:
+    """An input of a model in words."""
+    dims = " ".join(_dims(shape))
+    return MEANT.get(dims, "rows of numbers")
+
+
+def _given(port: Port) -> str:
+    """A port of data in words, with the shape of an example."""
+    rows = "series" if len(port.dims) > 1 else "rows of numbers"
+    shape = f" ({' x '.join(map(str, port.dims))})" if port.dims else ""
+    return f"{GIVEN.get(port.kind, rows)}{shape}"
