@@ -1,23 +1,20 @@
 """Whether what a signature says of a port agrees with itself: names, columns, statistics, sizes."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
 from cartograd.core.errors import UsageError, unknown
 
-if TYPE_CHECKING:
-    from cartograd.core.ports import Port
-
 DTYPES = tuple(sorted(name for name, kind in vars(torch).items() if isinstance(kind, torch.dtype)))
 """Names of torch's number types."""
 
 
-def check_port(port: "Port", axis: int | None, /) -> None:
+def check_port(port: Any, axis: int | None, /) -> None:
     """Refuse a port whose parts are of different sizes.
 
     Args:
-        port: of a signature.
+        port: a `Port` of a signature (any, as ports are checked by this file).
         axis: which of its dimensions counts the classes; None if none does.
 
     Raises:
