@@ -5,7 +5,6 @@ layer of 10^12 units. An operating system often promises more memory than it has
 program that then uses it; so the sizes of new tensors are looked at before they are made.
 
 >>> from cartograd.core.errors import UsageError
-from cartograd.core.fits import finite
 >>> with affordable("this layer"):
 ...     torch.empty(10**15, 10**3)
 Traceback (most recent call last):
