@@ -107,7 +107,6 @@ def glow_fashion(session: Session, /) -> Outcome:
 
 def _densities() -> dict[str, float]:
     """Nats of a test point that is standardised by the training part, by what is known of it."""
-    import torch
     from sklearn.neighbors import KernelDensity
 
     import cartograd as cg
