@@ -11,6 +11,7 @@ from pathlib import Path
 
 from acceptance import (
     cnn,
+    diffusion,
     distillation,
     flows,
     generative,
@@ -61,6 +62,8 @@ ROWS = {
     "flow-moons": flows.flow_moons,
     "flow-digits": flows.flow_digits,
     "glow-fashion": flows.glow_fashion,
+    "diffusion-digits": diffusion.diffusion_digits,
+    "diffusion-fashion": diffusion.diffusion_fashion,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
