@@ -97,7 +97,7 @@ def test_orientation_of_the_camera_is_obeyed(tmp_path):
     exif[0x0112] = 6  # held on its side: to be turned a quarter clockwise
     path = tmp_path / "phone.png"
     Image.fromarray(GREY).save(path, exif=exif)
-    assert header(path) [:3] == ((6, 5), False, False)
+    assert header(path)[:3] == ((6, 5), False, False)
     assert (grey(path, height=5, width=6) == np.rot90(GREY, -1)).all()
 
 
