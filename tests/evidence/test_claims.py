@@ -28,8 +28,6 @@ EARLIER = {
 """Of later rooms, with an experiment already."""
 BY_TASK = {"focal-imbalance"}
 """Claims with tasks as their unit though the statement's words do not ask for it."""
-BEFORE_RATES = {"batchnorm-ics", "clipping-prevents"}
-"""Claims that were run before rates were searched for by `best_rate`."""
 BY_THEORY = {"momentum-damps"}
 """The best rate is known by a formula."""
 
@@ -82,7 +80,7 @@ def test_a_best_rate_is_searched_for_and_not_left_at_an_edge():
         claim, text = read(path), path.read_text(encoding="utf-8")
         if re.search(r"rates?\b.*\bbest|\bbest.*\brates?\b", claim.hypothesis):
             searched = "best_rate(" in text and any("inside" in one for one in claim.requires)
-            assert searched == (claim.id not in BEFORE_RATES | BY_THEORY), claim.id
+            assert searched == (claim.id not in BY_THEORY), claim.id
 
 
 @pytest.mark.parametrize("name", list(claims()))
