@@ -12,6 +12,7 @@ from pathlib import Path
 from acceptance import (
     cnn,
     distillation,
+    flows,
     generative,
     images,
     language,
@@ -57,13 +58,16 @@ ROWS = {
     "bert-descriptions": transformers.bert_descriptions,
     "pixelcnn-digits": generative.pixelcnn_digits,
     "vae-fashion": generative.vae_fashion,
+    "flow-moons": flows.flow_moons,
+    "flow-digits": flows.flow_digits,
+    "glow-fashion": flows.glow_fashion,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
     "efficientnet-lite0-imagenet": ("fine-tuning",),
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
-        *("cnn-family", "rows-of-pixels", "vit-fashion", "vae-fashion"),
+        *("cnn-family", "rows-of-pixels", "vit-fashion", "vae-fashion", "glow-fashion"),
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),

@@ -122,7 +122,7 @@ def test_augmentation_in_training_batches(card):
     label = Port("class", "label", (N,))
     if kind_of(card) == "text":
         text = Signature((Port("text", "text", (8,), "int64"),), (label,))
-        with pytest.raises(UsageError, match="lists of words"):
+        with pytest.raises(UsageError, match="changes sentences, not the batches"):
             Split(torch.zeros(N, 8).long(), torch.arange(N), text).batches(augment=spec)
         return
     bounds = (0.0, 1.0) if kind_of(card) == "image" else None

@@ -5,7 +5,7 @@ from cartograd.core.build import build
 from cartograd.data.sources.moons import log_density as true_density
 from cartograd.data.sources.moons import moons
 from cartograd.engine.loop.fit import fit
-from cartograd.generative.flows.real_nvp import RealNVP
+from cartograd.generative.flows.real_nvp import real_nvp
 from cartograd.generative.likelihood import Likelihood
 
 
@@ -21,7 +21,7 @@ def moved(model):
 def trained():
     data = moons(examples=3000)
     torch.manual_seed(0)
-    model = RealNVP(features=2, depth=8)
+    model = real_nvp(features=2, depth=8)
     x = data.train.inputs
     batches = [(part, part) for part in x.split(200)]
     fit(
@@ -47,7 +47,7 @@ def test_decoding_undoes_encoding_after_training(trained):
 @pytest.mark.law("real-nvp")
 @pytest.mark.parametrize("levels", [0, 5])
 def test_the_determinant_is_that_of_the_jacobian(levels):
-    model = moved(RealNVP(features=6, depth=4, widths=(7,), levels=levels)).eval()
+    model = moved(real_nvp(features=6, depth=4, widths=(7,), levels=levels)).eval()
     x = torch.rand(3, 6, dtype=torch.float64)
     for row in x:
         jacobian = torch.autograd.functional.jacobian(lambda one: model.encode(one[None])[0], row)
@@ -78,7 +78,7 @@ def test_the_density_integrates_to_one_and_is_near_the_true_one(trained):
 @pytest.mark.law("real-nvp")
 def test_the_density_of_the_plane_is_one_in_all():
     """Also of a flow that has learned nothing."""
-    model = moved(RealNVP(features=2, depth=3, widths=(9,)))
+    model = moved(real_nvp(features=2, depth=3, widths=(9,)))
     side = torch.linspace(-12, 12, 600, dtype=torch.float64)
     with torch.no_grad():
         whole = model(torch.cartesian_prod(side, side)).exp().sum() * (side[1] - side[0]) ** 2

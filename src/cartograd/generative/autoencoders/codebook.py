@@ -19,6 +19,9 @@ from torch import Tensor, nn
 FEWEST = 0.1
 """Vectors of a batch, on average, below which a code is put elsewhere."""
 
+LEAST = 1e-5
+"""Of a running count: below it there is no mean."""
+
 
 class Codebook(nn.Module):
     """A few vectors that stand for all.
@@ -69,8 +72,8 @@ class Codebook(nn.Module):
         chosen = nn.functional.one_hot(number, len(self.codes)).to(z)
         self.counts.lerp_(chosen.sum(0), 1 - self.decay)
         self.sums.lerp_(chosen.T @ z, 1 - self.decay)
-        seen = self.counts > 1e-5
-        self.codes[seen] = self.sums[seen] / self.counts[seen, None]
+        means = self.sums / self.counts.clamp(min=LEAST)[:, None]
+        self.codes.copy_(torch.where((self.counts > LEAST)[:, None], means, self.codes))
 
 
 def perplexity(number: Int[Tensor, "..."], codes: int, /) -> float:

@@ -42,7 +42,7 @@ class ActNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c ..."]) -> tuple[Tensor, Float[Tensor, " b"]]:
         """The image and the log-determinant; the first call in training sets the parameters."""
-        if self.training and not self.begun:
+        if self.training and (x.is_meta or not self.begun):
             self._begin(x.detach())
         shift, scale = self._of(x)
         slopes = scale.expand(x.shape[1:]).sum()

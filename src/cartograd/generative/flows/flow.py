@@ -70,20 +70,6 @@ def log_normal(z: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
     return -0.5 * (z.square() + math.log(2 * math.pi)).flatten(1).sum(1)
 
 
-def drawn(
-    layers: Iterable[Any],
-    shape: tuple[int, ...],
-    generator: torch.Generator,
-    /,
-    *,
-    temperature: float = 1.0,
-    like: Tensor,
-) -> Float[Tensor, "b ..."]:
-    """Examples of random codes; below 1 the temperature keeps these nearer to the middle."""
-    noise = torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype)
-    return back(layers, temperature * noise.to(like.device))
-
-
 class Flow(nn.Module):
     """A density model of a chain of layers.
 

@@ -1,0 +1,168 @@
+"""Rows on flows: how likely test examples are, beside densities that know less."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from acceptance.generative import UNTRAINED, pixel_bits
+from acceptance.session import Outcome, Session
+
+MOST_NATS = 1.95
+"""Of a standardised point of two moons."""
+
+MOST_BITS = 2.35
+"""Of a pixel of the validation digits, at the epoch that is kept."""
+
+MOST_GLOW = 4.5
+"""Bits of a pixel of a test picture of clothes."""
+
+MOONS = "cartograd train real-nvp:classes=none --data moons:examples=5000 --set seed=SEED"
+DIGITS = (
+    "cartograd train real-nvp:classes=none,widths=[256,256] --data digits "
+    "--set seed=SEED patience=5"
+)
+FASHION = (
+    "cartograd train glow:classes=none --data fashion-mnist:examples=30000 --epochs 1 "
+    "--set seed=SEED batch_size=64"
+)
+
+
+def flow_moons(session: Session, /) -> Outcome:
+    """Points of the plane, whose true density is known."""
+    runs = [session.train(f"{MOONS} --epochs 40", seed) for seed in session.seeds]
+    beside = _densities()
+    shift = beside.pop("shift")
+    measured = [round(-run.metric("log-density") - shift, 3) for run in runs]
+    untrained = -session.train(MOONS + UNTRAINED, 0).metric("log-density") - shift
+    wholes = [_integral(run.folder) for run in runs]
+    return Outcome(
+        claim="RealNVP on two moons",
+        command=f"{MOONS} --epochs 40",
+        measured=measured,
+        asked=f"below {MOST_NATS:g} nats for a standardised point, which untrained weights do not "
+        "reach; a density that is one in all, to 0.5 %",
+        passed=max(measured) < MOST_NATS < untrained
+        and max(abs(whole - 1) for whole in wholes) < 5e-3,
+        unit="nats",
+        beside={name: f"{value:.3f}" for name, value in beside.items()}
+        | {
+            "the same, untrained": f"{untrained:.3f}",
+            "the density over the plane": ", ".join(f"{whole:.4f}" for whole in wholes),
+        },
+        cpu=[run.cpu for run in runs],
+        wall=[run.wall for run in runs],
+    )
+
+
+def flow_digits(session: Session, /) -> Outcome:
+    """Handwritten digits of 17 levels, kept before the flow learns the training part by heart."""
+    runs = [session.train(DIGITS, seed) for seed in session.seeds]
+    measured = [round(run.metric("bits-per-dim"), 3) for run in runs]
+    kept = [min(one["valid/bits-per-dim"] for one in run.epochs()) for run in runs]
+    untrained = session.train(DIGITS + UNTRAINED, 0).metric("bits-per-dim")
+    return Outcome(
+        claim="RealNVP on the embedded digits",
+        command=DIGITS,
+        measured=measured,
+        asked=f"at most {MOST_BITS:g} bits per pixel of the validation and of the test part, which "
+        "untrained weights do not reach",
+        passed=max(*kept, *measured) < MOST_BITS < untrained,
+        unit="bits/pixel",
+        beside={
+            "a histogram of each pixel": f"{pixel_bits('digits'):.3f}",
+            "the validation part": ", ".join(f"{bits:.3f}" for bits in kept),
+            "the same, untrained": f"{untrained:.3f}",
+        },
+        cpu=[run.cpu for run in runs],
+        wall=[run.wall for run in runs],
+    )
+
+
+def glow_fashion(session: Session, /) -> Outcome:
+    """Clothes of 256 greys."""
+    runs = [session.train(FASHION, seed) for seed in session.seeds]
+    measured = [round(run.metric("bits-per-dim"), 3) for run in runs]
+    untrained = session.train(FASHION.replace(" --epochs 1", "") + UNTRAINED, 0)
+    farthest = [_round_trip(run.folder) for run in runs]
+    return Outcome(
+        claim="Glow on half of Fashion-MNIST, one pass",
+        command=FASHION,
+        measured=measured,
+        asked=f"below {MOST_GLOW:g} bits per pixel, which untrained weights do not reach; pictures "
+        "of codes up to ten times as far out as usual ones are finite, and their codes come back",
+        passed=max(measured) < MOST_GLOW < untrained.metric("bits-per-dim")
+        and max(farthest) < 1e-3,
+        unit="bits/pixel",
+        beside={
+            "a histogram of each pixel": f"{pixel_bits('fashion-mnist'):.3f}",
+            "the same, untrained": f"{untrained.metric('bits-per-dim'):.3f}",
+            "how far codes are from those of their pictures": ", ".join(
+                f"{one:.1e}" for one in farthest
+            ),
+        },
+        cpu=[run.cpu for run in runs],
+        wall=[run.wall for run in runs],
+    )
+
+
+def _densities() -> dict[str, float]:
+    """Nats of a test point that is standardised by the training part, by what is known of it."""
+    from sklearn.neighbors import KernelDensity
+
+    import cartograd as cg
+    from cartograd.data.sources.moons import log_density
+
+    data = cg.dataset("moons:examples=5000")
+    train, valid, test = (
+        part.select(range(len(part))).inputs.double()
+        for part in (data.train, data.valid, data.test)
+    )
+    mean, std = train.mean(0), train.std(0)
+    shift = std.log().sum().item()
+    kernels = [KernelDensity(bandwidth=width / 100).fit(train.numpy()) for width in range(2, 12)]
+    best = max(kernels, key=lambda one: one.score(valid.numpy()))
+    square = ((test - mean) / std).square().sum(1).mean().item()
+    return {
+        "the true density": -log_density(test).mean().item() - shift,
+        "kernels of the best width": -best.score(test.numpy()) / len(test) - shift,
+        "N(0, I)": square / 2 + math.log(2 * math.pi),
+        "shift": shift,
+    }
+
+
+def _integral(folder: Path) -> float:
+    """The whole of a density over the plane."""
+    import torch
+
+    model = _flow(folder)
+    side = torch.linspace(-4, 5, 700, dtype=torch.float64)
+    with torch.no_grad():
+        parts = torch.cartesian_prod(side, side).split(70_000)
+        return sum(model(part).exp().sum().item() for part in parts) * (9 / 699) ** 2
+
+
+def _round_trip(folder: Path) -> float:
+    """How far codes are from those of their pictures, by their size; infinite if one is not."""
+    import torch
+
+    model = _flow(folder)
+    inside = model.layers[1:]  # the first layer rounds to levels
+    code = torch.randn(50, 784, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    worst = 0.0
+    for size in (1, 10):
+        x = size * code
+        with torch.no_grad():
+            for layer in reversed(inside):
+                x = layer.inverse(x)
+            found = x
+            for layer in inside:
+                found, _ = layer(found)
+        error = (found / size - code).abs().max().item()
+        worst = max(worst, error if bool(x.isfinite().all()) else math.inf)
+    return worst
+
+
+def _flow(folder: Path) -> Any:
+    import cartograd as cg
+
+    return cg.generative_model(folder, device="cpu").inner.double().eval()
