@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from acceptance import (
+    attention,
     cnn,
     distillation,
     flows,
@@ -17,6 +18,8 @@ from acceptance import (
     images,
     language,
     neurons,
+    paraphrases,
+    precision,
     report,
     sequences,
     speech,
@@ -32,6 +35,7 @@ ROWS = {
     "augmented-digits": images.augmented_digits,
     "mlp-fashion": images.mlp_fashion,
     "distillation": distillation.distillation,
+    "half-precision": precision.half_precision,
     "resnet-fashion": images.resnet_fashion,
     "cnn-family": cnn.cnn_family,
     "fine-tuning": cnn.fine_tuning,
@@ -51,6 +55,8 @@ ROWS = {
     "tagging": sequences.tagging,
     "translation-spanish": translation.into_spanish,
     "translation-chinese": translation.into_chinese,
+    "bahdanau-beams": attention.bahdanau_beams,
+    "back-translation": paraphrases.back_translation,
     "chinese-reviews": language.chinese_reviews,
     "word-vectors": language.word_vectors,
     "vit-fashion": transformers.vit_fashion,
@@ -71,7 +77,7 @@ NEEDS = {
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),
-    "gettext": ("translation-chinese",),
+    "gettext": ("translation-chinese", "bahdanau-beams", "back-translation"),
     "zh-reviews": ("chinese-reviews",),
     "shakespeare": ("word-vectors", "gpt-shakespeare"),
     "debian-descriptions": ("word-vectors", "bert-descriptions"),
