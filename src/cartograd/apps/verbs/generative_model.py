@@ -1,6 +1,5 @@
 """All that a generative model can do, in the units of its data; what it cannot is refused."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.verbs.mask import mask_of
 from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units, sample
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
@@ -16,7 +16,7 @@ from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
 from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
 from cartograd.generative.diffusion.inversion import invert
-from cartograd.generative.diffusion.ode_likelihood import ode_likelihood
+from cartograd.generative.diffusion.path_likelihood import PathLikelihood
 from cartograd.generative.diffusion.repaint import repaint
 from cartograd.generative.interpolation import MODES, between
 from cartograd.generative.samplers.ddim import ddim
@@ -57,7 +57,7 @@ class Generative:
         found = {"sample": "noise" if self.model.signature.draws else "own"}
         if self.denoiser is not None:
             return found | {
-                "log_prob": "ode", "encode": "inversion", "decode": "ddim",
+                "log_prob": "ode, vlb", "encode": "inversion", "decode": "ddim",
                 "interpolate": "codes", "inpaint": "repaint",
             }  # fmt: skip
         if not self.model.signature.draws:
@@ -75,27 +75,36 @@ class Generative:
         return sample(self.model, count, device=str(self.device), **options)
 
     def log_prob(
-        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int = STEPS
+        self,
+        x: Float[Tensor, "b ..."],
+        /,
+        *,
+        condition: Condition = None,
+        kind: str | None = None,
+        steps: int | None = None,
     ) -> Likelihood:
         """How likely examples are, in nats, and in which sense.
 
         Args:
             x: examples.
             condition: their classes.
-            steps: of the flow that a diffusion model follows.
+            kind: of a diffusion model: `ode`, a density by the flow to noise (usual), or `vlb`, a
+                bound by the chain's steps, of whole levels where the data have some.
+            steps: of that flow, 50 if left out; or of that chain, all of DDPM's if left out, and
+                1,000 of other paths.
 
         Raises:
             NotSupported: the model has no density.
-            UsageError: the examples have another shape, or a class is unknown.
+            UsageError: the examples have another shape, or a class or a kind is unknown.
         """
         x, y = self._given(x, condition, "log_prob")
         if self.denoiser is not None:
             mean, std = self._statistics()
-            plain = Conditioned(self.denoiser, y, limited=False)
-            found = ode_likelihood(plain, (x - mean) / std, steps=steps)
-            shift = std.log().expand(x.shape[1:]).sum()
-            error = None if found.error is None else found.error.cpu()
-            return Likelihood((found.nats - shift).cpu(), found.kind, found.dims, error)
+            way = PathLikelihood(self.denoiser, y, mean, std, self.model.signature.example.levels)
+            return way(x, kind or "ode", steps)
+        own = None if self.model.signature.draws else self.inner.likelihood
+        if kind not in (None, own):
+            raise self._lacks("log_prob", f"its kind of likelihood is {own}, and not {kind}")
         if self.model.signature.draws:
             raise self._lacks("log_prob", "it makes examples of noise and has no density for them")
         with inferring(self.model):
@@ -207,7 +216,7 @@ class Generative:
         """
         given = x
         x, y = self._given(x, condition, "inpaint")
-        mask = _mask(known, x)
+        mask = mask_of(known, x)
         mean, std = self._statistics()
         generator = torch.Generator().manual_seed(seed)
         with inferring(self.model):
@@ -275,21 +284,3 @@ def generative_model(target: Target, /, *, device: str = "auto") -> Generative:
 
 def _told(y: Tensor | None) -> tuple[Tensor, ...]:
     return () if y is None else (y,)
-
-
-def _mask(known: Tensor, x: Tensor) -> Tensor:
-    """A mask for each example.
-
-    Raises:
-        UsageError: it has another shape, or nothing is to be made up.
-    """
-    shapes: Sequence[tuple[int, ...]] = (tuple(x.shape), tuple(x.shape[1:]))
-    if tuple(known.shape) not in shapes:
-        raise UsageError(
-            f"the mask has shape {tuple(known.shape)}; expected that of an example, {shapes[1]}, "
-            f"or of all, {shapes[0]}"
-        )
-    mask = known.to(x).expand(x.shape)
-    if bool((mask > 0).all()):
-        raise UsageError("the mask marks everything as known; there is nothing to make up")
-    return mask
