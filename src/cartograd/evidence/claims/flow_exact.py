@@ -40,7 +40,6 @@ CLAIM = Claim(
 )
 STEPS, BATCH, DRAWS, CODES = 600, 100, (1, 5, 50), 10_000
 REACH, NODES = 6.0, 601
-"""Codes from -6 to 6, and how many on each side."""
 
 
 def measure(seed: int, /) -> Measured:
@@ -76,7 +75,6 @@ def _learn(model: nn.Module, points: Tensor, seed: int) -> None:
 
 
 def _mass(flow: nn.Module) -> float:
-    """The integral of what the flow says, over a square around the moons."""
     side = torch.linspace(-6, 7, 521)
     grid = torch.cartesian_prod(side, side)
     return torch.cat([flow(part).exp() for part in grid.split(20_000)]).sum().item() / 40**2
