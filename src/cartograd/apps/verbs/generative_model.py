@@ -1,6 +1,5 @@
 """All that a generative model can do, in the units of its data; what it cannot is refused."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,10 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.verbs.anomaly import strangeness
+from cartograd.apps.verbs.capabilities import capabilities_of
+from cartograd.apps.verbs.mask import mask_of
 from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units, sample
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Codes, Draws, Fills, Lacks, Likelihood, NotSupported
+from cartograd.core.generative import Codes, Fills, Lacks, Likelihood, NotSupported, Rebuilds
 from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
 from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
@@ -54,21 +56,7 @@ class Generative:
 
     def capabilities(self) -> dict[str, str]:
         """What it can do, each with its kind; what it cannot is left out."""
-        found = {"sample": "noise" if self.model.signature.draws else "own"}
-        if self.denoiser is not None:
-            return found | {
-                "log_prob": "ode", "encode": "inversion", "decode": "ddim",
-                "interpolate": "codes", "inpaint": "repaint",
-            }  # fmt: skip
-        if not self.model.signature.draws:
-            found["log_prob"] = self.inner.likelihood
-        if isinstance(self.inner, Codes):
-            found |= {"encode": "own", "decode": "own", "interpolate": "codes"}
-        if isinstance(self.inner, Fills):
-            found["inpaint"] = "own"
-        if self.model.signature.draws or isinstance(self.inner, Draws):
-            return found
-        return {key: value for key, value in found.items() if key != "sample"}
+        return capabilities_of(self.model, self.denoiser)
 
     def sample(self, count: int = 16, /, **options: Any) -> Float[Tensor, "b ..."]:
         """See `cartograd.sample`."""
@@ -96,7 +84,7 @@ class Generative:
             shift = std.log().expand(x.shape[1:]).sum()
             error = None if found.error is None else found.error.cpu()
             return Likelihood((found.nats - shift).cpu(), found.kind, found.dims, error)
-        if self.model.signature.draws:
+        if "log_prob" not in self.capabilities():
             raise self._lacks("log_prob", "it makes examples of noise and has no density for them")
         with inferring(self.model):
             nats = self.model(x) if y is None else self.model(x, y)
@@ -147,6 +135,35 @@ class Generative:
             else:
                 x = self._codes("decode").decode(z, *_told(y))
         return self._in_units(x)
+
+    def reconstruct(
+        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None
+    ) -> Float[Tensor, "b ..."]:
+        """Each example again, as far as its code tells it.
+
+        Raises:
+            NotSupported: the model has no code that is shorter than examples are.
+            UsageError: the examples have another shape, or a class is unknown.
+        """
+        x, y = self._given(x, condition, "reconstruct")
+        mean, std = self._statistics()
+        if not isinstance(self.inner, Rebuilds):
+            raise self._lacks("reconstruct", "no code of it leaves anything out")
+        with inferring(self.model):
+            return self._in_units(self.inner.reconstruct((x - mean) / std, *_told(y)))
+
+    def score(
+        self,
+        x: Float[Tensor, "b ..."],
+        /,
+        *,
+        by: str | None = None,
+        background: Target | None = None,
+        condition: Condition = None,
+    ) -> Float[Tensor, " b"]:
+        """How strange each example is, the higher the stranger; see `apps.verbs.anomaly`."""
+        plain = None if background is None else Generative(background, device=str(self.device))
+        return strangeness(self, x, by=by, background=plain, condition=condition)
 
     def interpolate(
         self,
@@ -207,7 +224,7 @@ class Generative:
         """
         given = x
         x, y = self._given(x, condition, "inpaint")
-        mask = _mask(known, x)
+        mask = mask_of(known, x)
         mean, std = self._statistics()
         generator = torch.Generator().manual_seed(seed)
         with inferring(self.model):
@@ -275,21 +292,3 @@ def generative_model(target: Target, /, *, device: str = "auto") -> Generative:
 
 def _told(y: Tensor | None) -> tuple[Tensor, ...]:
     return () if y is None else (y,)
-
-
-def _mask(known: Tensor, x: Tensor) -> Tensor:
-    """A mask for each example.
-
-    Raises:
-        UsageError: it has another shape, or nothing is to be made up.
-    """
-    shapes: Sequence[tuple[int, ...]] = (tuple(x.shape), tuple(x.shape[1:]))
-    if tuple(known.shape) not in shapes:
-        raise UsageError(
-            f"the mask has shape {tuple(known.shape)}; expected that of an example, {shapes[1]}, "
-            f"or of all, {shapes[0]}"
-        )
-    mask = known.to(x).expand(x.shape)
-    if bool((mask > 0).all()):
-        raise UsageError("the mask marks everything as known; there is nothing to make up")
-    return mask

@@ -1,0 +1,26 @@
+"""Which part of examples is known, and which is to be made up."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+
+
+def mask_of(known: Float[Tensor, "..."], x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+    """A mask for each example.
+
+    Raises:
+        UsageError: it has another shape, or nothing is to be made up.
+    """
+    shapes: Sequence[tuple[int, ...]] = (tuple(x.shape), tuple(x.shape[1:]))
+    if tuple(known.shape) not in shapes:
+        raise UsageError(
+            f"the mask has shape {tuple(known.shape)}; expected that of an example, {shapes[1]}, "
+            f"or of all, {shapes[0]}"
+        )
+    mask = known.to(x).expand(x.shape)
+    if bool((mask > 0).all()):
+        raise UsageError("the mask marks everything as known; there is nothing to make up")
+    return mask
