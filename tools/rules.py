@@ -26,6 +26,7 @@ ALLOWED = {
     ): "a BERT's sizes, and how its features become an answer",
     ("CG005", "src/cartograd/architectures/transformer/bert.py"): "its sizes, head and norm",
     ("CG005", "src/cartograd/architectures/transformer/vit.py"): "its sizes, and norm with eps",
+    ("CG005", "src/cartograd/generative/diffusion/ddpm.py"): "its sizes, network and chain",
     ("CG005", "src/cartograd/data/sources/csv.py"): "in so many ways do people write tables",
     ("CG008", "src/cartograd/core/signed.py"): "a foreign module may carry a signature or not",
     ("CG008", "src/cartograd/core/answered.py"): "a foreign module's answer is asked what it has",

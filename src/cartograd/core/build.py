@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import typing
 from importlib import import_module
 from typing import Any
 
@@ -56,6 +57,12 @@ def resolve(
     return card, Spec(card.name, full, spec.subject)
 
 
+def _takes_specs(parameter: inspect.Parameter) -> bool:
+    """Whether a method builds what this argument names by itself, as it knows more of it."""
+    annotation = parameter.annotation
+    return Spec in (annotation, *typing.get_args(annotation))
+
+
 def derived(card: Card, signature: Signature, /) -> dict[str, int | str]:
     """A method's arguments that follow from the data: sizes, and the head for its task."""
     allowed, found = hyperparameters(card), dict[str, int | str](signature.sizes())
@@ -99,8 +106,11 @@ def build(spec: Any, /, **args: Any) -> Any:
         return _foreign(spec, signature, args)
     card, full = resolve(spec, kind=kind, signature=signature, **args)
     make: Any = entry(card)
+    asked = hyperparameters(card)
     ready = {
-        key: build(value, signature=signature) if isinstance(value, Spec) else value
+        key: build(value, signature=signature)
+        if isinstance(value, Spec) and not _takes_specs(asked[key])
+        else value
         for key, value in full.args.items()
     }
     if card.kind != "model" and not inspect.isclass(make):

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any, Literal, Union
 
 from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
 
 
 def finite(value: Any, /) -> bool:
@@ -41,7 +42,7 @@ def fits(value: Any, annotation: Any, /) -> bool:
         return isinstance(value, float) or finite(value)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if annotation in (str, bool, types.NoneType):
+    if annotation in (str, bool, types.NoneType, Spec):
         return isinstance(value, annotation)
     if annotation is None:
         return value is None

@@ -32,7 +32,7 @@ def flow(moons):
 
 def test_each_family_says_what_it_can(diffusion, flow):
     assert diffusion.capabilities() == {
-        "sample": "noise", "log_prob": "ode", "encode": "inversion", "decode": "ddim",
+        "sample": "noise", "log_prob": "ode, vlb", "encode": "inversion", "decode": "ddim",
         "interpolate": "codes", "inpaint": "repaint",
     }  # fmt: skip
     assert flow.capabilities() == {
@@ -70,6 +70,12 @@ def test_a_density_of_the_flow_is_one_in_all(diffusion):
     assert found.error is None
     total = found.nats.double().exp().sum() * (line[1] - line[0]) ** 2
     assert total.item() == pytest.approx(1, abs=0.05)
+    below = diffusion.log_prob(grid, kind="vlb", steps=25)
+    assert below.kind == "vlb"
+    share = below.nats.double().exp().sum() * (line[1] - line[0]) ** 2
+    assert 0.3 < share.item() < 1.02
+    with pytest.raises(UsageError, match="unknown kind of likelihood of a diffusion model 'exact'"):
+        diffusion.log_prob(grid, kind="exact")
     with pytest.raises(UsageError, match=r"shape \(3,\); .* is of \(2,\)"):
         diffusion.log_prob(torch.zeros(1, 3))
     with pytest.raises(UsageError, match="not finite"):
@@ -92,6 +98,8 @@ def test_what_is_known_stays_bit_for_bit(diffusion, moons):
 
 
 def test_what_a_family_cannot_is_refused_with_the_reason(flow):
+    with pytest.raises(NotSupported, match="its kind of likelihood is exact, and not vlb"):
+        flow.log_prob(torch.zeros(1, 2), kind="vlb")
     with pytest.raises(NotSupported, match="cannot inpaint: it makes whole examples only"):
         flow.inpaint(torch.zeros(1, 2), torch.tensor([1.0, 0.0]))
 

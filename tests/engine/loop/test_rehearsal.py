@@ -53,7 +53,7 @@ def trained(objective, **more):
 
 def test_a_rehearsed_run_is_that_without_a_rehearsal(monkeypatch):
     with_one = trained(Drawing())
-    monkeypatch.setattr(loop_of_fit, "rehearse", lambda _: None)
+    monkeypatch.setattr(loop_of_fit, "rehearse", lambda *_: None)
     without = trained(Drawing())
     assert with_one[0] == without[0]
     assert all(torch.equal(value, without[1][key]) for key, value in with_one[1].items())

@@ -45,7 +45,7 @@ def test_hinge_and_least_squares_of_the_critic():
 def test_the_critic_becomes_the_share_of_real_examples():
     """p / (p + q) = sigmoid(2x) for N(1,1) and N(-1,1); at -JSD the loss is log 4 - 2 JSD."""
     torch.manual_seed(0)
-    objective = Adversarial(model=shifting(-1.0), norm="none", width=4)
+    objective = Adversarial(model=shifting(-1.0), norm=None, width=4)
     optimizer = torch.optim.Adam(objective.game.critic.parameters(), lr=1e-2)
     for step in range(300):
         optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / 300)
@@ -64,8 +64,8 @@ def test_r1_of_a_linear_critic_is_that_of_its_weights():
     x = torch.randn(5, 3, dtype=torch.float64)
     found = slopes(lambda x, y: line(x)[:, 0], x, None)
     torch.testing.assert_close(found, line.weight.square().sum().expand(5), rtol=0, atol=1e-12)
-    game = Adversarial(model=generator().double(), norm="none", r1=4.0).double()
-    plain = Adversarial(model=game.game.model, norm="none").double()
+    game = Adversarial(model=generator().double(), norm=None, r1=4.0).double()
+    plain = Adversarial(model=game.game.model, norm=None).double()
     plain.game.critic = game.game.critic
     batch = (x, x[:, :2].clone())
     more = next(game.losses(batch)).value - next(plain.losses(batch)).value
@@ -120,7 +120,7 @@ def test_the_generator_alone_is_averaged():
 
     def run(average):
         torch.manual_seed(0)
-        objective = Adversarial(model=generator(), norm="none")
+        objective = Adversarial(model=generator(), norm=None)
         fit(objective, data.batches(batch_size=8), optimizers="adam:lr=1e-2", epochs=2,
             average=average)  # fmt: skip
         return [torch.cat([one.flatten() for one in player.parameters()])

@@ -17,16 +17,25 @@ def test_pictures_have_the_size_that_was_asked(size):
 
 @pytest.mark.law("gan")
 @pytest.mark.place("gan/conditional")
-def test_a_classs_scale_and_shift_change_its_examples_alone():
+def test_a_classs_vector_changes_its_examples_alone():
     torch.manual_seed(0)
     model = Generator(channels=1, size=8, classes=3, latent=4, width=4).eval()
     noise, y = torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])
     before = model(noise, y)
     with torch.no_grad():
-        for norm in model.net.norms:
-            norm.shift[1] += 1
+        model.net.told.weight[1] += 1
     changed = (model(noise, y) - before).flatten(1).abs().amax(1) > 0
     assert changed.tolist() == [False, True, False, False, True, False]
+
+
+def test_each_norm_turns_with_the_class():
+    """Without the noise's own way into the first layer, a class still has its examples."""
+    torch.manual_seed(0)
+    model = Generator(channels=1, size=8, classes=3, latent=4, width=4).eval()
+    with torch.no_grad():
+        model.net.first.weight[:, 4:] = 0
+    made = model(torch.randn(1, 4).expand(3, 4), torch.arange(3))
+    assert len(made.flatten(1).unique(dim=0)) == 3
 
 
 def test_dense_layers_see_the_class():
@@ -39,3 +48,5 @@ def test_dense_layers_see_the_class():
 def test_a_generator_of_nothing_is_refused():
     with pytest.raises(UsageError, match="features= of vectors"):
         build("gan", kind="model")
+    with pytest.raises(UsageError, match="of side 1"):
+        Generator(channels=1, size=1)

@@ -13,7 +13,7 @@ def capabilities_of(model: Signed, denoiser: Denoiser | None, /) -> dict[str, st
     if denoiser is not None:
         return {
             "sample": "noise" if model.signature.draws else "own",
-            "log_prob": "ode", "encode": "inversion", "decode": "ddim",
+            "log_prob": "ode, vlb", "encode": "inversion", "decode": "ddim",
             "interpolate": "codes", "inpaint": "repaint",
         }  # fmt: skip
     found = {}

@@ -18,7 +18,7 @@ from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
 from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
 from cartograd.generative.diffusion.inversion import invert
-from cartograd.generative.diffusion.ode_likelihood import ode_likelihood
+from cartograd.generative.diffusion.path_likelihood import PathLikelihood
 from cartograd.generative.diffusion.repaint import repaint
 from cartograd.generative.interpolation import MODES, between
 from cartograd.generative.samplers.ddim import ddim
@@ -63,29 +63,38 @@ class Generative:
         return sample(self.model, count, device=str(self.device), **options)
 
     def log_prob(
-        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int = STEPS
+        self,
+        x: Float[Tensor, "b ..."],
+        /,
+        *,
+        condition: Condition = None,
+        kind: str | None = None,
+        steps: int | None = None,
     ) -> Likelihood:
         """How likely examples are, in nats, and in which sense.
 
         Args:
             x: examples.
             condition: their classes.
-            steps: of the flow that a diffusion model follows.
+            kind: of a diffusion model: `ode`, a density by the flow to noise (usual), or `vlb`, a
+                bound by the chain's steps, of whole levels where the data have some.
+            steps: of that flow, 50 if left out; or of that chain, all of DDPM's if left out, and
+                1,000 of other paths.
 
         Raises:
             NotSupported: the model has no density.
-            UsageError: the examples have another shape, or a class is unknown.
+            UsageError: the examples have another shape, or a class or a kind is unknown.
         """
         x, y = self._given(x, condition, "log_prob")
         if self.denoiser is not None:
             mean, std = self._statistics()
-            plain = Conditioned(self.denoiser, y, limited=False)
-            found = ode_likelihood(plain, (x - mean) / std, steps=steps)
-            shift = std.log().expand(x.shape[1:]).sum()
-            error = None if found.error is None else found.error.cpu()
-            return Likelihood((found.nats - shift).cpu(), found.kind, found.dims, error)
-        if "log_prob" not in self.capabilities():
+            way = PathLikelihood(self.denoiser, y, mean, std, self.model.signature.example.levels)
+            return way(x, kind or "ode", steps)
+        own = self.capabilities().get("log_prob")
+        if own is None:
             raise self._lacks("log_prob", "it makes examples of noise and has no density for them")
+        if kind not in (None, own):
+            raise self._lacks("log_prob", f"its kind of likelihood is {own}, and not {kind}")
         with inferring(self.model):
             nats = self.model(x) if y is None else self.model(x, y)
         return Likelihood(nats.flatten().cpu(), self.inner.likelihood, x[0].numel())
@@ -153,17 +162,11 @@ class Generative:
             return self._in_units(self.inner.reconstruct((x - mean) / std, *_told(y)))
 
     def score(
-        self,
-        x: Float[Tensor, "b ..."],
-        /,
-        *,
-        by: str | None = None,
-        background: Target | None = None,
-        condition: Condition = None,
+        self, x: Float[Tensor, "b ..."], /, *, background: Target | None = None, **options: Any
     ) -> Float[Tensor, " b"]:
-        """How strange each example is, the higher the stranger; see `apps.verbs.anomaly`."""
+        """How strange each example is, the higher the stranger; see `anomaly.strangeness`."""
         plain = None if background is None else Generative(background, device=str(self.device))
-        return strangeness(self, x, by=by, background=plain, condition=condition)
+        return strangeness(self, x, background=plain, **options)
 
     def interpolate(
         self,

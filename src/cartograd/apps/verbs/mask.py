@@ -1,4 +1,4 @@
-"""Which part of examples is known, and which is to be made up."""
+"""What of examples is known, as a mask for each of them."""
 
 from collections.abc import Sequence
 

@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import unknown
 from cartograd.core.generative import Level
-from cartograd.generative.diffusion.paths import Path
+from cartograd.generative.diffusion.paths import Path, wide
+from cartograd.generative.diffusion.reverse import log_variances
 from cartograd.generative.samplers.ddim import ddim
 
 Mixture = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
@@ -61,6 +62,7 @@ class Denoiser(nn.Module):
         spread: standard deviation of the examples, where `predicts` is `edm`.
         limit: what is guessed in sampling is kept between this and its negative, as DDPM does with
             pictures; None where examples have no bounds.
+        learned: whether the network answers twice, and says with the second how sure it is.
     """
 
     def __init__(
@@ -74,13 +76,14 @@ class Denoiser(nn.Module):
         steps: int,
         spread: float = 0.5,
         limit: float | None = None,
+        learned: bool = False,
     ):
         super().__init__()
         if predicts not in PREDICTS:
             raise unknown("what a network predicts", predicts, PREDICTS)
         self.net, self.path = net, path
         self.predicts, self.classes, self.steps = predicts, classes, steps
-        self.spread, self.limit = spread, limit
+        self.spread, self.limit, self.learned = spread, limit, learned
 
     def forward(
         self, noise: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
@@ -96,22 +99,60 @@ class Denoiser(nn.Module):
         self, x: Float[Tensor, "b ..."], level: Level, /, y: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "b ..."]:
         """The mean of what may be behind each noisy example."""
-        a, b = self.mixture(level)
-        alpha, sigma = level.alpha, level.sigma
-        below = a * sigma - b * alpha
-        found = self.predicted(x, level, y)
-        return wide(sigma / below, x) * found - wide(b / below, x) * x
+        return self.example(x, self.predicted(x, level, y), level)
+
+    def reverse(
+        self,
+        x: Float[Tensor, "b ..."],
+        now: Level,
+        then: Level,
+        /,
+        y: Int[Tensor, " b"] | None = None,
+    ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "..."]]:
+        """See `Reverses`; the least variance where none is learned."""
+        if not self.learned:
+            return self.denoise(x, now, y), log_variances(now, then)[0]
+        found, between = self.answers(x, now, y)
+        assert between is not None
+        return self.example(x, found, now), self.log_variance(between, now, then)
+
+    def log_variance(
+        self, between: Float[Tensor, "b ..."], now: Level, then: Level, /
+    ) -> Float[Tensor, "b ..."]:
+        """The logarithm of a step's variance, by where it was said to lie between the two."""
+        least, most = log_variances(now, then)
+        share = (between + 1) / 2
+        return share * wide(most, between) + (1 - share) * wide(least, between)
 
     def predicted(
         self, x: Float[Tensor, "b ..."], level: Level, y: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b ..."]:
         """What the network says."""
+        return self.answers(x, level, y)[0]
+
+    def answers(
+        self, x: Float[Tensor, "b ..."], level: Level, y: Int[Tensor, " b"] | None = None, /
+    ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b ..."] | None]:
+        """What the network says, and where the variance lies between -1 and 1 if it says that."""
         time = level.time.to(x.device, x.dtype).expand(x.shape[0])
         if self.predicts == "edm":
             x = x * wide((level.sigma**2 + self.spread**2).rsqrt(), x)
-        if self.classes is None:
-            return self.net(x, time)
-        return self.net(x, time, torch.full_like(time, self.classes).long() if y is None else y)
+        told = ()
+        if self.classes is not None:
+            told = (torch.full_like(time, self.classes).long() if y is None else y,)
+        found = self.net(x, time, *told)
+        if not self.learned:
+            return found, None
+        said, between = found.chunk(2, dim=1)
+        return said, between
+
+    def example(
+        self, x: Float[Tensor, "b ..."], found: Float[Tensor, "b ..."], level: Level, /
+    ) -> Float[Tensor, "b ..."]:
+        """The example behind `x`, if the network says `found`."""
+        a, b = self.mixture(level)
+        below = a * level.sigma - b * level.alpha
+        return wide(level.sigma / below, x) * found - wide(b / below, x) * x
 
     def mixture(self, level: Level, /) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
         """How much of the example and of the noise is in what is predicted."""
@@ -154,8 +195,19 @@ class Conditioned(nn.Module):
 
     def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
         """See `Denoises`; with and without the class in one batch, where both are needed."""
-        guess, limit = self._guessed(x, level), self.limit
-        return guess if limit is None else guess.clamp(-limit, limit)
+        return self._kept(self._guessed(x, level))
+
+    def reverse(
+        self, x: Float[Tensor, "b ..."], now: Level, then: Level, /
+    ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "..."]]:
+        """See `Reverses`; guidance moves the guess and leaves the variance as it is."""
+        guess, log_variance = self.denoiser.reverse(x, now, then, self.y)
+        plain = self.y is None or self.guidance == 1
+        guess = guess if plain else self._guessed(x, now)
+        return self._kept(guess), log_variance
+
+    def _kept(self, guess: Tensor) -> Tensor:
+        return guess if self.limit is None else guess.clamp(-self.limit, self.limit)
 
     def _guessed(self, x: Tensor, level: Level) -> Tensor:
         if self.y is None or self.guidance == 0:
@@ -166,12 +218,6 @@ class Conditioned(nn.Module):
         both = self.denoiser.denoise(torch.cat([x, x]), level, torch.cat([self.y, none]))
         told, free = both.chunk(2)
         return free + self.guidance * (told - free)
-
-
-def wide(value: Float[Tensor, "*b"], x: Float[Tensor, "b ..."], /) -> Tensor:
-    """One number, or one for each example, shaped and typed to multiply examples."""
-    value = value.to(x.device, x.dtype)
-    return value.reshape(-1, *[1] * (x.ndim - 1)) if value.ndim else value
 
 
 def noisy(

@@ -6,6 +6,11 @@ What the mixture is belongs to the model: the noise (DDPM's simple loss), the ve
 class is left out of a share of the examples, so that the model knows both what a class looks like
 and what any example does: classifier-free guidance needs the two.
 
+A model that learns the variance of its steps has a second term, its divergence from the true step
+in bits per number, as the chain of T has it at that step; the guess itself learns nothing by it.
+
+    L(x) + w T KL(q(x_s | x_t, x) || p(x_s | x_t)) / ln 2
+
 Shapes: a batch is (noise, [classes ` b`,] examples), noise and examples `b ...`.
 
 Departures: the noise is that of the batch, a function of the seed and the place in the epoch. The
@@ -15,6 +20,8 @@ batch is split, and from wherever a run is resumed, an example has the same loss
 References:
     Jonathan Ho, Ajay Jain, Pieter Abbeel. Denoising diffusion probabilistic models. NeurIPS 2020.
     https://arxiv.org/abs/2006.11239
+    Alex Nichol, Prafulla Dhariwal. Improved denoising diffusion probabilistic models. ICML 2021.
+    https://arxiv.org/abs/2102.09672
     Tiankai Hang and others. Efficient diffusion training via min-SNR weighting strategy. ICCV 2023.
     https://arxiv.org/abs/2303.09556
     Jonathan Ho, Ajay Jain. Classifier-free diffusion guidance. NeurIPS workshop 2021.
@@ -27,6 +34,7 @@ References:
 torch.Size([5])
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -35,10 +43,14 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.generative import Level
 from cartograd.core.hashing import fractions, scrambled
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.generative.diffusion.denoiser import denoiser_of, noisy
+from cartograd.generative.diffusion.paths import Steps
+from cartograd.generative.diffusion.reverse import log_variances, mean_back
+from cartograd.generative.diffusion.variational_bound import divergence
 
 CARD = Card(
     name="denoising",
@@ -68,9 +80,10 @@ class Denoising(nn.Module):
     Args:
         model: one with a `Denoiser`, such as DDPM, signed or not.
         label_dropout: share of the examples whose class is left out.
+        vlb_weight: of the divergence by which a learned variance is learned, for each step.
     """
 
-    def __init__(self, *, model: nn.Module, label_dropout: float = 0.1):
+    def __init__(self, *, model: nn.Module, label_dropout: float = 0.1, vlb_weight: float = 0.001):
         super().__init__()
         inner = model.model if isinstance(model, Signed) else model
         denoiser = denoiser_of(inner)
@@ -80,6 +93,7 @@ class Denoising(nn.Module):
                 f"{type(inner).__name__} is none"
             )
         self.model, self.denoiser, self.drop = model, denoiser, label_dropout
+        self.vlb_weight = vlb_weight
         self.players = {"model": model}
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
@@ -100,8 +114,26 @@ class Denoising(nn.Module):
             y = y.masked_fill(left_out < drop, self.denoiser.classes or 0)
         level = self.denoiser.path.drawn(u)
         a, b = (one.reshape(-1, *[1] * (x.ndim - 1)).to(x) for one in self.denoiser.mixture(level))
-        found = self.denoiser.predicted(noisy(x, noise, level), level, y)
-        return (found - a * x - b * noise).square().flatten(1).mean(1)
+        seen = noisy(x, noise, level)
+        found, between = self.denoiser.answers(seen, level, y)
+        error = (found - a * x - b * noise).square().flatten(1).mean(1)
+        if between is None or not self.vlb_weight:
+            return error
+        return error + self.vlb_weight * self._divergence(x, seen, found, between, level)
+
+    def _divergence(
+        self, x: Tensor, seen: Tensor, found: Tensor, between: Tensor, level: Level
+    ) -> Tensor:
+        """How far the model's step is from the true one, in bits, times the steps there are."""
+        path = self.denoiser.path
+        assert isinstance(path, Steps)
+        then = path.at(level.time.long())  # the step before, as times are counted from 0
+        guess = self.denoiser.example(seen, found.detach(), level)
+        right, mean = (mean_back(seen, one, level, then) for one in (x, guess))
+        log_variance = self.denoiser.log_variance(between, level, then)
+        apart = divergence(right, mean, log_variances(level, then)[0], log_variance)
+        bits = apart.flatten(1).mean(1) / math.log(2)
+        return path.length * bits * (then.sigma > 0).to(bits)
 
 
 def uniform(noise: Float[Tensor, "b ..."], /) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:

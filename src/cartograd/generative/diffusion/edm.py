@@ -27,8 +27,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
+from cartograd.core.spec import Spec
 from cartograd.generative.diffusion.denoiser import Denoiser
-from cartograd.generative.diffusion.nets import bound, network
+from cartograd.generative.diffusion.nets import bound, chosen_network
 from cartograd.generative.diffusion.paths import Growing
 
 CARD = Card(
@@ -56,7 +57,8 @@ class EDM(nn.Module):
         channels: of a picture.
         size: height and width of a picture.
         classes: how many there are to tell the model of; None trains without them.
-        width: channels of the U-Net at its largest size; a quarter of the units for vectors.
+        width: channels of the U-Net at its largest size; a quarter of the units of other networks.
+        network: spec of another network for pictures, such as `dit`.
         sampling_steps: steps in which the model itself makes an example of noise.
         sigma_data: standard deviation of the examples, standardised as the model sees them.
         dropout: share of activations that are dropped in each block of the U-Net.
@@ -70,17 +72,18 @@ class EDM(nn.Module):
         size: int | None = None,
         classes: int | None = None,
         width: int = 32,
+        network: Spec | str | None = None,
         sampling_steps: int = 20,
         sigma_data: float = 0.5,
         dropout: float = 0.0,
     ):
-        net = network(
-            features=features, channels=channels, size=size, classes=classes, width=width,
-            dropout=dropout,
+        inside = chosen_network(
+            network, features=features, channels=channels, size=size, classes=classes,
+            width=width, dropout=dropout,
         )  # fmt: skip
         super().__init__()
         self.denoiser = Denoiser(
-            net,
+            inside,
             Growing(),
             predicts="edm",
             classes=classes,

@@ -26,8 +26,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
+from cartograd.core.spec import Spec
 from cartograd.generative.diffusion.denoiser import Denoiser
-from cartograd.generative.diffusion.nets import bound, network
+from cartograd.generative.diffusion.nets import bound, chosen_network
 from cartograd.generative.diffusion.paths import Straight
 
 CARD = Card(
@@ -56,7 +57,8 @@ class FlowMatching(nn.Module):
         channels: of a picture.
         size: height and width of a picture.
         classes: how many there are to tell the model of; None trains without them.
-        width: channels of the U-Net at its largest size; a quarter of the units for vectors.
+        width: channels of the U-Net at its largest size; a quarter of the units of other networks.
+        network: spec of another network for pictures, such as `dit`.
         sampling_steps: steps in which the model itself makes an example of noise.
         dropout: share of activations that are dropped in each block of the U-Net.
     """
@@ -69,16 +71,17 @@ class FlowMatching(nn.Module):
         size: int | None = None,
         classes: int | None = None,
         width: int = 32,
+        network: Spec | str | None = None,
         sampling_steps: int = 20,
         dropout: float = 0.0,
     ):
-        net = network(
-            features=features, channels=channels, size=size, classes=classes, width=width,
-            dropout=dropout,
+        inside = chosen_network(
+            network, features=features, channels=channels, size=size, classes=classes,
+            width=width, dropout=dropout,
         )  # fmt: skip
         super().__init__()
         self.denoiser = Denoiser(
-            net,
+            inside,
             Straight(),
             predicts="velocity",
             classes=classes,

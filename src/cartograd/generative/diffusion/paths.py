@@ -186,3 +186,9 @@ def check(steps: int, /) -> None:
     """
     if steps < 1:
         raise UsageError(f"steps={steps} is out of range; expected at least 1")
+
+
+def wide(value: Float[Tensor, "*b"], x: Float[Tensor, "b ..."], /) -> Tensor:
+    """One number, or one for each example, shaped and typed to multiply examples."""
+    value = value.to(x.device, x.dtype)
+    return value.reshape(-1, *[1] * (x.ndim - 1)) if value.ndim else value

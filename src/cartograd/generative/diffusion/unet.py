@@ -35,6 +35,7 @@ class UNet(nn.Module):
         patch: side of the patches that become channels.
         classes: how many, or None.
         dropout: share of activations that are dropped in each block.
+        outputs: answers, each of the shape of a picture.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class UNet(nn.Module):
         patch: int = 1,
         classes: int | None = None,
         dropout: float = 0.0,
+        outputs: int = 1,
     ):
         super().__init__()
         self.patch, self.least = patch, patch * 2 ** (sizes - 1)
@@ -72,14 +74,14 @@ class UNet(nn.Module):
             self.up.append(nn.ModuleList([larger, Block(2 * own, own, told, dropout=dropout)]))
             before = own
         self.norm = nn.GroupNorm(GROUPS, width)
-        self.last = zeroed(nn.Conv2d(width, inside, 3, padding=1))
+        self.last = zeroed(nn.Conv2d(width, inside * outputs, 3, padding=1))
 
     def forward(
         self,
         x: Float[Tensor, "b c y x"],
         time: Float[Tensor, " b"],
         y: Int[Tensor, " b"] | None = None,
-    ) -> Float[Tensor, "b c y x"]:
+    ) -> Float[Tensor, "b c2 y x"]:
         """What is predicted; sides that cannot be halved so often are filled up meanwhile."""
         height, width = x.shape[-2:]
         told = self.told(time, y)

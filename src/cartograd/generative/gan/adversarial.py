@@ -67,11 +67,11 @@ CARD = Card(
         ),
     },
     missing={"gan/vanilla": "samples of Fashion-MNIST against a baseline, over seeds"},
-    tiny={"norm": "none"},
+    tiny={"norm": None},
     metrics=("frechet",),
     logs={"critic/loss": "lower", "model/loss": "lower"},
     settings={
-        "optimizer": "adam:lr=2e-4,betas=[0.5,0.999]",
+        "optimizer": "adam:lr=1e-3,betas=[0.0,0.9]",
         "schedule": None,
         "average": "ema:decay=0.99",
         "monitor": "valid/frechet",
@@ -114,8 +114,8 @@ class Adversarial(nn.Module):
         model: a generator with its signature.
         loss: `non-saturating`, `minimax`, `hinge` or `least-squares`.
         r1: gamma of the penalty on the critic's slope at real examples; 0 for none.
-        norm: of the critic's layers: `spectral`, `batch` or `none`.
-        width: channels of the critic at the largest size; a quarter of the units for vectors.
+        norm: of the critic's layers: `spectral`, `batch` or none.
+        width: channels of the critic at half the size; a quarter of the units for vectors.
         critic_steps: moves of the critic for each one of the generator.
 
     Raises:
@@ -130,7 +130,7 @@ class Adversarial(nn.Module):
         model: nn.Module,
         loss: str = "non-saturating",
         r1: float = 0.0,
-        norm: str = "spectral",
+        norm: str | None = "spectral",
         width: int = 32,
         critic_steps: int = 1,
     ):

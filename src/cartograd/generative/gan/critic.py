@@ -6,6 +6,8 @@ example is added to the number.
     D(x, y) = psi(phi(x)) + <v_y, phi(x)>
 
 Departures: the projection is of all positions of the last map, where the paper adds them up first.
+A class's vector begins as small as the other weights, not as large as an embedding's, or it would
+hardly turn at the steps of an optimizer that are right for these.
 
 References:
     Alec Radford, Luke Metz, Soumith Chintala. Unsupervised representation learning with deep
@@ -30,9 +32,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port, Signature
-from cartograd.generative.gan.generator import halvings, started
+from cartograd.generative.gan.generator import START, halvings, started
 
-NORMS = ("none", "spectral", "batch")
+NORMS = (None, "spectral", "batch")
 SLOPE = 0.2
 """Of a leaky ReLU below zero."""
 
@@ -51,6 +53,8 @@ class Critic(nn.Module):
         super().__init__()
         self.layers, self.last = layers, nn.Linear(seen, 1, bias=bias)
         self.told = None if classes is None else nn.Embedding(classes, seen)
+        if self.told is not None:
+            nn.init.normal_(self.told.weight, std=START)
 
     def forward(
         self, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
@@ -62,15 +66,15 @@ class Critic(nn.Module):
 
 
 def critic_for(
-    signature: Signature, /, *, width: int, norm: str = "none", bias: bool = True
+    signature: Signature, /, *, width: int, norm: str | None = None, bias: bool = True
 ) -> Critic:
     """A critic of the examples that a generator with this signature makes.
 
     Args:
         signature: of the generator.
-        width: channels at the largest size; a quarter of the units for vectors.
+        width: channels at half the size; a quarter of the units for vectors.
         norm: how layers are normalised: `spectral` (each is at most as steep as 1), `batch` or
-            `none`.
+            none.
         bias: whether a number is added to every answer; it does not count where only differences of
             answers do.
 
@@ -78,7 +82,7 @@ def critic_for(
         UsageError: there are no critics of such examples, or no such norm.
     """
     if norm not in NORMS:
-        raise unknown("norm of a critic", norm, NORMS)
+        raise unknown("norm of a critic", str(norm), [str(one).lower() for one in NORMS])
     port = signature.example
     classes = None if signature.condition is None else len(signature.condition.labels)
     if port.kind == "image":
@@ -108,20 +112,21 @@ def _of_vectors(features: int, /, *, width: int, classes: int | None, bias: bool
 
 
 def _of_pictures(
-    port: Port, /, *, width: int, norm: str, classes: int | None, bias: bool
+    port: Port, /, *, width: int, norm: str | None, classes: int | None, bias: bool
 ) -> Critic:
     """DCGAN's discriminator: strided convolutions, the first without a norm."""
     channels, height, across = (int(dim) for dim in port.dims)
     if height != across:
         raise UsageError(f"pictures of {height} by {across}: generators make square ones")
-    times, least = halvings(height)
-    layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(SLOPE)]
-    for own in (width * 2**i for i in range(times)):
-        layers.append(nn.Conv2d(own, 2 * own, 3, stride=2, padding=1))
-        layers += [nn.BatchNorm2d(2 * own)] if norm == "batch" else []
+    times, _ = halvings(height)
+    widths = [channels, *(width * 2**i for i in range(times))]
+    layers: list[nn.Module] = []
+    for number, (before, after) in enumerate(pairwise(widths)):
+        layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1))
+        layers += [nn.BatchNorm2d(after)] if norm == "batch" and number else []
         layers.append(nn.LeakyReLU(SLOPE))
-    seen = width * 2**times * least**2
+    seen = widths[-1] * (height >> times) ** 2
     critic = Critic(nn.Sequential(*layers, nn.Flatten()), seen, classes=classes, bias=bias)
-    if norm != "none":
+    if norm is not None:
         started(critic)
     return critic

@@ -66,7 +66,7 @@ class Game(nn.Module):
         /,
         *,
         width: int,
-        norm: str,
+        norm: str | None,
         critic_steps: int,
         bias: bool = True,
     ):

@@ -2,9 +2,9 @@
 
 Pictures are made as DCGAN makes them: a few numbers become a small map of many channels, whose size
 is doubled by transposed convolutions until it is the picture's. Vectors are made by dense layers.
-With classes each batch normalisation has a scale and a shift for each class, and dense layers see
-the class beside the noise. The critic belongs to the objective: see `adversarial`,
-`wgan` and `wgan-gp`.
+With classes a vector for each stands beside the noise, and changes the scale and the shift of each
+batch normalisation; dense layers see the class as one of so many numbers that is 1. The critic
+belongs to the objective: see `adversarial`, `wgan` and `wgan-gp`.
 
 Shapes: input noise `b d` and (with classes) `b`; examples `b d` or `b c y x`.
 
@@ -20,6 +20,8 @@ References:
     https://arxiv.org/abs/1411.1784
     Harm de Vries and others. Modulating early visual processing by language. NeurIPS 2017.
     https://arxiv.org/abs/1707.00683
+    Andrew Brock, Jeff Donahue, Karen Simonyan. Large scale GAN training for high fidelity natural
+    image synthesis. ICLR 2019. https://arxiv.org/abs/1809.11096
 
 >>> import torch
 >>> Generator(channels=1, size=28, latent=16, width=8)(torch.randn(3, 16)).shape
@@ -48,10 +50,10 @@ CARD = Card(
     url="https://arxiv.org/abs/1406.2661",
     proofs=(
         "law: pictures of any size from 4 to 33 have that size",
-        "law: a class's scale and shift change the examples of that class alone",
+        "law: a class's vector changes the examples of that class alone",
     ),
     evidence={
-        "gan/conditional": ("test_a_classs_scale_and_shift_change_its_examples_alone",),
+        "gan/conditional": ("test_a_classs_vector_changes_its_examples_alone",),
     },
     missing={
         "gan/vanilla": "samples of Fashion-MNIST against a baseline, over seeds",
@@ -63,7 +65,7 @@ CARD = Card(
 )
 
 SMALLEST = 7
-"""Sides above this are made by doubling."""
+"""Sides above this are made by doubling, and a picture by doubling once at least."""
 
 START = 0.02
 """Standard deviation of DCGAN's weights at first."""
@@ -78,7 +80,7 @@ class Generator(nn.Module):
         size: height and width of a picture.
         classes: how many there are to tell the model of; None trains without them.
         latent: numbers of noise that an example is made of.
-        width: channels at the largest size; a quarter of the units for vectors.
+        width: channels at half the picture's size; a quarter of the units for vectors.
 
     Raises:
         UsageError: nothing is said of the examples.
@@ -138,11 +140,11 @@ class Deconvolutions(nn.Module):
     """DCGAN's generator for square pictures of any size.
 
     Args:
-        latent: numbers of noise.
+        latent: numbers of noise, and of the vector that stands for a class.
         channels: of a picture.
         size: height and width.
         classes: how many, or None.
-        width: channels at the largest size; they double with each halving.
+        width: channels at half the size; they double with each further halving.
     """
 
     def __init__(
@@ -150,53 +152,70 @@ class Deconvolutions(nn.Module):
     ):
         super().__init__()
         times, self.least = halvings(size)
-        self.size = size
-        widths = [width * 2**i for i in reversed(range(times + 1))]
-        self.first = nn.Linear(latent, widths[0] * self.least**2, bias=False)
-        self.norms = nn.ModuleList(ClassNorm(own, classes) for own in widths)
+        self.size, told = size, 0 if classes is None else latent
+        widths = [width * 2**i for i in reversed(range(times))]
+        self.told = None if classes is None else nn.Embedding(classes, told)
+        self.first = nn.Linear(latent + told, widths[0] * self.least**2, bias=False)
+        self.norms = nn.ModuleList(ClassNorm(own, told) for own in widths)
         self.larger = nn.ModuleList(
             nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False)
             for before, after in pairwise(widths)
         )
-        self.last = nn.Conv2d(width, channels, 3, padding=1)
+        self.larger.append(nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1))
         started(self)
 
     def forward(
         self, noise: Float[Tensor, "b d"], y: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "b c y x"]:
         """One picture with numbers from -1 to 1 for each row of noise."""
-        h = self.first(noise).reshape(len(noise), -1, self.least, self.least)
-        for norm, larger in zip(self.norms, [*self.larger, self.last], strict=True):
-            h = larger(norm(h, y).relu())
+        told = None if y is None or self.told is None else self.told(y)
+        h = self.first(noise if told is None else torch.cat([noise, told], dim=1))
+        h = h.unflatten(1, (-1, self.least, self.least))
+        for norm, larger in zip(self.norms, self.larger, strict=True):
+            h = larger(norm(h, told).relu())
         return h[..., : self.size, : self.size].tanh()
 
 
 class ClassNorm(nn.Module):
-    """Batch normalisation, with a scale and a shift for each class where there are classes."""
+    """Batch normalisation, whose scale and shift a class's vector changes where there are classes.
 
-    def __init__(self, channels: int, classes: int | None, /):
+    They are linear in a vector that all layers share, as BigGAN has them: a table of one number for
+    each class and channel would move by no more than the learning rate in a step.
+
+    Args:
+        channels: of the map.
+        told: numbers of the vector; 0 for none.
+    """
+
+    def __init__(self, channels: int, told: int, /):
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=classes is None)
-        if classes is not None:
-            self.scale = nn.Parameter(torch.ones(classes, channels))
-            self.shift = nn.Parameter(torch.zeros(classes, channels))
+        self.norm = nn.BatchNorm2d(channels)
+        self.by_class = nn.Linear(told, 2 * channels, bias=False) if told else None
 
     def forward(
-        self, x: Float[Tensor, "b c y x"], y: Int[Tensor, " b"] | None = None
+        self, x: Float[Tensor, "b c y x"], told: Float[Tensor, "b d"] | None = None
     ) -> Float[Tensor, "b c y x"]:
         """Normalised over the batch."""
         h = self.norm(x)
-        return h if y is None else h * self.scale[y, :, None, None] + self.shift[y, :, None, None]
+        if told is None or self.by_class is None:
+            return h
+        scale, shift = self.by_class(told)[..., None, None].chunk(2, dim=1)
+        return h * (1 + scale) + shift
 
 
 def halvings(size: int, /) -> tuple[int, int]:
     """How often a side is halved (rounded up) until it is small, and what it is then.
 
-    >>> halvings(28), halvings(8), halvings(33)
-    ((2, 7), (1, 4), (3, 5))
+    Raises:
+        UsageError: it cannot be halved.
+
+    >>> halvings(28), halvings(8), halvings(33), halvings(4)
+    ((2, 7), (1, 4), (3, 5), (1, 2))
     """
+    if size < 2:
+        raise UsageError(f"pictures of side {size} are no pictures; a generator needs 2 or more")
     times = 0
-    while size > SMALLEST:
+    while times == 0 or size > SMALLEST:
         times, size = times + 1, -(-size // 2)
     return times, size
 

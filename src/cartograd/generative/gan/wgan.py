@@ -67,8 +67,8 @@ class WGAN(nn.Module):
     Args:
         model: a generator with its signature.
         weight_clip: the largest size of a critic's weight.
-        norm: of the critic's layers: `none` or `batch`.
-        width: channels of the critic at the largest size; a quarter of the units for vectors.
+        norm: of the critic's layers: none or `batch`.
+        width: channels of the critic at half the size; a quarter of the units for vectors.
         critic_steps: moves of the critic for each one of the generator.
 
     Raises:
@@ -82,7 +82,7 @@ class WGAN(nn.Module):
         *,
         model: nn.Module,
         weight_clip: float = 0.01,
-        norm: str = "none",
+        norm: str | None = None,
         width: int = 32,
         critic_steps: int = 5,
     ):

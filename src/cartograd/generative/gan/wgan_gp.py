@@ -67,8 +67,8 @@ class WGANGP(nn.Module):
     Args:
         model: a generator with its signature.
         weight: of the penalty.
-        norm: of the critic's layers: `none` or `spectral`.
-        width: channels of the critic at the largest size; a quarter of the units for vectors.
+        norm: of the critic's layers: none or `spectral`.
+        width: channels of the critic at half the size; a quarter of the units for vectors.
         critic_steps: moves of the critic for each one of the generator.
 
     Raises:
@@ -82,7 +82,7 @@ class WGANGP(nn.Module):
         *,
         model: nn.Module,
         weight: float = 10.0,
-        norm: str = "none",
+        norm: str | None = None,
         width: int = 32,
         critic_steps: int = 5,
     ):

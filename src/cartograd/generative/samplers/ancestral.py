@@ -1,7 +1,8 @@
 """DDPM's ancestral sampling: back along the chain, each step drawn from its posterior.
 
 It is DDIM with all of the new noise (`eta` 1); over all steps of the chain it is the paper's
-algorithm 2, with the smaller of its two variances.
+algorithm 2, with the smaller of its two variances. A model that has learned its variances draws
+with these.
 
 Shapes: noise `b ...`; examples alike.
 
@@ -10,6 +11,8 @@ Departures: fewer steps than the chain has are spaced evenly.
 References:
     Jonathan Ho, Ajay Jain, Pieter Abbeel. Denoising diffusion probabilistic models. NeurIPS 2020.
     https://arxiv.org/abs/2006.11239
+    Alex Nichol, Prafulla Dhariwal. Improved denoising diffusion probabilistic models. ICML 2021.
+    https://arxiv.org/abs/2102.09672
 
 >>> import torch
 >>> from cartograd.generative.diffusion.flow_matching import FlowMatching
@@ -24,7 +27,9 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.generative import Denoises
+from cartograd.generative.diffusion.reverse import Reverses, mean_back
 from cartograd.generative.samplers.ddim import ddim
+from cartograd.generative.samplers.steps import begin, fresh, pairs
 
 CARD = Card(
     name="ancestral",
@@ -59,4 +64,13 @@ def ancestral(
     Raises:
         UsageError: the model's chain has fewer steps.
     """
-    return ddim(model, noise, generator, steps=steps, eta=1.0)
+    if not isinstance(model, Reverses):
+        return ddim(model, noise, generator, steps=steps, eta=1.0)
+    levels = model.levels(steps)
+    x = begin(noise, levels)
+    for now, then in pairs(levels):
+        guess, log_variance = model.reverse(x, now, then)
+        x = mean_back(x, guess, now, then)
+        if then.sigma > 0:
+            x = x + (log_variance / 2).exp().to(x) * fresh(x, generator)
+    return x
