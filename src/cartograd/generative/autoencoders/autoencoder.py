@@ -33,7 +33,7 @@ CARD = Card(
     name="autoencoder",
     kind="model",
     entry="Autoencoder",
-    nodes=("vae/autoencoder",),
+    nodes=("vae/autoencoder", "vae/anomaly"),
     title="Autoencoder",
     zh="自编码器",
     aliases=("auto-encoder",),
@@ -41,7 +41,10 @@ CARD = Card(
     year=2006,
     url="https://doi.org/10.1126/science.1127647",
     proofs=("law: linear, its error is that of as many principal components, to 1 %",),
-    evidence={"vae/autoencoder": ("test_a_linear_one_learns_the_principal_components",)},
+    evidence={
+        "vae/autoencoder": ("test_a_linear_one_learns_the_principal_components",),
+        "vae/anomaly": ("test_what_was_not_seen_comes_back_badly",),
+    },
     tiny={"features": 4, "latent": 2, "widths": (5,)},
     answers="reconstruct",
 )
