@@ -134,6 +134,18 @@ class Fills(Protocol):
         ...
 
 
+@runtime_checkable
+class Truncates(Protocol):
+    """A generator whose examples can be drawn to the usual one, more alike and less strange.
+
+    One that knows classes takes them as a third argument.
+    """
+
+    def truncated(self, noise: Float[Tensor, "b d"], psi: float, /) -> Float[Tensor, "b ..."]:
+        """One example for each row, standardised; 1 is the model's own, 0 the same for all."""
+        ...
+
+
 class NotSupported(UsageError):  # noqa: N818
     """A model cannot do this; the message says why."""
 

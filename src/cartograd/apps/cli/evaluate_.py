@@ -116,7 +116,7 @@ def _report(bundle: "Bundle", found: "Evaluation") -> Path | None:
     """
     from cartograd.apps.report.run import measured_on
 
-    words = re.sub(r"[^\w.-]+", "-", measured_on(found)).strip("-")
+    words = re.sub(r"[^\w.-]+", "-", measured_on(found)).strip("-.")
     try:
         return found.draw(home(bundle) / (f"report-{words}.html" if words else "report.html"))
     except UsageError as error:

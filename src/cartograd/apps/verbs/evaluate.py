@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cartograd.apps.answers.averaged import about, measure
 from cartograd.apps.answers.masked_evaluation import masked_examples
+from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
@@ -98,9 +99,10 @@ def evaluate(
             f"judge={judge} is of examples that a model makes; {name_of(model)} makes none, or "
             "none of its metrics is of such examples; leave it out"
         )
-    part, why = part_of(part, data, trained_on(target))
-    notes: list[str] = []
-    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer, notes=notes)
+    trained = trained_on(target)
+    read, notes = as_learned(data, trained)
+    part, why = part_of(part, read, trained)
+    found = examples_for(model.signature, read, part, tokenizer=model.tokenizer, notes=notes)
     examples = masked_examples(model, found)
     outputs, targets, values, intervals, doubts = figures(
         model, examples, measures, batch_size=batch_size, device=device

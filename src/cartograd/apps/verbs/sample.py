@@ -11,7 +11,7 @@ from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Draws, Lacks, NotSupported
+from cartograd.core.generative import Draws, Lacks, NotSupported, Truncates
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
@@ -40,6 +40,7 @@ def sample(
     guidance: float = 1.0,
     seed: int = 0,
     temperature: float = 1.0,
+    truncation: float = 1.0,
     device: str = "auto",
 ) -> Float[Tensor, "b ..."]:
     """Draw examples from a generative model.
@@ -55,6 +56,8 @@ def sample(
             1 is the plain model, 0 the one without classes.
         seed: of the random numbers; the same seed gives the same examples.
         temperature: below 1 keeps to likelier examples, all alike at 0.
+        truncation: of a model with a mean style such as stylegan2: how much of its own style each
+            example keeps; 1 is the plain model, below it they are more usual, at 0 all the same.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Returns:
@@ -70,7 +73,10 @@ def sample(
         raise UsageError(f"temperature={temperature} is below 0; 1 is the model's own")
     model = as_signed(target)
     classes = classes_of(model, condition, count)
-    drawing = _drawing(model, sampler, guidance, temperature)
+    if truncation == 1:
+        drawing = _drawing(model, sampler, guidance, temperature)
+    else:
+        drawing = _truncated(model, truncation, temperature)
     chosen = pick(device)
     model.to(chosen)
     generator = torch.Generator().manual_seed(seed)
@@ -135,6 +141,28 @@ def _of_noise(model: Signed, temperature: float) -> Drawing:
         weight = next(model.parameters())
         noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
         return model(noise) if y is None else model(noise, y)
+
+    return drawing
+
+
+def _truncated(model: Signed, truncation: float, temperature: float) -> Drawing:
+    """Towards the usual example.
+
+    Raises:
+        UsageError: the model has no such way.
+    """
+    inner: Any = model.model
+    if not isinstance(inner, Truncates):
+        raise UsageError(
+            f"truncation={truncation} is for models with a mean style such as stylegan2, and "
+            f"{name_of(model)} is none; leave it out"
+        )
+
+    def drawing(rows: Tensor, y: Tensor | None, seed: int, _: torch.Generator) -> Tensor:
+        weight = next(model.parameters())
+        noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
+        told = () if y is None else (y,)
+        return in_units(inner.truncated(noise, truncation, *told), model.signature.example)
 
     return drawing
 
