@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from acceptance import (
+    anomalies,
     attention,
     cnn,
     distillation,
@@ -67,6 +68,7 @@ ROWS = {
     "flow-moons": flows.flow_moons,
     "flow-digits": flows.flow_digits,
     "glow-fashion": flows.glow_fashion,
+    "anomaly-fashion": anomalies.anomaly_fashion,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
@@ -74,6 +76,7 @@ NEEDS = {
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion", "vae-fashion", "glow-fashion"),
+        "anomaly-fashion",
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),
