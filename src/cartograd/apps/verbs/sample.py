@@ -12,7 +12,7 @@ from cartograd.apps.verbs.guidance import Guidance, guidance_of
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Draws, Truncates
+from cartograd.core.generative import Draws, Lacks, NotSupported, Truncates
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
@@ -121,6 +121,8 @@ def _drawing(
     if sampler is not None or guidance != Guidance():
         word = f"sampler={sampler}" if sampler is not None else "guidance"
         raise UsageError(f"{word} is for diffusion models, and {name} is none; leave it out")
+    if isinstance(inner, Lacks) and "sample" in inner.lacks:
+        raise NotSupported(f"{name} draws no examples: {inner.lacks['sample']}")
     if model.signature.target != "example" or not isinstance(inner, Draws):
         raise UsageError(
             f"{name} draws no examples, its task is {model.signature.task.name!r}; expected a "
@@ -222,14 +224,18 @@ def classes_of(
     if condition is None:
         return torch.arange(count) % len(port.labels)
     if isinstance(condition, str | int):
-        return torch.full((count,), _number(port, condition))
+        return torch.full((count,), number_of(port, condition))
     if len(condition) != count:
         raise UsageError(f"{len(condition)} classes for {count} examples; expected one for each")
-    return torch.tensor([_number(port, one) for one in condition])
+    return torch.tensor([number_of(port, one) for one in condition])
 
 
-def _number(port: Port, said: str | int) -> int:
-    """The number of a class that is named, or numbered from 0."""
+def number_of(port: Port, said: str | int, /) -> int:
+    """The number of a class that is named, or numbered from 0.
+
+    Raises:
+        UsageError: there is no such class.
+    """
     word = str(said)
     if word in port.labels:
         return port.labels.index(word)

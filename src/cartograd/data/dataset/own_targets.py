@@ -123,7 +123,7 @@ def own_targets(
 
     Args:
         data: examples with whatever targets, which do not count but as conditions.
-        task: of the answer, `density` or `generate`.
+        task: of the answer: `density`, `generate` or `reconstruct`.
         conditional: whether the model is told the class of each example, where the data have one.
         latent: numbers of noise that an example is made of; as many as it has if left out.
 
@@ -136,13 +136,16 @@ def own_targets(
             f"{data.name} has inputs of kind {port.kind!r}; what examples are like is learned of "
             "pictures, sounds or vectors of numbers"
         )
-    draws, decided = find(task).draws, list(data.about.get("decided", ()))
+    draws, rebuilds = find(task).draws, find(task).rebuilds
+    decided = list(data.about.get("decided", ()))
     if port.kind == "image":
         levels, middle = _levels(data.train), (MIDDLE,) if draws else ()
         port = replace(port, mean=middle, std=middle, levels=levels)
-        if levels and not draws:
+        if levels and not draws and not rebuilds:
             decided.append(f"pictures of {levels} levels: the density is a probability per level")
     inputs, answer = (port,), Port(task, "value", (), task=task)
+    if rebuilds:
+        answer = replace(port, task=task)
     if draws:
         dims = port.dims if latent is None else (latent,)
         inputs, answer = (Port("noise", "vector", dims),), replace(port, task=task)
