@@ -13,6 +13,7 @@ from acceptance import (
     anomalies,
     attention,
     cnn,
+    diffusion,
     distillation,
     flows,
     generative,
@@ -68,6 +69,8 @@ ROWS = {
     "flow-moons": flows.flow_moons,
     "flow-digits": flows.flow_digits,
     "glow-fashion": flows.glow_fashion,
+    "diffusion-digits": diffusion.diffusion_digits,
+    "diffusion-fashion": diffusion.diffusion_fashion,
     "anomaly-fashion": anomalies.anomaly_fashion,
 }
 NEEDS = {
