@@ -101,15 +101,25 @@ def noises() -> Split:
     return Split(noise, x, Signature((Port("noise", "vector", (4,), "float64"),), (output,)))
 
 
+def pictures() -> Split:
+    """Noise, and the examples that are to be made of it as pictures of one grey each."""
+    data = noises()
+    x = (1 + data.targets.reshape(-1, 1, 4, 1)).expand(-1, -1, -1, 4) / 2
+    given = data.signature.inputs
+    output = Port("x", "image", (1, 4, 4), "float64", mean=(0.5,), std=(0.5,), task="generate")
+    return Split(data.inputs, x.contiguous(), Signature(given, (output,)))
+
+
 ROWS = {
     "adversarial": noises, "cbow": windows, "ctc": spelled, "denoising": noises,
     "likelihood": themselves,
-    "multi-label": several, "skip-gram": windows, "wgan": noises,
+    "multi-label": several, "skip-gram": windows, "stylegan2-game": pictures, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
+    "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
 """What some objectives read, and by which model, if not by `reader` or a small MLP."""

@@ -54,6 +54,23 @@ def test_a_classifier_learns_and_answers_in_words(run, table):
     assert (first["label"], second["label"]) == ("pos", "neg")
 
 
+def test_the_run_knows_the_column_to_be_compared_with(run, table, tmp_path):
+    new = tmp_path / "new.csv"
+    new.write_bytes(table.read_bytes())
+    found = cg.evaluate(run, str(new))
+    assert found.examples == 120
+    assert found.notes[:2] == (
+        f"{new} is taken as csv: A table in a CSV file",
+        "as in the training: target=label,ignore=stars,text=true",
+    )
+    with pytest.raises(UsageError, match="say which of its columns"):
+        cg.evaluate(run.model, str(new))
+    new.write_text(new.read_text().replace("label", "grade", 1))
+    with pytest.raises(UsageError, match=r"unknown column .* 'label'"):
+        cg.evaluate(run, str(new))
+    assert cg.evaluate(run, f"{new},target=grade", part="all").metrics == found.metrics
+
+
 @pytest.mark.parametrize("spec", SMALL)
 def test_padding_and_company_change_no_answer(spec, table):
     data = cg.dataset(f"{table},target=label,text=review")

@@ -3,7 +3,7 @@
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset.listing import cut, left_out, listed
+from cartograd.data.dataset.listing import cut, listed, told
 
 END = (".dat",)
 
@@ -64,14 +64,15 @@ def test_a_split_without_classes_is_left_out_and_said(fill):
     labels, listing = listed(root, END)
     assert labels == ["a", "b"]
     assert list(listing) == ["train"]
-    (line,) = left_out(root, listing)
+    classes, line = told(root, labels, listing)
+    assert classes == "2 classes (a 1, b 1)"
     assert line.startswith("test/ has no class folders, so its 2 files have no answers: ")
 
 
 def test_other_files_are_counted_and_named(fill):
     root = fill("a/1.dat", "b/1.dat", "a/note.txt", "b/more.txt", "LICENSE", ".git/x", "a/.ds")
-    _, listing = listed(root, END)
-    (line,) = left_out(root, listing)
+    labels, listing = listed(root, END)
+    _, line = told(root, labels, listing)
     assert line.startswith("left out, 3 files that are no examples: 2 .txt, 1 without an ending")
     assert "a/note.txt" in line
-    assert left_out(fill("c/1.dat"), listed(root, END)[1]) != []
+    assert len(told(fill("c/1.dat"), *listed(root, END))) == 2

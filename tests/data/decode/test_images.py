@@ -74,6 +74,19 @@ def test_palette_with_a_transparent_colour():
     assert found[0, 0].tolist() == [10, 20, 30]
 
 
+def test_further_pictures_of_a_file_are_told():
+    frames = [Image.new("L", (5, 6), 90 * n) for n in (0, 1, 2)]
+    film = io.BytesIO()
+    frames[0].save(film, "GIF", save_all=True, append_images=frames[1:])
+    for given, told in (
+        (film.getvalue(), ["film holds 3 pictures: the first is looked at"]),
+        (frames[0], []),
+    ):
+        notes: list[str] = []
+        pixels(given, channels=1, height=6, width=5, name="film", notes=notes)
+        assert notes == told
+
+
 def test_one_bit_and_cmyk():
     assert set(np.unique(grey(Image.fromarray(GREY > 127)))) == {0, 255}
     assert colour(encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG")).shape == (6, 5, 3)
@@ -84,7 +97,7 @@ def test_orientation_of_the_camera_is_obeyed(tmp_path):
     exif[0x0112] = 6  # held on its side: to be turned a quarter clockwise
     path = tmp_path / "phone.png"
     Image.fromarray(GREY).save(path, exif=exif)
-    assert header(path) == ((6, 5), False, False)
+    assert header(path)[:3] == ((6, 5), False, False)
     assert (grey(path, height=5, width=6) == np.rot90(GREY, -1)).all()
 
 

@@ -91,7 +91,7 @@ def test_the_camera_is_held_upright_and_sizes_change(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(values).save(tmp_path / "a.png", exif=exif)
-    assert header(tmp_path / "a.png") == ((5, 7), False, True)
+    assert header(tmp_path / "a.png")[:3] == ((5, 7), False, True)
     turned = np.rot90(values, -1) / 4095
     found = read(tmp_path / "a.png", bits=12, height=7, width=5)[..., 0]
     assert np.abs(found - turned).max() < 1e-7

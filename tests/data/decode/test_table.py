@@ -98,6 +98,10 @@ def test_a_title_above_the_names_is_left_out_and_noted():
     assert table.header == ("size", "town", "class")
     assert table.lines == [4, 5]
     assert table.notes == ("the title 'Report of the plant' above the names is left out",)
+    corner = parse("Report,,,2024-03-01\n\nsize,rate,town,class\n1,2,Rome,high\n3,4,Bern,low\n")
+    assert corner.header == ("size", "rate", "town", "class")
+    assert corner.notes == ("the title 'Report 2024-03-01' above the names is left out",)
+    assert parse("a,b,,\nx,y,z,w\nx,y,z,w\n").header == ("a", "b", "column3", "column4")
     assert parse("Report, of 2024\n\na;b\n1;2\n3;4").header == ("a", "b")
     assert parse(",a\n0,1\n1,2").header == ("column1", "a")  # row numbers are no title
     assert parse("a,b\n1,\n2,").header == ("a", "b")

@@ -39,6 +39,14 @@ def test_another_encoding_has_to_be_said(write, encoding):
     assert (table.header, table.rows) == (HEADER, ROWS)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "gb18030"])
+def test_the_line_that_is_shown_is_whole_wherever_it_stands(write, encoding):
+    """Not cut in the middle of a character, nor looked for only in the beginning of the file."""
+    long = "a;b\n" + "1;2\n" * 300_000 + "größe;高\n"
+    with pytest.raises(UsageError, match=f"give.* encoding={encoding} .reads 'größe;高'"):
+        read_table(write(long.encode(encoding)))
+
+
 def test_chinese_text_in_its_old_encoding(write):
     path = write("尺寸,城市,类别\n24.1,上海,高\n".encode("gbk"))
     with pytest.raises(UsageError, match=r"give encoding=gb18030 \(reads '尺寸,城市,类别'"):

@@ -231,8 +231,9 @@ def test_what_is_left_out_and_small_parts_are_said(tmp_path):
             Image.new("L", (8, 8), 20 * number).save(tmp_path / label / f"{number}.png")
     (tmp_path / "a" / "about.txt").write_text("notes")
     found = folder(tmp_path).decided
-    assert found[0] == ("left out, 1 files that are no examples: 1 .txt (such as a/about.txt)")
-    assert any(line.endswith("test examples") for line in found[1:])
+    assert found[0] == "2 classes (a 10, b 10)"
+    assert found[1] == "left out, 1 files that are no examples: 1 .txt (such as a/about.txt)"
+    assert any(line.endswith("test examples") for line in found[2:])
 
 
 def test_a_split_without_class_folders_is_said_by_name(tmp_path):
@@ -245,7 +246,7 @@ def test_a_split_without_class_folders_is_said_by_name(tmp_path):
     for number in range(3):
         Image.new("L", (8, 8)).save(tmp_path / "test" / f"{number}.png")
     data = folder(tmp_path)
-    assert data.decided[0] == (
+    assert data.decided[1] == (
         "test/ has no class folders, so its 3 files have no answers: the test part is cut from the "
         "training files; to use it, sort it into folders such as test/a"
     )
@@ -268,6 +269,18 @@ def test_other_shapes_are_fitted_in_training_as_in_prediction(tmp_path, fit, mea
     note = next(line for line in found.decided if "not square" in line)
     assert f"fit={fit}" in note
     assert "20 of 20 pictures" in note
+
+
+def test_films_and_clear_parts_are_counted(tmp_path):
+    for i in range(12):
+        path = tmp_path / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new(("L", "RGBA")[i % 2], (8, 8), 20 * i).save(path)
+    frames = [Image.new("L", (8, 8), grey) for grey in (9, 99)]
+    frames[0].save(tmp_path / "a" / "film.gif", save_all=True, append_images=frames[1:])
+    found = folder(tmp_path).decided
+    assert "1 of 13 files hold several pictures: the first of each is taken" in found
+    assert "6 of 13 pictures may be transparent in parts, which become white" in found
 
 
 def test_what_becomes_of_panoramas_and_small_pictures_is_said(pets):

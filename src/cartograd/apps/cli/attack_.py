@@ -29,16 +29,21 @@ def attack_(
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
+    from cartograd.apps.load.as_learned import as_learned
     from cartograd.apps.load.parts import part_of as chosen
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.attack import METHOD, robustness
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)
-    part, _ = chosen(part and part_of(part), source, bundle.about.get("data"))
+    trained = bundle.about.get("data")
+    read, lines = as_learned(source, trained)
+    for line in lines:
+        output.note(line)
+    part, _ = chosen(part and part_of(part), read, trained)
     found = robustness(
         bundle,
-        source,
+        read,
         method=method or METHOD,
         examples=examples,
         part=part,

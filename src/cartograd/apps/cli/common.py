@@ -101,7 +101,8 @@ def with_target(data: str, target: str | None, /) -> str:
         raise UsageError("--target names a column of --data, once")
     if "," in target:
         target = str([name.strip() for name in target.split(",") if name.strip()])
-    return f"{data}{',' if ':' in data or is_there(data) else ':'}target={target}"
+    begun = ":" in data or is_there(data.partition(",")[0])
+    return f"{data}{',' if begun else ':'}target={target}"
 
 
 def home(bundle: "Bundle", /) -> Path:

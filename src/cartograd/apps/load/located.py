@@ -73,6 +73,15 @@ def located(text: str | Path | Spec, /, **args: Any) -> Spec:
     return Spec(spec.name, spec.args, str(path))
 
 
+def taken(given: str | Path | Spec, spec: Spec, /) -> list[str]:
+    """A line on what a path was taken for; none where the source was named."""
+    if isinstance(given, Spec) or spec.name == str(given).partition(":")[0].strip():
+        return []
+    return [
+        f"{spec.subject} is taken as {spec.name}: {registry.find(spec.name, kind='data')[0].title}"
+    ]
+
+
 def _names_a_source(text: str) -> bool:
     return bool(registry.lookup(text.partition(":")[0].strip(), kind="data"))
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from cartograd.apps.load.answering import as_the_model_answers
-from cartograd.apps.load.located import located
+from cartograd.apps.load.located import located, taken
 from cartograd.core import registry
 from cartograd.core.build import build, entry
 from cartograd.core.column import Column
@@ -77,12 +77,8 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
         raise UsageError(f"{card.name} needs a {word}: {card.name}:{word.upper()}")
     with affordable(str(spec)[:100]):
         made = build(spec, kind="data", **args)()
-    if not isinstance(given, Spec) and spec.name != str(given).partition(":")[0].strip():
-        taken = f"{spec.subject} is taken as {card.name}: {card.title}"
-        return replace(
-            made, about=made.about | {"decided": [taken, *made.about.get("decided", ())]}
-        )
-    return made
+    decided = [*taken(given, spec), *made.about.get("decided", ())]
+    return replace(made, about=made.about | {"decided": decided}) if decided else made
 
 
 def examples_for(

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_signed
@@ -79,7 +80,9 @@ def robustness(
     model = model.to(pick(device))
     if examples < 1:
         raise UsageError(f"examples={examples} is out of range; expected at least 1")
-    part, _ = part_of(part, data, trained_on(target))
+    trained = trained_on(target)
+    data, _ = as_learned(data, trained)
+    part, _ = part_of(part, data, trained)
     found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
     chosen = found.select(order[:examples])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cartograd.apps.answers.averaged import about, measure
+from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import part_of
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import Data, examples_for
@@ -56,15 +57,16 @@ def compare(
         for one, x in zip((first, second), looks, strict=True)
     ]
     source = _source([str(item.about.get("data") or "") for item in bundles], data)
-    part, _ = part_of(part, source, bundles[0].about.get("data"))
+    trained = bundles[0].about.get("data")
+    read, _ = as_learned(source, trained)
+    part, _ = part_of(part, read, trained)
     ports = [item.signature.output for item in bundles]
     if (ports[0].kind, ports[0].labels, ports[0].dims) != (
         ports[1].kind, ports[1].labels, ports[1].dims,
     ):  # fmt: skip
         raise UsageError(f"{first} and {second} answer different questions: their outputs differ")
     parts = [
-        examples_for(item.signature, source, part, tokenizer=item.model.tokenizer)
-        for item in bundles
+        examples_for(item.signature, read, part, tokenizer=item.model.tokenizer) for item in bundles
     ]
     _check_same(parts)
     answers = [

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from cartograd.apps.load.as_learned import as_learned
+from cartograd.apps.load.parts import trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
 from cartograd.apps.results.compressed import Compressed
@@ -50,6 +52,7 @@ def compress(
     batches = None
     if data is not None:
         tokenizer = model.tokenizer
+        data, _ = as_learned(data, trained_on(target))
         batches = examples_for(model.signature, data, part, tokenizer=tokenizer).batches()
     made = compressor(model, batches)
     name = _spec(model, made, Spec(card.name, spec.args))

@@ -67,9 +67,20 @@ def check_answer(model: Signed, data: Dataset, /) -> None:
     *inputs, _ = next(iter(examples.epoch(0, seed=0)))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     what = f"{name} cannot answer an example of {data.name} ({shapes(inputs)})"
-    with unchanged(model), evaluating(model), torch.no_grad(), explained(what, {"model": model}):
-        answer = model(*(x.to(device) for x in inputs))
-        found = tuple(answer.shape)
+    try:
+        with (
+            unchanged(model),
+            evaluating(model),
+            torch.no_grad(),
+            explained(what, {"model": model}),
+        ):
+            answer = model(*(x.to(device) for x in inputs))
+            found = tuple(answer.shape)
+    except UsageError as error:
+        if data.name != "folder":
+            raise
+        hint = "if it is made for pictures of another size, give the data size="
+        raise UsageError(f"{error}; {hint}") from error
     if len(found) != 1 + len(dims) or found[-1] != classes:
         several = " at each position" if data.signature.task.each else ""
         raise UsageError(

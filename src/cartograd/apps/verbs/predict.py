@@ -133,6 +133,7 @@ def _examples(port: Port, part: Any, name: str, heard: Heard) -> Iterator[tuple[
         if heard.strict or port.kind != "table" or isinstance(part, Mapping):
             raise
         table = table_file(port, part)
+        encoded_table(port, table.select([]), [])  # what is wrong with all rows is said once
         for row in range(len(table)):
             with heard.reading(f"{name} row {row + 1}"):
                 one = encoded_table(port, table.select([row]), heard.notes)

@@ -8,7 +8,7 @@ import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.splits import assign
-from cartograd.data.dataset.targets import natural
+from cartograd.data.dataset.targets import counted, natural
 
 SPLITS = {
     "train": ("train", "training"),
@@ -29,7 +29,7 @@ def listed(
     Where `root` has a folder `train` (or `Training`, see `SPLITS`), and others only for further
     splits, these hold the class folders; else `root` does, and everything is listed as `train`. A
     split without class folders has no answers to learn from or to test with, and is left out. So
-    are hidden files and folders, and folders that begin with `_`; `left_out` counts the files.
+    are hidden files and folders, and folders that begin with `_`; `told` counts the files.
 
     Args:
         root: the folder.
@@ -84,14 +84,22 @@ def cut(
     return own | {part: files for part, files in listing.items() if part != "train"}
 
 
-def left_out(root: Path, listing: dict[str, Listing], /) -> list[str]:
-    """Lines on the files below a folder that are not listed: how many, what they end in, where.
-
-    A folder for a split without folders for the classes has a line of its own.
+def told(root: Path, labels: Sequence[str], listing: dict[str, Listing], /) -> list[str]:
+    """Lines on what a folder holds: its classes, and the files that are no examples.
 
     Args:
         root: the folder.
-        listing: what `listed` gave.
+        labels: the classes.
+        listing: what `listed` gave with them.
+    """
+    found = (labels[target] for files in listing.values() for _, target in files)
+    return [counted(labels, found), *_left_out(root, listing)]
+
+
+def _left_out(root: Path, listing: dict[str, Listing]) -> list[str]:
+    """Lines on the files below a folder that are not listed: how many, what they end in, where.
+
+    A folder for a split without folders for the classes has a line of its own.
     """
     known = {file for files in listing.values() for file, _ in files}
     others = [

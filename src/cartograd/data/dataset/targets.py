@@ -1,7 +1,7 @@
 """The target column of a table: classes or values, and what was decided about them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,11 +163,20 @@ def _classes_note(
     task: str,
 ) -> str:
     """How many of which class, and the other way to take numbers."""
-    counts = Counter(of_cell[cell] for cell in cells)
+    other = "; task=regress takes them as values" if style and task == "auto" else ""
+    return f"target {target}: {counted(labels, (of_cell[cell] for cell in cells))}{other}"
+
+
+def counted(labels: Sequence[str], found: Iterable[str], /) -> str:
+    """How many classes there are, and how many examples of which.
+
+    >>> counted(["cat", "dog"], ["dog", "cat", "dog"])
+    '2 classes (cat 1, dog 2)'
+    """
+    counts = Counter(found)
     shown = ", ".join(f"{label} {counts[label]}" for label in labels[:8])
     more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""
-    other = "; task=regress takes them as values" if style and task == "auto" else ""
-    return f"target {target}: {len(labels)} classes ({shown}{more}){other}"
+    return f"{len(labels)} classes ({shown}{more})"
 
 
 def _float32(table: Table, target: str, values: np.ndarray) -> Tensor:

@@ -23,6 +23,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".gif", ".tif", "
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 """What Pillow may take a file for, whatever its name: none of these starts another program."""
 
+FILMS = ("GIF", "WEBP", "PNG", "TIFF")
+"""Formats of which a file may hold several pictures, one after the other."""
+
 LARGEST = 150_000_000
 """Pixels that a picture may have; more of them are a bomb, or a map to be cut up first."""
 
@@ -40,11 +43,15 @@ class Header(NamedTuple):
         size: columns and rows as it will be shown.
         colour: whether it may have any.
         deep: whether it has more than 8 bits.
+        clear: whether parts of it may be transparent.
+        frames: how many pictures its file holds, of which the first is read.
     """
 
     size: tuple[int, int]
     colour: bool
     deep: bool
+    clear: bool
+    frames: int
 
 
 def pixels(
@@ -75,7 +82,8 @@ def pixels(
             beside it, `pad-white` with white; `stretch` changes the shape.
         bits: of pictures with more than 8: 2^bits - 1 is white.
         name: what to call the picture in an error, if not by its path.
-        notes: a list that gets a line where less than half of the picture is left by cropping.
+        notes: a list that gets a line where less than half of the picture is left by cropping, or
+            where its file holds further ones.
 
     Raises:
         UsageError: no such file, not a readable picture, or one that is brighter than white.
@@ -85,6 +93,8 @@ def pixels(
         raise UsageError(f"channels={channels}: pictures have 1 (grey) or 3 (colour) channels")
     given = _contents(source, name)
     with _opened(given, name) as image:
+        if notes is not None and (frames := _frames(image)) > 1:
+            notes.append(f"{name} holds {frames} pictures: the first is looked at")
         if is_deep(image):
             values = numbers(image, given, FORMATS, name)
             _check_white(values, bits, name)
@@ -137,7 +147,14 @@ def header(path: Path, /) -> Header:
         (columns, rows), deep = image.size, is_deep(image)
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         size = (rows, columns) if turned else (columns, rows)
-        return Header(size, image.mode not in GREY, deep)
+        clear, frames = image.has_transparency_data, _frames(image)
+        return Header(size, image.mode not in GREY, deep, clear, frames)
+
+
+def _frames(image: Image.Image) -> int:
+    """How many pictures a file holds: those of a film, or pages; a camera's previews are none."""
+    film: Any = image  # only the classes of these formats count their pictures
+    return film.n_frames if image.format in FILMS else 1
 
 
 def _contents(source: Any, name: str) -> Any:

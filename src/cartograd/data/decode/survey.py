@@ -67,6 +67,7 @@ def survey(
     if size is None:
         _refuse_other_sizes(files, headers)
     notes = _scaled(root, files, headers, size, fit) if size is not None else []
+    notes += _partly(headers)
     deep = [file for file, one in zip(files, headers, strict=True) if one.deep]
     if deep and bits is None:
         most = max(every(largest, deep))
@@ -125,6 +126,14 @@ def _refuse_other_sizes(files: Sequence[Path], headers: Sequence[Header]) -> Non
                 f"the pictures differ in size: {files[0]} is {first[0]} x {first[1]}, {file} is "
                 f"{one.size[0]} x {one.size[1]}; give the size to bring them to, such as size=64"
             )
+
+
+def _partly(headers: Sequence[Header]) -> list[str]:
+    """What of the files is not looked at: further pictures, and what is behind clear parts."""
+    films, clear = sum(one.frames > 1 for one in headers), sum(one.clear for one in headers)
+    told = f"{films} of {len(headers)} files hold several pictures: the first of each is taken"
+    behind = f"{clear} of {len(headers)} pictures may be transparent in parts, which become white"
+    return [line for count, line in ((films, told), (clear, behind)) if count]
 
 
 def _scaled(

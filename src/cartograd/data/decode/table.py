@@ -165,14 +165,20 @@ def _untitled(
 ) -> tuple[list[int], list[list[str]], tuple[str, ...]]:
     """The rows below a title, and what is noted of it.
 
-    A title is a first row with one cell filled, above a row of names and a row below them.
+    A title are the first rows with one cell filled, above a row of names and a row below them. It
+    may also have up to half as many cells as there are names (a date in the corner of a report),
+    where an empty line parts it from them.
     """
-    above = next((i for i, row in enumerate(rows[:5]) if sum(map(bool, row)) != 1), 0)
+    filled = [sum(map(bool, row)) for row in rows[:6]]
+    above = next((i for i, count in enumerate(filled[:5]) if count != 1), 0)
+    parted = [i for i in range(1, len(filled)) if lines[i] - lines[i - 1] > 1]
+    if not above and parted and 2 * max(filled[: parted[0]]) <= filled[parted[0]]:
+        above = parted[0]
     names = rows[above : above + 2]
-    full = len(names) == 2 and all(sum(map(bool, row)) > 1 for row in names)
+    full = len(names) == 2 and all(count > 1 for count in filled[above : above + 2])
     if not above or not full or not rows[0][0] or any(plain(cell) is not None for cell in names[0]):
         return lines, rows, ()
-    title = rows[0][0]
+    title = " ".join(filter(None, rows[0]))
     return lines[above:], rows[above:], (f"the title {title!r} above the names is left out",)
 
 

@@ -6,6 +6,7 @@ newline (with or without a carriage return) and nowhere else: the further line e
 as U+2028, stand inside of texts.
 """
 
+from codecs import getincrementaldecoder
 from pathlib import Path
 
 from cartograd.core.errors import UsageError
@@ -75,17 +76,17 @@ def decoded(content: bytes, source: str, encoding: str | None = None, /) -> str:
 
 def _advice(content: bytes, at: int) -> str:
     """How the line at a byte reads in other encodings."""
-    start = content.rfind(b"\n", 0, at) + 1
-    end = content.find(b"\n", at)
-    line = content[start : end if end > 0 else None][:60]
     readings: dict[str, str] = {}
     for name in GUESSES:
+        decode = getincrementaldecoder(name)  # a character may be cut at the end of what is read
         try:
-            whole, shown = content[: 1 << 20].decode(name, "strict"), line.decode(name, "ignore")
+            whole = decode().decode(content[: max(1 << 20, at + 200)])
+            place = len(decode().decode(content[:at]))
         except UnicodeDecodeError:
             continue
-        if whole.isprintable() or all(c.isprintable() or c.isspace() for c in whole):
-            readings.setdefault(shown.strip(), name)
+        if all(c.isprintable() or c.isspace() for c in whole):
+            line = whole[whole.rfind("\n", 0, place) + 1 :].partition("\n")[0]
+            readings.setdefault(line[:60].strip(), name)
     if not readings:
         return "expected text"
     tries = ", or ".join(f"encoding={name} (reads {text!r})" for text, name in readings.items())

@@ -36,7 +36,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import unknown
 from cartograd.core.ports import FITS, Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
-from cartograd.data.dataset.listing import Listing, cut, left_out, listed
+from cartograd.data.dataset.listing import Listing, cut, listed, told
 from cartograd.data.dataset.plan import order
 from cartograd.data.dataset.statistics import measured
 from cartograd.data.dataset.streamed import Streamed
@@ -139,7 +139,7 @@ def folder(
     signature = Signature((measured(port, sample),), (output,))
     train, held_back, last = (split(part, signature) for part in ("train", "valid", "test"))
     kept = "memory" if fits else f"on disk; mean and std are of {len(sample)} pictures"
-    decided = [*left_out(root, listing), *seen.notes]
+    decided = [*told(root, known, listing), *seen.notes]
     about = {"source": str(root), "pictures": count, "kept": kept, "decided": decided}
     return Dataset("folder", train, held_back, last, signature, about)
 

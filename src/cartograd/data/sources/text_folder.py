@@ -32,7 +32,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.labelled_texts import labelled_texts
-from cartograd.data.dataset.listing import cut, left_out, listed
+from cartograd.data.dataset.listing import cut, listed, told
 from cartograd.data.decode.table import Table
 from cartograd.data.decode.text_files import SUFFIXES, read_text
 
@@ -92,7 +92,7 @@ def text_folder(
         tokenize=tokenize,
         vocabulary=vocabulary,
         context=context,
-        about={"source": str(root), "decided": left_out(root, listing)},
+        about={"source": str(root), "decided": told(root, labels, listing)},
         chosen={part: [next(places) for _ in pairs] for part, pairs in parted.items()},
         names=names,
     )

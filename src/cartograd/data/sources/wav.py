@@ -28,7 +28,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
-from cartograd.data.dataset.listing import left_out, listed
+from cartograd.data.dataset.listing import listed, told
 from cartograd.data.dataset.splits import FEWEST
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.decode.sound_survey import common, decided
@@ -101,7 +101,7 @@ def wav(
         targets = torch.tensor([target for _, target in pairs])
         splits[part] = Split(torch.stack(stored)[:, None], targets, signature, names)
         first += len(pairs)
-    notes = [*left_out(root, listing), *decided(sounds, rate, length)]
+    notes = [*told(root, known, listing), *decided(sounds, rate, length)]
     about = {"source": str(root), "files": len(files), "decided": notes}
     keys = splits["train"].names
     return assemble("wav", splits, shares, keys=keys, about=about)

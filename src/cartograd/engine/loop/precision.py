@@ -3,7 +3,9 @@
 bfloat16 has float32's range with 8 bits of mantissa, so no loss has to be scaled, and processors
 and GPUs that compute in it do so two to three times as fast. Weights, gradients and updates stay in
 float32; matrix products and convolutions of the forward and backward pass take rounded factors.
-In a run: `precision=auto` (the default) uses it where it pays, `bf16` and `float32` say so.
+In a run: `precision=auto` (the default) uses it where it pays, `bf16` and `float32` say so. Where
+a device has no arithmetic for them, `bf16-emulated` and `fp16-emulated` show what they do to a
+model, slowly.
 
 float16 (`fp16`, on GPUs) has 11 bits of mantissa and a small range: gradients below 6e-8 would be
 lost. So the loss is multiplied by a scale S before the backward pass, and the gradient divided by
