@@ -67,7 +67,7 @@ def trained(entry: Entry, data: Dataset, budget: float, folder: Path, seed: int,
     """
     shutil.rmtree(folder, ignore_errors=True)
     limit = Budget(budget)
-    more = {"objective": entry.objective} if entry.objective else {}
+    more: dict[str, Any] = {"objective": entry.objective} if entry.objective else {}
     run = train(
         entry.model, data, folder=folder, seed=seed, epochs=EPOCHS, schedule="constant",
         device="cpu", callbacks=[limit], **more,
