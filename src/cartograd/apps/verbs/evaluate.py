@@ -77,8 +77,7 @@ def evaluate(
             on, and `all` of other files or folders that do not come in parts.
         judge: a classifier of such examples, by whose features drawn examples are compared with
             real ones, and which says whether they are of the class that was asked for.
-        normal: of a generative model: classes that are normal; also measured is how well the
-            model's score (`generative_model(target).score`) tells the others from them.
+        normal: of a generative model: classes that are normal, from which its score tells others.
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
