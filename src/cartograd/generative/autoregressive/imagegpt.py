@@ -127,8 +127,9 @@ class ImageGPT(nn.Module):
 
     def scores(self, token: Int[Tensor, "b t"], /) -> Float[Tensor, "b t k"]:
         """Scores of the greys of each pixel, given those before it."""
-        start = self.start.expand(len(token), 1, -1)
-        x = torch.cat([start, self.tokens(token[:, :-1])], 1) + self.places.weight
+        places = self.places.weight
+        first = torch.cat([places[:1] + self.start, places[1:]])
+        x = nn.functional.pad(self.tokens(token[:, :-1]), (0, 0, 1, 0)) + first
         for block in self.blocks:
             x = block(x, causal=True)
         return self.head(self.norm(x))
