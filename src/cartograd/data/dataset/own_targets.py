@@ -151,7 +151,7 @@ def own_targets(
         inputs, answer = (Port("noise", "vector", dims),), replace(port, task=task)
     output = data.signature.output
     if conditional and data.signature.target == "class" and len(output.dims) == 1:
-        inputs += (Port("class", "label", (), "int64", labels=_labels(output)),)
+        inputs += (Port("class", "label", (), "int64", labels=labels_of(output)),)
     signature = Signature(inputs, (answer,))
     train, valid, test = (
         OwnTargets(part, signature) for part in (data.train, data.valid, data.test)
@@ -160,7 +160,7 @@ def own_targets(
     return replace(data, train=train, valid=valid, test=test, signature=signature, about=about)
 
 
-def _labels(port: Port) -> tuple[str, ...]:
+def labels_of(port: Port, /) -> tuple[str, ...]:
     """Names of the classes, or their numbers; a single logit is one of no and yes."""
     return port.labels or tuple(map(str, range(max(2, port.size))))
 
