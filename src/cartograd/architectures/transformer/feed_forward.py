@@ -58,10 +58,15 @@ def _gelu_tanh(x: Tensor) -> Tensor:
     return F.gelu(x, approximate="tanh")
 
 
+def _gelu_sigmoid(x: Tensor) -> Tensor:
+    return x * (1.702 * x).sigmoid()
+
+
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], bool]] = {
     "relu": (F.relu, False),
     "gelu": (F.gelu, False),
     "gelu-tanh": (_gelu_tanh, False),
+    "gelu-sigmoid": (_gelu_sigmoid, False),
     "silu": (F.silu, False),
     "reglu": (F.relu, True),
     "geglu": (_gelu_tanh, True),

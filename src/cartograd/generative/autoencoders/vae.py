@@ -62,6 +62,7 @@ CARD = Card(
             "test_the_divergence_is_that_of_many_draws",
             "test_with_the_exact_posterior_the_bound_is_the_likelihood",
             "test_interpolation_ends_at_its_ends_and_prior_samples_are_like_the_data",
+            "acceptance:vae-fashion",
         ),
         "vae/conditional": ("test_examples_are_of_the_class_that_was_asked",),
     },

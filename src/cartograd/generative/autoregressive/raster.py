@@ -57,7 +57,7 @@ def completed(
     Raises:
         NotSupported: something known comes after something unknown.
     """
-    kept, x = _prefix(known), x * (known > 0)
+    kept, x = prefix(known), x * (known > 0)
     _, channels, high, wide = x.shape
     u = torch.rand(
         (len(x), high, wide, channels), generator=generator, device=generator.device,
@@ -73,7 +73,7 @@ def completed(
     return x
 
 
-def _prefix(known: Float[Tensor, "b c y x"]) -> Int[Tensor, " b"]:
+def prefix(known: Float[Tensor, "b c y x"], /) -> Int[Tensor, " b"]:
     """How many numbers of each picture are known, from its first one.
 
     Raises:

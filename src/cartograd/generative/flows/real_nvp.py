@@ -48,9 +48,9 @@ CARD = Card(
         "flow/realnvp": (
             "test_decoding_undoes_encoding_after_training",
             "test_the_density_integrates_to_one_and_is_near_the_true_one",
+            "acceptance:flow-digits",
         ),
     },
-    missing={"flow/realnvp": "the likelihood of pictures against a baseline, over seeds"},
     tiny={"features": 4, "depth": 2, "widths": (5,)},
     answers="density",
 )
