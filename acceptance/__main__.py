@@ -78,7 +78,14 @@ NEEDS = {
     "efficientnet-lite0-imagenet": ("fine-tuning",),
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
-        *("cnn-family", "rows-of-pixels", "vit-fashion", "vae-fashion", "glow-fashion"),
+        *(
+            "cnn-family",
+            "rows-of-pixels",
+            "vit-fashion",
+            "vae-fashion",
+            "diffusion-fashion",
+            "glow-fashion",
+        ),
         "anomaly-fashion",
     ),
     "brown": ("tagging", "word-vectors"),
