@@ -168,13 +168,14 @@ class MultiHeadAttention(nn.Module):
     """Multi-head attention, to the same sequence or to another.
 
     Args:
-        dim: features of the input, of the sequence attended to, and of the output.
+        dim: features of the input and of the output.
         heads: number of heads of the queries.
         kv_heads: of keys and values; as many as of queries if not given.
         head_dim: features of each head; `dim / heads` if not given.
         biases: which projections add a bias: letters of `qkvo`.
         scale: factor on the scores; `head_dim ** -0.5` if not given.
         dropout: probability that an attention weight is set to zero in training.
+        memory_dim: features of the sequence attended to; `dim` if not given.
 
     Raises:
         UsageError: the heads cannot share the features.
@@ -190,6 +191,7 @@ class MultiHeadAttention(nn.Module):
         biases: str = "qkvo",
         scale: float | None = None,
         dropout: float = 0.0,
+        memory_dim: int | None = None,
     ):
         super().__init__()
         groups = heads if kv_heads is None else kv_heads
@@ -202,8 +204,9 @@ class MultiHeadAttention(nn.Module):
         self.width = dim // heads if head_dim is None else head_dim
         self.scale, self.dropout = scale, Dropout(dropout=dropout)
         self.query = nn.Linear(dim, heads * self.width, bias="q" in biases)
-        self.key = nn.Linear(dim, groups * self.width, bias="k" in biases)
-        self.value = nn.Linear(dim, groups * self.width, bias="v" in biases)
+        seen = dim if memory_dim is None else memory_dim
+        self.key = nn.Linear(seen, groups * self.width, bias="k" in biases)
+        self.value = nn.Linear(seen, groups * self.width, bias="v" in biases)
         self.out = nn.Linear(heads * self.width, dim, bias="o" in biases)
         for part in (self.query, self.key, self.value, self.out):
             nn.init.xavier_uniform_(part.weight)
@@ -215,7 +218,7 @@ class MultiHeadAttention(nn.Module):
         x: Float[Tensor, "b t d"],
         /,
         *,
-        memory: Float[Tensor, "b s d"] | Pair | None = None,
+        memory: Float[Tensor, "b s d2"] | Pair | None = None,
         causal: bool = False,
         mask: Bool[Tensor, "b1 h1 t1 s1"] | None = None,
         bias: Float[Tensor, "b2 h2 t2 s1"] | None = None,
@@ -252,7 +255,7 @@ class MultiHeadAttention(nn.Module):
         x: Float[Tensor, "b t d"],
         /,
         *,
-        memory: Float[Tensor, "b s d"] | Pair | None = None,
+        memory: Float[Tensor, "b s d2"] | Pair | None = None,
         causal: bool = False,
         mask: Bool[Tensor, "b1 h1 t1 s1"] | None = None,
         bias: Float[Tensor, "b2 h2 t2 s1"] | None = None,

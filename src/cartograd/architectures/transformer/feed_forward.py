@@ -70,6 +70,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], bool]] = {
     "silu": (F.silu, False),
     "reglu": (F.relu, True),
     "geglu": (_gelu_tanh, True),
+    "geglu-exact": (F.gelu, True),
     "swiglu": (F.silu, True),
 }
 """The activation, and whether it gates."""
