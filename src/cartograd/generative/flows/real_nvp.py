@@ -49,6 +49,7 @@ CARD = Card(
             "test_decoding_undoes_encoding_after_training",
             "test_the_density_integrates_to_one_and_is_near_the_true_one",
             "acceptance:flow-digits",
+            "acceptance:flow-moons",
         ),
     },
     tiny={"features": 4, "depth": 2, "widths": (5,)},
