@@ -57,9 +57,6 @@ CARD = Card(
             "claim:positions-extrapolate",
         ),
     },
-    missing={
-        "transformer/positional-encoding": "trained models compared until learned positions break",
-    },
     tiny={"dim": 8},
 )
 
