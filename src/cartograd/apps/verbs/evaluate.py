@@ -122,9 +122,8 @@ def evaluate(
     for name in of_texts:
         values[name], intervals[name], doubts[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
-    shown = {name: values[name] for name in chosen}
     return Evaluation(
-        metrics=shown,
+        metrics={name: values[name] for name in chosen},
         intervals=intervals,
         examples=len(targets),
         outputs=outputs,
