@@ -69,12 +69,16 @@ def test_the_pages_are_there_with_each_row(league):
     assert found.repeat in text
 
 
-def test_an_entry_that_is_done_is_not_done_again(league):
+def test_an_entry_that_is_done_is_not_done_again(league, monkeypatch):
     place, _, options, found = league
+    pages = {path: path.read_bytes() for path in place.glob("league.*")}
+    monkeypatch.setattr("cartograd.apps.verbs.league.controls", lambda *_, **__: {})
     said = []
     again = cg.league("digits", **options, said=said.append)
     assert f"{TINY[0]}: done before" in said
-    assert again.to_json() == found.to_json()
+    assert again.to_json()["rows"] == found.to_json()["rows"][:2]
+    for path, content in pages.items():  # for the other tests
+        path.write_bytes(content)
     kept = place / "entries"
     stamps = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
     assert len(stamps) == 6

@@ -15,6 +15,7 @@ from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cartograd.apps.results.evaluation import Evaluation
+    from cartograd.apps.verbs.judge import Judges
     from cartograd.engine.files.bundle import Bundle
 
 
@@ -44,6 +45,7 @@ def evaluate_(
         max_: a metric that must not exceed a value, like nll=0.2.
         judge: of a generative model: a run or bundle of a classifier, by whose features drawn
             examples are compared with real ones, and which says whether they are of their class.
+            Of pictures with classes two small ones are trained on first need and kept.
         normal: of a generative model: classes that are normal, with commas; also measured is how
             well the model's score of strangeness tells the others from them.
         device: auto, cpu, cuda or mps.
@@ -61,8 +63,9 @@ def evaluate_(
     names += [name for name, _, _ in limits if name not in names]
     source = data_of(bundle, data)
     part = part and part_of(part)
+    own = judge or _judges(bundle, source, names)
     found = evaluate(
-        bundle, source, part=part, metrics=names, judge=judge, normal=split(normal), device=device
+        bundle, source, part=part, metrics=names, judge=own, normal=split(normal), device=device
     )
     for line in found.notes:
         output.note(line)
@@ -106,6 +109,25 @@ def split(texts: tuple[str, ...], /) -> list[str]:
             found[-1] += f",{piece}"
         elif piece:
             found.append(piece)
+    return found
+
+
+def _judges(bundle: "Bundle", source: Any, metrics: list[str]) -> "Judges | None":
+    """The judges of the data that a model's pictures are like; None where there are none."""
+    from cartograd.apps.load.source import dataset
+    from cartograd.apps.verbs.drawn_samples import is_of_samples
+    from cartograd.apps.verbs.judges import has_judges, judges_of
+
+    signature = bundle.model.signature
+    if not signature.draws or signature.example.kind != "image":
+        return None
+    if not any(map(is_of_samples, metrics)):
+        return None
+    data = dataset(source)
+    if not has_judges(data):
+        return None
+    found = judges_of(data, said=output.note)
+    output.note(f"measured by the judges of {data.name} ({found.digest}); --judge names another")
     return found
 
 

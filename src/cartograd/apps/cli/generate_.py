@@ -1,5 +1,6 @@
 """Let a model write: go on from a prompt, or answer it."""
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Source, check_sources
+from cartograd.apps.cli.common import File, Source, check_sources, words
 from cartograd.core.errors import UsageError
 
 
@@ -55,8 +56,9 @@ def generate_(
         truncation: how much of its own style a stylegan2's example keeps; below 1 they are more
             usual, at 0 all the same.
         out: file of the drawn examples: .png (pictures in a grid, points in the plane), .gif (how
-            pictures come out of noise, or a walk between them), .csv or .npy; samples.png or
-            samples.csv in the run if left out.
+            pictures come out of noise, or a walk between them), .html (pictures with their classes
+            and the line to repeat it), .wav (sounds), .csv or .npy; samples.png or samples.csv in
+            the run if left out.
         length: the most new tokens.
         sampler: of examples, how a diffusion model comes from noise to them, like ddim:steps=50 or
             dpm-solver-pp. Of a text, draw tokens, their scores changed by this first: specs like
@@ -152,9 +154,28 @@ def _drawn(target: str, count: int, out: Path | None, **asked: Any) -> int:
     if path.suffix.lower() == ".gif":
         return _filmed(model, count, path, **asked)
     drawn = sample(model, count, **asked)
-    print(f"written     {write_samples(path, port, drawn)}")
+    page = path.suffix.lower() == ".html"
+    written = _paged(model, drawn, path, **asked) if page else write_samples(path, port, drawn)
+    print(f"written     {written}")
     print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
     return 0
+
+
+def _paged(model: Any, drawn: Any, path: Path, **asked: Any) -> Path:
+    """Write a page of drawn pictures, and how they were drawn."""
+    from cartograd.apps.load.target import name_of
+    from cartograd.apps.report.drawn_page import drawn_page
+    from cartograd.apps.verbs.sample import classes_of
+
+    numbers = classes_of(model, asked["condition"], len(drawn))
+    labels = [] if numbers is None else model.signature.condition.labels
+    classes = [] if numbers is None else [labels[number] for number in numbers.tolist()]
+    usual = {"condition": "all in turn" if classes else "none", "sampler": "the model's own"}
+    told = {key: str(usual.get(key, value) if value is None else value) for key, value in
+            asked.items()}  # fmt: skip
+    told["again"] = f"cartograd {shlex.join(words)}"
+    port = model.signature.example
+    return drawn_page(path, port, drawn, name=name_of(model), classes=classes, told=told)
 
 
 def _filmed(model: Any, count: int, path: Path, **asked: Any) -> int:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.report.pictures import png, shades
+from cartograd.apps.report.sounds import wav
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.core.ports import Port
@@ -22,7 +23,7 @@ FRAME, LAST = 80, 1500
 GAP = 2
 """Pixels between two pictures."""
 
-KINDS = (".png", ".gif", ".csv", ".npy")
+KINDS = (".png", ".gif", ".html", ".wav", ".csv", ".npy")
 """What can be written."""
 
 
@@ -36,10 +37,15 @@ def check_kind(path: Path, port: Port, /) -> None:
         raise UsageError(
             f"{path} would be of an unknown kind; expected a file that ends in {', '.join(KINDS)}"
         )
-    if path.suffix.lower() == ".gif" and port.kind != "image":
+    if path.suffix.lower() in (".gif", ".html") and port.kind != "image":
         raise UsageError(
-            f"{path}: a film is of pictures; these are {port.size} numbers of kind {port.kind!r}: "
-            "write .png, .csv or .npy"
+            f"{path}: films and pages are of pictures; these are {port.size} numbers of kind "
+            f"{port.kind!r}: write .png, .csv or .npy"
+        )
+    if path.suffix.lower() == ".wav" and (port.kind != "audio" or port.rate is None):
+        raise UsageError(
+            f"{path}: these are {port.size} numbers of kind {port.kind!r} and no sounds; write "
+            ".png, .csv or .npy"
         )
     if path.suffix.lower() == ".png" and port.kind != "image" and port.size != 2:
         raise UsageError(
@@ -51,8 +57,8 @@ def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
     """Write examples, whole or not at all.
 
     Args:
-        path: ends in `.png` (a grid of pictures, or points in the plane), `.csv` (a row of numbers
-            each) or `.npy` (an array of the examples' shape).
+        path: ends in `.png` (a grid of pictures, or points in the plane), `.wav` (sounds, one after
+            the other), `.csv` (a row of numbers each) or `.npy` (an array of the examples' shape).
         port: what the numbers are.
         x: the examples.
 
@@ -65,6 +71,8 @@ def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
         buffer = io.BytesIO()
         np.save(buffer, x.numpy(), allow_pickle=False)
         return write_file(path, buffer.getvalue())
+    if kind == ".wav":
+        return write_file(path, wav(x, port.rate or 0))
     if kind == ".csv":
         names = ",".join(f"{port.name}_{i}" for i in range(port.size))
         rows = (",".join(f"{value:.9g}" for value in row) for row in x.flatten(1).tolist())

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import name_of
-from cartograd.apps.verbs.judge import Judge
+from cartograd.apps.verbs.judge import Judge, Judges
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.signed import Signed
@@ -93,7 +93,7 @@ def drawn_figures(
     examples: Examples,
     /,
     *,
-    judge: Signed | None = None,
+    judges: Judges | None = None,
 ) -> dict[str, Figure]:
     """Metrics of drawn examples; with a judge also how often they are of the class asked for.
 
@@ -101,18 +101,20 @@ def drawn_figures(
         metrics: specs of kind `sample-metric`.
         drawn: examples that a model made for (some of) `examples`, evenly spread over these.
         examples: real ones.
-        judge: a classifier of such examples.
+        judges: classifiers of such examples.
 
     Raises:
         UsageError: see `compared`.
     """
-    both = compared(drawn, examples, judge=judge)
+    both = compared(drawn, examples, judge=None if judges is None else judges.features)
     found = {name: both.measured(name) for name in metrics}
-    if judge is None or examples.signature.condition is None:
+    if judges is None or examples.signature.condition is None:
         return found
     asked = examples.select(spread(len(examples), len(drawn))).others[0]
-    right = int((Judge(judge).classes(drawn).argmax(1) == asked).sum())
-    told = f"as {name_of(judge)} sees the classes that {len(drawn):,} examples were asked of"
+    right = int((Judge(judges.classes).classes(drawn).argmax(1) == asked).sum())
+    told = (
+        f"as {name_of(judges.classes)} sees the classes that {len(drawn):,} examples were asked of"
+    )
     return found | {JUDGED: (right / len(drawn), exact(right, len(drawn)), told)}
 
 

@@ -20,6 +20,7 @@ from cartograd.apps.results.evaluation import Evaluation, Seen
 from cartograd.apps.verbs.anomaly import ANOMALIES, of_anomalies
 from cartograd.apps.verbs.drawn_samples import MOST, drawn_figures, is_of_samples, spread
 from cartograd.apps.verbs.generative_model import Generative
+from cartograd.apps.verbs.judge import Judges, as_judges
 from cartograd.apps.verbs.written_texts import (
     check_writes,
     is_of_texts,
@@ -59,7 +60,7 @@ def evaluate(
     *,
     metrics: Sequence[str | Measure] = (),
     part: str | None = None,
-    judge: Target | None = None,
+    judge: Target | Judges | None = None,
     normal: Sequence[str | int] = (),
     batch_size: int = BATCH,
     device: str = "auto",
@@ -108,8 +109,7 @@ def evaluate(
         model, examples, measures, batch_size=batch_size, device=device
     )
     if of_samples:
-        ruler = None if judge is None else as_signed(judge)
-        of_drawn = drawn_figures(of_samples, outputs, examples, judge=ruler)
+        of_drawn = drawn_figures(of_samples, outputs, examples, judges=as_judges(judge))
         chosen += tuple(name for name in of_drawn if name not in chosen)
         for name, figure in of_drawn.items():
             values[name], intervals[name], doubts[name] = figure

@@ -1,12 +1,13 @@
 """A judge: a classifier by whose features drawn examples are compared with real ones."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cartograd.apps.load.target import name_of
+from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
 from cartograd.core.signed import Signed
@@ -62,3 +63,26 @@ class Judge:
         finally:
             handle.remove()
         return torch.cat(seen), torch.cat(logits)
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Two classifiers of the same examples.
+
+    Attributes:
+        features: what its last layer sees are the features.
+        classes: says of which class an example is.
+        digest: of the two, for whoever compares figures.
+    """
+
+    features: Signed
+    classes: Signed
+    digest: str
+
+
+def as_judges(given: Judges | Target | None, /) -> Judges | None:
+    """Judges as they are; one classifier is the judge of both."""
+    if given is None or isinstance(given, Judges):
+        return given
+    one = as_signed(given)
+    return Judges(one, one, "")

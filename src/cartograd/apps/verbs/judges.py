@@ -9,17 +9,16 @@ digest of what they were trained on and how.
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blake3 import blake3
 
 from cartograd.apps.load.target import as_bundle
+from cartograd.apps.verbs.judge import Judges
 from cartograd.apps.verbs.train import train
 from cartograd.core.cache import cache_folder
 from cartograd.core.errors import UsageError
-from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.files.bundle import Bundle
 
@@ -34,21 +33,6 @@ LOOKED = 1000
 
 Said = Callable[[str], object]
 """Told of what takes a while."""
-
-
-@dataclass(frozen=True)
-class Judges:
-    """Two classifiers of the same examples.
-
-    Attributes:
-        features: what its last layer sees are the features.
-        classes: says of which class an example is.
-        digest: of the two, for whoever compares figures.
-    """
-
-    features: Signed
-    classes: Signed
-    digest: str
 
 
 def has_judges(data: Dataset, /) -> bool:

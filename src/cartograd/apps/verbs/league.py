@@ -12,7 +12,8 @@ from cartograd.apps.load.source import dataset
 from cartograd.apps.load.target import Target, as_bundle
 from cartograd.apps.results.league import League, Row
 from cartograd.apps.verbs.drawn_samples import REAL
-from cartograd.apps.verbs.judges import Judges, has_judges, judges_by, judges_of
+from cartograd.apps.verbs.judge import Judges
+from cartograd.apps.verbs.judges import has_judges, judges_by, judges_of
 from cartograd.apps.verbs.league_controls import controls
 from cartograd.apps.verbs.league_entry import Entry, check_finite, drawn_by, entry_of, trained
 from cartograd.apps.verbs.league_figures import Ruler, ruler_of

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.verbs.drawn_samples import REAL, spread
-from cartograd.apps.verbs.judge import Judge
-from cartograd.apps.verbs.judges import FEATURES, Judges
+from cartograd.apps.verbs.judge import Judge, Judges
+from cartograd.apps.verbs.judges import FEATURES
 from cartograd.apps.verbs.league_controls import Drawn
 from cartograd.core.build import build
 from cartograd.core.eval_mode import inferring
