@@ -10,13 +10,18 @@ import sys
 from pathlib import Path
 
 from acceptance import (
+    anomalies,
+    attention,
     cnn,
+    diffusion,
     distillation,
     flows,
     generative,
     images,
     language,
     neurons,
+    paraphrases,
+    precision,
     report,
     sequences,
     speech,
@@ -32,6 +37,7 @@ ROWS = {
     "augmented-digits": images.augmented_digits,
     "mlp-fashion": images.mlp_fashion,
     "distillation": distillation.distillation,
+    "half-precision": precision.half_precision,
     "resnet-fashion": images.resnet_fashion,
     "cnn-family": cnn.cnn_family,
     "fine-tuning": cnn.fine_tuning,
@@ -51,6 +57,8 @@ ROWS = {
     "tagging": sequences.tagging,
     "translation-spanish": translation.into_spanish,
     "translation-chinese": translation.into_chinese,
+    "bahdanau-beams": attention.bahdanau_beams,
+    "back-translation": paraphrases.back_translation,
     "chinese-reviews": language.chinese_reviews,
     "word-vectors": language.word_vectors,
     "vit-fashion": transformers.vit_fashion,
@@ -61,6 +69,9 @@ ROWS = {
     "flow-moons": flows.flow_moons,
     "flow-digits": flows.flow_digits,
     "glow-fashion": flows.glow_fashion,
+    "diffusion-digits": diffusion.diffusion_digits,
+    "diffusion-fashion": diffusion.diffusion_fashion,
+    "anomaly-fashion": anomalies.anomaly_fashion,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
@@ -68,10 +79,11 @@ NEEDS = {
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion", "vae-fashion", "glow-fashion"),
+        "anomaly-fashion",
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),
-    "gettext": ("translation-chinese",),
+    "gettext": ("translation-chinese", "bahdanau-beams", "back-translation"),
     "zh-reviews": ("chinese-reviews",),
     "shakespeare": ("word-vectors", "gpt-shakespeare"),
     "debian-descriptions": ("word-vectors", "bert-descriptions"),

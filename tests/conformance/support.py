@@ -105,6 +105,8 @@ def _example_signature(card: Card, *, size: int | None = None) -> Signature:
         levels = tiny.get("levels", 0)
         row = Port("row", "image", dims, "float32", (0.0, 1.0), levels=levels)
     inputs, answer = (row,), Port(card.answers, "value", (), task=card.answers)
+    if find(card.answers).rebuilds:
+        answer = replace(row, task=card.answers)
     if find(card.answers).draws:
         dims = (tiny["latent"],) if "latent" in tiny else row.dims
         inputs = (Port("noise", "vector", dims),)

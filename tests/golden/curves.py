@@ -126,13 +126,14 @@ def domains() -> Split:
 
 
 ROWS = {
-    "adversarial": noises, "cbow": windows, "cyclegan-game": domains, "ctc": spelled,
-    "denoising": noises, "likelihood": themselves,
+    "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
+    "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "multi-label": several, "skip-gram": windows, "stylegan2-game": pictures, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
+    "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
     "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
@@ -164,7 +165,18 @@ RATES = {
 }
 """Learning rates where a loss is a mean over an example's numbers as well, or is very steep."""
 
-FURTHER = {"cyclegan-game": lambda: {"width": 2}, "distill": lambda: {"teacher": teacher()}}
+
+def noise_taker() -> torch.nn.Module:
+    """A denoiser that has not learned yet."""
+    torch.manual_seed(1)
+    return build("edm:width=4", features=4).double()
+
+
+FURTHER = {
+    "consistency-distillation": lambda: {"teacher": noise_taker()},
+    "cyclegan-game": lambda: {"width": 2},
+    "distill": lambda: {"teacher": teacher()},
+}
 """What else an objective takes."""
 
 

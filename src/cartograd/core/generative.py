@@ -108,6 +108,18 @@ class Codes(Protocol):
 
 
 @runtime_checkable
+class Rebuilds(Protocol):
+    """A model that makes examples again of codes that cannot hold all of them; standardised both.
+
+    One that knows classes takes them as a second argument.
+    """
+
+    def reconstruct(self, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """Each example again, of the examples' shape."""
+        ...
+
+
+@runtime_checkable
 class Fills(Protocol):
     """A model that makes up what is missing of an example."""
 

@@ -34,6 +34,7 @@ class Task:
             gives the standardised form; the `example` itself, of which the model gives the
             density, or one of its own; or none of these.
         draws: whether the model gives examples of its own, made of noise.
+        rebuilds: whether the model gives the examples themselves again.
         objective: spec of the default objective; none if there is none yet.
         also: further objectives for this task, which models may ask for.
         metrics: what is measured unless told otherwise.
@@ -66,6 +67,7 @@ class Task:
     answer: str
     target: str | None = None
     draws: bool = False
+    rebuilds: bool = False
     objective: str | None = None
     also: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ def generate_(
     *,
     count: int = 16,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
-    guidance: float = 1.0,
+    guidance: str = "1",
     truncation: float = 1.0,
     out: File = None,
     length: int = 128,
@@ -50,7 +50,8 @@ def generate_(
         prompt: the text; - reads it from standard input.
         count: examples to draw.
         class_: the class of all of them, by name or number; they take turns if left out.
-        guidance: how much more than a diffusion model would an example is to be of its class.
+        guidance: how much more than a diffusion model would an example is to be of its class, or a
+            classifier that pulls it there, like classifier:RUN,scale=3.
         truncation: how much of its own style a stylegan2's example keeps; below 1 they are more
             usual, at 0 all the same.
         out: file of the drawn examples: .png (pictures in a grid, points in the plane), .gif (how

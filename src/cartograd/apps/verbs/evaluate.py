@@ -17,7 +17,9 @@ from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
 from cartograd.apps.results.baseline import against_constant
 from cartograd.apps.results.evaluation import Evaluation, Seen
+from cartograd.apps.verbs.anomaly import ANOMALIES, of_anomalies
 from cartograd.apps.verbs.drawn_samples import MOST, drawn_figures, is_of_samples, spread
+from cartograd.apps.verbs.generative_model import Generative
 from cartograd.apps.verbs.written_texts import (
     check_writes,
     is_of_texts,
@@ -58,6 +60,7 @@ def evaluate(
     metrics: Sequence[str | Measure] = (),
     part: str | None = None,
     judge: Target | None = None,
+    normal: Sequence[str | int] = (),
     batch_size: int = BATCH,
     device: str = "auto",
 ) -> Evaluation:
@@ -72,8 +75,10 @@ def evaluate(
             their names; by default those of the output's task.
         part: `train`, `valid`, `test` or `all`; by default `test` of what the model was trained
             on, and `all` of other files or folders that do not come in parts.
-        judge: a classifier of such examples, by whose features drawn examples are compared with
-            real ones, and which says whether they are of the class that was asked for.
+        judge: a classifier, by whose features drawn examples are compared with real ones, and which
+            says whether they are of the class that was asked for.
+        normal: of a generative model: classes that are normal; also measured is how well the
+            model's score (`generative_model(target).score`) tells the others from them.
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
@@ -108,14 +113,17 @@ def evaluate(
         chosen += tuple(name for name in of_drawn if name not in chosen)
         for name, figure in of_drawn.items():
             values[name], intervals[name], doubts[name] = figure
+    if normal:
+        chosen += (ANOMALIES,)
+        told = of_anomalies(Generative(model, device=device), found, normal)
+        values[ANOMALIES], intervals[ANOMALIES], doubts[ANOMALIES] = told
     batches = examples.batches(batch_size=min(batch_size, at_once(model.signature)), shuffle=False)
     texts = written(model, batches, device=device) if of_texts else ()
     for name in of_texts:
         values[name], intervals[name], doubts[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
-    shown = {name: values[name] for name in chosen}
     return Evaluation(
-        metrics=shown,
+        metrics={name: values[name] for name in chosen},
         intervals=intervals,
         examples=len(targets),
         outputs=outputs,
@@ -258,8 +266,7 @@ def usual(model: Signed, /) -> tuple[str, ...]:
     Raises:
         UsageError: there are none.
     """
-    task = model.signature.task
-    if task.sample_metrics:
+    if (task := model.signature.task).sample_metrics:
         return task.sample_metrics
     return (*task.usual_metrics(model.signature.classes), *usual_of_texts(model))
 

@@ -69,7 +69,7 @@ CARD = Card(
     evidence={
         "diffusion/guidance": ("test_guidance_of_one_is_the_class_and_of_nought_is_none",),
     },
-    missing={"diffusion/guidance": "a classifier's gradient; the accuracy of the asked class"},
+    missing={"diffusion/guidance": "the accuracy of the asked class"},
     settings={"average": "ema:decay=0.99", "clip": "norm:max=1"},
 )
 
@@ -91,6 +91,11 @@ class Denoising(nn.Module):
             raise UsageError(
                 f"denoising is learned by a denoiser such as ddpm, edm or flow-matching; "
                 f"{type(inner).__name__} is none"
+            )
+        if denoiser.predicts == "consistency":
+            raise UsageError(
+                "a consistency model is learned from a teacher; give objective=consistency-"
+                "distillation:teacher=RUN, a run of edm"
             )
         self.model, self.denoiser, self.drop = model, denoiser, label_dropout
         self.vlb_weight = vlb_weight
