@@ -75,7 +75,7 @@ def test_what_draws_in_another_way_has_no_such_options():
         cg.sample(flow, 3, condition=1)
     with pytest.raises(UsageError, match="draws no examples"):
         cg.sample(cg.build("mlp", signature=cg.dataset("moons").signature), 3)
-    with pytest.raises(UsageError, match="measures examples that a model makes of noise"):
+    with pytest.raises(UsageError, match="measures examples that a model makes"):
         cg.evaluate(flow, data, metrics=["frechet"])
 
 

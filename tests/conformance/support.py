@@ -111,6 +111,8 @@ def _example_signature(card: Card, *, size: int | None = None) -> Signature:
         dims = (tiny["latent"],) if "latent" in tiny else row.dims
         inputs = (Port("noise", "vector", dims),)
         answer = replace(row, task=card.answers)
+    elif find(card.answers).target == "value":
+        answer = replace(row, name="answer", task=card.answers)
     if "classes" in tiny:
         labels = tuple(f"class {i}" for i in range(tiny["classes"]))
         inputs += (Port("class", "label", (), "int64", labels=labels),)

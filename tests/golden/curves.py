@@ -110,10 +110,24 @@ def pictures() -> Split:
     return Split(data.inputs, x.contiguous(), Signature(given, (output,)))
 
 
+def domains() -> Split:
+    """Pictures of one grey in each column, and others of them in black for white."""
+    shown = (
+        ((1 + noises().targets.repeat(1, 6)) / 2)
+        .reshape(-1, 1, 1, 24)
+        .expand(-1, -1, 24, -1)
+        .contiguous()
+    )
+    port = Port("x", "image", (1, 24, 24), "float64", mean=(0.5,), std=(0.5,))
+    other = Port(
+        "y", "image", (1, 24, 24), "float64", mean=(0.5,), std=(0.5,), task="image-to-image"
+    )
+    return Split(shown, 1 - shown.flip(0), Signature((port,), (other,)))
+
+
 ROWS = {
     "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
-    "denoising": noises,
-    "likelihood": themselves,
+    "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "multi-label": several, "skip-gram": windows, "stylegan2-game": pictures, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
@@ -121,6 +135,7 @@ MODELS = {
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
     "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
+    "cyclegan-game": "cyclegan:width=2,blocks=1",
     "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
@@ -141,7 +156,13 @@ def teacher() -> torch.nn.Module:
     return taught
 
 
-RATES = {"denoising": 0.1, "likelihood": 0.1, "multi-label": 0.3, "wgan-gp": 0.003}
+RATES = {
+    "cyclegan-game": 3e-4,
+    "denoising": 0.1,
+    "likelihood": 0.1,
+    "multi-label": 0.3,
+    "wgan-gp": 0.003,
+}
 """Learning rates where a loss is a mean over an example's numbers as well, or is very steep."""
 
 
@@ -153,6 +174,7 @@ def noise_taker() -> torch.nn.Module:
 
 FURTHER = {
     "consistency-distillation": lambda: {"teacher": noise_taker()},
+    "cyclegan-game": lambda: {"width": 2},
     "distill": lambda: {"teacher": teacher()},
 }
 """What else an objective takes."""

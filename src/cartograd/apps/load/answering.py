@@ -9,7 +9,11 @@ from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, signature_if_any
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.domains import as_domains
 from cartograd.data.dataset.own_targets import own_targets
+
+DOMAINS = "image-to-image"
+"""The task whose data are two classes of pictures."""
 
 
 def as_answered(data: Dataset, model: Any, before: Signed | None, /) -> Dataset:
@@ -37,6 +41,8 @@ def as_the_model_answers(data: Dataset, signature: Signature, /) -> Dataset:
     Raises:
         UsageError: the examples cannot be its targets.
     """
+    if signature.output.task == DOMAINS != data.signature.output.task:
+        return as_domains(data, DOMAINS)
     if signature.target != "example" or data.signature.target == "example":
         return data
     latent = signature.input.size if signature.draws and len(signature.input.dims) == 1 else None
@@ -47,6 +53,9 @@ def as_the_model_answers(data: Dataset, signature: Signature, /) -> Dataset:
 def _as_the_card_says(data: Dataset, card: Card, given: dict[str, Any]) -> Dataset:
     if not card.answers or data.signature.target == "example":
         return data
+    if card.answers == DOMAINS:
+        settled = data.signature.output.task == DOMAINS
+        return data if settled else as_domains(data, DOMAINS)
     known = hyperparameters(card)
     latent = given.get("latent", known["latent"].default if "latent" in known else None)
     conditional = "classes" in known and given.get("classes", True) is not None

@@ -170,9 +170,9 @@ def measures_of(
         UsageError: a metric is unknown, or the model writes no texts or draws no examples.
     """
     of_samples = [x for x, one in given.items() if isinstance(one, str) and is_of_samples(one)]
-    if of_samples and not model.signature.draws:
+    if of_samples and not model.signature.task.sample_metrics:
         raise UsageError(
-            f"{of_samples[0]} measures examples that a model makes of noise; {name_of(model)} "
+            f"{of_samples[0]} measures examples that a model makes; {name_of(model)} "
             f"answers the task {model.signature.task.name!r}; choose another metric"
         )
     of_texts = [name for name, one in given.items() if isinstance(one, str) and is_of_texts(one)]
@@ -209,7 +209,7 @@ def figures(
     from cartograd.practice.metrics import positions
     from cartograd.practice.metrics.interval import doubted
 
-    if model.signature.draws:
+    if model.signature.task.sample_metrics:
         examples = examples.select(spread(len(examples), MOST))
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)

@@ -1,0 +1,1 @@
+"""CycleGAN: pictures of one domain as pictures of another, without pairs."""
