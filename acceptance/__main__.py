@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from acceptance import (
+    applications,
     cnn,
     distillation,
     flows,
@@ -61,6 +62,8 @@ ROWS = {
     "flow-moons": flows.flow_moons,
     "flow-digits": flows.flow_digits,
     "glow-fashion": flows.glow_fashion,
+    "super-resolution": applications.super_resolution,
+    "inpainting": applications.inpainting,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
@@ -68,6 +71,7 @@ NEEDS = {
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion", "vae-fashion", "glow-fashion"),
+        *("super-resolution", "inpainting"),
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),

@@ -5,9 +5,15 @@ _EVEN = "its squares of four pixels need even sides, and it says so"
 _STEEP = "a density sums over pixels: plain descent at this rate overflows, Adam trains it"
 _DIRECTIONS = "its first gradient only makes the directions, as in the authors' code"
 
+_MULTIPLES = "sides of whole pictures are multiples of a number, and it says so"
+
 _GAME = "the sum of both players' losses has no least value: each raises what the other lowers"
 
 EXPECTED = {
+    **{
+        (name, "test_odd_image_sizes"): _MULTIPLES
+        for name in ("context-encoder", "espcn", "srcnn", "srresnet")
+    },
     (
         "attention-rollout",
         "test_an_explanation_depends_on_the_target",
@@ -34,6 +40,10 @@ EXPECTED = {
     ): "each microbatch has a worst direction of its own",
     ("soap", "test_a_rule_leads_downhill"): _DIRECTIONS,
     ("soap", "test_a_training_run_finds_it_by_name"): _DIRECTIONS,
+    (
+        "psnr",
+        "test_metric_tells_right_from_wrong",
+    ): "a picture without an error counts as 100 decibels",
     ("step", "test_activation_gradient"): "a step is flat: why the perceptron needs its own rule",
     ("words", "test_an_epoch_holds_each_example_once"): "windows are of a width drawn anew",
     (

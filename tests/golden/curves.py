@@ -101,15 +101,24 @@ def noises() -> Split:
     return Split(noise, x, Signature((Port("noise", "vector", (4,), "float64"),), (output,)))
 
 
+def pictures() -> Split:
+    """Black and white versions of small pictures, and the pictures."""
+    x = (examples(values=True).inputs.reshape(8, 1, 4, 4) + 1) / 2
+    port = Port("image", "image", (1, 4, 4), "float64")
+    signature = Signature((port,), (Port("image", "image", (1, 4, 4), "float64", task="restore"),))
+    return Split((x > 0.5).to(x), x, signature)
+
+
 ROWS = {
     "adversarial": noises, "cbow": windows, "ctc": spelled, "denoising": noises,
     "likelihood": themselves,
-    "multi-label": several, "skip-gram": windows, "wgan": noises,
+    "multi-label": several, "restore": pictures, "skip-gram": windows, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
+    "restore": "context-encoder:width=2,degradation=(hole:size=2)",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
 """What some objectives read, and by which model, if not by `reader` or a small MLP."""
@@ -129,7 +138,7 @@ def teacher() -> torch.nn.Module:
     return taught
 
 
-RATES = {"denoising": 0.1, "likelihood": 0.1, "multi-label": 0.3, "wgan-gp": 0.003}
+RATES = {"denoising": 0.1, "likelihood": 0.1, "multi-label": 0.3, "restore": 0.1, "wgan-gp": 0.003}
 """Learning rates where a loss is a mean over an example's numbers as well, or is very steep."""
 
 FURTHER = {"distill": lambda: {"teacher": teacher()}}
