@@ -30,6 +30,9 @@ OUT = ROOT / "docs/results"
 LARGEST = 30_000
 """Bytes of a picture that is kept."""
 PACKAGES = ("torch", "numpy")
+SHORT = 10
+"""Minutes of processor time that claims have."""
+LONGER = "A longer claim: up to {} minutes of processor time."
 HEAD = """# The map's statements, put to the test
 
 Each section is an experiment of `src/cartograd/evidence/claims`, run by `cartograd claim ID` on one
@@ -160,6 +163,7 @@ def _section(claim: Claim) -> str:
         claim.hypothesis + need,
         *([_checks(claim)] if result is None else _found(claim, result)),
         *([f"It needs {_fetched(claim)}."] if claim.data else []),
+        *([LONGER.format(claim.minutes)] if claim.minutes > SHORT else []),
         "\n".join(["History:", "", *map(_told, history(claim.id))]),
     ]
     return "\n\n".join(parts)

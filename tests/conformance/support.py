@@ -109,6 +109,8 @@ def _example_signature(card: Card, *, size: int | None = None) -> Signature:
         seen = build(given, kind="degradation").port(row)
         return Signature((replace(seen, made_by=given),), (replace(row, task=card.answers),))
     inputs, answer = (row,), Port(card.answers, "value", (), task=card.answers)
+    if find(card.answers).rebuilds:
+        answer = replace(row, task=card.answers)
     if find(card.answers).draws:
         dims = (tiny["latent"],) if "latent" in tiny else row.dims
         inputs = (Port("noise", "vector", dims),)

@@ -102,6 +102,15 @@ def noises() -> Split:
 
 
 def pictures() -> Split:
+    """Noise, and the examples that are to be made of it as pictures of one grey each."""
+    data = noises()
+    x = (1 + data.targets.reshape(-1, 1, 4, 1)).expand(-1, -1, -1, 4) / 2
+    given = data.signature.inputs
+    output = Port("x", "image", (1, 4, 4), "float64", mean=(0.5,), std=(0.5,), task="generate")
+    return Split(data.inputs, x.contiguous(), Signature(given, (output,)))
+
+
+def halves() -> Split:
     """Black and white versions of small pictures, and the pictures."""
     x = (examples(values=True).inputs.reshape(8, 1, 4, 4) + 1) / 2
     port = Port("image", "image", (1, 4, 4), "float64")
@@ -112,13 +121,15 @@ def pictures() -> Split:
 ROWS = {
     "adversarial": noises, "cbow": windows, "ctc": spelled, "denoising": noises,
     "likelihood": themselves,
-    "multi-label": several, "restore": pictures, "skip-gram": windows, "wgan": noises,
+    "multi-label": several, "restore": halves, "skip-gram": windows,
+    "stylegan2-game": pictures, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "restore": "context-encoder:width=2,degradation=(hole:size=2)",
+    "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
 """What some objectives read, and by which model, if not by `reader` or a small MLP."""

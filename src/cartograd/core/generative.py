@@ -108,6 +108,18 @@ class Codes(Protocol):
 
 
 @runtime_checkable
+class Rebuilds(Protocol):
+    """A model that makes examples again of codes that cannot hold all of them; standardised both.
+
+    One that knows classes takes them as a second argument.
+    """
+
+    def reconstruct(self, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """Each example again, of the examples' shape."""
+        ...
+
+
+@runtime_checkable
 class Fills(Protocol):
     """A model that makes up what is missing of an example."""
 
@@ -119,6 +131,18 @@ class Fills(Protocol):
         /,
     ) -> Float[Tensor, "b ..."]:
         """Whole examples; 1 in `known` marks numbers that stay as they are."""
+        ...
+
+
+@runtime_checkable
+class Truncates(Protocol):
+    """A generator whose examples can be drawn to the usual one, more alike and less strange.
+
+    One that knows classes takes them as a third argument.
+    """
+
+    def truncated(self, noise: Float[Tensor, "b d"], psi: float, /) -> Float[Tensor, "b ..."]:
+        """One example for each row, standardised; 1 is the model's own, 0 the same for all."""
         ...
 
 

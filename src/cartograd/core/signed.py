@@ -67,9 +67,10 @@ class Signed(nn.Module):
             self.register_buffer(f"mean{number}", mean, persistent=False)
             self.register_buffer(f"std{number}", std, persistent=False)
         answer = signature.output
-        self.standardised = bool(answer.mean and (signature.target == "value" or signature.draws))
+        makes = signature.draws or (signature.target == "example" and signature.task.rebuilds)
+        self.standardised = bool(answer.mean and (signature.target == "value" or makes))
         mean, std = statistics(answer if self.standardised else replace(answer, mean=(), std=()))
-        if signature.target == "example" and not signature.draws and signature.input.std:
+        if signature.target == "example" and not makes and signature.input.std:
             self.standardised = True  # a density in the unit of the port, not of the standardised
             mean = mean - signature.input.size * signature.input.mean_log_std
         self.register_buffer("output_mean", mean, persistent=False)

@@ -38,6 +38,7 @@ class Task:
             density, or one of its own; the `whole` picture, of which the model sees a degraded
             version; or none of these.
         draws: whether the model gives examples of its own, made of noise.
+        rebuilds: whether the model gives the examples themselves again.
         objective: spec of the default objective; none if there is none yet.
         also: further objectives for this task, which models may ask for.
         metrics: what is measured unless told otherwise.
@@ -70,6 +71,7 @@ class Task:
     answer: str
     target: str | None = None
     draws: bool = False
+    rebuilds: bool = False
     objective: str | None = None
     also: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()

@@ -50,6 +50,7 @@ class Claim:
         seeds: how often it is run, with the seeds `first`, `first` + 1, ...
         first: the first seed; a design that was mended after a look has seeds nobody saw.
         exact: nothing in it is random, so that one run is the answer.
+        minutes: of processor time that all seeds may take; more than ten mark a longer claim.
         data: package that has to be fetched, if any.
         remark: what a reader should know beside the verdict, above all where the statement is
             true only in part.
@@ -69,6 +70,7 @@ class Claim:
     seeds: int = 5
     first: int = 0
     exact: bool = False
+    minutes: int = 10
     data: str = ""
     remark: str = ""
     draw: tuple[str, ...] = ()

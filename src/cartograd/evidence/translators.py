@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-ROWS, RATE = 32, 3e-3
+ROWS, RATE, POOL = 32, 3e-3, 16
+"""Pairs of a batch, the rate, and the batches that are drawn at once."""
 
 
 class Pairs(NamedTuple):
@@ -17,16 +18,28 @@ class Pairs(NamedTuple):
 
 
 def learn(model: nn.Module, pairs: Pairs, draw: torch.Generator, /, *, steps: int) -> None:
-    """Train for some steps of 32 pairs each, by Adam over one cycle."""
+    """Train for some steps of 32 pairs of about one length each, by Adam over one cycle."""
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-    for _ in range(steps):
-        rows = torch.randint(len(pairs.sources), (ROWS,), generator=draw)
+    for rows in _batches(pairs.sources, draw, steps):
         optimizer.zero_grad()
         _loss(model, pairs.sources[rows], pairs.targets[rows], pairs.begin).mean().backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+
+
+def _batches(sources: Tensor, draw: torch.Generator, steps: int) -> list[Tensor]:
+    """Rows for each step: of some hundreds that are drawn, those of like length together.
+
+    A recurrent network takes as many steps as the longest source of a batch has tokens.
+    """
+    found: list[Tensor] = []
+    while len(found) < steps:
+        drawn = torch.randint(len(sources), (POOL * ROWS,), generator=draw)
+        ranked = drawn[(sources[drawn] != 0).sum(1).argsort(stable=True)].view(POOL, ROWS)
+        found += ranked[torch.randperm(POOL, generator=draw)]
+    return found[:steps]
 
 
 def _loss(model: nn.Module, sources: Tensor, targets: Tensor, begin: int) -> Tensor:

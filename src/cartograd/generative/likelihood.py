@@ -41,6 +41,7 @@ CARD = Card(
         "flow/change-of-variables": (
             "test_the_determinant_is_that_of_the_jacobian",
             "test_the_density_of_the_plane_is_one_in_all",
+            "claim:flow-exact",
         ),
     },
     metrics=("bits-per-dim",),

@@ -18,7 +18,7 @@ def test_batches_are_degraded_and_whole():
 
 
 def test_noise_is_new_in_each_epoch_and_repeats_in_validation():
-    data = degraded(cg.dataset("digits"), "noise:std=0.3")
+    data = degraded(cg.dataset("digits"), "noisy:std=0.3")
     batches = data.valid.batches(batch_size=5, shuffle=False)
     first, again, later = (next(iter(batches.epoch(n, seed=0))) for n in (0, 0, 1))
     assert torch.equal(first[0], again[0])

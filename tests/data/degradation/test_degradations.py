@@ -9,7 +9,7 @@ from cartograd.core.ports import Port
 from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.data.degradation.edges import STEEP, Edges
 from cartograd.data.degradation.hole import Hole
-from cartograd.data.degradation.noise import Noise
+from cartograd.data.degradation.noisy import Noisy
 from cartograd.data.degradation.smaller import Smaller
 
 ROWS = CounterRandom(torch.arange(2))
@@ -50,14 +50,14 @@ def test_a_hole_is_black_and_the_rest_is_kept():
     assert inside[3:9, 3:9].all()
 
 
-@pytest.mark.law("noise")
+@pytest.mark.law("noisy")
 def test_noise_has_the_deviation_that_was_asked_for():
     x = torch.full((2, 1, 200, 200), 0.5)
-    added = Noise(std=0.2)(x, ROWS) - x
+    added = Noisy(std=0.2)(x, ROWS) - x
     assert added.std().item() == pytest.approx(0.2, rel=0.02)
     assert added.mean().item() == pytest.approx(0, abs=0.004)
     assert not torch.equal(added[0], added[1])
-    assert not torch.equal(added, Noise(std=0.2)(x, CounterRandom(torch.arange(2), epoch=1)) - x)
+    assert not torch.equal(added, Noisy(std=0.2)(x, CounterRandom(torch.arange(2), epoch=1)) - x)
 
 
 @pytest.mark.parametrize(

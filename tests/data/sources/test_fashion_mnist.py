@@ -97,6 +97,17 @@ def test_only_the_first_examples(tmp_path, made):
             fashion_mnist(tmp_path, examples=wrong)
 
 
+def test_one_class_alone_is_trained_with(tmp_path, made):
+    made()
+    for only in (1, "1"):
+        data = fashion_mnist(tmp_path, only=only, valid=0.2)
+        both = torch.cat([data.train.targets, data.valid.targets])
+        assert both.tolist() == [1] * 20
+        assert data.test.targets.unique().tolist() == [0, 1, 2]
+    with pytest.raises(UsageError, match="unknown class '3'"):
+        fashion_mnist(tmp_path, only=3)
+
+
 @pytest.mark.parametrize(
     ("replaced", "message"),
     [

@@ -74,6 +74,18 @@ def test_half_precision_is_refused(name):
         check_precision(name, CPU)
 
 
+def test_emulated_precision_is_taken_without_arithmetic_for_it(monkeypatch):
+    """Where products are right; it is for accuracies, never for speed."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    for name, dtype in device.EMULATED.items():
+        assert check_precision(name, CPU) == name
+        with device.autocast(name, CPU):
+            assert F.linear(torch.ones(1, 2), torch.ones(3, 2)).dtype == dtype
+    monkeypatch.setattr(device, "exact_bf16", lambda kind: False)
+    with pytest.raises(UsageError, match="multiplies wrongly in bfloat16 here; use 'float32'"):
+        check_precision("bf16-emulated", CPU)
+
+
 def test_the_compiler_is_looked_for(monkeypatch):
     monkeypatch.setattr(device.shutil, "which", lambda name: None)
     monkeypatch.delenv("CXX", raising=False)

@@ -95,6 +95,20 @@ def test_it_learns_once_the_scale_fits_and_a_resumed_run_keeps_the_scale(tmp_pat
     assert all(map(torch.equal, whole.state_dict().values(), parts.state_dict().values()))
 
 
+@pytest.mark.law("mixed-precision")
+def test_emulated_half_precision_is_half_precision_with_its_scale(on_a_gpu):
+    """Numbers of 16 bits and skipped steps are those of `fp16`; float32 gives others."""
+    ends = {}
+    for precision in ("fp16", "fp16-emulated", "float32"):
+        model = line()
+        options = {"optimizer": "adam:lr=0.05", "schedule": None, "precision": precision}
+        run = fit(Squares(model, 1e3), data(), epochs=5, **options)
+        ends[precision] = run.skipped, model.weight.detach()
+    assert ends["fp16"][0] == ends["fp16-emulated"][0] > 0 == ends["float32"][0]
+    assert torch.equal(ends["fp16"][1], ends["fp16-emulated"][1])
+    assert not torch.equal(ends["fp16"][1], ends["float32"][1])
+
+
 def test_gradients_that_never_fit_end_the_run(tmp_path, on_a_gpu):
     with pytest.raises(NonFiniteError, match=r"overflowed at loss scale .*49 steps before"):
         fit(Squares(line(), 1e30), data(), precision="fp16", epochs=20, folder=tmp_path / "run")

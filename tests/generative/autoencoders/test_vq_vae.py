@@ -5,42 +5,62 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.engine.loop.fit import fit
+from cartograd.generative.autoencoders.code_prior import CodePrior
 from cartograd.generative.autoencoders.codebook import perplexity
 from cartograd.generative.likelihood import Likelihood
 
 
 @pytest.mark.law("vq-vae")
 def test_the_bound_is_below_the_log_probability_which_sums_to_one():
-    """All pictures of three black or white pixels, all pairs of three codes."""
+    """All pictures of four black or white pixels, whose code is one of three."""
     torch.manual_seed(0)
-    model = build("vq-vae", features=3, latent=2, codes=3, dim=2, widths=(4,), levels=2).double()
-    model.usage.copy_(torch.rand(2, 3) * 9)
-    every = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3))).double()
-    pairs = torch.tensor(list(itertools.product(range(3), repeat=2)))
-    prior = model.prior()[torch.arange(2), pairs].sum(1)
-    said = model.decoder(model.book.codes[pairs].flatten(1))
-    each = torch.stack([model.observation.log_prob(x.expand(9, 3), said) for x in every])
-    true = (each + prior).logsumexp(1)
-    assert true.exp().sum().item() == pytest.approx(1, abs=1e-12)
-    assert (model.eval()(every) <= true).all()
+    model = build(
+        "vq-vae", channels=1, size=2, codes=3, dim=2, width=4, depth=1, levels=2
+    ).double().eval()  # fmt: skip
+    every = torch.tensor(list(itertools.product((0.0, 1.0), repeat=4))).double()
+    with torch.no_grad():
+        prior = model.prior.log_prob(torch.arange(3)[:, None])
+        said = model.said(model.book.codes)
+        each = torch.stack([model.observation.log_prob(x.expand(3, 4), said) for x in every])
+        true = (each + prior).logsumexp(1)
+        assert true.exp().sum().item() == pytest.approx(1, abs=1e-12)
+        assert (model(every.reshape(-1, 1, 2, 2)) <= true).all()
 
 
-def test_it_learns_clusters_with_codes_that_are_in_use():
+@pytest.mark.law("vq-vae")
+def test_a_prior_over_codes_sums_to_one_and_draws_what_it_says():
     torch.manual_seed(0)
-    middles = torch.randn(6, 4) * 3
-    x = middles[torch.arange(600) % 6] + 0.2 * torch.randn(600, 4)
-    model = build("vq-vae", features=4, latent=1, codes=8, dim=3, widths=(16,))
-    untrained = model.eval()(x).mean().item()
-    batches = [(part, part) for part in x.split(100)]
+    prior = CodePrior(3, (2, 2), width=4, depth=1, classes=2).double()
+    every = torch.tensor(list(itertools.product(range(3), repeat=4)))
+    y = torch.ones(len(every), dtype=torch.long)
+    with torch.no_grad():
+        for weight in prior.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))
+        chances = prior.log_prob(every, y).exp()
+        assert chances.sum().item() == pytest.approx(1, abs=1e-12)
+        drawn = prior.sample(4000, torch.Generator().manual_seed(0), y=y[:1].expand(4000))
+    place = (drawn * torch.tensor([27, 9, 3, 1])).sum(1)
+    seen = place.bincount(minlength=81) / 4000
+    error = (chances * (1 - chances) / 4000).sqrt()
+    assert ((seen - chances).abs() < 4.5 * error + 1e-3).all()
+
+
+def test_it_learns_patterns_with_codes_that_are_in_use():
+    """Squares of two by two pixels of four kinds, of which neighbours are alike."""
+    torch.manual_seed(0)
+    kinds = torch.tensor([[0.0, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 1], [1, 0, 0, 1]])
+    which = torch.randint(4, (120, 1, 1)).expand(-1, 2, 2)
+    x = kinds[which].unflatten(3, (2, 2)).movedim(3, 2).reshape(120, 1, 4, 4)
+    model = build("vq-vae:channels=1,size=4,codes=8,dim=4,width=12,depth=1,levels=2")
+    batches = [(part, part) for part in x.split(30)]
     fit(Likelihood(model=model), batches, optimizers="adam:lr=1e-2", epochs=40, device="cpu")
     model.eval()
     with torch.no_grad():
-        normal = torch.distributions.MultivariateNormal(x.mean(0), x.T.cov()).log_prob(x).mean()
-        assert model(x).mean() > max(normal.item(), untrained) + 1
-        assert perplexity(model.numbers(x), 8) > 4
-        again = model.decode(model.encode(x))
-        assert (again - x).square().mean() < 0.1 * x.var(0).mean()
-        drawn = model.sample(300, torch.Generator().manual_seed(0))
-        near = torch.cdist(drawn, middles).min(1)
-        assert near.values.mean() < 1
-        assert near.indices.unique().numel() >= 5
+        bits = -model(x).mean() / torch.tensor(2.0).log()
+        assert bits < 4  # two are needed, independent squares have eight
+        assert perplexity(model.numbers(x), 8) > 3
+        assert (model.reconstruct(x) - x).abs().mean() < 0.05
+        drawn = model.sample(40, torch.Generator().manual_seed(0)).round().reshape(40, 1, 4, 4)
+    near = (drawn[:, None] - x.unique(dim=0)[None]).abs().flatten(2).sum(2).min(1)
+    assert (near.values <= 1).float().mean() > 0.8
+    assert near.indices.unique().numel() == 4

@@ -63,3 +63,14 @@ def trained(objective, x, *, steps, lr, kind):
         optimizer.step()
         objective.after_step("critic")
     return objective.eval().validate(x(2000))["wasserstein"].mean().item()
+
+
+def pictures_of_noise(size=8, channels=1, latent=4, classes=2):
+    """Of pictures made of noise and a class."""
+    labels = tuple(str(i) for i in range(classes))
+    inputs = (
+        Port("noise", "vector", (latent,)),
+        Port("class", "label", (), "int64", labels=labels),
+    )
+    example = Port("x", "image", (channels, size, size), mean=(0.5,), std=(0.5,), task="generate")
+    return Signature(inputs, (example,))

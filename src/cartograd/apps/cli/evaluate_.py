@@ -28,6 +28,7 @@ def evaluate_(
     min_: Annotated[tuple[str, ...], Parameter(name="--min", consume_multiple=True)] = (),
     max_: Annotated[tuple[str, ...], Parameter(name="--max", consume_multiple=True)] = (),
     judge: str | None = None,
+    normal: Many = (),
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -43,6 +44,8 @@ def evaluate_(
         max_: a metric that must not exceed a value, like nll=0.2.
         judge: of a generative model: a run or bundle of a classifier, by whose features drawn
             examples are compared with real ones, and which says whether they are of their class.
+        normal: of a generative model: classes that are normal, with commas; also measured is how
+            well the model's score of strangeness tells the others from them.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
@@ -58,7 +61,9 @@ def evaluate_(
     names += [name for name, _, _ in limits if name not in names]
     source = data_of(bundle, data)
     part = part and part_of(part)
-    found = evaluate(bundle, source, part=part, metrics=names, judge=judge, device=device)
+    found = evaluate(
+        bundle, source, part=part, metrics=names, judge=judge, normal=split(normal), device=device
+    )
     for line in found.notes:
         output.note(line)
     page = _report(bundle, found)

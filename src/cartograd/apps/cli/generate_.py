@@ -19,7 +19,8 @@ def generate_(
     *,
     count: int = 16,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
-    guidance: float = 1.0,
+    guidance: str = "1",
+    truncation: float = 1.0,
     out: File = None,
     length: int = 128,
     sampler: tuple[str, ...] = (),
@@ -49,7 +50,10 @@ def generate_(
         prompt: the text; - reads it from standard input.
         count: examples to draw.
         class_: the class of all of them, by name or number; they take turns if left out.
-        guidance: how much more than a diffusion model would an example is to be of its class.
+        guidance: how much more than a diffusion model would an example is to be of its class, or a
+            classifier that pulls it there, like classifier:RUN,scale=3.
+        truncation: how much of its own style a stylegan2's example keeps; below 1 they are more
+            usual, at 0 all the same.
         out: file of the drawn examples: .png (pictures in a grid, points in the plane), .gif (how
             pictures come out of noise, or a walk between them), .csv or .npy; samples.png or
             samples.csv in the run if left out.
@@ -78,7 +82,8 @@ def generate_(
     if prompt is None:
         asked = {"condition": class_, "guidance": guidance, "sampler": _one(sampler)}
         heat = 1.0 if temperature is None else temperature
-        return _drawn(target, count, out, seed=seed or 0, temperature=heat, **asked)
+        asked |= {"temperature": heat, "truncation": truncation}
+        return _drawn(target, count, out, seed=seed or 0, **asked)
     check_sources(
         [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
     )
@@ -161,9 +166,11 @@ def _filmed(model: Any, count: int, path: Path, **asked: Any) -> int:
     from cartograd.apps.report.samples import write_film
     from cartograd.apps.verbs.frames import frames
 
-    if asked.pop("sampler") is not None or asked.pop("temperature") != 1:
+    others = [asked.pop(name) for name in ("sampler", "temperature", "truncation")]
+    if others != [None, 1, 1]:
         raise UsageError(
-            "a film is of DDIM's steps, or of a walk; leave out --sampler, --temperature"
+            "a film is of DDIM's steps, or of a walk; leave out --sampler, --temperature, "
+            "--truncation"
         )
     shown = frames(model, count, **asked)
     print(f"written     {write_film(path, model.signature.example, shown)}")

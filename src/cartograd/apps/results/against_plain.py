@@ -4,9 +4,37 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cartograd.apps.results.baseline import against_constant
 from cartograd.core.build import build
 from cartograd.core.ports import Signature
+from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Examples
+
+
+def baseline(
+    model: Signed,
+    examples: Examples,
+    outputs: Tensor,
+    targets: Tensor,
+    intervals: dict[str, tuple[float, float]],
+    /,
+    *,
+    weighted: bool = False,
+) -> str:
+    """A sentence on what a model has to beat: a plain way, or a constant answer.
+
+    Args:
+        model: it was measured.
+        examples: what was answered.
+        outputs: the model's answers.
+        targets: the right ones.
+        intervals: the 95 % interval of each metric that was measured.
+        weighted: whether the classes were weighted in training.
+    """
+    signature = model.signature
+    if signature.input.made_by:
+        return against_plain(signature, examples, outputs, targets)
+    return against_constant(signature, outputs, targets, intervals, weighted=weighted)
 
 
 def against_plain(

@@ -17,7 +17,7 @@ from cartograd.core.protocols import Metric
 def epoch_metrics(
     card: Card | None, objective: Any, signature: Signature, /, *, watched: str
 ) -> dict[str, Metric]:
-    """The objective's metrics and the one that is watched, by name.
+    """The objective's metrics (the task's, of examples again) and the one that is watched, by name.
 
     Args:
         card: of the objective; None of one of the user's own.
@@ -36,7 +36,8 @@ def epoch_metrics(
         usual = signature.task.metrics[:1]
         names = [] if isinstance(objective, Validating) else [*usual, *more]
     else:
-        names = [one for one in (*card.metrics, *more) if one not in card.logs]
+        usual = signature.task.metrics if signature.task.rebuilds else card.metrics
+        names = [one for one in (*usual, *more) if one not in card.logs]
     return {
         one: _of_samples(one) if is_of_samples(one) else measure(one, signature)
         for one in dict.fromkeys(names)

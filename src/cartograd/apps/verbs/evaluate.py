@@ -15,10 +15,11 @@ from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
-from cartograd.apps.results.against_plain import against_plain
-from cartograd.apps.results.baseline import against_constant
+from cartograd.apps.results.against_plain import baseline
 from cartograd.apps.results.evaluation import Evaluation, Seen
+from cartograd.apps.verbs.anomaly import ANOMALIES, of_anomalies
 from cartograd.apps.verbs.drawn_samples import MOST, drawn_figures, is_of_samples, spread
+from cartograd.apps.verbs.generative_model import Generative
 from cartograd.apps.verbs.written_texts import (
     check_writes,
     is_of_texts,
@@ -59,6 +60,7 @@ def evaluate(
     metrics: Sequence[str | Measure] = (),
     part: str | None = None,
     judge: Target | None = None,
+    normal: Sequence[str | int] = (),
     batch_size: int = BATCH,
     device: str = "auto",
 ) -> Evaluation:
@@ -75,6 +77,8 @@ def evaluate(
             on, and `all` of other files or folders that do not come in parts.
         judge: a classifier of such examples, by whose features drawn examples are compared with
             real ones, and which says whether they are of the class that was asked for.
+        normal: of a generative model: classes that are normal; also measured is how well the
+            model's score (`generative_model(target).score`) tells the others from them.
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
@@ -109,6 +113,10 @@ def evaluate(
         chosen += tuple(name for name in of_drawn if name not in chosen)
         for name, figure in of_drawn.items():
             values[name], intervals[name], doubts[name] = figure
+    if normal:
+        chosen += (ANOMALIES,)
+        told = of_anomalies(Generative(model, device=device), found, normal)
+        values[ANOMALIES], intervals[ANOMALIES], doubts[ANOMALIES] = told
     batches = examples.batches(batch_size=min(batch_size, at_once(model.signature)), shuffle=False)
     texts = written(model, batches, device=device) if of_texts else ()
     for name in of_texts:
@@ -126,11 +134,7 @@ def evaluate(
         size=size(model),
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
-        baseline=against_plain(model.signature, examples, outputs, targets)
-        if model.signature.target == "whole" and "psnr" in values
-        else against_constant(
-            model.signature, outputs, targets, intervals, weighted=_weighted(target)
-        ),
+        baseline=baseline(model, examples, outputs, targets, intervals, weighted=_weighted(target)),
         averages={name: of for name in given if (of := about(name, model.signature))},
         why=why,
         notes=tuple(notes),

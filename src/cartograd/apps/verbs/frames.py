@@ -6,12 +6,14 @@ from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.verbs.generative_model import Generative
+from cartograd.apps.verbs.guidance import guidance_of
 from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Level, NotSupported
+from cartograd.core.generative import Denoises, Level, NotSupported
+from cartograd.core.spec import Spec
 from cartograd.data.dataset.own_targets import noise as noise_of
-from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
+from cartograd.generative.diffusion.denoiser import denoiser_of
 from cartograd.generative.interpolation import between
 from cartograd.generative.samplers.ddim import ddim
 
@@ -22,7 +24,7 @@ MOST = 200
 class Watched:
     """A denoiser that keeps what it guesses."""
 
-    def __init__(self, denoiser: Conditioned, /):
+    def __init__(self, denoiser: Denoises, /):
         self.denoiser = denoiser
         self.guesses: list[Tensor] = []
 
@@ -43,7 +45,7 @@ def frames(
     *,
     length: int = 24,
     condition: Condition = None,
-    guidance: float = 1.0,
+    guidance: float | str | Spec = 1.0,
     seed: int = 0,
 ) -> Float[Tensor, "t b ..."]:
     """Films of examples.
@@ -56,7 +58,7 @@ def frames(
         count: examples.
         length: frames.
         condition: the classes of the examples, of a diffusion model (see `sample`).
-        guidance: of a diffusion model.
+        guidance: of a diffusion model (see `sample`).
         seed: of the random numbers.
 
     Returns:
@@ -72,8 +74,9 @@ def frames(
     denoiser = denoiser_of(model.model)
     if denoiser is None:
         return _walk(Generative(model), count, length, seed)
-    y = classes_of(model, condition, count)
-    watched = Watched(Conditioned(denoiser, y, guidance=guidance))
+    pull = guidance_of(guidance, model)
+    y = classes_of(model, condition, count, told=pull.classes)
+    watched = Watched(pull.of(model, denoiser, y))
     noise = noise_of(model.signature, torch.arange(count), seed=seed)
     with inferring(model):
         ddim(watched, noise.to(next(model.parameters())), torch.Generator(), steps=length)

@@ -7,11 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.verbs.anomaly import strangeness
+from cartograd.apps.verbs.capabilities import capabilities_of
 from cartograd.apps.verbs.mask import mask_of
 from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units, sample
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Codes, Draws, Fills, Lacks, Likelihood, NotSupported
+from cartograd.core.generative import Codes, Fills, Lacks, Likelihood, NotSupported, Rebuilds
 from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
 from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
@@ -54,21 +56,7 @@ class Generative:
 
     def capabilities(self) -> dict[str, str]:
         """What it can do, each with its kind; what it cannot is left out."""
-        found = {"sample": "noise" if self.model.signature.draws else "own"}
-        if self.denoiser is not None:
-            return found | {
-                "log_prob": "ode, vlb", "encode": "inversion", "decode": "ddim",
-                "interpolate": "codes", "inpaint": "repaint",
-            }  # fmt: skip
-        if not self.model.signature.draws:
-            found["log_prob"] = self.inner.likelihood
-        if isinstance(self.inner, Codes):
-            found |= {"encode": "own", "decode": "own", "interpolate": "codes"}
-        if isinstance(self.inner, Fills):
-            found["inpaint"] = "own"
-        if self.model.signature.draws or isinstance(self.inner, Draws):
-            return found
-        return {key: value for key, value in found.items() if key != "sample"}
+        return capabilities_of(self.model, self.denoiser)
 
     def sample(self, count: int = 16, /, **options: Any) -> Float[Tensor, "b ..."]:
         """See `cartograd.sample`."""
@@ -102,11 +90,11 @@ class Generative:
             mean, std = self._statistics()
             way = PathLikelihood(self.denoiser, y, mean, std, self.model.signature.example.levels)
             return way(x, kind or "ode", steps)
-        own = None if self.model.signature.draws else self.inner.likelihood
+        own = self.capabilities().get("log_prob")
+        if own is None:
+            raise self._lacks("log_prob", "it makes examples of noise and has no density for them")
         if kind not in (None, own):
             raise self._lacks("log_prob", f"its kind of likelihood is {own}, and not {kind}")
-        if self.model.signature.draws:
-            raise self._lacks("log_prob", "it makes examples of noise and has no density for them")
         with inferring(self.model):
             nats = self.model(x) if y is None else self.model(x, y)
         return Likelihood(nats.flatten().cpu(), self.inner.likelihood, x[0].numel())
@@ -156,6 +144,29 @@ class Generative:
             else:
                 x = self._codes("decode").decode(z, *_told(y))
         return self._in_units(x)
+
+    def reconstruct(
+        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None
+    ) -> Float[Tensor, "b ..."]:
+        """Each example again, as far as its code tells it.
+
+        Raises:
+            NotSupported: the model has no code that is shorter than examples are.
+            UsageError: the examples have another shape, or a class is unknown.
+        """
+        x, y = self._given(x, condition, "reconstruct")
+        mean, std = self._statistics()
+        if not isinstance(self.inner, Rebuilds):
+            raise self._lacks("reconstruct", "no code of it leaves anything out")
+        with inferring(self.model):
+            return self._in_units(self.inner.reconstruct((x - mean) / std, *_told(y)))
+
+    def score(
+        self, x: Float[Tensor, "b ..."], /, *, background: Target | None = None, **options: Any
+    ) -> Float[Tensor, " b"]:
+        """How strange each example is, the higher the stranger; see `anomaly.strangeness`."""
+        plain = None if background is None else Generative(background, device=str(self.device))
+        return strangeness(self, x, background=plain, **options)
 
     def interpolate(
         self,

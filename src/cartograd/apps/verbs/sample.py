@@ -8,16 +8,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.verbs.guidance import Guidance, guidance_of
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Draws
+from cartograd.core.generative import Draws, Lacks, NotSupported, Truncates
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.own_targets import noise as noise_of
 from cartograd.engine.device.device import pick
-from cartograd.generative.diffusion.denoiser import Conditioned, Denoiser, denoiser_of
+from cartograd.generative.diffusion.denoiser import Denoiser, denoiser_of
 
 MOST = 100_000
 """Examples that are drawn at once."""
@@ -37,9 +38,10 @@ def sample(
     *,
     condition: Condition = None,
     sampler: str | Spec | None = None,
-    guidance: float = 1.0,
+    guidance: float | str | Spec = 1.0,
     seed: int = 0,
     temperature: float = 1.0,
+    truncation: float = 1.0,
     device: str = "auto",
 ) -> Float[Tensor, "b ..."]:
     """Draw examples from a generative model.
@@ -52,9 +54,12 @@ def sample(
         sampler: spec of how a diffusion model goes from noise to an example, like `ddim:steps=50`
             or `dpm-solver-pp`; by default its own few steps of DDIM.
         guidance: of a diffusion model with classes: how much more an example is to be of its class;
-            1 is the plain model, 0 the one without classes.
+            1 is the plain model, 0 the one without classes. Of any diffusion model, a classifier
+            of noisy examples that pulls: `classifier:RUN,scale=3`.
         seed: of the random numbers; the same seed gives the same examples.
         temperature: below 1 keeps to likelier examples, all alike at 0.
+        truncation: of a model with a mean style such as stylegan2: how much of its own style each
+            example keeps; 1 is the plain model, below it they are more usual, at 0 all the same.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Returns:
@@ -69,8 +74,12 @@ def sample(
     if not temperature >= 0:
         raise UsageError(f"temperature={temperature} is below 0; 1 is the model's own")
     model = as_signed(target)
-    classes = classes_of(model, condition, count)
-    drawing = _drawing(model, sampler, guidance, temperature)
+    pull = guidance_of(guidance, model)
+    classes = classes_of(model, condition, count, told=pull.classes)
+    if truncation == 1:
+        drawing = _drawing(model, sampler, pull, temperature)
+    else:
+        drawing = _truncated(model, truncation, temperature)
     chosen = pick(device)
     model.to(chosen)
     generator = torch.Generator().manual_seed(seed)
@@ -94,7 +103,7 @@ Drawing = Callable[[Tensor, Tensor | None, int, torch.Generator], Tensor]
 
 
 def _drawing(
-    model: Signed, sampler: str | Spec | None, guidance: float, temperature: float
+    model: Signed, sampler: str | Spec | None, guidance: Guidance, temperature: float
 ) -> Drawing:
     """How the model draws.
 
@@ -102,16 +111,18 @@ def _drawing(
         UsageError: it does not, or not in this way.
     """
     inner: Any = model.model
-    if model.signature.draws and (sampler is None and guidance == 1):
+    if model.signature.draws and (sampler is None and guidance == Guidance()):
         return _of_noise(model, temperature)
     denoiser = denoiser_of(inner)
     if denoiser is not None:
         usual = f"ddim:steps={denoiser.steps}"
         return _denoised(model, denoiser, sampler or usual, guidance, temperature)
     name = name_of(model)
-    if sampler is not None or guidance != 1:
-        word = f"sampler={sampler}" if sampler is not None else f"guidance={guidance}"
+    if sampler is not None or guidance != Guidance():
+        word = f"sampler={sampler}" if sampler is not None else "guidance"
         raise UsageError(f"{word} is for diffusion models, and {name} is none; leave it out")
+    if isinstance(inner, Lacks) and "sample" in inner.lacks:
+        raise NotSupported(f"{name} draws no examples: {inner.lacks['sample']}")
     if model.signature.target != "example" or not isinstance(inner, Draws):
         raise UsageError(
             f"{name} draws no examples, its task is {model.signature.task.name!r}; expected a "
@@ -137,8 +148,30 @@ def _of_noise(model: Signed, temperature: float) -> Drawing:
     return drawing
 
 
+def _truncated(model: Signed, truncation: float, temperature: float) -> Drawing:
+    """Towards the usual example.
+
+    Raises:
+        UsageError: the model has no such way.
+    """
+    inner: Any = model.model
+    if not isinstance(inner, Truncates):
+        raise UsageError(
+            f"truncation={truncation} is for models with a mean style such as stylegan2, and "
+            f"{name_of(model)} is none; leave it out"
+        )
+
+    def drawing(rows: Tensor, y: Tensor | None, seed: int, _: torch.Generator) -> Tensor:
+        weight = next(model.parameters())
+        noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
+        told = () if y is None else (y,)
+        return in_units(inner.truncated(noise, truncation, *told), model.signature.example)
+
+    return drawing
+
+
 def _denoised(
-    model: Signed, denoiser: Denoiser, sampler: str | Spec, guidance: float, temperature: float
+    model: Signed, denoiser: Denoiser, sampler: str | Spec, guidance: Guidance, temperature: float
 ) -> Drawing:
     """By a sampler along a denoiser's path.
 
@@ -148,17 +181,17 @@ def _denoised(
     """
     spec = Spec.parse(sampler)
     made = build(spec, kind="sampler")
-    if guidance != 1 and denoiser.classes is None:
+    if guidance.weight != 1 and denoiser.classes is None:
         raise UsageError(
-            f"guidance={guidance} is towards a class, and {name_of(model)} was trained without; "
-            "leave it out"
+            f"guidance={guidance.weight:g} is towards a class, and {name_of(model)} was trained "
+            "without; leave it out, or name a classifier: classifier:RUN"
         )
     denoiser.levels(made.keywords.get("steps", 1))
 
     def drawing(rows: Tensor, y: Tensor | None, seed: int, generator: torch.Generator) -> Tensor:
         weight = next(model.parameters())
         noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
-        x = made(Conditioned(denoiser, y, guidance=guidance), noise, generator)
+        x = made(guidance.of(model, denoiser, y), noise, generator)
         return in_units(x, model.signature.output)
 
     return drawing
@@ -172,14 +205,16 @@ def in_units(x: Tensor, port: Port) -> Tensor:
     return x.reshape(len(x), *(int(dim) for dim in port.dims)) * std + mean
 
 
-def classes_of(model: Signed, condition: Condition, count: int, /) -> Tensor | None:
-    """The class of each example; None of a model that knows none.
+def classes_of(
+    model: Signed, condition: Condition, count: int, /, *, told: Port | None = None
+) -> Tensor | None:
+    """The class of each example; None of a model that knows none, where `told` tells of none.
 
     Raises:
         UsageError: there is no such class, there are no classes, or not as many as examples.
 
     """
-    port = model.signature.condition
+    port = model.signature.condition or told
     if port is None:
         if condition is not None:
             raise UsageError(
@@ -189,14 +224,18 @@ def classes_of(model: Signed, condition: Condition, count: int, /) -> Tensor | N
     if condition is None:
         return torch.arange(count) % len(port.labels)
     if isinstance(condition, str | int):
-        return torch.full((count,), _number(port, condition))
+        return torch.full((count,), number_of(port, condition))
     if len(condition) != count:
         raise UsageError(f"{len(condition)} classes for {count} examples; expected one for each")
-    return torch.tensor([_number(port, one) for one in condition])
+    return torch.tensor([number_of(port, one) for one in condition])
 
 
-def _number(port: Port, said: str | int) -> int:
-    """The number of a class that is named, or numbered from 0."""
+def number_of(port: Port, said: str | int, /) -> int:
+    """The number of a class that is named, or numbered from 0.
+
+    Raises:
+        UsageError: there is no such class.
+    """
     word = str(said)
     if word in port.labels:
         return port.labels.index(word)

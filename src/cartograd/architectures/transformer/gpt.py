@@ -11,7 +11,9 @@ Shapes: tokens `b t`; logits `b t v` of the token after each. Padding on the rig
 since future positions are masked.
 
 Departures: `positions` may also be sinusoidal, rotary or ALiBi, which the papers' models are not.
-Parts that end a branch start smaller by the root of twice the depth, as in GPT-2.
+Beside sinusoids the embeddings start at a spread of 1 / sqrt(d) and are read times sqrt(d), as in
+the paper of the sinusoids: at GPT's spread of 0.02 they would drown among them. Parts that end a
+branch start smaller by the root of twice the depth, as in GPT-2.
 
 References:
     Alec Radford, Karthik Narasimhan, Tim Salimans, Ilya Sutskever. Improving language understanding
@@ -119,6 +121,7 @@ class GPT(nn.Module):
         self.context, self.heads = context, heads
         self.dropout = Dropout(dropout=dropout)
         self.tokens = nn.Embedding(vocabulary, dim)
+        self.scale = math.sqrt(dim) if positions == "sinusoidal" else 1.0
         added = positions in ("learned", "sinusoidal")
         self.positions = Positions(dim=dim, context=context, kind=positions) if added else None
         self.rotary = Rotary(head_dim=dim // heads) if positions == "rotary" else None
@@ -137,6 +140,8 @@ class GPT(nn.Module):
         )
         self.norm = of_features(dim, norm=norm if order == "pre" else None)
         _initialise(self, depth)
+        if positions == "sinusoidal":
+            nn.init.normal_(self.tokens.weight, std=dim**-0.5)
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
         """Logits of the token after each.
@@ -155,7 +160,7 @@ class GPT(nn.Module):
         self._fits(s)
         mask = None if cache is None else cache.mask(t)
         places = torch.arange(t, device=tokens.device) if cache is None else cache.positions(t)
-        x = self.tokens(tokens)
+        x = self.tokens(tokens) * self.scale
         if self.positions is not None:
             x = x + self.positions(places).to(x.dtype)
         x = self.dropout(x)

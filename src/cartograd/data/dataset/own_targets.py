@@ -143,7 +143,7 @@ def own_targets(
 
     Args:
         data: examples with whatever targets, which do not count but as conditions.
-        task: of the answer, `density` or `generate`.
+        task: of the answer: `density`, `generate` or `reconstruct`.
         conditional: whether the model is told the class of each example, where the data have one.
         latent: numbers of noise that an example is made of; as many as it has if left out.
 
@@ -156,19 +156,22 @@ def own_targets(
             f"{data.name} has inputs of kind {port.kind!r}; what examples are like is learned of "
             "pictures, sounds or vectors of numbers"
         )
-    draws, decided = find(task).draws, list(data.about.get("decided", ()))
+    draws, rebuilds = find(task).draws, find(task).rebuilds
+    decided = list(data.about.get("decided", ()))
     if port.kind == "image":
         levels, middle = _levels(data.train), (MIDDLE,) if draws else ()
         port = replace(port, mean=middle, std=middle, levels=levels)
-        if levels and not draws:
+        if levels and not draws and not rebuilds:
             decided.append(f"pictures of {levels} levels: the density is a probability per level")
     inputs, answer = (port,), Port(task, "value", (), task=task)
+    if rebuilds:
+        answer = replace(port, task=task)
     if draws:
         dims = port.dims if latent is None else (latent,)
         inputs, answer = (Port("noise", "vector", dims),), replace(port, task=task)
     output = data.signature.output
     if conditional and data.signature.target == "class" and len(output.dims) == 1:
-        inputs += (Port("class", "label", (), "int64", labels=_labels(output)),)
+        inputs += (Port("class", "label", (), "int64", labels=labels_of(output)),)
     signature = Signature(inputs, (answer,))
     train, valid, test = (
         OwnTargets(part, signature) for part in (data.train, data.valid, data.test)
@@ -177,7 +180,7 @@ def own_targets(
     return replace(data, train=train, valid=valid, test=test, signature=signature, about=about)
 
 
-def _labels(port: Port) -> tuple[str, ...]:
+def labels_of(port: Port, /) -> tuple[str, ...]:
     """Names of the classes, or their numbers; a single logit is one of no and yes."""
     return port.labels or tuple(map(str, range(max(2, port.size))))
 

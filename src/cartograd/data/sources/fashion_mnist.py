@@ -26,7 +26,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.tensors import assemble
@@ -63,6 +63,7 @@ def fashion_mnist(
     examples: int | None = None,
     valid: float = 1 / 12,
     levels: int = WHITE + 1,
+    only: str | int | None = None,
 ) -> Dataset:
     """Fashion-MNIST, or any set in its format.
 
@@ -74,6 +75,7 @@ def fashion_mnist(
         valid: share of them for validation (1/12 of all is about 5,000).
         levels: how many evenly spaced values from 0 to 1 a pixel keeps, the nearest to it; 2 makes
             black and white pictures.
+        only: train and validate with this class alone, by name or number; the test part keeps all.
 
     Raises:
         UsageError: the files are not there or damaged, a label is out of range, there are not so
@@ -100,7 +102,7 @@ def fashion_mnist(
     splits = {
         part: _split(folder, part, *pair, signature=signature) for part, pair in pairs.items()
     }
-    splits["train"] = _first(splits["train"], examples)
+    splits["train"] = _first(_of_class(splits["train"], only), examples)
     keys = [row.tobytes() for row in splits["train"].stored.numpy()]
     about = {"source": str(folder), "licence": "MIT"} if official else {"source": str(folder)}
     return assemble("fashion-mnist", splits, {"valid": valid}, keys=keys, about=about)
@@ -127,6 +129,16 @@ def _split(
             f"{folder}: {part} label {row + 1} is {int(labels[row])}; expected 0 to {classes - 1}"
         )
     return Split(images[:, None], labels.long(), signature)
+
+
+def _of_class(split: Split, only: str | int | None) -> Split:
+    if only is None:
+        return split
+    labels, word = split.signature.output.labels, str(only)
+    if word not in labels and not (word.isdecimal() and int(word) < len(labels)):
+        raise unknown("class", word, labels)
+    number = labels.index(word) if word in labels else int(word)
+    return split.select((split.targets == number).nonzero().flatten())
 
 
 def _first(split: Split, examples: int | None) -> Split:

@@ -18,7 +18,9 @@ from cartograd.engine.device.allocator import keep_freed_memory
 DEVICES = ("auto", "cpu", "cuda", "mps")
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """Formats of 16 bits in which products are made."""
-PRECISIONS = ("auto", "float32", *HALVES)
+EMULATED = {f"{name}-emulated": dtype for name, dtype in HALVES.items()}
+"""The same where the device has no arithmetic for them: to see what they do to a model."""
+PRECISIONS = ("auto", "float32", *HALVES, *EMULATED)
 
 
 def pick(name: str = "auto", /) -> torch.device:
@@ -110,8 +112,8 @@ def check_precision(name: str, device: torch.device, /) -> str:
     `auto` stays open until the first batch (see `cartograd.engine.loop.precision`).
 
     Raises:
-        UsageError: the name is unknown, or is half precision on a processor, where it is 30 to 100
-            times slower than float32.
+        UsageError: the name is unknown, is half precision on a processor, where it is many times
+            slower than float32, or is emulated where the device multiplies wrongly.
     """
     name = {"float16": "fp16", "half": "fp16"}.get(name, name)
     if name not in PRECISIONS:
@@ -119,7 +121,12 @@ def check_precision(name: str, device: torch.device, /) -> str:
     if name == "fp16" and device.type == "cpu":
         raise UsageError(
             "precision=fp16 is for GPUs: on a processor it is many times slower than float32; use "
-            "'bf16' or 'float32' there"
+            "'bf16' or 'float32' there, or 'fp16-emulated' to see what it does to the accuracy"
+        )
+    if name == "bf16-emulated" and not exact_bf16(device.type):
+        raise UsageError(
+            f"precision=bf16-emulated: {device.type} multiplies wrongly in bfloat16 here; use "
+            "'float32'"
         )
     if name == "bf16" and (found := choice(device)).chosen == "float32":
         warnings.warn(f"{found.reason}: computing in float32", stacklevel=3)
@@ -131,7 +138,7 @@ def autocast(precision: str, device: torch.device, /) -> AbstractContextManager[
     """The context in which forward passes run."""
     if precision == "float32":
         return nullcontext()
-    return torch.autocast(device.type, dtype=HALVES[precision])
+    return torch.autocast(device.type, dtype=(HALVES | EMULATED)[precision])
 
 
 def check_compiler() -> None:

@@ -194,11 +194,11 @@ def players(
     followed = per_player(options.schedule, list(modules), "schedule")
     patterns = groups.parsed(config.groups)
     divided = bool(patterns) or config.layer_decay is not None
-    scales = config.precision == "fp16"
+    scales = config.precision in ("fp16", "fp16-emulated")
     if scales and processes.sharded:
         raise UsageError(
-            "precision=fp16 scales the loss in each process by itself, and the weights are spread "
-            "over several; use bf16 with them"
+            f"precision={config.precision} scales the loss in each process by itself, and the "
+            "weights are spread over several; use bf16 with them"
         )
     used: set[str] = set()
     made = {}

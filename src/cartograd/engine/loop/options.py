@@ -98,7 +98,8 @@ class FitOptions:
         "`float32`, `bf16` for the products of the forward and backward pass, `fp16` (on GPUs, the "
         "loss scaled so that small gradients are kept), or `auto`: bf16 "
         "where the device computes it by itself and the first batch's products are so large that "
-        "it pays.",
+        "it pays. `bf16-emulated` and `fp16-emulated` compute slowly where there is no arithmetic "
+        "for it, to see what it does to a model.",
     )
     device: str = option("auto", "`auto`, `cpu`, `cuda` or `mps`.")
     seed: int = option(0, "seed of all random numbers in the run.")

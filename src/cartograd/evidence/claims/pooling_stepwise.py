@@ -1,11 +1,13 @@
 """Three poolings of 2x2 against one of 8x8 and a stride of 8, at equal costs."""
 
+import math
 from functools import cache
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Split
 from cartograd.evidence.claim import Claim, Measured
 from cartograd.evidence.coarse import STEPS, cost, network, unlike, widths
@@ -20,9 +22,10 @@ CLAIM = Claim(
     hypothesis="Digits (8x8) and 1500 clothes (bordered to 32x32). Three 3x3 convolutions of 8, 16 "
     "and 32 maps with max-pooling of 2x2 after each; or two, max-pooling of 8x8 at once and a "
     "hidden layer; or two and one of 8x8 with stride 8. Widths of the latter are searched, so that "
-    "weights and multiply-adds are those of the first within 3 %. Each at the rate of least "
-    "validation loss by a seed that is not counted, on a grid that goes on where the best is at "
-    "its edge. Test accuracy is higher in steps than with either, on both sets.",
+    "weights and multiply-adds are those of the first within 3 %. Gradients are clipped to a norm "
+    "of 1. Each at the rate of least mean validation loss over five seeds that are not counted, on "
+    "a grid that goes on where the best is at its edge. Test accuracy is higher in steps than with "
+    "either, on both sets.",
     rule=(
         "mean steps - window, digits > 0",
         "mean steps - stride, digits > 0",
@@ -31,11 +34,8 @@ CLAIM = Claim(
     ),
     requires=("every best rates inside >= 1", "every costs unlike < 0.03"),
     seeds=10,
+    first=100,
     data="fashion-mnist",
-    remark="In steps is ahead of the large window on the digits, by 4.5 points, and level with a "
-    "stride of 8. On the clothes nothing can be told: the rate that was best by one seed broke "
-    "training in steps for another (accuracy 0.1), and harmed one of the window's. A rate chosen "
-    "by several seeds would have to mend that.",
     draw=(
         "steps - window, digits",
         "steps - stride, digits",
@@ -44,7 +44,7 @@ CLAIM = Claim(
     ),
     axes=("test accuracy in steps less that at once", ""),
 )
-ARMS, TUNING = ("steps", "window", "stride"), 9000
+ARMS, TUNING = ("steps", "window", "stride"), range(9000, 9005)
 SETS = {"digits": ("digits", 0, 10), "clothes": ("fashion-mnist", 2, 4)}
 """Source, border of the images, epochs."""
 RATES = tuple(10 ** (k / 3) for k in range(-8, -5))
@@ -70,17 +70,22 @@ def measure(seed: int, /) -> Measured:
 
 @cache
 def _best(name: str, arm: str) -> Best:
-    return best_rate(
-        lambda rate: loss(_trained(name, arm, rate, TUNING), _split(name, "valid")), RATES
-    )
+    return best_rate(lambda rate: sum(_missed(name, arm, rate, seed) for seed in TUNING), RATES)
+
+
+def _missed(name: str, arm: str, rate: float, seed: int) -> float:
+    """The validation loss, infinite where the training broke down."""
+    try:
+        return loss(_trained(name, arm, rate, seed), _split(name, "valid"))
+    except UsageError:
+        return math.inf
 
 
 def _trained(name: str, arm: str, rate: float, seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    learned = _split(name, "train")
-    learned = few(learned, min(1500, len(learned)), seed=seed)
+    learned = few(_split(name, "train"), 1500, seed=seed)
     model = network(arm, learned.inputs.shape[-1])
-    train(model, learned, seed=seed, epochs=SETS[name][2], optimizer=f"adamw:lr={rate}")
+    train(model, learned, seed=seed, epochs=SETS[name][2], optimizer=f"adamw:lr={rate}", clip=1.0)
     return model
 
 
@@ -90,6 +95,6 @@ def _split(name: str, part: str) -> Split:
     source, border, _ = SETS[name]
     split: Split = getattr(dataset(source), part)
     if part == "valid":
-        split = few(split, min(2000, len(split)), seed=TUNING)
+        split = few(split, min(2000, len(split)), seed=TUNING[0])
     images = F.pad(split.inputs, [border] * 4)
     return Split(images, split.targets, split.signature)

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-FEWEST = 0.1
+FEWEST = 1.0
 """Vectors of a batch, on average, below which a code is put elsewhere."""
 
 LEAST = 1e-5

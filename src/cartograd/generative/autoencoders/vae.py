@@ -166,6 +166,12 @@ class VAE(nn.Module):
         """The middle of the examples with this code."""
         return self.observation.mean(self.said(z, y))
 
+    def reconstruct(
+        self, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None, /
+    ) -> Float[Tensor, "b ..."]:
+        """The middle of the examples with the mean code of each."""
+        return self.decode(self.encode(x, y), y).reshape(x.shape)
+
     def sample(
         self,
         count: int,

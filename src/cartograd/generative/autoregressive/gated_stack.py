@@ -22,20 +22,31 @@ class GatedStack(nn.Module):
     """A gated layer of kernels 7 pixels wide, then some of 3.
 
     Args:
-        channels: of a picture.
+        channels: of a picture, whose numbers come one after the other.
         width: features of a pixel in each stack.
         depth: how many layers follow the first.
         classes: how many there are to be told of, if any.
+        given: features of a pixel that are given, whose channels take turns; those of the channels
+            themselves if left out.
 
     Attributes:
         reach: how many rows above its own a pixel depends on.
     """
 
-    def __init__(self, channels: int, /, *, width: int, depth: int, classes: int | None):
+    def __init__(
+        self,
+        channels: int,
+        /,
+        *,
+        width: int,
+        depth: int,
+        classes: int | None,
+        given: int | None = None,
+    ):
         super().__init__()
         self.reach = 1 + 3 + depth
-        given, features = channel_of(channels, channels), channel_of(width, channels)
-        self.layers = nn.ModuleList([Gated(given, features, side=7, classes=classes, first=True)])
+        seen, features = channel_of(given or channels, channels), channel_of(width, channels)
+        self.layers = nn.ModuleList([Gated(seen, features, side=7, classes=classes, first=True)])
         self.layers.extend(Gated(features, features, side=3, classes=classes) for _ in range(depth))
 
     def forward(

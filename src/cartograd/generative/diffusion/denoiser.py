@@ -195,7 +195,7 @@ class Conditioned(nn.Module):
 
     def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
         """See `Denoises`; with and without the class in one batch, where both are needed."""
-        return self._kept(self._guessed(x, level))
+        return self.kept(self._guessed(x, level))
 
     def reverse(
         self, x: Float[Tensor, "b ..."], now: Level, then: Level, /
@@ -204,9 +204,10 @@ class Conditioned(nn.Module):
         guess, log_variance = self.denoiser.reverse(x, now, then, self.y)
         plain = self.y is None or self.guidance == 1
         guess = guess if plain else self._guessed(x, now)
-        return self._kept(guess), log_variance
+        return self.kept(guess), log_variance
 
-    def _kept(self, guess: Tensor) -> Tensor:
+    def kept(self, guess: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """A guess within the bounds of the examples."""
         return guess if self.limit is None else guess.clamp(-self.limit, self.limit)
 
     def _guessed(self, x: Tensor, level: Level) -> Tensor:

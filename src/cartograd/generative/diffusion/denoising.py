@@ -69,7 +69,7 @@ CARD = Card(
     evidence={
         "diffusion/guidance": ("test_guidance_of_one_is_the_class_and_of_nought_is_none",),
     },
-    missing={"diffusion/guidance": "a classifier's gradient; the accuracy of the asked class"},
+    missing={"diffusion/guidance": "the accuracy of the asked class"},
     settings={"average": "ema:decay=0.99", "clip": "norm:max=1"},
 )
 

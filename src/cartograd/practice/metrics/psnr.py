@@ -1,20 +1,21 @@
-"""Peak signal-to-noise ratio: how far a picture is from the right one, in decibels.
+"""Peak signal-to-noise ratio: how small the error of pictures is beside their range, in decibels.
 
-Ten decibels more are a tenth of the mean squared error. The signal's peak is white, 1. The ratio is
-taken of each picture, and its mean over the pictures.
+Ten more decibels are a tenth of the squared error. That is the error of all numbers of all examples
+together: a mean over the pictures' own ratios would be ruled by the best ones. Numbers of pictures
+are from 0 to 1, so the peak is 1; of other data it is the mean squared error in decibels.
 
-    PSNR = 10 log10(1 / mean_j (output_j - target_j)^2)
+    PSNR = -10 log10 ((1/(n d)) sum_ij (outputs[i, j] - targets[i, j])^2)
 
-Shapes: outputs and targets (n, c, y, x), from 0 to 1.
+Shapes: outputs and targets (n, ...).
 
-Departures: a picture without any error would be infinitely good; the ratio ends at 100 decibels.
+Departures: none from scikit-image for a range of 1, of all examples as one signal.
 
 References:
-    Zhou Wang, Alan Bovik. Mean squared error: love it or leave it? IEEE Signal Processing Magazine
-    26, 2009. https://doi.org/10.1109/MSP.2008.930649
+    Quan Huynh-Thu, Mohammed Ghanbari. Scope of validity of PSNR in image/video quality assessment.
+    Electronics Letters 44, 2008. https://doi.org/10.1049/el:20080522
 
 >>> import torch
->>> round(psnr(torch.full((2, 1, 4, 4), 0.6), torch.full((2, 1, 4, 4), 0.5)), 4)
+>>> round(psnr(torch.full((3, 1, 2, 2), 0.6), torch.full((3, 1, 2, 2), 0.5)), 4)
 20.0
 """
 
@@ -28,27 +29,23 @@ CARD = Card(
     name="psnr",
     kind="metric",
     entry="psnr",
-    nodes=("gan/applications",),
-    title="Peak signal-to-noise ratio",
+    nodes=("vae/autoencoder",),
+    title="Peak signal-to-noise ratio in decibels",
     short="PSNR",
     zh="峰值信噪比",
     better="higher",
-    paper="Mean squared error: love it or leave it?",
-    year=2009,
-    url="https://doi.org/10.1109/MSP.2008.930649",
-    proofs=("oracle: torchmetrics' peak_signal_noise_ratio of each picture, to 1e-5",),
+    aliases=("peak-signal-to-noise-ratio",),
+    paper="Scope of validity of PSNR in image/video quality assessment",
+    year=2008,
+    url="https://doi.org/10.1049/el:20080522",
+    proofs=(
+        "oracle: torchmetrics' peak_signal_noise_ratio with data_range=1 (in float32), to 1e-5",
+    ),
 )
-
-LEAST = 1e-10
-"""The mean squared error of 100 decibels."""
 
 
 def psnr(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
-    """The mean ratio, in decibels.
-
-    Raises:
-        UsageError: they are no pictures of one shape.
-    """
+    """The ratio in decibels; infinite where outputs and targets are equal."""
     return weighed(outputs, targets, given.ones(outputs)).item()
 
 
@@ -58,7 +55,8 @@ def weighed(
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:
-    """The mean ratio under each weighting of the pictures."""
-    outputs, targets = given.pictures(outputs, targets)
-    error = (outputs - targets).square().flatten(1).mean(1)
-    return given.mean(weights, -10 * error.clamp_min(LEAST).log10())
+    """The ratio under each weighting of the examples."""
+    flat = (one.flatten(1) if one.ndim > 2 else one for one in (outputs, targets))
+    outputs, targets = given.values(*flat)
+    error = given.mean(weights, (outputs - targets).square().mean(1))
+    return -10 * error.log10()

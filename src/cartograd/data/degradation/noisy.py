@@ -14,7 +14,7 @@ References:
 >>> import torch
 >>> from cartograd.data.dataset.counter_random import CounterRandom
 >>> x = torch.full((1, 1, 100, 100), 0.5)
->>> round(Noise(std=0.1)(x, CounterRandom(torch.tensor([3]))).std().item(), 2)
+>>> round(Noisy(std=0.1)(x, CounterRandom(torch.tensor([3]))).std().item(), 2)
 0.1
 """
 
@@ -29,9 +29,9 @@ from cartograd.core.ports import Port
 from cartograd.data.dataset.counter_random import CounterRandom
 
 CARD = Card(
-    name="noise",
+    name="noisy",
     kind="degradation",
-    entry="Noise",
+    entry="Noisy",
     nodes=("gan/applications",),
     title="Noisy pictures",
     zh="带噪声的图片",
@@ -42,7 +42,7 @@ CARD = Card(
 )
 
 
-class Noise:
+class Noisy:
     """Normal noise.
 
     Args:

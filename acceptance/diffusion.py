@@ -1,0 +1,140 @@
+"""Rows on diffusion models: pictures of the asked class, by guidance and steps, beside controls."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from acceptance.session import Outcome, Session, percent
+
+DIGITS = "cartograd train v-diffusion --data digits --epochs 60 --set seed=SEED batch_size=96"
+FASHION = (
+    "cartograd train v-diffusion --data fashion-mnist:examples=48000 --epochs 1 "
+    "--set seed=SEED batch_size=96"
+)
+UNTRAINED = " --optimizer sgd:lr=0"
+RULER = "cartograd train lenet5 --data DATA --set seed=100"
+"""By whose features drawn pictures are compared with real ones."""
+JUDGE = "cartograd train mlp:widths=[256] --data DATA --set seed=101"
+"""Another network, trained apart: whether they are of the class that was asked for."""
+
+GUIDANCE = (0.0, 1.0, 3.0)
+STEPS = (5, 20, 50)
+COUNT = 1000
+
+Judges = tuple[Any, Any]
+
+
+def diffusion_digits(session: Session, /) -> Outcome:
+    """Handwritten digits of eight by eight pixels."""
+    return _row(session, "digits", DIGITS, "v-diffusion on the embedded digits", least=(0.8, 0.9))
+
+
+def diffusion_fashion(session: Session, /) -> Outcome:
+    """Clothes, cut into patches of two by two."""
+    claim = "v-diffusion on 48,000 pictures of Fashion-MNIST, seen once"
+    return _row(session, "fashion-mnist", FASHION, claim, least=(0.65, 0.85))
+
+
+def _row(
+    session: Session, data: str, command: str, claim: str, /, *, least: tuple[float, float]
+) -> Outcome:
+    """Accuracy of the asked class by guidance, distances by steps, and what controls reach."""
+    judges = _judges(session, data)
+    runs = [session.train(command, seed) for seed in session.seeds]
+    right = {w: [_accuracy(judges, run.folder, w) for run in runs] for w in GUIDANCE}
+    far = {n: [_distance(judges, data, _drawn(run.folder, steps=n)) for run in runs] for n in STEPS}
+    plain = session.train(f"{command} --epochs 1{UNTRAINED}", 0)
+    untrained = _distance(judges, data, _drawn(plain.folder))
+    gaussian = _distance(judges, data, _gaussian(data))
+    chance = all(0.05 <= one <= 0.15 for one in right[0.0])
+    rising = all(
+        a < b < c for a, b, c in zip(right[0.0], right[1.0], right[3.0], strict=True)
+    ) and min(right[1.0]) >= least[0] <= min(right[3.0]) - (least[1] - least[0])
+    steps = all(
+        a > b >= 0.9 * c for a, b, c in zip(*(far[n] for n in STEPS), strict=True)
+    )  # fmt: skip
+    asks = judges[1].signature
+    return Outcome(
+        claim=claim,
+        command=command,
+        measured=[percent(one) for one in right[1.0]],
+        asked=f"a judge sees the asked class in at least {least[0]:.0%} of {COUNT:,} pictures, in "
+        f"{least[1]:.0%} under guidance of 3, in 5 to 15 % without the class; nearer to real "
+        "pictures than normal distributions of each class, which the untrained network is not; 5 "
+        "steps worse than 20, and 20 hardly worse than 50",
+        passed=chance and rising and steps and max(far[20]) < gaussian < untrained,
+        beside={
+            **{f"guidance {w:g}": _listed(right[w], "{:.1%}") for w in GUIDANCE},
+            **{f"nFID@1k, {n} steps": _listed(far[n], "{:.1f}") for n in STEPS},
+            "nFID@1k of a normal distribution for each class": f"{gaussian:.1f}",
+            "nFID@1k of the untrained network": f"{untrained:.1f}",
+            "chance": f"{1 / len(asks.output.labels or range(10)):.0%}",
+        },
+        cpu=[run.cpu for run in runs],
+        wall=[run.wall for run in runs],
+        notes=[
+            "Pictures are drawn by DDIM in 20 steps unless told otherwise. nFID is 100 times the "
+            "Fréchet distance of the features of a LeNet-5 by their total variance in real ones; "
+            f"the judge of classes is another network (`{JUDGE.replace('DATA', data)}`). Neither "
+            "has guided anything.",
+        ],
+    )
+
+
+def _judges(session: Session, data: str) -> Judges:
+    """A network for features, and another for classes."""
+    from cartograd.apps.load.target import as_signed
+
+    made = (session.train(one.replace("DATA", data), 0) for one in (RULER, JUDGE))
+    ruler, judge = (as_signed(one.folder / "bundle") for one in made)
+    return ruler, judge
+
+
+def _drawn(folder: Path, *, guidance: float = 1.0, steps: int = 20) -> Tensor:
+    """Pictures of each class in turn."""
+    import cartograd as cg
+
+    return cg.sample(folder, COUNT, guidance=guidance, sampler=f"ddim:steps={steps}")
+
+
+def _accuracy(judges: Judges, folder: Path, guidance: float) -> float:
+    """How many are of the class that was asked for."""
+    from cartograd.apps.verbs.judge import Judge
+
+    found = Judge(judges[1]).classes(_drawn(folder, guidance=guidance))
+    asked = torch.arange(COUNT) % found.shape[1]
+    return (found.argmax(1) == asked).double().mean().item()
+
+
+def _distance(judges: Judges, data: str, drawn: Tensor) -> float:
+    """nFID: the Fréchet distance of features by the variance of real ones, in per cent."""
+    import cartograd as cg
+    from cartograd.apps.verbs.judge import Judge
+    from cartograd.practice.metrics.frechet import frechet
+
+    test = cg.dataset(data).test
+    real = Judge(judges[0]).features(test.select(range(len(test))).inputs)
+    return 100 * frechet(Judge(judges[0]).features(drawn), real) / real.var(0).sum().item()
+
+
+def _gaussian(data: str) -> Tensor:
+    """Pictures of a normal distribution of all pixels for each class."""
+    import cartograd as cg
+
+    train = cg.dataset(data).train.select(range(len(cg.dataset(data).train)))
+    x, y = train.inputs.flatten(1).double(), train.targets
+    generator, count = torch.Generator().manual_seed(0), int(y.max()) + 1
+    made = torch.empty(COUNT, x.shape[1], dtype=torch.float64)
+    for number in range(count):
+        own = x[y == number]
+        values, axes = torch.linalg.eigh(torch.cov(own.T))
+        rows = range(number, COUNT, count)
+        noise = torch.randn(len(rows), len(values), generator=generator, dtype=torch.float64)
+        made[list(rows)] = own.mean(0) + (noise * values.clamp_min(0).sqrt()) @ axes.T
+    return made.clamp(0, 1).float().reshape(COUNT, *train.inputs.shape[1:])
+
+
+def _listed(values: list[float], form: str) -> str:
+    return ", ".join(form.format(one) for one in values)

@@ -1,0 +1,96 @@
+"""How strongly, and by what, a diffusion model is pulled to a class: a number, or a classifier."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from cartograd.apps.load.target import as_signed, name_of
+from cartograd.core.errors import UsageError
+from cartograd.core.generative import Denoises
+from cartograd.core.ports import Port
+from cartograd.core.signed import Signed, statistics
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.own_targets import labels_of
+from cartograd.generative.diffusion.classifier_guidance import ClassifierGuided
+from cartograd.generative.diffusion.denoiser import Conditioned, Denoiser
+from cartograd.training.objectives.classify import both
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What pulls.
+
+    Attributes:
+        weight: how much more than the plain model the classes count, which the model knows.
+        classifier: whose gradient pulls as well.
+        scale: of the gradient.
+    """
+
+    weight: float = 1.0
+    classifier: Signed | None = None
+    scale: float = 1.0
+
+    @property
+    def classes(self) -> Port | None:
+        """The classes that the classifier tells apart."""
+        if self.classifier is None:
+            return None
+        labels = labels_of(self.classifier.signature.output)
+        return Port("class", "label", (), "int64", labels=labels)
+
+    def of(self, model: Signed, denoiser: Denoiser, y: Tensor | None, /) -> Denoises:
+        """The denoiser of examples of these classes."""
+        told = None if denoiser.classes is None else y
+        plain = Conditioned(denoiser, told, guidance=self.weight)
+        if self.classifier is None or y is None:
+            return plain
+        classifier = self.classifier.to(y.device)
+        mean, std = (one.to(y.device) for one in statistics(model.signature.output))
+        dims = tuple(int(dim) for dim in classifier.signature.input.dims)
+
+        def logits(x: Tensor) -> Tensor:
+            return both(classifier((x * std + mean).reshape(-1, *dims)))
+
+        return ClassifierGuided(plain, logits, y, scale=self.scale)
+
+
+def guidance_of(said: float | str | Spec, model: Signed, /) -> Guidance:
+    """What is meant by a number, or by `classifier:RUN,scale=3`.
+
+    Raises:
+        UsageError: it is neither, or the classifier is of other examples or classes.
+    """
+    if isinstance(said, int | float):
+        return Guidance(float(said))
+    try:
+        return Guidance(float(str(said)))
+    except ValueError:
+        spec = Spec.parse(said)
+    if spec.name != "classifier" or spec.subject is None or set(spec.args) - {"scale"}:
+        raise UsageError(
+            f"guidance={said} is neither a number nor a classifier; expected like 2, or "
+            "classifier:RUN,scale=3"
+        )
+    scale = spec.args.get("scale", 1.0)
+    if not isinstance(scale, int | float) or scale < 0:
+        raise UsageError(f"guidance by a classifier: scale={scale} is no number from 0 on")
+    classifier = as_signed(spec.subject).eval()
+    _check(classifier, model, spec.subject)
+    return Guidance(1.0, classifier, float(scale))
+
+
+def _check(classifier: Signed, model: Signed, where: str) -> None:
+    signature, drawn = classifier.signature, model.signature.example
+    if signature.target != "class" or len(signature.inputs) != 1:
+        raise UsageError(
+            f"{where} is no classifier; expected one of noisy examples, as `cartograd train lenet5 "
+            "--data digits --set objective=noisy-classify` makes one"
+        )
+    if tuple(signature.input.dims) != tuple(drawn.dims):
+        raise UsageError(
+            f"the classifier {where} takes examples of {tuple(signature.input.dims)}; "
+            f"{name_of(model)} draws {tuple(drawn.dims)}"
+        )
+    known = model.signature.condition
+    if known is not None and known.labels != labels_of(signature.output):
+        raise UsageError(f"the classifier {where} knows other classes than {name_of(model)}")
