@@ -226,6 +226,7 @@ ONLY_PYTHON = {
     "import": {"replace": "the command never replaces"},
     "tour": {"progress": "an object", "say": "a function"},
     "claim": {"said": "a function"},
+    "league": {"said": "a function"},
     "show": {"kind": "is the word before the name"},
 }
 """Arguments that the command has no option for, each with the reason."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.fit import fit as fit
     from cartograd.apps.verbs.generate import generate as generate
     from cartograd.apps.verbs.generative_model import generative_model as generative_model
+    from cartograd.apps.verbs.league import league as league
     from cartograd.apps.verbs.neighbours import neighbours as neighbours
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.sample import sample as sample
@@ -93,6 +94,7 @@ _HOME = {
     "generate": "apps.verbs.generate",
     "generative_model": "apps.verbs.generative_model",
     "import_": "apps.load.pretrained",
+    "league": "apps.verbs.league",
     "load": "engine.files.bundle",
     "look": "apps.load.runs",
     "methods": "core.registry",
@@ -150,6 +152,7 @@ __all__ = [
     "generate",
     "generative_model",
     "import_",
+    "league",
     "load",
     "look",
     "methods",

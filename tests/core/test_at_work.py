@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -126,3 +127,12 @@ def test_a_signal_that_a_library_swallows_is_what_ended_the_work():
     assert caught.value.code == 143
     with pytest.raises(ValueError, match="another"), stoppable():
         raise ValueError("another")
+
+
+def test_a_signal_that_a_library_swallows_for_good_is_told_at_the_end():
+    """Once: whoever is around the command hears of it by the exception alone."""
+    with pytest.raises(Stopped) as caught, stoppable(), suppress(BaseException):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert caught.value.code == 143
+    with stoppable(), pytest.raises(Stopped), stoppable():
+        os.kill(os.getpid(), signal.SIGINT)

@@ -119,7 +119,8 @@ def halves() -> Split:
 
 
 ROWS = {
-    "adversarial": noises, "cbow": windows, "ctc": spelled, "denoising": noises,
+    "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
+    "denoising": noises,
     "likelihood": themselves,
     "multi-label": several, "restore": halves, "skip-gram": windows,
     "stylegan2-game": pictures, "wgan": noises,
@@ -127,6 +128,7 @@ ROWS = {
 }  # fmt: skip
 MODELS = {
     "cbow": "word2vec:dim=8", "crf": "bilstm-crf:dim=8", "skip-gram": "word2vec:dim=8",
+    "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "restore": "context-encoder:width=2,degradation=(hole:size=2)",
     "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
@@ -152,7 +154,17 @@ def teacher() -> torch.nn.Module:
 RATES = {"denoising": 0.1, "likelihood": 0.1, "multi-label": 0.3, "restore": 0.1, "wgan-gp": 0.003}
 """Learning rates where a loss is a mean over an example's numbers as well, or is very steep."""
 
-FURTHER = {"distill": lambda: {"teacher": teacher()}}
+
+def noise_taker() -> torch.nn.Module:
+    """A denoiser that has not learned yet."""
+    torch.manual_seed(1)
+    return build("edm:width=4", features=4).double()
+
+
+FURTHER = {
+    "consistency-distillation": lambda: {"teacher": noise_taker()},
+    "distill": lambda: {"teacher": teacher()},
+}
 """What else an objective takes."""
 
 

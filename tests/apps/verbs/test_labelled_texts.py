@@ -155,3 +155,9 @@ def pairs(folder):
     path = folder / "pairs.tsv"
     path.write_text("\n".join(f"one {i}\tuno {i}" for i in range(40)))
     return path
+
+
+def test_a_model_of_words_guesses_none_of_two_classes(table):
+    """Word2vec learns a word from its neighbours; a label is no word."""
+    with pytest.raises(UsageError, match=r"word2vec answers one example with shape .* 2 classes"):
+        cg.train("word2vec:dim=4", f"{table},target=label,text=review", epochs=1)

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from cartograd.core.errors import UsageError
+from cartograd.core.interrupt import Stopped, stoppable
 from cartograd.core.protocols import Loss
 from cartograd.engine.checkpoint import storage
 from cartograd.engine.logging import run_folder
@@ -170,6 +171,16 @@ def test_interrupted_anywhere_and_resumed_equals_unbroken(train, tmp_path):
         objective, run = train(folder, data, resume=True)
         assert run.stopped is None
         assert_same(expected, ends(objective, run), f"stopped at {number}")
+
+
+def test_a_command_whose_loop_has_no_folder_ends_with_it():
+    """A half-trained model is no result, as of a claim; a program of one's own looks itself."""
+    broken = Interrupting(*quadrants(150), batch_size=16, number=3, sign=signal.SIGTERM)
+    assert one_player(None, broken)[1].stopped == "interrupted"
+    broken = Interrupting(*quadrants(150), batch_size=16, number=3, sign=signal.SIGTERM)
+    with pytest.raises(Stopped) as caught, stoppable():
+        one_player(None, broken)
+    assert caught.value.code == 143
 
 
 def test_a_signal_in_validation_keeps_the_epochs_steps(tmp_path):

@@ -28,6 +28,9 @@ COMPONENTS = 64
 HALVES = 20
 """Halves of the sets by which the spread of a metric is estimated."""
 
+JUDGED = "accuracy (of the judge)"
+"""How often drawn examples are of the class that was asked for."""
+
 STUDENT = 2.093
 """Standard errors on either side of a 95 % interval that rests on so many halves."""
 
@@ -110,7 +113,7 @@ def drawn_figures(
     asked = examples.select(spread(len(examples), len(drawn))).others[0]
     right = int((Judge(judge).classes(drawn).argmax(1) == asked).sum())
     told = f"as {name_of(judge)} sees the classes that {len(drawn):,} examples were asked of"
-    return found | {"accuracy (of the judge)": (right / len(drawn), exact(right, len(drawn)), told)}
+    return found | {JUDGED: (right / len(drawn), exact(right, len(drawn)), told)}
 
 
 def compared(

@@ -75,8 +75,8 @@ def evaluate(
             their names; by default those of the output's task.
         part: `train`, `valid`, `test` or `all`; by default `test` of what the model was trained
             on, and `all` of other files or folders that do not come in parts.
-        judge: a classifier of such examples, by whose features drawn examples are compared with
-            real ones, and which says whether they are of the class that was asked for.
+        judge: a classifier, by whose features drawn examples are compared with real ones, and which
+            says whether they are of the class that was asked for.
         normal: of a generative model: classes that are normal; also measured is how well the
             model's score (`generative_model(target).score`) tells the others from them.
         batch_size: examples that go through the model at once.
@@ -122,9 +122,8 @@ def evaluate(
     for name in of_texts:
         values[name], intervals[name], doubts[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
-    shown = {name: values[name] for name in chosen}
     return Evaluation(
-        metrics=shown,
+        metrics={name: values[name] for name in chosen},
         intervals=intervals,
         examples=len(targets),
         outputs=outputs,
@@ -265,8 +264,7 @@ def usual(model: Signed, /) -> tuple[str, ...]:
     Raises:
         UsageError: there are none.
     """
-    task = model.signature.task
-    if task.sample_metrics:
+    if (task := model.signature.task).sample_metrics:
         return task.sample_metrics
     return (*task.usual_metrics(model.signature.classes), *usual_of_texts(model))
 

@@ -196,7 +196,7 @@ def planned(
     check_size(settings["batch_size"].value, examples)
     check_parts(examples)
     usual = None if task.objective is None else Spec.parse(task.objective).name
-    own = card is not None and usual == card.name
+    own = card is not None and card.name in (usual, _own(built))
     if own and task.target == "class" and not task.hides:
         check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
@@ -251,12 +251,20 @@ def _chosen(
     } | dict.fromkeys(CHOSEN[4:])
 
 
+def _own(model: Signed) -> str:
+    """The name of the objective that the model's card asks for, if it asks for one."""
+    if model.spec is None:
+        return ""
+    asked = registry.find(model.spec.name, kind="model")[0].objective
+    return asked and Spec.parse(asked).name
+
+
 def _objective(model: Signed, data: Dataset) -> str:
     """The objective of the model's card, or the default of the data's task."""
-    own = "" if model.spec is None else registry.find(model.spec.name, kind="model")[0].objective
-    task = data.signature.task
-    if own and task.takes(Spec.parse(own).name):
-        return own
+    own, task = _own(model), data.signature.task
+    if own and task.takes(own):
+        assert model.spec is not None
+        return registry.find(model.spec.name, kind="model")[0].objective
     if task.objective is None:
         task.check("train")
         raise UsageError(f"no objective is known for the task {task.name!r}; give objective=")

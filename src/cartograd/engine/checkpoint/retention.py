@@ -44,3 +44,19 @@ class Retention:
 
 NEWEST = Retention()
 """As by default: the newest two, each with the best weights in it."""
+
+
+def retention(keep: str | None, /, *, judged: bool) -> Retention:
+    """Which checkpoints stay: as it was said, else the newest two.
+
+    Args:
+        keep: what was said.
+        judged: whether a number says which epoch is the best.
+
+    Raises:
+        UsageError: it is no retention, or the best is wanted and nothing tells it.
+    """
+    kept = NEWEST if keep is None else Retention.parse(keep)
+    if kept.best and not judged:
+        raise UsageError("keep needs a number to tell the best by; give validate= or monitor=")
+    return kept

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.interrupt import end_command
 from cartograd.core.notebook import shown
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.engine.checkpoint import storage
 from cartograd.engine.checkpoint.manager import CheckpointManager
-from cartograd.engine.checkpoint.retention import NEWEST, Retention
+from cartograd.engine.checkpoint.retention import retention
 from cartograd.engine.device.compiled import compile_in_place
 from cartograd.engine.device.device import check_precision, pick
 from cartograd.engine.distributed.null_run_folder import NullRunFolder
@@ -96,7 +97,8 @@ def fit(
     the named player with the gradient of its parameters only. The generators are seeded at each
     step by (seed, step) and the order of the data by (seed, epoch), so a run that is stopped and
     resumed ends with exactly the weights of one that was not. Ctrl-C and SIGTERM finish the step,
-    save and return; a second one ends the process. SIGUSR1 saves and goes on.
+    save and return; a second one ends the process. Within a command of the command line a run
+    without a folder ends the command. SIGUSR1 saves and goes on.
 
     Args:
         objective: what to learn (see `cartograd.core.protocols.Objective`).
@@ -148,7 +150,7 @@ def fit(
         metrics=dict(metrics), model=arguments.model_of(trained, metrics), monitor=monitored,
         processes=processes, callbacks=called, folder=None if folder is None else Path(folder),
     )  # fmt: skip
-    kept = _kept(chosen.keep, monitored)
+    kept = retention(chosen.keep, judged=bool(monitored.name))
     with ExitStack() as stack:
         stack.enter_context(processes)
         stack.enter_context(
@@ -266,18 +268,12 @@ def _done(loop: Loop, objective: Any, folder: str | Path | None) -> Run:
     state = loop.state
     path = None if folder is None else Path(folder)
     stop = loop.stop.asked if state.stopped == "interrupted" else None
+    if stop is not None and path is None:
+        end_command(stop)
     model = arguments.model_of(objective, ())
     return Run(
         path, state.history, state.best, state.stopped, model, state.step, stop, state.skipped
     )
-
-
-def _kept(keep: str | None, monitored: Monitor) -> Retention:
-    """Which checkpoints stay."""
-    kept = NEWEST if keep is None else Retention.parse(keep)
-    if kept.best and not monitored.name:
-        raise UsageError("keep needs a number to tell the best by; give validate= or monitor=")
-    return kept
 
 
 def _opened(path: Path, config: RunConfig, resume: bool, processes: ProcessGroup) -> Any:

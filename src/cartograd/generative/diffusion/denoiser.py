@@ -11,6 +11,7 @@ input `x_t = alpha x + sigma noise` that gives the example back:
 - `velocity` (flow matching): a = -1, b = 1.
 - `edm`: a = (1 - c_skip) / c_out, b = -c_skip sigma / c_out, where both coefficients keep the
   variance of inputs and targets at 1 for examples of standard deviation `spread`.
+- `consistency`: the same, but for a skip that is 1 at the path's least sigma and not at 0.
 
 References:
     Tim Salimans, Jonathan Ho. Progressive distillation for fast sampling of diffusion models. ICLR
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import unknown
 from cartograd.core.generative import Level
-from cartograd.generative.diffusion.paths import Path, wide
+from cartograd.generative.diffusion.paths import LEAST, Path, wide
 from cartograd.generative.diffusion.reverse import log_variances
 from cartograd.generative.samplers.ddim import ddim
 
@@ -40,12 +41,27 @@ def _edm(alpha: Tensor, sigma: Tensor, spread: float) -> tuple[Tensor, Tensor]:
     return (1 - skip * alpha) / out, -skip * sigma / out
 
 
+def _consistency(alpha: Tensor, sigma: Tensor, spread: float) -> tuple[Tensor, Tensor]:
+    skip, out = consistent(sigma, spread)
+    return (1 - skip * alpha) / out, -skip * sigma / out
+
+
+def consistent(
+    sigma: Float[Tensor, "*b"], spread: float, /
+) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
+    """Shares of the input and of the network in a consistency model's answer."""
+    above = (sigma - LEAST).clamp_min(0)
+    skip = spread**2 / (above**2 + spread**2)
+    return skip, spread * above / (sigma**2 + spread**2).sqrt()
+
+
 PREDICTS: dict[str, Mixture] = {
     "noise": lambda alpha, *_: (torch.zeros_like(alpha), torch.ones_like(alpha)),
     "example": lambda alpha, *_: (torch.ones_like(alpha), torch.zeros_like(alpha)),
     "v": lambda alpha, sigma, _: (-sigma, alpha),
     "velocity": lambda alpha, *_: (-torch.ones_like(alpha), torch.ones_like(alpha)),
     "edm": _edm,
+    "consistency": _consistency,
 }
 """By name: how much of the example and of the noise is in what the network predicts."""
 
@@ -135,7 +151,7 @@ class Denoiser(nn.Module):
     ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b ..."] | None]:
         """What the network says, and where the variance lies between -1 and 1 if it says that."""
         time = level.time.to(x.device, x.dtype).expand(x.shape[0])
-        if self.predicts == "edm":
+        if self.predicts in ("edm", "consistency"):
             x = x * wide((level.sigma**2 + self.spread**2).rsqrt(), x)
         told = ()
         if self.classes is not None:
@@ -150,6 +166,9 @@ class Denoiser(nn.Module):
         self, x: Float[Tensor, "b ..."], found: Float[Tensor, "b ..."], level: Level, /
     ) -> Float[Tensor, "b ..."]:
         """The example behind `x`, if the network says `found`."""
+        if self.predicts == "consistency":  # whose network may have no share at all
+            skip, out = consistent(level.sigma, self.spread)
+            return wide(skip, x) * x + wide(out, x) * found
         a, b = self.mixture(level)
         below = a * level.sigma - b * level.alpha
         return wide(level.sigma / below, x) * found - wide(b / below, x) * x

@@ -92,6 +92,11 @@ class Denoising(nn.Module):
                 f"denoising is learned by a denoiser such as ddpm, edm or flow-matching; "
                 f"{type(inner).__name__} is none"
             )
+        if denoiser.predicts == "consistency":
+            raise UsageError(
+                "a consistency model is learned from a teacher; give objective=consistency-"
+                "distillation:teacher=RUN, a run of edm"
+            )
         self.model, self.denoiser, self.drop = model, denoiser, label_dropout
         self.vlb_weight = vlb_weight
         self.players = {"model": model}

@@ -36,6 +36,9 @@ from cartograd.core.generative import Level
 
 EXACT = torch.float64
 
+LEAST = 0.002
+"""The least sigma of growing noise."""
+
 
 @runtime_checkable
 class Path(Protocol):
@@ -151,7 +154,7 @@ class Growing:
         mean, spread: of ln(sigma) in training.
     """
 
-    least: float = 0.002
+    least: float = LEAST
     most: float = 80.0
     rho: float = 7.0
     mean: float = -1.2

@@ -1,0 +1,131 @@
+"""An entry of a league: a generative model that is trained for a budget, and what it draws."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cartograd.apps.load.target import Target, as_bundle
+from cartograd.apps.verbs.league_controls import Drawn
+from cartograd.apps.verbs.sample import classes_of, sample
+from cartograd.apps.verbs.train import train
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.engine.loop.budget import Budget
+
+EPOCHS = 1_000_000
+"""More than any budget pays for."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model of a league.
+
+    Attributes:
+        name: as it was written: a model's spec, or MODEL/OBJECTIVE.
+        model: the model's spec.
+        objective: the objective's spec; empty for the model's own.
+    """
+
+    name: str
+    model: str
+    objective: str = ""
+
+    @property
+    def folder(self) -> str:
+        """A name for its run folder."""
+        return "".join(one if one.isalnum() or one in "-." else "-" for one in self.name)
+
+
+def entry_of(word: str, /) -> Entry:
+    """An entry of its name.
+
+    >>> entry_of("gan/wgan-gp")
+    Entry(name='gan/wgan-gp', model='gan', objective='wgan-gp')
+
+    Raises:
+        UsageError: it is no spec.
+    """
+    model, _, objective = word.partition("/")
+    for one in (model, *([objective] if objective else [])):
+        Spec.parse(one)
+    return Entry(word, model, objective)
+
+
+def trained(entry: Entry, data: Dataset, budget: float, folder: Path, seed: int, /) -> float:
+    """Train an entry, and leave its run folder; the processor seconds that it took.
+
+    What lies in the folder is of a run that was stopped, and goes.
+
+    Raises:
+        UsageError: the model cannot be trained on these data.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    limit = Budget(budget)
+    more: dict[str, Any] = {"objective": entry.objective} if entry.objective else {}
+    run = train(
+        entry.model, data, folder=folder, seed=seed, epochs=EPOCHS, schedule="constant",
+        device="cpu", callbacks=[limit], **more,
+    )  # fmt: skip
+    if run.stopped == "interrupted":
+        raise KeyboardInterrupt
+    return limit.spent
+
+
+def drawn_by(target: Target, count: int, seed: int, /) -> tuple[Drawn, dict[str, Any]]:
+    """What a trained entry draws, and what each example costs.
+
+    Raises:
+        UsageError: it draws no examples.
+    """
+    bundle = as_bundle(target)
+    model = bundle.model
+    calls = _Calls(model)
+    sample(model, 1, seed=seed, device="cpu")
+    evaluations = calls.closed()
+    begun = time.process_time()
+    x = sample(model, count, seed=seed, device="cpu")
+    seconds = time.process_time() - begun
+    inner: Any = model.model
+    bits = bundle.metrics.get("bits-per-dim")
+    return Drawn(x, classes_of(model, None, count)), {
+        "parameters": sum(one.numel() for one in model.parameters()),
+        "ms": 1000 * seconds / count,
+        "nfe": evaluations,
+        "bits": bits["value"] if bits else None,
+        "kind": inner.likelihood if bits else "",
+    }
+
+
+class _Calls:
+    """Counts how often the layer of a model that is used most is called."""
+
+    def __init__(self, model: Signed, /) -> None:
+        self.counts: dict[int, int] = {}
+        layers = [one for one in model.modules() if isinstance(one, nn.Linear | nn.Conv2d)]
+        self.handles = [one.register_forward_hook(self._count) for one in layers]
+
+    def _count(self, layer: nn.Module, *_: Any) -> None:
+        self.counts[id(layer)] = self.counts.get(id(layer), 0) + 1
+
+    def closed(self) -> int:
+        """The count."""
+        for handle in self.handles:
+            handle.remove()
+        return max(self.counts.values(), default=1)
+
+
+def check_finite(drawn: Drawn, name: str, /) -> None:
+    """Refuse examples with numbers that are not finite.
+
+    Raises:
+        UsageError: there are some.
+    """
+    broken = int((~drawn.x.flatten(1).isfinite().all(1)).sum())
+    if broken:
+        raise UsageError(f"{broken} of {len(drawn.x)} examples that {name} drew are not finite")
