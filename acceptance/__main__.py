@@ -11,6 +11,7 @@ from pathlib import Path
 
 from acceptance import (
     anomalies,
+    applications,
     attention,
     cnn,
     diffusion,
@@ -72,6 +73,8 @@ ROWS = {
     "diffusion-digits": diffusion.diffusion_digits,
     "diffusion-fashion": diffusion.diffusion_fashion,
     "anomaly-fashion": anomalies.anomaly_fashion,
+    "super-resolution": applications.super_resolution,
+    "inpainting": applications.inpainting,
 }
 NEEDS = {
     "clip-art": ("fine-tuning",),
@@ -87,6 +90,7 @@ NEEDS = {
             "glow-fashion",
         ),
         "anomaly-fashion",
+        *("super-resolution", "inpainting"),
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),

@@ -104,6 +104,10 @@ def _example_signature(card: Card, *, size: int | None = None) -> Signature:
         dims = (tiny["channels"], side, side)
         levels = tiny.get("levels", 0)
         row = Port("row", "image", dims, "float32", (0.0, 1.0), levels=levels)
+    if find(card.answers).target == "whole":
+        given = card.tiny.get("degradation", hyperparameters(card)["degradation"].default)
+        seen = build(given, kind="degradation").port(row)
+        return Signature((replace(seen, made_by=given),), (replace(row, task=card.answers),))
     inputs, answer = (row,), Port(card.answers, "value", (), task=card.answers)
     if find(card.answers).rebuilds:
         answer = replace(row, task=card.answers)
@@ -185,7 +189,7 @@ def batch(card: Card, examples: int = 6) -> tuple[tuple[torch.Tensor, ...], torc
     """Inputs and targets for the model of a card."""
     signature = signature_of(card)
     given, shape = inputs(signature, examples), answer_shape(signature, examples)
-    if signature.draws:
+    if signature.draws or signature.target == "whole":
         return given, torch.rand(shape, generator=torch.Generator().manual_seed(2))
     if signature.target == "example":
         return given, given[0]

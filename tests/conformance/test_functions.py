@@ -109,7 +109,24 @@ def takes_densities(card):
     return True
 
 
+def picture_examples(n=12):
+    """Whole pictures, their negatives, and whole ones."""
+    whole = torch.rand(n, 1, 12, 12, dtype=torch.float64)
+    return whole.clone(), 1 - whole, whole
+
+
+def takes_pictures(card):
+    right, _, whole = picture_examples()
+    try:
+        build(card.name, kind=card.kind, **card.tiny)(right, whole)
+    except (UsageError, TypeError, RuntimeError, IndexError):
+        return False
+    return True
+
+
 def examples_for(card):
+    if card.kind == "metric" and takes_pictures(card):
+        return picture_examples()
     if card.kind == "metric" and takes_densities(card):
         return density_examples()
     return class_examples() if takes_classes(card) else value_examples()

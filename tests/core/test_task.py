@@ -18,13 +18,13 @@ IMAGE = Port("image", "image", (1, 8, "x"))
 NAMES = (
     *("classify", "multi-label", "regress", "score", "tag", "next-token", "masked-token", "ctc"),
     *("translate", "embed", "transcribe", "detect", "segment", "forecast", "rank", "density"),
-    "generate",
+    *("generate", "restore"),
 )
 
 
-def test_there_are_seventeen_tasks():
+def test_there_are_eighteen_tasks():
     assert set(task.names()) >= set(NAMES)
-    assert len(NAMES) == 17
+    assert len(NAMES) == 18
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -125,10 +125,19 @@ def domains() -> Split:
     return Split(shown, 1 - shown.flip(0), Signature((port,), (other,)))
 
 
+def halves() -> Split:
+    """Black and white versions of small pictures, and the pictures."""
+    x = (examples(values=True).inputs.reshape(8, 1, 4, 4) + 1) / 2
+    port = Port("image", "image", (1, 4, 4), "float64")
+    signature = Signature((port,), (Port("image", "image", (1, 4, 4), "float64", task="restore"),))
+    return Split((x > 0.5).to(x), x, signature)
+
+
 ROWS = {
     "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
-    "multi-label": several, "skip-gram": windows, "stylegan2-game": pictures, "wgan": noises,
+    "multi-label": several, "restore": halves, "skip-gram": windows,
+    "stylegan2-game": pictures, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
@@ -136,6 +145,7 @@ MODELS = {
     "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
+    "restore": "context-encoder:width=2,degradation=(hole:size=2)",
     "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
@@ -161,6 +171,7 @@ RATES = {
     "denoising": 0.1,
     "likelihood": 0.1,
     "multi-label": 0.3,
+    "restore": 0.1,
     "wgan-gp": 0.003,
 }
 """Learning rates where a loss is a mean over an example's numbers as well, or is very steep."""

@@ -17,6 +17,7 @@ KINDS = (
     "compressor",
     "data",
     "decoding",
+    "degradation",
     "demonstration",
     "diagnostic",
     "explainer",
@@ -73,7 +74,8 @@ class Card:
             tests, `claim:ID` and `acceptance:ROW`. One card of a place is enough.
         missing: for a place of `nodes`, what its `done_when` still lacks, in a phrase.
         answers: of a model, the task of its answer where it settles that itself, whatever the data
-            are for: `density` of examples, or `generate` for examples of its own.
+            are for: `density` of examples, `generate` for examples of its own, or `restore` for
+            whole pictures of degraded ones.
         settings: of an objective, the settings of a training that differ from the usual defaults.
         logs: of an objective, what it logs beside its loss, and which way each number is better.
         renamed: arguments that had another name before, and what they are called now; a spec

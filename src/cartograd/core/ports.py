@@ -45,6 +45,7 @@ class Port:
         padding_id: the padding token, for `text`.
         fit: one of `FITS`, for an input of kind `image`.
         bits: of the numbers in pictures of more than 8 bits; 2^bits - 1 is white.
+        made_by: how a degraded picture was made of a whole one, as a spec; empty for the others.
         levels: how many evenly spaced values from 0 to 1 the numbers take, where that is known and
             counts; 0 for any.
         positive: of two classes the one that precision, recall and F1 are of.
@@ -67,6 +68,7 @@ class Port:
     fit: str = "crop"
     bits: int = 16
     levels: int = 0
+    made_by: str = ""
     positive: str = ""
 
     def __post_init__(self) -> None:
@@ -160,8 +162,8 @@ class Signature:
 
     @property
     def example(self) -> Port:
-        """What the model is about: its first input, or the examples that it draws."""
-        return self.output if self.draws else self.input
+        """What the model is about: its first input, or the examples that it draws or restores."""
+        return self.output if self.draws or self.target == "whole" else self.input
 
     @property
     def condition(self) -> Port | None:

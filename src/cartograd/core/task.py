@@ -16,6 +16,9 @@ from cartograd.core.errors import UsageError, unknown
 ANSWERS = "cartograd.apps.answers."
 """Where the answers of our own tasks are made."""
 
+EXAMPLES = ("example", "whole")
+"""Right answers that are the examples themselves, whatever the data are for."""
+
 MANY = 1000
 """More classes than these are words, and have no figures for each of them."""
 
@@ -32,7 +35,8 @@ class Task:
         target: what a right answer is: a `class`, whose number is that of the port's label;
             `classes`, 0 or 1 for each label; a `value` in a unit of its own, of which the model
             gives the standardised form; the `example` itself, of which the model gives the
-            density, or one of its own; or none of these.
+            density, or one of its own; the `whole` picture, of which the model sees a degraded
+            version; or none of these.
         draws: whether the model gives examples of its own, made of noise.
         rebuilds: whether the model gives the examples themselves again.
         objective: spec of the default objective; none if there is none yet.

@@ -2,6 +2,7 @@
 
 import csv as csv_files
 import sys
+from pathlib import Path
 from typing import Any
 
 from cartograd.apps.cli import output
@@ -18,6 +19,7 @@ def predict_(
     impossible: bool = False,
     draws: int | None = None,
     language: str | None = None,
+    out: Path | None = None,
     csv: bool = False,
     json: bool = False,
 ) -> int:
@@ -34,10 +36,12 @@ def predict_(
         impossible: let it also answer that a text has no answer.
         draws: answer by the mean of so many passes with dropout on, and show their spread.
         language: of what is said, like en, for models that transcribe; found if left out.
+        out: a .png file, or a folder of them, for models that restore pictures.
         csv: print CSV.
         json: print one object per line.
     """
     from cartograd.apps.load.target import as_bundle
+    from cartograd.apps.report.restored import check_out, write_restored
     from cartograd.apps.verbs.predict import predict
 
     check_sources(
@@ -48,6 +52,7 @@ def predict_(
             "--impossible",
             "--draws",
             "--language",
+            "--out",
             "--csv",
             "--json",
             "--help",
@@ -56,6 +61,8 @@ def predict_(
     if csv and json:
         raise UsageError("--csv and --json exclude each other")
     bundle = as_bundle(target)
+    if out is not None:
+        check_out(out, bundle.signature)
     given: Any = list(sources)
     notes: list[str] = []
     left: list[str] = []
@@ -76,6 +83,17 @@ def predict_(
     refused = (*left, *answers.refused)
     for line in (*notes, *answers.notes):
         output.note(line)
+    if out is not None:
+        for file in write_restored(out, answers, bundle.signature):
+            output.note(f"wrote {file}")
+    _show(answers, csv=csv, json=json)
+    for line in refused:
+        output.note(f"not answered: {line}")
+    return 1 if refused else 0
+
+
+def _show(answers: Any, *, csv: bool, json: bool) -> None:
+    """Print the answers as a table, as CSV or as objects."""
     if json:
         for answer in answers:
             output.emit(answer)
@@ -86,9 +104,6 @@ def predict_(
         writer.writerows(rows)
     else:
         output.table(*answers.table())
-    for line in refused:
-        output.note(f"not answered: {line}")
-    return 1 if refused else 0
 
 
 def _standard_input(model: Any) -> Any:

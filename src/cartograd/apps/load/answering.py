@@ -8,7 +8,9 @@ from cartograd.core.card import Card
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, signature_if_any
 from cartograd.core.spec import Spec
+from cartograd.core.task import EXAMPLES, find
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.degraded import degraded
 from cartograd.data.dataset.domains import as_domains
 from cartograd.data.dataset.own_targets import own_targets
 
@@ -43,20 +45,24 @@ def as_the_model_answers(data: Dataset, signature: Signature, /) -> Dataset:
     """
     if signature.output.task == DOMAINS != data.signature.output.task:
         return as_domains(data, DOMAINS)
-    if signature.target != "example" or data.signature.target == "example":
+    if signature.target not in EXAMPLES or data.signature.target in EXAMPLES:
         return data
+    if signature.input.made_by:
+        return degraded(data, signature.input.made_by)
     latent = signature.input.size if signature.draws and len(signature.input.dims) == 1 else None
     conditional = signature.condition is not None
     return own_targets(data, signature.task.name, conditional=conditional, latent=latent)
 
 
 def _as_the_card_says(data: Dataset, card: Card, given: dict[str, Any]) -> Dataset:
-    if not card.answers or data.signature.target == "example":
+    if not card.answers or data.signature.target in EXAMPLES:
         return data
     if card.answers == DOMAINS:
         settled = data.signature.output.task == DOMAINS
         return data if settled else as_domains(data, DOMAINS)
     known = hyperparameters(card)
+    if find(card.answers).target == "whole":
+        return degraded(data, given.get("degradation", known["degradation"].default))
     latent = given.get("latent", known["latent"].default if "latent" in known else None)
     conditional = "classes" in known and given.get("classes", True) is not None
     return own_targets(data, card.answers, conditional=conditional, latent=latent)

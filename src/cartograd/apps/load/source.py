@@ -161,7 +161,7 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
 
 def _as_trained(spec: Spec, model: Signature, part: str) -> dict[str, Any]:
     """What the source has to be told to be read as the model's own were."""
-    port, wanted = model.input, dict[str, Any]()
+    port, wanted = model.example, dict[str, Any]()
     if part == "all" and spec.name in WHOLE:  # nothing is held back, however few there are
         wanted |= {"valid": 0.0, "test": 0.0}
     if spec.name == "csv" and port.kind == "text":
@@ -265,6 +265,7 @@ def _check_fits(model: Signature, data: Signature) -> None:
     for what, ours, theirs in (
         ("an input of kind", model.input.kind, data.input.kind),
         ("inputs of shape", model.input.dims, data.input.dims),
+        ("inputs made by", model.input.made_by, data.input.made_by),
         ("an answer of kind", _answer(model), _answer(data)),
         ("outputs of shape", _size(model), _size(data)),
         ("the classes", model.output.labels, data.output.labels),

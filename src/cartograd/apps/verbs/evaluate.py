@@ -15,7 +15,7 @@ from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
-from cartograd.apps.results.baseline import against_constant
+from cartograd.apps.results.against_plain import baseline
 from cartograd.apps.results.evaluation import Evaluation, Seen
 from cartograd.apps.verbs.anomaly import ANOMALIES, of_anomalies
 from cartograd.apps.verbs.drawn_samples import MOST, drawn_figures, is_of_samples, spread
@@ -133,9 +133,7 @@ def evaluate(
         size=size(model),
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
-        baseline=against_constant(
-            model.signature, outputs, targets, intervals, weighted=_weighted(target)
-        ),
+        baseline=baseline(model, examples, outputs, targets, intervals, weighted=_weighted(target)),
         averages={name: of for name in given if (of := about(name, model.signature))},
         why=why,
         notes=tuple(notes),

@@ -36,6 +36,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.core.task import EXAMPLES
 from cartograd.data.dataset.augment import Augment
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.option_fields import names
@@ -205,7 +206,7 @@ def planned(
 def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
     """The data with the positive one of two classes in its signature, and a line on it."""
     named = settings["positive"].value if "positive" in settings else None
-    if named is None and data.signature.target == "example":
+    if named is None and data.signature.target in EXAMPLES:
         return data
     output, told = with_positive(data.signature.output, data.train.targets, named)
     if not told:

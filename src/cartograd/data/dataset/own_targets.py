@@ -10,6 +10,7 @@ from torch import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.protocols import Batch, Batches
+from cartograd.core.restoring import Degradation
 from cartograd.core.task import find
 from cartograd.data.dataset.augment import Chain
 from cartograd.data.dataset.counter_random import CounterRandom
@@ -33,10 +34,12 @@ class OwnTargets:
         part: the examples, with whatever targets.
         signature: what is made of them: inputs are the example, or the noise that one of the
             model's own is made of, and the class where the model is told of it.
+        degradation: what is done to the examples that the model sees, if anything.
     """
 
     part: Examples
     signature: Signature
+    degradation: Degradation | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +66,9 @@ class OwnTargets:
     def select(self, indices: Int[Tensor, " b"] | Sequence[int], /) -> Split:
         """Some of the examples, in memory."""
         chosen, index = self.part.select(indices), torch.as_tensor(indices, dtype=torch.int64)
-        given = noise(self.signature, index) if self.signature.draws else chosen.stored
+        given = chosen.stored
+        if self.signature.draws or self.degradation is not None:
+            given = self.given(chosen.inputs, index)
         others = [] if self.signature.condition is None else [chosen.targets]
         return Split(given, chosen.inputs, self.signature, chosen.names, others=others)
 
@@ -79,7 +84,23 @@ class OwnTargets:
         batches = self.part.batches(
             batch_size=batch_size, shuffle=shuffle, drop_last=drop_last, augment=augment
         )
-        return _Own(batches, batch_size, self.signature)
+        return _Own(batches, batch_size, self)
+
+    def given(
+        self,
+        x: Float[Tensor, "b ..."],
+        rows: Int[Tensor, " b"],
+        /,
+        *,
+        seed: int = 0,
+        epoch: int = 0,
+    ) -> Float[Tensor, "b ..."]:
+        """What the model sees of examples: themselves, noise, or a degraded version."""
+        if self.signature.draws:
+            return noise(self.signature, rows, seed=seed, epoch=epoch).to(x.device)
+        if self.degradation is None:
+            return x
+        return self.degradation(x, CounterRandom(rows, seed=seed, epoch=epoch))
 
 
 @dataclass(frozen=True)
@@ -88,7 +109,7 @@ class _Own:
 
     batches: Batches
     size: int
-    signature: Signature
+    own: OwnTargets
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -97,10 +118,9 @@ class _Own:
         """As `Batches` have it; the noise is a function of the place in the epoch."""
         place = start * self.size
         for x, *_, y in self.batches.epoch(number, seed=seed, start=start):
-            given, rows = x, torch.arange(place, place + len(x))
-            if self.signature.draws:
-                given = noise(self.signature, rows, seed=seed, epoch=number).to(x.device)
-            yield (given, x) if self.signature.condition is None else (given, y, x)
+            rows = torch.arange(place, place + len(x))
+            given = self.own.given(x, rows, seed=seed, epoch=number)
+            yield (given, x) if self.own.signature.condition is None else (given, y, x)
             place += len(x)
 
 

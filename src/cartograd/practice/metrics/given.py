@@ -75,6 +75,20 @@ def values(
     return outputs, targets
 
 
+def pictures(
+    outputs: Tensor, targets: Tensor, /
+) -> tuple[Float[Tensor, "n c y x"], Float[Tensor, "n c y x"]]:
+    """Restored pictures and whole ones, in float64.
+
+    Raises:
+        UsageError: shapes that do not match, no pictures, or outputs that are not a number.
+    """
+    outputs, targets = (given.detach().cpu().double() for given in (outputs, targets))
+    same = outputs.shape[1:] == targets.shape[1:]
+    _match("pictures of one shape (n, c, y, x)", outputs, targets, outputs.ndim == 4, same)
+    return outputs, targets
+
+
 def ones(outputs: Tensor, /) -> Float[Tensor, "1 n"]:
     """The weighting under which each example counts once."""
     return torch.ones(1, len(outputs), dtype=torch.float64)

@@ -1,0 +1,55 @@
+"""Restored pictures as files: one PNG, or one for each source in a folder."""
+
+from pathlib import Path
+
+import torch
+
+from cartograd.apps.report.pictures import png, shades
+from cartograd.apps.results.answers import Answers
+from cartograd.core.errors import UsageError
+from cartograd.core.files import write_file
+from cartograd.core.ports import Signature
+
+
+def check_out(out: Path, signature: Signature, /) -> None:
+    """Refuse to write what are no pictures, before they are made.
+
+    Raises:
+        UsageError: the model answers with something else, or the file is no PNG.
+    """
+    if signature.target != "whole":
+        raise UsageError(
+            f"out={out} is for models that restore pictures; this one answers the task "
+            f"{signature.task.name!r}; leave it out, or print --json or --csv"
+        )
+    if out.suffix and out.suffix.lower() != ".png":
+        raise UsageError(f"{out} would be of an unknown kind; expected a .png file or a folder")
+
+
+def write_restored(out: Path, answers: Answers, signature: Signature, /) -> list[Path]:
+    """Write pictures, each whole or not at all.
+
+    Args:
+        out: a file that ends in `.png`, for a single one; or a folder, where each is called as its
+            source.
+        answers: of a model that restores pictures.
+        signature: the model's.
+
+    Raises:
+        UsageError: several pictures for one file, or two sources of one name.
+    """
+    check_out(out, signature)
+    if out.suffix:
+        if len(answers) > 1:
+            raise UsageError(f"{len(answers)} pictures do not fit into {out}; expected a folder")
+        files = [out]
+    else:
+        files = [out / f"{Path(name).stem}.png" for name, _ in answers.named]
+    twice = [file for file in files if files.count(file) > 1]
+    if twice:
+        raise UsageError(f"two pictures would be called {twice[0]}; give them other names")
+    pictures = [torch.tensor(one["example"]) for one in answers]
+    return [
+        write_file(file, png(shades(picture, signature.output)))
+        for file, picture in zip(files, pictures, strict=True)
+    ]

@@ -1,0 +1,66 @@
+"""What a plain way without learning would reach on degraded pictures."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.apps.results.baseline import against_constant
+from cartograd.core.build import build
+from cartograd.core.ports import Signature
+from cartograd.core.signed import Signed
+from cartograd.data.dataset.dataset import Examples
+
+
+def baseline(
+    model: Signed,
+    examples: Examples,
+    outputs: Tensor,
+    targets: Tensor,
+    intervals: dict[str, tuple[float, float]],
+    /,
+    *,
+    weighted: bool = False,
+) -> str:
+    """A sentence on what a model has to beat: a plain way, or a constant answer.
+
+    Args:
+        model: it was measured.
+        examples: what was answered.
+        outputs: the model's answers.
+        targets: the right ones.
+        intervals: the 95 % interval of each metric that was measured.
+        weighted: whether the classes were weighted in training.
+    """
+    signature = model.signature
+    if signature.input.made_by:
+        return against_plain(signature, examples, outputs, targets)
+    return against_constant(signature, outputs, targets, intervals, weighted=weighted)
+
+
+def against_plain(
+    signature: Signature,
+    examples: Examples,
+    outputs: Float[Tensor, "n c y x"],
+    targets: Float[Tensor, "n c y x"],
+    /,
+) -> str:
+    """A sentence that holds restored pictures against those of a plain way, by PSNR.
+
+    Enlarging by cubic interpolation, for example. Where the way is the mean picture, it is that of
+    these pictures, which is an advantage for it.
+
+    Args:
+        signature: whose input says how the pictures were degraded.
+        examples: batches of (degraded, whole).
+        outputs: what the model answered.
+        targets: whole pictures.
+    """
+    from cartograd.practice.metrics.paired import difference
+
+    way, mean = build(signature.input.made_by, kind="degradation"), targets.mean(0)
+    batches = examples.batches(batch_size=256, shuffle=False).epoch(0, seed=0)
+    plain = torch.cat([way.guess(batch[0].cpu(), mean.cpu()) for batch in batches])
+    measure = build("psnr", kind="metric")
+    low, high = difference(measure, plain, outputs.cpu(), targets.cpu())
+    word = "better" if low > 0 else "worse" if high < 0 else "no better"
+    return f"{word} than {way.plain} ({measure(plain, targets.cpu()):.2f} dB)"

@@ -1,0 +1,1 @@
+"""Networks that restore whole pictures of degraded ones."""
