@@ -18,7 +18,7 @@ ROUNDS = 100
 def palette(counts: Float[Tensor, " n"], colours: int, /) -> Float[Tensor, " k"]:
     """So many greys, as levels that need not be whole, in rising order.
 
-    >>> palette(torch.tensor([5.0, 0, 0, 1, 1]), 2)
+    >>> palette(torch.tensor([5.0, 0, 0, 1, 1]), 2).round(decimals=4)
     tensor([0.0000, 3.5000])
 
     Args:

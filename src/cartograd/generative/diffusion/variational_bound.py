@@ -117,7 +117,8 @@ def level_log_prob(
 
     >>> bins = Bins(*(torch.tensor(one).double() for one in (-1.0, 1.0, 0.5)))
     >>> x = torch.linspace(-1, 1, 5).double()[:, None]
-    >>> level_log_prob(x, torch.zeros_like(x) + 0.9, torch.tensor(0.3), bins).exp().sum().item()
+    >>> shares = level_log_prob(x, torch.zeros_like(x) + 0.9, torch.tensor(0.3), bins).exp()
+    >>> round(shares.sum().item(), 9)
     1.0
     """
     x, mean, std = x.double(), mean.double(), std.double()

@@ -15,8 +15,8 @@ References:
     adversarial network. CVPR 2017. https://arxiv.org/abs/1609.04802
 
 >>> import torch
->>> SRResNet(width=4, depth=1)(torch.rand(2, 1, 14, 14)).shape
-torch.Size([2, 1, 28, 28])
+>>> SRResNet(channels=1, width=4, depth=1)(torch.rand(2, 1, 14, 14)).shape
+torch.Size([2, 1, 56, 56])
 """
 
 from jaxtyping import Float
