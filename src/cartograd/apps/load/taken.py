@@ -62,7 +62,12 @@ def check_takes(model: Any, data: Dataset, /) -> None:
 
 
 def _inputs(made: Any, /) -> list[tuple[type[AbstractArray], bool]] | None:
-    """The tensors that a class takes, and whether each must be given; None where it tells not."""
+    """The tensors that a class takes, and whether each must be given; None where it tells not.
+
+    Of a function the class of what it makes tells.
+    """
+    if inspect.isfunction(made):
+        made = inspect.signature(made).return_annotation
     if not inspect.isclass(made) or not issubclass(made, nn.Module):
         return None
     _, *parameters = inspect.signature(made.forward).parameters.values()
