@@ -406,6 +406,29 @@ def toy_schedule(step, lr, /):
     return lr / (step + 1)
 """,
     ),
+    "degradation": (
+        "",
+        "ToyDegradation",
+        {},
+        """
+class ToyDegradation:
+    '''Pictures at half of their brightness.'''
+
+    plain = "the dark picture as it is"
+
+    def port(self, whole, /):
+        '''As before.'''
+        return whole
+
+    def __call__(self, x, random, /):
+        '''Darker.'''
+        return x / 2
+
+    def guess(self, x, mean, /):
+        '''The same.'''
+        return x
+""",
+    ),
     "sample-metric": (
         "",
         "toy_sample_metric",

@@ -125,7 +125,7 @@ def takes_pictures(card):
 
 
 def examples_for(card):
-    if card.kind == "metric" and takes_pictures(card):
+    if card.kind == "metric" and not takes_classes(card) and takes_pictures(card):
         return picture_examples()
     if card.kind == "metric" and takes_densities(card):
         return density_examples()
