@@ -9,7 +9,7 @@ percentiles, moved outwards as Student's is against the normal one.
 
 All assume that the examples are independent samples of what the model will meet, and tell nothing
 of what another training run would have given. How often they hold is measured on data of known
-truths: `python -m benchmarks.coverage`, docs/results/coverage_of_intervals.md. Where it is not what
+truths: `python -m tools.intervals`, docs/results/intervals.md. Where it is not what
 they state, `doubt` says so: of few examples, and of losses most of which a few examples make.
 
     Wilson: (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
