@@ -15,7 +15,8 @@ from cartograd.generative.diffusion.told import waves
 from cartograd.generative.samplers.ddim import ddim
 
 PATHS = {"noise": steps("linear", 100), "example": steps("cosine", 100),
-         "v": steps("cosine", 100), "velocity": Straight(), "edm": Growing()}  # fmt: skip
+         "v": steps("cosine", 100), "velocity": Straight(), "edm": Growing(),
+         "consistency": Growing()}  # fmt: skip
 
 
 class Answer(nn.Module):

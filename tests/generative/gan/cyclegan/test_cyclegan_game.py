@@ -130,7 +130,7 @@ def test_pictures_in_two_folders_are_two_domains(tmp_path):
     run = train("cyclegan:width=2,blocks=1", f"folder:{tmp_path / 'data'}", folder=tmp_path / "r",
                 objective="cyclegan-game:width=2", epochs=1, batch_size=16)  # fmt: skip
     assert {"valid/cycle", "train/model/loss"} <= set(run.history[0])
-    found = evaluate(run.folder)
+    found = evaluate(run.folder, f"folder:{tmp_path / 'data'}")
     assert set(found.metrics) >= {"frechet", "coverage"}
 
 
