@@ -10,7 +10,7 @@ from torch import nn
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.core.signed import sign
+from cartograd.core.signed import Signed, sign
 from cartograd.engine.files import onnx_session
 from cartograd.engine.files.onnx_session import session
 from cartograd.practice.deployment import onnx as file
@@ -190,9 +190,9 @@ def test_what_cannot_be_exported_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(file, "LARGEST", 100)
     with pytest.raises(UsageError, match="larger than the 2 GB"):
         onnx(sign(nn.Linear(3, 3), vector), tmp_path / "m.onnx")
-    same = Signature((Port("x", "vector", (3,)),), (Port("x", "label", (3,)),))
+    same = Signature((Port("x", "vector", (3,)), Port("x", "vector", (3,))), vector.outputs)
     with pytest.raises(UsageError, match="a different name for each"):
-        onnx(sign(nn.Linear(3, 3), same), tmp_path / "m.onnx")
+        onnx(Signed(nn.Linear(3, 3), same), tmp_path / "m.onnx")
     monkeypatch.setattr(onnx_session, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"need onnx and onnxscript: pip install 'cartograd\[exp"):
         onnx(sign(nn.Linear(3, 3), vector), tmp_path / "m.onnx")

@@ -22,8 +22,9 @@ def check_objective(name: str, task: Task, data: Dataset, /) -> None:
     others = [other for other in map(find, names_of_tasks()) if other.objective == name]
     fits = [other.target == task.target and (other.each or not task.each) for other in others]
     if others and task.objective is not None and not any(fits):
+        usual = next((one for one in others if one.name == name), others[0])
         raise UsageError(
-            f"objective={name} learns the task {others[0].name!r} and {data.name} is for the task "
+            f"objective={name} learns the task {usual.name!r} and {data.name} is for the task "
             f"{task.name!r}; leave it out for {task.objective!r}, or take other data"
         )
 

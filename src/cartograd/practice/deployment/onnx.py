@@ -87,7 +87,10 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
     needed("onnx", "onnxscript")
     signed = model if isinstance(model, Signed) else sign(model, signature_of(model))
     signature = signed.signature
-    names = [port.name for port in (*signature.inputs, *signature.outputs)]
+    given, answers = ([port.name for port in ports]
+                      for ports in (signature.inputs, signature.outputs))  # fmt: skip
+    # Pictures that are made of pictures: a graph has one name for each of its values.
+    names = [*given, *(f"{name}_out" if name in given else name for name in answers)]
     if len(set(names)) < len(names):
         raise UsageError(
             f"the ports are named {', '.join(names)}; an ONNX file needs a different name for each"
