@@ -169,7 +169,6 @@ class Guessing(nn.Module):
         return (1 - kept).sqrt() * x / (0.25 * kept + 1 - kept) + 0.05 * torch.sin(3 * x)
 
 
-@pytest.mark.place("diffusion/ddim")
 @pytest.mark.oracle("ddim")
 def test_inversion_leads_back_more_exactly_than_that_of_diffusers(schedulers):
     """Theirs takes the noise predicted at the cleaner example, ours looks for the noisier one."""

@@ -6,6 +6,7 @@ import torch
 from cartograd.core.errors import UsageError
 from cartograd.core.generative import Level
 from cartograd.generative.diffusion.denoiser import Conditioned, Denoiser, noisy
+from cartograd.generative.diffusion.mlp import DenoisingMLP
 from cartograd.generative.diffusion.paths import Growing, Straight, steps
 from cartograd.generative.diffusion.reverse import mean_back
 from cartograd.generative.samplers.ancestral import ancestral
@@ -164,12 +165,8 @@ WAYS = {
 def test_the_calls_of_the_network_are_those_that_are_told(sampler):
     """Also of a network under guidance, which is asked once for both of its answers."""
     path, calls = WAYS[sampler]
-    rows = []
-    net = torch.nn.Linear(1, 1).double()
-    model = Denoiser(
-        lambda x, time, y: net(x), path, predicts="v" if path is CHAIN else "example", classes=2,
-        steps=1,
-    )  # fmt: skip
+    net, rows = DenoisingMLP(1, width=4, classes=2).double(), []
+    model = Denoiser(net, path, predicts="example", classes=2, steps=1)
     net.register_forward_hook(lambda _, given, answer: rows.append(len(given[0])))
     y = torch.zeros(len(NOISE), dtype=torch.long)
     for weight, each in ((1.0, 9), (0.0, 9), (3.0, 18)):
