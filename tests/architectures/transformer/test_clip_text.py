@@ -32,8 +32,9 @@ def theirs_named(name):
     return f"{fixed[first]}.{rest}"
 
 
+@pytest.mark.place("diffusion/latent")
 @pytest.mark.oracle("clip-text")
-def test_equals_transformers():
+def test_clip_texts_are_those_of_transformers():
     clip = pytest.importorskip("transformers.models.clip")
     torch.manual_seed(0)
     config = clip.CLIPTextConfig(
@@ -66,6 +67,7 @@ def test_a_place_sees_nothing_behind_it():
         model(torch.zeros(1, 6, dtype=torch.int64))
 
 
+@pytest.mark.place("diffusion/latent")
 @pytest.mark.paper("clip-text")
 def test_the_published_encoder_has_its_count():
     with torch.device("meta"):

@@ -3,7 +3,7 @@
 A place sees only what stands before it, so the text is known whole at its end-of-text token; that
 place, normalised, stands for the text where one vector is wanted. Stable Diffusion attends to all.
 
-    x_0 = tokens + positions        x_l = block_l(x_(l-1)), norms before the parts        y = norm(x)
+    x_0 = tokens + positions      x_l = block_l(x_(l-1)), norms before the parts      y = norm(x)
 
 Shapes: tokens `b t`; answers `b t d`.
 
@@ -19,7 +19,6 @@ References:
 123060480
 """
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -33,6 +32,7 @@ CARD = Card(
     name="clip-text",
     kind="layer",
     entry="CLIPText",
+    nodes=("diffusion/latent",),
     title="CLIP's text encoder",
     zh="CLIP 文本编码器",
     paper="Learning transferable visual models from natural language supervision",
@@ -44,6 +44,13 @@ CARD = Card(
         "law: a place sees nothing of those behind it",
         "paper: 123,060,480 parameters of ViT-L/14's",
     ),
+    evidence={
+        "diffusion/latent": (
+            "test_the_published_encoder_has_its_count",
+            "test_clip_texts_are_those_of_transformers",
+            "test_clip_texts_are_cut_as_transformers_cuts_them",
+        ),
+    },
     tiny={"vocabulary": 7, "context": 5, "dim": 8, "heads": 2, "depth": 1, "ffn_dim": 8},
 )
 

@@ -22,7 +22,6 @@ References:
 83653863
 """
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F

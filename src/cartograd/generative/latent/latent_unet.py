@@ -48,7 +48,7 @@ CARD = Card(
         "paper: 859,520,964 parameters of Stable Diffusion 1.5",
     ),
     evidence={"diffusion/latent": ("test_the_published_unet_has_its_count",)},
-    missing={"diffusion/latent": "autoencoder and text encoder; prompts obeyed on real pictures"},
+    missing={"diffusion/latent": "prompts obeyed on real pictures"},
     tiny={"channels": 1, "widths": (8, 8), "blocks": 1, "heads": 2, "memory_dim": 4, "groups": 2},
 )
 

@@ -21,7 +21,9 @@ class Residual(nn.Module):
         eps: added to the variances.
     """
 
-    def __init__(self, before: int, after: int, /, *, groups: int, told: int = 0, eps: float = 1e-5):
+    def __init__(
+        self, before: int, after: int, /, *, groups: int, told: int = 0, eps: float = 1e-5
+    ):
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, before, eps=eps)
         self.norm2 = nn.GroupNorm(groups, after, eps=eps)
