@@ -13,6 +13,7 @@ References:
     Alec Radford et al. Learning transferable visual models from natural language supervision. ICML
     2021. https://arxiv.org/abs/2103.00020
 
+>>> import torch
 >>> with torch.device("meta"):
 ...     model = CLIPText()
 >>> sum(weight.numel() for weight in model.parameters())

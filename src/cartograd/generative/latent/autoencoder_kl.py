@@ -16,6 +16,7 @@ References:
     Patrick Esser, Robin Rombach, Björn Ommer. Taming transformers for high-resolution image
     synthesis. CVPR 2021. https://arxiv.org/abs/2012.09841
 
+>>> import torch
 >>> with torch.device("meta"):
 ...     model = AutoencoderKL()
 >>> sum(weight.numel() for weight in model.parameters())
