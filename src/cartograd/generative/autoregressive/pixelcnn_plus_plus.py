@@ -52,6 +52,7 @@ CARD = Card(
         "law: the numbers of a pixel, one after the other, have the mixture's common chance",
         "law: drawn pictures are those drawn from whole passes",
     ),
+    evidence={"ar/pixelcnn": ("test_all_numbers_before_one_are_seen_and_no_later_ones",)},
     tiny={
         "channels": 1,
         "size": 5,
