@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -134,9 +136,12 @@ def table():
 )
 def test_controls_of_real_pictures_come_in_their_order(table, ladder):
     controls, real = table
-    for metric, sign in ((frechet, 1), (kernel_distance, 1), (coverage, -1)):
-        scores = [sign * metric(controls[name], real) for name in ladder]
+    for metric in (frechet, kernel_distance):
+        scores = [metric(controls[name], real) for name in ladder]
         assert scores == sorted(scores), metric
+    shares = [coverage(controls[name], real) for name in ladder]
+    assert all(less < more + 0.02 for more, less in pairwise(shares))  # two standard errors
+    assert shares[-1] < shares[0] / 2
     first, *others = (frechet(controls[name], real) for name in ("normal", "pixels", "noise"))
     assert [first, *others] == sorted([first, *others])
 
