@@ -52,7 +52,7 @@ def test_drawing_with_kept_keys_is_drawing_from_whole_passes():
 @pytest.mark.place("ar/imagegpt")
 @pytest.mark.law("imagegpt")
 def test_a_pixel_is_told_by_all_before_it_and_by_none_after():
-    """By the slopes of each pixel's scores to what stands for the tokens: no blind spot, no leak."""
+    """By the slopes of each pixel's scores to the tokens' vectors: no blind spot, no leak."""
     model, seen = made(size=3), []
     model.tokens.register_forward_hook(lambda *given: seen.append(given[-1].requires_grad_()))
     scores = model.scores(torch.randint(3, (1, 9)))

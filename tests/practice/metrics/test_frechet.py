@@ -55,7 +55,7 @@ def test_of_standard_and_other_normal_examples_it_is_the_formula(size):
 
 @pytest.mark.law("frechet")
 def test_examples_that_are_all_alike_or_few_have_a_distance():
-    """Their covariances have no inverse, and products of them no eigenvalues that can be relied on."""
+    """Their covariances have no inverse, and products of them eigenvalues that may not be found."""
     real = torch.randn(50, 40, dtype=torch.float64).relu()
     real[:, ::3] = 0
     alike = real.mean(0).expand(20, 40)

@@ -93,9 +93,9 @@ def table():
     generator = torch.Generator().manual_seed(0)
     rows = torch.randperm(len(x), generator=generator)
     x, y = x[rows].double() / 16, y[rows]
-    (real, told), (other, asked) = (x[:700], y[:700]), (x[700:1300], y[700:1300])
+    (real, told), (other, asked) = (x[:500], y[:500]), (x[500:900], y[500:900])
 
-    def normal(rows, n=600):
+    def normal(rows, n=400):
         spread = torch.cov(rows.T) + 1e-4 * torch.eye(64, dtype=torch.float64)
         noise = torch.randn(n, 64, generator=generator, dtype=torch.float64)
         return (rows.mean(0) + noise @ torch.linalg.cholesky(spread).T).clamp(0, 1)
@@ -106,16 +106,16 @@ def table():
         return mean + (other - mean) @ axes.T @ axes
 
     def some(n):
-        return other[asked < n].repeat(10, 1)[:600]
+        return other[asked < n].repeat(10, 1)[:400]
 
     controls = {
-        "real": other, "copies": real[:60].repeat(10, 1), "9 classes": some(9),
+        "real": other, "copies": real[:40].repeat(10, 1), "9 classes": some(9),
         "5 classes": some(5), "1 class": some(1), "12 components": blurred(12),
         "8 components": blurred(8), "4 components": blurred(4), "mean": blurred(0),
-        "normal by class": torch.cat([normal(real[told == one], 60) for one in range(10)]),
+        "normal by class": torch.cat([normal(real[told == one], 40) for one in range(10)]),
         "normal": normal(real),
-        "pixels": real.gather(0, torch.randint(700, (600, 64), generator=generator)),
-        "noise": torch.rand(600, 64, generator=generator).double(),
+        "pixels": real.gather(0, torch.randint(500, (400, 64), generator=generator)),
+        "noise": torch.rand(400, 64, generator=generator).double(),
     }  # fmt: skip
     weight = 0.4 * torch.randn(64, 64, generator=generator, dtype=torch.float64)
     seen = lambda one: ((2 * one - 1) @ weight + 0.3).relu()  # noqa: E731
