@@ -64,6 +64,7 @@ LEARNED: dict[str, Row] = {
 GENERATIVE: dict[str, Row] = {
     "pixelcnn-digits": generative.pixelcnn_digits,
     "vae-fashion": generative.vae_fashion,
+    "vq-vae-fashion": generative.vq_vae_fashion,
     "flow-moons": flows.flow_moons,
     "flow-digits": flows.flow_digits,
     "glow-fashion": flows.glow_fashion,
@@ -82,7 +83,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),
-        *("vae-fashion", "diffusion-fashion", "glow-fashion"),
+        *("vae-fashion", "vq-vae-fashion", "diffusion-fashion", "glow-fashion"),
         *("anomaly-fashion", "super-resolution", "inpainting"),
     ),
     "brown": ("tagging", "word-vectors"),
