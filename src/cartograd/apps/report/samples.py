@@ -103,15 +103,15 @@ def _flat(picture: np.ndarray) -> np.ndarray:
     return picture[..., 0] if picture.shape[-1] == 1 else picture
 
 
-def grid(tiles: list[np.ndarray], /) -> np.ndarray:
-    """Pictures side by side, nearly as many rows as columns, on white.
+def grid(tiles: list[np.ndarray], /, *, across: int | None = None) -> np.ndarray:
+    """Pictures side by side on white, `across` to a row or nearly as many rows as columns.
 
     >>> grid([np.zeros((100, 100, 1), np.uint8)] * 5).shape
     (202, 304, 1)
     """
     height, width, channels = tiles[0].shape
     factor = max(1, SIDE // max(height, width))
-    across = math.ceil(math.sqrt(len(tiles)))
+    across = across or math.ceil(math.sqrt(len(tiles)))
     down = math.ceil(len(tiles) / across)
     height, width = height * factor, width * factor
     size = down * (height + GAP) - GAP, across * (width + GAP) - GAP, channels
