@@ -70,7 +70,7 @@ def trained(entry: Entry, data: Dataset, budget: float, folder: Path, seed: int,
     more: dict[str, Any] = {"objective": entry.objective} if entry.objective else {}
     run = train(
         entry.model, data, folder=folder, seed=seed, epochs=EPOCHS, schedule="constant",
-        device="cpu", callbacks=[limit], **more,
+        device="cpu", callbacks=[limit], samples=0, **more,
     )  # fmt: skip
     if run.stopped == "interrupted":
         raise KeyboardInterrupt
