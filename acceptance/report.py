@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.front import picture
+from acceptance.rows import GENERATIVE, ROWS
 from acceptance.session import Outcome
 from cartograd.core.files import write_file
 
-HEAD = """# Acceptance runs
+HEAD = """# {title}
 
 Each row is a documented command, run for each seed in a fresh process. The worst seed must reach
 the threshold. CPU time is that of all threads together, start-up and the final test counted in.
@@ -19,20 +20,32 @@ the threshold. CPU time is that of all threads together, start-up and the final 
 
 def known(folder: Path, /) -> dict[str, Any]:
     """The rows of earlier runs by name."""
-    path = folder / "acceptance.json"
-    return json.loads(path.read_text())["rows"] if path.exists() else {}
+    paths = {path.stem: path for path in sorted((folder / "rows").glob("*.json"))}
+    order = [name for name in ROWS if name in paths]
+    names = order + [name for name in paths if name not in ROWS]
+    return {name: json.loads(paths[name].read_text(encoding="utf-8")) for name in names}
 
 
-def publish(folder: Path, name: str, outcome: Outcome, facts: dict[str, Any], /) -> Path:
-    """Put one row beside those of earlier runs; the path of the page."""
-    rows = known(folder) | {name: dataclasses.asdict(outcome) | {"machine": facts}}
+def publish(folder: Path, name: str, outcome: Outcome, facts: dict[str, Any], /) -> None:
+    """Put one row beside those of earlier runs."""
+    (folder / "rows").mkdir(parents=True, exist_ok=True)
+    row = dataclasses.asdict(outcome) | {"machine": facts}
+    write_file(folder / "rows" / f"{name}.json", json.dumps(row, indent=1) + "\n")
     if outcome.front:
         write_file(folder / f"{name}.svg", picture(outcome.front))
-    write_file(folder / "acceptance.json", json.dumps({"rows": rows}, indent=1) + "\n")
-    return write_file(folder / "acceptance.md", page(rows))
+    pages(folder)
 
 
-def page(rows: dict[str, Any], /) -> str:
+def pages(folder: Path, /) -> None:
+    """Write the page of the models that answer, and that of those that generate."""
+    rows = known(folder)
+    drawing = {name: row for name, row in rows.items() if name in GENERATIVE}
+    others = {name: row for name, row in rows.items() if name not in GENERATIVE}
+    write_file(folder / "acceptance.md", page("Acceptance runs", others))
+    write_file(folder / "generative.md", page("Acceptance runs of generative models", drawing))
+
+
+def page(title: str, rows: dict[str, Any], /) -> str:
     """The rows as Markdown."""
     lines = [
         "| what | measured, per seed | asked | CPU time of a run | verdict |",
@@ -47,7 +60,8 @@ def page(rows: dict[str, Any], /) -> str:
             "passed" if row["passed"] else "**failed**",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n\n".join([HEAD.strip(), "\n".join(lines), *map(_section, rows, rows.values())]) + "\n"
+    head = HEAD.strip().format(title=title)
+    return "\n\n".join([head, "\n".join(lines), *map(_section, rows, rows.values())]) + "\n"
 
 
 def measured(row: dict[str, Any], /) -> str:

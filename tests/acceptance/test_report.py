@@ -57,10 +57,17 @@ def test_rows_of_earlier_runs_are_kept(tmp_path):
     facts = {"versions": {}, "processor": "", "threads": 1, "date": ""}
     report.publish(tmp_path, "first", outcome(), facts)
     report.publish(tmp_path, "second", outcome(), facts)
-    assert list(json.loads((tmp_path / "acceptance.json").read_text())["rows"]) == [
-        "first",
-        "second",
-    ]
+    assert list(report.known(tmp_path)) == ["first", "second"]
+
+
+def test_models_that_generate_have_a_page_of_their_own(tmp_path):
+    facts = {"versions": {}, "processor": "", "threads": 1, "date": ""}
+    for name in ("flow-moons", "lenet5-digits", "diffusion-digits"):
+        report.publish(tmp_path, name, outcome(), facts)
+    assert list(report.known(tmp_path)) == ["lenet5-digits", "flow-moons", "diffusion-digits"]
+    assert "## lenet5-digits" in (tmp_path / "acceptance.md").read_text()
+    assert "## flow-moons" not in (tmp_path / "acceptance.md").read_text()
+    assert "## flow-moons" in (tmp_path / "generative.md").read_text()
 
 
 def test_a_command_gives_its_json_and_its_seconds(tmp_path):

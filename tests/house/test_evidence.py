@@ -1,19 +1,19 @@
 """What cards name as evidence for places is there: marked tests, claims' results, passed rows."""
 
 import ast
-import json
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from acceptance import report
 from cartograd.core import concepts, registry
 from cartograd.evidence import claim
 from tests.conformance.support import over
 from tests.conformance.test_proofs import PROVED, _mark
 
 ROOT = Path(__file__).parents[2]
-ROWS = json.loads((ROOT / "docs/results/acceptance.json").read_text(encoding="utf-8"))["rows"]
+ROWS = report.known(ROOT / "docs/results")
 SOURCES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py"))]
 
 

@@ -158,20 +158,21 @@ def _text(value: Any) -> str:
 
 def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
     from cartograd.apps.answers import units
-    from cartograd.apps.verbs.cost import cost, probe
+    from cartograd.apps.verbs.cost import costed, probe
     from cartograd.apps.verbs.plan import planned
     from cartograd.core.memory import available
 
-    plan = planned(model, data, meta=True, **given)
+    plan, costs = costed(model, data, **given)
     for line in plan.told:
         output.note(line)
-    costs = cost(plan)
     free = available()
     fits = not free or costs.total < free
-    step, seconds = probe(planned(model, data, **given)) if fits else (None, None)
+    again = planned(model, data, **given) if fits else None
+    step, seconds, timed = (None, None, 0) if again is None else probe(again, costs.flops)
     if json:
         layers = [vars(layer) for layer in costs.layers]
         times = {"seconds_per_step": step, "minutes": None if seconds is None else seconds / 60}
+        times |= {"examples_timed": timed}
         numbers = {"parameters": costs.parameters, "flops_per_example": costs.flops}
         memory = {"memory": costs.memory | {"total": costs.total}, "memory_free": free or None}
         output.emit({"layers": layers} | numbers | memory | {"steps": costs.steps} | times)
@@ -190,12 +191,12 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
             f"{costs.steps:,} ({plan.value('epochs')} epochs of {len(plan.batches())} batches)",
         ),
     ]
-    if step is None or seconds is None:
-        lines.append(("time", f"not measured: only {units.size(free)} of memory are free"))
-    else:
-        lines.append(
-            ("time", f"about {units.seconds(seconds)} here ({units.seconds(step)} a step)")
-        )
+    lines.append(("time", f"not measured: only {units.size(free)} of memory are free"))
+    if step is not None and seconds is not None:
+        of = min(plan.value("batch_size"), len(plan.data.train))
+        part = f", from {timed} of its {of} examples" if timed < of else ""
+        told = f"about {units.seconds(seconds)} here ({units.seconds(step)} a step{part})"
+        lines[-1] = ("time", told)
     output.lines(lines)
     return 0
 

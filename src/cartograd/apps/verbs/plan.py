@@ -98,10 +98,10 @@ class Plan:
             self.card, self.objective, self.data.signature, watched=self.value("monitor") or ""
         )
 
-    def batches(self) -> Batches:
-        """The training data."""
+    def batches(self, size: int | None = None, /) -> Batches:
+        """The training data, in batches of the plan's size or of another."""
         return self.data.train.batches(
-            batch_size=self.value("batch_size"), augment=self.value("augment")
+            batch_size=size or self.value("batch_size"), augment=self.value("augment")
         )
 
     @property

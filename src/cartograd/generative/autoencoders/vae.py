@@ -164,13 +164,13 @@ class VAE(nn.Module):
     def decode(
         self, z: Float[Tensor, "b d1"], y: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b d2"]:
-        """The middle of the examples with this code."""
+        """The mean of the examples with this code."""
         return self.observation.mean(self.said(z, y))
 
     def reconstruct(
         self, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b ..."]:
-        """The middle of the examples with the mean code of each."""
+        """The mean of the examples with the mean code of each."""
         return self.decode(self.encode(x, y), y).reshape(x.shape)
 
     def sample(

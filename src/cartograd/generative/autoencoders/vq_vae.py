@@ -138,7 +138,7 @@ class VQVAE(nn.Module):
     def decode(
         self, z: Float[Tensor, "b d1"], _: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b d2"]:
-        """The middle of the pictures with these codes."""
+        """The mean of the pictures with these codes."""
         return self.observation.mean(self.said(z))
 
     def said(self, z: Float[Tensor, "b d1"], /) -> Float[Tensor, "b d2"]:
@@ -150,7 +150,7 @@ class VQVAE(nn.Module):
     def reconstruct(
         self, x: Float[Tensor, "b ..."], _: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b ..."]:
-        """The middle of the pictures with the codes of each."""
+        """The mean of the pictures with the codes of each."""
         return self.decode(self.encode(x)).reshape(x.shape)
 
     def sample(
