@@ -107,7 +107,7 @@ def write_film(path: Path, port: Port, frames: Float[Tensor, "t b ..."], /) -> P
 
 
 def write_sheet(
-    stem: Path, port: Port, x: Float[Tensor, "rows columns c y x"], /, *, film: bool = False
+    stem: Path, port: Port, x: Float[Tensor, "n1 n2 c y x"], /, *, film: bool = False
 ) -> list[Path]:
     """Write rows of pictures as `stem.png`, and their columns one after the other as `stem.gif`.
 

@@ -30,12 +30,12 @@ class Sheet:
 
     Attributes:
         means: what the rows and columns are.
-        x: the pictures, in the units of the model's port.
+        x: rows of pictures, in the units of the model's port.
         film: whether the columns are stages that a film shows one after the other.
     """
 
     means: str
-    x: Float[Tensor, "rows columns c y x"]
+    x: Float[Tensor, "n1 n2 c y x"]
     film: bool = False
 
 
