@@ -155,7 +155,7 @@ def _flat(picture: np.ndarray) -> np.ndarray:
 
 
 def grid(tiles: list[np.ndarray], /, *, across: int | None = None) -> np.ndarray:
-    """Pictures side by side on white: so many in a row, or nearly as many as there are rows.
+    """Pictures side by side on white, `across` to a row or nearly as many rows as columns.
 
     >>> grid([np.zeros((100, 100, 1), np.uint8)] * 5).shape
     (202, 304, 1)
