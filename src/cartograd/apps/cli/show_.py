@@ -122,7 +122,7 @@ def _word(
 
 def _abilities(card: Card) -> tuple[dict[str, str], dict[str, str]]:
     """What a generative model can do and how, and what it cannot and why; of others nothing."""
-    if not card.answers or find(card.answers).target != "example":
+    if not (card.answers and card.tiny) or find(card.answers).target != "example":
         return {}, {}
     from cartograd.apps.verbs.capabilities import capabilities_of, refusals_of
     from cartograd.core.build import build
