@@ -88,7 +88,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),
         *("vae-fashion", "vq-vae-fashion", "diffusion-fashion", "glow-fashion"),
-        *("anomaly-fashion", "super-resolution", "inpainting"),
+        *("anomaly-fashion", "gan-fashion", "super-resolution", "inpainting"),
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),
