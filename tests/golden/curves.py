@@ -5,6 +5,7 @@ python -m tests.golden.curves --write      prints how they differ now, and renew
 
 import difflib
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -125,6 +126,14 @@ def domains() -> Split:
     return Split(shown, 1 - shown.flip(0), Signature((port,), (other,)))
 
 
+def recoloured() -> Split:
+    """The same, each with its own."""
+    data = domains()
+    (output,) = data.signature.outputs
+    signature = Signature(data.signature.inputs, (replace(output, task="restore"),))
+    return Split(data.inputs, 1 - data.inputs, signature)
+
+
 def halves() -> Split:
     """Black and white versions of small pictures, and the pictures."""
     x = (examples(values=True).inputs.reshape(8, 1, 4, 4) + 1) / 2
@@ -136,7 +145,7 @@ def halves() -> Split:
 ROWS = {
     "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
-    "multi-label": several, "restore": halves, "skip-gram": windows,
+    "multi-label": several, "pix2pix-game": recoloured, "restore": halves, "skip-gram": windows,
     "stylegan2-game": pictures, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
@@ -146,6 +155,7 @@ MODELS = {
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
     "restore": "context-encoder:width=2,degradation=(hole:size=2)",
+    "pix2pix-game": "pix2pix:width=2",
     "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
@@ -171,6 +181,7 @@ RATES = {
     "denoising": 0.1,
     "likelihood": 0.1,
     "multi-label": 0.3,
+    "pix2pix-game": 1e-3,
     "restore": 0.1,
     "wgan-gp": 0.003,
 }
@@ -187,6 +198,7 @@ FURTHER = {
     "consistency-distillation": lambda: {"teacher": noise_taker()},
     "cyclegan-game": lambda: {"width": 2},
     "distill": lambda: {"teacher": teacher()},
+    "pix2pix-game": lambda: {"width": 2},
 }
 """What else an objective takes."""
 
