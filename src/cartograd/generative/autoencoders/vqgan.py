@@ -58,7 +58,7 @@ CARD = Card(
     tiny={
         "channels": 1,
         "size": 4,
-        "codes": 3,
+        "codes": 32,
         "dim": 2,
         "widths": (2, 2),
         "blocks": 1,
