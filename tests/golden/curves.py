@@ -5,6 +5,7 @@ python -m tests.golden.curves --write      prints how they differ now, and renew
 
 import difflib
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -133,6 +134,14 @@ def rebuilt() -> Split:
     return Split(shown, shown, Signature((port,), (again,)))
 
 
+def recoloured() -> Split:
+    """The same, each with its own."""
+    data = domains()
+    (output,) = data.signature.outputs
+    signature = Signature(data.signature.inputs, (replace(output, task="restore"),))
+    return Split(data.inputs, 1 - data.inputs, signature)
+
+
 def halves() -> Split:
     """Black and white versions of small pictures, and the pictures."""
     x = (examples(values=True).inputs.reshape(8, 1, 4, 4) + 1) / 2
@@ -144,7 +153,7 @@ def halves() -> Split:
 ROWS = {
     "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
-    "multi-label": several, "restore": halves, "skip-gram": windows,
+    "multi-label": several, "pix2pix-game": recoloured, "restore": halves, "skip-gram": windows,
     "stylegan2-game": pictures, "vqgan-game": rebuilt, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
@@ -155,6 +164,7 @@ MODELS = {
     "cyclegan-game": "cyclegan:width=2,blocks=1",
     "restore": "context-encoder:width=2,degradation=(hole:size=2)",
     "vqgan-game": "vqgan:widths=[2,2],groups=1,codes=3,dim=2,width=4,heads=1,depth=1",
+    "pix2pix-game": "pix2pix:width=2",
     "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
@@ -180,6 +190,7 @@ RATES = {
     "denoising": 0.1,
     "likelihood": 0.1,
     "multi-label": 0.3,
+    "pix2pix-game": 1e-3,
     "restore": 0.1,
     "vqgan-game": 3e-4,
     "wgan-gp": 0.003,
@@ -198,6 +209,7 @@ FURTHER = {
     "cyclegan-game": lambda: {"width": 2},
     "vqgan-game": lambda: {"width": 2},
     "distill": lambda: {"teacher": teacher()},
+    "pix2pix-game": lambda: {"width": 2},
 }
 """What else an objective takes."""
 

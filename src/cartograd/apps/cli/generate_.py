@@ -152,7 +152,7 @@ def _drawn(target: str, count: int, out: Path | None, **asked: Any) -> int:
     """Draw examples, and write them to a file."""
     from cartograd.apps.load.target import as_signed
     from cartograd.apps.report.samples import check_kind, write_samples
-    from cartograd.apps.verbs.sample import sample
+    from cartograd.apps.verbs.sample import columns_of, sample
 
     model = as_signed(target)
     if model.signature.task.generated:
@@ -165,8 +165,11 @@ def _drawn(target: str, count: int, out: Path | None, **asked: Any) -> int:
     if path.suffix.lower() == ".gif":
         return _filmed(model, count, path, **asked)
     drawn = sample(model, count, **asked)
-    page = path.suffix.lower() == ".html"
-    written = _paged(model, drawn, path, **asked) if page else write_samples(path, port, drawn)
+    if path.suffix.lower() == ".html":
+        written = _paged(model, drawn, path, **asked)
+    else:
+        across = columns_of(model, asked["condition"], count)
+        written = write_samples(path, port, drawn, across=across)
     print(f"written     {written}")
     print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
     return 0

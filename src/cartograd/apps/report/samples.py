@@ -55,7 +55,9 @@ def check_kind(path: Path, port: Port, /) -> None:
         )
 
 
-def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
+def write_samples(
+    path: Path, port: Port, x: Float[Tensor, "b ..."], /, *, across: int | None = None
+) -> Path:
     """Write examples, whole or not at all.
 
     Args:
@@ -63,6 +65,7 @@ def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
             the other), `.csv` (a row of numbers each) or `.npy` (an array of the examples' shape).
         port: what the numbers are.
         x: the examples.
+        across: pictures to a row of the grid; nearly as many rows as columns if not given.
 
     Raises:
         UsageError: see `check_kind`.
@@ -80,7 +83,7 @@ def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
         rows = (",".join(f"{value:.9g}" for value in row) for row in x.flatten(1).tolist())
         return write_file(path, "\n".join([names, *rows]) + "\n")
     if port.kind == "image":
-        return write_file(path, png(grid([shades(one, port) for one in x])))
+        return write_file(path, png(grid([shades(one, port) for one in x], across=across)))
     return _cloud(path, port, x)
 
 

@@ -13,7 +13,7 @@ from cartograd.apps.server.body import Limits
 from cartograd.apps.server.decode import parsed
 from cartograd.apps.server.refusal import RefusalError
 from cartograd.apps.server.served import Served
-from cartograd.apps.verbs.sample import classes_of, sample
+from cartograd.apps.verbs.sample import classes_of, columns_of, sample
 from cartograd.core.errors import unknown
 from cartograd.core.spec import Spec
 
@@ -43,11 +43,13 @@ class Drawn:
         x: in the units of the model's port.
         classes: that were asked for; none of a model without.
         seed: that draws the same again.
+        across: pictures to a row of a grid, where a class is a column.
     """
 
     x: Float[Tensor, "b ..."]
     classes: list[str]
     seed: int
+    across: int | None
 
     def to_json(self) -> dict[str, Any]:
         """Nested rows of numbers."""
@@ -95,7 +97,8 @@ def drawn(served: Served, said: dict[str, Any], /) -> Drawn:
     numbers = classes_of(model, options.get("condition"), count)
     port = served.signature.condition
     named = [] if numbers is None or port is None else [port.labels[n] for n in numbers.tolist()]
-    return Drawn(x, named, options["seed"])
+    across = columns_of(model, options.get("condition"), count)
+    return Drawn(x, named, options["seed"], across)
 
 
 def picture(served: Served, found: Drawn, /) -> bytes:
@@ -109,4 +112,4 @@ def picture(served: Served, found: Drawn, /) -> bytes:
         raise RefusalError(
             406, f"the examples are of kind {port.kind!r} and no pictures; ask for application/json"
         )
-    return png(grid([shades(one, port) for one in found.x]))
+    return png(grid([shades(one, port) for one in found.x], across=found.across))

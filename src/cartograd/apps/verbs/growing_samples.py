@@ -5,7 +5,7 @@ from pathlib import Path
 from cartograd.apps.load.runs import SAMPLES, grids_of
 from cartograd.apps.load.target import name_of
 from cartograd.apps.report.samples import write_growth, write_samples
-from cartograd.apps.verbs.sample import sample
+from cartograd.apps.verbs.sample import columns_of, sample
 from cartograd.core.errors import UsageError
 from cartograd.core.generative import Draws, Lacks
 from cartograd.core.signed import Signed
@@ -96,4 +96,5 @@ class GrowingSamples:
         place = next(model.parameters()).device
         with preserved(place):
             x = sample(model, self.count, seed=self.seed, device=str(place))
-        return write_samples(self.folder / name, model.signature.example, x)
+        across = columns_of(model, None, self.count)
+        return write_samples(self.folder / name, model.signature.example, x, across=across)

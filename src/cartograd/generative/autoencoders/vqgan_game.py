@@ -38,7 +38,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.generative.autoencoders.vqgan import VQGAN
-from cartograd.generative.gan.cyclegan.patch_critic import LEAST, patch_critic
+from cartograd.generative.gan.patch_critic import least, patch_critic
 
 CARD = Card(
     name="vqgan-game",
@@ -64,6 +64,7 @@ CARD = Card(
     },
 )
 
+PATCH = 70
 LITTLE, MOST = 1e-4, 1e4
 """Added to the length that is divided by, and the most that the critic may count."""
 
@@ -98,13 +99,13 @@ class VQGANGame(nn.Module):
                 f"the game of vqgan teaches a vqgan with a signature; got {type(inner).__name__}"
             )
         channels, size, _ = (int(dim) for dim in model.signature.input.dims)
-        if size < LEAST:
+        if size < least(PATCH):
             raise UsageError(
-                f"the critic judges patches of pictures of side {LEAST} or more; these have "
+                f"the critic judges patches of pictures of side {least(PATCH)} or more; these have "
                 f"{size}: `size=` of the data makes them larger"
             )
         self.model = model
-        self.critic = patch_critic(channels, width=width)
+        self.critic = patch_critic(channels, width=width, patch_size=PATCH)
         self.commitment, self.feature_weight = commitment, feature_weight
         self.critic_weight = critic_weight
         self.players = {"model": model, "critic": self.critic}
