@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Source, check_sources, words
+from cartograd.apps.cli.filling import filled
 from cartograd.core.errors import UsageError
 
 
@@ -18,10 +19,12 @@ def generate_(
     prompt: Source | None = None,
     /,
     *,
-    count: int = 16,
+    count: int | None = None,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     guidance: str = "1",
     truncation: float = 1.0,
+    inpaint: Path | None = None,
+    mask: Path | None = None,
     out: File = None,
     length: int = 128,
     sampler: tuple[str, ...] = (),
@@ -49,12 +52,15 @@ def generate_(
     Args:
         target: a run or bundle folder, or published weights like smollm2.
         prompt: the text; - reads it from standard input.
-        count: examples to draw.
+        count: examples to draw; 16 if left out.
         class_: the class of all of them, by name or number; they take turns if left out.
         guidance: how much more than a diffusion model would an example is to be of its class, or a
             classifier that pulls it there, like classifier:RUN,scale=3.
         truncation: how much of its own style a stylegan2's example keeps; below 1 they are more
             usual, at 0 all the same.
+        inpaint: a picture of the model's size of which a part is to be made up (--count ways; one
+            if left out); all else of it stays as it is.
+        mask: a picture of that size, white where to make up and black elsewhere.
         out: file of the drawn examples: .png (pictures in a grid, points in the plane), .gif (how
             pictures come out of noise, or a walk between them), .html (pictures with their classes
             and the line to repeat it), .wav (sounds), .csv or .npy; samples.png or samples.csv in
@@ -81,11 +87,16 @@ def generate_(
     from cartograd.apps.load.writing import Writing
     from cartograd.apps.verbs.generate import generate, stream
 
+    if inpaint is not None or mask is not None:
+        return filled(
+            target, inpaint, mask, out, count=count, condition=class_, seed=seed or 0,
+            others=(prompt, sampler, guidance, truncation, temperature),
+        )  # fmt: skip
     if prompt is None:
         asked = {"condition": class_, "guidance": guidance, "sampler": _one(sampler)}
         heat = 1.0 if temperature is None else temperature
         asked |= {"temperature": heat, "truncation": truncation}
-        return _drawn(target, count, out, seed=seed or 0, **asked)
+        return _drawn(target, 16 if count is None else count, out, seed=seed or 0, **asked)
     check_sources(
         [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
     )
@@ -141,7 +152,7 @@ def _drawn(target: str, count: int, out: Path | None, **asked: Any) -> int:
     """Draw examples, and write them to a file."""
     from cartograd.apps.load.target import as_signed
     from cartograd.apps.report.samples import check_kind, write_samples
-    from cartograd.apps.verbs.sample import sample
+    from cartograd.apps.verbs.sample import columns_of, sample
 
     model = as_signed(target)
     if model.signature.task.generated:
@@ -154,8 +165,11 @@ def _drawn(target: str, count: int, out: Path | None, **asked: Any) -> int:
     if path.suffix.lower() == ".gif":
         return _filmed(model, count, path, **asked)
     drawn = sample(model, count, **asked)
-    page = path.suffix.lower() == ".html"
-    written = _paged(model, drawn, path, **asked) if page else write_samples(path, port, drawn)
+    if path.suffix.lower() == ".html":
+        written = _paged(model, drawn, path, **asked)
+    else:
+        across = columns_of(model, asked["condition"], count)
+        written = write_samples(path, port, drawn, across=across)
     print(f"written     {written}")
     print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
     return 0

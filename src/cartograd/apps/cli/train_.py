@@ -234,7 +234,7 @@ def _show_run(done: Any, json: bool) -> int:
         for name, x in bundle.metrics.items()
         if "approximate" in x
     }
-    page = done.folder / "report.html"
+    page, film = done.folder / "report.html", done.folder / "samples" / "growth.gif"
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""
     skipped = f"; {done.skipped} of {done.steps} steps left out" if done.skipped else ""
@@ -245,6 +245,7 @@ def _show_run(done: Any, json: bool) -> int:
             *([("this is", bundle.about["baseline"])] if bundle.about.get("baseline") else []),
             ("trained", f"{len(done.history)} epochs{best}{early}{skipped}"),
             ("run", str(done.folder)),
+            *([("samples", str(film))] if film.exists() else []),
             *([("report", str(page))] if page.exists() else []),
         ]
     )

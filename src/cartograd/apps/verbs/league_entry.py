@@ -85,7 +85,7 @@ def trained(
     run = train(
         entry.model, data, folder=folder, seed=seed, epochs=EPOCHS,
         schedule="constant" if entry.is_steady else limit.factor,
-        device="cpu", callbacks=[limit], **more,
+        device="cpu", callbacks=[limit], samples=0, **more,
     )  # fmt: skip
     if run.stopped == "interrupted":
         raise KeyboardInterrupt
