@@ -54,6 +54,7 @@ CARD = Card(
     proofs=(
         "law: with the exact posterior of a linear decoder the bound is log p(x), to 1e-10",
         "law: the divergence in closed form is that of 100,000 draws, to three standard errors",
+        "law: slopes through a draw are those by the score on average, to three standard errors",
         "law: more draws give a higher bound, which stays below log p(x)",
         "law: the chances of all pictures of a decoder's levels sum to one",
     ),

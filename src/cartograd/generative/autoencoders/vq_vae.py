@@ -48,7 +48,8 @@ CARD = Card(
     url="https://arxiv.org/abs/1711.00937",
     proofs=(
         "law: without memory the codebook takes one step of Lloyd's algorithm, to 1e-12",
-        "law: gradients pass straight through the choice of a code",
+        "law: gradients pass straight through the choice of a code, to which the encoder alone is "
+        "drawn",
         "law: the bound is below the log-probability, which sums to one",
         "law: the prior's chances of all pictures of codes sum to one, and it draws by them",
     ),

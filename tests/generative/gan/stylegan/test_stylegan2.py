@@ -30,6 +30,7 @@ def test_the_noise_of_layers_changes_nothing_at_first():
             conv.noise_strength.fill_(0.1)
     assert not torch.equal(model.train()(noise), model.eval()(noise))
     torch.testing.assert_close(model(noise)[1:2], model(noise[1:2]))
+    torch.testing.assert_close(model(noise), model(9 * noise), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.law("stylegan2")
