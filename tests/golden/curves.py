@@ -126,6 +126,14 @@ def domains() -> Split:
     return Split(shown, 1 - shown.flip(0), Signature((port,), (other,)))
 
 
+def rebuilt() -> Split:
+    """Pictures as large as a patch that a critic judges, to be made again."""
+    shown = domains().inputs
+    port = Port("x", "image", (1, 24, 24), "float64")
+    again = Port("y", "image", (1, 24, 24), "float64", task="reconstruct")
+    return Split(shown, shown, Signature((port,), (again,)))
+
+
 def recoloured() -> Split:
     """The same, each with its own."""
     data = domains()
@@ -146,7 +154,7 @@ ROWS = {
     "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "multi-label": several, "pix2pix-game": recoloured, "restore": halves, "skip-gram": windows,
-    "stylegan2-game": pictures, "wgan": noises,
+    "stylegan2-game": pictures, "vqgan-game": rebuilt, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
@@ -155,6 +163,7 @@ MODELS = {
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
     "restore": "context-encoder:width=2,degradation=(hole:size=2)",
+    "vqgan-game": "vqgan:widths=[2,2],groups=1,codes=3,dim=2,width=4,heads=1,depth=1",
     "pix2pix-game": "pix2pix:width=2",
     "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
@@ -183,6 +192,7 @@ RATES = {
     "multi-label": 0.3,
     "pix2pix-game": 1e-3,
     "restore": 0.1,
+    "vqgan-game": 3e-4,
     "wgan-gp": 0.003,
 }
 """Learning rates where a loss is a mean over an example's numbers as well, or is very steep."""
@@ -197,6 +207,7 @@ def noise_taker() -> torch.nn.Module:
 FURTHER = {
     "consistency-distillation": lambda: {"teacher": noise_taker()},
     "cyclegan-game": lambda: {"width": 2},
+    "vqgan-game": lambda: {"width": 2},
     "distill": lambda: {"teacher": teacher()},
     "pix2pix-game": lambda: {"width": 2},
 }
