@@ -69,7 +69,7 @@ class LinePrior(nn.Module):
         """
         check_class(self.classes, y)
         before = nn.functional.pad(number, (1, 0), value=self.distribution.levels)[:, :-1]
-        h = self.named(before).mT + self._told(number, coarse)
+        h = self.named(before).mT + self._told(coarse)
         scores = self.last(passed(self.layers, h, y)).mT
         return self.distribution.log_prob(scores, number).sum(1)
 
@@ -90,7 +90,7 @@ class LinePrior(nn.Module):
             count, self.length, generator=generator, device=generator.device, dtype=torch.float64
         ).to(weight.device)
         now = torch.full((count, 1), first, device=weight.device)
-        told = self._told(now, coarse).expand(count, -1, self.length)
+        told = self._told(coarse).expand(count, -1, self.length)
         queues, drawn = Queues(self.layers, count, weight), []
         for t in range(self.length):
             h = self.named(now).mT + told[:, :, t : t + 1]
@@ -99,8 +99,8 @@ class LinePrior(nn.Module):
             drawn.append(now)
         return torch.cat(drawn, 1)
 
-    def _told(self, number: Tensor, coarse: Tensor | None) -> Float[Tensor, "b c t"]:
+    def _told(self, coarse: Tensor | None) -> Float[Tensor, "b c t"]:
         """What the coarser level says at each place."""
         if self.coarse is None or self.around is None or coarse is None:
-            return self.named.weight.new_zeros(len(number), len(self.named.weight[0]), 1)
+            return self.named.weight.new_zeros(1, self.named.weight.shape[1], 1)
         return self.around(self.coarse(coarse).mT).repeat_interleave(self.covers, 2)

@@ -17,7 +17,7 @@ WINDOWS = (64, 256, 1024)
 """Samples that are looked at together; each is moved by a quarter of it."""
 
 
-def magnitudes(x: Float[Tensor, "b t"], window: int, /) -> Float[Tensor, "b f s"]:
+def magnitudes(x: Float[Tensor, "b t"], window: int, /) -> Float[Tensor, "b y x"]:
     """How loud sounds are at each pitch and time.
 
     >>> magnitudes(torch.ones(2, 64), 16).shape
