@@ -20,6 +20,7 @@ FILES = (
     "integrated_gradients",
     "pgd",
     "sentence_encoding",
+    "generative_models",
 )
 ROOT = Path(__file__).parents[1]
 
