@@ -51,6 +51,7 @@ CARD = Card(
     proofs=(
         "law: pictures of any size from 4 to 33 have that size",
         "law: a class's vector changes the examples of that class alone",
+        "law: the noise of what it made is found again by a search, and the error of the rest told",
     ),
     evidence={
         "gan/conditional": (
