@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.save import save as save
+    from cartograd.apps.verbs.stylise import stylise as stylise
     from cartograd.apps.verbs.trace import trace as trace
     from cartograd.apps.verbs.train import train as train
     from cartograd.core.build import build as build
@@ -109,6 +110,7 @@ _HOME = {
     "save": "apps.verbs.save",
     "serve": "apps.server.run",
     "sign": "core.signed",
+    "stylise": "apps.verbs.stylise",
     "tensors": "data.dataset.tensors",
     "tour": "apps.tour",
     "trace": "apps.verbs.trace",
@@ -167,6 +169,7 @@ __all__ = [
     "save",
     "serve",
     "sign",
+    "stylise",
     "tensors",
     "tour",
     "trace",

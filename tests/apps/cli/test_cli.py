@@ -95,7 +95,7 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     flags = set(parameters(name))
     # What is data may say its column apart: `--data churn.csv --target churn`. What `--sampler`
     # says has short forms, truncation is the temperature of generators with styles, and a picture
-    # to complete comes with its mask.
+    # to complete comes with its mask, and a style with its content and its weight.
     more = {
         "train": {"target"},
         "generate": {
@@ -106,6 +106,9 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
             "truncation",
             "inpaint",
             "mask",
+            "content",
+            "style",
+            "style_weight",
         },
     }
     assert len(flags - more.get(name, set())) <= 12

@@ -78,7 +78,7 @@ GREY, COLOUR = np.zeros((SIZE, SIZE), np.uint8), np.zeros((SIZE, SIZE, 3), np.ui
 COLOUR[..., 0] = 200
 MISTAKES = {
     "another size": (np.zeros((9, SIZE), np.uint8), None, "has 8 x 9 pixels; the model's pictures"),
-    "colours": (COLOUR, None, "has colours, and the model draws greys"),
+    "colours": (COLOUR, None, "has colours, and the model's pictures are greys"),
     "transparent": (np.zeros((SIZE, SIZE, 4), np.uint8), None, "has transparent parts"),
     "covers nothing": (GREY, GREY, "is black all over: nothing is to be made up"),
     "covers everything": (GREY, GREY + 255, "is white all over: nothing of the picture would stay"),

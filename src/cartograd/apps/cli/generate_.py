@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Source, check_sources, words
 from cartograd.apps.cli.filling import filled
+from cartograd.apps.cli.styling import styled
 from cartograd.core.errors import UsageError
 
 
@@ -25,6 +26,9 @@ def generate_(
     truncation: float = 1.0,
     inpaint: Path | None = None,
     mask: Path | None = None,
+    content: Path | None = None,
+    style: Path | None = None,
+    style_weight: float | None = None,
     out: File = None,
     length: int = 128,
     sampler: tuple[str, ...] = (),
@@ -61,6 +65,10 @@ def generate_(
         inpaint: a picture of the model's size of which a part is to be made up (--count ways; one
             if left out); all else of it stays as it is.
         mask: a picture of that size, white where to make up and black elsewhere.
+        content: a picture to make again in the style of another, with what a classifier of such
+            pictures (the target) sees in them; both are of its size.
+        style: the picture with that style.
+        style_weight: how much more the style counts than the content; 30 if left out.
         out: file of the drawn examples: .png (pictures in a grid, points in the plane), .gif (how
             pictures come out of noise, or a walk between them), .html (pictures with their classes
             and the line to repeat it), .wav (sounds), .csv or .npy; samples.png or samples.csv in
@@ -75,7 +83,8 @@ def generate_(
         top_p: a short form: only the likeliest tokens that hold this share of the probability.
         repetition_penalty: a short form: factor by which tokens that were there before become less
             likely, like 1.1; it alone draws nothing. That of the published model if left out.
-        seed: of the draws; 0 if left out.
+        seed: of the draws; 0 if left out. Of a style: of the noise to begin with; the content if
+            left out.
         beams: unfinished answers that a beam search keeps; 1 is no search. Those of the published
             model if left out.
         draft: a quicker model that guesses ahead: a run, a bundle or published weights.
@@ -87,11 +96,16 @@ def generate_(
     from cartograd.apps.load.writing import Writing
     from cartograd.apps.verbs.generate import generate, stream
 
+    others = (prompt, sampler, guidance, truncation, temperature)
+    if any(one is not None for one in (content, style, style_weight)):
+        return styled(
+            target, content, style, out, others=others, unused=(count, class_, inpaint, mask),
+            style_weight=style_weight, seed=seed, json=json,
+        )  # fmt: skip
     if inpaint is not None or mask is not None:
         return filled(
-            target, inpaint, mask, out, count=count, condition=class_, seed=seed or 0,
-            others=(prompt, sampler, guidance, truncation, temperature),
-        )  # fmt: skip
+            target, inpaint, mask, out, count=count, condition=class_, seed=seed or 0, others=others
+        )
     if prompt is None:
         asked = {"condition": class_, "guidance": guidance, "sampler": _one(sampler)}
         heat = 1.0 if temperature is None else temperature

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from cartograd.apps.load.picture import colours
+from cartograd.apps.load.picture import picture as as_picture
 from cartograd.apps.load.target import Target
 from cartograd.apps.verbs.generative_model import Generative
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
-from cartograd.data.decode.images import header, pixels
 
 WHITE = 128
 """Of 255: a mask is white from here on."""
@@ -45,28 +45,10 @@ def inpaint(
         )
     if count < 1:
         raise UsageError(f"count={count} ways to fill a picture; expected at least 1")
-    given = _picture(Path(picture), port)
+    given = as_picture(Path(picture), port)
     hole = _mask(Path(mask), port)
     known = (~hole).to(given).expand_as(given)
     return model.inpaint(given.repeat(count, 1, 1, 1), known, **options)
-
-
-def _picture(path: Path, port: Port) -> Float[Tensor, "c y x"]:
-    """A picture of the model's size in the units of its port.
-
-    Raises:
-        UsageError: it is of another size, or has colours that the model does not know.
-    """
-    shown = _read(path, port)
-    channels = int(port.dims[0])
-    if channels == 1:
-        if not bool((shown == shown[:1]).all()):
-            raise UsageError(
-                f"{path} has colours, and the model draws greys; save it as a picture of greys"
-            )
-        shown = shown[:1]
-    low, high = port.bounds or (0.0, 1.0)
-    return low + shown * (high - low)
 
 
 def _mask(path: Path, port: Port) -> Bool[Tensor, "1 y x"]:
@@ -75,7 +57,7 @@ def _mask(path: Path, port: Port) -> Bool[Tensor, "1 y x"]:
     Raises:
         UsageError: it is of another size, has colours, or is black or white all over.
     """
-    shown = _read(path, port)
+    shown = colours(path, port)
     if not bool((shown == shown[:1]).all()):
         raise UsageError(
             f"{path} has colours; a mask is white where to make up, and black elsewhere"
@@ -89,24 +71,3 @@ def _mask(path: Path, port: Port) -> Bool[Tensor, "1 y x"]:
             "--mask to draw whole ones"
         )
     return white
-
-
-def _read(path: Path, port: Port) -> Float[Tensor, "3 y x"]:
-    """A file's colours from 0 to 1.
-
-    Raises:
-        UsageError: it is of another size, transparent, or no picture.
-    """
-    if not path.is_file():
-        raise UsageError(f"{path} is missing; expected a picture file")
-    _, rows, columns = (int(dim) for dim in port.dims)
-    about = header(path)
-    if about.size != (columns, rows):
-        raise UsageError(
-            f"{path} has {about.size[0]} x {about.size[1]} pixels; the model's pictures have "
-            f"{columns} x {rows}: scale it first"
-        )
-    if about.clear:
-        raise UsageError(f"{path} has transparent parts; save it without")
-    shown = pixels(path, channels=3, height=rows, width=columns)
-    return shown / 255 if shown.dtype == torch.uint8 else shown

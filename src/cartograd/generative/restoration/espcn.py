@@ -48,8 +48,8 @@ CARD = Card(
         ),
     },
     missing={
-        "gan/applications": "style transfer by a command, augmentation; measured rows of "
-        "super-resolution, inpainting and sketch-to-image",
+        "gan/applications": "augmentation; measured rows of super-resolution, inpainting and "
+        "sketch-to-image",
     },
 )
 

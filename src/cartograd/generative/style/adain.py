@@ -44,7 +44,13 @@ CARD = Card(
         "law: mean and spread of each map are those of the style, to 1e-10",
         "oracle: torch.nn.functional.instance_norm, scaled and shifted, to 1e-10",
     ),
-    evidence={"gan/applications": ("test_mean_and_spread_are_the_styles",)},
+    evidence={
+        "gan/applications": (
+            "test_mean_and_spread_are_the_styles",
+            "test_a_style_comes_near_and_the_content_stays",
+            "test_what_asks_for_no_change_gives_the_content_back",
+        )
+    },
 )
 
 
