@@ -2,9 +2,16 @@
 
 from typing import Any, cast
 
-from cartograd.core.generative import Codes, Draws, Fills, Rebuilds
+from torch import nn
+
+from cartograd.core.generative import Codes, Draws, DrawsCodes, Fills, Rebuilds
 from cartograd.core.signed import Signed
-from cartograd.generative.diffusion.denoiser import Denoiser
+from cartograd.generative.diffusion.denoiser import Denoiser, denoiser_of
+
+
+def inverted(model: nn.Module, /) -> Denoiser | None:
+    """The denoiser of a model's examples, whose path leads back; None of one of codes."""
+    return None if isinstance(model, DrawsCodes) else denoiser_of(model)
 
 
 def capabilities_of(model: Signed, denoiser: Denoiser | None, /) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Frames: how a model comes to its examples, picture by picture."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch import Tensor
 from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.verbs.generative_model import Generative
 from cartograd.apps.verbs.guidance import guidance_of
-from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units
+from cartograd.apps.verbs.sample import Condition, along, bounded, shown, told_of
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import Denoises, Level, NotSupported
@@ -75,13 +77,14 @@ def frames(
     if denoiser is None:
         return _walk(Generative(model), count, length, seed)
     pull = guidance_of(guidance, model)
-    y = classes_of(model, condition, count, told=pull.classes)
+    y = told_of(model, condition, count, classes=pull.classes)
     watched = Watched(pull.of(model, denoiser, y))
     noise = noise_of(model.signature, torch.arange(count), seed=seed)
-    with inferring(model):
-        ddim(watched, noise.to(next(model.parameters())), torch.Generator(), steps=length)
     port = model.signature.example
-    return torch.stack([bounded(in_units(guess, port), port) for guess in watched.guesses])
+    with inferring(model):
+        noise = noise.to(next(model.parameters()))
+        along(model, noise, watched, partial(ddim, steps=length), torch.Generator())
+        return torch.stack([bounded(shown(model, guess), port) for guess in watched.guesses])
 
 
 def _walk(model: Generative, count: int, length: int, seed: int) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.anomaly import strangeness
-from cartograd.apps.verbs.capabilities import capabilities_of
+from cartograd.apps.verbs.capabilities import capabilities_of, inverted
 from cartograd.apps.verbs.mask import mask_of
 from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units, sample
 from cartograd.core.errors import UsageError, unknown
@@ -16,7 +16,7 @@ from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import Codes, Fills, Lacks, Likelihood, NotSupported, Rebuilds
 from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
-from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
+from cartograd.generative.diffusion.denoiser import Conditioned
 from cartograd.generative.diffusion.inversion import invert
 from cartograd.generative.diffusion.path_likelihood import PathLikelihood
 from cartograd.generative.diffusion.repaint import repaint
@@ -52,7 +52,7 @@ class Generative:
         self.device = pick(device)
         self.model.to(self.device)
         self.inner: Any = self.model.model
-        self.denoiser = denoiser_of(self.inner)
+        self.denoiser = inverted(self.inner)
 
     def capabilities(self) -> dict[str, str]:
         """What it can do, each with its kind; what it cannot is left out."""
