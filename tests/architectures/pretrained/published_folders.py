@@ -60,6 +60,9 @@ MODELS = {
 }
 """Model, configuration and sizes of each."""
 
+INDEX = "model.safetensors.index.json"
+"""Which of several files each tensor is in."""
+
 
 def words():
     """A tokenizer of pieces of words, as BERT's."""

@@ -147,7 +147,7 @@ def _told(model: Any, text: str | None, class_: str | None) -> str | None:
     Raises:
         UsageError: the model is told by the other one.
     """
-    from cartograd.apps.verbs.prompts import prompt_of
+    from cartograd.data.dataset.own_targets import prompt_of
 
     reads = prompt_of(model.signature) is not None
     if text is not None and not reads:
@@ -186,8 +186,8 @@ def _paged(model: Any, drawn: Any, path: Path, **asked: Any) -> Path:
     """Write a page of drawn pictures, and how they were drawn."""
     from cartograd.apps.load.target import name_of
     from cartograd.apps.report.drawn_page import drawn_page
-    from cartograd.apps.verbs.prompts import prompt_of
     from cartograd.apps.verbs.sample import classes_of
+    from cartograd.data.dataset.own_targets import prompt_of
 
     classes = []
     if prompt_of(model.signature) is None:

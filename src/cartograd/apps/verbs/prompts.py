@@ -8,16 +8,9 @@ from torch import Tensor
 
 from cartograd.apps.load.target import name_of
 from cartograd.core.errors import UsageError, nearest
-from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
+from cartograd.data.dataset.own_targets import prompt_of
 from cartograd.data.text.tokenizer import Tokenizer
-
-
-def prompt_of(signature: Signature, /) -> Port | None:
-    """The input that says in words what a drawn example is to be, if there is one."""
-    if not signature.draws:
-        return None
-    return next((port for port in signature.inputs[1:] if port.kind == "text"), None)
 
 
 def prompts_of(

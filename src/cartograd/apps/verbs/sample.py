@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.guidance import Guidance, guidance_of
-from cartograd.apps.verbs.prompts import prompt_of, prompts_of
+from cartograd.apps.verbs.prompts import prompts_of
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
@@ -26,6 +26,7 @@ from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.own_targets import noise as noise_of
+from cartograd.data.dataset.own_targets import prompt_of
 from cartograd.engine.device.device import pick
 from cartograd.generative.diffusion.denoiser import Denoiser, denoiser_of
 

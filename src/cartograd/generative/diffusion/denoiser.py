@@ -23,7 +23,7 @@ References:
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.errors import unknown
@@ -113,18 +113,19 @@ class Denoiser(nn.Module):
         """Whether the network is told what an example is to be."""
         return self.classes is not None or self.empty is not None
 
-    def nothing(self, count: int, /) -> Int[Tensor, "b ..."]:
-        """What so many examples are told that may be anything."""
-        device = next(self.parameters()).device
-        one = torch.tensor(self.classes or 0) if self.empty is None else self.empty
-        return one.to(device).expand(count, *one.shape)
+    def nothing(
+        self, x: Shaped[Tensor, "b ..."], /, *, length: int | None = None
+    ) -> Int[Tensor, "b ..."]:
+        """What as many examples are told that may be anything; of a text so many tokens."""
+        one = torch.tensor(self.classes or 0) if self.empty is None else self.empty[:length]
+        return one.to(x.device).expand(len(x), *one.shape)
 
     def forgetting(
         self, y: Int[Tensor, "b ..."], dropped: Bool[Tensor, " b"], /
     ) -> Int[Tensor, "b ..."]:
         """Some examples are told nothing."""
         chosen = dropped.to(y.device).reshape(-1, *[1] * (y.ndim - 1))
-        return torch.where(chosen, self.nothing(len(y)).to(y), y)
+        return torch.where(chosen, self.nothing(y, length=y.shape[-1]).to(y), y)
 
     def forward(
         self, noise: Float[Tensor, "b ..."], y: Int[Tensor, "b ..."] | None = None
@@ -180,7 +181,7 @@ class Denoiser(nn.Module):
             x = x * wide((level.sigma**2 + self.spread**2).rsqrt(), x)
         told = ()
         if self.told:
-            told = (self.nothing(len(x)) if y is None else y,)
+            told = (self.nothing(x) if y is None else y,)
         found = self.net(x, time, *told)
         if not self.learned:
             return found, None
@@ -261,11 +262,13 @@ class Conditioned(nn.Module):
         return guess if self.limit is None else guess.clamp(-self.limit, self.limit)
 
     def _guessed(self, x: Tensor, level: Level) -> Tensor:
-        if self.y is None or self.guidance == 0:
+        if self.y is None:
             return self.denoiser.denoise(x, level)
+        none = self.denoiser.nothing(self.y, length=self.y.shape[-1])
+        if self.guidance == 0:
+            return self.denoiser.denoise(x, level, none)
         if self.guidance == 1:
             return self.denoiser.denoise(x, level, self.y)
-        none = self.denoiser.nothing(len(self.y))
         both = self.denoiser.denoise(torch.cat([x, x]), level, torch.cat([self.y, none]))
         told, free = both.chunk(2)
         return free + self.guidance * (told - free)

@@ -69,9 +69,19 @@ CARD = Card(
         "encoder": "clip-text:context=7,dim=4,heads=1,depth=1,ffn_dim=4",
         "network": "latent-unet:widths=[4,4],blocks=1,heads=1,groups=2",
     },
-    objective="denoising",
+    objective="latent-denoising",
     answers="generate",
 )
+
+PRESETS = {
+    "latent-diffusion-small": {
+        "autoencoder": "autoencoder-kl:latent=4,widths=[16,32,32],blocks=1,groups=8",
+        "encoder": "clip-text:context=16,dim=64,heads=4,depth=2",
+        "network": "latent-unet:widths=[32,64],blocks=1,heads=4,groups=8",
+        "predicts": "v",
+        "sampling_steps": 20,
+    },
+}
 
 
 class LatentDiffusion(nn.Module):
