@@ -48,7 +48,7 @@ def _row(
     far = {n: [_distance(judges, data, _drawn(run.folder, steps=n)) for run in runs] for n in STEPS}
     plain = session.train(re.sub(r"--epochs \d+", "--epochs 1", command) + UNTRAINED, 0)
     untrained = _distance(judges, data, _drawn(plain.folder))
-    gaussian = _distance(judges, data, _gaussian(data))
+    normals = _distance(judges, data, gaussian(data))
     chance = all(0.05 <= one <= 0.15 for one in right[0.0])
     rising = all(a < b < c for a, b, c in zip(*right.values(), strict=True))
     enough = min(right[1.0]) >= least[0] and min(right[3.0]) >= least[1]
@@ -64,11 +64,11 @@ def _row(
         f"{least[1]:.0%} under guidance of 3, in 5 to 15 % without the class; nearer to real "
         "pictures than normal distributions of each class, which the untrained network is not; 5 "
         "steps worse than 20, and 20 hardly worse than 50",
-        passed=chance and rising and enough and steps and max(far[20]) < gaussian < untrained,
+        passed=chance and rising and enough and steps and max(far[20]) < normals < untrained,
         beside={
             **{f"guidance {w:g}": _listed(right[w], "{:.1%}") for w in GUIDANCE},
             **{f"nFID@1k, {n} steps": _listed(far[n], "{:.1f}") for n in STEPS},
-            "nFID@1k of a normal distribution for each class": f"{gaussian:.1f}",
+            "nFID@1k of a normal distribution for each class": f"{normals:.1f}",
             "nFID@1k of the untrained network": f"{untrained:.1f}",
             "chance": f"{1 / len(asks.output.labels or range(10)):.0%}",
         },
@@ -119,7 +119,7 @@ def _distance(judges: Judges, data: str, drawn: Tensor) -> float:
     return 100 * frechet(Judge(judges[0]).features(drawn), real) / real.var(0).sum().item()
 
 
-def _gaussian(data: str) -> Tensor:
+def gaussian(data: str) -> Tensor:
     """Pictures of a normal distribution of all pixels for each class."""
     import cartograd as cg
 

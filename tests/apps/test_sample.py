@@ -2,9 +2,11 @@ import pytest
 import torch
 
 import cartograd as cg
+from cartograd.apps.load.target import as_signed
 from cartograd.apps.report.samples import write_film
 from cartograd.apps.verbs.drawn_samples import compared, spread
 from cartograd.apps.verbs.frames import frames
+from cartograd.apps.verbs.sample import columns_of
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.own_targets import own_targets
 
@@ -47,6 +49,13 @@ def test_classes_are_asked_for_by_name_or_number(run):
         cg.sample(run, 4, condition=7)
     with pytest.raises(UsageError, match="2 classes for 4 examples"):
         cg.sample(run, 4, condition=[0, 1])
+
+
+def test_a_column_of_a_grid_is_a_class(run):
+    model = as_signed(run)
+    assert columns_of(model, None, 8) == 2
+    assert columns_of(model, None, 9) is None
+    assert columns_of(model, "0", 8) is None
 
 
 def test_samplers_and_guidance(run):

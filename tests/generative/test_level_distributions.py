@@ -14,7 +14,9 @@ def test_a_mixture_of_logistics_sums_to_one_and_is_the_difference_of_its_distrib
     found = level_distribution(levels=levels, components=4)
     table = found.table(parameters)
     assert (table.exp().sum(1) - 1).abs().max() < 1e-12
-    assert found.table(parameters.float()).isfinite().all()
+    single = found.table(parameters.float())
+    assert single.isfinite().all()
+    assert (single.exp().sum(1) - 1).abs().max() < 2e-5
     weights, means, scales = parameters.chunk(3, 1)
     scales = scales.clamp(min=-7).exp()
     edge = (2 * torch.arange(levels - 1).double() + 1) / (levels - 1) - 1
@@ -24,13 +26,22 @@ def test_a_mixture_of_logistics_sums_to_one_and_is_the_difference_of_its_distrib
     torch.testing.assert_close(table.exp(), expected, rtol=0, atol=1e-12)
 
 
+def shares(table, temperature):
+    """How often each level is drawn, by numbers that are spread evenly: no error of draws."""
+    u = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+    level = picked(table.expand(100_000, -1), u, temperature=temperature)
+    return level.bincount(minlength=len(table)) / 100_000
+
+
 def test_drawn_levels_have_the_chances_of_the_power():
-    table = torch.tensor([0.1, 0.6, 0.3]).log().expand(20_000, 3)
-    u = torch.rand(20_000, generator=torch.Generator().manual_seed(0))
-    for temperature in (0.5, 1.0, 2.0):
-        expected = (table[0] / temperature).softmax(0)
-        level = picked(table, u, temperature=temperature)
-        found = level.bincount(minlength=3) / len(level)
-        assert (found - expected).abs().max() < 0.015
-    assert (picked(table, u, temperature=0.0) == 1).all()
-    assert picked(table[:1], torch.ones(1)).item() == 2
+    table = torch.tensor([0.1, 0.6, 0.3], dtype=torch.float64).log()
+    spread = []
+    for temperature in (0.25, 0.5, 1.0, 2.0, 8.0):
+        expected = (table / temperature).softmax(0)
+        found = shares(table, temperature)
+        assert (found - expected).abs().max() < 2e-5
+        torch.testing.assert_close(expected, (p := table.exp() ** (1 / temperature)) / p.sum())
+        spread.append(torch.special.entr(found).sum().item())
+    assert spread == sorted(spread)  # the entropy rises with the temperature
+    assert shares(table, 0.0).tolist() == shares(table, 1e-3).tolist() == [0, 1, 0]
+    assert picked(table[None], torch.ones(1)).item() == 2

@@ -5,6 +5,7 @@ python -m tests.golden.curves --write      prints how they differ now, and renew
 
 import difflib
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -134,6 +135,22 @@ def domains() -> Split:
     return Split(shown, 1 - shown.flip(0), Signature((port,), (other,)))
 
 
+def rebuilt() -> Split:
+    """Pictures as large as a patch that a critic judges, to be made again."""
+    shown = domains().inputs
+    port = Port("x", "image", (1, 24, 24), "float64")
+    again = Port("y", "image", (1, 24, 24), "float64", task="reconstruct")
+    return Split(shown, shown, Signature((port,), (again,)))
+
+
+def recoloured() -> Split:
+    """The same, each with its own."""
+    data = domains()
+    (output,) = data.signature.outputs
+    signature = Signature(data.signature.inputs, (replace(output, task="restore"),))
+    return Split(data.inputs, 1 - data.inputs, signature)
+
+
 def halves() -> Split:
     """Black and white versions of small pictures, and the pictures."""
     x = (examples(values=True).inputs.reshape(8, 1, 4, 4) + 1) / 2
@@ -146,8 +163,8 @@ ROWS = {
     "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "latent-denoising": captioned,
-    "multi-label": several, "restore": halves, "skip-gram": windows,
-    "stylegan2-game": pictures, "wgan": noises,
+    "multi-label": several, "pix2pix-game": recoloured, "restore": halves, "skip-gram": windows,
+    "stylegan2-game": pictures, "vqgan-game": rebuilt, "wgan": noises,
     "wgan-gp": noises,
 }  # fmt: skip
 MODELS = {
@@ -160,6 +177,8 @@ MODELS = {
     "encoder=(clip-text:context=2,dim=4,heads=1,depth=1,ffn_dim=4),"
     "network=(latent-unet:widths=[4,4],blocks=1,heads=1,groups=2)",
     "restore": "context-encoder:width=2,degradation=(hole:size=2)",
+    "vqgan-game": "vqgan:widths=[2,2],groups=1,codes=3,dim=2,width=4,heads=1,depth=1",
+    "pix2pix-game": "pix2pix:width=2",
     "stylegan2-game": "stylegan2:width=2,max_width=4,latent=4,depth=1",
     **dict.fromkeys(("adversarial", "wgan", "wgan-gp"), "gan:width=2,latent=4"),
 }  # fmt: skip
@@ -185,7 +204,9 @@ RATES = {
     "denoising": 0.1,
     "likelihood": 0.1,
     "multi-label": 0.3,
+    "pix2pix-game": 1e-3,
     "restore": 0.1,
+    "vqgan-game": 3e-4,
     "wgan-gp": 0.003,
 }
 """Learning rates where a loss is a mean over an example's numbers as well, or is very steep."""
@@ -200,7 +221,9 @@ def noise_taker() -> torch.nn.Module:
 FURTHER = {
     "consistency-distillation": lambda: {"teacher": noise_taker()},
     "cyclegan-game": lambda: {"width": 2},
+    "vqgan-game": lambda: {"width": 2},
     "distill": lambda: {"teacher": teacher()},
+    "pix2pix-game": lambda: {"width": 2},
 }
 """What else an objective takes."""
 

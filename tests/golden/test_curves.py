@@ -7,7 +7,15 @@ from tests.golden.curves import HERE, STEPS, curve, path_of
 
 OBJECTIVES = {card.name: card for card in registry.cards().values() if card.kind == "objective"}
 
-GAMES = ("adversarial", "cyclegan-game", "stylegan2-game", "wgan", "wgan-gp")
+GAMES = (
+    "adversarial",
+    "cyclegan-game",
+    "pix2pix-game",
+    "stylegan2-game",
+    "vqgan-game",
+    "wgan",
+    "wgan-gp",
+)
 """Objectives of two players, each of whom raises what the other lowers: no curve has to fall."""
 
 

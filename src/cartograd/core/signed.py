@@ -68,7 +68,8 @@ class Signed(nn.Module):
             self.register_buffer(f"std{number}", std, persistent=False)
         answer = signature.output
         makes = signature.draws or (signature.target == "example" and signature.task.rebuilds)
-        self.standardised = bool(answer.mean and (signature.target == "value" or makes))
+        values = signature.target in ("value", "whole")
+        self.standardised = bool(answer.mean and (values or makes))
         mean, std = statistics(answer if self.standardised else replace(answer, mean=(), std=()))
         if signature.target == "example" and not makes and signature.input.std:
             self.standardised = True  # a density in the unit of the port, not of the standardised

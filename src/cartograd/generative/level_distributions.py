@@ -101,15 +101,21 @@ class Logistics:
         self, parameters: Float[Tensor, "*b d"], level: Int[Tensor, "*b"], /
     ) -> Float[Tensor, "*b"]:
         """As `LevelDistribution` has it."""
-        weights, means, scales = parameters.chunk(3, dim=-1)
+        weights = parameters.chunk(3, dim=-1)[0]
+        return (weights.log_softmax(-1) + self.of_each(parameters, level)).logsumexp(-1)
+
+    def of_each(
+        self, parameters: Float[Tensor, "*b d"], level: Int[Tensor, "*b"], /
+    ) -> Float[Tensor, "*b k"]:
+        """The logarithm of the probability of each level by each of the distributions."""
+        _, means, scales = parameters.chunk(3, dim=-1)
         inverse, level = (-scales.clamp(min=LEAST)).exp(), level[..., None]
         half = 1 / (self.levels - 1)
         value = level.to(means.dtype) * (2 * half) - 1
         above, below = (value + half - means) * inverse, (value - half - means) * inverse
         upper, lower = nn.functional.logsigmoid(above), nn.functional.logsigmoid(-below)
         inner = upper + lower + (-torch.expm1(-2 * half * inverse)).log()
-        found = torch.where(level == 0, upper, torch.where(level == self.levels - 1, lower, inner))
-        return (weights.log_softmax(-1) + found).logsumexp(-1)
+        return torch.where(level == 0, upper, torch.where(level == self.levels - 1, lower, inner))
 
     def table(self, parameters: Float[Tensor, "*b d"], /) -> Float[Tensor, "*b k"]:
         """As `LevelDistribution` has it."""

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from cartograd.apps.answers.averaged import about, measure, spoken, with_positive
+from cartograd.apps.answers.averaged import about, measure, spoken, why_positive, with_positive
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 
@@ -35,6 +35,19 @@ def test_one_rule_finds_the_class_that_is_looked_for(labels, targets, named, exp
     assert found.positive == expected
     assert told.startswith(f"precision, recall and F1 are of {expected!r}, ")
     assert re.search(why, told)
+
+
+def test_an_evaluation_says_which_rule_chose_the_class():
+    signature = Signature((), (with_positive(port("fraud", "ok"), UNEVEN)[0],))
+    told = [with_positive(port("fraud", "ok"), UNEVEN)[1]]
+    metrics = {spec: about(spec, signature) for spec in ("accuracy", "f1", "recall")}
+    assert why_positive(metrics, signature, told) == "'fraud', the rare class (5 of 40 examples)"
+    assert why_positive(metrics, signature, []) == "'fraud'"  # a model that tells nothing of it
+    other = {"f1": about("f1:positive=ok", signature)}
+    assert why_positive(other, signature, told) == "'ok', as positive= says"
+    bare = Signature((), (port("a", "b"),))
+    assert why_positive({"f1": about("f1", bare)}, bare, []) == "'b', the second class"
+    assert why_positive({"accuracy": about("accuracy", bare)}, bare, []) == ""
 
 
 def test_three_classes_have_none_and_names_are_checked():

@@ -94,10 +94,19 @@ def parameters(name):
 def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     flags = set(parameters(name))
     # What is data may say its column apart: `--data churn.csv --target churn`. What `--sampler`
-    # says has short forms, and truncation is the temperature of generators with styles.
+    # says has short forms, truncation is the temperature of generators with styles, and a picture
+    # to complete comes with its mask.
     more = {
         "train": {"target"},
-        "generate": {"temperature", "top_k", "top_p", "repetition_penalty", "truncation"},
+        "generate": {
+            "temperature",
+            "top_k",
+            "top_p",
+            "repetition_penalty",
+            "truncation",
+            "inpaint",
+            "mask",
+        },
     }
     assert len(flags - more.get(name, set())) <= 12
     assert "json" in flags

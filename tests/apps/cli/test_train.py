@@ -71,7 +71,10 @@ def test_what_was_decided_is_told_by_every_command(cli_run, tmp_path):
     own = ("precision", "is taken as")  # of the objective, and of a path without a source
     assert seen == [line for line in told if not any(word in line for word in own)]
     assert "approximate" in done.out
+    measured = cli_run("evaluate", "run", "--part", "all").out
     assert "approximate" in cli_run("evaluate", "run").out
+    assert "'yes', by its name" in measured
+    assert "all of it, with the examples that it was trained on" in measured
     (tmp_path / "b.csv").write_text("\n".join(["x,y,bought,size", *(r[:-2] + "5" for r in rows)]))
     other = cli_run("evaluate", "run", "--data", "csv:b.csv,target=bought").err
     assert "csv: left out, the model does not know it: size" in other

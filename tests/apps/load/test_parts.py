@@ -39,6 +39,18 @@ def test_other_files_are_measured_whole(here, data, part):
 
 def test_what_was_said_is_taken_and_lost_data_are_others(here):
     assert part_of("valid", "new.csv,target=b", "digits") == ("valid", "")
+    assert part_of("all", "new.csv,target=b", "old.csv,target=b") == ("all", "")
     (here / "old.csv").unlink()
     assert part_of(None, "new.csv,target=b", "csv:old.csv,target=b")[0] == "all"
     assert part_of(None, "new.csv,target=b", None)[0] == "all"
+
+
+@pytest.mark.parametrize(
+    ("data", "trained"),
+    [("old.csv,target=b", "csv:old.csv,target=b"), ("digits", "digits"), ("moons:seed=3", "moons")],
+)
+def test_examples_of_the_training_among_those_measured_are_said(here, data, trained):
+    assert "that it was trained on" in part_of("all", data, trained)[1]
+    assert "what it was trained on" in part_of("train", data, trained)[1]
+    assert part_of("test", data, trained) == ("test", "")
+    assert part_of("all", "spirals", trained) == ("all", "")

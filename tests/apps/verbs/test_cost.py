@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import cartograd as cg
-from cartograd.apps.verbs.cost import cost, probe
+from cartograd.apps.verbs.cost import cost, costed, probe
 from cartograd.apps.verbs.plan import planned
 from cartograd.engine.loop.fit import fit
 
@@ -57,8 +57,39 @@ def test_a_model_that_cannot_take_the_data():
         cost(planned(nn.Linear(3, 2).to("meta"), data, meta=True))
 
 
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [("crnn:width=4,dim=6", "digit-lines:examples=20"),
+     ("edm:width=8", "digits"), ("perceptron", "separable")],
+)  # fmt: skip
+def test_what_looks_at_numbers_is_counted_with_numbers(model, data):
+    plan, found = costed(model, data, batch_size=2, epochs=1)
+    assert found.parameters == sum(item.numel() for item in plan.model.parameters()) > 0
+    assert found.memory["activations"] > 0
+
+
+def test_numbers_or_none_the_count_is_the_same():
+    args = ("mlp:widths=[8]", "moons")
+    real, meta = (cost(planned(*args, meta=meta)) for meta in (False, True))
+    assert real == meta
+
+
 def test_the_probe_times_real_steps():
-    step, whole = probe(planned("mlp:widths=[8]", "moons", epochs=3))
-    steps = cost(planned("mlp:widths=[8]", "moons", epochs=3, meta=True)).steps
+    costs = cost(planned("mlp:widths=[8]", "moons", epochs=3, meta=True))
+    step, whole, timed = probe(planned("mlp:widths=[8]", "moons", epochs=3), costs.flops)
     assert 0 < step < 1
-    assert whole >= steps * step
+    assert whole >= costs.steps * step
+    assert timed == 32
+
+
+def test_of_a_step_of_much_work_a_part_is_timed(monkeypatch):
+    sizes = []
+    forward = nn.Linear.forward
+
+    def noted(self, x):
+        sizes.append(len(x))
+        return forward(self, x)
+
+    monkeypatch.setattr(nn.Linear, "forward", noted)
+    *_, timed = probe(planned("mlp:widths=[8]", "moons", epochs=1), 4e10)
+    assert timed == max(sizes) == 2

@@ -118,7 +118,9 @@ def test_what_it_was_taken_for_is_said(table):
     beside = cg.dataset(f"{table},target=label")
     assert beside.signature.input.kind == "table"
     assert beside.decided[-1] == ("review holds texts; text=review learns from them instead")
-    assert cg.dataset(f"{table},target=label,text=review").signature.input.kind == "text"
+    chosen = cg.dataset(f"{table},target=label,text=review")
+    assert chosen.signature.input.kind == "text"
+    assert "left out, as texts are learned from alone: stars" in chosen.decided
 
 
 def test_a_model_of_texts_takes_the_column_of_texts(table, tmp_path):

@@ -25,6 +25,10 @@ BERT = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
     "max_position_embeddings": 32,
 }  # fmt: skip
+DISTIL = {
+    "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 24, "max_position_embeddings": 32,
+}  # fmt: skip
+ROBERTA = BERT | {"max_position_embeddings": 33, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
 GPT = {"n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "bos_token_id": 1}
 LLAMA = BERT | {"num_key_value_heads": 1, "bos_token_id": 1}
 T5 = {
@@ -47,6 +51,19 @@ MODELS = {
     "bert masked": ("BertForMaskedLM", "BertConfig", BERT),
     "bert tags": ("BertForTokenClassification", "BertConfig", BERT | LABELS),
     "bert answers": ("BertForQuestionAnswering", "BertConfig", BERT),
+    "distilbert": ("DistilBertForSequenceClassification", "DistilBertConfig", DISTIL | LABELS),
+    "distilbert masked": ("DistilBertForMaskedLM", "DistilBertConfig", DISTIL),
+    "distilbert tags": ("DistilBertForTokenClassification", "DistilBertConfig", DISTIL | LABELS),
+    "distilbert answers": ("DistilBertForQuestionAnswering", "DistilBertConfig", DISTIL),
+    "roberta": ("RobertaForSequenceClassification", "RobertaConfig", ROBERTA | LABELS),
+    "roberta masked": ("RobertaForMaskedLM", "RobertaConfig", ROBERTA),
+    "roberta tags": ("RobertaForTokenClassification", "RobertaConfig", ROBERTA | LABELS),
+    "roberta answers": ("RobertaForQuestionAnswering", "RobertaConfig", ROBERTA),
+    "roberta two": (
+        "RobertaForQuestionAnswering",
+        "RobertaConfig",
+        ROBERTA | {"type_vocab_size": 2},
+    ),
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", GPT),
     "gpt2 classes": ("GPT2ForSequenceClassification", "GPT2Config", GPT | LABELS),
     "openai-gpt": ("OpenAIGPTLMHeadModel", "OpenAIGPTConfig", GPT),
@@ -64,8 +81,11 @@ INDEX = "model.safetensors.index.json"
 """Which of several files each tensor is in."""
 
 
-def words():
-    """A tokenizer of pieces of words, as BERT's."""
+def words(kind="bert"):
+    """A tokenizer of pieces of words, as BERT's; RoBERTa's does not number the sides of a pair."""
+    pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
+    if kind.startswith("roberta") and "two" not in kind:
+        pair = "[CLS] $A [SEP] [SEP] $B:0 [SEP]"
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     made = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
     made.normalizer = tokenizers.normalizers.BertNormalizer()
@@ -76,7 +96,7 @@ def words():
     )
     made.train_from_iterator(TEXTS * 3, trainer)
     made.post_processor = tokenizers.processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        single="[CLS] $A [SEP]", pair=pair,
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )  # fmt: skip
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
@@ -104,7 +124,7 @@ def pieces():
 def write(kind, folder, **more):
     """A folder of a kind of `MODELS` with random weights that matter."""
     model, config, sizes = MODELS[kind]
-    tokenizer = None if kind == "vit" else words() if kind.startswith("bert") else pieces()
+    tokenizer = None if kind == "vit" else words(kind) if "bert" in kind else pieces()
     said = dict(sizes)
     if tokenizer is not None:
         said |= {"vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": 1}
@@ -157,9 +177,11 @@ def same_logits(mine, other, folder):
     text = mine.signature.inputs[0 if mine.signature.task.asks else -1]
     tokens = torch.randint(2, int(text.bounds[1]) + 1, (rows, 9))
     if mine.signature.task.asks:
-        segments = (torch.arange(9) > 4).long().expand_as(tokens)
-        found = other.model(tokens, token_type_ids=segments)
-        return close(mine(tokens, segments), torch.stack([found[0], found[1]], -1))
+        sides = mine.signature.inputs[1:]
+        segments = ((torch.arange(9) > 4).long() * int(sides[0].bounds[1])) if sides else None
+        more = {} if segments is None else {"token_type_ids": segments.expand_as(tokens)}
+        found = other.model(tokens, **more)
+        return close(mine(tokens, *more.values()), torch.stack([found[0], found[1]], -1))
     if port.kind == "audio":
         sound = torch.randn(1, 1, 320 * other.model.config.max_source_positions) / 4
         features = mine.model.features(sound)

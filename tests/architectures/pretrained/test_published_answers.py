@@ -36,7 +36,9 @@ def searched(other, question, text, *, impossible=False):
     words = other.tokenizer(text, add_special_tokens=False)
     found, none = {}, 1.0
     for piece in range(len(cut["input_ids"])):
-        names = ("input_ids", "token_type_ids", "attention_mask")
+        names = ["input_ids", "token_type_ids", "attention_mask"]
+        if other.model.config.to_dict().get("type_vocab_size", 1) < 2:
+            names.remove("token_type_ids")
         row = {name: torch.tensor([cut[name][piece]]) for name in names}
         with torch.no_grad():
             scores = other.model(**row)
@@ -68,6 +70,19 @@ def test_answers_are_the_likeliest_parts(folder, text, impossible):
     several = [(one["text"], one["start"], one["end"]) for one in found["answers"]]
     assert several[0] == (expected[0][0], *expected[0][2:])
     assert {(one[0], *one[2:]) for one in expected} >= set(several)
+
+
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", ["distilbert answers", "roberta answers", "roberta two"])
+def test_kin_of_bert_answers_alike(kind, tmp_path):
+    made = write(kind, tmp_path)
+    folder = change(made, "tokenizer_config.json", model_max_length=32)
+    mine, other = both(folder), theirs(folder)
+    for impossible in (False, True):
+        best = searched(other, QUESTION, LONG, impossible=impossible)[0]
+        [found] = predict(mine, [LONG], question=QUESTION, impossible=impossible, top=1)
+        assert (found["answer"], found["start"], found["end"]) == (best[0], *best[2:])
+        assert found["probability"] == pytest.approx(best[1], rel=1e-4)
 
 
 @pytest.mark.oracle("hf")

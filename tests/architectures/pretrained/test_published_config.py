@@ -43,6 +43,34 @@ CHANGES = {
         "torch_dtype": "float16",
     },
     "bert tags": {"id2label": LABELS | {"2": "a"}, "problem_type": "regression"},
+    "distilbert": {
+        "activation": "relu",
+        "sinusoidal_pos_embds": True,
+        "tie_weights_": True,
+        "pad_token_id": 5,
+        "n_heads": 4,
+        "attention_dropout": 0.9,
+        "seq_classif_dropout": 0.5,
+        "problem_type": "multi_label_classification",
+        "id2label": {"0": "a", "1": "a", "2": "b"},
+        "num_labels": 5,
+        "something_new": 1,
+    },
+    "distilbert masked": {"tie_word_embeddings": False},
+    "roberta": {
+        "hidden_act": "relu",
+        "layer_norm_eps": 1e-3,
+        "type_vocab_size": 3,
+        "position_embedding_type": "relative_key",
+        "is_decoder": True,
+        "pad_token_id": 5,
+        "num_attention_heads": 4,
+        "classifier_dropout": 0.5,
+        "problem_type": "regression",
+        "num_labels": 5,
+        "something_new": 1,
+    },
+    "roberta masked": {"tie_word_embeddings": False, "add_cross_attention": True},
     "gpt2": {
         "activation_function": "relu",
         "activation_function ": "gelu_new",
@@ -179,7 +207,11 @@ bert/hidden_act bert/layer_norm_eps bert/type_vocab_size bert/position_embedding
 bert/is_decoder bert/pad_token_id bert/id2label bert/num_labels bert/chunk_size_feed_forward
 bert/something_new bert_masked/tie_word_embeddings bert_masked/add_cross_attention
 bert_masked/hidden_act bert_masked/layer_norm_eps bert_masked/quantization_config
-bert_tags/id2label gpt2/activation_function gpt2/scale_attn_weights
+bert_tags/id2label distilbert/activation distilbert/pad_token_id distilbert/id2label
+distilbert/something_new distilbert_masked/tie_word_embeddings roberta/hidden_act
+roberta/position_embedding_type roberta/is_decoder roberta/pad_token_id roberta/something_new
+roberta_masked/tie_word_embeddings roberta_masked/add_cross_attention
+gpt2/activation_function gpt2/scale_attn_weights
 gpt2/scale_attn_by_inverse_layer_idx gpt2/layer_norm_epsilon gpt2/tie_word_embeddings
 gpt2/add_cross_attention gpt2/rope_theta gpt2_classes/id2label
 openai-gpt/afn openai-gpt/layer_norm_epsilon openai-gpt/tie_word_embeddings openai-gpt/n_inner

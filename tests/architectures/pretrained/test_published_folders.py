@@ -49,6 +49,37 @@ def test_heads_answer_as_their_pipelines(kind, problem, labels, tmp_path):
     both(folder)
 
 
+@pytest.mark.oracle("hf")
+@pytest.mark.parametrize("kind", ["distilbert", "roberta"])
+@pytest.mark.parametrize("head", ["", " masked", " tags"])
+def test_kin_of_bert_answers_as_its_pipelines(kind, head, tmp_path):
+    """Padding, which moves no position of the text, with it."""
+    mine, other = both(write(kind + head, tmp_path)), theirs(tmp_path)
+    tokens = torch.tensor([[2, 9, 8, 7, 3], [2, 7, 3, 0, 0]])
+    with torch.no_grad():
+        expected = other.model(tokens, attention_mask=(tokens != 0).long()).logits
+        found = mine(tokens)
+    rows = slice(None) if not head else tokens != 0
+    torch.testing.assert_close(found[rows], expected[rows], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "told"),
+    [
+        ("distilbert", {"architectures": ["DistilBertModel"]}, "unknown architectures of distil"),
+        ("distilbert", {"activation": "relu"}, 'activation="relu" is a form of distilbert'),
+        ("roberta", {"architectures": ["RobertaForMultipleChoice"]}, "unknown architectures of r"),
+        ("roberta", {"is_decoder": True}, "is_decoder=true is a form of roberta"),
+        ("roberta", {"max_position_embeddings": 1}, "leaves no position"),
+        ("gpt2", {"architectures": ["GPT2ForQuestionAnswering"]}, "unknown architectures of gpt2"),
+        ("t5", {"architectures": ["T5ForQuestionAnswering"]}, "unknown architectures of t5"),
+    ],
+)
+def test_other_kin_is_refused_by_name(tmp_path, kind, more, told):
+    with pytest.raises(UsageError, match=told):
+        hf(change(write(kind, tmp_path), **more))
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
@@ -229,8 +260,8 @@ def test_every_key_of_theirs_is_in_one_list():
 
 @pytest.mark.parametrize(
     "family",
-    ["bart", "clip", "deberta-v2", "dinov2", "distilbert", "electra", "gemma", "gpt_oss", "mixtral",
-     "modernbert", "olmo2", "phi3", "qwen3", "resnet", "roberta", "siglip", "wav2vec2",
+    ["bart", "clip", "deberta-v2", "dinov2", "electra", "gemma", "gpt_oss", "mixtral",
+     "modernbert", "olmo2", "phi3", "qwen3", "resnet", "siglip", "wav2vec2",
      "xlm-roberta", 5, None],
 )  # fmt: skip
 def test_families_that_are_not_known_are_named(tmp_path, family):

@@ -3,7 +3,7 @@
 import pytest
 
 from cartograd.core.errors import UsageError
-from cartograd.data.dataset.listing import cut, listed, told
+from cartograd.data.dataset.listing import cut, listed, told, unsorted
 
 END = (".dat",)
 
@@ -48,6 +48,10 @@ def test_a_class_called_test_among_others_is_a_class(fill):
 def test_files_without_folders(fill):
     with pytest.raises(UsageError, match="has none; expected a folder of files for each"):
         listed(fill("a.dat", "b.dat"), END)
+    assert [file.name for file, _ in unsorted(fill("a.dat", "b.dat", ".c.dat"), END)] == [
+        "a.dat", "b.dat",
+    ]  # fmt: skip
+    assert unsorted(fill("cat/a.dat"), END) == []
 
 
 @pytest.mark.parametrize("names", [("Training", "Testing"), ("TRAIN", "Test"), ("train", "dev")])

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from cartograd.apps.verbs.plan import planned
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Split
@@ -149,6 +150,21 @@ def test_a_picture_is_prepared_for_prediction_as_for_training(pets):
     data = folder(pets, size=8)
     paths = [pets / name for name in data.test.names]
     assert torch.equal(data.decode(paths), data.test.inputs)
+
+
+def test_pictures_without_folders_are_of_no_class(tmp_path):
+    for i in range(20):
+        draw(tmp_path / "logos" / f"{i}.png", size=(8, 8), mode="RGB", seed=i)
+    data = folder(tmp_path / "logos", size=8)
+    assert data.decided[0].startswith("20 files of no class: there are no folders for classes in")
+    assert sum(map(len, (data.train, data.valid, data.test))) == 20
+    drawn = planned("ddpm:width=8", data, meta=True)
+    assert drawn.model.signature.condition is None
+    assert planned("pixelcnn", data, meta=True).model.signature.example.levels == 256
+    with pytest.raises(UsageError, match="has 'logos' as its only class, so there is nothing to t"):
+        planned("lenet5", data, meta=True)
+    with pytest.raises(UsageError, match="has none; expected a folder of files for one of the cla"):
+        folder(tmp_path / "logos", size=8, labels=("cat", "dog"))
 
 
 def empty(pets):

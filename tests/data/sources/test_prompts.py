@@ -38,6 +38,22 @@ def test_what_is_long_enough_is_there_once(tmp_path):
         assert row[0, : min(whole, 4000)].any()
 
 
+@pytest.mark.law("prompts")
+def test_whole_announcements_come_piece_by_piece_in_one_part(tmp_path):
+    data = prompts(written(tmp_path), seconds=0.1, whole=True, valid=0.2)
+    parts = [[name.split(" at ") for name in part.names]
+             for part in (data.train, data.valid, data.test)]  # fmt: skip
+    files = [{file for file, _ in part} for part in parts]
+    assert not files[0] & files[1] | files[0] & files[2] | files[1] & files[2]
+    pieces = sum(int(10 * (0.1 if n == 7 else 0.3 + n / 100) + 1e-9) for n in range(30))
+    assert sum(map(len, parts)) == 2 * pieces
+    place = data.train.names.index("aa/12.wav at 0.2 s") if "aa/12.wav" in files[0] else 0
+    file, after = data.train.names[place].split(" at ")
+    sound, _ = soundfile.read(tmp_path / file, dtype="float32")
+    begin = round(float(after[:-2]) * 8000)
+    assert np.array_equal(data.train.inputs[place, 0].numpy(), sound[begin : begin + 800])
+
+
 def test_nothing_lasts_so_long(tmp_path):
     with pytest.raises(UsageError, match="no announcement lasts 5 s; ask for fewer seconds"):
         prompts(written(tmp_path), seconds=10.0)

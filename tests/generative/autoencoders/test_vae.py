@@ -22,6 +22,34 @@ def test_the_divergence_is_that_of_many_draws():
     assert abs(found.mean() - divergence(mean, log_var).sum()) < 3 * error
 
 
+@pytest.mark.law("vae")
+def test_slopes_by_reparametrisation_are_those_of_the_score():
+    """Of the mean of a square, whose slopes are known: both ways, to three standard errors."""
+    mean, log_var = (torch.tensor([[one]], dtype=torch.float64) for one in (0.7, -0.5))
+    count = 50_000
+    rows = [one.expand(count, 1).clone().requires_grad_() for one in (mean, log_var)]
+    z = drawn(*rows, torch.randn(count, 1, dtype=torch.float64))
+    cost = (z - 2).square()[:, 0]
+    through = torch.autograd.grad(cost.sum(), rows)
+    score = torch.autograd.grad((cost.detach() * log_density(z.detach(), *rows)).sum(), rows)
+    right = (2 * (mean - 2)).item(), log_var.exp().item()
+    for way in (through, score):
+        for found, expected in zip(way, right, strict=True):
+            error = found.std().item() / math.sqrt(count)
+            assert found.mean().item() == pytest.approx(expected, abs=3 * error)
+            assert error < 0.05
+    assert through[0].std() < score[0].std() / 3  # why the trick is used
+
+
+@pytest.mark.law("vae")
+def test_a_code_moves_with_its_mean_and_half_its_noise():
+    mean, log_var, noise = torch.randn(3, 6, 2, dtype=torch.float64)
+    rows = mean.requires_grad_(), log_var.requires_grad_()
+    by_mean, by_log_var = torch.autograd.grad(drawn(*rows, noise).sum(), rows)
+    assert torch.equal(by_mean, torch.ones(6, 2).double())
+    torch.testing.assert_close(by_log_var, (log_var / 2).exp() * noise / 2, rtol=1e-12, atol=1e-12)
+
+
 def linear():
     """A VAE with a linear decoder, whose encoder knows the exact posterior; and its distribution.
 

@@ -45,6 +45,34 @@ def test_a_prior_over_codes_sums_to_one_and_draws_what_it_says():
     assert ((seen - chances).abs() < 4.5 * error + 1e-3).all()
 
 
+@pytest.mark.law("vq-vae")
+def test_the_encoder_alone_is_drawn_to_the_codes():
+    """By 0.25 of the squared distance; codes are learned by their running means, not by this."""
+    torch.manual_seed(0)
+    model = build("vq-vae", channels=1, size=4, codes=5, dim=3, width=4, depth=1).double()
+    x = torch.rand(6, 1, 4, 4, dtype=torch.float64)
+    model.book.counts.fill_(2)  # none begins anew
+    before = model.eval()(x)
+    z = model._vectors(x)
+    apart = (z - model.book.codes[model.numbers(x)]).square().sum((1, 2))
+    found = model.train()(x)
+    torch.testing.assert_close(before - found, 0.25 * apart)
+    assert not any("book" in name for name, _ in model.named_parameters())
+    slopes = torch.autograd.grad(apart.sum(), model.encoder.parameters(), allow_unused=True)
+    assert any(one is not None and one.any() for one in slopes)
+
+
+@pytest.mark.law("vq-vae")
+def test_codes_that_are_encoded_again_are_themselves():
+    torch.manual_seed(0)
+    model = build("vq-vae", channels=1, size=4, codes=5, dim=3, width=4, depth=1).eval()
+    number = model.numbers(torch.rand(9, 1, 4, 4))
+    vectors = model.encode(torch.rand(9, 1, 4, 4)).unflatten(1, (-1, 3))
+    assert torch.equal(model.book.codes[model.book.nearest(vectors.flatten(0, 1))].flatten(),
+                       vectors.flatten())  # fmt: skip
+    assert torch.equal(model.book.nearest(model.book.codes[number.flatten()]), number.flatten())
+
+
 def test_it_learns_patterns_with_codes_that_are_in_use():
     """Squares of two by two pixels of four kinds, of which neighbours are alike."""
     torch.manual_seed(0)

@@ -39,12 +39,30 @@ def test_drawing_with_kept_keys_is_drawing_from_whole_passes():
         chances = model.scores(token)[:, place].softmax(1).cumsum(1)
         token[:, place] = (chances < u[:, place, None]).sum(1)
     assert torch.equal(drawn.flatten(1), token / 2)
+    each = model.scores(token).log_softmax(2).gather(2, token[:, :, None]).sum((1, 2))
+    torch.testing.assert_close(model(drawn), each)  # the sum of the sampler's conditionals
     known = torch.zeros(5, 1, 3, 3)
     known[:, :, :2] = 1
     filled = model.inpaint(drawn, known, seed(2))
     assert torch.equal(filled[:, :, :2], drawn[:, :, :2])
     with pytest.raises(NotSupported, match="raster order"):
         model.inpaint(drawn, 1 - known, seed(2))
+
+
+@pytest.mark.place("ar/imagegpt")
+@pytest.mark.law("imagegpt")
+def test_a_pixel_is_told_by_all_before_it_and_by_none_after():
+    """By the slopes of each pixel's scores to the tokens' vectors: no blind spot, no leak."""
+    model, seen = made(size=3), []
+    model.tokens.register_forward_hook(lambda *given: seen.append(given[-1].requires_grad_()))
+    scores = model.scores(torch.randint(3, (1, 9)))
+    for place in range(9):
+        (slope,) = torch.autograd.grad(
+            scores[0, place].square().sum(), seen, retain_graph=True, allow_unused=True
+        )
+        reach = torch.zeros(8) if slope is None else slope[0].abs().amax(1)
+        assert (reach[:place] > 0).all()
+        assert (reach[place:] == 0).all()
 
 
 @pytest.mark.oracle("imagegpt")

@@ -2,10 +2,13 @@ import itertools
 
 import pytest
 import torch
+from scipy.stats import chisquare
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.generative import NotSupported
+from cartograd.generative.autoregressive.raster import completed, log_prob
+from cartograd.generative.level_distributions import level_distribution
 
 BOTH = ("pixelcnn", "gated-pixelcnn")
 
@@ -78,6 +81,33 @@ def test_drawing_row_by_row_is_drawing_from_whole_passes(name):
         drawn = model.sample(3, torch.Generator().manual_seed(3), y=y)
         assert torch.equal(drawn, x)
         torch.testing.assert_close(model(x, y), total)  # the sum of the sampler's conditionals
+
+
+@pytest.mark.law("pixelcnn")
+def test_drawing_by_a_table_of_chances_recovers_its_joint_distribution():
+    """Four pixels, black or white, whose every conditional is written down: chi-squared of 16."""
+    tables = [torch.rand(2**place, dtype=torch.float64) for place in range(4)]
+
+    def network(x):
+        """Logits of both levels of each pixel, by the number that those before it make."""
+        level = (x.new_zeros(len(x), 1, 2, 2) if x.shape[2] < 2 else x).flatten(1).round().long()
+        level[:, : x[0].numel()] = x.flatten(1).round().long()
+        number, answer = torch.zeros(len(x), dtype=torch.long), []
+        for place in range(4):
+            share = tables[place][number]
+            answer.append(torch.stack([1 - share, share], 1).log())
+            number = 2 * number + level[:, place]
+        return torch.stack(answer, 1).reshape(len(x), 1, 2, 2, 2)[:, :, : x.shape[2]]
+
+    distribution, count = level_distribution(levels=2, components=0), 20_000
+    every = torch.tensor(list(itertools.product((0.0, 1.0), repeat=4))).double()
+    joint = log_prob(network, distribution, every.reshape(-1, 1, 2, 2)).exp()
+    assert joint.sum().item() == pytest.approx(1, abs=1e-12)
+    empty = torch.zeros(count, 1, 2, 2, dtype=torch.float64)
+    seed = torch.Generator().manual_seed(0)
+    drawn = completed(network, distribution, empty, empty, seed, reach=2).flatten(1)
+    seen = (drawn.long() * torch.tensor([8, 4, 2, 1])).sum(1).bincount(minlength=16)
+    assert chisquare(seen.numpy(), (count * joint).numpy()).pvalue > 0.001
 
 
 def test_what_is_first_stays_and_other_masks_are_refused():

@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import nn
@@ -44,17 +46,49 @@ def test_the_right_answer_gives_the_example_back(predicts):
     a, b = denoiser.mixture(level)
     denoiser.net = Answer(a[:, None] * x + b[:, None] * noise)
     found = denoiser.denoise(noisy(x, noise, level), level)
-    torch.testing.assert_close(found, x, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(found, x, rtol=1e-10, atol=1e-10)
+
+
+@dataclass(frozen=True)
+class One:
+    """A path that is learned at one level alone."""
+
+    level: Level
+
+    def drawn(self, u):
+        return Level(*(one.expand(len(u)) for one in vars(self.level).values()))
 
 
 @pytest.mark.law("edm")
 @pytest.mark.parametrize("sigma", [0.002, 0.1, 1.0, 10.0, 80.0])
 def test_a_network_of_zeros_has_loss_one_at_every_level(sigma):
-    model = EDM(features=1).denoiser
-    generator = torch.Generator().manual_seed(0)
-    x, noise = (torch.randn(200_000, 1, generator=generator, dtype=torch.float64) for _ in range(2))
-    a, b = model.mixture(Growing().at(torch.tensor(sigma, dtype=torch.float64)))
-    assert (a * 0.5 * x + b * noise).square().mean().item() == pytest.approx(1, abs=0.02)
+    """As the objective has it, and as the paper does: the error of D by its weight."""
+    model = EDM(features=1).double()
+    noise, x = torch.randn(2, 200_000, 1, dtype=torch.float64)
+    x = 0.5 * x
+    level = Growing().at(torch.tensor(sigma, dtype=torch.float64))
+    model.denoiser.path, model.denoiser.net = One(level), Answer(torch.zeros_like(x))
+    loss = Denoising(model=model).validate((noise, x))["loss"]
+    assert loss.mean().item() == pytest.approx(1, abs=0.01)
+    wrong = model.denoiser.denoise(x + sigma * noise, level) - x
+    weight = (sigma**2 + 0.5**2) / (sigma * 0.5) ** 2
+    torch.testing.assert_close(weight * wrong.square().mean(1), loss, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.law("edm")
+@pytest.mark.law("ddpm")
+@pytest.mark.law("flow-matching")
+def test_levels_to_learn_at_have_the_distributions_of_the_papers():
+    u = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+    size = Growing().drawn(u).sigma.log()
+    assert size.mean().item() == pytest.approx(-1.2, abs=1e-6)
+    assert size.std().item() == pytest.approx(1.2, abs=1e-3)
+    assert torch.equal(Straight().drawn(u).sigma, u)
+    number = steps("linear", 1000).drawn(u).time
+    assert torch.equal(number.long().bincount(), torch.full((1000,), 100))
+    for path in PATHS.values():
+        assert all(one.dtype == torch.float64 for one in vars(path.drawn(u)).values())
+        assert all(one.dtype == torch.float64 for one in vars(path.levels(7)).values())
 
 
 @pytest.mark.law("flow-matching")
@@ -87,14 +121,30 @@ def test_guidance_of_one_is_the_class_and_of_nought_is_none():
     assert not torch.allclose(told, free)
 
 
+@pytest.mark.law("denoising")
+@pytest.mark.parametrize("name", ["ddpm:predicts=v", "edm", "flow-matching"])
+def test_guidance_of_one_and_of_nought_change_no_bit_of_an_example(name):
+    torch.manual_seed(0)
+    model = build(name, features=3, classes=4, width=8).denoiser.double()
+    noise, y = torch.randn(6, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 0, 1])
+    drawn = {w: ddim(Conditioned(model, y, guidance=w), noise, torch.Generator(), steps=5)
+             for w in (0.0, 1.0, 3.0)}  # fmt: skip
+    assert torch.equal(drawn[1.0], ddim(Conditioned(model, y), noise, torch.Generator(), steps=5))
+    free = ddim(Conditioned(model, None), noise, torch.Generator(), steps=5)
+    assert torch.equal(drawn[0.0], free)
+    assert torch.equal(drawn[0.0], ddim(model, noise, torch.Generator(), steps=5))
+    assert (drawn[3.0] - drawn[1.0]).abs().max() > 1e-4
+
+
 @pytest.mark.oracle("ddpm")
-def test_what_a_network_is_told_of_time_is_that_of_diffusers():
+@pytest.mark.parametrize("width", [16, 17])
+def test_what_a_network_is_told_of_time_is_that_of_diffusers(width):
     embeddings = pytest.importorskip("diffusers.models.embeddings")
     time = torch.tensor([0.0, 1.0, 17.0, 999.0])
     theirs = embeddings.get_timestep_embedding(
-        time, 16, flip_sin_to_cos=True, downscale_freq_shift=0
+        time, width, flip_sin_to_cos=True, downscale_freq_shift=0
     )
-    torch.testing.assert_close(waves(time, 16), theirs, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(waves(time, width), theirs, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.place("diffusion/ddpm")

@@ -86,6 +86,21 @@ def test_the_linear_map_is_that_of_nflows():
     torch.testing.assert_close(ours.inverse(y - theirs.bias), x, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.law("glow")
+def test_the_linear_map_is_a_dense_matrix_at_each_pixel():
+    """Moved away from the rotation that it begins with; its determinant is counted per pixel."""
+    layer, x = InvertibleLinear(4).double(), torch.randn(3, 4, 2, 5, dtype=torch.float64)
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.add_(0.4 * torch.randn_like(weight))
+    dense = layer(torch.eye(4, dtype=torch.float64))[0].T
+    y, slope = layer(x)
+    right = torch.nn.functional.conv2d(x, dense[:, :, None, None])
+    torch.testing.assert_close(y, right, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(slope, (10 * torch.linalg.slogdet(dense)[1]).expand(3))
+    torch.testing.assert_close(layer.inverse(y), x, rtol=1e-9, atol=1e-9)
+
+
 def test_a_linear_map_begins_as_a_rotation():
     layer, x = InvertibleLinear(5).double(), torch.randn(6, 5, dtype=torch.float64)
     y, slope = layer(x)

@@ -1,3 +1,6 @@
+import copy
+import math
+
 import pytest
 import torch
 
@@ -5,8 +8,10 @@ from cartograd.core.build import build
 from cartograd.data.sources.moons import log_density as true_density
 from cartograd.data.sources.moons import moons
 from cartograd.engine.loop.fit import fit
+from cartograd.generative.flows.flow import Flow
 from cartograd.generative.flows.real_nvp import real_nvp
 from cartograd.generative.likelihood import Likelihood
+from cartograd.practice.metrics.bits_per_dim import bits_per_dim
 
 
 def moved(model):
@@ -36,7 +41,9 @@ def trained():
 def test_decoding_undoes_encoding_after_training(trained):
     model, x = trained
     z = torch.randn(500, 2, dtype=torch.float64)
+    single = copy.deepcopy(model).float()
     with torch.no_grad():
+        assert (single.decode(single.encode(x.float())) - x).abs().max() < 1e-5
         assert (model.decode(model.encode(x)) - x).abs().max() < 1e-10
         assert (model.encode(model.decode(z)) - z).abs().max() < 1e-8
         drawn = model.sample(1000, torch.Generator().manual_seed(0), temperature=1.0)
@@ -83,6 +90,53 @@ def test_the_density_of_the_plane_is_one_in_all():
     with torch.no_grad():
         whole = model(torch.cartesian_prod(side, side)).exp().sum() * (side[1] - side[0]) ** 2
     assert whole.item() == pytest.approx(1, abs=5e-3)
+
+
+@pytest.mark.oracle("real-nvp")
+def test_affine_couplings_are_those_of_nflows():
+    """Where their scale, which is at most 1.001, can be as large as ours."""
+    from nflows.transforms import AffineCouplingTransform
+
+    coupling = moved(real_nvp(features=5, depth=1, widths=(7,))).layers[0]
+    with torch.no_grad():
+        coupling.net[-1].bias[:2] -= 5
+    x = torch.randn(9, 5, dtype=torch.float64)
+
+    def network(before, after):
+        assert (before, after) == (3, 4)  # theirs answers with shifts, and then with scales
+
+        def answered(given, _):
+            s, t = coupling.net(given).chunk(2, dim=1)
+            scale = (2 * (s / 2).tanh()).exp()
+            return torch.cat([t, (scale - 1e-3).logit() - 2], 1)
+
+        return answered
+
+    theirs = AffineCouplingTransform([0, 1, 0, 1, 0], network)
+    ours, expected = coupling(x), theirs(x)
+    torch.testing.assert_close(ours, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(coupling.inverse(x), theirs.inverse(x)[0], rtol=1e-10, atol=1e-10)
+    weights = list(coupling.parameters())
+    found = [torch.autograd.grad(y[0].square().sum(), weights) for y in (ours, expected)]
+    torch.testing.assert_close(*found, rtol=1e-10, atol=1e-10)
+
+
+class Normal(torch.nn.Module):
+    """From the cells' own numbers, which `Levels` has put through a logit, to normal codes."""
+
+    def forward(self, x):
+        inside = x.sigmoid()
+        v = (inside - 0.05) / 0.9
+        z = torch.special.ndtri(v)
+        slope = (inside * (1 - inside) / 0.9).log() + 0.5 * (z.square() + math.log(2 * math.pi))
+        return z, slope.sum(1)
+
+
+def test_a_flow_of_uniform_pixels_costs_eight_bits_of_each():
+    """The bookkeeping from whole levels to bits of a number, with nothing left over."""
+    model = Flow([Normal()], shape=(12,), levels=256).double().eval()
+    x = torch.randint(256, (40, 12)).double() / 255
+    assert bits_per_dim(model(x), x) == pytest.approx(8, abs=1e-9)
 
 
 def test_levels_of_a_uniform_flow_cost_their_bits():

@@ -74,3 +74,22 @@ def pictures_of_noise(size=8, channels=1, latent=4, classes=2):
     )
     example = Port("x", "image", (channels, size, size), mean=(0.5,), std=(0.5,), task="generate")
     return Signature(inputs, (example,))
+
+
+def each_descends(objective, batch, *, lr, steps=10):
+    """A player's own steps along its own slope lower its own loss, while the others rest."""
+    begun = objective.state_dict()
+    begun = {key: value.clone() for key, value in begun.items()}
+    for player, module in objective.players.items():
+        objective.load_state_dict(begun)
+
+        def own(name=player):
+            told = next(one for one in objective.losses(batch) if one.player == name)
+            return told.value.mean()
+
+        optimizer, before = torch.optim.SGD(module.parameters(), lr=lr), own().item()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            own().backward()
+            optimizer.step()
+        assert own().item() < before - 1e-3, player

@@ -1,6 +1,9 @@
+import math
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import softplus
 
 from cartograd.apps.verbs.train import train
 from cartograd.core.build import build
@@ -56,6 +59,35 @@ def test_the_critic_becomes_the_share_of_real_examples():
     x = torch.linspace(-2, 2, 41)[:, None]
     found = objective.game.critic(x).sigmoid()
     assert (found - (2 * x[:, 0]).sigmoid()).abs().max().item() < 0.05
+    grid = torch.linspace(-9, 9, 4001, dtype=torch.float64)
+    p, q = (torch.distributions.Normal(one, 1).log_prob(grid).exp() for one in (1.0, -1.0))
+    apart = (torch.special.xlogy(p, 2 * p / (p + q)) + torch.special.xlogy(q, 2 * q / (p + q))) / 2
+    step = grid[1] - grid[0]
+    value = math.log(4) - 2 * (apart.sum() * step).item()
+    best = (p * softplus(-2 * grid) + q * softplus(2 * grid)).sum() * step
+    assert best.item() == pytest.approx(value, abs=1e-9)  # of sigmoid(2x) itself
+    noise = torch.randn(2, 20_000, 1)
+    reached = objective.eval().validate((noise[0], noise[1] + 1))["critic/loss"].mean().item()
+    assert reached == pytest.approx(value, abs=0.03)
+
+
+@pytest.mark.law("adversarial", "wgan", "wgan-gp")
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [(f"adversarial:loss={loss},norm=none", {"r1": 1.0}) for loss in LOSSES]
+    + [("wgan", {}), ("wgan-gp", {})],
+)
+def test_what_the_critic_lowers_does_not_move_the_generator(name, settings):
+    """Real and made examples go through the critic apart from each other, the made ones cut off."""
+    torch.manual_seed(0)
+    objective = build(name, kind="objective", model=generator(), **settings)
+    rows = []
+    objective.game.critic.register_forward_hook(lambda _, given, __: rows.append(len(given[0])))
+    ours, theirs = objective.game.critic, objective.game.model
+    next(objective.losses((torch.randn(5, 3), torch.randn(5, 2)))).value.mean().backward()
+    assert all(one.grad is None for one in theirs.parameters())
+    assert all(one.grad is not None for one in ours.parameters())
+    assert set(rows) == {5}
 
 
 @pytest.mark.law("adversarial")

@@ -5,7 +5,7 @@ named; else the one called yes, true, 1 or the like; else one that is rare in tr
 second. Of more classes they are averages.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,10 @@ YES = ("1", "1.0", "yes", "y", "true", "t", "positive", "pos", "+", "ja", "oui",
 
 RARE = 1 / 3
 """A class of two with at most this share of the training examples is the one looked for."""
+
+
+POSITIVE = "precision, recall and F1 are of"
+"""How a line on the positive class begins."""
 
 
 def with_positive(output: Port, targets: Tensor, named: Any = None, /) -> tuple[Port, str]:
@@ -51,7 +55,7 @@ def with_positive(output: Port, targets: Tensor, named: Any = None, /) -> tuple[
     else:
         at, why = _likely(output.labels, targets)
     label = output.labels[at]
-    told = f"precision, recall and F1 are of {label!r}, {why}"
+    told = f"{POSITIVE} {label!r}, {why}"
     return replace(output, positive=label), told
 
 
@@ -121,6 +125,38 @@ def about(name: str, signature: Signature, /) -> dict[str, str]:
         return {"average": average}
     labels, at = signature.output.labels, positive(spec, signature)
     return {"average": average, "positive": labels[at] if at < len(labels) else f"class {at}"}
+
+
+def why_positive(
+    averages: Mapping[str, Mapping[str, str]], signature: Signature, told: Iterable[str], /
+) -> str:
+    """Which class the figures of one of two are of, and by which rule it is that one.
+
+    Args:
+        averages: of each metric, as `about` has it.
+        signature: of the model.
+        told: what was decided on the data of the training, in lines.
+
+    >>> port = Port("class", "label", (2,), labels=("ham", "spam"), positive="spam")
+    >>> lines = ["precision, recall and F1 are of 'spam', the rare class (3 of 20 examples)"]
+    >>> f1 = {"f1": about("f1", Signature((), (port,)))}
+    >>> why_positive(f1, Signature((), (port,)), lines)
+    "'spam', the rare class (3 of 20 examples)"
+    """
+    named = dict.fromkeys(of["positive"] for of in averages.values() if "positive" in of)
+    return "; ".join(_why(label, signature.output, told) for label in named)
+
+
+def _why(label: str, output: Port, told: Iterable[str]) -> str:
+    """The rule that was recorded, or the one that must have been."""
+    begins = f"{POSITIVE} {label!r}, "
+    known = next((line.removeprefix(begins) for line in told if line.startswith(begins)), "")
+    if known:
+        return f"{label!r}, {known}"
+    own = output.positive or dict(enumerate(output.labels)).get(1, "class 1")
+    if label != own:
+        return f"{label!r}, as positive= says"
+    return repr(label) if output.positive else f"{label!r}, the second class"
 
 
 def spoken(name: str, of: Mapping[str, Any], /) -> str:

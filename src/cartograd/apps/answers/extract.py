@@ -134,7 +134,8 @@ def _scored(asked: Asked, pieces: list[Window]) -> Iterator[tuple[Window, Float[
     for group in alike(lengths, tokens=TOKENS, padded=padding is not None):
         tokens = padded([pieces[i].tokens for i in group], padding)
         segments = padded([pieces[i].segments for i in group], 0)
-        logits = asked.model(tokens.to(asked.device), segments.to(asked.device)).cpu()
+        inputs = (tokens, segments)[: len(asked.signature.inputs)]  # not all tell sides apart
+        logits = asked.model(*(one.to(asked.device) for one in inputs)).cpu()
         for i, row in zip(group, logits, strict=True):
             yield pieces[i], row[: lengths[i]]
 

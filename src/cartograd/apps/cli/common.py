@@ -26,7 +26,7 @@ LONGEST_PATH = 1024
 """Characters of a path; systems refuse to look for longer ones."""
 
 
-def _writable(_: Any, path: Path | None, /) -> None:
+def writable(_: Any, path: Path | None, /) -> None:
     """Refuse a file that cannot be written, before the work whose result it shall hold.
 
     Raises:
@@ -54,10 +54,10 @@ def _possible(_: Any, path: Path | None, /) -> None:
         raise UsageError(f"{path} cannot be written: permission denied")
 
 
-File = Annotated[Path | None, Parameter(validator=_writable)]
+File = Annotated[Path | None, Parameter(validator=writable)]
 """A file to write, if one is named: looked at before the work."""
 
-Written = Annotated[Path, Parameter(validator=_writable)]
+Written = Annotated[Path, Parameter(validator=writable)]
 """A file to write: looked at before the work."""
 
 Folder = Annotated[Path | None, Parameter(validator=_possible)]

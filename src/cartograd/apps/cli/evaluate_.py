@@ -74,7 +74,8 @@ def evaluate_(
     passed = all(gate["passed"] for gate in gates)
     part = found.seen.part if found.seen else part
     if json:
-        where = {"target": target, "data": source, "part": part, "report": page}
+        where = {"target": target, "data": source, "part": part, "part_is": found.why or None}
+        where |= {"report": page}
         output.emit(where | found.to_json() | {"gates": gates, "passed": passed})
         return 0 if passed else 1
     output.metrics(found.metrics, found.intervals, found.averages)
@@ -83,6 +84,7 @@ def evaluate_(
     output.lines(
         [
             *([("labels", f"given from a probability of {LIKELY} on")] if told else []),
+            *([("positive", found.positive)] if found.positive else []),
             ("measured", f"on {found.examples} examples ({source}, {found.why or part})"),
             *([("approximate", found.approximate())] if found.doubts else []),
             *([("this is", found.baseline)] if found.baseline else []),

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Source, check_sources, words
+from cartograd.apps.cli.filling import filled
 from cartograd.core.errors import UsageError
 
 
@@ -18,10 +19,12 @@ def generate_(
     /,
     prompt: Source | None = None,
     *,
-    count: int = 16,
+    count: int | None = None,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     guidance: str = "1",
     truncation: float = 1.0,
+    inpaint: Path | None = None,
+    mask: Path | None = None,
     out: File = None,
     length: int = 128,
     sampler: tuple[str, ...] = (),
@@ -50,12 +53,15 @@ def generate_(
         target: a run or bundle folder, or published weights like smollm2.
         prompt: the text; - reads it from standard input. Of a model that draws what a text says,
             this text.
-        count: examples to draw.
+        count: examples to draw; 16 if left out.
         class_: the class of all of them, by name or number; they take turns if left out.
         guidance: how much more than a diffusion model would an example is to be of its class, or a
             classifier that pulls it there, like classifier:RUN,scale=3.
         truncation: how much of its own style a stylegan2's example keeps; below 1 they are more
             usual, at 0 all the same.
+        inpaint: a picture of the model's size of which a part is to be made up (--count ways; one
+            if left out); all else of it stays as it is.
+        mask: a picture of that size, white where to make up and black elsewhere.
         out: file of the drawn examples: .png (pictures in a grid, points in the plane), .gif (how
             pictures come out of noise, or a walk between them), .html (pictures with their classes
             and the line to repeat it), .wav (sounds), .csv or .npy; samples.png or samples.csv in
@@ -83,6 +89,11 @@ def generate_(
     from cartograd.apps.load.writing import Writing
     from cartograd.apps.verbs.generate import generate, stream
 
+    if inpaint is not None or mask is not None:
+        return filled(
+            target, inpaint, mask, out, count=count, condition=class_, seed=seed or 0,
+            others=(prompt, sampler, guidance, truncation, temperature),
+        )  # fmt: skip
     if prompt is not None:
         check_sources(
             [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
@@ -93,7 +104,7 @@ def generate_(
         asked = {"condition": _told(model, text, class_), "guidance": guidance}
         asked |= {"sampler": _one(sampler), "truncation": truncation}
         asked |= {"temperature": 1.0 if temperature is None else temperature}
-        return _drawn(target, model, count, out, seed=seed or 0, **asked)
+        return _drawn(target, model, 16 if count is None else count, out, seed=seed or 0, **asked)
     short = (
         ("repetition-penalty", "repetition_penalty", repetition_penalty),
         ("temperature", "temperature", temperature),
@@ -163,7 +174,7 @@ def _told(model: Any, text: str | None, class_: str | None) -> str | None:
 def _drawn(target: str, model: Any, count: int, out: Path | None, **asked: Any) -> int:
     """Draw examples, and write them to a file."""
     from cartograd.apps.report.samples import check_kind, write_samples
-    from cartograd.apps.verbs.sample import sample
+    from cartograd.apps.verbs.sample import columns_of, sample
 
     if model.signature.task.generated:
         raise UsageError(f"{target} writes texts; give a prompt: cartograd generate {target} TEXT")
@@ -175,8 +186,11 @@ def _drawn(target: str, model: Any, count: int, out: Path | None, **asked: Any) 
     if path.suffix.lower() == ".gif":
         return _filmed(model, count, path, **asked)
     drawn = sample(model, count, **asked)
-    page = path.suffix.lower() == ".html"
-    written = _paged(model, drawn, path, **asked) if page else write_samples(path, port, drawn)
+    if path.suffix.lower() == ".html":
+        written = _paged(model, drawn, path, **asked)
+    else:
+        across = columns_of(model, asked["condition"], count)
+        written = write_samples(path, port, drawn, across=across)
     print(f"written     {written}")
     print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
     return 0

@@ -20,6 +20,7 @@ def league_(
     models: Many = (),
     count: int = 1000,
     seed: int = 0,
+    seeds: int = 1,
     folder: Folder = None,
     judges: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     json: bool = False,
@@ -36,6 +37,8 @@ def league_(
             each family.
         count: examples that each row is measured by.
         seed: of the trainings and drawings.
+        seeds: how often each is trained, with this seed and those after it; the table has means and
+            standard deviations.
         folder: where to keep runs, figures and pages; runs/league-DATA if left out.
         judges: two runs or bundles of classifiers, for features and for classes; by default those
             of the data, which are trained on first need and kept.
@@ -51,8 +54,8 @@ def league_(
         )
     own = (judges[0], judges[1]) if judges else None
     found = league(
-        data, budget=budget, models=models or FAMILIES, count=count, seed=seed, folder=folder,
-        judges=own, said=output.note,
+        data, budget=budget, models=models or FAMILIES, count=count, seed=seed,
+        seeds=seeds, folder=folder, judges=own, said=output.note,
     )  # fmt: skip
     if json:
         output.emit(found.to_json())

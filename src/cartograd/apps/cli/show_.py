@@ -5,20 +5,25 @@ draws the rates of a run under a schedule, here and (with --out) as a picture, a
 arguments; one that needs an argument is shown like any method until it is given. `show sigmoid
 --out FILE` draws an activation with its slope and where it is saturated.
 `show augment SPEC` writes a sheet of training examples before and after an augmentation; `show
-neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec. `show settings`
-lists what `train --set` and its file of settings take; with --json as the JSON schema of the file.
+neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec. `show generate
+RUN` draws what a generative model has learned: its classes, walks between examples, how noise is
+taken away, truncation. `show settings` lists what `train --set` and its file of settings take; with
+--json as the JSON schema of the file.
 """
 
 from pathlib import Path
 from typing import Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File
+from cartograd.apps.cli.common import Folder, writable
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
+
+WORDS = ("schedule", "augment", "neighbours", "generate")
+"""What is drawn or looked up, besides methods and settings."""
 
 
 def show_(
@@ -30,7 +35,7 @@ def show_(
     epochs: int = 10,
     lr: float = 1.0,
     data: str = "digits",
-    out: File = None,
+    out: Folder = None,
     lang: Language = "auto",
     json: bool = False,
 ) -> None:
@@ -38,39 +43,34 @@ def show_(
 
     Args:
         name: a method or a preset, as `cartograd list` shows them; its kind; or schedule, augment,
-            neighbours or settings.
+            neighbours, generate or settings.
         spec: the name, after a kind; of the schedule to draw, like cosine:warmup=0.1 or
-            step:every=3; of the augmentation, like flip,crop:padding=2; or a word, or words like
-            "king - man + woman".
+            step:every=3; of the augmentation, like flip,crop:padding=2; a word, or words like
+            "king - man + woman"; or the run or bundle of a generative model.
         steps: of the run that the schedule is drawn for.
         epochs: that these steps make; or in how many the augmented examples are shown.
         lr: the optimizer's own rate.
         data: what to augment; of neighbours, the run or bundle of vectors of words.
         out: the PNG file to write the schedule to, the activation, or the augmented examples
-            (augment.png).
+            (augment.png); of generate, the folder for its pictures and films (shown, in the run).
         lang: language of the title and of the map's places; auto follows LANG.
         json: print one object.
     """
     if name == "settings" and spec is None:
         _settings(json)
         return
-    drawn = ("schedule", "augment", "neighbours")
     kind = None
-    if spec is not None and name in KINDS and (name not in drawn or _incomplete(spec)):
+    if spec is not None and name in KINDS and (name not in WORDS or _incomplete(spec)):
         kind, name, spec = name, spec, None
-    if name in drawn or spec is not None:
-        if name not in drawn or spec is None:
-            raise UsageError(
-                "`show` takes one method, or: show KIND NAME, or: show schedule SPEC, like cosine, "
-                "or: show augment SPEC, like flip,crop:padding=2, or: show neighbours WORD --data "
-                "RUN"
-            )
-        if name == "schedule":
-            _schedule(spec, steps, epochs, lr, out, json)
-        elif name == "neighbours":
-            _neighbours(spec, data, json)
-        else:
-            _augment(spec, data, epochs, out or Path("augment.png"), json)
+    if spec is not None and name == "generate":
+        _generate(spec, out, json)
+        return
+    writable(None, out)
+    if spec is not None and name == "schedule":
+        _schedule(spec, steps, epochs, lr, out, json)
+        return
+    if name in WORDS or spec is not None:
+        _word(name, spec, data=data, epochs=epochs, out=out, json=json)
         return
     card, preset = registry.find(name, kind=kind)
     arguments = _arguments(card, preset)
@@ -88,6 +88,26 @@ def show_(
     if drawn:
         parts = [f"{low:g} to {high:g}" for low, high in drawn["saturated"]]
         print(f"\nsaturated  {', '.join(parts) or 'nowhere'} (of -8 to 8)\npicture    {out}")
+
+
+def _word(
+    name: str, spec: str | None, *, data: str, epochs: int, out: Path | None, json: bool
+) -> None:
+    """Neighbours of a word, or augmented examples.
+
+    Raises:
+        UsageError: neither is asked for.
+    """
+    if spec is not None and name == "neighbours":
+        _neighbours(spec, data, json)
+    elif spec is not None and name == "augment":
+        _augment(spec, data, epochs, out or Path("augment.png"), json)
+    else:
+        raise UsageError(
+            "`show` takes one method, or: show KIND NAME, or: show schedule SPEC, like cosine, "
+            "or: show augment SPEC, like flip,crop:padding=2, or: show neighbours WORD --data "
+            "RUN, or: show generate RUN"
+        )
 
 
 def _activation(card: Card, preset: dict[str, object], out: Path) -> dict[str, Any]:
@@ -177,6 +197,32 @@ def _neighbours(question: str, target: str, json: bool) -> None:
         output.emit({"question": question, "neighbours": near})
         return
     output.table(("word", "cosine"), [[word, f"{value:.3f}"] for word, value in found])
+
+
+def _generate(target: str, out: Path | None, json: bool) -> None:
+    """Sheets and films of what a generative model has learned."""
+    from cartograd.apps.load.target import as_signed
+    from cartograd.apps.report.samples import write_sheet
+    from cartograd.apps.verbs.sheets import Sheet, sheets
+
+    model, place = as_signed(target), Path(target)
+    folder = out or (place / "shown" if place.is_dir() else Path("shown"))
+    port, found = model.signature.example, sheets(model)
+    written = {
+        name: write_sheet(folder / name, port, one.x, film=one.film)
+        for name, one in found.items()
+        if isinstance(one, Sheet)
+    }
+    told = {name: one.means if isinstance(one, Sheet) else one for name, one in found.items()}
+    if json:
+        cannot = {name: why for name, why in told.items() if name not in written}
+        output.emit({"target": target, "shown": written, "cannot": cannot})
+        return
+    rows = [
+        (name, "  ".join(map(str, written.get(name, ("cannot",)))), said)
+        for name, said in told.items()
+    ]
+    output.table(("what", "files", "shows, or why not"), rows)
 
 
 def _arguments(card: Card, preset: dict[str, object]) -> list[dict[str, object]]:

@@ -158,20 +158,21 @@ def _text(value: Any) -> str:
 
 def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
     from cartograd.apps.answers import units
-    from cartograd.apps.verbs.cost import cost, probe
+    from cartograd.apps.verbs.cost import costed, probe
     from cartograd.apps.verbs.plan import planned
     from cartograd.core.memory import available
 
-    plan = planned(model, data, meta=True, **given)
+    plan, costs = costed(model, data, **given)
     for line in plan.told:
         output.note(line)
-    costs = cost(plan)
     free = available()
     fits = not free or costs.total < free
-    step, seconds = probe(planned(model, data, **given)) if fits else (None, None)
+    again = planned(model, data, **given) if fits else None
+    step, seconds, timed = (None, None, 0) if again is None else probe(again, costs.flops)
     if json:
         layers = [vars(layer) for layer in costs.layers]
         times = {"seconds_per_step": step, "minutes": None if seconds is None else seconds / 60}
+        times |= {"examples_timed": timed}
         numbers = {"parameters": costs.parameters, "flops_per_example": costs.flops}
         memory = {"memory": costs.memory | {"total": costs.total}, "memory_free": free or None}
         output.emit({"layers": layers} | numbers | memory | {"steps": costs.steps} | times)
@@ -190,12 +191,12 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
             f"{costs.steps:,} ({plan.value('epochs')} epochs of {len(plan.batches())} batches)",
         ),
     ]
-    if step is None or seconds is None:
-        lines.append(("time", f"not measured: only {units.size(free)} of memory are free"))
-    else:
-        lines.append(
-            ("time", f"about {units.seconds(seconds)} here ({units.seconds(step)} a step)")
-        )
+    lines.append(("time", f"not measured: only {units.size(free)} of memory are free"))
+    if step is not None and seconds is not None:
+        of = min(plan.value("batch_size"), len(plan.data.train))
+        part = f", from {timed} of its {of} examples" if timed < of else ""
+        told = f"about {units.seconds(seconds)} here ({units.seconds(step)} a step{part})"
+        lines[-1] = ("time", told)
     output.lines(lines)
     return 0
 
@@ -233,7 +234,7 @@ def _show_run(done: Any, json: bool) -> int:
         for name, x in bundle.metrics.items()
         if "approximate" in x
     }
-    page = done.folder / "report.html"
+    page, film = done.folder / "report.html", done.folder / "samples" / "growth.gif"
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""
     skipped = f"; {done.skipped} of {done.steps} steps left out" if done.skipped else ""
@@ -244,6 +245,7 @@ def _show_run(done: Any, json: bool) -> int:
             *([("this is", bundle.about["baseline"])] if bundle.about.get("baseline") else []),
             ("trained", f"{len(done.history)} epochs{best}{early}{skipped}"),
             ("run", str(done.folder)),
+            *([("samples", str(film))] if film.exists() else []),
             *([("report", str(page))] if page.exists() else []),
         ]
     )

@@ -59,6 +59,11 @@ class DataOptions:
     init: str | Spec | None = option(
         None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
     )
+    samples: int | None = option(
+        None,
+        "pictures that a generative model draws while it learns, always of the same noise, into "
+        "`samples/` of the run; 0 for none.",
+    )
 
 
 class TrainFields(FitFields, total=False):
@@ -72,6 +77,7 @@ class TrainFields(FitFields, total=False):
     positive: Any
     freeze: bool | str | Sequence[str]
     init: str | Spec | None
+    samples: int | None
 
 
 OF_DATA = tuple(item.name for item in fields(DataOptions))

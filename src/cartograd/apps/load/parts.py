@@ -19,9 +19,17 @@ from cartograd.engine.loop.fit import Run
 
 NAMES = {name for names in SPLITS.values() for name in names}
 
+LEARNED = {
+    "all": "all of it, with the examples that it was trained on; --part test is of others",
+    "train": "train: what it was trained on; --part test is of others",
+}
+"""What to say of a part of the data of the training that has been learned from."""
+
 
 def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
     """The part that is meant, and a line where it is not the one that was held back.
+
+    Of the data of the training the line says that there are examples of the training in it.
 
     Args:
         part: as it was given; None where it was not.
@@ -31,12 +39,13 @@ def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
     Raises:
         UsageError: the data are a path where nothing is.
     """
-    if part is not None:
-        return part, ""
     if not isinstance(data, str | Path | Spec):
-        return "test", ""
+        return part or "test", ""
     spec = located(data)
     place = _place(spec)
+    if part is not None:
+        own = place == _trained(trained) if place else _name(spec) == _name(trained)
+        return part, LEARNED.get(part, "") if own else ""
     if place is None or place == _trained(trained) or _parted(spec, place):
         return "test", ""
     return "all", "all of it, as the model was not trained on it (--part test: a cut of it)"
@@ -44,12 +53,32 @@ def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
 
 def trained_on(target: Target, /) -> Any:
     """The data that a bundle tells of, or that of a run or folder; None of a bare model."""
+    return about_of(target).get("data")
+
+
+def decided_on(target: Target, /) -> list[str]:
+    """What was decided on the data of the training, in lines, as far as it is known."""
+    source = about_of(target).get("source")
+    lines = source.get("decided") if isinstance(source, dict) else None
+    return list(lines) if isinstance(lines, list | tuple) else []
+
+
+def about_of(target: Target, /) -> dict[str, Any]:
+    """What a bundle, or that of a run or folder, tells of its training; nothing of a bare model."""
     if isinstance(target, Bundle):
-        return target.about.get("data")
+        return target.about
     place = target.folder if isinstance(target, Run) else target
     homes = [Path(place) / "bundle", Path(place)] if isinstance(place, str | Path) else []
     home = next((one for one in homes if (one / "about.json").is_file()), None)
-    return None if home is None else document(home, "about").get("data")
+    return {} if home is None else document(home, "about")
+
+
+def _name(spec: Any) -> str:
+    """The name of data that need no path; their seed and size do not make them others."""
+    try:
+        return located(spec).name if isinstance(spec, str | Path | Spec) and spec else ""
+    except UsageError:
+        return ""
 
 
 def _place(spec: Spec) -> Path | None:

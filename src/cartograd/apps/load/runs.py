@@ -13,6 +13,9 @@ from cartograd.engine.loop.fit import Run
 
 ENDS = ("finished", "interrupted", "failed")
 
+SAMPLES = "samples"
+"""The folder of a run for the pictures that a generative model drew while it learned."""
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -196,3 +199,8 @@ def _began(folder: Path) -> float:
     except UsageError:
         return 0.0
     return events[0]["time"] if events else 0.0
+
+
+def grids_of(run: Path, /) -> list[Path]:
+    """The pictures that a model drew while it learned, a grid for some of the epochs, in order."""
+    return sorted((run / SAMPLES).glob("epoch-*.png"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cartograd.apps.load.runs import Speed, history_of, speed_of
+from cartograd.apps.load.runs import Speed, grids_of, history_of, speed_of
 from cartograd.apps.load.target import Target
 from cartograd.core import registry
 from cartograd.core.files import check_manifest
@@ -27,6 +27,7 @@ class Origin:
         stopped: why training ended before its last epoch, if it did.
         settings: each setting's value and where it came from.
         speed: where the time went.
+        grids: files of the pictures that it drew while it learned, by epoch.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Origin:
     stopped: str | None = None
     settings: dict[str, tuple[Any, str]] = field(default_factory=dict)
     speed: Speed = field(default_factory=Speed)
+    grids: list[Path] = field(default_factory=list)
 
     @property
     def data(self) -> str:
@@ -73,6 +75,7 @@ def origin_of(target: Target, /) -> Origin:
         ended[-1].get("stopped") if ended else None,
         {key: (value, origins.get(key, "")) for key, value in values.items()},
         speed_of(events),
+        grids_of(bundle.parent),
     )
 
 

@@ -8,6 +8,7 @@ from cartograd.apps.answers import units
 from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
+from cartograd.apps.report.grown import grown
 from cartograd.apps.report.labels import labels
 from cartograd.apps.report.metrics import Measured, metrics
 from cartograd.apps.report.mistakes import mistakes
@@ -73,6 +74,7 @@ def report(
             approximate=found.approximate(),
         ),
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
+        grown(origin.grids),
         *_answers(examples, found),
         *more,
         speed(origin.speed),

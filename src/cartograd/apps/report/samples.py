@@ -2,7 +2,9 @@
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,8 +19,8 @@ from cartograd.core.ports import Port
 SIDE = 96
 """Small pictures are enlarged by whole numbers up to about this many pixels."""
 
-FRAME, LAST = 80, 1500
-"""Milliseconds of each frame of a film, and of the last one."""
+FRAME, STAGE, LAST = 80, 500, 1500
+"""Milliseconds of each frame of a film, of each stage of a training, and of the last one."""
 
 GAP = 2
 """Pixels between two pictures."""
@@ -53,7 +55,9 @@ def check_kind(path: Path, port: Port, /) -> None:
         )
 
 
-def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
+def write_samples(
+    path: Path, port: Port, x: Float[Tensor, "b ..."], /, *, across: int | None = None
+) -> Path:
     """Write examples, whole or not at all.
 
     Args:
@@ -61,6 +65,7 @@ def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
             the other), `.csv` (a row of numbers each) or `.npy` (an array of the examples' shape).
         port: what the numbers are.
         x: the examples.
+        across: pictures to a row of the grid; nearly as many rows as columns if not given.
 
     Raises:
         UsageError: see `check_kind`.
@@ -78,8 +83,17 @@ def write_samples(path: Path, port: Port, x: Float[Tensor, "b ..."], /) -> Path:
         rows = (",".join(f"{value:.9g}" for value in row) for row in x.flatten(1).tolist())
         return write_file(path, "\n".join([names, *rows]) + "\n")
     if port.kind == "image":
-        return write_file(path, png(grid([shades(one, port) for one in x])))
+        return write_file(path, png(grid([shades(one, port) for one in x], across=across)))
     return _cloud(path, port, x)
+
+
+def write_picture(path: Path, port: Port, x: Float[Tensor, "c y x"], /) -> Path:
+    """Write one picture in its own size, pixel by pixel, whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    return write_file(path, png(shades(x, port)))
 
 
 def write_film(path: Path, port: Port, frames: Float[Tensor, "t b ..."], /) -> Path:
@@ -92,10 +106,50 @@ def write_film(path: Path, port: Port, frames: Float[Tensor, "t b ..."], /) -> P
 
     check_kind(path, port)
     shots = [Image.fromarray(_flat(grid([shades(x, port) for x in frame]))) for frame in frames]
+    return write_file(path, _gif(shots, FRAME))
+
+
+def write_sheet(
+    stem: Path, port: Port, x: Float[Tensor, "n1 n2 c y x"], /, *, film: bool = False
+) -> list[Path]:
+    """Write rows of pictures as `stem.png`, and their columns one after the other as `stem.gif`.
+
+    Args:
+        stem: the files' name without its ending.
+        port: what the numbers are.
+        x: the pictures.
+        film: whether there is a film, too.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    tiles = [shades(one, port) for one in x.flatten(0, 1)]
+    sheet = grid(tiles, across=x.shape[1])
+    files = [write_file(stem.with_suffix(".png"), png(sheet))]
+    return (
+        [*files, write_film(stem.with_suffix(".gif"), port, x.transpose(0, 1))] if film else files
+    )
+
+
+def write_growth(path: Path, grids: Sequence[Path], /) -> Path:
+    """Write the film of pictures that lie in files, in their order, whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    from PIL import Image
+
+    return write_file(
+        path, _gif([Image.open(io.BytesIO(one.read_bytes())) for one in grids], STAGE)
+    )
+
+
+def _gif(shots: list[Any], each: int) -> bytes:
+    """A film that goes on for ever; milliseconds of each picture."""
     buffer = io.BytesIO()
-    times = [FRAME] * (len(shots) - 1) + [LAST]
+    times = [each] * (len(shots) - 1) + [LAST]
     shots[0].save(buffer, "GIF", save_all=True, append_images=shots[1:], duration=times, loop=0)
-    return write_file(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _flat(picture: np.ndarray) -> np.ndarray:
@@ -103,15 +157,15 @@ def _flat(picture: np.ndarray) -> np.ndarray:
     return picture[..., 0] if picture.shape[-1] == 1 else picture
 
 
-def grid(tiles: list[np.ndarray], /) -> np.ndarray:
-    """Pictures side by side, nearly as many rows as columns, on white.
+def grid(tiles: list[np.ndarray], /, *, across: int | None = None) -> np.ndarray:
+    """Pictures side by side on white, `across` to a row or nearly as many rows as columns.
 
     >>> grid([np.zeros((100, 100, 1), np.uint8)] * 5).shape
     (202, 304, 1)
     """
     height, width, channels = tiles[0].shape
     factor = max(1, SIDE // max(height, width))
-    across = math.ceil(math.sqrt(len(tiles)))
+    across = across or math.ceil(math.sqrt(len(tiles)))
     down = math.ceil(len(tiles) / across)
     height, width = height * factor, width * factor
     size = down * (height + GAP) - GAP, across * (width + GAP) - GAP, channels

@@ -78,10 +78,12 @@ class Evaluation:
         baseline: how it compares with always giving the same answer, in a sentence.
         averages: by metric, the `average` over classes that it is, and the `positive` class where
             it is of one of two.
+        positive: the positive class, where a metric is of it, and by which rule it is that one.
         doubts: by metric, why its interval is approximate: it may hold the true value less often
             than it states.
         notes: what was decided while the data were read, a line each.
-        why: why it was this part of the data, where nobody said so and it is all of them.
+        why: what is to be said of this part of the data: why it is all of them where nobody said
+            so, or that the model was trained on them.
     """
 
     metrics: dict[str, float]
@@ -96,6 +98,7 @@ class Evaluation:
     seen: Seen | None = field(default=None, repr=False, compare=False)
     baseline: str = ""
     averages: dict[str, dict[str, str]] = field(default_factory=dict)
+    positive: str = ""
     doubts: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     why: str = ""
@@ -132,6 +135,7 @@ class Evaluation:
             "parameters": self.parameters,
             "size_bytes": self.size,
             "baseline": self.baseline or None,
+            "positive": self.positive or None,
         } | (
             {"threshold": LIKELY, "labels": [one.to_json() for one in told]}
             if (told := self.labels)

@@ -1,4 +1,4 @@
-"""The routes: predict, health, signature and the list of routes."""
+"""The routes: predict, generate, health, signature and the list of routes."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cartograd import __version__
+from cartograd.apps.server import generate
 from cartograd.apps.server.body import Limits, received
 from cartograd.apps.server.decode import KEYS, accepts, decode
 from cartograd.apps.server.refusal import RefusalError, refused
@@ -35,6 +36,7 @@ class Routes:
     async def index(self, _: Request) -> Response:
         """The list of routes."""
         links = {"predict": "/predict", "signature": "/signature", "health": "/health"}
+        links |= {"generate": "/generate"} if self.draws else {}
         signature = self.served.signature
         inputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.inputs}
         outputs = {port.name: {"kind": port.kind, "dims": port.dims} for port in signature.outputs}
@@ -45,10 +47,28 @@ class Routes:
                 "outputs": outputs,
                 "accepts": accepts(signature.input),
                 "keys": list(KEYS),
+                "generate keys": list(generate.KEYS) if self.draws else [],
                 "links": links,
                 "cartograd": __version__,
             }
         )
+
+    @property
+    def draws(self) -> bool:
+        """Whether the model is one of examples, which may draw some."""
+        return self.served.signature.target == "example"
+
+    async def generate(self, request: Request) -> Response:
+        """Examples that the model draws: numbers, or a PNG where the client accepts that."""
+        body = await received(request, self.limits)
+        shown = "image/png" in request.headers.get("accept", "")
+        return await anyio.to_thread.run_sync(self._generate, body, shown, limiter=self.turn)
+
+    def _generate(self, body: bytes, shown: bool) -> Response:
+        found = generate.drawn(self.served, generate.asked(body, self.limits))
+        if shown:
+            return Response(generate.picture(self.served, found), media_type="image/png")
+        return JSONResponse({"model": self.served.identity()} | found.to_json())
 
     async def signature(self, _: Request) -> Response:
         """The model's full signature."""
@@ -123,8 +143,10 @@ def application(
         yield
         routes.ready = False
 
+    drawing = [Route("/generate", routes.generate, methods=["POST"])] if routes.draws else []
     return Starlette(
         routes=[
+            *drawing,
             Route("/", routes.index),
             Route("/health", routes.health),
             Route("/signature", routes.signature),

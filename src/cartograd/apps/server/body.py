@@ -20,12 +20,16 @@ class Limits:
         body: bytes of the body.
         examples: how many examples it may hold.
         draws: how many passes with dropout on it may ask for.
+        drawn: how many examples a generative model draws for it.
+        steps: of the sampler that draws them.
         patience: seconds in which the body must have arrived.
     """
 
     body: int = 32 * 2**20
     examples: int = 1024
     draws: int = 100
+    drawn: int = 256
+    steps: int = 1000
     patience: float = 30.0
 
 

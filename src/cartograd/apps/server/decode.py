@@ -78,7 +78,7 @@ def decode(
     notes: list[str] = []
     if kind in FILES.get(port.kind, ()):
         return Asked(read(port, [body], notes=notes), notes=tuple(notes))
-    request = _parse(body)
+    request = parsed(body, like='{"inputs": [...]}')
     inputs = _inputs(request, port, most)
     options, refused = _options(request, draws), {}
 
@@ -120,16 +120,24 @@ def accepts(port: Port, /) -> tuple[str, ...]:
     return ("application/json", *FILES.get(port.kind, ()))
 
 
-def _parse(body: bytes) -> Any:
+def parsed(body: bytes, /, *, like: str) -> Any:
+    """What a body in JSON says.
+
+    Args:
+        body: its bytes.
+        like: a body that would be understood.
+
+    Raises:
+        RefusalError: 400 it is not JSON.
+    """
+
     def refuse(word: str) -> NoReturn:
         raise UsageError(f"{word} is not JSON")
 
     try:
         return json.loads(body, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise RefusalError(
-            400, f'the body is not JSON ({error}); expected {{"inputs": [...]}}'
-        ) from error
+        raise RefusalError(400, f"the body is not JSON ({error}); expected {like}") from error
 
 
 def _inputs(request: Any, port: Port, most: int) -> list[Any]:

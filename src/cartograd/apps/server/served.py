@@ -33,7 +33,8 @@ class Served:
     tokenizer: Any = None
 
     def __post_init__(self) -> None:
-        check_inputs(self.name, self.signature)
+        if self.signature.target != "example":  # those draw, whatever else they are told
+            check_inputs(self.name, self.signature)
         self.model.eval()
 
     def identity(self) -> dict[str, Any]:
@@ -53,8 +54,10 @@ class Served:
             **chosen: how they are to be answered, by the names of `Asked`.
 
         Raises:
-            UsageError: the model has no use for one of these, or does not know the language.
+            UsageError: the model has no use for one of these, does not know the language, or takes
+                several inputs.
         """
+        check_inputs(self.name, self.signature)
         numbers = x if isinstance(x, Tensor) else torch.empty(len(x), 0)
         texts = () if isinstance(x, Tensor) else tuple(x)
         asked = replace(self.asked(numbers), texts=texts, **chosen)

@@ -28,6 +28,13 @@ from cartograd.engine.optim.player import per_player
 PROBE = 1.0
 """Seconds for which steps are timed."""
 
+WORK = 1e11
+"""Operations of the largest step that is timed; of a larger one, part of its examples."""
+
+
+class LooksAtNumbersError(UsageError):
+    """A model or a loss looks at numbers, and on the meta device there are none."""
+
 
 def cost(
     model: Plan | str | Spec | nn.Module,
@@ -45,7 +52,27 @@ def cost(
     Raises:
         UsageError: the model or the optimizer cannot take these shapes.
     """
-    plan = model if isinstance(model, Plan) else planned(model, data, meta=True, **settings)
+    return _cost(model) if isinstance(model, Plan) else costed(model, data, **settings)[1]
+
+
+def costed(model: Any, data: Any, /, **settings: Any) -> tuple[Plan, Cost]:
+    """A plan and what it needs.
+
+    Where a model or a loss looks at numbers (the longest target, how many are right), the pass is
+    made with real ones.
+
+    Raises:
+        UsageError: as `planned` and `cost` say.
+    """
+    plan = planned(model, data, meta=True, **settings)
+    try:
+        return plan, _cost(plan)
+    except LooksAtNumbersError:
+        plan = planned(model, data, **settings)
+        return plan, _cost(plan)
+
+
+def _cost(plan: Plan) -> Cost:
     rows = min(plan.value("batch_size"), len(plan.data.train))
     batch = _batch(plan, rows)
     saved: dict[int, int] = {}
@@ -69,7 +96,8 @@ def cost(
     except Exception as error:  # a model of anybody may fail in any way
         port, name = plan.data.signature.input, name_of(plan.model)
         shape = " x ".join(map(str, port.dims))
-        raise UsageError(
+        kind = LooksAtNumbersError if "meta tensor" in str(error).lower() else UsageError
+        raise kind(
             f"{name} cannot take this data (inputs of kind {port.kind}, {shape}); take a model for "
             f"it, or the size or the arguments that it needs (`cartograd show {name}`). "
             f"It said: {first_line(error)}"
@@ -107,38 +135,52 @@ class _First:
         return islice(self.batches.epoch(number, seed=seed, start=start), self.count - start)
 
 
-def probe(plan: Plan, /) -> tuple[float, float]:
+def probe(plan: Plan, flops: float, /) -> tuple[float, float, int]:
     """Time some real steps on this machine; the plan's model is changed by them.
 
+    Args:
+        plan: of the run.
+        flops: of a step for one example, as `cost` counts them.
+
     Returns:
-        Seconds for a step, and estimated seconds for the whole run with its validation.
+        Seconds for a step, estimated seconds for the whole run with its validation, and how many
+        examples of a step were timed: of a large one a part, whose time is scaled.
     """
     options = replace(
         plan.options, epochs=1, monitor=None, schedule=None, patience=None, compile=False,
         accumulate=1,
     )  # fmt: skip
-    batches = plan.batches()
+    whole, size = len(plan.batches()), min(plan.value("batch_size"), len(plan.data.train))
+    most = max(2, int(WORK // max(flops, 1)))
+    rows = min(size, most)
+    batches = plan.batches(rows)
 
     def seconds(count: int) -> float:
         start = time.perf_counter()
         fit(plan.objective, _First(batches, count), options=options)
         return (time.perf_counter() - start) / count
 
-    seconds(min(2, len(batches)))  # the first steps load libraries and are slower
-    few = seconds(min(5, len(batches)))
-    step = seconds(min(len(batches), max(5, round(PROBE / few))))
+    seconds(1 if rows < size else min(2, whole))  # the first steps load libraries and are slower
+    step = seconds(1)
+    if step < PROBE:
+        step = seconds(min(len(batches), max(5, round(PROBE / step))))
+    step *= size / rows
     valid = plan.data.valid
-    most = at_once(plan.data.signature)
-    rows = min(most, len(valid))
+    least = at_once(plan.data.signature)
+    few = min(least, len(valid), most)
     start = time.perf_counter()
     collect(
-        plan.model, valid.select(range(rows)).batches(batch_size=most), device=plan.value("device")
+        plan.model, valid.select(range(few)).batches(batch_size=least), device=plan.value("device")
     )
-    check = (time.perf_counter() - start) / rows * len(valid)
-    return step, plan.value("epochs") * (len(batches) * step + check)
+    check = (time.perf_counter() - start) / few * len(valid)
+    return step, plan.value("epochs") * (whole * step + check), rows
 
 
 def _batch(plan: Plan, rows: int) -> tuple[Tensor, ...]:
+    """Examples without numbers for a model without numbers, else the first ones."""
+    if not any(tensor.is_meta for tensor in _tensors(plan.model)):
+        first = plan.data.train.select(range(rows))
+        return (*first.arguments, first.targets)
     example = plan.data.train.select([0])
     return tuple(
         torch.empty((rows, *tensor.shape[1:]), dtype=tensor.dtype, device="meta")

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from cartograd.apps.answers.averaged import about, measure
+from cartograd.apps.answers.averaged import about, measure, why_positive
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.as_learned import as_learned
-from cartograd.apps.load.parts import part_of, trained_on
+from cartograd.apps.load.parts import decided_on, part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
 from cartograd.apps.results.against_plain import baseline
@@ -122,6 +122,7 @@ def evaluate(
     for name in of_texts:
         values[name], intervals[name], doubts[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
+    averages = {name: of for name in given if (of := about(name, model.signature))}
     return Evaluation(
         metrics={name: values[name] for name in chosen},
         intervals=intervals,
@@ -134,7 +135,8 @@ def evaluate(
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
         baseline=baseline(model, examples, outputs, targets, intervals, weighted=_weighted(target)),
-        averages={name: of for name in given if (of := about(name, model.signature))},
+        averages=averages,
+        positive=why_positive(averages, model.signature, decided_on(target)),
         why=why,
         notes=tuple(notes),
         doubts={name: doubts[name] for name in chosen if doubts.get(name)},

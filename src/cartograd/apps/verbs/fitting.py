@@ -16,10 +16,17 @@ def check_objective(name: str, task: Task, data: Dataset, /) -> None:
     """Refuse the objective of a task whose right answers are of another sort than the data's.
 
     Raises:
-        UsageError: it learns values where there are classes, or the other way round, or one answer
-            for an example where each position has one.
+        UsageError: it learns values where there are classes, or the other way round, one answer
+            for an example where each position has one, or to tell classes apart where there is one.
     """
     others = [other for other in map(find, names_of_tasks()) if other.objective == name]
+    labels = data.signature.output.labels
+    if len(labels) == 1 and any(other.target == "class" for other in others):
+        raise UsageError(
+            f"{data.name} has {labels[0]!r} as its only class, so there is nothing to tell apart; "
+            "expected a folder of files for each of at least two classes, or a model of examples "
+            "alone, such as ddpm"
+        )
     fits = [other.target == task.target and (other.each or not task.each) for other in others]
     if others and task.objective is not None and not any(fits):
         usual = next((one for one in others if one.name == name), others[0])

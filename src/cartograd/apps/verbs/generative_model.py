@@ -266,7 +266,7 @@ class Generative:
         if condition is None and self.model.signature.condition is not None:
             if self.denoiser is not None:
                 return None  # a denoiser knows what no class is
-            raise UsageError(f"{what} of {self.name} needs the classes: condition=")
+            raise UsageError(f"{what} of {self.name} needs the classes: condition= (--class)")
         y = classes_of(self.model, condition, count)
         return None if y is None else y.to(self.device)
 

@@ -37,7 +37,9 @@ Said = Callable[[str], object]
 
 def has_judges(data: Dataset, /) -> bool:
     """Whether there are judges of such examples: pictures with classes."""
-    return data.signature.input.kind == "image" and data.signature.target == "class"
+    signature = data.signature
+    classes = signature.target == "class" and len(signature.output.labels) != 1
+    return signature.input.kind == "image" and classes
 
 
 def judges_of(data: Dataset, /, *, said: Said = lambda _: None) -> Judges:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cartograd.apps.load.source import dataset
 from cartograd.apps.load.target import Target, as_bundle
@@ -46,6 +47,7 @@ def league(
     models: Sequence[str] = FAMILIES,
     count: int = 1000,
     seed: int = 0,
+    seeds: int = 1,
     folder: str | Path | None = None,
     judges: tuple[Target, Target] | None = None,
     said: Said = lambda _: None,
@@ -61,6 +63,7 @@ def league(
         models: specs of models, or MODEL/OBJECTIVE as in `gan/wgan-gp`.
         count: examples that each row is measured by.
         seed: of the trainings and drawings.
+        seeds: how often each is trained and drawn, with this seed and those after it.
         folder: where to keep runs, figures and pages; `runs/league-DATA` if left out.
         judges: classifiers of such examples for features and for classes; by default those of the
             data, which are trained on first need and kept.
@@ -73,6 +76,8 @@ def league(
         raise UsageError(f"budget={budget} is no time; expected processor seconds above 0")
     if count < LEAST:
         raise UsageError(f"count={count} examples say nothing; expected {LEAST} or more")
+    if seeds < 1:
+        raise UsageError(f"seeds={seeds} trains nothing; expected 1 or more")
     entries = [entry_of(word) for word in models]
     for entry in entries:
         _check(entry)
@@ -82,18 +87,28 @@ def league(
     place = Path(folder) if folder is not None else place_of(data)
     chosen = _judges(found, judges, said)
     ruler = ruler_of(found, chosen)
-    about = {"data": data, "budget": budget, "count": count, "seed": seed, "judges": chosen.digest}
-    rows = [_entered(entry, ruler, place, about, said) for entry in entries]
+    about = {"data": data, "budget": budget, "count": count, "judges": chosen.digest}
+    all_seeds = range(seed, seed + seeds)
+    rows = [_row(entry, ruler, place, about, all_seeds, said) for entry in entries]
     rows.sort(key=lambda row: row.figures.get("nfid", math.inf))
-    for name, drawn in controls(found, count, seed=seed).items():
-        said(f"control: {name}")
-        rows.append(Row(name, ruler.figures(drawn, seed=seed), True, "", drawn.x[:SHOWN]))
+    rows += _controls(ruler, count, all_seeds, said)
     result = League(
-        data, budget, count, min(REAL, len(ruler.train)), seed, chosen.digest,
-        found.signature.classes or 0, rows, _again(about, models),
+        data, budget, count, min(REAL, len(ruler.train)), tuple(all_seeds), chosen.digest,
+        found.signature.classes or 0, rows, _again(about, models, all_seeds),
     )  # fmt: skip
     result.write(place)
     return result
+
+
+def _controls(ruler: Ruler, count: int, seeds: Sequence[int], said: Said) -> list[Row]:
+    """What needs no model, drawn as often as the models are."""
+    drawn = [controls(ruler.data, count, seed=seed) for seed in seeds]
+    rows = []
+    for name, first in drawn[0].items():
+        said(f"control: {name}")
+        each = [ruler.figures(one[name], seed=seed) for seed, one in zip(seeds, drawn, strict=True)]
+        rows.append(Row(name, tuple(each), True, "", first.x[:SHOWN]))
+    return rows
 
 
 def place_of(data: str, /) -> Path:
@@ -120,35 +135,59 @@ def _judges(data: Dataset, given: tuple[Target, Target] | None, said: Said) -> J
     return judges_by(features, classes)
 
 
-def _entered(entry: Entry, ruler: Ruler, place: Path, about: dict[str, Any], said: Said) -> Row:
-    """The row of an entry, kept or made now."""
-    folder = place / "entries" / entry.folder
+def _row(
+    entry: Entry,
+    ruler: Ruler,
+    place: Path,
+    about: dict[str, Any],
+    seeds: Sequence[int],
+    said: Said,
+) -> Row:
+    """The row of an entry: what each seed gave, kept or made now."""
+    each, pictures = [], None
+    for seed in seeds:
+        try:
+            figures, shown = _entered(entry, ruler, place, about | {"seed": seed}, said)
+        except UsageError as error:
+            said(f"{entry.name}, seed {seed}: {error}")
+            return Row(entry.name, failed=f"seed {seed}: {error}")
+        each.append(figures)
+        pictures = shown if pictures is None else pictures
+    return Row(entry.name, tuple(each), pictures=pictures)
+
+
+def _entered(
+    entry: Entry, ruler: Ruler, place: Path, about: dict[str, Any], said: Said
+) -> tuple[dict[str, Any], Tensor]:
+    """The figures of an entry with one seed and some of what it drew, kept or made now.
+
+    Raises:
+        UsageError: it cannot be trained on these examples, or draws numbers that are not finite.
+    """
+    seed, word = about["seed"], f"{entry.name}, seed {about['seed']}"
+    folder = place / "entries" / f"{entry.folder}-{seed}"
     told, pictures = folder.with_suffix(".json"), folder.with_suffix(".pt")
     settings = about | {"entry": entry.name}
     if told.is_file() and pictures.is_file():
         kept = json.loads(told.read_text(encoding="utf-8"))
         if kept["settings"] == settings:
-            said(f"{entry.name}: done before")
-            return Row(entry.name, kept["figures"], pictures=torch.load(pictures))
-    said(f"{entry.name}: training for {about['budget']:g} processor seconds")
-    try:
-        spent = trained(entry, ruler.data, about["budget"], folder, about["seed"])
-        drawn, costs = drawn_by(folder, about["count"], about["seed"])
-        check_finite(drawn, entry.name)
-    except UsageError as error:
-        said(f"{entry.name}: {error}")
-        return Row(entry.name, failed=str(error))
-    figures = costs | {"train": spent} | ruler.figures(drawn, seed=about["seed"])
-    row = Row(entry.name, figures, pictures=drawn.x[:SHOWN].clone())
-    torch.save(row.pictures, pictures)
+            said(f"{word}: done before")
+            return kept["figures"], torch.load(pictures)
+    said(f"{word}: training for {about['budget']:g} processor seconds")
+    spent = trained(entry, ruler.data, about["budget"], folder, seed)
+    drawn, costs = drawn_by(folder, about["count"], seed)
+    check_finite(drawn, entry.name)
+    figures = costs | spent | ruler.figures(drawn, seed=seed)
+    shown = drawn.x[:SHOWN].clone()
+    torch.save(shown, pictures)
     write_file(told, json.dumps({"settings": settings, "figures": figures}, indent=2) + "\n")
-    said(f"{entry.name}: nFID {figures['nfid']:.1f}, coverage {figures['coverage']:.2f}")
-    return row
+    said(f"{word}: nFID {figures['nfid']:.1f}, coverage {figures['coverage']:.2f}")
+    return figures, shown
 
 
-def _again(about: dict[str, Any], models: Sequence[str]) -> str:
+def _again(about: dict[str, Any], models: Sequence[str], seeds: Sequence[int]) -> str:
     own = "" if tuple(models) == FAMILIES else f" --models {' '.join(models)}"
     return (
         f"cartograd league {about['data']} --budget {about['budget']:g} --count {about['count']} "
-        f"--seed {about['seed']}{own}"
+        f"--seed {seeds[0]} --seeds {len(seeds)}{own}"
     )

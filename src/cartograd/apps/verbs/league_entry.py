@@ -12,6 +12,7 @@ from cartograd.apps.load.target import Target, as_bundle
 from cartograd.apps.verbs.league_controls import Drawn
 from cartograd.apps.verbs.sample import classes_of, sample
 from cartograd.apps.verbs.train import train
+from cartograd.core import registry
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -38,8 +39,18 @@ class Entry:
 
     @property
     def folder(self) -> str:
-        """A name for its run folder."""
+        """A name for its run folders."""
         return "".join(one if one.isalnum() or one in "-." else "-" for one in self.name)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether its objective asks for one rate throughout, as games do."""
+        card, _ = registry.find(Spec.parse(self.model).name, kind="model")
+        asked = self.objective or card.objective
+        if not asked:
+            return False
+        settings = registry.find(Spec.parse(asked).name, kind="objective")[0].settings
+        return "schedule" in settings and settings["schedule"] is None
 
 
 def entry_of(word: str, /) -> Entry:
@@ -57,9 +68,12 @@ def entry_of(word: str, /) -> Entry:
     return Entry(word, model, objective)
 
 
-def trained(entry: Entry, data: Dataset, budget: float, folder: Path, seed: int, /) -> float:
-    """Train an entry, and leave its run folder; the processor seconds that it took.
+def trained(
+    entry: Entry, data: Dataset, budget: float, folder: Path, seed: int, /
+) -> dict[str, Any]:
+    """Train an entry, and leave its run folder; what it took: processor seconds and steps.
 
+    The rate has fallen to 0 when the budget is spent, unless the objective is one whose rate stays.
     What lies in the folder is of a run that was stopped, and goes.
 
     Raises:
@@ -69,12 +83,13 @@ def trained(entry: Entry, data: Dataset, budget: float, folder: Path, seed: int,
     limit = Budget(budget)
     more: dict[str, Any] = {"objective": entry.objective} if entry.objective else {}
     run = train(
-        entry.model, data, folder=folder, seed=seed, epochs=EPOCHS, schedule="constant",
-        device="cpu", callbacks=[limit], **more,
+        entry.model, data, folder=folder, seed=seed, epochs=EPOCHS,
+        schedule="constant" if entry.is_steady else limit.factor,
+        device="cpu", callbacks=[limit], samples=0, **more,
     )  # fmt: skip
     if run.stopped == "interrupted":
         raise KeyboardInterrupt
-    return limit.spent
+    return {"train": limit.spent, "steps": run.steps}
 
 
 def drawn_by(target: Target, count: int, seed: int, /) -> tuple[Drawn, dict[str, Any]]:
@@ -85,9 +100,7 @@ def drawn_by(target: Target, count: int, seed: int, /) -> tuple[Drawn, dict[str,
     """
     bundle = as_bundle(target)
     model = bundle.model
-    calls = _Calls(model)
-    sample(model, 1, seed=seed, device="cpu")
-    evaluations = calls.closed()
+    nfe = evaluations(model)
     begun = time.process_time()
     x = sample(model, count, seed=seed, device="cpu")
     seconds = time.process_time() - begun
@@ -96,28 +109,31 @@ def drawn_by(target: Target, count: int, seed: int, /) -> tuple[Drawn, dict[str,
     return Drawn(x, classes_of(model, None, count)), {
         "parameters": sum(one.numel() for one in model.parameters()),
         "ms": 1000 * seconds / count,
-        "nfe": evaluations,
+        "nfe": nfe,
         "bits": bits["value"] if bits else None,
         "kind": inner.likelihood if bits else "",
     }
 
 
-class _Calls:
-    """Counts how often the layer of a model that is used most is called."""
+def evaluations(model: Signed, /) -> int:
+    """How often the network is called for one example: the part of it that is called most.
 
-    def __init__(self, model: Signed, /) -> None:
-        self.counts: dict[int, int] = {}
-        layers = [one for one in model.modules() if isinstance(one, nn.Linear | nn.Conv2d)]
-        self.handles = [one.register_forward_hook(self._count) for one in layers]
+    Parts of all sizes are watched, not layers alone: a masked convolution's weights are used
+    without calling it, but inside a part that is called.
+    """
+    counts: dict[int, int] = {}
 
-    def _count(self, layer: nn.Module, *_: Any) -> None:
-        self.counts[id(layer)] = self.counts.get(id(layer), 0) + 1
+    def count(part: nn.Module, *_: Any) -> None:
+        counts[id(part)] = counts.get(id(part), 0) + 1
 
-    def closed(self) -> int:
-        """The count."""
-        for handle in self.handles:
+    parts = [one for one in model.modules() if any(True for _ in one.parameters())]
+    handles = [one.register_forward_hook(count) for one in parts]
+    try:
+        sample(model, 1, device="cpu")
+    finally:
+        for handle in handles:
             handle.remove()
-        return max(self.counts.values(), default=1)
+    return max(counts.values(), default=1)
 
 
 def check_finite(drawn: Drawn, name: str, /) -> None:

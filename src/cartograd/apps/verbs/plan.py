@@ -13,15 +13,16 @@ from torch import nn
 from cartograd.apps.answers.averaged import with_positive
 from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.located import located
-from cartograd.apps.load.options import CHOSEN
 from cartograd.apps.load.reading import as_read, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.load.taken import check_takes
+from cartograd.apps.verbs.chosen import chosen_for, own_objective
 from cartograd.apps.verbs.epoch_metrics import epoch_metrics
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.fitting import check_answer, check_objective, check_parts, check_size
+from cartograd.apps.verbs.growing_samples import check_draws, told_of_grids
 from cartograd.apps.verbs.learned import (
     card_of,
     learned,
@@ -42,12 +43,6 @@ from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
 from cartograd.engine.loop.own_code import in_words
-
-STEPS = 600
-"""Default number of steps of a run; between 5 and 40 epochs."""
-
-FINE = "adamw:lr=5e-5"
-"""How a transformer that has learned is tuned by default."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,9 @@ class Plan:
 
     @property
     def told(self) -> list[str]:
-        """What was decided on the data, and what the training begins from, in lines."""
-        return [*self.data.told, self.begun] if self.begun else self.data.told
+        """What was decided on the data, what the training begins from, what it draws; in lines."""
+        drawn = told_of_grids(self.value("samples"), self.value("epochs"))
+        return [*self.data.told, *filter(None, (self.begun, drawn))]
 
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: objects are given by their names."""
@@ -102,10 +98,10 @@ class Plan:
             self.card, self.objective, self.data.signature, watched=self.value("monitor") or ""
         )
 
-    def batches(self) -> Batches:
-        """The training data."""
+    def batches(self, size: int | None = None, /) -> Batches:
+        """The training data, in batches of the plan's size or of another."""
         return self.data.train.batches(
-            batch_size=self.value("batch_size"), augment=self.value("augment")
+            batch_size=size or self.value("batch_size"), augment=self.value("augment")
         )
 
     @property
@@ -182,7 +178,7 @@ def planned(
         )  # fmt: skip
     built.tokenizer = examples.tokenizer
     fine = before is not None and frozen is not True and "heads" in (built.spec or Spec("")).args
-    chosen = _chosen(built, examples, settings, fine=fine)
+    chosen = chosen_for(built, examples, settings, fine=fine)
     settings = {key: Setting(value, "default") for key, value in chosen.items()} | settings
     settings["objective"] = with_loss(settings)
     card = card_of(settings["objective"].value)
@@ -190,13 +186,14 @@ def planned(
     weights, examples = weights_of_classes(card, settings, examples)
     with torch.device("meta") if meta else nullcontext():
         objective = learned(settings, built, card, **weights)
+    check_draws(built, settings["samples"].value)
     task = examples.signature.task
     if card is not None:
         check_objective(card.name, task, examples)
     check_size(settings["batch_size"].value, examples)
     check_parts(examples)
     usual = None if task.objective is None else Spec.parse(task.objective).name
-    own = card is not None and card.name in (usual, _own(built))
+    own = card is not None and card.name in (usual, own_objective(built))
     if own and task.target == "class" and not task.hides:
         check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
@@ -214,61 +211,6 @@ def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
     signature = replace(data.signature, outputs=(output, *data.signature.outputs[1:]))
     decided = [*data.about.get("decided", ()), told]
     return replace(data, signature=signature, about=data.about | {"decided": decided})
-
-
-def _chosen(
-    model: Signed, data: Dataset, settings: Mapping[str, Setting], *, fine: bool
-) -> dict[str, Any]:
-    """Defaults of the settings that depend on model and data.
-
-    Args:
-        model: what is trained.
-        data: on what.
-        settings: what is said.
-        fine: whether all weights of a transformer that has learned are tuned: by small steps, as
-            BERT's paper has it.
-    """
-    said = {key: item.value for key, item in settings.items()}
-    objective = said.get("objective") or _objective(model, data)
-    rule = isinstance(objective, str) and Spec.parse(objective).name == "perceptron-rule"
-    examples = len(data.train)
-    usual = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
-    size = min(usual, examples)
-    per_epoch = -(-examples // said.get("batch_size", size))
-    epochs = min(40, max(5, round(STEPS / per_epoch)))
-    warm = said.get("epochs", epochs) * per_epoch >= 100
-    return {
-        "objective": objective,
-        "optimizer": "sgd:lr=1" if rule else FINE if fine else "adamw:lr=3e-3",
-        "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
-        "epochs": epochs,
-        "batch_size": size,
-        "augment": None,
-        "class_weights": None,
-        "loss": None,
-        "positive": data.signature.output.positive or None,
-        "monitor": "valid/loss",
-    } | dict.fromkeys(CHOSEN[4:])
-
-
-def _own(model: Signed) -> str:
-    """The name of the objective that the model's card asks for, if it asks for one."""
-    if model.spec is None:
-        return ""
-    asked = registry.find(model.spec.name, kind="model")[0].objective
-    return asked and Spec.parse(asked).name
-
-
-def _objective(model: Signed, data: Dataset) -> str:
-    """The objective of the model's card, or the default of the data's task."""
-    own, task = _own(model), data.signature.task
-    if own and task.takes(own):
-        assert model.spec is not None
-        return registry.find(model.spec.name, kind="model")[0].objective
-    if task.objective is None:
-        task.check("train")
-        raise UsageError(f"no objective is known for the task {task.name!r}; give objective=")
-    return task.objective
 
 
 def _details(kind: str, typed: Spec, full: Spec, origin: str) -> dict[str, Setting]:

@@ -36,6 +36,8 @@ MOST = 100_000
 TOGETHER = 256
 """Examples that go through the network at once."""
 
+ABREAST = 20
+"""Classes that are columns of a grid; more of them are cut into rows as examples are."""
 
 Condition = str | int | Sequence[str | int] | None
 """The class of all examples, by name or number, or the text that says what they are, or of each."""
@@ -258,7 +260,6 @@ def classes_of(
 
     Raises:
         UsageError: there is no such class, there are no classes, or not as many as examples.
-
     """
     port = model.signature.condition or told
     if port is None:
@@ -274,6 +275,14 @@ def classes_of(
     if len(condition) != count:
         raise UsageError(f"{len(condition)} classes for {count} examples; expected one for each")
     return torch.tensor([number_of(port, one) for one in condition])
+
+
+def columns_of(model: Signed, condition: Condition, count: int, /) -> int | None:
+    """Pictures to a row of a grid, a class to each column; None where that leaves gaps."""
+    port = model.signature.condition
+    if port is None or condition is not None or count % len(port.labels):
+        return None
+    return len(port.labels) if len(port.labels) <= ABREAST else None
 
 
 def number_of(port: Port, said: str | int, /) -> int:

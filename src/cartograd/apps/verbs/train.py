@@ -16,6 +16,7 @@ from cartograd.apps.load.runs import look
 from cartograd.apps.load.target import name_of
 from cartograd.apps.verbs.disk import check_disk
 from cartograd.apps.verbs.finish import finish
+from cartograd.apps.verbs.growing_samples import GrowingSamples
 from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.rehearse import rehearse_end
 from cartograd.core.errors import UsageError
@@ -25,7 +26,8 @@ from cartograd.data.dataset.augment import specs
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.checkpoint.storage import steps
 from cartograd.engine.device.device import pick
-from cartograd.engine.distributed.process_group import process_group
+from cartograd.engine.distributed.process_group import ProcessGroup, process_group
+from cartograd.engine.logging.callbacks import spared
 from cartograd.engine.logging.metric_logger import NonFiniteError
 from cartograd.engine.logging.progress import Opening
 from cartograd.engine.logging.run_folder import (
@@ -134,7 +136,10 @@ def run(
             plan.batches(),
             folder=path,
             resume=resume,
-            progress=[Opening(plan.told), progress] if progress else progress,
+            progress=[
+                *([Opening(plan.told), progress] if progress else []),
+                *_grids(plan, path, processes),
+            ],
             callbacks=callbacks,
             options=plan.options,
             **plan.validation(),
@@ -147,6 +152,17 @@ def run(
         if done.stopped != "interrupted":
             finish(plan, done, path, processes)
     return done
+
+
+def _grids(plan: Plan, path: Path, processes: ProcessGroup) -> list[Any]:
+    """What draws pictures while the model learns; no reason to lose the run."""
+    count = plan.value("samples")
+    if not count:
+        return []
+    if processes.sharded:  # the lead cannot draw alone
+        return [Opening(["draws none after all: the weights are spread over several processes"])]
+    growing = GrowingSamples(path, count=count, seed=plan.value("seed"))
+    return [spared("the grid of samples", growing)]
 
 
 def _steps(folder: Path) -> int:

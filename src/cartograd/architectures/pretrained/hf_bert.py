@@ -100,18 +100,27 @@ def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family c
 
 def spec(config: dict[str, Any], /) -> Spec:
     """How our model is made."""
-    head = head_of(config, HEADS)
+    return made(config, head_of(config, HEADS), {"context": config["max_position_embeddings"]})
+
+
+def made(config: dict[str, Any], head: str, own: dict[str, Any], /) -> Spec:
+    """How a model of BERT's kin is made.
+
+    Args:
+        config: in BERT's keys.
+        head: ours.
+        own: arguments by which the family differs.
+    """
     args = {
         "vocabulary": config["vocab_size"],
         "padding_id": config["pad_token_id"],
-        "context": config["max_position_embeddings"],
         "dim": config["hidden_size"],
         "heads": config["num_attention_heads"],
         "depth": config["num_hidden_layers"],
         "ffn_dim": config["intermediate_size"],
         "head": head,
         "dropout": config["hidden_dropout_prob"],
-    }
+    } | own
     return Spec(
         "bert", args | ({"classes": len(labels(config))} if head in ("classify", "tag") else {})
     )
@@ -119,13 +128,27 @@ def spec(config: dict[str, Any], /) -> Spec:
 
 def signature(config: dict[str, Any], /) -> Signature:
     """Text in; what comes out depends on the head."""
-    size, head = config["vocab_size"], head_of(config, HEADS)
+    return ports(config, head_of(config, HEADS), segments=2)
+
+
+def ports(config: dict[str, Any], head: str, /, *, segments: int) -> Signature:
+    """What a model of BERT's kin takes and gives.
+
+    Args:
+        config: its configuration.
+        head: ours.
+        segments: how many sentences it tells apart; where it answers questions it is told which is
+            which.
+    """
+    size = config["vocab_size"]
     text = Port(
         "text", "text", ("t",), "int64", bounds=(0, size - 1), padding_id=config["pad_token_id"]
     )
     if head == "extract":
-        segments = Port("segments", "vector", ("t",), "int64", bounds=(0, 1))
-        return Signature((text, segments), (passages(config),))
+        if segments < 2:
+            return Signature((text,), (passages(config),))
+        sides = Port("segments", "vector", ("t",), "int64", bounds=(0, segments - 1))
+        return Signature((text, sides), (passages(config),))
     if head == "hidden":
         answer = Port("features", "vector", ("t", config["hidden_size"]), task="embed")
     elif head in ("classify", "tag"):

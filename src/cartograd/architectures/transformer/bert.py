@@ -10,12 +10,18 @@ first position (classes) or on each (tags) the model is fine-tuned, with few exa
 Shapes: tokens `b t`, padded on the right with `padding_id`; answers `b t v` (masked), `b k`
 (classify), `b t k` (tag), `b t 2` (extract) or `b t d` (hidden).
 
+DistilBERT and RoBERTa are the same encoder with other sizes, `segments`, `eps` and `activation`.
+
 Departures: none. The next-sentence task has its weights with head `pretraining`, and no objective.
 
 References:
     Jacob Devlin, Ming-Wei Chang, Kenton Lee, Kristina Toutanova. BERT: pre-training of deep
     bidirectional transformers for language understanding. 2018, NAACL 2019.
     https://arxiv.org/abs/1810.04805
+    Yinhan Liu et al. RoBERTa: a robustly optimized BERT pretraining approach. 2019.
+    https://arxiv.org/abs/1907.11692
+    Victor Sanh, Lysandre Debut, Julien Chaumond, Thomas Wolf. DistilBERT, a distilled version of
+    BERT: smaller, faster, cheaper and lighter. 2019. https://arxiv.org/abs/1910.01108
 
 >>> with torch.device("meta"):
 ...     model = BERT(head="pretraining")
@@ -94,7 +100,10 @@ class BERT(nn.Module):
             second task, `classify`, `tag`, the
             beginning and the end of an answer (`extract`), or the `hidden` features themselves.
         classes: of the heads `classify` and `tag`.
+        segments: kinds of sentences whose tokens are told apart: DistilBERT has 0, RoBERTa 1.
+        activation: of the layer that pools the first position, `tanh`, or `relu` as DistilBERT's.
         norm: `layer`, `rms` or `none`.
+        eps: of the norms.
         dropout: probability that a number is set to zero in training.
     """
 
@@ -110,23 +119,26 @@ class BERT(nn.Module):
         ffn_dim: int | None = None,
         head: Literal["masked", "pretraining", "classify", "tag", "extract", "hidden"] = "masked",
         classes: int = 2,
+        segments: int = 2,
+        activation: Literal["tanh", "relu"] = "tanh",
         norm: Rows = "layer",
+        eps: float = 1e-12,
         dropout: float = 0.1,
     ):
         super().__init__()
-        self.padding_id, self.head = padding_id, head
+        self.padding_id, self.head, self.activation = padding_id, head, activation
         self.dropout = Dropout(dropout=dropout)
         self.tokens = nn.Embedding(vocabulary, dim)
         self.positions = nn.Embedding(context, dim)
-        self.segments = nn.Embedding(2, dim)
-        self.norm = of_features(dim, norm=norm, eps=1e-12)
+        self.segments = nn.Embedding(segments, dim) if segments else None
+        self.norm = of_features(dim, norm=norm, eps=eps)
         self.blocks = nn.ModuleList(
             Block(
                 attention=MultiHeadAttention(dim=dim, heads=heads, dropout=dropout),
                 feed_forward=FeedForward(dim=dim, ffn_dim=ffn_dim or 4 * dim, activation="gelu"),
                 order="post",
                 norm=norm,
-                eps=1e-12,
+                eps=eps,
                 dropout=dropout,
             )
             for _ in range(depth)
@@ -135,7 +147,7 @@ class BERT(nn.Module):
         pooled = head in ("pretraining", "classify", "hidden")
         answers = {"classify": classes, "tag": classes, "extract": 2}.get(head)
         self.pooler = nn.Linear(dim, dim) if pooled else None
-        self.masked = Masked(dim, vocabulary, norm) if masked else None
+        self.masked = Masked(dim, vocabulary, norm, eps) if masked else None
         self.next_sentence = nn.Linear(dim, 2) if head == "pretraining" else None
         self.classifier = None if answers is None else nn.Linear(dim, answers)
         for weight in self.parameters():
@@ -152,7 +164,7 @@ class BERT(nn.Module):
             segments: 0 for the first sentence of a pair, 1 for the second; all 0 if not given.
 
         Raises:
-            UsageError: more tokens than the context holds.
+            UsageError: more tokens than the context holds, or segments that the model has not.
         """
         x = self.hidden(tokens, segments)
         if self.masked is not None:
@@ -172,8 +184,11 @@ class BERT(nn.Module):
                 f"{t} tokens are more than the {context} that this model can see at once; "
                 f"shorten the text"
             )
-        segments = torch.zeros_like(tokens) if segments is None else segments
-        x = self.tokens(tokens) + self.positions.weight[:t] + self.segments(segments)
+        x = self.tokens(tokens) + self.positions.weight[:t]
+        if self.segments is not None:
+            x = x + self.segments(torch.zeros_like(tokens) if segments is None else segments)
+        elif segments is not None:
+            raise UsageError("bert: segments=0 tells no sentences apart; give the tokens alone")
         x = self.dropout(self.norm(x))
         mask = None if self.padding_id is None else (tokens != self.padding_id)[:, None, None]
         for block in self.blocks:
@@ -181,14 +196,15 @@ class BERT(nn.Module):
         return x
 
     def pooled(self, x: Float[Tensor, "b t d"], /) -> Float[Tensor, "b d"]:
-        """The text as one vector: tanh of a dense layer on its first position.
+        """The text as one vector: a dense layer on its first position, then `activation`.
 
         Raises:
             UsageError: this head has no such layer.
         """
         if self.pooler is None:
             raise UsageError(f"bert: head={self.head!r} pools nothing; take hidden or classify")
-        return torch.tanh(self.pooler(x[:, 0]))
+        x = self.pooler(x[:, 0])
+        return torch.tanh(x) if self.activation == "tanh" else F.relu(x)
 
     def follows(
         self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"], /
@@ -206,10 +222,10 @@ class BERT(nn.Module):
 class Masked(nn.Module):
     """Logits of all tokens at each position; the matrix is that of the embedding."""
 
-    def __init__(self, dim: int, vocabulary: int, norm: Rows, /):
+    def __init__(self, dim: int, vocabulary: int, norm: Rows, eps: float, /):
         super().__init__()
         self.dense = nn.Linear(dim, dim)
-        self.norm = of_features(dim, norm=norm, eps=1e-12)
+        self.norm = of_features(dim, norm=norm, eps=eps)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(

@@ -8,6 +8,7 @@ TASK = Task(
     answer=ANSWERS + "restore",
     target="whole",
     objective="restore",
+    also=("pix2pix-game",),
     metrics=("psnr", "ssim"),
     own_size=True,
     refusals={

@@ -15,7 +15,8 @@ def degraded(data: Dataset, degradation: Any, /) -> Dataset:
     """The same pictures for a model that restores them: batches are (degraded, whole).
 
     The port of the degraded pictures remembers how they were made, so that a model that has
-    learned is measured on others made in the same way.
+    learned is measured on others made in the same way. Both kinds of pictures are standardised
+    alike, unless pixels are to come through bit for bit.
 
     Args:
         data: pictures with whatever targets, which do not count.
@@ -34,9 +35,10 @@ def degraded(data: Dataset, degradation: Any, /) -> Dataset:
             f"{data.name} has pictures of any size, {port.dims}; restoring is learned on pictures "
             "of one size"
         )
-    whole, made = replace(port, mean=(), std=()), build(degradation, kind="degradation")
-    seen = replace(made.port(whole), made_by=str(Spec.parse(degradation)))
-    signature = Signature((seen,), (replace(whole, task="restore"),))
+    made = build(degradation, kind="degradation")
+    seen = replace(made.port(port), made_by=str(Spec.parse(degradation)))
+    whole = replace(port, mean=seen.mean, std=seen.std, task="restore")
+    signature = Signature((seen,), (whole,))
     train, valid, test = (
         OwnTargets(part, signature, made) for part in (data.train, data.valid, data.test)
     )

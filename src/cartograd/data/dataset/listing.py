@@ -64,6 +64,13 @@ def listed(
     return labels, {part: _listing(home, index, suffixes) for part, home in homes.items()}
 
 
+def unsorted(root: Path, suffixes: tuple[str, ...], /) -> Listing:
+    """The files of a folder without folders in it, as examples of one class; none of any other."""
+    if not root.is_dir() or _folders(root):
+        return []
+    return [(file, 0) for file in _files(root, suffixes)]
+
+
 def cut(
     root: Path, listing: dict[str, Listing], /, *, valid: float, test: float
 ) -> dict[str, Listing]:
@@ -92,8 +99,9 @@ def told(root: Path, labels: Sequence[str], listing: dict[str, Listing], /) -> l
         labels: the classes.
         listing: what `listed` gave with them.
     """
-    found = (labels[target] for files in listing.values() for _, target in files)
-    return [counted(labels, found), *_left_out(root, listing)]
+    found = [labels[target] for files in listing.values() for _, target in files]
+    alone = f"{len(found)} files of no class: there are no folders for classes in {root}"
+    return [counted(labels, found) if len(labels) > 1 else alone, *_left_out(root, listing)]
 
 
 def _left_out(root: Path, listing: dict[str, Listing]) -> list[str]:
@@ -138,11 +146,7 @@ def _listing(home: Path, place: dict[str, int], suffixes: tuple[str, ...]) -> Li
     for folder in _folders(home):
         if folder.name not in place:
             raise UsageError(f"{folder}: there is no class {folder.name!r} in the training folder")
-        files = sorted(
-            file
-            for file in folder.rglob("*")
-            if file.suffix.lower() in suffixes and not file.name.startswith(".")
-        )
+        files = _files(folder, suffixes)
         if not files:
             raise UsageError(
                 f"the class folder {folder} has no files; expected {', '.join(suffixes)}: add "
@@ -150,6 +154,14 @@ def _listing(home: Path, place: dict[str, int], suffixes: tuple[str, ...]) -> Li
             )
         listing += [(file, place[folder.name]) for file in files]
     return listing
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in suffixes and not file.name.startswith(".")
+    )
 
 
 def _folders(path: Path) -> list[Path]:

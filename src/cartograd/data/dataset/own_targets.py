@@ -19,6 +19,9 @@ from cartograd.data.dataset.dataset import Dataset, Examples, Split
 FINEST = 2**16
 """More values than this are those of a real number."""
 
+BYTE = 255
+"""The largest number of a picture's file, which is white."""
+
 LOOKED = 1000
 """Examples by which the number of values is found."""
 
@@ -177,7 +180,8 @@ def own_targets(
         dims = port.dims if latent is None else (latent,)
         inputs, answer = (Port("noise", "vector", dims),), replace(port, task=task)
     output = data.signature.output
-    if conditional and data.signature.target == "class" and len(output.dims) == 1:
+    several = data.signature.target == "class" and len(output.labels) != 1
+    if conditional and several and len(output.dims) == 1:
         inputs += (Port("class", "label", (), "int64", labels=labels_of(output)),)
     if reads and draws and output.task == "caption":
         length, words = output.dims
@@ -207,7 +211,9 @@ def _levels(part: Examples) -> int:
     values = part.select(range(min(len(part), LOOKED))).inputs.double().unique()
     if len(values) < 2 or values[0] < 0 or values[-1] > 1:
         return 0
-    steps = 1 / values.diff().min().item()
-    count = round(steps)
-    whole = (values * count - (values * count).round()).abs().max() < 1e-3
-    return count + 1 if count < FINEST and whole else 0
+    spaced = round(1 / values.diff().min().item())
+    for count in (spaced, BYTE):  # a few of the levels of a byte need not be evenly spaced
+        whole = (values * count - (values * count).round()).abs().max() < 1e-3
+        if count < FINEST and whole:
+            return count + 1
+    return 0

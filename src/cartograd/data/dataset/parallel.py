@@ -76,9 +76,13 @@ def translation(
     if not len(splits["train"]):
         raise UsageError(f"{name}: no pair has fewer than context={context} tokens; raise it")
     about = about | {"pairs": len(pairs), "left out": int((~fits).sum())}
+    about["decided"] = [
+        f"the second text of a pair is written from the first: {len(pairs)} different pairs, both "
+        f"cut into the same {tokenizer.vocabulary} pieces of words"
+    ]
     if about["left out"]:
         told = f"left out, {about['left out']} of {len(pairs)} pairs of more than {context} tokens"
-        about["decided"] = [told]
+        about["decided"].append(told)
     return assemble(name, splits, standardise=False, about=about, tokenizer=tokenizer)
 
 

@@ -140,7 +140,7 @@ def csv(
         return labelled_texts(
             "csv", goal.table.columns((column,)), goal.values, goal.port, tokenize=tokenize,
             vocabulary=vocabulary, context=context, chosen=chosen,
-            about=about | {"decided": [*table.notes, *goal.notes, *said]},
+            about=about | {"decided": [*table.notes, *goal.notes, *said, *_others(column, inputs)]},
         )  # fmt: skip
     data = tabular("csv", goal, inputs, **dress, **shares, split=split, categorical=categorical)
     data.about["left out"] |= dict.fromkeys(table.unnamed, "no name in the header")
@@ -172,6 +172,12 @@ def _text(
     if text and "text" in found:
         return "text"
     return found[0] if found and (text or len(found) == len(inputs)) else None
+
+
+def _others(column: str, inputs: list[str]) -> list[str]:
+    """A line on the columns that are left out beside that of the texts."""
+    others = [name for name in inputs if name != column]
+    return [f"left out, as texts are learned from alone: {', '.join(others)}"] if others else []
 
 
 def _targets(table: Table, target: str | tuple[str, ...], *, header: bool) -> tuple[str, ...]:

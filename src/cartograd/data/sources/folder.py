@@ -2,7 +2,9 @@
 
 `PATH/cat/1.png` is an example of the class `cat`; pictures may lie deeper. Where PATH has folders
 `train`, and perhaps `valid` and `test`, which hold the class folders, they are the splits; a split
-that is not there is cut from `train` by a hash of the file's path within PATH. Pictures are kept
+that is not there is cut from `train` by a hash of the file's path within PATH. Pictures that lie in
+PATH itself, without folders, are of one class: enough for what learns from pictures alone, such as
+a generative model, and refused by what learns classes. Pictures are kept
 as uint8 (those of more than 8 bits as float32, with all their levels); where they would take more
 than `memory`, they stay on disk and are read as needed.
 
@@ -36,7 +38,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import unknown
 from cartograd.core.ports import FITS, Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
-from cartograd.data.dataset.listing import Listing, cut, listed, told
+from cartograd.data.dataset.listing import Listing, cut, listed, told, unsorted
 from cartograd.data.dataset.plan import order
 from cartograd.data.dataset.statistics import measured
 from cartograd.data.dataset.streamed import Streamed
@@ -83,7 +85,8 @@ def folder(
     """Pictures from files.
 
     Args:
-        path: the folder that holds the class folders, or `train`, `valid`, `test` folders.
+        path: the folder that holds the class folders, or `train`, `valid`, `test` folders, or
+            pictures of no class.
         size: height and width to bring the pictures to; by default that of the pictures, which
             then must all be of one size.
         channels: 1 for grey, 3 for colour; by default 1 if all pictures are grey.
@@ -105,7 +108,8 @@ def folder(
     root = Path(path)
     if fit not in FITS:
         raise unknown("fit", fit, FITS)
-    known, listing = listed(root, SUFFIXES, labels)
+    loose = [] if labels else unsorted(root, SUFFIXES)
+    known, listing = ([root.name], {"train": loose}) if loose else listed(root, SUFFIXES, labels)
     files = [file for files in listing.values() for file, _ in files]
     seen = survey(root, files, size=size, channels=channels, fit=fit, bits=bits)
     port = Port("image", "image", seen.shape, bounds=(0.0, 1.0), fit=fit, bits=seen.bits)

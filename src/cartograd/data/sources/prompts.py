@@ -3,8 +3,9 @@
 Asterisk's core sounds are the same announcements in five languages: English and Spanish by one
 speaker, French, Italian and Russian by three others. Here the language is the class. Every example
 has the same length: the first seconds of an announcement, with silence after a shorter one; those
-that last less than half of it are left out, as is recorded silence. `announcements` gives the
-English ones whole, with their text.
+that last less than half of it are left out, as is recorded silence. With `whole` an announcement
+gives as many examples as it has whole lengths, one after another and all in the same part.
+`announcements` gives the English ones whole, with their text.
 
 Shapes: inputs `n c t` with c = 1, targets `n`: the index of the language among the sorted names.
 
@@ -21,9 +22,11 @@ import gzip
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.listing import listed
@@ -50,6 +53,7 @@ CARD = Card(
 RATE = 8000
 """Samples per second of the recordings."""
 
+LANGUAGES = ("en", "es", "fr", "it", "ru")
 EMPTY = 44
 """Bytes of a file that holds no samples; there is one among them."""
 
@@ -60,6 +64,8 @@ def prompts(
     *,
     seconds: float = 2.0,
     sample_rate: int = RATE,
+    whole: bool = False,
+    labels: tuple[str, ...] = (),
     valid: float = 0.1,
     test: float = 0.2,
 ) -> Dataset:
@@ -70,33 +76,47 @@ def prompts(
             `cartograd data get prompts` and `cartograd data get prompts-voices` have fetched.
         seconds: length of an example.
         sample_rate: samples per second to bring them to.
+        whole: whether all of an announcement counts, piece by piece, or its first seconds.
+        labels: languages to take; by default all that there are.
         valid: share for validation.
         test: share for testing.
 
     Raises:
         UsageError: the sets have not been fetched, or the folder does not hold sounds.
     """
-    files = _fetched() if path is None else _own(Path(path))
+    files = _fetched(labels) if path is None else _own(Path(path), labels)
     languages = sorted({language for language, _, _ in files})
     length = max(1, round(seconds * sample_rate))
-    kept, targets, names = [], [], []
+    kept, targets, names, keys = [], [], [], []
     for language, name, file in files:
         samples = sound(file, rate=sample_rate).samples
-        if len(samples) >= length / 2 and "silence" not in Path(name).parts:
-            kept.append(fitted(samples, length))
+        if "silence" in Path(name).parts:
+            continue
+        pieces = _pieces(samples, length) if whole else [samples]
+        for number, piece in enumerate(pieces):
+            if len(piece) < length / 2:
+                continue
+            kept.append(fitted(piece, length))
             targets.append(languages.index(language))
-            names.append(f"{language}/{name}")
+            keys.append(f"{language}/{name}")
+            names.append(f"{keys[-1]} at {number * seconds:g} s" if whole else keys[-1])
     if not kept:
+        least = seconds if whole else seconds / 2
         raise UsageError(
-            f"no announcement lasts {seconds / 2:g} s; ask for fewer seconds than {seconds:g}"
+            f"no announcement lasts {least:g} s; ask for fewer seconds than {seconds:g}"
         )
     port = Port("sound", "audio", (1, length), bounds=(-1.0, 1.0), rate=sample_rate)
     label = Port("language", "label", (len(languages),), labels=tuple(languages), task="classify")
     signature = Signature((port,), (label,))
-    whole = Split(torch.stack(kept)[:, None], torch.tensor(targets), signature, names)
+    every = Split(torch.stack(kept)[:, None], torch.tensor(targets), signature, names)
     shares = {"valid": valid, "test": test}
-    about = {"source": str(path or "Asterisk core sounds 1.6.1"), "files": len(kept)}
-    return assemble("prompts", {"train": whole}, shares, keys=names, about=about)
+    about = {"source": str(path or "Asterisk core sounds 1.6.1"), "files": len(set(keys))}
+    return assemble("prompts", {"train": every}, shares, keys=keys, about=about)
+
+
+def _pieces(samples: Float[Tensor, " t"], length: int) -> list[Float[Tensor, " s"]]:
+    """As many whole lengths as there are; the rest is left out."""
+    return list(samples[: len(samples) // length * length].split(length))
 
 
 def announcements() -> list[tuple[Path, str]]:
@@ -117,10 +137,19 @@ def announcements() -> list[tuple[Path, str]]:
     return sorted(prompts)
 
 
-def _fetched() -> list[tuple[str, str, Path]]:
-    folders = [packages.where("prompts") / "en"]
-    voices = packages.where("prompts-voices")
-    folders += [voices / language for language in ("es", "fr", "it", "ru")]
+def _fetched(labels: tuple[str, ...]) -> list[tuple[str, str, Path]]:
+    """Language, name and path of each file of the languages, of which only what is needed counts.
+
+    Raises:
+        UsageError: there is no such language, or its set has not been fetched.
+    """
+    wanted = labels or LANGUAGES
+    for label in wanted:
+        if label not in LANGUAGES:
+            raise unknown("language", label, LANGUAGES)
+    own = packages.where("prompts") if "en" in wanted else Path()
+    others = packages.where("prompts-voices") if set(wanted) - {"en"} else Path()
+    folders = [(own if label == "en" else others) / label for label in wanted]
     return [
         (folder.name, file.relative_to(folder).as_posix(), file)
         for folder in folders
@@ -129,9 +158,9 @@ def _fetched() -> list[tuple[str, str, Path]]:
     ]
 
 
-def _own(root: Path) -> list[tuple[str, str, Path]]:
-    labels, listing = listed(root, SUFFIXES)
+def _own(root: Path, labels: tuple[str, ...]) -> list[tuple[str, str, Path]]:
+    known, listing = listed(root, SUFFIXES, labels)
     return [
-        (labels[target], file.relative_to(root / labels[target]).as_posix(), file)
+        (known[target], file.relative_to(root / known[target]).as_posix(), file)
         for file, target in listing["train"]
     ]

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -79,7 +80,7 @@ class Callbacks:
         self.begun = False
         self.event: Callable[..., None] = _unheard
         members = [_methods(one) for one in own]
-        members += [Sparing(name).around(_methods(one)) for name, one in sinks]
+        members += [Sparing(f"the sink {name!r}").around(_methods(one)) for name, one in sinks]
         members += [self._watching(name, _methods(one)) for name, one in self.users.items()]
         self.members: list[dict[str, Call]] = members
         self.calls = {m: [calls[m] for calls in members if m in calls] for m in MOMENTS}
@@ -163,11 +164,16 @@ class Callbacks:
         warnings.warn(f"{told} does not go on bit for bit", stacklevel=2)
 
 
+def spared(name: str, one: Any, /) -> Any:
+    """The same callback, whose failure is a warning; the run goes on without it."""
+    return SimpleNamespace(**Sparing(name).around(_methods(one)))
+
+
 class Sparing:
-    """Calls of a sink whose failure is a warning, and no reason to lose a run.
+    """Calls of a callback whose failure is a warning, and no reason to lose a run.
 
     Args:
-        name: of the sink, for messages.
+        name: what it is, for messages.
     """
 
     def __init__(self, name: str, /) -> None:
@@ -189,8 +195,8 @@ class Sparing:
                 raise
             line = " ".join(str(error).split())[:300] or type(error).__name__
             if starts:
-                raise UsageError(f"the sink {self.name!r} cannot be opened: {line}") from error
-            told = f"the sink {self.name!r} failed, the run goes on without it: {line}"
+                raise UsageError(f"{self.name} cannot be opened: {line}") from error
+            told = f"{self.name} failed, the run goes on without it: {line}"
             warnings.warn(told, stacklevel=2)
 
 

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cartograd.generative.level_distributions import Logistics, nearest
+from cartograd.generative.level_distributions import LEAST, Logistics, nearest
 
 
 @runtime_checkable
@@ -28,7 +28,7 @@ class Observation(Protocol):
         ...
 
     def mean(self, said: Float[Tensor, "b d"], /) -> Float[Tensor, "b d"]:
-        """The middle of the distribution, in the units of the examples."""
+        """The mean of the distribution, in the units of the examples."""
         ...
 
 
@@ -54,7 +54,10 @@ class Bernoulli(nn.Module):
 
 
 class Grey(nn.Module):
-    """The decoder says the logit of the middle of a discretised logistic distribution."""
+    """The decoder says the middle of a discretised logistic distribution, on a scale of -1 to 1.
+
+    The middle may lie beyond the ends, so that black can be as good as certain; the mean cannot.
+    """
 
     def __init__(self, features: int, levels: int, /):
         super().__init__()
@@ -65,14 +68,18 @@ class Grey(nn.Module):
         self, x: Float[Tensor, "b d"], said: Float[Tensor, "b d"], /
     ) -> Float[Tensor, " b"]:
         """As `Observation` has it."""
-        middle = 2 * self.mean(said) - 1
-        given = torch.stack([torch.zeros_like(said), middle, self.log_scale.expand_as(said)], -1)
+        given = torch.stack([torch.zeros_like(said), said, self.log_scale.expand_as(said)], -1)
         level = nearest(x, self.distribution.levels)
         return self.distribution.log_prob(given, level).sum(1)
 
     def mean(self, said: Float[Tensor, "b d"], /) -> Float[Tensor, "b d"]:
-        """As `Observation` has it."""
-        return said.sigmoid()
+        """As `Observation` has it; what is beyond an end counts as the end.
+
+        The integral of the chance to be above, from end to end.
+        """
+        scale = self.log_scale.clamp(min=LEAST).exp()
+        above, below = (nn.functional.softplus((said - end) / scale) for end in (-1, 1))
+        return (scale * (above - below) / 2).clamp(0, 1)
 
 
 class Normal(nn.Module):

@@ -54,6 +54,7 @@ CARD = Card(
     proofs=(
         "law: with the exact posterior of a linear decoder the bound is log p(x), to 1e-10",
         "law: the divergence in closed form is that of 100,000 draws, to three standard errors",
+        "law: slopes through a draw are those by the score on average, to three standard errors",
         "law: more draws give a higher bound, which stays below log p(x)",
         "law: the chances of all pictures of a decoder's levels sum to one",
     ),
@@ -164,13 +165,13 @@ class VAE(nn.Module):
     def decode(
         self, z: Float[Tensor, "b d1"], y: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b d2"]:
-        """The middle of the examples with this code."""
+        """The mean of the examples with this code."""
         return self.observation.mean(self.said(z, y))
 
     def reconstruct(
         self, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b ..."]:
-        """The middle of the examples with the mean code of each."""
+        """The mean of the examples with the mean code of each."""
         return self.decode(self.encode(x, y), y).reshape(x.shape)
 
     def sample(

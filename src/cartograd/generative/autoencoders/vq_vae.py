@@ -48,7 +48,8 @@ CARD = Card(
     url="https://arxiv.org/abs/1711.00937",
     proofs=(
         "law: without memory the codebook takes one step of Lloyd's algorithm, to 1e-12",
-        "law: gradients pass straight through the choice of a code",
+        "law: gradients pass straight through the choice of a code, to which the encoder alone is "
+        "drawn",
         "law: the bound is below the log-probability, which sums to one",
         "law: the prior's chances of all pictures of codes sum to one, and it draws by them",
     ),
@@ -138,7 +139,7 @@ class VQVAE(nn.Module):
     def decode(
         self, z: Float[Tensor, "b d1"], _: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b d2"]:
-        """The middle of the pictures with these codes."""
+        """The mean of the pictures with these codes."""
         return self.observation.mean(self.said(z))
 
     def said(self, z: Float[Tensor, "b d1"], /) -> Float[Tensor, "b d2"]:
@@ -150,7 +151,7 @@ class VQVAE(nn.Module):
     def reconstruct(
         self, x: Float[Tensor, "b ..."], _: Int[Tensor, " b"] | None = None, /
     ) -> Float[Tensor, "b ..."]:
-        """The middle of the pictures with the codes of each."""
+        """The mean of the pictures with the codes of each."""
         return self.decode(self.encode(x)).reshape(x.shape)
 
     def sample(

@@ -5,6 +5,9 @@ References:
     https://arxiv.org/abs/1609.03499
 """
 
+from typing import Any
+
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -53,3 +56,42 @@ class GatedCausal(nn.Module):
             h = h + self.told(y)[:, :, None]
         kept, skipped = self.out(gate(h)).split([self.width, self.out.out_channels - self.width], 1)
         return (x + kept) * 0.5**0.5, skipped
+
+
+def passed(
+    layers: nn.ModuleList, h: Float[Tensor, "b c1 t"], y: Int[Tensor, " b"] | None, /
+) -> Float[Tensor, "b c2 t"]:
+    """What all layers say of each position, together."""
+    total = torch.zeros((), dtype=h.dtype, device=h.device)
+    for layer in layers:
+        h, skipped = layer(h, y)
+        total = total + skipped
+    return total / len(layers) ** 0.5
+
+
+class Queues:
+    """The same position by position: what each layer has heard waits until its gap has passed.
+
+    Args:
+        layers: gated causal convolutions.
+        count: how many are drawn at once.
+        like: a tensor of their kind and device.
+    """
+
+    def __init__(self, layers: nn.ModuleList, count: int, like: Tensor, /):
+        self.layers: list[Any] = list(layers)
+        self.held = [like.new_zeros(count, layer.width, layer.gap) for layer in self.layers]
+        self.taken = 0
+
+    def step(
+        self, h: Float[Tensor, "b c1 1"], y: Int[Tensor, " b"] | None, /
+    ) -> Float[Tensor, "b c2 1"]:
+        """What all layers say of the next position."""
+        total = torch.zeros((), dtype=h.dtype, device=h.device)
+        for layer, queue in zip(self.layers, self.held, strict=True):
+            place = slice(self.taken % layer.gap, self.taken % layer.gap + 1)
+            before, queue[:, :, place] = queue[:, :, place].clone(), h
+            h, skipped = layer.step(before, h, y)
+            total = total + skipped
+        self.taken += 1
+        return total / len(self.layers) ** 0.5

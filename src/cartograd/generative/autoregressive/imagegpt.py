@@ -52,8 +52,14 @@ CARD = Card(
         "law: the chances of all pictures sum to one, with all levels and with a palette",
         "law: pictures drawn with kept keys and values are those drawn from whole passes",
         "law: the palette is where k-means stays, as scikit-learn has it",
+        "law: a pixel is told by all before it and by none after, by slopes that are exactly zero",
     ),
-    evidence={"ar/imagegpt": ("test_the_chances_of_all_pictures_sum_to_one",)},
+    evidence={
+        "ar/imagegpt": (
+            "test_the_chances_of_all_pictures_sum_to_one",
+            "test_a_pixel_is_told_by_all_before_it_and_by_none_after",
+        ),
+    },
     missing={"ar/imagegpt": "bits/dim and completed halves of real pictures, over seeds"},
     tiny={"channels": 1, "size": 5, "levels": 3, "dim": 8, "heads": 2, "depth": 1},
     answers="density",

@@ -51,7 +51,8 @@ CARD = Card(
         "law: no number depends on itself or on later ones, by gradients that are exactly zero",
         "law: of 35 pixels before one 34 are seen, the gated stacks see all",
         "law: the probabilities of all pictures of 2 by 2 pixels sum to one, to 1e-12",
-        "law: pictures drawn row by row are those drawn from whole passes",
+        "law: pictures drawn row by row are those drawn from whole passes; with a table of chances "
+        "in the network's place they have its joint distribution, by chi-squared",
     ),
     evidence={
         "ar/pixelcnn": (

@@ -25,14 +25,12 @@ References:
 (torch.Size([2]), 15)
 """
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
-from cartograd.generative.autoregressive.causal import GatedCausal
+from cartograd.generative.autoregressive.causal import GatedCausal, Queues, passed
 from cartograd.generative.autoregressive.mu_law import coded, sounded
 from cartograd.generative.level_distributions import level_distribution, picked
 from cartograd.generative.told_class import check_class
@@ -118,11 +116,7 @@ class WaveNet(nn.Module):
         """
         check_class(self.classes, y)
         h = self.first(_marked(nn.functional.pad(x, (1, 0))[:, :-1], first=0))
-        total = 0.0
-        for layer in self.layers:
-            h, skipped = layer(h, y)
-            total = total + skipped
-        return self._answer(total).mT
+        return self.last(passed(self.layers, h, y)).mT
 
     def sample(
         self,
@@ -139,25 +133,16 @@ class WaveNet(nn.Module):
         u = torch.rand(
             count, self.features, generator=generator, device=generator.device, dtype=torch.float64
         ).to(weight.device)
-        layers: list[Any] = list(self.layers)
-        queues = [weight.new_zeros(count, layer.width, layer.gap) for layer in layers]
+        queues = Queues(self.layers, count, weight)
         now, drawn = weight.new_zeros(count, 1), []
         for t in range(self.features):
-            h, total = self.first(_marked(now, first=-t)), 0.0
-            for layer, queue in zip(layers, queues, strict=True):
-                place = slice(t % layer.gap, t % layer.gap + 1)
-                before, queue[:, :, place] = queue[:, :, place].clone(), h
-                h, skipped = layer.step(before, h, y)
-                total = total + skipped
-            table = self.distribution.table(self._answer(total)[:, :, 0])
-            level = picked(table, u[:, t], temperature=temperature)
+            answer = self.last(queues.step(self.first(_marked(now, first=-t)), y))
+            level = picked(
+                self.distribution.table(answer[:, :, 0]), u[:, t], temperature=temperature
+            )
             now = sounded(level, levels).to(weight.dtype)[:, None]
             drawn.append(now)
         return torch.cat(drawn, 1)
-
-    def _answer(self, skipped: Tensor | float) -> Float[Tensor, "b d t"]:
-        assert isinstance(skipped, Tensor)
-        return self.last(skipped / len(self.layers) ** 0.5)
 
 
 def _marked(x: Float[Tensor, "b t"], /, *, first: int) -> Float[Tensor, "b 2 t"]:

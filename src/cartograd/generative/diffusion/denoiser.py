@@ -246,32 +246,38 @@ class Conditioned(nn.Module):
 
     def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
         """See `Denoises`; with and without the class in one batch, where both are needed."""
-        return self.kept(self._guessed(x, level))
+        rows, y = self._asked(x)
+        return self._guided(self.denoiser.denoise(rows, level, y), len(x))
 
     def reverse(
         self, x: Float[Tensor, "b ..."], now: Level, then: Level, /
     ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "..."]]:
         """See `Reverses`; guidance moves the guess and leaves the variance as it is."""
-        guess, log_variance = self.denoiser.reverse(x, now, then, self.y)
-        plain = self.y is None or self.guidance == 1
-        guess = guess if plain else self._guessed(x, now)
-        return self.kept(guess), log_variance
+        rows, y = self._asked(x)
+        guess, log_variance = self.denoiser.reverse(rows, now, then, y)
+        told = log_variance[: len(x)] if log_variance.ndim else log_variance
+        return self._guided(guess, len(x)), told
 
     def kept(self, guess: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
         """A guess within the bounds of the examples."""
         return guess if self.limit is None else guess.clamp(-self.limit, self.limit)
 
-    def _guessed(self, x: Tensor, level: Level) -> Tensor:
+    def _asked(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Examples and what they are told, as the network gets them: both ways if need be."""
         if self.y is None:
-            return self.denoiser.denoise(x, level)
+            return x, None
+        if self.guidance == 1:
+            return x, self.y
         none = self.denoiser.nothing(self.y, length=self.y.shape[-1])
         if self.guidance == 0:
-            return self.denoiser.denoise(x, level, none)
-        if self.guidance == 1:
-            return self.denoiser.denoise(x, level, self.y)
-        both = self.denoiser.denoise(torch.cat([x, x]), level, torch.cat([self.y, none]))
-        told, free = both.chunk(2)
-        return free + self.guidance * (told - free)
+            return x, none
+        return torch.cat([x, x]), torch.cat([self.y, none])
+
+    def _guided(self, guess: Tensor, count: int) -> Tensor:
+        if len(guess) > count:
+            told, free = guess.chunk(2)
+            guess = free + self.guidance * (told - free)
+        return self.kept(guess)
 
 
 def noisy(

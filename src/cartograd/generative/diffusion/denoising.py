@@ -24,8 +24,6 @@ References:
     https://arxiv.org/abs/2006.11239
     Alex Nichol, Prafulla Dhariwal. Improved denoising diffusion probabilistic models. ICML 2021.
     https://arxiv.org/abs/2102.09672
-    Tiankai Hang and others. Efficient diffusion training via min-SNR weighting strategy. ICCV 2023.
-    https://arxiv.org/abs/2303.09556
     Jonathan Ho, Ajay Jain. Classifier-free diffusion guidance. NeurIPS workshop 2021.
     https://arxiv.org/abs/2207.12598
 

@@ -42,7 +42,10 @@ CARD = Card(
     paper="Flow matching for generative modeling",
     year=2023,
     url="https://arxiv.org/abs/2210.02747",
-    proofs=("law: on a Gaussian Euler's method is DDIM, to 1e-12",),
+    proofs=(
+        "law: on a Gaussian Euler's method is DDIM, to 1e-12",
+        "oracle: diffusers' FlowMatchEulerDiscreteScheduler step by step, to 1e-5",
+    ),
     tiny={"features": 4, "width": 4, "sampling_steps": 2},
     objective="denoising",
     answers="generate",

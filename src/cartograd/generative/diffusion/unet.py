@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cartograd.core.errors import UsageError
 from cartograd.generative.diffusion.told import Told
 
 GROUPS = 8
@@ -36,6 +37,9 @@ class UNet(nn.Module):
         classes: how many, or None.
         dropout: share of activations that are dropped in each block.
         outputs: answers, each of the shape of a picture.
+
+    Raises:
+        UsageError: the width is no multiple of the groups that are normalised.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class UNet(nn.Module):
         dropout: float = 0.0,
         outputs: int = 1,
     ):
+        if width % GROUPS:
+            raise UsageError(f"width={width} of a U-Net; expected a multiple of {GROUPS}")
         super().__init__()
         self.patch, self.least = patch, patch * 2 ** (sizes - 1)
         told, inside = 4 * width, channels * patch**2

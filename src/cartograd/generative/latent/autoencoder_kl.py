@@ -102,10 +102,27 @@ class AutoencoderKL(nn.Module):
 
 
 class Encoder(nn.Module):
-    """From a picture to what is said of its code."""
+    """From a picture to what is said of its code.
+
+    Args:
+        channels: of the pictures.
+        answers: channels of what is said.
+        widths: channels at each size, each half the one before.
+        blocks: residual blocks at each size.
+        groups: of channels that are normalised together.
+        attended: whether attention follows each block of the smallest size, as VQGAN has it.
+    """
 
     def __init__(
-        self, channels: int, answers: int, /, *, widths: tuple[int, ...], blocks: int, groups: int
+        self,
+        channels: int,
+        answers: int,
+        /,
+        *,
+        widths: tuple[int, ...],
+        blocks: int,
+        groups: int,
+        attended: bool = False,
     ):
         super().__init__()
         self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
@@ -114,6 +131,8 @@ class Encoder(nn.Module):
         for size, own in enumerate(widths):
             for _ in range(blocks):
                 self.down.append(Residual(before, own, groups=groups, eps=EPS))
+                if attended and size == len(widths) - 1:
+                    self.down.append(Attended(own, groups=groups))
                 before = own
             if size < len(widths) - 1:
                 self.down.append(Smaller(own))
@@ -130,10 +149,18 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From a code to a picture."""
+    """From a code to a picture; its arguments are the encoder's, its sizes in the other order."""
 
     def __init__(
-        self, latent: int, channels: int, /, *, widths: tuple[int, ...], blocks: int, groups: int
+        self,
+        latent: int,
+        channels: int,
+        /,
+        *,
+        widths: tuple[int, ...],
+        blocks: int,
+        groups: int,
+        attended: bool = False,
     ):
         super().__init__()
         before = widths[-1]
@@ -143,6 +170,8 @@ class Decoder(nn.Module):
         for size, own in reversed(list(enumerate(widths))):
             for _ in range(blocks + 1):
                 self.up.append(Residual(before, own, groups=groups, eps=EPS))
+                if attended and size == len(widths) - 1:
+                    self.up.append(Attended(own, groups=groups))
                 before = own
             if size:
                 self.up.append(Larger(own, own))
@@ -169,9 +198,28 @@ class Middle(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """A new map."""
-        x = self.before(x)
-        places = self.attention(self.norm(x).flatten(2).mT)
-        return self.after(x + places.mT.unflatten(2, x.shape[2:]))
+        return self.after(looked_around(self.before(x), self.norm, self.attention))
+
+
+class Attended(nn.Module):
+    """What all places say is added to each."""
+
+    def __init__(self, width: int, /, *, groups: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, width, eps=EPS)
+        self.attention = MultiHeadAttention(dim=width, heads=1)
+
+    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
+        """A new map."""
+        return looked_around(x, self.norm, self.attention)
+
+
+def looked_around(
+    x: Float[Tensor, "b c y x"], norm: nn.Module, attention: nn.Module, /
+) -> Float[Tensor, "b c y x"]:
+    """The map, and what attention over its places found."""
+    places = attention(norm(x).flatten(2).mT)
+    return x + places.mT.unflatten(2, x.shape[2:])
 
 
 class Smaller(nn.Module):

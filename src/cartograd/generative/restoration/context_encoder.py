@@ -7,7 +7,8 @@ from that; known pixels come out as they went in.
 Shapes: pictures with a hole and whole ones `b c y x`, sides of which 4 is a divisor.
 
 Departures: no adversarial loss; a network for small pictures, and no AlexNet. Whatever the hole of
-a picture holds is blanked out first.
+a picture holds is blanked out, and what is left is standardised inside the network: outside, known
+pixels would not come back bit for bit.
 
 References:
     Deepak Pathak and others. Context encoders: feature learning by inpainting. CVPR 2016.
@@ -44,6 +45,9 @@ CARD = Card(
     answers="restore",
 )
 
+START = 0.02
+"""Standard deviation of the dense layers' weights at first: larger ones drown what is learned."""
+
 
 class ContextEncoder(nn.Module):
     """Convolutions, dense layers for each channel, and transposed convolutions.
@@ -78,6 +82,7 @@ class ContextEncoder(nn.Module):
             )
         self.hole = build(degradation, kind="degradation")
         self.encoder = nn.Sequential(
+            nn.BatchNorm2d(channels, affine=False),
             nn.Conv2d(channels, width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
@@ -107,10 +112,10 @@ class Across(nn.Module):
 
     def __init__(self, channels: int, places: int, /):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(channels, places, places) / places**0.5)
+        self.weight = nn.Parameter(START * torch.randn(channels, places, places))
         self.bias = nn.Parameter(torch.zeros(channels, places, 1))
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """Maps of the same size."""
-        moved = self.weight @ x.flatten(2)[..., None] + self.bias
-        return moved.reshape(x.shape)
+        moved = self.weight @ x.flatten(2).permute(1, 2, 0) + self.bias  # c p b
+        return moved.permute(2, 0, 1).reshape(x.shape)

@@ -41,7 +41,11 @@ CARD = Card(
     paper="Denoising diffusion probabilistic models",
     year=2020,
     url="https://arxiv.org/abs/2006.11239",
-    proofs=("law: on a Gaussian its variance follows the exact recursion, to 1e-12",),
+    proofs=(
+        "law: on a Gaussian its variance follows the exact recursion, to 1e-12",
+        "law: it is DDIM with eta 1 on every path, to 1e-11",
+        "oracle: diffusers' DDPMScheduler step by step with the same noise, to 1e-5",
+    ),
 )
 
 

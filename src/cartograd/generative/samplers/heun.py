@@ -42,6 +42,7 @@ CARD = Card(
     proofs=(
         "law: on a Gaussian the error falls to a quarter as the steps double",
         "law: 2 n - 1 calls of the network for n steps",
+        "oracle: diffusers' HeunDiscreteScheduler step by step, to 1e-4",
     ),
 )
 

@@ -39,7 +39,10 @@ CARD = Card(
     paper="Improved precision and recall metric for assessing generative models",
     year=2019,
     url="https://arxiv.org/abs/1904.06991",
-    proofs=("oracle: the same by scikit-learn's NearestNeighbors, exactly",),
+    proofs=(
+        "oracle: the same by scikit-learn's NearestNeighbors, exactly",
+        "law: the mean picture has a precision of 1: alone it says nothing",
+    ),
 )
 
 

@@ -41,6 +41,7 @@ CARD = Card(
     url="https://arxiv.org/abs/1801.01401",
     proofs=(
         "law: over halves of one set its mean is zero, within three standard errors",
+        "law: controls of real digits come in their order",
         "oracle: torchmetrics' poly_mmd, to 1e-10",
     ),
 )

@@ -10,7 +10,8 @@ from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Split
 from cartograd.engine.loop.fit import fit
 from cartograd.generative.gan.cyclegan.history import History
-from cartograd.generative.gan.cyclegan.patch_critic import patch_critic
+from cartograd.generative.gan.patch_critic import patch_critic
+from tests.generative.gan.games import each_descends
 
 
 def domains():
@@ -79,6 +80,11 @@ def test_the_cycle_and_the_identity_are_weighed():
     stayed = stayed + (objective.back(a) - a).abs().mean((1, 2, 3))
     more = next(objective.losses(batch)).value - round_trip.value
     torch.testing.assert_close(more, 5 * stayed, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.law("cyclegan-game")
+def test_each_players_descent_lowers_its_own_loss():
+    each_descends(*game(), lr=0.01)
 
 
 @pytest.mark.law("cyclegan-game")

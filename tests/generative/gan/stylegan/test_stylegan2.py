@@ -30,6 +30,7 @@ def test_the_noise_of_layers_changes_nothing_at_first():
             conv.noise_strength.fill_(0.1)
     assert not torch.equal(model.train()(noise), model.eval()(noise))
     torch.testing.assert_close(model(noise)[1:2], model(noise[1:2]))
+    torch.testing.assert_close(model(noise), model(9 * noise), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.law("stylegan2")
@@ -85,16 +86,22 @@ def test_a_latents_length_does_not_count_and_the_class_does():
 
 
 @pytest.mark.paper("stylegan2")
-def test_the_layout_for_ffhq_has_the_published_size():
-    """The paper tells configuration F's in millions: 30 and 29. The units are our own."""
+@pytest.mark.parametrize(("depth", "weights"), [(2, 28_794_124), (8, 30_370_060)])
+def test_the_layout_for_ffhq_has_the_published_size(depth, weights):
+    """To the unit as the authors' program says at 1024 by 1024, with its mapping network of 2
+    layers; the paper's has 8, six more of 512 * 513, and tells 30 million and 29.
+    """
     with torch.device("meta"):
-        model = build("stylegan2-ffhq", kind="model", channels=3)
+        model = build("stylegan2-ffhq", kind="model", channels=3, depth=depth)
         critic = StyleCritic(
             channels=3, size=1024, width=32, max_width=512, classes=None, group_size=4
         )
-    ours, theirs = (sum(p.numel() for p in one.parameters()) for one in (model, critic))
-    assert (round(ours / 1e6), round(theirs / 1e6)) == (30, 29)
-    assert (ours, theirs) == (30_370_060, 29_012_513)
+    assert sum(p.numel() for p in model.parameters()) == weights
+    assert sum(p.numel() for p in critic.parameters()) == 29_012_513
+    last = model.synthesis.convs[-2:], model.synthesis.colours[-1:]
+    assert [sum(p.numel() for p in one.parameters()) for part in last for one in part] == [
+        51_297, 25_665, 16_515,
+    ]  # fmt: skip
 
 
 def test_truncation_is_a_setting_of_sampling():

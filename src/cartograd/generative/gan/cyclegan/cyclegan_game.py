@@ -33,7 +33,7 @@ from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.generative.gan.cyclegan.cyclegan import CycleGAN
 from cartograd.generative.gan.cyclegan.history import History
-from cartograd.generative.gan.cyclegan.patch_critic import LEAST, patch_critic
+from cartograd.generative.gan.patch_critic import least, patch_critic
 
 CARD = Card(
     name="cyclegan-game",
@@ -48,6 +48,7 @@ CARD = Card(
     proofs=(
         "law: a patch that a critic judges is 70 by 70 to the pixel, by gradients",
         "law: generators that are the identity have no loss but the critics'",
+        "law: each player's own descent lowers its own loss",
         "law: half of what a critic is shown of a full history is old, to 5 %",
     ),
     evidence={
@@ -67,6 +68,9 @@ CARD = Card(
         "batch_size": 1,
     },
 )
+
+PATCH = 70
+"""Side of the patches that the critics judge."""
 
 OLDER = 50
 """Made pictures that are kept of each domain."""
@@ -99,13 +103,15 @@ class CycleGANGame(nn.Module):
                 f"{type(inner).__name__}"
             )
         dims = tuple(int(dim) for dim in model.signature.input.dims)
-        if dims[1] < LEAST:
+        if dims[1] < least(PATCH):
             raise UsageError(
-                f"the critics judge patches of pictures of side {LEAST} or more; these have "
+                f"the critics judge patches of pictures of side {least(PATCH)} or more; these have "
                 f"{dims[1]}: `size=` of the data makes them larger"
             )
         self.model, self.there, self.back = model, inner.there, inner.back
-        self.critics = nn.ModuleList(patch_critic(dims[0], width=width) for _ in "ab")
+        self.critics = nn.ModuleList(
+            patch_critic(dims[0], width=width, patch_size=PATCH) for _ in "ab"
+        )
         self.histories = nn.ModuleList(History(dims, OLDER) for _ in "ab")
         self.cycle, self.identity = cycle, identity
         self.players = {"model": model, "critic": self.critics}

@@ -48,7 +48,7 @@ CARD = Card(
         "law: the layers' noise changes nothing at first; no truncation leaves one picture",
         "law: styles mixed from a layer on change what comes from there alone",
         "law: all weights are stored at size 1",
-        "paper: 30 million weights of the generator for FFHQ and 29 of the critic",
+        "paper: 30,370,060 weights of the generator for FFHQ, 29,012,513 of the critic, exactly",
     ),
     evidence={
         "gan/stylegan": (

@@ -20,25 +20,36 @@ from torch import nn
 from cartograd.generative.gan.generator import started
 
 SLOPE = 0.2
-LEAST = 24
-"""Side of the smallest picture of which there is a patch."""
+HALVINGS = {16: 1, 34: 2, 70: 3}
+"""Sides of the patches that the paper compares, and how often a picture is halved for them."""
 
 
-def patch_critic(channels: int, /, *, width: int) -> nn.Sequential:
-    """The critic of patches of 70 by 70.
+def least(patch_size: int, /) -> int:
+    """The side of the smallest picture of which there is such a patch.
+
+    >>> least(16), least(70)
+    (6, 24)
+    """
+    return 3 * 2 ** HALVINGS[patch_size]
+
+
+def patch_critic(channels: int, /, *, width: int, patch_size: int = 70) -> nn.Sequential:
+    """The critic of patches.
 
     Args:
         channels: of a picture.
         width: channels of the first layer.
+        patch_size: 16, 34 or 70.
     """
+    halvings = HALVINGS[patch_size]
+    widths = [width * 2**i for i in range(halvings + 1)]
     layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1)]
     layers.append(nn.LeakyReLU(SLOPE))
-    for (before, after), stride in zip(
-        pairwise([width, 2 * width, 4 * width, 8 * width]), (2, 2, 1), strict=True
-    ):
+    for place, (before, after) in enumerate(pairwise(widths), start=1):
+        stride = 2 if place < halvings else 1
         layers.append(nn.Conv2d(before, after, 4, stride=stride, padding=1))
         layers += [nn.InstanceNorm2d(after), nn.LeakyReLU(SLOPE)]
-    layers.append(nn.Conv2d(8 * width, 1, 4, padding=1))
+    layers.append(nn.Conv2d(widths[-1], 1, 4, padding=1))
     critic = nn.Sequential(*layers)
     started(critic)
     return critic

@@ -1,0 +1,75 @@
+"""What a training is told where nobody says otherwise, by its model and its data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cartograd.apps.load.options import CHOSEN
+from cartograd.apps.load.settings import Setting
+from cartograd.apps.verbs.growing_samples import PICTURES, draws_pictures
+from cartograd.core import registry
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset
+
+STEPS = 600
+"""Default number of steps of a run; between 5 and 40 epochs."""
+
+FINE = "adamw:lr=5e-5"
+"""How a transformer that has learned is tuned by default."""
+
+
+def chosen_for(
+    model: Signed, data: Dataset, settings: Mapping[str, Setting], /, *, fine: bool
+) -> dict[str, Any]:
+    """Defaults of the settings that depend on model and data.
+
+    Args:
+        model: what is trained.
+        data: on what.
+        settings: what is said.
+        fine: whether all weights of a transformer that has learned are tuned: by small steps, as
+            BERT's paper has it.
+    """
+    said = {key: item.value for key, item in settings.items()}
+    objective = said.get("objective") or _objective(model, data)
+    rule = isinstance(objective, str) and Spec.parse(objective).name == "perceptron-rule"
+    examples = len(data.train)
+    usual = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
+    size = min(usual, examples)
+    per_epoch = -(-examples // said.get("batch_size", size))
+    epochs = min(40, max(5, round(STEPS / per_epoch)))
+    warm = said.get("epochs", epochs) * per_epoch >= 100
+    return {
+        "objective": objective,
+        "optimizer": "sgd:lr=1" if rule else FINE if fine else "adamw:lr=3e-3",
+        "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
+        "epochs": epochs,
+        "batch_size": size,
+        "augment": None,
+        "class_weights": None,
+        "loss": None,
+        "positive": data.signature.output.positive or None,
+        "monitor": "valid/loss",
+        "samples": PICTURES if draws_pictures(model) else None,
+    } | dict.fromkeys(CHOSEN[4:])
+
+
+def own_objective(model: Signed, /) -> str:
+    """The name of the objective that the model's card asks for, if it asks for one."""
+    if model.spec is None:
+        return ""
+    asked = registry.find(model.spec.name, kind="model")[0].objective
+    return asked and Spec.parse(asked).name
+
+
+def _objective(model: Signed, data: Dataset) -> str:
+    """The objective of the model's card, or the default of the data's task."""
+    own, task = own_objective(model), data.signature.task
+    if own and task.takes(own):
+        assert model.spec is not None
+        return registry.find(model.spec.name, kind="model")[0].objective
+    if task.objective is None:
+        task.check("train")
+        raise UsageError(f"no objective is known for the task {task.name!r}; give objective=")
+    return task.objective

@@ -1,0 +1,1 @@
+"""pix2pix: pictures of pictures, learned from pairs."""
