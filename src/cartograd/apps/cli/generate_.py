@@ -201,13 +201,10 @@ def _paged(model: Any, drawn: Any, path: Path, **asked: Any) -> Path:
     from cartograd.apps.load.target import name_of
     from cartograd.apps.report.drawn_page import drawn_page
     from cartograd.apps.verbs.sample import classes_of
-    from cartograd.data.dataset.own_targets import prompt_of
 
-    classes = []
-    if prompt_of(model.signature) is None:
-        numbers = classes_of(model, asked["condition"], len(drawn))
-        labels = [] if numbers is None else model.signature.condition.labels
-        classes = [] if numbers is None else [labels[number] for number in numbers.tolist()]
+    numbers = classes_of(model, asked["condition"], len(drawn))
+    labels = [] if numbers is None else model.signature.condition.labels
+    classes = [] if numbers is None else [labels[number] for number in numbers.tolist()]
     usual = {"condition": "all in turn" if classes else "none", "sampler": "the model's own"}
     told = {key: str(usual.get(key, value) if value is None else value) for key, value in
             asked.items()}  # fmt: skip

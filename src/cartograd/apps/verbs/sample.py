@@ -93,8 +93,7 @@ def sample(
         drawing = _drawing(model, sampler, pull, temperature)
     else:
         drawing = _truncated(model, truncation, temperature)
-    chosen = pick(device)
-    model.to(chosen)
+    model.to(chosen := pick(device))
     generator = torch.Generator().manual_seed(seed)
     parts = []
     with inferring(model):
@@ -256,12 +255,14 @@ def told_of(
 def classes_of(
     model: Signed, condition: Condition, count: int, /, *, told: Port | None = None
 ) -> Tensor | None:
-    """The class of each example; None of a model that knows none, where `told` tells of none.
+    """The class of each example; None of a model that knows none or reads texts, without `told`.
 
     Raises:
         UsageError: there is no such class, there are no classes, or not as many as examples.
     """
     port = model.signature.condition or told
+    if prompt_of(model.signature) is not None:
+        return None
     if port is None:
         if condition is not None:
             raise UsageError(

@@ -112,8 +112,7 @@ def captions(
         vocabularies.lower_words([texts[i] for i in train.tolist()], vocabulary=vocabulary)
     )
     tokens = _tokens(tokenizer, texts, context, table)
-    shape = dict(zip(("channels", "height", "width"), seen.shape, strict=True))
-    pictures = _pictures(files, shape, fit)
+    pictures = _pictures(files, seen.shape, fit)
     port = Port("image", "image", seen.shape, bounds=(0.0, 1.0), fit=fit)
     output = Port("text", "label", (context, tokenizer.vocabulary), task="caption")
     signature = Signature((measured(port, pictures[train]),), (output,))
@@ -175,15 +174,18 @@ def _tokens(tokenizer: Tokenizer, texts: Sequence[str], context: int, table: Tab
     return vocabularies.padded(rows, fill=PADDING, width=context)
 
 
-def _pictures(files: Sequence[Path], shape: dict[str, int], fit: str) -> Tensor:
+def _pictures(files: Sequence[Path], shape: tuple[int, int, int], fit: str) -> Tensor:
     """All pictures.
 
     Raises:
         UsageError: some cannot be read.
     """
-    found = [
-        tried(lambda name: pixels(name, **shape, fit=fit, bits=8), str(file)) for file in files
-    ]
+    channels, height, width = shape
+
+    def look(name: str) -> Tensor:
+        return pixels(name, channels=channels, height=height, width=width, fit=fit, bits=8)
+
+    found = [tried(look, str(file)) for file in files]
     refuse([one for one in found if isinstance(one, str)])
     return torch.stack([_bytes(one) for one in found if not isinstance(one, str)])
 

@@ -8,8 +8,9 @@ move the codes. They are scaled to a variance of one by what the last few hundre
 
 Shapes: a batch is (noise, tokens ` b t`, pictures), noise and pictures `b ...`.
 
-Departures: the paper trains one after the other, the autoencoder also by what a pretrained network
-sees and by a discriminator. In validation the codes are the likeliest ones.
+Departures: a code has the noise that it is denoised of. The paper trains one network after the
+other, the autoencoder also by what a pretrained network sees and by a discriminator. In validation
+codes are the likeliest ones.
 
 References:
     Robin Rombach, Andreas Blattmann, Dominik Lorenz, Patrick Esser, Björn Ommer. High-resolution
@@ -81,20 +82,25 @@ class LatentDenoising(nn.Module):
             )
         self.model, self.inner, self.weight = model, inner, divergence_weight
         self.players = {"model": model}
+        self._power = torch.ones(())
         self.denoising = Denoising(model=model, label_dropout=label_dropout)
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
         """One loss: that of each example."""
         x = self._standardised(batch[-1])
         mean, log_variance = self.inner.autoencoder.posterior(x)
-        with torch.no_grad():
-            seen = mean.square().mean() + log_variance.exp().mean()
-            self.inner.scale.lerp_(seen.rsqrt().to(self.inner.scale), 1 - KEPT)
-        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        self._power = (mean.square().mean() + log_variance.exp().mean()).detach()
+        z = mean + (log_variance / 2).exp() * self.inner.begun(batch[0]).to(mean)
         found = self._lost(x, z) + self.weight * divergence(
             mean.flatten(1), log_variance.flatten(1)
         ).sum(1)
         yield Loss(found + next(self.denoising.losses(batch)).value)
+
+    @torch.no_grad()
+    def after_step(self, _player: str, /) -> None:
+        """Scale codes to a variance of one."""
+        scale = self.inner.scale
+        scale.lerp_(self._power.rsqrt().to(scale), 1 - KEPT)
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
         """The loss of each example, told its text, and what its code lost of the picture."""
