@@ -16,8 +16,8 @@ SIZES = {
 
 
 def small():
-    """A model of grey pictures of four by four, without the zeros that hide gradients at first."""
-    model = LatentDiffusion(channels=1, size=4, vocabulary=9, chain=20, sampling_steps=2, **SIZES)
+    """A model of grey pictures of eight by eight, without the zeros that hide gradients at first."""
+    model = LatentDiffusion(channels=1, size=8, vocabulary=9, chain=20, sampling_steps=2, **SIZES)
     for weight in model.parameters():
         if not weight.any():
             torch.nn.init.normal_(weight, std=0.1)
@@ -28,9 +28,9 @@ def taught():
     """A model, and n noises, texts and pictures."""
     draw = torch.Generator().manual_seed(1)
     return small, lambda n: (
-        torch.randn(n, 16, generator=draw),
+        torch.randn(n, 64, generator=draw),
         torch.randint(9, (n, 5), generator=draw),
-        torch.rand(n, 1, 4, 4, generator=draw),
+        torch.rand(n, 1, 8, 8, generator=draw),
     )
 
 

@@ -116,13 +116,13 @@ def captions(
     port = Port("image", "image", seen.shape, bounds=(0.0, 1.0), fit=fit)
     output = Port("text", "label", (context, tokenizer.vocabulary), task="caption")
     signature = Signature((measured(port, pictures[train]),), (output,))
-    parts = (
+    first, second, third = (
         Split(pictures[rows], tokens[rows], signature, [named[i] for i in rows.tolist()])
         for rows in (train, held, last)
     )
     decided = [*table.notes, *seen.notes, f"{tokenizer.vocabulary} words are known to captions"]
     about = {"source": str(root), "pictures": len(set(named)), "decided": decided}
-    return Dataset("captions", *parts, signature, about, tokenizer)
+    return Dataset("captions", first, second, third, signature, about, tokenizer)
 
 
 def _table(root: Path) -> Table:
