@@ -24,6 +24,12 @@ GUIDANCE = (0.0, 1.0, 3.0)
 STEPS = (5, 20, 50)
 COUNT = 1000
 
+TEACHER = "cartograd train edm --data digits --epochs 60 --set seed=SEED batch_size=96"
+STUDENT = (
+    "cartograd train consistency --data digits --epochs 60 --set seed=SEED batch_size=96 "
+    "objective=consistency-distillation:teacher=TEACHER"
+)
+
 Judges = tuple[Any, Any]
 
 
@@ -38,6 +44,41 @@ def diffusion_fashion(session: Session, /) -> Outcome:
     return _row(session, "fashion-mnist", FASHION, claim, least=(0.65, 0.85))
 
 
+def consistency_digits(session: Session, /) -> Outcome:
+    """Digits in one call of the network, learned from a model that takes many."""
+    judges = _judges(session, "digits")
+    teachers = [session.train(TEACHER, seed) for seed in session.seeds]
+    runs = [
+        session.train(STUDENT.replace("=TEACHER", f"={teacher.folder}"), seed)
+        for teacher, seed in zip(teachers, session.seeds, strict=True)
+    ]
+
+    def far(run: Any, sampler: str) -> float:
+        return _distance(judges, "digits", _drawn(run.folder, sampler=sampler))
+
+    once, twice = (
+        [far(run, f"multistep-consistency:steps={steps}") for run in runs] for steps in (1, 2)
+    )
+    taught = {n: [far(one, f"ddim:steps={n}") for one in teachers] for n in (1, 4, 20)}
+    better = all(a < b for a, b in zip(once, taught[4], strict=True))
+    return Outcome(
+        claim="Consistency distillation of EDM on the embedded digits",
+        command=f"{TEACHER}\n$ {STUDENT}",
+        measured=[round(one, 2) for one in once],
+        asked="for each seed, pictures of one call of the network nearer to real ones than the "
+        "teacher's of four",
+        passed=better,
+        unit="nFID@1k",
+        beside={
+            "two calls": _listed(twice, "{:.2f}"),
+            **{f"the teacher, {n} calls": _listed(found, "{:.2f}") for n, found in taught.items()},
+        },
+        cpu=[one.cpu + run.cpu for one, run in zip(teachers, runs, strict=True)],
+        wall=[one.wall + run.wall for one, run in zip(teachers, runs, strict=True)],
+        notes=["CPU time is that of the teacher and of the student."],
+    )
+
+
 def _row(
     session: Session, data: str, command: str, claim: str, /, *, least: tuple[float, float]
 ) -> Outcome:
@@ -45,7 +86,10 @@ def _row(
     judges = _judges(session, data)
     runs = [session.train(command, seed) for seed in session.seeds]
     right = {w: [_accuracy(judges, run.folder, w) for run in runs] for w in GUIDANCE}
-    far = {n: [_distance(judges, data, _drawn(run.folder, steps=n)) for run in runs] for n in STEPS}
+    far = {
+        n: [_distance(judges, data, _drawn(run.folder, sampler=f"ddim:steps={n}")) for run in runs]
+        for n in STEPS
+    }
     plain = session.train(re.sub(r"--epochs \d+", "--epochs 1", command) + UNTRAINED, 0)
     untrained = _distance(judges, data, _drawn(plain.folder))
     normals = _distance(judges, data, gaussian(data))
@@ -92,11 +136,11 @@ def _judges(session: Session, data: str) -> Judges:
     return ruler, judge
 
 
-def _drawn(folder: Path, *, guidance: float = 1.0, steps: int = 20) -> Tensor:
+def _drawn(folder: Path, *, guidance: float = 1.0, sampler: str = "ddim:steps=20") -> Tensor:
     """Pictures of each class in turn."""
     import cartograd as cg
 
-    return cg.sample(folder, COUNT, guidance=guidance, sampler=f"ddim:steps={steps}")
+    return cg.sample(folder, COUNT, guidance=guidance, sampler=sampler)
 
 
 def _accuracy(judges: Judges, folder: Path, guidance: float) -> float:

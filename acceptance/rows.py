@@ -75,6 +75,7 @@ GENERATIVE: dict[str, Row] = {
     "gan-digits": gans.gan_digits,
     "gan-fashion": gans.gan_fashion,
     "wgan-gp-grid": gans.wgan_gp_grid,
+    "consistency-digits": diffusion.consistency_digits,
     "anomaly-fashion": anomalies.anomaly_fashion,
     "super-resolution": applications.super_resolution,
     "inpainting": applications.inpainting,

@@ -20,6 +20,9 @@ FILES = (
     "integrated_gradients",
     "pgd",
     "sentence_encoding",
+    "diffusion_sampling",
+    "generative_steps",
+    "drawing_numbers",
 )
 ROOT = Path(__file__).parents[1]
 

@@ -35,6 +35,7 @@ EXPECTED = {
     ("flow-plus-plus", "test_odd_image_sizes"): _EVEN,
     ("flow-plus-plus", "test_two_inputs_give_two_answers"): _STEEP,
     ("glow", "test_odd_image_sizes"): _EVEN,
+    ("jukebox", "test_two_inputs_give_two_answers"): _STEEP,
     ("hinge", "test_loss_gradient"): _MARGIN,
     ("triplet", "test_loss_gradient"): _MARGIN,
     (
@@ -50,6 +51,10 @@ EXPECTED = {
     ("soap", "test_a_training_run_finds_it_by_name"): _DIRECTIONS,
     ("step", "test_activation_gradient"): "a step is flat: why the perceptron needs its own rule",
     ("words", "test_an_epoch_holds_each_example_once"): "windows are of a width drawn anew",
+    (
+        "jukebox",
+        "test_a_row_stands_alone_in_training_too",
+    ): "each training batch moves the codebooks",
     (
         "vae",
         "test_a_row_stands_alone_in_training_too",

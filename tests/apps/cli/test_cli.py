@@ -215,6 +215,16 @@ def test_show_works_for_every_card(cli_run, name):
     assert name in done.out
 
 
+def test_show_tells_what_a_generative_model_can_and_cannot(cli_run):
+    text = cli_run("show", "gan", "--lang", "en").out
+    assert "projection" in text
+    assert "no: it makes examples of noise and has no density" in text
+    found = cli_run("show", "real-nvp", "--json").json
+    assert found["can"]["log_prob"] == "exact"
+    assert found["cannot"]["inpaint"] == "it makes whole examples only"
+    assert "can" not in cli_run("show", "mlp", "--json").json
+
+
 def test_show_settings_lists_what_a_file_of_settings_takes(cli_run):
     schema = cli_run("show", "settings", "--json").json
     table = cli_run("show", "settings").out

@@ -60,7 +60,8 @@ def test_a_model_that_cannot_take_the_data():
 @pytest.mark.parametrize(
     ("model", "data"),
     [("crnn:width=4,dim=6", "digit-lines:examples=20"),
-     ("edm:width=8", "digits"), ("perceptron", "separable")],
+     ("stylegan2:width=2,latent=4", "digits"), ("edm:width=8", "digits"),
+     ("perceptron", "separable")],
 )  # fmt: skip
 def test_what_looks_at_numbers_is_counted_with_numbers(model, data):
     plan, found = costed(model, data, batch_size=2, epochs=1)

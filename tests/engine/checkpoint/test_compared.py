@@ -13,7 +13,7 @@ from cartograd.engine.checkpoint import storage
 from cartograd.engine.logging import run_folder
 from cartograd.engine.loop import circumstances
 from cartograd.engine.loop.config import FREE, RunConfig
-from cartograd.engine.loop.described import described
+from cartograd.engine.loop.described import described, digest
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.loop.options import FitOptions
 from tests.engine.checkpoint.test_chains import Stopping
@@ -174,3 +174,18 @@ def test_what_is_shared_or_deep_is_described_once():
     shared["self"] = shared
     assert described({"x": shared, "y": shared}) == {"x": "(a=1)"}
     assert described(list(range(100)))[""].startswith("100 of digest")
+
+
+class Lazy:
+    """As a library that is imported when something of it is asked for, and is not there."""
+
+    def __init__(self):
+        self.name = "tensorflow"
+
+    def __getattr__(self, key):
+        raise ImportError(f"this needs {key} of a package that is not installed")
+
+
+def test_what_fails_where_it_is_asked_for_more_is_described_all_the_same():
+    assert described(Lazy())[""] == "Lazy(name=tensorflow)"
+    assert digest([Lazy()]) == digest([Lazy()])

@@ -9,7 +9,10 @@ import time
 import pytest
 from PIL import Image
 
+from cartograd.apps.cli import main
+from cartograd.apps.cli.launch import MISTAKES, _told
 from cartograd.engine.logging.run_folder import read_lines
+from tests.programs import Program
 
 WORDS = ["mlp:widths=[16]", "--data", "moons", "--folder", "run", "--nproc", "2"]
 
@@ -85,6 +88,79 @@ def test_a_lost_process_ends_the_other_and_leaves_the_checkpoint(start, tmp_path
     again.terminate()
     _, err = again.communicate(timeout=600)
     assert "Traceback" not in err
+
+
+FAULTY = """
+import os
+
+from torch import nn
+
+
+class Net(nn.Linear):
+    steps = 0
+
+    def forward(self, x):
+        self.steps += self.training
+        if self.steps > 30 and os.environ["RANK"] == "1":
+            raise LookupError("no such row: 17")
+        return super().forward(x)
+
+
+def make():
+    return Net(2, 2)
+"""
+
+
+def ranked(rank, folder, words):
+    """One of two processes of a run, as the launcher starts it."""
+    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, MISTAKES: folder}
+    os.environ |= {key: str(value) for key, value in told.items()}
+    os.environ["CARTOGRAD_STORE"] = f"{folder}/store"
+    sys.path.insert(0, os.getcwd())
+    sys.exit(main(words))
+
+
+def test_a_fault_in_one_process_ends_the_other_and_is_told(tmp_path, capsys):
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    words = ["train", "--model", "faulty:make", "--data", "moons", "--folder", "run",
+             "--epochs", "1000000"]  # fmt: skip
+    folder = tmp_path / "told"
+    folder.mkdir()
+    both = [Program(ranked, rank, str(folder), words, cwd=tmp_path) for rank in range(2)]
+    errors = [program.communicate()[1] for program in both]
+    assert "LookupError: no such row: 17" in errors[1]
+    assert "Traceback" not in errors[0]
+    (folder / "errors-1").write_text(errors[1])
+    assert _told([program.returncode for program in both], set(), folder, words) == 1
+    told = capsys.readouterr().err
+    assert "LookupError: no such row: 17" in told
+    assert told.splitlines()[-1] == (
+        "cartograd: process 2 of 2 failed with exit code 1; go on with --resume --nproc 2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("codes", "late", "mistakes", "code", "told"),
+    [
+        ((2, 1), (), {0: "LostError"}, 1, "process 2 of 2 failed with exit code 1; go on"),
+        ((-9, 1), (0,), {}, 1, "process 2 of 2 failed with exit code 1; go on"),
+        ((2, -9), (), {0: "LostError"}, 2, "process 2 of 2 was ended by SIGKILL; go on"),
+        ((1, -11), (), {}, 2, "process 2 of 2 was ended by SIGSEGV; go on"),
+        ((2, 2), (), {0: "LostError", 1: "UsageError"}, 2, "what went wrong in 1"),
+        ((2, 143), (), {0: "LostError"}, 2, "what went wrong in 0"),
+        ((143, 143), (), {}, 143, ""),
+        ((0, 0), (), {}, 0, ""),
+    ],
+)  # fmt: skip
+def test_what_came_first_is_told(tmp_path, capsys, codes, late, mistakes, code, told):
+    """And not what followed from it, nor what the launcher ended itself."""
+    (tmp_path / "errors-1").write_text("Traceback\n")
+    for rank, kind in mistakes.items():
+        (tmp_path / f"mistake-{rank}").write_text(f"{kind}\nwhat went wrong in {rank}")
+    assert _told(codes, {*late}, tmp_path, ()) == code
+    err = capsys.readouterr().err
+    assert told in err
+    assert ("Traceback" in err) == (code == 1)
 
 
 def alive(numbers):

@@ -21,10 +21,14 @@ BYTES = Tokenizer.bytes(special=True)
 TEXT = Port("text", "text", ("t",), "int64", (0, 258), padding_id=256)
 
 
-def language_model():
+GPT = "gpt:context=32,dim=16,heads=2,depth=2,dropout=0.0,vocabulary=259"
+LLAMA = "llama:dim=16,heads=2,kv_heads=1,ffn_dim=24,depth=2,vocabulary=259"
+
+
+def language_model(spec=GPT):
     torch.manual_seed(0)
     answer = Port("next", "label", ("t", 259), task="next-token")
-    made = build("gpt:context=32,dim=16,heads=2,depth=2,dropout=0.0,vocabulary=259")
+    made = build(spec)
     return sign(made, Signature((TEXT,), (answer,)), tokenizer=BYTES).double().eval()
 
 

@@ -9,7 +9,7 @@ from cartograd.core.errors import UsageError
 from cartograd.frontier.explain.occlusion import occlusion
 from cartograd.frontier.explain.one_number import NextToken
 from cartograd.frontier.explain.saliency import saliency
-from tests.frontier.explain.test_one_number import language_model, rows
+from tests.frontier.explain.test_one_number import GPT, LLAMA, language_model, rows
 from tests.reference import Reference
 
 captum = Reference("captum.attr")
@@ -44,8 +44,9 @@ def test_occlusion_is_captums_of_the_same_parts(size):
 
 
 @pytest.mark.oracle("saliency", "occlusion")
-def test_the_next_token_is_explained():
-    model, texts = language_model(), rows("the cat", "a")
+@pytest.mark.parametrize("spec", [GPT, LLAMA])
+def test_the_next_token_is_explained(spec):
+    model, texts = language_model(spec), rows("the cat", "a")
     table = next(part for part in model.modules() if isinstance(part, nn.Embedding))
     gradient = cg.explain(model, texts, target="s", method="saliency")
     covered = cg.explain(model, texts, target="s", method="occlusion:baseline=32")

@@ -134,6 +134,13 @@ def test_which_intervals_are_approximate():
     assert doubted("nll", outputs, targets)[1] == ""
     assert doubted("nll", outputs[:20], targets[:20])[1] == "20 examples, and 30 are the least"
     assert doubted("accuracy", outputs[:20], targets[:20])[1] == ""  # exact for every n
+    rare = torch.cat([targets.new_zeros(36), targets.new_ones(4)])
+    for name in ("equal-error-rate", "roc-auc"):  # which rest on both classes, however many in all
+        told = doubted(name, outputs[:40], rare)[1]
+        assert told == "a class has 4 examples, and 5 are the least"
+        assert doubted(name, outputs[:40], 1 - rare)[1] == told
+        assert doubted(name, outputs[:40], torch.cat([rare[:35], 1 - rare[:5]]))[1] == ""
+    assert doubted("recall", outputs[:40], rare)[1] == ""
     outputs[0, targets[0]] -= 60
     assert doubted("nll", outputs, targets)[1] == "a few examples make most of it"
     assert "drawn again" in doubted(lambda o, t: float((o[:, 0] > 0).double().mean()), outputs,

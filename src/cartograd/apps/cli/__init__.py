@@ -1,7 +1,8 @@
 """The command line: a file per verb, none of which is imported before its verb is called.
 
 Exit codes: 0, 1 (a check failed, or a bug with its traceback), 2 (the user's mistake, one line on
-stderr and nothing written), 130 or 143 (stopped by Ctrl-C or SIGTERM, with the checkpoint saved).
+stderr and nothing written), 130 or 143 (stopped by Ctrl-C or SIGTERM, with the checkpoint saved; a
+server that is ended so has done its work: 0).
 """
 
 import ast

@@ -40,14 +40,14 @@ def launch(words: Sequence[str], number: int, /) -> int:
         before = {one: signal.signal(one, forward) for one in numbers}
         try:
             programs += (_start(words, rank, number, folder, lock) for rank in range(number))
-            first = _wait(programs)
+            late = _wait(programs)
         finally:
             for program in programs:
                 program.kill()
                 program.wait()
             for one, handler in before.items():
                 signal.signal(one, handler)
-        return _told([program.returncode for program in programs], first, folder, words)
+        return _told([program.returncode for program in programs], late, folder, words)
 
 
 def _start(
@@ -69,45 +69,58 @@ def _start(
     )
 
 
-def _wait(programs: Sequence[subprocess.Popen[bytes]]) -> int | None:
-    """Wait for all; the one that failed first."""
+def _wait(programs: Sequence[subprocess.Popen[bytes]]) -> set[int]:
+    """Wait for all; those that were still there long after one had failed, and that we ended."""
     from cartograd.engine.distributed.parent import GRACE
 
-    first, end = None, None
+    late, end = set[int](), None
     while any(program.poll() is None for program in programs):
         time.sleep(0.02)
-        failed = [rank for rank, program in enumerate(programs) if program.poll()]
-        if failed and first is None:
-            first, end = failed[0], time.monotonic() + GRACE
+        if end is None and any(program.poll() for program in programs):
+            end = time.monotonic() + GRACE
         if end is not None and time.monotonic() > end:
+            late |= {rank for rank, program in enumerate(programs) if program.poll() is None}
             for program in programs:
                 program.kill()
-    return first
+    return late
 
 
-def _told(codes: Sequence[int], first: int | None, folder: Path, words: Sequence[str]) -> int:
-    """One line for what went wrong; the exit code."""
+def _told(codes: Sequence[int], late: set[int], folder: Path, words: Sequence[str]) -> int:
+    """What went wrong first, in one line, and of a bug its traceback; the exit code.
+
+    That a process has lost another follows from what became of that one, and is told only where
+    nothing else is known.
+    """
     mistakes = {}
     for rank in range(len(codes)):
         file = folder / f"mistake-{rank}"
         if file.exists():
             kind, _, text = file.read_text(encoding="utf-8").partition("\n")
             mistakes[rank] = (kind == "LostError", rank, text)
-    killed = [rank for rank, code in enumerate(codes) if code < 0]
-    if mistakes and (not killed or not min(mistakes.values())[0]):
-        output.mistake(ValueError(min(mistakes.values())[2]), as_json="--json" in words)
-        return 2
-    if killed:
-        rank = first if first in killed else killed[0]
-        name = signal.Signals(-codes[rank]).name
-        line = (
-            f"process {rank + 1} of {len(codes)} was ended by {name}; go on with --resume --nproc "
-            f"{len(codes)}"
-        )
-        output.mistake(ValueError(line), as_json="--json" in words)
-        return 2
-    stopped = all(code in (0, *STOPPED) for code in codes)
-    if first and not stopped:  # the first process tells by itself
-        text = (folder / f"errors-{first}").read_text(encoding="utf-8", errors="replace")
+    killed = [rank for rank, code in enumerate(codes) if code < 0 and rank not in late]
+    broken = [
+        rank for rank, code in enumerate(codes)
+        if code > 0 and code not in STOPPED and rank not in mistakes
+    ]  # fmt: skip
+    lost = not mistakes or min(mistakes.values())[0]
+    if lost and (killed or broken):
+        rank = (killed or broken)[0]
+        if killed:
+            how = f"was ended by {signal.Signals(-codes[rank]).name}"
+        else:
+            how = f"failed with exit code {codes[rank]}"
+            _show(folder / f"errors-{rank}")
+        line = f"process {rank + 1} of {len(codes)} {how}; go on with --resume --nproc {len(codes)}"
+    elif mistakes:
+        line = min(mistakes.values())[2]
+    else:
+        return next((code for code in codes if code), 0)
+    output.mistake(ValueError(line), as_json="--json" in words)
+    return 1 if lost and broken and not killed else 2
+
+
+def _show(errors: Path) -> None:
+    """What a process wrote to its standard error; the first one's has been seen already."""
+    text = errors.read_text(encoding="utf-8", errors="replace") if errors.exists() else ""
+    if text.strip():
         output.note(text.rstrip())
-    return next((code for code in codes if code), 0)

@@ -1,4 +1,4 @@
-"""Answer predictions over HTTP until Ctrl-C."""
+"""Answer predictions over HTTP until Ctrl-C or SIGTERM."""
 
 import sys
 
@@ -8,7 +8,7 @@ from cartograd.apps.cli import output
 def serve_(
     target: str, /, *, host: str = "127.0.0.1", port: int = 8000, json: bool = False
 ) -> None:
-    """Answer predictions over HTTP until Ctrl-C.
+    """Answer predictions over HTTP until Ctrl-C or SIGTERM, which finish what is under way.
 
     Args:
         target: a run or bundle folder. POST /predict takes {"inputs": [...]}, and beside it "top"

@@ -1,9 +1,10 @@
 """One method: its idea, arguments, presets, proofs and source file.
 
-`show KIND NAME` shows the method of that kind, where several have the name. `show schedule SPEC`
-draws the rates of a run under a schedule, here and (with --out) as a picture, above its
-arguments; one that needs an argument is shown like any method until it is given. `show sigmoid
---out FILE` draws an activation with its slope and where it is saturated.
+Of a generative model it tells what it can do and why it cannot do the rest (log_prob, encode,
+inpaint, ...), in its smallest form. `show KIND NAME` shows the method of that kind, where several
+have the name. `show schedule SPEC` draws the rates of a run under a schedule, here and (with --out)
+as a picture, above its arguments; one that needs an argument is shown like any method until it is
+given. `show sigmoid --out FILE` draws an activation with its slope and where it is saturated.
 `show augment SPEC` writes a sheet of training examples before and after an augmentation; `show
 neighbours WORD --data RUN` lists the words that are nearest in a run of word2vec. `show generate
 RUN` draws what a generative model has learned: its classes, walks between examples, how noise is
@@ -21,6 +22,7 @@ from cartograd.core import concepts, registry, source, vocabulary
 from cartograd.core.card import KINDS, Card
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
+from cartograd.core.task import find
 
 WORDS = ("schedule", "augment", "neighbours", "generate")
 """What is drawn or looked up, besides methods and settings."""
@@ -74,13 +76,21 @@ def show_(
         return
     card, preset = registry.find(name, kind=kind)
     arguments = _arguments(card, preset)
+    can, cannot = _abilities(card)
     drawn = {} if out is None else _activation(card, preset, out)
     if json:
         about = {"docstring": source.docstring(card), "source": source.path_of(card)}
-        output.emit(card.to_json() | {"arguments": arguments, "preset": preset} | about | drawn)
+        told = {"can": can, "cannot": cannot} if can else {}
+        shown = {"arguments": arguments, "preset": preset} | about | drawn | told
+        output.emit(card.to_json() | shown)
         return
     _head(card, preset, zh=chinese(lang))
     print(f"\n{source.docstring(card)}\n")
+    if can:
+        rows = [(what, how) for what, how in can.items()]
+        rows += [(what, f"no: {why}") for what, why in cannot.items()]
+        output.table(("can", "how"), rows)
+        print()
     _table(arguments)
     if card.presets:
         rows = [(key, str(Spec(card.name, args))) for key, args in card.presets.items()]
@@ -108,6 +118,17 @@ def _word(
             "or: show augment SPEC, like flip,crop:padding=2, or: show neighbours WORD --data "
             "RUN, or: show generate RUN"
         )
+
+
+def _abilities(card: Card) -> tuple[dict[str, str], dict[str, str]]:
+    """What a generative model can do and how, and what it cannot and why; of others nothing."""
+    if not (card.answers and card.tiny) or find(card.answers).target != "example":
+        return {}, {}
+    from cartograd.apps.verbs.capabilities import capabilities_of, refusals_of
+    from cartograd.core.build import build
+
+    model, task = build(Spec(card.name, dict(card.tiny)), kind="model"), find(card.answers)
+    return capabilities_of(model, task), refusals_of(model, task)
 
 
 def _activation(card: Card, preset: dict[str, object], out: Path) -> dict[str, Any]:

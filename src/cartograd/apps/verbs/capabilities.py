@@ -1,9 +1,15 @@
-"""What a generative model can do, by what its network offers."""
+"""What a generative model can do, in which way, and why it cannot do the rest.
+
+Codes are `exact` where an example comes back of its own, `lossy` where they are shorter than it,
+found by `inversion` of a diffusion model's flow, or looked for (`projection`) in a generator's
+noise. How near examples of codes come is measured by `round_trip`.
+"""
 
 from typing import Any, cast
 
 from torch import nn
 
+<<<<<<< HEAD
 from cartograd.core.generative import Codes, Draws, DrawsCodes, Fills, Rebuilds
 from cartograd.core.signed import Signed
 from cartograd.generative.diffusion.denoiser import Denoiser, denoiser_of
@@ -12,27 +18,66 @@ from cartograd.generative.diffusion.denoiser import Denoiser, denoiser_of
 def inverted(model: nn.Module, /) -> Denoiser | None:
     """The denoiser of a model's examples, whose path leads back; None of one of codes."""
     return None if isinstance(model, DrawsCodes) else denoiser_of(model)
+=======
+from cartograd.core.generative import Codes, Draws, Fills, Lacks, Rebuilds, Truncates
+from cartograd.core.task import Task
+from cartograd.generative.diffusion.denoiser import denoiser_of
+
+NO_CODES = "it has no codes for examples"
+REASONS = {
+    "sample": "it knows how likely examples are, and not how to make one",
+    "log_prob": "it makes examples of noise and has no density for them",
+    "encode": NO_CODES,
+    "decode": NO_CODES,
+    "interpolate": NO_CODES,
+    "reconstruct": "no code of it leaves anything out",
+    "inpaint": "it makes whole examples only",
+}
+"""All that there is to be done, and why a model cannot that says no reason of its own."""
+>>>>>>> 4775fdfbc7f60df58dd4a2cb174148dbc1414a6b
 
 
-def capabilities_of(model: Signed, denoiser: Denoiser | None, /) -> dict[str, str]:
-    """Each thing with its kind; what the model cannot do is left out."""
-    inner, network = model.model, cast("Any", model.model)
-    if denoiser is not None:
+def capabilities_of(model: nn.Module, task: Task, /) -> dict[str, str]:
+    """Each thing with its kind, of a model with this task; what it cannot do is left out."""
+    lacks = model.lacks if isinstance(model, Lacks) else {}
+    can = {what: how for what, how in _offered(model, task).items() if what not in lacks}
+    if {"encode", "decode"} <= can.keys():
+        return can
+    return {what: how for what, how in can.items() if how not in ("codes", "projection")}
+
+
+def refusals_of(model: nn.Module, task: Task, /) -> dict[str, str]:
+    """What the model cannot do, each with the reason."""
+    can = capabilities_of(model, task)
+    return {what: reason(model, what) for what in REASONS if what not in can}
+
+
+def reason(model: nn.Module, what: str, /) -> str:
+    """Why a model cannot do something: its own reason, or the usual one."""
+    own = model.lacks.get(what) if isinstance(model, Lacks) else None
+    return own or REASONS[what]
+
+
+def _offered(model: nn.Module, task: Task) -> dict[str, str]:
+    if denoiser_of(model) is not None:
         return {
-            "sample": "noise" if model.signature.draws else "own",
-            "log_prob": "ode, vlb", "encode": "inversion", "decode": "ddim",
-            "interpolate": "codes", "inpaint": "repaint",
+            "sample": "noise" if task.draws else "own", "log_prob": "ode, vlb",
+            "encode": "inversion", "decode": "ddim", "interpolate": "codes", "inpaint": "repaint",
         }  # fmt: skip
-    found = {}
-    if model.signature.draws:
-        found["sample"] = "noise"
-    else:
-        found |= {"sample": "own"} if isinstance(inner, Draws) else {}
-        found |= {} if model.signature.task.rebuilds else {"log_prob": network.likelihood}
-    if isinstance(inner, Codes):
-        found |= {"encode": "own", "decode": "own", "interpolate": "codes"}
-    if isinstance(inner, Rebuilds):
+    if task.draws:
+        truncated = ", truncation" if isinstance(model, Truncates) else ""
+        return {
+            "sample": "noise" + truncated, "encode": "projection", "decode": "noise",
+            "interpolate": "codes", "reconstruct": "projection", "inpaint": "projection",
+        }  # fmt: skip
+    found = {"sample": "own"} if isinstance(model, Draws) else {}
+    if not task.rebuilds:
+        found["log_prob"] = cast("Any", model).likelihood
+    if isinstance(model, Codes):
+        short = isinstance(model, Rebuilds)
+        found |= {"encode": "lossy" if short else "exact", "decode": "own", "interpolate": "codes"}
+    if isinstance(model, Rebuilds):
         found["reconstruct"] = "own"
-    if isinstance(inner, Fills):
+    if isinstance(model, Fills):
         found["inpaint"] = "own"
     return found

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from cartograd.apps.load.target import name_of
 from cartograd.apps.results.cost import Cost, Layer
@@ -22,6 +21,7 @@ from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import fit
+from cartograd.engine.loop.flops import flop_counter
 from cartograd.engine.optim.optimizers import optimizer
 from cartograd.engine.optim.player import per_player
 
@@ -86,7 +86,7 @@ def _cost(plan: Plan) -> Cost:
     try:
         with (
             _watched(plan.model) as layers,
-            FlopCounterMode(display=False) as counter,
+            flop_counter() as counter,
             torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         ):
             for loss in plan.objective.losses(batch):

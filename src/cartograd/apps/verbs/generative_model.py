@@ -8,23 +8,28 @@ from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.anomaly import strangeness
+<<<<<<< HEAD
 from cartograd.apps.verbs.capabilities import capabilities_of, inverted
+=======
+from cartograd.apps.verbs.capabilities import capabilities_of, reason, refusals_of
+from cartograd.apps.verbs.codes import STEPS, decoded, encoded, searched
+>>>>>>> 4775fdfbc7f60df58dd4a2cb174148dbc1414a6b
 from cartograd.apps.verbs.mask import mask_of
 from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units, sample
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Codes, Fills, Lacks, Likelihood, NotSupported, Rebuilds
+from cartograd.core.generative import Fills, Likelihood, NotSupported, Rebuilds
 from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
+<<<<<<< HEAD
 from cartograd.generative.diffusion.denoiser import Conditioned
 from cartograd.generative.diffusion.inversion import invert
+=======
+from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
+>>>>>>> 4775fdfbc7f60df58dd4a2cb174148dbc1414a6b
 from cartograd.generative.diffusion.path_likelihood import PathLikelihood
 from cartograd.generative.diffusion.repaint import repaint
 from cartograd.generative.interpolation import MODES, between
-from cartograd.generative.samplers.ddim import ddim
-
-STEPS = 50
-"""Of the flow between examples and noise, unless told otherwise."""
 
 
 class Generative:
@@ -56,7 +61,11 @@ class Generative:
 
     def capabilities(self) -> dict[str, str]:
         """What it can do, each with its kind; what it cannot is left out."""
-        return capabilities_of(self.model, self.denoiser)
+        return capabilities_of(self.inner, self.model.signature.task)
+
+    def refusals(self) -> dict[str, str]:
+        """What it cannot do, each with the reason that `NotSupported` says."""
+        return refusals_of(self.inner, self.model.signature.task)
 
     def sample(self, count: int = 16, /, **options: Any) -> Float[Tensor, "b ..."]:
         """See `cartograd.sample`."""
@@ -91,23 +100,23 @@ class Generative:
             way = PathLikelihood(self.denoiser, y, mean, std, self.model.signature.example.levels)
             return way(x, kind or "ode", steps)
         own = self.capabilities().get("log_prob")
-        if own is None:
-            raise self._lacks("log_prob", "it makes examples of noise and has no density for them")
-        if kind not in (None, own):
-            raise self._lacks("log_prob", f"its kind of likelihood is {own}, and not {kind}")
+        if own is None or kind not in (None, own):
+            why = own and f"its kind of likelihood is {own}, and not {kind}"
+            raise self._lacks("log_prob", why)
         with inferring(self.model):
             nats = self.model(x) if y is None else self.model(x, y)
         return Likelihood(nats.flatten().cpu(), self.inner.likelihood, x[0].numel())
 
     def encode(
-        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int = STEPS
+        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int | None = None
     ) -> Float[Tensor, "b ..."]:
-        """The code of each example.
+        """The code of each example; how near it leads back is measured by `round_trip`.
 
         Args:
             x: examples.
             condition: their classes.
-            steps: of the inversion of a diffusion model.
+            steps: of the inversion of a diffusion model (50 if left out), or in which the noise of
+                a generator is looked for (200).
 
         Raises:
             NotSupported: the model has no codes.
@@ -115,21 +124,17 @@ class Generative:
         """
         x, y = self._given(x, condition, "encode")
         mean, std = self._statistics()
-        x = (x - mean) / std
-        with inferring(self.model):
-            if self.denoiser is not None:
-                return invert(Conditioned(self.denoiser, y, limited=False), x, steps=steps).cpu()
-            return self._codes("encode").encode(x, *_told(y)).cpu()
+        return encoded(self.model, (x - mean) / std, y, steps=steps).cpu()
 
     def decode(
-        self, z: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int = STEPS
+        self, z: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int | None = None
     ) -> Float[Tensor, "b ..."]:
         """The example of each code.
 
         Args:
             z: codes.
             condition: the classes of the examples.
-            steps: of a diffusion model's DDIM.
+            steps: of a diffusion model's DDIM; 50 if left out.
 
         Raises:
             NotSupported: the model has no codes.
@@ -137,13 +142,15 @@ class Generative:
         """
         y = self._classes(condition, len(z), "decode")
         z = z.to(self.device, next(self.model.parameters()).dtype)
-        with inferring(self.model):
-            if self.denoiser is not None:
-                plain = Conditioned(self.denoiser, y, limited=False)
-                x = ddim(plain, z, torch.Generator(), steps=steps)
-            else:
-                x = self._codes("decode").decode(z, *_told(y))
-        return self._in_units(x)
+        return self._in_units(decoded(self.model, z, y, steps=steps))
+
+    def round_trip(
+        self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int | None = None
+    ) -> Float[Tensor, " b"]:
+        """How far each example is from that of its code (root mean square); see `encode`."""
+        codes = self.encode(x, condition=condition, steps=steps)
+        back = self.decode(codes, condition=condition, steps=steps)
+        return (back - x.to(back)).square().flatten(1).mean(1).sqrt()
 
     def reconstruct(
         self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None
@@ -156,8 +163,10 @@ class Generative:
         """
         x, y = self._given(x, condition, "reconstruct")
         mean, std = self._statistics()
+        if "reconstruct" not in self.capabilities():
+            raise self._lacks("reconstruct")
         if not isinstance(self.inner, Rebuilds):
-            raise self._lacks("reconstruct", "no code of it leaves anything out")
+            return self.decode(self.encode(x, condition=condition), condition=condition)
         with inferring(self.model):
             return self._in_units(self.inner.reconstruct((x - mean) / std, *_told(y)))
 
@@ -177,7 +186,7 @@ class Generative:
         *,
         mode: str = "slerp",
         condition: str | int | None = None,
-        steps: int = STEPS,
+        steps: int | None = None,
     ) -> Float[Tensor, "n ..."]:
         """Examples on the way from `a` to `b`, both included, by their codes.
 
@@ -187,7 +196,7 @@ class Generative:
             count: how many, at least 2.
             mode: `slerp` or `lerp`.
             condition: the class of all of them.
-            steps: of a diffusion model.
+            steps: see `encode`.
 
         Raises:
             NotSupported: the model has no codes.
@@ -229,26 +238,25 @@ class Generative:
         x, y = self._given(x, condition, "inpaint")
         mask = mask_of(known, x)
         mean, std = self._statistics()
-        generator = torch.Generator().manual_seed(seed)
-        with inferring(self.model):
-            if self.denoiser is not None:
-                plain = Conditioned(self.denoiser, y)
-                made = repaint(plain, (x - mean) / std, mask, generator)
-            elif isinstance(self.inner, Fills):
-                made = self.inner.inpaint((x - mean) / std, mask, generator, *_told(y))
-            else:
-                raise self._lacks("inpaint", "it makes whole examples only")
-        made = self._in_units(made)
+        made = self._in_units(self._completed((x - mean) / std, mask, y, seed))
         return torch.where(mask.cpu() > 0, given.to(made), made)
 
-    def _codes(self, what: str) -> Any:
-        if not isinstance(self.inner, Codes):
-            raise self._lacks(what, "it has no codes for examples")
-        return self.inner
+    def _completed(self, x: Tensor, mask: Tensor, y: Tensor | None, seed: int) -> Tensor:
+        """Whole examples, standardised, in the way of the family."""
+        generator = torch.Generator().manual_seed(seed)
+        if "inpaint" not in self.capabilities():
+            raise self._lacks("inpaint")
+        if self.denoiser is None and not isinstance(self.inner, Fills):
+            z = searched(self.model, x, y, known=mask, seed=seed)
+            return decoded(self.model, z, y)
+        with inferring(self.model):
+            if self.denoiser is not None:
+                plain, steps = Conditioned(self.denoiser, y), self.denoiser.within(STEPS)
+                return repaint(plain, x, mask, generator, steps=steps)
+            return self.inner.inpaint(x, mask, generator, *_told(y))
 
-    def _lacks(self, what: str, usual: str) -> NotSupported:
-        why = self.inner.lacks.get(what, usual) if isinstance(self.inner, Lacks) else usual
-        return NotSupported(f"{self.name} cannot {what}: {why}")
+    def _lacks(self, what: str, why: str | None = None) -> NotSupported:
+        return NotSupported(f"{self.name} cannot {what}: {why or reason(self.inner, what)}")
 
     def _given(self, x: Tensor, condition: Condition, what: str) -> tuple[Tensor, Tensor | None]:
         """Examples and classes where the model is."""

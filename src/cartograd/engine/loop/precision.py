@@ -109,9 +109,9 @@ def flops(objective: Any, batch: Any, /) -> int:
 
     Two examples are run and the others taken to cost as much, so that counting costs little.
     """
-    from torch.utils.flop_counter import FlopCounterMode
+    from cartograd.engine.loop.flops import flop_counter
 
-    counter, few, times = FlopCounterMode(display=False), batch, 1.0
+    counter, few, times = flop_counter(), batch, 1.0
     plain = isinstance(batch, tuple | list) and all(isinstance(item, Tensor) for item in batch)
     if plain and len({item.shape[:1] for item in batch}) == 1 and batch[0].ndim:
         few, times = tuple(item[:2] for item in batch), max(len(batch[0]) / 2, 1.0)

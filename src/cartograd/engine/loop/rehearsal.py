@@ -13,7 +13,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Batches, Metric
@@ -23,6 +22,7 @@ from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.inputs.stream import examples
 from cartograd.engine.loop.config import OPEN, RunConfig
 from cartograd.engine.loop.evaluate import validation
+from cartograd.engine.loop.flops import flop_counter
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.probe import One, first, unnoticed
 from cartograd.engine.optim import accumulation
@@ -84,7 +84,7 @@ def _trained(loop: Rehearsable, objective: Any, batch: Any) -> tuple[set[str] | 
     alone = len(loop.players) == 1
     usual = ["loss"] if alone else [f"{name}/loss" for name in loop.players]
     usual += [name.replace("loss", "gradient_norm") for name in usual]
-    counter = FlopCounterMode(display=False)
+    counter = flop_counter()
     what = f"a batch of the training part ({shapes(batch)}) does not go through "
     with explained(f"{what}{type(objective).__name__}", objective.players):
         try:

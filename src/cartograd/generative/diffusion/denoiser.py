@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import unknown
 from cartograd.core.generative import Level
-from cartograd.generative.diffusion.paths import LEAST, Path, wide
+from cartograd.generative.diffusion.paths import LEAST, Path, Steps, wide
 from cartograd.generative.diffusion.published_steps import PublishedSteps
 from cartograd.generative.diffusion.reverse import log_variances
 from cartograd.generative.samplers.ddim import ddim
@@ -136,6 +136,11 @@ class Denoiser(nn.Module):
     def levels(self, steps: int, /) -> Level:
         """See `Denoises`."""
         return self.path.levels(steps)
+
+    def within(self, steps: int, /) -> int:
+        """So many steps, or all of a chain that has fewer."""
+        chain = self.path.chain if isinstance(self.path, PublishedSteps) else self.path
+        return min(steps, chain.length) if isinstance(chain, Steps) else steps
 
     def denoise(
         self, x: Float[Tensor, "b ..."], level: Level, /, y: Int[Tensor, "b ..."] | None = None

@@ -42,7 +42,8 @@ class PathLikelihood:
         Args:
             x: examples.
             kind: `ode` or `vlb`.
-            steps: of the flow, 50 if left out; of the way back, all of a chain if left out.
+            steps: of the flow, 50 if left out, of a shorter chain all; of the way back, all of a
+                chain if left out.
 
         Raises:
             UsageError: there is no such kind, or the chain has fewer steps.
@@ -52,7 +53,9 @@ class PathLikelihood:
         z = (x - self.mean) / self.std
         if kind == "ode":
             plain = Conditioned(self.denoiser, self.y, limited=False)
-            return self._of_data(ode_likelihood(plain, z, steps=steps or FLOW), x)
+            return self._of_data(
+                ode_likelihood(plain, z, steps=steps or self.denoiser.within(FLOW)), x
+            )
         path = self.denoiser.path
         usual = path.length if isinstance(path, Steps) else CHAIN
         told = Conditioned(self.denoiser, self.y)

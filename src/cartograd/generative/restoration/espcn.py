@@ -48,8 +48,8 @@ CARD = Card(
         ),
     },
     missing={
-        "gan/applications": "sketch-to-image, style transfer, augmentation; measured rows of "
-        "super-resolution and inpainting",
+        "gan/applications": "style transfer by a command, augmentation; measured rows of "
+        "super-resolution, inpainting and sketch-to-image",
     },
 )
 

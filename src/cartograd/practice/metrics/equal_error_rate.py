@@ -48,6 +48,9 @@ CARD = Card(
     ),
 )
 
+OF_EACH = True
+"""Whether the interval rests on the examples of each class, however many others there are."""
+
 
 def equal_error_rate(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The error rate where both kinds of error are as frequent; 0 is perfect, 0.5 is chance.

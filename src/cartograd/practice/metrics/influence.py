@@ -29,7 +29,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 Scale = Literal["mean", "square", "log", "log of 1 -"]
@@ -37,6 +37,9 @@ Scale = Literal["mean", "square", "log", "log of 1 -"]
 
 LEAST = 30
 """Of fewer independent examples no interval of this kind is promised to hold what it states."""
+
+OF_A_CLASS = 5
+"""Where an interval rests on the examples of each class, it is not promised of fewer in one."""
 
 STEADY = 10.0
 """So many examples for each unit of squared skewness; with fewer the mending is not enough."""
@@ -134,6 +137,17 @@ def skewness(moves: Float[Tensor, " n"], /) -> float:
 def few(n: int, /) -> str:
     """What to say of an interval from n independent examples; nothing where they are enough."""
     return f"{n} examples, and {LEAST} are the least" if n < LEAST else ""
+
+
+def scarce(classes: Int[Tensor, " n"], /) -> str:
+    """What to say of an interval that rests on each class; nothing where all have enough.
+
+    >>> scarce(torch.tensor([0, 0, 0, 0, 0, 1, 1]))
+    'a class has 2 examples, and 5 are the least'
+    """
+    least = int(classes.unique(return_counts=True)[1].min()) if len(classes) else 0
+    word = "example" if least == 1 else "examples"
+    return f"a class has {least} {word}, and {OF_A_CLASS} are the least" * (least < OF_A_CLASS)
 
 
 def uneven(moves: Float[Tensor, " n"], /) -> str:

@@ -10,7 +10,8 @@ percentiles, moved outwards as Student's is against the normal one.
 All assume that the examples are independent samples of what the model will meet, and tell nothing
 of what another training run would have given. How often they hold is measured on data of known
 truths: `python -m tools.intervals`, docs/results/intervals.md. Where it is not what
-they state, `doubt` says so: of few examples, and of losses most of which a few examples make.
+they state, `doubted` says so: of few examples, in all or of a class where each counts by itself,
+and of losses most of which a few examples make.
 
     Wilson: (p + z^2 / 2n  -+  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
 
@@ -39,7 +40,15 @@ from torch import Tensor
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
-from cartograd.practice.metrics.influence import few, left_out, of_examples, skewed, uneven
+from cartograd.practice.metrics import given
+from cartograd.practice.metrics.influence import (
+    few,
+    left_out,
+    of_examples,
+    scarce,
+    skewed,
+    uneven,
+)
 from cartograd.practice.metrics.proportion import exact
 
 CHUNK = 2**22
@@ -94,7 +103,10 @@ def doubted(
         return exact(*trials(outputs, targets), level=level), ""
     found = limits(outputs, targets, level=level) if limits else None
     if found is not None:
-        return found, few(len(targets))
+        of_each = twin(measure, "OF_EACH")
+        return found, few(len(targets)) or (
+            scarce(given.classes(outputs, targets)[1]) if of_each else ""
+        )
     moves = moved(measure, outputs, targets)
     if moves is None:
         more: Any = {"level": level, "resamples": resamples, "seed": seed}

@@ -75,6 +75,10 @@ class Curve(NamedTuple):
     """Log-odds from which on an example is taken for the class; infinite for the first point."""
 
 
+OF_EACH = True
+"""Whether the interval rests on the examples of each class, however many others there are."""
+
+
 def roc_auc(
     outputs: Float[Tensor, "n ..."],
     targets: Shaped[Tensor, "..."],
