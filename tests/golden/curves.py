@@ -202,6 +202,7 @@ def teacher() -> torch.nn.Module:
 RATES = {
     "cyclegan-game": 3e-4,
     "denoising": 0.1,
+    "latent-denoising": 0.02,
     "likelihood": 0.1,
     "multi-label": 0.3,
     "pix2pix-game": 1e-3,

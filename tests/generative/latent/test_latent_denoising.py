@@ -16,7 +16,7 @@ SIZES = {
 
 
 def small():
-    """A model of grey pictures of eight by eight, without the zeros that hide gradients at first."""
+    """A model of grey pictures, without the zeros that hide gradients at first."""
     model = LatentDiffusion(channels=1, size=8, vocabulary=9, chain=20, sampling_steps=2, **SIZES)
     for weight in model.parameters():
         if not weight.any():

@@ -9,16 +9,6 @@ from typing import Any, cast
 
 from torch import nn
 
-<<<<<<< HEAD
-from cartograd.core.generative import Codes, Draws, DrawsCodes, Fills, Rebuilds
-from cartograd.core.signed import Signed
-from cartograd.generative.diffusion.denoiser import Denoiser, denoiser_of
-
-
-def inverted(model: nn.Module, /) -> Denoiser | None:
-    """The denoiser of a model's examples, whose path leads back; None of one of codes."""
-    return None if isinstance(model, DrawsCodes) else denoiser_of(model)
-=======
 from cartograd.core.generative import Codes, Draws, Fills, Lacks, Rebuilds, Truncates
 from cartograd.core.task import Task
 from cartograd.generative.diffusion.denoiser import denoiser_of
@@ -34,7 +24,6 @@ REASONS = {
     "inpaint": "it makes whole examples only",
 }
 """All that there is to be done, and why a model cannot that says no reason of its own."""
->>>>>>> 4775fdfbc7f60df58dd4a2cb174148dbc1414a6b
 
 
 def capabilities_of(model: nn.Module, task: Task, /) -> dict[str, str]:

@@ -8,12 +8,8 @@ from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.anomaly import strangeness
-<<<<<<< HEAD
-from cartograd.apps.verbs.capabilities import capabilities_of, inverted
-=======
 from cartograd.apps.verbs.capabilities import capabilities_of, reason, refusals_of
 from cartograd.apps.verbs.codes import STEPS, decoded, encoded, searched
->>>>>>> 4775fdfbc7f60df58dd4a2cb174148dbc1414a6b
 from cartograd.apps.verbs.mask import mask_of
 from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units, sample
 from cartograd.core.errors import UsageError, unknown
@@ -21,12 +17,7 @@ from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import Fills, Likelihood, NotSupported, Rebuilds
 from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
-<<<<<<< HEAD
-from cartograd.generative.diffusion.denoiser import Conditioned
-from cartograd.generative.diffusion.inversion import invert
-=======
 from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
->>>>>>> 4775fdfbc7f60df58dd4a2cb174148dbc1414a6b
 from cartograd.generative.diffusion.path_likelihood import PathLikelihood
 from cartograd.generative.diffusion.repaint import repaint
 from cartograd.generative.interpolation import MODES, between
@@ -57,7 +48,7 @@ class Generative:
         self.device = pick(device)
         self.model.to(self.device)
         self.inner: Any = self.model.model
-        self.denoiser = inverted(self.inner)
+        self.denoiser = denoiser_of(self.inner)
 
     def capabilities(self) -> dict[str, str]:
         """What it can do, each with its kind; what it cannot is left out."""
