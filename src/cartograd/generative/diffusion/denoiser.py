@@ -269,9 +269,7 @@ class Conditioned(nn.Module):
 
     def _asked(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Examples and what they are told, as the network gets them: both ways if need be."""
-        if self.y is None:
-            return x, None
-        if self.guidance == 1:
+        if self.y is None or self.guidance == 1:
             return x, self.y
         none = self.denoiser.nothing(self.y, length=self.y.shape[-1])
         if self.guidance == 0:
