@@ -118,7 +118,7 @@ class Denoiser(nn.Module):
     ) -> Int[Tensor, "b ..."]:
         """What as many examples are told that may be anything; of a text so many tokens."""
         one = torch.tensor(self.classes or 0) if self.empty is None else self.empty[:length]
-        return one.to(x.device).expand(len(x), *one.shape)
+        return one.to(x.device).expand(x.shape[0], *one.shape)
 
     def forgetting(
         self, y: Int[Tensor, "b ..."], dropped: Bool[Tensor, " b"], /
@@ -240,6 +240,7 @@ class Conditioned(nn.Module):
         super().__init__()
         self.solver = solver
         self.denoiser, self.y, self.guidance = denoiser, y, guidance
+        self.both = y is not None and guidance not in (0, 1)
         self.limit = denoiser.limit if limited else None
 
     def levels(self, steps: int, /) -> Level:
@@ -252,7 +253,7 @@ class Conditioned(nn.Module):
     def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
         """See `Denoises`; with and without the class in one batch, where both are needed."""
         rows, y = self._asked(x)
-        return self._guided(self.denoiser.denoise(rows, level, y), len(x))
+        return self._guided(self.denoiser.denoise(rows, level, y))
 
     def reverse(
         self, x: Float[Tensor, "b ..."], now: Level, then: Level, /
@@ -260,8 +261,8 @@ class Conditioned(nn.Module):
         """See `Reverses`; guidance moves the guess and leaves the variance as it is."""
         rows, y = self._asked(x)
         guess, log_variance = self.denoiser.reverse(rows, now, then, y)
-        told = log_variance[: len(x)] if log_variance.ndim else log_variance
-        return self._guided(guess, len(x)), told
+        told = log_variance[: x.shape[0]] if log_variance.ndim else log_variance
+        return self._guided(guess), told
 
     def kept(self, guess: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
         """A guess within the bounds of the examples."""
@@ -272,12 +273,12 @@ class Conditioned(nn.Module):
         if self.y is None or self.guidance == 1:
             return x, self.y
         none = self.denoiser.nothing(self.y, length=self.y.shape[-1])
-        if self.guidance == 0:
+        if not self.both:
             return x, none
         return torch.cat([x, x]), torch.cat([self.y, none])
 
-    def _guided(self, guess: Tensor, count: int) -> Tensor:
-        if len(guess) > count:
+    def _guided(self, guess: Tensor) -> Tensor:
+        if self.both:
             told, free = guess.chunk(2)
             guess = free + self.guidance * (told - free)
         return self.kept(guess)

@@ -26,6 +26,7 @@ References:
 torch.Size([3, 1, 8, 8])
 """
 
+import math
 from typing import cast
 
 import torch
@@ -161,8 +162,7 @@ class LatentDiffusion(nn.Module):
 
     def begun(self, noise: Float[Tensor, "b ..."], /) -> Float[Tensor, "b c y x"]:
         """See `DrawsCodes`."""
-        latent, height, width = self.dims
-        return noise.flatten(1)[:, : latent * height * width].reshape(-1, latent, height, width)
+        return noise.flatten(1)[:, : math.prod(self.dims)].unflatten(1, self.dims)
 
     def coded(self, x: Float[Tensor, "b c y x"], /) -> Float[Tensor, "b c2 y2 x2"]:
         """See `DrawsCodes`; the likeliest code."""
