@@ -238,8 +238,7 @@ class Conditioned(nn.Module):
         solver: str = "ddim",
     ):
         super().__init__()
-        self.solver = solver
-        self.denoiser, self.y, self.guidance = denoiser, y, guidance
+        self.denoiser, self.y, self.guidance, self.solver = denoiser, y, guidance, solver
         self.both = y is not None and guidance not in (0, 1)
         self.limit = denoiser.limit if limited else None
 
