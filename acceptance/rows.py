@@ -6,6 +6,7 @@ from acceptance import (
     anomalies,
     applications,
     attention,
+    augmentation,
     cnn,
     diffusion,
     distillation,
@@ -79,6 +80,7 @@ GENERATIVE: dict[str, Row] = {
     "anomaly-fashion": anomalies.anomaly_fashion,
     "super-resolution": applications.super_resolution,
     "inpainting": applications.inpainting,
+    "augmentation-by-samples": augmentation.augmentation_by_samples,
 }
 """Rows of models that draw, mend or tell pictures, tables and sounds."""
 

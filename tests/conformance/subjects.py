@@ -397,6 +397,13 @@ def seen(rows, columns, *outputs):
 
 SIGNATURES = {
     "crnn": seen(32, 24, Port("characters", "label", (5, 4), task="ctc")),
+    "latent-diffusion": Signature(
+        (
+            Port("noise", "vector", (16,)),
+            Port("text", "text", (7,), "int64", (0, 6), padding_id=0),
+        ),
+        (Port("image", "image", (1, 4, 4), bounds=(0.0, 1.0), task="generate"),),
+    ),
     "sentence-encoder": Signature(
         (Port("text", "text", ("t",), "int64", (0, 10), padding_id=0),),
         (Port("meaning", "vector", (8,)),),

@@ -111,6 +111,15 @@ def pictures() -> Split:
     return Split(data.inputs, x.contiguous(), Signature(given, (output,)))
 
 
+def captioned() -> Split:
+    """Those pictures, told by a word of two."""
+    data = pictures()
+    tokens = (data.targets[:, 0, :2, 0] > 0.5).long()
+    text = Port("text", "text", (2,), "int64", bounds=(0, 1))
+    signature = Signature((data.signature.input, text), data.signature.outputs)
+    return Split(data.inputs, data.targets, signature, others=[tokens])
+
+
 def domains() -> Split:
     """Pictures of one grey in each column, and others of them in black for white."""
     shown = (
@@ -153,6 +162,7 @@ def halves() -> Split:
 ROWS = {
     "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
+    "latent-denoising": captioned,
     "multi-label": several, "pix2pix-game": recoloured, "restore": halves, "skip-gram": windows,
     "stylegan2-game": pictures, "vqgan-game": rebuilt, "wgan": noises,
     "wgan-gp": noises,
@@ -162,6 +172,10 @@ MODELS = {
     "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
+    "latent-denoising": "latent-diffusion:chain=20,sampling_steps=2,"
+    "autoencoder=(autoencoder-kl:latent=1,widths=[2,2],blocks=1,groups=1),"
+    "encoder=(clip-text:context=2,dim=4,heads=1,depth=1,ffn_dim=4),"
+    "network=(latent-unet:widths=[4,4],blocks=1,heads=1,groups=2)",
     "restore": "context-encoder:width=2,degradation=(hole:size=2)",
     "vqgan-game": "vqgan:widths=[2,2],groups=1,codes=3,dim=2,width=4,heads=1,depth=1",
     "pix2pix-game": "pix2pix:width=2",
@@ -188,6 +202,7 @@ def teacher() -> torch.nn.Module:
 RATES = {
     "cyclegan-game": 3e-4,
     "denoising": 0.1,
+    "latent-denoising": 0.02,
     "likelihood": 0.1,
     "multi-label": 0.3,
     "pix2pix-game": 1e-3,

@@ -32,11 +32,14 @@ class Level:
     Attributes:
         alpha, sigma: one pair, or one for each example, in float64.
         time: what the network is told of it.
+        start: of all levels of a path: how large the noise is that sampling begins with, where it
+            is not the first level's sigma.
     """
 
     alpha: Float[Tensor, "*b"]
     sigma: Float[Tensor, "*b"]
     time: Float[Tensor, "*b"]
+    start: float | None = None
 
 
 @runtime_checkable
@@ -103,6 +106,23 @@ class Codes(Protocol):
         ...
 
     def decode(self, z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """The example of each code."""
+        ...
+
+
+@runtime_checkable
+class DrawsCodes(Protocol):
+    """A model that denoises small codes of examples; standardised both."""
+
+    def begun(self, noise: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """Noise as codes are shaped, of that which an example is made of."""
+        ...
+
+    def coded(self, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """The code of each example."""
+        ...
+
+    def decoded(self, z: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
         """The example of each code."""
         ...
 

@@ -77,6 +77,9 @@ MODELS = {
 }
 """Model, configuration and sizes of each."""
 
+INDEX = "model.safetensors.index.json"
+"""Which of several files each tensor is in."""
+
 
 def words(kind="bert"):
     """A tokenizer of pieces of words, as BERT's; RoBERTa's does not number the sides of a pair."""

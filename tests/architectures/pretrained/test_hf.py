@@ -13,11 +13,11 @@ from cartograd.apps.load.pretrained import import_, kept
 from cartograd.apps.load.target import as_bundle, as_signed
 from cartograd.architectures.pretrained import hf as room
 from cartograd.architectures.pretrained.hf import hf
-from cartograd.architectures.pretrained.published_folder import INDEX
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
 from cartograd.data.text.tokenizer import Tokenizer
+from tests.architectures.pretrained.published_folders import INDEX
 
 TENSORS = {
     "toy.0.weight": torch.arange(12.0).reshape(3, 4),

@@ -15,11 +15,11 @@ from cartograd.apps.verbs.generate import generate, stream
 from cartograd.apps.verbs.predict import predict
 from cartograd.architectures.pretrained import published_writing
 from cartograd.architectures.pretrained.hf import hf
-from cartograd.architectures.pretrained.published_folder import INDEX
 from cartograd.architectures.transformer.vit import interpolated
 from cartograd.core.errors import UsageError
 from cartograd.data.text.tokenizer import Tokenizer
 from tests.architectures.pretrained.published_folders import (
+    INDEX,
     LABELS,
     TEXTS,
     both,

@@ -104,8 +104,10 @@ class Twice(nn.Module):
 def test_a_variance_is_learned_between_the_two_and_teaches_no_guess():
     model = build("ddpm:variance=learned,chain=50", features=1).double()
     model.denoiser.net = net = Twice()
-    level = Level(*(one[30] for one in vars(model.denoiser.levels(50)).values()))
-    then = Level(*(one[31] for one in vars(model.denoiser.levels(50)).values()))
+    all_levels = model.denoiser.levels(50)
+    level, then = (
+        Level(all_levels.alpha[i], all_levels.sigma[i], all_levels.time[i]) for i in (30, 31)
+    )
     least, most = log_variances(level, then)
     x = torch.randn(4, 1).double()
     for value, right in ((-1.0, least), (0.0, (least + most) / 2), (1.0, most)):

@@ -113,7 +113,7 @@ def test_the_variance_of_ancestral_sampling_follows_its_recursion(path):
     levels = path.levels(count)
     variance = levels.sigma[0] ** 2
     for i in range(count):
-        now, then = (Level(*(one[j] for one in vars(levels).values())) for j in (i, i + 1))
+        now, then = (Level(levels.alpha[j], levels.sigma[j], levels.time[j]) for j in (i, i + 1))
         gain = now.alpha * STD**2 / (now.alpha**2 * STD**2 + now.sigma**2)
         ratio = now.alpha / then.alpha
         between = now.sigma**2 - (ratio * then.sigma) ** 2

@@ -17,8 +17,8 @@ from cartograd.core.errors import UsageError
 
 def generate_(
     target: str,
-    prompt: Source | None = None,
     /,
+    prompt: Source | None = None,
     *,
     count: int | None = None,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
@@ -47,15 +47,16 @@ def generate_(
 ) -> int:
     """Let a model write (go on from a prompt, or answer it), or draw examples.
 
-    A model of texts takes a prompt; a generative model of anything else takes none, and draws
-    `--count` examples like those that it learned from.
+    A model of texts takes a prompt. A generative model of anything else draws `--count` examples
+    like those that it learned from, or, where it was told texts, like the prompt says.
 
     Without a sampler or a seed the likeliest token is taken each time, or what a beam search finds
     where the model was published to write by one.
 
     Args:
         target: a run or bundle folder, or published weights like smollm2.
-        prompt: the text; - reads it from standard input.
+        prompt: the text; - reads it from standard input. Of a model that draws what a text says,
+            this text.
         count: examples to draw; 16 if left out.
         class_: the class of all of them, by name or number; they take turns if left out.
         guidance: how much more than a diffusion model would an example is to be of its class, or a
@@ -93,6 +94,7 @@ def generate_(
         json: print one object.
     """
     from cartograd.apps.answers.writer import Manner
+    from cartograd.apps.load.target import as_signed
     from cartograd.apps.load.writing import Writing
     from cartograd.apps.verbs.generate import generate, stream
 
@@ -106,15 +108,17 @@ def generate_(
         return filled(
             target, inpaint, mask, out, count=count, condition=class_, seed=seed or 0, others=others
         )
-    if prompt is None:
-        asked = {"condition": class_, "guidance": guidance, "sampler": _one(sampler)}
-        heat = 1.0 if temperature is None else temperature
-        asked |= {"temperature": heat, "truncation": truncation}
-        return _drawn(target, 16 if count is None else count, out, seed=seed or 0, **asked)
-    check_sources(
-        [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
-    )
+    if prompt is not None:
+        check_sources(
+            [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
+        )
     text = sys.stdin.read() if prompt == "-" else prompt
+    model = as_signed(target)
+    if text is None or model.signature.draws:
+        asked = {"condition": _told(model, text, class_), "guidance": guidance}
+        asked |= {"sampler": _one(sampler), "truncation": truncation}
+        asked |= {"temperature": 1.0 if temperature is None else temperature}
+        return _drawn(target, model, 16 if count is None else count, out, seed=seed or 0, **asked)
     short = (
         ("repetition-penalty", "repetition_penalty", repetition_penalty),
         ("temperature", "temperature", temperature),
@@ -136,7 +140,7 @@ def generate_(
     }
     if not text.strip():
         raise UsageError("the prompt is empty; expected a text to go on from")
-    writing = Writing(target, precision=precision)
+    writing = Writing(model, precision=precision)
     if writing.manner != Manner():
         told = ", ".join(f"{key}={value}" for key, value in writing.tokenizer.manner.items())
         output.note(f"written as published, where no option says otherwise: {told}")
@@ -162,13 +166,30 @@ def _one(samplers: tuple[str, ...]) -> str | None:
     return samplers[0] if samplers else None
 
 
-def _drawn(target: str, count: int, out: Path | None, **asked: Any) -> int:
+def _told(model: Any, text: str | None, class_: str | None) -> str | None:
+    """What examples are to be: a text, or the name of a class.
+
+    Raises:
+        UsageError: the model is told by the other one.
+    """
+    from cartograd.data.dataset.own_targets import prompt_of
+
+    reads = prompt_of(model.signature) is not None
+    if text is not None and not reads:
+        raise UsageError(
+            "this model draws examples and reads no texts; leave out the prompt (--class names a "
+            "class)"
+        )
+    if class_ is not None and reads:
+        raise UsageError('this model is told by texts; give --prompt "..." in the place of --class')
+    return text if reads else class_
+
+
+def _drawn(target: str, model: Any, count: int, out: Path | None, **asked: Any) -> int:
     """Draw examples, and write them to a file."""
-    from cartograd.apps.load.target import as_signed
     from cartograd.apps.report.samples import check_kind, write_samples
     from cartograd.apps.verbs.sample import columns_of, sample
 
-    model = as_signed(target)
     if model.signature.task.generated:
         raise UsageError(f"{target} writes texts; give a prompt: cartograd generate {target} TEXT")
     port = model.signature.example

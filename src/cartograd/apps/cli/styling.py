@@ -39,9 +39,10 @@ def styled(
         raise UsageError(f"{path} would be of another kind; expected a file in {', '.join(KINDS)}")
     from cartograd.apps.report.samples import write_picture, write_samples
     from cartograd.apps.verbs.stylise import stylise
+    from cartograd.generative.style.gatys import WEIGHT
 
-    weight = {} if style_weight is None else {"style_weight": style_weight}
-    made = stylise(target, content, style, seed=seed, **weight)
+    weight = WEIGHT if style_weight is None else style_weight
+    made = stylise(target, content, style, style_weight=weight, seed=seed)
     x, port = made.picture, made.port
     png = path.suffix.lower() == ".png"
     written = write_picture(path, port, x) if png else write_samples(path, port, x[None])

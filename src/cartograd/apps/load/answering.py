@@ -12,7 +12,7 @@ from cartograd.core.task import EXAMPLES, find
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.degraded import degraded
 from cartograd.data.dataset.domains import as_domains
-from cartograd.data.dataset.own_targets import own_targets
+from cartograd.data.dataset.own_targets import own_targets, prompt_of
 
 DOMAINS = "image-to-image"
 """The task whose data are two classes of pictures."""
@@ -50,8 +50,10 @@ def as_the_model_answers(data: Dataset, signature: Signature, /) -> Dataset:
     if signature.input.made_by:
         return degraded(data, signature.input.made_by)
     latent = signature.input.size if signature.draws and len(signature.input.dims) == 1 else None
-    conditional = signature.condition is not None
-    return own_targets(data, signature.task.name, conditional=conditional, latent=latent)
+    conditional, reads = signature.condition is not None, prompt_of(signature) is not None
+    return own_targets(
+        data, signature.task.name, conditional=conditional, reads=reads, latent=latent
+    )
 
 
 def _as_the_card_says(data: Dataset, card: Card, given: dict[str, Any]) -> Dataset:
@@ -65,4 +67,5 @@ def _as_the_card_says(data: Dataset, card: Card, given: dict[str, Any]) -> Datas
         return degraded(data, given.get("degradation", known["degradation"].default))
     latent = given.get("latent", known["latent"].default if "latent" in known else None)
     conditional = "classes" in known and given.get("classes", True) is not None
-    return own_targets(data, card.answers, conditional=conditional, latent=latent)
+    reads = "vocabulary" in known
+    return own_targets(data, card.answers, conditional=conditional, reads=reads, latent=latent)

@@ -40,6 +40,13 @@ class DataOptions:
     augment: str | Spec | Sequence[Any] | None = option(
         None, "specs of what changes the training examples, one after the other."
     )
+    drawn: str | None = option(
+        None,
+        "more training examples, drawn by the run of a generative model that knows their classes: "
+        "`RUN,per_class=200`, and as of `generate` `sampler=` and `guidance=`. Those for "
+        "validation and test stay as they are.",
+        expected="a run or bundle, like RUN,per_class=200",
+    )
     class_weights: str | Mapping[str, float] | None = option(
         None,
         "how much examples of each class count: `balanced`, or weights by name like `yes:10,no:1`.",
@@ -73,6 +80,7 @@ class TrainFields(FitFields, total=False):
     loss: str | Spec | Callable[..., Any] | None
     batch_size: int | None
     augment: str | Spec | Sequence[Any] | None
+    drawn: str | None
     class_weights: str | Mapping[str, float] | None
     positive: Any
     freeze: bool | str | Sequence[str]

@@ -5,13 +5,17 @@ from pathlib import Path
 
 from torch import nn
 
-from cartograd.apps.load.pretrained import is_pretrained, kept, pretrained_names
+from cartograd.apps.load.pretrained import is_pretrained, kept, pretrained, pretrained_names
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.paths import is_there
 from cartograd.core.signed import Signed, sign, signature_of
+from cartograd.core.spec import Spec
 from cartograd.engine.files import bundle
 from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.loop.fit import Run
+
+PIPELINE = "model_index.json"
+"""In folders as diffusers keeps them, which are read as they are: they may be large."""
 
 Target = nn.Module | Run | Bundle | str | Path
 """A model with a signature, a run, a bundle, the path of one of the latter two, or the name of
@@ -31,6 +35,8 @@ def as_signed(target: Target, /) -> Signed:
         return target
     if isinstance(target, nn.Module):
         return sign(target, signature_of(target))
+    if isinstance(target, str | Path) and (Path(target) / PIPELINE).is_file():
+        return pretrained(Spec("diffusers", subject=str(target)))
     return as_bundle(target).model
 
 

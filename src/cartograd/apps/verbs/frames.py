@@ -9,7 +9,7 @@ from torch import Tensor
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.generative_model import Generative
 from cartograd.apps.verbs.guidance import Guidance, guidance_of
-from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units
+from cartograd.apps.verbs.sample import Condition, along, bounded, shown, told_of
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import Denoises, Level, NotSupported
@@ -104,13 +104,14 @@ def guesses(
     if denoiser is None:
         raise NotSupported(f"{name_of(model)} takes no noise away: it is no diffusion model")
     pull = guidance_of(guidance, model)
-    y = classes_of(model, condition, count, told=pull.classes)
+    y = told_of(model, condition, count, classes=pull.classes)
     watched = Watched(pull.of(model, denoiser, y))
     noise = noise_of(model.signature, torch.arange(count), seed=seed)
-    with inferring(model):
-        ddim(watched, noise.to(next(model.parameters())), torch.Generator(), steps=length)
     port = model.signature.example
-    return torch.stack([bounded(in_units(guess, port), port) for guess in watched.guesses])
+    with inferring(model):
+        noise = noise.to(next(model.parameters()))
+        along(model, noise, watched, partial(ddim, steps=length), torch.Generator())
+        return torch.stack([bounded(shown(model, guess), port) for guess in watched.guesses])
 
 
 def walk(
@@ -158,7 +159,7 @@ def walk(
 def _made(model: Generative, noise: Tensor, *, condition: Condition) -> Tensor:
     """Examples of noise, in the units of the port."""
     signed, weight = model.model, next(model.model.parameters())
-    y = classes_of(signed, condition, len(noise))
+    y = told_of(signed, condition, len(noise))
     told = () if y is None else (y.to(weight.device),)
     with inferring(signed):
         return bounded(signed(noise.to(weight), *told), signed.signature.example)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cartograd.apps.load.target import as_signed, name_of
 from cartograd.core.errors import UsageError
-from cartograd.core.generative import Denoises
+from cartograd.core.generative import Denoises, DrawsCodes
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
@@ -38,10 +38,12 @@ class Guidance:
         labels = labels_of(self.classifier.signature.output)
         return Port("class", "label", (), "int64", labels=labels)
 
-    def of(self, model: Signed, denoiser: Denoiser, y: Tensor | None, /) -> Denoises:
-        """The denoiser of examples of these classes."""
-        told = None if denoiser.classes is None else y
-        plain = Conditioned(denoiser, told, guidance=self.weight)
+    def of(
+        self, model: Signed, denoiser: Denoiser, y: Tensor | None, /, *, solver: str = "ddim"
+    ) -> Denoises:
+        """The denoiser of examples of these classes or texts, for a sampler of this name."""
+        told = y if denoiser.told else None
+        plain = Conditioned(denoiser, told, guidance=self.weight, solver=solver)
         if self.classifier is None or y is None:
             return plain
         classifier = self.classifier.to(y.device)
@@ -70,6 +72,11 @@ def guidance_of(said: float | str | Spec, model: Signed, /) -> Guidance:
         raise UsageError(
             f"guidance={said} is neither a number nor a classifier; expected like 2, or "
             "classifier:RUN,scale=3"
+        )
+    if isinstance(model.model, DrawsCodes):
+        raise UsageError(
+            f"{name_of(model)} denoises codes, which a classifier of examples cannot read; leave "
+            "out guidance=classifier"
         )
     scale = spec.args.get("scale", 1.0)
     if not isinstance(scale, int | float) or scale < 0:

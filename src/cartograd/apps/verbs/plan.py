@@ -19,6 +19,7 @@ from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.load.taken import check_takes
 from cartograd.apps.verbs.chosen import chosen_for, own_objective
+from cartograd.apps.verbs.drawn_examples import Drawn, with_drawn
 from cartograd.apps.verbs.epoch_metrics import epoch_metrics
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.fitting import check_answer, check_objective, check_parts, check_size
@@ -56,6 +57,7 @@ class Plan:
         card: the objective's card; None of one of the user's own.
         settings: every setting with its final value and its origin.
         begun: what of a model that learned elsewhere is new, in a line.
+        drawn: training examples that a generative model drew.
     """
 
     model: Signed
@@ -64,6 +66,7 @@ class Plan:
     card: Card | None
     settings: dict[str, Setting]
     begun: str = ""
+    drawn: Drawn | None = None
 
     def value(self, key: str, /) -> Any:
         """The value of a setting."""
@@ -168,6 +171,7 @@ def planned(
     examples = _looked_for(examples, settings)
     if before is not None:
         examples = as_read_by(before.signature, asked, examples)
+    examples, drawn = with_drawn(examples, settings, config)
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
@@ -197,7 +201,7 @@ def planned(
     if own and task.target == "class" and not task.hides:
         check_answer(built, examples)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
-    return Plan(built, examples, objective, card, ordered | settings, told)
+    return Plan(built, examples, objective, card, ordered | settings, told, drawn)
 
 
 def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:

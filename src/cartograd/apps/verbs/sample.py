@@ -9,14 +9,24 @@ from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.guidance import Guidance, guidance_of
+from cartograd.apps.verbs.prompts import prompts_of
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Draws, Lacks, NotSupported, Truncates
+from cartograd.core.generative import (
+    Denoises,
+    Draws,
+    DrawsCodes,
+    Lacks,
+    NotSupported,
+    Sampler,
+    Truncates,
+)
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.own_targets import noise as noise_of
+from cartograd.data.dataset.own_targets import prompt_of
 from cartograd.engine.device.device import pick
 from cartograd.generative.diffusion.denoiser import Denoiser, denoiser_of
 
@@ -30,7 +40,7 @@ ABREAST = 20
 """Classes that are columns of a grid; more of them are cut into rows as examples are."""
 
 Condition = str | int | Sequence[str | int] | None
-"""The class of all examples, by name or number, or of each."""
+"""The class of all examples, by name or number, or the text that says what they are, or of each."""
 
 
 def sample(
@@ -52,7 +62,8 @@ def sample(
         target: a generative model with a signature, a run, a bundle, or the path of one.
         count: how many.
         condition: the class of all examples, by its name or number, or of each; for a model that
-            knows classes. They take turns if left out.
+            knows classes. They take turns if left out. Of a model that reads texts the text of all
+            or of each; the empty one if left out.
         sampler: spec of how a diffusion model goes from noise to an example, like `ddim:steps=50`
             or `dpm-solver-pp`; by default its own few steps of DDIM.
         guidance: of a diffusion model with classes: how much more an example is to be of its class;
@@ -77,19 +88,18 @@ def sample(
         raise UsageError(f"temperature={temperature} is below 0; 1 is the model's own")
     model = as_signed(target)
     pull = guidance_of(guidance, model)
-    classes = classes_of(model, condition, count, told=pull.classes)
+    told = told_of(model, condition, count, classes=pull.classes)
     if truncation == 1:
         drawing = _drawing(model, sampler, pull, temperature)
     else:
         drawing = _truncated(model, truncation, temperature)
-    chosen = pick(device)
-    model.to(chosen)
+    model.to(chosen := pick(device))
     generator = torch.Generator().manual_seed(seed)
     parts = []
     with inferring(model):
         for start in range(0, count, TOGETHER):
             rows = torch.arange(start, min(start + TOGETHER, count))
-            y = None if classes is None else classes[rows].to(chosen)
+            y = None if told is None else told[rows].to(chosen)
             parts.append(drawing(rows, y, seed, generator).cpu())
     return bounded(torch.cat(parts), model.signature.example)
 
@@ -183,7 +193,7 @@ def _denoised(
     """
     spec = Spec.parse(sampler)
     made = build(spec, kind="sampler")
-    if guidance.weight != 1 and denoiser.classes is None:
+    if guidance.weight != 1 and not denoiser.told:
         raise UsageError(
             f"guidance={guidance.weight:g} is towards a class, and {name_of(model)} was trained "
             "without; leave it out, or name a classifier: classifier:RUN"
@@ -193,10 +203,32 @@ def _denoised(
     def drawing(rows: Tensor, y: Tensor | None, seed: int, generator: torch.Generator) -> Tensor:
         weight = next(model.parameters())
         noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
-        x = made(guidance.of(model, denoiser, y), noise, generator)
-        return in_units(x, model.signature.output)
+        return along(
+            model, noise, guidance.of(model, denoiser, y, solver=spec.name), made, generator
+        )
 
     return drawing
+
+
+def along(
+    model: Signed,
+    noise: Tensor,
+    denoises: Denoises,
+    sampler: Sampler,
+    generator: torch.Generator,
+    /,
+) -> Tensor:
+    """Examples of noise, by a sampler on a denoiser of them or of their codes."""
+    inner: Any = model.model
+    noise = inner.begun(noise) if isinstance(inner, DrawsCodes) else noise
+    return shown(model, sampler(denoises, noise, generator))
+
+
+def shown(model: Signed, x: Tensor, /) -> Tensor:
+    """What was denoised, examples or their codes, as examples in the units of the port."""
+    inner: Any = model.model
+    x = inner.decoded(x) if isinstance(inner, DrawsCodes) else x
+    return in_units(x, model.signature.output)
 
 
 def in_units(x: Tensor, port: Port) -> Tensor:
@@ -207,15 +239,30 @@ def in_units(x: Tensor, port: Port) -> Tensor:
     return x.reshape(len(x), *(int(dim) for dim in port.dims)) * std + mean
 
 
+def told_of(
+    model: Signed, condition: Condition, count: int, /, *, classes: Port | None = None
+) -> Tensor | None:
+    """What each example is told: its class, or the tokens of its text; None of a model without.
+
+    Raises:
+        UsageError: as `classes_of` and `prompts_of`.
+    """
+    if prompt_of(model.signature) is not None:
+        return prompts_of(model, condition, count)
+    return classes_of(model, condition, count, told=classes)
+
+
 def classes_of(
     model: Signed, condition: Condition, count: int, /, *, told: Port | None = None
 ) -> Tensor | None:
-    """The class of each example; None of a model that knows none, where `told` tells of none.
+    """The class of each example; None of a model that knows none or reads texts, without `told`.
 
     Raises:
         UsageError: there is no such class, there are no classes, or not as many as examples.
     """
     port = model.signature.condition or told
+    if prompt_of(model.signature) is not None:
+        return None
     if port is None:
         if condition is not None:
             raise UsageError(

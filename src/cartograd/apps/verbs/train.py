@@ -15,6 +15,7 @@ from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.target import name_of
 from cartograd.apps.verbs.disk import check_disk
+from cartograd.apps.verbs.drawn_examples import keep
 from cartograd.apps.verbs.finish import finish
 from cartograd.apps.verbs.growing_samples import GrowingSamples
 from cartograd.apps.verbs.plan import Plan, planned
@@ -129,6 +130,7 @@ def run(
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))
         processes.lead_does(lambda: check_disk(plan, path))
+        processes.lead_does(lambda: keep(plan.drawn, path))
         rehearse_end(plan, processes)
         before = _steps(path) if resume else 0
         done = fit(
@@ -180,7 +182,7 @@ def _nothing_left(folder: Path, done: Run) -> str:
     return f"{ended}--resume --epochs N with a larger N goes on"
 
 
-SAME = ("objective", "loss", "batch_size", "augment", "freeze")
+SAME = ("objective", "loss", "batch_size", "augment", "drawn", "freeze")
 """Settings besides those of `fit` that a run goes on with; model and data are compared by `fit`."""
 
 
@@ -189,7 +191,7 @@ def _check_same(plan: Plan, folder: Path) -> None:
     before = read_config(folder)[0]
     words = plan.words()
     for key in SAME:
-        if key in ("augment", "loss") or key in before:
+        if key in ("augment", "drawn", "loss") or key in before:
             now = words[key].value if key in words else None
             names = [_named(value) for value in (before.get(key), now)]
             if names[0] != names[1]:

@@ -26,6 +26,14 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "flag": (lambda value: type(value) is bool, "true or false"),
     "id": (lambda value: type(value) is int, "the number of a token"),
     "word": (lambda value: isinstance(value, str), "a text"),
+    "counts": (
+        lambda value: (
+            isinstance(value, list)
+            and len(value) > 0
+            and all(type(one) is int and one > 0 for one in value)
+        ),
+        "a list of whole numbers above 0",
+    ),
     "words": (
         lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
         "a list of texts",
@@ -62,10 +70,34 @@ def settled(
         UsageError: a key is not understood and is not null, false or the default, or a value is of
             another type.
     """
-    file, family, data = "config.json", str(config["model_type"]), _data()
-    defaults = data["every"] | data.get(family, {})
+    family = str(config["model_type"])
+    found = understood("config.json", config, HEAD | dict(reads), _data(), family)
+    return found | {"own_output": own_output}
+
+
+def understood(
+    file: str,
+    config: Mapping[str, Any],
+    known: Mapping[str, str],
+    data: Mapping[str, Mapping[str, Any]],
+    family: str,
+    /,
+) -> dict[str, Any]:
+    """A configuration, complete, each of whose keys is read, harmless, or as if it were not there.
+
+    Args:
+        file: what to call it in an error.
+        config: what it says.
+        known: the keys that are read, and of what type they are (`KINDS`).
+        data: defaults under `every` and by family, and `harmless` keys by the same.
+        family: what it describes.
+
+    Raises:
+        UsageError: a key is not understood and is not null, false or the default, or a value is of
+            another type.
+    """
+    defaults = dict(data["every"]) | dict(data.get(family, {}))
     harmless = {*data["harmless"]["every"], *data["harmless"].get(family, ())}
-    known = HEAD | dict(reads)
     for key, value in config.items():
         if key in known:
             typed(file, key, value, known[key])
@@ -81,7 +113,7 @@ def settled(
                 f"{file}: {key}={shown(value)} is not understood for {family}; expected null, or "
                 "no such key, where it does not matter"
             )
-    return defaults | dict(config) | {"own_output": own_output}
+    return defaults | dict(config)
 
 
 def typed(file: str, key: str, value: Any, kind: str, /) -> None:

@@ -13,33 +13,27 @@ from cartograd.architectures.pretrained.published_config import read_object, sho
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.tensor_files import read_tensors
 
-WHOLE = "model.safetensors"
-"""All tensors in one file."""
-
-INDEX = "model.safetensors.index.json"
-"""Which of several files each tensor is in."""
-
 ADAPTER = "adapter_config.json"
 """That there are changes to a model's weights (LoRA and its kin)."""
 
 
-def configuration(folder: Path, /) -> dict[str, Any]:
-    """What config.json says.
+def configuration(folder: Path, /, *, name: str = "config.json") -> dict[str, Any]:
+    """What config.json, or another file of this kind, says.
 
     Raises:
         UsageError: there is none, or it cannot be read.
     """
-    file = folder / "config.json"
+    file = folder / name
     if not file.is_file():
         raise UsageError(
-            f"{folder} holds no config.json; expected a folder with config.json and *.safetensors, "
-            "as Hugging Face keeps models"
+            f"{folder} holds no {name}; expected a folder with {name} and *.safetensors, as "
+            "Hugging Face keeps models"
         )
     return read_object(file)
 
 
-def tensors_of(folder: Path, /) -> dict[str, Tensor]:
-    """The tensors of a folder's safetensors.
+def tensors_of(folder: Path, /, *, stem: str = "model") -> dict[str, Tensor]:
+    """The tensors of a folder's safetensors, whose names begin with `stem`.
 
     Raises:
         UsageError: there are none, a file is missing or damaged, there is only a pickle, or it is
@@ -50,9 +44,9 @@ def tensors_of(folder: Path, /) -> dict[str, Tensor]:
             f"{folder} holds {ADAPTER}: changes to another model's weights; merge them into it and "
             "save it whole"
         )
-    if (folder / WHOLE).is_file():
-        return read_tensors(folder / WHOLE)
-    index = folder / INDEX
+    whole, index = folder / f"{stem}.safetensors", folder / f"{stem}.safetensors.index.json"
+    if whole.is_file():
+        return read_tensors(whole)
     files = _listed(index) if index.is_file() else sorted(folder.glob("*.safetensors"))
     if not files:
         pickled = sorted(file.name for kind in ("*.bin", "*.pt") for file in folder.glob(kind))
@@ -61,7 +55,7 @@ def tensors_of(folder: Path, /) -> dict[str, Tensor]:
     if len(files) > 1 and not index.is_file():
         raise UsageError(
             f"{folder} holds {files[0].name} and {len(files) - 1} more *.safetensors, and neither "
-            f"{WHOLE} nor {INDEX}; which is meant?"
+            f"{whole.name} nor {index.name}; which is meant?"
         )
     tensors: dict[str, Tensor] = {}
     for file in files:

@@ -36,7 +36,7 @@ class OwnTargets:
     Attributes:
         part: the examples, with whatever targets.
         signature: what is made of them: inputs are the example, or the noise that one of the
-            model's own is made of, and the class where the model is told of it.
+            model's own is made of, and the class or the text where the model is told of it.
         degradation: what is done to the examples that the model sees, if anything.
     """
 
@@ -72,7 +72,7 @@ class OwnTargets:
         given = chosen.stored
         if self.signature.draws or self.degradation is not None:
             given = self.given(chosen.inputs, index)
-        others = [] if self.signature.condition is None else [chosen.targets]
+        others = [chosen.targets] if len(self.signature.inputs) > 1 else []
         return Split(given, chosen.inputs, self.signature, chosen.names, others=others)
 
     def batches(
@@ -123,7 +123,7 @@ class _Own:
         for x, *_, y in self.batches.epoch(number, seed=seed, start=start):
             rows = torch.arange(place, place + len(x))
             given = self.own.given(x, rows, seed=seed, epoch=number)
-            yield (given, x) if self.own.signature.condition is None else (given, y, x)
+            yield (given, y, x) if len(self.own.signature.inputs) > 1 else (given, x)
             place += len(x)
 
 
@@ -137,7 +137,13 @@ def noise(
 
 
 def own_targets(
-    data: Dataset, task: str, /, *, conditional: bool = False, latent: int | None = None
+    data: Dataset,
+    task: str,
+    /,
+    *,
+    conditional: bool = False,
+    reads: bool = False,
+    latent: int | None = None,
 ) -> Dataset:
     """The same examples for a task whose right answers are the examples.
 
@@ -148,6 +154,7 @@ def own_targets(
         data: examples with whatever targets, which do not count but as conditions.
         task: of the answer: `density`, `generate` or `reconstruct`.
         conditional: whether the model is told the class of each example, where the data have one.
+        reads: whether it is told the caption of each example, where the data have one.
         latent: numbers of noise that an example is made of; as many as it has if left out.
 
     Raises:
@@ -176,12 +183,22 @@ def own_targets(
     several = data.signature.target == "class" and len(output.labels) != 1
     if conditional and several and len(output.dims) == 1:
         inputs += (Port("class", "label", (), "int64", labels=labels_of(output)),)
+    if reads and draws and output.task == "caption":
+        length, words = output.dims
+        inputs += (Port("text", "text", (length,), "int64", (0, int(words) - 1), padding_id=0),)
     signature = Signature(inputs, (answer,))
     train, valid, test = (
         OwnTargets(part, signature) for part in (data.train, data.valid, data.test)
     )
     about = data.about | {"decided": decided}
     return replace(data, train=train, valid=valid, test=test, signature=signature, about=about)
+
+
+def prompt_of(signature: Signature, /) -> Port | None:
+    """The input that says in words what a drawn example is to be, if there is one."""
+    if not signature.draws:
+        return None
+    return next((port for port in signature.inputs[1:] if port.kind == "text"), None)
 
 
 def labels_of(port: Port, /) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ class ConsistencyDistillation(nn.Module):
         y = classes[0] if classes else None
         u, left_out = uniform(noise)
         if y is not None and drop:
-            y = y.masked_fill(left_out < drop, self.guess.denoiser.classes or 0)
+            y = self.guess.denoiser.forgetting(y, left_out < drop)
         place = (u * (len(self.sigma) - 1)).long()
         path = self.guess.denoiser.path
         assert isinstance(path, Growing)

@@ -23,12 +23,13 @@ References:
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.errors import unknown
 from cartograd.core.generative import Level
 from cartograd.generative.diffusion.paths import LEAST, Path, Steps, wide
+from cartograd.generative.diffusion.published_steps import PublishedSteps
 from cartograd.generative.diffusion.reverse import log_variances
 from cartograd.generative.samplers.ddim import ddim
 
@@ -70,7 +71,8 @@ class Denoiser(nn.Module):
     """A network on a path.
 
     Args:
-        net: called with the noisy examples, the time of each, and its class (if there are any).
+        net: called with the noisy examples, the time of each, and its class or the tokens of its
+            text (if there are any).
         path: how examples become noise.
         predicts: a key of `PREDICTS`.
         classes: how many, so that `classes` itself stands for none of them; None without any.
@@ -79,7 +81,10 @@ class Denoiser(nn.Module):
         limit: what is guessed in sampling is kept between this and its negative, as DDPM does with
             pictures; None where examples have no bounds.
         learned: whether the network answers twice, and says with the second how sure it is.
+        empty: tokens of the text that says nothing, where examples are told by texts.
     """
+
+    empty: Tensor | None
 
     def __init__(
         self,
@@ -93,6 +98,7 @@ class Denoiser(nn.Module):
         spread: float = 0.5,
         limit: float | None = None,
         learned: bool = False,
+        empty: Int[Tensor, " t"] | None = None,
     ):
         super().__init__()
         if predicts not in PREDICTS:
@@ -100,9 +106,29 @@ class Denoiser(nn.Module):
         self.net, self.path = net, path
         self.predicts, self.classes, self.steps = predicts, classes, steps
         self.spread, self.limit, self.learned = spread, limit, learned
+        self.register_buffer("empty", empty)
+
+    @property
+    def told(self) -> bool:
+        """Whether the network is told what an example is to be."""
+        return self.classes is not None or self.empty is not None
+
+    def nothing(
+        self, x: Shaped[Tensor, "b ..."], /, *, length: int | None = None
+    ) -> Int[Tensor, "b ..."]:
+        """What as many examples are told that may be anything; of a text so many tokens."""
+        one = torch.tensor(self.classes or 0) if self.empty is None else self.empty[:length]
+        return one.to(x.device).expand(x.shape[0], *one.shape)
+
+    def forgetting(
+        self, y: Int[Tensor, "b ..."], dropped: Bool[Tensor, " b"], /
+    ) -> Int[Tensor, "b ..."]:
+        """Some examples are told nothing."""
+        chosen = dropped.to(y.device).reshape(-1, *[1] * (y.ndim - 1))
+        return torch.where(chosen, self.nothing(y, length=y.shape[-1]).to(y), y)
 
     def forward(
-        self, noise: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
+        self, noise: Float[Tensor, "b ..."], y: Int[Tensor, "b ..."] | None = None
     ) -> Float[Tensor, "b ..."]:
         """One example for each row of noise, by DDIM without further noise."""
         return ddim(Conditioned(self, y), noise, torch.Generator(), steps=self.steps)
@@ -113,10 +139,11 @@ class Denoiser(nn.Module):
 
     def within(self, steps: int, /) -> int:
         """So many steps, or all of a chain that has fewer."""
-        return min(steps, self.path.length) if isinstance(self.path, Steps) else steps
+        chain = self.path.chain if isinstance(self.path, PublishedSteps) else self.path
+        return min(steps, chain.length) if isinstance(chain, Steps) else steps
 
     def denoise(
-        self, x: Float[Tensor, "b ..."], level: Level, /, y: Int[Tensor, " b"] | None = None
+        self, x: Float[Tensor, "b ..."], level: Level, /, y: Int[Tensor, "b ..."] | None = None
     ) -> Float[Tensor, "b ..."]:
         """The mean of what may be behind each noisy example."""
         return self.example(x, self.predicted(x, level, y), level)
@@ -127,7 +154,7 @@ class Denoiser(nn.Module):
         now: Level,
         then: Level,
         /,
-        y: Int[Tensor, " b"] | None = None,
+        y: Int[Tensor, "b ..."] | None = None,
     ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "..."]]:
         """See `Reverses`; the least variance where none is learned."""
         if not self.learned:
@@ -145,21 +172,21 @@ class Denoiser(nn.Module):
         return share * wide(most, between) + (1 - share) * wide(least, between)
 
     def predicted(
-        self, x: Float[Tensor, "b ..."], level: Level, y: Int[Tensor, " b"] | None = None, /
+        self, x: Float[Tensor, "b ..."], level: Level, y: Int[Tensor, "b ..."] | None = None, /
     ) -> Float[Tensor, "b ..."]:
         """What the network says."""
         return self.answers(x, level, y)[0]
 
     def answers(
-        self, x: Float[Tensor, "b ..."], level: Level, y: Int[Tensor, " b"] | None = None, /
+        self, x: Float[Tensor, "b ..."], level: Level, y: Int[Tensor, "b ..."] | None = None, /
     ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b ..."] | None]:
         """What the network says, and where the variance lies between -1 and 1 if it says that."""
         time = level.time.to(x.device, x.dtype).expand(x.shape[0])
         if self.predicts in ("edm", "consistency"):
             x = x * wide((level.sigma**2 + self.spread**2).rsqrt(), x)
         told = ()
-        if self.classes is not None:
-            told = (torch.full_like(time, self.classes).long() if y is None else y,)
+        if self.told:
+            told = (self.nothing(x) if y is None else y,)
         found = self.net(x, time, *told)
         if not self.learned:
             return found, None
@@ -183,16 +210,17 @@ class Denoiser(nn.Module):
 
 
 class Conditioned(nn.Module):
-    """A denoiser of examples of given classes, pulled towards these.
+    """A denoiser of examples of given classes or texts, pulled towards these.
 
     Guidance `w` adds to what is said without a class `w` times what the class changes. At 1 it is
     the plain conditional model, at 0 the unconditional one.
 
     Args:
-        denoiser: with classes, if some are given.
-        y: the class of each example; none for any.
+        denoiser: with classes or texts, if some are given.
+        y: the class of each example, or the tokens of its text; none for any.
         guidance: `w`.
         limited: whether guesses are kept in the denoiser's bounds.
+        solver: name of the sampler that asks, by which published chains are walked.
 
     References:
         Jonathan Ho, Tim Salimans. Classifier-free diffusion guidance. NeurIPS workshop 2021.
@@ -202,24 +230,29 @@ class Conditioned(nn.Module):
     def __init__(
         self,
         denoiser: Denoiser,
-        y: Int[Tensor, " b"] | None,
+        y: Int[Tensor, "b ..."] | None,
         /,
         *,
         guidance: float = 1.0,
         limited: bool = True,
+        solver: str = "ddim",
     ):
         super().__init__()
-        self.denoiser, self.y, self.guidance = denoiser, y, guidance
+        self.denoiser, self.y, self.guidance, self.solver = denoiser, y, guidance, solver
+        self.both = y is not None and guidance not in (0, 1)
         self.limit = denoiser.limit if limited else None
 
     def levels(self, steps: int, /) -> Level:
         """See `Denoises`."""
-        return self.denoiser.levels(steps)
+        path = self.denoiser.path
+        if isinstance(path, PublishedSteps):
+            return path.solved(self.solver).levels(steps)
+        return path.levels(steps)
 
     def denoise(self, x: Float[Tensor, "b ..."], level: Level, /) -> Float[Tensor, "b ..."]:
         """See `Denoises`; with and without the class in one batch, where both are needed."""
         rows, y = self._asked(x)
-        return self._guided(self.denoiser.denoise(rows, level, y), len(x))
+        return self._guided(self.denoiser.denoise(rows, level, y))
 
     def reverse(
         self, x: Float[Tensor, "b ..."], now: Level, then: Level, /
@@ -227,24 +260,24 @@ class Conditioned(nn.Module):
         """See `Reverses`; guidance moves the guess and leaves the variance as it is."""
         rows, y = self._asked(x)
         guess, log_variance = self.denoiser.reverse(rows, now, then, y)
-        told = log_variance[: len(x)] if log_variance.ndim else log_variance
-        return self._guided(guess, len(x)), told
+        told = log_variance[: x.shape[0]] if log_variance.ndim else log_variance
+        return self._guided(guess), told
 
     def kept(self, guess: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
         """A guess within the bounds of the examples."""
         return guess if self.limit is None else guess.clamp(-self.limit, self.limit)
 
     def _asked(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Examples and their classes as the network gets them: both ways if both are needed."""
-        if self.y is None or self.guidance == 0:
-            return x, None
-        if self.guidance == 1:
+        """Examples and what they are told, as the network gets them: both ways if need be."""
+        if self.y is None or self.guidance == 1:
             return x, self.y
-        none = torch.full_like(self.y, self.denoiser.classes or 0)
+        none = self.denoiser.nothing(self.y, length=self.y.shape[-1])
+        if not self.both:
+            return x, none
         return torch.cat([x, x]), torch.cat([self.y, none])
 
-    def _guided(self, guess: Tensor, count: int) -> Tensor:
-        if len(guess) > count:
+    def _guided(self, guess: Tensor) -> Tensor:
+        if self.both:
             told, free = guess.chunk(2)
             guess = free + self.guidance * (told - free)
         return self.kept(guess)

@@ -6,6 +6,8 @@ What the mixture is belongs to the model: the noise (DDPM's simple loss), the ve
 class is left out of a share of the examples, so that the model knows both what a class looks like
 and what any example does: classifier-free guidance needs the two.
 
+Of a model that denoises codes, the codes of the examples are guessed; what makes them is as it is.
+
 A model that learns the variance of its steps has a second term, its divergence from the true step
 in bits per number, as the chain of T has it at that step; the guess itself learns nothing by it.
 
@@ -41,7 +43,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.generative import Level
+from cartograd.core.generative import DrawsCodes, Level
 from cartograd.core.hashing import fractions, scrambled
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
@@ -96,6 +98,7 @@ class Denoising(nn.Module):
                 "distillation:teacher=RUN, a run of edm"
             )
         self.model, self.denoiser, self.drop = model, denoiser, label_dropout
+        self.coder = inner if isinstance(inner, DrawsCodes) else None
         self.vlb_weight = vlb_weight
         self.players = {"model": model}
 
@@ -113,8 +116,10 @@ class Denoising(nn.Module):
             x = (x - self.model.output_mean) / self.model.output_std
         y = classes[0] if classes else None
         u, left_out = uniform(noise)
+        if self.coder is not None:
+            noise, x = self.coder.begun(noise), self.coder.coded(x).detach()
         if y is not None and drop:
-            y = y.masked_fill(left_out < drop, self.denoiser.classes or 0)
+            y = self.denoiser.forgetting(y, left_out < drop)
         level = self.denoiser.path.drawn(u)
         a, b = (one.reshape(-1, *[1] * (x.ndim - 1)).to(x) for one in self.denoiser.mixture(level))
         seen = noisy(x, noise, level)

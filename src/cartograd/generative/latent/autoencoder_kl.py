@@ -79,6 +79,7 @@ class AutoencoderKL(nn.Module):
         groups: int = 32,
     ):
         super().__init__()
+        self.latent, self.shrinks = latent, 2 ** (len(widths) - 1)
         self.encoder = Encoder(channels, 2 * latent, widths=widths, blocks=blocks, groups=groups)
         self.decoder = Decoder(latent, channels, widths=widths, blocks=blocks, groups=groups)
         self.said = nn.Conv2d(2 * latent, 2 * latent, 1)

@@ -26,8 +26,8 @@ def noise_in(
 
 
 def begin(noise: Float[Tensor, "b ..."], levels: Level, /) -> Float[Tensor, "b ..."]:
-    """Noise of the first level's size."""
-    return levels.sigma[0].to(noise) * noise
+    """Noise of the first level's size, or of the size that the path begins with."""
+    return noise * (levels.sigma[0].to(noise) if levels.start is None else levels.start)
 
 
 def fresh(like: Float[Tensor, "b ..."], generator: torch.Generator, /) -> Float[Tensor, "b ..."]:

@@ -1,0 +1,1 @@
+"""Latent diffusion as others publish it: folders of configurations and weights."""
