@@ -26,6 +26,8 @@ import torch
 torch.Size([2])
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
