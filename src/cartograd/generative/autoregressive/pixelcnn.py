@@ -18,9 +18,7 @@ References:
     Aäron van den Oord and others. Conditional image generation with PixelCNN decoders. NeurIPS
     2016. https://arxiv.org/abs/1606.05328
 
->>> from typing import Any
-
-import torch
+>>> import torch
 >>> model = PixelCNN(channels=1, size=5, levels=4, width=8, depth=1)
 >>> model(torch.zeros(2, 1, 5, 5)).shape
 torch.Size([2])
