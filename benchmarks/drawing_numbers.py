@@ -1,7 +1,7 @@
 """Drawing number by number: what is kept from one to the next, against doing without.
 
-WaveNet keeps what each layer has heard in queues; PixelCNN looks at the rows that can matter. Both
-sides draw the same numbers. One thread, float32.
+WaveNet keeps what each layer has heard in queues, PixelCNN what each has seen in maps. Both sides
+draw the same numbers. One thread, float32.
 """
 
 from collections.abc import Callable
@@ -74,7 +74,7 @@ CASES = (
     ),
     Case(
         name="PixelCNN, 28 x 28",
-        what="A picture of 28 x 28 by 5 blocks of 32: the rows that matter, against the whole "
+        what="A picture of 28 x 28 by 5 blocks of 32: one pixel at a time, against the whole "
         "picture for each pixel.",
         unit="picture",
         sides={"Cartograd": _kept(PICTURE, (1, 28, 28)), "naive": _naive(PICTURE, (1, 28, 28))},

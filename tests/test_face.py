@@ -182,7 +182,11 @@ def test_each_command_has_its_verb(name):
 OTHERS = {
     "attack": ("cartograd.apps.verbs.attack:robustness",),
     "diagnose": ("cartograd.apps.verbs.diagnose:diagnose_model",),
-    "generate": ("cartograd.apps.verbs.generate:Options", "cartograd.apps.verbs.sample:sample"),
+    "generate": (
+        "cartograd.apps.verbs.generate:Options",
+        "cartograd.apps.verbs.sample:sample",
+        "cartograd.apps.verbs.inpaint:inpaint",
+    ),
     "explain": ("cartograd.apps.verbs.explain:explanation",),
     "show": (
         "cartograd.apps.verbs.augment:augmented",
@@ -211,7 +215,7 @@ ONLY_COMMAND = {
     "evaluate": {"min": "a program compares by itself", "max": "as min"},
     "predict": {"csv": "answers are dictionaries"},
     "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")
-    | {"class": "is `condition`"},
+    | {"class": "is `condition`", "inpaint": "is the `picture` of `inpaint`"},
     "claim": {"seed": "is `seeds=[3]`"},
 }
 """Options that the verb has no argument for, each with the reason."""

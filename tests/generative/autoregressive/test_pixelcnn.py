@@ -7,7 +7,7 @@ from scipy.stats import chisquare
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.generative import NotSupported
-from cartograd.generative.autoregressive.raster import completed, log_prob
+from cartograd.generative.autoregressive.raster import completed, log_prob, rows_so_far
 from cartograd.generative.level_distributions import level_distribution
 
 BOTH = ("pixelcnn", "gated-pixelcnn")
@@ -66,8 +66,8 @@ def test_the_probabilities_of_all_pictures_sum_to_one(name, components):
 
 @pytest.mark.law("pixelcnn")
 @pytest.mark.parametrize("name", BOTH)
-def test_drawing_row_by_row_is_drawing_from_whole_passes(name):
-    """Pictures larger than the network's reach, beside the plain loop over whole pictures."""
+def test_drawing_pixel_by_pixel_is_drawing_from_whole_passes(name):
+    """Pictures larger than the kernels, beside the plain loop over whole pictures."""
     model = made(name, size=9, channels=2, classes=2, depth=1, width=8)
     y, generator = torch.tensor([0, 1, 1]), torch.Generator().manual_seed(3)
     u = torch.rand((3, 9, 9, 2), generator=generator, dtype=torch.float64)
@@ -105,7 +105,7 @@ def test_drawing_by_a_table_of_chances_recovers_its_joint_distribution():
     assert joint.sum().item() == pytest.approx(1, abs=1e-12)
     empty = torch.zeros(count, 1, 2, 2, dtype=torch.float64)
     seed = torch.Generator().manual_seed(0)
-    drawn = completed(network, distribution, empty, empty, seed, reach=2).flatten(1)
+    drawn = completed(rows_so_far(network), distribution, empty, empty, seed).flatten(1)
     seen = (drawn.long() * torch.tensor([8, 4, 2, 1])).sum(1).bincount(minlength=16)
     assert chisquare(seen.numpy(), (count * joint).numpy()).pvalue > 0.001
 

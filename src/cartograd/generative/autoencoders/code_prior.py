@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.generative.autoregressive.gated_stack import GatedStack
-from cartograd.generative.autoregressive.raster import completed
+from cartograd.generative.autoregressive.raster import Pixel, completed
 from cartograd.generative.level_distributions import level_distribution, nearest
 from cartograd.generative.told_class import check_class
 
@@ -68,7 +68,10 @@ class CodePrior(nn.Module):
             UsageError: classes are missing, or not wanted.
         """
         check_class(self.classes, y)
-        return self.last(self.stack(self.named(number).movedim(3, 1), y)).movedim(1, 3)
+        return self.last(self.stack(self._named(number), y)).movedim(1, 3)
+
+    def _named(self, number: Tensor) -> Tensor:
+        return self.named(number).movedim(3, 1)
 
     def sample(
         self,
@@ -80,9 +83,15 @@ class CodePrior(nn.Module):
         y: Int[Tensor, " b"] | None = None,
     ) -> Int[Tensor, "b t"]:
         """New pictures of codes; below 1 the temperature keeps to likely ones."""
+        check_class(self.classes, y)
+
+        def pixels(one: Tensor) -> Pixel:
+            def read(row: int) -> Tensor:
+                return self._named(nearest(one[:, 0, row : row + 1], self.codes))
+
+            features = self.stack.by_pixel(read, one, y)
+            return lambda row, column: self.last(features(row, column)).flatten(2).mT
+
         x = self.named.weight.new_zeros(count, 1, *self.places)
-        drawn = completed(
-            lambda one: self.tables(nearest(one[:, 0], self.codes), y)[:, None],
-            self.distribution, x, x, generator, reach=self.stack.reach, temperature=temperature,
-        )  # fmt: skip
+        drawn = completed(pixels, self.distribution, x, x, generator, temperature=temperature)
         return nearest(drawn, self.codes).flatten(1)

@@ -61,3 +61,36 @@ class MaskedConv2d(nn.Module):
         """The features of each pixel."""
         weight, conv = self.conv.weight * self.mask, self.conv
         return nn.functional.conv2d(x, weight, conv.bias, padding=tuple(map(int, conv.padding)))
+
+
+class Seen:
+    """What a masked convolution has been given of pictures that fill up pixel by pixel.
+
+    Args:
+        layer: the convolution.
+        like: pictures of this number and size.
+    """
+
+    def __init__(self, layer: MaskedConv2d, like: Float[Tensor, "b c y x"], /):
+        self.weight, self.bias = layer.conv.weight * layer.mask, layer.conv.bias
+        self.high, self.wide = (side // 2 for side in self.weight.shape[2:])
+        rows, columns = like.shape[2] + 2 * self.high, like.shape[3] + 2 * self.wide
+        self.map = self.weight.new_zeros(len(like), self.weight.shape[1], rows, columns)
+
+    def put(self, x: Float[Tensor, "b c 1 x"], row: int, column: int = 0, /) -> None:
+        """Take in pixels of a row, from a column on."""
+        start = column + self.wide
+        self.map[:, :, row + self.high, start : start + x.shape[3]] = x[:, :, 0]
+
+    def at(self, row: int, column: int, /) -> Float[Tensor, "b c2 1 1"]:
+        """What the convolution says of a pixel."""
+        _, _, down, right = self.weight.shape
+        window = self.map[:, :, row : row + down, column : column + right]
+        # A product of matrices: for one pixel torch's convolution is all overhead.
+        found = nn.functional.linear(window.flatten(1), self.weight.flatten(1), self.bias)
+        return found[:, :, None, None]
+
+    def step(self, x: Float[Tensor, "b c1 1 1"], row: int, column: int, /) -> Tensor:
+        """Take in a pixel; what the convolution says of it."""
+        self.put(x, row, column)
+        return self.at(row, column)

@@ -24,6 +24,8 @@ References:
 torch.Size([2])
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -31,9 +33,9 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.generative.autoregressive.gated_stack import GatedStack
-from cartograd.generative.autoregressive.masked import MaskedConv2d, channel_of
+from cartograd.generative.autoregressive.masked import MaskedConv2d, Seen, channel_of
 from cartograd.generative.autoregressive.masked_stack import MaskedStack
-from cartograd.generative.autoregressive.raster import completed, log_prob
+from cartograd.generative.autoregressive.raster import Pixel, completed, log_prob
 from cartograd.generative.level_distributions import level_distribution
 from cartograd.generative.told_class import check_class
 
@@ -51,8 +53,8 @@ CARD = Card(
         "law: no number depends on itself or on later ones, by gradients that are exactly zero",
         "law: of 35 pixels before one 34 are seen, the gated stacks see all",
         "law: the probabilities of all pictures of 2 by 2 pixels sum to one, to 1e-12",
-        "law: pictures drawn row by row are those drawn from whole passes; with a table of chances "
-        "in the network's place they have its joint distribution, by chi-squared",
+        "law: pictures drawn pixel by pixel are those drawn from whole passes; with a table of "
+        "chances in the network's place they have its joint distribution, by chi-squared",
     ),
     evidence={
         "ar/pixelcnn": (
@@ -164,7 +166,18 @@ class PixelCNN(nn.Module):
         self, x: Tensor, known: Tensor, generator: torch.Generator, temperature: float,
         y: Tensor | None,
     ) -> Tensor:  # fmt: skip
-        return completed(
-            lambda one: self.parameters_of(one, y), self.distribution, x, known, generator,
-            reach=self.stack.reach, temperature=temperature,
-        )  # fmt: skip
+        check_class(self.classes, y)
+
+        def pixels(one: Tensor) -> Pixel:
+            features = self.stack.by_pixel(lambda row: 2 * one[:, :, row : row + 1] - 1, one, y)
+            layers: list[Any] = [self.last[1], self.last[3]]
+            first, second = (Seen(layer, one) for layer in layers)
+
+            def pixel(row: int, column: int) -> Tensor:
+                found = first.step(features(row, column).relu(), row, column)
+                found = second.step(found.relu(), row, column)
+                return found.flatten(1).unflatten(1, (self.channels, -1))
+
+            return pixel
+
+        return completed(pixels, self.distribution, x, known, generator, temperature=temperature)

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.generative.autoregressive.raster import completed, log_prob
+from cartograd.generative.autoregressive.raster import completed, log_prob, rows_so_far
 from cartograd.generative.autoregressive.two_streams import TwoStreams, both_signs
 from cartograd.generative.level_distributions import Logistics, level_distribution, nearest
 from cartograd.generative.told_class import check_class
@@ -192,6 +192,6 @@ class PixelCNNPlusPlus(nn.Module):
         y: Tensor | None,
     ) -> Tensor:  # fmt: skip
         return completed(
-            lambda one: self.parameters_of(one, y), self.distribution, x, known, generator,
-            reach=x.shape[2], temperature=temperature,
+            rows_so_far(lambda one: self.parameters_of(one, y)), self.distribution, x, known,
+            generator, temperature=temperature,
         )  # fmt: skip

@@ -3,12 +3,13 @@
     log p(x) = sum_i log p(x_i | x_1, ..., x_(i-1))
 
 A network answers with the parameters of every number's distribution at once, each given the numbers
-before it in raster order. Drawing goes number by number. Only the rows that can matter for the
-next one pass through the network.
+before it in raster order. Drawing goes number by number, and asks for those of one pixel alone.
 
 References:
     Aäron van den Oord, Nal Kalchbrenner, Koray Kavukcuoglu. Pixel recurrent neural networks. ICML
     2016. https://arxiv.org/abs/1601.06759
+    Prajit Ramachandran and others. Fast generation for convolutional autoregressive models. ICLR
+    workshop 2017. https://arxiv.org/abs/1704.06001
 """
 
 from collections.abc import Callable
@@ -23,6 +24,17 @@ from cartograd.generative.level_distributions import LevelDistribution, nearest,
 Network = Callable[[Float[Tensor, "b c y x"]], Float[Tensor, "b c y x d"]]
 """From pictures to the parameters of each number's distribution."""
 
+Pixel = Callable[[int, int], Float[Tensor, "b c d"]]
+"""From a row and a column, in raster order, to the parameters of that pixel's numbers."""
+
+Pixels = Callable[[Float[Tensor, "b c y x"]], Pixel]
+"""From pictures that fill up in place; what is known of them is read at each call."""
+
+
+def rows_so_far(network: Network, /) -> Pixels:
+    """Pixels of a network that keeps nothing: all rows down to theirs pass through it again."""
+    return lambda x: lambda row, column: network(x[:, :, : row + 1])[:, :, -1, column]
+
 
 def log_prob(
     network: Network, distribution: LevelDistribution, x: Float[Tensor, "b c y x"], /
@@ -33,25 +45,23 @@ def log_prob(
 
 
 def completed(
-    network: Network,
+    pixels: Pixels,
     distribution: LevelDistribution,
     x: Float[Tensor, "b c y x"],
     known: Float[Tensor, "b c y x"],
     generator: torch.Generator,
     /,
     *,
-    reach: int,
     temperature: float = 1.0,
 ) -> Float[Tensor, "b c y x"]:
     """Pictures whose unknown numbers are drawn one by one.
 
     Args:
-        network: answers with parameters.
+        pixels: answers with parameters, pixel by pixel.
         distribution: that they are of.
         x: pictures; what is unknown of them does not matter.
         known: 1 for numbers that stay.
         generator: of the random numbers.
-        reach: how many rows above its own a number may depend on.
         temperature: below 1 keeps to likelier levels.
 
     Raises:
@@ -63,10 +73,10 @@ def completed(
         (len(x), high, wide, channels), generator=generator, device=generator.device,
         dtype=torch.float64,
     ).to(x.device)  # fmt: skip
-    for place in range(int(kept.min()), high * wide * channels):
+    pixel = pixels(x)
+    for place in range(high * wide * channels):
         row, column, channel = place // channels // wide, place // channels % wide, place % channels
-        seen = x[:, :, max(0, row - reach) : row + 1]
-        table = distribution.table(network(seen)[:, channel, -1, column])
+        table = distribution.table(pixel(row, column)[:, channel])
         level = picked(table, u[:, row, column, channel], temperature=temperature)
         new = level.to(x.dtype) / (distribution.levels - 1)
         x[:, channel, row, column] = torch.where(kept > place, x[:, channel, row, column], new)
