@@ -186,6 +186,7 @@ OTHERS = {
         "cartograd.apps.verbs.generate:Options",
         "cartograd.apps.verbs.sample:sample",
         "cartograd.apps.verbs.inpaint:inpaint",
+        "cartograd.apps.verbs.stylise:stylise",
     ),
     "explain": ("cartograd.apps.verbs.explain:explanation",),
     "show": (
