@@ -28,7 +28,7 @@ def prompts_of(
             texts as examples.
     """
     port, tokenizer = prompt_of(model.signature), model.tokenizer
-    if port is None or not isinstance(tokenizer, Tokenizer):
+    if port is None or tokenizer is None:
         raise UsageError(f"{name_of(model)} reads no texts; leave out the prompt")
     texts = [str(said or "")] * count if said is None or isinstance(said, str | int) else said
     if len(texts) != count:
