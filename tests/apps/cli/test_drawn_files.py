@@ -55,6 +55,15 @@ def test_a_part_of_a_picture_is_made_up_in_its_own_size(bundles, files, cli_run)
     assert (made[hole] != given[hole]).any()
 
 
+def test_what_is_written_is_told_as_an_object(bundles, files, cli_run):
+    words = ("generate", str(bundles / "ddpm"), "--json", "--seed", "2", "--class", "3")
+    drawn = cli_run(*words, "--count", "2", "--out", "two.npy").json
+    assert (drawn["written"], drawn["examples"], drawn["dims"]) == ("two.npy", 2, [1, 8, 8])
+    assert (drawn["seed"], drawn["condition"]) == (2, "3")
+    filled = cli_run(*words, *FILL, "--out", "whole.png").json
+    assert (filled["written"], filled["examples"], filled["seed"]) == ("whole.png", 1, 2)
+
+
 def test_what_a_model_has_learned_is_shown_in_files(bundles, cli_run):
     done = cli_run("show", "generate", str(bundles / "ddpm"), "--out", "shown", "--json")
     assert done.code == 0
@@ -101,6 +110,10 @@ MISTAKES = {
     "no picture": ("ddpm", ("--mask", "mask.png"), "--inpaint PICTURE is missing"),
     "a sampler beside a mask": ("ddpm", (*FILL, "--sampler", "ddim"), "leave out the prompt"),
     "a film of a picture": ("ddpm", (*FILL, "--out", "x.gif"), "expected a file in .png, .npy"),
+    "a flag of texts": ("ddpm", ("--top-k", "5"), "--top-k is for models that write texts"),
+    "flags of texts": (
+        "gan", (*FILL, "--beams", "2", "--plain"), "--beams, --plain are for models that write"
+    ),
     "a family that fills nothing": ("flow", FILL, "nice cannot inpaint"),
 }  # fmt: skip
 

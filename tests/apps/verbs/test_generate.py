@@ -247,6 +247,7 @@ def test_on_the_command_line(cli_run, tmp_path):
         (("b", "x" * 300), "the prompt has 300 tokens and the context of llama is 200"),
         (("b", "Once", "--top-p", "7"), "p=7.0 is out of range"),
         (("b", "Once", "--temperature", "0"), "temperature=0.0 is out of range"),
+        (("b", "Once", "--count", "3"), "--count is for models that draw examples"),
     ],
 )
 def test_mistakes_on_the_command_line(cli_run, tmp_path, monkeypatch, words, message):

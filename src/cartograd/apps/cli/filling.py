@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.cli import output
 from cartograd.core.errors import UsageError
 
 KINDS = (".png", ".npy")
@@ -21,6 +22,7 @@ def filled(
     *,
     count: int | None,
     others: tuple[Any, ...],
+    json: bool,
     **asked: Any,
 ) -> int:
     """Make up a part of a picture, and write it: one in its own size, several in a grid.
@@ -47,8 +49,10 @@ def filled(
     x = inpaint(model, picture, mask, count=1 if count is None else count, **asked)
     port = model.signature.example
     alone = len(x) == 1 and path.suffix.lower() == ".png"
-    print(
-        f"written     {write_picture(path, port, x[0]) if alone else write_samples(path, port, x)}"
-    )
+    written = write_picture(path, port, x[0]) if alone else write_samples(path, port, x)
+    if json:
+        output.emit({"written": written, "examples": len(x), "completed": picture} | asked)
+        return 0
+    print(f"written     {written}")
     print(f"completed   {picture}, {len(x)} time{'s' * (len(x) > 1)}, seed {asked['seed']}")
     return 0

@@ -11,8 +11,14 @@ from cyclopts import Parameter
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Source, check_sources, words
 from cartograd.apps.cli.filling import filled
+from cartograd.apps.cli.refused_flags import check_unused
 from cartograd.apps.cli.styling import styled
 from cartograd.core.errors import UsageError
+
+LENGTH = 128
+"""The most new tokens, unless told otherwise."""
+
+TEXTS = "models that write texts"
 
 
 def generate_(
@@ -30,7 +36,7 @@ def generate_(
     style: Path | None = None,
     style_weight: float | None = None,
     out: File = None,
-    length: int = 128,
+    length: int = LENGTH,
     sampler: tuple[str, ...] = (),
     temperature: float | None = None,
     top_k: int | None = None,
@@ -93,21 +99,27 @@ def generate_(
         precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
         json: print one object.
     """
-    from cartograd.apps.answers.writer import Manner
     from cartograd.apps.load.target import as_signed
-    from cartograd.apps.load.writing import Writing
-    from cartograd.apps.verbs.generate import generate, stream
 
     others = (prompt, sampler, guidance, truncation, temperature)
-    if any(one is not None for one in (content, style, style_weight)):
+    of_texts = {
+        "--length": (length, LENGTH), "--top-k": (top_k, None), "--top-p": (top_p, None),
+        "--repetition-penalty": (repetition_penalty, None), "--beams": (beams, None),
+        "--draft": (draft, None), "--plain": (plain, False), "--precision": (precision, "float32"),
+    }  # fmt: skip
+    styling = any(one is not None for one in (content, style, style_weight))
+    if styling or inpaint is not None or mask is not None:
+        check_unused(of_texts, TEXTS)
+    if styling:
         return styled(
             target, content, style, out, others=others, unused=(count, class_, inpaint, mask),
             style_weight=style_weight, seed=seed, json=json,
         )  # fmt: skip
     if inpaint is not None or mask is not None:
         return filled(
-            target, inpaint, mask, out, count=count, condition=class_, seed=seed or 0, others=others
-        )
+            target, inpaint, mask, out, count=count, condition=class_, seed=seed or 0,
+            others=others, json=json,
+        )  # fmt: skip
     if prompt is not None:
         check_sources(
             [prompt], ("--length", "--sampler", "--temperature", "--seed", "--json", "--help")
@@ -115,10 +127,18 @@ def generate_(
     text = sys.stdin.read() if prompt == "-" else prompt
     model = as_signed(target)
     if text is None or model.signature.draws:
+        if not model.signature.task.generated:
+            check_unused(of_texts, TEXTS)
         asked = {"condition": _told(model, text, class_), "guidance": guidance}
         asked |= {"sampler": _one(sampler), "truncation": truncation}
         asked |= {"temperature": 1.0 if temperature is None else temperature}
-        return _drawn(target, model, 16 if count is None else count, out, seed=seed or 0, **asked)
+        asked |= {"seed": seed or 0}
+        return _drawn(target, model, 16 if count is None else count, out, json, **asked)
+    of_examples = {
+        "--count": (count, None), "--class": (class_, None), "--guidance": (guidance, "1"),
+        "--truncation": (truncation, 1.0), "--out": (out, None),
+    }  # fmt: skip
+    check_unused(of_examples, "models that draw examples")
     short = (
         ("repetition-penalty", "repetition_penalty", repetition_penalty),
         ("temperature", "temperature", temperature),
@@ -129,18 +149,25 @@ def generate_(
     chain += sampler
     if seed is None and len(chain) == 1 and repetition_penalty is not None:
         chain.append("greedy")  # the penalty alone draws nothing
-    options: dict[str, Any] = {
-        "length": length,
-        "samplers": chain,
-        "seed": 0 if chain and seed is None else seed,
-        "beams": beams,
-        "draft": draft,
-        "plain": plain,
-        "precision": precision,
-    }
+    return _written(
+        model, text, json, length=length, samplers=chain, beams=beams, draft=draft, plain=plain,
+        precision=precision, seed=0 if chain and seed is None else seed,
+    )  # fmt: skip
+
+
+def _written(model: Any, text: str, json: bool, /, **options: Any) -> int:
+    """Write on from a text, or answer it.
+
+    Raises:
+        UsageError: the text is empty.
+    """
+    from cartograd.apps.answers.writer import Manner
+    from cartograd.apps.load.writing import Writing
+    from cartograd.apps.verbs.generate import generate, stream
+
     if not text.strip():
         raise UsageError("the prompt is empty; expected a text to go on from")
-    writing = Writing(model, precision=precision)
+    writing = Writing(model, precision=options["precision"])
     if writing.manner != Manner():
         told = ", ".join(f"{key}={value}" for key, value in writing.tokenizer.manner.items())
         output.note(f"written as published, where no option says otherwise: {told}")
@@ -185,7 +212,9 @@ def _told(model: Any, text: str | None, class_: str | None) -> str | None:
     return text if reads else class_
 
 
-def _drawn(target: str, model: Any, count: int, out: Path | None, **asked: Any) -> int:
+def _drawn(
+    target: str, model: Any, count: int, out: Path | None, json: bool, /, **asked: Any
+) -> int:
     """Draw examples, and write them to a file."""
     from cartograd.apps.report.samples import check_kind, write_samples
     from cartograd.apps.verbs.sample import columns_of, sample
@@ -198,13 +227,16 @@ def _drawn(target: str, model: Any, count: int, out: Path | None, **asked: Any) 
     path = out or (Path(target) if Path(target).is_dir() else Path()) / name
     check_kind(path, port)
     if path.suffix.lower() == ".gif":
-        return _filmed(model, count, path, **asked)
+        return _filmed(model, count, path, json, **asked)
     drawn = sample(model, count, **asked)
     if path.suffix.lower() == ".html":
         written = _paged(model, drawn, path, **asked)
     else:
         across = columns_of(model, asked["condition"], count)
         written = write_samples(path, port, drawn, across=across)
+    if json:
+        output.emit({"written": written, "examples": count, "dims": port.dims} | asked)
+        return 0
     print(f"written     {written}")
     print(f"examples    {count} of {' x '.join(map(str, port.dims))}, seed {asked['seed']}")
     return 0
@@ -227,7 +259,7 @@ def _paged(model: Any, drawn: Any, path: Path, **asked: Any) -> Path:
     return drawn_page(path, port, drawn, name=name_of(model), classes=classes, told=told)
 
 
-def _filmed(model: Any, count: int, path: Path, **asked: Any) -> int:
+def _filmed(model: Any, count: int, path: Path, json: bool, /, **asked: Any) -> int:
     """Write a film of how examples come to be.
 
     Raises:
@@ -243,6 +275,10 @@ def _filmed(model: Any, count: int, path: Path, **asked: Any) -> int:
             "--truncation"
         )
     shown = frames(model, count, **asked)
-    print(f"written     {write_film(path, model.signature.example, shown)}")
+    written = write_film(path, model.signature.example, shown)
+    if json:
+        output.emit({"written": written, "examples": count, "frames": len(shown)} | asked)
+        return 0
+    print(f"written     {written}")
     print(f"film        {len(shown)} frames of {count} examples, seed {asked['seed']}")
     return 0
