@@ -188,10 +188,10 @@ def test_presets_build(card):
 
 
 SLOW = (
-    "alexnet", "bilstm-crf", "conv-real-nvp", "crnn", "decoder-classifier", "efficientnet",
-    "flow-plus-plus", "googlenet", "gru",
-    "inception-v3", "lstm", "seq2seq", "sentence-encoder", "speaker-encoder", "t5", "tagger",
-    "transformer", "vit",
+    "alexnet", "bilstm-crf", "consistency", "conv-real-nvp", "crnn", "decoder-classifier", "edm",
+    "efficientnet", "flow-matching", "flow-plus-plus", "googlenet", "gru", "inception-v3",
+    "jukebox", "latent-diffusion", "lstm", "pix2pix", "seq2seq", "sentence-encoder",
+    "speaker-encoder", "srresnet", "t5", "tagger", "transformer", "vit", "vqgan",
 )  # fmt: skip
 """Models that take the exporter seconds, and whose parts others here have; `make acceptance` and
 `CARTOGRAD_ALL_EXPORTS=1` export them, too."""
