@@ -47,6 +47,7 @@ def chosen_for(
         "epochs": epochs,
         "batch_size": size,
         "augment": None,
+        "drawn": None,
         "class_weights": None,
         "loss": None,
         "positive": data.signature.output.positive or None,

@@ -111,7 +111,7 @@ def with_drawn(
         UsageError: the run draws no such examples or of other classes, it learned from examples
             of the test part, or the training part is not in memory.
     """
-    if "drawn" not in settings:
+    if "drawn" not in settings or settings["drawn"].value is None:
         return data, None
     said = settings["drawn"].value
     wanted = asked(said)
