@@ -86,11 +86,11 @@ class Generative:
             UsageError: the examples have another shape, or a class or a kind is unknown.
         """
         x, y = self._given(x, condition, "log_prob")
-        if self.denoiser is not None:
+        own = self.capabilities().get("log_prob")
+        if own is not None and self.denoiser is not None:
             mean, std = self._statistics()
             way = PathLikelihood(self.denoiser, y, mean, std, self.model.signature.example.levels)
             return way(x, kind or "ode", steps)
-        own = self.capabilities().get("log_prob")
         if own is None or kind not in (None, own):
             why = own and f"its kind of likelihood is {own}, and not {kind}"
             raise self._lacks("log_prob", why)
