@@ -184,8 +184,8 @@ def own_targets(
     if conditional and several and len(output.dims) == 1:
         inputs += (Port("class", "label", (), "int64", labels=labels_of(output)),)
     if reads and draws and output.task == "caption":
-        length, words = output.dims
-        inputs += (Port("text", "text", (length,), "int64", (0, int(words) - 1), padding_id=0),)
+        length, words = output.dims[0], int(output.dims[-1])
+        inputs += (Port("text", "text", (length,), "int64", (0, words - 1), padding_id=0),)
     signature = Signature(inputs, (answer,))
     train, valid, test = (
         OwnTargets(part, signature) for part in (data.train, data.valid, data.test)
