@@ -9,7 +9,8 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,41 +72,54 @@ def truth(name: str, drawn: tuple[torch.Tensor, ...], /) -> float:
 
 
 def of_data(
-    world: World, make: Callable[..., Ends], sizes: tuple[int, ...], repeats: int, /
+    world: World, make: Callable[..., Ends], chosen: Collection[str], repeats: int, /
 ) -> Iterator[dict[str, Any]]:
-    """The rows of examples, whose truth is taken from very many of them."""
+    """The rows of examples, whose truth is taken from very many of them.
+
+    Each metric is given the same data, whichever are chosen.
+    """
+    measured = replace(world, metrics=_those(world.metrics, chosen))
     generator = torch.Generator().manual_seed(1)
     drawn = world.draw(world.truth, generator)
-    truths = {name: truth(name, drawn) for name in world.metrics}
+    truths = {name: truth(name, drawn) for name in measured.metrics}
 
     def once(n: int) -> Ends:
         drawn = world.draw(n, generator)
         while "roc-auc" in world.metrics and len(drawn[-1].unique()) < 2:
             drawn = world.draw(n, generator)  # the metric is refused: there is no interval
-        return make(world, drawn)
+        return make(measured, drawn)
 
-    yield from coverage(world, truths, once, sizes, repeats)
+    if truths:
+        yield from coverage(world, truths, once, repeats)
 
 
 def of_texts(
-    corpus: known_texts.Corpus, sizes: tuple[int, ...], repeats: int, /
+    corpus: known_texts.Corpus, chosen: Collection[str], repeats: int, /
 ) -> Iterator[dict[str, Any]]:
     """The rows of texts, whose truth is that of the population they are drawn from."""
     generator = torch.Generator().manual_seed(1)
-    truths = {name: known_texts.truth(corpus, name) for name in known_texts.METRICS}
+    names = _those(known_texts.METRICS, chosen)
+    truths = {name: known_texts.truth(corpus, name) for name in names}
 
     def once(n: int) -> Ends:
-        return known_texts.drawn(corpus, n, generator)
+        found = known_texts.drawn(corpus, n, generator)
+        return {name: found[name] for name in names}
 
-    yield from coverage(corpus, truths, once, sizes, repeats)
+    if truths:
+        yield from coverage(corpus, truths, once, repeats)
+
+
+def _those(metrics: Collection[str], chosen: Collection[str]) -> tuple[str, ...]:
+    """Of a world's metrics those that are chosen; all of them where none are."""
+    return tuple(name for name in metrics if name in chosen or not chosen)
 
 
 def coverage(
     world: World | known_texts.Corpus, truths: dict[str, float], once: Callable[[int], Ends],
-    sizes: tuple[int, ...], repeats: int, /,
+    repeats: int, /,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """A row for each metric and size: how often the truth was held, and how wide it was."""
-    for n in sizes:
+    for n in SIZES:
         held = dict.fromkeys(truths, 0)
         widths: dict[str, list[float]] = {name: [] for name in truths}
         called = dict.fromkeys(truths, 0)
@@ -122,15 +136,25 @@ def coverage(
                    "heavy": name in world.heavy}  # fmt: skip
 
 
-def all_rows(only: str, repeats: int, /) -> Iterator[dict[str, Any]]:
-    """The rows of every world whose name has this."""
+def all_rows(only: str, chosen: Collection[str], repeats: int, /) -> Iterator[dict[str, Any]]:
+    """The rows of every world whose name has this, of the metrics that are chosen."""
     for make, worlds in ((of_one, WORLDS), (of_rows, ROWS), (of_pair, PAIRS)):
         for world in worlds:
             if only in world.name:
-                yield from of_data(world, make, SIZES, repeats)
+                yield from of_data(world, make, chosen, repeats)
     for corpus in known_texts.CORPORA:
         if only in corpus.name:
-            yield from of_texts(corpus, SIZES, repeats)
+            yield from of_texts(corpus, chosen, repeats)
+
+
+def renewed(old: list[dict[str, Any]], new: list[dict[str, Any]], /) -> list[dict[str, Any]]:
+    """The old rows with new ones in the places of those of the same world, metric and size."""
+
+    def which(row: dict[str, Any]) -> tuple[str, str, int]:
+        return row["world"], row["metric"], row["n"]
+
+    found = {which(row): row for row in new}
+    return [found.pop(which(row), row) for row in old] + list(found.values())
 
 
 def error(row: dict[str, Any], /) -> float:
@@ -150,7 +174,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.intervals", description=__doc__)
     parser.add_argument("--repeats", type=int, default=REPEATS, help="data sets for each row")
     parser.add_argument("--only", default="", help="worlds whose name has this, published nowhere")
-    parser.add_argument("--renew", action="store_true", help="put those of --only into the page")
+    parser.add_argument("--metric", nargs="+", default=(), help="these alone, published nowhere")
+    parser.add_argument("--renew", action="store_true", help="put these rows into the page")
     parser.add_argument("--before", action="store_true", help="keep them as those of before")
     parser.add_argument("--page", action="store_true", help="write the page again, run nothing")
     options = parser.parse_args()
@@ -158,16 +183,16 @@ def main() -> int:
     kept = json.loads(place.read_text()) if place.is_file() else {}
     if not options.page:
         found = []
-        for row in all_rows(options.only, options.repeats):
+        for row in all_rows(options.only, options.metric, options.repeats):
             found.append(row)
             print(f"{row['world']:40} {row['metric']:20} {row['n']:4} {row['held']:.3f} "
                   f"width {row['width']:.3f} doubted {row['doubted']:.2f} "
                   f"{'' if passed(row) else 'FAILS'}", flush=True)  # fmt: skip
-        if options.only and not options.renew:
+        part = bool(options.only or options.metric)
+        if part and not options.renew:
             return 0
-        key, new = "before" if options.before else "now", {row["world"] for row in found}
-        old = [row for row in kept.get(key, ()) if options.only and row["world"] not in new]
-        kept[key] = old + found
+        key = "before" if options.before else "now"
+        kept[key] = renewed(kept.get(key, []), found) if part else found
         write_file(place, json.dumps(kept, indent=0) + "\n")
     from tools.intervals_page import page
 

@@ -74,7 +74,7 @@ def page(kept: dict[str, list[Row]], /) -> str:
         error=" or ".join(f"{(0.95 * 0.05 / repeats) ** 0.5:.3f}" for repeats in runs),
         parts=""
         if len(runs) == 1
-        else ", world by world (`--only NAME --renew`), not in one piece",
+        else ", worlds and metrics alone (`--only`, `--metric`, `--renew`), not in one piece",
         least=LEAST,
         least_seen=" or ".join(f"{LEAST - 2 * error(row):.3f}" for row in runs.values()),
         doubted=DOUBTED,

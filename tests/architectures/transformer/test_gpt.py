@@ -7,6 +7,10 @@ from cartograd.architectures.pretrained.hf import hf
 from cartograd.architectures.transformer.gpt import GPT
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.files import write_manifest
+from cartograd.core.ports import Port, Signature
+from cartograd.engine.files.bundle import load, write_bundle
+from cartograd.engine.files.tensor_files import load_into, read_tensors, write_tensors
 from tests.architectures.transformer.published import (
     changed,
     compared,
@@ -102,6 +106,25 @@ def test_tokens_are_as_loud_as_sinusoids():
     added = heard[0] - waves
     assert 0.5 < float(added.norm() / waves.expand_as(added).norm()) < 2
     torch.testing.assert_close(added, 32**0.5 * model.tokens(tokens).detach())
+
+
+def test_weights_learned_beside_louder_sinusoids_are_refused_by_name(tmp_path):
+    """Their state has no scale: a bundle and a checkpoint alike are told what they are."""
+    model = tiny(positions="sinusoidal")
+    old = {name: weight for name, weight in model.state_dict().items() if name != "scale"}
+    with pytest.raises(UsageError, match=r"^old is of a GPT that added sinusoids .* trained anew$"):
+        load_into(model, old, "old")
+    text = Port("text", "text", ("t",), "int64", bounds=(0, 22))
+    token = Port("token", "label", ("t", 23), task="next-token")
+    spec = "gpt:dim=16,heads=2,depth=2,positions=sinusoidal"
+    bundle = write_bundle(tmp_path / "b", build(spec, signature=Signature((text,), (token,))))
+    assert load(bundle).model.model.scale == 4
+    state = read_tensors(bundle / "weights.safetensors")
+    write_tensors(bundle / "weights.safetensors", {x: state[x] for x in state if x != "scale"})
+    write_manifest(bundle)
+    with pytest.raises(UsageError, match=r"b is of a GPT that added sinusoids .* trained anew$"):
+        load(bundle)
+    assert "scale" not in tiny().state_dict()
 
 
 @pytest.mark.law("gpt")

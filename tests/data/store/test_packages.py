@@ -170,6 +170,18 @@ def test_at_the_same_time_it_is_fetched_once(debian, lists):
     assert len({item.path for item in items}) == 1
     assert len(items) == 4
     assert debian.read_text().split() == ["toy=1.0", "update", "toy=1.0"]
+    assert not list(items[0].path.parent.glob(".*"))
+
+
+def test_what_is_interrupted_leaves_no_lock(programs, shelf, monkeypatch, tmp_path):
+    def stopped(*_):
+        assert list((tmp_path / "cache/data").glob(".toy-*.lock"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(packages, "_fill", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        packages.get("toy")
+    assert not list((tmp_path / "cache/data").iterdir())
 
 
 def test_a_cache_that_cannot_be_written(debian, lists, tmp_path, monkeypatch):

@@ -78,7 +78,8 @@ def test_a_lost_process_ends_the_other_and_leaves_the_checkpoint(start, tmp_path
     os.kill(second, signal.SIGKILL)
     _, err = program.communicate(timeout=600)
     assert program.returncode == 2
-    assert "process 2 of 2 was ended by SIGKILL; go on with --resume --nproc 2" in err
+    way = "cartograd train run --resume --nproc 2"
+    assert f"process 2 of 2 was ended by SIGKILL; go on with: {way}" in err
     assert "Traceback" not in err
     again = start("run", "--resume", "--nproc", "2", "--set", "save_every=20")
     end = time.monotonic() + 600
@@ -135,17 +136,19 @@ def test_a_fault_in_one_process_ends_the_other_and_is_told(tmp_path, capsys):
     told = capsys.readouterr().err
     assert "LookupError: no such row: 17" in told
     assert told.splitlines()[-1] == (
-        "cartograd: process 2 of 2 failed with exit code 1; go on with --resume --nproc 2"
+        "cartograd: process 2 of 2 failed with exit code 1; no checkpoint was kept, so it has to "
+        "begin anew"
     )
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
     ("codes", "late", "mistakes", "code", "told"),
     [
-        ((2, 1), (), {0: "LostError"}, 1, "process 2 of 2 failed with exit code 1; go on"),
-        ((-9, 1), (0,), {}, 1, "process 2 of 2 failed with exit code 1; go on"),
-        ((2, -9), (), {0: "LostError"}, 2, "process 2 of 2 was ended by SIGKILL; go on"),
-        ((1, -11), (), {}, 2, "process 2 of 2 was ended by SIGSEGV; go on"),
+        ((2, 1), (), {0: "LostError"}, 1, "process 2 of 2 failed with exit code 1; no checkp"),
+        ((-9, 1), (0,), {}, 1, "process 2 of 2 failed with exit code 1; no checkpoint"),
+        ((2, -9), (), {0: "LostError"}, 2, "process 2 of 2 was ended by SIGKILL; no checkpoint"),
+        ((1, -11), (), {}, 2, "process 2 of 2 was ended by SIGSEGV; no checkpoint"),
         ((2, 2), (), {0: "LostError", 1: "UsageError"}, 2, "what went wrong in 1"),
         ((2, 143), (), {0: "LostError"}, 2, "what went wrong in 0"),
         ((143, 143), (), {}, 143, ""),

@@ -14,11 +14,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from cartograd.apps.cli import output
 from cartograd.core.at_work import scratch_folder
 from cartograd.core.interrupt import SIGNALS
 from cartograd.core.locks import FolderLock
+
+if TYPE_CHECKING:
+    from cartograd.engine.logging.view import View
 
 MISTAKES = "CARTOGRAD_MISTAKES"
 """The folder in which a process leaves its mistake for whoever started it."""
@@ -110,13 +114,37 @@ def _told(codes: Sequence[int], late: set[int], folder: Path, words: Sequence[st
         else:
             how = f"failed with exit code {codes[rank]}"
             _show(folder / f"errors-{rank}")
-        line = f"process {rank + 1} of {len(codes)} {how}; go on with --resume --nproc {len(codes)}"
+        line = f"process {rank + 1} of {len(codes)} {how}; {_way_on(folder, len(codes))}"
     elif mistakes:
         line = min(mistakes.values())[2]
     else:
         return next((code for code in codes if code), 0)
     output.mistake(ValueError(line), as_json="--json" in words)
     return 1 if lost and broken and not killed else 2
+
+
+class RunNoted:
+    """A callback that tells the launcher where the run is that its processes write.
+
+    Args:
+        folder: of the launcher, in which mistakes are told, too.
+    """
+
+    def __init__(self, folder: str, /) -> None:
+        self.file = Path(folder) / "run"
+
+    def on_start(self, view: "View", /) -> None:
+        """Write the run folder's path."""
+        self.file.write_text(str(view.folder), encoding="utf-8")
+
+
+def _way_on(folder: Path, number: int) -> str:
+    """How to go on: from the newest checkpoint, if the run has kept any."""
+    file = folder / "run"
+    run = Path(file.read_text(encoding="utf-8")) if file.exists() else None
+    if run is None or not any((run / "checkpoints").glob("step-*")):
+        return "no checkpoint was kept, so it has to begin anew"
+    return f"go on with: cartograd train {run} --resume --nproc {number}"
 
 
 def _show(errors: Path) -> None:

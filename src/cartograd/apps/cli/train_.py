@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import common, output
-from cartograd.apps.cli.launch import MISTAKES, launch
+from cartograd.apps.cli.launch import MISTAKES, RunNoted, launch
 from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
 
@@ -90,7 +90,9 @@ def train_(
     if on is not None:
         words = given | {"model": None if resume else begins, "data": data, "config": config}
         return _on_ray(on, words, folder, nproc or 2)
-    done = train(begins, data, folder=folder, resume=resume, config=config, progress=True, **given)
+    noted = [RunNoted(os.environ[MISTAKES])] if MISTAKES in os.environ else []
+    shown = [True, *noted]
+    done = train(begins, data, folder=folder, resume=resume, config=config, progress=shown, **given)
     return _show_run(done, json)
 
 

@@ -236,7 +236,8 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
     if folder is None:
         path = new_run(given, f"{name_of(plan.model).lower()}-{plan.data.name}")
     elif given.exists() and (not given.is_dir() or any(given.iterdir())):
-        raise UsageError(f"{given} exists already; choose another folder, or resume its run")
+        other = ", or resume its run" if given.is_dir() and is_run(given) else ""
+        raise UsageError(f"{given} exists already; choose another folder{other}")
     else:
         path = _made(given)
     try:

@@ -30,7 +30,7 @@ References:
 """
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -102,6 +102,13 @@ class GPT(nn.Module):
         UsageError: the heads cannot share the features.
     """
 
+    lacking: ClassVar = {
+        "scale": "is of a GPT that added sinusoids to its embeddings as they are; now these are "
+        "multiplied by the root of their size first, so it has to be trained anew"
+    }
+    """What is said of a state that lacks one of the names."""
+    scale: Tensor | None
+
     def __init__(
         self,
         *,
@@ -121,7 +128,9 @@ class GPT(nn.Module):
         self.context, self.heads = context, heads
         self.dropout = Dropout(dropout=dropout)
         self.tokens = nn.Embedding(vocabulary, dim)
-        self.scale = math.sqrt(dim) if positions == "sinusoidal" else 1.0
+        # In the state, so that weights that were learned without it are told from these.
+        scale = torch.tensor(math.sqrt(dim)) if positions == "sinusoidal" else None
+        self.register_buffer("scale", scale)
         added = positions in ("learned", "sinusoidal")
         self.positions = Positions(dim=dim, context=context, kind=positions) if added else None
         self.rotary = Rotary(head_dim=dim // heads) if positions == "rotary" else None
@@ -160,7 +169,9 @@ class GPT(nn.Module):
         self._fits(s)
         mask = None if cache is None else cache.mask(t)
         places = torch.arange(t, device=tokens.device) if cache is None else cache.positions(t)
-        x = self.tokens(tokens) * self.scale
+        x = self.tokens(tokens)
+        if self.scale is not None:
+            x = x * self.scale.to(x.dtype)
         if self.positions is not None:
             x = x + self.positions(places).to(x.dtype)
         x = self.dropout(x)

@@ -8,6 +8,7 @@ Where a package cannot be had, the answer says why; that is never an error.
 
 import contextlib
 import hashlib
+import os
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -198,17 +199,35 @@ def _check(path: Path, expected: str) -> None:
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """One process at a time fetches a set; others wait and then find it there."""
+    """One process at a time fetches a set; others wait and then find it there.
+
+    The lock's file goes with it. Who waited for one that went makes another.
+    """
     try:
         import fcntl
     except ImportError:  # not on Windows; whole folders still appear at once
         yield
         return
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        handle = (folder.parent / f".{folder.name}.lock").open("w")
-    except OSError as error:
-        raise UsageError(f"cannot write {folder.parent}: {error.strerror or error}") from error
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    path = folder.parent / f".{folder.name}.lock"
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = path.open("w")
+        except OSError as error:
+            raise UsageError(f"cannot write {path.parent}: {error.strerror or error}") from error
+        with handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not _stands(path, handle.fileno()):
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _stands(path: Path, handle: int) -> bool:
+    """Whether an open file is still the one that is found there."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    return False

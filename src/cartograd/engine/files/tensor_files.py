@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -147,6 +147,8 @@ def check_state(module: nn.Module, tensors: Mapping[str, Any], origin: str, /) -
         tensors = {same.get(name, name): tensor for name, tensor in tensors.items()}
     missing = [name for name in expected if name not in tensors]
     unexpected = [name for name in tensors if name not in expected]
+    if told := [said for name in missing if (said := _lacking(module, name))]:
+        raise UsageError(f"{origin} {told[0]}")
     if missing or unexpected:
         kinds = {"lacks": missing, "has besides": unexpected}
         told = "; it ".join(
@@ -165,6 +167,23 @@ def check_state(module: nn.Module, tensors: Mapping[str, Any], origin: str, /) -
                 f"{type(module).__name__} expects {tuple(wanted.shape)}"
             )
     return tensors
+
+
+@runtime_checkable
+class Remade(Protocol):
+    """A layer whose older states lack a name, and meant something else."""
+
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """What is said of a state, by the name that it lacks."""
+        ...
+
+
+def _lacking(module: nn.Module, name: str) -> str:
+    """What the layer of a tensor says of a state that has none: one that meant something else."""
+    place, _, own = name.rpartition(".")
+    layer = dict(module.named_modules()).get(place)
+    return layer.lacking.get(own, "") if isinstance(layer, Remade) else ""
 
 
 PLAIN = {type(None), bool, int, float, str}
