@@ -98,6 +98,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "bible": ("translation-spanish", "word-vectors"),
     "gettext": ("translation-chinese", "bahdanau-beams", "back-translation"),
     "zh-reviews": ("chinese-reviews",),
+    "minilm": ("chinese-reviews",),
     "shakespeare": ("word-vectors", "gpt-shakespeare"),
     "debian-descriptions": ("word-vectors", "bert-descriptions"),
     "spacy-vectors": ("word-vectors",),

@@ -133,6 +133,15 @@ def test_a_model_of_texts_takes_the_column_of_texts(table, tmp_path):
         cg.train("gru", f"{table},target=label,ignore=review", folder=tmp_path / "none")
 
 
+def test_a_new_head_learns_texts_that_are_cut_off_earlier(run, table, tmp_path):
+    data = f"{table},target=stars,task=regress,text=review,context=4"
+    again = cg.train(run.folder, data, folder=tmp_path / "run", epochs=1, freeze=True)
+    tokenizer = again.model.tokenizer
+    assert tokenizer.longest == 4
+    assert tokenizer.told(longest=256) == run.model.tokenizer
+    assert cg.evaluate(again, data).metrics
+
+
 @pytest.mark.parametrize("model", ["mlp", "lenet5", "resnet:depth=8"])
 def test_models_that_read_no_texts_name_those_that_do(table, model, tmp_path):
     with pytest.raises(UsageError, match=r"reads no texts.* gru, lstm, rnn, bert, .*minilm"):
