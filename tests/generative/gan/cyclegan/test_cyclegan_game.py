@@ -140,6 +140,16 @@ def test_pictures_in_two_folders_are_two_domains(tmp_path):
     assert set(found.metrics) >= {"frechet", "coverage"}
 
 
+def test_the_critics_patches_are_smaller_than_the_pictures_unless_told_otherwise():
+    def halvings(**told):
+        critics = game(**told)[0].critics
+        return [sum(getattr(one, "stride", 1) == (2, 2) for one in critic) for critic in critics]
+
+    assert (halvings(), halvings(patch_size=70)) == ([1, 1], [3, 3])
+    with pytest.raises(UsageError, match="expected 16, 34 or 70"):
+        game(patch_size=20)
+
+
 def test_another_model_and_small_pictures_are_refused():
     with pytest.raises(UsageError, match="got Linear"):
         build("cyclegan-game", model=nn.Linear(3, 2))

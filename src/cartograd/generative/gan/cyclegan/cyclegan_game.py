@@ -33,7 +33,7 @@ from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.generative.gan.cyclegan.cyclegan import CycleGAN
 from cartograd.generative.gan.cyclegan.history import History
-from cartograd.generative.gan.patch_critic import least, patch_critic
+from cartograd.generative.gan.patch_critic import critic_for_side
 
 CARD = Card(
     name="cyclegan-game",
@@ -69,9 +69,6 @@ CARD = Card(
     },
 )
 
-PATCH = 70
-"""Side of the patches that the critics judge."""
-
 OLDER = 50
 """Made pictures that are kept of each domain."""
 
@@ -85,15 +82,23 @@ class CycleGANGame(nn.Module):
         identity: weight of what changes in pictures that are of the domain already, as a share of
             `cycle`; 0 for none.
         width: channels of the critics' first layer.
+        patch_size: side of the patches that they judge, 16, 34 or 70; the largest of them of no
+            more than three fifths of a picture's side unless told otherwise (the paper: 70 of 256).
 
     Raises:
-        UsageError: the model is no such one, or pictures are too small for a critic.
+        UsageError: the model is no such one, or there is no such patch.
     """
 
     averaged = ("model",)
 
     def __init__(
-        self, *, model: nn.Module, cycle: float = 10.0, identity: float = 0.5, width: int = 64
+        self,
+        *,
+        model: nn.Module,
+        cycle: float = 10.0,
+        identity: float = 0.5,
+        width: int = 64,
+        patch_size: int | None = None,
     ):
         super().__init__()
         inner = model.model if isinstance(model, Signed) else model
@@ -103,14 +108,10 @@ class CycleGANGame(nn.Module):
                 f"{type(inner).__name__}"
             )
         dims = tuple(int(dim) for dim in model.signature.input.dims)
-        if dims[1] < least(PATCH):
-            raise UsageError(
-                f"the critics judge patches of pictures of side {least(PATCH)} or more; these have "
-                f"{dims[1]}: `size=` of the data makes them larger"
-            )
         self.model, self.there, self.back = model, inner.there, inner.back
         self.critics = nn.ModuleList(
-            patch_critic(dims[0], width=width, patch_size=PATCH) for _ in "ab"
+            critic_for_side(dims[0], side=min(dims[1:]), width=width, patch_size=patch_size)
+            for _ in "ab"
         )
         self.histories = nn.ModuleList(History(dims, OLDER) for _ in "ab")
         self.cycle, self.identity = cycle, identity

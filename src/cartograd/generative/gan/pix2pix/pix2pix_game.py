@@ -14,9 +14,6 @@ paper's batches of one.
 References:
     Phillip Isola, Jun-Yan Zhu, Tinghui Zhou, Alexei Efros. Image-to-image translation with
     conditional adversarial networks. CVPR 2017. https://arxiv.org/abs/1611.07004
-
->>> fitting(28), fitting(256)
-(16, 70)
 """
 
 from collections.abc import Iterator
@@ -30,7 +27,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.generative.gan.cyclegan.cyclegan_game import apart
-from cartograd.generative.gan.patch_critic import HALVINGS, least, patch_critic
+from cartograd.generative.gan.patch_critic import critic_for_side
 
 CARD = Card(
     name="pix2pix-game",
@@ -99,16 +96,10 @@ class Pix2PixGame(nn.Module):
                 f"the critic sees pictures beside what they were made of; these are of "
                 f"{whole[1]} x {whole[2]} and {seen[1]} x {seen[2]}, expected one size"
             )
-        if patch_size not in (None, *HALVINGS):
-            raise UsageError(f"patch_size={patch_size}; expected 16, 34 or 70")
-        patch_size = patch_size or fitting(min(whole[1:]))
-        if min(whole[1:]) < least(patch_size):
-            raise UsageError(
-                f"critics of patches of {patch_size} judge pictures of side {least(patch_size)} or "
-                f"more; these are of {whole[1]} x {whole[2]}: `size=` of the data makes them larger"
-            )
         self.model, self.weight = model, weight
-        self.critic = patch_critic(seen[0] + whole[0], width=width, patch_size=patch_size)
+        self.critic = critic_for_side(
+            seen[0] + whole[0], side=min(whole[1:]), width=width, patch_size=patch_size
+        )
         self.players = {"model": model, "critic": self.critic}
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
@@ -144,8 +135,3 @@ class Pix2PixGame(nn.Module):
         shift, scale = self.model.output_mean, self.model.output_std
         x, made, whole = ((one - shift) / scale for one in (x, self.model(x), whole))
         return x, made, whole
-
-
-def fitting(side: int, /) -> int:
-    """The largest patch of three fifths of such a side at most; else the smallest."""
-    return max((one for one in HALVINGS if 5 * one <= 3 * side), default=min(HALVINGS))
