@@ -69,8 +69,8 @@ def _unknown(run: Ran, data: "Dataset") -> float:
     import cartograd as cg
 
     tokenizer: Any = cg.load(run.folder).model.tokenizer
-    table: Any = data.test.table
-    found = [token for row in tokenizer.encoded(table.column("text")) for token in row]
+    test: Any = data.test
+    found = [token for row in tokenizer.encoded(test.table.column("text")) for token in row]
     return found.count(tokenizer.unknown) / len(found)
 
 

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+from torch import Tensor
 
 from cartograd.apps.results.baseline import against_constant
 from cartograd.apps.results.evaluation import Evaluation
@@ -13,10 +16,13 @@ from cartograd.apps.verbs.kept_bundle import keep_bundle
 from cartograd.apps.verbs.plan import Plan
 from cartograd.apps.verbs.speed import note_speed
 from cartograd.core.errors import UsageError
+from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.files.bundle import statistics
 from cartograd.engine.loop.fit import Run
 from cartograd.engine.loop.rehearsal import reason
+
+_T = TypeVar("_T")
 
 REFERENCE = 4096
 """Training examples whose statistics are kept with the model, to notice drift."""
@@ -29,26 +35,24 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
     """Measure a trained model, and write its bundle and report.
 
     What fails after the training is a warning: what failed, why, and the command that makes it
-    again. The bundle is written in any case, also if Ctrl-C ends the evaluation.
+    again. The bundle is written in any case, also if the evaluation ends the program: by Ctrl-C, or
+    by a metric that exits.
 
     Raises:
         UsageError: the bundle cannot be written; the newest checkpoint has the weights.
-        KeyboardInterrupt: after the bundle was written.
+        BaseException: what ended the evaluation, after the bundle was written.
     """
     again = f"cartograd evaluate {path}"
     found, failed, stopped = None, "", None
     try:
         found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
-        if plan.value("class_weights") is not None:
-            ends = found.intervals
-            told = against_constant(
-                plan.model.signature, found.outputs, found.targets, ends, weighted=True
-            )
-            found = replace(found, baseline=told)
-    except KeyboardInterrupt as error:
-        stopped, failed = error, f"stopped in the evaluation; `{again}` makes it"
     except Exception as error:
         failed = _told("the evaluation", error, again)
+    except BaseException as error:
+        stopped, failed = error, f"stopped in the evaluation; `{again}` makes it"
+    if found is not None and plan.value("class_weights") is not None:
+        sentence = _try("the sentence on a constant answer", again, partial(_weighed, plan, found))
+        found = replace(found, baseline=sentence or "")
     processes.lead_does(lambda: _write(plan, done, path, found))
     if failed:
         warnings.warn(failed, stacklevel=3)
@@ -60,12 +64,19 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
             _try("the report", again, partial(_report, plan, path, found))
 
 
-def _try(what: str, again: str, work: Callable[[], object]) -> None:
-    """Do it, or warn."""
+def _try(what: str, again: str, work: Callable[[], _T]) -> _T | None:
+    """Do it, or warn and give None."""
     try:
-        work()
+        return work()
     except Exception as error:
         warnings.warn(_told(what, error, again), stacklevel=4)
+        return None
+
+
+def _weighed(plan: Plan, found: Evaluation) -> str:
+    """The sentence on a constant answer where the classes were weighted in training."""
+    given = plan.model.signature, found.outputs, found.targets, found.intervals
+    return against_constant(*given, weighted=True)
 
 
 def _told(what: str, error: Exception, again: str) -> str:
@@ -86,12 +97,11 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
         for name, value in measured.items()
         if found is not None
     }
-    sample = train_part.select(range(min(REFERENCE, len(train_part)))).inputs
     words = {key: item.value for key, item in plan.words().items() if item.value is not None}
     keep_bundle(
         path,
         plan.model,
-        test.select(range(min(GOLDEN, len(test)))).arguments,
+        _try("the reading of examples for the bundle", "", partial(_first, test)) or (),
         metrics=metrics,
         about={
             "data": words["data"],
@@ -103,8 +113,18 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
             "test examples": len(test) if found is None else found.examples,
             "baseline": None if found is None else found.baseline,
         },
-        reference=statistics(sample),
+        reference=_try("the count of statistics for drift", "", partial(_usual, train_part)) or {},
     )
+
+
+def _first(part: Examples) -> tuple[Tensor, ...]:
+    """Inputs whose answers the bundle keeps."""
+    return part.select(range(min(GOLDEN, len(part)))).arguments
+
+
+def _usual(part: Examples) -> dict[str, Tensor]:
+    """What the inputs of the training were like."""
+    return statistics(part.select(range(min(REFERENCE, len(part)))).inputs)
 
 
 def _report(plan: Plan, path: Path, found: Evaluation) -> Path:

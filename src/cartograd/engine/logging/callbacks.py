@@ -39,6 +39,9 @@ MOMENTS = {
 }
 """The methods that a callback may have, and when each is called."""
 
+AFTER = ("on_end", "on_close")
+"""The moments after the last step."""
+
 Call = Callable[[View], Any]
 
 
@@ -110,13 +113,23 @@ class Callbacks:
             call(view)
 
     def _watching(self, name: str, calls: Mapping[str, Call]) -> dict[str, Call]:
-        return {m: partial(self._watched, name, m != "on_step", call) for m, call in calls.items()}
+        return {m: partial(self._watched, name, m, call) for m, call in calls.items()}
 
-    def _watched(self, name: str, sums: bool, call: Call, view: View) -> None:
-        """Call one of the user's; what it changes is noted as an event, once each."""
+    def _watched(self, name: str, moment: str, call: Call, view: View) -> None:
+        """Call one of the user's; what it changes is noted as an event, once each.
+
+        Where it fails after the training, that is a warning: what was learned is kept.
+        """
         self.begun = True
+        sums = moment != "on_step"
         before = _prints(view.players, sums=sums)
-        call(view)
+        try:
+            call(view)
+        except Exception as error:
+            if moment not in AFTER:
+                raise
+            told = f"the callback {name} failed in {moment}, after the training: {_line(error)}"
+            warnings.warn(told, stacklevel=2)
         after = _prints(view.players, sums=sums)
         for what, value in after.items():
             if value != before[what] and what not in self.changed.setdefault(name, []):
@@ -193,11 +206,15 @@ class Sparing:
             self.failed = True
             if starts and isinstance(error, UsageError):
                 raise
-            line = " ".join(str(error).split())[:300] or type(error).__name__
+            line = _line(error)
             if starts:
                 raise UsageError(f"{self.name} cannot be opened: {line}") from error
             told = f"{self.name} failed, the run goes on without it: {line}"
             warnings.warn(told, stacklevel=2)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _unheard(*_: Any, **__: Any) -> None:
