@@ -114,15 +114,24 @@ def _same_every_time() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """An ONNX file is kept of foreign modules only in tests marked `program`.
+    """What most tests only pay for is done in those marked for it.
 
-    It takes a second of processor for each, and is traced without the shape-checking hook. Before
-    all fixtures, also those of a whole file.
+    `program`: an ONNX file is kept of foreign modules. It takes a second of processor for each,
+    and is traced without the shape-checking hook. `chart`: charts are written, not only drawn; it
+    took a third of the time of the command line's tests. Before all fixtures, also those of a
+    whole file.
     """
+    from cartograd.apps.report import theme
     from cartograd.apps.verbs import kept_program
 
     asked = item.get_closest_marker("program") is not None
     kept_program.wanted = kept_program.unnamed if asked else lambda model: False
+    if item.get_closest_marker("compile") is not None:
+        from tests import exports
+
+        exports.install()
+    asked = item.get_closest_marker("chart") is not None
+    theme.written = theme.as_svg if asked else lambda figure: "<svg></svg>\n"
 
 
 def _skip_is_a_failure(report: Any) -> str | None:

@@ -326,6 +326,7 @@ def test_cost_is_that_of_the_plan():
     assert cg.cost("lenet5", "digits") == cg.cost(planned("lenet5", "digits", meta=True))
 
 
+@pytest.mark.chart
 def test_compare_and_diagnose_take_runs(tmp_path):
     runs = [
         cg.train("mlp:widths=[4]", "moons", epochs=2, seed=seed, folder=tmp_path / f"{seed}")

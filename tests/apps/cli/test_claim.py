@@ -17,6 +17,7 @@ from tools.claims import page
 from tools.source import ROOT
 
 
+@pytest.mark.chart
 def test_a_claim_is_run_and_leaves_its_figures_and_picture(cli_run, tmp_path):
     done = cli_run("claim", "gelu-approx", "--lang", "zh")
     assert done.code == 0
@@ -79,6 +80,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(cli_run, tmp_path, words, mess
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.chart
 def test_a_picture_of_figures_has_a_row_for_each():
     claim = replace(
         find("gelu-approx"),
@@ -95,6 +97,7 @@ def test_a_picture_of_figures_has_a_row_for_each():
     assert f"verdict: {outcome.verdict}" in text
 
 
+@pytest.mark.chart
 def test_a_picture_of_curves_survives_what_is_not_finite():
     claim = replace(find("gelu-approx"), exact=False, draw=(), scale="xy", rule=("mean a > 0",))
     nan = float("nan")

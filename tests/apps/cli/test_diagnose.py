@@ -21,6 +21,7 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.mark.chart
 def test_a_run_that_was_too_short_is_told_with_advice(cli_run, run):
     done = cli_run("diagnose", run)
     assert done.code == 0
@@ -35,6 +36,7 @@ def test_a_run_that_was_too_short_is_told_with_advice(cli_run, run):
     assert Path(found["report"]) == run / "diagnosis.html"
 
 
+@pytest.mark.chart
 def test_a_model_is_looked_at_and_nothing_is_trained(cli_run, tmp_path):
     done = cli_run(*MODEL)
     assert done.code == 0

@@ -80,6 +80,7 @@ def test_show_tells_where_the_time_went(cli_run, made):
         assert word in text
 
 
+@pytest.mark.chart
 def test_compare_tells_settings_metrics_and_changed_answers(cli_run, made):
     done = cli_run("runs", "compare", made / "good", made / "worse", "--json")
     found = done.json

@@ -13,6 +13,8 @@ from cartograd.apps.results.answers import Answers
 from cartograd.apps.results.evaluation import Evaluation
 from cartograd.engine.loop.fit import Run
 
+pytestmark = pytest.mark.chart  # what they look at
+
 EVIL = "<script>alert(1)</script>&"
 
 

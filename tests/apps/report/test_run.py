@@ -15,6 +15,8 @@ from cartograd.core.errors import UsageError
 from cartograd.core.signed import sign
 from cartograd.data.dataset.dataset import Split
 
+pytestmark = pytest.mark.chart  # what they look at
+
 
 @pytest.fixture(scope="module")
 def digits():

@@ -20,6 +20,8 @@ from cartograd.practice.metrics.ece import ece
 from cartograd.practice.metrics.roc_auc import log_odds, roc_auc
 from tests.reference import Reference
 
+pytestmark = pytest.mark.chart  # what they look at
+
 sklearn_metrics = Reference("sklearn.metrics")
 
 LABELS = tuple("0123456789")

@@ -2,8 +2,11 @@ import re
 from pathlib import Path
 
 import matplotlib as mpl
+import pytest
 
 from cartograd.apps.report.theme import BLUE, DARK, LIGHT, chart, variables
+
+pytestmark = pytest.mark.chart  # what they look at
 
 
 def line(figure):

@@ -5,7 +5,7 @@ stderr and nothing written), 130 or 143 (stopped by Ctrl-C or SIGTERM, with the 
 server that is ended so has done its work: 0).
 """
 
-import ast
+import inspect
 import os
 import sys
 import warnings
@@ -54,7 +54,7 @@ def application() -> App:
             app.command(
                 f"cartograd.apps.cli.{name}_:{name}_",
                 name=name,
-                help=ast.get_docstring(ast.parse(text)),
+                help=inspect.cleandoc(text.split('"""', 2)[1]),  # parsing all files takes 30 ms
                 group=group,
                 sort_key=order,
             )
