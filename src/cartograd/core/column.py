@@ -25,6 +25,7 @@ class Column:
         dates: the order of the parts of a date: `ymd`, `dmy` or `mdy`; empty for no dates.
         clock: whether the hour of the dates is a feature.
         missing: further cells that stand for 'not known'.
+        unit: of the numbers in training (a currency, `%`); empty where none was written.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Column:
     dates: str = ""
     clock: bool = False
     missing: tuple[str, ...] = ()
+    unit: str = ""
 
     @property
     def width(self) -> int:

@@ -28,6 +28,7 @@ from cartograd.data.dataset.tensor_targets import TASKS
 from cartograd.data.dataset.text_batches import IGNORED
 from cartograd.data.dataset.token_rows import respelt
 from cartograd.data.decode.columns import Columns
+from cartograd.data.decode.dress import as_written
 from cartograd.data.decode.encode import encode, unknown
 from cartograd.data.decode.table import joined
 from cartograd.data.decode.table_files import read_table
@@ -186,9 +187,10 @@ def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
         return data
     reading: Any = {key: spec.args[key] for key in READING if key in spec.args}
     table = read_table(data.about["source"], **reading)
-    for line in unknown(table, model.input.columns):
+    columns, told = as_written(table, model.input.columns)
+    for line in (*told, *unknown(table, columns)):
         warnings.warn(line, stacklevel=4)
-    features = encode(table, model.input.columns)
+    features = encode(table, columns)
     rows = {f"{table.unit} {line}": row for row, line in enumerate(table.lines)}
     signature = replace(data.signature, inputs=model.inputs)
     if _of_classes(model, data.signature):

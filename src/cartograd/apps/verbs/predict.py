@@ -19,6 +19,7 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.data.decode import images, sounds
+from cartograd.data.decode.dress import as_written
 from cartograd.data.decode.read import encoded, expanded, read, written
 from cartograd.data.decode.table_rows import encoded_table, table_file
 from cartograd.data.decode.text_sources import texts_in
@@ -134,6 +135,9 @@ def _examples(port: Port, part: Any, name: str, heard: Heard) -> Iterator[tuple[
             raise
         table = table_file(port, part)
         encoded_table(port, table.select([]), [])  # what is wrong with all rows is said once
+        columns, told = as_written(table, port.columns)
+        port = replace(port, columns=columns)
+        heard.notes.extend(told)
         for row in range(len(table)):
             with heard.reading(f"{name} row {row + 1}"):
                 one = encoded_table(port, table.select([row]), heard.notes)

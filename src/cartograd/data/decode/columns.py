@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -19,7 +20,7 @@ from torch import Tensor
 from cartograd.core.ports import Column
 from cartograd.data.decode import dates
 from cartograd.data.decode.encode import moments, numbers
-from cartograd.data.decode.numeric import codes, decimals, marked, missing, plain
+from cartograd.data.decode.numeric import codes, decimals, marked, missing, plain, unit
 from cartograd.data.decode.prose import is_prose
 from cartograd.data.decode.table import Table
 
@@ -184,7 +185,12 @@ def _numeric(
     values = numbers(cells, name, table, decimal=style, marks=marks, otherwise=way_out)[rows]
     gaps = np.isnan(values)
     mean, std = (0.0, 0.0) if gaps.all() else measured(values[~gaps])
-    return Column(name, None, mean, std, bool(gaps.any()), decimal=style, missing=tuple(marks))
+    dress: Any = {
+        "decimal": style,
+        "missing": tuple(marks),
+        "unit": unit(among(cells, marks), style),
+    }
+    return Column(name, None, mean, std, bool(gaps.any()), **dress)
 
 
 def _dates(table: Table, name: str, rows: list[int], order: str, marks: Sequence[str]) -> Column:

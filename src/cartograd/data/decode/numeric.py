@@ -96,6 +96,16 @@ def number(cell: str, /, decimal: str = ".") -> tuple[float, str] | None:
     return (value, units.pop() if units else "") if math.isfinite(value) else None
 
 
+def unit(cells: Sequence[str], decimal: str, /) -> str:
+    """The unit of the first number that is not 0: nothing is nothing in every unit.
+
+    >>> unit(["-", "0", "12.5%"], "."), unit(["$0", "3"], ".")
+    ('%', '')
+    """
+    found = (number(cell, decimal) for cell in cells)
+    return next((one[1] for one in found if one and one[0]), "")
+
+
 def decimals(cells: Sequence[str], /) -> str:
     """With which decimal marks the known cells are numbers: ``.``, ``,``, `.,` for either, or none.
 

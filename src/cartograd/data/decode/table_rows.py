@@ -12,7 +12,9 @@ from torch import Tensor
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.ports import Column, Port
 from cartograd.data.decode import dates
+from cartograd.data.decode.dress import as_written
 from cartograd.data.decode.encode import encode, unknown
+from cartograd.data.decode.numeric import plain
 from cartograd.data.decode.table import Table
 from cartograd.data.decode.table_files import read_table
 
@@ -71,8 +73,9 @@ def encoded_table(port: Port, table: Table, notes: list[str], /) -> Tensor:
         UsageError: a column is missing, or a cell is not what the column holds.
     """
     _check_columns(table.source, [column.name for column in port.columns], table.header)
-    notes.extend(unknown(table, port.columns))
-    return encode(table, port.columns)
+    columns, told = as_written(table, port.columns)
+    notes.extend([*told, *unknown(table, columns)])
+    return encode(table, columns)
 
 
 def _check_columns(source: str, names: Sequence[str], there: Collection[str]) -> None:
@@ -94,4 +97,5 @@ def _cell(value: Any, column: Column) -> str:
         return dates.written(value, column.dates)
     text = str(value).strip()
     typed = isinstance(value, int | float) and column.categories is None
-    return text.replace(".", column.decimal) if typed else text
+    known = typed and plain(text) is not None
+    return text.replace(".", column.decimal) + column.unit if known else text

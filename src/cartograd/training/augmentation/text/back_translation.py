@@ -51,6 +51,7 @@ CARD = Card(
             "test_the_chosen_ones_are_what_both_make_of_them",
             "test_what_two_translators_make_is_sorted_out",
             "test_translations_are_those_of_generate",
+            "acceptance:back-translation",
         ),
     },
     renamed={"share": "p"},
