@@ -24,7 +24,10 @@ data sets. That run also changed three methods (R squared, the weighted F1, the 
 calibration errors). Two rows failed then: the weighted F1 with a rare class (0.892 of 30 examples),
 whose weights are those of a sample too, and the RMSE of two models (0.907), which now comes from
 the squares; an interval of the weighted F1 is at least as wide as before. Of texts, which are heavy
-was fixed after a look at 150 data sets. {verdict}
+was fixed after a look at 150 data sets. Where a rare class is spread out, a run of 1000 data sets
+found the equal error rate of 30 examples held in 0.905 and the ROC AUC of 60 in 0.910: both are
+wider for classes of few examples since, by what other data of the same world showed, and were
+measured again on the data of that run. {verdict}
 
 Before stands for the percentile bootstrap and Wilson's interval, which were there before: the same
 worlds, 200 data sets (80 of pairs), so known to 0.02 only. Not measured here: the intervals of
@@ -38,9 +41,10 @@ HOW = {
     "means over classes": "from the classes' exact intervals (Zou and Donner); weighted by "
     "examples, wider by what the weights are off",
     "equal error rate, two classes": "from both kinds of errors' exact intervals (Zou and Donner), "
-    "each counted for a half at least, and for as much as the curve's slope says",
-    "ROC AUC": "the wider of Newcombe's (method 5) and DeLong's on the scale of log-odds, at each "
-    "end",
+    "each counted for (1 + 1 / m) / 2 of m examples at least, and for as much as the curve's "
+    "slope says",
+    "ROC AUC": "the wider of Newcombe's (method 5) and DeLong's on the scale of log-odds, with "
+    "Student's quantile (Brunner and Munzel), at each end",
     "calibration error": "test inversion: the errors under which the estimate is not a rare one",
     "NLL, Brier, MAE, MAPE, RMSE, perplexity, bits per byte, BLEU, chrF, word error rate": "Student"
     "'s, mended for skewness (Hall's transformation), by the influence of each example, row or "

@@ -5,6 +5,7 @@ state that is no tensor, scores of minus infinity, scripted modules, and Ctrl-C)
 """
 
 import errno
+import io
 import warnings
 from importlib import import_module
 
@@ -16,6 +17,7 @@ from PIL import Image
 import cartograd as cg
 import cartograd.apps.report.run
 import cartograd.apps.verbs.train  # before anything is broken that they import by name
+from cartograd.apps.cli import main
 from cartograd.apps.verbs import finish
 from cartograd.core.errors import UsageError
 
@@ -45,7 +47,6 @@ BROKEN = {
     "a file that went": ("finish._first", FileNotFoundError("a.png"), "the reading of examples"),
     "the statistics": ("finish.statistics", RuntimeError("x"), "the count of statistics for dri"),
     "a full disk": ("page.write_file", FULL, "the report failed: OSError"),
-    "a section": ("run.reliability", TypeError("x"), "the report failed: TypeError"),
     "the picture of a curve": ("run.curves", TypeError("x"), "the report failed: TypeError"),
 }
 """A name in our files, what it raises, and what is told."""
@@ -136,6 +137,19 @@ def test_an_evaluation_that_ends_the_program(tmp_path, monkeypatch):
     with pytest.raises(SystemExit), pytest.warns(UserWarning, match="stopped in the evaluation"):
         cg.train("mlp:widths=[4]", points(), folder=tmp_path / "run", epochs=1, batch_size=32)
     assert cg.load(tmp_path / "run").metrics == {}
+
+
+def test_nobody_who_reads_what_is_told(tmp_path, monkeypatch):
+    """As after `2>&1 | head -1`: the training ended there, its folder was gone, the code was 0."""
+
+    class Gone(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    words = ("train", "mlp:widths=[4]", "--data", "moons", "--epochs", "1", "--folder")
+    assert main((*words, str(tmp_path / "run"))) == 0
+    assert cg.load(tmp_path / "run").metrics
 
 
 def test_a_test_folder_without_classes(tmp_path):

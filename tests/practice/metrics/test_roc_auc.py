@@ -1,9 +1,14 @@
+from functools import partial
+
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from cartograd.core.errors import UsageError
-from cartograd.practice.metrics.roc_auc import log_odds, roc_auc, roc_curve, weighed
+from cartograd.practice.metrics.auc_limits import limits, spread
+from cartograd.practice.metrics.influence import of_examples
+from cartograd.practice.metrics.roc_auc import _area, log_odds, roc_auc, roc_curve, weighed
 from tests.reference import Reference
 
 sk = Reference("sklearn.metrics")
@@ -106,3 +111,22 @@ def test_one_class_alone_has_no_order():
         roc_auc(torch.randn(5, 3), torch.ones(5, dtype=torch.int64))
     with pytest.raises(UsageError, match="needs examples of that class and of others"):
         roc_curve(torch.randn(5, 3), torch.ones(5, dtype=torch.int64), positive=2)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_spread_of_few_ranks_is_brunners_and_munzels(ties):
+    """Their test against an area of a half has the same standard error and degrees of freedom."""
+    outputs, _ = drawn(40, ties=ties)
+    score, positive = outputs[:, 1], torch.arange(40) < 6
+    area = partial(_area, score, positive)
+    moves = of_examples(area, 40)
+    error, freedom = spread(moves, positive)
+    found = float(area(torch.ones(1, 40, dtype=torch.float64)))
+    expected = scipy.stats.brunnermunzel(score[~positive].numpy(), score[positive].numpy())
+    assert (found - 0.5) / error == pytest.approx(expected.statistic, abs=1e-9)
+    chance = 2 * scipy.stats.t.sf(abs(found - 0.5) / error, freedom)
+    assert chance == pytest.approx(expected.pvalue, abs=1e-9)
+    low, high = limits(found, moves, positive)
+    assert low < found < high
+    far = scipy.stats.t.ppf(0.975, freedom) * error / (found * (1 - found))
+    assert low <= 1 / (1 + (1 - found) / found * np.exp(far)) + 1e-12

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 WIDTH = 160
@@ -30,7 +31,8 @@ def emit(value: Any) -> None:
 
 def note(text: str) -> None:
     """A line for people, on stderr, where it does not disturb a program that reads stdout."""
-    print(text, file=sys.stderr)
+    with suppress(OSError, ValueError):  # nobody reads it any more
+        print(text, file=sys.stderr, flush=True)
 
 
 def mistake(error: Exception, /, *, as_json: bool) -> None:

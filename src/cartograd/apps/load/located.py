@@ -8,6 +8,7 @@ path of the same name is `./digits`.
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from cartograd.core import registry
@@ -122,5 +123,6 @@ def _targetless(path: Path, spec: Spec) -> str:
     likely = "".join(header[-1:])
     return (
         f"{path} is a table; say which of its columns is to be predicted ({shown}): "
-        f"--data {path} --target {likely}, or {path},target={likely}"
+        f"--data {quote(str(path))} --target {quote(likely)}, or "
+        + quote(f"{path},target={likely}")
     )

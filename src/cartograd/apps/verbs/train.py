@@ -1,7 +1,6 @@
 """Train: from a model and data to a run folder with a bundle that every other verb reads."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -30,7 +29,7 @@ from cartograd.engine.device.device import pick
 from cartograd.engine.distributed.process_group import ProcessGroup, process_group
 from cartograd.engine.logging.callbacks import spared
 from cartograd.engine.logging.metric_logger import NonFiniteError
-from cartograd.engine.logging.progress import Opening
+from cartograd.engine.logging.progress import Opening, shown
 from cartograd.engine.logging.run_folder import (
     is_run,
     new_run,
@@ -147,7 +146,7 @@ def run(
             **plan.validation(),
         )
         if before == done.steps and progress and processes.lead:
-            sys.stderr.write(f"{_nothing_left(path, done)}\n")
+            shown(f"{_nothing_left(path, done)}\n")
         if resume:  # of the same contents, perhaps from another place
             named = {key: plan.words()[key].value for key in ("model", "data")}
             processes.lead_does(lambda: update_config(path, named))

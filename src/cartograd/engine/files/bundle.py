@@ -203,6 +203,8 @@ def _find(path: Path) -> Path:
             return folder
     if not is_there(path):
         raise UsageError(f"{path} does not exist; expected a bundle or a run folder")
+    if (path / "config.json").exists():
+        raise UsageError(f"{path} is a folder as Hugging Face keeps them; name it hf:{path}")
     run = (path / "events.jsonl").exists()
     more = f"; `cartograd runs show {path}` says how this one ended" if run else ""
     raise UsageError(

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cartograd.engine.logging import callbacks
@@ -26,6 +27,13 @@ def chosen(progress: Any, /) -> list[Any]:
     return callbacks.checked([progress], "progress, which is True, False or a callback")
 
 
+def shown(text: str, /) -> None:
+    """Write to standard error; that nobody reads it any more (`| head`) is no reason to end."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 class Opening:
     """Lines on standard error before the first step: nothing was wrong, and this was decided.
 
@@ -38,8 +46,7 @@ class Opening:
 
     def on_start(self, _: View) -> None:
         """Write them."""
-        sys.stderr.writelines(f"{line}\n" for line in self.lines)
-        sys.stderr.flush()
+        shown("".join(f"{line}\n" for line in self.lines))
 
 
 class Lines:
@@ -48,8 +55,7 @@ class Lines:
     def on_epoch(self, view: View) -> None:
         """Write the epoch's numbers."""
         record = view.records[-1]
-        sys.stderr.write(f"epoch {record['epoch']}/{view.epochs}  {told(record)}\n")
-        sys.stderr.flush()
+        shown(f"epoch {record['epoch']}/{view.epochs}  {told(record)}\n")
 
 
 class Bar:

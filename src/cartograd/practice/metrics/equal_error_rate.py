@@ -77,7 +77,8 @@ def limits(
     At the threshold both kinds of error are proportions of examples of their own, with exact
     intervals. Where one of them is off, the threshold moves along the curve and the rate is off by
     a part of that, which the curve's slope tells; as that is known badly, each counts for a half
-    at least. The parts are added as variances are (Zou and Donner).
+    at least, and the worse it is known the more: for (1 + 1 / m) / 2 of m examples. The parts are
+    added as variances are (Zou and Donner).
     """
     logits, classes = given.classes(outputs, targets)
     rate, sizes = equal_error_rate(outputs, targets), classes.bincount(minlength=2).tolist()
@@ -87,7 +88,8 @@ def limits(
         [exact(rate * size, size, level=level) for size in sizes], dtype=torch.float64
     ).T
     steep = _steepness(roc_curve(logits, classes), rate - float((rate - low).norm()) / 2)
-    parts = torch.tensor([steep, 1 - steep], dtype=torch.float64).clamp(min=0.5)
+    least = torch.tensor([(1 + 1 / max(1, size)) / 2 for size in sizes], dtype=torch.float64)
+    parts = torch.tensor([steep, 1 - steep], dtype=torch.float64).maximum(least)
     down, up = (float((parts * side).norm()) for side in (rate - low, high - rate))
     return max(0.0, rate - down), min(1.0, rate + up)
 
