@@ -70,6 +70,7 @@ CARD = Card(
             "test_a_step_that_overflows_is_left_out_and_counted",
             "test_small_gradients_are_kept_by_the_scale",
             "test_half_precision_is_as_accurate_on_real_digits",
+            "acceptance:half-precision",
         ),
     },
     missing={"train/mixed-precision": "times and memory on a device with half precision"},
