@@ -8,6 +8,7 @@ from cartograd.apps.load.source import examples_for
 from cartograd.apps.report.cells import cells_of, shown
 from cartograd.apps.server.app import application
 from cartograd.apps.server.load import load
+from cartograd.core.errors import UsageError
 from tests.commands import command
 
 
@@ -76,3 +77,19 @@ def test_a_model_shows_what_it_does_not_know_as_it_stands(trained, tmp_path):
     with pytest.warns(UserWarning, match="Graz"):
         part = examples_for(signature, f"csv:{path},target=label", "all")
     assert {cell["town"] for cell in cells_of(part)} == {"Rome", "Graz", None}
+
+
+def test_files_in_the_encoding_of_the_training_are_read(tmp_path):
+    rows = [("Köln,a", "Rome,b")[i % 2] for i in range(60)]
+    old, new, plain = (tmp_path / name for name in ("old.csv", "new.csv", "plain.csv"))
+    old.write_text("\n".join(["town,label", *rows]), "cp1252")
+    data = f"csv:{old},target=label,encoding=cp1252"
+    run = cg.train("mlp:widths=[4]", data, folder=tmp_path / "run", epochs=1)
+    new.write_text("town\nKöln\n", "cp1252")
+    plain.write_text("town\nKöln\n", "utf-8")
+    for target in (run, run.folder, cg.load(run.folder)):
+        (one,), (other,) = (cg.predict(target, path) for path in (new, plain))
+        assert one["probability"] == other["probability"]
+        assert not cg.predict(target, new).notes
+    with pytest.raises(UsageError, match=r"new.csv is not UTF-8 text"):
+        cg.predict(run.model, new)

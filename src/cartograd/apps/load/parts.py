@@ -4,6 +4,7 @@ Of the data that a model was trained on that is the part that was held back. Oth
 path, were held back as a whole: all of them are measured, unless they come in parts of their own.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
 def trained_on(target: Target, /) -> Any:
     """The data that a bundle tells of, or that of a run or folder; None of a bare model."""
     return about_of(target).get("data")
+
+
+def encoding_of(target: Target, /) -> str | None:
+    """How the files were encoded that a model learned from, where that had to be said."""
+    data = trained_on(target)  # a spec or a path with options; the file may be gone by now
+    found = re.search(r"[:,]\s*encoding=([\w-]+)", data) if isinstance(data, str) else None
+    return found[1] if found else None
 
 
 def decided_on(target: Target, /) -> list[str]:

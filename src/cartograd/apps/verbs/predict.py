@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cartograd.apps.answers.asked import Answer, Asked, answers, check_inputs
 from cartograd.apps.answers.embed import Vector
+from cartograd.apps.load.parts import encoding_of
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.answers import Answers
 from cartograd.apps.results.heard import Heard
@@ -22,6 +23,7 @@ from cartograd.data.decode import images, sounds
 from cartograd.data.decode.dress import as_written
 from cartograd.data.decode.read import encoded, expanded, read, written
 from cartograd.data.decode.table_rows import encoded_table, table_file
+from cartograd.data.decode.text_files import also
 from cartograd.data.decode.text_sources import texts_in
 from cartograd.data.text.tokens import alike, padded
 
@@ -81,7 +83,7 @@ def predict(
     model = as_signed(target)
     if top < 1:
         raise UsageError(f"top={top} is out of range; expected at least 1")
-    with evaluating(model):
+    with evaluating(model), also(encoding_of(target)):
         heard, chosen = Heard(strict), {"top": top, "draws": draws, "language": language}
         chosen |= {"question": question, "impossible": impossible}
         named = tuple(_compared(_answers(model, sources, chosen, heard)))

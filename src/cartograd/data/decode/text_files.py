@@ -7,6 +7,9 @@ as U+2028, stand inside of texts.
 """
 
 from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from cartograd.core.errors import UsageError
@@ -24,6 +27,8 @@ _MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+
+_ALSO: ContextVar[str | None] = ContextVar("also", default=None)
 
 
 def lines(text: str, /) -> list[str]:
@@ -62,6 +67,8 @@ def decoded(content: bytes, source: str, encoding: str | None = None, /) -> str:
     """
     mark = next((name for start, name in _MARKS.items() if content.startswith(start)), None)
     chosen = mark or encoding or "utf-8"
+    if not (mark or encoding) and (other := _ALSO.get()) and not _is_utf8(content):
+        chosen = other
     try:
         text = content.decode(chosen)
     except LookupError as error:
@@ -72,6 +79,26 @@ def decoded(content: bytes, source: str, encoding: str | None = None, /) -> str:
     if "\0" in text:
         raise UsageError(f"{source} is no text: it holds zero bytes; {_advice(content, 0)}")
     return text
+
+
+@contextmanager
+def also(encoding: str | None, /) -> Iterator[None]:
+    """Within the block a text that is not UTF-8 is read so, if no encoding was said.
+
+    A model that learned from files in an encoding is asked by files in it.
+    """
+    before = _ALSO.set(encoding)
+    try:
+        yield
+    finally:
+        _ALSO.reset(before)
+
+
+def _is_utf8(content: bytes) -> bool:
+    with suppress(UnicodeDecodeError):
+        content.decode()
+        return True
+    return False
 
 
 def _advice(content: bytes, at: int) -> str:
