@@ -1,38 +1,83 @@
 """A quicker way to the same verdicts of the shape-checking hook.
 
 The hook wraps every function in jaxtyping's decorator, which binds the arguments, opens a scope
-for the letters of shapes, and asks the type checker twice: before the call and after it. Where a
-function's annotations name no shape nothing is ever written into that scope, and the type checker
-alone decides the same, at a fifth of the time.
+for the letters of shapes, and asks the type checker twice: before the call, and after it for the
+arguments again and the answer. It could not do better for every type checker. Ours checks the
+arguments before it calls the function and the answer after, so that one scope around it is enough;
+and where a function's annotations name no shape nothing is ever written into that scope, so that
+the type checker alone decides the same.
 """
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, get_args
 
 import jaxtyping
+from beartype.roar import BeartypeCallHintViolation
+from jaxtyping._storage import pop_shape_memo, push_shape_memo, shape_str
 
 _with_shapes = jaxtyping.jaxtyped
 
 
-def names_shapes(annotation: Any) -> bool:
-    """Whether there is a shape anywhere in an annotation; text counts, as it is not read here."""
+def leaves(annotation: Any) -> Iterator[Any]:
+    """What an annotation is made of: types, and text, which is not read here."""
     if isinstance(annotation, list | tuple):  # the arguments of a Callable
-        return any(map(names_shapes, annotation))
-    if isinstance(annotation, str):
-        return True
-    if isinstance(annotation, type) and issubclass(annotation, jaxtyping.AbstractArray):
-        return True
-    return any(map(names_shapes, get_args(annotation)))
+        parts = annotation
+    else:
+        parts = () if is_shape(annotation) else get_args(annotation)
+    if not parts:
+        yield annotation
+    for part in parts:
+        yield from leaves(part)
+
+
+def is_shape(annotation: Any) -> bool:
+    """Whether it is one of jaxtyping's."""
+    return isinstance(annotation, type) and issubclass(annotation, jaxtyping.AbstractArray)
+
+
+def names_shapes(annotation: Any) -> bool:
+    """Whether there is a shape anywhere in an annotation; text counts as one."""
+    return any(is_shape(leaf) or isinstance(leaf, str) for leaf in leaves(annotation))
+
+
+def by_letters(annotation: Any) -> bool:
+    """Whether its shapes are told by letters and numbers alone, not by other arguments' values."""
+    return not any(isinstance(leaf, str) or "{" in getattr(leaf, "dim_str", "")
+                   for leaf in leaves(annotation))  # fmt: skip
+
+
+def scoped(fn: FunctionType, typechecker: Callable[[Any], Any]) -> Any:
+    """A function in a scope of its own for the letters of shapes."""
+    typed = typechecker(fn)
+
+    @functools.wraps(fn)
+    def within(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        letters = push_shape_memo({})
+        try:
+            return typed(*args, **kwargs)
+        except BeartypeCallHintViolation as error:
+            error.add_note(shape_str(letters))
+            raise
+        finally:
+            pop_shape_memo()
+
+    return within
 
 
 def checked(fn: Any = None, *, typechecker: Callable[[Any], Any]) -> Any:
-    """Put in the place of `jaxtyping.jaxtyped`, which stays for functions that name shapes."""
+    """Put in the place of `jaxtyping.jaxtyped`, which stays for what is not a plain function."""
     if fn is None:
         return functools.partial(checked, typechecker=typechecker)
-    if isinstance(fn, FunctionType) and not any(map(names_shapes, fn.__annotations__.values())):
-        return typechecker(fn)
+    if isinstance(fn, FunctionType):
+        annotations = fn.__annotations__.values()
+        if not any(map(names_shapes, annotations)):
+            return typechecker(fn)
+        if all(map(by_letters, annotations)) and not inspect.isgeneratorfunction(fn):
+            return scoped(fn, typechecker)
     return _with_shapes(fn, typechecker=typechecker)
 
 

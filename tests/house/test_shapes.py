@@ -12,7 +12,9 @@ from beartype.roar import BeartypeCallHintViolation
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tests.shapes import checked, names_shapes
+from tests.shapes import by_letters, checked, names_shapes
+
+WRONG = jaxtyping.TypeCheckError, BeartypeCallHintViolation
 
 typed = checked(typechecker=beartype(conf=BeartypeConf(is_pep484_tower=True)))
 
@@ -52,6 +54,19 @@ def test_shapes_are_seen_wherever_they_are(annotation):
 )
 def test_what_names_none(annotation):
     assert not names_shapes(annotation)
+
+
+def test_a_size_told_by_the_value_of_an_argument_is_left_to_jaxtyping():
+    assert by_letters(tuple[Float[Tensor, "a a-1 ..."], int])
+    assert not by_letters(list[Float[Tensor, "{n}"]])
+
+    @typed
+    def ones(n: int, most: int) -> Float[Tensor, "{n}"]:
+        return torch.ones(min(n, most))
+
+    assert len(ones(2, 3)) == 2
+    with pytest.raises(WRONG):
+        ones(3, 2)
 
 
 @typed
@@ -104,7 +119,7 @@ def test_what_is_right_passes():
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_found(wrong):
-    with pytest.raises((jaxtyping.TypeCheckError, BeartypeCallHintViolation)):
+    with pytest.raises(WRONG):
         wrong()
 
 
@@ -122,5 +137,5 @@ def test_letters_hold_within_a_call_with_calls_of_both_kinds_inside():
         return between(n)
 
     assert len(outer(torch.ones(2), 2)) == 2
-    with pytest.raises(jaxtyping.TypeCheckError):
+    with pytest.raises(WRONG):
         outer(torch.ones(2), 3)
