@@ -49,6 +49,12 @@ def by_letters(annotation: Any) -> bool:
                    for leaf in leaves(annotation))  # fmt: skip
 
 
+def own(error: Exception) -> bool:
+    """Whether the check that was called has found it, and not one further inside."""
+    called = error.__traceback__ and error.__traceback__.tb_next
+    return called is not None and called.tb_next is None
+
+
 def scoped(fn: FunctionType, typechecker: Callable[[Any], Any]) -> Any:
     """A function in a scope of its own for the letters of shapes."""
     typed = typechecker(fn)
@@ -60,8 +66,9 @@ def scoped(fn: FunctionType, typechecker: Callable[[Any], Any]) -> Any:
         try:
             return typed(*args, **kwargs)
         except BeartypeCallHintViolation as error:
-            error.add_note(shape_str(letters))
-            raise
+            if not own(error):
+                raise
+            raise jaxtyping.TypeCheckError(f"{error}\n{shape_str(letters)}") from error
         finally:
             pop_shape_memo()
 

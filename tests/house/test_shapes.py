@@ -58,10 +58,10 @@ def test_what_names_none(annotation):
 
 def test_a_size_told_by_the_value_of_an_argument_is_left_to_jaxtyping():
     assert by_letters(tuple[Float[Tensor, "a a-1 ..."], int])
-    assert not by_letters(list[Float[Tensor, "{n}"]])
+    assert not by_letters(list[Float[Tensor, "{n}"]])  # noqa: F821
 
     @typed
-    def ones(n: int, most: int) -> Float[Tensor, "{n}"]:
+    def ones(n: int, most: int) -> Float[Tensor, "{n}"]:  # noqa: F821
         return torch.ones(min(n, most))
 
     assert len(ones(2, 3)) == 2
@@ -137,5 +137,14 @@ def test_letters_hold_within_a_call_with_calls_of_both_kinds_inside():
         return between(n)
 
     assert len(outer(torch.ones(2), 2)) == 2
-    with pytest.raises(WRONG):
+    with pytest.raises(jaxtyping.TypeCheckError, match="a=2"):
         outer(torch.ones(2), 3)
+
+
+def test_what_is_found_further_inside_comes_through_as_it_is():
+    @typed
+    def outer(x: Float[Tensor, " a"]) -> int:
+        return counted(x, 0)  # type: ignore[arg-type]
+
+    with pytest.raises(BeartypeCallHintViolation, match="counted"):
+        outer(torch.ones(2))
