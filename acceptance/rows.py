@@ -80,6 +80,7 @@ GENERATIVE: dict[str, Row] = {
     "anomaly-fashion": anomalies.anomaly_fashion,
     "super-resolution": applications.super_resolution,
     "inpainting": applications.inpainting,
+    "sketches": applications.sketches,
     "augmentation-by-samples": augmentation.augmentation_by_samples,
 }
 """Rows of models that draw, mend or tell pictures, tables and sounds."""
@@ -92,7 +93,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),
         *("vae-fashion", "vq-vae-fashion", "diffusion-fashion", "glow-fashion"),
-        *("anomaly-fashion", "gan-fashion", "super-resolution", "inpainting"),
+        *("anomaly-fashion", "gan-fashion", "super-resolution", "inpainting", "sketches"),
     ),
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),
