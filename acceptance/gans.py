@@ -132,7 +132,8 @@ def _pictures(
         notes=[
             "Up to 1,000 drawn pictures beside real ones of the test part; the judge is a LeNet-5 "
             "that guided nothing. The rate is the card's own; of half and twice as much none saw "
-            "more of the class right on the validation part of the digits, by a seed that is not counted."
+            "more of the class right on the validation part of the digits, by a seed that is not "
+            "counted."
         ],
     )
 

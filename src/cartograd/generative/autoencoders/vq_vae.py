@@ -53,8 +53,13 @@ CARD = Card(
         "law: the bound is below the log-probability, which sums to one",
         "law: the prior's chances of all pictures of codes sum to one, and it draws by them",
     ),
-    evidence={"vae/vq": ("test_without_memory_it_is_one_step_of_lloyds_algorithm",)},
-    missing={"vae/vq": "the codebook's use logged in training; sounds, as Jukebox needs them"},
+    evidence={
+        "vae/vq": (
+            "test_without_memory_it_is_one_step_of_lloyds_algorithm",
+            "acceptance:vq-vae-fashion",
+        ),
+    },
+    missing={"vae/vq": "the codebook's use logged in training"},
     tiny={"channels": 1, "size": 8, "codes": 5, "dim": 3, "width": 6, "depth": 1, "classes": 3},
     answers="density",
 )

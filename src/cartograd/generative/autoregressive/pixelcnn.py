@@ -60,9 +60,9 @@ CARD = Card(
         "ar/pixelcnn": (
             "test_no_number_sees_itself_or_later_ones",
             "test_the_probabilities_of_all_pictures_sum_to_one",
+            "acceptance:pixelcnn-digits",
         ),
     },
-    missing={"ar/pixelcnn": "bits per dimension of pictures against a baseline, over seeds"},
     tiny={"channels": 1, "size": 5, "levels": 3, "classes": 3, "width": 6, "depth": 1},
     answers="density",
 )

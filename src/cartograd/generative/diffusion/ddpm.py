@@ -56,9 +56,9 @@ CARD = Card(
             "test_a_closed_step_is_that_of_all_steps_before_it",
             "test_of_normal_data_the_bound_is_the_density",
             "test_a_trained_flow_draws_like_its_data_and_an_untrained_one_does_not",
+            "acceptance:diffusion-digits",
         ),
     },
-    missing={"diffusion/ddpm": "pictures against a baseline, over seeds"},
     tiny={
         "channels": 1,
         "size": 8,

@@ -67,9 +67,11 @@ CARD = Card(
         "law: the share of examples without their class is the one that was asked for, to 1 point",
     ),
     evidence={
-        "diffusion/guidance": ("test_guidance_of_one_is_the_class_and_of_nought_is_none",),
+        "diffusion/guidance": (
+            "test_guidance_of_one_is_the_class_and_of_nought_is_none",
+            "acceptance:diffusion-digits",
+        ),
     },
-    missing={"diffusion/guidance": "the accuracy of the asked class"},
     settings={"average": "ema:decay=0.99", "clip": "norm:max=1"},
 )
 
