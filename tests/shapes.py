@@ -57,7 +57,7 @@ def own(error: Exception) -> bool:
 
 def scoped(fn: FunctionType, typechecker: Callable[[Any], Any]) -> Any:
     """A function in a scope of its own for the letters of shapes."""
-    typed = typechecker(fn)
+    typed, signature = typechecker(fn), inspect.signature(fn)
 
     @functools.wraps(fn)
     def within(*args: Any, **kwargs: Any) -> Any:
@@ -68,6 +68,7 @@ def scoped(fn: FunctionType, typechecker: Callable[[Any], Any]) -> Any:
         except BeartypeCallHintViolation as error:
             if not own(error):
                 raise
+            signature.bind(*args, **kwargs)  # a missing argument is told before a wrong one
             raise jaxtyping.TypeCheckError(f"{error}\n{shape_str(letters)}") from error
         finally:
             pop_shape_memo()

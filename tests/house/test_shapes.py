@@ -141,6 +141,11 @@ def test_letters_hold_within_a_call_with_calls_of_both_kinds_inside():
         outer(torch.ones(2), 3)
 
 
+def test_a_missing_argument_is_told_before_a_wrong_one():
+    with pytest.raises(TypeError, match="missing a required argument: 'by'"):
+        scaled(torch.ones(2))  # type: ignore[call-arg]
+
+
 def test_what_is_found_further_inside_comes_through_as_it_is():
     @typed
     def outer(x: Float[Tensor, " a"]) -> int:
