@@ -38,6 +38,8 @@ os.environ.update(
 # and again took a tenth of the time. `pytest_collection_finish` looks no further than that.
 gc.disable()
 
+shapes.install()  # other files of fixtures import the package when they are read
+
 ALL_ORACLES = os.environ.get("CARTOGRAD_ALL_ORACLES") == "1"
 """Set by `make test`, which installs every reference package: then none may be skipped."""
 
@@ -84,7 +86,6 @@ def _guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    shapes.install()
     config.pluginmanager.register(Slowest(config))
     torch.set_num_threads(1)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell
