@@ -4,8 +4,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
 VISION := $(shell grep -E '^(torchvision|timm)==' constraints.txt)
-# Two processes of one thread each; every call is checked against its shape annotations.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+# Processes of one thread; in the tests' two, every call is checked against its shape annotations.
+ALONE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PYTEST := $(ALONE) -n 2 --dist worksteal
 TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 # The files with a test that does without that check; the others need not be imported again.
 UNTYPED = $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py')
@@ -24,7 +25,8 @@ tour: .venv/installed  ## the whole life of a model on real data (seconds)
 	@$(BIN)/cartograd tour
 
 # The types are one long process: beside the tests it takes the moments in which one of them waits.
-test: style imports spelling doctests  ## every check and every test; what CI runs (minutes)
+test: .venv/tested  ## every check and every test; what CI runs (minutes)
+	@$(MAKE) --no-print-directory -j 2 -O style imports spelling doctests
 	@$(MAKE) --no-print-directory -j 2 types tests
 
 tests: .venv/tested
@@ -35,7 +37,7 @@ tests: .venv/tested
 room: .venv/tested  ## the tests of one room: make room ROOM=core (that one: 15 seconds)
 	@test -n "$(ROOM)" -a -d "tests/$(ROOM)" || { \
 	  echo "no room '$(ROOM)'; expected ROOM= one of:" $$(ls -d tests/*/ | cut -d/ -f2) >&2; exit 2; }
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/$(ROOM)
+	$(ALONE) -q tests/$(ROOM)
 
 check: lint doctests house  ## format, lint, types, imports, spelling, doctests, house rules (minutes)
 
@@ -56,16 +58,16 @@ imports: .venv/tested
 spelling: .venv/tested
 	$(BIN)/codespell
 
+# One process: each further one imports the whole package again, most of the time.
 doctests: .venv/tested  ## the examples in docstrings (seconds)
-	$(PYTEST) -q -p tests.conftest --doctest-modules src
+	$(ALONE) -q -p tests.conftest --doctest-modules src
 
 house: .venv/tested  ## the rules of the house, and what the README shows (minutes)
 	$(PYTEST) -q tests/house
 
 acceptance: .venv/tested  ## train on real data against the stated thresholds (hours)
 	$(BIN)/python -m acceptance
-	CARTOGRAD_ALL_EXPORTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m compile \
-	  tests/conformance/test_models.py
+	CARTOGRAD_ALL_EXPORTS=1 $(ALONE) -q -m compile tests/conformance/test_models.py
 
 hard: .venv/tested  ## many chains of stops and resumes, many damaged files (an hour)
 	OMP_NUM_THREADS=1 CARTOGRAD_CHAINS=400 $(PYTEST) -q tests/engine/checkpoint/test_chains.py
