@@ -14,6 +14,14 @@ paper's batches of one.
 References:
     Phillip Isola, Jun-Yan Zhu, Tinghui Zhou, Alexei Efros. Image-to-image translation with
     conditional adversarial networks. CVPR 2017. https://arxiv.org/abs/1611.07004
+
+>>> from cartograd.core.ports import Port, Signature
+>>> from cartograd.core.signed import sign
+>>> ports = (Port("picture", "image", (1, 28, 28), task="image-to-image"),)
+>>> game = Pix2PixGame(model=sign(nn.Identity(), Signature(ports, ports)), width=2)
+>>> x = torch.rand(2, 1, 28, 28)
+>>> game.validate((x, x))["l1"]
+tensor([0., 0.])
 """
 
 from collections.abc import Iterator
