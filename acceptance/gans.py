@@ -13,11 +13,11 @@ from cartograd.data.dataset.dataset import Split
 from cartograd.practice.metrics.mode_coverage import Modes, modes
 
 GRID = (
-    "cartograd train gan:latent=2,classes=none --data gaussian-grid:examples=96000 --epochs 20 "
+    "cartograd train gan:latent=2,classes=none --data gaussian-grid:examples=96000 --epochs 32 "
     "--optimizer adam:lr=1e-3,betas=[0.5,0.9] --set seed=SEED objective=wgan-gp:weight=0.1 "
-    "batch_size=128 schedule=linear:start=1,end=0 monitor=valid/mode-coverage"
+    "batch_size=128 average=ema:decay=0.9995 monitor=valid/mode-coverage"
 )
-"""3,000 moves of the generator and five times as many of the critic."""
+"""4,800 moves of the generator and five times as many of the critic."""
 MODES, QUALITY, UNEVEN, POINTS = 23, 0.5, 0.1, 10_000
 """Fewest clouds of 25 that are met, least share of points on them, most nats from even shares."""
 
@@ -61,7 +61,11 @@ def wgan_gp_grid(session: Session, /) -> Outcome:
             "A cloud is met by one of a thousand points. The weights are the averaged ones of the "
             "epoch with the best mode coverage (share of points on clouds times e^-nats) on the "
             "validation part's noise; the critic's estimate of the distance does not tell it, nor "
-            "does a Fréchet distance of the two numbers, which is that of their means and spreads."
+            "does a Fréchet distance of the two numbers, which is that of their means and spreads.",
+            "With 20 epochs, a rate that fell to 0 and an average over the last hundred batches, "
+            "seeds 0, 1 and 2 put 21, 34 and 26 % of the points on clouds, 0.52, 0.28 and 0.42 "
+            "nats from even shares, and failed. By seed 100, which is not counted, a constant rate "
+            "and an average over two thousand batches did better (42 %, and rising at the end).",
         ],
     )
 
