@@ -21,6 +21,7 @@ from acceptance import (
     sequences,
     speech,
     tables,
+    text_to_image,
     transformers,
     translation,
 )
@@ -82,6 +83,7 @@ GENERATIVE: dict[str, Row] = {
     "inpainting": applications.inpainting,
     "sketches": applications.sketches,
     "augmentation-by-samples": augmentation.augmentation_by_samples,
+    "text-to-image": text_to_image.text_to_image,
 }
 """Rows of models that draw, mend or tell pictures, tables and sounds."""
 
@@ -89,6 +91,7 @@ ROWS = LEARNED | GENERATIVE
 NEEDS: dict[str, tuple[str, ...]] = {
     "clip-art": ("fine-tuning",),
     "efficientnet-lite0-imagenet": ("fine-tuning",),
+    "emoji": ("text-to-image",),
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),

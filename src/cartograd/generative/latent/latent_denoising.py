@@ -54,7 +54,8 @@ CARD = Card(
     url="https://arxiv.org/abs/2112.10752",
     proofs=("law: the denoiser's loss leaves the autoencoder alone; codes get a variance of one",),
     evidence={"diffusion/latent": ("test_the_denoiser_leaves_the_autoencoder_alone",)},
-    settings={"average": "ema:decay=0.99", "clip": "norm:max=1"},
+    # Codes change as they are learned: the denoiser's losses of two epochs are of different ones.
+    settings={"average": "ema:decay=0.99", "clip": "norm:max=1", "monitor": None},
 )
 
 KEPT = 0.99

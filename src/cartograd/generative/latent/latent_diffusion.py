@@ -75,6 +75,13 @@ CARD = Card(
 )
 
 PRESETS = {
+    "latent-diffusion-tiny": {
+        "autoencoder": "autoencoder-kl:latent=8,widths=[8,16,32],blocks=1,groups=8",
+        "encoder": "clip-text:context=16,dim=64,heads=4,depth=1",
+        "network": "latent-unet:widths=[64,96],blocks=1,heads=4,groups=8",
+        "predicts": "v",
+        "sampling_steps": 20,
+    },
     "latent-diffusion-small": {
         "autoencoder": "autoencoder-kl:latent=4,widths=[16,32,32],blocks=1,groups=8",
         "encoder": "clip-text:context=16,dim=64,heads=4,depth=2",
