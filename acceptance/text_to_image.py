@@ -29,9 +29,6 @@ TARGETS, LANGUAGES = ("category", "colour"), ("en", "zh")
 GUIDANCE, PROMPTS, EACH = 3.0, 200, 4
 """The weight of guidance, how many names that training had are drawn, and how often any other."""
 
-SEEN = {"category": 2.0, "colour": 2.0}
-"""How many times as often as under shuffled prompts a judge must be right."""
-
 COLOURS = {
     "red": "红色", "orange": "橙色", "yellow": "黄色", "green": "绿色", "blue": "蓝色",
     "purple": "紫色", "brown": "棕色", "black": "黑色", "white": "白色",
@@ -53,6 +50,14 @@ CHANCE = {"category": 1 / 8, "colour": 1 / 9}
 TAUGHT, NEW, MADE_UP = (
     "names of training", "names that training never had", "colours that no emoji has",
 )  # fmt: skip
+
+LEAST = {
+    TAUGHT: {"category": 2.2, "colour": 2.6},
+    NEW: {"category": 1.3, "colour": 1.3},
+    MADE_UP: {"category": 0.0, "colour": 2.0},
+}
+"""How many times as often as under shuffled prompts a judge must be right: about two thirds of what
+a seed that is not counted (900) reached, 3.0 and 3.5, 1.8 and 1.7, 0.9 and 4.1."""
 
 
 class Prompts(NamedTuple):
@@ -96,10 +101,9 @@ def text_to_image(session: Session, /) -> Outcome:
         claim="Latent diffusion draws emoji by their names in English and Chinese",
         command=DRAWS,
         measured=[percent(mean_right(one)) for one in found],
-        asked=f"for each seed and language, of {PROMPTS} names of training the judges of category "
-        f"and of colour are right at least {SEEN['category']:g} and {SEEN['colour']:g} times as "
-        "often as under shuffled prompts, and more often than that of names that training never "
-        "had; of the untrained twin not",
+        asked="for each seed and language, how many times as often as under shuffled prompts the "
+        f"judges are right: {'; '.join(map(least, LEAST))}; of the untrained twin at most 1.5 "
+        "times as often as by chance",
         passed=obeyed(found) and blind(twin),
         unit="% right, both judges and languages",
         beside={
@@ -115,7 +119,9 @@ def text_to_image(session: Session, /) -> Outcome:
             "categories and nine colours, by the main colour of the real picture or the word in "
             "the prompt; the judges are other networks, trained on real pictures alone "
             f"({' and '.join(map('`{}`'.format, JUDGES.values()))}), and have guided nothing. The "
-            "factors asked for were set by a seed that is not counted (900).",
+            "factors asked for are about two thirds of what a seed reached that is not counted "
+            "(900): 3.0 and 3.5, 1.8 and 1.7, 0.9 and 4.1; the category of made-up prompts was "
+            "not recognised, and is not asked for.",
         ],
     )
 
@@ -197,9 +203,8 @@ def agreement(seen: Int[Tensor, " n"], asked: Int[Tensor, " n"], /) -> Seen:
 
 def obeyed(found: Sequence[dict[str, dict[str, Seen]]], /) -> bool:
     """Whether prompts are recognised as much more often than shuffled ones as is asked for."""
-    least = {TAUGHT: SEEN, NEW: dict.fromkeys(TARGETS, 1.0), MADE_UP: dict.fromkeys(TARGETS, 0.0)}
     return all(
-        seen.right > least[kind.partition(",")[0]][target] * seen.shuffled
+        seen.right >= LEAST[kind.partition(",")[0]][target] * seen.shuffled
         for one in found
         for kind, by_target in one.items()
         for target, seen in by_target.items()
@@ -209,6 +214,12 @@ def obeyed(found: Sequence[dict[str, dict[str, Seen]]], /) -> bool:
 def blind(twin: dict[str, Seen], /) -> bool:
     """Whether what was never trained is recognised no more often than by chance."""
     return all(one.right <= 1.5 * max(one.shuffled, CHANCE[target]) for target, one in twin.items())
+
+
+def least(kind: str, /) -> str:
+    """What is asked of one kind of prompts, in words."""
+    factors = (f"{target} {factor:g}" for target, factor in LEAST[kind].items() if factor)
+    return f"{kind}: {', '.join(factors)}"
 
 
 def mean_right(found: dict[str, dict[str, Seen]], /) -> float:

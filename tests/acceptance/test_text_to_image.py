@@ -89,7 +89,7 @@ def test_each_prompt_is_drawn_and_judged_by_its_own_class(monkeypatch):
 
 def test_each_seed_language_and_judge_has_to_see_what_was_asked_for():
     good = {"category": Seen(0.5, 0.15), "colour": Seen(0.4, 0.15)}
-    weak = good | {"colour": Seen(0.16, 0.15)}
+    weak = good | {"colour": Seen(0.2, 0.15)}
     whole = {f"{TAUGHT}, en": good, f"{TAUGHT}, zh": good, f"{NEW}, en": weak}
     assert obeyed([whole, whole])
     assert not obeyed([whole, whole | {f"{TAUGHT}, zh": weak}])
