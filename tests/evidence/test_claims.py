@@ -28,7 +28,7 @@ EARLIER = {
 """Of later rooms, with an experiment already."""
 BY_TASK = {"focal-imbalance"}
 """Claims with tasks as their unit though the statement's words do not ask for it."""
-LONGER = {"attention-bottleneck"}
+LONGER = {"attention-bottleneck", "gan-mode-collapse"}
 """Claims that need more than ten minutes of processor time: what is tested is learned late."""
 BY_THEORY = {"momentum-damps"}
 """The best rate is known by a formula."""
