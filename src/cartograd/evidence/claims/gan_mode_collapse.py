@@ -26,8 +26,8 @@ CLAIM = Claim(
     "the critic for each) and as a WGAN-GP (penalty 0.1, five moves of the critic). The best rate "
     "of each is that of the highest mode coverage by a seed that is not counted; weights are "
     "averaged over some 400 moves. Of 10,000 points that each draws, the clouds that one of a "
-    "thousand lies on are counted: the WGAN-GP meets more of them. That the grid can be learned: it "
-    "meets 20 at least.",
+    "thousand lies on are counted: the WGAN-GP meets more of them. That the grid can be learned: "
+    "it meets 20 at least.",
     rule=("mean clouds WGAN-GP - GAN > 0",),
     requires=("mean clouds of WGAN-GP > 20", "every best rates inside >= 1"),
     seeds=5,
