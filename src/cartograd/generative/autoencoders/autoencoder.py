@@ -43,7 +43,7 @@ CARD = Card(
     proofs=("law: linear, its error is that of as many principal components, to 1 %",),
     evidence={
         "vae/autoencoder": ("test_a_linear_one_learns_the_principal_components",),
-        "vae/anomaly": ("test_what_was_not_seen_comes_back_badly",),
+        "vae/anomaly": ("test_what_was_not_seen_comes_back_badly", "acceptance:anomaly-fashion"),
     },
     tiny={"features": 4, "latent": 2, "widths": (5,)},
     answers="reconstruct",
