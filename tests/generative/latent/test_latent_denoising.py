@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -61,8 +63,13 @@ def test_a_trained_model_draws_what_a_prompt_says(tmp_path, capsys):
     folder, run = written(tmp_path / "data", count=120), tmp_path / "run"
     words = ",".join(f"{key}=({own})" for key, own in SIZES.items())
     line = ["train", f"latent-diffusion:chain=20,sampling_steps=2,{words}", "--data"]
-    line += [f"captions:{folder},context=5", "--folder", str(run), "--set", "epochs=1"]
+    line += [f"captions:{folder},context=5", "--folder", str(run), "--set", "epochs=2", "--json"]
     assert main(line) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    losses = [one["train/loss"] for one in map(json.loads, lines) if one.get("at") == "epoch"]
+    assert len(losses) == 2
+    assert said["best"]["train/loss"] == min(losses)  # though validation's may be least before
     out = tmp_path / "x.png"
     draw = ["generate", str(run), "--count", "2", "--out", str(out), "--guidance", "2"]
     assert main([*draw, "--prompt", "a dark one"]) == 0
