@@ -42,16 +42,22 @@ def theirs() -> Any:
     return model.eval()
 
 
-def _ours() -> Any:
-    """The same transformer in our DDPM."""
+def _untrained() -> Any:
+    """Our DDPM of such a transformer."""
     import cartograd as cg
-    from tests.generative.diffusion.test_dit import ours_of
 
     picture = cg.Port("image", "image", (3, SIZE, SIZE), bounds=(0.0, 1.0), mean=(0.5,), std=(0.5,))
     noise = cg.Port("noise", "vector", picture.dims)
     told = cg.Port("class", "label", (), "int64", labels=tuple("0123456789"))
     made = replace(picture, task="generate")
-    model = cg.build(DIT, signature=cg.Signature((noise, told), (made,)))
+    return cg.build(DIT, signature=cg.Signature((noise, told), (made,)))
+
+
+def _ours() -> Any:
+    """The same transformer in it, with the same weights."""
+    from tests.generative.diffusion.test_dit import ours_of
+
+    model = _untrained()
     net = model.model.denoiser.net
     net.load_state_dict(ours_of(theirs().state_dict(), 3), strict=False)
     return model.eval()
@@ -115,6 +121,20 @@ def _scheduled(name: str, **told: Any) -> Callable[[Timer], list[float]]:
     return side
 
 
+def operations(pictures: int, /, *, backward: bool = False) -> float:
+    """Floating-point operations of the network on so many pictures, as torch counts them."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    x, y = torch.zeros(pictures, 3, SIZE, SIZE), torch.zeros(pictures, dtype=torch.long)
+    net, counter = _untrained().model.denoiser.net, FlopCounterMode(display=False)
+    with counter:
+        answer = net(x, y.float(), y)
+        if backward:
+            answer.mean().backward()
+    return float(counter.get_total_flops())
+
+
 DPM = {
     "algorithm_type": "dpmsolver++", "solver_order": 2, "lower_order_final": False,
     "euler_at_final": True, "final_sigmas_type": "zero",
@@ -132,6 +152,7 @@ CASES = (
             "diffusers": _scheduled("DDIMScheduler", clip_sample=False, set_alpha_to_one=True),
         },
         tolerance=1e-3,
+        flops=lambda: STEPS * operations(1),
     ),
     Case(
         name="DPM-Solver++, 20 steps",
@@ -142,5 +163,6 @@ CASES = (
             "diffusers": _scheduled("DPMSolverMultistepScheduler", **DPM),
         },
         tolerance=1e-3,
+        flops=lambda: STEPS * operations(1),
     ),
 )

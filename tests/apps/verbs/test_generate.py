@@ -260,6 +260,14 @@ def test_mistakes_on_the_command_line(cli_run, tmp_path, monkeypatch, words, mes
     assert not done.out
 
 
+def test_what_neither_writes_nor_draws_is_refused_by_what_it_is(cli_run, tmp_path):
+    seen = Signature((Port("x", "vector", (3,)),), (Port("y", "label", (2,)),))
+    write_bundle(tmp_path / "b", build("mlp:widths=[4]", kind="model", signature=seen))
+    done = cli_run("generate", tmp_path / "b", "Once", "--out", tmp_path / "x.png")
+    assert (done.code, done.out) == (2, "")
+    assert "mlp does not write" in done.err
+
+
 @pytest.mark.parametrize(
     ("name", "args"),
     [

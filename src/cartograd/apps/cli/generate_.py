@@ -138,7 +138,8 @@ def generate_(
         "--count": (count, None), "--class": (class_, None), "--guidance": (guidance, "1"),
         "--truncation": (truncation, 1.0), "--out": (out, None),
     }  # fmt: skip
-    check_unused(of_examples, "models that draw examples")
+    if model.signature.task.generated:  # what does neither is refused by its task
+        check_unused(of_examples, "models that draw examples")
     short = (
         ("repetition-penalty", "repetition_penalty", repetition_penalty),
         ("temperature", "temperature", temperature),
