@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -26,6 +27,10 @@ JUDGE = "cartograd train lenet5 --data DATA --set seed=100"
 """A classifier that no generator is taught by: its features, and which class it sees."""
 DIGITS = "cartograd train gan --data digits --epochs 20 --set seed=SEED"
 FASHION = "cartograd train gan:width=48 --data fashion-mnist --epochs 1 --set seed=SEED"
+RATE = (
+    "The rate is the card's own; of half and twice as much none saw more of the class right on the "
+    "validation part of the digits, by a seed that is not counted."
+)
 CHANCE, EVEN, SPREAD, DRAWN = 0.10, 0.04, 0.5, 2000
 """Accuracy of no idea, how far from it that may be, least spread within a class beside that of real
 pictures, and by how many pictures it is measured."""
@@ -86,16 +91,26 @@ def _untrained(command: str) -> str:
 
 def gan_digits(session: Session, /) -> Outcome:
     """Handwritten digits of the class that was asked for."""
-    return _pictures(session, "digits", DIGITS, "the embedded digits", right=0.9, covered=0.6)
+    claim = "Conditional GAN (projection) on the embedded digits"
+    return obeying(session, "digits", DIGITS, claim, right=0.9, covered=0.6, notes=[RATE])
 
 
 def gan_fashion(session: Session, /) -> Outcome:
     """Clothes of the class that was asked for."""
-    return _pictures(session, "fashion-mnist", FASHION, "Fashion-MNIST", right=0.75, covered=0.25)
+    claim = "Conditional GAN (projection) on Fashion-MNIST"
+    return obeying(session, "fashion-mnist", FASHION, claim, right=0.75, covered=0.25, notes=[RATE])
 
 
-def _pictures(
-    session: Session, data: str, command: str, words: str, /, *, right: float, covered: float
+def obeying(
+    session: Session,
+    data: str,
+    command: str,
+    claim: str,
+    /,
+    *,
+    right: float,
+    covered: float,
+    notes: Sequence[str] = (),
 ) -> Outcome:
     """Pictures of the asked class, as another network sees it, and as various as real ones."""
     judge = session.train(JUDGE.replace("DATA", data), 0)
@@ -111,7 +126,7 @@ def _pictures(
     shuffled = judged(_shuffled(session, data, command))
     plain = _of_normals(judge.folder, data)
     return Outcome(
-        claim=f"Conditional GAN (projection) on {words}",
+        claim=claim,
         command=command,
         measured=[percent(one["right"]) for one in found],
         asked=f"at least {right:.0%} of the drawn pictures of the class that was asked for, which "
@@ -135,9 +150,8 @@ def _pictures(
         wall=[run.wall for run in runs],
         notes=[
             "Up to 1,000 drawn pictures beside real ones of the test part; the judge is a LeNet-5 "
-            "that guided nothing. The rate is the card's own; of half and twice as much none saw "
-            "more of the class right on the validation part of the digits, by a seed that is not "
-            "counted."
+            "that guided nothing.",
+            *notes,
         ],
     )
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from acceptance.gans import obeying
 from acceptance.session import Outcome, Session
 
 MOST_BITS = 1.95
@@ -16,6 +17,7 @@ FASHION = (
     "cartograd train vae:classes=none --data fashion-mnist:levels=2 --epochs 4 "
     "--set seed=SEED batch_size=128"
 )
+OBEYING = "cartograd train vae --data digits --epochs 20 --set seed=SEED"
 CODES = "cartograd train vq-vae --data fashion-mnist --epochs 1 --set seed=SEED batch_size=64"
 LEAST_DECIBELS, LEAST_USED = 20.0, 16.0
 """Of rebuilt test pictures, all errors together; and how many of 64 codes are in use."""
@@ -70,6 +72,12 @@ def vae_fashion(session: Session, /) -> Outcome:
         cpu=[run.cpu for run in runs],
         wall=[run.wall for run in runs],
     )
+
+
+def vae_digits(session: Session, /) -> Outcome:
+    """Handwritten digits of the class that was asked for."""
+    claim = "Conditional VAE on the embedded digits"
+    return obeying(session, "digits", OBEYING, claim, right=0.75, covered=0.5)
 
 
 def vq_vae_fashion(session: Session, /) -> Outcome:

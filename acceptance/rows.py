@@ -69,6 +69,7 @@ LEARNED: dict[str, Row] = {
 GENERATIVE: dict[str, Row] = {
     "pixelcnn-digits": generative.pixelcnn_digits,
     "vae-fashion": generative.vae_fashion,
+    "vae-digits": generative.vae_digits,
     "vq-vae-fashion": generative.vq_vae_fashion,
     "flow-moons": flows.flow_moons,
     "flow-digits": flows.flow_digits,

@@ -82,10 +82,12 @@ def test_what_draws_in_another_way_has_no_such_options():
             cg.sample(flow, 3, **given)
     with pytest.raises(UsageError, match="trained without classes"):
         cg.sample(flow, 3, condition=1)
+    moons = cg.dataset("moons")
+    plain = cg.build("mlp", signature=moons.signature)
     with pytest.raises(UsageError, match="draws no examples"):
-        cg.sample(cg.build("mlp", signature=cg.dataset("moons").signature), 3)
+        cg.sample(plain, 3)
     with pytest.raises(UsageError, match="measures examples that a model makes"):
-        cg.evaluate(flow, data, metrics=["frechet"])
+        cg.evaluate(plain, moons, metrics=["frechet"])
 
 
 def test_large_examples_are_compared_by_principal_components():
@@ -116,6 +118,22 @@ def test_a_judge_sees_features_and_classes(run, tmp_path):
         cg.evaluate(run, "moons", judge=digits)
     with pytest.raises(UsageError, match="is no judge of drawn examples"):
         cg.evaluate(run, "moons", judge=run)
+
+
+def test_a_judge_sees_what_a_density_draws(tmp_path):
+    data = cg.dataset("moons")
+    judge = cg.train("mlp:widths=[16]", data, epochs=6, folder=tmp_path / "judge")
+    flow = cg.train("real-nvp:depth=4", data, epochs=8, folder=tmp_path / "flow")
+    plain = cg.evaluate(flow, "moons")
+    found = cg.evaluate(flow, "moons", judge=judge)
+    assert plain.metrics.items() <= found.metrics.items()
+    assert found.doubts["coverage"].endswith("by 16 features of mlp")
+    assert found.metrics["accuracy (of the judge)"] > 0.7
+    alone = cg.evaluate(flow, "moons", metrics=["log-density", "coverage"])
+    assert alone.metrics["coverage"] > 0.5
+    rebuilt = cg.build("autoencoder", signature=own_targets(data, "reconstruct").signature)
+    with pytest.raises(UsageError, match="autoencoder makes none"):
+        cg.evaluate(rebuilt, data, judge=judge)
 
 
 def test_a_film_shows_how_pictures_come_to_be(tmp_path):

@@ -64,7 +64,7 @@ ROOMS = {"page": "report", "run": "report"}
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """A prediction is timed no longer than it has to be."""
-    monkeypatch.setattr(import_module("cartograd.apps.verbs.evaluate"), "SECONDS", 0.0)
+    monkeypatch.setattr(import_module("cartograd.apps.verbs.latency"), "SECONDS", 0.0)
 
 
 def breaks(monkeypatch, place, error):

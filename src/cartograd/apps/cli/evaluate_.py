@@ -117,11 +117,12 @@ def split(texts: tuple[str, ...], /) -> list[str]:
 def _judges(bundle: "Bundle", source: Any, metrics: list[str]) -> "Judges | None":
     """The judges of the data that a model's pictures are like; None where there are none."""
     from cartograd.apps.load.source import dataset
-    from cartograd.apps.verbs.drawn_samples import is_of_samples
+    from cartograd.apps.verbs.drawn_samples import draws_itself, is_of_samples
     from cartograd.apps.verbs.judges import has_judges, judges_of
 
     signature = bundle.model.signature
-    if not signature.draws or signature.example.kind != "image":
+    draws = signature.draws or draws_itself(bundle.model)
+    if not draws or signature.example.kind != "image":
         return None
     if not any(map(is_of_samples, metrics)):
         return None

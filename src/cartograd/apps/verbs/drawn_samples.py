@@ -9,8 +9,10 @@ from torch import Tensor
 
 from cartograd.apps.load.target import name_of
 from cartograd.apps.verbs.judge import Judge, Judges
+from cartograd.apps.verbs.sample import sample
 from cartograd.core import registry
 from cartograd.core.build import build
+from cartograd.core.generative import Draws
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Examples
@@ -39,6 +41,26 @@ def is_of_samples(metric: str, /) -> bool:
     """Whether a metric takes sets of drawn and of real examples."""
     name = Spec.parse(metric).name
     return bool(registry.lookup(name, kind="sample-metric"))
+
+
+def draws_itself(model: Signed, /) -> bool:
+    """Whether a model whose answers are no examples draws some all the same, as flows do."""
+    signature = model.signature
+    return (
+        signature.target == "example"
+        and not signature.task.sample_metrics
+        and isinstance(model.model, Draws)
+    )
+
+
+def own_examples(
+    model: Signed, examples: Examples, /, *, device: str = "auto"
+) -> Float[Tensor, "n ..."]:
+    """Examples that such a model draws, of the classes of (some of) the real ones."""
+    places, asked = spread(len(examples), MOST), None
+    if examples.signature.condition is not None:
+        asked = examples.select(places).others[0].tolist()
+    return sample(model, len(places), condition=asked, device=device)
 
 
 @dataclass(frozen=True)

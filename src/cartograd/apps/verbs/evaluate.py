@@ -1,12 +1,8 @@
 """Evaluate: a model's metrics on data, each with its interval, and what the model costs to run."""
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 
-import torch
-from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.apps.answers.averaged import about, measure, why_positive
@@ -18,9 +14,17 @@ from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
 from cartograd.apps.results.against_plain import baseline
 from cartograd.apps.results.evaluation import Evaluation, Seen
 from cartograd.apps.verbs.anomaly import ANOMALIES, of_anomalies
-from cartograd.apps.verbs.drawn_samples import MOST, drawn_figures, is_of_samples, spread
+from cartograd.apps.verbs.drawn_samples import (
+    MOST,
+    drawn_figures,
+    draws_itself,
+    is_of_samples,
+    own_examples,
+    spread,
+)
 from cartograd.apps.verbs.generative_model import Generative
 from cartograd.apps.verbs.judge import Judges, as_judges
+from cartograd.apps.verbs.latency import latency, size
 from cartograd.apps.verbs.written_texts import (
     check_writes,
     is_of_texts,
@@ -30,27 +34,27 @@ from cartograd.apps.verbs.written_texts import (
 )
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.core.eval_mode import inferring
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.core.task import find
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
 from cartograd.engine.files.bundle import Bundle
-from cartograd.engine.files.program import Program, runs_program
+from cartograd.engine.files.program import runs_program
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
 
 NUMBERS = 2**25
 """Most logits of one batch of texts, as long as these usually are."""
 
+GENERATE = "generate"
+"""The task whose metrics of drawn examples are taken of all that a judge is asked about."""
+
 BATCH = 256
 """Examples that go through a model at once."""
 
 Measure = Callable[..., float]
-
-SECONDS = 0.3
-"""Seconds for which a single prediction is timed."""
 
 
 def evaluate(
@@ -95,6 +99,9 @@ def evaluate(
     given = {_name(one): one for one in tuple(metrics) or usual(model)}
     chosen = tuple(given)
     measures, of_texts, of_samples = measures_of(model, given)
+    own = draws_itself(model)
+    if judge is not None and own and not of_samples:
+        of_samples = list(find(GENERATE).sample_metrics)
     if judge is not None and not of_samples:
         raise UsageError(
             f"judge={judge} is of examples that a model makes; {name_of(model)} makes none, or "
@@ -109,7 +116,8 @@ def evaluate(
         model, examples, measures, batch_size=batch_size, device=device
     )
     if of_samples:
-        of_drawn = drawn_figures(of_samples, outputs, examples, judges=as_judges(judge))
+        drawn = own_examples(model, examples, device=device) if own else outputs
+        of_drawn = drawn_figures(of_samples, drawn, examples, judges=as_judges(judge))
         chosen += tuple(name for name in of_drawn if name not in chosen)
         for name, figure in of_drawn.items():
             values[name], intervals[name], doubts[name] = figure
@@ -170,7 +178,7 @@ def measures_of(
         UsageError: a metric is unknown, or the model writes no texts or draws no examples.
     """
     of_samples = [x for x, one in given.items() if isinstance(one, str) and is_of_samples(one)]
-    if of_samples and not model.signature.task.sample_metrics:
+    if of_samples and not (model.signature.task.sample_metrics or draws_itself(model)):
         raise UsageError(
             f"{of_samples[0]} measures examples that a model makes; {name_of(model)} "
             f"answers the task {model.signature.task.name!r}; choose another metric"
@@ -269,31 +277,3 @@ def usual(model: Signed, /) -> tuple[str, ...]:
     if (task := model.signature.task).sample_metrics:
         return task.sample_metrics
     return (*task.usual_metrics(model.signature.classes), *usual_of_texts(model))
-
-
-def latency(model: Signed, /, *x: Shaped[Tensor, "b ..."]) -> float:
-    """Median seconds of one prediction, after a few warm-up runs."""
-    times: list[float] = []
-    with inferring(model):
-        for _ in range(3):
-            _answer(model, *x)
-        end = time.perf_counter() + SECONDS
-        while len(times) < 5 or (time.perf_counter() < end and len(times) < 500):
-            start = time.perf_counter()
-            _answer(model, *x)
-            times.append(time.perf_counter() - start)
-    return median(times)
-
-
-def size(model: Signed, /) -> int:
-    """Bytes of a model's weights and buffers, or of the file that answers for it."""
-    if isinstance(model.model, Program):
-        return model.model.path.stat().st_size
-    tensors = [*model.model.parameters(), *model.model.buffers()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-
-def _answer(model: Signed, *x: Tensor) -> None:
-    answer = model(*x)
-    if answer.device.type == "cuda":
-        torch.cuda.synchronize(answer.device)
