@@ -59,7 +59,6 @@ CARD = Card(
             "acceptance:vq-vae-fashion",
         ),
     },
-    missing={"vae/vq": "the codebook's use logged in training"},
     tiny={"channels": 1, "size": 8, "codes": 5, "dim": 3, "width": 6, "depth": 1, "classes": 3},
     answers="density",
 )
