@@ -38,7 +38,6 @@ CARD = Card(
     title="Fréchet distance",
     short="Fréchet",
     zh="弗雷歇距离",
-    missing={"gan/vanilla": "the networks themselves"},
     better="lower",
     paper="GANs trained by a two time-scale update rule converge to a local Nash equilibrium",
     year=2017,
