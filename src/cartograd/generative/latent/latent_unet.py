@@ -47,8 +47,12 @@ CARD = Card(
         "oracle: diffusers' UNet2DConditionModel with the same weights, to 1e-10 in float64",
         "paper: 859,520,964 parameters of Stable Diffusion 1.5",
     ),
-    evidence={"diffusion/latent": ("test_the_published_unet_has_its_count",)},
-    missing={"diffusion/latent": "prompts obeyed on real pictures"},
+    evidence={
+        "diffusion/latent": (
+            "test_the_published_unet_has_its_count",
+            "acceptance:text-to-image",
+        ),
+    },
     tiny={"channels": 1, "widths": (8, 8), "blocks": 1, "heads": 2, "memory_dim": 4, "groups": 2},
 )
 
