@@ -48,9 +48,9 @@ CARD = Card(
             "acceptance:super-resolution",
             "acceptance:inpainting",
             "acceptance:sketches",
+            "acceptance:augmentation-by-samples",
         ),
     },
-    missing={"gan/applications": "augmentation, over seeds"},
 )
 
 
