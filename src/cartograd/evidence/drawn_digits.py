@@ -29,12 +29,12 @@ def _seen() -> nn.Module:
     return judge[:2].eval()
 
 
-@torch.inference_mode()
 def far(x: Tensor, /, part: str = "test") -> Tensor:
     """Frechet distance of features from a part of the real digits."""
-    data = dataset("digits")
+    data, seen = dataset("digits"), _seen()
     real = (data.valid if part == "valid" else data.test).inputs.flatten(1)
-    return torch.tensor(frechet(_seen()((x.clamp(-1, 1) + 1) / 2), _seen()(real)))
+    with torch.inference_mode():
+        return torch.tensor(frechet(seen((x.clamp(-1, 1) + 1) / 2), seen(real)))
 
 
 def pixels(seed: int, /) -> Tensor:
