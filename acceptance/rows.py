@@ -76,6 +76,7 @@ GENERATIVE: dict[str, Row] = {
     "glow-fashion": flows.glow_fashion,
     "diffusion-digits": diffusion.diffusion_digits,
     "diffusion-fashion": diffusion.diffusion_fashion,
+    "ddim-digits": diffusion.ddim_digits,
     "gan-digits": gans.gan_digits,
     "gan-fashion": gans.gan_fashion,
     "wgan-gp-grid": gans.wgan_gp_grid,
