@@ -151,8 +151,8 @@ def _distance(judge: Any, found: Any, whole: Any) -> float:
 def _mean_and_ridge_of_sketches() -> tuple[float, float]:
     """Whole pictures by the mean training picture, and by a linear map of the sketch."""
     train, test = _parts("edges")
-    weight = _ridge(train.inputs.flatten(1), train.targets.flatten(1))
-    found = _mapped(test.inputs.flatten(1), weight).clamp(0, 1).reshape(test.targets.shape)
+    weight = linear_map(train.inputs.flatten(1), train.targets.flatten(1))
+    found = mapped(test.inputs.flatten(1), weight).clamp(0, 1).reshape(test.targets.shape)
     mean = train.targets.mean(0).expand(test.targets.shape)
     return _psnr(mean, test.targets), _psnr(found, test.targets)
 
@@ -198,7 +198,7 @@ def _plain(degradation: str) -> float:
     return _psnr(way.guess(test.inputs, train.targets.mean(0)), test.targets)
 
 
-def _ridge(x: Any, y: Any) -> Any:
+def linear_map(x: Any, y: Any) -> Any:
     """The linear map with a shift, fitted with a little shrinkage."""
     import torch
 
@@ -207,7 +207,7 @@ def _ridge(x: Any, y: Any) -> Any:
     return torch.linalg.solve(square, x.T @ y.double())
 
 
-def _mapped(x: Any, weight: Any) -> Any:
+def mapped(x: Any, weight: Any) -> Any:
     import torch
 
     return torch.cat([x, x.new_ones(len(x), 1)], dim=1).double() @ weight
@@ -223,7 +223,7 @@ def _ridge_of_patches() -> float:
         return F.unfold(F.pad(x, (2, 2, 2, 2), "replicate"), 5).transpose(1, 2).flatten(0, 1)
 
     squares = F.pixel_unshuffle(train.targets, 2).flatten(2).transpose(1, 2).flatten(0, 1)
-    found = _mapped(patches(test.inputs), _ridge(patches(train.inputs), squares))
+    found = mapped(patches(test.inputs), linear_map(patches(train.inputs), squares))
     squares = found.reshape(len(test), 196, 4).transpose(1, 2).reshape(-1, 4, 14, 14)
     return _psnr(F.pixel_shuffle(squares, 2).clamp(0, 1), test.targets)
 
@@ -236,8 +236,8 @@ def _mean_and_ridge_of_hole() -> tuple[float, float]:
     inside = Hole(size=14).inside(test.inputs)
     holes = train.targets[..., inside].flatten(1)
     whole = test.targets[..., inside].reshape(-1, 1, 14, 14)
-    weight = _ridge(train.inputs[..., ~inside].flatten(1), holes)
-    found = _mapped(test.inputs[..., ~inside].flatten(1), weight).clamp(0, 1)
+    weight = linear_map(train.inputs[..., ~inside].flatten(1), holes)
+    found = mapped(test.inputs[..., ~inside].flatten(1), weight).clamp(0, 1)
     mean = holes.mean(0).reshape(1, 1, 14, 14).expand_as(whole)
     return _psnr(mean, whole), _psnr(found.reshape(whole.shape), whole)
 

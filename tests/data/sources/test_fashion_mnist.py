@@ -9,7 +9,7 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
-from cartograd.data.sources.fashion_mnist import LABELS, coarser, fashion_mnist
+from cartograd.data.sources.fashion_mnist import LABELS, coarser, fashion_mnist, shrunk
 from cartograd.data.store import packages
 
 
@@ -95,6 +95,23 @@ def test_only_the_first_examples(tmp_path, made):
     for wrong in (0, 61):
         with pytest.raises(UsageError, match=f"examples={wrong}: expected 1 to 60"):
             fashion_mnist(tmp_path, examples=wrong)
+
+
+@pytest.mark.law("fashion-mnist")
+def test_pictures_of_half_the_size_are_means_of_squares(tmp_path, made):
+    arrays = made(**{
+        part: np.random.default_rng(0).integers(0, 256, (count, 6, 6), dtype=np.uint8)
+        for part, count in (("train-images", 60), ("t10k-images", 20))
+    })  # fmt: skip
+    data = fashion_mnist(tmp_path, size=3)
+    assert data.signature.input.dims == (1, 3, 3)
+    means = torch.nn.functional.avg_pool2d(torch.from_numpy(arrays["t10k-images"]).double(), 2)
+    assert torch.equal(data.test.stored[:, 0], means.round().to(torch.uint8))
+    whole = torch.from_numpy(arrays["t10k-images"])
+    assert torch.equal(shrunk(whole, 6), whole)
+    for wrong in (0, 4, 12):
+        with pytest.raises(UsageError, match=f"size={wrong}: .* expected 1, 2, 3, 6"):
+            fashion_mnist(tmp_path, size=wrong)
 
 
 def test_one_class_alone_is_trained_with(tmp_path, made):

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -63,6 +65,34 @@ def test_learned_noise_bounds_no_worse_than_even_noise():
     assert bounds[1] > bounds[0] + 0.05
     learned.eval()
     assert torch.equal(learned.decode(learned.encode(x)), x)
+
+
+@torch.no_grad()
+@pytest.mark.place("flow/discrete")
+@pytest.mark.law("flow-plus-plus")
+@pytest.mark.parametrize("dequantisation", ["uniform", "variational"])
+def test_several_draws_bound_by_importance_weights(dequantisation):
+    """The log of a mean of ratios: above the mean of logs, and of all pictures at most one."""
+    torch.manual_seed(0)
+    model = build(
+        f"flow-plus-plus:channels=1,size=2,width=8,components=2,levels=2,dequantisation={dequantisation}"
+    ).double()
+    for weight in model.parameters():
+        weight += 0.1 * torch.randn_like(weight)
+    x = torch.tensor(list(itertools.product([0.0, 1], repeat=4))).double().reshape(-1, 1, 2, 2)
+    model.train()
+    model(x)  # sets the normalisations
+    model.eval()
+    assert model.likelihood == "bound"
+    each = torch.stack([model._nats(x, None, number) for number in range(40)])
+    torch.testing.assert_close(model(x), each[0])
+    model.draws = 40
+    assert model.likelihood == "iwae"
+    found = model(x)
+    torch.testing.assert_close(found.exp(), each.exp().mean(0))
+    assert (found > each.mean(0) + 0.01).all()
+    assert each.mean(0).exp().sum() < 0.9 * found.exp().sum()
+    assert 0.1 < found.exp().sum() < 1
 
 
 def test_noise_has_a_name():

@@ -63,6 +63,7 @@ def fashion_mnist(
     examples: int | None = None,
     valid: float = 1 / 12,
     levels: int = WHITE + 1,
+    size: int | None = None,
     only: str | int | None = None,
 ) -> Dataset:
     """Fashion-MNIST, or any set in its format.
@@ -75,18 +76,19 @@ def fashion_mnist(
         valid: share of them for validation (1/12 of all is about 5,000).
         levels: how many evenly spaced values from 0 to 1 a pixel keeps, the nearest to it; 2 makes
             black and white pictures.
+        size: height and width; 14 makes each pixel the mean of four. As they are if not given.
         only: train and validate with this class alone, by name or number; the test part keeps all.
 
     Raises:
         UsageError: the files are not there or damaged, a label is out of range, there are not so
-            many examples, or a byte has no such levels.
+            many examples, a byte has no such levels, or sides cannot be divided so.
     """
     if WHITE % (levels - 1):
         raise UsageError(f"levels={levels}: a byte keeps 2, 4, 6, 16, 18, 52, 86 or 256 levels")
     folder = packages.where("fashion-mnist") if path is None else Path(path)
     pairs = {
         part: (
-            coarser(_read(folder, f"{stem}-images", 3), levels),
+            coarser(shrunk(_read(folder, f"{stem}-images", 3), size), levels),
             _read(folder, f"{stem}-labels", 1),
         )
         for part, stem in (("train", "train"), ("test", "t10k"))
@@ -106,6 +108,26 @@ def fashion_mnist(
     keys = [row.tobytes() for row in splits["train"].stored.numpy()]
     about = {"source": str(folder), "licence": "MIT"} if official else {"source": str(folder)}
     return assemble("fashion-mnist", splits, {"valid": valid}, keys=keys, about=about)
+
+
+def shrunk(images: UInt8[Tensor, "n y x"], size: int | None, /) -> UInt8[Tensor, "n y2 x2"]:
+    """Pictures of this height and width, each pixel the mean of a square; None changes nothing.
+
+    Raises:
+        UsageError: pictures are not of as many squares.
+    """
+    if size is None:
+        return images
+    high, wide = images.shape[1:]
+    if size < 1 or high != wide or high % size:
+        sides = [str(side) for side in range(1, high + 1) if high == wide and not high % side]
+        raise UsageError(
+            f"size={size}: pictures of {high} x {wide} pixels are made smaller by whole squares; "
+            f"expected {', '.join(sides) or 'square pictures'}"
+        )
+    side = high // size
+    squares = images.reshape(-1, size, side, size, side).transpose(2, 3).flatten(3)
+    return squares.sum(3, dtype=torch.int32).div(side**2).round().to(images.dtype)
 
 
 def coarser(images: UInt8[Tensor, "..."], levels: int, /) -> UInt8[Tensor, "..."]:

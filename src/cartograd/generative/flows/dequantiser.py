@@ -54,9 +54,11 @@ class Dequantiser(nn.Module):
             )
             self.couplings.append(Coupling(halves, bend, net))
 
-    def forward(self, x: Float[Tensor, "b c y x"]) -> tuple[Tensor, Float[Tensor, " b"]]:
+    def forward(
+        self, x: Float[Tensor, "b c y x"], number: int = 0
+    ) -> tuple[Tensor, Float[Tensor, " b"]]:
         """Noise for each picture, and minus the logarithm of its density."""
-        e = self.even(x)[0].clamp(LEAST, 1 - LEAST).logit()
+        e = self.even(x, number)[0].clamp(LEAST, 1 - LEAST).logit()
         seen = F.pixel_unshuffle(2 * x - 1, 2)
         gain = -_slope(e)
         for coupling in self.couplings:

@@ -73,6 +73,9 @@ def log_normal(z: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
 class Flow(nn.Module):
     """A density model of a chain of layers.
 
+    Noise between levels makes the answers bounds. `draws` may be set to more of them, for a tighter
+    one by importance weights: `log P(x) >= log (1/k) sum_i p(x + u_i) / q(u_i | x)`.
+
     Args:
         layers: from examples to codes, which have the shape `b d` at the end.
         shape: of an example.
@@ -92,18 +95,24 @@ class Flow(nn.Module):
         noise: Noise | None = None,
     ):
         super().__init__()
-        self.shape, self.dims = shape, math.prod(shape)
-        self.likelihood = "bound" if levels else "exact"
+        self.shape, self.dims, self.levels, self.draws = shape, math.prod(shape), levels, 1
         first = [Levels(shape, levels=levels, noise=noise)] if levels else []
         self.layers = nn.ModuleList([*first, *layers])
         self.prior = None if classes is None else ClassPrior(classes, self.dims)
+
+    @property
+    def likelihood(self) -> str:
+        """What the answers are: exact, or which bound."""
+        return "exact" if not self.levels else "bound" if self.draws == 1 else "iwae"
 
     def forward(
         self, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, " b"]:
         """The logarithm of the density of each example (among those of its class), in nats."""
-        z, total = self._through(x, y)
-        return log_normal(z) + total
+        if self.likelihood == "iwae":
+            each = [self._nats(x, y, number) for number in range(self.draws)]
+            return torch.stack(each).logsumexp(0) - math.log(self.draws)
+        return self._nats(x, y)
 
     def encode(
         self, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"] | None = None, /
@@ -132,8 +141,16 @@ class Flow(nn.Module):
         noise = torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype)
         return self.decode(temperature * noise.to(like.device), y)
 
-    def _through(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        z, total = through(self.layers, x.reshape(x.shape[0], *self.shape))
+    def _nats(self, x: Tensor, y: Tensor | None, number: int = 0) -> Float[Tensor, " b"]:
+        z, total = self._through(x, y, number)
+        return log_normal(z) + total
+
+    def _through(self, x: Tensor, y: Tensor | None, number: int = 0) -> tuple[Tensor, Tensor]:
+        x, gain, layers = x.reshape(x.shape[0], *self.shape), 0.0, self.layers
+        if number:  # the first layer is the one that adds noise
+            (x, gain), layers = layers[0](x, number), layers[1:]
+        z, total = through(layers, x)
+        total = total + gain
         if self.prior is not None:
             z, one = self.prior(z, y)
             total = total + one

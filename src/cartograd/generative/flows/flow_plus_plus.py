@@ -51,6 +51,7 @@ CARD = Card(
         "law: the determinants of both ways are those of autograd's Jacobians, to 1e-9",
         "law: the bend is the mixture's distribution function, by scipy's logistics, to 1e-10",
         "law: learned noise starts as even noise and its bound rises above it",
+        "law: several draws bound by importance weights, above the mean of one draw each",
     ),
     aliases=("flowpp",),
     evidence={

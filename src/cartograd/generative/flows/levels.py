@@ -8,8 +8,9 @@ onto a normal distribution wants numbers without bounds, which the logit gives.
 
 The determinant is counted per cell, whose width is 1/L, so that `-log p / (d log 2)` is bits per
 number and a flow of uniform numbers costs exactly `log2 L`. In training the noise is new each time;
-in evaluation it is the same for every example, so that answers repeat and rows stand alone. Noise
-that is not even (see `dequantiser.py`) has a density `q(u | x)`, and the bound gains `-log q`.
+in evaluation it is the same for every example, so that answers repeat and rows stand alone, and has
+a number, so that several draws can be told apart. Noise that is not even (see `dequantiser.py`) has
+a density `q(u | x)`, and the bound gains `-log q`.
 
 References:
     Benigno Uria, Iain Murray, Hugo Larochelle. RNADE: the real-valued neural autoregressive
@@ -30,8 +31,13 @@ from torch import Tensor, nn
 class Noise(Protocol):
     """What fills the gaps between levels; an `nn.Module`."""
 
-    def __call__(self, x: Float[Tensor, "b ..."], /) -> tuple[Tensor, Float[Tensor, " b"]]:
-        """Noise in [0, 1) for pictures in [0, 1], and minus the logarithm of its density."""
+    def __call__(
+        self, x: Float[Tensor, "b ..."], number: int = 0, /
+    ) -> tuple[Tensor, Float[Tensor, " b"]]:
+        """Noise in [0, 1) for pictures in [0, 1], and minus the logarithm of its density.
+
+        In evaluation the noise of one number is always the same.
+        """
         ...
 
 
@@ -58,9 +64,11 @@ class Levels(nn.Module):
         self.levels, self.margin = levels, margin
         self.noise: Any = EvenNoise(shape) if noise is None else noise
 
-    def forward(self, x: Float[Tensor, "b ..."]) -> tuple[Tensor, Float[Tensor, " b"]]:
-        """Numbers without bounds, and the logarithm of the determinant per cell."""
-        noise, gain = self.noise(x)
+    def forward(
+        self, x: Float[Tensor, "b ..."], number: int = 0
+    ) -> tuple[Tensor, Float[Tensor, " b"]]:
+        """Numbers without bounds by this draw of noise, the log-determinant per cell."""
+        noise, gain = self.noise(x, number)
         v = (x * (self.levels - 1) + noise) / self.levels
         inside = self.margin + (1 - 2 * self.margin) * v
         y = inside.log() - (-inside).log1p()
@@ -85,10 +93,16 @@ class EvenNoise(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], /):
         super().__init__()
-        fixed = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("fixed", fixed, persistent=False)
+        self.shape = shape
+        self.register_buffer("fixed", self._drawn(0), persistent=False)
 
-    def forward(self, x: Float[Tensor, "b ..."]) -> tuple[Tensor, Float[Tensor, " b"]]:
+    def forward(
+        self, x: Float[Tensor, "b ..."], number: int = 0
+    ) -> tuple[Tensor, Float[Tensor, " b"]]:
         """The noise, and nothing to gain: its density is one."""
-        noise = torch.rand_like(x) if self.training else self.fixed.to(x.dtype).expand_as(x)
+        fixed = self._drawn(number) if number else self.fixed
+        noise = torch.rand_like(x) if self.training else fixed.to(x).expand_as(x)
         return noise, torch.zeros_like(x.flatten(1)[:, 0])
+
+    def _drawn(self, number: int) -> Tensor:
+        return torch.rand(self.shape, generator=torch.Generator().manual_seed(number))
