@@ -79,7 +79,7 @@ def imagegpt_fashion(session: Session, /) -> Outcome:
             "of the judge and the decibels of the lower half: one drawn completion cannot be as "
             "near in decibels as a mean of all, and a nearest neighbour is a real picture's half. "
             "Probes are logistic regressions on a block's mean over places, its shrinkage chosen "
-            "on 1,000 pictures of the validation part."
+            "on the validation part."
         ],
     )
 
@@ -124,7 +124,7 @@ def _completed(folder: Path, judge: Path) -> dict[str, dict[str, float]]:
     import torch
 
     import cartograd as cg
-    from acceptance.applications import mapped, linear_map
+    from acceptance.applications import linear_map, mapped
     from cartograd.apps.load.target import as_signed
     from cartograd.apps.verbs.judge import Judge
     from cartograd.practice.metrics.frechet import frechet
@@ -168,7 +168,7 @@ def _probes(folder: Path) -> dict[str, Any]:
     model, data = _model(folder).eval(), _data()
     parts = {
         "train": data["train"].select(range(LABELS)),
-        "valid": data["valid"].select(range(1000)),
+        "valid": data["valid"],
         "test": data["test"].select(range(2000)),
     }
     told: dict[str, list[Any]] = {name: [] for name in parts}
