@@ -222,7 +222,7 @@ def noise_taker() -> torch.nn.Module:
 FURTHER = {
     "consistency-distillation": lambda: {"teacher": noise_taker()},
     "cyclegan-game": lambda: {"width": 2},
-    "vqgan-game": lambda: {"width": 2},
+    "vqgan-game": lambda: {"width": 2, "patch_size": 70},
     "distill": lambda: {"teacher": teacher()},
     "pix2pix-game": lambda: {"width": 2},
 }

@@ -38,7 +38,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.generative.autoencoders.vqgan import VQGAN
-from cartograd.generative.gan.patch_critic import least, patch_critic
+from cartograd.generative.gan.patch_critic import critic_for_side
 
 CARD = Card(
     name="vqgan-game",
@@ -64,7 +64,6 @@ CARD = Card(
     },
 )
 
-PATCH = 70
 LITTLE, MOST = 1e-4, 1e4
 """Added to the length that is divided by, and the most that the critic may count."""
 
@@ -78,9 +77,12 @@ class VQGANGame(nn.Module):
         feature_weight: how much the distance of the critic's features counts beside the numbers'.
         critic_weight: share of the balance at which the critic counts; 0 leaves it out.
         width: channels of the critic's first layer.
+        patch_size: side of the patches that it judges, 16, 34 or 70; the largest of them of no
+            more than three fifths of a picture's side unless told otherwise.
 
     Raises:
-        UsageError: the model is no such one, or pictures are too small for a critic.
+        UsageError: the model is no such one, there is no such patch, or pictures are too small for
+            a critic.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class VQGANGame(nn.Module):
         feature_weight: float = 1.0,
         critic_weight: float = 0.1,
         width: int = 32,
+        patch_size: int | None = None,
     ):
         super().__init__()
         inner = model.model if isinstance(model, Signed) else model
@@ -99,13 +102,8 @@ class VQGANGame(nn.Module):
                 f"the game of vqgan teaches a vqgan with a signature; got {type(inner).__name__}"
             )
         channels, size, _ = (int(dim) for dim in model.signature.input.dims)
-        if size < least(PATCH):
-            raise UsageError(
-                f"the critic judges patches of pictures of side {least(PATCH)} or more; these have "
-                f"{size}: `size=` of the data makes them larger"
-            )
         self.model = model
-        self.critic = patch_critic(channels, width=width, patch_size=PATCH)
+        self.critic = critic_for_side(channels, side=size, width=width, patch_size=patch_size)
         self.commitment, self.feature_weight = commitment, feature_weight
         self.critic_weight = critic_weight
         self.players = {"model": model, "critic": self.critic}
