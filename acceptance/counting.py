@@ -26,17 +26,31 @@ def kneser_ney(
         R. Kneser, H. Ney. Improved backing-off for m-gram language modeling. ICASSP 1995.
         S. Chen, J. Goodman. An empirical study of smoothing techniques, 1998.
     """
-    tables = _tables(train, order, symbols)
-    total, count = 0.0, 0
-    for text in test:
+    bits = KneserNey(train, order=order, symbols=symbols).bits
+    return float(np.concatenate([bits(text) for text in test]).mean())
+
+
+class KneserNey:
+    """The same, for the bits of each symbol of a text.
+
+    Args:
+        train: texts that are counted.
+        order: symbols in a row.
+        symbols: how many there are.
+    """
+
+    def __init__(self, train: Sequence[Ids], /, *, order: int = 5, symbols: int = 256) -> None:
+        self.tables, self.symbols = _tables(train, order, symbols), symbols
+
+    def bits(self, text: Ids, /) -> np.ndarray:
+        """How unlikely each symbol is behind those before it."""
         text = text.astype(np.int64)
-        chance = np.full(len(text), 1.0 / symbols)
-        for n, table in enumerate(tables, start=1):
+        chance = np.full(len(text), 1.0 / self.symbols)
+        for n, table in enumerate(self.tables, start=1):
             if len(text) >= n:
-                chance[n - 1 :] = _mixed(table, _grams(text, n, symbols), chance[n - 1 :], symbols)
-        total -= np.log2(chance).sum()
-        count += len(text)
-    return float(total / count)
+                grams = _grams(text, n, self.symbols)
+                chance[n - 1 :] = _mixed(table, grams, chance[n - 1 :], self.symbols)
+        return -np.log2(chance)
 
 
 Table = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]

@@ -380,6 +380,7 @@ TAUGHT = {
     "ctc": (reader, spelled),
     "label-tokens": (reader, lines),
     "masked-language-model": (reader, lines),
+    "scheduled-sampling": (reader, lines),
     "skip-gram": (table_of_words, windows),
 }
 """Objectives by card that do not learn classes or values: a network, and n examples."""

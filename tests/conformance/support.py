@@ -123,7 +123,7 @@ def _example_signature(card: Card, *, size: int | None = None) -> Signature:
     return Signature(inputs, (answer,))
 
 
-TOKEN_WISE = ("label-tokens", "masked-language-model", "crf")
+TOKEN_WISE = ("label-tokens", "masked-language-model", "scheduled-sampling", "crf")
 """Objectives whose models answer at each position."""
 
 

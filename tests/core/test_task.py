@@ -160,7 +160,7 @@ def test_other_old_outputs():
 
 
 def test_objectives_for_each_position_are_not_for_whole_examples():
-    for name in ("label-tokens", "masked-language-model", "ctc", "crf"):
+    for name in ("label-tokens", "masked-language-model", "ctc", "crf", "scheduled-sampling"):
         assert not task.find("classify").takes(name)
         assert task.find("tag").takes(name)
     assert task.find("classify").takes("perceptron-rule")

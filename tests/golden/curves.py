@@ -27,6 +27,7 @@ READING = {
     "ctc": {},
     "label-tokens": {},
     "masked-language-model": {"mask_id": 1, "mlm_probability": 0.5},
+    "scheduled-sampling": {"total": 5},
     "skip-gram": {},
 }
 """Objectives that look at each token of a text, and what they need to be told."""

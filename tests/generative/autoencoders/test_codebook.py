@@ -44,16 +44,18 @@ def test_gradients_pass_straight_through_and_codes_stand_for_themselves():
 
 
 @pytest.mark.law("vq-vae")
-def test_codes_that_nothing_is_near_to_begin_anew_at_the_batch():
+@pytest.mark.parametrize(("vectors", "rare", "enough"), [(600, 0.5, 1.0), (6, 0.04, 0.05)])
+def test_codes_that_nothing_is_near_to_begin_anew_at_the_batch(vectors, rare, enough):
+    """Of a batch of six vectors a code that gets one in twenty batches is one in use."""
     torch.manual_seed(0)
     book = Codebook(4, 2, decay=0.9)
-    book.counts.copy_(torch.tensor([0.0, 3.0, 0.5, 1.0]))
-    before, z = book.codes.clone(), 10 + torch.rand(6, 2)
+    book.counts.copy_(torch.tensor([0.0, 3.0, rare, enough]))
+    before, z = book.codes.clone(), 10 + torch.rand(vectors, 2)
     book.restart(z)
     for number, moved in enumerate((True, False, True, False)):
         at_the_batch = (book.codes[number] == z).all(1).any()
         assert at_the_batch == moved
         assert torch.equal(book.codes[number], before[number]) != moved
-    assert torch.equal(book.counts, torch.tensor([1.0, 3.0, 1.0, 1.0]))
+    assert torch.equal(book.counts, torch.tensor([1.0, 3.0, 1.0, enough]))
     sums = book.sums / book.counts[:, None]
     torch.testing.assert_close(sums[[0, 2]], book.codes[[0, 2]])

@@ -8,6 +8,7 @@ TASK = Task(
     answer=ANSWERS + "next_token",
     target="class",
     objective="label-tokens",
+    also=("scheduled-sampling",),
     metrics=("accuracy", "nll", "perplexity", "bits-per-byte"),
     classes_axis=-1,
     each=True,

@@ -16,8 +16,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-FEWEST = 1.0
-"""Vectors of a batch, on average, below which a code is put elsewhere."""
+FEWEST, RARE = 1.0, 0.03
+"""Vectors of a batch, on average, below which a code is put elsewhere, and what share that may be
+of as many as each would have if all were used alike. Of small batches one vector is no rare thing:
+codes that are used would move about, and whatever is learned of their numbers with them."""
 
 LEAST = 1e-5
 """Of a running count: below it there is no mean."""
@@ -58,7 +60,7 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def restart(self, z: Float[Tensor, "n d"], /) -> None:
         """Put codes that nothing is near to at vectors of the batch, drawn at random."""
-        unused = self.counts < FEWEST
+        unused = self.counts < min(FEWEST, RARE * len(z) / len(self.codes))
         chosen = torch.randint(len(z), (len(self.codes),), device=z.device)
         fresh = z[chosen].to(self.codes.dtype)
         self.codes.copy_(torch.where(unused[:, None], fresh, self.codes))

@@ -76,6 +76,12 @@ CARD = Card(
 PRESETS = {
     "improved-ddpm": {"beta_schedule": "cosine", "variance": "learned"},
     "v-diffusion": {"beta_schedule": "cosine", "predicts": "v"},
+    "diffwave": {
+        "network": "diffwave-net",
+        "beta_schedule": "cosine",
+        "predicts": "v",
+        "width": 16,
+    },
     "dit-s-2": {"network": "dit:depth=12,heads=6", "width": 96, "variance": "learned"},
     "dit-b-2": {"network": "dit:depth=12,heads=12", "width": 192, "variance": "learned"},
     "dit-xl-2": {"network": "dit:depth=28,heads=16", "width": 288, "variance": "learned"},

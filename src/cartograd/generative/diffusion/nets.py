@@ -35,8 +35,9 @@ def chosen_network(
     """The layer that is asked for; else a U-Net for pictures, dense layers for anything else.
 
     Args:
-        network: spec of a layer that takes noisy examples, times and classes, such as `dit`; the
-            sizes that it leaves out are those below, and its `dim` is four times `width`.
+        network: spec of a layer that takes noisy examples, times and classes, such as `dit` of
+            pictures and `diffwave-net` of sounds; the sizes that it leaves out are those below,
+            and its `dim` is four times `width`.
         features: numbers of an example.
         channels: of a picture; None of anything else.
         size: height and width of a square picture.
@@ -53,7 +54,10 @@ def chosen_network(
             "a denoiser needs features= of vectors, or channels= and size= of pictures"
         )
     if network is not None:
-        sizes = {"channels": channels, "size": size, "classes": classes, "dim": 4 * width}
+        sizes: dict[str, float | None] = {
+            "features": features, "channels": channels, "size": size, "classes": classes,
+            "dim": 4 * width,
+        }  # fmt: skip
         return _asked(Spec.parse(network), sizes | {"dropout": dropout, "outputs": outputs})
     if channels is None:
         return DenoisingMLP(features or 0, width=4 * width, classes=classes, outputs=outputs)
@@ -72,10 +76,14 @@ def _asked(spec: Spec, sizes: dict[str, float | None]) -> nn.Module:
     card, _ = registry.find(spec.name, kind="layer")
     takes = hyperparameters(card)
     if "outputs" not in takes:
-        raise UsageError(f"network={spec.name} takes no noise away; expected dit, or leave it out")
+        raise UsageError(
+            f"network={spec.name} takes no noise away; expected dit (pictures) or diffwave-net "
+            f"(sounds), or leave it out"
+        )
     missing = [
         key for key in ("channels", "size")
-        if sizes[key] is None and takes[key].default is inspect.Parameter.empty
+        if sizes[key] is None and key in takes
+        and takes[key].default is inspect.Parameter.empty
     ]  # fmt: skip
     if missing:
         raise UsageError(f"network={spec.name} is for square pictures; these have no {missing[0]}=")
