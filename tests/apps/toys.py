@@ -214,6 +214,33 @@ def toy_augmentation(x, rng, /):
     return as_before(pixels * column(rng.uniform(1)[:, 0], pixels), x)
 """,
     ),
+    "adapter": (
+        "import torch.nn.functional as F\nfrom torch import nn\n\n"
+        "from cartograd.training.adapters.beside import put_beside",
+        "toy_adapter",
+        {},
+        """
+class Whole(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.own = nn.Parameter(layer.weight.new_zeros(layer.weight.shape))
+
+    def forward(self, x):
+        return F.linear(x, self.own)
+
+    def difference(self):
+        return self.own
+
+
+def toy_adapter(model, /, *, match: str = "5"):
+    '''A whole weight beside that of a dense layer.
+
+    Args:
+        match: names of the layers.
+    '''
+    return put_beside(model, Whole, match=match)
+""",
+    ),
     "average": (
         "",
         "toy_average",

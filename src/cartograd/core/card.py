@@ -10,6 +10,7 @@ from typing import Any
 
 KINDS = (
     "activation",
+    "adapter",
     "attack",
     "augmentation",
     "average",

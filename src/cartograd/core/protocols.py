@@ -111,6 +111,15 @@ class Attack(Protocol):
 
 
 @runtime_checkable
+class Adapter(Protocol):
+    """Changes that are learned in the place of a model's weights; what `train` calls."""
+
+    def __call__(self, model: nn.Module, /) -> list[str]:
+        """The names of the layers that are changed from now on; nothing else of it learns."""
+        ...
+
+
+@runtime_checkable
 class Compressor(Protocol):
     """A smaller or faster model that does nearly the same; what `compress` calls."""
 
@@ -249,6 +258,7 @@ class Aligner(Protocol):
 
 
 CALLS: dict[str, type] = {
+    "adapter": Adapter,
     "attack": Attack,
     "compressor": Compressor,
     "explainer": Explainer,

@@ -94,6 +94,15 @@ def freeze(model: nn.Module, parts: Sequence[str], /) -> None:
         raise UsageError("everything is frozen; leave a part to train, such as the last layer")
 
 
+def hold(model: nn.Module, /) -> None:
+    """Keep all weights of a network, and its running statistics; what it drops is still dropped."""
+    model.requires_grad_(False)
+    for module in model.modules():
+        if any(buffer.is_floating_point() for buffer in module.buffers(recurse=False)):
+            module.eval()
+            module.train = MethodType(_stay, module)
+
+
 def _stay(module: nn.Module, *_: bool, **__: bool) -> nn.Module:
     """What a frozen part does when it is told to train."""
     return module

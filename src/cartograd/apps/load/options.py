@@ -63,6 +63,11 @@ class DataOptions:
         "not new.",
         expected="true, or names of parts",
     )
+    adapter: str | Spec | None = option(
+        None,
+        "spec of what learns beside the weights of a model that has learned, which stay: "
+        "`lora:rank=8`, `lora:rank=4,match=*attention*`.",
+    )
     init: str | Spec | None = option(
         None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
     )
@@ -84,6 +89,7 @@ class TrainFields(FitFields, total=False):
     class_weights: str | Mapping[str, float] | None
     positive: Any
     freeze: bool | str | Sequence[str]
+    adapter: str | Spec | None
     init: str | Spec | None
     samples: int | None
 
@@ -98,7 +104,7 @@ CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "sav
           "log_every", "profile")  # fmt: skip
 """Options of `fit` that are chosen for the model and the data."""
 
-DEFAULTS: dict[str, Any] = {"freeze": False, "init": None} | {
+DEFAULTS: dict[str, Any] = {"freeze": False, "adapter": None, "init": None} | {
     item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN
 }
 """Settings that do not depend on the model or the data."""

@@ -31,6 +31,7 @@ def start(
     *,
     seed: int,
     frozen: bool | str | Sequence[str] = False,
+    adapter: str | Spec | None = None,
     init: str | Spec | None = None,
     source: Signed | None = None,
     tokenizer: Any = None,
@@ -45,6 +46,7 @@ def start(
         seed: of the weights that are new.
         frozen: parts that keep their weights: names (in a list, or with commas), or True for all
             that is not new.
+        adapter: what learns beside the weights, in their place.
         init: how all dense and convolutional weights start; None starts them as the model does.
         source: what it begins with, if that is loaded already.
         tokenizer: of the data, if it is text.
@@ -72,6 +74,9 @@ def start(
                     f"of {model}; leave one of the two out"
                 )
             initialise(made.model, str(init))
+        if adapter is not None:
+            _check_adapts(model, fresh, adapter, frozen)
+            told = ", ".join(filter(None, (told, _adapted(made, adapter, fresh or []))))
     if frozen is True and fresh is None:
         raise UsageError(
             "freeze=true keeps what was learned before, and this model begins from nothing; begin "
@@ -82,6 +87,36 @@ def start(
     elif frozen:
         freeze(made.model, frozen.split(",") if isinstance(frozen, str) else frozen)
     return made, told
+
+
+def _check_adapts(
+    model: Any, fresh: list[str] | None, adapter: str | Spec, frozen: bool | str | Sequence[str]
+) -> None:
+    """Refuse an adapter where nothing was learned, and parts to keep beside one."""
+    if fresh is None:
+        raise UsageError(
+            f"adapter={adapter} changes what was learned before, and this model begins from "
+            "nothing; begin from a run, a bundle or published weights"
+        )
+    if frozen:
+        raise UsageError(
+            f"adapter={adapter} keeps all weights of {model} that are not new; leave freeze= out, "
+            "and say with match= where it learns"
+        )
+
+
+def _adapted(model: Signed, adapter: str | Spec, fresh: list[str]) -> str:
+    """A line on how much learns, beside the model's weights, from now on."""
+    whole = sum(weight.numel() for weight in model.model.parameters())
+    layers = build(adapter, kind="adapter")(model.model)
+    for name, weight in model.model.named_parameters():
+        if name in fresh:
+            weight.requires_grad_()
+    learns = sum(one.numel() for one in model.model.parameters() if one.requires_grad)
+    return (
+        f"{learns:,} numbers learn beside {len(layers)} layers and their {whole:,} weights "
+        f"({learns / whole:.2%})"
+    )
 
 
 def _check_trains(model: Signed) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
+from cartograd.apps.load import adapter_folder
 from cartograd.apps.load.pretrained import is_pretrained, kept, pretrained, pretrained_names
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.paths import is_there
@@ -18,8 +19,8 @@ PIPELINE = "model_index.json"
 """In folders as diffusers keeps them, which are read as they are: they may be large."""
 
 Target = nn.Module | Run | Bundle | str | Path
-"""A model with a signature, a run, a bundle, the path of one of the latter two, or the name of
-published weights."""
+"""A model with a signature, a run, a bundle, the path of one of the latter two or of an adapter, or
+the name of published weights."""
 
 
 def as_signed(target: Target, /) -> Signed:
@@ -37,6 +38,8 @@ def as_signed(target: Target, /) -> Signed:
         return sign(target, signature_of(target))
     if isinstance(target, str | Path) and (Path(target) / PIPELINE).is_file():
         return pretrained(Spec("diffusers", subject=str(target)))
+    if isinstance(target, str | Path) and (Path(target) / adapter_folder.FILE).is_file():
+        return adapter_folder.read_adapter(target, as_signed)
     return as_bundle(target).model
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
+from cartograd.apps.load.adapter_folder import write_adapter
 from cartograd.apps.results.baseline import against_constant
 from cartograd.apps.results.evaluation import Evaluation
 from cartograd.apps.verbs.evaluate import evaluate
@@ -98,6 +99,10 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
         if found is not None
     }
     words = {key: item.value for key, item in plan.words().items() if item.value is not None}
+    if "adapter" in words:
+        how = {"adapter": words["adapter"], "base": words["model"]}
+        apart = partial(write_adapter, path / "adapter", plan.model, **how)
+        _try("the writing of the adapter apart", "", apart)
     keep_bundle(
         path,
         plan.model,

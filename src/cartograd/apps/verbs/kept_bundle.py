@@ -16,6 +16,7 @@ from cartograd.engine.device.randomness import preserved
 from cartograd.engine.files.bundle import load, write_bundle
 from cartograd.engine.loop.probe import unchanged
 from cartograd.engine.loop.rehearsal import reason
+from cartograd.training.adapters.beside import check_merges, merged
 
 
 def rehearse_bundle(model: Signed, examples: tuple[Tensor, ...], /) -> None:
@@ -27,6 +28,8 @@ def rehearse_bundle(model: Signed, examples: tuple[Tensor, ...], /) -> None:
     with scratch_folder() as (folder, _), unchanged(model):
         path = folder / "bundle"
         try:
+            check_merges(model, examples)
+            model = merged(model)
             write_bundle(path, model, examples=examples)
             load(path, model=foreign(model))
         except Exception as error:
@@ -40,6 +43,8 @@ def rehearse_bundle(model: Signed, examples: tuple[Tensor, ...], /) -> None:
 def keep_bundle(path: Path, model: Signed, examples: tuple[Tensor, ...], /, **more: Any) -> None:
     """Write a run's bundle; without recorded answers where the model gives none.
 
+    What an adapter has learned is merged into the weights.
+
     Args:
         path: the run folder.
         model: as it was trained.
@@ -49,6 +54,7 @@ def keep_bundle(path: Path, model: Signed, examples: tuple[Tensor, ...], /, **mo
     Raises:
         UsageError: it cannot be written; the newest checkpoint has the weights.
     """
+    model = merged(model)
     with preserved(torch.device("cpu")), with_program(model, examples) as (onnx, noted):
         more |= {"onnx": onnx, "about": {**more.get("about", {}), **noted}}
         try:

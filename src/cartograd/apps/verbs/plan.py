@@ -90,7 +90,7 @@ class Plan:
         }
         return plain | {
             key: replace(plain[key], value=in_words(plain[key].value))
-            for key in ("objective", "loss", "optimizer", "schedule")
+            for key in ("objective", "loss", "adapter", "optimizer", "schedule")
             if key in plain
         }
 
@@ -176,9 +176,10 @@ def planned(
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
         frozen, init = settings["freeze"].value, settings["init"].value
+        adapter = settings["adapter"].value
         built, told = start(
-            begins, examples.signature, seed=seed, frozen=frozen, init=init, source=before,
-            tokenizer=examples.tokenizer,
+            begins, examples.signature, seed=seed, frozen=frozen, adapter=adapter,
+            init=init, source=before, tokenizer=examples.tokenizer,
         )  # fmt: skip
     built.tokenizer = examples.tokenizer
     fine = before is not None and frozen is not True and "heads" in (built.spec or Spec("")).args

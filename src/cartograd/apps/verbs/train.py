@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -40,6 +41,7 @@ from cartograd.engine.logging.run_folder import (
 from cartograd.engine.loop.fit import Run, fit
 from cartograd.engine.loop.option_fields import takes_options
 from cartograd.engine.loop.options import FitOptions
+from cartograd.training.adapters.beside import merged
 
 
 @takes_options(DataOptions, FitOptions, without=("model", "data"), chosen=CHOSEN)
@@ -125,6 +127,11 @@ def run(
     if resume and folder is not None:
         _check_same(plan, Path(folder))
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
+    if processes.sharded and plan.value("adapter") is not None:
+        raise UsageError(
+            f"adapter={plan.value('adapter')} cannot be merged where weights are spread over "
+            "processes; leave parallel= out"
+        )
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))
@@ -152,6 +159,8 @@ def run(
             processes.lead_does(lambda: update_config(path, named))
         if done.stopped != "interrupted":
             finish(plan, done, path, processes)
+            if done.model is not None:
+                done = replace(done, model=merged(done.model))
     return done
 
 
@@ -181,7 +190,7 @@ def _nothing_left(folder: Path, done: Run) -> str:
     return f"{ended}--resume --epochs N with a larger N goes on"
 
 
-SAME = ("objective", "loss", "batch_size", "augment", "drawn", "freeze")
+SAME = ("objective", "loss", "batch_size", "augment", "drawn", "freeze", "adapter")
 """Settings besides those of `fit` that a run goes on with; model and data are compared by `fit`."""
 
 
@@ -190,7 +199,7 @@ def _check_same(plan: Plan, folder: Path) -> None:
     before = read_config(folder)[0]
     words = plan.words()
     for key in SAME:
-        if key in ("augment", "drawn", "loss") or key in before:
+        if key in ("augment", "drawn", "loss", "adapter") or key in before:
             now = words[key].value if key in words else None
             names = [_named(value) for value in (before.get(key), now)]
             if names[0] != names[1]:

@@ -250,4 +250,4 @@ class LLaMA(nn.Module):
         return x
 
     def _scores(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.embedding.weight if self.head is None else self.head.weight)
+        return F.linear(x, self.embedding.weight) if self.head is None else self.head(x)

@@ -20,6 +20,7 @@ import torch
 
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset.chosen_classes import trained_on
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.store.embedded import read
@@ -37,14 +38,18 @@ CARD = Card(
 )
 
 
-def digits(*, valid: float = 0.1) -> Dataset:
+def digits(
+    *, valid: float = 0.1, only: str | int | None = None, without: str | int | None = None
+) -> Dataset:
     """The digits of scikit-learn.
 
     Args:
         valid: share of the whole for validation; the test split does not depend on it.
+        only: train and validate with this digit alone; the test part keeps all.
+        without: train and validate with all digits but this one.
 
     Raises:
-        UsageError: `valid` leaves nothing for training.
+        UsageError: `valid` leaves nothing for training, or there is no such digit.
     """
     text, about = read("digits.csv.gz")
     rows = np.loadtxt(text.splitlines(), delimiter=",", dtype=np.uint8)
@@ -58,6 +63,7 @@ def digits(*, valid: float = 0.1) -> Dataset:
     keys = [row.tobytes() for row in rows]
     whole = Split(pixels, targets, signature, names)
     shares = {"valid": valid, "test": 0.2}
-    return assemble(
+    data = assemble(
         "digits", {"train": whole}, shares, keys=keys, about=about | {"licence": "CC BY 4.0"}
     )
+    return trained_on(data, only=only, without=without)

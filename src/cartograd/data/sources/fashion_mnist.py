@@ -26,8 +26,9 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset.chosen_classes import of_class
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.store import packages
@@ -104,7 +105,7 @@ def fashion_mnist(
     splits = {
         part: _split(folder, part, *pair, signature=signature) for part, pair in pairs.items()
     }
-    splits["train"] = _first(_of_class(splits["train"], only), examples)
+    splits["train"] = _first(of_class(splits["train"], only), examples)
     keys = [row.tobytes() for row in splits["train"].stored.numpy()]
     about = {"source": str(folder), "licence": "MIT"} if official else {"source": str(folder)}
     return assemble("fashion-mnist", splits, {"valid": valid}, keys=keys, about=about)
@@ -151,16 +152,6 @@ def _split(
             f"{folder}: {part} label {row + 1} is {int(labels[row])}; expected 0 to {classes - 1}"
         )
     return Split(images[:, None], labels.long(), signature)
-
-
-def _of_class(split: Split, only: str | int | None) -> Split:
-    if only is None:
-        return split
-    labels, word = split.signature.output.labels, str(only)
-    if word not in labels and not (word.isdecimal() and int(word) < len(labels)):
-        raise unknown("class", word, labels)
-    number = labels.index(word) if word in labels else int(word)
-    return split.select((split.targets == number).nonzero().flatten())
 
 
 def _first(split: Split, examples: int | None) -> Split:
