@@ -22,6 +22,8 @@ HALVES, LABELS = 1000, 1000
 SHRINKAGE = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """What a probe's weights may be held by (scikit-learn's C); the validation part chooses."""
 
+WHOLE = "the whole pictures"
+
 
 def imagegpt_fashion(session: Session, /) -> Outcome:
     """Clothes of 14 by 14 pixels in a palette of 16 greys."""
@@ -36,7 +38,7 @@ def imagegpt_fashion(session: Session, /) -> Outcome:
     blind = _completed(untrained.folder, judge)
     probes = [_probes(run.folder) for run in runs]
     middles = [max(one["blocks"][1:-1]) for one in probes]
-    ways = [name for name in seen[0] if name != "ImageGPT"]
+    ways = [name for name in seen[0] if name not in ("ImageGPT", WHOLE)]
     return Outcome(
         claim="ImageGPT on Fashion-MNIST of 14 by 14 pixels and 16 greys",
         command=COMMAND,
@@ -63,6 +65,7 @@ def imagegpt_fashion(session: Session, /) -> Outcome:
             ),
             "class seen in completed pictures": _of(seen, "ImageGPT"),
             **{f"... of {name}": _of(seen[:1], name) for name in ways},
+            "... of the whole pictures": f"{seen[0][WHOLE]['right']:.1%}",
             "... of untrained weights": _of([blind], "ImageGPT"),
             "linear probe of 1,000 labels, best middle block": ", ".join(
                 f"{share:.1%}" for share in middles
@@ -79,7 +82,13 @@ def imagegpt_fashion(session: Session, /) -> Outcome:
             "of the judge and the decibels of the lower half: one drawn completion cannot be as "
             "near in decibels as a mean of all, and a nearest neighbour is a real picture's half. "
             "Probes are logistic regressions on a block's mean over places, its shrinkage chosen "
-            "on the validation part."
+            "on the validation part.",
+            "The judge sees the class less often than in what ridge regression and the nearest "
+            "training picture.",
+            "That middle blocks tell classes better than the last one and than pixels, as the "
+            "paper found of large networks, is not to be seen of 214,144 numbers: the best middle "
+            "block is ahead of the last by 0.2 to 2.2 points, about what 2,000 test pictures can "
+            "tell, and behind the pixels.",
         ],
     )
 
@@ -147,7 +156,7 @@ def _completed(folder: Path, judge: Path) -> dict[str, dict[str, float]]:
         "the mean lower half": joined(lower.mean(0).expand(HALVES, -1)),
         "ridge regression": joined(mapped(seen, linear_map(upper, lower))),
         "the nearest training picture": joined(lower[near]),
-        "the whole pictures": whole,
+        WHOLE: whole,
     }
     ruler = Judge(as_signed(judge))
     real = ruler.features(whole)

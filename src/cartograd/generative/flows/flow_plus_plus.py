@@ -59,7 +59,10 @@ CARD = Card(
             "test_decoding_undoes_encoding_after_training",
             "test_the_bend_is_the_distribution_function_of_a_mixture",
         ),
-        "flow/discrete": ("test_learned_noise_bounds_no_worse_than_even_noise",),
+        "flow/discrete": (
+            "test_learned_noise_bounds_no_worse_than_even_noise",
+            "test_several_draws_bound_by_importance_weights",
+        ),
     },
     missing={
         "flow/flowpp": "bits/dim below Glow's on the same data, over seeds",
