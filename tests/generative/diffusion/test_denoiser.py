@@ -142,6 +142,43 @@ def test_guidance_of_one_and_of_nought_change_no_bit_of_an_example(name):
 
 
 @pytest.mark.oracle("ddpm")
+def test_a_chain_to_noise_alone_is_that_of_diffusers():
+    """Alphas to 1e-6, and DDIM along them from a level where nothing of the example is left."""
+    schedulers = pytest.importorskip("diffusers.schedulers")
+    known = {"beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear"}
+    theirs = schedulers.DDIMScheduler(
+        **known, rescale_betas_zero_snr=True, clip_sample=False, prediction_type="v_prediction",
+        timestep_spacing="trailing", set_alpha_to_one=True,
+    )  # fmt: skip
+    model = build("ddpm", features=3, width=4, predicts="v", zero_terminal_snr=True)
+    kept = model.denoiser.path.kept
+    torch.testing.assert_close(kept[1:].float(), theirs.alphas_cumprod, rtol=0, atol=1e-6)
+    assert kept[-1] == 0
+    assert kept[1] == steps("linear", 1000).kept[1]
+    draw = torch.Generator().manual_seed(0)
+    x = begun = torch.randn(4, 3, generator=draw)
+    theirs.set_timesteps(10)
+    with torch.no_grad():
+        for t in theirs.timesteps:
+            said = model.denoiser.net(x, t.expand(4).float())
+            x = theirs.step(said, t, x).prev_sample
+        torch.testing.assert_close(
+            ddim(model.denoiser, begun, draw, steps=10), x, atol=1e-4, rtol=0
+        )
+
+
+@pytest.mark.law("ddpm")
+@pytest.mark.parametrize("sampler", ["ddim", "ancestral", "heun", "dpm-solver-pp"])
+def test_every_sampler_begins_where_nothing_is_left(sampler):
+    model = build("zero-snr", features=3, width=4).denoiser
+    noise = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        drawn = build(sampler, steps=5)(model, noise, torch.Generator().manual_seed(0))
+    assert drawn.isfinite().all()
+    assert drawn.std() > 0.1
+
+
+@pytest.mark.oracle("ddpm")
 @pytest.mark.parametrize("width", [16, 17])
 def test_what_a_network_is_told_of_time_is_that_of_diffusers(width):
     embeddings = pytest.importorskip("diffusers.models.embeddings")
@@ -190,5 +227,7 @@ def test_what_cannot_be_a_denoiser_is_refused():
         build("ddpm", features=2, beta_schedule="wavy")
     with pytest.raises(UsageError, match="chain of this model has 10"):
         build("ddpm", features=2, chain=10)
+    with pytest.raises(UsageError, match=r"with predicts=noise: .*; give predicts=v"):
+        build("ddpm", features=2, zero_terminal_snr=True)
     with pytest.raises(UsageError, match="Linear is none"):
         Denoising(model=nn.Linear(2, 2))

@@ -9,13 +9,17 @@ training it knows what the class changes, by which sampling can be guided.
 Shapes: input noise `b d` or `b c y x` and (with classes) `b`; examples alike.
 
 Departures: the paper's U-Net has four sizes and two blocks at each; ours has two of one block, and
-cuts pictures of 24 pixels or more into patches of two by two. `forward` samples by DDIM.
+cuts pictures of 24 pixels or more into patches of two by two. `forward` samples by DDIM. With
+`zero_terminal_snr` the chain ends in noise alone, so that examples may be as bright or dark as a
+whole as they like.
 
 References:
     Jonathan Ho, Ajay Jain, Pieter Abbeel. Denoising diffusion probabilistic models. NeurIPS 2020.
     https://arxiv.org/abs/2006.11239
     Alex Nichol, Prafulla Dhariwal. Improved denoising diffusion probabilistic models. ICML 2021.
     https://arxiv.org/abs/2102.09672
+    Shanchuan Lin, Bingchen Liu, Jiashi Li, Xiao Yang. Common diffusion noise schedules and sample
+    steps are flawed. WACV 2024. https://arxiv.org/abs/2305.08891
     Tim Salimans, Jonathan Ho. Progressive distillation for fast sampling of diffusion models. ICLR
     2022. https://arxiv.org/abs/2202.00512
 
@@ -28,7 +32,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
-from cartograd.core.errors import unknown
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
 from cartograd.generative.diffusion.denoiser import Denoiser
 from cartograd.generative.diffusion.nets import bound, chosen_network
@@ -49,7 +53,7 @@ CARD = Card(
         "law: every parametrisation gives the example back from the right answer, to 1e-10",
         "law: of normal data the variational bound is the density, with the right variances",
         "law: the levels of the last step sum to one; its noise at the end is 2.9e-5 bits",
-        "oracle: alphas of diffusers' DDPMScheduler, to 1e-6",
+        "oracle: alphas of diffusers' DDPMScheduler, to 1e-6; with zero terminal SNR, too",
     ),
     evidence={
         "diffusion/ddpm": (
@@ -76,6 +80,7 @@ CARD = Card(
 PRESETS = {
     "improved-ddpm": {"beta_schedule": "cosine", "variance": "learned"},
     "v-diffusion": {"beta_schedule": "cosine", "predicts": "v"},
+    "zero-snr": {"beta_schedule": "cosine", "predicts": "v", "zero_terminal_snr": True},
     "diffwave": {
         "network": "diffwave-net",
         "beta_schedule": "cosine",
@@ -107,9 +112,11 @@ class DDPM(nn.Module):
         sampling_steps: steps in which the model itself makes an example of noise.
         dropout: share of activations that are dropped in each block of the U-Net.
         variance: of a step of the chain: `fixed` to the least, or `learned` in between.
+        zero_terminal_snr: whether the last step of the chain leaves nothing of the example.
 
     Raises:
-        UsageError: the examples' sizes are missing, or a word is unknown.
+        UsageError: the examples' sizes are missing, a word is unknown, or noise is predicted where
+            there is nothing else.
     """
 
     def __init__(
@@ -127,15 +134,21 @@ class DDPM(nn.Module):
         sampling_steps: int = 20,
         dropout: float = 0.0,
         variance: str = "fixed",
+        zero_terminal_snr: bool = False,
     ):
         if variance not in VARIANCES:
             raise unknown("variance", variance, VARIANCES)
+        if zero_terminal_snr and predicts == "noise":
+            raise UsageError(
+                "zero_terminal_snr=true with predicts=noise: at the last step all is noise, and to "
+                "predict it says nothing of the example; give predicts=v"
+            )
         learned = variance == "learned"
         inside = chosen_network(
             network, features=features, channels=channels, size=size, classes=classes,
             width=width, dropout=dropout, outputs=1 + learned,
         )  # fmt: skip
-        path = steps(beta_schedule, chain)
+        path = steps(beta_schedule, chain, to_noise=zero_terminal_snr)
         path.levels(sampling_steps)
         super().__init__()
         self.denoiser = Denoiser(

@@ -7,6 +7,7 @@ Tables are in float64: in float32 the early steps of a long schedule are wrong i
 - `Steps`: DDPM's chain of T steps, alpha^2 = prod (1 - beta), alpha^2 + sigma^2 = 1, with betas
   that rise linearly or by a squared cosine. Time is the number of the step, from 0, as the paper's
   code counts.
+  With zero terminal SNR the last step leaves nothing of the example, as sampling begins.
 - `Straight`: flow matching's line from an example (t = 0) to noise (t = 1).
 - `Growing`: EDM's noise on top of the whole example, spaced by powers of rho. Time is
   250 ln(sigma), which is the paper's ln(sigma)/4 in thousandths.
@@ -16,6 +17,8 @@ References:
     https://arxiv.org/abs/2006.11239
     Alex Nichol, Prafulla Dhariwal. Improved denoising diffusion probabilistic models. ICML 2021.
     https://arxiv.org/abs/2102.09672
+    Shanchuan Lin, Bingchen Liu, Jiashi Li, Xiao Yang. Common diffusion noise schedules and sample
+    steps are flawed. WACV 2024. https://arxiv.org/abs/2305.08891
     Yaron Lipman, Ricky Chen, Heli Ben-Hamu, Maximilian Nickel, Matt Le. Flow matching for
     generative modeling. ICLR 2023. https://arxiv.org/abs/2210.02747
     Tero Karras, Miika Aittala, Timo Aila, Samuli Laine. Elucidating the design space of
@@ -91,8 +94,14 @@ class Steps:
         return self.at((u * self.length).long() + 1)
 
 
-def steps(schedule: str, length: int, /) -> Steps:
+def steps(schedule: str, length: int, /, *, to_noise: bool = False) -> Steps:
     """The chain of a schedule: `linear` or `cosine`.
+
+    Args:
+        schedule: how the steps grow.
+        length: how many.
+        to_noise: whether the last one leaves nothing of the example (zero terminal SNR): alphas are
+            shifted to zero there and scaled to be what they were after the first step.
 
     Raises:
         UsageError: there is no such schedule.
@@ -102,8 +111,11 @@ def steps(schedule: str, length: int, /) -> Steps:
     """
     if schedule not in BETAS:
         raise unknown("schedule", schedule, BETAS)
-    betas = BETAS[schedule](length)
-    return Steps(torch.cat([torch.ones(1, dtype=EXACT), (1 - betas).cumprod(0)]))
+    kept = (1 - BETAS[schedule](length)).cumprod(0)
+    if to_noise and length > 1:
+        alpha = kept.sqrt()
+        kept = ((alpha - alpha[-1]) * alpha[0] / (alpha[0] - alpha[-1])).square()
+    return Steps(torch.cat([torch.ones(1, dtype=EXACT), kept]))
 
 
 def _linear(length: int) -> Tensor:
