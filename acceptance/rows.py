@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from acceptance import (
+    adapters,
     anomalies,
     applications,
     attention,
@@ -82,6 +83,7 @@ GENERATIVE: dict[str, Row] = {
     "diffusion-digits": diffusion.diffusion_digits,
     "diffusion-fashion": diffusion.diffusion_fashion,
     "ddim-digits": diffusion.ddim_digits,
+    "lora-digits": adapters.lora_digits,
     "gan-digits": gans.gan_digits,
     "gan-fashion": gans.gan_fashion,
     "wgan-gp-grid": gans.wgan_gp_grid,
