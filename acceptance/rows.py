@@ -14,6 +14,7 @@ from acceptance import (
     diffusion,
     distillation,
     domains,
+    errors,
     flows,
     gans,
     generative,
@@ -65,6 +66,7 @@ LEARNED: dict[str, Row] = {
     "word-vectors": language.word_vectors,
     "vit-fashion": transformers.vit_fashion,
     "gpt-shakespeare": transformers.gpt_shakespeare,
+    "error-accumulation": errors.error_accumulation,
     "bert-descriptions": transformers.bert_descriptions,
 }
 """Rows of models that answer."""
@@ -124,7 +126,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "gettext": ("translation-chinese", "bahdanau-beams", "back-translation"),
     "zh-reviews": ("chinese-reviews",),
     "minilm": ("chinese-reviews",),
-    "shakespeare": ("word-vectors", "gpt-shakespeare"),
+    "shakespeare": ("word-vectors", "gpt-shakespeare", "error-accumulation"),
     "debian-descriptions": ("word-vectors", "bert-descriptions"),
     "spacy-vectors": ("word-vectors",),
     "lending-club": ("lending-club",),
