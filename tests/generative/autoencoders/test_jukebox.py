@@ -83,6 +83,30 @@ def test_no_gradient_of_a_prior_reaches_a_code_and_levels_are_apart():
     assert all(one.grad is not None for one in model.levels[1].parameters())
 
 
+@pytest.mark.law("jukebox")
+def test_levels_that_have_learned_stay_and_the_priors_go_on():
+    torch.manual_seed(0)
+    model = build("jukebox", features=64, codes=4, dim=2, width=4, depth=1, code_steps=2)
+    batches = [(torch.randn(4, 1, 64) / 4,) * 2 for _ in range(5)]
+    states = []
+    for part in (batches[:2], batches[2:]):
+        fit(Likelihood(model=model), part, optimizers="adam:lr=1e-2", epochs=1, device="cpu")
+        states.append({name: one.clone() for name, one in model.state_dict().items()})
+    moved = {
+        name.split(".")[0] for name, one in states[1].items() if (one != states[0][name]).any()
+    }
+    assert moved == {"passes", "top", "upsampler"}
+
+
+@pytest.mark.law("jukebox")
+def test_what_is_quieter_than_noise_counts_as_noise():
+    """Else a silent sound, of which each mistake is infinitely more, would be all that counts."""
+    draw = torch.Generator().manual_seed(0)
+    x, made = torch.zeros(1, 2000), 0.01 * torch.randn(1, 2000, generator=draw)
+    assert spectral_convergence(x, made).item() == pytest.approx(1, abs=0.05)
+    assert spectral_convergence(100 * made, 99 * made).item() == pytest.approx(0.01, abs=1e-4)
+
+
 @pytest.mark.place("ar/jukebox")
 @pytest.mark.law("jukebox")
 def test_a_drawn_sound_is_that_of_fine_codes_given_coarse_ones():

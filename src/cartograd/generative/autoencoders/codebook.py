@@ -60,12 +60,13 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def restart(self, z: Float[Tensor, "n d"], /) -> None:
         """Put codes that nothing is near to at vectors of the batch, drawn at random."""
-        unused = self.counts < min(FEWEST, RARE * len(z) / len(self.codes))
+        fewest = min(FEWEST, RARE * len(z) / len(self.codes))
+        unused = self.counts < fewest
         chosen = torch.randint(len(z), (len(self.codes),), device=z.device)
         fresh = z[chosen].to(self.codes.dtype)
         self.codes.copy_(torch.where(unused[:, None], fresh, self.codes))
-        self.sums.copy_(torch.where(unused[:, None], fresh, self.sums))
-        self.counts.copy_(torch.where(unused, 1.0, self.counts))
+        self.sums.copy_(torch.where(unused[:, None], fewest * fresh, self.sums))
+        self.counts.copy_(torch.where(unused, fewest, self.counts))
 
     @torch.no_grad()
     def learn(self, z: Float[Tensor, "n d"], number: Int[Tensor, " n"], /) -> None:

@@ -11,7 +11,7 @@ Shapes: input `b c t` with c = 1 in [-1, 1] and (with classes) `b`; bounds ` b` 
 
 Departures: two levels (the paper's have three, of 8, 32 and 128 samples at 44,100 a second); gated
 causal convolutions in the place of transformers; the priors are learned along with the codes, by
-which no gradient goes back; no lyrics and no timing.
+which no gradient goes back, and alone once these stay as they are; no lyrics and no timing.
 
 References:
     Prafulla Dhariwal, Heewoo Jun, Christine Payne, Jong Wook Kim, Alec Radford, Ilya Sutskever.
@@ -24,7 +24,7 @@ References:
 (torch.Size([3]), [8, 2])
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -75,10 +75,18 @@ class Jukebox(nn.Module):
         depth: residual blocks at each length; the priors have four layers for each.
         commitment: how much the distance of the encoders' vectors from their codes counts.
         spectral_weight: how much the distance of spectra counts, for each sample.
+        code_steps: passes of training in which the levels learn; after these the priors do alone.
 
     Raises:
         UsageError: the samples cannot be halved so often.
     """
+
+    lacking: ClassVar = {
+        "passes": "is of a jukebox whose codes never settled; now they do, so it has to be trained "
+        "anew"
+    }
+    """What is said of a state that lacks one of the names."""
+    passes: Tensor
 
     def __init__(
         self,
@@ -91,6 +99,7 @@ class Jukebox(nn.Module):
         depth: int = 2,
         commitment: float = 0.02,
         spectral_weight: float = 1.0,
+        code_steps: int = 200,
     ):
         super().__init__()
         most = 2 ** max(HALVINGS)
@@ -101,6 +110,8 @@ class Jukebox(nn.Module):
             )
         self.features, self.likelihood = features, "bound"
         self.commitment, self.spectral_weight = commitment, spectral_weight
+        self.code_steps = code_steps
+        self.register_buffer("passes", torch.zeros((), dtype=torch.int64))
         self.levels = nn.ModuleList(
             SoundLevel(codes=codes, dim=dim, width=width, depth=depth, halvings=one)
             for one in HALVINGS
@@ -118,16 +129,30 @@ class Jukebox(nn.Module):
     ) -> Float[Tensor, " b"]:
         """A lower bound of the log-density of each sound, in nats."""
         x = x.flatten(1)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self._settled()):
+            heard, fine, coarse = self._heard(x)
+        return heard + self.upsampler.log_prob(fine, coarse, y) + self.top.log_prob(coarse, None, y)
+
+    def _settled(self) -> bool:
+        """Count a pass of training, and say whether the levels have learned by now."""
+        if not self.training or self.passes.is_meta:
+            return False
+        settled = bool(self.passes >= self.code_steps)
+        self.passes += 1
+        self.levels.train(not settled)
+        return settled
+
+    def _heard(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The log-density of sounds given their codes, in training less what codes cost; these."""
         (made, far, fine), (rough, further, coarse) = (level(x[:, None]) for level in self.levels)
         near, less = self.observations
-        bound = self._likely(near, x, made) + self.upsampler.log_prob(fine, coarse, y)
-        bound = bound + self.top.log_prob(coarse, None, y)
+        bound = self._likely(near, x, made)
         if not self.training:
-            return bound
+            return bound, fine, coarse
         bound = bound + self._likely(less, x, rough) - self.commitment * (far + further)
         windows = tuple(one for one in WINDOWS if one <= self.features) or (self.features,)
         apart = sum(spectral_convergence(x, one[:, 0], windows=windows) for one in (made, rough))
-        return bound - self.spectral_weight * self.features * apart
+        return bound - self.spectral_weight * self.features * apart, fine, coarse
 
     def encode(
         self, x: Float[Tensor, "b ..."], _: Int[Tensor, " b"] | None = None, /

@@ -1,6 +1,9 @@
 """How alike two sounds are by how loud they are at each pitch and time, whatever their phase.
 
-    SC(x, x') = |  |STFT(x)| - |STFT(x')|  |  /  | |STFT(x)| |
+    SC(x, x') = |  |STFT(x)| - |STFT(x')|  |  /  max(| |STFT(x)| |, that of quiet noise)
+
+Departures: what is quieter than noise of a hundredth counts as no quieter, or else silence between
+words would weigh more than all of them.
 
 References:
     Sercan Arik, Heewoo Jun, Gregory Diamos. Fast spectrogram inversion using multi-head
@@ -15,6 +18,9 @@ from torch import Tensor
 
 WINDOWS = (64, 256, 1024)
 """Samples that are looked at together; each is moved by a quarter of it."""
+
+QUIET = 0.01
+"""Standard deviation of the noise that the quietest sounds are compared with."""
 
 
 def magnitudes(x: Float[Tensor, "b t"], window: int, /) -> Float[Tensor, "b y x"]:
@@ -42,5 +48,7 @@ def spectral_convergence(
     total = x.new_zeros(len(x))
     for window in windows:
         true, found = magnitudes(x, window), magnitudes(made, window)
-        total = total + (true - found).flatten(1).norm(dim=1) / true.flatten(1).norm(dim=1)
+        apart, loud = (true - found).flatten(1).norm(dim=1), true.flatten(1).norm(dim=1)
+        weights = torch.hann_window(window, dtype=x.dtype, device=x.device)
+        total = total + apart / loud.clamp_min(QUIET * weights.norm() * true[0].numel() ** 0.5)
     return total / len(windows)
