@@ -129,7 +129,7 @@ def ddim_digits(session: Session, /) -> Outcome:
             f"Seeds {AFTER} up: seeds 0 to 2 were asked, too, whether DDIM is nearer than "
             "ancestral sampling in 5 and in 10 steps. In 5 it was, in 10 it was not (1.16, 1.01, "
             "1.03 beside 1.01, 0.94, 0.87), so the row failed, though 20 steps were 0.96, 0.96 and "
-            "0.95 times as far as 1,000. The map's statement says nothing of that; it is asked anew.",
+            "0.95 times as far as 1,000. The map's statement is without it, and asked anew.",
         ],
     )
 

@@ -11,6 +11,7 @@ from cartograd.generative.samplers.ancestral import ancestral
 from cartograd.generative.samplers.ddim import ddim
 from cartograd.generative.samplers.dpm_solver_pp import dpm_solver_pp
 from cartograd.generative.samplers.heun import heun
+from cartograd.generative.samplers.plms import plms
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -106,6 +107,17 @@ def test_dpm_solver_is_that_of_diffusers(schedulers):
     theirs.set_timesteps(COUNT)
     right = walked(theirs, START)
     found = dpm_solver_pp(denoiser(CHAIN), begun(CHAIN), seeded(), steps=COUNT)
+    torch.testing.assert_close(found, right, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.oracle("plms")
+def test_plms_is_that_of_diffusers(schedulers):
+    theirs = schedulers.PNDMScheduler(
+        **KNOWN, skip_prk_steps=True, set_alpha_to_one=True, timestep_spacing="trailing"
+    )
+    theirs.set_timesteps(COUNT)
+    right = walked(theirs, START)
+    found = plms(denoiser(CHAIN), begun(CHAIN), seeded(), steps=COUNT)
     torch.testing.assert_close(found, right, rtol=1e-5, atol=1e-5)
 
 
