@@ -1,0 +1,134 @@
+"""The row on StyleGAN2: how near it comes to real clothes, and what its styles are good for."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from acceptance.gans import JUDGE, _each, _judgement, _of_normals, _untrained
+from acceptance.session import Outcome, Ran, Session
+from cartograd.practice.metrics.path_length import path_length
+
+COMMAND = (
+    "cartograd train stylegan2:width=16,max_width=64,latent=64,depth=2 --data "
+    "fashion-mnist:examples=48000 --epochs 1 --set seed=SEED batch_size=32 "
+    "objective=stylegan2-game:width=16,max_width=64"
+)
+PLAIN = ",path_length=0"
+"""What is added to the objective for a twin without the penalty on path lengths."""
+
+NEAR = 1.6
+"""Most times as far from real pictures as a normal distribution of each class."""
+
+PAIRS = 1000
+
+
+def stylegan_fashion(session: Session, /) -> Outcome:
+    """Clothes from styles."""
+    judge = session.train(JUDGE.replace("DATA", "fashion-mnist"), 0)
+
+    def judged(run: Ran) -> dict[str, float]:
+        found = session.evaluate(run, f"--judge {judge.folder}")
+        return found | {"right": found["accuracy (of the judge)"]}
+
+    runs = [session.train(COMMAND, seed) for seed in session.seeds]
+    plain = [session.train(COMMAND + PLAIN, seed) for seed in session.seeds]
+    untrained = session.train(_untrained(COMMAND), 0)
+    found, normals = [judged(run) for run in runs], _of_normals(judge.folder, "fashion-mnist")
+    bad = judged(untrained)
+    styles = [_Styles(run.folder, judge.folder) for run in runs]
+    ways = [one.way() for one in styles]
+    straight = [_Styles(run.folder, judge.folder).way() for run in plain]
+    mixed = [one.mixed() for one in styles]
+    far = [one["frechet"] for one in found]
+    return Outcome(
+        claim="StyleGAN2 with adaptive augmentation on 48,000 pictures of Fashion-MNIST, seen once",
+        command=COMMAND,
+        measured=[round(one, 1) for one in far],
+        asked=f"a Fréchet distance in a judge's features at most {NEAR:g} times that of a normal "
+        "distribution of each class, which untrained weights do not reach, and coverage of at "
+        "least 0.25; shorter perceptual paths than without the penalty on them; the styles of the "
+        "coarse layers change the class that the judge sees more often than those of the fine ones",
+        passed=max(far) <= NEAR * normals["frechet"] < bad["frechet"]
+        and min(one["coverage"] for one in found) >= 0.25
+        and all(a < b for a, b in zip(ways, straight, strict=True))
+        and all(coarse > fine for coarse, fine in mixed),
+        unit="Fréchet distance",
+        beside={
+            "a normal distribution of each class": f"{normals['frechet']:.1f}",
+            "coverage": _each(found, "coverage"),
+            "coverage of a normal distribution of each class": f"{normals['coverage']:.3f}",
+            "of the class that was asked for": ", ".join(f"{one['right']:.1%}" for one in found),
+            "perceptual path length": _listed(ways),
+            "without the penalty on paths": _listed(straight),
+            "class changed by another's coarse styles": _shares([one for one, _ in mixed]),
+            "and by its fine styles": _shares([one for _, one in mixed]),
+            "untrained": _judgement(bad),
+        },
+        cpu=[run.cpu for run in runs],
+        wall=[run.wall for run in runs],
+        notes=[
+            "Up to 1,000 drawn pictures beside real ones of the test part; the judge is a LeNet-5 "
+            f"that guided nothing. Path lengths are of {PAIRS:,} pairs of styles of one class, in "
+            "its features. Styles are mixed between pictures of two classes, the first or the last "
+            "half of the layers from the other one.",
+        ],
+    )
+
+
+class _Styles:
+    """A run's styles and how its judge sees them."""
+
+    def __init__(self, folder: Path, judge: Path, /) -> None:
+        from cartograd.apps.load.target import as_signed
+        from cartograd.apps.verbs.judge import Judge
+
+        self.model = as_signed(folder / "bundle").double().eval()
+        self.judge = Judge(as_signed(judge / "bundle").double())
+        self.inner: Any = self.model.model
+        generator = torch.Generator().manual_seed(1)
+        shape = (2, PAIRS, self.inner.mapping.mean.numel())
+        self.noise = torch.randn(shape, generator=generator, dtype=torch.float64)
+        self.classes = torch.arange(PAIRS) % 10
+
+    def way(self) -> float:
+        """The length of paths within a class."""
+        with torch.no_grad():
+            a, b = (self.inner.styles(one, self.classes) for one in self.noise)
+            return path_length(lambda w: self.judge.features(self._drawn(w)), a, b)
+
+    def mixed(self) -> tuple[float, float]:
+        """How often another class's styles in the coarse, and in the fine layers change the class
+        that is seen."""
+        with torch.no_grad():
+            w = self.inner.styles(self.noise[0], self.classes)
+            other = self.inner.styles(self.noise[1], (self.classes + 1 + self.classes // 10) % 10)
+            half = w.shape[1] // 2
+            before = self._seen(w)
+            coarse, fine = (
+                torch.cat([one[:, :half], two[:, half:]], dim=1)
+                for one, two in ((other, w), (w, other))
+            )
+            return tuple(
+                float((self._seen(one) != before).double().mean()) for one in (coarse, fine)
+            )
+
+    def _drawn(self, w: Tensor) -> Tensor:
+        from cartograd.apps.verbs.sample import in_units
+
+        return torch.cat(
+            [in_units(self.inner.pictures(one, one[:, 0]), self.model.signature.example)
+             for one in w.split(256)]
+        )  # fmt: skip
+
+    def _seen(self, w: Tensor) -> Tensor:
+        return self.judge.classes(self._drawn(w)).argmax(1)
+
+
+def _listed(values: list[float]) -> str:
+    return ", ".join(f"{one:.3g}" for one in values)
+
+
+def _shares(values: list[float]) -> str:
+    return ", ".join(f"{one:.1%}" for one in values)
