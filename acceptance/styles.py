@@ -110,9 +110,10 @@ class _Styles:
                 torch.cat([one[:, :half], two[:, half:]], dim=1)
                 for one, two in ((other, w), (w, other))
             )
-            return tuple(
-                float((self._seen(one) != before).double().mean()) for one in (coarse, fine)
-            )
+            return self._changed(coarse, before), self._changed(fine, before)
+
+    def _changed(self, w: Tensor, before: Tensor) -> float:
+        return float((self._seen(w) != before).double().mean())
 
     def _drawn(self, w: Tensor) -> Tensor:
         from cartograd.apps.verbs.sample import in_units
