@@ -89,7 +89,7 @@ GENERATIVE: dict[str, Row] = {
     "lora-digits": adapters.lora_digits,
     "gan-digits": gans.gan_digits,
     "gan-fashion": gans.gan_fashion,
-    "stylegan-fashion": styles.stylegan_fashion,
+    "stylegan-digits": styles.stylegan_digits,
     "wgan-gp-grid": gans.wgan_gp_grid,
     "consistency-digits": diffusion.consistency_digits,
     "negatives": domains.negatives,

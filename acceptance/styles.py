@@ -1,4 +1,4 @@
-"""The row on StyleGAN2: how near it comes to real clothes, and what its styles are good for."""
+"""The row on StyleGAN2: how near it comes to real digits, and what its styles are good for."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,8 @@ from acceptance.session import Outcome, Ran, Session
 from cartograd.practice.metrics.path_length import path_length
 
 COMMAND = (
-    "cartograd train stylegan2:width=16,max_width=64,latent=64,depth=2 --data "
-    "fashion-mnist:examples=48000 --epochs 1 --set seed=SEED batch_size=32 "
-    "objective=stylegan2-game:width=16,max_width=64"
+    "cartograd train stylegan2:width=32,max_width=64,latent=64,depth=2 --data digits --epochs 60 "
+    "--set seed=SEED batch_size=32 objective=stylegan2-game:width=32,max_width=64"
 )
 PLAIN = ",path_length=0"
 """What is added to the objective for a twin without the penalty on path lengths."""
@@ -24,9 +23,9 @@ NEAR = 1.6
 PAIRS = 1000
 
 
-def stylegan_fashion(session: Session, /) -> Outcome:
-    """Clothes from styles."""
-    judge = session.train(JUDGE.replace("DATA", "fashion-mnist"), 0)
+def stylegan_digits(session: Session, /) -> Outcome:
+    """Digits from styles."""
+    judge = session.train(JUDGE.replace("DATA", "digits"), 0)
 
     def judged(run: Ran) -> dict[str, float]:
         found = session.evaluate(run, f"--judge {judge.folder}")
@@ -35,7 +34,7 @@ def stylegan_fashion(session: Session, /) -> Outcome:
     runs = [session.train(COMMAND, seed) for seed in session.seeds]
     plain = [session.train(COMMAND + PLAIN, seed) for seed in session.seeds]
     untrained = session.train(_untrained(COMMAND), 0)
-    found, normals = [judged(run) for run in runs], _of_normals(judge.folder, "fashion-mnist")
+    found, normals = [judged(run) for run in runs], _of_normals(judge.folder, "digits")
     bad = judged(untrained)
     styles = [_Styles(run.folder, judge.folder) for run in runs]
     ways = [one.way() for one in styles]
@@ -43,15 +42,15 @@ def stylegan_fashion(session: Session, /) -> Outcome:
     mixed = [one.mixed() for one in styles]
     far = [one["frechet"] for one in found]
     return Outcome(
-        claim="StyleGAN2 with adaptive augmentation on 48,000 pictures of Fashion-MNIST, seen once",
+        claim="StyleGAN2 with adaptive augmentation on the embedded digits",
         command=COMMAND,
         measured=[round(one, 1) for one in far],
         asked=f"a Fréchet distance in a judge's features at most {NEAR:g} times that of a normal "
         "distribution of each class, which untrained weights do not reach, and coverage of at "
-        "least 0.25; shorter perceptual paths than without the penalty on them; the styles of the "
+        "least 0.5; shorter perceptual paths than without the penalty on them; the styles of the "
         "coarse layers change the class that the judge sees more often than those of the fine ones",
         passed=max(far) <= NEAR * normals["frechet"] < bad["frechet"]
-        and min(one["coverage"] for one in found) >= 0.25
+        and min(one["coverage"] for one in found) >= 0.5
         and all(a < b for a, b in zip(ways, straight, strict=True))
         and all(coarse > fine for coarse, fine in mixed),
         unit="Fréchet distance",
@@ -73,6 +72,9 @@ def stylegan_fashion(session: Session, /) -> Outcome:
             f"that guided nothing. Path lengths are of {PAIRS:,} pairs of styles of one class, in "
             "its features. Styles are mixed between pictures of two classes, the first or the last "
             "half of the layers from the other one.",
+            "By seed 100, which is not counted, the distance was 33.6 where that of normal "
+            "distributions is 25.5. Of clothes of 28 pixels 96,000, in 480 processor seconds, came "
+            "to 29.7 where normal distributions are 17.7, 83 % of the class that was asked for.",
         ],
     )
 
