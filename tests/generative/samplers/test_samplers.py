@@ -161,8 +161,8 @@ def test_few_steps_are_worth_most_to_dpm_solver_then_ddim_then_ancestral_samplin
 
 
 WAYS = {
-    ddim: (CHAIN, 10), dpm_solver_pp: (CHAIN, 10), plms: (CHAIN, 11), ancestral: (CHAIN, 10), heun: (Growing(), 19),
-    midpoint: (Straight(), 20), multistep_consistency: (Growing(), 10),
+    ddim: (CHAIN, 10), dpm_solver_pp: (CHAIN, 10), plms: (CHAIN, 11), ancestral: (CHAIN, 10),
+    heun: (Growing(), 19), midpoint: (Straight(), 20), multistep_consistency: (Growing(), 10),
 }  # fmt: skip
 """Of each sampler a path that it goes along, and the calls that it tells of ten steps."""
 

@@ -85,7 +85,8 @@ def plms(
             x = then.alpha.to(x) * guess + then.sigma.to(x) * left
             continue
         seen = [left, *seen[:3]]
-        foreseen = sum(share * one for share, one in zip(SHARES[len(seen) - 1], seen, strict=True))
+        shares = zip(SHARES[len(seen) - 1], seen, strict=True)
+        foreseen = sum((share * one for share, one in shares), torch.zeros_like(x))
         if len(seen) == 1 and then.sigma > 0:
             ahead = _moved(x, left, now, then)
             foreseen = (left + noise_in(ahead, model.denoise(ahead, then), then)) / 2
