@@ -29,8 +29,8 @@ FASHION = (
     "--set seed=SEED batch_size=64"
 )
 
-HALF = "fashion-mnist:size=14,examples=20000"
-SHORT = f"--data {HALF} --epochs EPOCHS --set seed=SEED batch_size=64"
+HALF = "fashion-mnist:size=14,examples=10000"
+SHORT = f"--data {HALF} --epochs EPOCHS --set seed=SEED batch_size=32"
 BENT = f"cartograd train flow-plus-plus:classes=none {SHORT}".replace("EPOCHS", "2")
 EVEN = BENT.replace("none", "none,dequantisation=uniform")
 GLOW = f"cartograd train glow:classes=none,scales=1 {SHORT}".replace("EPOCHS", "4")
@@ -138,7 +138,7 @@ def flow_plus_plus_fashion(session: Session, /) -> Outcome:
     bits = {
         name: [round(run.metric("bits-per-dim"), 3) for run in some] for name, some in runs.items()
     }
-    bare = BENT.replace(" --epochs 2", "").replace("20000", "600") + UNTRAINED
+    bare = BENT.replace(" --epochs 2", "").replace("10000", "600") + UNTRAINED
     untrained = session.train(bare, 0).metric("bits-per-dim")
     tighter = {name: [_weighed(run.folder) for run in runs[name]] for name in ("bent", "even")}
     each = zip(bits["bent"], bits["even"], strict=True)
@@ -177,7 +177,7 @@ def flow_plus_plus_fashion(session: Session, /) -> Outcome:
         notes=[
             "All are bounds by one draw of noise (kind `bound`), of the epoch that the validation "
             f"part likes best; those of {DRAWS} draws are of the first {WEIGHED:,} test pictures "
-            "(kind `iwae`)."
+            "(kind `iwae`). By seed 100, which is not counted, they were 3.892, 3.956 and 4.239."
         ],
     )
 
