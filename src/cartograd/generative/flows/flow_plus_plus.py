@@ -58,15 +58,13 @@ CARD = Card(
         "flow/flowpp": (
             "test_decoding_undoes_encoding_after_training",
             "test_the_bend_is_the_distribution_function_of_a_mixture",
+            "acceptance:flow-plus-plus-fashion",
         ),
         "flow/discrete": (
             "test_learned_noise_bounds_no_worse_than_even_noise",
             "test_several_draws_bound_by_importance_weights",
+            "acceptance:flow-plus-plus-fashion",
         ),
-    },
-    missing={
-        "flow/flowpp": "bits/dim below Glow's on the same data, over seeds",
-        "flow/discrete": "the comparison on real pictures, over seeds",
     },
     tiny={"channels": 1, "size": 8, "depth": 1, "width": 8, "components": 2},
     answers="density",
