@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from cartograd.apps.load.adapter_folder import read_adapter
 from cartograd.apps.load.target import as_signed
+from cartograd.apps.verbs import finish
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.train import train
 from cartograd.core.build import build
@@ -19,6 +20,15 @@ from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.tensors import tensors
 from cartograd.engine.files.bundle import load, write_bundle
 from tests.apps.load.test_start import pictures
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unreported():
+    """Nothing is drawn for readers after a training, nor timed."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("_report", "note_speed"):
+            patched.setattr(finish, name, lambda *_: None)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,11 @@ BARE = ("maf", "iaf", "neuron", "perceptron", "stylegan2", "word2vec")
 """Models whose weights are all masked, shared, scaled in use or read as rows."""
 READ = ("pixelcnn", "vq-vae")
 """Models that read the weight of a layer elsewhere than in its call."""
-MODELS = [card for card in registry.cards().values() if card.kind == "model"]
+SLOW = ("latent-diffusion", "inception-v3")
+"""Models of parts that others have, too."""
+MODELS = [
+    card for card in registry.cards().values() if card.kind == "model" and card.name not in SLOW
+]
 
 
 def layers():
