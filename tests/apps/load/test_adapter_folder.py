@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from cartograd.apps.load.adapter_folder import read_adapter
-from cartograd.apps.load.target import as_signed
+from cartograd.apps.load.target import as_bundle, as_signed
 from cartograd.apps.verbs import finish
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.train import train
@@ -90,6 +90,8 @@ def test_another_base_is_refused_and_one_that_was_moved_is_taken(base, run, tmp_
     other = build("mlp:widths=[3]", signature=moved.signature)
     with pytest.raises(UsageError, match=r"what is there has no conv1\.weight"):
         read_adapter(folder, as_signed, base=other)
+    with pytest.raises(UsageError, match="is an adapter, and a bundle is needed here"):
+        as_bundle(folder)
     (folder / "adapter.json").write_text("{}")
     with pytest.raises(UsageError, match=r"adapter\.json"):
         as_signed(folder)

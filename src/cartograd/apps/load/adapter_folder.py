@@ -9,7 +9,7 @@ manifest.json           size and BLAKE3 of both
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from blake3 import blake3
@@ -27,6 +27,15 @@ from cartograd.engine.files.tensor_files import load_into, plain_names, read_ten
 from cartograd.training.adapters.beside import kept_names, merged
 
 FILE = "adapter.json"
+
+
+def is_adapter(target: object, /) -> TypeGuard[str | Path]:
+    """Whether a path is that of an adapter.
+
+    >>> is_adapter("runs")
+    False
+    """
+    return isinstance(target, str | Path) and (Path(target) / FILE).is_file()
 
 
 def write_adapter(path: str | Path, model: Signed, /, *, adapter: str | Spec, base: str) -> Path:

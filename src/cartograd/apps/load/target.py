@@ -38,7 +38,7 @@ def as_signed(target: Target, /) -> Signed:
         return sign(target, signature_of(target))
     if isinstance(target, str | Path) and (Path(target) / PIPELINE).is_file():
         return pretrained(Spec("diffusers", subject=str(target)))
-    if isinstance(target, str | Path) and (Path(target) / adapter_folder.FILE).is_file():
+    if adapter_folder.is_adapter(target):
         return adapter_folder.read_adapter(target, as_signed)
     return as_bundle(target).model
 
@@ -62,6 +62,11 @@ def as_bundle(target: Target, /) -> Bundle:
                 f"{target} does not exist; expected a bundle, a run folder or published weights; "
                 f"did you mean {near!r}?"
             )
+    if adapter_folder.is_adapter(target):
+        raise UsageError(
+            f"{target} is an adapter, and a bundle is needed here; give its run, whose bundle is "
+            "merged"
+        )
     if isinstance(target, str | Path):
         return bundle.load(target)
     raise UsageError(f"expected a model, a run, a bundle or a path, got {type(target).__name__}")
