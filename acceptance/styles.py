@@ -72,9 +72,10 @@ def stylegan_digits(session: Session, /) -> Outcome:
             f"that guided nothing. Path lengths are of {PAIRS:,} pairs of styles of one class, in "
             "its features. Styles are mixed between pictures of two classes, the first or the last "
             "half of the layers from the other one.",
-            "By seed 100, which is not counted, the distance was 33.6 where that of normal "
-            "distributions is 25.5. Of clothes of 28 pixels 96,000, in 480 processor seconds, came "
-            "to 29.7 where normal distributions are 17.7, 83 % of the class that was asked for.",
+            "By seed 100, which is not counted, the distance was 33.6, and 37.9 without the "
+            "penalty, where that of normal distributions is 25.5. Of clothes of 28 pixels, 96,000 "
+            "seen in 480 processor seconds, it came to 29.7 where normal distributions are 17.7, "
+            "and 83 % were of the class that was asked for.",
         ],
     )
 
