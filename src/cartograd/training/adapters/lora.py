@@ -59,6 +59,7 @@ CARD = Card(
         "llm/lora": (
             "test_every_model_begins_as_it_was_and_is_merged_exactly",
             "test_so_many_numbers_learn_and_nothing_else_moves",
+            "acceptance:lora-digits",
         ),
     },
 )
