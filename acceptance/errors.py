@@ -1,5 +1,6 @@
 """Row on errors that accumulate where a model of language reads what it wrote itself."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,10 @@ WRITER = (
     "--set seed=SEED schedule=onecycle batch_size=8 clip=1.0"
 )
 TAUGHT = f"{WRITER} objective=scheduled-sampling:teacher_forcing=0.75,total=400"
-CURE = "top-p:p=0.6"
+CURE = "top-p:p=0.85"
+FIRST = 3
+"""Seed of the first run: those before went into a first form of the row."""
+
 PROMPT, WRITTEN, PROMPTS, SAME, SEEN = 64, 192, 96, 8, 4
 """Bytes of a prompt and of what is written behind it, prompts, bytes in a row that count as said
 before, and bytes that the judge sees before one."""
@@ -36,10 +40,11 @@ def error_accumulation(session: Session, /) -> Outcome:
     writer, taught = (one.replace("WORKS", str(works)) for one in (WRITER, TAUGHT))
     data = writer.split("--data ")[1].split()[0]
     texts, judge = _texts(data), _judge(data)
-    runs = [session.train(writer, seed) for seed in session.seeds]
+    runs = [session.train(writer, FIRST + seed) for seed in session.seeds]
     found = [_measured(run.folder, texts, judge) for run in runs]
-    sampled = _measured(session.train(taught, session.seeds[0]).folder, texts, judge)["free"]
-    plain = session.train(writer.replace("epochs 3", "epochs 1") + " --optimizer sgd:lr=0", 0)
+    sampled = _measured(session.train(taught, 0).folder, texts, judge)["free"]
+    still = re.sub(r"adamw:\S+", "sgd:lr=0", writer).replace("epochs 3", "epochs 1")
+    plain = session.train(still.replace(" schedule=onecycle", ""), 0)
     untrained = _measured(plain.folder, texts, judge)["cured"]
     real = _told(texts, texts, judge)
 
@@ -64,7 +69,7 @@ def error_accumulation(session: Session, /) -> Outcome:
             "free, likeliest byte": _lists([one["free"] for one in found]),
             "behind the true text, likeliest byte": _lists([one["forced"] for one in found]),
             f"free, {CURE}": _lists([one["cured"] for one in found]),
-            "free, likeliest byte, after scheduled sampling (first seed)": _lists([sampled]),
+            "free, likeliest byte, after scheduled sampling (seed 0)": _lists([sampled]),
             "real text": _lists([real]),
             f"untrained, {CURE}": _lists([untrained]),
         },
@@ -74,7 +79,10 @@ def error_accumulation(session: Session, /) -> Outcome:
             "WORKS is every third work of `shakespeare`. Figures are percent repeated / bits per "
             f"byte by a Kneser-Ney model of five bytes that counted the training part; {PROMPTS} "
             "prompts of 64 unseen bytes. Loops are likely to a judge: low bits alone are no "
-            "quality. Thresholds were set by seed 100, where the free text lost 93 points."
+            "quality. Seeds are 3, 4 and 5. Thresholds were set by seed 100. A first form of the "
+            "row, whose cure was p=0.6, failed with seeds 0, 1 and 2: its text was 0.5 to 0.8 bits "
+            "per byte more likely than real text (that of seed 100 had been looked at by a "
+            "judge of more works); then p=0.85 was chosen by seed 100, and all else left."
         ],
     )
 

@@ -24,6 +24,7 @@ from acceptance import (
     paraphrases,
     precision,
     sequences,
+    sounds,
     speech,
     styles,
     tables,
@@ -99,6 +100,7 @@ GENERATIVE: dict[str, Row] = {
     "sketches": applications.sketches,
     "augmentation-by-samples": augmentation.augmentation_by_samples,
     "text-to-image": text_to_image.text_to_image,
+    "jukebox-speech": sounds.jukebox_speech,
 }
 """Rows of models that draw, mend or tell pictures, tables and sounds."""
 
@@ -132,7 +134,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "debian-descriptions": ("word-vectors", "bert-descriptions"),
     "spacy-vectors": ("word-vectors",),
     "lending-club": ("lending-club",),
-    "prompts": ("wavenet-speech", "voice-activity", "voices", "transcripts"),
+    "prompts": ("jukebox-speech", "wavenet-speech", "voice-activity", "voices", "transcripts"),
     "prompts-voices": ("voices",),
     "librivox": ("transcripts",),
     "silero-vad": ("voice-activity",),

@@ -40,26 +40,17 @@ class Mel(nn.Module):
         fft: samples of one piece.
         hop: samples from one piece to the next.
         reflect: continue the sound at both ends by its mirror image, instead of by silence.
-        sample_rate: samples per second.
     """
 
     window: Tensor
     filters: Tensor
 
-    def __init__(
-        self,
-        *,
-        n_mels: int,
-        fft: int = 400,
-        hop: int = 160,
-        reflect: bool = True,
-        sample_rate: int = RATE,
-    ):
+    def __init__(self, *, n_mels: int, fft: int = 400, hop: int = 160, reflect: bool = True):
         super().__init__()
         self.fft, self.hop, self.mode = fft, hop, "reflect" if reflect else "constant"
         window = torch.hann_window(fft, dtype=torch.float64).float()
         self.register_buffer("window", window, persistent=False)
-        self.register_buffer("filters", filters(n_mels, fft, sample_rate).float(), persistent=False)
+        self.register_buffer("filters", filters(n_mels, fft).float(), persistent=False)
 
     def forward(self, sound: Float[Tensor, "b n"]) -> Float[Tensor, "b t m"]:
         """Power by time and band."""
@@ -69,10 +60,10 @@ class Mel(nn.Module):
         return waves.square().sum(-1) @ self.filters
 
 
-def filters(n_mels: int, fft: int, rate: int = RATE, /) -> Float[Tensor, "k m"]:
+def filters(n_mels: int, fft: int, /) -> Float[Tensor, "k m"]:
     """The triangles: weight of each wave in each band."""
-    waves = torch.linspace(0, rate / 2, fft // 2 + 1, dtype=torch.float64)
-    edges = _hertz(torch.linspace(0, _mels(rate / 2), n_mels + 2, dtype=torch.float64))
+    waves = torch.linspace(0, RATE / 2, fft // 2 + 1, dtype=torch.float64)
+    edges = _hertz(torch.linspace(0, _mels(RATE / 2), n_mels + 2, dtype=torch.float64))
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     rising = (waves[:, None] - low) / (middle - low)
     falling = (high - waves[:, None]) / (high - middle)
