@@ -9,8 +9,8 @@ from torch import Tensor
 from acceptance.session import Outcome, Session
 
 CODES = (
-    "cartograd train jukebox:code_steps=400 "
-    "--data prompts:labels=[en],seconds=0.512,whole=true --epochs 4 --set seed=SEED batch_size=8"
+    "cartograd train jukebox:code_steps=240 "
+    "--data prompts:labels=[en],seconds=0.512,whole=true --epochs 3 --set seed=SEED batch_size=8"
 )
 MOST_USED, AHEAD = 64.0, 0.5
 """How many of 256 codes have to be in use at each level, and bits of a code that the top prior has
@@ -23,7 +23,7 @@ def jukebox_speech(session: Session, /) -> Outcome:
     """Announcements as codes for 8 and for 32 samples, and priors over these."""
     runs = [session.train(CODES, seed) for seed in session.seeds]
     found = [_of_codes(run.folder) for run in runs]
-    plain = session.train(CODES.replace("epochs 4", "epochs 1") + " --optimizer sgd:lr=0", 0)
+    plain = session.train(CODES.replace("epochs 3", "epochs 1") + " --optimizer sgd:lr=0", 0)
     untrained = _of_codes(plain.folder)
     return Outcome(
         claim="Jukebox on English telephone announcements: two levels of codes, and their priors",

@@ -49,6 +49,11 @@ CARD = Card(
         "others; a sound turned around by turned kernels gives the answer turned around",
         "law: a new network answers exactly 0; a sound moved by a patch gives the answer moved",
     ),
+    evidence={
+        "diffusion/audio": (
+            "test_an_answer_hears_its_receptive_field_before_and_after_and_nothing_else",
+        ),
+    },
     missing={"diffusion/audio": "sounds nearer to real speech than coloured noise is, over seeds"},
     tiny={"features": 12, "classes": 3, "dim": 8, "depth": 2, "repeats": 1, "patch_size": 2},
 )

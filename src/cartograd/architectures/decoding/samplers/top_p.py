@@ -30,7 +30,7 @@ CARD = Card(
     name="top-p",
     kind="token-sampler",
     entry="top_p",
-    nodes=("ar/chain-rule",),
+    nodes=("ar/chain-rule", "ar/error-accumulation"),
     title="Top-p (nucleus) sampling",
     zh="核采样 (Top-p)",
     paper="The curious case of neural text degeneration",
@@ -40,7 +40,10 @@ CARD = Card(
         "oracle: transformers.TopPLogitsWarper, the same tokens where no two are equal",
         "law: the tokens that stay hold the share, and without the last of them would not",
     ),
-    evidence={"ar/chain-rule": ("test_top_p_is_the_smallest_set_that_holds_the_share",)},
+    evidence={
+        "ar/chain-rule": ("test_top_p_is_the_smallest_set_that_holds_the_share",),
+        "ar/error-accumulation": ("acceptance:error-accumulation",),
+    },
     tiny={"p": 0.6},
     renamed={"share": "p"},
 )
