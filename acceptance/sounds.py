@@ -9,7 +9,7 @@ from torch import Tensor
 from acceptance.session import Outcome, Session
 
 CODES = (
-    "cartograd train jukebox:code_steps=240 "
+    "cartograd train jukebox:code_steps=420 "
     "--data prompts:labels=[en],seconds=0.512,whole=true --epochs 3 --set seed=SEED batch_size=8"
 )
 MOST_USED, AHEAD = 64.0, 0.5

@@ -54,7 +54,7 @@ CARD = Card(
         "law: spectra of a sound and of itself are alike, of silence they are one apart",
     ),
     evidence={"ar/jukebox": ("test_a_drawn_sound_is_that_of_fine_codes_given_coarse_ones",)},
-    missing={"ar/jukebox": "priors of real speech that beat the codes' frequencies, over seeds"},
+    missing={"ar/jukebox": "the row jukebox-speech over seeds: 64 codes in use at each level"},
     tiny={"features": 32, "classes": 3, "codes": 3, "dim": 2, "width": 3, "depth": 1},
     answers="density",
 )
