@@ -26,6 +26,13 @@ def looking(model: nn.Module, x: Tensor, /) -> Iterator[None]:
             f"the inputs are {x.dtype}, but only real numbers have a gradient; "
             "give what comes before the model's embedding as floats, or another method"
         )
+    with with_gradients(model):
+        yield
+
+
+@contextmanager
+def with_gradients(model: nn.Module, /) -> Iterator[None]:
+    """The same for inputs of any kind, of which the gradient is not asked."""
     with evaluating(model), torch.inference_mode(False), torch.enable_grad():
         yield
 

@@ -9,6 +9,8 @@ References:
     ICML 2017. https://arxiv.org/abs/1703.01365
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.engine.files.program import check_code
+from cartograd.frontier.inputs import check_takes
 
 
 class Embedded(nn.Module):
@@ -83,6 +86,24 @@ class Embedded(nn.Module):
     def _numbered(self, vectors: Tensor, tokens: Tensor) -> Tensor:
         wide = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
         return torch.cat([wide, tokens[..., None].to(wide)], -1)
+
+
+def of_tokens(
+    explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Module, tokens: Int[Tensor, "b t"], /
+) -> Float[Tensor, "b t"]:
+    """What an explainer says of each token: of its vector's features, summed.
+
+    Args:
+        explain: takes a model and its inputs, and gives a number for each of theirs.
+        model: takes tokens, and perhaps nothing else.
+        tokens: the inputs.
+
+    Raises:
+        UsageError: as `Embedded` and `explain`.
+    """
+    check_takes(model, tokens)
+    seen = Embedded(model, tokens)
+    return explain(seen, seen.vectors(tokens))[..., :-1].sum(-1)
 
 
 def looked_up(model: nn.Module, tokens: Int[Tensor, "b t"], /) -> nn.Embedding:

@@ -20,18 +20,15 @@ References:
 True
 """
 
-from collections.abc import Iterator
-
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
-from cartograd.core.signed import signature_if_any
 from cartograd.frontier.explain.baselines import Baseline, start_of, targets_of
-from cartograd.frontier.inputs import answers, check_takes, chosen, rows_at_once
+from cartograd.frontier.explain.parts import Parts, covered, part_numbers
+from cartograd.frontier.inputs import check_takes, rows_at_once
 
 CARD = Card(
     name="occlusion",
@@ -52,7 +49,7 @@ CARD = Card(
 )
 
 PARTS = 16
-"""Into how many parts a side of a picture, or a longer row of numbers, is cut by default."""
+"""Into how many squares a side of a picture is cut by default."""
 
 
 def occlusion(
@@ -80,51 +77,11 @@ def occlusion(
         UsageError: an output that the model does not have, or a baseline that does not fit.
     """
     check_takes(model, x)
-    x = x.detach()
-    start = start_of(model, x, baseline) if x.is_floating_point() else _covered(model, x, baseline)
-    rows, found = rows_at_once(x), torch.zeros(x.shape, device=x.device)
+    x, parts = x.detach(), part_numbers(x.shape[1:], patch_size, x.device, most=PARTS)
+    start = start_of(model, x, baseline) if x.is_floating_point() else covered(model, x, baseline)
     with evaluating(model), torch.no_grad():
-        targets = targets_of(model, x, target, rows)
-        for place, (one, nothing) in enumerate(zip(x, start, strict=True)):
-            own = targets[place : place + 1]
-            whole = chosen(answers(model, one[None]), own)
-            found = found.to(whole.dtype)
-            masks = list(_parts(one.shape, patch_size, one.device))
-            for some in (masks[at : at + rows] for at in range(0, len(masks), rows)):
-                covered = torch.stack([torch.where(mask, nothing, one) for mask in some])
-                lost = whole - chosen(answers(model, covered), own.repeat(len(some)))
-                for mask, number in zip(some, lost, strict=True):
-                    found[place][mask.expand(one.shape)] = number
-    return found
-
-
-def _parts(shape: torch.Size, patch_size: int | None, device: torch.device) -> Iterator[Tensor]:
-    """A mask for each part: squares of all channels of a picture, else numbers in a row."""
-    sides = shape[-2:] if len(shape) == 3 else shape[-1:]
-    most = PARTS if len(sides) == 2 else PARTS**2
-    size = patch_size or max(1, -(-max(sides) // most))
-    places = [torch.arange(side, device=device) // size for side in sides]
-    for part in torch.cartesian_prod(*(torch.arange(int(at[-1]) + 1) for at in places)):
-        own = [at == int(number) for at, number in zip(places, part.reshape(-1), strict=True)]
-        yield own[0][:, None] & own[1] if len(own) == 2 else own[0]
-
-
-def _covered(model: nn.Module, x: Tensor, baseline: Baseline) -> Tensor:
-    """The token that covers, in the shape of x."""
-    if isinstance(baseline, str) and baseline != "low":
-        raise UsageError(
-            f"baseline={baseline!r} is none for tokens; expected 'low' (the padding), or the "
-            "number of a token"
-        )
-    signature = signature_if_any(model)
-    padding = signature.input.padding_id if signature else None
-    if isinstance(baseline, str):
-        baseline = padding or 0
-    try:
-        covered = torch.as_tensor(baseline, device=x.device).to(x.dtype).expand_as(x)
-    except RuntimeError as error:
-        raise UsageError(
-            f"the baseline does not fit tokens of shape {tuple(x.shape)}; expected one token, one "
-            "text, or one for each"
-        ) from error
-    return covered if padding is None else torch.where(x == padding, x, covered)
+        targets = targets_of(model, x, target, rows_at_once(x))
+    asked = Parts(model, x, targets, parts, start[None])
+    whole, each = torch.ones(1, asked.count).bool(), ~torch.eye(asked.count).bool()
+    lost = asked.values(whole) - asked.values(each)
+    return lost[:, parts].to(x.dtype if x.is_floating_point() else lost.dtype)

@@ -23,14 +23,16 @@ References:
 True
 """
 
+from functools import partial
+
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.frontier.explain.baselines import targets_of
-from cartograd.frontier.explain.embedded import Embedded
-from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once
+from cartograd.frontier.explain.embedded import of_tokens
+from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once
 
 CARD = Card(
     name="saliency",
@@ -69,9 +71,7 @@ def saliency(
         UsageError: inputs without gradient, or an output that the model does not have.
     """
     if not x.is_floating_point():
-        check_takes(model, x)
-        seen = Embedded(model, x)
-        return saliency(seen, seen.vectors(x), target=target)[..., :-1].sum(-1)
+        return of_tokens(partial(saliency, target=target), model, x)
     rows, parts = rows_at_once(x), []
     with looking(model, x):
         targets = targets_of(model, x, target, rows)

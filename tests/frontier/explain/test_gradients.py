@@ -1,0 +1,192 @@
+"""SmoothGrad, DeepLIFT, LRP and Grad-CAM against captum and against what they must be."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import cartograd as cg
+from cartograd.core.errors import UsageError
+from cartograd.frontier.explain.deep_lift import deep_lift
+from cartograd.frontier.explain.grad_cam import FORMS, grad_cam
+from cartograd.frontier.explain.lrp import lrp
+from cartograd.frontier.explain.saliency import saliency
+from cartograd.frontier.explain.smoothgrad import smoothgrad
+from tests.frontier.explain.test_one_number import language_model, rows
+from tests.frontier.explain.test_rules import WAYS, Written
+from tests.reference import Reference
+
+captum = Reference("captum.attr")
+own_rules = Reference("captum.attr._utils.lrp_rules")
+TARGET = torch.tensor([0, 2, 1])
+
+
+def net(activation=nn.ReLU, pool=None, bias=True):
+    torch.manual_seed(0)
+    pool = pool or nn.AvgPool2d(2)
+    layers = (
+        nn.Conv2d(2, 4, 3, bias=bias), activation(), pool, nn.Conv2d(4, 5, 2, bias=bias),
+        activation(), nn.Flatten(), nn.Linear(5, 3, bias=bias),
+    )  # fmt: skip
+    return nn.Sequential(*layers).double().eval()
+
+
+def pictures(seed=1):
+    return torch.rand(3, 2, 7, 7, generator=torch.Generator().manual_seed(seed)).double()
+
+
+def change(model, x, origin):
+    with torch.no_grad():
+        return (model(x) - model(origin)).gather(1, TARGET[:, None])[:, 0]
+
+
+@pytest.mark.oracle("smoothgrad")
+@pytest.mark.parametrize(("form", "named"), [("mean", "smoothgrad"), ("square", "smoothgrad_sq"),
+                                             ("variance", "vargrad")])  # fmt: skip
+def test_captum(form, named):
+    model, x = net(nn.Tanh), pictures()
+    found = smoothgrad(model, x, target=TARGET, form=form, samples=4000, noise=0.2)
+    torch.manual_seed(0)
+    tunnel = captum.NoiseTunnel(captum.Saliency(model))
+    spread = 0.2 * float(x.max() - x.min())
+    expected = tunnel.attribute(
+        x.clone().requires_grad_(), nt_type=named, nt_samples=4000, nt_samples_batch_size=500,
+        stdevs=spread, target=TARGET, abs=False,
+    )  # fmt: skip
+    torch.testing.assert_close(found, expected, rtol=0.1, atol=0.02 * float(expected.abs().max()))
+
+
+@pytest.mark.law("smoothgrad")
+def test_the_square_is_the_variance_and_the_mean():
+    model, x = net(), pictures()
+    mean, square, variance = (
+        smoothgrad(model, x, target=TARGET, form=form, samples=9)
+        for form in ("mean", "square", "variance")
+    )
+    torch.testing.assert_close(square, variance + mean**2)
+    plain = smoothgrad(model, x, target=TARGET, noise=0, samples=2).abs()
+    torch.testing.assert_close(plain, saliency(model, x, target=TARGET))
+    again = smoothgrad(model, x[:1], target=TARGET[:1], noise=0.1, samples=9)
+    same = smoothgrad(model, x[:1], target=TARGET[:1], noise=0.1, samples=9)
+    assert torch.equal(again, same)
+    texts = rows("the cat", "a")
+    found = cg.explain(language_model(), texts, target="s", method="smoothgrad:samples=2")
+    assert found.shape == texts.shape
+    assert (found[1, 1:] == 0).all()
+    with pytest.raises(UsageError, match="samples=0"):
+        smoothgrad(model, x, samples=0)
+
+
+@pytest.mark.oracle("deep-lift")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU, nn.Softplus])
+def test_deep_lift_is_captums(activation):
+    model, x, origin = net(activation), pictures(), pictures(2)
+    found = deep_lift(model, x, target=TARGET, baseline=origin)
+    if activation in (nn.ReLU, nn.Tanh, nn.Softplus):  # captum has no rule for the others
+        expected = captum.DeepLift(model).attribute(x, baselines=origin, target=TARGET)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(found.flatten(1).sum(1), change(model, x, origin))
+
+
+@pytest.mark.law("deep-lift")
+@pytest.mark.parametrize("way", WAYS)
+def test_contributions_add_up_however_it_is_written(way):
+    model, x, origin = Written(WAYS[way]).double(), pictures(), pictures(2)
+    found = deep_lift(model, x, target=TARGET, baseline=origin)
+    torch.testing.assert_close(found.flatten(1).sum(1), change(model, x, origin))
+    pooled = net(pool=nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True))
+    pooled[-1] = nn.LazyLinear(3).double()
+    added = deep_lift(pooled, x, target=TARGET, baseline=origin).flatten(1).sum(1)
+    torch.testing.assert_close(added, change(pooled, x, origin))
+
+
+@pytest.mark.oracle("lrp")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("rule", "theirs"), [("epsilon", "EpsilonRule"), ("gamma", "GammaRule"),
+                                              ("alpha1beta0", "Alpha1_Beta0_Rule")])  # fmt: skip
+def test_lrp_is_captums(rule, theirs):
+    model, x = net(bias=rule == "epsilon"), pictures()
+    for layer in model:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.rule = getattr(own_rules, theirs)()
+        elif not isinstance(layer, nn.ReLU):
+            layer.rule = own_rules.EpsilonRule()
+    expected = captum.LRP(model).attribute(x, target=TARGET).detach()
+    found = lrp(model, x, target=TARGET, rule=rule, epsilon=1e-9)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.law("lrp")
+@pytest.mark.parametrize("rule", ["epsilon", "gamma", "alpha1beta0"])
+def test_relevance_is_kept_without_biases(rule):
+    model, x = net(bias=False), pictures()
+    model[-1].weight.data.abs_()  # else nothing may speak for a class
+    found = lrp(model, x, target=TARGET, rule=rule, epsilon=0).flatten(1).sum(1)
+    answer = model(x).gather(1, TARGET[:, None])[:, 0].detach()
+    torch.testing.assert_close(found, answer)
+    plain = x.clone().requires_grad_()
+    model(plain).gather(1, TARGET[:, None]).sum().backward()
+    torch.testing.assert_close(
+        lrp(model, x, target=TARGET, epsilon=0), (plain.grad * x), rtol=1e-6, atol=1e-12
+    )
+    with pytest.raises(UsageError, match="calls no dense layer or convolution"):
+        lrp(nn.Softmax(1), torch.rand(2, 3))
+
+
+@pytest.mark.oracle("grad-cam")
+def test_captum_of_the_last_convolution():
+    model, x = net(), pictures()
+    theirs = captum.LayerGradCam(model, model[0])
+    expected = theirs.attribute(x, target=TARGET, relu_attributions=True)
+    large = F.interpolate(expected, size=(7, 7), mode="bilinear").detach()
+    for layer in ("0", None):
+        cut = model if layer else nn.Sequential(*model[:3], nn.Flatten(), model_tail(model))
+        found = grad_cam(cut, x, target=TARGET, layer=layer)
+        torch.testing.assert_close(found.sum(1, keepdim=True), large, rtol=0, atol=1e-10)
+
+
+def model_tail(model):
+    """The layers after the first convolution as one that calls no convolution."""
+
+    class Tail(nn.Module):
+        def forward(self, h):
+            h = h.unflatten(1, (4, 2, 2)).unfold(2, 2, 1).unfold(3, 2, 1)
+            h = torch.einsum("bcyxuv,kcuv->bkyx", h, model[3].weight) + model[3].bias[:, None, None]
+            return model[6](model[5](model[4](h)))
+
+    return Tail()
+
+
+@pytest.mark.law("grad-cam")
+def test_with_average_pooling_it_is_the_class_map():
+    torch.manual_seed(0)
+    conv, last = nn.Conv2d(2, 4, 3, padding=1), nn.Linear(4, 3, bias=False)
+    model = nn.Sequential(conv, nn.AdaptiveAvgPool2d(1), nn.Flatten(), last).double()
+    x = pictures()
+    own = torch.einsum("bk,bkyx->byx", last.weight[TARGET], conv(x)).detach()
+    expected = (own / 49).clamp_min(0)
+    for form in ("grad-cam", "hires-cam"):
+        found = grad_cam(model, x, target=TARGET, form=form).sum(1)
+        torch.testing.assert_close(found, expected)
+    last.weight.data.mul_(2)
+    torch.testing.assert_close(grad_cam(model, x, target=TARGET).sum(1), 2 * expected)
+    assert not conv._forward_hooks
+
+
+@pytest.mark.law("grad-cam")
+def test_texts_patches_and_series_have_maps_and_what_keeps_no_places_is_refused():
+    texts = rows("the cat", "a")
+    method = "grad-cam:layer=blocks.0"
+    found = cg.explain(language_model(), texts, target="s", method=method)
+    assert found.shape == texts.shape
+    for form in FORMS:
+        assert (grad_cam(net(), pictures(), target=TARGET, form=form, layer="0") >= 0).all()
+    series = nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(15, 2))
+    assert grad_cam(series, torch.rand(4, 2, 7)).shape == (4, 2, 7)
+    with pytest.raises(UsageError, match="keeps no places"):
+        grad_cam(net(), pictures(), layer="6")
+    with pytest.raises(UsageError, match="unknown layer '7'"):
+        grad_cam(net(), pictures(), layer="7")
+    with pytest.raises(UsageError, match="calls no convolution"):
+        grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(98, 3)).double(), pictures())
