@@ -4,6 +4,7 @@ from itertools import permutations
 
 import pytest
 import torch
+from sklearn.linear_model import Ridge
 from torch import nn
 
 import cartograd as cg
@@ -18,7 +19,6 @@ from tests.frontier.explain.test_one_number import language_model, rows
 from tests.reference import Reference
 
 shap = Reference("shap")
-lime_base = Reference("lime.lime_base")
 
 
 def net(d, seed=0):
@@ -129,7 +129,7 @@ def test_orders_are_exact_for_pairs_and_unbiased_for_more():
 
 
 @pytest.mark.oracle("lime")
-def test_lime_is_the_authors_fit():
+def test_lime_is_scikit_learns_ridge():
     model, x = net(6), data(6)
     parts = parts_of(model, x, target=1)
     shown = torch.rand(200, 6, generator=torch.Generator().manual_seed(0)) < 0.5
@@ -139,14 +139,11 @@ def test_lime_is_the_authors_fit():
     weight = (-(far**2) / width**2).exp().sqrt()
     values = parts.values(shown)
     found, fit = ridge_fit(shown, weight, values, 1.0)
-    base = lime_base.LimeBase(lambda d: (-(torch.from_numpy(d) ** 2) / width**2).exp().sqrt())
     for row in range(3):
-        _, named, score, _ = base.explain_instance_with_data(
-            shown.double().numpy(), values[row, :, None].numpy(), far.numpy(), 0, 6,
-            feature_selection="none",
-        )  # fmt: skip
-        expected = torch.tensor([dict(named)[part] for part in range(6)]).double()
+        theirs = Ridge(alpha=1.0).fit(shown.double(), values[row], sample_weight=weight)
+        expected = torch.from_numpy(theirs.coef_)
         torch.testing.assert_close(found[row], expected, rtol=0, atol=1e-9)
+        score = theirs.score(shown.double(), values[row], sample_weight=weight)
         assert float(fit[row]) == pytest.approx(score, abs=1e-9)
     torch.testing.assert_close(lime(model, x, target=1, samples=200), found)
 
@@ -166,7 +163,7 @@ def test_a_linear_model_is_found():
 
 @pytest.mark.law("rise")
 def test_masks_show_as_often_as_asked_and_find_what_counts():
-    seen = masks((9, 12), 4000, cells=4, chance=0.3, seed=0)
+    seen = masks((9, 12), 4000, cells=4, p=0.3, seed=0)
     assert (seen.mean(0) - 0.3).abs().max() < 0.05
     weight = torch.zeros(1, 1, 12, 12)
     weight[..., 3, 8] = 1

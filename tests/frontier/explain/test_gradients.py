@@ -113,7 +113,7 @@ def test_lrp_is_captums(rule, theirs):
         elif not isinstance(layer, nn.ReLU):
             layer.rule = own_rules.EpsilonRule()
     expected = captum.LRP(model).attribute(x, target=TARGET).detach()
-    found = lrp(model, x, target=TARGET, rule=rule, epsilon=1e-9)
+    found = lrp(model, x, target=TARGET, rule=rule, eps=1e-9)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
 
 
@@ -122,13 +122,13 @@ def test_lrp_is_captums(rule, theirs):
 def test_relevance_is_kept_without_biases(rule):
     model, x = net(bias=False), pictures()
     model[-1].weight.data.abs_()  # else nothing may speak for a class
-    found = lrp(model, x, target=TARGET, rule=rule, epsilon=0).flatten(1).sum(1)
+    found = lrp(model, x, target=TARGET, rule=rule, eps=0).flatten(1).sum(1)
     answer = model(x).gather(1, TARGET[:, None])[:, 0].detach()
     torch.testing.assert_close(found, answer)
     plain = x.clone().requires_grad_()
     model(plain).gather(1, TARGET[:, None]).sum().backward()
     torch.testing.assert_close(
-        lrp(model, x, target=TARGET, epsilon=0), (plain.grad * x), rtol=1e-6, atol=1e-12
+        lrp(model, x, target=TARGET, eps=0), (plain.grad * x), rtol=1e-6, atol=1e-12
     )
     with pytest.raises(UsageError, match="calls no dense layer or convolution"):
         lrp(nn.Softmax(1), torch.rand(2, 3))

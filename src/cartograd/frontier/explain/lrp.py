@@ -102,7 +102,7 @@ def lrp(
     *,
     target: Int[Tensor, " b"] | int | None = None,
     rule: Literal["epsilon", "gamma", "alpha1beta0"] = "epsilon",
-    epsilon: float = 1e-6,
+    eps: float = 1e-6,
     gamma: float = 0.25,
 ) -> Float[Tensor, "b ..."]:
     """The share of each number of each input in an output.
@@ -112,7 +112,7 @@ def lrp(
         x: inputs in the units of the input port, or tokens.
         target: which output to explain, one for all or one each; by default the highest.
         rule: of dense layers and convolutions: `epsilon`, `gamma` or `alpha1beta0`.
-        epsilon: of the rule of that name, and what keeps the others from a division by zero.
+        eps: of the rule of that name, and what keeps the others from a division by zero.
         gamma: of the rule of that name.
 
     Raises:
@@ -121,15 +121,15 @@ def lrp(
     """
     if rule not in RULES:
         raise unknown("rule", rule, RULES)
-    if epsilon < 0 or gamma < 0:
-        raise UsageError(f"lrp has epsilon={epsilon:g}, gamma={gamma:g}; expected 0 or more")
+    if eps < 0 or gamma < 0:
+        raise UsageError(f"lrp has eps={eps:g}, gamma={gamma:g}; expected 0 or more")
     if not x.is_floating_point():
-        told = partial(lrp, target=target, rule=rule, epsilon=epsilon, gamma=gamma)
+        told = partial(lrp, target=target, rule=rule, eps=eps, gamma=gamma)
         return of_tokens(told, model, x)
     shares = {
-        "epsilon": partial(_scaled, rho=lambda w: w, epsilon=epsilon),
-        "gamma": partial(_scaled, rho=lambda w: w + gamma * w.clamp_min(0), epsilon=epsilon),
-        "alpha1beta0": partial(_positive, epsilon=epsilon),
+        "epsilon": partial(_scaled, rho=lambda w: w, eps=eps),
+        "gamma": partial(_scaled, rho=lambda w: w + gamma * w.clamp_min(0), eps=eps),
+        "alpha1beta0": partial(_positive, eps=eps),
     }[rule]
     rows, parts = rows_at_once(x), []
     with looking(model, x):
@@ -155,18 +155,18 @@ def _shared(
 
 def _scaled(
     operation: Linear, x: Tensor, weight: Tensor, bias: Tensor | None, relevance: Tensor,
-    *, rho: Callable[[Tensor], Tensor], epsilon: float,
+    *, rho: Callable[[Tensor], Tensor], eps: float,
 ) -> Tensor:  # fmt: skip
     weight, bias = rho(weight), None if bias is None else rho(bias)
     with torch.enable_grad():
         point = x.detach().requires_grad_()
         z = operation(point, weight, bias)
-        return torch.autograd.grad(z, point, relevance / _stable(z.detach(), epsilon))[0]
+        return torch.autograd.grad(z, point, relevance / _stable(z.detach(), eps))[0]
 
 
 def _positive(
     operation: Linear, x: Tensor, weight: Tensor, bias: Tensor | None, relevance: Tensor,
-    *, epsilon: float,
+    *, eps: float,
 ) -> Tensor:  # fmt: skip
     """By positive products alone: of positive inputs and weights, and of negative ones."""
     with torch.enable_grad():
@@ -174,12 +174,12 @@ def _positive(
         own = None if bias is None else bias.clamp_min(0)
         z = operation(points[0], weight.clamp_min(0), own)
         z = z + operation(points[1], weight.clamp_max(0), None)
-        share = relevance / _stable(z.detach(), epsilon)
+        share = relevance / _stable(z.detach(), eps)
         up, down = torch.autograd.grad(z, points, share)
     return torch.where(x >= 0, up, down)
 
 
-def _stable(z: Tensor, epsilon: float) -> Tensor:
+def _stable(z: Tensor, eps: float) -> Tensor:
     """Heights away from zero."""
-    z = torch.where(z < 0, z - epsilon, z + epsilon)
+    z = torch.where(z < 0, z - eps, z + eps)
     return torch.where(z == 0, torch.ones_like(z), z)
