@@ -43,7 +43,7 @@ def change(model, x, origin):
 @pytest.mark.oracle("smoothgrad")
 @pytest.mark.parametrize(("form", "named"), [("mean", "smoothgrad"), ("square", "smoothgrad_sq"),
                                              ("variance", "vargrad")])  # fmt: skip
-def test_captum(form, named):
+def test_smoothgrad_is_captums(form, named):
     model, x = net(nn.Tanh), pictures()
     found = smoothgrad(model, x, target=TARGET, form=form, samples=4000, noise=0.2)
     torch.manual_seed(0)
@@ -135,7 +135,7 @@ def test_relevance_is_kept_without_biases(rule):
 
 
 @pytest.mark.oracle("grad-cam")
-def test_captum_of_the_last_convolution():
+def test_grad_cam_is_captums_of_the_last_convolution():
     model, x = net(), pictures()
     theirs = captum.LayerGradCam(model, model[0])
     expected = theirs.attribute(x, target=TARGET, relu_attributions=True)

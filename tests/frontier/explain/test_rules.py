@@ -75,7 +75,7 @@ def pictures():
 @pytest.mark.filterwarnings("ignore:Setting backward hooks")
 @pytest.mark.oracle("guided-backprop", "deconvnet")
 @EACH
-def test_captum(name):
+def test_what_relus_pass_back_is_captums(name):
     reference = {"guided-backprop": "GuidedBackprop", "deconvnet": "Deconvolution"}[name]
     model, x, target = modules(), pictures(), torch.tensor([0, 2, 1])
     found = METHODS[name](model, x, target=target)

@@ -59,7 +59,12 @@ CARD = Card(
         "law: HiResCAM of a network whose last layer is dense adds up to the output without bias",
         "law: twice the output is twice the map; a convolution is found as a function, too",
     ),
-    evidence={"xai/grad-cam": ("test_captum", "test_with_average_pooling_it_is_the_class_map")},
+    evidence={
+        "xai/grad-cam": (
+            "test_grad_cam_is_captums_of_the_last_convolution",
+            "test_with_average_pooling_it_is_the_class_map",
+        )
+    },
 )
 
 Form = Literal["grad-cam", "grad-cam++", "hires-cam", "layer-cam"]

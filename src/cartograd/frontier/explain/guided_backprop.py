@@ -41,7 +41,12 @@ CARD = Card(
         "law: the same network written with functions, with one shared ReLU and in place gives the "
         "same, exactly, and keeps nothing",
     ),
-    evidence={"xai/guided-backprop": ("test_captum", "test_however_a_relu_is_written")},
+    evidence={
+        "xai/guided-backprop": (
+            "test_what_relus_pass_back_is_captums",
+            "test_however_a_relu_is_written",
+        )
+    },
 )
 
 

@@ -47,6 +47,13 @@ CARD = Card(
         "law: efficiency, symmetry, dummy and linearity, to 1e-10 in float64",
         "law: the definition by all orders of six parts, to 1e-12",
     ),
+    evidence={
+        "xai/shap": (
+            "test_shares_add_up_and_what_does_nothing_has_nothing",
+            "test_exact_values_are_the_mean_over_all_orders",
+        ),
+    },
+    tiny={"patch_size": 4},
 )
 
 MOST = 16

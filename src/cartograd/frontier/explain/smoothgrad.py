@@ -53,7 +53,12 @@ CARD = Card(
         "law: without noise the gradient; the square is the variance and the mean's square; a copy "
         "less does not change the others",
     ),
-    evidence={"xai/smoothgrad": ("test_captum", "test_the_square_is_the_variance_and_the_mean")},
+    evidence={
+        "xai/smoothgrad": (
+            "test_smoothgrad_is_captums",
+            "test_the_square_is_the_variance_and_the_mean",
+        )
+    },
     tiny={"samples": 3},
 )
 
