@@ -18,7 +18,7 @@ from cartograd.frontier.explain.shap_permutation import permutation_shap
 from tests.frontier.explain.test_one_number import language_model, rows
 from tests.reference import Reference
 
-shap = Reference("shap")
+shap = Reference("shap", quiet=True)
 
 
 def net(d, seed=0):
@@ -79,6 +79,7 @@ class Added(nn.Module):
         return sum(model(x) for model in self.models)
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.oracle("exact-shap")
 def test_exact_values_are_shaps():
     model, x, ground = net(7), data(7), data(7, 5, seed=2)
