@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.evaluate import evaluate as evaluate
     from cartograd.apps.verbs.explain import explain as explain
     from cartograd.apps.verbs.explain import explanation as explanation
+    from cartograd.apps.verbs.explanation_quality import (
+        explanation_quality as explanation_quality,
+    )
     from cartograd.apps.verbs.export import export as export
     from cartograd.apps.verbs.fit import fit as fit
     from cartograd.apps.verbs.generate import generate as generate
@@ -88,6 +91,7 @@ _HOME = {
     "evaluate": "apps.verbs.evaluate",
     "explain": "apps.verbs.explain",
     "explanation": "apps.verbs.explain",
+    "explanation_quality": "apps.verbs.explanation_quality",
     "export": "apps.verbs.export",
     "fetch": "data.store.packages:get",
     "find": "core.registry",
@@ -147,6 +151,7 @@ __all__ = [
     "evaluate",
     "explain",
     "explanation",
+    "explanation_quality",
     "export",
     "fetch",
     "find",

@@ -1,6 +1,7 @@
 """Show which parts of an input a prediction rests on; writes a picture."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,7 +13,8 @@ def explain_(
     target: str,
     /,
     *sources: Source,
-    method: str | None = None,
+    method: list[str] | None = None,
+    judge: bool = False,
     class_: Annotated[str | None, Parameter(name="--target")] = None,
     out: File = None,
     json: bool = False,
@@ -26,7 +28,10 @@ def explain_(
         target: a run or bundle folder.
         sources: picture files, CSV files, texts or files of text, lists of numbers; by default the
             examples that the bundle keeps.
-        method: like integrated_gradients:steps=64; attention-rollout also draws all heads.
+        method: like integrated_gradients:steps=64; attention-rollout also draws all heads. Several
+            draw a picture each.
+        judge: print how good the methods' explanations are instead, beside random numbers and
+            edges: deletion, insertion, infidelity, sensitivity, complexity, randomisation.
         class_: the class to explain, by label or number, or the next token, like " Paris"; by
             default the model's own answer. Of several texts to a sentence encoder it is their
             similarity to the first.
@@ -35,25 +40,69 @@ def explain_(
     """
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.explain import METHOD, explanation
+    from cartograd.core.spec import Spec
 
-    check_sources(sources, ("--method", "--target", "--out", "--json", "--help"))
+    check_sources(sources, ("--method", "--judge", "--target", "--out", "--json", "--help"))
     bundle = as_bundle(target)
     given = texts(sources) if bundle.signature.input.kind == "text" else list(sources)
-    found = explanation(bundle, given or None, target=class_, method=method or METHOD)
+    methods = method or [METHOD]
+    if judge:
+        return _judged(bundle, given, methods, class_, json)
     place = out or home(bundle) / "explanation.png"
+    several = len(methods) > 1
+    said: list[dict[str, Any]] = []
+    for one in methods:
+        found = explanation(bundle, given or None, target=class_, method=one)
+        name = Spec.parse(one).name
+        own = place.with_name(f"{place.stem}-{name}{place.suffix}") if several else place
+        files = _written(found, own)
+        if json:
+            files |= {"method": found.method, "explanations": found.to_json()}
+            said.append(files)
+        else:
+            _show(found, files)
+    if json:
+        output.emit({"methods": said} if several else said[0])
+    return 0
+
+
+def _written(found: Any, place: Path) -> dict[str, Any]:
+    """The files of an explanation, by what they are."""
     page = found.write(place.with_suffix(".html")) if any(found.tokens) else None
     heads = found.draw_heads(place.with_name(f"{place.stem}-heads.png"))
-    path = found.draw(place)
-    if json:
-        told = {"method": found.method, "picture": path, "page": page, "heads": heads}
-        output.emit(told | {"explanations": found.to_json()})
-        return 0
+    return {"picture": found.draw(place), "page": page, "heads": heads}
+
+
+def _show(found: Any, files: dict[str, Any]) -> None:
     output.table(("source", "explains", "contributes most"), found.rows())
     for tokens, heat in zip(found.tokens, found.attributions, strict=True):
         if tokens:
             words = [token.partition(" ")[2] for token in tokens]
             output.coloured(words, heat[: len(words)].tolist())
-    drawn = [("picture", path), ("page", page), ("heads", heads)]
-    told = [(name, str(file)) for name, file in drawn if file is not None]
+    told = [(name, str(file)) for name, file in files.items() if file is not None]
     output.lines([("method", found.method), *told])
+
+
+def _judged(
+    bundle: Any, given: list[Any], methods: list[str], target: str | None, json: bool
+) -> int:
+    from cartograd.apps.results.explanation_quality import BETTER
+    from cartograd.apps.verbs.explanation_quality import explanation_quality
+    from cartograd.apps.verbs.export import golden
+
+    inputs = given or golden(bundle)[0]
+    found = explanation_quality(bundle, inputs, methods, target=target)
+    if json:
+        output.emit(found.to_json())
+        return 0
+    arrows = {"lower": "↓", "higher": "↑"}
+    titles = [f"{name} {arrows[BETTER[name]]}" for name in found.columns]
+    output.table(("method", *titles), found.rows())
+    worse = [
+        (name, f"no better than random numbers by {', '.join(columns)}")
+        for name, columns in found.no_better().items()
+        if columns
+    ]
+    explained = f"{found.examples} answers; means with their standard errors"
+    output.lines([("explained", explained), *worse, *(("note", note) for note in found.notes)])
     return 0

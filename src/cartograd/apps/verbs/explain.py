@@ -62,10 +62,10 @@ def explain(
             return explainer(Similarity(signed, inputs), inputs, target=_compared(inputs, target))
     wanted = class_of(signed, target)
     told = {} if wanted is None else {"target": wanted}  # else that of the spec, or its own answer
-    return explainer(_of_one_number(signed), inputs, **told)
+    return explainer(of_one_number(signed), inputs, **told)
 
 
-def _of_one_number(model: Signed) -> nn.Module:
+def of_one_number(model: Signed) -> nn.Module:
     """A model as one that gives the number to explain."""
     if model.signature.task.each:
         return NextToken(model)

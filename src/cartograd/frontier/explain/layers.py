@@ -25,6 +25,7 @@ def layer_named(model: nn.Module, name: str, /) -> nn.Module:
     check_code(model, "a layer")
     layers = {path: part for path, part in model.named_modules() if path}
     inner = {re.sub(r"^(model\.)+", "", path): part for path, part in layers.items()}
+    inner.pop("model", None)
     if name not in layers | inner:
         raise unknown("layer", name, tuple(inner))
     return (inner | layers)[name]

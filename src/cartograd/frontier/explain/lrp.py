@@ -51,7 +51,6 @@ CARD = Card(
     kind="explainer",
     entry="lrp",
     nodes=("xai/evaluation",),
-    missing={"xai/evaluation": "the table of explainers: deletion, complexity, sensitivity"},
     title="Layer-wise relevance propagation",
     short="LRP",
     zh="逐层相关性传播",

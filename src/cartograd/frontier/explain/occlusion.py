@@ -35,7 +35,6 @@ CARD = Card(
     kind="explainer",
     entry="occlusion",
     nodes=("xai/evaluation",),
-    missing={"xai/evaluation": "the table of explainers: deletion, complexity, sensitivity"},
     title="Occlusion",
     zh="遮挡分析",
     paper="Visualizing and understanding convolutional networks",
@@ -46,6 +45,12 @@ CARD = Card(
         "token of a language model, to 1e-10 in float64",
         "law: of a linear model each number's weight times its distance from the baseline",
     ),
+    evidence={
+        "xai/evaluation": (
+            "test_the_table_has_controls_and_a_picture_of_the_model_beats_them",
+            "test_infidelity_is_nought_for_a_linear_models_contributions_and_one_for_none",
+        ),
+    },
 )
 
 PARTS = 16

@@ -34,7 +34,6 @@ CARD = Card(
     kind="explainer",
     entry="rise",
     nodes=("xai/evaluation",),
-    missing={"xai/evaluation": "the table of explainers: deletion, complexity, sensitivity"},
     title="RISE",
     zh="随机遮罩解释 RISE",
     paper="RISE: randomized input sampling for explanation of black-box models",

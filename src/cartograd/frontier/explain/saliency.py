@@ -39,7 +39,6 @@ CARD = Card(
     kind="explainer",
     entry="saliency",
     nodes=("xai/evaluation",),
-    missing={"xai/evaluation": "the table of explainers: deletion, complexity, sensitivity"},
     title="Saliency",
     zh="显著图",
     paper="Deep inside convolutional networks",
@@ -50,6 +49,12 @@ CARD = Card(
         "gradient, to 1e-10 in float64",
         "law: the gradient of a linear model is its weights, without their sign",
     ),
+    evidence={
+        "xai/evaluation": (
+            "test_the_table_has_controls_and_a_picture_of_the_model_beats_them",
+            "test_infidelity_is_nought_for_a_linear_models_contributions_and_one_for_none",
+        ),
+    },
 )
 
 

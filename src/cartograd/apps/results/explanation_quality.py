@@ -1,0 +1,85 @@
+"""How good several explanations of the same answers are, side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CONTROLS = ("random", "edges")
+"""Rows that know nothing of the model."""
+
+BETTER = {
+    "deletion": "lower",
+    "insertion": "higher",
+    "infidelity": "lower",
+    "max-sensitivity": "lower",
+    "complexity": "lower",
+    "gini": "higher",
+    "randomisation": "lower",
+}
+"""Figures in their order, and which is better."""
+
+Figure = tuple[float, float]
+"""The mean over examples, and its standard error."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Figures of explainers and of controls.
+
+    Attributes:
+        figures: of each explainer or control, by name; what could not be measured is left out.
+        examples: how many answers were explained.
+        notes: what to bear in mind.
+    """
+
+    figures: Mapping[str, Mapping[str, Figure]]
+    examples: int
+    notes: Sequence[str] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """The figures that there are."""
+        return [name for name in BETTER if any(name in row for row in self.figures.values())]
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """A row for each explainer, controls at the end, with standard errors."""
+        return [
+            (name, *(_told(found.get(column)) for column in self.columns))
+            for name, found in self.figures.items()
+        ]
+
+    def no_better(self) -> dict[str, list[str]]:
+        """Of each explainer, by which figures it is not better than random numbers."""
+        chance = self.figures["random"]
+        return {
+            name: [
+                column
+                for column in ("deletion", "insertion", "infidelity")
+                if column in found and not _better(column, found[column], chance[column])
+            ]
+            for name, found in self.figures.items()
+            if name not in CONTROLS
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, for other programs."""
+        return {
+            "examples": self.examples,
+            "better": {name: BETTER[name] for name in self.columns},
+            "figures": {
+                name: {
+                    column: {"value": value, "standard_error": error}
+                    for column, (value, error) in row.items()
+                }
+                for name, row in self.figures.items()
+            },
+            "notes": list(self.notes),
+        }
+
+
+def _told(figure: Figure | None) -> str:
+    return "–" if figure is None else f"{figure[0]:.3g} ± {figure[1]:.1g}"
+
+
+def _better(column: str, own: Figure, chance: Figure) -> bool:
+    return own[0] < chance[0] if BETTER[column] == "lower" else own[0] > chance[0]
