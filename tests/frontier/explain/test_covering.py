@@ -185,7 +185,8 @@ def test_texts_and_pictures_are_explained_by_their_parts(name):
     texts = rows("the cat", "a")
     found = cg.explain(language_model(), texts, target="s", method=name)
     assert found.shape == texts.shape
-    assert found[1, 1:].abs().max() < 1e-9
+    nothing = 0.01 if "lime" in name else 1e-9  # of a fit to samples, or exactly
+    assert found[1, 1:].abs().max() < nothing
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(128, 3))
     method = {"exact-shap": exact_shap, "kernel-shap": kernel_shap, "lime": lime}

@@ -49,7 +49,7 @@ CARD = Card(
 
 def rise(
     model: nn.Module,
-    x: Float[Tensor, "b c y x"],
+    x: Float[Tensor, "b ..."],
     /,
     *,
     target: Int[Tensor, " b"] | int | None = None,
@@ -58,7 +58,7 @@ def rise(
     p: float = 0.5,
     baseline: Baseline = "low",
     seed: int = 0,
-) -> Float[Tensor, "b c y x"]:
+) -> Float[Tensor, "b ..."]:
     """The mean answer with each place shown, shared among the colours.
 
     Args:
