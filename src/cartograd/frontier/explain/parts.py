@@ -40,7 +40,7 @@ class Parts:
     x: Shaped[Tensor, "b ..."]
     targets: Int[Tensor, " b"]
     part: Int[Tensor, "..."]
-    start: Shaped[Tensor, "m #b ..."]
+    start: Shaped[Tensor, "m ..."]
 
     @property
     def count(self) -> int:
