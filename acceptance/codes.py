@@ -12,7 +12,7 @@ ALONE = "objective=vqgan-game:width=16,critic_weight=0,feature_weight=0"
 FEW = "--data fashion-mnist:examples=10000 --epochs 2 --set seed=SEED batch_size=16 schedule=cosine"
 COMMAND = f"cartograd train vqgan:codes=64,widths=[8,16,32] {FEW} {GAME}"
 LIKELY = f"cartograd train vq-vae {FEW}"
-LEAST_DECIBELS, LEAST_USED = 16.5, 16.0
+LEAST_DECIBELS, LEAST_USED = 18.5, 16.0
 """Of rebuilt test pictures, all errors together; and how many of 64 codes are in use."""
 
 DRAWN = 2000
@@ -67,7 +67,8 @@ def vqgan_fashion(session: Session, /) -> Outcome:
             "error alone.",
             "By seed 100, which is not counted, one epoch at a constant rate was too short for the "
             "critic: a distance of 9.8 at 17.47 dB with it, 5.7 at 18.17 dB without. From there "
-            "200 more steps with it came to 2.5, without to 4.9.",
+            "200 more steps with it came to 2.5, without to 4.9. Two epochs at a falling rate with it "
+            "came to 2.6 at 19.69 dB.",
         ],
     )
 

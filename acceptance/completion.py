@@ -23,6 +23,20 @@ SHRINKAGE = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """What a probe's weights may be held by (scikit-learn's C); the validation part chooses."""
 
 WHOLE = "the whole pictures"
+NOTES = [
+    f"The upper halves of {HALVES:,} test pictures are completed. Beside the share whose "
+    "class the judge sees stand the Fréchet distance to the whole pictures in 84 features "
+    "of the judge and the decibels of the lower half: one drawn completion cannot be as "
+    "near in decibels as a mean of all, and a nearest neighbour is a real picture's half. "
+    "Probes are logistic regressions on a block's mean over places, its shrinkage chosen "
+    "on the validation part.",
+    "The judge sees the class less often than in what ridge regression and the nearest "
+    "training picture complete.",
+    "That middle blocks tell classes better than the last one and than pixels, as the "
+    "paper found of large networks, is not to be seen of 214,144 numbers: the best middle "
+    "block is ahead of the last by 0.2 to 2.2 points, about what 2,000 test pictures can "
+    "tell, and behind the pixels.",
+]
 
 
 def imagegpt_fashion(session: Session, /) -> Outcome:
@@ -76,20 +90,7 @@ def imagegpt_fashion(session: Session, /) -> Outcome:
         },
         cpu=[run.cpu for run in runs],
         wall=[run.wall for run in runs],
-        notes=[
-            f"The upper halves of {HALVES:,} test pictures are completed. Beside the share whose "
-            "class the judge sees stand the Fréchet distance to the whole pictures in 84 features "
-            "of the judge and the decibels of the lower half: one drawn completion cannot be as "
-            "near in decibels as a mean of all, and a nearest neighbour is a real picture's half. "
-            "Probes are logistic regressions on a block's mean over places, its shrinkage chosen "
-            "on the validation part.",
-            "The judge sees the class less often than in what ridge regression and the nearest "
-            "training picture.",
-            "That middle blocks tell classes better than the last one and than pixels, as the "
-            "paper found of large networks, is not to be seen of 214,144 numbers: the best middle "
-            "block is ahead of the last by 0.2 to 2.2 points, about what 2,000 test pictures can "
-            "tell, and behind the pixels.",
-        ],
+        notes=NOTES,
     )
 
 
