@@ -15,6 +15,7 @@ References:
     Matthew D. Zeiler, Rob Fergus. Visualizing and understanding convolutional networks. ECCV 2014.
     https://arxiv.org/abs/1311.2901
 
+>>> import torch
 >>> first, last = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
 >>> model = torch.nn.Sequential(first, torch.nn.ReLU(), last)
 >>> found = deconvnet(model, torch.rand(5, 3), target=1)

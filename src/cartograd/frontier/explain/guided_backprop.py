@@ -14,6 +14,7 @@ References:
     Jost Tobias Springenberg, Alexey Dosovitskiy, Thomas Brox, Martin Riedmiller. Striving for
     simplicity: the all convolutional net. ICLR workshop 2015. https://arxiv.org/abs/1412.6806
 
+>>> import torch
 >>> first, last = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
 >>> model = torch.nn.Sequential(first, torch.nn.ReLU(), last)
 >>> guided_backprop(model, torch.rand(5, 3), target=1).shape

@@ -28,7 +28,7 @@ def complexity(attribution: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
     sizes = attribution.flatten(1).abs().double()
     whole = sizes.sum(1, keepdim=True)
     shares = torch.where(whole > 0, sizes / whole.clamp_min(1e-300), 1 / sizes.shape[1])
-    return -torch.special.xlogy(shares, shares).sum(1) / max(math.log(sizes.shape[1]), 1e-300)
+    return torch.special.entr(shares).sum(1) / max(math.log(sizes.shape[1]), 1e-300)
 
 
 def gini(attribution: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
