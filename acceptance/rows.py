@@ -25,6 +25,7 @@ from acceptance import (
     precision,
     sequences,
     sounds,
+    spectrograms,
     speech,
     styles,
     tables,
@@ -101,6 +102,7 @@ GENERATIVE: dict[str, Row] = {
     "augmentation-by-samples": augmentation.augmentation_by_samples,
     "text-to-image": text_to_image.text_to_image,
     "jukebox-speech": sounds.jukebox_speech,
+    "spectrogram-speech": spectrograms.spectrogram_speech,
 }
 """Rows of models that draw, mend or tell pictures, tables and sounds."""
 
@@ -134,7 +136,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "debian-descriptions": ("word-vectors", "bert-descriptions"),
     "spacy-vectors": ("word-vectors",),
     "lending-club": ("lending-club",),
-    "prompts": ("jukebox-speech", "wavenet-speech", "voice-activity", "voices", "transcripts"),
+    "prompts": (
+        *("jukebox-speech", "spectrogram-speech", "wavenet-speech", "voice-activity", "voices"),
+        "transcripts",
+    ),
     "prompts-voices": ("voices",),
     "librivox": ("transcripts",),
     "silero-vad": ("voice-activity",),

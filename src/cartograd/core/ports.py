@@ -236,7 +236,7 @@ def _sizes_of(port: Port) -> dict[str, int]:
             sizes["size"] = height
     if port.levels:
         sizes["levels"] = port.levels
-    return sizes
+    return sizes if port.rate is None else sizes | {"sample_rate": port.rate}
 
 
 def _with_task(port: Port) -> Port:

@@ -16,6 +16,11 @@ def test_filters_are_those_of_transformers(bands):
         201, bands, 0.0, 8000.0, 16000, norm="slaney", mel_scale="slaney"
     )
     np.testing.assert_allclose(filters(bands, 400).numpy(), theirs, rtol=1e-9, atol=1e-15)
+    theirs = audio_utils.mel_filter_bank(
+        201, bands, 0.0, 4000.0, 8000, norm="slaney", mel_scale="slaney"
+    )
+    mine = filters(bands, 400, rate=8000)
+    np.testing.assert_allclose(mine.numpy(), theirs, rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.parametrize(("reflect", "mode"), [(True, "reflect"), (False, "constant")])

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 RATE = 16000
-"""Samples per second that all models of this room take."""
+"""Samples per second that the models of this room take."""
 
 KNEE, PER_HERTZ, PER_RATIO = 1000.0, 3 / 200, 27 / math.log(6.4)
 """Where the scale turns from steps in hertz to ratios, and mels for a hertz and for a factor e."""
@@ -60,10 +60,10 @@ class Mel(nn.Module):
         return waves.square().sum(-1) @ self.filters
 
 
-def filters(n_mels: int, fft: int, /) -> Float[Tensor, "k m"]:
-    """The triangles: weight of each wave in each band."""
-    waves = torch.linspace(0, RATE / 2, fft // 2 + 1, dtype=torch.float64)
-    edges = _hertz(torch.linspace(0, _mels(RATE / 2), n_mels + 2, dtype=torch.float64))
+def filters(n_mels: int, fft: int, /, *, rate: int = RATE) -> Float[Tensor, "k m"]:
+    """The triangles: weight of each wave in each band, of sounds of so many samples per second."""
+    waves = torch.linspace(0, rate / 2, fft // 2 + 1, dtype=torch.float64)
+    edges = _hertz(torch.linspace(0, _mels(rate / 2), n_mels + 2, dtype=torch.float64))
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     rising = (waves[:, None] - low) / (middle - low)
     falling = (high - waves[:, None]) / (high - middle)
