@@ -18,6 +18,7 @@ References:
     Tim Salimans, Jonathan Ho. Progressive distillation for fast sampling of diffusion models. ICLR
     2022 (`v`). https://arxiv.org/abs/2202.00512
 
+>>> import torch
 >>> model = SpectrogramDiffusion(features=512, n_mels=8, fft=64, width=8, sampling_steps=2)
 >>> model(torch.randn(3, 1, 512)).shape, model.coded(torch.randn(3, 1, 512)).shape
 (torch.Size([3, 1, 512]), torch.Size([3, 1, 8, 32]))
