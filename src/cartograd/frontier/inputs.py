@@ -63,13 +63,21 @@ def check_one_input(model: nn.Module, /) -> None:
         )
 
 
+def of_steps(model: nn.Module, x: Tensor, /) -> bool:
+    """Whether the inputs are series, `b t f`: moments one after the other, of some numbers each."""
+    signature = signature_if_any(model)
+    return x.ndim == 3 and signature is not None and signature.input.kind == "vector"
+
+
 def answers(model: nn.Module, x: Shaped[Tensor, "b ..."], /) -> Float[Tensor, "b k"]:
     """The model's outputs as a table, one row per example.
+
+    The model is given a copy: its first operation may change what it gets in place.
 
     Raises:
         UsageError: the outputs are not one row of numbers per example.
     """
-    outputs = model(x)
+    outputs = model(x.clone())
     if outputs.ndim == 1:
         outputs = outputs[:, None]
     if outputs.ndim != 2 or len(outputs) != len(x):

@@ -9,6 +9,7 @@ from torch import nn
 
 import cartograd as cg
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
 from cartograd.frontier.explain.lime import fidelity, lime, ridge_fit
 from cartograd.frontier.explain.parts import parts_of
 from cartograd.frontier.explain.rise import masks, rise
@@ -160,6 +161,17 @@ def test_a_linear_model_is_found():
     assert not torch.equal(lime(net(5), x, target=1, seed=1)[1:2], alone)
     with pytest.raises(UsageError, match="samples=1"):
         lime(model, x, samples=1)
+
+
+@pytest.mark.parametrize("name", ["exact-shap", "occlusion"])
+def test_the_parts_of_a_series_are_its_moments(name):
+    named = Signature((Port("steps", "vector", (6, 2)),), (Port("y", "value", (1,)),))
+    model = cg.sign(nn.Sequential(nn.Flatten(), nn.Linear(12, 1)), named)
+    x, weights = torch.rand(3, 6, 2), model.model[1].weight.detach().reshape(6, 2)
+    found = cg.explain(model, x, method=name).float()
+    share = 2 if name == "exact-shap" else 1
+    torch.testing.assert_close(found[..., 0] * share, (x * weights).sum(2))
+    assert torch.equal(found[..., 0], found[..., 1])
 
 
 @pytest.mark.law("rise")

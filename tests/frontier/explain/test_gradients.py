@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 import cartograd as cg
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
 from cartograd.frontier.explain.deep_lift import deep_lift
 from cartograd.frontier.explain.grad_cam import FORMS, grad_cam
 from cartograd.frontier.explain.lrp import lrp
@@ -174,6 +175,114 @@ def test_with_average_pooling_it_is_the_class_map():
     assert not conv._forward_hooks
 
 
+class Words(nn.Module):
+    """Convolutions over words, of which nothing learns."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table, self.conv = nn.Embedding(9, 4), nn.Conv1d(4, 5, 3)
+        self.last = nn.Linear(5, 3)
+        self.requires_grad_(False)
+
+    def forward(self, tokens):
+        return self.last(self.conv(self.table(tokens).mT).relu().mean(2))
+
+
+class Patched(nn.Module):
+    """A class token that looks at patches, in the second layer alone."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.cut, self.own = nn.Conv2d(1, 4, 2, 2), nn.Identity()
+        self.late, self.last = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        patches = self.own(self.cut(x).flatten(2).mT)
+        both = torch.cat([patches.mean(1, keepdim=True), patches], 1)
+        return self.last(self.late(both)[:, 0])
+
+
+def test_patches_that_lie_in_no_square_or_are_not_heard_are_refused():
+    model = Patched()
+    assert grad_cam(model, torch.rand(2, 1, 6, 6), layer="own").shape == (2, 1, 6, 6)
+    with pytest.raises(UsageError, match="depends on the class token alone"):
+        grad_cam(model, torch.rand(2, 1, 6, 6), layer="late")
+    with pytest.raises(UsageError, match="6 patches of a picture of 4 x 6"):
+        grad_cam(model, torch.rand(2, 1, 4, 6), layer="own")
+
+
+class InPlace(nn.Module):
+    """One network, in which what can be changed in place is, or nothing."""
+
+    def __init__(self, really):
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.two = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.last, self.really = nn.Linear(4 * 9, 3), really
+
+    def forward(self, x):
+        if self.really:
+            h = F.max_pool2d(self.one(x.sub_(0.3)), 2).relu_()
+            h = F.gelu(self.two(h).add_(h)).mul_(2).clamp_(min=-0.2)
+            return self.last(h.flatten(1))
+        h = F.max_pool2d(self.one(x - 0.3), 2).relu()
+        h = (F.gelu(self.two(h) + h) * 2).clamp(min=-0.2)
+        return self.last(h.flatten(1))
+
+
+@pytest.mark.law("deep-lift", "lrp", "grad-cam", "smoothgrad", "guided-backprop")
+@pytest.mark.parametrize(
+    "name", ["deep-lift", "lrp", "lrp:rule=gamma", "lrp:rule=alpha1beta0", "guided-backprop",
+             "smoothgrad:samples=2", "grad-cam", "saliency", "integrated_gradients:steps=2",
+             "occlusion"],
+)  # fmt: skip
+def test_what_a_model_changes_in_place_makes_no_difference(name):
+    x, explainer = pictures(), cg.build(name, kind="explainer")
+    found, expected = (explainer(InPlace(way).double(), x, target=TARGET) for way in (True, False))
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(x, pictures(), rtol=0, atol=0)
+    if name == "deep-lift":
+        model = InPlace(True).double()
+        moved = (model(x.clone()) - model(0 * x))[range(3), TARGET]
+        torch.testing.assert_close(found.flatten(1).sum(1), moved)
+
+
+@pytest.mark.law("deep-lift")
+@pytest.mark.parametrize("name", [
+    "clamp", "threshold", "hardshrink", "softshrink", "prelu", "rrelu", "power", "logarithm",
+    "leaky in place", "tanh_",
+])  # fmt: skip
+def test_a_line_stands_for_each_operation_on_each_number(name):
+    operations = {
+        "clamp": lambda h: h.clamp(-0.2, 0.5),
+        "threshold": nn.Threshold(0.1, 0.3),
+        "hardshrink": nn.Hardshrink(),
+        "softshrink": nn.Softshrink(),
+        "prelu": nn.PReLU().double(),
+        "rrelu": nn.RReLU(),
+        "power": lambda h: h**2,
+        "logarithm": lambda h: (h.abs() + 1).log(),
+        "leaky in place": nn.LeakyReLU(inplace=True),
+        "tanh_": lambda h: h.tanh_(),
+    }
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.one, self.two = nn.Linear(5, 8), nn.Linear(8, 2)
+            self.how = operations[name]
+
+        def forward(self, x):
+            return self.two(self.how(self.one(x)))
+
+    model, x = Net().double().eval(), torch.randn(4, 5).double()
+    found = deep_lift(model, x, target=1).sum(1)
+    torch.testing.assert_close(found, (model(x) - model(0 * x))[:, 1].detach())
+
+
 @pytest.mark.law("grad-cam")
 def test_texts_patches_and_series_have_maps_and_what_keeps_no_places_is_refused():
     texts = rows("the cat", "a")
@@ -184,6 +293,16 @@ def test_texts_patches_and_series_have_maps_and_what_keeps_no_places_is_refused(
         assert (grad_cam(net(), pictures(), target=TARGET, form=form, layer="0") >= 0).all()
     series = nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(15, 2))
     assert grad_cam(series, torch.rand(4, 2, 7)).shape == (4, 2, 7)
+    words = Words()
+    for layer, wide in (("conv", 6), ("table", 6)):
+        assert grad_cam(words, torch.arange(12).reshape(2, 6) % 9, layer=layer).shape == (2, wide)
+    named = Signature((Port("steps", "vector", (6, 2)),), (Port("y", "value", (1,)),))
+    steps = cg.sign(
+        nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Flatten(), nn.Linear(24, 1)), named
+    )
+    found = grad_cam(steps, torch.rand(3, 6, 2), layer="0", form="hires-cam")
+    assert found.shape == (3, 6, 2)
+    assert torch.equal(found[..., 0], found[..., 1])
     with pytest.raises(UsageError, match="keeps no places"):
         grad_cam(net(), pictures(), layer="6")
     with pytest.raises(UsageError, match="unknown layer '7'"):

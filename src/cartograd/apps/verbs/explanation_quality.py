@@ -91,9 +91,7 @@ class _Measured:
         self.model, self.x, self.target, self.value, self.seed = model, x, target, value, seed
         self.other, self.real = forgetful(model, seed=seed), x.is_floating_point()
         self.start = start_of(model, x, "low") if self.real else covered(model, x, "low")
-        self.parts = Parts(
-            model, x, target, part_numbers(x.shape[1:], None, x.device), self.start[None]
-        )
+        self.parts = Parts(model, x, target, part_numbers(model, x, None), self.start[None])
         self.coarse = blurred(x) if x.ndim == 4 and self.real else self.start
         self.notes = ["answers are values, so there is no probability to follow"] if value else []
         if not self.real:

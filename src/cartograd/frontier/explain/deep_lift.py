@@ -10,8 +10,9 @@ that one backward pass gives contributions that add up to the change of the outp
 
 This is the rescale rule. The largest of a window passes its change to where the larger of both
 maxima came from. Where two numbers that depend on the input are multiplied, as in attention, or
-divided, as in layer normalisation, there is no such rule: the gradient passes, and the
-contributions need not add up (`completeness_gap` says by how much they do not).
+divided, as in layer normalisation and softmax, or one of them is chosen (`torch.maximum`,
+`torch.where`), there is no such rule: the gradient passes, and the contributions need not add up
+(`completeness_gap` says by how much they do not).
 
 Shapes: x and the attribution (b ...), the same; f is one output of the model.
 
@@ -63,13 +64,18 @@ CARD = Card(
 SAME = 1e-7
 """Differences from the baseline below which the derivative stands for the line's slope."""
 
-ELEMENTWISE: tuple[Any, ...] = (
-    torch.tanh, Tensor.tanh, F.tanh, torch.sigmoid, Tensor.sigmoid, F.sigmoid, F.gelu, F.silu,
-    F.elu, F.selu, F.celu, F.leaky_relu, F.softplus, F.softsign, F.mish, F.hardtanh, F.relu6,
-    F.hardswish, F.hardsigmoid, F.logsigmoid, F.tanhshrink, torch.exp, Tensor.exp, torch.square,
-    Tensor.square, torch.abs, Tensor.abs, torch.sqrt, Tensor.sqrt,
+ACTIVATIONS: tuple[Any, ...] = (
+    F.tanh, F.sigmoid, F.gelu, F.silu, F.elu, F.selu, F.celu, F.leaky_relu, F.prelu, F.rrelu,
+    F.softplus, F.softsign, F.mish, F.hardtanh, F.relu6, F.hardswish, F.hardsigmoid, F.logsigmoid,
+    F.tanhshrink, F.hardshrink, F.softshrink, F.threshold, torch.pow, Tensor.pow,
+    Tensor.__pow__,
 )  # fmt: skip
-"""Operations on each number alone, which a line from the baseline's value explains."""
+NAMED = (
+    "tanh", "sigmoid", "exp", "expm1", "log", "log1p", "square", "sqrt", "rsqrt", "abs", "sin",
+    "cos", "erf", "reciprocal", "clamp", "clamp_min", "clamp_max", "clip",
+)  # fmt: skip
+"""Operations on each number alone, which a line from the baseline's value explains; those of the
+second list have a name in torch, one of tensors, and one of each with `_` that works in place."""
 
 MAXIMA = {
     F.max_pool1d: F.max_pool1d_with_indices, torch.max_pool1d: F.max_pool1d_with_indices,
@@ -85,19 +91,19 @@ class Rescaled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, operation: Callable[[Tensor], Tensor]) -> Tensor:
         """What it gives."""
-        y = operation(x)
         ctx.operation = operation
-        ctx.save_for_backward(x, y)
-        return y
+        ctx.save_for_backward(x.clone())  # later ones may change it in place
+        return operation(x)
 
     @staticmethod
     def backward(ctx: Any, *upper: Tensor) -> tuple[Tensor, None]:
         """The slope of the line from the baseline to the input."""
-        x, y = ctx.saved_tensors
-        moved, changed = (one - two for one, two in (x.chunk(2), y.chunk(2)))
+        (x,) = ctx.saved_tensors
         with torch.enable_grad():
             point = x.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(ctx.operation(point).sum(), point)
+            y = ctx.operation(point)
+            (slope,) = torch.autograd.grad(y.sum(), point)
+        moved, changed = (one - two for one, two in (x.chunk(2), y.detach().chunk(2)))
         near = moved.abs() < SAME
         line = torch.where(near, slope.chunk(2)[0], changed / torch.where(near, 1.0, moved))
         return torch.cat([line, line]) * upper[0], None
@@ -110,13 +116,14 @@ class Largest(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, pooled: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
         """The maxima."""
         y, places = pooled(x)
-        ctx.save_for_backward(x, y, places)
+        ctx.save_for_backward(x, places)
         return y
 
     @staticmethod
     def backward(ctx: Any, *upper: Tensor) -> tuple[Tensor, None]:
         """A window's change belongs to where the larger of its two maxima was."""
-        x, y, places = ctx.saved_tensors
+        x, places = ctx.saved_tensors
+        y = x.flatten(2).gather(2, places.flatten(2)).reshape(places.shape)
         (moved, (now, before), (here, there)) = x.chunk(2), y.chunk(2), places.chunk(2)
         moved = (moved[0] - moved[1]).flatten(2)
         own = torch.where(now >= before, here, there).flatten(2)
@@ -172,20 +179,30 @@ def deep_lift(
 def rules_of_differences() -> dict[Any, Rule]:
     """The rules of operations, for batches of inputs and their baselines one after the other."""
     rules = of_relus(lambda x: Rescaled.apply(x, torch.relu))
-    for operation in ELEMENTWISE:
+    for operation in ACTIVATIONS:
         rules[operation] = partial(_rescaled, operation)
+    for name in NAMED:
+        operation = getattr(torch, name)
+        rules[operation] = rules[getattr(Tensor, name)] = partial(_rescaled, operation)
+        for of in (torch, Tensor):
+            rules[getattr(of, f"{name}_")] = partial(_rescaled, operation, inplace=True)
     for operation, with_places in MAXIMA.items():
         rules[operation] = partial(_largest, with_places)
     return rules
 
 
 def _rescaled(
-    operation: Any, x: Tensor, /, *args: Any, inplace: bool = False, **kwargs: Any
+    operation: Any, input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any
 ) -> Tensor:
     def alone(given: Tensor) -> Tensor:
         return operation(given, *args, **kwargs)
 
-    return x.copy_(Rescaled.apply(x.clone(), alone)) if inplace else Rescaled.apply(x, alone)
+    others = (*args, *kwargs.values())
+    if any(isinstance(one, Tensor) and one.grad_fn for one in others):
+        found = alone(input)  # of two numbers that depend on the input there is no line
+    else:
+        found = Rescaled.apply(input, alone)
+    return input.copy_(found) if inplace else found
 
 
 def _largest(with_places: Any, x: Tensor, /, *args: Any, **kwargs: Any) -> Tensor:

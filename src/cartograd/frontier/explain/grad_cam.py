@@ -8,7 +8,8 @@ output listens to it, and their sum, scaled up to the input, is the map:
     hires-cam   relu(sum_k g_k A_k): the gradient at each place itself
     layer-cam   relu(sum_k relu(g_k) A_k)
 
-Shapes: x (b ...) and the attribution, the same; the layer gives (b k ...) or, of tokens, (b t k).
+Shapes: x (b ...) and the attribution, the same; the layer gives (b k ...) or, of tokens, patches
+and moments, (b t k).
 
 Departures: HiResCAM is cut off at zero as the others are; colours share the map among them.
 
@@ -28,7 +29,7 @@ References:
 torch.Size([5, 1, 4, 4])
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -39,8 +40,15 @@ from torch.nn import functional as F
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.frontier.explain.baselines import targets_of
-from cartograd.frontier.explain.layers import recorded
-from cartograd.frontier.inputs import answers, check_takes, chosen, rows_at_once, with_gradients
+from cartograd.frontier.explain.layers import layer_named, recorded
+from cartograd.frontier.inputs import (
+    answers,
+    check_takes,
+    chosen,
+    of_steps,
+    rows_at_once,
+    with_gradients,
+)
 
 CARD = Card(
     name="grad-cam",
@@ -66,6 +74,9 @@ CARD = Card(
         )
     },
 )
+
+CONVOLVED = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+"""Layers that give channels before places."""
 
 Form = Literal["grad-cam", "grad-cam++", "hires-cam", "layer-cam"]
 
@@ -94,7 +105,9 @@ def grad_cam(
     if form not in FORMS:
         raise unknown("form", form, tuple(FORMS))
     check_takes(model, x)
-    rows, parts = rows_at_once(x), []
+    rows, parts, last = rows_at_once(x), [], of_steps(model, x)
+    size = x.shape[1:-1] if last else x.shape[2:] if x.is_floating_point() else x.shape[1:]
+    first = layer is None or isinstance(layer_named(model, layer), CONVOLVED)
     with with_gradients(model):
         targets = targets_of(model, x, target, rows)
         for part, own in zip(x.detach().split(rows), targets.split(rows), strict=True):
@@ -109,25 +122,36 @@ def grad_cam(
             (slope,) = torch.autograd.grad(found.sum(), seen[-1], allow_unused=True)
             if slope is None:
                 raise UsageError("the output does not depend on that layer; name one before it")
-            a, g = (_places_last(one.detach(), part) for one in (seen[-1], slope))
-            parts.append(_over(FORMS[form](a, g).clamp_min(0), part))
+            a, g = (_places_last(one.detach(), part, size, first) for one in (seen[-1], slope))
+            if len(size) == 2 and slope.ndim == 3 and not g.any():
+                raise UsageError(
+                    "of that layer the output depends on the class token alone; name one before it"
+                )
+            parts.append(_over(FORMS[form](a, g).clamp_min(0), part, size, last))
     return torch.cat(parts)
 
 
-def _places_last(a: Tensor, x: Tensor) -> Float[Tensor, "b k ..."]:
+def _places_last(
+    a: Tensor, x: Tensor, size: Sequence[int], channels_first: bool
+) -> Float[Tensor, "b k ..."]:
     """A layer's output with its places behind the channels; of patches of a picture two sides.
 
     Raises:
-        UsageError: it keeps no places.
+        UsageError: it keeps no places, or none that can be told.
     """
-    sides = x.ndim - (2 if x.is_floating_point() else 1)
-    if len(a) == len(x) and a.ndim == 3 and (sides == 2 or not x.is_floating_point()):
-        a = a.transpose(1, 2)
-        if sides != 2:
-            return a
-        side = int(a.shape[2] ** 0.5)
-        return a[..., a.shape[2] - side**2 :].unflatten(2, (side, side))
-    if len(a) != len(x) or a.ndim != sides + 2 or a.shape[2:].numel() < 2:
+    alike = a.ndim == 3 and len(a) == len(x)
+    if alike and not channels_first and len(size) == 1 and a.shape[1] == size[0]:
+        return a.transpose(1, 2)
+    if alike and len(size) == 2:
+        if size[0] != size[1]:
+            raise UsageError(
+                f"the layer gives {a.shape[1]} patches of a picture of {size[0]} x {size[1]}, "
+                "which does not tell how they lie; name a convolution, with layer="
+            )
+        side = int(a.shape[1] ** 0.5)
+        return a[:, a.shape[1] - side**2 :].transpose(1, 2).unflatten(2, (side, side))
+    known = channels_first or len(size) > 1 or a.shape[-1] == size[0] or x.is_floating_point()
+    if len(a) != len(x) or not known or a.ndim != len(size) + 2 or a.shape[2:].numel() < 2:
         raise UsageError(
             f"the layer gives {tuple(a.shape)} for inputs of {tuple(x.shape)}: it keeps no places "
             "to look at; name one before the pooling, with layer="
@@ -135,14 +159,18 @@ def _places_last(a: Tensor, x: Tensor) -> Float[Tensor, "b k ..."]:
     return a
 
 
-def _over(found: Float[Tensor, "b ..."], x: Tensor) -> Float[Tensor, "b ..."]:
+def _over(
+    found: Float[Tensor, "b ..."], x: Tensor, size: Sequence[int], channels_last: bool
+) -> Float[Tensor, "b ..."]:
     """A map scaled up to the input, shared among its colours."""
-    if not x.is_floating_point():
-        return found
     modes = {1: "linear", 2: "bilinear", 3: "trilinear"}
-    size = x.shape[2:]
-    large = F.interpolate(found[:, None], size=size, mode=modes[len(size)], align_corners=False)
-    return (large / x.shape[1]).expand_as(x)
+    large = F.interpolate(
+        found[:, None], size=tuple(size), mode=modes[len(size)], align_corners=False
+    )
+    if not x.is_floating_point():
+        return large[:, 0]
+    channels = -1 if channels_last else 1
+    return (large.movedim(1, channels) / x.shape[channels]).expand_as(x)
 
 
 def _mean(a: Tensor, g: Tensor) -> Tensor:

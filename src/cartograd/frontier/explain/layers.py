@@ -35,6 +35,8 @@ def layer_named(model: nn.Module, name: str, /) -> nn.Module:
 def recorded(model: nn.Module, layer: str | None, /) -> Iterator[list[Tensor]]:
     """What a layer gives, each time that the model runs within the block.
 
+    The model goes on with a copy, as what comes next may change it in place.
+
     Args:
         model: runs within the block.
         layer: its name; None stands for the last convolution, module or function, of a run.
@@ -43,15 +45,22 @@ def recorded(model: nn.Module, layer: str | None, /) -> Iterator[list[Tensor]]:
         UsageError: there is none of this name.
     """
     found: list[Tensor] = []
+
+    def kept(output: Tensor) -> Tensor:
+        if not output.requires_grad:  # of tokens by frozen weights
+            output = output.detach().requires_grad_()
+        found.append(output)
+        return output.clone()
+
     if layer is not None:
 
-        def note(_: nn.Module, __: Any, output: Any) -> None:
+        def note(_: nn.Module, __: Any, output: Any) -> Tensor:
             if not isinstance(output, Tensor):
                 raise UsageError(
                     f"layer {layer} gives {type(output).__name__}, no tensor; expected a layer "
                     "that gives one"
                 )
-            found.append(output)
+            return kept(output)
 
         handle = layer_named(model, layer).register_forward_hook(note)
         try:
@@ -62,9 +71,7 @@ def recorded(model: nn.Module, layer: str | None, /) -> Iterator[list[Tensor]]:
 
     def seen(operation: Any) -> Any:
         def run(*args: Any, **kwargs: Any) -> Tensor:
-            output = operation(*args, **kwargs)
-            found.append(output)
-            return output
+            return kept(operation(*args, **kwargs))
 
         return run
 

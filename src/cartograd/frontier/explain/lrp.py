@@ -81,17 +81,17 @@ class Shared(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, operation: Linear, rule: Any
     ) -> Tensor:
         """What it gives."""
-        y = operation(x, weight, bias)
         ctx.operation, ctx.rule = operation, rule
-        ctx.save_for_backward(x, weight, *(() if bias is None else (bias,)), y)
-        return y
+        ctx.save_for_backward(x, weight, *(() if bias is None else (bias,)))
+        return operation(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *upper: Tensor) -> tuple[Tensor | None, ...]:
         """Each output's relevance in the shares by which the rule says that it was made."""
-        x, weight, *bias, y = ctx.saved_tensors
-        found = ctx.rule(ctx.operation, x, weight, bias[0] if bias else None, y * upper[0])
-        return found, None, None, None, None
+        x, weight, *rest = ctx.saved_tensors
+        bias = rest[0] if rest else None
+        y = ctx.operation(x, weight, bias)  # what it gave may have been changed in place since
+        return ctx.rule(ctx.operation, x, weight, bias, y * upper[0]), None, None, None, None
 
 
 def lrp(

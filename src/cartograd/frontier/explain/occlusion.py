@@ -82,7 +82,7 @@ def occlusion(
         UsageError: an output that the model does not have, or a baseline that does not fit.
     """
     check_takes(model, x)
-    x, parts = x.detach(), part_numbers(x.shape[1:], patch_size, x.device, most=PARTS)
+    x, parts = x.detach(), part_numbers(model, x, patch_size, most=PARTS)
     start = start_of(model, x, baseline) if x.is_floating_point() else covered(model, x, baseline)
     with evaluating(model), torch.no_grad():
         targets = targets_of(model, x, target, rows_at_once(x))

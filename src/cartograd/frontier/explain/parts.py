@@ -15,7 +15,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import signature_if_any
 from cartograd.frontier.explain.baselines import Baseline, start_of, targets_of
-from cartograd.frontier.inputs import answers, check_takes, chosen, rows_at_once
+from cartograd.frontier.inputs import answers, check_takes, chosen, of_steps, rows_at_once
 
 SQUARES = 8
 """Into how many squares a side of a picture is cut by default."""
@@ -116,30 +116,36 @@ def parts_of(
         start = covered(model, x, baseline)[None]
     with evaluating(model), torch.no_grad():
         targets = targets_of(model, x, target, rows_at_once(x))
-    return Parts(model, x, targets, part_numbers(x.shape[1:], patch_size, x.device), start)
+    return Parts(model, x, targets, part_numbers(model, x, patch_size), start)
 
 
 def part_numbers(
-    shape: torch.Size, patch_size: int | None, device: torch.device, /, *, most: int = SQUARES
+    model: nn.Module,
+    x: Shaped[Tensor, "b ..."],
+    patch_size: int | None,
+    /,
+    *,
+    most: int = SQUARES,
 ) -> Int[Tensor, "..."]:
-    """To which part each number of an example of this shape belongs.
+    """To which part each number of an example belongs.
 
     Args:
-        shape: of an example.
+        model: says by its signature whether inputs are series.
+        x: the examples.
         patch_size: as of `parts_of`.
-        device: of the result.
         most: into how many squares a side of a picture is cut where no size is given.
 
-    >>> part_numbers(torch.Size([1, 4, 4]), 2, torch.device("cpu"))[0].tolist()
+    >>> part_numbers(torch.nn.Identity(), torch.zeros(1, 1, 4, 4), 2)[0].tolist()
     [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3]]
     """
     if patch_size is not None and patch_size < 1:
         raise UsageError(f"patch_size={patch_size} is out of range; expected at least 1")
-    sides = shape[1:] if len(shape) == 3 else shape[-1:]
+    shape, steps = x.shape[1:], of_steps(model, x)
+    sides = shape[1:] if len(shape) == 3 else shape[:1] if steps else shape[-1:]
     size = patch_size or max(1, -(-max(sides) // (most if len(sides) == 2 else most**2)))
-    *rows, columns = (torch.arange(side, device=device) // size for side in sides)
+    *rows, columns = (torch.arange(side, device=x.device) // size for side in sides)
     found = rows[0][:, None] * (columns[-1] + 1) + columns if rows else columns
-    return found.expand(shape).contiguous()
+    return (found[:, None] if steps else found).expand(shape).contiguous()
 
 
 def covered(model: nn.Module, x: Int[Tensor, "b t"], baseline: Baseline, /) -> Int[Tensor, "b t"]:

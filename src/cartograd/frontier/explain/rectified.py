@@ -75,5 +75,5 @@ def check_met(rules: Rules, what: str, /) -> None:
     if not rules.met:
         raise UsageError(
             f"the model calls no {what}, so this method would give the plain gradient; take "
-            "saliency, gradient-x-input or integrated_gradients"
+            "saliency, smoothgrad or integrated_gradients"
         )
