@@ -218,6 +218,7 @@ ONLY_COMMAND = {
     "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")
     | {"class": "is `condition`", "inpaint": "is the `picture` of `inpaint`"},
     "claim": {"seed": "is `seeds=[3]`"},
+    "explain": {"judge": "is `cartograd.explanation_quality`"},
 }
 """Options that the verb has no argument for, each with the reason."""
 

@@ -46,7 +46,7 @@ def change(model, x, origin):
                                              ("variance", "vargrad")])  # fmt: skip
 def test_smoothgrad_is_captums(form, named):
     model, x = net(nn.Tanh), pictures()
-    found = smoothgrad(model, x, target=TARGET, form=form, samples=4000, noise=0.2)
+    found = smoothgrad(model, x, target=TARGET, form=form, draws=4000, noise=0.2)
     torch.manual_seed(0)
     tunnel = captum.NoiseTunnel(captum.Saliency(model))
     spread = 0.2 * float(x.max() - x.min())
@@ -61,21 +61,21 @@ def test_smoothgrad_is_captums(form, named):
 def test_the_square_is_the_variance_and_the_mean():
     model, x = net(), pictures()
     mean, square, variance = (
-        smoothgrad(model, x, target=TARGET, form=form, samples=9)
+        smoothgrad(model, x, target=TARGET, form=form, draws=9)
         for form in ("mean", "square", "variance")
     )
     torch.testing.assert_close(square, variance + mean**2)
-    plain = smoothgrad(model, x, target=TARGET, noise=0, samples=2).abs()
+    plain = smoothgrad(model, x, target=TARGET, noise=0, draws=2).abs()
     torch.testing.assert_close(plain, saliency(model, x, target=TARGET))
-    again = smoothgrad(model, x[:1], target=TARGET[:1], noise=0.1, samples=9)
-    same = smoothgrad(model, x[:1], target=TARGET[:1], noise=0.1, samples=9)
+    again = smoothgrad(model, x[:1], target=TARGET[:1], noise=0.1, draws=9)
+    same = smoothgrad(model, x[:1], target=TARGET[:1], noise=0.1, draws=9)
     assert torch.equal(again, same)
     texts = rows("the cat", "a")
-    found = cg.explain(language_model(), texts, target="s", method="smoothgrad:samples=2")
+    found = cg.explain(language_model(), texts, target="s", method="smoothgrad:draws=2")
     assert found.shape == texts.shape
     assert (found[1, 1:] == 0).all()
-    with pytest.raises(UsageError, match="samples=0"):
-        smoothgrad(model, x, samples=0)
+    with pytest.raises(UsageError, match="draws=0"):
+        smoothgrad(model, x, draws=0)
 
 
 @pytest.mark.oracle("deep-lift")
@@ -281,6 +281,19 @@ def test_a_line_stands_for_each_operation_on_each_number(name):
     model, x = Net().double().eval(), torch.randn(4, 5).double()
     found = deep_lift(model, x, target=1).sum(1)
     torch.testing.assert_close(found, (model(x) - model(0 * x))[:, 1].detach())
+
+
+@pytest.mark.law("grad-cam")
+def test_hires_cam_of_a_dense_end_adds_up_to_the_output():
+    torch.manual_seed(0)
+    conv, last = nn.Conv2d(2, 4, 3, padding=1), nn.Linear(4 * 49, 3, bias=False)
+    model = nn.Sequential(conv, nn.Flatten(), last).double()
+    last.weight.data.abs_()
+    conv.weight.data.abs_()  # else the map is cut off at zero
+    conv.bias.data.abs_()
+    x = pictures()
+    found = grad_cam(model, x, target=TARGET, form="hires-cam").flatten(1).sum(1)
+    torch.testing.assert_close(found, model(x).gather(1, TARGET[:, None])[:, 0].detach())
 
 
 @pytest.mark.law("grad-cam")

@@ -48,7 +48,7 @@ CARD = Card(
         "law: one example alone has what it has among others; a seed gives the same",
     ),
     evidence={"xai/lime": ("test_lime_is_scikit_learns_ridge", "test_a_linear_model_is_found")},
-    tiny={"samples": 32},
+    tiny={"draws": 32},
 )
 
 
@@ -58,7 +58,7 @@ def lime(
     /,
     *,
     target: Int[Tensor, " b"] | int | None = None,
-    samples: int = 1000,
+    draws: int = 1000,
     ridge: float = 1.0,
     width: float | None = None,
     baseline: Baseline = "low",
@@ -72,7 +72,7 @@ def lime(
             classifier of ours these are logits, which a linear model fits better than shares.
         x: inputs in the units of the input port, or tokens.
         target: which output to explain, one for all or one each; by default the highest.
-        samples: covered copies; the first one is the input itself.
+        draws: covered copies; the first one is the input itself.
         ridge: weight of the coefficients' squares.
         width: of the kernel, in parts; by default 0.75 times the root of their number.
         baseline: what covers a part, or several backgrounds (see `parts_of`).
@@ -83,7 +83,7 @@ def lime(
         UsageError: numbers out of their range, or as `parts_of`.
     """
     parts = parts_of(model, x, target=target, baseline=baseline, patch_size=patch_size)
-    shown, weight = _drawn(parts, samples, ridge, width, seed)
+    shown, weight = _drawn(parts, draws, ridge, width, seed)
     found, _ = ridge_fit(shown, weight, parts.values(shown).cpu(), ridge)
     return parts.spread(found.to(x.device))
 
@@ -94,7 +94,7 @@ def fidelity(
     /,
     *,
     target: Int[Tensor, " b"] | int | None = None,
-    samples: int = 1000,
+    draws: int = 1000,
     ridge: float = 1.0,
     width: float | None = None,
     baseline: Baseline = "low",
@@ -103,21 +103,21 @@ def fidelity(
 ) -> Float[Tensor, " b"]:
     """R squared of the linear model of `lime` with the same arguments: 1 where it answers alike."""
     parts = parts_of(model, x, target=target, baseline=baseline, patch_size=patch_size)
-    shown, weight = _drawn(parts, samples, ridge, width, seed)
+    shown, weight = _drawn(parts, draws, ridge, width, seed)
     return ridge_fit(shown, weight, parts.values(shown).cpu(), ridge)[1]
 
 
 def _drawn(
-    parts: Parts, samples: int, ridge: float, width: float | None, seed: int
+    parts: Parts, draws: int, ridge: float, width: float | None, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Which parts are shown in each sample, and what it weighs."""
-    if samples < 2 or ridge < 0 or (width is not None and width <= 0):
+    if draws < 2 or ridge < 0 or (width is not None and width <= 0):
         raise UsageError(
-            f"lime has samples={samples}, ridge={ridge:g}, width={width}; expected at least two, "
+            f"lime has draws={draws}, ridge={ridge:g}, width={width}; expected at least two, "
             "0 or more, and more than 0"
         )
     generator = torch.Generator().manual_seed(seed)
-    shown = torch.rand(samples, parts.count, generator=generator) < 0.5
+    shown = torch.rand(draws, parts.count, generator=generator) < 0.5
     shown[0] = True
     far = (~shown).sum(1).double()  # the squared distance from the input
     wide = 0.75 * parts.count**0.5 if width is None else width

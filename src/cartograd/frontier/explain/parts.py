@@ -61,7 +61,8 @@ class Parts:
     def spread(self, values: Float[Tensor, "b d"], /) -> Float[Tensor, "b ..."]:
         """A number for each part, shared evenly among the numbers that belong to it."""
         sizes = torch.bincount(self.part.flatten(), minlength=self.count).to(values)
-        return (values / sizes)[:, self.part.to(values.device)]
+        found = (values / sizes)[:, self.part.to(values.device)]
+        return found.to(self.x.dtype) if self.x.is_floating_point() else found
 
     def _answers(self, shown: Tensor) -> Tensor:
         seen = shown[:, self.part][:, None, None]  # n 1 1 ...

@@ -14,7 +14,7 @@ References:
     black-box models. BMVC 2018. https://arxiv.org/abs/1806.07421
 
 >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
->>> rise(model, torch.rand(2, 1, 8, 8), target=1, samples=16).shape
+>>> rise(model, torch.rand(2, 1, 8, 8), target=1, draws=16).shape
 torch.Size([2, 1, 8, 8])
 """
 
@@ -43,7 +43,7 @@ CARD = Card(
         "law: of a linear model the places' own products stand out, within Monte Carlo error",
         "law: masks show each place with the chance that is asked for",
     ),
-    tiny={"samples": 8},
+    tiny={"draws": 8},
 )
 
 
@@ -53,7 +53,7 @@ def rise(
     /,
     *,
     target: Int[Tensor, " b"] | int | None = None,
-    samples: int = 1000,
+    draws: int = 1000,
     cells: int = 7,
     p: float = 0.5,
     baseline: Baseline = "low",
@@ -65,7 +65,7 @@ def rise(
         model: any module that answers; no gradient is taken.
         x: pictures in the units of the input port.
         target: which output to explain, one for all or one each; by default the highest.
-        samples: masks, the same for all pictures.
+        draws: masks, the same for all pictures.
         cells: of a side of the coarse grid.
         p: chance that a cell is shown.
         baseline: what shows where a mask covers.
@@ -80,14 +80,14 @@ def rise(
             f"rise covers places of pictures; the inputs are of {tuple(x.shape)}. Take occlusion "
             "or kernel-shap for rows and tokens"
         )
-    if samples < 1 or cells < 2 or not 0 < p < 1:
+    if draws < 1 or cells < 2 or not 0 < p < 1:
         raise UsageError(
-            f"rise has samples={samples}, cells={cells}, p={p:g}; expected at least 1, "
+            f"rise has draws={draws}, cells={cells}, p={p:g}; expected at least 1, "
             "at least 2, and between 0 and 1"
         )
     x, start, rows = x.detach(), start_of(model, x, baseline), rows_at_once(x)
     total = torch.zeros(len(x), *x.shape[2:], dtype=torch.float64, device=x.device)
-    seen = masks(x.shape[2:], samples, cells=cells, p=p, seed=seed).to(x)
+    seen = masks(x.shape[2:], draws, cells=cells, p=p, seed=seed).to(x)
     with evaluating(model), torch.no_grad():
         targets = targets_of(model, x, target, rows)
         for some in seen.split(max(1, rows // len(x))):
@@ -96,18 +96,18 @@ def rise(
             found = chosen(answers(model, inputs), targets.repeat(len(some)))
             found = found.double().unflatten(0, (len(some), len(x)))
             total += torch.einsum("nb,nyx->byx", found, some.double())
-    return (total / (samples * p * x.shape[1]))[:, None].expand(x.shape).to(x)
+    return (total / (draws * p * x.shape[1]))[:, None].expand(x.shape).to(x)
 
 
 def masks(
-    size: torch.Size | tuple[int, int], samples: int, /, *, cells: int, p: float, seed: int
+    size: torch.Size | tuple[int, int], draws: int, /, *, cells: int, p: float, seed: int
 ) -> Float[Tensor, "n y x"]:
     """Coarse grids, scaled up smoothly and shifted by less than a cell."""
     generator = torch.Generator().manual_seed(seed)
     cell = [-(-side // cells) for side in size]
     large = [(cells + 1) * one for one in cell]
-    grid = (torch.rand(samples, 1, cells + 1, cells + 1, generator=generator) < p).float()
+    grid = (torch.rand(draws, 1, cells + 1, cells + 1, generator=generator) < p).float()
     grid = F.interpolate(grid, size=large, mode="bilinear", align_corners=False)[:, 0]
-    at = [torch.randint(one, (samples,), generator=generator) for one in cell]
+    at = [torch.randint(one, (draws,), generator=generator) for one in cell]
     y, x = (start[:, None] + torch.arange(side) for start, side in zip(at, size, strict=True))
-    return grid[torch.arange(samples)[:, None, None], y[:, :, None], x[:, None, :]]
+    return grid[torch.arange(draws)[:, None, None], y[:, :, None], x[:, None, :]]

@@ -51,7 +51,7 @@ CARD = Card(
         "law: the error falls with the sample, and with 1,000 of 8,192 subsets it is below 5 % of "
         "the mean size",
     ),
-    tiny={"samples": 32},
+    tiny={"draws": 64},
 )
 
 
@@ -61,7 +61,7 @@ def kernel_shap(
     /,
     *,
     target: Int[Tensor, " b"] | int | None = None,
-    samples: int = 1024,
+    draws: int = 1024,
     baseline: Baseline = "low",
     patch_size: int | None = None,
     seed: int = 0,
@@ -72,7 +72,7 @@ def kernel_shap(
         model: any module that answers; no gradient is taken.
         x: inputs in the units of the input port, or tokens.
         target: which output to explain, one for all or one each; by default the highest.
-        samples: subsets that are asked, besides none and all.
+        draws: subsets that are asked, besides none and all.
         baseline: what covers a part, or several backgrounds (see `parts_of`).
         patch_size: of the squares of a picture, or how many numbers in a row belong together.
         seed: of the subsets that are drawn.
@@ -86,28 +86,28 @@ def kernel_shap(
     nothing, whole = ends.unbind(1)
     if d == 1:
         return parts.spread((whole - nothing)[:, None])
-    if samples < 2 * d and samples < 2**d - 2:
+    if draws < 2 * d and draws < 2**d - 2:
         raise UsageError(
-            f"samples={samples} are too few for {d} parts; expected at least {2 * d}, or larger "
+            f"draws={draws} are too few for {d} parts; expected at least {2 * d}, or larger "
             "parts with patch_size="
         )
-    shown, weight = some_subsets(d, samples, torch.Generator().manual_seed(seed))
+    shown, weight = some_subsets(d, draws, torch.Generator().manual_seed(seed))
     found = fitted(shown, weight, parts.values(shown).cpu() - nothing[:, None].cpu(),
                    (whole - nothing).cpu())  # fmt: skip
     return parts.spread(found.to(x.device))
 
 
 def some_subsets(
-    d: int, samples: int, generator: torch.Generator, /
+    d: int, draws: int, generator: torch.Generator, /
 ) -> tuple[Bool[Tensor, "n d"], Float[Tensor, " n"]]:
     """Subsets of d parts, neither none nor all, and what they weigh.
 
     Args:
         d: parts, at least two.
-        samples: most subsets; sizes k and d - k together are asked in full while they fit.
+        draws: most subsets; sizes k and d - k together are asked in full while they fit.
         generator: of those that are drawn.
     """
-    shown, weight, left = [], [], samples
+    shown, weight, left = [], [], draws
     sizes = list(range(1, d // 2 + 1))
     while sizes:
         k = sizes[0]

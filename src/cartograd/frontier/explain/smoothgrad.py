@@ -59,7 +59,7 @@ CARD = Card(
             "test_the_square_is_the_variance_and_the_mean",
         )
     },
-    tiny={"samples": 3},
+    tiny={"draws": 3},
 )
 
 FORMS = ("mean", "square", "variance")
@@ -71,7 +71,7 @@ def smoothgrad(
     /,
     *,
     target: Int[Tensor, " b"] | int | None = None,
-    samples: int = 32,
+    draws: int = 32,
     noise: float = 0.1,
     form: Literal["mean", "square", "variance"] = "mean",
     seed: int = 0,
@@ -83,7 +83,7 @@ def smoothgrad(
         x: inputs in the units of the input port, or tokens.
         target: which output to explain, one for all or one each; by default the highest of the
             input as it is.
-        samples: noisy copies.
+        draws: noisy copies.
         noise: standard deviation of the noise, as a share of the range of inputs: from bound to
             bound of the port, or from the least to the largest number of all inputs given.
         form: `mean`, `square` or `variance` of the gradients.
@@ -95,18 +95,15 @@ def smoothgrad(
     """
     if form not in FORMS:
         raise unknown("form", form, FORMS)
-    if samples < 1 or noise < 0:
+    if draws < 1 or noise < 0:
         raise UsageError(
-            f"smoothgrad has samples={samples}, noise={noise:g}; expected at least one, and 0 or "
-            "more"
+            f"smoothgrad has draws={draws}, noise={noise:g}; expected at least one, and 0 or more"
         )
     if not x.is_floating_point():
-        told = partial(
-            smoothgrad, target=target, samples=samples, noise=noise, form=form, seed=seed
-        )
+        told = partial(smoothgrad, target=target, draws=draws, noise=noise, form=form, seed=seed)
         return of_tokens(told, model, x)
     rows, parts = rows_at_once(x), []
-    noises = _noises(model, x, samples, noise, seed)
+    noises = _noises(model, x, draws, noise, seed)
     with looking(model, x):
         targets = targets_of(model, x, target, rows)
         for part, own in zip(x.detach().split(rows), targets.split(rows), strict=True):
@@ -116,14 +113,14 @@ def smoothgrad(
                 found = chosen(answers(model, points), own.repeat(len(some)))
                 (slope,) = torch.autograd.grad(found.sum(), points)
                 slope = slope.unflatten(0, (len(some), len(part)))
-                mean += slope.sum(0) / samples
-                square += slope.square().sum(0) / samples
+                mean += slope.sum(0) / draws
+                square += slope.square().sum(0) / draws
             parts.append({"mean": mean, "square": square, "variance": square - mean.square()}[form])
     return torch.cat(parts)
 
 
 def _noises(
-    model: nn.Module, x: Tensor, samples: int, noise: float, seed: int
+    model: nn.Module, x: Tensor, draws: int, noise: float, seed: int
 ) -> Float[Tensor, "n ..."]:
     """Noise for each copy; the number behind a token's vector stays as it is."""
     signature = signature_if_any(model)
@@ -132,7 +129,7 @@ def _noises(
     seen = x[..., :-1] if tokens else x
     low, high = bounds if bounds and not tokens else (float(seen.min()), float(seen.max()))
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn((samples, *x.shape[1:]), generator=generator, dtype=torch.float64)
+    drawn = torch.randn((draws, *x.shape[1:]), generator=generator, dtype=torch.float64)
     if tokens:
         drawn[..., -1] = 0
     return (noise * (high - low) * drawn).to(x)

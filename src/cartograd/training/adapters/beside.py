@@ -9,7 +9,7 @@ before but for its numbers.
 import copy
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.training.transfer import hold
+
+Module = TypeVar("Module", bound=nn.Module)
 
 SLOT = "adapter"
 """Name of a change in its layer."""
@@ -77,7 +79,7 @@ def changes(model: nn.Module, /) -> Iterator[tuple[str, nn.Module, nn.Module]]:
 
 
 @torch.no_grad()
-def merged(model: nn.Module, /) -> nn.Module:
+def merged(model: Module, /) -> Module:
     """A copy whose changes are in its weights; the model itself if it has none."""
     if not list(changes(model)):
         return model

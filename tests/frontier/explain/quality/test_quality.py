@@ -47,6 +47,7 @@ def test_of_a_linear_model_its_own_contributions_delete_and_insert_best():
     torch.testing.assert_close(blurred(torch.ones(1, 1, 9, 9)), torch.ones(1, 1, 9, 9))
 
 
+@pytest.mark.law("saliency", "occlusion")
 def test_infidelity_is_nought_for_a_linear_models_contributions_and_one_for_none():
     model, x = nn.Linear(6, 2).double(), data()
     parts = parts_of(model, x, target=1)
@@ -81,9 +82,10 @@ def test_ranks_are_scipys_and_a_forgetful_model_has_the_same_weights_elsewhere()
     assert not torch.equal(saliency(model, a), saliency(other, a))
 
 
+@pytest.mark.law("saliency", "occlusion")
 def test_the_table_has_controls_and_a_picture_of_the_model_beats_them(judge):
     x = judge.x[:40]
-    methods = ("integrated_gradients", "guided-backprop", "kernel-shap:samples=130,patch_size=1")
+    methods = ("integrated_gradients", "guided-backprop", "kernel-shap:draws=130,patch_size=1")
     found = cg.explanation_quality(judge.model, x, methods)
     assert list(found.figures) == [*methods, "random", "edges"]
     figures = {name: {key: value[0] for key, value in row.items()}
