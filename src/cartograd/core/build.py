@@ -4,7 +4,7 @@ import functools
 import inspect
 import typing
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from cartograd.core import packages, registry, source, vocabulary
 from cartograd.core.card import Card
@@ -187,4 +187,6 @@ def _check(card: Card, key: str, value: Any, parameter: inspect.Parameter) -> No
 
 
 def _annotation(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return f"one of {', '.join(map(str, get_args(annotation)))}"
     return annotation.__name__ if inspect.isclass(annotation) else str(annotation)

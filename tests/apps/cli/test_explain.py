@@ -1,7 +1,10 @@
 """Attention on the command line: rollout beside the picture, and all heads of the first example."""
 
 import pytest
+import torch
 from PIL import Image
+
+import cartograd as cg
 
 
 @pytest.mark.place("attention/self", "xai/attention-map")
@@ -23,7 +26,39 @@ def test_a_network_without_attention(cli_run, tmp_path):
     cli_run("train", "mlp:widths=[4]", "--data", "digits", "--epochs", "1", "--folder", run)
     failed = cli_run("explain", run, "--method", "attention-rollout")
     assert failed.code == 2
-    assert "has no attention to show" in failed.err
+    assert "MLP has no attention to show" in failed.err
+
+
+def test_several_methods_are_drawn_each_or_not_at_all(cli_run, tmp_path):
+    torch.manual_seed(0)
+    run, out = tmp_path / "run", tmp_path / "seen.png"
+    cg.save(cg.build("mlp:widths=[4]", signature=cg.dataset("digits").signature), run)
+    digit = tmp_path / "digit.png"
+    Image.linear_gradient("L").resize((8, 8)).save(digit)
+    words = ("explain", run, digit, "--out", out)
+    two = ("--method", "saliency", "--method", "occlusion:patch_size=2")
+    for wrong in ("nope", "exact-shap", "grad-cam"):
+        assert cli_run(*words, *two, "--method", wrong).code == 2
+        assert not list(tmp_path.glob("seen*"))
+    found = cli_run(*words, *two, "--method", "saliency:target=3", "--method", "saliency", "--json")
+    assert sorted(path.name for path in tmp_path.glob("seen*")) == [
+        "seen-occlusion.png", "seen-saliency-2.png", "seen-saliency.png",
+    ]  # fmt: skip
+    titles = [one["explanations"][0]["explains"] for one in found.json["methods"]]
+    assert [title.startswith("why 3? said") for title in titles] == [False, False, True]
+    judged = cli_run("explain", run, digit, "--judge", *two)
+    assert "nan" not in judged.out
+    assert "1 answer\n" in judged.out
+    for more, said in ((("--out", out), "leave --out away"),
+                       (("--method", "lime:target=3"), "by the same answers")):  # fmt: skip
+        refused = cli_run("explain", run, digit, "--judge", *more)
+        assert (refused.code, said in refused.err) == (2, True)
+    narrow = cli_run(
+        "explain", run, digit, "--method", "lime:draws=20,kernel_width=0.5", "--json"
+    )
+    assert narrow.code == 0
+    wrong = cli_run("explain", run, digit, "--method", "smoothgrad:form=x")
+    assert "expected one of mean, square, variance" in wrong.err
 
 
 def test_the_tokens_of_a_text_are_named(cli_run, tmp_path):

@@ -104,6 +104,13 @@ def test_what_needs_the_code_says_how_to_name_it(run, call, words, wanted):
     assert "--model package.module:make" in done.err
 
 
+def test_explanations_without_gradients_are_judged_but_for_weights(run, x):
+    found = cg.explanation_quality(run.folder, x[:2], ["occlusion:patch_size=4"])
+    assert "randomisation" not in found.columns
+    assert found.figures["occlusion:patch_size=4"]["infidelity"][0] < 1
+    assert any("ONNX file" in note for note in found.notes)
+
+
 def test_with_the_code_it_is_the_module_again(run, x):
     model = cg.load(run.folder, model=net()).model
     assert isinstance(model.model, nn.Sequential)

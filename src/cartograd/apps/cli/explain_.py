@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, Source, check_sources, home, texts
+from cartograd.core.errors import UsageError
 
 
 def explain_(
@@ -45,16 +46,16 @@ def explain_(
     check_sources(sources, ("--method", "--judge", "--target", "--out", "--json", "--help"))
     bundle = as_bundle(target)
     given = texts(sources) if bundle.signature.input.kind == "text" else list(sources)
-    methods = method or [METHOD]
+    methods = list(dict.fromkeys(method or [METHOD]))
     if judge:
+        if out is not None:
+            raise UsageError("--judge prints figures and draws no picture; leave --out away")
         return _judged(bundle, given, methods, class_, json)
-    place = out or home(bundle) / "explanation.png"
-    several = len(methods) > 1
-    said: list[dict[str, Any]] = []
-    for one in methods:
-        found = explanation(bundle, given or None, target=class_, method=one)
-        name = Spec.parse(one).name
-        own = place.with_name(f"{place.stem}-{name}{place.suffix}") if several else place
+    all_found = [explanation(bundle, given or None, target=class_, method=one) for one in methods]
+    place, said = out or home(bundle) / "explanation.png", list[dict[str, Any]]()
+    names = _names([Spec.parse(one).name for one in methods])
+    for found, name in zip(all_found, names, strict=True):
+        own = place.with_name(f"{place.stem}{name}{place.suffix}")
         files = _written(found, own)
         if json:
             files |= {"method": found.method, "explanations": found.to_json()}
@@ -62,8 +63,23 @@ def explain_(
         else:
             _show(found, files)
     if json:
-        output.emit({"methods": said} if several else said[0])
+        output.emit({"methods": said} if len(methods) > 1 else said[0])
     return 0
+
+
+def _names(methods: list[str]) -> list[str]:
+    """What is added to the file's name for each of several methods.
+
+    >>> _names(["lime"]), _names(["lime", "lrp", "lime"])
+    ([''], ['-lime', '-lrp', '-lime-2'])
+    """
+    if len(methods) == 1:
+        return [""]
+    before = [methods[:place].count(name) for place, name in enumerate(methods)]
+    return [
+        f"-{name}-{times + 1}" if times else f"-{name}"
+        for name, times in zip(methods, before, strict=True)
+    ]
 
 
 def _written(found: Any, place: Path) -> dict[str, Any]:
@@ -103,6 +119,7 @@ def _judged(
         for name, columns in found.no_better().items()
         if columns
     ]
-    explained = f"{found.examples} answers; means with their standard errors"
+    several = "s; means with their standard errors" if found.examples > 1 else ""
+    explained = f"{found.examples} answer{several}"
     output.lines([("explained", explained), *worse, *(("note", note) for note in found.notes)])
     return 0

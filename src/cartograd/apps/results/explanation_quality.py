@@ -1,5 +1,6 @@
 """How good several explanations of the same answers are, side by side."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ BETTER = {
 """Figures in their order, and which is better."""
 
 Figure = tuple[float, float]
-"""The mean over examples, and its standard error."""
+"""The mean over examples, and its standard error; NaN of a single example."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,12 @@ class Quality:
 
 
 def _told(figure: Figure | None) -> str:
-    return "–" if figure is None else f"{figure[0]:.3g} ± {figure[1]:.1g}"
+    return "–" if figure is None else f"{figure[0]:.3g}" + _error(figure[1])
+
+
+def _error(error: float) -> str:
+    """Nothing of a single example, which has none."""
+    return "" if math.isnan(error) else f" ± {error:.1g}"
 
 
 def _better(column: str, own: Figure, chance: Figure) -> bool:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Answer
 from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.results.explanation import Explanation
@@ -52,6 +53,7 @@ def explain(
     signed = as_signed(model)
     task = signed.signature.task
     task.check("explain")
+    method, target = asked(method, target)
     explainer: Explainer = build(method, kind="explainer")
     check_one_input(signed)
     inputs, _ = prepared(signed, x)
@@ -61,8 +63,22 @@ def explain(
         with evaluating(signed):
             return explainer(Similarity(signed, inputs), inputs, target=_compared(inputs, target))
     wanted = class_of(signed, target)
-    told = {} if wanted is None else {"target": wanted}  # else that of the spec, or its own answer
+    told = {} if wanted is None else {"target": wanted}  # else its own answer
     return explainer(of_one_number(signed), inputs, **told)
+
+
+def asked(method: str | Spec, target: int | str | None, /) -> tuple[Spec, int | str | None]:
+    """An explainer's spec, and what it is to explain: what is given, else what the spec says.
+
+    >>> asked("lime:samples=50,target=3", None)
+    (Spec(name='lime', args={'samples': 50}, subject=None), 3)
+    """
+    spec = Spec.parse(method)
+    own = spec.args.get("target")
+    if not isinstance(own, int | str):
+        return spec, target
+    args = {key: value for key, value in spec.args.items() if key != "target"}
+    return Spec(spec.name, args, spec.subject), own if target is None else target
 
 
 def of_one_number(model: Signed) -> nn.Module:
@@ -115,20 +131,21 @@ def explanation(
     signed = as_signed(model)
     signature = signed.signature
     signature.task.check("explain")
+    (spec, target), named = asked(method, target), str(method)
     check_one_input(signed)
     if sources is None:
         inputs = golden(model)[0]
         names = [f"kept example {number}" for number in range(1, len(inputs) + 1)]
     else:
         inputs, names = prepared(signed, sources)
-    heat = explain(signed, inputs, target=target, method=method)
+    heat = explain(signed, inputs, target=target, method=spec)
     similar = signature.task.explained == "similarity"
     chosen = None if similar else class_of(signed, target)
-    rolled = Spec.parse(method).name == "attention-rollout"
+    rolled = spec.name == "attention-rollout"
     said = [answer for _, answer in predict(signed, inputs, top=1).named]
     titles = _similarities(said) if similar else [_title(x, signed, chosen) for x in said]
     return Explanation(
-        method=str(method),
+        method=named,
         port=signature.input,
         names=tuple(names),
         titles=tuple(titles),
@@ -176,7 +193,9 @@ def _title(answer: Answer, model: Signed, chosen: int | None) -> str:
     signature = model.signature
     told = answer.to_json()
     if signature.task.explained == "value":
-        return f"value {next(iter(told.values()))}"
+        found = next(iter(told.values()))
+        values = found if isinstance(found, list) else [found]
+        return f"value {', '.join(map(units.number, values))}"
     shares: dict[str, float] = told["probabilities"]
     own = max(shares, key=shares.__getitem__)
     said = f"{own} ({shares[own]:.0%})"

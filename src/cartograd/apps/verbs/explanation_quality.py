@@ -15,6 +15,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.spec import Spec
+from cartograd.engine.files.program import runs_program
 from cartograd.frontier.explain.baselines import start_of, targets_of
 from cartograd.frontier.explain.parts import Parts, covered, part_numbers
 from cartograd.frontier.explain.quality.complexity import complexity, gini
@@ -69,6 +70,10 @@ def explanation_quality(
         )
     if not methods:
         raise UsageError("there is no method to judge; give at least one")
+    if any("target" in Spec.parse(method).args for method in methods):
+        raise UsageError(
+            "methods are judged by the same answers; name the class beside them (target=, --target)"
+        )
     inputs, _ = prepared(signed, x)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     inputs, asked = inputs.to(device), of_one_number(signed)
@@ -89,11 +94,14 @@ class _Measured:
 
     def __init__(self, model: nn.Module, x: Tensor, target: Tensor, /, *, value: bool, seed: int):
         self.model, self.x, self.target, self.value, self.seed = model, x, target, value, seed
-        self.other, self.real = forgetful(model, seed=seed), x.is_floating_point()
+        self.other = None if runs_program(model) else forgetful(model, seed=seed)
+        self.real = x.is_floating_point()
         self.start = start_of(model, x, "low") if self.real else covered(model, x, "low")
         self.parts = Parts(model, x, target, part_numbers(model, x, None), self.start[None])
         self.coarse = blurred(x) if x.ndim == 4 and self.real else self.start
         self.notes = ["answers are values, so there is no probability to follow"] if value else []
+        if self.other is None:
+            self.notes.append("an ONNX file answers, whose weights cannot be dealt anew")
         if not self.real:
             self.notes.append("tokens cannot be moved a little, so max-sensitivity is left out")
 
@@ -115,7 +123,8 @@ class _Measured:
                 lambda moved: explain(self.model, moved), self.x, radius=radius, seed=self.seed
             )
         each["complexity"], each["gini"] = complexity(own), gini(own)
-        each["randomisation"] = rank_correlation(own, explain(self.other, self.x)).abs()
+        if self.other is not None:
+            each["randomisation"] = rank_correlation(own, explain(self.other, self.x)).abs()
         return {name: _figure(found) for name, found in each.items()}
 
 
@@ -140,8 +149,9 @@ def _edges(_: nn.Module, x: Tensor) -> Float[Tensor, "b ..."]:
         return torch.ones(x.shape, dtype=torch.float64, device=x.device)
     if x.ndim != 4:
         return x.abs().double()
-    steps = torch.gradient(x.double(), dim=(2, 3))
-    return (steps[0].square() + steps[1].square()).sqrt()
+    sides = [side for side in (2, 3) if x.shape[side] > 1]
+    steps = [torch.gradient(x.double(), dim=side)[0].square() for side in sides]
+    return sum(steps, torch.zeros_like(x, dtype=torch.float64)).sqrt()
 
 
 def _figure(each: Tensor) -> Figure:

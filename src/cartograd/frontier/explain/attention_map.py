@@ -80,7 +80,7 @@ def attention_maps(
         if isinstance(part, MultiHeadAttention)
     }
     if not layers:
-        raise UsageError(f"{type(model).__name__} has no attention to show; expected a transformer")
+        raise UsageError(f"{_named(model)} has no attention to show; expected a transformer")
     maps: dict[str, Tensor] = {}
     with ExitStack() as hooks, evaluating(model), torch.no_grad():
         for name, layer in layers.items():
@@ -111,7 +111,7 @@ def attention_rollout(
     shapes = {weights.shape[2:] for weights in maps.values()}
     if len(shapes) > 1 or any(t != s for t, s in shapes):
         raise UsageError(
-            f"{type(model).__name__} looks at several sequences; rollout is for encoders and "
+            f"{_named(model)} looks at several sequences; rollout is for encoders and "
             f"decoders alone, take attention_maps"
         )
     rolled = rollout(list(maps.values()))
@@ -121,6 +121,13 @@ def attention_rollout(
     if x.ndim == 2:
         return part
     return _spread(part, x)
+
+
+def _named(model: nn.Module) -> str:
+    """What users call it, without what we put around it."""
+    while isinstance(inner := dict(model.named_children()).get("model"), nn.Module):
+        model = inner
+    return type(model).__name__
 
 
 def rollout(maps: list[Float[Tensor, "b h t t"]], /) -> Float[Tensor, "b t t"]:

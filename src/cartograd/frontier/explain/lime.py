@@ -5,7 +5,7 @@ in which samples near the whole input weigh more, says what each part does there
 as the fit: `fidelity` gives its R squared, and a low one says not to believe the picture.
 
     min over w, c of sum_z pi(z) (f(z) - c - w z)^2 + alpha |w|^2
-    pi(z) = sqrt(exp(-|z - 1|^2 / width^2)),    width = 0.75 sqrt(d)
+    pi(z) = sqrt(exp(-|z - 1|^2 / kernel_width^2)),    kernel_width = 0.75 sqrt(d)
 
 Shapes: x and the attribution (b ...), the same.
 
@@ -60,7 +60,7 @@ def lime(
     target: Int[Tensor, " b"] | int | None = None,
     draws: int = 1000,
     ridge: float = 1.0,
-    width: float | None = None,
+    kernel_width: float | None = None,
     baseline: Baseline = "low",
     patch_size: int | None = None,
     seed: int = 0,
@@ -74,7 +74,7 @@ def lime(
         target: which output to explain, one for all or one each; by default the highest.
         draws: covered copies; the first one is the input itself.
         ridge: weight of the coefficients' squares.
-        width: of the kernel, in parts; by default 0.75 times the root of their number.
+        kernel_width: in parts; by default 0.75 times the root of their number.
         baseline: what covers a part, or several backgrounds (see `parts_of`).
         patch_size: of the squares of a picture, or how many numbers in a row belong together.
         seed: of the samples.
@@ -83,7 +83,7 @@ def lime(
         UsageError: numbers out of their range, or as `parts_of`.
     """
     parts = parts_of(model, x, target=target, baseline=baseline, patch_size=patch_size)
-    shown, weight = _drawn(parts, draws, ridge, width, seed)
+    shown, weight = _drawn(parts, draws, ridge, kernel_width, seed)
     found, _ = ridge_fit(shown, weight, parts.values(shown).cpu(), ridge)
     return parts.spread(found.to(x.device))
 
@@ -96,31 +96,31 @@ def fidelity(
     target: Int[Tensor, " b"] | int | None = None,
     draws: int = 1000,
     ridge: float = 1.0,
-    width: float | None = None,
+    kernel_width: float | None = None,
     baseline: Baseline = "low",
     patch_size: int | None = None,
     seed: int = 0,
 ) -> Float[Tensor, " b"]:
     """R squared of the linear model of `lime` with the same arguments: 1 where it answers alike."""
     parts = parts_of(model, x, target=target, baseline=baseline, patch_size=patch_size)
-    shown, weight = _drawn(parts, draws, ridge, width, seed)
+    shown, weight = _drawn(parts, draws, ridge, kernel_width, seed)
     return ridge_fit(shown, weight, parts.values(shown).cpu(), ridge)[1]
 
 
 def _drawn(
-    parts: Parts, draws: int, ridge: float, width: float | None, seed: int
+    parts: Parts, draws: int, ridge: float, kernel_width: float | None, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Which parts are shown in each sample, and what it weighs."""
-    if draws < 2 or ridge < 0 or (width is not None and width <= 0):
+    if draws < 2 or ridge < 0 or (kernel_width is not None and kernel_width <= 0):
         raise UsageError(
-            f"lime has draws={draws}, ridge={ridge:g}, width={width}; expected at least two, "
-            "0 or more, and more than 0"
+            f"lime has draws={draws}, ridge={ridge:g}, kernel_width={kernel_width}; expected "
+            "at least two, 0 or more, and more than 0"
         )
     generator = torch.Generator().manual_seed(seed)
     shown = torch.rand(draws, parts.count, generator=generator) < 0.5
     shown[0] = True
     far = (~shown).sum(1).double()  # the squared distance from the input
-    wide = 0.75 * parts.count**0.5 if width is None else width
+    wide = 0.75 * parts.count**0.5 if kernel_width is None else kernel_width
     return shown, (-far / wide**2).exp().sqrt()
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 import cartograd as cg
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
 from cartograd.frontier.explain.parts import parts_of
 from cartograd.frontier.explain.quality.curves import blurred, deletion, insertion
 from cartograd.frontier.explain.quality.infidelity import infidelity
@@ -21,6 +22,13 @@ def net(d=6):
     model = nn.Sequential(nn.Linear(d, 12), nn.Tanh(), nn.Linear(12, 3)).double().eval()
     model[0].weight.data.mul_(3)
     return model
+
+
+FLAT = cg.sign(
+    nn.Sequential(nn.Flatten(), nn.Linear(9, 3)),
+    Signature((Port("x", "image", (1, 1, 9)),), (Port("y", "label", (3,)),)),
+)
+"""A model of pictures with a single row."""
 
 
 def data(n=5, d=6):
@@ -98,5 +106,7 @@ def test_the_table_has_controls_and_a_picture_of_the_model_beats_them(judge):
     assert figures["edges"]["max-sensitivity"] < 0.3
     assert found.no_better()["integrated_gradients"] == []
     assert found.to_json()["examples"] == 40
+    flat = cg.explanation_quality(FLAT, torch.rand(2, 1, 1, 9), ["occlusion"])
+    assert flat.figures["edges"]["infidelity"][0] >= 0
     with pytest.raises(UsageError, match="at least one"):
         cg.explanation_quality(judge.model, x, ())
