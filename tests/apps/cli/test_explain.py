@@ -53,9 +53,7 @@ def test_several_methods_are_drawn_each_or_not_at_all(cli_run, tmp_path):
                        (("--method", "lime:target=3"), "by the same answers")):  # fmt: skip
         refused = cli_run("explain", run, digit, "--judge", *more)
         assert (refused.code, said in refused.err) == (2, True)
-    narrow = cli_run(
-        "explain", run, digit, "--method", "lime:draws=20,kernel_width=0.5", "--json"
-    )
+    narrow = cli_run("explain", run, digit, "--method", "lime:draws=20,kernel_width=0.5", "--json")
     assert narrow.code == 0
     wrong = cli_run("explain", run, digit, "--method", "smoothgrad:form=x")
     assert "expected one of mean, square, variance" in wrong.err

@@ -235,7 +235,7 @@ class InPlace(nn.Module):
 @pytest.mark.law("deep-lift", "lrp", "grad-cam", "smoothgrad", "guided-backprop")
 @pytest.mark.parametrize(
     "name", ["deep-lift", "lrp", "lrp:rule=gamma", "lrp:rule=alpha1beta0", "guided-backprop",
-             "smoothgrad:samples=2", "grad-cam", "saliency", "integrated_gradients:steps=2",
+             "smoothgrad:draws=2", "grad-cam", "saliency", "integrated_gradients:steps=2",
              "occlusion"],
 )  # fmt: skip
 def test_what_a_model_changes_in_place_makes_no_difference(name):
