@@ -118,3 +118,9 @@ def test_early_stopping_is_told(cli_run):
     done = cli_run("train", *words, "--set", "patience=1")
     assert "trained   2 epochs" in done.out
     assert "stopped early" in done.out
+
+
+def test_the_help_shows_the_stars_of_patterns(cli_run):
+    shown = " ".join(cli_run("train", "--help").out.replace("│", " ").split())
+    assert "lora:rank=4,match=*attention*" in shown
+    assert "*.bias:weight_decay=0;head.*:lr=0.1" in shown

@@ -119,8 +119,9 @@ def told() -> str:
     """Every setting and what it means, for the help of the command line."""
     meant = docs(DataOptions) | docs(FitOptions)
     shown = [name for name in meant if name not in ("model", "data", "optimizer", "epochs")]
+    plain = str.maketrans({"`": "", "*": "\\*"})  # stars of patterns would be read as italics
     return "further settings as KEY=VALUE.\n" + "\n".join(
-        f"\n- {name}: {meant[name].replace('`', '')}" for name in shown
+        f"\n- {name}: {meant[name].translate(plain)}" for name in shown
     )
 
 
