@@ -35,6 +35,15 @@ def test_a_density_is_of_the_example_in_its_levels():
     assert data.decided[0] == "pictures of 5 levels: the density is a probability per level"
 
 
+def test_the_density_of_a_sound_is_that_of_its_samples_as_they_are():
+    sound = Port("sound", "audio", (1, 4), "float32", (-1.0, 1.0), (0.0,), (0.1,), rate=8000)
+    signature = Signature((sound,), (Port("kind", "label", (2,), labels=("no", "yes")),))
+    parts = (Split(torch.rand(6, 1, 4), torch.arange(6) % 2, signature) for _ in range(3))
+    data = Dataset("toy", *parts, signature)
+    assert not own_targets(data, "density").signature.input.std  # else mu-law cuts off what is loud
+    assert own_targets(data, "generate", latent=3).signature.example.std == (0.1,)
+
+
 def test_a_generator_takes_noise_and_the_class():
     data = own_targets(pictures(GREY), "generate", conditional=True, latent=3)
     signature = data.signature

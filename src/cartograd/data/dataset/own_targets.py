@@ -173,6 +173,8 @@ def own_targets(
         port = replace(port, mean=middle, std=middle, levels=levels)
         if levels and not draws and not rebuilds:
             decided.append(f"pictures of {levels} levels: the density is a probability per level")
+    elif port.kind == "audio" and not draws and not rebuilds:
+        port = replace(port, mean=(), std=())  # mu-law steps are of samples from -1 to 1
     inputs, answer = (port,), Port(task, "value", (), task=task)
     if rebuilds:
         answer = replace(port, task=task)
