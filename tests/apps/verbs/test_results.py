@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import cartograd as cg
+from cartograd.apps.answers import units
 from cartograd.core.errors import UsageError
 from tests.commands import command
 
@@ -59,7 +60,7 @@ def test_explanation_of_values_and_classes(digits, rows):
     assert [title.split()[0] for title in own.titles] == said
     found = cg.explanation(rows, [{"x": 3, "kind": "a"}])
     (value,) = cg.predict(rows, [{"x": 3, "kind": "a"}])
-    assert found.titles == (f"value {value['value']}",)
+    assert found.titles == (f"value {units.number(value['value'])}",)
     assert set(found.to_json()[0]["contributions"]) == {"x", "kind"}
 
 
