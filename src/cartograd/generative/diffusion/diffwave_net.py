@@ -11,7 +11,9 @@ Shapes: noisy sounds `b 1 t` (or `b t`), times `b`, classes `b`; answers `b o t`
 
 Departures: so many samples in a row are the channels of one position (`patch_size`; the paper has
 one), by which everything is as much cheaper; sounds that patches do not fill are extended by zeros.
-No spectrogram is told.
+No spectrogram is told. Minutes of one core are not enough for it to draw speech: after three passes
+over English announcements its sounds were further from these than coloured noise is, where
+`spectrogram-diffusion` draws nearer ones.
 
 References:
     Zhifeng Kong, Wei Ping, Jiaji Huang, Kexin Zhao, Bryan Catanzaro. DiffWave: a versatile
@@ -54,7 +56,6 @@ CARD = Card(
             "test_an_answer_hears_its_receptive_field_before_and_after_and_nothing_else",
         ),
     },
-    missing={"diffusion/audio": "sounds nearer to real speech than coloured noise is, over seeds"},
     tiny={"features": 12, "classes": 3, "dim": 8, "depth": 2, "repeats": 1, "patch_size": 2},
 )
 
