@@ -74,8 +74,8 @@ def spectrogram_speech(session: Session, /) -> Outcome:
             "that repeats itself within 70 to 400 hertz; swing is the deviation of loudness in "
             "time. How it sounds to people is not measured.",
             "Bounds were set by seed 100, which is not counted, whose rate fell by a cosine "
-            "without the warm-up: distance 8.0 %, coverage 0.84, 87.4 % of the frames voiced, swing "
-            "7.5 dB, neighbour ratio 1.10.",
+            "without the warm-up: distance 8.0 %, coverage 0.84, 87.4 % of the frames voiced, "
+            "swing 7.5 dB, neighbour ratio 1.10.",
         ],
     )
 
