@@ -4,9 +4,9 @@ import torch
 import cartograd as cg
 from cartograd.apps.load.target import as_signed
 from cartograd.apps.report.samples import write_film
+from cartograd.apps.verbs.conditions import columns_of
 from cartograd.apps.verbs.drawn_samples import compared, spread
 from cartograd.apps.verbs.frames import frames
-from cartograd.apps.verbs.sample import columns_of
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.own_targets import own_targets
 
@@ -68,7 +68,7 @@ def test_samplers_and_guidance(run):
     for given, message in (
         ({"sampler": "ddim:steps=5000"}, "chain of this model has 1000"),
         ({"sampler": "top-k"}, "token-sampler"),
-        ({"temperature": -1.0}, "is below 0"),
+        ({"temperature": -1.0}, "expected a finite number of at least 0"),
     ):
         with pytest.raises(UsageError, match=message):
             cg.sample(run, 8, **given)

@@ -1,6 +1,10 @@
 """Columns: how the cells of a table become features."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from cartograd.core.errors import UsageError
+from cartograd.core.fits import check_fields
 
 DATE = 2 + 12 + 7
 """Features of a date: days, year, a month, a weekday."""
@@ -46,3 +50,18 @@ class Column:
             return len(self.categories)
         own = DATE + self.clock if self.dates else 1
         return own + self.indicator
+
+
+def column_of(data: Any, /) -> Column:
+    """A column of the JSON of a signature.
+
+    Raises:
+        UsageError: the data does not describe one.
+    """
+    named = data.get("categories")
+    own = None if named is None else tuple(named)
+    column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
+    check_fields(column, f"column {column.name!r}")
+    if column.decimal not in (".", ",") or column.dates not in ("", "ymd", "dmy", "mdy"):
+        raise UsageError(f"column {column.name!r} has an unknown decimal mark or order of dates")
+    return column

@@ -10,7 +10,7 @@ from typing import Any
 
 from cartograd.core import task as tasks
 from cartograd.core.agreement import check_port
-from cartograd.core.column import Column
+from cartograd.core.column import Column, column_of
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.fits import check_fields
 from cartograd.core.task import Task
@@ -49,6 +49,7 @@ class Port:
         levels: how many evenly spaced values from 0 to 1 the numbers take, where that is known and
             counts; 0 for any.
         positive: of two classes the one that precision, recall and F1 are of.
+        unseen: classes of which training had no example, of the class that an example is asked of.
         task: what the answer means (see `core.task`), for an output. Where it is left out it is
             `classify` for a label, `regress` for a value, `embed` for a vector.
     """
@@ -70,6 +71,7 @@ class Port:
     levels: int = 0
     made_by: str = ""
     positive: str = ""
+    unseen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -102,6 +104,11 @@ class Port:
     def mean_log_std(self) -> float:
         """The mean logarithm of the standard deviations, by which densities change their unit."""
         return sum(map(math.log, self.std)) / max(1, len(self.std))
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """The numbers of the classes of which training had examples."""
+        return tuple(i for i, label in enumerate(self.labels) if label not in self.unseen)
 
     @property
     def unnamed(self) -> bool:
@@ -281,19 +288,9 @@ def _port(data: Any) -> Port:
     fixed: dict[str, Any] = {
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
-    fixed["columns"] = tuple(_column(column) for column in data.get("columns", ()))
+    fixed["columns"] = tuple(column_of(column) for column in data.get("columns", ()))
     port = Port(**fixed)
     check_fields(port, f"port {port.name!r}")
     if any(isinstance(dim, int) and dim < 1 for dim in port.dims):
         raise UsageError(f"port {port.name!r}: dims={port.dims}; expected sizes of at least 1")
     return port
-
-
-def _column(data: Any) -> Column:
-    named = data.get("categories")
-    own = None if named is None else tuple(named)
-    column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
-    check_fields(column, f"column {column.name!r}")
-    if column.decimal not in (".", ",") or column.dates not in ("", "ymd", "dmy", "mdy"):
-        raise UsageError(f"column {column.name!r} has an unknown decimal mark or order of dates")
-    return column

@@ -126,6 +126,8 @@ def test_what_cannot_work_is_refused_by_name(base):
         planned(str(base), pictures(), adapter="lora", freeze="conv1")
     with pytest.raises(UsageError, match="unknown layer to put an adapter beside 'fx'"):
         planned(str(base), pictures(), adapter="lora:match=fx")
+    with pytest.raises(UsageError, match=r"rank=1000 is more than any of the \d+ weights can have"):
+        planned(str(base), pictures(), adapter="lora:rank=1000")
     with pytest.raises(UsageError, match="unknown adapter 'lori'"):
         planned(str(base), pictures(), adapter="lori")
     rows = tensors(torch.rand(20, 4), torch.arange(20) % 2)

@@ -161,7 +161,10 @@ def test_pictures_without_folders_are_of_no_class(tmp_path):
     drawn = planned("ddpm:width=8", data, meta=True)
     assert drawn.model.signature.condition is None
     assert planned("pixelcnn", data, meta=True).model.signature.example.levels == 256
-    with pytest.raises(UsageError, match="has 'logos' as its only class, so there is nothing to t"):
+    with pytest.raises(
+        UsageError,
+        match="has 'logos' as the only class of its training",
+    ):
         planned("lenet5", data, meta=True)
     with pytest.raises(UsageError, match="has none; expected a folder of files for one of the cla"):
         folder(tmp_path / "logos", size=8, labels=("cat", "dog"))

@@ -80,6 +80,9 @@ def test_a_trained_model_draws_what_a_prompt_says(tmp_path, capsys):
     for prompt, message in (
         ("a drak one", "never read the word 'drak'; did you mean 'dark'?"),
         ("one one one one one one", "has 6 tokens, and the model reads 5"),
+        ("", "the prompt is empty; say what"),
+        (" ", "the prompt is empty; say what"),
+        ("一drak", "never read the word"),
     ):
         assert main([*draw, "--prompt", prompt]) == 2
         said = capsys.readouterr().err

@@ -6,7 +6,7 @@ from torch import nn
 
 from cartograd.core import registry
 from cartograd.core.errors import UsageError
-from cartograd.training.adapters.beside import changes, check_merges, merged
+from cartograd.training.adapters.beside import Idles, changes, check_merges, merged
 from cartograd.training.adapters.lora import lora
 from tests.conformance.support import double, inputs, model_of
 from tests.reference import Reference
@@ -136,3 +136,16 @@ def test_alpha_counts_in_ranks_and_dropout_is_of_training_alone():
     x = torch.randn(4, 36).double()
     assert not torch.equal(change(x), change(x))
     torch.testing.assert_close(change.eval()(x), x @ change.difference().T)
+
+
+def test_a_rank_that_no_weight_has_is_refused_and_one_that_some_lack_is_told():
+    model = layers()
+    before = list(model.state_dict())
+    with pytest.raises(UsageError, match="rank=9 is more than any of the 4 weights can have, 8 at"):
+        lora(model, rank=9)
+    assert list(model.state_dict()) == before
+    lora(model, rank=6)
+    idle = {name: change.idle for name, _, change in changes(model) if isinstance(change, Idles)}
+    assert idle == {
+        "0": "", "2": "(rank 4 at most, not 6)", "5": "", "7": "(rank 5 at most, not 6)"
+    }  # fmt: skip

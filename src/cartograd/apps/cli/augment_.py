@@ -6,7 +6,7 @@ The table that is written keeps the parts, and `train` reads it.
 from typing import Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Written, with_target
+from cartograd.apps.cli.common import Seed, Written, with_target
 from cartograd.core.errors import UsageError
 
 
@@ -23,7 +23,7 @@ def augment_(
     sampler: tuple[str, ...] = (),
     temperature: float | None = None,
     copies: int = 1,
-    seed: int = 0,
+    seed: Seed = 0,
     json: bool = False,
 ) -> int:
     """Write more texts with labels from those that there are; `train` reads the table.
@@ -53,7 +53,7 @@ def augment_(
         raise UsageError(f"{there} cannot be both ways; give a run for each direction")
     done = augment(
         source, out, method=method, there=there, back=back, beams=beams,
-        samplers=[*chain, *sampler], copies=copies, seed=seed,
+        samplers=[*chain, *sampler], copies=copies, seed=seed or 0,
     )  # fmt: skip
     if json:
         output.emit(done.to_json())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Folder
+from cartograd.apps.cli.common import Folder, Seed
 from cartograd.apps.cli.language import Language, chinese
 from cartograd.core.errors import UsageError
 from cartograd.evidence.words import between, number, reached, unseen
@@ -24,7 +24,7 @@ def claim_(
     /,
     *,
     seeds: int | None = None,
-    seed: int | None = None,
+    seed: Seed = None,
     folder: Folder = None,
     lang: Language = "auto",
     json: bool = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from cartograd.core import vocabulary
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.paths import is_there, looks_like_path, no_such_path
 
@@ -53,6 +54,19 @@ def _possible(_: Any, path: Path | None, /) -> None:
     if not os.access(path if path.exists() else above, os.W_OK):
         raise UsageError(f"{path} cannot be written: permission denied")
 
+
+def _within(_: Any, seed: int | None, /) -> None:
+    """Refuse what is no seed of a generator of random numbers.
+
+    Raises:
+        UsageError: it is out of range.
+    """
+    if seed is not None:
+        vocabulary.check("command line", "seed", seed)
+
+
+Seed = Annotated[int | None, Parameter(validator=_within)]
+"""A seed, if one is given."""
 
 File = Annotated[Path | None, Parameter(validator=writable)]
 """A file to write, if one is named: looked at before the work."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Many
+from cartograd.apps.cli.common import File, Many, Seed
 
 if TYPE_CHECKING:
     from cartograd.apps.results.model_diagnosis import ModelDiagnosis
@@ -27,7 +27,7 @@ def diagnose_(
     batch_size: int | None = None,
     steps: int = 100,
     memory: float | None = None,
-    seed: int | None = None,
+    seed: Seed = None,
     device: str | None = None,
     out: File = None,
     json: bool = False,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Source, check_sources, words
+from cartograd.apps.cli.common import File, Seed, Source, check_sources, words
 from cartograd.apps.cli.filling import filled
 from cartograd.apps.cli.refused_flags import check_unused
 from cartograd.apps.cli.styling import styled
@@ -44,7 +44,7 @@ def generate_(
     repetition_penalty: Annotated[
         float | None, Parameter(name=("--repetition-penalty", "--repetition"))
     ] = None,
-    seed: int | None = None,
+    seed: Seed = None,
     beams: int | None = None,
     draft: str | None = None,
     plain: bool = False,
@@ -210,6 +210,10 @@ def _told(model: Any, text: str | None, class_: str | None) -> str | None:
         )
     if class_ is not None and reads:
         raise UsageError('this model is told by texts; give --prompt "..." in the place of --class')
+    if reads and text is not None and not text.strip():
+        raise UsageError(
+            "the prompt is empty; say what the examples are to be, or leave it out to draw any"
+        )
     return text if reads else class_
 
 
@@ -218,7 +222,8 @@ def _drawn(
 ) -> int:
     """Draw examples, and write them to a file."""
     from cartograd.apps.report.samples import check_kind, write_samples
-    from cartograd.apps.verbs.sample import columns_of, sample
+    from cartograd.apps.verbs.conditions import columns_of
+    from cartograd.apps.verbs.sample import sample
 
     if model.signature.task.generated:
         raise UsageError(f"{target} writes texts; give a prompt: cartograd generate {target} TEXT")
@@ -247,7 +252,7 @@ def _paged(model: Any, drawn: Any, path: Path, **asked: Any) -> Path:
     """Write a page of drawn pictures, and how they were drawn."""
     from cartograd.apps.load.target import name_of
     from cartograd.apps.report.drawn_page import drawn_page
-    from cartograd.apps.verbs.sample import classes_of
+    from cartograd.apps.verbs.conditions import classes_of
 
     numbers = classes_of(model, asked["condition"], len(drawn))
     labels = [] if numbers is None else model.signature.condition.labels

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import Folder, Many
+from cartograd.apps.cli.common import Folder, Many, Seed
 
 
 def league_(
@@ -19,7 +19,7 @@ def league_(
     budget: float = 300.0,
     models: Many = (),
     count: int = 1000,
-    seed: int = 0,
+    seed: Seed = 0,
     seeds: int = 1,
     folder: Folder = None,
     judges: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
@@ -54,7 +54,7 @@ def league_(
         )
     own = (judges[0], judges[1]) if judges else None
     found = league(
-        data, budget=budget, models=models or FAMILIES, count=count, seed=seed,
+        data, budget=budget, models=models or FAMILIES, count=count, seed=seed or 0,
         seeds=seeds, folder=folder, judges=own, said=output.note,
     )  # fmt: skip
     if json:

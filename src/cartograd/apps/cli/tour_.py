@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.cli import output
+from cartograd.apps.cli.common import Seed
 
 
 def tour_(
@@ -15,7 +16,7 @@ def tour_(
     data: str = "digits",
     model: str = "lenet5",
     epochs: int | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     device: str = "auto",
     json: bool = False,
 ) -> None:

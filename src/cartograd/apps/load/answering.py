@@ -1,5 +1,6 @@
 """Data for a model that settles itself what its answer is."""
 
+from dataclasses import replace
 from typing import Any
 
 from cartograd.core import registry
@@ -13,6 +14,7 @@ from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.degraded import degraded
 from cartograd.data.dataset.domains import as_domains
 from cartograd.data.dataset.own_targets import own_targets, prompt_of
+from cartograd.data.dataset.seen_classes import only_class
 
 DOMAINS = "image-to-image"
 """The task whose data are two classes of pictures."""
@@ -67,5 +69,10 @@ def _as_the_card_says(data: Dataset, card: Card, given: dict[str, Any]) -> Datas
         return degraded(data, given.get("degradation", known["degradation"].default))
     latent = given.get("latent", known["latent"].default if "latent" in known else None)
     conditional = "classes" in known and given.get("classes", True) is not None
+    alone = only_class(data) if conditional and "classes" not in given else None
+    if alone is not None and len(data.signature.output.labels) != 1:
+        told = f"one class, {alone!r}: the model is not told of classes"
+        about = data.about | {"decided": [*data.about.get("decided", ()), told]}
+        data, conditional = replace(data, about=about), False
     reads = "vocabulary" in known
     return own_targets(data, card.answers, conditional=conditional, reads=reads, latent=latent)

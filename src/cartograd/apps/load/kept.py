@@ -41,7 +41,20 @@ def _input(own: Port, data: Port) -> Port:
             f"to {data.bounds[1]:g}; take data of its vocabulary"
         )
     padding = data.padding_id if own.padding_id is None else own.padding_id
-    return replace(own, name=data.name, dims=data.dims, padding_id=padding)
+    unseen = with_seen(data, own).unseen
+    return replace(own, name=data.name, dims=data.dims, padding_id=padding, unseen=unseen)
+
+
+def with_seen(data: Port, before: Port | None, /) -> Port:
+    """A port of classes that lacks examples of those alone that were not seen before, either.
+
+    Args:
+        data: of what is learned now.
+        before: of what was learned, if classes were told.
+    """
+    if before is None or before.labels != data.labels:
+        return data
+    return replace(data, unseen=tuple(one for one in data.unseen if one in before.unseen))
 
 
 def _output(own: Port, data: Port) -> Port:

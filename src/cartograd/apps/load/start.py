@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cartograd.apps.load.alike import check_alike, check_size, new_head
-from cartograd.apps.load.kept import kept
+from cartograd.apps.load.kept import kept, with_seen
 from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import as_signed
 from cartograd.core import registry, user_code
@@ -21,6 +21,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.run_folder import is_run
 from cartograd.foundations.initialization.initialise import initialise
+from cartograd.training.adapters.beside import Idles, changes
 from cartograd.training.transfer import begin, freeze, learned_parts
 
 
@@ -113,10 +114,14 @@ def _adapted(model: Signed, adapter: str | Spec, fresh: list[str]) -> str:
         if name in fresh:
             weight.requires_grad_()
     learns = sum(one.numel() for one in model.model.parameters() if one.requires_grad)
-    return (
+    told = (
         f"{learns:,} numbers learn beside {len(layers)} layers and their {whole:,} weights "
         f"({learns / whole:.2%})"
     )
+    found = ((name, one) for name, _, one in changes(model.model))
+    idle = [f"{name} {one.idle}" for name, one in found if isinstance(one, Idles) and one.idle]
+    more = f", and {len(idle) - 1} more" if len(idle) > 1 else ""
+    return f"{told}; more than some weights can make use of: {idle[0]}{more}" if idle else told
 
 
 def _check_trains(model: Signed) -> None:
@@ -173,7 +178,9 @@ def _begun(
         )
     check_alike(model, source, signature, tokenizer)
     port, theirs = signature.input, source.signature.input
-    inputs = (replace(port, mean=theirs.mean, std=theirs.std), *signature.inputs[1:])
+    learned_of = source.signature.condition
+    others = (with_seen(one, learned_of) for one in signature.inputs[1:])
+    inputs = (replace(port, mean=theirs.mean, std=theirs.std), *others)
     if isinstance(source.spec.args.get("model"), Spec):
         raise UsageError(
             f"{source.spec.name} made this model to be used, not trained; begin with the one that "

@@ -55,6 +55,20 @@ def check_kind(path: Path, port: Port, /) -> None:
         )
 
 
+def check_finite(x: Float[Tensor, "..."], /) -> None:
+    """Refuse to write what no file can show.
+
+    Raises:
+        UsageError: there are numbers that are not finite.
+    """
+    broken = int((~x.isfinite()).sum())
+    if broken:
+        raise UsageError(
+            f"{broken:,} of the {x.numel():,} numbers that were drawn are not finite; train the "
+            "model longer or at a lower rate, or draw with less guidance or temperature"
+        )
+
+
 def write_samples(
     path: Path, port: Port, x: Float[Tensor, "b ..."], /, *, across: int | None = None
 ) -> Path:
@@ -68,9 +82,10 @@ def write_samples(
         across: pictures to a row of the grid; nearly as many rows as columns if not given.
 
     Raises:
-        UsageError: see `check_kind`.
+        UsageError: see `check_kind` and `check_finite`.
     """
     check_kind(path, port)
+    check_finite(x)
     kind = path.suffix.lower()
     if kind == ".npy":
         buffer = io.BytesIO()
@@ -91,8 +106,9 @@ def write_picture(path: Path, port: Port, x: Float[Tensor, "c y x"], /) -> Path:
     """Write one picture in its own size, pixel by pixel, whole or not at all.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: it cannot be written, or see `check_finite`.
     """
+    check_finite(x)
     return write_file(path, png(shades(x, port)))
 
 
@@ -105,6 +121,7 @@ def write_film(path: Path, port: Port, frames: Float[Tensor, "t b ..."], /) -> P
     from PIL import Image
 
     check_kind(path, port)
+    check_finite(frames)
     shots = [Image.fromarray(_flat(grid([shades(x, port) for x in frame]))) for frame in frames]
     return write_file(path, _gif(shots, FRAME))
 
@@ -123,6 +140,7 @@ def write_sheet(
     Raises:
         UsageError: a file cannot be written.
     """
+    check_finite(x)
     tiles = [shades(one, port) for one in x.flatten(0, 1)]
     sheet = grid(tiles, across=x.shape[1])
     files = [write_file(stem.with_suffix(".png"), png(sheet))]

@@ -13,7 +13,8 @@ from cartograd.apps.server.body import Limits
 from cartograd.apps.server.decode import parsed
 from cartograd.apps.server.refusal import RefusalError
 from cartograd.apps.server.served import Served
-from cartograd.apps.verbs.sample import classes_of, columns_of, sample
+from cartograd.apps.verbs.conditions import classes_of, columns_of
+from cartograd.apps.verbs.sample import sample
 from cartograd.core.errors import unknown
 from cartograd.core.spec import Spec
 

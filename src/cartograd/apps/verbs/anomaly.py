@@ -27,8 +27,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cartograd.apps.verbs.conditions import Condition, number_of
 from cartograd.apps.verbs.drawn_samples import Figure
-from cartograd.apps.verbs.sample import Condition, number_of
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.generative import Likelihood, NotSupported
 from cartograd.core.signed import Signed, statistics

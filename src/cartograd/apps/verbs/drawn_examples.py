@@ -28,7 +28,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
-from cartograd.data.dataset.own_targets import labels_of
+from cartograd.data.dataset.seen_classes import labels_of
 from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.files.tensor_files import read_tensors, write_tensors
 from cartograd.engine.logging.run_folder import is_run, read_config

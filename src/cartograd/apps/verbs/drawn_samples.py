@@ -59,7 +59,7 @@ def own_examples(
     """Examples that such a model draws, of the classes of (some of) the real ones."""
     places, asked = spread(len(examples), MOST), None
     if examples.signature.condition is not None:
-        asked = examples.select(places).others[0].tolist()
+        asked = examples.select(places).others[0]
     return sample(model, len(places), condition=asked, device=device)
 
 

@@ -8,6 +8,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.task import Task, find
 from cartograd.core.task import names as names_of_tasks
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.seen_classes import only_class
 from cartograd.engine.loop.probe import unchanged
 from cartograd.engine.loop.rehearsal import explained, shapes
 
@@ -20,12 +21,12 @@ def check_objective(name: str, task: Task, data: Dataset, /) -> None:
             for an example where each position has one, or to tell classes apart where there is one.
     """
     others = [other for other in map(find, names_of_tasks()) if other.objective == name]
-    labels = data.signature.output.labels
-    if len(labels) == 1 and any(other.target == "class" for other in others):
+    alone = only_class(data)
+    if alone is not None:
         raise UsageError(
-            f"{data.name} has {labels[0]!r} as its only class, so there is nothing to tell apart; "
-            "expected a folder of files for each of at least two classes, or a model of examples "
-            "alone, such as ddpm"
+            f"{data.name} has {alone!r} as the only class of its training examples, so there is "
+            "nothing to tell apart; expected examples of at least two classes (a folder of files "
+            "for each), or a model of examples alone, such as ddpm"
         )
     fits = [other.target == task.target and (other.each or not task.each) for other in others]
     if others and task.objective is not None and not any(fits):

@@ -7,9 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.verbs.conditions import Condition, told_of
 from cartograd.apps.verbs.generative_model import Generative
 from cartograd.apps.verbs.guidance import Guidance, guidance_of
-from cartograd.apps.verbs.sample import Condition, along, bounded, shown, told_of
+from cartograd.apps.verbs.sample import along, bounded, shown
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import Denoises, Level, NotSupported
@@ -142,7 +143,7 @@ def walk(
     model = Generative(target)
     signature = model.model.signature
     if condition is None and signature.condition is not None:
-        condition = 0
+        condition = signature.condition.seen[0]
     if not isinstance(condition, str | int | None):
         raise UsageError(f"a walk is within one class; {len(condition)} were given")
     if signature.draws:

@@ -10,8 +10,9 @@ from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.anomaly import strangeness
 from cartograd.apps.verbs.capabilities import capabilities_of, reason, refusals_of
 from cartograd.apps.verbs.codes import STEPS, decoded, encoded, searched
+from cartograd.apps.verbs.conditions import Condition, check_seen, classes_of
 from cartograd.apps.verbs.mask import mask_of
-from cartograd.apps.verbs.sample import Condition, bounded, classes_of, in_units, sample
+from cartograd.apps.verbs.sample import bounded, in_units, sample
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import Fills, Likelihood, NotSupported, Rebuilds
@@ -199,6 +200,7 @@ class Generative:
             )
         if mode not in MODES:
             raise unknown("mode", mode, MODES)
+        check_seen(self.model, condition)
         ends = self.encode(torch.stack([a, b]), condition=condition, steps=steps)
         path = between(ends[0], ends[1], count, mode=mode)
         return self.decode(path, condition=condition, steps=steps)
@@ -225,6 +227,7 @@ class Generative:
             NotSupported: the model cannot.
             UsageError: the mask has another shape or covers nothing, or a class is unknown.
         """
+        check_seen(self.model, condition)
         given = x
         x, y = self._given(x, condition, "inpaint")
         mask = mask_of(known, x)

@@ -5,7 +5,8 @@ from pathlib import Path
 from cartograd.apps.load.runs import SAMPLES, grids_of
 from cartograd.apps.load.target import name_of
 from cartograd.apps.report.samples import write_growth, write_samples
-from cartograd.apps.verbs.sample import columns_of, sample
+from cartograd.apps.verbs.conditions import columns_of
+from cartograd.apps.verbs.sample import sample
 from cartograd.core.errors import UsageError
 from cartograd.core.generative import Draws, Lacks
 from cartograd.core.signed import Signed

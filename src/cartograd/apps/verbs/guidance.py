@@ -1,5 +1,6 @@
 """How strongly, and by what, a diffusion model is pulled to a class: a number, or a classifier."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from cartograd.core.generative import Denoises, DrawsCodes
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
-from cartograd.data.dataset.own_targets import labels_of
+from cartograd.data.dataset.seen_classes import labels_of
 from cartograd.generative.diffusion.classifier_guidance import ClassifierGuided
 from cartograd.generative.diffusion.denoiser import Conditioned, Denoiser
 from cartograd.training.objectives.classify import both
@@ -62,12 +63,18 @@ def guidance_of(said: float | str | Spec, model: Signed, /) -> Guidance:
     Raises:
         UsageError: it is neither, or the classifier is of other examples or classes.
     """
-    if isinstance(said, int | float):
-        return Guidance(float(said))
     try:
-        return Guidance(float(str(said)))
+        weight = float(said) if isinstance(said, int | float) else float(str(said))
     except ValueError:
-        spec = Spec.parse(said)
+        return _by_classifier(str(said), model)
+    if not math.isfinite(weight):
+        raise UsageError(f"guidance={said} is no finite number; 1 is the plain model")
+    return Guidance(weight)
+
+
+def _by_classifier(said: str, model: Signed) -> Guidance:
+    """What is meant by `classifier:RUN,scale=3`."""
+    spec = Spec.parse(said)
     if spec.name != "classifier" or spec.subject is None or set(spec.args) - {"scale"}:
         raise UsageError(
             f"guidance={said} is neither a number nor a classifier; expected like 2, or "
@@ -79,7 +86,7 @@ def guidance_of(said: float | str | Spec, model: Signed, /) -> Guidance:
             "out guidance=classifier"
         )
     scale = spec.args.get("scale", 1.0)
-    if not isinstance(scale, int | float) or scale < 0:
+    if not isinstance(scale, int | float) or not 0 <= scale < math.inf:
         raise UsageError(f"guidance by a classifier: scale={scale} is no number from 0 on")
     classifier = as_signed(spec.subject).eval()
     _check(classifier, model, spec.subject)

@@ -9,8 +9,9 @@ from typing import Any
 from torch import nn
 
 from cartograd.apps.load.target import Target, as_bundle
+from cartograd.apps.verbs.conditions import classes_of
 from cartograd.apps.verbs.league_controls import Drawn
-from cartograd.apps.verbs.sample import classes_of, sample
+from cartograd.apps.verbs.sample import sample
 from cartograd.apps.verbs.train import train
 from cartograd.core import registry
 from cartograd.core.errors import UsageError

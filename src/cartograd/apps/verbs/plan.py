@@ -41,6 +41,7 @@ from cartograd.core.spec import Spec
 from cartograd.core.task import EXAMPLES
 from cartograd.data.dataset.augment import Augment
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.seen_classes import has_classes, told_of_unseen, without_examples
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
 from cartograd.engine.loop.own_code import in_words
@@ -172,6 +173,7 @@ def planned(
     if before is not None:
         examples = as_read_by(before.signature, asked, examples)
     examples, drawn = with_drawn(examples, settings, config)
+    examples = _without_some(examples)
     if "augment" in settings:
         Augment(settings["augment"].value, examples.signature.input)
     with torch.device("meta") if meta else nullcontext():
@@ -216,6 +218,14 @@ def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
     signature = replace(data.signature, outputs=(output, *data.signature.outputs[1:]))
     decided = [*data.about.get("decided", ()), told]
     return replace(data, signature=signature, about=data.about | {"decided": decided})
+
+
+def _without_some(data: Dataset) -> Dataset:
+    """The data with a line on the classes that a classifier finds no training example of."""
+    told = told_of_unseen(without_examples(data)) if has_classes(data) else ""
+    if not told:
+        return data
+    return replace(data, about=data.about | {"decided": [*data.about.get("decided", ()), told]})
 
 
 def _details(kind: str, typed: Spec, full: Spec, origin: str) -> dict[str, Setting]:

@@ -1,6 +1,7 @@
 """Prompts: texts that say what examples are to be, as the tokens that a model reads."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -13,9 +14,7 @@ from cartograd.data.dataset.own_targets import prompt_of
 from cartograd.data.text.tokenizer import Tokenizer
 
 
-def prompts_of(
-    model: Signed, said: str | int | Sequence[str | int] | None, count: int, /
-) -> Int[Tensor, "b t"]:
+def prompts_of(model: Signed, said: Any, count: int, /) -> Int[Tensor, "b t"]:
     """The tokens of the text of each example.
 
     Args:
@@ -24,18 +23,31 @@ def prompts_of(
         count: examples.
 
     Raises:
-        UsageError: a text is too long, has a word that was never seen, or there are not as many
-            texts as examples.
+        UsageError: a text is too long or says nothing, has a word that was never seen, or there
+            are not as many texts as examples.
     """
     port, tokenizer = prompt_of(model.signature), model.tokenizer
     if port is None or tokenizer is None:
         raise UsageError(f"{name_of(model)} reads no texts; leave out the prompt")
-    texts = [str(said or "")] * count if said is None or isinstance(said, str | int) else said
+    length = int(port.dims[0])
+    if said is None:
+        return torch.tensor([_row("", tokenizer, length)] * count, dtype=torch.int64)
+    texts = [said] * count if isinstance(said, str | int) else list(said)
     if len(texts) != count:
         raise UsageError(f"{len(texts)} texts for {count} examples; expected one for each")
-    length = int(port.dims[0])
-    rows = {text: _row(str(text), tokenizer, length) for text in dict.fromkeys(texts)}
+    rows = {text: _said(str(text), tokenizer, length) for text in dict.fromkeys(texts)}
     return torch.tensor([rows[text] for text in texts], dtype=torch.int64)
+
+
+def _said(text: str, tokenizer: Tokenizer, length: int) -> list[int]:
+    """The tokens of a text: the empty one asks for nothing, any other has to say something."""
+    row = _row(text, tokenizer, length)
+    if text and row == _row("", tokenizer, length):
+        raise UsageError(
+            f"the prompt {text!r:.60} says nothing to the model; say what the examples are to be, "
+            "or leave it out to draw any"
+        )
+    return row
 
 
 def _row(text: str, tokenizer: Tokenizer, length: int) -> list[int]:

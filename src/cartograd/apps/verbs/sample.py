@@ -1,6 +1,7 @@
 """Sample: new examples of what a generative model has learned."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.verbs.conditions import Condition, told_of
 from cartograd.apps.verbs.guidance import Guidance, guidance_of
-from cartograd.apps.verbs.prompts import prompts_of
+from cartograd.core import vocabulary
 from cartograd.core.build import build
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
 from cartograd.core.generative import (
     Denoises,
@@ -26,7 +28,6 @@ from cartograd.core.ports import Port
 from cartograd.core.signed import Signed, statistics
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.own_targets import noise as noise_of
-from cartograd.data.dataset.own_targets import prompt_of
 from cartograd.engine.device.device import pick
 from cartograd.generative.diffusion.denoiser import Denoiser, denoiser_of
 
@@ -35,12 +36,6 @@ MOST = 100_000
 
 TOGETHER = 256
 """Examples that go through the network at once."""
-
-ABREAST = 20
-"""Classes that are columns of a grid; more of them are cut into rows as examples are."""
-
-Condition = str | int | Sequence[str | int] | None
-"""The class of all examples, by name or number, or the text that says what they are, or of each."""
 
 
 def sample(
@@ -62,8 +57,8 @@ def sample(
         target: a generative model with a signature, a run, a bundle, or the path of one.
         count: how many.
         condition: the class of all examples, by its name or number, or of each; for a model that
-            knows classes. They take turns if left out. Of a model that reads texts the text of all
-            or of each; the empty one if left out.
+            knows classes. Those of the training take turns if left out. Of a model that reads texts
+            the text of all or of each; the empty one if left out.
         sampler: spec of how a diffusion model goes from noise to an example, like `ddim:steps=50`
             or `dpm-solver-pp`; by default its own few steps of DDIM.
         guidance: of a diffusion model with classes: how much more an example is to be of its class;
@@ -84,14 +79,17 @@ def sample(
     """
     if not 1 <= count <= MOST:
         raise UsageError(f"count={count} examples cannot be drawn at once; expected 1 to {MOST:,}")
-    if not temperature >= 0:
-        raise UsageError(f"temperature={temperature} is below 0; 1 is the model's own")
+    if not 0 <= temperature < math.inf:
+        raise UsageError(
+            f"temperature={temperature} is out of range; expected a finite number of "
+            "at least 0 (1 is the model's own)"
+        )
+    vocabulary.check("sample", "seed", seed)
     model = as_signed(target)
     pull = guidance_of(guidance, model)
     told = told_of(model, condition, count, classes=pull.classes)
-    if truncation == 1:
-        drawing = _drawing(model, sampler, pull, temperature)
-    else:
+    drawing = _drawing(model, sampler, pull, temperature)
+    if truncation != 1:
         drawing = _truncated(model, truncation, temperature)
     model.to(chosen := pick(device))
     generator = torch.Generator().manual_seed(seed)
@@ -173,6 +171,9 @@ def _truncated(model: Signed, truncation: float, temperature: float) -> Drawing:
             f"{name_of(model)} is none; leave it out"
         )
 
+    if not math.isfinite(truncation):
+        raise UsageError(f"truncation={truncation} is no finite number; 1 is the plain model")
+
     def drawing(rows: Tensor, y: Tensor | None, seed: int, _: torch.Generator) -> Tensor:
         weight = next(model.parameters())
         noise = temperature * noise_of(model.signature, rows, seed=seed).to(weight)
@@ -237,64 +238,3 @@ def in_units(x: Tensor, port: Port) -> Tensor:
         return x
     mean, std = (one.to(x) for one in statistics(port))
     return x.reshape(len(x), *(int(dim) for dim in port.dims)) * std + mean
-
-
-def told_of(
-    model: Signed, condition: Condition, count: int, /, *, classes: Port | None = None
-) -> Tensor | None:
-    """What each example is told: its class, or the tokens of its text; None of a model without.
-
-    Raises:
-        UsageError: as `classes_of` and `prompts_of`.
-    """
-    if prompt_of(model.signature) is not None:
-        return prompts_of(model, condition, count)
-    return classes_of(model, condition, count, told=classes)
-
-
-def classes_of(
-    model: Signed, condition: Condition, count: int, /, *, told: Port | None = None
-) -> Tensor | None:
-    """The class of each example; None of a model that knows none or reads texts, without `told`.
-
-    Raises:
-        UsageError: there is no such class, there are no classes, or not as many as examples.
-    """
-    port = model.signature.condition or told
-    if prompt_of(model.signature) is not None:
-        return None
-    if port is None:
-        if condition is not None:
-            raise UsageError(
-                f"{name_of(model)} was trained without classes; leave out class {condition!r}"
-            )
-        return None
-    if condition is None:
-        return torch.arange(count) % len(port.labels)
-    if isinstance(condition, str | int):
-        return torch.full((count,), number_of(port, condition))
-    if len(condition) != count:
-        raise UsageError(f"{len(condition)} classes for {count} examples; expected one for each")
-    return torch.tensor([number_of(port, one) for one in condition])
-
-
-def columns_of(model: Signed, condition: Condition, count: int, /) -> int | None:
-    """Pictures to a row of a grid, a class to each column; None where that leaves gaps."""
-    port = model.signature.condition
-    if port is None or condition is not None or count % len(port.labels):
-        return None
-    return len(port.labels) if len(port.labels) <= ABREAST else None
-
-
-def number_of(port: Port, said: str | int, /) -> int:
-    """The number of a class that is named, or numbered from 0.
-
-    Raises:
-        UsageError: there is no such class.
-    """
-    word = str(said)
-    if word in port.labels:
-        return port.labels.index(word)
-    if word.isdecimal() and int(word) < len(port.labels):
-        return int(word)
-    raise unknown("class", word, port.labels)

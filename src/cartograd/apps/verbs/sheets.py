@@ -69,9 +69,9 @@ def _classes(model: Signed, seed: int) -> Sheet:
     port = model.signature.condition
     if port is None:
         raise NotSupported(f"{name_of(model)} was trained without classes")
-    rows = min(CLASSES, len(port.labels))
-    asked = [row for row in range(rows) for _ in range(COLUMNS)]
-    shown = "" if rows == len(port.labels) else f", the first {rows} of {len(port.labels)}"
+    rows = min(CLASSES, len(port.seen))
+    asked = [row for row in port.seen[:rows] for _ in range(COLUMNS)]
+    shown = "" if rows == len(port.seen) else f", the first {rows} of {len(port.seen)}"
     x = sample(model, len(asked), condition=asked, seed=seed)
     return Sheet(f"a class in each row{shown}", x.unflatten(0, (rows, COLUMNS)))
 

@@ -15,6 +15,7 @@ from cartograd.core.task import find
 from cartograd.data.dataset.augment import Chain
 from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
+from cartograd.data.dataset.seen_classes import labels_of, told_of_unseen, without_examples
 
 FINEST = 2**16
 """More values than this are those of a real number."""
@@ -184,7 +185,9 @@ def own_targets(
     output = data.signature.output
     several = data.signature.target == "class" and len(output.labels) != 1
     if conditional and several and len(output.dims) == 1:
-        inputs += (Port("class", "label", (), "int64", labels=labels_of(output)),)
+        labels, unseen = labels_of(output), without_examples(data)
+        inputs += (Port("class", "label", (), "int64", labels=labels, unseen=unseen),)
+        decided += filter(None, [told_of_unseen(unseen)])
     if reads and draws and output.task == "caption":
         length, words = output.dims[0], int(output.dims[-1])
         inputs += (Port("text", "text", (length,), "int64", (0, words - 1), padding_id=0),)
@@ -201,11 +204,6 @@ def prompt_of(signature: Signature, /) -> Port | None:
     if not signature.draws:
         return None
     return next((port for port in signature.inputs[1:] if port.kind == "text"), None)
-
-
-def labels_of(port: Port, /) -> tuple[str, ...]:
-    """Names of the classes, or their numbers; a single logit is one of no and yes."""
-    return port.labels or tuple(map(str, range(max(2, port.size))))
 
 
 def _levels(part: Examples) -> int:

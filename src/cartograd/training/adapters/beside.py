@@ -38,6 +38,16 @@ class Change(Protocol):
         ...
 
 
+@runtime_checkable
+class Idles(Protocol):
+    """A change that may be larger than its weight can make use of."""
+
+    @property
+    def idle(self) -> str:
+        """How much of it changes nothing more; empty where all of it counts."""
+        ...
+
+
 def put_beside(
     model: nn.Module, make: Callable[[nn.Module], nn.Module], /, *, match: str = "*"
 ) -> list[str]:
@@ -54,20 +64,30 @@ def put_beside(
     Raises:
         UsageError: no layer fits, or there are changes already.
     """
+    chosen = places(model, match=match)
+    hold(model)
+    for layer in chosen.values():
+        layer.add_module(SLOT, make(layer))
+        layer.register_forward_hook(_added)
+    return list(chosen)
+
+
+def places(model: nn.Module, /, *, match: str = "*") -> dict[str, nn.Module]:
+    """The dense layers and convolutions that a change can be put beside, by name.
+
+    Raises:
+        UsageError: no layer fits, or there are changes already.
+    """
     if list(changes(model)):
         raise UsageError("the model has an adapter already; merge it before another is put on")
     layers = {name: layer for name, layer in model.named_modules() if _fits(layer)}
     shared = _shared(model)
-    chosen = [
-        name for name, layer in layers.items()
+    chosen = {
+        name: layer for name, layer in layers.items()
         if fnmatchcase(name, match) and id(layer.weight) not in shared
-    ]  # fmt: skip
+    }  # fmt: skip
     if not chosen:
         raise _nothing(model, match, layers)
-    hold(model)
-    for name in chosen:
-        layers[name].add_module(SLOT, make(layers[name]))
-        layers[name].register_forward_hook(_added)
     return chosen
 
 

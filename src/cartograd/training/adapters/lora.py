@@ -11,6 +11,8 @@ and the second one of a single pixel.
 Shapes: those of the layer; `r (d + d2)` numbers beside its `d d2` (`d` times the pixels of the
 kernel, of a convolution).
 
+A rank that no weight has is refused; where some have less, what is above it changes nothing more.
+
 Departures: beside every dense layer and convolution unless told otherwise (the paper takes the
 projections of attention); alpha is the rank unless given, so that the product counts once.
 
@@ -31,13 +33,15 @@ References:
 
 import copy
 import math
+from typing import Any
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
-from cartograd.training.adapters.beside import put_beside
+from cartograd.core.errors import UsageError
+from cartograd.training.adapters.beside import places, put_beside
 
 CARD = Card(
     name="lora",
@@ -86,6 +90,14 @@ class LowRank(nn.Module):
         self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank, *ones))
         self.drop, self.scale = nn.Dropout(dropout), scale
 
+    @property
+    def idle(self) -> str:
+        """How many of its ranks change nothing more, as the weight has not so many."""
+        down = self.down.weight
+        assert isinstance(down, Tensor)
+        rank, most = len(down), min(len(self.up), down[0].numel())
+        return f"(rank {most} at most, not {rank})" if rank > most else ""
+
     def forward(self, x: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
         """What is added to the layer's answer."""
         inside = self.down(self.drop(x))
@@ -121,7 +133,8 @@ def lora(
         The names of the layers.
 
     Raises:
-        UsageError: no layer fits, or there are changes already.
+        UsageError: no layer fits, there are changes already, or the rank is above that of all of
+            their weights.
     """
 
     def change(layer: nn.Module) -> LowRank:
@@ -129,7 +142,19 @@ def lora(
         assert isinstance(weight, Tensor)
         return LowRank(layer, rank=rank, scale=(alpha or rank) / rank, dropout=dropout)
 
+    found = places(model, match=match)
+    most = max(_most(layer.weight) for layer in found.values())
+    if rank > most:
+        raise UsageError(
+            f"lora: rank={rank} is more than any of the {len(found)} weights can have, {most} at "
+            f"most; expected a small one such as {max(1, most // 4)}"
+        )
     return put_beside(model, change, match=match)
+
+
+def _most(weight: Any) -> int:
+    """The highest rank that a weight can have, as the matrix that it is."""
+    return min(weight.flatten(1).shape)
 
 
 def _narrowed(layer: nn.Module, rank: int) -> nn.Module:

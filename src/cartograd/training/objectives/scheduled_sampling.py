@@ -90,8 +90,8 @@ class ScheduledSampling(nn.Module):
         super().__init__()
         if isinstance(model, Signed) and model.signature.task.name != "next-token":
             raise UsageError(
-                f"scheduled-sampling is for models that answer with the next token; this one "
-                f"answers with {model.signature.task.means}: leave objective= out"
+                "scheduled-sampling is for models that answer with the next token, and this one's "
+                f"task is {model.signature.task.name!r}: leave objective= out"
             )
         self.inner = LabelTokens(model=model, label_smoothing=label_smoothing)
         self.model, self.players = model, {"model": model}

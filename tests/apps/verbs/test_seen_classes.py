@@ -1,0 +1,72 @@
+"""Classes that a model has no example of are told, and never made up."""
+
+import pytest
+import torch
+
+import cartograd as cg
+from cartograd.apps.verbs.conditions import columns_of
+from cartograd.apps.verbs.generative_model import generative_model
+from cartograd.apps.verbs.plan import planned
+from cartograd.apps.verbs.sheets import sheets
+from cartograd.core.errors import UsageError
+from cartograd.engine.files.bundle import write_bundle
+
+MODEL = "v-diffusion:width=8,sampling_steps=2,chain=20"
+TOLD = "digits: no training example of '9': nothing is learned of it"
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A bundle of a model that was to learn nine of the ten digits."""
+    plan = planned(MODEL, "digits:without=9")
+    assert TOLD in plan.told
+    return str(write_bundle(tmp_path_factory.mktemp("nine") / "bundle", plan.model))
+
+
+def test_a_class_without_examples_is_refused_by_name(kept):
+    model = generative_model(kept)
+    assert model.model.signature.condition.unseen == ("9",)
+    one = model.sample(1)[0]
+    for asked in (
+        lambda: cg.sample(kept, 2, condition=9),
+        lambda: cg.sample(kept, 2, condition=["1", "9"]),
+        lambda: model.interpolate(one, one, 2, condition="9", steps=2),
+        lambda: model.inpaint(one[None], torch.eye(8)[None], condition="9"),
+    ):
+        with pytest.raises(UsageError, match=r"has seen no example of class .?9.? in training"):
+            asked()
+    assert cg.sample(kept, 1, condition=torch.tensor([9])).shape == (1, 1, 8, 8)
+
+
+def test_those_with_examples_take_turns(kept):
+    drawn = cg.sample(kept, 18)
+    asked = cg.sample(kept, 18, condition=[*range(9)] * 2)
+    assert torch.equal(drawn, asked)
+    assert columns_of(generative_model(kept).model, None, 18) == 9
+    assert columns_of(generative_model(kept).model, None, 20) is None
+    rows = sheets(kept)["classes"]
+    assert not isinstance(rows, str)
+    assert rows.x.shape[0] == 9
+
+
+def test_what_is_learned_later_is_seen(kept):
+    later = planned(kept, "digits:only=9")
+    assert later.model.signature.condition.unseen == ()
+    again = planned(kept, "digits:without=9")
+    assert again.model.signature.condition.unseen == ("9",)
+    assert TOLD in again.told
+
+
+def test_one_class_is_not_told_to_a_generator():
+    plan = planned(MODEL, "digits:only=9")
+    assert plan.model.signature.condition is None
+    assert "digits: one class, '9': the model is not told of classes" in plan.told
+    kept = planned(f"{MODEL},classes=10", "digits:only=9").model.signature.condition
+    assert kept.unseen == tuple("012345678")
+
+
+def test_a_classifier_needs_two():
+    for more in ({}, {"objective": "noisy-classify"}):
+        with pytest.raises(UsageError, match="digits has '9' as the only class of its training"):
+            planned("lenet5", "digits:only=9", **more)
+    assert TOLD in planned("lenet5", "digits:without=9").told
