@@ -9,8 +9,10 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
+from cartograd.frontier.security.ball import noise
 from cartograd.frontier.security.fgsm import fgsm
 from cartograd.frontier.security.pgd import pgd
+from tests.frontier.security.support import right, share, size
 from tests.reference import Reference
 
 foolbox = Reference("foolbox", quiet=True)
@@ -20,19 +22,6 @@ OF_FOOLBOX = {
     "linf": attacks.LinfProjectedGradientDescentAttack,
     "l2": attacks.L2ProjectedGradientDescentAttack,
 }
-
-
-def right(model, x, y):
-    with torch.no_grad():
-        return model(x).argmax(1) == y
-
-
-def share(model, x, y):
-    return right(model, x, y).float().mean().item()
-
-
-def size(change, norm):
-    return change.flatten(1).norm(float("inf") if norm == "linf" else 2, dim=1)
 
 
 @pytest.mark.oracle("pgd")
@@ -162,10 +151,8 @@ def test_the_seed_decides(judge):
 
 
 def test_random_starts_fill_the_ball():
-    from cartograd.frontier.security.pgd import _noise
-
     x, generator = torch.zeros(20_000, 3), torch.Generator().manual_seed(0)
-    linf, l2 = (_noise(x, 2.0, norm, generator) for norm in ("linf", "l2"))
+    linf, l2 = (noise(x, 2.0, norm, generator) for norm in ("linf", "l2"))
     assert linf.abs().max() <= 2
     assert linf.mean().abs() < 0.02
     lengths = l2.norm(dim=1)

@@ -1,97 +1,122 @@
-"""What attacks share: the valid inputs, and the gain that they maximise."""
+"""The ball: inputs near an input that are valid ones, too.
 
-from dataclasses import dataclass
+An attack may change an input by eps at most, and what comes out has to be an input still: pixels
+stay within black and white, and of a row of a table a category, a date and whether a cell is
+missing stay as they are, since no small change of these makes sense.
+
+    linf: |z_i - x_i| <= eps for every number,    l2: |z - x| <= eps
+    low <= z <= high
+
+Of linf these are the two corners of a box, rounded towards x, so that no number moves by more than
+eps, not even by the last bit.
+"""
+
+from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from jaxtyping import Float, Int
+from torch import Tensor
 
-from cartograd.core.errors import UsageError
-from cartograd.core.signed import signature_if_any
-from cartograd.frontier.inputs import answers, check_classes, check_each, chosen
+from cartograd.core.errors import unknown
+from cartograd.core.ports import Port
 
-
-@dataclass(frozen=True)
-class Judged:
-    """How an attack stands at some inputs."""
-
-    gain: Float[Tensor, " b"]
-    """What the attack maximises: the log-odds against the right class, or for the wanted one."""
-    fooled: Bool[Tensor, " b"]
-    """Whether the model gives a wrong answer, or the wanted one."""
+Norm = Literal["linf", "l2"]
 
 
-def valid(
-    model: nn.Module, x: Float[Tensor, "b ..."], y: Tensor, bounds: tuple[float, float] | None, /
-) -> tuple[float, float]:
-    """The smallest and largest valid number of an input.
+class Ball:
+    """The valid inputs within eps of each input."""
+
+    def __init__(self, x: Tensor, low: Tensor, high: Tensor, /, *, eps: float, norm: Norm):
+        self.centre, self.eps = x, eps
+        self.norm: Norm = check(norm)
+        if norm == "linf":
+            most = torch.tensor(eps, dtype=x.dtype, device=x.device)
+            low = torch.maximum(low, torch.nextafter(x - most, x))
+            high = torch.minimum(high, torch.nextafter(x + most, x))
+        self.low, self.high = low, high
+
+    def of(self, rows: Int[Tensor, " n"], /) -> "Ball":
+        """The balls of some of the examples."""
+        chosen = object.__new__(Ball)
+        chosen.eps, chosen.norm = self.eps, self.norm
+        chosen.centre, chosen.low, chosen.high = self.centre[rows], self.low[rows], self.high[rows]
+        return chosen
+
+    def project(self, point: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """The points pulled back into the balls."""
+        if self.norm == "l2":
+            change = point - self.centre
+            size = sizes(change, "l2").clamp(min=self.eps or 1.0)
+            point = self.centre + change * each(self.eps / size, change)
+        return torch.minimum(torch.maximum(point, self.low), self.high)
+
+    def direction(self, gradient: Float[Tensor, "b ..."], /) -> Float[Tensor, "b ..."]:
+        """The change of unit size that the gradient favours most, of numbers that can move."""
+        if self.norm == "l2":
+            gradient = gradient * (self.high > self.low)
+        return direction(gradient, self.norm)
+
+    def drawn(self, generator: torch.Generator, /) -> Float[Tensor, "b ..."]:
+        """Points drawn uniformly; on the processor, so that they are the same on any device."""
+        return self.project(self.centre + noise(self.centre, self.eps, self.norm, generator))
+
+
+def check(norm: Norm, /) -> Norm:
+    """The norm.
 
     Raises:
-        UsageError: neither the signature nor the caller says, both do and differ, the model
-            does not choose between classes, the inputs are not valid ones, or there is not
-            one class for each.
+        UsageError: there is no such one.
     """
-    signature = signature_if_any(model)
-    own = signature.input.bounds if signature else None
-    either = own or bounds
-    if signature and signature.task.attacked != "class":
-        raise UsageError(
-            f"an attack changes the class that is answered, but the output "
-            f"{signature.output.name!r} has the task {signature.output.task!r}"
-        )
-    if either is None:
-        raise UsageError(
-            "the input has no bounds, so it is not known which changed inputs are valid; give "
-            "bounds=(low, high), such as the range of the training data, in the model's signature "
-            "or beside it"
-        )
-    if own is not None and bounds is not None and tuple(bounds) != tuple(own):
-        raise UsageError(
-            f"bounds={tuple(bounds)} differ from the {own} of the model's signature; leave them out"
-        )
-    check_each(y, x)
-    low, high = either
-    if not low < high:
-        raise UsageError(f"bounds={(low, high)} are not low < high")
-    slack = 1e-6 * (high - low)
-    if x.numel() and not (x.min() >= low - slack and x.max() <= high + slack):
-        raise UsageError(
-            f"the inputs reach from {x.min():.4g} to {x.max():.4g}, expected {low:g} to {high:g}: "
-            "give them in the units of the input port, not standardised"
-        )
-    return low, high
+    if norm not in ("linf", "l2"):
+        raise unknown("norm", norm, ("linf", "l2"))
+    return norm
 
 
-@torch.no_grad()
-def judge(
-    model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
-) -> Judged:
-    """How the attack stands at x."""
-    return _judge(model, x, y, targeted)
+def noise(
+    x: Float[Tensor, "b ..."], eps: float, norm: Norm, generator: torch.Generator, /
+) -> Float[Tensor, "b ..."]:
+    """Changes drawn uniformly from balls of radius eps."""
+    if norm == "linf":
+        drawn = torch.rand(x.shape, generator=generator) * 2 - 1
+    else:
+        drawn = torch.randn(x.shape, generator=generator)
+        share = torch.rand(len(x), generator=generator) ** (1 / x[0].numel())
+        drawn *= each(share / sizes(drawn, "l2"), drawn)
+    return eps * drawn.to(x)
 
 
-def ascent(
-    model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool
-) -> tuple[Float[Tensor, "b ..."], Judged]:
-    """The gradient of the gain with respect to x only, and how the attack stands there."""
-    x = x.detach().requires_grad_()
-    judged = _judge(model, x, y, targeted)
-    (gradient,) = torch.autograd.grad(judged.gain.sum(), x)
-    return gradient, Judged(judged.gain.detach(), judged.fooled)
+def direction(gradient: Float[Tensor, "b ..."], norm: Norm, /) -> Float[Tensor, "b ..."]:
+    """The change of unit size that the gradient favours most."""
+    if norm == "linf":
+        return gradient.sign()
+    tiny = torch.finfo(gradient.dtype).tiny
+    return gradient / each(sizes(gradient, "l2").clamp(min=tiny), gradient)
 
 
-def _judge(model: nn.Module, x: Tensor, y: Tensor, targeted: bool) -> Judged:
-    """How the attack stands at x.
+def sizes(change: Float[Tensor, "b ..."], norm: Norm, /) -> Float[Tensor, " b"]:
+    """How large each example's change is."""
+    return change.flatten(1).norm(float("inf") if norm == "linf" else 2, dim=1)
 
-    The log-odds log((1 - p) / p) of the right class grow with its cross-entropy -log p, and their
-    gradient has the same direction: it is that of the cross-entropy divided by 1 - p. But where
-    p rounds to 1 the cross-entropy has no gradient left, and these still have.
+
+def each(numbers: Tensor, like: Tensor, /) -> Tensor:
+    """One number for each example, in a shape to multiply examples with."""
+    return numbers.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def movable(port: Port, x: Float[Tensor, "b ..."], /) -> Tensor:
+    """Which numbers of each example an attack may move.
+
+    Of a table these are the numbers of its cells: not its categories and dates, and not the cells
+    that are missing.
     """
-    outputs = answers(model, x)
-    if outputs.shape[1] == 1:  # one logit: the odds of class 1 against class 0
-        outputs = torch.cat([torch.zeros_like(outputs), outputs], 1)
-    check_classes(y, outputs)
-    others = outputs.scatter(1, y[:, None], -torch.inf).logsumexp(1)
-    against = others - chosen(outputs, y)
-    right = outputs.argmax(1) == y
-    return Judged(-against, right) if targeted else Judged(against, ~right)
+    free = torch.ones(x.shape, dtype=torch.bool, device=x.device)
+    start = 0
+    for column in port.columns:
+        end = start + column.width
+        if column.categories is not None or column.dates:
+            free[:, start:end] = False
+        elif column.indicator:
+            free[:, start] = x[:, start + 1] == 0
+            free[:, start + 1] = False
+        start = end
+    return free

@@ -28,7 +28,8 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.frontier.inputs import looking, rows_at_once
-from cartograd.frontier.security.ball import ascent, valid
+from cartograd.frontier.security.ball import Ball
+from cartograd.frontier.security.gain import ascent, valid
 
 CARD = Card(
     name="fgsm",
@@ -75,7 +76,9 @@ def fgsm(
     low, high = valid(model, x, y, bounds)
     parts, y = [], y.to(x.device).long()
     with looking(model, x):
-        for part, own in zip(x.split(rows_at_once(x)), y.split(rows_at_once(x)), strict=True):
-            gradient, _ = ascent(model, part, own, targeted=targeted)
-            parts.append((part.detach() + eps * gradient.sign()).clamp(low, high))
+        x = x.detach()
+        ball = Ball(x, low, high, eps=eps, norm="linf")
+        for rows in torch.arange(len(x), device=x.device).split(rows_at_once(x)):
+            gradient, _ = ascent(model, x[rows], y[rows], targeted=targeted)
+            parts.append(ball.of(rows).project(x[rows] + eps * gradient.sign()))
     return torch.cat(parts)

@@ -15,7 +15,7 @@ nothing from then on), and otherwise the point of the highest loss counts. So mo
 starts never help the model. An example that the model gets wrong already is returned unchanged.
 L is the log-odds against y, whose gradient has the direction of the cross-entropy's and does not
 vanish where the model is sure. The units are those of the input port (pixels, not standardised
-ones); the features of a table are treated as free numbers, also those that stand for categories.
+ones); of a table only numbers move, neither categories nor dates.
 
 References:
     Aleksander Madry, Aleksandar Makelov, Ludwig Schmidt, Dimitris Tsipras, Adrian Vladu. Towards
@@ -31,16 +31,16 @@ tensor([[0.5750, 0.6250],
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
-from cartograd.core.errors import unknown
-from cartograd.frontier.inputs import looking, rows_at_once
-from cartograd.frontier.security.ball import Judged, ascent, judge, valid
+from cartograd.frontier.inputs import looking
+from cartograd.frontier.security.ball import Ball, Norm
+from cartograd.frontier.security.found import Best
+from cartograd.frontier.security.gain import Judged, ascent, judge, valid
 
 CARD = Card(
     name="pgd",
@@ -62,8 +62,6 @@ CARD = Card(
     tiny={"steps": 2},
     renamed={"step": "step_size", "starts": "restarts"},
 )
-
-Norm = Literal["linf", "l2"]
 
 
 def pgd(
@@ -102,107 +100,48 @@ def pgd(
         UsageError: no bounds, inputs outside of them, classes that the model does not have, or
             an unknown norm.
     """
-    if norm not in ("linf", "l2"):
-        raise unknown("norm", norm, ("linf", "l2"))
     low, high = valid(model, x, y, bounds)
     length = 2.5 * eps / steps if step_size is None else step_size
     generator = torch.Generator().manual_seed(seed)
     with looking(model, x):
         x, y = x.detach(), y.to(x.device).long()
-        best = _Best(x)
-
-        def project(point: Tensor, centre: Tensor) -> Tensor:
-            return (centre + _into_ball(point - centre, eps, norm)).clamp(low, high)
+        best, ball = Best(x), Ball(x, low, high, eps=eps, norm=norm)
 
         def look(point: Tensor, own: Tensor) -> tuple[Tensor, Judged]:
             return ascent(model, point, own, targeted=targeted)
-
-        def move(point: Tensor, gradient: Tensor, centre: Tensor) -> Tensor:
-            return project(point + length * _direction(gradient, norm), centre)
 
         if restarts:
             for rows in best.unfooled():
                 best.note(x[rows], rows, judge(model, x[rows], y[rows], targeted=targeted))
         for _ in range(max(1, restarts)):
-            begin = project(x + _noise(x, eps, norm, generator), x) if restarts else x
+            begin = ball.drawn(generator) if restarts else x
             for rows in best.unfooled():
-                point, rows = _climb(best, begin[rows], x[rows], y[rows], rows, steps, look, move)
+                point, rows = _climb(best, begin[rows], ball, y[rows], rows, steps, length, look)
                 if len(rows):
                     best.note(point, rows, judge(model, point, y[rows], targeted=targeted))
     return best.point
 
 
 def _climb(
-    best: "_Best",
+    best: Best,
     point: Tensor,
-    centre: Tensor,
+    balls: Ball,
     y: Tensor,
     rows: Tensor,
     steps: int,
+    length: float,
     look: Callable[[Tensor, Tensor], tuple[Tensor, Judged]],
-    move: Callable[[Tensor, Tensor, Tensor], Tensor],
 ) -> tuple[Tensor, Tensor]:
     """Where the steps lead those examples that none of them fools, and the numbers of these."""
+    ball = balls.of(rows)
     for _ in range(steps):
         gradient, judged = look(point, y)
         best.note(point, rows, judged)
         if judged.fooled.any():
             left = (~judged.fooled).nonzero()[:, 0]
-            point, centre, gradient = point[left], centre[left], gradient[left]
+            point, ball, gradient = point[left], ball.of(left), gradient[left]
             y, rows = y[left], rows[left]
             if not len(rows):
                 break
-        point = move(point, gradient, centre)
+        point = ball.project(point + length * ball.direction(gradient))
     return point, rows
-
-
-class _Best:
-    """The best point of each example so far."""
-
-    def __init__(self, x: Tensor, /):
-        self.point = x.clone()
-        self.gain = x.new_full((len(x),), -torch.inf)
-        self.fooled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-
-    def note(self, point: Tensor, rows: Tensor, judged: Judged) -> None:
-        """Keep what is better: a point that fools the model, or else one of a higher gain."""
-        better = (judged.fooled | (judged.gain > self.gain[rows])).nonzero()[:, 0]
-        self.point[rows[better]] = point[better]
-        self.gain[rows[better]] = judged.gain[better].to(self.gain)
-        self.fooled[rows] = judged.fooled
-
-    def unfooled(self) -> tuple[Tensor, ...]:
-        """Numbers of the examples that still get their right answer, in handy portions."""
-        left = (~self.fooled).nonzero()[:, 0]
-        return left.split(rows_at_once(self.point)) if len(left) else ()
-
-
-def _direction(gradient: Tensor, norm: Norm) -> Tensor:
-    """The change of unit size that the gradient favours most."""
-    if norm == "linf":
-        return gradient.sign()
-    return gradient / _length(gradient).clamp(min=torch.finfo(gradient.dtype).tiny)
-
-
-def _into_ball(change: Tensor, eps: float, norm: Norm) -> Tensor:
-    """The nearest change of size eps at most."""
-    if norm == "linf":
-        return change.clamp(-eps, eps)
-    return change * (eps / _length(change).clamp(min=eps or 1.0))
-
-
-def _noise(x: Tensor, eps: float, norm: Norm, generator: torch.Generator) -> Tensor:
-    """Changes drawn uniformly from the ball; on the processor, to be the same on any device."""
-    if norm == "linf":
-        noise = torch.rand(x.shape, generator=generator) * 2 - 1
-    else:
-        noise = torch.randn(x.shape, generator=generator)
-        share = torch.rand(len(x), generator=generator) ** (1 / x[0].numel())
-        noise *= share.reshape(-1, *[1] * (x.ndim - 1)) / _length(noise)
-    return eps * noise.to(x)
-
-
-def _length(change: Tensor) -> Tensor:
-    """The Euclidean length of each example's change."""
-    lengths = change.flatten(1).norm(dim=1)
-    return lengths.reshape(-1, *[1] * (change.ndim - 1))
