@@ -13,6 +13,7 @@ from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.words.word2vec import Word2Vec
 from cartograd.core.ports import Port, Signature
+from cartograd.frontier.explain.trees.decision_tree import DecisionTree
 
 
 def table(folder):
@@ -374,10 +375,21 @@ def windows(n):
     return around, torch.arange(n) % 6
 
 
+def tree():
+    """A tree that has not grown."""
+    return DecisionTree(features=3, classes=2, depth=2)
+
+
+def told_apart(n):
+    """Rows of two classes that questions tell apart."""
+    return torch.randn(n, 3, generator=torch.Generator().manual_seed(1)), torch.arange(n) % 2
+
+
 TAUGHT = {
     "cbow": (table_of_words, windows),
     "crf": (chained, lines),
     "ctc": (reader, spelled),
+    "grow": (tree, told_apart),
     "label-tokens": (reader, lines),
     "masked-language-model": (reader, lines),
     "scheduled-sampling": (reader, lines),
@@ -423,3 +435,6 @@ SIGNATURES = {
 
 ATTENDING = ("attention-rollout",)
 """Explainers that look at attention, and need a model that has it."""
+
+GROWN = ("tree-shap",)
+"""Explainers of trees, and of nothing else."""

@@ -21,8 +21,9 @@ from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.task import find
+from cartograd.frontier.explain.trees.random_forest import RandomForest
 from tests.conformance.exceptions import EXPECTED
-from tests.conformance.subjects import SIGNATURES
+from tests.conformance.subjects import ATTENDING, GROWN, SIGNATURES
 
 
 def over(*kinds: str) -> Callable[[Any], Any]:
@@ -256,6 +257,27 @@ def attending_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:
     vit.head.weight.grad = torch.ones_like(vit.head.weight)
     vit.blocks[0].attention.register_forward_hook(lambda *given: None)
     return model, torch.rand(6, 2, 8, 8), torch.arange(6) % 3
+
+
+def grown_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:
+    """A small forest behind layers that do nothing in evaluation."""
+    torch.manual_seed(0)
+    forest = RandomForest(features=6, classes=3, depth=4, trees=3)
+    x, y = torch.rand(40, 6), torch.arange(40) % 3
+    layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.5), forest)
+    row = Port("row", "vector", (6,), "float32", (0.0, 1.0), (0.4,) * 6, (0.2,) * 6)
+    model = Signed(layers, Signature((row,), (Port("class", "label", (3,)),)))
+    forest.grow((x - 0.4) / 0.2, y)
+    layers[1].eval()
+    forest.heap.says.grad = torch.ones_like(forest.heap.says)
+    return model, x[:6], y[:6]
+
+
+def looked_at(card: Card) -> tuple[Signed, torch.Tensor, torch.Tensor]:
+    """A model with every trap, and examples: one that attends, or that grew, for what needs it."""
+    if card.name in ATTENDING:
+        return attending_model()
+    return grown_model() if card.name in GROWN else judged_model()
 
 
 @contextmanager

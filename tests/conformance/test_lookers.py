@@ -3,19 +3,7 @@
 import torch
 
 from cartograd.core.build import build, hyperparameters
-from tests.conformance.subjects import ATTENDING
-from tests.conformance.support import (
-    attending_model,
-    global_state_untouched,
-    judged_model,
-    over,
-    untouched,
-)
-
-
-def judged(card):
-    """A model with every trap, and examples; one that attends for what looks at attention."""
-    return attending_model() if card.name in ATTENDING else judged_model()
+from tests.conformance.support import global_state_untouched, looked_at, over, untouched
 
 
 def look(card, model, x, y, **more):
@@ -25,7 +13,7 @@ def look(card, model, x, y, **more):
 
 @over("explainer", "attack")
 def test_result_is_of_the_inputs_shape(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     result = look(card, model, x, y)
     assert result.shape == x.shape
     assert result.dtype == x.dtype
@@ -35,7 +23,7 @@ def test_result_is_of_the_inputs_shape(card):
 
 @over("explainer", "attack")
 def test_model_and_inputs_are_untouched(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     before = x.clone(), y.clone()
     with untouched(model):
         look(card, model, x, y)
@@ -46,7 +34,7 @@ def test_model_and_inputs_are_untouched(card):
 
 @over("explainer", "attack")
 def test_model_is_untouched_when_the_method_fails(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     model.model[-1] = torch.nn.Linear(1, 3)  # the shapes do not fit any more
     with untouched(model):
         try:
@@ -58,7 +46,7 @@ def test_model_is_untouched_when_the_method_fails(card):
 
 @over("explainer", "attack")
 def test_repeats_and_leaves_the_global_generator_alone(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     with global_state_untouched():
         first, second = look(card, model, x, y), look(card, model, x, y)
     assert torch.equal(first, second)
@@ -66,7 +54,7 @@ def test_repeats_and_leaves_the_global_generator_alone(card):
 
 @over("explainer", "attack")
 def test_works_under_no_grad_and_inference_mode(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     expected = look(card, model, x, y)
     with torch.no_grad():
         torch.testing.assert_close(look(card, model, x, y), expected)
@@ -74,7 +62,7 @@ def test_works_under_no_grad_and_inference_mode(card):
 
 @over("explainer", "attack")
 def test_frozen_models_are_fine(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     expected = look(card, model, x, y)
     model.requires_grad_(False)
     assert torch.equal(look(card, model, x, y), expected)
@@ -82,19 +70,19 @@ def test_frozen_models_are_fine(card):
 
 @over("explainer", "attack")
 def test_float64(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     assert look(card, model.double(), x.double(), y).dtype == torch.float64
 
 
 @over("explainer", "attack")
 def test_a_batch_of_one(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     assert look(card, model, x[:1], y[:1]).shape == x[:1].shape
 
 
 @over("explainer")
 def test_an_explanation_is_of_its_own_row(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     model, x = model.double(), x.double()
     whole = look(card, model, x, y)
     for i in range(len(x)):
@@ -104,13 +92,13 @@ def test_an_explanation_is_of_its_own_row(card):
 
 @over("explainer")
 def test_an_explanation_depends_on_the_target(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     assert not torch.allclose(look(card, model, x, y), look(card, model, x, (y + 1) % 3))
 
 
 @over("attack")
 def test_an_attack_stays_valid_and_within_eps(card):
-    model, x, y = judged(card)
+    model, x, y = looked_at(card)
     low, high = model.signature.input.bounds
     for eps in (0.0, 0.01, 0.3):
         result = look(card, model, x, y, **of_size(card, eps))
@@ -126,7 +114,7 @@ def of_size(card, eps):
 
 @over("attack")
 def test_an_attack_makes_answers_worse(card):
-    model, x, _ = judged(card)
+    model, x, _ = looked_at(card)
     model.eval()
     y = model(x).argmax(1)
     loss = torch.nn.functional.cross_entropy

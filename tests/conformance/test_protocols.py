@@ -7,8 +7,7 @@ import torch
 from cartograd.core import registry
 from cartograd.core.build import build, entry
 from cartograd.core.protocols import CALLS
-from tests.conformance.subjects import ATTENDING
-from tests.conformance.support import attending_model, judged_model, over, untouched
+from tests.conformance.support import judged_model, looked_at, over, untouched
 from tests.conformance.test_functions import fitting
 
 
@@ -36,7 +35,7 @@ def test_signature_takes_what_the_protocol_gives(card):
 def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
     method = build(card.name, **card.tiny)
     assert isinstance(method, CALLS[card.kind])
-    model, x, y = attending_model() if card.name in ATTENDING else judged_model()
+    model, x, y = looked_at(card)
     if card.kind == "attack":
         assert method(model, x, y).shape == x.shape
     elif card.kind == "explainer":

@@ -10,8 +10,11 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.frontier.explain.deep_lift import deep_lift
 from cartograd.frontier.explain.grad_cam import FORMS, grad_cam
+from cartograd.frontier.explain.gradient_shap import gradient_shap
+from cartograd.frontier.explain.integrated_gradients import integrated_gradients
 from cartograd.frontier.explain.lrp import lrp
 from cartograd.frontier.explain.saliency import saliency
+from cartograd.frontier.explain.shap_exact import exact_shap
 from cartograd.frontier.explain.smoothgrad import smoothgrad
 from tests.frontier.explain.test_one_number import language_model, rows
 from tests.frontier.explain.test_rules import WAYS, Written
@@ -322,3 +325,54 @@ def test_texts_patches_and_series_have_maps_and_what_keeps_no_places_is_refused(
         grad_cam(net(), pictures(), layer="7")
     with pytest.raises(UsageError, match="calls no convolution"):
         grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(98, 3)).double(), pictures())
+
+
+@pytest.mark.oracle("gradient-shap")
+def test_gradient_shap_is_captums():
+    model, x, grounds = net(nn.Tanh), pictures(), pictures(2)
+    found = gradient_shap(model, x, target=TARGET, baseline=grounds, draws=600)
+    torch.manual_seed(0)
+    expected = captum.GradientShap(model).attribute(
+        x, baselines=grounds, n_samples=3000, stdevs=0.0, target=TARGET
+    )
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.03 * float(expected.abs().max()))
+
+
+@pytest.mark.law("gradient-shap")
+def test_gradient_shap_tends_to_the_mean_of_integrated_gradients():
+    model, x, grounds = net(nn.Tanh), pictures(), pictures(2)
+    several = [integrated_gradients(model, x, target=TARGET, baseline=one) for one in grounds]
+    expected = torch.stack(several).mean(0)
+    errors = [
+        float((gradient_shap(model, x, target=TARGET, baseline=grounds, draws=n) - expected).norm())
+        for n in (6, 60, 600)
+    ]
+    assert errors[0] > 2 * errors[1] > 4 * errors[2]
+    assert errors[2] < 0.01 * float(expected.norm())
+    squares = Squares()
+    rows_, origins = x.flatten(1)[:, :4], grounds.flatten(1)[:, :4]
+    found = gradient_shap(squares, rows_, target=0, baseline=origins, draws=900)
+    exact = exact_shap(squares, rows_, target=0, baseline=origins)
+    torch.testing.assert_close(found, exact, rtol=0.02, atol=1e-3)
+
+
+class Squares(nn.Module):
+    def forward(self, x):
+        return torch.stack([x.square().sum(1) + x[:, 0] * x[:, 1], x[:, 2]], 1)
+
+
+@pytest.mark.law("gradient-shap")
+def test_gradient_shap_of_a_linear_model_is_exact():
+    torch.manual_seed(0)
+    model = nn.Linear(5, 3).double()
+    x, grounds = (torch.randn(n, 5).double() for n in (3, 4))
+    found = gradient_shap(model, x, target=TARGET, baseline=grounds, draws=4)
+    torch.testing.assert_close(found, exact_shap(model, x, target=TARGET, baseline=grounds))
+    texts = rows("the cat", "a")
+    told = cg.explain(language_model(), texts, target="s", method="gradient-shap:draws=8")
+    assert told.shape == texts.shape
+    assert (told[1, 1:] == 0).all()
+    with pytest.raises(UsageError, match="draws=0"):
+        gradient_shap(model, x, draws=0)
+    with pytest.raises(UsageError, match="the backgrounds are of shape"):
+        gradient_shap(model, x, baseline=grounds[:, :4])

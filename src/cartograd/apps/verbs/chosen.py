@@ -33,9 +33,10 @@ def chosen_for(
     """
     said = {key: item.value for key, item in settings.items()}
     objective = said.get("objective") or _objective(model, data)
-    rule = isinstance(objective, str) and Spec.parse(objective).name == "perceptron-rule"
-    examples = len(data.train)
-    usual = 1 if rule else 32 if examples < 2_000 else 64 if examples < 20_000 else 128
+    name = Spec.parse(objective).name if isinstance(objective, str) else ""
+    rule, examples = name == "perceptron-rule", len(data.train)
+    usual = 32 if examples < 2_000 else 64 if examples < 20_000 else 128
+    usual = {"perceptron-rule": 1, "grow": examples}.get(name, usual)
     size = min(usual, examples)
     per_epoch = -(-examples // said.get("batch_size", size))
     epochs = min(40, max(5, round(STEPS / per_epoch)))

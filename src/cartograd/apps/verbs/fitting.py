@@ -64,6 +64,19 @@ def check_size(size: int, data: Dataset, /) -> None:
         )
 
 
+def check_whole(objective: str, size: int, accumulate: int, data: Dataset, /) -> None:
+    """Refuse a part of the examples for what grows on all of them at once.
+
+    Raises:
+        UsageError: a batch is smaller than the training part, or several make a step.
+    """
+    if objective == "grow" and (size < len(data.train) or accumulate > 1):
+        raise UsageError(
+            f"a tree grows on all {len(data.train)} training examples of {data.name} at once, and "
+            f"batch_size={size}, accumulate={accumulate} give it a part; leave both out"
+        )
+
+
 def check_answer(model: Signed, data: Dataset, /) -> None:
     """Refuse a model whose output has another shape than the data's targets, by one example.
 

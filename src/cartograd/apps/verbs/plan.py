@@ -22,7 +22,13 @@ from cartograd.apps.verbs.chosen import chosen_for, own_objective
 from cartograd.apps.verbs.drawn_examples import Drawn, with_drawn
 from cartograd.apps.verbs.epoch_metrics import epoch_metrics
 from cartograd.apps.verbs.evaluate import at_once
-from cartograd.apps.verbs.fitting import check_answer, check_objective, check_parts, check_size
+from cartograd.apps.verbs.fitting import (
+    check_answer,
+    check_objective,
+    check_parts,
+    check_size,
+    check_whole,
+)
 from cartograd.apps.verbs.growing_samples import check_draws, told_of_grids
 from cartograd.apps.verbs.learned import (
     card_of,
@@ -198,6 +204,10 @@ def planned(
     if card is not None:
         check_objective(card.name, task, examples)
     check_size(settings["batch_size"].value, examples)
+    check_whole(
+        "" if card is None else card.name,
+        settings["batch_size"].value, settings["accumulate"].value, examples,
+    )  # fmt: skip
     check_parts(examples)
     usual = None if task.objective is None else Spec.parse(task.objective).name
     own = card is not None and card.name in (usual, own_objective(built))
