@@ -21,6 +21,7 @@ from acceptance import (
     images,
     language,
     neurons,
+    own_pictures,
     paraphrases,
     precision,
     sequences,
@@ -89,6 +90,7 @@ GENERATIVE: dict[str, Row] = {
     "diffusion-fashion": diffusion.diffusion_fashion,
     "ddim-digits": diffusion.ddim_digits,
     "lora-digits": adapters.lora_digits,
+    "own-pictures-32": own_pictures.own_pictures_32,
     "gan-digits": gans.gan_digits,
     "gan-fashion": gans.gan_fashion,
     "stylegan-digits": styles.stylegan_digits,
@@ -110,7 +112,7 @@ ROWS = LEARNED | GENERATIVE
 NEEDS: dict[str, tuple[str, ...]] = {
     "clip-art": ("fine-tuning",),
     "efficientnet-lite0-imagenet": ("fine-tuning",),
-    "emoji": ("text-to-image",),
+    "emoji": ("text-to-image", "own-pictures-32"),
     "fashion-mnist": (
         *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),

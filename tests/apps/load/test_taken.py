@@ -20,6 +20,8 @@ TAKEN = {
     "whisper": set(),  # a sound and a text, which none of these has
     "mlp": {"picture", "sound", "table", "numbers"},
     "real-nvp": {"picture", "sound", "table", "numbers"},
+    "jukebox": {"sound", "numbers"},
+    "spectrogram-diffusion": {"sound", "numbers"},
     "gru": {"picture", "sound", "table", "numbers", "series", "text"},
     "bert": {"text", "pairs"},
     "gpt": {"text"},
@@ -76,6 +78,12 @@ def test_a_model_takes_the_examples_of_its_kind_alone(data):
         ("crnn", "series", r"crnn takes pictures, and adding gives series \(t x 2\)"),
         ("mlp", "series", r"mlp takes rows of numbers, and adding gives series"),
         ("vad", "numbers", r"vad takes sounds, and moons gives rows of numbers \(2\)"),
+        (
+            "spectrogram-diffusion",
+            "picture",
+            r"takes sounds, and digits gives pictures \(1 x 8 x 8",
+        ),
+        ("diffwave", "picture", "network=diffwave-net is for sounds, and these are pictures"),
         ("whisper", "pairs", r"whisper takes sounds and texts, and pairs gives texts .* and texts"),
         ("whisper", "sound", r"whisper takes sounds and texts, and wav gives sounds"),
         ("seq2seq", "text", r"seq2seq takes texts and texts, and text gives texts \(t\)"),

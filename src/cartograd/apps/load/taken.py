@@ -1,7 +1,7 @@
 """What a model takes, read off its `forward`, beside what data give."""
 
 import inspect
-from typing import Any, get_args
+from typing import Any, Protocol, get_args, runtime_checkable
 
 from jaxtyping import AbstractArray
 from torch import nn
@@ -32,6 +32,14 @@ GIVEN = {
 """What a port of data is, by its kind."""
 
 
+@runtime_checkable
+class OfKinds(Protocol):
+    """A model whose examples have to mean something, whatever their shape."""
+
+    kinds: tuple[str, ...]
+    """Kinds of their port, the usual one first."""
+
+
 def check_takes(model: Any, data: Dataset, /) -> None:
     """Refuse data whose examples are of another number, rank or type than a model's inputs.
 
@@ -46,7 +54,9 @@ def check_takes(model: Any, data: Dataset, /) -> None:
         return
     check_reads(model, data)
     card = registry.find(Spec.parse(model).name, kind="model")[0]
-    inputs = _inputs(entry(card))
+    made = entry(card)
+    _check_kind(made, card.name, data)
+    inputs = _inputs(made)
     ports = data.signature.inputs
     if inputs is None:
         return
@@ -59,6 +69,22 @@ def check_takes(model: Any, data: Dataset, /) -> None:
         f"{' and '.join(map(_given, ports))}; take other data, or a model for these "
         "(`cartograd list model`)"
     )
+
+
+def _check_kind(made: Any, name: str, data: Dataset) -> None:
+    """Refuse examples of another kind than those that a model says it is for.
+
+    A picture's numbers in a row have the shape of a sound, and mean something else.
+
+    Raises:
+        UsageError: they are.
+    """
+    port = data.signature.example
+    if isinstance(made, OfKinds) and port.kind not in made.kinds:
+        raise UsageError(
+            f"{name} takes {GIVEN[made.kinds[0]]}, and {data.name} gives {_given(port)}; take "
+            "other data, or a model for these (`cartograd list model`)"
+        )
 
 
 def _inputs(made: Any, /) -> list[tuple[type[AbstractArray], bool]] | None:

@@ -81,6 +81,8 @@ class Jukebox(nn.Module):
         UsageError: the samples cannot be halved so often.
     """
 
+    kinds: ClassVar = ("audio", "vector")
+    """What examples may be; numbers in a row are heard as a sound."""
     lacking: ClassVar = {
         "passes": "is of a jukebox whose codes never settled; now they do, so it has to be trained "
         "anew"

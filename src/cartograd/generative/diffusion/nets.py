@@ -87,5 +87,10 @@ def _asked(spec: Spec, sizes: dict[str, float | None]) -> nn.Module:
     ]  # fmt: skip
     if missing:
         raise UsageError(f"network={spec.name} is for square pictures; these have no {missing[0]}=")
+    if sizes["channels"] is not None and "channels" not in takes:
+        raise UsageError(
+            f"network={spec.name} is for sounds, and these are pictures; expected dit, or leave it "
+            "out"
+        )
     left = {key: value for key, value in sizes.items() if key in takes and key not in spec.args}
     return build(spec, kind="layer", **left)

@@ -25,6 +25,7 @@ References:
 """
 
 import math
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -84,6 +85,9 @@ class SpectrogramDiffusion(nn.Module):
     Raises:
         UsageError: there are more bands than samples from piece to piece.
     """
+
+    kinds: ClassVar = ("audio", "vector")
+    """What examples may be; numbers in a row are heard as a sound."""
 
     def __init__(
         self,
