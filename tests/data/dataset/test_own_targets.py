@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from cartograd.apps.load.answering import as_answered, as_the_model_answers
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
@@ -35,12 +36,19 @@ def test_a_density_is_of_the_example_in_its_levels():
     assert data.decided[0] == "pictures of 5 levels: the density is a probability per level"
 
 
-def test_the_density_of_a_sound_is_that_of_its_samples_as_they_are():
+def test_a_model_of_steps_hears_samples_as_they_are_and_others_standardised():
     sound = Port("sound", "audio", (1, 4), "float32", (-1.0, 1.0), (0.0,), (0.1,), rate=8000)
     signature = Signature((sound,), (Port("kind", "label", (2,), labels=("no", "yes")),))
     parts = (Split(torch.rand(6, 1, 4), torch.arange(6) % 2, signature) for _ in range(3))
     data = Dataset("toy", *parts, signature)
-    assert not own_targets(data, "density").signature.input.std  # else mu-law cuts off what is loud
+    steps = own_targets(data, "density", steps=True)
+    assert not steps.signature.input.std  # else mu-law cuts off what is loud
+    assert as_the_model_answers(data, steps.signature).signature == steps.signature
+    assert not as_answered(data, "wavenet", None).signature.input.std
+    for model in ("jukebox:features=32", "vae"):
+        heard = as_answered(data, model, None)
+        assert heard.signature.input.std == (0.1,)
+        assert as_the_model_answers(data, heard.signature).signature == heard.signature
     assert own_targets(data, "generate", latent=3).signature.example.std == (0.1,)
 
 

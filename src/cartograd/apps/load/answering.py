@@ -52,9 +52,13 @@ def as_the_model_answers(data: Dataset, signature: Signature, /) -> Dataset:
     if signature.input.made_by:
         return degraded(data, signature.input.made_by)
     latent = signature.input.size if signature.draws and len(signature.input.dims) == 1 else None
-    conditional, reads = signature.condition is not None, prompt_of(signature) is not None
     return own_targets(
-        data, signature.task.name, conditional=conditional, reads=reads, latent=latent
+        data,
+        signature.task.name,
+        conditional=signature.condition is not None,
+        reads=prompt_of(signature) is not None,
+        latent=latent,
+        steps=not signature.input.mean,
     )
 
 
@@ -74,5 +78,11 @@ def _as_the_card_says(data: Dataset, card: Card, given: dict[str, Any]) -> Datas
         told = f"one class, {alone!r}: the model is not told of classes"
         about = data.about | {"decided": [*data.about.get("decided", ()), told]}
         data, conditional = replace(data, about=about), False
-    reads = "vocabulary" in known
-    return own_targets(data, card.answers, conditional=conditional, reads=reads, latent=latent)
+    return own_targets(
+        data,
+        card.answers,
+        conditional=conditional,
+        reads="vocabulary" in known,
+        latent=latent,
+        steps="levels" in known and bool(known["levels"].default),
+    )

@@ -145,6 +145,7 @@ def own_targets(
     conditional: bool = False,
     reads: bool = False,
     latent: int | None = None,
+    steps: bool = False,
 ) -> Dataset:
     """The same examples for a task whose right answers are the examples.
 
@@ -157,6 +158,8 @@ def own_targets(
         conditional: whether the model is told the class of each example, where the data have one.
         reads: whether it is told the caption of each example, where the data have one.
         latent: numbers of noise that an example is made of; as many as it has if left out.
+        steps: whether the model sorts samples of sounds into steps from -1 to 1; standardised ones
+            would fall outside.
 
     Raises:
         UsageError: the inputs are texts or rows of a table.
@@ -174,8 +177,8 @@ def own_targets(
         port = replace(port, mean=middle, std=middle, levels=levels)
         if levels and not draws and not rebuilds:
             decided.append(f"pictures of {levels} levels: the density is a probability per level")
-    elif port.kind == "audio" and not draws and not rebuilds:
-        port = replace(port, mean=(), std=())  # mu-law steps are of samples from -1 to 1
+    elif port.kind == "audio" and steps:
+        port = replace(port, mean=(), std=())
     inputs, answer = (port,), Port(task, "value", (), task=task)
     if rebuilds:
         answer = replace(port, task=task)

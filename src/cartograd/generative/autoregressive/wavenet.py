@@ -10,8 +10,8 @@ layer, not a pass over the whole past.
 Shapes: input `b c t` with c = 1 in [-1, 1] and (with classes) `b`; answers ` b` in nats, the
 log-probability of the mu-law steps that the samples fall into.
 
-Departures: kernels of 2 samples, as in the paper; the sample before is given as one number, not as
-one of 256; what is told of the class is added inside each gate.
+Departures: kernels of 2 samples, as in the paper; the sample before is given as one number, its
+place among the steps, not as one of 256; what is told of the class is added inside each gate.
 
 References:
     Aäron van den Oord and others. WaveNet: a generative model for raw audio. 2016.
@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.generative.autoregressive.causal import GatedCausal, Queues, passed
-from cartograd.generative.autoregressive.mu_law import coded, sounded
+from cartograd.generative.autoregressive.mu_law import bent, coded, sounded
 from cartograd.generative.level_distributions import level_distribution, picked
 from cartograd.generative.told_class import check_class
 
@@ -115,7 +115,7 @@ class WaveNet(nn.Module):
             UsageError: classes are missing, or not wanted.
         """
         check_class(self.classes, y)
-        h = self.first(_marked(nn.functional.pad(x, (1, 0))[:, :-1], first=0))
+        h = self.first(self._marked(nn.functional.pad(x, (1, 0))[:, :-1], first=0))
         return self.last(passed(self.layers, h, y)).mT
 
     def sample(
@@ -136,7 +136,7 @@ class WaveNet(nn.Module):
         queues = Queues(self.layers, count, weight)
         now, drawn = weight.new_zeros(count, 1), []
         for t in range(self.features):
-            answer = self.last(queues.step(self.first(_marked(now, first=-t)), y))
+            answer = self.last(queues.step(self.first(self._marked(now, first=-t)), y))
             level = picked(
                 self.distribution.table(answer[:, :, 0]), u[:, t], temperature=temperature
             )
@@ -144,10 +144,13 @@ class WaveNet(nn.Module):
             drawn.append(now)
         return torch.cat(drawn, 1)
 
+    def _marked(self, x: Float[Tensor, "b t"], /, *, first: int) -> Float[Tensor, "b 2 t"]:
+        """Places of samples among the steps, and a mark on `first`, before which there is nothing.
 
-def _marked(x: Float[Tensor, "b t"], /, *, first: int) -> Float[Tensor, "b 2 t"]:
-    """Samples, and a mark on the one at `first`, before which there is nothing."""
-    mark = torch.zeros_like(x)
-    if 0 <= first < x.shape[1]:
-        mark[:, first] = 1
-    return torch.stack([x, mark], 1)
+        Speech has most of its samples near silence, where the steps are fine: as places they are
+        spread over -1 to 1.
+        """
+        mark = torch.zeros_like(x)
+        if 0 <= first < x.shape[1]:
+            mark[:, first] = 1
+        return torch.stack([bent(x, self.distribution.levels), mark], 1)
