@@ -10,8 +10,7 @@ layer, not a pass over the whole past.
 Shapes: input `b c t` with c = 1 in [-1, 1] and (with classes) `b`; answers ` b` in nats, the
 log-probability of the mu-law steps that the samples fall into.
 
-Departures: kernels of 2 samples, as in the paper; the sample before is given as one number, its
-place among the steps, not as one of 256; what is told of the class is added inside each gate.
+Departures: a step of its own stands for what comes before the first sample; what is told of the class is added inside each gate.
 
 References:
     Aäron van den Oord and others. WaveNet: a generative model for raw audio. 2016.
@@ -31,7 +30,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.generative.autoregressive.causal import GatedCausal, Queues, passed
-from cartograd.generative.autoregressive.mu_law import bent, coded, sounded
+from cartograd.generative.autoregressive.mu_law import coded, sounded
 from cartograd.generative.level_distributions import level_distribution, picked
 from cartograd.generative.told_class import check_class
 
@@ -89,7 +88,7 @@ class WaveNet(nn.Module):
         self.features, self.classes, self.likelihood = features, classes, "exact"
         gaps = [2**layer for layer in range(depth)] * repeats
         self.receptive_field = sum(gaps) + 1
-        self.first = nn.Conv1d(2, width, 1)
+        self.first = nn.Embedding(levels + 1, width)
         self.layers = nn.ModuleList(
             GatedCausal(width, 2 * width, gap=gap, classes=classes) for gap in gaps
         )
@@ -104,7 +103,7 @@ class WaveNet(nn.Module):
         """The logarithm of the probability of each sound's steps, in nats."""
         x = x.flatten(1)
         step = coded(x, self.distribution.levels)
-        return self.distribution.log_prob(self.parameters_of(x, y), step).sum(1)
+        return self.distribution.log_prob(self._answers(step, y), step).sum(1)
 
     def parameters_of(
         self, x: Float[Tensor, "b t"], y: Int[Tensor, " b"] | None = None, /
@@ -114,9 +113,7 @@ class WaveNet(nn.Module):
         Raises:
             UsageError: classes are missing, or not wanted.
         """
-        check_class(self.classes, y)
-        h = self.first(self._marked(nn.functional.pad(x, (1, 0))[:, :-1], first=0))
-        return self.last(passed(self.layers, h, y)).mT
+        return self._answers(coded(x, self.distribution.levels), y)
 
     def sample(
         self,
@@ -129,28 +126,24 @@ class WaveNet(nn.Module):
     ) -> Float[Tensor, "b t"]:
         """Sounds drawn sample by sample, with what each layer heard in a queue."""
         check_class(self.classes, y)
-        weight, levels = self.first.weight, self.distribution.levels
+        levels, weight = self.distribution.levels, self.first.weight
         u = torch.rand(
             count, self.features, generator=generator, device=generator.device, dtype=torch.float64
         ).to(weight.device)
         queues = Queues(self.layers, count, weight)
-        now, drawn = weight.new_zeros(count, 1), []
+        before, drawn = torch.full((count,), levels, device=weight.device), []
         for t in range(self.features):
-            answer = self.last(queues.step(self.first(self._marked(now, first=-t)), y))
-            level = picked(
+            answer = self.last(queues.step(self.first(before)[:, :, None], y))
+            before = picked(
                 self.distribution.table(answer[:, :, 0]), u[:, t], temperature=temperature
             )
-            now = sounded(level, levels).to(weight.dtype)[:, None]
-            drawn.append(now)
-        return torch.cat(drawn, 1)
+            drawn.append(before)
+        return sounded(torch.stack(drawn, 1), levels).to(weight.dtype)
 
-    def _marked(self, x: Float[Tensor, "b t"], /, *, first: int) -> Float[Tensor, "b 2 t"]:
-        """Places of samples among the steps, and a mark on `first`, before which there is nothing.
-
-        Speech has most of its samples near silence, where the steps are fine: as places they are
-        spread over -1 to 1.
-        """
-        mark = torch.zeros_like(x)
-        if 0 <= first < x.shape[1]:
-            mark[:, first] = 1
-        return torch.stack([bent(x, self.distribution.levels), mark], 1)
+    def _answers(
+        self, step: Int[Tensor, "b t"], y: Int[Tensor, " b"] | None, /
+    ) -> Float[Tensor, "b t d"]:
+        """The same, of the steps that samples fall into."""
+        check_class(self.classes, y)
+        before = nn.functional.pad(step, (1, 0), value=self.distribution.levels)[:, :-1]
+        return self.last(passed(self.layers, self.first(before).mT, y)).mT
