@@ -10,7 +10,8 @@ layer, not a pass over the whole past.
 Shapes: input `b c t` with c = 1 in [-1, 1] and (with classes) `b`; answers ` b` in nats, the
 log-probability of the mu-law steps that the samples fall into.
 
-Departures: a step of its own stands for what comes before the first sample; what is told of the class is added inside each gate.
+Departures: a step of its own stands for what comes before the first sample; what is told of the
+class is added inside each gate.
 
 References:
     Aäron van den Oord and others. WaveNet: a generative model for raw audio. 2016.
