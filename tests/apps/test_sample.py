@@ -157,5 +157,8 @@ def test_a_film_shows_how_pictures_come_to_be(tmp_path):
     torch.testing.assert_close(walk[-1, 0], walk[0, 1], atol=0.07, rtol=0)
     with pytest.raises(UsageError, match="length=1 frames make no film"):
         frames(model, 4, length=1)
-    with pytest.raises(UsageError, match="films and pages are of pictures"):
+    with pytest.raises(
+        UsageError,
+        match=r"films are of pictures, .* write .png, .csv or .npy",
+    ):
         write_film(tmp_path / "film.gif", cg.dataset("moons").signature.input, shown)

@@ -45,7 +45,7 @@ def test_sounds_are_a_file_that_plays_one_after_the_other(tmp_path):
 
 def test_what_a_file_cannot_show_is_refused(tmp_path):
     points = Port("x", "vector", (2,))
-    for name, message in (("a.wav", "no sounds"), ("a.html", "are of pictures")):
+    for name, message in (("a.wav", "sounds are of samples"), ("a.html", "are of pictures")):
         with pytest.raises(UsageError, match=message):
             check_kind(tmp_path / name, points)
 
@@ -57,7 +57,7 @@ MISTAKES = {
     ("--count", "0"): "count=0 examples",
     ("--temperature", "-1"): "temperature=-1",
     ("--out", "page.txt"): "unknown kind",
-    ("--out", "page.wav"): "no sounds",
+    ("--out", "page.wav"): "sounds are of samples",
 }
 
 

@@ -20,7 +20,9 @@ def bundles(tmp_path_factory):
     data, folder = cg.dataset("digits"), tmp_path_factory.mktemp("bundles")
     told = {"ddpm": (DIFFUSION, "generate", {"conditional": True}),
             "flow": ("nice:depth=1", "density", {}),
-            "gan": ("gan:width=4,latent=3", "generate", {"latent": 3})}  # fmt: skip
+            "gan": ("gan:width=4,latent=3", "generate", {"latent": 3}),
+            "styles": ("stylegan2:width=4,max_width=8,latent=3", "generate", {"latent": 3}),
+            }  # fmt: skip
     for name, (spec, task, more) in told.items():
         cg.save(cg.build(spec, signature=own_targets(data, task, **more).signature), folder / name)
     return folder
@@ -86,6 +88,19 @@ MISTAKES = {
     ),
     "no steps": ("ddpm", ("--sampler", "ddim:steps=0"), "steps=0"),
     "no such sampler": ("ddpm", ("--sampler", "dim"), "unknown sampler 'dim'"),
+    "guidance that is not finite": ("ddpm", ("--guidance", "nan"), "guidance=nan is no finite"),
+    "endless guidance": ("ddpm", ("--guidance", "inf"), "guidance=inf is no finite number"),
+    "endless temperature": ("ddpm", ("--temperature", "inf"), "temperature=inf is out of range"),
+    "truncation that is no number": ("styles", ("--truncation", "nan"), "truncation=nan is no"),
+    "a sampler beside truncation": (
+        "styles", ("--truncation", "0.5", "--sampler", "ddim"), "sampler=ddim is for diffusion"
+    ),
+    "guidance beside truncation": (
+        "styles", ("--truncation", "0.5", "--guidance", "3"), "guidance is for diffusion models"
+    ),
+    "a seed below nought": ("ddpm", ("--seed", "-1"), "seed=-1 is out of range"),
+    "a seed beyond all bits": ("gan", ("--seed", "9" * 30), "a number of 64 bits"),
+    "a sound of pictures": ("ddpm", ("--out", "x.wav"), "write .png, .gif, .html, .csv or .npy"),
     "no examples": ("ddpm", ("--count", "0"), "count=0 examples cannot be drawn"),
     "guidance by no number": ("ddpm", ("--guidance", "much"), "neither a number nor a classifier"),
     "picture of another size": (
@@ -137,3 +152,15 @@ def test_examples_with_a_hole_are_refused_by_name(tmp_path):
             cg.train(model, cg.tensors(x, torch.arange(40) % 2, kind="image", bounds=(0.0, 1.0)),
                      folder=tmp_path / "run")  # fmt: skip
     assert not (tmp_path / "run").exists()
+
+
+def test_numbers_that_are_not_finite_are_not_written(bundles, cli_run, tmp_path):
+    broken = cg.load(bundles / "gan").model
+    with torch.no_grad():
+        next(broken.parameters()).fill_(torch.nan)
+    cg.save(broken, tmp_path / "broken")
+    for out in ("x.png", "x.csv", "x.html", "x.gif"):
+        done = cli_run("generate", str(tmp_path / "broken"), "--count", "2", "--out", out)
+        assert done.code == 2
+        assert "numbers that were drawn are not finite" in done.err
+        assert not Path(out).exists()

@@ -65,6 +65,24 @@ def test_one_class_is_not_told_to_a_generator():
     assert kept.unseen == tuple("012345678")
 
 
+def test_a_generator_learns_from_augmented_pictures():
+    plan = planned(MODEL, "digits", augment="flip")
+    plain, flipped = (
+        [x for *_, x in one.epoch(0, seed=0)]
+        for one in (planned(MODEL, "digits").batches(50), plan.batches(50))
+    )
+    moved = [
+        (a != b).flatten(1).any(1).double().mean() for a, b in zip(plain, flipped, strict=True)
+    ]
+    assert 0.3 < torch.stack(moved).mean() < 0.6
+    assert all(
+        torch.equal(torch.where((a != b).flatten(1).any(1)[:, None, None, None], b.flip(-1), b), a)
+        for a, b in zip(plain, flipped, strict=True)
+    )
+    with pytest.raises(UsageError, match="unknown augmentation 'nosuch'"):
+        planned(MODEL, "digits", augment="nosuch")
+
+
 def test_a_classifier_needs_two():
     for more in ({}, {"objective": "noisy-classify"}):
         with pytest.raises(UsageError, match="digits has '9' as the only class of its training"):

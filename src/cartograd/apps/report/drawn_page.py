@@ -10,6 +10,7 @@ from torch import Tensor
 from cartograd.apps.report.page import write_report
 from cartograd.apps.report.parts import Section, Table, Tile, table, tiles
 from cartograd.apps.report.pictures import image
+from cartograd.apps.report.samples import check_finite
 from cartograd.core.ports import Port
 
 
@@ -34,8 +35,9 @@ def drawn_page(
         told: how they were drawn, by what it is: sampler, seed, the line to repeat it.
 
     Raises:
-        UsageError: the file cannot be written.
+        UsageError: the file cannot be written, or see `check_finite`.
     """
+    check_finite(x)
     labels = list(classes) or [""] * len(x)
     each = [
         Tile((image(one, port, alt=f"picture {number} {label}".strip(), label=label),))

@@ -28,6 +28,14 @@ GAP = 2
 KINDS = (".png", ".gif", ".html", ".wav", ".csv", ".npy")
 """What can be written."""
 
+MEANT = {
+    ".png": "a picture is of pictures or of points in the plane",
+    ".gif": "films are of pictures",
+    ".html": "pages are of pictures",
+    ".wav": "sounds are of samples at a known rate",
+}
+"""What some files can show alone."""
+
 
 def check_kind(path: Path, port: Port, /) -> None:
     """Refuse a file that cannot show such examples, before they are drawn.
@@ -39,20 +47,20 @@ def check_kind(path: Path, port: Port, /) -> None:
         raise UsageError(
             f"{path} would be of an unknown kind; expected a file that ends in {', '.join(KINDS)}"
         )
-    if path.suffix.lower() in (".gif", ".html") and port.kind != "image":
+    kind, fitting = path.suffix.lower(), kinds_of(port)
+    if kind not in fitting:
+        *others, last = fitting
         raise UsageError(
-            f"{path}: films and pages are of pictures; these are {port.size} numbers of kind "
-            f"{port.kind!r}: write .png, .csv or .npy"
+            f"{path}: {MEANT[kind]}, and these are {port.size} numbers of kind {port.kind!r}; "
+            f"write {', '.join(others)} or {last}"
         )
-    if path.suffix.lower() == ".wav" and (port.kind != "audio" or port.rate is None):
-        raise UsageError(
-            f"{path}: these are {port.size} numbers of kind {port.kind!r} and no sounds; write "
-            ".png, .csv or .npy"
-        )
-    if path.suffix.lower() == ".png" and port.kind != "image" and port.size != 2:
-        raise UsageError(
-            f"{path}: {port.size} numbers of kind {port.kind!r} make no picture; write .csv or .npy"
-        )
+
+
+def kinds_of(port: Port, /) -> tuple[str, ...]:
+    """The endings of files that can show such examples."""
+    own = {"image": (".png", ".gif", ".html"), "audio": (".wav",) if port.rate else ()}
+    flat = (".png",) if port.kind != "image" and port.size == 2 else ()
+    return (*own.get(port.kind, ()), *flat, ".csv", ".npy")
 
 
 def check_finite(x: Float[Tensor, "..."], /) -> None:

@@ -47,6 +47,7 @@ from cartograd.core.spec import Spec
 from cartograd.core.task import EXAMPLES
 from cartograd.data.dataset.augment import Augment
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.own_targets import OwnTargets
 from cartograd.data.dataset.seen_classes import has_classes, told_of_unseen, without_examples
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
@@ -181,7 +182,9 @@ def planned(
     examples, drawn = with_drawn(examples, settings, config)
     examples = _without_some(examples)
     if "augment" in settings:
-        Augment(settings["augment"].value, examples.signature.input)
+        part = examples.train  # a generator's input is noise: what is augmented are its examples
+        real = part.part if isinstance(part, OwnTargets) else examples
+        Augment(settings["augment"].value, real.signature.input)
     with torch.device("meta") if meta else nullcontext():
         frozen, init = settings["freeze"].value, settings["init"].value
         adapter = settings["adapter"].value

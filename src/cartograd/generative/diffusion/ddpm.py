@@ -149,7 +149,7 @@ class DDPM(nn.Module):
             width=width, dropout=dropout, outputs=1 + learned,
         )  # fmt: skip
         path = steps(beta_schedule, chain, to_noise=zero_terminal_snr)
-        path.levels(sampling_steps)
+        path.check(sampling_steps, called="sampling_steps")
         super().__init__()
         self.denoiser = Denoiser(
             inside,

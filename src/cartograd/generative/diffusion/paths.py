@@ -82,12 +82,20 @@ class Steps:
         Raises:
             UsageError: the chain has fewer.
         """
+        self.check(steps)
+        return self.at(torch.linspace(self.length, 0, steps + 1, dtype=EXACT).round().long())
+
+    def check(self, steps: int, /, *, called: str = "steps") -> None:
+        """Refuse more steps than the chain has, by the name that they have for whoever said so.
+
+        Raises:
+            UsageError: the chain has fewer.
+        """
         if not 1 <= steps <= self.length:
             raise UsageError(
-                f"steps={steps} is out of range; the chain of this model has {self.length}: "
+                f"{called}={steps} is out of range; the chain of this model has {self.length}: "
                 f"expected 1 to {self.length}"
             )
-        return self.at(torch.linspace(self.length, 0, steps + 1, dtype=EXACT).round().long())
 
     def drawn(self, u: Float[Tensor, " b"], /) -> Level:
         """Every step is as likely."""

@@ -113,7 +113,7 @@ class SpectrogramDiffusion(nn.Module):
                 f"n_mels={self.spectrogram.pieces.hop}"
             )
         path = steps("cosine", 1000)
-        path.levels(sampling_steps)
+        path.check(sampling_steps, called="sampling_steps")
         self.denoiser = Denoiser(
             UNet(1, width=width, patch=patch_size, classes=classes),
             path,

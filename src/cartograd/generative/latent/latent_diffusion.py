@@ -148,6 +148,7 @@ class LatentDiffusion(nn.Module):
             network, kind="layer", channels=latent, memory_dim=reader.positions.embedding_dim
         )
         path = published_steps(beta_schedule, chain)
+        path.chain.check(sampling_steps, called="sampling_steps")
         path.levels(sampling_steps)
         self.denoiser = Denoiser(
             Reading(reader, inside),
