@@ -75,8 +75,12 @@ def test_a_trained_model_draws_what_a_prompt_says(tmp_path, capsys):
     assert main([*draw, "--prompt", "a dark one"]) == 0
     assert out.is_file()
     assert main([*draw, "--prompt", "浅色"]) == 0
-    out.unlink()
     capsys.readouterr()
+    assert main(draw[:-2]) == 0
+    assert "no prompt was given: anything" in capsys.readouterr().err
+    out.unlink()
+    assert main(draw) == 2
+    assert "guidance=2 is towards a text; give --prompt" in capsys.readouterr().err
     for prompt, message in (
         ("a drak one", "never read the word 'drak'; did you mean 'dark'?"),
         ("one one one one one one", "has 6 tokens, and the model reads 5"),

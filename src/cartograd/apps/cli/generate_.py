@@ -129,7 +129,7 @@ def generate_(
     if text is None or model.signature.draws:
         if not model.signature.task.generated:
             check_unused(of_texts, TEXTS)
-        asked = {"condition": _told(model, text, class_), "guidance": guidance}
+        asked = {"condition": _told(model, text, class_, guidance), "guidance": guidance}
         asked |= {"sampler": _one(sampler), "truncation": truncation}
         asked |= {"temperature": 1.0 if temperature is None else temperature}
         asked |= {"seed": seed or 0}
@@ -194,11 +194,11 @@ def _one(samplers: tuple[str, ...]) -> str | None:
     return samplers[0] if samplers else None
 
 
-def _told(model: Any, text: str | None, class_: str | None) -> str | None:
+def _told(model: Any, text: str | None, class_: str | None, guidance: str) -> str | None:
     """What examples are to be: a text, or the name of a class.
 
     Raises:
-        UsageError: the model is told by the other one.
+        UsageError: the model is told by the other one, or is guided to a text that is not given.
     """
     from cartograd.data.dataset.own_targets import prompt_of
 
@@ -214,6 +214,10 @@ def _told(model: Any, text: str | None, class_: str | None) -> str | None:
         raise UsageError(
             "the prompt is empty; say what the examples are to be, or leave it out to draw any"
         )
+    if reads and text is None:
+        if guidance != "1":
+            raise UsageError(f'guidance={guidance} is towards a text; give --prompt "..."')
+        output.note("no prompt was given: anything that was learned is drawn")
     return text if reads else class_
 
 
