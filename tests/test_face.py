@@ -180,7 +180,10 @@ def test_each_command_has_its_verb(name):
 
 
 OTHERS = {
-    "attack": ("cartograd.apps.verbs.attack:robustness",),
+    "attack": (
+        "cartograd.apps.verbs.attack:robustness",
+        "cartograd.apps.verbs.security_curve:security_curve",
+    ),
     "diagnose": ("cartograd.apps.verbs.diagnose:diagnose_model",),
     "generate": (
         "cartograd.apps.verbs.generate:Options",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.save import save as save
+    from cartograd.apps.verbs.security_curve import security_curve as security_curve
     from cartograd.apps.verbs.stylise import stylise as stylise
     from cartograd.apps.verbs.trace import trace as trace
     from cartograd.apps.verbs.train import train as train
@@ -112,6 +113,7 @@ _HOME = {
     "runs": "apps.load.runs:listed",
     "sample": "apps.verbs.sample",
     "save": "apps.verbs.save",
+    "security_curve": "apps.verbs.security_curve",
     "serve": "apps.server.run",
     "sign": "core.signed",
     "stylise": "apps.verbs.stylise",
@@ -172,6 +174,7 @@ __all__ = [
     "runs",
     "sample",
     "save",
+    "security_curve",
     "serve",
     "sign",
     "stylise",

@@ -104,8 +104,8 @@ class Attack(Protocol):
     """Changed inputs that the model gets wrong, within a bound; what `attack` calls."""
 
     def __call__(
-        self, model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /
-    ) -> Float[Tensor, "b ..."]:
+        self, model: nn.Module, x: Shaped[Tensor, "b ..."], y: Int[Tensor, " b"], /
+    ) -> Shaped[Tensor, "b ..."]:
         """Inputs of the shape of `x`."""
         ...
 

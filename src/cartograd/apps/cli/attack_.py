@@ -1,4 +1,7 @@
-"""Measure accuracy on inputs changed to mislead the model; writes a picture."""
+"""Measure accuracy on inputs changed to mislead the model; writes a picture or a page."""
+
+from pathlib import Path
+from typing import Any
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, data_of, home, part_of
@@ -10,29 +13,38 @@ def attack_(
     *,
     data: str | None = None,
     part: str | None = None,
-    method: str | None = None,
+    method: list[str] | None = None,
+    eps: list[float] | None = None,
+    norm: str | None = None,
     examples: int = 200,
     out: File = None,
     device: str = "auto",
     json: bool = False,
 ) -> int:
-    """Measure accuracy on inputs changed to mislead the model; writes a picture.
+    """Measure accuracy on inputs changed to mislead the model; writes a picture or a page.
+
+    Several methods, or --eps, give the security curve: accuracy by method and size, beside random
+    changes of the same size, and what tells whether the curve can be believed.
 
     Args:
         target: a run or bundle folder.
         data: a source, like digits; by default what the model was trained on.
         part: train, valid, test or all; by default test of what the model was trained on, and all
             of other files or folders that do not come in parts.
-        method: like pgd:eps=0.1,steps=20 (eps in the units of the input) or fgsm:eps=0.1.
+        method: like pgd:eps=0.1,steps=20 (eps in the units of the input) or fgsm:eps=0.1; several
+            for a curve, like --method pgd --method autoattack (`cartograd list attack`).
+        eps: sizes of a curve, in the units of the input (0.03 of pixels from 0 to 1, not 8).
+        norm: what the sizes of a curve measure: linf (the default; each number) or l2 (the whole
+            change).
         examples: how many to attack.
-        out: the PNG file to write; by default attack.png in the run's folder.
+        out: the file to write, PNG, or HTML of a curve; by default attack.png or attack.html in the
+            run's folder.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
     from cartograd.apps.load.as_learned import as_learned
     from cartograd.apps.load.parts import part_of as chosen
     from cartograd.apps.load.target import as_bundle
-    from cartograd.apps.verbs.attack import METHOD, robustness
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)
@@ -41,20 +53,60 @@ def attack_(
     for line in lines:
         output.note(line)
     part, _ = chosen(part and part_of(part), read, trained)
-    found = robustness(
-        bundle,
-        read,
-        method=method or METHOD,
-        examples=examples,
-        part=part,
-        device=device,
-    )
-    path = found.draw(out or home(bundle) / "attack.png")
+    methods = list(dict.fromkeys(method or []))
+    where = {"target": target, "data": source, "part": part}
+    told: dict[str, Any] = {"examples": examples, "part": part, "device": device}
+    if len(methods) > 1 or eps or norm is not None:
+        told |= {"eps": eps or (), "norm": norm or "linf"}
+        return _curve(bundle, read, methods, told, where, out or home(bundle) / "attack.html", json)
+    return _single(bundle, read, methods, told, where, out or home(bundle) / "attack.png", json)
+
+
+def _single(
+    bundle: Any, data: Any, methods: list[str], told: dict[str, Any], where: dict[str, Any],
+    out: Path, json: bool,
+) -> int:  # fmt: skip
+    """One method of one size, with a picture of what fell."""
+    from cartograd.apps.verbs.attack import METHOD, robustness
+
+    found = robustness(bundle, data, method=(methods or [METHOD])[0], **told)
+    path = found.draw(out)
     if json:
-        where = {"target": target, "data": source, "part": part, "picture": path}
-        output.emit(where | found.to_json())
+        output.emit(where | {"picture": path} | found.to_json())
         return 0
+    for line in found.notes:
+        output.note(line)
     output.table(("inputs", "accuracy", "95 % interval"), found.rows(), right=("accuracy",))
-    lines = [("attack", found.method), ("examples", f"{found.examples} ({source}, {part})")]
+    lines = [
+        ("attack", found.method),
+        ("examples", f"{found.examples} ({where['data']}, {where['part']})"),
+    ]
     output.lines(lines + ([("picture", str(path))] if path else []))
+    return 0
+
+
+def _curve(
+    bundle: Any, data: Any, methods: list[str], told: dict[str, Any], where: dict[str, Any],
+    out: Path, json: bool,
+) -> int:  # fmt: skip
+    """Several methods or sizes, with a page."""
+    from cartograd.apps.answers import units
+    from cartograd.apps.verbs.security_curve import METHODS, security_curve
+
+    found = security_curve(bundle, data, methods or METHODS, **told)
+    path = found.draw(out)
+    if json:
+        output.emit(where | {"page": path} | found.to_json() | {"data": where["data"]})
+        return 0
+    for line in found.notes:
+        output.note(line)
+    columns = ("method", *(f"eps {units.number(size)}" for size in found.eps), "passes")
+    output.table(columns, found.rows(), right=("passes",))
+    marks = [("yes" if check.passed else "NO", check) for check in found.checks]
+    output.table(("check", "holds", "found"), [(c.name, mark, c.said) for mark, c in marks])
+    output.lines([
+        ("examples", f"{found.examples} ({where['data']}, {where['part']}); accuracy with its 95 % "
+         f"interval; eps by {found.norm}"),
+        ("page", str(path)),
+    ])  # fmt: skip
     return 0

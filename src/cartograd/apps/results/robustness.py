@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
 from cartograd.apps.answers import units
@@ -26,6 +26,7 @@ class Robustness:
         before, after: what the model says of each.
         port: of the inputs.
         labels: names of the classes.
+        notes: what a reader should know, such as a size that is probably in another unit.
     """
 
     method: str
@@ -34,13 +35,14 @@ class Robustness:
     clean_interval: tuple[float, float]
     robust: float
     robust_interval: tuple[float, float]
-    inputs: Float[Tensor, "n ..."]
+    inputs: Shaped[Tensor, "n ..."]
     targets: Int[Tensor, " n"]
-    adversarial: Float[Tensor, "n ..."]
+    adversarial: Shaped[Tensor, "n ..."]
     before: Int[Tensor, " n"]
     after: Int[Tensor, " n"]
     port: Port
     labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def turned(self) -> Bool[Tensor, " n"]:
@@ -49,7 +51,8 @@ class Robustness:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types, but for the examples."""
-        told = {"method": self.method, "examples": self.examples, "turned": int(self.turned.sum())}
+        told: dict[str, Any] = {"method": self.method, "examples": self.examples}
+        told |= {"turned": int(self.turned.sum()), "notes": list(self.notes)}
         return told | {
             key.replace(" ", "_"): {"accuracy": value, "low": low, "high": high}
             for key, value, (low, high) in self._accuracies()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from cartograd.apps.load.as_learned import as_learned
@@ -11,6 +11,7 @@ from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.results.robustness import Robustness
+from cartograd.apps.verbs.attack_size import size_notes
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
 from cartograd.core.errors import UsageError
@@ -18,6 +19,7 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Attack
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Split
 from cartograd.engine.device.device import pick
 from cartograd.practice.metrics.proportion import exact
 
@@ -26,12 +28,12 @@ METHOD = "pgd:eps=0.03"
 
 def attack(
     model: Target,
-    x: Float[Tensor, "b ..."],
+    x: Shaped[Tensor, "b ..."],
     y: Int[Tensor, " b"],
     /,
     *,
     method: str | Spec = METHOD,
-) -> Float[Tensor, "b ..."]:
+) -> Shaped[Tensor, "b ..."]:
     """Inputs near `x` that the model gets wrong, where the attack finds any.
 
     Args:
@@ -75,20 +77,10 @@ def robustness(
     Raises:
         UsageError: as `attack`, or the data does not fit the model.
     """
-    model = as_signed(target)
-    model.signature.task.check("attack")
-    model = model.to(pick(device))
-    if examples < 1:
-        raise UsageError(f"examples={examples} is out of range; expected at least 1")
-    trained = trained_on(target)
-    data, _ = as_learned(data, trained)
-    part, _ = part_of(part, data, trained)
-    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
-    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
-    chosen = found.select(order[:examples])
-    spec = _bounded(method, model, chosen.inputs)
+    model, chosen = attacked(target, data, part=part, examples=examples, device=device)
+    spec = bounded(method, model, chosen.inputs)
     changed = attack(model, chosen.inputs, chosen.targets, method=spec).cpu()
-    before, after = (_answers(model, x) for x in (chosen.inputs, changed))
+    before, after = (classes_of(outputs_of(model, x)) for x in (chosen.inputs, changed))
     right = [int((answers == chosen.targets).sum()) for answers in (before, after)]
     count, output = len(chosen), model.signature.output
     return Robustness(
@@ -105,10 +97,39 @@ def robustness(
         after=after,
         port=model.signature.input,
         labels=output.labels or tuple(map(str, range(output.size))),
+        notes=_notes(spec, model, chosen.inputs),
     )
 
 
-def _bounded(method: str | Spec, model: Signed, x: Tensor) -> Spec:
+def _notes(spec: Spec, model: Signed, x: Tensor) -> tuple[str, ...]:
+    """A line where the size is probably meant in another unit."""
+    eps, norm = spec.args.get("eps", 0), spec.args.get("norm", "linf")
+    return tuple(size_notes(float(eps), norm, model.signature.input, x[0].numel()))
+
+
+def attacked(
+    target: Target, data: Data, /, *, part: str | None, examples: int, device: str
+) -> tuple[Signed, Split]:
+    """A model on its device, and the examples to attack it with: the first of a fixed shuffle.
+
+    Raises:
+        UsageError: the model is no classifier, the data do not fit it, or no examples are asked
+            for.
+    """
+    model = as_signed(target)
+    model.signature.task.check("attack")
+    model = model.to(pick(device))
+    if examples < 1:
+        raise UsageError(f"examples={examples} is out of range; expected at least 1")
+    trained = trained_on(target)
+    data, _ = as_learned(data, trained)
+    part, _ = part_of(part, data, trained)
+    found = examples_for(model.signature, data, part, tokenizer=model.tokenizer)
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
+    return model, found.select(order[:examples])
+
+
+def bounded(method: str | Spec, model: Signed, x: Tensor, /) -> Spec:
     """The method with the range of the examples for bounds, where the model has none."""
     spec = Spec.parse(method)
     takes = hyperparameters(registry.find(spec.name, kind="attack")[0])
@@ -117,9 +138,13 @@ def _bounded(method: str | Spec, model: Signed, x: Tensor) -> Spec:
     return replace(spec, args=spec.args | {"bounds": (x.min().item(), x.max().item())})
 
 
-def _answers(model: Signed, x: Tensor) -> Tensor:
-    """The class that the model names for each example; a single logit says 0 or 1 by its sign."""
+def outputs_of(model: Signed, x: Tensor, /) -> Float[Tensor, "n k"]:
+    """The model's logits."""
     with evaluating(model), torch.inference_mode():
         parts = [model(part.to(model.output_mean.device)).cpu() for part in x.split(256)]
-    outputs = torch.cat(parts)
+    return torch.cat(parts)
+
+
+def classes_of(outputs: Float[Tensor, "n k"], /) -> Int[Tensor, " n"]:
+    """The class that is named for each example; a single logit says 0 or 1 by its sign."""
     return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)

@@ -62,6 +62,11 @@ def valid(
             f"an attack changes the class that is answered, but the output "
             f"{signature.output.name!r} has the task {signature.output.task!r}"
         )
+    if signature and signature.input.kind == "text":
+        raise UsageError(
+            "the model reads tokens, and only real numbers have a gradient; an attack on texts "
+            "swaps some of them, and this one does not"
+        )
     if either is None:
         raise UsageError(
             "the input has no bounds, so it is not known which changed inputs are valid; give "

@@ -1,0 +1,234 @@
+"""The security curve: accuracy under attacks of several methods and sizes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from cartograd.apps.load.source import Data
+from cartograd.apps.load.target import Target, name_of
+from cartograd.apps.results.security_curve import RANDOM, SecurityCurve, Share, Shown
+from cartograd.apps.verbs.attack import attack, attacked, bounded, classes_of, outputs_of
+from cartograd.apps.verbs.attack_size import size_notes
+from cartograd.apps.verbs.masking import checks
+from cartograd.core import registry
+from cartograd.core.build import hyperparameters
+from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Split
+from cartograd.frontier.security.ball import Ball, Norm, check, direction, noise, sizes
+from cartograd.frontier.security.gain import valid
+from cartograd.practice.metrics.proportion import exact
+
+METHODS = ("pgd", "apgd")
+SHARES = (0.01, 0.02, 0.05, 0.1)
+"""Default sizes, as shares of the width of the bounds."""
+SHOWN = 6
+
+
+def security_curve(
+    target: Target,
+    data: Data,
+    /,
+    methods: Sequence[str | Spec] = METHODS,
+    *,
+    eps: Sequence[float] = (),
+    norm: Norm = "linf",
+    examples: int = 200,
+    part: str | None = None,
+    device: str = "auto",
+) -> SecurityCurve:
+    """How accuracy falls as attacks grow, beside random changes of the same size.
+
+    What fell to a small change counts as fallen to a larger one, too. Methods that look for the
+    shortest change are run once for all sizes.
+
+    Args:
+        target: a model with a signature, a run, a bundle, or the path of one.
+        data: examples, or a dataset or its spec, of which `part` is taken.
+        methods: specs of attacks.
+        eps: sizes, in the units of the input port; by default 1, 2, 5 and 10 % of its range.
+        norm: `linf` (each number moves by at most eps) or `l2` (the whole change is at most eps).
+        examples: how many to attack: the first of a fixed shuffle.
+        part: `train`, `valid`, `test` or `all`, by default as in `robustness`.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UsageError: as `robustness`, or a method does not fit the norm.
+    """
+    check(norm)
+    specs = [_fitting(method, norm) for method in methods]
+    if not specs:
+        raise UsageError("there is no method; give at least one, such as pgd")
+    model, chosen = attacked(target, data, part=part, examples=examples, device=device)
+    specs = [bounded(spec, model, chosen.inputs) for spec in specs]
+    sizes_asked = _sizes(eps, model, chosen.inputs, norm)
+    right = classes_of(outputs_of(model, chosen.inputs)) == chosen.targets
+    runs = {_told(spec): _Run(model, chosen, spec, sizes_asked, norm) for spec in specs}
+    standing = {name: run.standing for name, run in runs.items()}
+    standing[RANDOM] = _random(model, chosen, sizes_asked, norm)
+    own = model.signature.input
+    return SecurityCurve(
+        model=name_of(model),
+        source=f"{data if isinstance(data, str | Spec) else 'examples'}"
+        + (f" ({part})" if part else ""),
+        eps=sizes_asked,
+        norm=norm,
+        examples=len(chosen),
+        clean=_share(right),
+        shares={name: tuple(map(_share, each)) for name, each in standing.items()},
+        passes={name: run.passes for name, run in runs.items()},
+        checks=checks(
+            model, chosen, sizes_asked[-1], norm, {n: r.standing for n, r in runs.items()}
+        ),
+        signature=model.signature,
+        notes=tuple(
+            line
+            for size in sizes_asked
+            for line in size_notes(size, norm, own, chosen.inputs[0].numel())
+        ),
+        shown=_shown(model, chosen, runs, sizes_asked),
+    )
+
+
+def _told(spec: Spec) -> str:
+    """A method without what is the same for all."""
+    own = {key: value for key, value in spec.args.items() if key not in ("bounds", "norm")}
+    return str(replace(spec, args=own))
+
+
+def _fitting(method: str | Spec, norm: Norm) -> Spec:
+    """A method that is told its size here.
+
+    Raises:
+        UsageError: it says its size itself, or measures changes by another norm.
+    """
+    spec = Spec.parse(method)
+    takes = hyperparameters(registry.find(spec.name, kind="attack")[0])
+    said = {"eps", "norm"} & set(spec.args)
+    if said:
+        word = min(said)
+        raise UsageError(
+            f"{spec} says its {word} itself, and a curve is of the same for all methods; give it "
+            f"beside the methods ({word}=, --{word})"
+        )
+    if "norm" in takes:
+        return replace(spec, args=spec.args | {"norm": norm})
+    own = "linf" if "eps" in takes else "l2"  # fgsm's steps are of signs; ddn and cw are Euclidean
+    if own != norm:
+        others = [
+            card.name
+            for card in registry.cards().values()
+            if card.kind == "attack" and "norm" in hyperparameters(card)
+        ]
+        raise UsageError(
+            f"{spec.name} measures changes by {own}, not by {norm}; by either do "
+            f"{', '.join(sorted(others))}"
+        )
+    return spec
+
+
+def _sizes(eps: Sequence[float], model: Signed, x: Tensor, norm: Norm) -> tuple[float, ...]:
+    """The sizes, from small to large.
+
+    Raises:
+        UsageError: one is not a positive number.
+    """
+    if any(not 0 < size < float("inf") for size in eps):
+        raise UsageError(f"eps={list(eps)}; expected numbers above 0")
+    if eps:
+        return tuple(sorted(set(map(float, eps))))
+    low, high = model.signature.input.bounds or (x.min().item(), x.max().item())
+    width = (high - low) * (x[0].numel() ** 0.5 / 2 if norm == "l2" else 1)
+    return tuple(share * width for share in SHARES)
+
+
+class _Run:
+    """A method on all sizes: what stands at each, what fell how, and what that cost."""
+
+    def __init__(
+        self, model: Signed, chosen: Split, spec: Spec, eps: Sequence[float], norm: Norm, /
+    ):
+        self.point = chosen.inputs.clone()
+        self.standing: list[Bool[Tensor, " n"]] = []
+        takes = hyperparameters(registry.find(spec.name, kind="attack")[0])
+        with _counted(model) as rows:
+            if "eps" in takes:
+                self._grow(model, chosen, spec, eps)
+            else:
+                self.point = attack(model, chosen.inputs, chosen.targets, method=spec).cpu()
+                fallen = classes_of(outputs_of(model, self.point)) != chosen.targets
+                length = sizes(self.point - chosen.inputs, norm)
+                self.standing = [~(fallen & (length <= size * (1 + 1e-6))) for size in eps]
+        self.passes = rows[0] / len(chosen)
+
+    def _grow(self, model: Signed, chosen: Split, spec: Spec, eps: Sequence[float]) -> None:
+        stands = torch.ones(len(chosen), dtype=torch.bool)
+        for size in eps:
+            left = stands.nonzero()[:, 0]
+            if len(left):
+                of_size = replace(spec, args=spec.args | {"eps": size})
+                x, y = chosen.inputs[left], chosen.targets[left]
+                moved = attack(model, x, y, method=of_size).cpu()
+                self.point[left] = moved
+                stands = stands.clone()
+                stands[left] = classes_of(outputs_of(model, moved)) == y
+            self.standing.append(stands)
+
+
+@contextmanager
+def _counted(model: nn.Module) -> Iterator[list[int]]:
+    """How many rows the model is given meanwhile."""
+    rows = [0]
+
+    def count(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        rows[0] += len(inputs[0])
+
+    handle = model.register_forward_pre_hook(count)
+    try:
+        yield rows
+    finally:
+        handle.remove()
+
+
+def _random(
+    model: Signed, chosen: Split, eps: Sequence[float], norm: Norm
+) -> list[Bool[Tensor, " n"]]:
+    """What stands against changes of random signs, or of l2 in random directions."""
+    x, own = chosen.inputs, model.signature.input.bounds
+    low, high = valid(model, x, chosen.targets, None if own else (x.min().item(), x.max().item()))
+    generator, standing = torch.Generator().manual_seed(0), []
+    for size in eps:
+        change = noise(x, 1.0, norm, generator)
+        moved = x + size * direction(change, norm)
+        moved = Ball(x, low, high, eps=size, norm=norm).project(moved)
+        standing.append(classes_of(outputs_of(model, moved)) == chosen.targets)
+    return standing
+
+
+def _share(standing: Bool[Tensor, " n"]) -> Share:
+    count, whole = int(standing.sum()), len(standing)
+    return Share(count / whole, *exact(count, whole))
+
+
+def _shown(
+    model: Signed, chosen: Split, runs: dict[str, _Run], eps: tuple[float, ...]
+) -> Shown | None:
+    """Examples that were right and fell at the least size, by the method that felled most there."""
+    before = outputs_of(model, chosen.inputs)
+    right = classes_of(before) == chosen.targets
+    for at, size in enumerate(eps):
+        fallen = {name: right & ~run.standing[at] for name, run in runs.items()}
+        name = max(fallen, key=lambda one: int(fallen[one].sum()))
+        rows = fallen[name].nonzero()[:SHOWN, 0]
+        if len(rows):
+            moved = runs[name].point[rows]
+            return Shown(
+                name, size, chosen.inputs[rows], moved, chosen.targets[rows], before[rows],
+                outputs_of(model, moved),
+            )  # fmt: skip
+    return None
