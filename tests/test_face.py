@@ -221,7 +221,8 @@ ONLY_COMMAND = {
     "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")
     | {"class": "is `condition`", "inpaint": "is the `picture` of `inpaint`"},
     "claim": {"seed": "is `seeds=[3]`"},
-    "explain": {"judge": "is `cartograd.explanation_quality`"},
+    "explain": {"judge": "is `cartograd.explanation_quality`"}
+    | dict.fromkeys(("data", "part", "examples"), "is of `cartograd.study`"),
 }
 """Options that the verb has no argument for, each with the reason."""
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.save import save as save
     from cartograd.apps.verbs.security_curve import security_curve as security_curve
+    from cartograd.apps.verbs.study import study as study
     from cartograd.apps.verbs.stylise import stylise as stylise
     from cartograd.apps.verbs.trace import trace as trace
     from cartograd.apps.verbs.train import train as train
@@ -116,6 +117,7 @@ _HOME = {
     "security_curve": "apps.verbs.security_curve",
     "serve": "apps.server.run",
     "sign": "core.signed",
+    "study": "apps.verbs.study",
     "stylise": "apps.verbs.stylise",
     "tensors": "data.dataset.tensors",
     "tour": "apps.tour",
@@ -177,6 +179,7 @@ __all__ = [
     "security_curve",
     "serve",
     "sign",
+    "study",
     "stylise",
     "tensors",
     "tour",

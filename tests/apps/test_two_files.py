@@ -116,6 +116,8 @@ def test_verbs_drive_them_from_the_command_line(usable, run, tmp_path):
     assert explained.json["explanations"][0]["sum"] == pytest.approx(
         2 * ours.json["explanations"][0]["sum"]
     )
+    studied = run("explain", "run", "--method", "toy-study", "--examples", 9, *add, "--json").json
+    assert studied["right"] <= studied["examples"] == 9
     assert run("attack", "run", "--method", "toy-attack:eps=3", *add, "--json").json["turned"] > 0
     small = run("compress", "run", "--method", "toy-compressor", *add, "--json").json
     assert small["difference"] < 0.2

@@ -154,6 +154,33 @@ def toy_explainer(model, x, /, *, target: object = None):
     return 2 * integrated_gradients(model, x, target=target, steps=4)
 """,
     ),
+    "study": (
+        "import torch\n\nfrom cartograd.core.eval_mode import evaluating",
+        "toy_study",
+        {},
+        """
+class Rights:
+    '''How many answers are right.'''
+
+    columns = ("right",)
+    notes = ()
+
+    def __init__(self, right):
+        self.right = right
+
+    def rows(self):
+        return [(str(self.right),)]
+
+    def to_json(self):
+        return {"right": self.right}
+
+
+def toy_study(model, x, y, /):
+    '''Count right answers.'''
+    with evaluating(model), torch.no_grad():
+        return Rights(int((model(x).argmax(1) == y).sum()))
+""",
+    ),
     "attack": (
         "from cartograd.frontier.security.fgsm import fgsm",
         "toy_attack",

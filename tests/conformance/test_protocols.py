@@ -9,6 +9,7 @@ from cartograd.core.build import build, entry
 from cartograd.core.protocols import CALLS
 from tests.conformance.support import judged_model, looked_at, over, untouched
 from tests.conformance.test_functions import fitting
+from tests.conformance.test_studies import many
 
 
 def parts(function):
@@ -19,7 +20,9 @@ def parts(function):
     return positional, needed, {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-@over("attack", "compressor", "explainer", "exporter", "metric", "sampler", "token-sampler")
+@over(
+    "attack", "compressor", "explainer", "exporter", "metric", "sampler", "study", "token-sampler"
+)
 def test_signature_takes_what_the_protocol_gives(card):
     given, sure, words = parts(CALLS[card.kind].__call__)
     positional, needed, keywords = parts(entry(card))
@@ -31,7 +34,9 @@ def test_signature_takes_what_the_protocol_gives(card):
         assert name in words or keyword.default is not keyword.empty or name in card.tiny
 
 
-@over("attack", "compressor", "explainer", "exporter", "metric", "sampler", "token-sampler")
+@over(
+    "attack", "compressor", "explainer", "exporter", "metric", "sampler", "study", "token-sampler"
+)
 def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
     method = build(card.name, **card.tiny)
     assert isinstance(method, CALLS[card.kind])
@@ -41,6 +46,8 @@ def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
     elif card.kind == "explainer":
         for target in (None, 1, y):
             assert method(model, x, target=target).shape == x.shape
+    elif card.kind == "study":
+        assert method(*many()).rows()
     elif card.kind == "exporter":
         assert method(model, tmp_path / "file") == tmp_path / "file"
     elif card.kind == "metric":

@@ -35,6 +35,7 @@ KINDS = (
     "sample-metric",
     "sampler",
     "schedule",
+    "study",
     "technique",
     "text-metric",
     "token-sampler",

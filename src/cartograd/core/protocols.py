@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.generative import Sampler
+from cartograd.core.study import Study
 
 Batch = tuple[Tensor, ...]
 """Tensors with the examples along dimension 0; inputs first, the target (if any) last."""
@@ -265,6 +266,7 @@ CALLS: dict[str, type] = {
     "exporter": Exporter,
     "metric": Metric,
     "sampler": Sampler,
+    "study": Study,
     "token-sampler": TokenSampler,
 }
 """How a verb calls a method of each kind once its hyperparameters are bound."""

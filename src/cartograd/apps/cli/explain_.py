@@ -17,6 +17,9 @@ def explain_(
     method: list[str] | None = None,
     judge: bool = False,
     class_: Annotated[str | None, Parameter(name="--target")] = None,
+    data: str | None = None,
+    part: str = "train",
+    examples: int = 1000,
     out: File = None,
     json: bool = False,
 ) -> int:
@@ -24,6 +27,9 @@ def explain_(
 
     Of a text each token is coloured, here and in a page beside the picture: red speaks for the
     answer, blue against it.
+
+    Some methods tell of the model as a whole, by examples of the data: surrogate-tree, tcav,
+    activation-maximisation, embedding-view (`cartograd list study`).
 
     Args:
         target: a run or bundle folder.
@@ -36,15 +42,30 @@ def explain_(
         class_: the class to explain, by label or number, or the next token, like " Paris"; by
             default the model's own answer. Of several texts to a sentence encoder it is their
             similarity to the first.
-        out: the PNG file to write; by default explanation.png in the run's folder.
+        data: of a study the examples to look at; by default what the model was trained on.
+        part: of a study train, valid, test or all of the data.
+        examples: of a study how many it looks at.
+        out: the PNG file to write; by default explanation.png in the run's folder (of a study
+            METHOD.png).
         json: print one object.
     """
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.explain import METHOD, explanation
+    from cartograd.apps.verbs.study import is_study
     from cartograd.core.spec import Spec
 
-    check_sources(sources, ("--method", "--judge", "--target", "--out", "--json", "--help"))
+    flags = ("--method", "--judge", "--target", "--data", "--part", "--examples", "--out", "--json")
+    check_sources(sources, (*flags, "--help"))
     bundle = as_bundle(target)
+    studies = [one for one in method or () if is_study(one)]
+    if studies:
+        _check_alone(studies, method or [], sources, class_, judge=judge)
+        return _studied(bundle, studies, data, part, examples, out, json=json)
+    if data is not None:
+        raise UsageError(
+            "--data is for studies of many examples (cartograd list study); give single ones as "
+            "SOURCE"
+        )
     given = texts(sources) if bundle.signature.input.kind == "text" else list(sources)
     methods = list(dict.fromkeys(method or [METHOD]))
     if judge:
@@ -62,6 +83,55 @@ def explain_(
             said.append(files)
         else:
             _show(found, files)
+    if json:
+        output.emit({"methods": said} if len(methods) > 1 else said[0])
+    return 0
+
+
+def _check_alone(
+    studies: list[str], methods: list[str], sources: Any, target: str | None, *, judge: bool
+) -> None:
+    """Refuse what a study has no use for."""
+    others = [one for one in methods if one not in studies]
+    if others:
+        raise UsageError(
+            f"{studies[0]} tells of the model and {others[0]} of single answers; give them apart"
+        )
+    if judge or sources or target is not None:
+        what = "--judge" if judge else "--target" if target is not None else f"{sources[0]!r}"
+        hint = "name the class within it: tcav:target=CLASS" if target is not None else "leave it"
+        raise UsageError(
+            f"{studies[0]} looks at examples of --data, and {what} is for single answers; {hint}"
+        )
+
+
+def _studied(
+    bundle: Any,
+    methods: list[str],
+    data: str | None,
+    part: str,
+    examples: int,
+    out: Path | None,
+    *,
+    json: bool,
+) -> int:
+    from cartograd.apps.cli.common import data_of, part_of
+    from cartograd.apps.verbs.study import study
+    from cartograd.core.spec import Spec
+
+    source, part = data_of(bundle, data), part_of(part)
+    all_found = [study(bundle, source, method=one, part=part, examples=examples) for one in methods]
+    names, said = _names([Spec.parse(one).name for one in methods]), list[dict[str, Any]]()
+    for found, name, method in zip(all_found, names, methods, strict=True):
+        own = home(bundle) / f"{Spec.parse(method).name}.png"
+        place = own if out is None else out.with_name(f"{out.stem}{name}{out.suffix}")
+        picture = found.draw(place)
+        if json:
+            said.append(found.to_json() | {"picture": picture})
+            continue
+        output.table(found.found.columns, found.rows())
+        lines = [("method", found.method), ("examples", f"{found.examples} of {source}, {part}")]
+        output.lines([*lines, *found.notes, ("picture", str(picture))])
     if json:
         output.emit({"methods": said} if len(methods) > 1 else said[0])
     return 0

@@ -16,8 +16,8 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
         kind: activation, adapter, attack, augmentation, average, clipping, compressor, data,
             decoding, degradation, demonstration, diagnostic, explainer, exporter, initialiser,
             layer, loss, metric, model, normalisation, objective, optimizer, regulariser,
-            sample-metric, sampler, schedule, technique, text-metric, token-sampler or weights; all
-            if left out.
+            sample-metric, sampler, schedule, study, technique, text-metric, token-sampler or
+            weights; all if left out.
         lang: language of the titles; auto follows LANG.
         json: print one array of all cards.
     """

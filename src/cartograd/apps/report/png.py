@@ -59,12 +59,12 @@ def explained(
     """
     rows = list(zip(inputs[:MOST], attributions[:MOST], titles, strict=False))
     if port.kind == "image":
-        figure, grid = _tiles(len(rows), 2)
+        figure, grid = grid_of(len(rows), 2)
         for (left, right), (x, a, title) in zip(grid, rows, strict=True):
-            _image(left, x, port, title)
+            picture(left, x, port, title)
             _signed(right, a, "for (red),\nagainst (blue)")
     else:
-        figure, grid = _tiles(len(rows), 1, across=2, width=5.5, height=4.5)
+        figure, grid = grid_of(len(rows), 1, across=2, width=5.5, height=4.5)
         for (axes,), (_, a, title), said in zip(grid, rows, tokens, strict=False):
             names, values = contributions(port, a, said)
             _bars(axes, names, values, title)
@@ -80,11 +80,11 @@ def attacked(
         return None
     if port.kind != "image":
         return _arrows(path, before, after)
-    figure, grid = _tiles(len(rows), 3)
+    figure, grid = grid_of(len(rows), 3)
     for (left, middle, right), (x, x_adv, (said, says)) in zip(grid, rows, strict=True):
-        _image(left, x, port, said)
+        picture(left, x, port, said)
         _signed(middle, x_adv - x, "the change")
-        _image(right, x_adv, port, says)
+        picture(right, x_adv, port, says)
     return write(figure, path)
 
 
@@ -92,12 +92,12 @@ def sheet(path: Path, port: Port, before: Tensor, after: list[Tensor], /) -> Pat
     """A row for each example: as it is, then as each epoch shows it."""
     titles = ["as it is", *(f"epoch {number}" for number in range(1, len(after) + 1))]
     wide, high = (1.3, 1.5) if port.kind == "image" else (2.2, 1.2)
-    figure, grid = _tiles(len(before), len(titles), across=1, width=wide, height=high)
+    figure, grid = grid_of(len(before), len(titles), across=1, width=wide, height=high)
     for row, panels in enumerate(grid):
         for axes, title, inputs in zip(panels, titles, [before, *after], strict=True):
             shown = title if row == 0 else ""
             if port.kind == "image":
-                _image(axes, inputs[row], port, shown)
+                picture(axes, inputs[row], port, shown)
             else:
                 axes.plot(inputs[row].flatten().cpu().numpy(), color=BLUE, linewidth=0.5)
                 axes.set_ylim(-1.1, 1.1)
@@ -115,7 +115,7 @@ def attended(path: Path, maps: dict[str, Tensor], labels: list[str], /) -> Path:
     """
     shown = list(maps.items())[-MOST:]
     heads = min(MOST, max(len(weights) for _, weights in shown))
-    figure, grid = _tiles(len(shown), heads, across=1, width=2.4, height=2.5)
+    figure, grid = grid_of(len(shown), heads, across=1, width=2.4, height=2.5)
     for panels, (name, weights) in zip(grid, shown, strict=True):
         for number, (axes, one) in enumerate(zip(panels, weights, strict=False), start=1):
             axes.imshow(one.cpu().numpy(), cmap=POSITIVE, vmin=0)
@@ -138,7 +138,7 @@ def gates(path: Path, layers: dict[str, dict[str, Tensor]], labels: list[str], /
     panels = [
         (f"{layer}: {gate}", one) for layer, each in layers.items() for gate, one in each.items()
     ]
-    figure, grid = _tiles(len(panels), 1, across=3, width=3.2, height=2.2)
+    figure, grid = grid_of(len(panels), 1, across=3, width=3.2, height=2.2)
     for (axes,), (title, one) in zip(grid, panels, strict=True):
         limit = max(1.0, one.abs().max().item())
         axes.imshow(one.T.cpu().numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto")
@@ -151,7 +151,7 @@ def gates(path: Path, layers: dict[str, dict[str, Tensor]], labels: list[str], /
 def aligned(path: Path, weights: Tensor, written: list[str], read: list[str], /) -> Path:
     """A decoder's attention weights (`t s`): a row per target token, a column per source token."""
     wide, high = (0.22 * len(read) + 1.2, 0.2 * len(written) + 1.0)
-    figure, [[axes]] = _tiles(1, 1, across=1, width=wide, height=high)
+    figure, [[axes]] = grid_of(1, 1, across=1, width=wide, height=high)
     axes.imshow(weights.cpu().numpy(), cmap=POSITIVE, vmin=0, vmax=1, aspect="auto")
     _bare(axes, "")
     axes.set_xticks(range(len(read)), read, rotation=90, fontsize=7)
@@ -161,15 +161,15 @@ def aligned(path: Path, weights: Tensor, written: list[str], read: list[str], /)
 
 def tiles(path: Path, panels: list[tuple[str, Tensor]], /, *, across: int = 6) -> Path:
     """Maps `y x` side by side, each in greys from its smallest to its largest number."""
-    figure, grid = _tiles(len(panels), 1, across=across, width=1.6, height=1.75)
+    figure, grid = grid_of(len(panels), 1, across=across, width=1.6, height=1.75)
     for (axes,), (title, one) in zip(grid, panels, strict=True):
         axes.imshow(one.cpu().numpy(), cmap="gray")
         _bare(axes, title)
     return write(figure, path)
 
 
-def _tiles(
-    count: int, panels: int, *, across: int = 2, width: float = 2.0, height: float = 2.3
+def grid_of(
+    count: int, panels: int, /, *, across: int = 2, width: float = 2.0, height: float = 2.3
 ) -> tuple[Figure, list[list[Axes]]]:
     """An empty figure, and for each of `count` examples its panels; `across` examples a row."""
     across = min(across, count)
@@ -182,7 +182,8 @@ def _tiles(
     return figure, [flat[i * panels : (i + 1) * panels] for i in range(count)]
 
 
-def _image(axes: Axes, x: Tensor, port: Port, title: str) -> None:
+def picture(axes: Axes, x: Tensor, port: Port, title: str, /) -> None:
+    """A picture in grey or in colours."""
     low, high = port.bounds or (float(x.min()), float(x.max()))
     pixels = ((x.cpu() - low) / (high - low)).clamp(0, 1).permute(1, 2, 0).numpy()
     shown = pixels if pixels.shape[-1] == 3 else pixels.mean(-1)

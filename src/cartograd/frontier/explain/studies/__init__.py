@@ -1,0 +1,1 @@
+"""What a model has learned as a whole, told by many examples at once."""
