@@ -6,9 +6,11 @@ import torch
 import cartograd as cg
 from cartograd.apps.verbs.conditions import columns_of
 from cartograd.apps.verbs.generative_model import generative_model
+from cartograd.apps.verbs.judges import has_judges, judges_of, of_all_classes
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.sheets import sheets
 from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
 from cartograd.engine.files.bundle import write_bundle
 
 MODEL = "v-diffusion:width=8,sampling_steps=2,chain=20"
@@ -88,3 +90,22 @@ def test_a_classifier_needs_two():
         with pytest.raises(UsageError, match="digits has '9' as the only class of its training"):
             planned("lenet5", "digits:only=9", **more)
     assert TOLD in planned("lenet5", "digits:without=9").told
+
+
+def test_judges_know_the_classes_that_a_model_was_trained_without():
+    assert str(of_all_classes("digits:only=3,valid=0.2")) == "digits:valid=0.2"
+    assert of_all_classes("digits") == Spec.parse("digits")
+    assert has_judges(cg.dataset("digits"))
+    assert not has_judges(cg.dataset("digits:only=3"))
+    with pytest.raises(UsageError, match="classifiers of pictures with classes, at least two"):
+        judges_of(cg.dataset("digits:only=3"))
+
+
+def test_going_on_with_other_classes_is_told_and_with_other_examples_refused(kept):
+    x, y = torch.rand(60, 1, 8, 8), torch.arange(60) % 10
+    names = tuple("abcdefghij")
+    plan = planned(kept, cg.tensors(x, y, labels=names))
+    assert "told of other classes (they were 0, 1, 2, 3, 4, 5, 6, 7, ..., and" in plan.begun
+    assert plan.model.signature.condition.labels == names
+    with pytest.raises(UsageError, match=r"takes image of \(1, 8, 8\), and the data has vector"):
+        planned(kept, "moons")

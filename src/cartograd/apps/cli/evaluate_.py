@@ -118,7 +118,7 @@ def _judges(bundle: "Bundle", source: Any, metrics: list[str]) -> "Judges | None
     """The judges of the data that a model's pictures are like; None where there are none."""
     from cartograd.apps.load.source import dataset
     from cartograd.apps.verbs.drawn_samples import draws_itself, is_of_samples
-    from cartograd.apps.verbs.judges import has_judges, judges_of
+    from cartograd.apps.verbs.judges import has_judges, judges_of, of_all_classes
 
     signature = bundle.model.signature
     draws = signature.draws or draws_itself(bundle.model)
@@ -126,7 +126,7 @@ def _judges(bundle: "Bundle", source: Any, metrics: list[str]) -> "Judges | None
         return None
     if not any(map(is_of_samples, metrics)):
         return None
-    data = dataset(source)
+    data = dataset(of_all_classes(source))
     if not has_judges(data):
         return None
     found = judges_of(data, said=output.note)

@@ -24,7 +24,7 @@ def check_alike(word: str | Path, source: Signed, data: Signature, tokenizer: An
     Raises:
         UsageError: what differs, and how to mend it.
     """
-    ours, theirs = data.input, source.signature.input
+    ours, theirs = data.example, source.signature.example
     if ours.kind != theirs.kind:
         raise UsageError(
             f"{word} takes {theirs.kind} of {theirs.dims}, and the data has {ours.kind} of "

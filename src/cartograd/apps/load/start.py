@@ -90,6 +90,15 @@ def start(
     return made, told
 
 
+def _other_classes(source: Signed, signature: Signature) -> str:
+    """What to say of a generative model that is told of other classes than before."""
+    before, now = source.signature.condition, signature.condition
+    if before is None or now is None or before.labels == now.labels:
+        return ""
+    names = ", ".join(before.labels[:8]) + (", ..." if len(before.labels) > 8 else "")
+    return f"told of other classes (they were {names}, and what is new takes their places in order)"
+
+
 def _check_adapts(
     model: Any, fresh: list[str] | None, adapter: str | Spec, frozen: bool | str | Sequence[str]
 ) -> None:
@@ -198,6 +207,6 @@ def _begun(
     fresh = begin(made, learned, anew=bool(why))
     check_size(model, made, port, theirs)
     new = f"with a new last layer ({why})" if fresh and why else ""
-    done = ", ".join(part for part in (new, resized) if part)
+    done = ", ".join(part for part in (new, resized, _other_classes(source, signature)) if part)
     told = f"{model} is gone on from, {done}" if done else ""
     return Signed(made, replace(signature, inputs=inputs), spec=spec), fresh, told

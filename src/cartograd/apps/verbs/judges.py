@@ -14,12 +14,15 @@ from typing import Any
 
 from blake3 import blake3
 
+from cartograd.apps.load.located import located
 from cartograd.apps.load.target import as_bundle
 from cartograd.apps.verbs.judge import Judges
 from cartograd.apps.verbs.train import train
 from cartograd.core.cache import cache_folder
 from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.dataset.seen_classes import has_classes, only_class
 from cartograd.engine.files.bundle import Bundle
 
 FEATURES, CLASSES = ("lenet5", 101), ("resnet:depth=8,width=16", 202)
@@ -27,6 +30,9 @@ FEATURES, CLASSES = ("lenet5", 101), ("resnet:depth=8,width=16", 202)
 
 SEVERAL = 20_000
 """Of so many training examples on two epochs are enough."""
+
+SOME = ("only", "without")
+"""Arguments of sources that leave classes out."""
 
 LOOKED = 1000
 """Training examples that tell data of one name apart."""
@@ -36,10 +42,17 @@ Said = Callable[[str], object]
 
 
 def has_judges(data: Dataset, /) -> bool:
-    """Whether there are judges of such examples: pictures with classes."""
-    signature = data.signature
-    classes = signature.target == "class" and len(signature.output.labels) != 1
-    return signature.input.kind == "image" and classes
+    """Whether there are judges of such examples: pictures with classes to tell apart."""
+    return data.signature.input.kind == "image" and has_classes(data) and only_class(data) is None
+
+
+def of_all_classes(data: Any, /) -> Any:
+    """The same data with the classes that a model was trained without: a judge knows all."""
+    if not isinstance(data, str | Path | Spec):
+        return data
+    spec = located(data)
+    kept = {key: value for key, value in spec.args.items() if key not in SOME}
+    return spec if kept == spec.args else Spec(spec.name, kept, spec.subject)
 
 
 def judges_of(data: Dataset, /, *, said: Said = lambda _: None) -> Judges:
@@ -54,8 +67,8 @@ def judges_of(data: Dataset, /, *, said: Said = lambda _: None) -> Judges:
     """
     if not has_judges(data):
         raise UsageError(
-            f"{data.name} has no judges: these are classifiers of pictures with classes; take "
-            "pictures, or leave the judge out"
+            f"{data.name} has no judges: these are classifiers of pictures with classes, at least "
+            "two; take such pictures, or leave the judge out"
         )
     return judges_by(*(_kept(data, *one, said) for one in (FEATURES, CLASSES)))
 
