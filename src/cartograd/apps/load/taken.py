@@ -8,7 +8,7 @@ from torch import nn
 
 from cartograd.apps.load.reading import check_reads
 from cartograd.core import registry
-from cartograd.core.build import entry
+from cartograd.core.build import entry, today
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.core.spec import Spec
@@ -21,6 +21,9 @@ MEANT = {
     "s": "texts",
 }
 """What an input of a model is, by the letters of an example's shape."""
+
+SIZES = ("channels", "size", "features", "levels", "sample_rate")
+"""What is no choice of a model but a fact of the data."""
 
 GIVEN = {
     "image": "pictures",
@@ -53,9 +56,11 @@ def check_takes(model: Any, data: Dataset, /) -> None:
     if not isinstance(model, str | Spec):
         return
     check_reads(model, data)
-    card = registry.find(Spec.parse(model).name, kind="model")[0]
+    spec = Spec.parse(model)
+    card, preset = registry.find(spec.name, kind="model")
     made = entry(card)
     _check_kind(made, card.name, data)
+    _check_sizes(spec.name, preset | today(card, spec.args), data)
     inputs = _inputs(made)
     ports = data.signature.inputs
     if inputs is None:
@@ -84,6 +89,25 @@ def _check_kind(made: Any, name: str, data: Dataset) -> None:
         raise UsageError(
             f"{name} takes {GIVEN[made.kinds[0]]}, and {data.name} gives {_given(port)}; take "
             "other data, or a model for these (`cartograd list model`)"
+        )
+
+
+def _check_sizes(name: str, given: dict[str, Any], data: Dataset) -> None:
+    """Refuse sizes that somebody gave and that are not those of the data.
+
+    Raises:
+        UsageError: which, and what it is.
+    """
+    sizes = data.signature.sizes()
+    wrong = [key for key in SIZES if key in sizes and given.get(key) not in (None, sizes[key])]
+    told = len(data.signature.condition.labels) if data.signature.condition is not None else 0
+    if isinstance(classes := given.get("classes"), int) and classes < told:
+        wrong.append("classes")
+    if wrong:
+        key = wrong[0]
+        raise UsageError(
+            f"{name}: {key}={given[key]}, and {data.name} has {key}={sizes[key]}; leave it out: it "
+            "follows from the data"
         )
 
 
