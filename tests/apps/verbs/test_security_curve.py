@@ -54,6 +54,22 @@ def test_the_shortest_change_is_looked_for_once(split):
     assert found.passes["ddn:steps=60"] < 70
 
 
+def test_changes_are_made_for_another_model(split):
+    """One that looks at the wrong number misleads nobody; the right one does as the own."""
+    askew = linear(weight=((0.0, -1.0), (0.0, 1.0)))
+    own, same, other = (
+        cg.security_curve(linear(), split, ["mi-fgsm"], eps=(1.0,), surrogate=maker)
+        for maker in (None, linear(), askew)
+    )
+    shares = [found.shares["mi-fgsm"][0].value for found in (own, same, other)]
+    assert shares[0] == shares[1] < shares[2] == 1
+    assert len(same.checks) == len(own.checks) + 1
+    assert same.checks[0].passed
+    wide = linear(Port("row", "vector", (3,), bounds=(-4.0, 4.0)), ((1.0, 0, 0), (0, 1.0, 0)))
+    with pytest.raises(UsageError, match=r"the other model takes inputs of shape \(3,\), this one"):
+        cg.security_curve(linear(), split, eps=(1.0,), surrogate=wide)
+
+
 class Stairs(nn.Module):
     """Rounds its inputs: no gradient comes through."""
 

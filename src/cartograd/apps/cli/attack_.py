@@ -1,7 +1,9 @@
 """Measure accuracy on inputs changed to mislead the model; writes a picture or a page."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, data_of, home, part_of
@@ -16,6 +18,7 @@ def attack_(
     method: list[str] | None = None,
     eps: list[float] | None = None,
     norm: str | None = None,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
     examples: int = 200,
     out: File = None,
     device: str = "auto",
@@ -36,6 +39,8 @@ def attack_(
         eps: sizes of a curve, in the units of the input (0.03 of pixels from 0 to 1, not 8).
         norm: what the sizes of a curve measure: linf (the default; each number) or l2 (the whole
             change).
+        from_: another run or bundle, for which the changes are made; they are tried on this one
+            (--method mi-fgsm is made for that).
         examples: how many to attack.
         out: the file to write, PNG, or HTML of a curve; by default attack.png or attack.html in the
             run's folder.
@@ -45,6 +50,7 @@ def attack_(
     from cartograd.apps.load.as_learned import as_learned
     from cartograd.apps.load.parts import part_of as chosen
     from cartograd.apps.load.target import as_bundle
+    from cartograd.apps.verbs.security_curve import METHODS
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)
@@ -56,8 +62,9 @@ def attack_(
     methods = list(dict.fromkeys(method or []))
     where = {"target": target, "data": source, "part": part}
     told: dict[str, Any] = {"examples": examples, "part": part, "device": device}
-    if len(methods) > 1 or eps or norm is not None:
-        told |= {"eps": eps or (), "norm": norm or "linf"}
+    if len(methods) > 1 or eps or norm is not None or from_ is not None:
+        methods = methods or (list(METHODS) if from_ is None else ["mi-fgsm"])
+        told |= {"eps": eps or (), "norm": norm or "linf", "surrogate": from_}
         return _curve(bundle, read, methods, told, where, out or home(bundle) / "attack.html", json)
     return _single(bundle, read, methods, told, where, out or home(bundle) / "attack.png", json)
 
@@ -91,9 +98,9 @@ def _curve(
 ) -> int:  # fmt: skip
     """Several methods or sizes, with a page."""
     from cartograd.apps.answers import units
-    from cartograd.apps.verbs.security_curve import METHODS, security_curve
+    from cartograd.apps.verbs.security_curve import security_curve
 
-    found = security_curve(bundle, data, methods or METHODS, **told)
+    found = security_curve(bundle, data, methods, **told)
     path = found.draw(out)
     if json:
         output.emit(where | {"page": path} | found.to_json() | {"data": where["data"]})

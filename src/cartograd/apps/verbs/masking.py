@@ -29,6 +29,8 @@ def checks(
     norm: Norm,
     standing: Mapping[str, Sequence[Bool[Tensor, " n"]]],
     /,
+    *,
+    own: bool = True,
 ) -> tuple[Check, ...]:
     """The checks that AutoAttack's authors make, and whether large changes leave nothing.
 
@@ -38,12 +40,16 @@ def checks(
         eps: the largest size of the curve.
         norm: what it measures.
         standing: what stands at each size, by the method.
+        own: whether the changes were made for this model, and not for another one.
     """
     few = chosen.select(torch.arange(min(FEW, len(chosen))))
     outputs = outputs_of(model, few.inputs)
+    by_gradients = _by_gradients(model, few, eps, norm, standing if own else {})
+    transfer = () if own else (_transfer(by_gradients, standing),)
     return (
+        *transfer,
         _whole_range(model, few, norm),
-        _questions(model, few, eps, norm, standing),
+        _questions(model, few, eps, norm, by_gradients),
         _gradients(model, few),
         _repeats(model, few, outputs),
         _logits(outputs),
@@ -59,20 +65,37 @@ def _whole_range(model: Signed, few: Split, norm: Norm) -> Check:
     return Check(name, left == 0, f"{left} of {len(few)} stand")
 
 
-def _questions(
+def _by_gradients(
     model: Signed,
     few: Split,
     eps: float,
     norm: Norm,
     standing: Mapping[str, Sequence[Tensor]],
-) -> Check:
-    """A random search must not find what gradients do not."""
-    by_gradients = [
+) -> Bool[Tensor, " n"]:
+    """What stands against all attacks by gradients; against PGD if there were none."""
+    found = [
         each[-1][: len(few)]
         for name, each in standing.items()
         if Spec.parse(name).name not in ASKED
     ] or [_standing(model, few, Spec("pgd", {"eps": eps, "steps": 20, "norm": norm}))]
-    gradients = torch.stack(by_gradients).all(0)
+    return torch.stack(found).all(0)
+
+
+def _transfer(gradients: Tensor, standing: Mapping[str, Sequence[Tensor]]) -> Check:
+    """What was made for another model must not do better."""
+    by_others = torch.stack([each[-1][: len(gradients)] for each in standing.values()]).all(0)
+    left, own = int(by_others.sum()), int(gradients.sum())
+    return Check(
+        "changes made for another model do no better than own ones",
+        left >= own,
+        f"{left} of {len(gradients)} stand against those, {own} against pgd",
+    )
+
+
+def _questions(
+    model: Signed, few: Split, eps: float, norm: Norm, gradients: Bool[Tensor, " n"]
+) -> Check:
+    """A random search must not find what gradients do not."""
     spec = Spec("square", {"eps": eps, "queries": QUESTIONS, "norm": norm})
     questions = _standing(model, few, spec)
     more = int((gradients & ~questions).sum())

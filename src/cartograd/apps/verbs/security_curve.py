@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from cartograd.apps.load.source import Data
-from cartograd.apps.load.target import Target, name_of
+from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.security_curve import RANDOM, SecurityCurve, Share, Shown
 from cartograd.apps.verbs.attack import attack, attacked, bounded, classes_of, outputs_of
 from cartograd.apps.verbs.attack_size import size_notes
@@ -38,6 +38,7 @@ def security_curve(
     *,
     eps: Sequence[float] = (),
     norm: Norm = "linf",
+    surrogate: Target | None = None,
     examples: int = 200,
     part: str | None = None,
     device: str = "auto",
@@ -53,25 +54,28 @@ def security_curve(
         methods: specs of attacks.
         eps: sizes, in the units of the input port; by default 1, 2, 5 and 10 % of its range.
         norm: `linf` (each number moves by at most eps) or `l2` (the whole change is at most eps).
+        surrogate: another model that the changes are made for, to be tried on this one.
         examples: how many to attack: the first of a fixed shuffle.
         part: `train`, `valid`, `test` or `all`, by default as in `robustness`.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
-        UsageError: as `robustness`, or a method does not fit the norm.
+        UsageError: as `robustness`, a method does not fit the norm, or the other model takes or
+            answers something else.
     """
     check(norm)
     specs = [_fitting(method, norm) for method in methods]
     if not specs:
         raise UsageError("there is no method; give at least one, such as pgd")
     model, chosen = attacked(target, data, part=part, examples=examples, device=device)
-    specs = [bounded(spec, model, chosen.inputs) for spec in specs]
+    maker = model if surrogate is None else _alike(as_signed(surrogate), model)
+    specs = [bounded(spec, maker, chosen.inputs) for spec in specs]
     sizes_asked = _sizes(eps, model, chosen.inputs, norm)
     right = classes_of(outputs_of(model, chosen.inputs)) == chosen.targets
-    runs = {_told(spec): _Run(model, chosen, spec, sizes_asked, norm) for spec in specs}
-    standing = {name: run.standing for name, run in runs.items()}
-    standing[RANDOM] = _random(model, chosen, sizes_asked, norm)
-    own = model.signature.input
+    runs = {_told(spec): _Run(model, maker, chosen, spec, sizes_asked, norm) for spec in specs}
+    by_method = {name: run.standing for name, run in runs.items()}
+    standing = by_method | {RANDOM: _random(model, chosen, sizes_asked, norm)}
+    own, numbers = model.signature.input, chosen.inputs[0].numel()
     return SecurityCurve(
         model=name_of(model),
         source=f"{data if isinstance(data, str | Spec) else 'examples'}"
@@ -82,17 +86,36 @@ def security_curve(
         clean=_share(right),
         shares={name: tuple(map(_share, each)) for name, each in standing.items()},
         passes={name: run.passes for name, run in runs.items()},
-        checks=checks(
-            model, chosen, sizes_asked[-1], norm, {n: r.standing for n, r in runs.items()}
-        ),
+        checks=checks(model, chosen, sizes_asked[-1], norm, by_method, own=maker is model),
         signature=model.signature,
-        notes=tuple(
-            line
-            for size in sizes_asked
-            for line in size_notes(size, norm, own, chosen.inputs[0].numel())
-        ),
+        notes=tuple(line for size in sizes_asked for line in size_notes(size, norm, own, numbers)),
         shown=_shown(model, chosen, runs, sizes_asked),
     )
+
+
+def _alike(other: Signed, model: Signed, /) -> Signed:
+    """A model that the changes can be made for, on the device of the one that they are tried on.
+
+    Raises:
+        UsageError: it takes inputs of another shape or range, or has other classes.
+    """
+    other.signature.task.check("attack")
+    theirs, ours = other.signature, model.signature
+    for what, one, two in (
+        ("takes inputs of shape", theirs.input.dims, ours.input.dims),
+        ("takes inputs within", theirs.input.bounds, ours.input.bounds),
+        (
+            "has the classes",
+            theirs.output.labels or theirs.classes,
+            ours.output.labels or ours.classes,
+        ),
+    ):
+        if one != two:
+            raise UsageError(
+                f"the other model {what} {one}, this one {two}; changes can be tried on models "
+                "that take and answer the same"
+            )
+    return other.to(model.output_mean.device)
 
 
 def _told(spec: Spec) -> str:
@@ -151,29 +174,38 @@ class _Run:
     """A method on all sizes: what stands at each, what fell how, and what that cost."""
 
     def __init__(
-        self, model: Signed, chosen: Split, spec: Spec, eps: Sequence[float], norm: Norm, /
+        self,
+        model: Signed,
+        maker: Signed,
+        chosen: Split,
+        spec: Spec,
+        eps: Sequence[float],
+        norm: Norm,
+        /,
     ):
         self.point = chosen.inputs.clone()
         self.standing: list[Bool[Tensor, " n"]] = []
         takes = hyperparameters(registry.find(spec.name, kind="attack")[0])
-        with _counted(model) as rows:
+        with _counted(maker) as rows:
             if "eps" in takes:
-                self._grow(model, chosen, spec, eps)
+                self._grow(model, maker, chosen, spec, eps)
             else:
-                self.point = attack(model, chosen.inputs, chosen.targets, method=spec).cpu()
+                self.point = attack(maker, chosen.inputs, chosen.targets, method=spec).cpu()
                 fallen = classes_of(outputs_of(model, self.point)) != chosen.targets
                 length = sizes(self.point - chosen.inputs, norm)
                 self.standing = [~(fallen & (length <= size * (1 + 1e-6))) for size in eps]
         self.passes = rows[0] / len(chosen)
 
-    def _grow(self, model: Signed, chosen: Split, spec: Spec, eps: Sequence[float]) -> None:
+    def _grow(
+        self, model: Signed, maker: Signed, chosen: Split, spec: Spec, eps: Sequence[float]
+    ) -> None:
         stands = torch.ones(len(chosen), dtype=torch.bool)
         for size in eps:
             left = stands.nonzero()[:, 0]
             if len(left):
                 of_size = replace(spec, args=spec.args | {"eps": size})
                 x, y = chosen.inputs[left], chosen.targets[left]
-                moved = attack(model, x, y, method=of_size).cpu()
+                moved = attack(maker, x, y, method=of_size).cpu()
                 self.point[left] = moved
                 stands = stands.clone()
                 stands[left] = classes_of(outputs_of(model, moved)) == y
