@@ -223,7 +223,6 @@ ONLY_COMMAND = {
     "claim": {"seed": "is `seeds=[3]`"},
     "explain": {"judge": "is `cartograd.explanation_quality`"}
     | dict.fromkeys(("data", "part", "examples"), "is of `cartograd.study`"),
-    "explain": {"judge": "is `cartograd.explanation_quality`"},
     "attack": {"from": "is `surrogate` of `cartograd.security_curve`"},
 }
 """Options that the verb has no argument for, each with the reason."""
