@@ -14,6 +14,9 @@ _SMALL_MAPS = (
 _GAME = "the sum of both players' losses has no least value: each raises what the other lowers"
 
 EXPECTED = {
+    ("concept-bottleneck", "test_presets_build"): (
+        "its concepts are those of the ten classes of Fashion-MNIST"
+    ),
     ("grow", "test_its_gradient_leads_to_lower_losses"): (
         "a tree grows on its batch, and what has grown is where no gradient leads on"
     ),

@@ -13,6 +13,7 @@ from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.words.word2vec import Word2Vec
 from cartograd.core.ports import Port, Signature
+from cartograd.frontier.explain.glassbox.concept_bottleneck import ConceptBottleneck
 from cartograd.frontier.explain.trees.decision_tree import DecisionTree
 
 
@@ -385,11 +386,17 @@ def told_apart(n):
     return torch.randn(n, 3, generator=torch.Generator().manual_seed(1)), torch.arange(n) % 2
 
 
+def bottleneck():
+    """A model of two concepts."""
+    return ConceptBottleneck(features=3, classes=2, concepts=((0,), (0, 1)), widths=(5,))
+
+
 TAUGHT = {
     "cbow": (table_of_words, windows),
     "crf": (chained, lines),
     "ctc": (reader, spelled),
     "grow": (tree, told_apart),
+    "learn-concepts": (bottleneck, told_apart),
     "label-tokens": (reader, lines),
     "masked-language-model": (reader, lines),
     "scheduled-sampling": (reader, lines),

@@ -47,7 +47,7 @@ def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
         for target in (None, 1, y):
             assert method(model, x, target=target).shape == x.shape
     elif card.kind == "study":
-        assert method(*many()).rows()
+        assert method(*many(card)).rows()
     elif card.kind == "exporter":
         assert method(model, tmp_path / "file") == tmp_path / "file"
     elif card.kind == "metric":

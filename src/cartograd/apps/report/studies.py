@@ -14,6 +14,7 @@ from cartograd.apps.results.studied import Studied
 from cartograd.core.ports import Port
 from cartograd.frontier.explain.studies.activation_maximisation import Preferred
 from cartograd.frontier.explain.studies.embedding_view import View
+from cartograd.frontier.explain.studies.interventions import Interventions
 from cartograd.frontier.explain.studies.tcav import Concepts
 from cartograd.frontier.explain.trees.surrogate import SurrogateTree
 
@@ -110,6 +111,17 @@ def _tree(found: SurrogateTree, _: Port) -> Figure:
     return figure
 
 
+def _interventions(found: Interventions, _: Port) -> Figure:
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axes: Axes = figure.subplots()
+    axes.plot(found.corrected, found.unsure, color=BLUE, marker="o", label="least sure first")
+    axes.plot(found.corrected, found.drawn, color=RED, marker="o", label="at random")
+    axes.set_xlabel("concepts set right")
+    axes.set_ylabel("accuracy")
+    axes.legend(frameon=False)
+    return figure
+
+
 def _table(found: Any, _: Port) -> Figure:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes: Axes = figure.subplots()
@@ -120,6 +132,7 @@ def _table(found: Any, _: Port) -> Figure:
 
 PAINTERS: dict[type, Callable[[Any, Port], Figure]] = {
     Concepts: _concepts,
+    Interventions: _interventions,
     Preferred: _preferred,
     SurrogateTree: _tree,
     View: _view,

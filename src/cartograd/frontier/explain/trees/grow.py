@@ -33,7 +33,8 @@ from torch.nn import functional as F
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Loss
-from cartograd.core.signed import Signed, statistics
+from cartograd.core.signed import Signed
+from cartograd.frontier.explain.glassbox.inner import inner_of
 
 CARD = Card(
     name="grow",
@@ -100,12 +101,8 @@ class Grow(nn.Module):
         return {"loss": ((outputs - targets) / unit).square().mean(1), "outputs": outputs}
 
     def _grow(self, x: Tensor, targets: Tensor) -> None:
-        inner = self.model
-        if isinstance(inner, Signed):
-            mean, std = (side.to(x) for side in statistics(inner.signature.input))
-            x = (x - mean) / std if inner.signature.input.mean else x
-            if targets.is_floating_point():
-                targets = (targets - inner.output_mean) / inner.output_std
-            inner = inner.model
+        inner, x = inner_of(self.model, x)
+        if isinstance(self.model, Signed) and targets.is_floating_point():
+            targets = (targets - self.model.output_mean) / self.model.output_std
         assert isinstance(inner, Growing)
         inner.grow(x, targets)

@@ -1,0 +1,1 @@
+"""Models that explain themselves: by concepts, and by examples that they remember."""
