@@ -443,5 +443,8 @@ SIGNATURES = {
 ATTENDING = ("attention-rollout",)
 """Explainers that look at attention, and need a model that has it."""
 
+READING = ("hotflip",)
+"""Attacks on texts, which need a model of tokens."""
+
 GROWN = ("tree-shap",)
 """Explainers of trees, and of nothing else."""

@@ -23,7 +23,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.task import find
 from cartograd.frontier.explain.trees.random_forest import RandomForest
 from tests.conformance.exceptions import EXPECTED
-from tests.conformance.subjects import ATTENDING, GROWN, SIGNATURES
+from tests.conformance.subjects import ATTENDING, GROWN, READING, SIGNATURES
 
 
 def over(*kinds: str) -> Callable[[Any], Any]:
@@ -274,10 +274,29 @@ def grown_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:
 
 
 def looked_at(card: Card) -> tuple[Signed, torch.Tensor, torch.Tensor]:
-    """A model with every trap, and examples: one that attends, or that grew, for what needs it."""
+    """A model with every trap, and examples: one that attends, that reads or that grew, for what
+    needs it."""
     if card.name in ATTENDING:
         return attending_model()
+    if card.name in READING:
+        return reading_model()
     return grown_model() if card.name in GROWN else judged_model()
+
+
+def reading_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:
+    """A small model of tokens with the same traps."""
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(
+        torch.nn.Embedding(12, 6), torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.ReLU(),
+        torch.nn.Linear(6 * 5, 3),
+    )  # fmt: skip
+    text = Port("text", "text", (5,), "int64", (0, 11))
+    model = Signed(layers, Signature((text,), (Port("class", "label", (3,)),)))
+    layers[4].bias.requires_grad_(False)
+    layers[2].eval()
+    layers[4].weight.grad = torch.ones_like(layers[4].weight)
+    layers[0].register_forward_hook(lambda *given: None)
+    return model, torch.randint(0, 12, (6, 5)), torch.arange(6) % 3
 
 
 @contextmanager

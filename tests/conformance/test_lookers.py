@@ -71,7 +71,8 @@ def test_frozen_models_are_fine(card):
 @over("explainer", "attack")
 def test_float64(card):
     model, x, y = looked_at(card)
-    assert look(card, model.double(), x.double(), y).dtype == torch.float64
+    x = x.double() if x.is_floating_point() else x
+    assert look(card, model.double(), x, y).dtype == x.dtype
 
 
 @over("explainer", "attack")

@@ -164,7 +164,7 @@ def test_tokens_do_not_move_by_a_little():
     text = Port("text", "text", ("t",), "int64", (0, 9))
     model = cg.sign(nn.Sequential(nn.EmbeddingBag(10, 2)), Signature((text,), (SIDE,)))
     split = Split(torch.ones(4, 3).long(), torch.zeros(4).long(), model.signature)
-    with pytest.raises(UsageError, match="the model reads tokens"):
+    with pytest.raises(UsageError, match="little; attack texts by one method: hotflip"):
         cg.security_curve(model, split)
 
 

@@ -8,6 +8,9 @@ from cyclopts import Parameter
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import File, data_of, home, part_of
 
+SHOWN = 5
+"""Texts before and after that are printed."""
+
 
 def attack_(
     target: str,
@@ -34,8 +37,9 @@ def attack_(
         data: a source, like digits; by default what the model was trained on.
         part: train, valid, test or all; by default test of what the model was trained on, and all
             of other files or folders that do not come in parts.
-        method: like pgd:eps=0.1,steps=20 (eps in the units of the input) or fgsm:eps=0.1; several
-            for a curve, like --method pgd --method autoattack (`cartograd list attack`).
+        method: like pgd:eps=0.1,steps=20 (eps in the units of the input), fgsm:eps=0.1, or of texts
+            hotflip:share=0.1; several for a curve, like --method pgd --method autoattack
+            (`cartograd list attack`).
         eps: sizes of a curve, in the units of the input (0.03 of pixels from 0 to 1, not 8).
         norm: what the sizes of a curve measure: linf (the default; each number) or l2 (the whole
             change).
@@ -84,6 +88,8 @@ def _single(
     for line in found.notes:
         output.note(line)
     output.table(("inputs", "accuracy", "95 % interval"), found.rows(), right=("accuracy",))
+    if texts := found.texts():
+        output.table(("answer", "before", "after"), texts[:SHOWN])
     lines = [
         ("attack", found.method),
         ("examples", f"{found.examples} ({where['data']}, {where['part']})"),

@@ -1,6 +1,6 @@
 """How often a model is right with and without an attack."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Robustness:
         port: of the inputs.
         labels: names of the classes.
         notes: what a reader should know, such as a size that is probably in another unit.
+        tokenizer: what writes the examples out, if they are texts.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Robustness:
     port: Port
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    tokenizer: Any = field(default=None, repr=False)
 
     @property
     def turned(self) -> Bool[Tensor, " n"]:
@@ -64,6 +66,20 @@ class Robustness:
             (key, units.percent(value), f"{units.percent(low)} to {units.percent(high)}")
             for key, value, (low, high) in self._accuracies()
         ]
+
+    def texts(self) -> list[tuple[str, str, str]]:
+        """Of texts that the attack turned: what is said of it, the text before and after."""
+        if self.tokenizer is None:
+            return []
+        turned, padding, rows = self.turned, self.port.padding_id, list[tuple[str, str, str]]()
+        parts = (self.before, self.after, self.inputs, self.adversarial)
+        for was, now, x, z in zip(*(part[turned].tolist() for part in parts), strict=True):
+            before, after = (
+                self.tokenizer.decode([token for token in text if token != padding])
+                for text in (x, z)
+            )
+            rows.append((f"{self.labels[was]} → {self.labels[now]}", before, after))
+        return rows
 
     def draw(self, path: str | Path, /) -> Path | None:
         """Write the inputs that the attack turned, as PNG; None where there is nothing to draw."""

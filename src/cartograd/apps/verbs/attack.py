@@ -98,6 +98,7 @@ def robustness(
         port=model.signature.input,
         labels=output.labels or tuple(map(str, range(output.size))),
         notes=_notes(spec, model, chosen.inputs),
+        tokenizer=model.tokenizer if model.signature.input.kind == "text" else None,
     )
 
 

@@ -68,6 +68,11 @@ def security_curve(
     if not specs:
         raise UsageError("there is no method; give at least one, such as pgd")
     model, chosen = attacked(target, data, part=part, examples=examples, device=device)
+    if model.signature.input.kind == "text":
+        raise UsageError(
+            "a curve is of changes of any size, and the model reads tokens, which cannot move by a "
+            "little; attack texts by one method: hotflip:share=0.1"
+        )
     maker = model if surrogate is None else _alike(as_signed(surrogate), model)
     specs = [bounded(spec, maker, chosen.inputs) for spec in specs]
     sizes_asked = _sizes(eps, model, chosen.inputs, norm)

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
@@ -65,7 +65,7 @@ def valid(
     if signature and signature.input.kind == "text":
         raise UsageError(
             "the model reads tokens, and only real numbers have a gradient; an attack on texts "
-            "swaps some of them, and this one does not"
+            "swaps some of them: hotflip"
         )
     if either is None:
         raise UsageError(
@@ -96,7 +96,7 @@ def valid(
 
 @torch.no_grad()
 def judge(
-    model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool = False
+    model: nn.Module, x: Shaped[Tensor, "b ..."], y: Int[Tensor, " b"], /, *, targeted: bool = False
 ) -> Judged:
     """How the attack stands at x, by the log-odds."""
     return _judge(model, x, y, targeted, log_odds)
@@ -118,7 +118,7 @@ def ascent(
     return gradient, Judged(judged.gain.detach(), judged.fooled)
 
 
-def logits(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Float[Tensor, "b k"]:
+def logits(model: nn.Module, x: Shaped[Tensor, "b ..."], /) -> Float[Tensor, "b k"]:
     """The model's answers; a single logit becomes two, the odds of class 1 against class 0."""
     outputs = answers(model, x)
     return torch.cat([torch.zeros_like(outputs), outputs], 1) if outputs.shape[1] == 1 else outputs
