@@ -49,6 +49,8 @@ class Spec:
         """
         if isinstance(text, Spec):
             return text
+        if not isinstance(text, str):
+            raise UsageError(f"{text!r} is not a spec; expected text like name:key=value")
         name, _, rest = text.strip().partition(":")
         if not _NAME.fullmatch(name):
             raise UsageError(f"{text!r} is not a spec; expected name:key=value,key=value")

@@ -223,9 +223,11 @@ def _neighbours(question: str, target: str, json: bool) -> None:
 def _generate(target: str, out: Path | None, json: bool) -> None:
     """Sheets and films of what a generative model has learned."""
     from cartograd.apps.load.target import as_signed
-    from cartograd.apps.report.samples import write_sheet
+    from cartograd.apps.report.samples import KINDS, write_sheet
     from cartograd.apps.verbs.sheets import Sheet, sheets
 
+    if out is not None and out.suffix.lower() in KINDS:
+        raise UsageError(f"{out} would hold several pictures; name a folder, such as {out.stem}")
     model, place = as_signed(target), Path(target)
     folder = out or (place / "shown" if place.is_dir() else Path("shown"))
     port, found = model.signature.example, sheets(model)

@@ -9,11 +9,12 @@ from torch import Tensor
 from cartograd.apps.load.target import name_of
 from cartograd.apps.verbs.capabilities import capabilities_of, reason
 from cartograd.core.eval_mode import evaluating, inferring
-from cartograd.core.generative import NotSupported
+from cartograd.core.generative import Fills, NotSupported
 from cartograd.core.signed import Signed
 from cartograd.generative import projection
 from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
 from cartograd.generative.diffusion.inversion import invert
+from cartograd.generative.diffusion.repaint import repaint
 from cartograd.generative.samplers.ddim import ddim
 
 STEPS = 50
@@ -68,6 +69,32 @@ def decoded(
             plain = Conditioned(denoiser, y, limited=False)
             return ddim(plain, z, torch.Generator(), steps=steps or denoiser.within(STEPS))
         return network(z, *_told(y)) if model.signature.draws else network.decode(z, *_told(y))
+
+
+def completed(
+    model: Signed,
+    x: Float[Tensor, "b ..."],
+    mask: Float[Tensor, "b ..."],
+    y: Int[Tensor, " b"] | None,
+    /,
+    *,
+    seed: int = 0,
+) -> Float[Tensor, "b ..."]:
+    """Whole examples, of which what the mask marks was known, in the way of the family.
+
+    Raises:
+        NotSupported: the model cannot.
+    """
+    _check(model, "inpaint")
+    network: Any = model.model
+    denoiser, generator = denoiser_of(network), torch.Generator().manual_seed(seed)
+    if denoiser is None and not isinstance(network, Fills):
+        return decoded(model, searched(model, x, y, known=mask, seed=seed), y)
+    with inferring(model):
+        if denoiser is not None:
+            plain = Conditioned(denoiser, y)
+            return repaint(plain, x, mask, generator, steps=denoiser.within(STEPS))
+        return network.inpaint(x, mask, generator, *_told(y))
 
 
 def searched(

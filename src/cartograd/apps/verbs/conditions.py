@@ -44,9 +44,9 @@ def check_seen(model: Signed, condition: Condition, /) -> None:
         UsageError: which class, and which there are.
     """
     port = model.signature.condition
-    if port is None or condition is None or isinstance(condition, Tensor):
-        return  # what data themselves are of is asked as it is
     asked = [condition] if isinstance(condition, str | int) else condition
+    if port is None or not isinstance(asked, Sequence):
+        return  # what data themselves are of, a tensor, is asked as it is
     strange = next((one for one in asked if number_of(port, one) not in port.seen), None)
     if strange is not None:
         known = [port.labels[number] for number in port.seen]
@@ -78,6 +78,8 @@ def classes_of(
         return torch.tensor(port.seen)[torch.arange(count) % len(port.seen)]
     if isinstance(condition, str | int):
         return torch.full((count,), number_of(port, condition))
+    if not isinstance(condition, Sequence | Tensor):
+        raise UsageError(f"class {condition!r} is neither a name nor a number; expected like 3")
     if len(condition) != count:
         raise UsageError(f"{len(condition)} classes for {count} examples; expected one for each")
     if isinstance(condition, Tensor):

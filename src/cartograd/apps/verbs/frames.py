@@ -9,6 +9,7 @@ from torch import Tensor
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.conditions import Condition, told_of
 from cartograd.apps.verbs.generative_model import Generative
+from cartograd.apps.verbs.given import check_numbers
 from cartograd.apps.verbs.guidance import Guidance, guidance_of
 from cartograd.apps.verbs.sample import along, bounded, shown
 from cartograd.core.errors import UsageError
@@ -71,7 +72,7 @@ def frames(
         NotSupported: the model neither takes noise away nor has codes.
         UsageError: a number is out of its range, or a class is unknown.
     """
-    _check_length(length)
+    _check_length(length, count)
     model = as_signed(target)
     if denoiser_of(model.model) is None:
         if guidance_of(guidance, model) != Guidance():
@@ -99,7 +100,7 @@ def guesses(
         NotSupported: the model is of another family.
         UsageError: as there.
     """
-    _check_length(length)
+    _check_length(length, count)
     model = as_signed(target)
     denoiser = denoiser_of(model.model)
     if denoiser is None:
@@ -139,7 +140,7 @@ def walk(
         NotSupported: the model has neither codes nor noise that an example is made of.
         UsageError: a number is out of its range, or a class is unknown.
     """
-    _check_length(length)
+    _check_length(length, count)
     model = Generative(target)
     signature = model.model.signature
     if condition is None and signature.condition is not None:
@@ -166,6 +167,9 @@ def _made(model: Generative, noise: Tensor, *, condition: Condition) -> Tensor:
         return bounded(signed(noise.to(weight), *told), signed.signature.example)
 
 
-def _check_length(length: int) -> None:
+def _check_length(length: int, count: int) -> None:
+    check_numbers("frames", length=(length, int), count=(count, int))
+    if count < 1:
+        raise UsageError(f"count={count} examples make no film; expected at least 1")
     if not 2 <= length <= MOST:
         raise UsageError(f"length={length} frames make no film; expected 2 to {MOST}")

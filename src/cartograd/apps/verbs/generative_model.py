@@ -1,5 +1,6 @@
 """All that a generative model can do, in the units of its data; what it cannot is refused."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,18 +10,19 @@ from torch import Tensor
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.anomaly import strangeness
 from cartograd.apps.verbs.capabilities import capabilities_of, reason, refusals_of
-from cartograd.apps.verbs.codes import STEPS, decoded, encoded, searched
+from cartograd.apps.verbs.codes import completed, decoded, encoded
 from cartograd.apps.verbs.conditions import Condition, check_seen, classes_of
+from cartograd.apps.verbs.given import check_examples, check_numbers, check_steps, fitting
 from cartograd.apps.verbs.mask import mask_of
 from cartograd.apps.verbs.sample import bounded, in_units, sample
+from cartograd.core import vocabulary
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import inferring
-from cartograd.core.generative import Fills, Likelihood, NotSupported, Rebuilds
+from cartograd.core.generative import Likelihood, NotSupported, Rebuilds
 from cartograd.core.signed import statistics
 from cartograd.engine.device.device import pick
-from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of
+from cartograd.generative.diffusion.denoiser import denoiser_of
 from cartograd.generative.diffusion.path_likelihood import PathLikelihood
-from cartograd.generative.diffusion.repaint import repaint
 from cartograd.generative.interpolation import MODES, between
 
 
@@ -50,6 +52,11 @@ class Generative:
         self.model.to(self.device)
         self.inner: Any = self.model.model
         self.denoiser = denoiser_of(self.inner)
+
+    @property
+    def _in_steps(self) -> bool:
+        """Whether codes are found, or followed, in steps."""
+        return self.denoiser is not None or self.model.signature.draws
 
     def capabilities(self) -> dict[str, str]:
         """What it can do, each with its kind; what it cannot is left out."""
@@ -87,6 +94,7 @@ class Generative:
             UsageError: the examples have another shape, or a class or a kind is unknown.
         """
         x, y = self._given(x, condition, "log_prob")
+        check_steps(steps, "log_prob", self.name, takes=self.denoiser is not None)
         own = self.capabilities().get("log_prob")
         if own is not None and self.denoiser is not None:
             mean, std = self._statistics()
@@ -115,6 +123,7 @@ class Generative:
             UsageError: the examples have another shape, or a class is unknown.
         """
         x, y = self._given(x, condition, "encode")
+        check_steps(steps, "encode", self.name, takes=self._in_steps)
         mean, std = self._statistics()
         return encoded(self.model, (x - mean) / std, y, steps=steps).cpu()
 
@@ -133,8 +142,10 @@ class Generative:
             UsageError: a class is unknown.
         """
         y = self._classes(condition, len(z), "decode")
+        check_steps(steps, "decode", self.name, takes=self._in_steps)
         z = z.to(self.device, next(self.model.parameters()).dtype)
-        return self._in_units(decoded(self.model, z, y, steps=steps))
+        made = fitting(z, partial(decoded, self.model, z, y, steps=steps), self.name)
+        return self._in_units(made)
 
     def round_trip(
         self, x: Float[Tensor, "b ..."], /, *, condition: Condition = None, steps: int | None = None
@@ -194,6 +205,9 @@ class Generative:
             NotSupported: the model has no codes.
             UsageError: an argument is out of its range.
         """
+        check_numbers("interpolate", count=(count, int))
+        for end in (a, b):
+            check_examples(end[None], self.model.signature.example, "interpolate", self.name)
         if count < 2:
             raise UsageError(
                 f"count={count} leaves no way between two examples; expected 2 or more"
@@ -228,39 +242,20 @@ class Generative:
             UsageError: the mask has another shape or covers nothing, or a class is unknown.
         """
         check_seen(self.model, condition)
+        vocabulary.check("inpaint", "seed", seed)
         given = x
         x, y = self._given(x, condition, "inpaint")
         mask = mask_of(known, x)
         mean, std = self._statistics()
-        made = self._in_units(self._completed((x - mean) / std, mask, y, seed))
+        made = self._in_units(completed(self.model, (x - mean) / std, mask, y, seed=seed))
         return torch.where(mask.cpu() > 0, given.to(made), made)
-
-    def _completed(self, x: Tensor, mask: Tensor, y: Tensor | None, seed: int) -> Tensor:
-        """Whole examples, standardised, in the way of the family."""
-        generator = torch.Generator().manual_seed(seed)
-        if "inpaint" not in self.capabilities():
-            raise self._lacks("inpaint")
-        if self.denoiser is None and not isinstance(self.inner, Fills):
-            z = searched(self.model, x, y, known=mask, seed=seed)
-            return decoded(self.model, z, y)
-        with inferring(self.model):
-            if self.denoiser is not None:
-                plain, steps = Conditioned(self.denoiser, y), self.denoiser.within(STEPS)
-                return repaint(plain, x, mask, generator, steps=steps)
-            return self.inner.inpaint(x, mask, generator, *_told(y))
 
     def _lacks(self, what: str, why: str | None = None) -> NotSupported:
         return NotSupported(f"{self.name} cannot {what}: {why or reason(self.inner, what)}")
 
     def _given(self, x: Tensor, condition: Condition, what: str) -> tuple[Tensor, Tensor | None]:
         """Examples and classes where the model is."""
-        dims = tuple(self.model.signature.example.dims)
-        if tuple(x.shape[1:]) != dims:
-            raise UsageError(
-                f"{what} was given examples of shape {tuple(x.shape[1:])}; {self.name} is of {dims}"
-            )
-        if not x.isfinite().all():
-            raise UsageError(f"{what} was given examples with a number that is not finite")
+        check_examples(x, self.model.signature.example, what, self.name)
         y = self._classes(condition, len(x), what)
         return x.to(self.device, next(self.model.parameters()).dtype), y
 

@@ -1,10 +1,13 @@
 """How strongly, and by what, a diffusion model is pulled to a class: a number, or a classifier."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from cartograd.apps.load.parts import about_of
 from cartograd.apps.load.target import as_signed, name_of
 from cartograd.core.errors import UsageError
 from cartograd.core.generative import Denoises, DrawsCodes
@@ -47,8 +50,9 @@ class Guidance:
         plain = Conditioned(denoiser, told, guidance=self.weight, solver=solver)
         if self.classifier is None or y is None:
             return plain
-        classifier = self.classifier.to(y.device)
-        mean, std = (one.to(y.device) for one in statistics(model.signature.output))
+        with torch.inference_mode(mode=False):  # its gradient is taken, also where none is asked
+            classifier = self.classifier.to(y.device)
+            mean, std = (one.to(y.device) for one in statistics(model.signature.output))
         dims = tuple(int(dim) for dim in classifier.signature.input.dims)
 
         def logits(x: Tensor) -> Tensor:
@@ -90,6 +94,7 @@ def _by_classifier(said: str, model: Signed) -> Guidance:
         raise UsageError(f"guidance by a classifier: scale={scale} is no number from 0 on")
     classifier = as_signed(spec.subject).eval()
     _check(classifier, model, spec.subject)
+    _tell_of_noise(spec.subject)
     return Guidance(1.0, classifier, float(scale))
 
 
@@ -108,3 +113,15 @@ def _check(classifier: Signed, model: Signed, where: str) -> None:
     known = model.signature.condition
     if known is not None and known.labels != labels_of(signature.output):
         raise UsageError(f"the classifier {where} knows other classes than {name_of(model)}")
+
+
+def _tell_of_noise(where: str) -> None:
+    """Warn of a classifier that never saw noisy examples: its gradient there means little."""
+    settings = about_of(where).get("settings")
+    objective = settings.get("objective") if isinstance(settings, dict) else None
+    if isinstance(objective, str) and Spec.parse(objective).name != "noisy-classify":
+        warnings.warn(
+            f"{where} learned by {objective} from examples without noise, so its gradient "
+            "on noisy ones says little; --set objective=noisy-classify trains one for guidance",
+            stacklevel=4,
+        )

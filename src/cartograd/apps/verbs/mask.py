@@ -24,6 +24,9 @@ def mask_of(known: Float[Tensor, "..."], x: Float[Tensor, "b ..."], /) -> Float[
     if not bool(known.isfinite().all()):
         raise UsageError("the mask has a number that is not finite; expected 1 for known, else 0")
     mask = known.to(x).expand(x.shape)
+    if not bool(((mask == 0) | (mask == 1)).all()):
+        between = float(mask[(mask != 0) & (mask != 1)][0])
+        raise UsageError(f"the mask has {between:g}; expected 1 for known, and 0 for the rest")
     if bool((mask > 0).all()):
         raise UsageError("the mask marks everything as known; there is nothing to make up")
     if not bool((mask > 0).any()):

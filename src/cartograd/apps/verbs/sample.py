@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.verbs.conditions import Condition, told_of
+from cartograd.apps.verbs.given import check_numbers
 from cartograd.apps.verbs.guidance import Guidance, guidance_of
 from cartograd.core import vocabulary
 from cartograd.core.build import build
@@ -77,6 +78,10 @@ def sample(
         UsageError: the model draws no examples, has no such classes or samplers, or a number is out
             of its range.
     """
+    check_numbers(
+        "sample", count=(count, int), seed=(seed, int), temperature=(temperature, float),
+        truncation=(truncation, float),
+    )  # fmt: skip
     if not 1 <= count <= MOST:
         raise UsageError(f"count={count} examples cannot be drawn at once; expected 1 to {MOST:,}")
     if not 0 <= temperature < math.inf:
