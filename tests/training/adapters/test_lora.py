@@ -13,8 +13,11 @@ from tests.reference import Reference
 
 peft = Reference("peft", quiet=True)
 
-BARE = ("maf", "iaf", "neuron", "perceptron", "stylegan2", "word2vec")
-"""Models whose weights are all masked, shared, scaled in use or read as rows."""
+BARE = (
+    *("maf", "iaf", "neuron", "perceptron", "stylegan2", "word2vec"),
+    *("decision-tree", "random-forest"),
+)
+"""Models whose weights are all masked, shared, scaled in use or read as rows, or that have none."""
 READ = ("pixelcnn", "vq-vae")
 """Models that read the weight of a layer elsewhere than in its call."""
 SLOW = ("latent-diffusion", "inception-v3")
