@@ -14,6 +14,7 @@ from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.words.word2vec import Word2Vec
 from cartograd.core.ports import Port, Signature
 from cartograd.frontier.explain.glassbox.concept_bottleneck import ConceptBottleneck
+from cartograd.frontier.explain.glassbox.prototype_network import PrototypeNetwork
 from cartograd.frontier.explain.trees.decision_tree import DecisionTree
 
 
@@ -391,12 +392,26 @@ def bottleneck():
     return ConceptBottleneck(features=3, classes=2, concepts=((0,), (0, 1)), widths=(5,))
 
 
+def remembering():
+    """A network of two prototypes a class, which has begun."""
+    model = PrototypeNetwork(channels=1, size=6, classes=2, prototypes=2, width=4)
+    model.begun.fill_(True)
+    return model
+
+
+def small_pictures(n):
+    """Pictures of two classes."""
+    x = torch.rand(n, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+    return x, torch.arange(n) % 2
+
+
 TAUGHT = {
     "cbow": (table_of_words, windows),
     "crf": (chained, lines),
     "ctc": (reader, spelled),
     "grow": (tree, told_apart),
     "learn-concepts": (bottleneck, told_apart),
+    "learn-prototypes": (remembering, small_pictures),
     "label-tokens": (reader, lines),
     "masked-language-model": (reader, lines),
     "scheduled-sampling": (reader, lines),

@@ -190,9 +190,9 @@ def test_presets_build(card):
 SLOW = (
     "alexnet", "bilstm-crf", "concept-bottleneck", "consistency", "conv-real-nvp", "crnn",
     "decoder-classifier", "edm", "efficientnet", "flow-matching", "flow-plus-plus", "googlenet",
-    "gru", "inception-v3", "jukebox", "latent-diffusion", "lstm", "pix2pix", "sentence-encoder",
-    "seq2seq", "speaker-encoder", "spectrogram-diffusion", "srresnet", "t5", "tagger",
-    "transformer", "vit", "vqgan",
+    "gru", "inception-v3", "jukebox", "latent-diffusion", "lstm", "pix2pix", "prototype-network",
+    "sentence-encoder", "seq2seq", "speaker-encoder", "spectrogram-diffusion", "srresnet", "t5",
+    "tagger", "transformer", "vit", "vqgan",
 )  # fmt: skip
 """Models that take the exporter seconds, and whose parts others here have; `make acceptance` and
 `CARTOGRAD_ALL_EXPORTS=1` export them, too."""

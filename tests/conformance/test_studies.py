@@ -6,6 +6,7 @@ import torch
 
 from cartograd.core.build import build
 from cartograd.frontier.explain.glassbox.concept_bottleneck import ConceptBottleneck
+from cartograd.frontier.explain.glassbox.prototype_network import PrototypeNetwork
 from tests.conformance.support import global_state_untouched, judged_model, over, untouched
 
 
@@ -20,6 +21,7 @@ def many(card):
 
 STUDIED = {
     "interventions": lambda: ConceptBottleneck(features=50, classes=3, concepts=((0,), (0, 1))),
+    "prototypes": lambda: PrototypeNetwork(channels=2, size=5, classes=3, prototypes=2, width=4),
 }
 """Models of studies that look at one sort alone."""
 

@@ -29,7 +29,7 @@ def explain_(
     answer, blue against it.
 
     Some methods tell of the model as a whole, by examples of the data: surrogate-tree, tcav,
-    activation-maximisation, embedding-view, interventions (`cartograd list study`).
+    activation-maximisation, embedding-view, interventions, prototypes (`cartograd list study`).
 
     Args:
         target: a run or bundle folder.

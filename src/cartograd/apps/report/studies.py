@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from cartograd.apps.report import png
 from cartograd.apps.report.theme import BLUE, LINE, MUTED, RED
@@ -15,6 +16,7 @@ from cartograd.core.ports import Port
 from cartograd.frontier.explain.studies.activation_maximisation import Preferred
 from cartograd.frontier.explain.studies.embedding_view import View
 from cartograd.frontier.explain.studies.interventions import Interventions
+from cartograd.frontier.explain.studies.prototypes import Prototypes
 from cartograd.frontier.explain.studies.tcav import Concepts
 from cartograd.frontier.explain.trees.surrogate import SurrogateTree
 
@@ -122,6 +124,25 @@ def _interventions(found: Interventions, _: Port) -> Figure:
     return figure
 
 
+def _prototypes(found: Prototypes, port: Port) -> Figure:
+    count = min(len(found.labels), MOST)
+    figure, grid = png.grid_of(count, 2, across=4, width=1.3, height=1.6)
+    for (left, right), picture, box, near, label, weight in zip(
+        grid, found.pictures, found.boxes.tolist(), found.nearest, found.labels, found.weights,
+        strict=False,
+    ):  # fmt: skip
+        png.picture(left, picture, port, f"{label[:14]} ({weight:.1f})")
+        top, bottom, first, last = box
+        left.add_patch(
+            Rectangle(
+                (first - 0.5, top - 0.5), last - first + 1, bottom - top + 1,
+                fill=False, color=RED, lw=1.5,
+            )
+        )  # fmt: skip
+        png.picture(right, near, port, "nearest example")
+    return figure
+
+
 def _table(found: Any, _: Port) -> Figure:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes: Axes = figure.subplots()
@@ -134,6 +155,7 @@ PAINTERS: dict[type, Callable[[Any, Port], Figure]] = {
     Concepts: _concepts,
     Interventions: _interventions,
     Preferred: _preferred,
+    Prototypes: _prototypes,
     SurrogateTree: _tree,
     View: _view,
 }

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batch, Loss
 from cartograd.core.signed import Signed
 from cartograd.frontier.explain.glassbox.concept_bottleneck import ConceptBottleneck
@@ -53,8 +53,6 @@ CARD = Card(
     logs={"concepts": "higher"},
 )
 
-FORMS = ("independent", "sequential", "joint")
-
 
 class LearnConcepts(nn.Module):
     """Cross-entropy of the classes and of each concept.
@@ -74,8 +72,6 @@ class LearnConcepts(nn.Module):
         form: Literal["independent", "sequential", "joint"] = "independent",
     ):
         super().__init__()
-        if form not in FORMS:
-            raise unknown("form", form, FORMS)
         concepts_in(model)
         self.model, self.form, self.players = model, form, {"model": model}
 
