@@ -17,6 +17,9 @@ EXPECTED = {
     ("concept-bottleneck", "test_presets_build"): (
         "its concepts are those of the ten classes of Fashion-MNIST"
     ),
+    ("learn-prototypes", "test_its_gradient_leads_to_lower_losses"): (
+        "similarities are steep where distances are small: plain descent at this rate leaps over"
+    ),
     ("grow", "test_its_gradient_leads_to_lower_losses"): (
         "a tree grows on its batch, and what has grown is where no gradient leads on"
     ),
