@@ -46,6 +46,8 @@ WAYS = {
     "F.relu in place": lambda _, h: F.relu(h + 0, inplace=True),
     "torch.relu": lambda _, h: torch.relu(h),
     "relu_": in_place,
+    "clamp": lambda _, h: h.clamp(min=0),
+    "clamp_min_": lambda _, h: (h + 0).clamp_min_(0.0),
 }
 
 

@@ -15,11 +15,16 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-Rule = Callable[..., Tensor]
-"""What is done in the place of an operation, with its arguments."""
+Rule = Callable[..., Any]
+"""What is done in the place of an operation, with its arguments; NotImplemented leaves it as it is.
+"""
 
 RELUS: tuple[Any, ...] = (F.relu, torch.relu, Tensor.relu)
 RELUS_IN_PLACE: tuple[Any, ...] = (F.relu_, torch.relu_, Tensor.relu_)
+CLAMPS: tuple[Any, ...] = (torch.clamp, Tensor.clamp, torch.clamp_min, Tensor.clamp_min)
+CLAMPS_IN_PLACE: tuple[Any, ...] = (
+    torch.clamp_, Tensor.clamp_, torch.clamp_min_, Tensor.clamp_min_
+)  # fmt: skip
 
 
 class Rules(TorchFunctionMode):
@@ -51,8 +56,11 @@ class Rules(TorchFunctionMode):
         rule = self.rules.get(func)
         if rule is None:
             return func(*args, **(kwargs or {}))
+        found = rule(*args, **(kwargs or {}))
+        if found is NotImplemented:
+            return func(*args, **(kwargs or {}))
         self.met += 1
-        return rule(*args, **(kwargs or {}))
+        return found
 
 
 def elementwise(
@@ -79,5 +87,24 @@ def elementwise(
 
 
 def of_relus(rule: Callable[[Tensor], Tensor], /) -> dict[Any, Rule]:
-    """A rule for every way to write a ReLU."""
-    return elementwise(RELUS, rule) | elementwise(RELUS_IN_PLACE, rule, in_place=True)
+    """A rule for every way to write a ReLU, `clamp(min=0)` among them.
+
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> with Rules(of_relus(torch.abs)) as rules:
+    ...     x.clamp(min=0), torch.clamp_min(x, 0), x.clamp(-3, 1), rules.met
+    (tensor([1., 2.]), tensor([1., 2.]), tensor([-1.,  1.]), 2)
+    """
+
+    def cut(input: Tensor, min: Any = None, max: Any = None) -> Any:
+        return rule(input) if _is_zero(min) and max is None else NotImplemented
+
+    def cut_in_place(input: Tensor, min: Any = None, max: Any = None) -> Any:
+        changed = _is_zero(min) and max is None
+        return input.copy_(rule(input.clone())) if changed else NotImplemented
+
+    relus = elementwise(RELUS, rule) | elementwise(RELUS_IN_PLACE, rule, in_place=True)
+    return relus | dict.fromkeys(CLAMPS, cut) | dict.fromkeys(CLAMPS_IN_PLACE, cut_in_place)
+
+
+def _is_zero(low: Any) -> bool:
+    return isinstance(low, int | float) and low == 0
