@@ -19,6 +19,7 @@ FILES = (
     "augmentation",
     "integrated_gradients",
     "pgd",
+    "security",
     "sentence_encoding",
     "diffusion_sampling",
     "generative_steps",

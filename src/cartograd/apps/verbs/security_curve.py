@@ -22,6 +22,7 @@ from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Split
 from cartograd.frontier.security.ball import Ball, Norm, check, direction, noise, sizes
 from cartograd.frontier.security.gain import valid
+from cartograd.frontier.security.growing import growing
 from cartograd.practice.metrics.proportion import exact
 
 METHODS = ("pgd", "apgd")
@@ -188,33 +189,25 @@ class _Run:
         norm: Norm,
         /,
     ):
-        self.point = chosen.inputs.clone()
-        self.standing: list[Bool[Tensor, " n"]] = []
         takes = hyperparameters(registry.find(spec.name, kind="attack")[0])
         with _counted(maker) as rows:
             if "eps" in takes:
-                self._grow(model, maker, chosen, spec, eps)
+
+                def of_size(x: Tensor, y: Tensor, size: float) -> Tensor:
+                    own = replace(spec, args=spec.args | {"eps": size})
+                    return attack(maker, x, y, method=own).cpu()
+
+                def right(x: Tensor, y: Tensor) -> Tensor:
+                    return classes_of(outputs_of(model, x)) == y
+
+                x, y = chosen.inputs, chosen.targets
+                self.point, self.standing = growing(of_size, right, x, y, eps)
             else:
                 self.point = attack(maker, chosen.inputs, chosen.targets, method=spec).cpu()
                 fallen = classes_of(outputs_of(model, self.point)) != chosen.targets
                 length = sizes(self.point - chosen.inputs, norm)
                 self.standing = [~(fallen & (length <= size * (1 + 1e-6))) for size in eps]
         self.passes = rows[0] / len(chosen)
-
-    def _grow(
-        self, model: Signed, maker: Signed, chosen: Split, spec: Spec, eps: Sequence[float]
-    ) -> None:
-        stands = torch.ones(len(chosen), dtype=torch.bool)
-        for size in eps:
-            left = stands.nonzero()[:, 0]
-            if len(left):
-                of_size = replace(spec, args=spec.args | {"eps": size})
-                x, y = chosen.inputs[left], chosen.targets[left]
-                moved = attack(maker, x, y, method=of_size).cpu()
-                self.point[left] = moved
-                stands = stands.clone()
-                stands[left] = classes_of(outputs_of(model, moved)) == y
-            self.standing.append(stands)
 
 
 @contextmanager
