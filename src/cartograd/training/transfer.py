@@ -86,7 +86,9 @@ def freeze(model: nn.Module, parts: Sequence[str], /) -> None:
     known = dict(model.named_modules())
     for name in parts:
         if name not in known or not name:
-            raise unknown("part to freeze", name, [word for word in known if word.count(".") < 2])
+            raise unknown(
+                "part to freeze", name, [one for one in known if one and one.count(".") < 2]
+            )
         known[name].eval().requires_grad_(False)
         for module in known[name].modules():
             module.train = MethodType(_stay, module)

@@ -92,6 +92,13 @@ def test_a_classifier_needs_two():
     assert TOLD in planned("lenet5", "digits:without=9").told
 
 
+def test_settings_that_are_not_for_a_generator_are_refused_in_words():
+    with pytest.raises(UsageError, match=r"learns the task 'classify' and .* 'generate'; leave it"):
+        planned(MODEL, "digits", objective="classify")
+    with pytest.raises(UsageError, match="unknown part to freeze 'odd'; expected one of: denoiser"):
+        planned(MODEL, "digits", freeze="odd")
+
+
 def test_judges_know_the_classes_that_a_model_was_trained_without():
     assert str(of_all_classes("digits:only=3,valid=0.2")) == "digits:valid=0.2"
     assert of_all_classes("digits") == Spec.parse("digits")

@@ -29,11 +29,12 @@ def check_objective(name: str, task: Task, data: Dataset, /) -> None:
             "for each), or a model of examples alone, such as ddpm"
         )
     fits = [other.target == task.target and (other.each or not task.each) for other in others]
-    if others and task.objective is not None and not any(fits):
+    if others and not any(fits):
         usual = next((one for one in others if one.name == name), others[0])
+        instead = "" if task.objective is None else f" for {task.objective!r}"
         raise UsageError(
             f"objective={name} learns the task {usual.name!r} and {data.name} is for the task "
-            f"{task.name!r}; leave it out for {task.objective!r}, or take other data"
+            f"{task.name!r}; leave it out{instead}, or take other data"
         )
 
 
