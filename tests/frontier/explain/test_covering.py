@@ -10,6 +10,7 @@ from torch import nn
 import cartograd as cg
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.frontier.explain.counterfactual import counterfactual
 from cartograd.frontier.explain.lime import fidelity, lime, ridge_fit
 from cartograd.frontier.explain.parts import parts_of
 from cartograd.frontier.explain.rise import masks, rise
@@ -216,3 +217,41 @@ def test_texts_and_pictures_are_explained_by_their_parts(name):
     if "exact" in name:
         with pytest.raises(UsageError, match="expected at most 16 of them"):
             exact_shap(model, x, target=1)
+
+
+@pytest.mark.law("counterfactual")
+def test_the_cheapest_number_turns_a_linear_model():
+    torch.manual_seed(0)
+    model, x = nn.Linear(6, 2).double(), data(6, 8)
+    with torch.no_grad():
+        out = model(x)
+        apart = (out[:, 0] - out[:, 1]).abs()
+        cheapest = apart / (model.weight[0] - model.weight[1]).abs().max()
+        change = counterfactual(model, x, target=1 - out.argmax(1), steps=200)
+        assert (model(x + change).argmax(1) != out.argmax(1)).all()
+    price = change.abs().sum(1) / cheapest
+    assert price.min() > 1 - 1e-9
+    assert price.max() < 1.1
+    assert ((change != 0).sum(1) <= 2).all()
+    torch.testing.assert_close(change, counterfactual(model, x, steps=200))
+    with pytest.raises(UsageError, match="answers with one number"):
+        counterfactual(nn.Linear(6, 1).double(), x)
+    constant = nn.Linear(6, 2).double()
+    constant.weight.data.zero_()
+    with pytest.raises(UsageError, match="8 of 8 answers do not turn"):
+        counterfactual(constant, x, steps=20)
+
+
+@pytest.mark.law("counterfactual")
+def test_digits_turn_to_what_is_asked_for(judge):
+    x = judge.x[:12]
+    own = judge.model(x).argmax(1)
+    wanted = (own + 1) % 10
+    change = counterfactual(judge.model, x, target=wanted, steps=160)
+    assert (judge.model(x + change).argmax(1) == wanted).all()
+    assert (x + change).min() >= 0
+    assert (x + change).max() <= 1
+    assert ((change != 0).flatten(1).sum(1) < 32).all()
+    left = counterfactual(judge.model, x, target=own, steps=160)
+    assert (judge.model(x + left).argmax(1) != own).all()
+    assert (left.abs().flatten(1).sum(1) <= change.abs().flatten(1).sum(1) + 0.1).all()
