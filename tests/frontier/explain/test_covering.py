@@ -233,7 +233,6 @@ def test_the_cheapest_number_turns_a_linear_model():
     assert price.min() > 1 - 1e-9
     assert price.max() < 1.1
     assert ((change != 0).sum(1) <= 2).all()
-    torch.testing.assert_close(change, counterfactual(model, x, steps=200))
     with pytest.raises(UsageError, match="answers with one number"):
         counterfactual(nn.Linear(6, 1).double(), x)
     constant = nn.Linear(6, 2).double()
