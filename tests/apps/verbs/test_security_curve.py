@@ -133,6 +133,20 @@ def test_categories_stay_and_columns_are_named(tmp_path):
     assert "town" not in page
 
 
+def test_of_a_series_moments_are_named(tmp_path):
+    port = Port("sensor", "vector", (3, 2), bounds=(-1.0, 1.0))
+    layer = nn.Linear(6, 2, bias=False)
+    layer.weight.data = torch.tensor([[0.0, 0, 0, 0, 0, -1.0], [0, 0, 0, 0, 0, 1.0]])
+    model = cg.sign(nn.Sequential(nn.Flatten(), layer), Signature((port,), (SIDE,)))
+    x = torch.full((5, 3, 2), 0.1)
+    split = Split(x, torch.ones(5).long(), model.signature)
+    found = cg.security_curve(model, split, ["fgsm"], eps=(0.05, 0.2))
+    assert [share.value for share in found.shares["fgsm"]] == [1, 0]
+    page = found.draw(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "moment 3, number 2" in page
+    assert "moment 1" not in page
+
+
 def test_sizes_in_another_unit():
     grey = Port("image", "image", (1, 8, 8), bounds=(0.0, 1.0))
     bytes_ = Port("image", "image", (1, 8, 8), bounds=(0, 255))

@@ -37,8 +37,8 @@ def test_the_chain_of_attacks(judge):
 
 @pytest.mark.law("autoattack")
 def test_the_chain_of_attacks_in_l2(judge):
-    model, x, y = judge.model, judge.x[:30], judge.y[:30]
-    whole = autoattack(model, x, y, eps=0.5, norm="l2", steps=15, queries=40)
+    model, x, y = judge.model, judge.x[:16], judge.y[:16]
+    whole = autoattack(model, x, y, eps=0.5, norm="l2", steps=10, queries=30)
     single = pgd(model, x, y, eps=0.5, norm="l2", steps=15)
     assert size(whole - x, "l2").max() <= 0.5 + 1e-6
     assert share(model, whole, y) <= share(model, single, y) <= share(model, x, y) - 0.2

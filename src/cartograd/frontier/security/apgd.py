@@ -65,8 +65,8 @@ CARD = Card(
     proofs=(
         "paper: its algorithm 1 written out for one example, step by step, to 1e-10 in float64; "
         "checkpoints at 22, 41, 57 and 70 of 100 steps",
-        "law: within eps and within the bounds; at most as many stand as under PGD with as many "
-        "steps; DLR does not change when the logits are multiplied",
+        "law: within eps and within the bounds; by cross-entropy and by targeted DLR at most as "
+        "many stand as under PGD with as many steps; DLR does not change with the logits' scale",
     ),
     tiny={"steps": 4},
 )
