@@ -66,6 +66,7 @@ CARD = Card(
             "acceptance:lora-digits",
         ),
     },
+    tiny={"rank": 2},
 )
 
 POINTWISE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
