@@ -24,6 +24,7 @@ from acceptance import (
     own_pictures,
     paraphrases,
     precision,
+    privacy,
     sequences,
     sounds,
     spectrograms,
@@ -48,6 +49,7 @@ LEARNED: dict[str, Row] = {
     "cnn-family": cnn.cnn_family,
     "fine-tuning": cnn.fine_tuning,
     "folder-of-pictures": images.folder_of_pictures,
+    "private-fashion": privacy.private_fashion,
     "breast-cancer": tables.breast_cancer,
     "lending-club": tables.lending_club,
     "perceptron-converges": neurons.perceptron_converges,
@@ -114,7 +116,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "efficientnet-lite0-imagenet": ("fine-tuning",),
     "emoji": ("text-to-image", "own-pictures-32"),
     "fashion-mnist": (
-        *("mlp-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
+        *("mlp-fashion", "private-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),
         *("vae-fashion", "vq-vae-fashion", "diffusion-fashion", "glow-fashion"),
         *(

@@ -29,7 +29,7 @@ EXAMPLES = {
     "CG008": ("getattr(x, 'y', None)\nhasattr(x, 'y')\n", "getattr(x, name)\n"),
     "CG009": ("def f(x):\n    assert x > 0\n", "def f(x):\n    y = x\n    assert y\n"),
     "CG010": ("raise ValueError('no')\n", "raise UsageError('no')\n"),
-    "CG011": (HEAD + "def toy(*, epsilon): ...\n", HEAD + "def toy(*, eps): ...\n"),
+    "CG011": (HEAD + "def toy(*, radius): ...\n", HEAD + "def toy(*, eps): ...\n"),
     "CG012": (HEAD + "def toy(model, *, eps): ...\n", HEAD + "def toy(model, /, *, eps): ...\n"),
     "CG013": ("from jaxtyping import jaxtyped\n", "from jaxtyping import Float\n"),
     "CG014": ("x: Float[Tensor, 'b q']\n", "x: Float[Tensor, 'b 3 *n n1 ...']\n"),

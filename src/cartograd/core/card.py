@@ -31,6 +31,7 @@ KINDS = (
     "normalisation",
     "objective",
     "optimizer",
+    "privacy",
     "regulariser",
     "sample-metric",
     "sampler",

@@ -61,6 +61,15 @@ class Objective(Protocol):
 
 
 @runtime_checkable
+class Validating(Protocol):
+    """An objective that says its own figures of the validation part."""
+
+    def validate(self, batch: Any, /) -> dict[str, Any]:
+        """The figures of a batch by name."""
+        ...
+
+
+@runtime_checkable
 class Batches(Protocol):
     """A source of batches whose order is a function of the seed and the epoch only."""
 

@@ -68,6 +68,12 @@ class DataOptions:
         "spec of what learns beside the weights of a model that has learned, which stay: "
         "`lora:rank=8`, `lora:rank=4,match=*attention*`.",
     )
+    privacy: str | Spec | None = option(
+        None,
+        "spec of what bounds how much the weights tell of any one training example: "
+        "`dp-sgd:epsilon=3`, `dp-sgd:noise=1.1,clip=0.5`. Batches are then drawn example by "
+        "example, `batch_size` on average.",
+    )
     init: str | Spec | None = option(
         None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
     )
@@ -90,6 +96,7 @@ class TrainFields(FitFields, total=False):
     positive: Any
     freeze: bool | str | Sequence[str]
     adapter: str | Spec | None
+    privacy: str | Spec | None
     init: str | Spec | None
     samples: int | None
 
@@ -104,9 +111,9 @@ CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "sav
           "log_every", "profile")  # fmt: skip
 """Options of `fit` that are chosen for the model and the data."""
 
-DEFAULTS: dict[str, Any] = {"freeze": False, "adapter": None, "init": None} | {
+DEFAULTS: dict[str, Any] = {
     item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN
-}
+} | {"freeze": False, "adapter": None, "privacy": None, "init": None}
 """Settings that do not depend on the model or the data."""
 
 

@@ -6,12 +6,11 @@ from torch import Tensor
 
 from cartograd.apps.answers.averaged import measure
 from cartograd.apps.verbs.drawn_samples import is_of_samples, numbers
-from cartograd.apps.verbs.learned import Validating
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.ports import Signature
-from cartograd.core.protocols import Metric
+from cartograd.core.protocols import Metric, Validating
 
 
 def epoch_metrics(

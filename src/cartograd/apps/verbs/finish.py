@@ -90,6 +90,7 @@ def _told(what: str, error: Exception, again: str) -> str:
 def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
     """Write the bundle, with the test metrics if there are any."""
     test, train_part = plan.data.test, plan.data.train
+    usual = train_part if plan.private is None else plan.data.valid  # whose numbers are told
     measured = {} if found is None else found.metrics
     metrics = {
         name: {"value": value, "low": found.intervals[name][0], "high": found.intervals[name][1]}
@@ -117,8 +118,9 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
             "train examples": len(train_part),
             "test examples": len(test) if found is None else found.examples,
             "baseline": None if found is None else found.baseline,
-        },
-        reference=_try("the count of statistics for drift", "", partial(_usual, train_part)) or {},
+        }
+        | ({} if plan.private is None else {"privacy": plan.private.account(done.steps)}),
+        reference=_try("the count of statistics for drift", "", partial(_usual, usual)) or {},
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from cartograd.apps.load.settings import Setting
 from cartograd.core import registry, source
@@ -14,15 +14,6 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.training.class_weights import class_weights, pos_weights
-
-
-@runtime_checkable
-class Validating(Protocol):
-    """An objective that says its own figures of the validation part."""
-
-    def validate(self, batch: Any, /) -> dict[str, Any]:
-        """The figures of a batch by name."""
-        ...
 
 
 def card_of(objective: Any, /) -> Card | None:

@@ -37,6 +37,7 @@ from cartograd.apps.verbs.learned import (
     weights_of_classes,
     with_loss,
 )
+from cartograd.apps.verbs.private import in_float32, kept_private, public_statistics, told_of
 from cartograd.core import registry, source, user_code
 from cartograd.core.build import today
 from cartograd.core.card import Card
@@ -52,6 +53,7 @@ from cartograd.data.dataset.seen_classes import has_classes, told_of_unseen, wit
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
 from cartograd.engine.loop.own_code import in_words
+from cartograd.frontier.privacy.dp_sgd import Private
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Plan:
         settings: every setting with its final value and its origin.
         begun: what of a model that learned elsewhere is new, in a line.
         drawn: training examples that a generative model drew.
+        private: the objective where the training is private, with batches of its own.
     """
 
     model: Signed
@@ -75,6 +78,7 @@ class Plan:
     settings: dict[str, Setting]
     begun: str = ""
     drawn: Drawn | None = None
+    private: Private | None = None
 
     def value(self, key: str, /) -> Any:
         """The value of a setting."""
@@ -84,7 +88,8 @@ class Plan:
     def told(self) -> list[str]:
         """What was decided on the data, what the training begins from, what it draws; in lines."""
         drawn = told_of_grids(self.value("samples"), self.value("epochs"))
-        return [*self.data.told, *filter(None, (self.begun, drawn))]
+        account = () if self.private is None else told_of(self.private, self.value("epochs"))
+        return [*self.data.told, *filter(None, (self.begun, drawn)), *account]
 
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: objects are given by their names."""
@@ -98,7 +103,7 @@ class Plan:
         }
         return plain | {
             key: replace(plain[key], value=in_words(plain[key].value))
-            for key in ("objective", "loss", "adapter", "optimizer", "schedule")
+            for key in ("objective", "loss", "adapter", "privacy", "optimizer", "schedule")
             if key in plain
         }
 
@@ -111,6 +116,8 @@ class Plan:
 
     def batches(self, size: int | None = None, /) -> Batches:
         """The training data, in batches of the plan's size or of another."""
+        if self.private is not None:
+            return self.private.batches(augment=self.value("augment"))
         return self.data.train.batches(
             batch_size=size or self.value("batch_size"), augment=self.value("augment")
         )
@@ -181,6 +188,8 @@ def planned(
         examples = as_read_by(before.signature, asked, examples)
     examples, drawn = with_drawn(examples, settings, config)
     examples = _without_some(examples)
+    settings |= in_float32(settings)
+    examples = public_statistics(examples, settings)
     if "augment" in settings:
         part = examples.train  # a generator's input is noise: what is augmented are its examples
         real = part.part if isinstance(part, OwnTargets) else examples
@@ -203,21 +212,28 @@ def planned(
     with torch.device("meta") if meta else nullcontext():
         objective = learned(settings, built, card, **weights)
     check_draws(built, settings["samples"].value)
-    task = examples.signature.task
     if card is not None:
-        check_objective(card.name, task, examples)
+        check_objective(card.name, examples.signature.task, examples)
     check_size(settings["batch_size"].value, examples)
     check_whole(
         "" if card is None else card.name,
         settings["batch_size"].value, settings["accumulate"].value, examples,
     )  # fmt: skip
     check_parts(examples)
-    usual = None if task.objective is None else Spec.parse(task.objective).name
-    own = card is not None and card.name in (usual, own_objective(built))
-    if own and task.target == "class" and not task.hides:
-        check_answer(built, examples)
+    _check_answer(built, examples, card)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
-    return Plan(built, examples, objective, card, ordered | settings, told, drawn)
+    settings = ordered | settings
+    private = None if meta else kept_private(objective, examples, settings)
+    return Plan(built, examples, private or objective, card, settings, told, drawn, private)
+
+
+def _check_answer(model: Signed, data: Dataset, card: Card | None) -> None:
+    """Refuse a classifier of another number of classes, where the objective is the usual one."""
+    task = data.signature.task
+    usual = None if task.objective is None else Spec.parse(task.objective).name
+    own = card is not None and card.name in (usual, own_objective(model))
+    if own and task.target == "class" and not task.hides:
+        check_answer(model, data)
 
 
 def _looked_for(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:

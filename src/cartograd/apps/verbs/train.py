@@ -190,7 +190,7 @@ def _nothing_left(folder: Path, done: Run) -> str:
     return f"{ended}--resume --epochs N with a larger N goes on"
 
 
-SAME = ("objective", "loss", "batch_size", "augment", "drawn", "freeze", "adapter")
+SAME = ("objective", "loss", "batch_size", "augment", "drawn", "freeze", "adapter", "privacy")
 """Settings besides those of `fit` that a run goes on with; model and data are compared by `fit`."""
 
 
@@ -199,7 +199,7 @@ def _check_same(plan: Plan, folder: Path) -> None:
     before = read_config(folder)[0]
     words = plan.words()
     for key in SAME:
-        if key in ("augment", "drawn", "loss", "adapter") or key in before:
+        if key in ("augment", "drawn", "loss", "adapter", "privacy") or key in before:
             now = words[key].value if key in words else None
             names = [_named(value) for value in (before.get(key), now)]
             if names[0] != names[1]:

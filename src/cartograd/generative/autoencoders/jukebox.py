@@ -53,8 +53,12 @@ CARD = Card(
         "law: the priors' gradients reach no code, and levels do not reach each other",
         "law: spectra of a sound and of itself are alike, of silence they are one apart",
     ),
-    evidence={"ar/jukebox": ("test_a_drawn_sound_is_that_of_fine_codes_given_coarse_ones",)},
-    missing={"ar/jukebox": "the row jukebox-speech over seeds: 64 codes in use at each level"},
+    evidence={
+        "ar/jukebox": (
+            "test_a_drawn_sound_is_that_of_fine_codes_given_coarse_ones",
+            "acceptance:jukebox-speech",
+        ),
+    },
     tiny={"features": 32, "classes": 3, "codes": 3, "dim": 2, "width": 3, "depth": 1},
     answers="density",
 )

@@ -1,0 +1,116 @@
+"""Private training from a command: what goes with it, and what it says of itself."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from cartograd.apps.load.settings import Setting
+from cartograd.core.build import build, resolve
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
+from cartograd.core.protocols import Objective
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset
+from cartograd.frontier.privacy.dp_sgd import Private
+
+AGAINST: dict[str, tuple[Any, str]] = {
+    "accumulate": (1, "noise comes to whole batches; memory is bounded in any case"),
+    "nonfinite": ("stop", "leaving a batch out tells what was in it"),
+    "class_weights": (None, "examples have to count alike"),
+    "drawn": (None, "what the drawing model learned of its examples is in no account"),
+    "clip": (None, "gradients of examples are cut by clip= of the method itself"),
+    "compile": (False, "gradients of examples are taken from the passes as they are written"),
+}
+"""Settings that do not go with privacy, what they have to be, and why."""
+
+FINE = ("auto", "float32")
+
+
+def in_float32(settings: Mapping[str, Setting], /) -> dict[str, Setting]:
+    """The precision of a private training, whatever the machine is fast at.
+
+    Raises:
+        UsageError: another one is asked for.
+    """
+    spec, asked = settings["privacy"].value, settings["precision"].value
+    if spec is None:
+        return {}
+    if asked not in FINE:
+        raise UsageError(
+            f"privacy={spec} needs precision=float32; with precision={asked} gradients would be "
+            "cut at other lengths than are told"
+        )
+    return {"precision": Setting("float32", "default")}
+
+
+def public_statistics(data: Dataset, settings: Mapping[str, Setting], /) -> Dataset:
+    """The data, standardised by nothing that the training examples tell.
+
+    Raises:
+        UsageError: the inputs have no bounds by which they could be standardised instead.
+    """
+    spec = settings["privacy"].value
+    if spec is None:
+        return data
+    ports = data.signature.inputs
+    if not resolve(Spec.parse(spec), kind="privacy")[1].args.get("public_statistics"):
+        ports = tuple(_public(port, data.name) for port in ports)
+    if ports == data.signature.inputs:
+        return data
+    told = "inputs are standardised by their bounds: the training examples' mean is not public"
+    about = data.about | {"decided": [*data.about.get("decided", ()), told]}
+    return replace(data, signature=replace(data.signature, inputs=ports), about=about)
+
+
+def _public(port: Port, name: str) -> Port:
+    """A port whose mean and spread are those of its bounds."""
+    low, high = port.bounds or (-math.inf, math.inf)
+    bounded = math.isfinite(low) and math.isfinite(high)
+    if port.kind == "table" or (port.mean and not bounded):
+        raise UsageError(
+            f"the columns of {name} are standardised by the mean and spread of its training "
+            "examples and have their categories, which would be told whatever the noise; where "
+            "these are known anyway say so: privacy=dp-sgd:public_statistics=true"
+        )
+    if not port.mean:
+        return port
+    middle, half = (low + high) / 2, (high - low) / 2
+    return replace(port, mean=(middle,) * len(port.mean), std=(half,) * len(port.std))
+
+
+def kept_private(
+    objective: Objective, data: Dataset, settings: Mapping[str, Setting], /
+) -> Private | None:
+    """The objective as a private one, if it is to be.
+
+    Raises:
+        UsageError: a setting, the model or the objective does not go with privacy.
+    """
+    spec = settings["privacy"].value
+    if spec is None:
+        return None
+    for name, (needed, why) in AGAINST.items():
+        if name in settings and settings[name].value not in (needed, str(needed)):
+            raise UsageError(
+                f"{name}={settings[name].value} does not go with privacy={spec}: {why}; "
+                f"leave {name}= out"
+            )
+    method = build(spec, kind="privacy")
+    return method(objective, data.train, settings["batch_size"].value, settings["epochs"].value)
+
+
+def told_of(private: Private, epochs: int, /) -> list[str]:
+    """Lines on what is bounded and what is not."""
+    steps = private.steps * epochs
+    lines = [
+        f"dp-sgd: eps = {private.epsilon(steps):.3g} at delta = {private.delta:g} after {steps:,} "
+        f"steps of noise {private.noise:.3g} x clip {private.clip:g}, for one training example "
+        "more or less",
+        "dp-sgd: not bounded are the losses in metrics.jsonl, what is told of the validation and "
+        "test parts, and several trainings on the same examples; checkpoints/ holds the secret of "
+        "the noise and is not to be handed out",
+    ]
+    if private.told:
+        lines.append("dp-sgd: the secret was given, so whoever knows it can subtract the noise")
+    return lines
