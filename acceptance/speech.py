@@ -28,7 +28,7 @@ LINES = ("Hello World 2026", "deep learning map", "ResNet-50: 76.13%")
 
 
 def wavenet_speech(session: Session, /) -> Outcome:
-    """English announcements, sample by sample; those of the test part were not heard in training."""
+    """English announcements, sample by sample; those of the test part were not heard before."""
     runs = [session.train(WAVENET, seed) for seed in session.seeds]
     measured = [round(run.metric("bits-per-dim"), 3) for run in runs]
     untrained = _untrained_bits(WAVENET.split("--data ")[1].split()[0])
@@ -48,7 +48,7 @@ def wavenet_speech(session: Session, /) -> Outcome:
         cpu=[run.cpu for run in runs],
         wall=[run.wall for run in runs],
         notes=[
-            "By seed 100, which is not counted: 4.84 bits. With batches of 8 sounds of 0.192 s, and "
+            "By seed 100, which is not counted: 4.84 bits. With batches of 8 sounds of 0.192 s and "
             "half as many steps, 5.02; told the loudness of the sample before as one number in "
             "the place of its step, the same to a hundredth. Before that the row had printed 1.6 "
             "bits, by a fault: sounds were standardised, and mu-law cut off what was loud."
