@@ -249,7 +249,7 @@ def enough_noise(epsilon: float, /, *, rate: float, steps: int, delta: float) ->
         UsageError: even noise of a hundred thousand times the clipping length is too little.
 
     >>> round(enough_noise(2.0, rate=0.01, steps=1000, delta=1e-5), 2)
-    0.93
+    0.96
     """
 
     def loose(noise: float) -> float:

@@ -45,7 +45,7 @@ def epsilon(*, rate: float, noise: float, steps: int, delta: float) -> float:
     """Eps of so many steps (see `loss_distribution.epsilon`), never below the true one.
 
     >>> round(epsilon(rate=0.04, noise=1.5, steps=2250, delta=1e-5), 2)
-    7.34
+    7.33
     """
     if steps == 0:
         return 0.0

@@ -55,6 +55,7 @@ CARD = Card(
         "law: gradients pass straight through the choice of a code",
         "law: what is drawn is the picture of codes that the transformer draws",
     ),
+    evidence={"vae/vq": ("acceptance:vqgan-fashion",)},
     tiny={
         "channels": 1,
         "size": 4,

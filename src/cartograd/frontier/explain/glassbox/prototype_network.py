@@ -132,7 +132,7 @@ def apart(
 def similarity(d: Float[Tensor, "b m"], /) -> Float[Tensor, "b m"]:
     """Large where the distance is small.
 
-    >>> similarity(torch.tensor([[0.0]])).round(decimals=2).item()
+    >>> round(similarity(torch.tensor([[0.0]])).item(), 2)
     9.21
     """
     return ((d + 1) / (d + EPS)).log()

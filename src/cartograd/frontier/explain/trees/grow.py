@@ -16,6 +16,7 @@ References:
     Leo Breiman, Jerome Friedman, Charles J. Stone, R. A. Olshen. Classification and regression
     trees. 1984. https://doi.org/10.1201/9781315139470
 
+>>> import torch
 >>> from cartograd.frontier.explain.trees.decision_tree import DecisionTree
 >>> tree = DecisionTree(features=2, classes=2, depth=2)
 >>> batch = torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 1])
