@@ -432,6 +432,10 @@ def seen(rows, columns, *outputs):
 
 SIGNATURES = {
     "crnn": seen(32, 24, Port("characters", "label", (5, 4), task="ctc")),
+    "diffwave": Signature(
+        (Port("noise", "vector", (1, 64)),),
+        (Port("sound", "audio", (1, 64), bounds=(-1.0, 1.0), task="generate"),),
+    ),
     "latent-diffusion": Signature(
         (
             Port("noise", "vector", (16,)),

@@ -72,6 +72,14 @@ def spelled() -> Split:
     return Split(data.inputs, data.inputs[:, 1::2], data.signature)
 
 
+def framed() -> Split:
+    """The examples of four numbers as pictures, in two classes."""
+    data = examples(values=False)
+    x = data.inputs.repeat(1, 16).reshape(-1, 1, 8, 8)
+    port = Port("image", "image", (1, 8, 8), "float64")
+    return Split(x, data.targets, Signature((port,), data.signature.outputs))
+
+
 def windows() -> Split:
     """The words of those rows between their neighbours."""
     rows = lines().inputs.long()
@@ -163,6 +171,7 @@ def halves() -> Split:
 ROWS = {
     "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
+    "learn-prototypes": framed,
     "latent-denoising": captioned,
     "multi-label": several, "pix2pix-game": recoloured, "restore": halves, "skip-gram": windows,
     "stylegan2-game": pictures, "vqgan-game": rebuilt, "wgan": noises,
@@ -173,6 +182,9 @@ MODELS = {
     "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
+    "grow": "decision-tree:depth=2",
+    "learn-concepts": "concept-bottleneck:concepts=[[0],[1]],widths=[8]",
+    "learn-prototypes": "prototype-network:prototypes=2,width=4",
     "latent-denoising": "latent-diffusion:chain=20,sampling_steps=2,"
     "autoencoder=(autoencoder-kl:latent=1,widths=[2,2],blocks=1,groups=1),"
     "encoder=(clip-text:context=2,dim=4,heads=1,depth=1,ffn_dim=4),"
@@ -203,6 +215,7 @@ def teacher() -> torch.nn.Module:
 RATES = {
     "cyclegan-game": 3e-4,
     "denoising": 0.1,
+    "learn-prototypes": 0.003,
     "latent-denoising": 0.02,
     "likelihood": 0.1,
     "multi-label": 0.3,

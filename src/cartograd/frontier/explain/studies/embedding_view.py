@@ -120,7 +120,7 @@ def embedding_view(
     layer: str | None = None,
     form: Form = "t-sne",
     perplexity: float = 30.0,
-    neighbours: int = 15,
+    neighbors: int = 15,
     seed: int = 0,
 ) -> View:
     """A layer's features of many examples, laid out in the plane.
@@ -132,7 +132,7 @@ def embedding_view(
         layer: whose features; by default those that the last dense layer is given.
         form: `t-sne`, `umap` or `pca`, the two principal axes.
         perplexity: of t-SNE, how many neighbours a point has.
-        neighbours: of UMAP, the same.
+        neighbors: of UMAP, the same.
         seed: of UMAP.
 
     Raises:
@@ -149,7 +149,7 @@ def embedding_view(
         places, divergence = tsne(features, perplexity=perplexity)
         figures["divergence"] = divergence
     elif form == "umap":
-        places = umap(features, neighbours=neighbours, seed=seed)
+        places = umap(features, neighbors=neighbors, seed=seed)
     else:
         places = principal(features)
     figures[f"trustworthiness ({NEAR} neighbours)"] = trustworthiness(features, places, k=NEAR)

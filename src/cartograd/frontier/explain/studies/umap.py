@@ -16,7 +16,7 @@ References:
 
 >>> import torch
 >>> x = torch.cat([torch.randn(20, 5), torch.randn(20, 5) + 20])
->>> view = umap(x, neighbours=5, steps=100)
+>>> view = umap(x, neighbors=5, steps=100)
 >>> bool((torch.cdist(view[:20], view[20:]).min() > 1))
 True
 """
@@ -39,7 +39,7 @@ def umap(
     x: Float[Tensor, "n d"],
     /,
     *,
-    neighbours: int = 15,
+    neighbors: int = 15,
     min_dist: float = 0.1,
     steps: int = 500,
     seed: int = 0,
@@ -48,21 +48,21 @@ def umap(
 
     Args:
         x: points.
-        neighbours: of each point, itself counted.
+        neighbors: of each point, itself counted.
         min_dist: how near points may come in the picture.
         steps: passes over the edges.
         seed: of the pushes.
 
     Raises:
-        UsageError: fewer points than neighbours.
+        UsageError: fewer points than neighbors.
     """
-    if not 2 <= neighbours < len(x):
+    if not 2 <= neighbors < len(x):
         raise UsageError(
-            f"neighbours={neighbours} do not fit {len(x)} points; expected 2 to {len(x) - 1}"
+            f"neighbors={neighbors} do not fit {len(x)} points; expected 2 to {len(x) - 1}"
         )
     generator = torch.Generator().manual_seed(seed)
-    near, apart = nearest(x.double(), neighbours)
-    graph = united(near, memberships(apart, neighbours))
+    near, apart = nearest(x.double(), neighbors)
+    graph = united(near, memberships(apart, neighbors))
     y = _begun(graph, generator)
     a, b = curve(min_dist)
     one, other = graph.triu().nonzero(as_tuple=True)
