@@ -54,9 +54,9 @@ CARD = Card(
         "ar/wavenet": (
             "test_each_sample_hears_the_past_that_the_formula_says_and_nothing_else",
             "test_drawing_with_queues_is_drawing_from_whole_passes",
+            "acceptance:wavenet-speech",
         ),
     },
-    missing={"ar/wavenet": "bits per sample of real speech against a baseline, over seeds"},
     tiny={"features": 9, "classes": 3, "width": 4, "depth": 2, "repeats": 1, "levels": 8},
     answers="density",
 )
