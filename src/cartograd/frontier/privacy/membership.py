@@ -5,8 +5,8 @@ was in the training, tell the two apart; how well is a curve, of which the low e
 found with hardly a false alarm. The same curve bounds from below what a private training told: were
 its eps smaller, nobody could find so many members with so few false alarms.
 
-    score = log p_y / (1 - p_y),    TPR <= exp(eps) FPR + delta
-    eps >= log((TPR_low - delta) / FPR_high),  and the same of the examples that were not there
+    score = log p_y / (1 - p_y),    hits <= exp(eps) alarms + delta
+    eps >= log((hits_low - delta) / alarms_high),  and the same of the examples that were not there
 
 Shapes: scores `n` of members and `m` of others; x `b ...`, y `b`.
 
