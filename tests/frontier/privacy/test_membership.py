@@ -15,7 +15,7 @@ def drawn(shift, count=500, seed=0):
 
 
 @pytest.mark.place("privacy/membership-inference")
-@pytest.mark.oracle("membership")
+@pytest.mark.oracle("dp-sgd")
 def test_areas_and_hits_are_those_of_scikit_learn():
     members, others = drawn(0.8)
     found = membership(members, others)
@@ -28,7 +28,7 @@ def test_areas_and_hits_are_those_of_scikit_learn():
         assert share == pytest.approx(hits[alarms <= rate].max(), abs=1e-9)
 
 
-@pytest.mark.law("membership")
+@pytest.mark.law("dp-sgd")
 def test_of_like_scores_nothing_is_told():
     bounds = [membership(*drawn(0.0, seed=seed)) for seed in range(20)]
     assert sum(one.epsilon > 0 for one in bounds) <= 1
@@ -37,7 +37,7 @@ def test_of_like_scores_nothing_is_told():
     assert membership(alike, alike).auc == 0.5
 
 
-@pytest.mark.law("membership")
+@pytest.mark.law("dp-sgd")
 @pytest.mark.parametrize("eps", [0.5, 2.0])
 def test_the_bound_stays_under_the_eps_of_randomised_response_and_nears_it(eps):
     """A bit that is told truly with chance e^eps / (1 + e^eps) has that eps, no less."""

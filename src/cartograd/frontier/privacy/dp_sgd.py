@@ -44,7 +44,7 @@ CARD = Card(
     name="dp-sgd",
     kind="privacy",
     entry="dp_sgd",
-    nodes=("privacy/dp",),
+    nodes=("privacy/dp", "privacy/membership-inference"),
     title="Differentially private SGD",
     zh="差分隐私 SGD（DP-SGD）",
     paper="Deep learning with differential privacy",
@@ -56,11 +56,18 @@ CARD = Card(
         "law: without noise or clipping a step is that of the mean gradient",
         "law: the account of a Gaussian mechanism is the closed form, and never below it",
         "oracle: dp-accounting's and opacus' eps on six settings, to 0.01",
+        "law: who is found by scores bounds eps from below, under the true one of known answers",
+        "oracle: scikit-learn's ROC curve, area and hits, of membership inference",
     ),
     evidence={
         "privacy/dp": (
             "test_gradients_are_those_of_examples_alone",
             "test_accounts_are_those_of_dp_accounting_and_opacus",
+            "acceptance:private-fashion",
+        ),
+        "privacy/membership-inference": (
+            "test_areas_and_hits_are_those_of_scikit_learn",
+            "claim:dp-limits-leakage",
         ),
     },
 )

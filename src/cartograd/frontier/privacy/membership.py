@@ -37,36 +37,12 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
 from cartograd.frontier.inputs import rows_at_once
 from cartograd.practice.metrics.proportion import exact
 from cartograd.practice.metrics.roc_auc import limits as auc_limits
 from cartograd.practice.metrics.roc_auc import log_odds, roc_auc
-
-CARD = Card(
-    name="membership",
-    kind="technique",
-    entry="membership",
-    nodes=("privacy/membership-inference",),
-    title="Membership inference",
-    zh="成员推断攻击",
-    paper="Privacy risk in machine learning: analyzing the connection to overfitting",
-    year=2018,
-    url="https://arxiv.org/abs/1709.01604",
-    proofs=(
-        "law: of like scores nothing is told: an AUC of one half, and a bound of 0",
-        "law: the bound from below stays under the true eps of randomised response, and nears it",
-        "oracle: scikit-learn's ROC curve, area and hits at each rate of false alarms",
-    ),
-    evidence={
-        "privacy/membership-inference": (
-            "test_areas_and_hits_are_those_of_scikit_learn",
-            "claim:dp-limits-leakage",
-        ),
-    },
-)
 
 ALARMS = (0.001, 0.01, 0.1)
 """Rates of false alarms at which hits are told."""
