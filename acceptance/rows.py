@@ -25,6 +25,7 @@ from acceptance import (
     paraphrases,
     precision,
     privacy,
+    security,
     sequences,
     sounds,
     spectrograms,
@@ -50,6 +51,7 @@ LEARNED: dict[str, Row] = {
     "fine-tuning": cnn.fine_tuning,
     "folder-of-pictures": images.folder_of_pictures,
     "private-fashion": privacy.private_fashion,
+    "adversarial-fashion": security.adversarial_fashion,
     "breast-cancer": tables.breast_cancer,
     "lending-club": tables.lending_club,
     "perceptron-converges": neurons.perceptron_converges,
@@ -116,7 +118,14 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "efficientnet-lite0-imagenet": ("fine-tuning",),
     "emoji": ("text-to-image", "own-pictures-32"),
     "fashion-mnist": (
-        *("mlp-fashion", "private-fashion", "resnet-fashion", "folder-of-pictures", "distillation"),
+        *(
+            "mlp-fashion",
+            "private-fashion",
+            "resnet-fashion",
+            "adversarial-fashion",
+            "folder-of-pictures",
+            "distillation",
+        ),
         *("cnn-family", "rows-of-pixels", "vit-fashion"),
         *("vae-fashion", "vq-vae-fashion", "diffusion-fashion", "glow-fashion"),
         *(

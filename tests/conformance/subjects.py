@@ -13,6 +13,7 @@ from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.words.word2vec import Word2Vec
 from cartograd.core.ports import Port, Signature
+from cartograd.core.signed import sign
 from cartograd.frontier.explain.glassbox.concept_bottleneck import ConceptBottleneck
 from cartograd.frontier.explain.glassbox.prototype_network import PrototypeNetwork
 from cartograd.frontier.explain.trees.decision_tree import DecisionTree
@@ -387,6 +388,18 @@ def told_apart(n):
     return torch.randn(n, 3, generator=torch.Generator().manual_seed(1)), torch.arange(n) % 2
 
 
+def bounded():
+    """A network whose inputs lie between 0 and 1."""
+    net = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+    row = Port("x", "vector", (3,), bounds=(0.0, 1.0))
+    return sign(net, Signature((row,), (Port("y", "label", (2,)),)))
+
+
+def within(n):
+    """Rows of two classes between 0 and 1."""
+    return torch.rand(n, 3, generator=torch.Generator().manual_seed(1)), torch.arange(n) % 2
+
+
 def bottleneck():
     """A model of two concepts."""
     return ConceptBottleneck(features=3, classes=2, concepts=((0,), (0, 1)), widths=(5,))
@@ -406,6 +419,7 @@ def small_pictures(n):
 
 
 TAUGHT = {
+    "adversarial-training": (bounded, within),
     "cbow": (table_of_words, windows),
     "crf": (chained, lines),
     "ctc": (reader, spelled),

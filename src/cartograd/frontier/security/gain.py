@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import signature_if_any
-from cartograd.frontier.inputs import answers, check_classes, check_each, chosen
+from cartograd.frontier.inputs import answers, check_classes, check_each, check_one_input, chosen
 from cartograd.frontier.security.ball import movable
 
 
@@ -54,6 +54,7 @@ def valid(
             does not choose between classes, the inputs are not valid ones, or there is not
             one class for each.
     """
+    check_one_input(model)
     signature = signature_if_any(model)
     own = signature.input.bounds if signature else None
     either = own or bounds
