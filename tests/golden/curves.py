@@ -57,6 +57,13 @@ def examples(*, values: bool) -> Split:
     return Split(x, bent if values else (bent[:, 0] > 0).long(), signature)
 
 
+def bounded() -> Split:
+    """The examples of four numbers in two classes, each number from -1 to 1."""
+    data = examples(values=False)
+    port = Port("x", "vector", (4,), "float64", (-1.0, 1.0))
+    return Split(data.inputs, data.targets, Signature((port,), data.signature.outputs))
+
+
 def lines() -> Split:
     """32 rows of seven tokens that follow each other by a rule, and the next ones."""
     row, place = torch.arange(32)[:, None], torch.arange(8)
@@ -169,7 +176,8 @@ def halves() -> Split:
 
 
 ROWS = {
-    "adversarial": noises, "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
+    "adversarial": noises, "adversarial-training": bounded,
+    "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,

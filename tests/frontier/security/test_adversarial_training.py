@@ -108,9 +108,13 @@ def test_a_validation_tells_the_loss_under_attack_and_who_stands():
     assert found["loss"].mean() > nn.functional.cross_entropy(objective.model(X), Y)
 
 
-def test_what_does_not_fit_is_refused():
+@pytest.mark.untyped
+def test_an_unknown_form_is_refused():
     with pytest.raises(UsageError, match="unknown form"):
         AdversarialTraining(model=model(), form="mart")
+
+
+def test_what_does_not_fit_is_refused():
     bare = cg.sign(
         model().model, Signature((Port("x", "vector", (6,)),), (Port("y", "label", (3,)),))
     )

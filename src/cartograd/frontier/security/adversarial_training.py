@@ -181,14 +181,14 @@ class AdversarialTraining(nn.Module):
     @staticmethod
     def _distance(usual: Tensor, found: Tensor) -> Float[Tensor, " b"]:
         """The Kullback-Leibler divergence of answers from the usual ones."""
-        logs = [one.log_softmax(1) for one in (found, usual)]
-        return F.kl_div(*logs, reduction="none", log_target=True).sum(1)
+        logs, target = found.log_softmax(1), usual.log_softmax(1)
+        return F.kl_div(logs, target, reduction="none", log_target=True).sum(1)
 
     def _free(self, batch: Batch, ball: Ball, point: Tensor) -> Iterator[Loss]:
         """A loss at each step of the attack."""
         for _ in range(self.steps):
             point = point.detach().requires_grad_()
-            for loss in self.inner.losses((point, *batch[1:])):
-                (slope,) = torch.autograd.grad(loss.value.sum(), point, retain_graph=True)
-                yield loss
+            (loss,) = self.inner.losses((point, *batch[1:]))
+            (slope,) = torch.autograd.grad(loss.value.sum(), point, retain_graph=True)
+            yield loss
             point = ball.project(point.detach() + self.step_size * ball.direction(slope))
