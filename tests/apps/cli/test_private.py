@@ -3,6 +3,8 @@
 import pytest
 
 import cartograd as cg
+from cartograd.apps.verbs.plan import planned
+from cartograd.core.errors import UsageError
 
 
 @pytest.mark.journey
@@ -12,6 +14,8 @@ def test_a_private_run_says_what_it_bounds_and_keeps_its_account(cli_run, tmp_pa
     assert done.code == 0, done.err
     assert "standardised by their bounds" in done.err
     assert "eps = 2 at delta = 0.0001 after 10 steps" in done.err
+    for shown in (cli_run("runs", "show", "r").out, (tmp_path / "r/report.html").read_text()):
+        assert "eps = 2 at delta = 0.0001" in " ".join(shown.split())
     bundle = cg.load("r")
     account = bundle.about["privacy"]
     assert account["epsilon"] == pytest.approx(2, rel=0.01)
@@ -39,3 +43,26 @@ def test_tables_whose_statistics_would_be_told_are_refused(cli_run, tmp_path):
     assert "mean and spread of its training examples" in done.err
     done = cli_run(*words, "privacy=dp-sgd:delta=1e-3,public_statistics=true")
     assert done.code == 0, done.err
+
+
+def test_vocabularies_of_the_training_texts_are_refused(cli_run, tmp_path):
+    rows = "\n".join(
+        f"film {i} of ours was {'good' if i % 2 else 'bad'},{i % 2}" for i in range(100)
+    )
+    (tmp_path / "t.csv").write_text(f"text,label\n{rows}\n")
+    words = ("train", "lstm", "--data", "csv:t.csv,target=label", "--dry-run", "--set")
+    done = cli_run(*words, "privacy=dp-sgd:delta=1e-3")
+    assert done.code == 2
+    assert "a rare word would be told" in done.err
+    done = cli_run(*words, "privacy=dp-sgd:delta=1e-3,public_statistics=true")
+    assert done.code == 0, done.err
+    assert done.err.count("eps = 3 at delta = 0.001") == 1  # a dry run has the account
+    assert "performance drop" not in done.err
+
+
+def test_what_nobody_asked_for_gives_way_to_privacy():
+    # ddpm clips gradients unless told otherwise
+    plan = planned("ddpm", "digits", epochs=1, privacy="dp-sgd:noise=1,delta=1e-4")
+    assert plan.value("clip") is None
+    with pytest.raises(UsageError, match="clip=norm:max=2 does not go with"):
+        planned("ddpm", "digits", epochs=1, privacy="dp-sgd:delta=1e-4", clip="norm:max=2")

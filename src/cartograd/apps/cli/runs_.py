@@ -53,7 +53,9 @@ def show(run: str, /, *, json: bool = False) -> None:
         run: a run folder.
         json: print one object.
     """
+    from cartograd.apps.answers.private import bounded
     from cartograd.apps.load.runs import look
+    from cartograd.engine.files.documents import document
 
     found = look(run)
     if json:
@@ -67,6 +69,9 @@ def show(run: str, /, *, json: bool = False) -> None:
         ("state", f"{found.state}{': ' + found.error if found.error else ''}"),
         ("time", units.seconds(found.seconds)),
     ]
+    if (found.folder / "bundle").is_dir():
+        account = document(found.folder / "bundle", "about").get("privacy")
+        lines += [("privacy", bounded(account))] if account else []
     output.lines([*lines, *told(found.speed)])
     _phases(found.speed)
 

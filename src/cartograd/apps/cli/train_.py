@@ -170,6 +170,9 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
     free = available()
     fits = not free or costs.total < free
     again = planned(model, data, **given) if fits else None
+    for line in [] if again is None else again.told:
+        if line not in plan.told:  # what takes numbers to know, such as the account of privacy
+            output.note(line)
     step, seconds, timed = (None, None, 0) if again is None else probe(again, costs.flops)
     if json:
         layers = [vars(layer) for layer in costs.layers]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cartograd.apps.answers import units
+from cartograd.apps.answers.private import bounded
 from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
@@ -228,6 +229,8 @@ def _output(signature: Signature) -> str:
 def _facts(origin: Origin) -> dict[str, str]:
     """The bundle's digest and where the data came from."""
     facts = {"bundle, BLAKE3": origin.digest} if origin.digest else {}
+    if "privacy" in origin.about:
+        facts["privacy"] = bounded(origin.about["privacy"])
     source = dict(origin.about.get("source", {}))
     for number, line in enumerate(source.pop("decided", ()), start=1):
         facts[f"data, decided {number}"] = str(line)

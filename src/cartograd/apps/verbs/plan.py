@@ -37,7 +37,13 @@ from cartograd.apps.verbs.learned import (
     weights_of_classes,
     with_loss,
 )
-from cartograd.apps.verbs.private import in_float32, kept_private, public_statistics, told_of
+from cartograd.apps.verbs.private import (
+    in_float32,
+    kept_private,
+    public_statistics,
+    told_of,
+    usual_of_private,
+)
 from cartograd.core import registry, source, user_code
 from cartograd.core.build import today
 from cartograd.core.card import Card
@@ -189,7 +195,8 @@ def planned(
     examples, drawn = with_drawn(examples, settings, config)
     examples = _without_some(examples)
     settings |= in_float32(settings)
-    examples = public_statistics(examples, settings)
+    known = None if before is None else before.tokenizer
+    examples = public_statistics(examples, settings, tokenizer=known)
     if "augment" in settings:
         part = examples.train  # a generator's input is noise: what is augmented are its examples
         real = part.part if isinstance(part, OwnTargets) else examples
@@ -208,6 +215,7 @@ def planned(
     settings["objective"] = with_loss(settings)
     card = card_of(settings["objective"].value)
     settings |= usual_settings(card, settings)
+    settings |= usual_of_private(settings)
     weights, examples = weights_of_classes(card, settings, examples)
     with torch.device("meta") if meta else nullcontext():
         objective = learned(settings, built, card, **weights)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cartograd.apps.answers.private import bounded
 from cartograd.apps.load.settings import Setting
 from cartograd.core.build import build, resolve
 from cartograd.core.errors import UsageError
@@ -44,17 +45,43 @@ def in_float32(settings: Mapping[str, Setting], /) -> dict[str, Setting]:
     return {"precision": Setting("float32", "default")}
 
 
-def public_statistics(data: Dataset, settings: Mapping[str, Setting], /) -> Dataset:
-    """The data, standardised by nothing that the training examples tell.
+def usual_of_private(settings: Mapping[str, Setting], /) -> dict[str, Setting]:
+    """What nobody asked for and privacy does not go with, as it has to be."""
+    if settings["privacy"].value is None:
+        return {}
+    return {
+        name: Setting(needed, "default")
+        for name, (needed, _) in AGAINST.items()
+        if name in settings and settings[name].origin == "default"
+    }
+
+
+def public_statistics(
+    data: Dataset, settings: Mapping[str, Setting], /, *, tokenizer: Any = None
+) -> Dataset:
+    """The data, standardised and cut by nothing that the training examples tell.
+
+    Args:
+        data: what is trained on.
+        settings: of the training.
+        tokenizer: the one of the model that the training begins from, if it has one.
 
     Raises:
-        UsageError: the inputs have no bounds by which they could be standardised instead.
+        UsageError: the inputs have no bounds by which they could be standardised instead, or
+            the words of the vocabulary are those of the training texts.
     """
     spec = settings["privacy"].value
     if spec is None:
         return data
     ports = data.signature.inputs
     if not resolve(Spec.parse(spec), kind="privacy")[1].args.get("public_statistics"):
+        if data.tokenizer is not None and data.tokenizer != tokenizer:
+            raise UsageError(
+                f"the vocabulary of {data.name} is learned from its training texts and is kept "
+                "in the bundle, so that a rare word would be told whatever the noise; begin from "
+                "a model that has one, or where these words are known anyway say so: "
+                "privacy=dp-sgd:public_statistics=true"
+            )
         ports = tuple(_public(port, data.name) for port in ports)
     if ports == data.signature.inputs:
         return data
@@ -103,14 +130,9 @@ def kept_private(
 def told_of(private: Private, epochs: int, /) -> list[str]:
     """Lines on what is bounded and what is not."""
     steps = private.steps * epochs
-    lines = [
-        f"dp-sgd: eps = {private.epsilon(steps):.3g} at delta = {private.delta:g} after {steps:,} "
-        f"steps of noise {private.noise:.3g} x clip {private.clip:g}, for one training example "
-        "more or less",
-        "dp-sgd: not bounded are the losses in metrics.jsonl, what is told of the validation and "
-        "test parts, and several trainings on the same examples; checkpoints/ holds the secret of "
-        "the noise and is not to be handed out",
+    return [
+        f"dp-sgd: {bounded(private.account(steps))}",
+        "dp-sgd: not bounded are the losses in metrics.jsonl, counts and the digest of the data, "
+        "what is told of the validation and test parts, and several trainings on the same "
+        "examples; checkpoints/ holds the secret of the noise and is not to be handed out",
     ]
-    if private.told:
-        lines.append("dp-sgd: the secret was given, so whoever knows it can subtract the noise")
-    return lines

@@ -102,8 +102,8 @@ def dp_sgd(
         clip: largest length of an example's gradient.
         noise: spread of the noise in units of `clip`, in the place of `epsilon`.
         secret: where all draws come from, to repeat a run; whoever knows it can subtract the noise.
-        public_statistics: whether the mean, spread and categories of columns are known anyway; else
-            data that are standardised by what the training examples are like are refused.
+        public_statistics: whether the mean, spread and categories of columns, or the words of a
+            vocabulary, are known anyway; else data are refused whose are the training examples'.
 
     Raises:
         UsageError: epsilon and noise are both given, delta is no small chance beside the number of

@@ -17,6 +17,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import torch
 from jaxtyping import Float
@@ -204,7 +205,9 @@ class ExampleGradients:
 
         given = dict(zip(names, (w.detach() for w in self.weights), strict=True))
         over = vmap(grad(one, has_aux=True), (None, *[0] * len(batch)), randomness="different")
-        found, loss = over(given, *batch)
+        with catch_warnings():  # torch tells by the name of each operation that it is slow
+            filterwarnings("ignore", "There is a performance drop")
+            found, loss = over(given, *batch)
         each = [found[name] for name in names]
         square = torch.stack([g.flatten(1).square().sum(1) for g in each]).sum(0)
         length, share = _shares(square, clip)
