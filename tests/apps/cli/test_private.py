@@ -1,8 +1,11 @@
 """Private training from the command line."""
 
+from types import SimpleNamespace
+
 import pytest
 
 import cartograd as cg
+from cartograd.apps.verbs import train as verb
 from cartograd.apps.verbs.plan import planned
 from cartograd.core.errors import UsageError
 
@@ -66,3 +69,11 @@ def test_what_nobody_asked_for_gives_way_to_privacy():
     assert plan.value("clip") is None
     with pytest.raises(UsageError, match="clip=norm:max=2 does not go with"):
         planned("ddpm", "digits", epochs=1, privacy="dp-sgd:delta=1e-4", clip="norm:max=2")
+
+
+def test_several_processes_are_refused(monkeypatch, tmp_path):
+    two = SimpleNamespace(size=2, sharded=False)
+    monkeypatch.setattr(verb, "process_group", lambda *_: two)
+    with pytest.raises(UsageError, match="privacy=dp-sgd:delta=1e-4 is for one process"):
+        cg.train("mlp", "digits", privacy="dp-sgd:delta=1e-4", folder=tmp_path / "r")
+    assert not (tmp_path / "r").exists()

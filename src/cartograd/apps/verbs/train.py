@@ -132,6 +132,11 @@ def run(
             f"adapter={plan.value('adapter')} cannot be merged where weights are spread over "
             "processes; leave parallel= out"
         )
+    if processes.size > 1 and plan.private is not None:
+        raise UsageError(
+            f"privacy={plan.value('privacy')} is for one process: each of {processes.size} would "
+            "draw batches and noise of its own, which no account covers; leave --nproc out"
+        )
     with ExitStack() as stack:
         opened = _opened(plan, folder, resume)
         path = processes.lead_does(lambda: stack.enter_context(opened))
