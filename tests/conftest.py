@@ -4,6 +4,7 @@ Loaded as a plugin for the doctests too. It must not import `cartograd`: the sha
 has to be in place first.
 """
 
+import ctypes
 import gc
 import importlib.util
 import os
@@ -12,6 +13,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -43,12 +45,28 @@ shapes.install()  # other files of fixtures import the package when they are rea
 ALL_ORACLES = os.environ.get("CARTOGRAD_ALL_ORACLES") == "1"
 """Set by `make test`, which installs every reference package: then none may be skipped."""
 
-# torchvision's compiled operators do not load beside a CPU build of torch; its models and
-# transforms do, once the two operators they mention are declared. Kept in a global: the
-# declaration lives as long as the library object.
-_TORCHVISION = torch.library.Library("torchvision", "DEF")
-_TORCHVISION.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-_TORCHVISION.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+def _declare_operators() -> Any:
+    """Two operators that torchvision's Python code mentions, where its compiled ones do not load.
+
+    They do not beside a CPU build of torch; beside the build that they were made for they do, and
+    declared twice they end the process. What is declared lives as long as the returned object.
+    """
+    found = importlib.util.find_spec("torchvision")
+    folders = [] if found is None else found.submodule_search_locations
+    try:
+        for file in (file for folder in folders or () for file in Path(folder).glob("_C*")):
+            ctypes.CDLL(str(file))
+            return None
+    except OSError:
+        pass
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
+
+
+_TORCHVISION = _declare_operators()
 
 hypothesis.settings.register_profile(
     "house",
