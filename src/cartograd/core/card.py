@@ -23,6 +23,7 @@ KINDS = (
     "diagnostic",
     "explainer",
     "exporter",
+    "federated",
     "initialiser",
     "layer",
     "loss",

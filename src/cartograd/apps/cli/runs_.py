@@ -53,6 +53,7 @@ def show(run: str, /, *, json: bool = False) -> None:
         run: a run folder.
         json: print one object.
     """
+    from cartograd.apps.answers.federated import sent_in_words
     from cartograd.apps.answers.private import bounded
     from cartograd.apps.load.runs import look
     from cartograd.engine.files.documents import document
@@ -70,8 +71,10 @@ def show(run: str, /, *, json: bool = False) -> None:
         ("time", units.seconds(found.seconds)),
     ]
     if (found.folder / "bundle").is_dir():
-        account = document(found.folder / "bundle", "about").get("privacy")
+        about = document(found.folder / "bundle", "about")
+        account, federated = about.get("privacy"), about.get("federated")
         lines += [("privacy", bounded(account))] if account else []
+        lines += [("federated", sent_in_words(federated))] if federated else []
     output.lines([*lines, *told(found.speed)])
     _phases(found.speed)
 

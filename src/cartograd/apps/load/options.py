@@ -74,6 +74,12 @@ class DataOptions:
         "`dp-sgd:epsilon=3`, `dp-sgd:noise=1.1,clip=0.5`. Batches are then drawn example by "
         "example, `batch_size` on average.",
     )
+    federated: str | Spec | None = option(
+        None,
+        "spec of a federation whose clients keep their examples: `fedavg:clients=10`, "
+        "`fedprox:clients=20,alpha=0.1,local_epochs=2`. An epoch is a round, `batch_size` that of "
+        "a client, `optimizer` the server's.",
+    )
     init: str | Spec | None = option(
         None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
     )
@@ -97,6 +103,7 @@ class TrainFields(FitFields, total=False):
     freeze: bool | str | Sequence[str]
     adapter: str | Spec | None
     privacy: str | Spec | None
+    federated: str | Spec | None
     init: str | Spec | None
     samples: int | None
 
@@ -113,7 +120,7 @@ CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "sav
 
 DEFAULTS: dict[str, Any] = {
     item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN
-} | {"freeze": False, "adapter": None, "privacy": None, "init": None}
+} | {"freeze": False, "adapter": None, "privacy": None, "federated": None, "init": None}
 """Settings that do not depend on the model or the data."""
 
 

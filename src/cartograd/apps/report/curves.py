@@ -30,6 +30,7 @@ def curves(
     usual = [key for key in ("train/loss", "valid/loss") if _line(history, key)]
     losses = usual or [key for key in history[0] if _is_of_a_player(key) and _line(history, key)]
     metrics = [key for key in history[0] if _is_metric(key) and _line(history, key)][:1]
+    losses, metrics = _with_central(history, losses), _with_central(history, metrics)
     panels = [panel for panel in (losses, metrics) if panel]
     if not panels:
         return None
@@ -71,12 +72,13 @@ def _panel(
 
     ends = []
     for key in keys:
-        colour = MUTED if key.startswith("train/") else BLUE
+        colour = MUTED if key.startswith("train/") else GOLD if "/central/" in key else BLUE
         line = dict(_line(history, key))
         epochs, values = list(line), list(line.values())
         axes.plot(epochs, values, color=colour, marker="o", markersize=4 if len(values) < 25 else 0)
         ends.append((values[-1], _word(key), colour))
-        if best is not None and key.startswith("valid/") and best in line and len(line) > 1:
+        kept = best is not None and key.count("/") == 1 and key.startswith("valid/")
+        if kept and best in line and len(line) > 1:
             axes.plot([best], [line[best]], "o", color=GOLD, markersize=8, zorder=5)
             axes.annotate(
                 "kept", (best, line[best]), (0, 9),
@@ -129,7 +131,13 @@ def _line(history: Sequence[dict[str, Any]], key: str) -> list[tuple[int, float]
 
 
 def _is_metric(key: str) -> bool:
-    return key.startswith("valid/") and not key.endswith("/loss")
+    return key.startswith("valid/") and key.count("/") == 1 and not key.endswith("/loss")
+
+
+def _with_central(history: Sequence[dict[str, Any]], keys: list[str]) -> list[str]:
+    """Numbers of the validation part, and the same of a training on all examples at one place."""
+    beside = [key.replace("valid/", "valid/central/") for key in keys if key.startswith("valid/")]
+    return keys + [key for key in beside if _line(history, key)]
 
 
 def _is_of_a_player(key: str) -> bool:

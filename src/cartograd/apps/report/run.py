@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.private import bounded
+from cartograd.apps.report.clients import clients
 from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
@@ -76,6 +77,7 @@ def report(
         ),
         curves(origin.history, best=origin.about.get("epoch"), stopped=origin.stopped),
         grown(origin.grids),
+        clients(origin.about.get("federated"), model.signature.output.labels),
         *_answers(examples, found),
         *more,
         speed(origin.speed),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from cartograd.apps.load.adapter_folder import write_adapter
 from cartograd.apps.results.baseline import against_constant
 from cartograd.apps.results.evaluation import Evaluation
 from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.apps.verbs.federated import by_class
 from cartograd.apps.verbs.kept_bundle import keep_bundle
 from cartograd.apps.verbs.plan import Plan
 from cartograd.apps.verbs.speed import note_speed
@@ -119,9 +120,18 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
             "test examples": len(test) if found is None else found.examples,
             "baseline": None if found is None else found.baseline,
         }
-        | ({} if plan.private is None else {"privacy": plan.private.account(done.steps)}),
+        | ({} if plan.private is None else {"privacy": plan.private.account(done.steps)})
+        | _federated(plan, done),
         reference=_try("the count of statistics for drift", "", partial(_usual, usual)) or {},
     )
+
+
+def _federated(plan: Plan, done: Run) -> dict[str, Any]:
+    """Who had what and what was sent, where several trained together."""
+    if plan.federation is None:
+        return {}
+    shown = {"classes of clients": by_class(plan.federation, plan.data)}
+    return {"federated": plan.federation.account(done.steps) | shown}
 
 
 def _first(part: Examples) -> tuple[Tensor, ...]:

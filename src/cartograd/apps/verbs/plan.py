@@ -1,6 +1,5 @@
 """Everything a training run needs, made and checked before anything is written."""
 
-import ast
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -19,9 +18,11 @@ from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.load.taken import check_takes
 from cartograd.apps.verbs.chosen import chosen_for, own_objective
+from cartograd.apps.verbs.details import arguments_of
 from cartograd.apps.verbs.drawn_examples import Drawn, with_drawn
 from cartograd.apps.verbs.epoch_metrics import epoch_metrics
 from cartograd.apps.verbs.evaluate import at_once
+from cartograd.apps.verbs.federated import federated, told_of_federation, usual_of_federated
 from cartograd.apps.verbs.fitting import (
     check_answer,
     check_objective,
@@ -44,8 +45,7 @@ from cartograd.apps.verbs.private import (
     told_of,
     usual_of_private,
 )
-from cartograd.core import registry, source, user_code
-from cartograd.core.build import today
+from cartograd.core import user_code
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Metric, Objective
@@ -59,7 +59,11 @@ from cartograd.data.dataset.seen_classes import has_classes, told_of_unseen, wit
 from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
 from cartograd.engine.loop.own_code import in_words
+from cartograd.frontier.federated.federation import Federation
 from cartograd.frontier.privacy.dp_sgd import Private
+
+BY_SPEC = ("objective", "loss", "adapter", "privacy", "federated", "optimizer", "schedule")
+"""Settings that name methods, which may be functions of a user's own."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Plan:
         begun: what of a model that learned elsewhere is new, in a line.
         drawn: training examples that a generative model drew.
         private: the objective where the training is private, with batches of its own.
+        federation: the objective where several train together, with rounds as batches.
     """
 
     model: Signed
@@ -85,6 +90,7 @@ class Plan:
     begun: str = ""
     drawn: Drawn | None = None
     private: Private | None = None
+    federation: Federation | None = None
 
     def value(self, key: str, /) -> Any:
         """The value of a setting."""
@@ -94,8 +100,12 @@ class Plan:
     def told(self) -> list[str]:
         """What was decided on the data, what the training begins from, what it draws; in lines."""
         drawn = told_of_grids(self.value("samples"), self.value("epochs"))
-        account = () if self.private is None else told_of(self.private, self.value("epochs"))
-        return [*self.data.told, *filter(None, (self.begun, drawn)), *account]
+        epochs, lines = self.value("epochs"), list[str]()
+        if self.federation is not None:
+            lines += told_of_federation(self.federation, epochs, self.data)
+        if self.private is not None:
+            lines += told_of(self.private, epochs)
+        return [*self.data.told, *filter(None, (self.begun, drawn)), *lines]
 
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: objects are given by their names."""
@@ -109,7 +119,7 @@ class Plan:
         }
         return plain | {
             key: replace(plain[key], value=in_words(plain[key].value))
-            for key in ("objective", "loss", "adapter", "privacy", "optimizer", "schedule")
+            for key in BY_SPEC
             if key in plain
         }
 
@@ -122,6 +132,8 @@ class Plan:
 
     def batches(self, size: int | None = None, /) -> Batches:
         """The training data, in batches of the plan's size or of another."""
+        if self.federation is not None:
+            return self.federation.batches(augment=self.value("augment"))
         if self.private is not None:
             return self.private.batches(augment=self.value("augment"))
         return self.data.train.batches(
@@ -145,11 +157,11 @@ class Plan:
         word = self.value("model")
         if self.model.spec is not None and isinstance(word, str) and not is_elsewhere(word):
             typed = Spec.parse(word)
-            details |= _details("model", typed, self.model.spec, self.settings["model"].origin)
+            details |= arguments_of("model", typed, self.model.spec, self.settings["model"].origin)
         if self.card is None:
             return details
         spec = Spec.parse(self.value("objective"))
-        return details | _details("objective", spec, spec, self.settings["objective"].origin)
+        return details | arguments_of("objective", spec, spec, self.settings["objective"].origin)
 
 
 def planned(
@@ -195,8 +207,7 @@ def planned(
     examples, drawn = with_drawn(examples, settings, config)
     examples = _without_some(examples)
     settings |= in_float32(settings)
-    known = None if before is None else before.tokenizer
-    examples = public_statistics(examples, settings, tokenizer=known)
+    examples = public_statistics(examples, settings, tokenizer=before and before.tokenizer)
     if "augment" in settings:
         part = examples.train  # a generator's input is noise: what is augmented are its examples
         real = part.part if isinstance(part, OwnTargets) else examples
@@ -215,7 +226,7 @@ def planned(
     settings["objective"] = with_loss(settings)
     card = card_of(settings["objective"].value)
     settings |= usual_settings(card, settings)
-    settings |= usual_of_private(settings)
+    settings |= usual_of_private(settings) | usual_of_federated(settings)
     weights, examples = weights_of_classes(card, settings, examples)
     with torch.device("meta") if meta else nullcontext():
         objective = learned(settings, built, card, **weights)
@@ -231,8 +242,10 @@ def planned(
     _check_answer(built, examples, card)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     settings = ordered | settings
-    private = None if meta else kept_private(objective, examples, settings)
-    return Plan(built, examples, private or objective, card, settings, told, drawn, private)
+    joined = None if meta else federated(objective, examples, settings)
+    private = None if meta else kept_private(joined or objective, examples, settings)
+    what = joined or private or objective
+    return Plan(built, examples, what, card, settings, told, drawn, private, joined)
 
 
 def _check_answer(model: Signed, data: Dataset, card: Card | None) -> None:
@@ -263,31 +276,3 @@ def _without_some(data: Dataset) -> Dataset:
     if not told:
         return data
     return replace(data, about=data.about | {"decided": [*data.about.get("decided", ()), told]})
-
-
-def _details(kind: str, typed: Spec, full: Spec, origin: str) -> dict[str, Setting]:
-    """The arguments of one method, in the order of its signature."""
-    card, preset = registry.find(typed.name, kind=kind)
-    given = today(card, typed.args)
-    details = {}
-    for argument in source.arguments(card):
-        name = argument.name
-        if name in given:
-            found = Setting(given[name], origin)
-        elif name in preset:
-            found = Setting(preset[name], "preset")
-        elif name in full.args:
-            found = Setting(full.args[name], "data")
-        elif argument.default is not None:
-            found = Setting(_literal(argument.default), "default")
-        else:
-            continue
-        details[f"{kind}.{name}"] = found
-    return details
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except ValueError:  # an expression like 8 / 255 is shown as it is written
-        return text

@@ -16,6 +16,7 @@ from cartograd.apps.load.runs import look
 from cartograd.apps.load.target import name_of
 from cartograd.apps.verbs.disk import check_disk
 from cartograd.apps.verbs.drawn_examples import keep
+from cartograd.apps.verbs.federated import check_processes
 from cartograd.apps.verbs.finish import finish
 from cartograd.apps.verbs.growing_samples import GrowingSamples
 from cartograd.apps.verbs.plan import Plan, planned
@@ -132,7 +133,9 @@ def run(
             f"adapter={plan.value('adapter')} cannot be merged where weights are spread over "
             "processes; leave parallel= out"
         )
-    if processes.size > 1 and plan.private is not None:
+    if plan.federation is not None:
+        check_processes(plan.federation, plan.value("parallel"), processes)
+    elif processes.size > 1 and plan.private is not None:
         raise UsageError(
             f"privacy={plan.value('privacy')} is for one process: each of {processes.size} would "
             "draw batches and noise of its own, which no account covers; leave --nproc out"
@@ -195,7 +198,8 @@ def _nothing_left(folder: Path, done: Run) -> str:
     return f"{ended}--resume --epochs N with a larger N goes on"
 
 
-SAME = ("objective", "loss", "batch_size", "augment", "drawn", "freeze", "adapter", "privacy")
+SAME = ("objective", "loss", "batch_size", "augment", "drawn", "freeze", "adapter", "privacy",
+        "federated")  # fmt: skip
 """Settings besides those of `fit` that a run goes on with; model and data are compared by `fit`."""
 
 
@@ -204,7 +208,7 @@ def _check_same(plan: Plan, folder: Path) -> None:
     before = read_config(folder)[0]
     words = plan.words()
     for key in SAME:
-        if key in ("augment", "drawn", "loss", "adapter", "privacy") or key in before:
+        if key in ("augment", "drawn", "loss", "adapter", "privacy", "federated") or key in before:
             now = words[key].value if key in words else None
             names = [_named(value) for value in (before.get(key), now)]
             if names[0] != names[1]:

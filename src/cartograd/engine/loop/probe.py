@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -61,6 +61,22 @@ def first(batches: Batches, device: torch.device, /, *, seed: int) -> Any:
         else:
             source = iter(batches.epoch(0, seed=seed))
         return next(moved(source, device), None)
+
+
+@runtime_checkable
+class Trial(Protocol):
+    """Batches that have one of less work, where a whole one would be a large part of the run."""
+
+    def trial(self) -> Any:
+        """A batch to try."""
+        ...
+
+
+def tried(batches: Batches, device: torch.device, /, *, seed: int) -> Any:
+    """A batch to rehearse with: the first one, or one of less work; None if there is none."""
+    if isinstance(batches, Trial):
+        return next(moved(iter((batches.trial(),)), device))
+    return first(batches, device, seed=seed)
 
 
 class One:

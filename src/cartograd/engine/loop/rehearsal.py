@@ -24,7 +24,7 @@ from cartograd.engine.loop.config import OPEN, RunConfig
 from cartograd.engine.loop.evaluate import validation
 from cartograd.engine.loop.flops import flop_counter
 from cartograd.engine.loop.monitor import Monitor
-from cartograd.engine.loop.probe import One, first, unnoticed
+from cartograd.engine.loop.probe import One, first, tried, unnoticed
 from cartograd.engine.optim import accumulation
 from cartograd.engine.optim.player import Player
 
@@ -63,7 +63,7 @@ def rehearse(loop: Rehearsable, objective: Any, model: nn.Module | None, /) -> f
             an epoch will not give the number that is monitored or followed.
     """
     with explained("the first batch of the training part cannot be made"):
-        batch = first(loop.batches, loop.device, seed=loop.config.seed)
+        batch = tried(loop.batches, loop.device, seed=loop.config.seed)
     if batch is None:
         raise UsageError("there are no batches to train on")
     known, flops = _trained(loop, objective, batch)

@@ -1,0 +1,1 @@
+"""Federated learning: many who keep their examples to themselves train one model."""

@@ -1,0 +1,277 @@
+"""What clients do between two messages: steps of SGD on their own examples, many clients at once.
+
+A client's weights are one row of a matrix, so the steps of all clients are one pass of the model
+that is mapped over rows (`vmap`). Clients with fewer batches end earlier; a batch that is not full
+is filled up with rows that do not count. A model that cannot be mapped, or that would see the rows
+that do not count (batch normalisation), takes its clients one after the other, on the same batches.
+
+    w_k <- w_k - lr (grad_k(w_k) + correction_k + mu (w_k - w))
+
+Shapes: weights are `n d`, a row for each client; `d` counts all that is trained, and behind it what
+moves by itself (running statistics).
+
+References:
+    Brendan McMahan, Eider Moore, Daniel Ramage, Seth Hampson, Blaise Agüera y Arcas. Communication-
+    efficient learning of deep networks from decentralized data. AISTATS 2017.
+    https://arxiv.org/abs/1602.05629
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from warnings import catch_warnings, filterwarnings
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+
+from cartograd.core.eval_mode import evaluating
+from cartograd.core.hashing import mixed
+from cartograd.core.protocols import Batch
+from cartograd.data.dataset.augment import Chain
+from cartograd.data.dataset.dataset import Examples
+from cartograd.data.dataset.plan import order
+from cartograd.engine.loop.probe import unchanged
+from cartograd.frontier.federated.mean_loss import MeanLoss
+
+AT_ONCE = 2**28
+"""Bytes that the weights of clients may take together; more clients come one group after another.
+Steps hold about five times as much."""
+
+
+Passed = tuple[Float[Tensor, "n d1"], Float[Tensor, "n d2"], Float[Tensor, " n"]]
+"""Gradients, moving statistics and losses of clients."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What clients found, a row for each.
+
+    Attributes:
+        weights: at the end.
+        steps: how many each took.
+        loss: the mean over its steps.
+    """
+
+    weights: Float[Tensor, "n d"]
+    steps: Int[Tensor, " n"]
+    loss: Float[Tensor, " n"]
+
+
+class LocalSteps:
+    """Steps of SGD by clients on examples of their own.
+
+    Args:
+        objective: whose losses, of one player.
+        part: all examples.
+        size: examples in a batch; a client with fewer takes all of them.
+        epochs: how often each client goes through its examples.
+        lr: of each step.
+        mu: how strongly clients are held at where they began.
+        augment: what changes the examples.
+
+    Attributes:
+        way: `vmap` or `alone`, chosen by comparison on a few examples.
+        width: numbers that are trained.
+        moving: names of buffers that move by themselves.
+
+    Raises:
+        UsageError: the objective has several players or losses.
+    """
+
+    def __init__(
+        self,
+        objective: Any,
+        part: Examples,
+        /,
+        *,
+        size: int,
+        epochs: int,
+        lr: float,
+        mu: float = 0.0,
+        augment: Chain | None = None,
+    ):
+        self.objective, self.part, self.augment = objective, part, augment
+        self.size, self.epochs, self.lr, self.mu = size, epochs, lr, mu
+        ((_, self.module),) = objective.players.items()
+        self.passed = MeanLoss(objective, self.module)
+        self.moving: list[str] = []
+        self.way = self._settle()
+
+    @property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """What is trained, by name."""
+        return {name: w for name, w in self.module.named_parameters() if w.requires_grad}
+
+    @property
+    def width(self) -> int:
+        """How many numbers are trained."""
+        return sum(weight.numel() for weight in self.weights.values())
+
+    def begin(self) -> Float[Tensor, " d"]:
+        """The model's weights and moving statistics in a row."""
+        buffers = dict(self.module.named_buffers())
+        rows = [*self.weights.values(), *(buffers[name] for name in self.moving)]
+        return torch.cat([row.detach().flatten() for row in rows])
+
+    def named(self, row: Float[Tensor, " d"], /) -> dict[str, Tensor]:
+        """Weights and moving statistics by their names in `MeanLoss`, as views of a row."""
+        buffers = dict(self.module.named_buffers())
+        like = self.weights | {name: buffers[name] for name in self.moving}
+        parts = row.split([one.numel() for one in like.values()])
+        return {
+            f"module.{name}": part.view(one.shape)
+            for (name, one), part in zip(like.items(), parts, strict=True)
+        }
+
+    def run(
+        self,
+        clients: Sequence[Int[Tensor, " m"]],
+        start: Float[Tensor, " d"],
+        /,
+        *,
+        draws: Sequence[int],
+        correction: Float[Tensor, "n d"] | None = None,
+        most: int = 0,
+    ) -> Found:
+        """Let clients learn from the same beginning.
+
+        Args:
+            clients: the numbers of each one's examples, at least one.
+            start: weights to begin from.
+            draws: for each client the seed of the order of its examples.
+            correction: what to add to the gradients of each.
+            most: of steps; 0 for all.
+        """
+        plans = [self._plan(own, draw) for own, draw in zip(clients, draws, strict=True)]
+        plans = [plan[:most] if most else plan for plan in plans]
+        steps = torch.tensor([len(plan) for plan in plans])
+        longest = steps.argsort(descending=True, stable=True)
+        found = start.new_empty(len(plans), len(start))
+        losses = start.new_empty(len(plans))
+        per_group = max(1, AT_ONCE // (len(start) * start.element_size()))
+        for group in longest.split(per_group):
+            weights, lost = start.repeat(len(group), 1), start.new_zeros(len(group))
+            extra = None if correction is None else correction[group]
+            own = [plans[i] for i in group.tolist()], [draws[i] for i in group.tolist()]
+            for batch, real in self._batches(*own):
+                some = slice(0, len(real))  # those that have batches left
+                gradient, now, loss = self._pass(weights[some], batch, real)
+                if extra is not None:
+                    gradient = gradient + extra[some, : self.width]
+                if self.mu:
+                    gradient = gradient + self.mu * (
+                        weights[some, : self.width] - start[: self.width]
+                    )
+                weights[some, : self.width] -= self.lr * gradient
+                weights[some, self.width :] = now
+                lost[some] += loss
+            found[group], losses[group] = weights, lost
+        return Found(found, steps, losses / steps.to(losses))
+
+    def _plan(self, own: Int[Tensor, " m"], draw: int) -> Int[Tensor, "t b"]:
+        """The numbers of the examples in each batch of a client; -1 where a batch is not full."""
+        size = min(self.size, len(own))
+        width = -(-len(own) // size) * size
+        rows = own.new_full((self.epochs, width), -1)
+        for epoch in range(self.epochs):
+            rows[epoch, : len(own)] = own[order(len(own), seed=draw, epoch=epoch)]
+        return rows.view(-1, size)
+
+    def _batches(
+        self, plans: Sequence[Int[Tensor, "t b"]], draws: Sequence[int]
+    ) -> Iterator[tuple[Batch, Bool[Tensor, "n b"]]]:
+        """Each step's batches of the clients that take it, `n b ...`, and which rows count."""
+        size = max(plan.shape[1] for plan in plans)
+        for step in range(len(plans[0])):
+            active = [plan[step] for plan in plans if step < len(plan)]
+            rows = torch.full((len(active), size), -1)
+            for row, own in zip(rows, active, strict=True):
+                row[: len(own)] = own
+            real = rows >= 0
+            rows = torch.where(real, rows, rows[:, :1])
+            if self.augment is None:
+                batch = self._made(rows.flatten(), 0)
+            else:  # by draws of each client, whoever is beside it
+                each = [self._made(row, mixed(draws[i], step)) for i, row in enumerate(rows)]
+                batch = tuple(map(torch.cat, zip(*each, strict=True)))
+            device = next(iter(self.weights.values())).device
+            yield tuple(x.to(device).unflatten(0, rows.shape) for x in batch), real.to(device)
+
+    def _made(self, rows: Int[Tensor, " n"], seed: int) -> Batch:
+        """Some examples as a batch."""
+        made = self.part.select(rows).batches(
+            batch_size=len(rows), shuffle=False, augment=self.augment
+        )
+        return next(iter(made.epoch(0, seed=seed)))
+
+    def _pass(
+        self, weights: Float[Tensor, "n d"], batch: Batch, real: Bool[Tensor, "n b"]
+    ) -> Passed:
+        """Gradients, moving statistics after the pass, and losses."""
+        if self.way == "vmap":
+            return self._together(weights, batch, real)
+        return self._alone(weights, batch, real)
+
+    def _together(self, weights: Tensor, batch: Batch, real: Tensor) -> Passed:
+        def one(row: Tensor, counts: Tensor, *own: Tensor) -> Tensor:
+            return functional_call(self.passed, self.named(row), (counts, *own))
+
+        over = vmap(grad_and_value(one), randomness="different")
+        with catch_warnings():  # torch tells by the name of each operation that it is slow
+            filterwarnings("ignore", "There is a performance drop")
+            gradient, loss = over(weights, real, *batch)
+        return gradient, weights[:, self.width :], loss
+
+    def _alone(self, weights: Tensor, batch: Batch, real: Tensor) -> Passed:
+        gradients, after, losses = [], [], []
+        for place, row in enumerate(weights):
+            own = tuple(x[place][real[place]] for x in batch)
+            trained = row[: self.width].clone().requires_grad_()
+            now = row[self.width :].clone()
+            with torch.enable_grad():
+                named = self.named(torch.cat([trained, now]))
+                moved = {
+                    f"module.{name}": named[f"module.{name}"].detach().clone()
+                    for name in self.moving
+                }
+                loss = functional_call(self.passed, named | moved, (None, *own))
+            gradients.append(torch.autograd.grad(loss, trained)[0])
+            after.append(torch.cat([now[:0], *(one.flatten() for one in moved.values())]))
+            losses.append(loss.detach())
+        return torch.stack(gradients), torch.stack(after), torch.stack(losses)
+
+    def _settle(self) -> str:
+        """The quickest way that is right on a few examples; notes which buffers move."""
+        few = torch.arange(min(3, len(self.part)))
+        start = self.begin()
+        ((batch, real),) = self._batches([few[None], few[None, :1]], [0, 1])
+        with unchanged(self.module):
+            before = {name: one.clone() for name, one in self.module.named_buffers()}
+            self._alone(start[None], batch, real)
+            self.moving = [
+                name
+                for name, one in self.module.named_buffers()
+                if one.is_floating_point() and not torch.equal(one, before[name])
+            ]
+        if self.moving or (start.device.type == "cpu" and self.convolves()):
+            return "alone"
+        rows = start.repeat(2, 1)
+        with evaluating(self.module), suppress(Exception):  # whatever a model does in a pass
+            if all(map(_near, self._together(rows, batch, real), self._alone(rows, batch, real))):
+                return "vmap"
+        return "alone"
+
+    def convolves(self) -> bool:
+        """Whether there are filters: filters of many clients are slower than one by one on CPUs."""
+        return any(
+            isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d) for part in self.module.modules()
+        )
+
+
+def _near(found: Tensor, right: Tensor) -> bool:
+    """Whether numbers are alike, but for rounding."""
+    scale = right.abs().max() if right.numel() else right.new_zeros(())
+    return bool(((found - right).abs() <= 1e-3 * scale + 1e-6).all())

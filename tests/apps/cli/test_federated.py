@@ -1,0 +1,72 @@
+"""Federated training from the command line."""
+
+from types import SimpleNamespace
+
+import pytest
+
+import cartograd as cg
+from cartograd.apps.verbs.federated import check_processes
+from cartograd.apps.verbs.plan import planned
+from cartograd.core.errors import UsageError
+
+MODEL = ("train", "mlp:widths=[16]", "--data", "digits", "--set")
+
+
+@pytest.mark.journey
+def test_a_federation_says_who_has_what_and_is_shown_beside_central_training(cli_run, tmp_path):
+    done = cli_run(
+        *MODEL, "federated=fedavg:alpha=0.1,clients=5,central=true", "batch_size=32",
+        "--epochs", 3, "--folder", "r",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "fedavg: 5 clients with" in done.err
+    assert "sent (4.84 kB down and 4.84 kB up for each client and round)" in done.err
+    history = (tmp_path / "r/metrics.jsonl").read_text()
+    assert "valid/central/accuracy" in history
+    page = (tmp_path / "r/report.html").read_text()
+    assert "Examples by client and class" in page
+    assert "central" in page
+    assert "combined by mean" in cli_run("runs", "show", "r").out
+    account = cg.load("r").about["federated"]
+    assert account["rounds"] == 3
+    assert account["sent"] == 3 * 5 * 2 * 4 * (64 * 16 + 16 + 16 * 10 + 10)
+    assert sum(map(sum, account["classes of clients"])) == sum(account["examples"])
+
+
+REFUSED = {
+    "federated=fedavg:clients=1": "clients=1 is a training on all examples at one place",
+    "federated=fedavg:client=3": "unknown argument of fedavg 'client'",
+    "federated=fedavg accumulate=2": "a round is one step of the server",
+    "federated=fedavg clip=1": "would cut what all clients together found",
+    "federated=fedavg privacy=dp-sgd:delta=1e-4": "privacy=dp-fedavg bounds what is told of a clie",
+    "federated=fedavg precision=bf16-emulated": "averaged in float32",
+}
+
+
+@pytest.mark.parametrize("settings", REFUSED)
+def test_what_does_not_go_with_a_federation_is_refused_in_one_line(settings, cli_run, tmp_path):
+    bad = cli_run(*MODEL, *settings.split(), "--folder", "bad")
+    assert bad.code == 2
+    assert REFUSED[settings] in " ".join(bad.err.split())
+    assert not (tmp_path / "bad").exists()
+
+
+def test_settings_of_a_federation_are_its_own_unless_told():
+    plan = planned("mlp", "digits", federated="fedprox:clients=3")
+    assert [plan.value(key) for key in ("optimizer", "schedule", "epochs")] == [
+        "sgd:lr=1", None, 20,
+    ]  # fmt: skip
+    told = planned("mlp", "digits", federated="fedavg", optimizer="adam:lr=0.01", epochs=2)
+    assert told.value("optimizer") == "adam:lr=0.01"
+
+
+def test_several_processes_neither_spread_weights_nor_share_statistics():
+    joined = planned("resnet:depth=20", "digits", federated="fedavg:clients=2", epochs=1).federation
+    assert joined.local.moving
+    check_processes(joined, "ddp", SimpleNamespace(size=1, sharded=False))
+    check_processes(joined, "ddp:norm=process", SimpleNamespace(size=2, sharded=False))
+    for parallel, sharded, why in (
+        ("fsdp", True, "spreads one model"), ("ddp", False, "ddp:norm=process"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=why):
+            check_processes(joined, parallel, SimpleNamespace(size=2, sharded=sharded))
