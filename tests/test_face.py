@@ -238,6 +238,7 @@ ONLY_PYTHON = {
     "tour": {"progress": "an object", "say": "a function"},
     "claim": {"said": "a function"},
     "league": {"said": "a function"},
+    "audit": {"said": "a function", "folder": "is --out"},
     "show": {"kind": "is the word before the name"},
 }
 """Arguments that the command has no option for, each with the reason."""

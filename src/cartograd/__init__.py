@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same at run time
+    from cartograd.apps.audit.audit import audit as audit
     from cartograd.apps.load.pretrained import import_ as import_
     from cartograd.apps.load.runs import listed as runs
     from cartograd.apps.load.runs import look as look
@@ -79,6 +80,7 @@ _HOME = {
     "Spec": "core.spec",
     "UsageError": "core.errors",
     "attack": "apps.verbs.attack",
+    "audit": "apps.audit.audit",
     "augment": "apps.verbs.augment_texts",
     "augmented": "apps.verbs.augment",
     "build": "core.build",
@@ -141,6 +143,7 @@ __all__ = [
     "Spec",
     "UsageError",
     "attack",
+    "audit",
     "augment",
     "augmented",
     "build",

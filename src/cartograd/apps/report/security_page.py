@@ -31,7 +31,7 @@ def security_page(path: str | Path, found: SecurityCurve, /) -> Path:
     worst = min(shares[-1].value for name, shares in found.shares.items() if name != RANDOM)
     return write_report(
         path,
-        [_curves(found), _checks(found), _examples(found)],
+        security_sections(found),
         title=f"{found.model} under attack",
         summary=f"{found.examples} examples of {found.source}; sizes by {found.norm}, in the units "
         "of the input.",
@@ -41,6 +41,11 @@ def security_page(path: str | Path, found: SecurityCurve, /) -> Path:
             Figure("checks passed", f"{sum(c.passed for c in found.checks)}/{len(found.checks)}"),
         ],
     )
+
+
+def security_sections(found: SecurityCurve, /) -> list[Section | None]:
+    """The curve, the checks, and a few examples that fell."""
+    return [_curves(found), _checks(found), _examples(found)]
 
 
 def _curves(found: SecurityCurve) -> Section:

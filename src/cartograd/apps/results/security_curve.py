@@ -78,6 +78,7 @@ class SecurityCurve:
         shares: for each method, and for random changes, the accuracy at each size.
         passes: for each method how often the model was run for an example, on average.
         checks: signs of masked gradients.
+        together: what stands against all methods, at each size.
         notes: what a reader should know, such as a size that is probably in another unit.
         signature: of the model.
         shown: examples to look at; None where nothing fell.
@@ -93,6 +94,7 @@ class SecurityCurve:
     passes: dict[str, float]
     checks: tuple[Check, ...]
     signature: Signature
+    together: tuple[Share, ...] = ()
     notes: tuple[str, ...] = ()
     shown: Shown | None = field(default=None, repr=False)
 
@@ -108,6 +110,7 @@ class SecurityCurve:
             "curves": {
                 name: [share.to_json() for share in shares] for name, shares in self.shares.items()
             },
+            "together": [share.to_json() for share in self.together],
             "passes": self.passes,
             "checks": [
                 {"check": check.name, "passed": check.passed, "said": check.said}

@@ -94,6 +94,7 @@ def security_curve(
         passes={name: run.passes for name, run in runs.items()},
         checks=checks(model, chosen, sizes_asked[-1], norm, by_method, own=maker is model),
         signature=model.signature,
+        together=_together(by_method),
         notes=tuple(line for size in sizes_asked for line in size_notes(size, norm, own, numbers)),
         shown=_shown(model, chosen, runs, sizes_asked),
     )
@@ -238,6 +239,12 @@ def _random(
         moved = Ball(x, low, high, eps=size, norm=norm).project(moved)
         standing.append(classes_of(outputs_of(model, moved)) == chosen.targets)
     return standing
+
+
+def _together(by_method: dict[str, list[Bool[Tensor, " n"]]]) -> tuple[Share, ...]:
+    """What stands against all methods, at each size."""
+    sizes = zip(*by_method.values(), strict=True)
+    return tuple(_share(torch.stack(each).all(0)) for each in sizes)
 
 
 def _share(standing: Bool[Tensor, " n"]) -> Share:

@@ -1,0 +1,1 @@
+"""Harm that comes without an enemy: noise, blur, missing cells, slips of the pen."""
