@@ -8,6 +8,7 @@ import cartograd as cg
 from cartograd.apps.verbs.federated import check_processes
 from cartograd.apps.verbs.plan import planned
 from cartograd.core.errors import UsageError
+from cartograd.frontier.privacy.loss_distribution import epsilon
 
 MODEL = ("train", "mlp:widths=[16]", "--data", "digits", "--set")
 
@@ -31,6 +32,21 @@ def test_a_federation_says_who_has_what_and_is_shown_beside_central_training(cli
     assert account["rounds"] == 3
     assert account["sent"] == 3 * 5 * 2 * 4 * (64 * 16 + 16 + 16 * 10 + 10)
     assert sum(map(sum, account["classes of clients"])) == sum(account["examples"])
+
+
+def test_a_private_federation_says_what_it_bounds(cli_run):
+    words = (*MODEL, "federated=fedavg:clients=60,share=0.2", "--epochs", 2, "--folder", "p")
+    done = cli_run(*words, "--set", "privacy=dp-fedavg:noise=1,delta=1e-3")
+    assert done.code == 0, done.err
+    assert "at delta = 0.001 after 2 steps of noise 1 x clip 1" in done.err
+    assert "one client more or less" in done.err
+    assert "standardised by their bounds" in done.err
+    assert cg.load("p").about["privacy"]["epsilon"] == pytest.approx(
+        epsilon(rate=0.2, noise=1.0, steps=2, delta=1e-3)
+    )
+    alone = cli_run(*MODEL, "privacy=dp-fedavg")
+    assert alone.code == 2
+    assert "say federated=fedavg" in alone.err
 
 
 REFUSED = {

@@ -72,7 +72,7 @@ class DataOptions:
         None,
         "spec of what bounds how much the weights tell of any one training example: "
         "`dp-sgd:epsilon=3`, `dp-sgd:noise=1.1,clip=0.5`. Batches are then drawn example by "
-        "example, `batch_size` on average.",
+        "example, `batch_size` on average. Of a federation's clients: `dp-fedavg:epsilon=3`.",
     )
     federated: str | Spec | None = option(
         None,

@@ -60,6 +60,7 @@ from cartograd.engine.loop.option_fields import names
 from cartograd.engine.loop.options import FitOptions
 from cartograd.engine.loop.own_code import in_words
 from cartograd.frontier.federated.federation import Federation
+from cartograd.frontier.privacy.dp_fedavg import ClientBound
 from cartograd.frontier.privacy.dp_sgd import Private
 
 BY_SPEC = ("objective", "loss", "adapter", "privacy", "federated", "optimizer", "schedule")
@@ -78,7 +79,8 @@ class Plan:
         settings: every setting with its final value and its origin.
         begun: what of a model that learned elsewhere is new, in a line.
         drawn: training examples that a generative model drew.
-        private: the objective where the training is private, with batches of its own.
+        private: the objective where the training is private, with batches of its own; of a
+            federation what bounds it.
         federation: the objective where several train together, with rounds as batches.
     """
 
@@ -89,7 +91,7 @@ class Plan:
     settings: dict[str, Setting]
     begun: str = ""
     drawn: Drawn | None = None
-    private: Private | None = None
+    private: Private | ClientBound | None = None
     federation: Federation | None = None
 
     def value(self, key: str, /) -> Any:
@@ -134,7 +136,7 @@ class Plan:
         """The training data, in batches of the plan's size or of another."""
         if self.federation is not None:
             return self.federation.batches(augment=self.value("augment"))
-        if self.private is not None:
+        if isinstance(self.private, Private):
             return self.private.batches(augment=self.value("augment"))
         return self.data.train.batches(
             batch_size=size or self.value("batch_size"), augment=self.value("augment")
@@ -244,8 +246,8 @@ def planned(
     settings = ordered | settings
     joined = None if meta else federated(objective, examples, settings)
     private = None if meta else kept_private(joined or objective, examples, settings)
-    what = joined or private or objective
-    return Plan(built, examples, what, card, settings, told, drawn, private, joined)
+    own = joined or (private if isinstance(private, Private) else objective)
+    return Plan(built, examples, own, card, settings, told, drawn, private, joined)
 
 
 def _check_answer(model: Signed, data: Dataset, card: Card | None) -> None:

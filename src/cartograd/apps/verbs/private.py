@@ -13,6 +13,8 @@ from cartograd.core.ports import Port
 from cartograd.core.protocols import Objective
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.frontier.federated.federation import Federation
+from cartograd.frontier.privacy.dp_fedavg import ClientBound
 from cartograd.frontier.privacy.dp_sgd import Private
 
 AGAINST: dict[str, tuple[Any, str]] = {
@@ -108,8 +110,8 @@ def _public(port: Port, name: str) -> Port:
 
 def kept_private(
     objective: Objective, data: Dataset, settings: Mapping[str, Setting], /
-) -> Private | None:
-    """The objective as a private one, if it is to be.
+) -> Private | ClientBound | None:
+    """The objective as a private one, if it is to be, or what bounds it if it is a federation's.
 
     Raises:
         UsageError: a setting, the model or the objective does not go with privacy.
@@ -123,16 +125,21 @@ def kept_private(
                 f"{name}={settings[name].value} does not go with privacy={spec}: {why}; "
                 f"leave {name}= out"
             )
+    if Spec.parse(spec).name == "dp-fedavg" and not isinstance(objective, Federation):
+        raise UsageError(
+            f"privacy={spec} bounds what is told of a client of a federation, and there is none; "
+            "say federated=fedavg:clients=..., or take privacy=dp-sgd"
+        )
     method = build(spec, kind="privacy")
     return method(objective, data.train, settings["batch_size"].value, settings["epochs"].value)
 
 
-def told_of(private: Private, epochs: int, /) -> list[str]:
+def told_of(private: Private | ClientBound, epochs: int, /) -> list[str]:
     """Lines on what is bounded and what is not."""
-    steps = private.steps * epochs
+    account = private.account(private.steps * epochs)
     return [
-        f"dp-sgd: {bounded(private.account(steps))}",
-        "dp-sgd: not bounded are the losses in metrics.jsonl, counts and the digest of the data, "
-        "what is told of the validation and test parts, and several trainings on the same "
+        f"{account['method']}: {bounded(account)}",
+        f"{account['method']}: not bounded are the losses in metrics.jsonl, counts and the digest "
+        "of the data, what is told of validation and test parts, and several trainings on the same "
         "examples; checkpoints/ holds the secret of the noise and is not to be handed out",
     ]
