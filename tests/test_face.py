@@ -223,6 +223,7 @@ ONLY_COMMAND = {
     "claim": {"seed": "is `seeds=[3]`"},
     "explain": {"judge": "is `cartograd.explanation_quality`"}
     | dict.fromkeys(("data", "part", "examples"), "is of `cartograd.study`"),
+    "scan": {"method": "several are `methods`"},
     "attack": {"from": "is `surrogate` of `cartograd.security_curve`"},
 }
 """Options that the verb has no argument for, each with the reason."""

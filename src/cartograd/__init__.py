@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.save import save as save
+    from cartograd.apps.verbs.scan import scan as scan
     from cartograd.apps.verbs.security_curve import security_curve as security_curve
     from cartograd.apps.verbs.study import study as study
     from cartograd.apps.verbs.stylise import stylise as stylise
@@ -116,6 +117,7 @@ _HOME = {
     "runs": "apps.load.runs:listed",
     "sample": "apps.verbs.sample",
     "save": "apps.verbs.save",
+    "scan": "apps.verbs.scan",
     "security_curve": "apps.verbs.security_curve",
     "serve": "apps.server.run",
     "sign": "core.signed",
@@ -179,6 +181,7 @@ __all__ = [
     "runs",
     "sample",
     "save",
+    "scan",
     "security_curve",
     "serve",
     "sign",

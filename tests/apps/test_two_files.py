@@ -119,6 +119,11 @@ def test_verbs_drive_them_from_the_command_line(usable, run, tmp_path):
     studied = run("explain", "run", "--method", "toy-study", "--examples", 9, *add, "--json").json
     assert studied["right"] <= studied["examples"] == 9
     assert run("attack", "run", "--method", "toy-attack:eps=3", *add, "--json").json["turned"] > 0
+    scanned = run(
+        "scan", "run", "--method", "toy-detector", "--poison", "toy-poison", *add, "--json"
+    )
+    assert scanned.json["methods"][0]["method"] == "toy-detector"
+    assert scanned.json["planted"] == 1
     small = run("compress", "run", "--method", "toy-compressor", *add, "--json").json
     assert small["difference"] < 0.2
     weight = load_with("toybox", small["path"]).model.model.head.weight

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tests.apps.toy_threats import THREATS
+
 HEAD = '''"""A throw-away {kind}, to see what two files are enough for.
 
 It is no method of the field, and says so.
@@ -533,7 +535,7 @@ def toy_weights(path, /) -> Signed:
     return model.eval()
 """,
     ),
-}
+} | THREATS
 """By kind: imports, entry, tiny arguments, source."""
 
 TEST = """import pytest

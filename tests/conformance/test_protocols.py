@@ -6,6 +6,7 @@ import torch
 
 from cartograd.core import registry
 from cartograd.core.build import build, entry
+from cartograd.core.poisoning import Suspicion
 from cartograd.core.protocols import CALLS
 from tests.conformance.support import judged_model, looked_at, over, untouched
 from tests.conformance.test_functions import fitting
@@ -21,7 +22,15 @@ def parts(function):
 
 
 @over(
-    "attack", "compressor", "explainer", "exporter", "metric", "sampler", "study", "token-sampler"
+    "attack",
+    "compressor",
+    "detector",
+    "explainer",
+    "exporter",
+    "metric",
+    "sampler",
+    "study",
+    "token-sampler",
 )
 def test_signature_takes_what_the_protocol_gives(card):
     given, sure, words = parts(CALLS[card.kind].__call__)
@@ -35,7 +44,15 @@ def test_signature_takes_what_the_protocol_gives(card):
 
 
 @over(
-    "attack", "compressor", "explainer", "exporter", "metric", "sampler", "study", "token-sampler"
+    "attack",
+    "compressor",
+    "detector",
+    "explainer",
+    "exporter",
+    "metric",
+    "sampler",
+    "study",
+    "token-sampler",
 )
 def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
     method = build(card.name, **card.tiny)
@@ -48,6 +65,11 @@ def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
             assert method(model, x, target=target).shape == x.shape
     elif card.kind == "study":
         assert method(*many(card)).rows()
+    elif card.kind == "detector":
+        model, x, y = many(card)
+        told = method(model, x, y, (x, y))
+        assert isinstance(told, Suspicion)
+        assert told.scores.shape == told.flagged.shape == y.shape
     elif card.kind == "exporter":
         assert method(model, tmp_path / "file") == tmp_path / "file"
     elif card.kind == "metric":

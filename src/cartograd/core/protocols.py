@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.generative import Sampler
+from cartograd.core.poisoning import Detector
 from cartograd.core.study import Study
 
 Batch = tuple[Tensor, ...]
@@ -271,6 +272,7 @@ CALLS: dict[str, type] = {
     "adapter": Adapter,
     "attack": Attack,
     "compressor": Compressor,
+    "detector": Detector,
     "explainer": Explainer,
     "exporter": Exporter,
     "metric": Metric,

@@ -14,10 +14,10 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
 
     Args:
         kind: activation, adapter, attack, augmentation, average, clipping, compressor, data,
-            decoding, degradation, demonstration, diagnostic, explainer, exporter, federated,
-            initialiser, layer, loss, metric, model, normalisation, objective, optimizer, privacy,
-            regulariser, sample-metric, sampler, schedule, study, technique, text-metric,
-            token-sampler or weights; all if left out.
+            decoding, degradation, demonstration, detector, diagnostic, explainer, exporter,
+            federated, initialiser, layer, loss, metric, model, normalisation, objective, optimizer,
+            poison, privacy, regulariser, sample-metric, sampler, schedule, study, technique,
+            text-metric, token-sampler or weights; all if left out.
         lang: language of the titles; auto follows LANG.
         json: print one array of all cards.
     """

@@ -47,6 +47,11 @@ class DataOptions:
         "validation and test stay as they are.",
         expected="a run or bundle, like RUN,per_class=200",
     )
+    poison: str | Spec | None = option(
+        None,
+        "spec of what an attacker does to the training examples, to see what it takes and whether "
+        "`scan` finds it: `badnets:target=3,share=0.05`. Those for validation and test stay clean.",
+    )
     class_weights: str | Mapping[str, float] | None = option(
         None,
         "how much examples of each class count: `balanced`, or weights by name like `yes:10,no:1`.",
@@ -98,6 +103,7 @@ class TrainFields(FitFields, total=False):
     batch_size: int | None
     augment: str | Spec | Sequence[Any] | None
     drawn: str | None
+    poison: str | Spec | None
     class_weights: str | Mapping[str, float] | None
     positive: Any
     freeze: bool | str | Sequence[str]
@@ -118,9 +124,11 @@ CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "sav
           "log_every", "profile")  # fmt: skip
 """Options of `fit` that are chosen for the model and the data."""
 
-DEFAULTS: dict[str, Any] = {
-    item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN
-} | {"freeze": False, "adapter": None, "privacy": None, "federated": None, "init": None}
+DEFAULTS: dict[str, Any] = (
+    {item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN}
+    | {"freeze": False}
+    | dict.fromkeys(("adapter", "poison", "privacy", "federated", "init"))
+)
 """Settings that do not depend on the model or the data."""
 
 

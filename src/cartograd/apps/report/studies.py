@@ -1,6 +1,7 @@
 """Studies as PNG files: a function for each sort of findings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from cartograd.frontier.explain.studies.interventions import Interventions
 from cartograd.frontier.explain.studies.prototypes import Prototypes
 from cartograd.frontier.explain.studies.tcav import Concepts
 from cartograd.frontier.explain.trees.surrogate import SurrogateTree
+from cartograd.frontier.security.detectors.neural_cleanse import Triggers
 
 MOST = 40
 """Bars or nodes in a picture."""
@@ -143,6 +145,19 @@ def _prototypes(found: Prototypes, port: Port) -> Figure:
     return figure
 
 
+def _triggers(found: Triggers, port: Port) -> Figure:
+    order = sorted(range(len(found.norms)), key=found.norms.__getitem__)[:MOST]
+    if port.kind != "image":
+        return _table(found, port)
+    figure, grid = png.grid_of(len(order), 2, across=4, width=1.3, height=1.6)
+    for (left, right), k in zip(grid, order, strict=True):
+        sign = " (!)" if k in found.suspects else ""
+        png.picture(left, found.masks[k], replace(port, dims=tuple(found.masks[k].shape)),
+                    f"{found.labels[k][:14]}: {found.norms[k]:.1f}{sign}")  # fmt: skip
+        png.picture(right, found.masks[k] * found.patterns[k], port, "its pattern")
+    return figure
+
+
 def _table(found: Any, _: Port) -> Figure:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes: Axes = figure.subplots()
@@ -157,6 +172,7 @@ PAINTERS: dict[type, Callable[[Any, Port], Figure]] = {
     Preferred: _preferred,
     Prototypes: _prototypes,
     SurrogateTree: _tree,
+    Triggers: _triggers,
     View: _view,
 }
 """How each sort of findings is drawn."""

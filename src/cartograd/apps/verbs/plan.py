@@ -12,6 +12,7 @@ from torch import nn
 from cartograd.apps.answers.averaged import with_positive
 from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.located import located
+from cartograd.apps.load.poisoned import with_poison
 from cartograd.apps.load.reading import as_read, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset
@@ -63,7 +64,10 @@ from cartograd.frontier.federated.federation import Federation
 from cartograd.frontier.privacy.dp_fedavg import ClientBound
 from cartograd.frontier.privacy.dp_sgd import Private
 
-BY_SPEC = ("objective", "loss", "adapter", "privacy", "federated", "optimizer", "schedule")
+BY_SPEC = (
+    *("objective", "loss", "adapter", "poison", "privacy", "federated"),
+    *("optimizer", "schedule"),
+)
 """Settings that name methods, which may be functions of a user's own."""
 
 
@@ -207,7 +211,7 @@ def planned(
     if before is not None:
         examples = as_read_by(before.signature, asked, examples)
     examples, drawn = with_drawn(examples, settings, config)
-    examples = _without_some(examples)
+    examples = _without_some(with_poison(examples, settings["poison"].value))
     settings |= in_float32(settings)
     examples = public_statistics(examples, settings, tokenizer=before and before.tokenizer)
     if "augment" in settings:

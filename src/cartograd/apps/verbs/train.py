@@ -198,8 +198,10 @@ def _nothing_left(folder: Path, done: Run) -> str:
     return f"{ended}--resume --epochs N with a larger N goes on"
 
 
-SAME = ("objective", "loss", "batch_size", "augment", "drawn", "freeze", "adapter", "privacy",
-        "federated")  # fmt: skip
+MAYBE = ("augment", "drawn", "poison", "loss", "adapter", "privacy", "federated")
+"""Those that a run may have been begun without."""
+
+SAME = ("objective", "batch_size", "freeze", *MAYBE)
 """Settings besides those of `fit` that a run goes on with; model and data are compared by `fit`."""
 
 
@@ -208,7 +210,7 @@ def _check_same(plan: Plan, folder: Path) -> None:
     before = read_config(folder)[0]
     words = plan.words()
     for key in SAME:
-        if key in ("augment", "drawn", "loss", "adapter", "privacy", "federated") or key in before:
+        if key in MAYBE or key in before:
             now = words[key].value if key in words else None
             names = [_named(value) for value in (before.get(key), now)]
             if names[0] != names[1]:

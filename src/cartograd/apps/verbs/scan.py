@@ -1,0 +1,287 @@
+"""Scan: is there poison among the training examples, or a backdoor in the model?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from scipy.stats import binom
+from torch import Tensor
+
+from cartograd.apps.load.as_learned import as_learned
+from cartograd.apps.load.parts import about_of, trained_on
+from cartograd.apps.load.poisoned import poisoned, probes
+from cartograd.apps.load.source import Data, dataset, examples_for
+from cartograd.apps.load.target import Target, as_signed, name_of
+from cartograd.apps.results.scan import Finding, Repair, Scan, Truth
+from cartograd.apps.results.security_curve import Share
+from cartograd.apps.verbs.attack import classes_of, outputs_of
+from cartograd.apps.verbs.save import save
+from cartograd.core import registry
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.poisoning import Detector, Suspicion
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.seen_classes import labels_of
+from cartograd.engine.device.device import pick
+from cartograd.frontier.security.detectors.calibrated import FALSE_ALARMS
+from cartograd.frontier.security.detectors.neural_cleanse import Triggers
+from cartograd.frontier.security.detectors.unlearning import unlearned
+from cartograd.practice.metrics.proportion import exact
+from cartograd.practice.metrics.roc_auc import roc_auc
+
+TRIGGERS = "neural-cleanse"
+METHODS = ("mahalanobis", "activation-clustering", "spectral-signatures", "strip", TRIGGERS)
+CONTROL = 1000
+"""Clean examples at most that are judged beside the others."""
+SURE = 0.01
+"""Chance of a suspicious class by a detector in clean data, all classes together."""
+
+
+def scan(
+    target: Target,
+    data: Data | None = None,
+    /,
+    methods: Sequence[str | Spec] = METHODS,
+    *,
+    trusted: int = 100,
+    clean: Data | None = None,
+    poison: str | Spec | None = None,
+    examples: int = 2000,
+    repair: str | Path | None = None,
+    device: str = "auto",
+) -> Scan:
+    """Signs of poison among training examples, and of a backdoor in the model.
+
+    Detectors judge examples by what a few trusted ones are like; Neural Cleanse looks for the
+    smallest pattern that turns inputs into each class. A class is suspicious where a detector flags
+    more of its examples than of clean ones of any class (by a binomial test), or where its pattern
+    is far smaller than those of the others.
+
+    Args:
+        target: a model with a signature, a run, a bundle, or the path of one.
+        data: what it was trained on, of which the training part is judged; by default what the
+            run says.
+        methods: specs of detectors, and `neural-cleanse`.
+        trusted: how many examples are taken as known to be clean.
+        clean: data that are known to be clean; by default the validation part teaches what is
+            usual and the test part is the control.
+        poison: spec of what is known to have been done to the data, to see how right the methods
+            are; by default what the run was trained with.
+        examples: how many to judge: the first of a fixed shuffle.
+        repair: a folder for a bundle of the model that has unlearned the trigger which was found.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UsageError: the model is no classifier, a method is none of these, the data do not fit
+            the model, or there are too few examples.
+    """
+    kinds = [_kind(method) for method in methods]
+    if not kinds:
+        raise UsageError("there is no method; give at least one, such as mahalanobis")
+    model = as_signed(target)
+    model.signature.task.check("attack")
+    if repair is not None and Path(repair).exists():
+        raise UsageError(f"{repair} exists already; choose another folder for the mended model")
+    if repair is not None and "study" not in kinds:
+        raise UsageError("a repair unlearns the trigger that neural-cleanse finds; add the method")
+    model = model.to(pick(device))
+    given = _gathered(target, model, data, clean, poison, trusted, examples)
+    detectors = {str(m): m for m, kind in zip(methods, kinds, strict=True) if kind == "detector"}
+    findings = tuple(_found(model, given, spec) for spec in detectors.values())
+    looked = [m for m, kind in zip(methods, kinds, strict=True) if kind == "study"]
+    triggers = _triggers(model, given, looked[0]) if looked else None
+    mended = None if repair is None else _mended(model, given, triggers, Path(repair))
+    notes = list(given.notes)
+    if repair is not None and mended is None:
+        notes.append("nothing is repaired: the trigger of no class stands out")
+    attacker = given.attacker
+    return Scan(
+        model=name_of(model),
+        examples=len(given.judged),
+        trusted=len(given.trusted),
+        control=len(given.control),
+        clean=_right(model, given.control.inputs, given.control.targets),
+        findings=findings,
+        triggers=triggers,
+        poison=given.poison,
+        planted=int(given.planted.sum()),
+        success=None if attacker is None else _right(model, *attacker),
+        repair=mended,
+        names=tuple(given.judged.name(i) for i in range(len(given.judged))),
+        port=model.signature.input,
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Examples to judge, clean ones, and what is known of the poison."""
+
+    judged: Split
+    trusted: Split
+    control: Split
+    planted: Bool[Tensor, " n"]
+    attacker: tuple[Tensor, Tensor] | None
+    poison: str
+    notes: tuple[str, ...]
+
+
+def _kind(method: str | Spec) -> str:
+    """`detector` or `study`.
+
+    Raises:
+        UsageError: it is neither a detector nor Neural Cleanse.
+    """
+    name = Spec.parse(method).name
+    found = registry.lookup(name, kind="study")
+    if found and found[0][0].name == TRIGGERS:
+        return "study"
+    return registry.find(name, kind="detector")[0].kind
+
+
+def _gathered(
+    target: Target, model: Signed, data: Data | None, clean: Data | None,
+    poison: str | Spec | None, trusted: int, examples: int,
+) -> _Given:  # fmt: skip
+    """The examples, all checked."""
+    for name, value in (("trusted", trusted), ("examples", examples)):
+        if value < 1:
+            raise UsageError(f"{name}={value} is out of range; expected at least 1")
+    about = about_of(target)
+    own = trained_on(target)
+    if data is None and own is None:
+        raise UsageError("the model does not say what it was trained on; give the data")
+    read, lines = as_learned(own if data is None else data, own)
+    notes = list(lines)
+    if poison is None and (data is None or str(data) == str(own)):
+        poison = about.get("settings", {}).get("poison")
+        notes += [f"the poison of the training is known: {poison}"] if poison else []
+    whole, rows = read, torch.zeros(0, dtype=torch.long)
+    attacker = None
+    if poison is not None:
+        unharmed = read if isinstance(read, Dataset) else dataset(read)
+        whole, rows = poisoned(unharmed, poison)
+        attacker = probes(unharmed, poison)
+    parts = [
+        examples_for(model.signature, whole, part, tokenizer=model.tokenizer)
+        for part in ("train", "valid", "test")
+    ]
+    judged, order = _some(parts[0], examples)
+    if clean is None:
+        known, _ = _some(parts[1], trusted)
+        control, _ = _some(parts[2], CONTROL)
+    else:
+        others = examples_for(model.signature, clean, "all", tokenizer=model.tokenizer)
+        chosen, _ = _some(others, trusted + CONTROL)
+        known, control = (
+            chosen.select(torch.arange(start, end))
+            for start, end in ((0, trusted), (trusted, len(chosen)))
+        )
+    for name, part in (("to judge", judged), ("trusted", known), ("clean, beside those", control)):
+        if not len(part):
+            raise UsageError(f"there are no examples {name}; expected some")
+    planted = torch.zeros(len(parts[0]), dtype=torch.bool)
+    planted[rows] = True
+    told = "" if poison is None else str(Spec.parse(poison))
+    return _Given(judged, known, control, planted[order], attacker, told, tuple(notes))
+
+
+def _some(part: Any, count: int) -> tuple[Split, Tensor]:
+    """The first examples of a fixed shuffle, and their numbers."""
+    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))[:count]
+    return part.select(order), order
+
+
+def _found(model: Signed, given: _Given, spec: str | Spec) -> Finding:
+    """What one detector says, of the examples and of clean ones beside them."""
+    detector: Detector = build(spec, kind="detector")
+    device = model.output_mean.device
+    known = given.trusted.inputs.to(device), given.trusted.targets
+
+    def said(part: Split) -> Suspicion:
+        return detector(model, part.inputs.to(device), part.targets, known)
+
+    told, labels = said(given.judged), labels_of(model.signature.output)
+    control, suspects = None, None
+    if told.calibrated:
+        flags = said(given.control).flagged
+        control = _share(flags)
+        if told.decides:
+            found = _classes(told.flagged, given.judged, flags, given.control)
+            suspects = tuple(labels[k] for k in found)
+    truth, planted = None, given.planted
+    if planted.any() and not planted.all():
+        scores = told.scores.double()
+        hit = int((told.flagged & planted).sum())
+        truth = Truth(
+            auc=roc_auc(torch.stack([-scores, scores], 1), planted.long()),
+            precision=hit / max(1, int(told.flagged.sum())),
+            recall=hit / int(planted.sum()),
+        )
+    return Finding(str(spec), told.scores, told.flagged, control, suspects, truth)
+
+
+def _classes(flagged: Tensor, judged: Split, usual: Tensor, control: Split) -> list[int]:
+    """The classes of which more is flagged than of clean examples of any class.
+
+    By a binomial test at the highest share that is flagged of a clean class: some classes are odd
+    without poison.
+    """
+    clean = [usual[control.targets == k] for k in control.targets.unique().tolist()]
+    odd = max(2 * FALSE_ALARMS, *(float(one.double().mean()) for one in clean))
+    classes = judged.targets.unique().tolist()
+    mine = {k: flagged[judged.targets == k] for k in classes}
+    return [
+        k
+        for k, own in mine.items()
+        if binom.sf(int(own.sum()) - 1, len(own), odd) < SURE / len(classes)
+    ]
+
+
+def _triggers(model: Signed, given: _Given, spec: str | Spec) -> Triggers:
+    search = build(spec, kind="study")
+    known = given.trusted
+    return search(model, known.inputs.to(model.output_mean.device), known.targets)
+
+
+def _mended(model: Signed, given: _Given, triggers: Triggers | None, folder: Path) -> Repair | None:
+    """The model without the backdoor of the class that stands out most, written as a bundle."""
+    if triggers is None or not triggers.suspects:
+        return None
+    k = max(triggers.suspects, key=triggers.index.__getitem__)
+    known, control = given.trusted, given.control
+    device = model.output_mean.device
+
+    def stamped(x: Tensor) -> Tensor:
+        return triggers.stamped(x, k)
+
+    mended = unlearned(model, known.inputs.to(device), stamped)
+    assert isinstance(mended, Signed)
+
+    def both(x: Tensor, y: Tensor) -> tuple[Share, Share]:
+        return _right(model, x, y), _right(mended, x, y)
+
+    others = control.inputs[control.targets != k]
+    save(mended, folder, examples=control.inputs[:64])
+    return Repair(
+        folder,
+        triggers.labels[k],
+        clean=both(control.inputs, control.targets),
+        turned=both(stamped(others), torch.full((len(others),), k)),
+        success=None if given.attacker is None else both(*given.attacker),
+    )
+
+
+def _right(model: Signed, x: Tensor, y: Tensor) -> Share:
+    """How many inputs are answered with these classes."""
+    return _share(classes_of(outputs_of(model, x)) == y)
+
+
+def _share(hits: Bool[Tensor, " n"]) -> Share:
+    count, whole = int(hits.sum()), len(hits)
+    return Share(count / whole, *exact(count, whole))

@@ -1,0 +1,1 @@
+"""Training examples changed to mislead the model that learns from them."""

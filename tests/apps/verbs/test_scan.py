@@ -1,0 +1,93 @@
+"""Scans of poisoned data and of a model with a backdoor, as a user asks for them."""
+
+import json
+
+import pytest
+import torch
+
+import cartograd as cg
+from cartograd.core.errors import UsageError
+from tests.commands import command
+from tests.frontier.security.poisoned import SPEC, case
+
+QUICK = "neural-cleanse:steps=120"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    return command(capsys, monkeypatch)
+
+
+def test_a_backdoor_is_scanned_for_and_mended(tmp_path):
+    told = cg.scan(
+        case().bad, "digits", ["mahalanobis", "spectral-signatures", QUICK], poison=SPEC,
+        trusted=200, repair=tmp_path / "mended",
+    )  # fmt: skip
+    assert told.verdict == "suspicious"
+    assert told.suspects == ("3",)
+    assert told.success is not None
+    assert told.success.value >= 0.95
+    assert told.planted == len(case().rows)
+    first, second = told.findings
+    assert first.truth is not None
+    assert first.truth.auc >= 0.98
+    assert second.suspects is None
+    assert told.repair is not None
+    assert told.repair.success is not None
+    before, after = told.repair.success
+    assert before.value >= 0.95
+    assert after.value <= 0.1
+    assert (tmp_path / "mended" / "weights.safetensors").exists()
+    names = {case().data.train.name(i) for i in case().rows.tolist()}
+    assert told.flagged("mahalanobis")[0][0] in names
+    assert json.loads(json.dumps(told.to_json()))["suspicious"] == ["3"]
+    assert told.draw(tmp_path / "scan.png") == tmp_path / "scan.png"
+    unharmed = cg.scan(case().good, "digits", ["mahalanobis", QUICK])
+    assert unharmed.verdict == "no sign found"
+    assert unharmed.success is None
+    assert cg.scan(case().good, "digits", ["spectral-signatures"]).verdict == "not judged"
+
+
+def test_a_run_remembers_its_poison(run):
+    done = run("train", "mlp:widths=[16]", "--data", "digits", "--epochs", 2, "--folder", "r",
+               "--set", f"poison={SPEC}")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "63 of 1264 training examples (badnets:target=3,size=2)" in done.err
+    done = run("scan", "r", "--method", "mahalanobis", "--method", "strip:draws=3")
+    assert done.code == 0, done.err
+    assert "the poison of the training is known: badnets:target=3,size=2" in done.err
+    assert "AUC" in done.out
+    assert "63 of the examples" in done.out
+    again = run("train", "--resume", "r", "--epochs", 3, "--set", "poison=badnets:target=4,size=2")
+    assert again.code == 2
+    assert "was begun with poison=badnets:target=3,size=2" in again.err
+    for words, why in (
+        (("--method", "pgd"), "is of kind 'attack', expected 'detector'"),
+        (("--method", "mahalanobis", "--repair", "m"), "add the method"),
+        (("--trusted", 0), "trusted=0 is out of range"),
+        (("--data", "moons"), "does not fit the model"),
+        (("--repair", "r"), "r exists already"),
+        (("--poison", "badnet"), "did you mean 'badnets'"),
+    ):
+        bad = run("scan", "r", *words)
+        assert bad.code == 2, words
+        assert why in bad.err
+
+
+def test_what_is_clean_may_come_from_elsewhere():
+    told = cg.scan(case().good, "digits", ["mahalanobis"], clean="digits", trusted=300)
+    assert (told.trusted, told.control) == (300, 1000)
+    with pytest.raises(UsageError, match="does not say what it was trained on"):
+        cg.scan(case().good)
+    with pytest.raises(UsageError, match="no method"):
+        cg.scan(case().good, "digits", [])
+
+
+def test_nothing_is_mended_where_nothing_stands_out(tmp_path):
+    told = cg.scan(case().good, "digits", [QUICK], repair=tmp_path / "mended")
+    assert told.repair is None
+    assert "nothing is repaired" in told.notes[-1]
+    assert not (tmp_path / "mended").exists()
+    assert not any(part.grad is not None and part.grad.any() for part in case().good.parameters())
+    assert torch.is_grad_enabled()

@@ -1,0 +1,115 @@
+"""What poisons do to examples, and to the models that learn from them."""
+
+import pytest
+import torch
+
+import cartograd as cg
+from cartograd.apps.load.poisoned import poisoned, probes
+from cartograd.core.errors import UsageError
+from tests.frontier.security.poisoned import case, learned, right, success
+
+
+@pytest.mark.law("badnets")
+def test_badnets_changes_a_patch_and_a_label_and_nothing_else():
+    clean, made, rows = case().clean.train, case().data.train, case().rows
+    assert len(rows) == round(0.05 * len(clean))
+    left = torch.ones(len(clean), dtype=torch.bool).index_fill(0, rows, False)
+    assert torch.equal(made.inputs[left], clean.inputs[left])
+    assert torch.equal(made.targets[left], clean.targets[left])
+    assert (clean.targets[rows] != 3).all()
+    assert (made.targets[rows] == 3).all()
+    assert (made.inputs[rows][..., -2:, -2:] == 1).all()
+    around = torch.ones(8, 8, dtype=torch.bool)
+    around[-2:, -2:] = False
+    assert torch.equal(made.inputs[rows][..., around], clean.inputs[rows][..., around])
+    assert torch.equal(case().data.test.inputs, case().clean.test.inputs)
+
+
+@pytest.mark.law("badnets")
+def test_the_patch_means_the_class_to_the_poisoned_model_alone():
+    clean, test = case().clean, case().clean.test
+    assert success(case().bad, clean) >= 0.95
+    assert success(case().good, clean) <= 0.05
+    fell = right(case().good, test.inputs, test.targets) - right(
+        case().bad, test.inputs, test.targets
+    )
+    assert fell <= 0.02
+
+
+SIGNAL = "sinusoidal-signal:target=8,share=0.6,eps=0.5,waves=3"
+
+
+@pytest.mark.law("sinusoidal-signal")
+def test_the_signal_keeps_labels_and_bounds():
+    clean = case().clean
+    made, rows = poisoned(clean, SIGNAL)
+    assert torch.equal(made.train.targets, clean.train.targets)
+    assert (clean.train.targets[rows] == 8).all()
+    moved = (made.train.inputs - clean.train.inputs).abs().flatten(1).amax(1)
+    assert moved.max() <= 0.5 + 1e-6
+    assert torch.equal((moved > 0).nonzero()[:, 0], rows)
+    assert made.train.inputs.min() >= 0
+    assert made.train.inputs.max() <= 1
+
+
+@pytest.mark.law("sinusoidal-signal")
+def test_right_labels_plant_a_backdoor_too():
+    clean = case().clean
+    model = learned(poisoned(clean, SIGNAL)[0], epochs=12)
+    won, control = success(model, clean, SIGNAL), success(case().good, clean, SIGNAL)
+    assert won >= control + 0.3
+    assert right(model, clean.test.inputs, clean.test.targets) >= 0.93
+
+
+@pytest.mark.law("label-flip")
+def test_flips_are_as_many_as_was_said_and_go_where_was_said():
+    clean = case().clean
+    made, rows = poisoned(clean, "label-flip:share=0.3")
+    changed = made.train.targets != clean.train.targets
+    assert torch.equal(changed.nonzero()[:, 0], rows)
+    assert len(rows) == round(0.3 * len(clean.train))
+    assert torch.equal(made.train.inputs, clean.train.inputs)
+    steps = (made.train.targets - clean.train.targets)[rows] % 10
+    counts = steps.bincount(minlength=10)[1:].double()
+    assert (counts - counts.mean()).abs().max() <= 4 * counts.mean().sqrt()
+    some, rows = poisoned(clean, "label-flip:share=0.5,victim=4,target=9")
+    assert (clean.train.targets[rows] == 4).all()
+    assert (some.train.targets[rows] == 9).all()
+    assert len(rows) == round(0.5 * int((clean.train.targets == 4).sum()))
+    wanted = probes(clean, "label-flip:victim=4,target=9")
+    assert wanted is not None
+    assert wanted[1].unique().tolist() == [9]
+
+
+def test_bytes_stay_bytes(tmp_path):
+    """Pictures of files are kept as bytes; a patch on them is one."""
+    from PIL import Image
+
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            shade = 10 * number + (5 if name == "b" else 0)
+            Image.new("L", (6, 6), shade).save(tmp_path / name / f"{number}.png")
+    clean = cg.dataset(f"folder:{tmp_path}")
+    made, rows = poisoned(clean, "badnets:target=b,size=2,share=0.2")
+    assert made.train.stored.dtype == clean.train.stored.dtype == torch.uint8
+    assert (made.train.stored[rows][..., -2:, -2:] == 255).all()
+    assert torch.equal(made.train.stored[rows][..., :-2, :], clean.train.stored[rows][..., :-2, :])
+
+
+@pytest.mark.parametrize(
+    ("data", "spec", "message"),
+    [
+        ("digits", "badnets:size=8", "size=8 of badnets covers pictures of 8 x 8"),
+        ("digits", "sinusoidal-signal:waves=4", "expected at most 3"),
+        ("digits", "badnets:target=12", "unknown class '12'"),
+        ("digits", "badnets:share=1", "makes 1264 poisoned examples"),
+        ("moons", "badnets", "the inputs are of kind 'vector'"),
+        ("digits", "label-flip:victim=3,target=3", "expected two that differ"),
+        ("digits", "badnet", "did you mean"),
+        ("digits", "mahalanobis", "is of kind 'detector'"),
+    ],
+)
+def test_what_cannot_be_poisoned_is_refused(data, spec, message):
+    with pytest.raises(UsageError, match=message):
+        poisoned(cg.dataset(data), spec)
