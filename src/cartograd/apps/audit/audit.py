@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.audit.against import compared, read_card
-from cartograd.apps.audit.budget import Budget, counted
+from cartograd.apps.audit.budget import STEP, Budget, counted
 from cartograd.apps.audit.card import Audit, Done
 from cartograd.apps.audit.kept import Kept
 from cartograd.apps.audit.rules import read_rules
@@ -155,18 +155,32 @@ def _measured(
     if section.name in counts:
         n, how = min(n, counts[section.name]), "as many as the other card"
     elif section.weight and n > section.pilot:
-        few, begun = section.pilot, time.monotonic()
         seconds = budget.share(section.weight, left=left)
-        found = section.measure(subject.few(few))
-        pilot = time.monotonic() - begun
-        n = counted(seconds=seconds, pilot=pilot, examples=few, most=len(subject))
-        how = f"a pilot of {few} took {pilot:.2g} s of the {seconds:.3g} s there were"
+        found, pilots = _piloted(section, subject, seconds)
+        spent = sum(one for _, one in pilots)
+        n = counted(pilots, rest=seconds - spent, most=n)
+        few = " and ".join(str(count) for count, _ in pilots)
+        how = f"pilots of {few} took {spent:.2g} s of the {seconds:.3g} s there were"
         said(f"{section.title}: {n:,} of {len(subject):,} examples ({how})")
-    if found is None or n > section.pilot:
-        found = section.measure(subject.few(n))
+        found = found if n == pilots[-1][0] else None
+    found = found or section.measure(subject.few(n))
     spent = time.process_time() - start
     said(f"{section.title}: {found.mark or 'told'}, {spent:.1f} s of the processor")
     return found, {"n": n, "chosen": how, "cpu_seconds": round(spent, 3)}
+
+
+def _piloted(
+    section: Section, subject: Subject, seconds: float
+) -> tuple[Found, list[tuple[int, float]]]:
+    """What the last pilot found, and what each took; a second one where the first left room."""
+    pilots, n = list[tuple[int, float]](), section.pilot
+    while True:
+        begun = time.monotonic()
+        found = section.measure(subject.few(n))
+        pilots.append((n, time.monotonic() - begun))
+        if len(pilots) > 1 or STEP * pilots[0][1] > seconds or STEP * n >= len(subject):
+            return found, pilots
+        n *= STEP
 
 
 def _about(subject: Subject, settings: dict[str, Any]) -> dict[str, Any]:

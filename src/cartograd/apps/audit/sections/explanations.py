@@ -28,8 +28,8 @@ METHODS = ("integrated_gradients:steps=32", "saliency", "occlusion")
 
 SHOWN = 8
 TITLES = {
-    "deletion": "probability left as pixels go (area)",
-    "insertion": "probability as pixels come (area)",
+    "deletion": "probability as what matters goes (area)",
+    "insertion": "probability as what matters comes (area)",
     "infidelity": "share of changes that is not told",
     "max-sensitivity": "how far it moves with the input",
     "complexity": "how spread out it is",
