@@ -183,6 +183,19 @@ def toy_study(model, x, y, /):
         return Rights(int((model(x).argmax(1) == y).sum()))
 """,
     ),
+    "verifier": (
+        "import torch\n\nfrom cartograd.core.certificate import Certificate\n"
+        "from cartograd.core.eval_mode import evaluating",
+        "toy_verifier",
+        {},
+        """
+def toy_verifier(model, x, y, /):
+    '''Of the inputs alone, whose right answers need no proof.'''
+    with evaluating(model), torch.no_grad():
+        right = (model(x.clone()).argmax(1) == y).cpu()
+    return Certificate(right, ~right, torch.zeros(len(x)).double(), x.detach().clone())
+""",
+    ),
     "attack": (
         "from cartograd.frontier.security.fgsm import fgsm",
         "toy_attack",

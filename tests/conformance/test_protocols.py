@@ -31,6 +31,7 @@ def parts(function):
     "sampler",
     "study",
     "token-sampler",
+    "verifier",
 )
 def test_signature_takes_what_the_protocol_gives(card):
     given, sure, words = parts(CALLS[card.kind].__call__)
@@ -53,6 +54,7 @@ def test_signature_takes_what_the_protocol_gives(card):
     "sampler",
     "study",
     "token-sampler",
+    "verifier",
 )
 def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
     method = build(card.name, **card.tiny)
@@ -70,6 +72,8 @@ def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
         told = method(model, x, y, (x, y))
         assert isinstance(told, Suspicion)
         assert told.scores.shape == told.flagged.shape == y.shape
+    elif card.kind == "verifier":
+        assert method(model, x, y).found.shape == x.shape
     elif card.kind == "exporter":
         assert method(model, tmp_path / "file") == tmp_path / "file"
     elif card.kind == "metric":

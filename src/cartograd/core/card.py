@@ -43,6 +43,7 @@ KINDS = (
     "technique",
     "text-metric",
     "token-sampler",
+    "verifier",
     "weights",
 )
 """What a card can describe. Torch's own optimizers have specs but no cards."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
+from cartograd.core.certificate import Verifier
 from cartograd.core.generative import Sampler
 from cartograd.core.poisoning import Detector
 from cartograd.core.study import Study
@@ -279,5 +280,6 @@ CALLS: dict[str, type] = {
     "sampler": Sampler,
     "study": Study,
     "token-sampler": TokenSampler,
+    "verifier": Verifier,
 }
 """How a verb calls a method of each kind once its hyperparameters are bound."""

@@ -1,0 +1,287 @@
+"""Rules of operations: how intervals and lines go through them.
+
+An affine operation f(x) = W x + c turns an interval of middle m and radius r into one of middle
+W m + c and radius |W| r. A curve that rises turns it into one from f(low) to f(high), and lies
+between two lines there:
+
+    lower_slope x + lower <= f(x) <= upper_slope x + upper        for low <= x <= high
+
+ReLU lies below its chord and above any line through 0 of slope 0 to 1; of these the one of slope 1
+is taken where high > -low, which encloses the least area. An S-shaped curve (sigmoid, tanh) lies
+between its chord and a tangent where it bends one way, and elsewhere between two lines of the
+smaller slope of both ends.
+
+References:
+    Huan Zhang, Tsui-Wei Weng, Pin-Yu Chen, Cho-Jui Hsieh, Luca Daniel. Efficient neural network
+    robustness certification with general activation functions. NeurIPS 2018.
+    https://arxiv.org/abs/1811.00866
+    Gagandeep Singh, Timon Gehr, Markus Puschel, Martin Vechev. An abstract domain for certifying
+    neural networks. POPL 2019. https://doi.org/10.1145/3290354
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Box(NamedTuple):
+    """The least and the largest value of each number."""
+
+    low: Float[Tensor, "b ..."]
+    high: Float[Tensor, "b ..."]
+
+    def widened(self, slack: Tensor, /) -> "Box":
+        """The same with more room at both ends."""
+        return Box(self.low - slack, self.high + slack)
+
+    def size(self) -> Float[Tensor, "b ..."]:
+        """The largest absolute value of each number."""
+        return torch.maximum(self.low.abs(), self.high.abs())
+
+    def of(self, rows: Tensor | slice, /) -> "Box":
+        """The boxes of some of the examples."""
+        return Box(self.low[rows], self.high[rows])
+
+
+class Lines(NamedTuple):
+    """Two lines with a curve between them, for each number."""
+
+    lower_slope: Tensor
+    lower: Tensor
+    upper_slope: Tensor
+    upper: Tensor
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """How an operation is computed, and how boxes go through it."""
+
+    @property
+    def terms(self) -> int:
+        """How many roundings a number of the result goes through at most."""
+        ...
+
+    def value(self, *inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        """The result for each example."""
+        ...
+
+    def interval(self, *boxes: Box) -> Box:
+        """What the results lie within, before any rounding."""
+        ...
+
+    def size(self, *boxes: Box) -> Tensor:
+        """The absolute values of all that is summed up, which rounding is in proportion to."""
+        ...
+
+
+@dataclass(frozen=True)
+class Affine:
+    """An operation that is affine in all its inputs together.
+
+    Attributes:
+        function: the operation.
+        spread: the same of the absolute values of its weights, without constants.
+        terms: how many roundings a number goes through; none of numbers that are only moved.
+        constants: the absolute values of all that is added, where that is more than one number.
+    """
+
+    function: Callable[..., Tensor]
+    spread: Callable[..., Tensor]
+    terms: int
+    constants: Tensor | None = None
+
+    def value(self, *inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        """The result for each example."""
+        return self.function(*inputs)
+
+    def constant(self, *inputs: Float[Tensor, "b ..."]) -> Tensor:
+        """The result of zeros, for one example."""
+        return self.function(*(torch.zeros_like(x[:1]) for x in inputs))
+
+    def interval(self, *boxes: Box) -> Box:
+        """The image of the middle, as far around it as the weights spread the radii."""
+        middle = self.function(*((box.high + box.low) / 2 for box in boxes))
+        radius = self.spread(*((box.high - box.low) / 2 for box in boxes))
+        return Box(middle - radius, middle + radius)
+
+    def size(self, *boxes: Box) -> Tensor:
+        """|W| |x| + |c|."""
+        constants = self.constants
+        if constants is None:
+            constants = self.constant(*(box.low for box in boxes)).abs()
+        return self.spread(*(box.size() for box in boxes)) + constants
+
+    def back(
+        self, weights: Float[Tensor, "b s ..."], *inputs: Float[Tensor, "b ..."]
+    ) -> tuple[tuple[Tensor, ...], Float[Tensor, "b s"]]:
+        """Weights of the result as weights of each input, and what the constants add.
+
+        The transpose of a linear map is its gradient.
+        """
+        b, s = weights.shape[:2]
+        rows = weights.flatten(0, 1)
+        with torch.enable_grad():
+            at = [x.new_zeros(b * s, *x.shape[1:]).requires_grad_() for x in inputs]
+            pulled = torch.autograd.grad(
+                self.function(*at), at, rows, create_graph=weights.requires_grad
+            )
+        constant = self.constant(*inputs)
+        return (
+            tuple(one.reshape(b, s, *one.shape[1:]) for one in pulled),
+            (weights * constant).flatten(2).sum(2),
+        )
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """ReLU, or a leaky one: x above zero, and so many times x below.
+
+    Attributes:
+        negative: the slope below zero, from 0 to 1.
+    """
+
+    negative: float = 0.0
+
+    @property
+    def terms(self) -> int:
+        """ReLU rounds nothing."""
+        return 1 if self.negative else 0
+
+    def value(self, *inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        """The curve at each number."""
+        return F.leaky_relu(inputs[0], self.negative)
+
+    def interval(self, *boxes: Box) -> Box:
+        """The curve rises."""
+        return Box(self.value(boxes[0].low), self.value(boxes[0].high))
+
+    def size(self, *boxes: Box) -> Tensor:
+        """No more than what came in."""
+        return boxes[0].size()
+
+    def lines(self, box: Box, /, *, slope: Tensor | None = None) -> Lines:
+        """The chord above; below a line through 0 of the slope that is given, or the best one."""
+        low, high = box
+        flat, zero = torch.full_like(low, self.negative), torch.zeros_like(low)
+        width = (high - low).clamp(min=torch.finfo(low.dtype).tiny)
+        chord = (high - self.negative * low) / width
+        best = torch.where(high > -low, 1.0, flat)
+        under = best if slope is None else slope
+        crossing, above = self.crosses(box), low >= 0
+        straight = torch.where(above, 1.0, flat)
+        return Lines(
+            torch.where(crossing, under, straight),
+            zero,
+            torch.where(crossing, chord, straight),
+            torch.where(crossing, (1 - chord) * high, zero),
+        )
+
+    def crosses(self, box: Box, /) -> Tensor:
+        """Which numbers may be on either side of zero."""
+        return (box.low < 0) & (box.high > 0)
+
+
+@dataclass(frozen=True)
+class Bend:
+    """An S-shaped curve that rises, bent upwards below zero and downwards above.
+
+    Attributes:
+        function: the curve.
+        slope: its derivative.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
+    terms: int = 16
+    """Units of rounding that libraries stay within for such curves, with room."""
+
+    def value(self, *inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        """The curve at each number."""
+        return self.function(inputs[0])
+
+    def interval(self, *boxes: Box) -> Box:
+        """The curve rises."""
+        return Box(self.function(boxes[0].low), self.function(boxes[0].high))
+
+    def size(self, *boxes: Box) -> Tensor:
+        """The results are at most 1."""
+        return torch.ones_like(boxes[0].low)
+
+    def lines(self, box: Box, /) -> Lines:
+        """A chord and a tangent where the curve bends one way, else two lines of one slope."""
+        low, high = box
+        middle, width = (low + high) / 2, high - low
+        ends, tangent = (self.function(low), self.function(high)), self.slope(middle)
+        least = torch.minimum(self.slope(low), self.slope(high))
+        chord = torch.where(width > 1e-9, (ends[1] - ends[0]) / width.clamp(min=1e-9), least)
+        up, down = high <= 0, low >= 0
+        over = torch.where(up, chord, torch.where(down, tangent, least))
+        under = torch.where(down, chord, torch.where(up, tangent, least))
+        touch = self.function(middle)
+        return Lines(
+            under,
+            torch.where(up, touch - under * middle, ends[0] - under * low),
+            over,
+            torch.where(down, touch - over * middle, ends[1] - over * high),
+        )
+
+
+@dataclass(frozen=True)
+class LargestOf:
+    """The largest number of each window.
+
+    Attributes:
+        function: the pool.
+        windows: of maps `b c y x` the numbers of each window, `b c n v`; minus infinity outside.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    windows: Callable[[Tensor], Tensor]
+    terms: int = 0
+
+    def value(self, *inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        """The pooled maps."""
+        return self.function(inputs[0])
+
+    def interval(self, *boxes: Box) -> Box:
+        """The pool rises with each number."""
+        return Box(self.function(boxes[0].low), self.function(boxes[0].high))
+
+    def size(self, *boxes: Box) -> Tensor:
+        """Nothing is summed."""
+        return self.function(boxes[0].size())
+
+    def back(
+        self, weights: Float[Tensor, "b s ..."], box: Box, /
+    ) -> tuple[Tensor, Float[Tensor, "b s"]]:
+        """Weights of the result as weights of the maps, and what constants add.
+
+        The largest is at least the number whose low end is highest; it is that number where no
+        other reaches it, and else at most the highest end.
+        """
+        low, high = self.windows(box.low), self.windows(box.high)
+        best = low.argmax(2, keepdim=True)
+        others = high.scatter(2, best, -torch.inf).amax(2)
+        certain = others <= low.gather(2, best)[:, :, 0]
+        b, s = weights.shape[:2]
+        flat = weights.reshape(b, s, *certain.shape[1:])
+        over = torch.where(certain[:, None], flat, flat.clamp(min=0))
+        constant = torch.where(certain[:, None], 0.0, flat.clamp(max=0)) * high.amax(2)[:, None]
+        with torch.enable_grad():
+            at = box.low.new_zeros(b * s, *box.low.shape[1:]).requires_grad_()
+            of_each = self.windows(at)
+            index = best[:, None].expand(-1, s, -1, -1, -1).flatten(0, 1)
+            chosen = of_each.gather(2, index)[:, :, 0]
+            (pulled,) = torch.autograd.grad(
+                chosen, at, over.flatten(0, 1), create_graph=weights.requires_grad
+            )
+        return pulled.reshape(b, s, *pulled.shape[1:]), constant.flatten(2).sum(2)
+
+
+Curve = Ramp | Bend
+"""Curves that are applied to each number alone."""

@@ -1,0 +1,92 @@
+"""Small networks that have every operation with a rule, and one that was trained."""
+
+from functools import cache
+
+import torch
+from torch import nn
+
+import cartograd as cg
+from cartograd.core.ports import Port, Signature
+from cartograd.core.signed import Signed
+
+
+class Joined(nn.Module):
+    """Additions, products, parts and what moves numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(3, 3, 1)
+        self.register_buffer("scale", torch.tensor([1.5, -0.5, 2.0])[None, :, None, None])
+        self.token = nn.Parameter(torch.randn(1, 1, 9))
+        self.head = nn.Linear(9, 3)
+
+    def forward(self, x):
+        z = torch.relu(self.one(x))
+        z = z + self.two(z) * self.scale - 0.25
+        z = torch.cat([z[:, :2], -z[:, 2:]], 1)
+        rows = z.permute(0, 2, 3, 1).reshape(len(x), 16, -1).transpose(1, 2)[:, :, :9]
+        rows = torch.cat([self.token.expand(len(x), -1, -1), rows / 2], 1)
+        return self.head(nn.functional.leaky_relu(rows, 0.1)).mean(1)
+
+
+def networks():
+    """By name: what takes pictures of 2 x 4 x 4 and has three classes."""
+    torch.manual_seed(3)
+    batch = nn.BatchNorm2d(3)
+    batch.running_mean.uniform_(-1, 1)
+    batch.running_var.uniform_(0.5, 2)
+    return {
+        "relu": nn.Sequential(
+            nn.Flatten(), nn.Linear(32, 12), nn.ReLU(), nn.Linear(12, 12), nn.ReLU(),
+            nn.Linear(12, 8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 3),
+        ),
+        "pooled": nn.Sequential(
+            nn.Conv2d(2, 3, 3, padding=1), batch, nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(3, 4, 2),
+            nn.LeakyReLU(0.2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3),
+        ),
+        "largest": nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(), nn.MaxPool2d(2, 1, 1),
+            nn.Flatten(), nn.Linear(36, 3),
+        ),
+        "bent": nn.Sequential(
+            nn.Flatten(), nn.Linear(32, 10), nn.Tanh(), nn.Linear(10, 8), nn.Sigmoid(),
+            nn.Linear(8, 3),
+        ),
+        "joined": Joined(),
+        "one-logit": nn.Sequential(nn.Flatten(), nn.Linear(32, 6), nn.ReLU(), nn.Linear(6, 1)),
+    }  # fmt: skip
+
+
+def signed(net, classes=3, dims=(2, 4, 4)):
+    image = Port("image", "image", dims, "float32", (0.0, 1.0), (0.4,) * dims[0], (0.3,) * dims[0])
+    return Signed(net, Signature((image,), (Port("class", "label", (classes,)),)))
+
+
+def examples(model, n=6):
+    """Inputs, and what the model answers of them."""
+    x = torch.rand(n, 2, 4, 4, generator=torch.Generator().manual_seed(1))
+    answers = model.eval()(x)
+    return x, (answers[:, 0] > 0).long() if answers.shape[1] == 1 else answers.argmax(1)
+
+
+@cache
+def trained():
+    """A network on digits of 4 x 4 means, with 300 of its examples that it did not learn from."""
+    data = cg.dataset("digits")
+    parts = [data.train, data.test]
+    x, y = (
+        torch.cat([getattr(part, name) for part in parts]).float() for name in ("inputs", "targets")
+    )
+    x, y = nn.functional.avg_pool2d(x.reshape(-1, 1, 8, 8), 2), y.long()
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 20), nn.ReLU(), nn.Linear(20, 12), nn.ReLU(),
+                        nn.Linear(12, 10))  # fmt: skip
+    model = signed(net, 10, (1, 4, 4))
+    adam = torch.optim.Adam(net.parameters(), lr=0.02)
+    for _ in range(200):
+        loss = nn.functional.cross_entropy(model(x[:-300]), y[:-300])
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    adam.zero_grad()
+    return model.eval(), x[-300:], y[-300:]
