@@ -61,7 +61,7 @@ CARD = Card(
         "law: what is refuted is refuted by an input within eps that the model answers wrongly",
     ),
     aliases=("exact", "beta-crown"),
-    tiny={"eps": 0.01, "nodes": 20},
+    tiny={"eps": 0.01, "branches": 20},
 )
 
 
@@ -72,7 +72,7 @@ def branch_and_bound(
     /,
     *,
     eps: float = 8 / 255,
-    nodes: int = 2000,
+    branches: int = 2000,
     bounds: tuple[float, float] | None = None,
 ) -> Certificate:
     """Whether an input within eps is answered wrongly: proved, refuted, or too many parts.
@@ -82,11 +82,11 @@ def branch_and_bound(
         x: inputs in the units of the input port.
         y: the right classes.
         eps: by how much each number may change, in the units of x.
-        nodes: the most parts that are looked at for each other class.
+        branches: the most parts that are looked at for each other class.
         bounds: smallest and largest valid number, for a model whose signature has none.
 
     Raises:
         UsageError: as `certified`.
     """
-    decide = partial(divide, nodes=nodes)
+    decide = partial(divide, branches=branches)
     return decided(model, x, y, decide, eps=eps, bounds=bounds, bound=by_lines)

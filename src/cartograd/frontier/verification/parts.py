@@ -27,7 +27,7 @@ def divide(
     serve: Serve,
     /,
     *,
-    nodes: int,
+    branches: int,
     stop: Callable[[], bool] = lambda: False,
 ) -> Verdict:
     """The answer to a question, within so many parts.
@@ -36,23 +36,23 @@ def divide(
         query: asks for an unsafe answer.
         network: of the model.
         serve: the model, which inputs that seem to refute are run through.
-        nodes: the most parts.
+        branches: the most parts.
         stop: whether time is up.
     """
     moving = int((query.box.high > query.box.low).sum())
     ramps = all(isinstance(network.nodes[i].rule, Ramp) for i in network.curved())
     by_halves = moving <= FEW or not ramps
-    return (_halves if by_halves else _sides)(query, network, serve, nodes, stop)
+    return (_halves if by_halves else _sides)(query, network, serve, branches, stop)
 
 
 def _halves(
-    query: Query, network: Network, serve: Serve, nodes: int, stop: Callable[[], bool]
+    query: Query, network: Network, serve: Serve, branches: int, stop: Callable[[], bool]
 ) -> Verdict:
     """Halve the input that counts most, of the parts with the lowest bounds first."""
     low, high, rows = query.box.low, query.box.high, torch.zeros(1).double()
     seen, least = 0, float("inf")
     while len(low):
-        if seen >= nodes or stop():
+        if seen >= branches or stop():
             return Verdict("unknown", parts=seen)
         order = rows.argsort()
         now, later = order[:AT_ONCE], order[AT_ONCE:]
@@ -94,7 +94,7 @@ class _Part:
 
 
 def _sides(
-    query: Query, network: Network, serve: Serve, nodes: int, stop: Callable[[], bool]
+    query: Query, network: Network, serve: Serve, branches: int, stop: Callable[[], bool]
 ) -> Verdict:
     """Divide ReLUs, of the parts with the lowest bounds first."""
     root = enclose(network, query.box)
@@ -103,7 +103,7 @@ def _sides(
     waiting, seen, least = [_Part(start, -float("inf"))], 0, float("inf")
     unknown = False
     while waiting:
-        if seen >= nodes or stop():
+        if seen >= branches or stop():
             return Verdict("unknown", parts=seen)
         waiting.sort(key=lambda part: part.lower)
         now, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
