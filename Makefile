@@ -12,7 +12,7 @@ TYPED := "--jaxtyping-packages=cartograd,beartype.beartype(conf=beartype.Beartyp
 UNTYPED = $(shell grep -rlE 'mark\.(compile|untyped)' tests --include='test_*.py')
 
 # `tests` is a folder as well.
-.PHONY: help tour test tests room hard check lint types style imports spelling doctests house acceptance \
+.PHONY: help tour test tests gpu room hard check lint types style imports spelling doctests house acceptance \
   claims bench golden clean
 .DEFAULT_GOAL := help
 
@@ -32,6 +32,10 @@ test: .venv/tested  ## every check and every test; what CI runs (minutes)
 tests: .venv/tested
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) tests -m "not (compile or untyped)" $(TYPED)
 	CARTOGRAD_ALL_ORACLES=1 $(PYTEST) $(UNTYPED) -m "compile or untyped"
+
+# On a machine with one; each command there starts a process, so that they overlap.
+gpu: .venv/tested  ## what only a GPU can show (minutes, on a machine with one)
+	CARTOGRAD_GPU=1 $(PYTEST) tests/gpu
 
 # One process: a small room is done before a second one would have imported torch.
 room: .venv/tested  ## the tests of one room: make room ROOM=core (that one: 15 seconds)

@@ -42,6 +42,12 @@ gc.disable()
 
 shapes.install()  # other files of fixtures import the package when they are read
 
+GPU = os.environ.get("CARTOGRAD_GPU") == "1"
+"""Set by `make gpu`, whose tests alone see a GPU: the others count on a processor's last bits."""
+if not GPU:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+collect_ignore = [] if GPU else ["gpu"]
+
 ALL_ORACLES = os.environ.get("CARTOGRAD_ALL_ORACLES") == "1"
 """Set by `make test`, which installs every reference package: then none may be skipped."""
 

@@ -1,12 +1,17 @@
 """A batch in the middle of a run that is wrong: a line that names it, and nothing learned lost."""
 
+import re
+
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from cartograd.core.batch_error import BatchError
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.engine.inputs.stream import as_batches
+from cartograd.engine.loop.faulty import Inspected
 from cartograd.engine.loop.fit import fit
 
 X = torch.randn(80, 4, generator=torch.Generator().manual_seed(0))
@@ -95,3 +100,15 @@ def test_an_error_that_no_batch_explains_stays_as_it_is():
 
     with pytest.raises(ZeroDivisionError, match="ours"):
         fit(Broken(), DataLoader(Examples(), batch_size=8), epochs=1)
+
+
+@pytest.mark.parametrize("fault", ["class", "negative", "shape"])
+def test_what_would_end_a_gpu_is_seen_before_it_gets_there(fault):
+    make, size, message = FAULTS[fault]
+    model = objective().players["model"]
+    batches = as_batches(DataLoader(Examples(make), batch_size=size))
+    seen = Inspected(batches, model).epoch(0, seed=0)
+    with pytest.raises(BatchError, match=re.escape(f"epoch 1: {message}")):
+        list(seen)
+    sound = Inspected(as_batches(DataLoader(Examples(), batch_size=8)), model, "validation")
+    assert len(list(sound.epoch(0, seed=0))) == len(sound) == 10

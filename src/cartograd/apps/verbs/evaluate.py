@@ -137,7 +137,7 @@ def evaluate(
         examples=len(targets),
         outputs=outputs,
         targets=targets,
-        latency=latency(model, *(one.to(pick(device)) for one in single)),
+        latency=latency(model, *single, device=pick(device)),
         parameters=_parameters(target, model),
         size=size(model),
         texts=texts,

@@ -9,16 +9,18 @@ from torch import Tensor
 
 from cartograd.core.eval_mode import inferring
 from cartograd.core.signed import Signed
+from cartograd.engine.device.visit import visiting
 from cartograd.engine.files.program import Program
 
 SECONDS = 0.3
 """Seconds for which a single prediction is timed."""
 
 
-def latency(model: Signed, /, *x: Shaped[Tensor, "b ..."]) -> float:
-    """Median seconds of one prediction, after a few warm-up runs."""
+def latency(model: Signed, /, *inputs: Shaped[Tensor, "b ..."], device: torch.device) -> float:
+    """Median seconds of one prediction on a device, after a few warm-up runs."""
     times: list[float] = []
-    with inferring(model):
+    x = [tensor.to(device) for tensor in inputs]
+    with visiting(model, device), inferring(model):
         for _ in range(3):
             _answer(model, *x)
         end = time.perf_counter() + SECONDS

@@ -24,7 +24,6 @@ References:
 import re
 from collections.abc import Iterator, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -62,7 +61,7 @@ def nearest(
     """
     index = {word: number for number, word in enumerate(words)}
     directions = nn.functional.normalize(vectors.float(), dim=1)
-    wanted, own = torch.zeros(directions.shape[1]), []
+    wanted, own = directions.new_zeros(directions.shape[1]), []
     for sign, word in _terms(question):
         if word not in index:
             raise unknown("word", word, words)

@@ -42,6 +42,7 @@ def join(place: torch.device, /) -> None:
         )
     if place.type not in ("cpu", "cuda"):
         raise UsageError(f"several processes need device cpu or cuda, not {place.type}")
+    _check_gpus(place, together=file is not None or "TORCHELASTIC_RUN_ID" in os.environ)
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo",
@@ -52,9 +53,25 @@ def join(place: torch.device, /) -> None:
             device_id=own_device(place) if place.type == "cuda" else None,
         )
     except (RuntimeError, ValueError) as error:
+        _leave()
         reason = str(error).split("\n")[0]
         raise LostError(f"the processes of this run did not find each other: {reason}") from error
     atexit.register(_leave)
+
+
+def _check_gpus(place: torch.device, *, together: bool) -> None:
+    """NCCL wants a GPU for each process; those that were started `together` see all of a machine.
+
+    Raises:
+        UsageError: there are fewer.
+    """
+    number = int(os.environ.get("LOCAL_WORLD_SIZE", os.environ["WORLD_SIZE"]))
+    if place.type == "cuda" and together and number > (there := torch.cuda.device_count()):
+        gpus = f"{there} GPU" + ("s" if there > 1 else "")
+        raise UsageError(
+            f"{number} processes want a GPU each and this machine has {gpus}; take {there} "
+            "(--nproc), or device=cpu"
+        )
 
 
 def _leave() -> None:

@@ -11,6 +11,7 @@ from cartograd.core.eval_mode import evaluating, inferring
 from cartograd.core.protocols import Batches, Loss, Metric
 from cartograd.engine.device.device import HALVES, autocast, pick
 from cartograd.engine.device.randomness import VALIDATION, preserved, seeder
+from cartograd.engine.device.visit import visiting
 from cartograd.engine.distributed.process_group import ProcessGroup, SingleProcess, process_group
 from cartograd.engine.inputs.stream import as_batches, examples, moved
 from cartograd.engine.logging.metric_logger import MetricLogger
@@ -27,8 +28,8 @@ def collect(
     """The model's outputs and the targets for all batches, on the CPU, in the batches' order.
 
     The last tensor of a batch is the target, those before it are the model's inputs. The model
-    runs in evaluation mode and gets its own mode back; it stays on `device`. Several processes of
-    one run share the batches, and each gets all outputs.
+    runs in evaluation mode and gets its own mode back, and its place.
+    Several processes of one run share the batches, and each gets all outputs.
 
     Args:
         model: any module.
@@ -47,9 +48,8 @@ def collect(
     chosen = pick(device)
     processes = process_group("ddp", chosen)
     chosen = processes.device(chosen)
-    model.to(chosen)
     found: list[tuple[int, tuple[Tensor, Tensor]]] = []
-    with processes, preserved(chosen), inferring(model):
+    with processes, preserved(chosen), visiting(model, chosen), inferring(model):
         for number, batch in processes.turns(moved(as_batches(batches).epoch(0, seed=0), chosen)):
             inputs, target = split(batch)
             assert number is not None

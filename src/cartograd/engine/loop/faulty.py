@@ -8,7 +8,7 @@ as it is: it is one of the program.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -20,6 +20,8 @@ from cartograd.core.protocols import Batches
 from cartograd.core.signed import Signed
 from cartograd.engine.checkpoint.manager import CheckpointManager
 from cartograd.engine.distributed.process_group import ProcessGroup
+from cartograd.engine.loop.config import RunConfig
+from cartograd.engine.loop.probe import first, tried
 from cartograd.engine.loop.rehearsal import shapes
 from cartograd.engine.loop.run_state import State
 from cartograd.engine.optim.player import Player
@@ -44,6 +46,18 @@ class Learning(Protocol):
     def save(self) -> None:
         """Write a checkpoint."""
         ...
+
+
+@runtime_checkable
+class Inspecting(Protocol):
+    """The parts of a run whose batches are looked at."""
+
+    batches: Batches
+    validate: Batches | None
+    model: nn.Module | None
+    device: torch.device
+    config: RunConfig
+    processes: ProcessGroup
 
 
 @contextmanager
@@ -71,6 +85,67 @@ def used(
                 at.step -= 1  # it was not taken
                 raise BatchError(f"epoch {at.epoch + 1}: batch {place} {told}") from error
         raise
+
+
+class Inspected:
+    """Batches that are looked at before they go to a device on which a wrong class ends everything.
+
+    A GPU that is asked for a class that there is none of fails as a whole: no weight can be read
+    from it any more. A processor says so and goes on, so there nothing is looked at beforehand.
+
+    Args:
+        batches: on the processor.
+        model: may say which classes there are.
+        where: they are, like `epoch 1`; None for the number of the epoch.
+    """
+
+    def __init__(
+        self, batches: Batches, model: nn.Module | None, where: str | None = None, /
+    ) -> None:
+        self.batches, self.model, self.where = batches, model, where
+        self.usual: list[Any] = []
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Any]:
+        """The batches of an epoch.
+
+        Raises:
+            BatchError: what is wrong with one of them.
+        """
+        source = self.batches.epoch(number, seed=seed, start=start)
+        for place, batch in enumerate(source, start=start + 1):
+            self.usual = self.usual or outline(batch)
+            if told := strange(batch, self.usual, self.model):
+                where = self.where or f"epoch {number + 1}"
+                raise BatchError(f"{where}: batch {place} {told}")
+            yield batch
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+def inspected(batches: Batches, loop: Inspecting, where: str | None = None, /) -> Batches:
+    """The batches, looked at beforehand where the device asks for it."""
+    looks = loop.device.type == "cuda" and loop.processes.size == 1
+    return Inspected(batches, loop.model, where) if looks else batches
+
+
+def inspect_first(loop: Inspecting, /) -> None:
+    """The same of what a rehearsal runs.
+
+    Raises:
+        UsageError: what is wrong with a batch.
+    """
+    if loop.device.type != "cuda":
+        return
+    seed, here = loop.config.seed, torch.device("cpu")
+    parts = ("training", loop.batches, tried), ("validation", loop.validate, first)
+    for part, batches, get in parts:
+        batch = None
+        if batches is not None:
+            with suppress(Exception):  # the rehearsal says why one cannot be made
+                batch = get(batches, here, seed=seed)
+        if batch is not None and (told := strange(batch, outline(batch), loop.model)):
+            raise UsageError(f"the first batch of the {part} part {told}")
 
 
 class _Watched:

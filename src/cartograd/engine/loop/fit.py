@@ -18,6 +18,7 @@ from cartograd.engine.checkpoint.manager import CheckpointManager
 from cartograd.engine.checkpoint.retention import retention
 from cartograd.engine.device.compiled import compile_in_place
 from cartograd.engine.device.device import check_precision, pick
+from cartograd.engine.device.visit import coming_back, homes
 from cartograd.engine.distributed.null_run_folder import NullRunFolder
 from cartograd.engine.distributed.process_group import ProcessGroup, process_group
 from cartograd.engine.inputs.stream import as_batches, length
@@ -31,6 +32,7 @@ from cartograd.engine.loop import arguments
 from cartograd.engine.loop.attributes import Attributes
 from cartograd.engine.loop.circumstances import Circumstances
 from cartograd.engine.loop.config import BEFORE, FREE, OPEN, RunConfig
+from cartograd.engine.loop.faulty import inspect_first
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.nonfinite import Policy
 from cartograd.engine.loop.option_fields import takes_options
@@ -98,7 +100,7 @@ def fit(
     step by (seed, step) and the order of the data by (seed, epoch), so a run that is stopped and
     resumed ends with exactly the weights of one that was not. Ctrl-C and SIGTERM finish the step,
     save and return; a second one ends the process. Within a command of the command line a run
-    without a folder ends the command. SIGUSR1 saves and goes on.
+    without a folder ends the command. SIGUSR1 saves and goes on. Modules come back to their device.
 
     Args:
         objective: what to learn (see `cartograd.core.protocols.Objective`).
@@ -139,6 +141,7 @@ def fit(
     arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
     called = _callbacks(callbacks, progress, chosen, folder, processes)
     processes.check(source, chosen.seed, autotune=chosen.autotune, nonfinite=policy.kind)
+    before = homes([objective, *objective.players.values()])
     trained = processes.prepare(objective, place)
     loop = Loop(
         objective=trained, batches=source,
@@ -151,12 +154,13 @@ def fit(
         processes=processes, callbacks=called, folder=None if folder is None else Path(folder),
     )  # fmt: skip
     kept = retention(chosen.keep, judged=bool(monitored.name))
-    with ExitStack() as stack:
+    with coming_back(before), ExitStack() as stack:
         stack.enter_context(processes)
         stack.enter_context(
             run_context(trained, recompute=blocks_chosen, deterministic=chosen.deterministic)
         )
         whole = objective if processes.sharded else trained
+        inspect_first(loop)
         flops = rehearse(loop, whole, arguments.model_of(whole, metrics))
         if folder is not None:
             loop.run_state.circumstances = Circumstances(loop, objective, tuple(metrics))

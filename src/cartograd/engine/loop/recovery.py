@@ -71,10 +71,9 @@ class Recovery:
     def begin(self, step: int, epoch: int, batch: int, group: Sequence[Any], /) -> None:
         """Remember the batches of the step that comes next."""
         self.last = step, epoch, batch, group
-        if self.policy.kind == "rollback":
-            self.places[step] = epoch, batch
-            if len(self.places) > 8192:
-                self.places = {key: self.places[key] for key in list(self.places)[4096:]}
+        self.places[step] = epoch, batch
+        if len(self.places) > 8192:
+            self.places = {key: self.places[key] for key in list(self.places)[4096:]}
 
     def leaves_out(self, state: State, players: Mapping[str, Player], batches: int, /) -> bool:
         """After a rollback: whether to skip these batches; also sets the lowered learning rate."""
@@ -88,8 +87,9 @@ class Recovery:
     def where(self, loop: Recoverable, step: int, /) -> str:
         """A message with the epoch and batch of a step and the first module that is not finite."""
         number, epoch, batch, group = self.last
-        if number != step or not group:
-            return f"epoch {loop.state.epoch + 1}"
+        if number != step or not group:  # a GPU tells a loss some steps later
+            epoch, batch = self.places.get(step, (loop.state.epoch, None))
+            return f"epoch {epoch + 1}" + ("" if batch is None else f", batch {batch + 1}")
         until = f"-{batch + len(group)}" if len(group) > 1 else ""
         place = f"epoch {epoch + 1}, batch {batch + 1}{until}"
         found = self._first(loop, step, group)

@@ -58,7 +58,7 @@ class Stepper:
         self.averaged = [p.average for p in players.values() if p.average is not None]
         self.skips = guard == "skip"
         self.skipped: list[str] = []
-        self.eager = device.type == "cpu" or self.skips
+        self.eager = device.type == "cpu" or guard != "stop"  # elsewhere looking costs a wait
         self.looks = self.eager and self.processes.size == 1
         self.buffers = Buffers([objective, *objective.players.values()]) if self.skips else None
         for player in players.values():

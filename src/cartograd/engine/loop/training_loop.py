@@ -35,7 +35,7 @@ from cartograd.engine.loop import autotune
 from cartograd.engine.loop.announcer import Announcer
 from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.evaluate import validation
-from cartograd.engine.loop.faulty import kept, outline, used, watched
+from cartograd.engine.loop.faulty import inspected, kept, outline, used, watched
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.recovery import Recovery
 from cartograd.engine.loop.run_state import RunState, State
@@ -139,6 +139,7 @@ class Loop:
         while self.state.epoch < self.config.epochs and self.state.stopped is None:
             try:
                 if not (self._train() and self._end_epoch()):
+                    self._report()  # a loss that is not finite is not saved as a run to resume
                     return False
             except NonFiniteError as error:
                 self.recovery.after(self, error)
@@ -146,14 +147,14 @@ class Loop:
 
     def _train(self) -> bool:
         """Take the remaining steps of this epoch; false if a signal interrupted them."""
-        state, stop, timer = self.state, self.stop, self.timer
+        stepper, state, stop, timer = None, self.state, self.stop, self.timer
         rank, anew = self.processes.seed_rank, self.processes.size > 1 or draws(self.batches)
         reseed = seeder(self.device, self.config.seed, TRAINING, rank=rank, others=anew)
-        stepper = None
         if self.manager is not None and isinstance(self.batches, Loaded) and self.batches.workers:
             self.manager.join()  # so that workers are forked from a process with one thread
         source = made(self.processes.batches(
-            self.batches, state.epoch, seed=self.config.seed, start=state.batch, device=self.device
+            inspected(self.batches, self), state.epoch, seed=self.config.seed,
+            start=state.batch, device=self.device,
         ), f"epoch {state.epoch + 1}", start=state.batch)  # fmt: skip
         steps = "on_step" in self.announcer.heard
         now = time.perf_counter()
@@ -263,7 +264,7 @@ class Loop:
         if self.validate is None:
             return {}
         self.processes.same_buffers(self.objective)
-        with watched(self.validate, self.model) as batches:
+        with watched(inspected(self.validate, self, "validation"), self.model) as batches:
             return validation(
                 self.objective, batches, model=self.model, metrics=self.metrics,
                 device=self.device, precision=self.config.precision, seed=self.config.seed,

@@ -71,6 +71,20 @@ def spare(optimizer: torch.optim.Optimizer, free: Collection[int], /) -> None:
         optimizer.param_groups.append({**group, "params": left, "weight_decay": 0.0})
 
 
+@cache
+def _fuses(make: Callable[..., Any], device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether torch's kernel steps such weights; of some optimizers only the first step tells."""
+    if device.type == "meta":
+        return True
+    weight = nn.Parameter(torch.zeros(1, device=device, dtype=dtype))
+    weight.grad = torch.zeros_like(weight)
+    try:
+        make([weight], fused=True).step()
+    except (RuntimeError, ValueError, TypeError):
+        return False
+    return True
+
+
 def optimizer(
     spec: str | Spec | Callable[..., Any], params: Iterable[nn.Parameter], /
 ) -> torch.optim.Optimizer:
@@ -102,11 +116,14 @@ def optimizer(
         return torch_spec.make(Muon, params, spec.args, spec)
     able = make in SHARDED or all(type(p) is nn.Parameter for p in params)
     able = able and all(p.is_floating_point() for p in params)  # no complex numbers
-    if able and "fused" in allowed and not {"fused", "foreach", "differentiable"} & set(spec.args):
+    able = able and "fused" in allowed and not {"fused", "foreach", "differentiable"} & {*spec.args}
+    if able and all(
+        _fuses(make, kind, dtype) for kind, dtype in {(p.device, p.dtype) for p in params}
+    ):
         try:
             return make(params, **{**spec.args, "fused": True})
         except (RuntimeError, ValueError, TypeError):
-            pass  # no fused kernel here, or wrong arguments: torch says which below
+            pass  # wrong arguments: torch says which below
     return torch_spec.make(make, params, spec.args, spec)
 
 

@@ -15,7 +15,7 @@ References:
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 from warnings import catch_warnings, filterwarnings
 
@@ -156,7 +156,7 @@ class ExampleGradients:
     def settle(self, batch: tuple[Tensor, ...], /) -> str:
         """Choose the quickest way that is right on some examples; its name."""
         few = tuple(one[:3] for one in batch)
-        with evaluating(self.module):
+        with evaluating(self.module), _without_cudnn():
             right = self._alone(few)
             for way in ("watched", "vmap"):
                 with suppress(Exception):  # whatever a model does that a way cannot follow
@@ -205,7 +205,10 @@ class ExampleGradients:
 
         given = dict(zip(names, (w.detach() for w in self.weights), strict=True))
         over = vmap(grad(one, has_aux=True), (None, *[0] * len(batch)), randomness="different")
-        with catch_warnings():  # torch tells by the name of each operation that it is slow
+        with (
+            _without_cudnn(),
+            catch_warnings(),
+        ):  # torch tells by the name of each operation that it is slow
             filterwarnings("ignore", "There is a performance drop")
             found, loss = over(given, *batch)
         each = [found[name] for name in names]
@@ -228,6 +231,11 @@ class ExampleGradients:
             lengths.append(length)
             losses.append(loss.detach())
         return totals, torch.stack(lengths), torch.stack(losses)
+
+
+def _without_cudnn() -> AbstractContextManager[None]:
+    """Its recurrent kernels know neither vmap nor gradients in evaluation mode."""
+    return torch.backends.cudnn.flags(enabled=False)
 
 
 class _Passed(nn.Module):
