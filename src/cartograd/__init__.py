@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.generate import generate as generate
     from cartograd.apps.verbs.generative_model import generative_model as generative_model
     from cartograd.apps.verbs.league import league as league
+    from cartograd.apps.verbs.leak import leak as leak
     from cartograd.apps.verbs.neighbours import neighbours as neighbours
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.sample import sample as sample
@@ -105,6 +106,7 @@ _HOME = {
     "generative_model": "apps.verbs.generative_model",
     "import_": "apps.load.pretrained",
     "league": "apps.verbs.league",
+    "leak": "apps.verbs.leak",
     "load": "engine.files.bundle",
     "look": "apps.load.runs",
     "methods": "core.registry",
@@ -169,6 +171,7 @@ __all__ = [
     "generative_model",
     "import_",
     "league",
+    "leak",
     "load",
     "look",
     "methods",

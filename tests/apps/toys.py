@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.apps.toy_threats import THREATS
+from tests.apps.toys_of_leaks import PRIVACY_ATTACK
 
 HEAD = '''"""A throw-away {kind}, to see what two files are enough for.
 
@@ -41,6 +42,7 @@ CARD = Card(
 '''
 
 KINDS = {
+    "privacy-attack": PRIVACY_ATTACK,
     "metric": (
         "from cartograd.core.errors import UsageError",
         "toy_metric",

@@ -10,6 +10,7 @@ from cartograd.core.poisoning import Suspicion
 from cartograd.core.protocols import CALLS
 from tests.conformance.support import judged_model, looked_at, over, untouched
 from tests.conformance.test_functions import fitting
+from tests.conformance.test_privacy_attacks import attacked
 from tests.conformance.test_studies import many
 
 
@@ -28,6 +29,7 @@ def parts(function):
     "explainer",
     "exporter",
     "metric",
+    "privacy-attack",
     "sampler",
     "study",
     "token-sampler",
@@ -51,6 +53,7 @@ def test_signature_takes_what_the_protocol_gives(card):
     "explainer",
     "exporter",
     "metric",
+    "privacy-attack",
     "sampler",
     "study",
     "token-sampler",
@@ -74,6 +77,8 @@ def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
         assert told.scores.shape == told.flagged.shape == y.shape
     elif card.kind == "verifier":
         assert method(model, x, y).found.shape == x.shape
+    elif card.kind == "privacy-attack":
+        assert method(*attacked()).rows()
     elif card.kind == "exporter":
         assert method(model, tmp_path / "file") == tmp_path / "file"
     elif card.kind == "metric":

@@ -35,6 +35,7 @@ KINDS = (
     "optimizer",
     "poison",
     "privacy",
+    "privacy-attack",
     "regulariser",
     "sample-metric",
     "sampler",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cartograd.core.certificate import Verifier
 from cartograd.core.generative import Sampler
 from cartograd.core.poisoning import Detector
-from cartograd.core.study import Study
+from cartograd.core.study import PrivacyAttack, Study
 
 Batch = tuple[Tensor, ...]
 """Tensors with the examples along dimension 0; inputs first, the target (if any) last."""
@@ -277,6 +277,7 @@ CALLS: dict[str, type] = {
     "explainer": Explainer,
     "exporter": Exporter,
     "metric": Metric,
+    "privacy-attack": PrivacyAttack,
     "sampler": Sampler,
     "study": Study,
     "token-sampler": TokenSampler,

@@ -1,4 +1,4 @@
-"""What a study of a whole model is, and what it gives: protocols, not base classes."""
+"""What looks at a whole model, and what it gives: protocols, not base classes."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -42,5 +42,22 @@ class Study(Protocol):
             model: what is looked at; it is left as it is.
             x: examples, in the units of the input port.
             y: their classes or values.
+        """
+        ...
+
+
+@runtime_checkable
+class PrivacyAttack(Protocol):
+    """What a model tells of the examples that it learned from; what `leak` calls."""
+
+    def __call__(
+        self, model: nn.Module, members: tuple[Any, Any], others: tuple[Any, Any], /
+    ) -> Any:
+        """`Findings`, with the figures that `Leakage` names.
+
+        Args:
+            model: what is attacked; it is left as it is.
+            members: examples that it learned from and their classes, `n ...` and `n`.
+            others: such that it did not.
         """
         ...

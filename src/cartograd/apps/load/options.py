@@ -85,6 +85,12 @@ class DataOptions:
         "`fedprox:clients=20,alpha=0.1,local_epochs=2`. An epoch is a round, `batch_size` that of "
         "a client, `optimizer` the server's.",
     )
+    canaries: int | None = option(
+        None,
+        "so many training examples get a wrong class, and a coin decides for each whether it is "
+        "learned from or left out: `cartograd leak RUN --method canaries` then tells by them what "
+        "the model gives away.",
+    )
     init: str | Spec | None = option(
         None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
     )
@@ -110,6 +116,7 @@ class TrainFields(FitFields, total=False):
     adapter: str | Spec | None
     privacy: str | Spec | None
     federated: str | Spec | None
+    canaries: int | None
     init: str | Spec | None
     samples: int | None
 

@@ -28,7 +28,7 @@ MOST = 40
 
 def study(path: str | Path, told: Studied, /) -> Path:
     """Whatever was found; of a user's own sort its table."""
-    painter = PAINTERS.get(type(told.found), _table)
+    painter = PAINTERS.get(type(told.found), table)
     return png.write(painter(told.found, told.port), Path(path))
 
 
@@ -148,7 +148,7 @@ def _prototypes(found: Prototypes, port: Port) -> Figure:
 def _triggers(found: Triggers, port: Port) -> Figure:
     order = sorted(range(len(found.norms)), key=found.norms.__getitem__)[:MOST]
     if port.kind != "image":
-        return _table(found, port)
+        return table(found, port)
     figure, grid = png.grid_of(len(order), 2, across=4, width=1.3, height=1.6)
     for (left, right), k in zip(grid, order, strict=True):
         sign = " (!)" if k in found.suspects else ""
@@ -158,7 +158,8 @@ def _triggers(found: Triggers, port: Port) -> Figure:
     return figure
 
 
-def _table(found: Any, _: Port) -> Figure:
+def table(found: Any, _: Port, /) -> Figure:
+    """The rows of findings."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes: Axes = figure.subplots()
     axes.axis("off")

@@ -49,6 +49,7 @@ def chosen_for(
         "batch_size": size,
         "augment": None,
         "drawn": None,
+        "canaries": None,
         "class_weights": None,
         "loss": None,
         "positive": data.signature.output.positive or None,

@@ -40,6 +40,7 @@ from cartograd.apps.verbs.learned import (
     with_loss,
 )
 from cartograd.apps.verbs.private import (
+    audited,
     in_float32,
     kept_private,
     public_statistics,
@@ -210,7 +211,7 @@ def planned(
     examples = _looked_for(examples, settings)
     if before is not None:
         examples = as_read_by(before.signature, asked, examples)
-    examples, drawn = with_drawn(examples, settings, config)
+    examples, drawn = with_drawn(audited(examples, settings), settings, config)
     examples = _without_some(with_poison(examples, settings["poison"].value))
     settings |= in_float32(settings)
     examples = public_statistics(examples, settings, tokenizer=before and before.tokenizer)

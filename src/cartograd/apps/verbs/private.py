@@ -12,6 +12,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.core.protocols import Objective
 from cartograd.core.spec import Spec
+from cartograd.data.dataset.canaries import with_canaries
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.frontier.federated.federation import Federation
 from cartograd.frontier.privacy.dp_fedavg import ClientBound
@@ -106,6 +107,16 @@ def _public(port: Port, name: str) -> Port:
         return port
     middle, half = (low + high) / 2, (high - low) / 2
     return replace(port, mean=(middle,) * len(port.mean), std=(half,) * len(port.std))
+
+
+def audited(data: Dataset, settings: Mapping[str, Setting], /) -> Dataset:
+    """The data with canaries, by which the training will be audited, if it is to be.
+
+    Raises:
+        UsageError: see `with_canaries`.
+    """
+    count = settings["canaries"].value if "canaries" in settings else None
+    return data if count is None else with_canaries(data, count, seed=settings["seed"].value).data
 
 
 def kept_private(

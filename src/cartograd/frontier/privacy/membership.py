@@ -83,9 +83,16 @@ def scores(
     found = []
     with inferring(model):
         for rows in torch.arange(len(x)).split(rows_at_once(x)):
-            odds = log_odds(model(x[rows]).double())
+            odds = log_odds(both(model(x[rows])).double())
             found.append(odds.gather(1, y[rows, None].to(odds.device))[:, 0])
     return torch.cat(found).clone()
+
+
+def both(outputs: Float[Tensor, "b k"], /) -> Float[Tensor, "b k2"]:
+    """Logits of classes; of a single logit z, which answers yes above 0, those are 0 and z."""
+    if outputs.shape[1] > 1:
+        return outputs
+    return torch.cat([torch.zeros_like(outputs), outputs], 1)
 
 
 def membership(
