@@ -2,11 +2,9 @@
 
 import json
 
-import pytest
 import torch
 
 from cartograd.core.build import build
-from cartograd.core.errors import UsageError
 from tests.conformance.support import global_state_untouched, judged_model, over, untouched
 
 
@@ -42,11 +40,3 @@ def test_an_attack_on_privacy_tells_the_same_each_time_and_under_no_grad(card):
     assert all(len(row) == len(first.columns) for row in first.rows())
     assert isinstance(first.verdict, str)
     assert first.interval[0] <= first.value <= first.interval[1]
-
-
-@over("privacy-attack")
-def test_too_few_examples_are_refused(card):
-    model, (x, y), others = attacked()
-    few = (x[:3], y[:3])
-    with pytest.raises(UsageError, match="3 examples tell nothing"):
-        tried(card, (model, few, others))

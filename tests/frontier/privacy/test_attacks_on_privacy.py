@@ -281,3 +281,16 @@ def test_digits_come_back_from_gradients():
     assert found.value == 1
     assert found.by_chance == 0
     assert found.named == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["loss-threshold", "lira", "rmia", "canaries", "model-inversion", "gradient-inversion"],
+)
+def test_too_few_examples_and_values_are_refused(name):
+    x, y = torch.rand(20, 4), torch.arange(20) % 2
+    attack = build(name, kind="privacy-attack")
+    with pytest.raises(UsageError, match="3 examples tell nothing; expected 10 at least"):
+        attack(nn.Linear(4, 2), (x[:3], y[:3]), (x, y))
+    with pytest.raises(UsageError, match=r"needs a class for each example; these are torch\.float32"):
+        attack(nn.Linear(4, 2), (x, x), (x, y))
