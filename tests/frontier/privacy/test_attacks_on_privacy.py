@@ -292,5 +292,7 @@ def test_too_few_examples_and_values_are_refused(name):
     attack = build(name, kind="privacy-attack")
     with pytest.raises(UsageError, match="3 examples tell nothing; expected 10 at least"):
         attack(nn.Linear(4, 2), (x[:3], y[:3]), (x, y))
-    with pytest.raises(UsageError, match=r"needs a class for each example; these are torch\.float32"):
+    with pytest.raises(
+        UsageError, match=r"needs a class for each example; these are torch\.float32"
+    ):
         attack(nn.Linear(4, 2), (x, x), (x, y))
