@@ -15,10 +15,11 @@ References:
     Thomas Steinke, Milad Nasr, Matthew Jagielski. Privacy auditing with one (1) training run.
     NeurIPS 2023. https://arxiv.org/abs/2305.08846
 
+>>> import torch
 >>> model = torch.nn.Sequential(torch.nn.Linear(3, 2))
->>> x, y = torch.rand(40, 3), torch.arange(40) % 2
->>> canaries(model, (x[:20], y[:20]), (x[20:], y[20:])).refuted
-False
+>>> x, y = torch.rand(20, 3), torch.arange(20) % 2
+>>> canaries(model, (x, y), (x, y)).value
+0.5
 """
 
 from torch import Tensor, nn

@@ -15,10 +15,11 @@ References:
     Samuel Yeom, Irene Giacomelli, Matt Fredrikson, Somesh Jha. Privacy risk in machine learning:
     analyzing the connection to overfitting. CSF 2018. https://arxiv.org/abs/1709.01604
 
+>>> import torch
 >>> model = torch.nn.Sequential(torch.nn.Linear(3, 2))
->>> x, y = torch.rand(40, 3), torch.arange(40) % 2
->>> loss_threshold(model, (x[:20], y[:20]), (x[20:], y[20:])).leaks
-False
+>>> x, y = torch.rand(20, 3), torch.arange(20) % 2
+>>> loss_threshold(model, (x, y), (x, y)).value
+0.5
 """
 
 from torch import Tensor, nn
