@@ -1,5 +1,7 @@
 """Each section of the card where what it must find is known, because it was put there."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +9,7 @@ from torch.nn import functional as F
 
 import cartograd as cg
 from cartograd.apps.audit.corruptions import letters, numbers, pictures
+from cartograd.apps.audit.sections.backdoor import Backdoor
 from cartograd.apps.audit.sections.calibration import Calibration, temperature
 from cartograd.apps.audit.sections.corruption import Corruption
 from cartograd.apps.audit.sections.fairness import Fairness, gap
@@ -211,3 +214,18 @@ def test_gaps_by_hand():
 def test_a_column_that_is_not_there():
     with pytest.raises(UsageError, match="did you mean 'group'"):
         of(*grouped(0.0), slices="grup")
+
+
+def test_a_planted_backdoor_fails(tmp_path):
+    run = cg.train(
+        "mlp:widths=[32]", "digits", epochs=4, folder=tmp_path / "run", progress=False,
+        poison="badnets:target=3,share=0.1",
+    )  # fmt: skip
+    subject = replace(of(run, "digits"), seconds=0.0)
+    found = Backdoor().measure(subject)
+    told = {one.name: one for one in found.figures}
+    assert told["suspicious_classes"].mark == "fail"
+    assert found.lead.endswith("Suspicious: 3.")
+    flagged = told["flagged.mahalanobis"]
+    assert flagged.low > flagged.control
+    assert any("neural-cleanse: it takes about" in line for line in found.untested)

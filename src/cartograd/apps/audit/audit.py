@@ -152,10 +152,11 @@ def _measured(
 ) -> tuple[Found, dict[str, Any]]:
     """A section on as many examples as there is time for, and what that cost."""
     start, n, how, found = time.process_time(), len(subject), "all examples", None
+    seconds = budget.share(section.weight, left=left) if left else math.inf
+    subject = replace(subject, seconds=seconds)
     if section.name in counts:
         n, how = min(n, counts[section.name]), "as many as the other card"
     elif section.weight and n > section.pilot:
-        seconds = budget.share(section.weight, left=left)
         found, pilots = _piloted(section, subject, seconds)
         spent = sum(one for _, one in pilots)
         n = counted(pilots, rest=seconds - spent, most=n)

@@ -172,9 +172,13 @@ def _figures(done: Done) -> Markup:
     words = dict[tuple[str, str], list[str]]()
     for one in figures:
         words.setdefault((one.against, one.rule), []).append(one.title)
-    for (against, rule), names in words.items():
-        who = "All" if len(words) == 1 else _listed(names)
-        content += note(f"{who}: {rule}." + (f" Control: {against}." if against else ""))
+    lines = [
+        ("All" if len(words) == 1 else _listed(names))
+        + f": {rule}."
+        + (f" Control: {against}." if against else "")
+        for (against, rule), names in words.items()
+    ]
+    content += Markup('<p class="note">{}</p>').format(Markup("<br>").join(lines))
     return Markup("<details{}><summary>{}</summary>{}</details>").format(
         Markup(" open" if len(rows) <= SHOWN else ""), f"All {len(rows)} figures", content
     )

@@ -1,7 +1,9 @@
 """What is audited: a model, the examples that it is measured on, and those that it learned from."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -40,6 +42,9 @@ class Subject:
         device: as it was asked for.
         slices: the column by whose cells fairness is measured; empty for the usual slices.
         notes: what was decided while the data were read.
+        target: as it was given, for verbs that ask how it came to be.
+        read: the data as they were given, with all their parts.
+        seconds: what a section may take; it need not look at that.
     """
 
     model: Signed
@@ -52,6 +57,9 @@ class Subject:
     device: str = "auto"
     slices: str = ""
     notes: tuple[str, ...] = ()
+    target: Any = field(default=None, repr=False)
+    read: Any = field(default=None, repr=False)
+    seconds: float = math.inf
     answered: list[Tensor] = field(default_factory=list, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -155,7 +163,7 @@ def subject_of(
         notes = [*notes, f"measured on {why}"]
     return Subject(
         model, examples, train, origin_of(target), _called(data), part, seed, device, slices,
-        tuple(notes),
+        tuple(notes), target, read,
     )  # fmt: skip
 
 
