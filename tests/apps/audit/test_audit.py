@@ -76,6 +76,15 @@ def test_every_figure_says_what_it_rests_on(card):
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
+def test_what_is_proved_is_below_what_stands_and_that_below_the_clean(card):
+    for share in (1, 2, 5, 10):
+        proved = card[f"certified.proved_{share}pct"]
+        assert proved.value <= proved.control <= 1
+    assert card["certified.contradictions"].value == 0
+    stands = [card[f"security.eps_{share}pct"].value for share in (1, 2, 5, 10)]
+    assert stands == sorted(stands, reverse=True)
+
+
 def test_figures_have_the_names_that_rules_may_use(card, digits):
     subject = verb.subject_of(digits, "digits", part=None, most=60, slices="", seed=0, device="cpu")
     assert set(card.figures) <= verb._names(subject)
@@ -183,7 +192,7 @@ def test_what_does_not_fit_says_why_and_the_model_is_as_before(two):
     values = Signature((split.signature.input,), (Port("y", "value", (1,)),))
     regression = cg.sign(nn.Linear(2, 1), values)
     told = cg.audit(regression, Split(split.inputs, split.inputs[:, :1], values), minutes=1e-3)
-    assert {"calibration", "security", "privacy", "backdoor", "fairness"} <= set(told.untested)
+    assert {"calibration", "security", "certified", "backdoor", "fairness"} <= set(told.untested)
     assert {"accuracy.rmse", "accuracy.r2", "explanations.complexity"} <= set(told.figures)
     assert all(reason for _, reason in told.untested.values())
 

@@ -11,6 +11,7 @@ import cartograd as cg
 from cartograd.apps.audit.corruptions import letters, numbers, pictures
 from cartograd.apps.audit.sections.backdoor import Backdoor
 from cartograd.apps.audit.sections.calibration import Calibration, temperature
+from cartograd.apps.audit.sections.certified import Certified
 from cartograd.apps.audit.sections.corruption import Corruption
 from cartograd.apps.audit.sections.fairness import Fairness, gap
 from cartograd.apps.audit.sections.privacy import Privacy, _epsilon
@@ -139,6 +140,21 @@ def test_attacks_are_those_of_the_security_curve(points):
     assert [found[name].value for name in sizes] == pytest.approx(by_hand)
     assert all(found[name].value <= found[name].control for name in sizes)
     assert found["failed_checks"].mark == "pass"
+
+
+def test_what_is_proved_of_a_line_is_what_stands(points):
+    """Of one layer the lines of CROWN are exact, so that nothing is unknown."""
+    port, split = points
+    subject = of(line(port, 1.0, 0.0), split).few(60)
+    found = Certified().measure(subject)
+    told = {one.name: one for one in found.figures}
+    x = subject.examples.inputs[:, 0].abs()
+    for share in (0.01, 0.02, 0.05, 0.1):
+        own = told[f"proved_{100 * share:g}pct"]
+        assert own.value == pytest.approx((x > 8 * share).double().mean().item())
+        assert own.value == own.control
+    assert told["contradictions"].mark == "pass"
+    assert found.details["curves"]["IBP"] == found.details["curves"]["CROWN"]
 
 
 def test_as_many_tokens_change_at_random():

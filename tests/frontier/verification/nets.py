@@ -44,6 +44,10 @@ def networks():
             nn.Conv2d(2, 3, 3, padding=1), batch, nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(3, 4, 2),
             nn.LeakyReLU(0.2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3),
         ),
+        "enlarged": nn.Sequential(
+            nn.Upsample(size=(7, 7), mode="bilinear"), nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(),
+            nn.Linear(75, 3),
+        ),
         "largest": nn.Sequential(
             nn.Conv2d(2, 4, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(), nn.MaxPool2d(2, 1, 1),
             nn.Flatten(), nn.Linear(36, 3),

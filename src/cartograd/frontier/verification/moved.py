@@ -72,6 +72,11 @@ def pooled_to_size(call: Call) -> Rule:
     return moved(call, terms=(height // rows + 2) * (width // columns + 2))
 
 
+def enlarged(call: Call) -> Rule:
+    """Maps of another size, each number between the four nearest: shares of one, none negative."""
+    return moved(call, terms=4 + 1)
+
+
 def concatenated(call: Call) -> Rule:
     """Parts beside each other, some of which may be constants."""
     dim = call.args[1] if len(call.args) > 1 else 0

@@ -174,6 +174,8 @@ RULES: dict[str, Callable[[Call], Rule]] = {
     "avg_pool2d.default": moved.pooled,
     "adaptive_avg_pool2d.default": moved.pooled_to_size,
     "_adaptive_avg_pool2d.default": moved.pooled_to_size,
+    "upsample_bilinear2d.default": moved.enlarged,
+    "upsample_bilinear2d.vec": moved.enlarged,
     "mean.dim": moved.averaged,
     "sum.dim_IntList": moved.averaged,
     "add.Tensor": _sum(1),

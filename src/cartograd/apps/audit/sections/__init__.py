@@ -4,6 +4,7 @@ from cartograd.apps.audit.section import Section
 from cartograd.apps.audit.sections.accuracy import Accuracy
 from cartograd.apps.audit.sections.backdoor import Backdoor
 from cartograd.apps.audit.sections.calibration import Calibration
+from cartograd.apps.audit.sections.certified import Certified
 from cartograd.apps.audit.sections.corruption import Corruption
 from cartograd.apps.audit.sections.explanations import Explanations
 from cartograd.apps.audit.sections.fairness import Fairness
@@ -11,6 +12,6 @@ from cartograd.apps.audit.sections.privacy import Privacy
 from cartograd.apps.audit.sections.security import Security
 
 SECTIONS: tuple[Section, ...] = (
-    Accuracy(), Calibration(), Corruption(), Security(), Privacy(), Backdoor(), Explanations(),
-    Fairness(),
+    Accuracy(), Calibration(), Corruption(), Security(), Certified(), Privacy(), Backdoor(),
+    Explanations(), Fairness(),
 )  # fmt: skip
