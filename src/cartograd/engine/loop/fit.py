@@ -129,7 +129,6 @@ def fit(
     begun = _begun(Path(folder)) if resume and folder is not None else None
     if begun is not None and options is None and "decay" not in fields:
         chosen = replace(chosen, decay=begun.get("decay", BEFORE))
-    blocks_chosen = blocks(chosen.recompute)
     place, names = pick(chosen.device), arguments.player_names(objective)
     policy = Policy.parse(chosen.nonfinite, folder=folder is not None)
     processes = process_group(chosen.parallel, place)
@@ -156,9 +155,8 @@ def fit(
     kept = retention(chosen.keep, judged=bool(monitored.name))
     with coming_back(before), ExitStack() as stack:
         stack.enter_context(processes)
-        stack.enter_context(
-            run_context(trained, recompute=blocks_chosen, deterministic=chosen.deterministic)
-        )
+        given = {"recompute": blocks(chosen.recompute), "deterministic": chosen.deterministic}
+        stack.enter_context(run_context(trained, **given))
         whole = objective if processes.sharded else trained
         inspect_first(loop)
         flops = rehearse(loop, whole, arguments.model_of(whole, metrics))
