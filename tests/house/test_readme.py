@@ -92,7 +92,7 @@ def test_a_step_that_shows_something_else_or_fails_is_told(tmp_path):
 
 
 def test_blocks_are_marked_or_cannot_run():
-    """A block without the mark names a server, sets up, or fetches."""
+    """A block without the mark names a server, sets up, fetches, or takes minutes on purpose."""
     for before, block in pairwise(re.split(r"(```\w+\n.*?```)", ENGLISH, flags=re.DOTALL)):
         if block.startswith("```") and not before.endswith("<!-- run -->\n"):
-            assert any(word in block for word in ("make tour", "serve", "data get"))
+            assert any(word in block for word in ("make tour", "serve", "data get", "--minutes"))
