@@ -224,6 +224,7 @@ ONLY_COMMAND = {
     "explain": {"judge": "is `cartograd.explanation_quality`"}
     | dict.fromkeys(("data", "part", "examples"), "is of `cartograd.study`"),
     "scan": {"method": "several are `methods`"},
+    "defend": {"attack": "is `method`, as of `cartograd.attack`"},
     "attack": {"from": "is `surrogate` of `cartograd.security_curve`"},
 }
 """Options that the verb has no argument for, each with the reason."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.compare import compare as compare
     from cartograd.apps.verbs.compress import compress as compress
     from cartograd.apps.verbs.cost import cost as cost
+    from cartograd.apps.verbs.defend import defend as defend
     from cartograd.apps.verbs.diagnose import diagnose as diagnose
     from cartograd.apps.verbs.evaluate import evaluate as evaluate
     from cartograd.apps.verbs.explain import explain as explain
@@ -93,6 +94,7 @@ _HOME = {
     "cost": "apps.verbs.cost",
     "coverage": "core.concepts",
     "dataset": "apps.load.source",
+    "defend": "apps.verbs.defend",
     "diagnose": "apps.verbs.diagnose",
     "evaluate": "apps.verbs.evaluate",
     "explain": "apps.verbs.explain",
@@ -158,6 +160,7 @@ __all__ = [
     "cost",
     "coverage",
     "dataset",
+    "defend",
     "diagnose",
     "evaluate",
     "explain",

@@ -124,6 +124,9 @@ def test_verbs_drive_them_from_the_command_line(usable, run, tmp_path):
     )
     assert scanned.json["methods"][0]["method"] == "toy-detector"
     assert scanned.json["planted"] == 1
+    words = ("--method", "toy-purifier", "--attack", "toy-attack:eps=3")
+    defended = run("defend", "run", *words, *add, "--json").json
+    assert [one["method"] for one in defended["purifiers"]] == ["none", "toy-purifier"]
     small = run("compress", "run", "--method", "toy-compressor", *add, "--json").json
     assert small["difference"] < 0.2
     weight = load_with("toybox", small["path"]).model.model.head.weight

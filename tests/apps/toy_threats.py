@@ -12,6 +12,16 @@ def toy_detector(model, x, y, trusted, /):
     return Suspicion(scores, scores > trusted[0].flatten(1).mean(1).max(), calibrated=True)
 """,
     ),
+    "purifier": (
+        "",
+        "toy_purifier",
+        {},
+        """
+def toy_purifier(x, generator, /):
+    '''A little of the middle.'''
+    return 0.9 * x + 0.1 * x.mean()
+""",
+    ),
     "poison": (
         "import torch\n\nfrom cartograd.core.poisoning import Poisoned",
         "ToyPoison",

@@ -36,6 +36,7 @@ KINDS = (
     "poison",
     "privacy",
     "privacy-attack",
+    "purifier",
     "regulariser",
     "sample-metric",
     "sampler",

@@ -33,6 +33,8 @@ def test_a_backdoor_is_scanned_for_and_mended(tmp_path):
     assert first.truth is not None
     assert first.truth.auc >= 0.98
     assert second.suspects is None
+    assert list(first.by_class) == ["3"]
+    assert first.by_class["3"].recall == first.truth.recall
     assert told.repair is not None
     assert told.repair.success is not None
     before, after = told.repair.success

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from cartograd.apps.report import png
 from cartograd.apps.results.augmented import Augmented
+from cartograd.apps.results.defended import Defended
 from cartograd.apps.results.explanation import Explanation
 from cartograd.apps.results.robustness import Robustness
 from cartograd.apps.results.traces import Alignment, Descents, FeatureMaps, Filters, Gates
@@ -34,6 +35,19 @@ def attack(path: str | Path, found: Robustness, /) -> Path | None:
     titles = [(f"says {labels[before]}", f"says {labels[after]}") for before, after in pairs]
     before, after = found.inputs[turned], found.adversarial[turned]
     return png.attacked(Path(path), found.port, before, after, titles)
+
+
+def defended(path: str | Path, found: Defended, /) -> Path | None:
+    """A few inputs before and after an attack, and after each purifier."""
+    if found.port.kind != "image" or not len(found.clean):
+        return None
+    parts = [("clean", found.clean), ("attacked", found.attacked)]
+    parts += [(one.method, one.shown) for one in found.purifications[1:]]
+    figure, grid = png.grid_of(len(found.clean), len(parts))
+    for row, axes in enumerate(grid):
+        for one, (name, pictures) in zip(axes, parts, strict=True):
+            png.picture(one, pictures[row], found.port, name[:18] if row == 0 else "")
+    return png.write(figure, Path(path))
 
 
 def descents(path: str | Path, found: Descents, /) -> Path:

@@ -39,6 +39,7 @@ class Finding:
         suspects: classes of which it flags more than of any clean class; None where that would be
             no sign.
         truth: how right it is, where that is known.
+        by_class: the same of the examples that are told to be of each class with poison in it.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Finding:
     control: Share | None
     suspects: tuple[str, ...] | None
     truth: Truth | None
+    by_class: dict[str, Truth]
 
     def row(self) -> tuple[str, ...]:
         """Its cells in the table."""
@@ -68,7 +70,11 @@ class Finding:
             "flagged": int(self.flagged.sum()),
             "control": None if control is None else control.to_json(),
             "suspicious": None if self.suspects is None else list(self.suspects),
-        } | ({} if truth is None else vars(truth))
+        } | (
+            {}
+            if truth is None
+            else vars(truth) | {"by_class": {k: vars(one) for k, one in self.by_class.items()}}
+        )
 
 
 @dataclass(frozen=True)

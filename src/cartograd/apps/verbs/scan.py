@@ -214,16 +214,28 @@ def _found(model: Signed, given: _Given, spec: str | Spec) -> Finding:
         if told.decides:
             found = _classes(told.flagged, given.judged, flags, given.control)
             suspects = tuple(labels[k] for k in found)
-    truth, planted = None, given.planted
-    if planted.any() and not planted.all():
-        scores = told.scores.double()
-        hit = int((told.flagged & planted).sum())
-        truth = Truth(
-            auc=roc_auc(torch.stack([-scores, scores], 1), planted.long()),
-            precision=hit / max(1, int(told.flagged.sum())),
-            recall=hit / int(planted.sum()),
-        )
-    return Finding(str(spec), told.scores, told.flagged, control, suspects, truth)
+    planted, own = given.planted, given.judged.targets
+    truths = {
+        labels[k]: _truth(told, planted, own == k)
+        for k in own.unique().tolist()
+        if planted[own == k].any()
+    }
+    whole = _truth(told, planted, torch.ones_like(planted))
+    poisoned_ones = {name: one for name, one in truths.items() if one is not None}
+    return Finding(str(spec), told.scores, told.flagged, control, suspects, whole, poisoned_ones)
+
+
+def _truth(told: Suspicion, planted: Tensor, among: Tensor) -> Truth | None:
+    """How right a detector is among some of the examples; None where all or none are poisoned."""
+    scores, flagged, planted = told.scores.double()[among], told.flagged[among], planted[among]
+    if not planted.any() or planted.all():
+        return None
+    hit = int((flagged & planted).sum())
+    return Truth(
+        auc=roc_auc(torch.stack([-scores, scores], 1), planted.long()),
+        precision=hit / max(1, int(flagged.sum())),
+        recall=hit / int(planted.sum()),
+    )
 
 
 def _classes(flagged: Tensor, judged: Split, usual: Tensor, control: Split) -> list[int]:
