@@ -9,6 +9,7 @@ from torch import nn
 
 import cartograd as cg
 from cartograd.apps.audit import audit as verb
+from cartograd.apps.audit.duties import DUTIES
 from cartograd.apps.audit.figure import Figure
 from cartograd.apps.audit.section import Found
 from cartograd.apps.audit.sections import SECTIONS
@@ -280,3 +281,11 @@ def test_the_command_prints_what_it_wrote(digits, cli_run, monkeypatch):
     assert told["page"] == str(digits.folder / "audit/audit.html")
     assert told["sections"]["accuracy"]["figures"]["overall"]["n"] == 359
     assert not math.isnan(told["sections"]["accuracy"]["cost"]["cpu_seconds"])
+
+
+def test_every_duty_is_answered_by_a_section_or_by_none():
+    there = {one.name for one in SECTIONS} | {"provenance", "not tested"}
+    assert {name for duty in DUTIES for name in duty.sections} <= there
+    laws = " ".join(duty.law for duty in DUTIES)
+    for article in ("Art. 11", "Annex IV", "Art. 13", "Art. 15", "14(2)(g)", "Art. 22"):
+        assert article in laws

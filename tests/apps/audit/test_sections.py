@@ -1,5 +1,7 @@
 """Each section of the card where what it must find is known, because it was put there."""
 
+import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,6 +11,7 @@ from torch.nn import functional as F
 
 import cartograd as cg
 from cartograd.apps.audit.corruptions import letters, numbers, pictures
+from cartograd.apps.audit.figure import Figure
 from cartograd.apps.audit.sections.backdoor import Backdoor
 from cartograd.apps.audit.sections.calibration import Calibration, temperature
 from cartograd.apps.audit.sections.certified import Certified
@@ -140,6 +143,9 @@ def test_attacks_are_those_of_the_security_curve(points):
     assert [found[name].value for name in sizes] == pytest.approx(by_hand)
     assert all(found[name].value <= found[name].control for name in sizes)
     assert found["failed_checks"].mark == "pass"
+    least = found["smallest_change"]
+    assert least.value == pytest.approx(x.sort().values[29].item(), rel=0.1), "straight to the line"
+    assert least.low < least.value < least.high
 
 
 def test_what_is_proved_of_a_line_is_what_stands(points):
@@ -191,9 +197,11 @@ def test_a_model_that_tells_whom_it_learned_from_fails():
 
 def test_an_account_that_cannot_be_true_fails():
     account = {"epsilon": 1.0}
-    assert _epsilon(3.9, account, 100).mark == "fail"
-    assert _epsilon(0.4, account, 100).mark == "pass"
-    assert _epsilon(3.9, None, 100).mark == ""
+    assert _epsilon("epsilon", 3.9, account, 100).mark == "fail"
+    assert _epsilon("epsilon", 0.4, account, 100).mark == "pass"
+    free = _epsilon("epsilon", 3.9, None, 100)
+    assert free.mark == ""
+    assert Figure.from_json(json.loads(json.dumps(free.to_json()))).high == math.inf
 
 
 def grouped(unfair):

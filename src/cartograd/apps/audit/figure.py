@@ -70,6 +70,8 @@ class Figure:
         """A figure that `to_json` wrote."""
         numbers = {key: told[key] for key in ("value", "low", "high", "control")}
         whole: dict[str, Any] = told | {k: NONE if x is None else x for k, x in numbers.items()}
+        if told["low"] is not None and told["high"] is None:  # a bound from below
+            whole["high"] = math.inf
         return Figure(**whole)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from cartograd.apps.answers import units
 from cartograd.apps.audit.figure import NONE, Figure, beating
 from cartograd.apps.audit.section import Found
+from cartograd.apps.audit.smallest_change import smallest_change
 from cartograd.apps.audit.subject import Subject
 from cartograd.apps.report.parts import Table, table
 from cartograd.apps.report.security_page import security_sections
@@ -52,7 +53,7 @@ class Security:
     def names(self, subject: Subject, /) -> tuple[str, ...]:
         """Of each size; and how many checks failed."""
         text = subject.model.signature.input.kind == "text"
-        return ("tokens_10pct",) if text else (*SIZES, "failed_checks")
+        return ("tokens_10pct",) if text else (*SIZES, "failed_checks", "smallest_change")
 
     def measure(self, subject: Subject, /) -> Found:
         """All methods on all examples."""
@@ -66,13 +67,17 @@ class Security:
             Markup("<h3>{}</h3><p class='lead'>{}</p>{}").format(one.title, one.lead, one.body)
             for one in parts[1:]
         )
+        figures, smallest = _figures(subject, found), smallest_change(subject)
+        if smallest is not None:
+            figures.append(smallest[0])
+            body += smallest[1]
         return Found(
-            tuple(_figures(subject, found)),
+            tuple(figures),
             parts[0].lead + " What stands against every method at a size is the card's figure; a "
             "better attack may leave less.",
             parts[0].body + body,
             found.to_json(),
-            ("attacks of other norms than linf, and physical ones",),
+            ("curves of other norms than linf, and physical attacks",),
         )
 
 
