@@ -41,6 +41,7 @@ KINDS = (
     "sample-metric",
     "sampler",
     "schedule",
+    "secure-inference",
     "study",
     "technique",
     "text-metric",

@@ -17,8 +17,8 @@ def list_(kind: str | None = None, /, *, lang: Language = "auto", json: bool = F
             decoding, degradation, demonstration, detector, diagnostic, explainer, exporter,
             federated, initialiser, layer, loss, metric, model, normalisation, objective, optimizer,
             poison, privacy, privacy-attack, purifier, regulariser, sample-metric, sampler,
-            schedule, study, technique, text-metric, token-sampler, verifier or weights; all if left
-            out.
+            schedule, secure-inference, study, technique, text-metric, token-sampler, verifier or
+            weights; all if left out.
         lang: language of the titles; auto follows LANG.
         json: print one array of all cards.
     """

@@ -19,6 +19,7 @@ def predict_(
     impossible: bool = False,
     draws: int | None = None,
     language: str | None = None,
+    secure: str | None = None,
     out: Path | None = None,
     csv: bool = False,
     json: bool = False,
@@ -36,6 +37,8 @@ def predict_(
         impossible: let it also answer that a text has no answer.
         draws: answer by the mean of so many passes with dropout on, and show their spread.
         language: of what is said, like en, for models that transcribe; found if left out.
+        secure: how parties answer who see neither the model nor the inputs, like
+            additive-shares:parties=3; says what it cost and how far it is from the plain answer.
         out: a .png file, or a folder of them, for models that restore pictures.
         csv: print CSV.
         json: print one object per line.
@@ -52,6 +55,7 @@ def predict_(
             "--impossible",
             "--draws",
             "--language",
+            "--secure",
             "--out",
             "--csv",
             "--json",
@@ -68,7 +72,7 @@ def predict_(
     left: list[str] = []
     chosen: dict[str, Any] = {
         "top": top, "question": question, "impossible": impossible, "draws": draws,
-        "language": language,
+        "language": language, "secure": secure,
     }  # fmt: skip
     if "-" in sources:
         if len(sources) > 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cartograd.apps.answers.asked import Answer, Asked, answers, check_inputs
 from cartograd.apps.answers.embed import Vector
@@ -15,10 +15,12 @@ from cartograd.apps.load.parts import encoding_of
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.answers import Answers
 from cartograd.apps.results.heard import Heard
+from cartograd.apps.verbs.secure import beside
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
 from cartograd.data.decode import images, sounds
 from cartograd.data.decode.dress import as_written
 from cartograd.data.decode.read import encoded, expanded, read, written
@@ -47,6 +49,7 @@ def predict(
     impossible: bool = False,
     draws: int | None = None,
     language: str | None = None,
+    secure: str | Spec | None = None,
     strict: bool = True,
 ) -> Answers:
     """A model's answers.
@@ -63,6 +66,8 @@ def predict(
             differ (Monte-Carlo dropout); of classifiers and regressors with dropout.
         language: of what is said, like `en`, for models that transcribe; they find it themselves
             if it is not given.
+        secure: spec of how parties answer who see neither the model nor the inputs, like
+            `additive-shares:parties=3`; `notes` of the answers says what that cost.
         strict: answer nothing if one of several inputs cannot be read; else the others are
             answered, and `refused` of the answers says which was not and why.
 
@@ -86,7 +91,9 @@ def predict(
     with evaluating(model), also(encoding_of(target)):
         heard, chosen = Heard(strict), {"top": top, "draws": draws, "language": language}
         chosen |= {"question": question, "impossible": impossible}
-        named = tuple(_compared(_answers(model, sources, chosen, heard)))
+        by = beside(model, secure, draws=draws)
+        named = tuple(_compared(_answers(model, by or model, sources, chosen, heard)))
+        heard.notes.extend(() if by is None else by.told())
     if heard.refused and not named:
         raise UsageError(_told(heard.refused))
     return Answers(named, notes=heard.notes, refused=heard.refused)
@@ -153,7 +160,7 @@ Ask = Callable[[Tensor], Sequence[Answer]]
 
 
 def _answers(
-    model: Signed, sources: Any, chosen: Mapping[str, Any], heard: Heard
+    model: Signed, by: nn.Module, sources: Any, chosen: Mapping[str, Any], heard: Heard
 ) -> Iterator[tuple[str, Answer]]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     name, signature = name_of(model), model.signature
@@ -165,7 +172,7 @@ def _answers(
 
     def ask(x: Tensor) -> Sequence[Answer]:
         tokenizer = model.tokenizer
-        return answers(Asked(model, signature, x, device, tokenizer, name=name, **chosen))
+        return answers(Asked(by, signature, x, device, tokenizer, name=name, **chosen))
 
     if signature.task.asks:
         for text, said in _parts(signature.input, sources, heard):
