@@ -575,9 +575,8 @@ BETTER = {"metric": "lower", "sample-metric": "lower", "text-metric": "higher"}
 NODES = {"augmentation": "regularize/augmentation-image"}
 
 NOT_ADDED = {
-    "secure-inference": "what is sent and how exact it is are told by the method",
     "federated": "clients and server are one object of the engine, as batches and account are",
-    "privacy": "a bound is what its account proves, and the account belongs to the method",
+    **dict.fromkeys(("privacy", "secure-inference"), "its account is part of the method"),
     "technique": "an option of `fit` itself, which its card explains; no verb takes its name",
 }
 """Kinds of which users cannot add a method, and why."""

@@ -76,6 +76,7 @@ def test_settings_of_a_federation_are_its_own_unless_told():
     assert told.value("optimizer") == "adam:lr=0.01"
 
 
+@pytest.mark.untyped
 def test_several_processes_neither_spread_weights_nor_share_statistics():
     joined = planned("resnet:depth=20", "digits", federated="fedavg:clients=2", epochs=1).federation
     assert joined.local.moving

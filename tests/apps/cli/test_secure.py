@@ -41,10 +41,10 @@ def test_what_cannot_be_answered_on_shares_is_refused_by_name(bundle):
     x = torch.rand(2, 4)
     with pytest.raises(UsageError, match="draws= has dropout on"):
         cg.predict(bundle, x, secure="additive-shares", draws=3)
-    text = Port("t", "text", (5,), bounds=(0, 8))
-    model = sign(nn.Embedding(9, 3), Signature((text,), (LABEL,)))
+    text = Port("t", "text", ("t",), bounds=(0, 8), dtype="int64")
+    words = cg.build("lstm", signature=Signature((text,), (LABEL,)))
     with pytest.raises(UsageError, match="this one takes text"):
-        cg.predict(model, torch.ones(1, 5, dtype=torch.int64), secure="additive-shares")
+        cg.predict(words, torch.ones(1, 5, dtype=torch.int64), secure="additive-shares")
     bent = sign(nn.Sequential(nn.Linear(4, 3), nn.Tanh()), Signature((VALUES,), (LABEL,)))
     with pytest.raises(UsageError, match="secure inference has no tanh"):
         cg.predict(bent, x, secure="additive-shares")

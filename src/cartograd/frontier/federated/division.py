@@ -21,7 +21,7 @@ from cartograd.core.hashing import mixed
 from cartograd.data.dataset.plan import order
 
 
-def alike(examples: int, clients: int, /, *, seed: int) -> list[Int[Tensor, " n"]]:
+def alike(examples: int, clients: int, /, *, seed: int) -> list[Int[Tensor, "..."]]:
     """The numbers of each client's examples, as many for each, without regard to classes.
 
     >>> [len(part) for part in alike(7, 3, seed=0)]
@@ -32,7 +32,7 @@ def alike(examples: int, clients: int, /, *, seed: int) -> list[Int[Tensor, " n"
 
 def by_class(
     targets: Int[Tensor, " n"], clients: int, /, *, alpha: float, seed: int
-) -> list[Int[Tensor, " n"]]:
+) -> list[Int[Tensor, "..."]]:
     """The numbers of each client's examples; a client may get none.
 
     >>> parts = by_class(torch.arange(20) % 2, 3, alpha=0.5, seed=0)
@@ -53,7 +53,7 @@ def by_class(
 
 def divided(
     targets: Tensor, clients: int, /, *, alpha: float | None, seed: int
-) -> list[Int[Tensor, " n"]]:
+) -> list[Int[Tensor, "..."]]:
     """The examples of each client.
 
     Raises:

@@ -86,7 +86,7 @@ class Federation(nn.Module):
     def __init__(
         self,
         local: LocalSteps,
-        clients: Sequence[Int[Tensor, " n"]],
+        clients: Sequence[Int[Tensor, "..."]],
         /,
         *,
         terms: Terms,

@@ -128,7 +128,7 @@ class LocalSteps:
 
     def run(
         self,
-        clients: Sequence[Int[Tensor, " m"]],
+        clients: Sequence[Int[Tensor, "..."]],
         start: Float[Tensor, " d"],
         /,
         *,
@@ -181,8 +181,8 @@ class LocalSteps:
         return rows.view(-1, size)
 
     def _batches(
-        self, plans: Sequence[Int[Tensor, "t b"]], draws: Sequence[int]
-    ) -> Iterator[tuple[Batch, Bool[Tensor, "n b"]]]:
+        self, plans: Sequence[Int[Tensor, "..."]], draws: Sequence[int]
+    ) -> Iterator[tuple[Batch, Bool[Tensor, "..."]]]:
         """Each step's batches of the clients that take it, `n b ...`, and which rows count."""
         size = max(plan.shape[1] for plan in plans)
         for step in range(len(plans[0])):

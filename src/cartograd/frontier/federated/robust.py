@@ -70,7 +70,9 @@ def bulyan(
         picks.append(left[place])
         left = torch.cat([left[:place], left[place + 1 :]])
     chosen = torch.stack(picks)
-    nearest = (chosen - median(chosen, sizes)).abs().argsort(0)[: len(picks) - 2 * faulty]
+    nearest = (
+        (chosen - median(chosen, sizes[: len(picks)])).abs().argsort(0)[: len(picks) - 2 * faulty]
+    )
     return chosen.gather(0, nearest).mean(0)
 
 
