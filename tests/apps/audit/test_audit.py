@@ -9,6 +9,7 @@ from torch import nn
 
 import cartograd as cg
 from cartograd.apps.audit import audit as verb
+from cartograd.apps.audit.against import _pair, read_card
 from cartograd.apps.audit.duties import DUTIES
 from cartograd.apps.audit.figure import Figure
 from cartograd.apps.audit.section import Found
@@ -203,7 +204,8 @@ def test_a_card_beside_another(two, monkeypatch, tmp_path):
     only(monkeypatch, Accuracy(), Calibration())
     worse = cg.sign(nn.Linear(2, 2, bias=False), split.signature)
     worse.model.weight.data = torch.tensor([[2.0, 0.0], [-2.0, 0.0]])
-    beside = cg.audit(model, split, against=worse).comparison
+    beside = cg.audit(model, split, against=worse, folder=tmp_path / "both").comparison
+    assert read_card(tmp_path / "both/against/audit.json")["verdict"] == "fail"
     words = {one.name: one.word for one in beside.pairs}
     assert words["accuracy.overall"] == words["calibration.brier"] == "better"
     assert beside.said.startswith(f"Against Linear: {list(words.values()).count('better')} figures")
@@ -214,6 +216,8 @@ def test_a_card_beside_another(two, monkeypatch, tmp_path):
     same = cg.audit(model, split, against=model).comparison
     assert {one.word for one in same.pairs} <= {"no difference", ""}
     assert same.notes == ("both are of the same weights",)
+    signs = [Figure("signs", float(count), mark=mark) for count, mark in ((0, "pass"), (1, "fail"))]
+    assert [_pair("signs", *two).word for two in (signs, signs[::-1])] == ["better", "worse"]
     (tmp_path / "other.json").write_text("[1]")
     with pytest.raises(UsageError, match="is no audit card"):
         cg.audit(model, split, against=tmp_path / "other.json")

@@ -20,7 +20,7 @@ from typing import Any
 
 from cartograd.apps.audit.card import FORMAT, Audit
 from cartograd.apps.audit.comparison import Comparison, Pair, Word
-from cartograd.apps.audit.figure import Figure
+from cartograd.apps.audit.figure import ORDER, Figure
 from cartograd.core.errors import UsageError
 
 
@@ -70,8 +70,15 @@ def _pair(name: str, own: Figure, other: Figure) -> Pair:
     low, high = between - down, between + up
     word: Word = "no difference"
     if not (math.isfinite(low) and math.isfinite(high)):
-        word = ""
+        word = _by_marks(own, other)
     elif low > 0 or high < 0:
         good = {"higher": low > 0, "lower": high < 0}.get(own.better)
         word = "other" if good is None else "better" if good else "worse"
     return Pair(name, own, other, low, high, word)
+
+
+def _by_marks(own: Figure, other: Figure) -> Word:
+    """Of figures without an interval, such as counts of signs, the verdicts are compared."""
+    if not own.mark or not other.mark or own.mark == other.mark:
+        return ""
+    return "better" if ORDER.index(own.mark) > ORDER.index(other.mark) else "worse"

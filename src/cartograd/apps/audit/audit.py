@@ -57,7 +57,8 @@ def audit(
         slices: a column of the table, by whose cells fairness is measured.
         fail_under: rules by named figures: a TOML file, or what it would hold.
         against: another card (its audit.json), or another model to be audited on the same.
-        folder: where sections are kept as they are done, so that a card that was stopped goes on.
+        folder: where sections are kept as they are done, so that a card that was stopped goes on;
+            the card of another model is written within, to `against`.
         seed: of the shuffle and all that is drawn.
         device: `auto`, `cpu`, `cuda` or `mps`.
         said: told how it goes on.
@@ -82,8 +83,10 @@ def audit(
         said(f"the other: {other.name}")
         beside = None if place is None else place / "against"
         name = str(against) if isinstance(against, str | Path) else other.name
-        theirs = _card(other, beside, settings, counts, said).to_json()
-        card = replace(card, comparison=compared(card, theirs, name))
+        theirs = _card(other, beside, settings, counts, said)
+        if beside is not None:
+            theirs.write(beside)
+        card = replace(card, comparison=compared(card, theirs.to_json(), name))
     elif other is not None:
         card = replace(card, comparison=compared(card, other, str(against)))
     return replace(card, rules=tuple(card.judged(rules)))

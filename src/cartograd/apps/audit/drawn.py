@@ -66,6 +66,35 @@ def intervals(name: str, figures: Sequence[Figure], /, *, axis: str) -> Markup:
     )  # fmt: skip
 
 
+def pairs(name: str, both: Sequence[tuple[Figure, Figure]], names: tuple[str, str], /) -> Markup:
+    """Shares of two cards, one above the other on each line, with their intervals.
+
+    Args:
+        name: unique in the page.
+        both: the figures of this card and of the other.
+        names: of the two.
+    """
+
+    def paint(canvas: "Canvas") -> None:
+        axes = canvas.subplots()
+        for at, two in enumerate(both[::-1]):
+            for one, colour, shift in zip(two, (BLUE, GOLD), (0.16, -0.16), strict=True):
+                axes.hlines(at + shift, one.low, one.high, color=colour, alpha=0.35, linewidth=6)
+                axes.plot(one.value, at + shift, "o", color=colour, markersize=5)
+        for word, colour in zip(names, (BLUE, GOLD), strict=True):
+            axes.plot([], [], "o", color=colour, label=word)
+        axes.set_yticks(range(len(both)), [own.title[:36] for own, _ in both[::-1]])
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.6, len(both) - 0.4))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        quiet(axes, grid="x")
+
+    alt = "; ".join(
+        f"{own.title}: {said(own, own.value)} and {said(other, other.value)}" for own, other in both
+    )
+    return chart(draw(name, (760, 34 * len(both) + 60), paint, alt=alt))
+
+
 def curves(
     name: str,
     at: Sequence[float],

@@ -1,11 +1,14 @@
 """The card as a page: the verdict in a sentence, then what to look at, then the numbers."""
 
+import math
 from pathlib import Path
 
 from markupsafe import Markup
 
 from cartograd.apps.answers import units
 from cartograd.apps.audit.card import Audit, Done
+from cartograd.apps.audit.comparison import Pair
+from cartograd.apps.audit.drawn import pairs
 from cartograd.apps.audit.duties import DUTIES, SAID
 from cartograd.apps.audit.figure import Figure, Mark, said, spread
 from cartograd.apps.report.page import write_report
@@ -17,6 +20,8 @@ SIGNS: dict[Mark, str] = {"pass": "● passes", "warn": "▲ warns", "fail": "�
 
 COLOURS: dict[Mark, str] = {"pass": "blue", "warn": "gold", "fail": "red", "": "muted"}
 
+DRAWN = 20
+"""Figures of two cards that are drawn."""
 SHOWN = 8
 """Up to so many figures of a section are shown unfolded."""
 
@@ -117,19 +122,23 @@ def _comparison(card: Audit) -> Section | None:
     found = card.comparison
     if found is None:
         return None
-    colours = {"better": "blue", "worse": "red"}
-    rows = [
-        [
-            one.name, said(one.own, one.own.value), said(one.other, one.other.value),
-            _between(one.low, one.high, one.own.unit),
-            Markup('<b style="color:var(--{})">{}</b>').format(
-                colours.get(one.word, "muted"), one.word
-            ),
-        ]
-        for one in found.pairs
-    ]  # fmt: skip
+    first = sorted(found.pairs, key=lambda one: one.word not in ("better", "worse", "other"))
+    drawn = [
+        (one.own, one.other)
+        for one in first
+        if one.own.unit == "%" and (one.word != "no difference" or ".class." not in one.name)
+    ]
+    body = pairs("against", drawn[:DRAWN], ("this", found.name[-24:])) if drawn else Markup()
+    apart = [_beside(one) for one in first if one.word in ("better", "worse", "other")]
+    rest = [_beside(one) for one in first if one.word in ("no difference", "")]
     head = ["figure", "this", "other", "difference, 95 %", ""]
-    body = table(Table(head, rows, f"beside {found.name}", frozenset({4})))
+    if apart:
+        body += table(Table(head, apart, f"told apart from {found.name}", frozenset({4})))
+    if rest:
+        body += Markup("<details><summary>{}</summary>{}</details>").format(
+            f"{len(rest)} figures that cannot be told apart",
+            table(Table(head, rest, text=frozenset({4}))),
+        )
     for line in found.notes:
         body += note(line)
     if found.only:
@@ -137,7 +146,18 @@ def _comparison(card: Audit) -> Section | None:
     return Section("against", "Beside the other", found.said, body)
 
 
+def _beside(one: Pair) -> list[object]:
+    colour = {"better": "blue", "worse": "red"}.get(one.word, "muted")
+    word = Markup('<b style="color:var(--{})">{}</b>').format(colour, one.word)
+    return [
+        one.name, said(one.own, one.own.value), said(one.other, one.other.value),
+        _between(one.low, one.high, one.own.unit), word,
+    ]  # fmt: skip
+
+
 def _between(low: float, high: float, unit: str) -> str:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "–"
     if unit == "%":
         return f"{100 * low:+.1f} to {100 * high:+.1f} %"
     return f"{low:+.3g} to {high:+.3g}"
