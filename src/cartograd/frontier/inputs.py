@@ -88,6 +88,24 @@ def answers(model: nn.Module, x: Shaped[Tensor, "b ..."], /) -> Float[Tensor, "b
     return outputs
 
 
+def slope(found: Float[Tensor, ""], at: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
+    """The gradient of a number with respect to what the model was given.
+
+    Raises:
+        UsageError: none reaches it: the model is a tree, compares or rounds.
+    """
+    gradient = None
+    if found.requires_grad:
+        (gradient,) = torch.autograd.grad(found, at, allow_unused=True)
+    if gradient is None:
+        raise UsageError(
+            "no gradient of the answers reaches the inputs, as of trees and of models that "
+            "compare; take a method that only asks: occlusion, lime or kernel-shap explain, square "
+            "and hop-skip-jump attack"
+        )
+    return gradient
+
+
 def chosen(
     outputs: Float[Tensor, "b k"], target: Int[Tensor, " b"] | int, /
 ) -> Float[Tensor, " b"]:

@@ -253,3 +253,19 @@ def test_a_planted_backdoor_fails(tmp_path):
     flagged = told["flagged.mahalanobis"]
     assert flagged.low > flagged.control
     assert any("neural-cleanse: it takes about" in line for line in found.untested)
+
+
+class Step(nn.Module):
+    """Answers by a comparison, through which no gradient comes."""
+
+    def forward(self, x):
+        side = (x[:, :1] > 0).to(x)
+        return torch.cat([1 - side, side], 1) * 4
+
+
+def test_what_has_no_gradient_says_so(points):
+    model = cg.sign(Step(), points[1].signature)
+    with pytest.raises(UsageError, match="no gradient of the answers reaches the inputs"):
+        Security().measure(of(model, points[1]).few(4))
+    with pytest.raises(UsageError, match="a method that only asks: occlusion"):
+        cg.explain(model, points[1].inputs[:2], method="saliency")

@@ -18,7 +18,7 @@ from cartograd.apps.audit.subject import MOST, Subject, subject_of
 from cartograd.apps.load.source import Data
 from cartograd.apps.load.target import Target
 from cartograd.apps.report.provenance import versions
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, first_line
 
 MINUTES = 5.0
 
@@ -133,9 +133,12 @@ def _card(
         else:
             try:
                 found = _measured(section, subject, budget, left, counts, said)
-            except UsageError as error:
-                untested[section.name] = section.title, str(error)
-                said(f"{section.title}: not tested: {error}")
+            except (UsageError, RuntimeError) as error:  # a foreign module may fail in any way
+                why = (
+                    str(error) if isinstance(error, UsageError) else f"failed: {first_line(error)}"
+                )
+                untested[section.name] = section.title, why
+                said(f"{section.title}: not tested: {why}")
                 continue
             kept.write(section.name, *found)
         done.append(Done(section.name, section.title, section.asks, *found))

@@ -33,7 +33,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import signature_if_any, statistics
 from cartograd.frontier.explain.baselines import targets_of
-from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once
+from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once, slope
 
 CARD = Card(
     name="counterfactual",
@@ -141,14 +141,14 @@ def _sought(
     for step in range(steps + 1):
         point = (x + change).requires_grad_()
         left = gap(model, point, aim, leave)
-        (slope,) = torch.autograd.grad(left.sum(), point)
+        gradient = slope(left.sum(), point)
         size = change.abs().flatten(1).sum(1)
         better = (left.detach() < 0) & (size < least)
         least = torch.where(better, size, least)
         best = torch.where(better.reshape(each), change, best)
         if step and step % max(1, steps // ROUNDS) == 0:
             weight = torch.where(least.isinf(), 2 * weight, weight)
-        steep = slope / slope.flatten(1).abs().amax(1).clamp_min(1e-30).reshape(each)
+        steep = gradient / gradient.flatten(1).abs().amax(1).clamp_min(1e-30).reshape(each)
         force = (weight * (left.detach() >= 0)).reshape(each)
         change = change - rate * force * steep
         change = change.sign() * (change.abs() - rate).clamp_min(0)

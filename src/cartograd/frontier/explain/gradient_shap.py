@@ -30,7 +30,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.frontier.explain.baselines import Baseline, start_of, targets_of
 from cartograd.frontier.explain.embedded import Embedded
-from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once
+from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once, slope
 
 CARD = Card(
     name="gradient-shap",
@@ -119,8 +119,8 @@ def _mean(
                 at = origins[ground] + a.to(x).reshape(-1, *[1] * part.ndim) * way
                 at = at.flatten(0, 1).requires_grad_()
                 found = chosen(answers(model, at), own.repeat(len(a)))
-                (slope,) = torch.autograd.grad(found.sum(), at)
-                total += (slope.unflatten(0, (len(a), -1)) * way).sum(0) / draws
+                slopes = slope(found.sum(), at).unflatten(0, (len(a), -1))
+                total += (slopes * way).sum(0) / draws
             parts.append(total)
     return torch.cat(parts)
 

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.frontier.explain.baselines import Baseline, start_of, targets_of
 from cartograd.frontier.explain.embedded import Embedded
-from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once
+from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once, slope
 
 CARD = Card(
     name="integrated_gradients",
@@ -168,7 +168,7 @@ def _mean_gradient(
         a = a.reshape(-1, *[1] * delta.ndim)
         points = (origin + a * delta).flatten(0, 1).requires_grad_()  # steps and examples
         outputs = chosen(answers(model, points), target.repeat(len(w)))
-        (gradient,) = torch.autograd.grad(outputs.sum(), points)
+        gradient = slope(outputs.sum(), points)
         total += torch.tensordot(w, gradient.unflatten(0, (-1, b)), dims=1)
     return total
 

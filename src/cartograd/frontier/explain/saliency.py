@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.frontier.explain.baselines import targets_of
 from cartograd.frontier.explain.embedded import of_tokens
-from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once
+from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once, slope
 
 CARD = Card(
     name="saliency",
@@ -82,6 +82,6 @@ def saliency(
         targets = targets_of(model, x, target, rows)
         for part, own in zip(x.detach().split(rows), targets.split(rows), strict=True):
             point = part.clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(chosen(answers(model, point), own).sum(), point)
+            gradient = slope(chosen(answers(model, point), own).sum(), point)
             parts.append(gradient.abs())
     return torch.cat(parts)

@@ -36,7 +36,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import signature_if_any
 from cartograd.frontier.explain.baselines import targets_of
 from cartograd.frontier.explain.embedded import Embedded, of_tokens
-from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once
+from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once, slope
 
 CARD = Card(
     name="smoothgrad",
@@ -111,10 +111,9 @@ def smoothgrad(
             for some in noises.split(max(1, rows // len(part))):
                 points = (part + some[:, None]).flatten(0, 1).requires_grad_()
                 found = chosen(answers(model, points), own.repeat(len(some)))
-                (slope,) = torch.autograd.grad(found.sum(), points)
-                slope = slope.unflatten(0, (len(some), len(part)))
-                mean += slope.sum(0) / draws
-                square += slope.square().sum(0) / draws
+                slopes = slope(found.sum(), points).unflatten(0, (len(some), len(part)))
+                mean += slopes.sum(0) / draws
+                square += slopes.square().sum(0) / draws
             parts.append({"mean": mean, "square": square, "variance": square - mean.square()}[form])
     return torch.cat(parts)
 

@@ -26,7 +26,14 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import signature_if_any
-from cartograd.frontier.inputs import answers, check_classes, check_each, check_one_input, chosen
+from cartograd.frontier.inputs import (
+    answers,
+    check_classes,
+    check_each,
+    check_one_input,
+    chosen,
+    slope,
+)
 from cartograd.frontier.security.ball import movable
 
 
@@ -112,10 +119,14 @@ def ascent(
     targeted: bool = False,
     by: Gain | None = None,
 ) -> tuple[Float[Tensor, "b ..."], Judged]:
-    """The gradient of the gain with respect to x only, and how the attack stands there."""
+    """The gradient of the gain with respect to x only, and how the attack stands there.
+
+    Raises:
+        UsageError: the answers do not depend on the inputs by anything that has a gradient.
+    """
     x = x.detach().requires_grad_()
     judged = _judge(model, x, y, targeted, by or log_odds)
-    (gradient,) = torch.autograd.grad(judged.gain.sum(), x)
+    gradient = slope(judged.gain.sum(), x)
     return gradient, Judged(judged.gain.detach(), judged.fooled)
 
 

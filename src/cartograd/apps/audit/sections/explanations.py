@@ -21,7 +21,7 @@ from cartograd.apps.results.explanation_quality import BETTER, CONTROLS, Quality
 from cartograd.apps.results.explanation_quality import Figure as Pair
 from cartograd.apps.verbs.explain import explanation
 from cartograd.apps.verbs.explanation_quality import explanation_quality
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, first_line
 
 METHODS = ("integrated_gradients:steps=32", "saliency", "occlusion")
 """The first that fits is the one that the figures are of."""
@@ -70,8 +70,8 @@ class Explanations:
             try:
                 explanation(subject.model, x[:1], method=method)
                 fitting.append(method)
-            except UsageError as error:
-                refused.append(f"{method}: {error}")
+            except (UsageError, RuntimeError) as error:  # a foreign module may fail in any way
+                refused.append(f"{method}: {first_line(error)}")
         if not fitting:
             raise UsageError(f"no explainer fits the model ({refused[0]})")
         quality = explanation_quality(subject.model, x, fitting, seed=subject.seed)

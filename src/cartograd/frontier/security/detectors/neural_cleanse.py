@@ -42,7 +42,7 @@ from cartograd.core.errors import UsageError
 from cartograd.frontier.explain.studies.hidden import called
 from cartograd.frontier.inputs import answers, looking, rows_at_once
 from cartograd.frontier.security.detectors.calibrated import CONSISTENT
-from cartograd.frontier.security.gain import valid
+from cartograd.frontier.security.gain import ascent, valid
 
 CARD = Card(
     name="neural-cleanse",
@@ -170,6 +170,7 @@ def neural_cleanse(
         count = answers(model, x[:1]).shape[1]
         if count < 2:
             raise UsageError("the model gives a single logit; expected one for each class")
+        ascent(model, x[:1], y[:1].to(x.device).long())  # refuses what has no gradient
         search = _Search(model, x, y.to(x.device), count, ends)
         masks, patterns = search.run(steps, lr, weight, seed)
         turned = search.turned(masks, patterns)
