@@ -64,6 +64,8 @@ cg.claim("gelu-approx").verdict
 print(cg.explanation(run, few.inputs).rows())
 cg.explanation(run).draw("why.png")
 print(cg.robustness(run, "digits").turned)
+cg.verify(run, "digits", ["crown"], eps=(0.01,)).draw("verify.html")
+print(cg.prove(run, "safe.vnnlib", minutes=2).answer)
 print(found.to_json())
 found.draw("report.html")
 print(cg.trace()[0].formula)
@@ -97,6 +99,7 @@ cg.fit(cg.build("classify"), [], epoch=3)  # wrong
 cg.train("lenet5", "digits").histroy  # wrong
 cg.claim("gelu-approx").verdikt  # wrong
 cg.explanation("runs/a").tittles  # wrong
+cg.prove("runs/a", "safe.vnnlib").anser  # wrong
 cg.trace("feild")  # wrong
 cg.trace("maps", "runs/a")  # wrong
 cg.trace("gates", "runs/a", "x").weights  # wrong
@@ -192,6 +195,10 @@ OTHERS = {
         "cartograd.apps.verbs.stylise:stylise",
     ),
     "explain": ("cartograd.apps.verbs.explain:explanation",),
+    "verify": (
+        "cartograd.apps.verbs.prove:prove",
+        "cartograd.apps.verbs.verify_ranges:verify_ranges",
+    ),
     "show": (
         "cartograd.apps.verbs.augment:augmented",
         "cartograd.engine.optim.schedule:rates",
@@ -225,6 +232,7 @@ ONLY_COMMAND = {
     | dict.fromkeys(("data", "part", "examples"), "is of `cartograd.study`"),
     "scan": {"method": "several are `methods`"},
     "defend": {"attack": "is `method`, as of `cartograd.attack`"},
+    "verify": {"method": "is in `methods`", "range": "is in `ranges` of `verify_ranges`"},
     "attack": {"from": "is `surrogate` of `cartograd.security_curve`"},
 }
 """Options that the verb has no argument for, each with the reason."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.leak import leak as leak
     from cartograd.apps.verbs.neighbours import neighbours as neighbours
     from cartograd.apps.verbs.predict import predict as predict
+    from cartograd.apps.verbs.prove import prove as prove
     from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.save import save as save
     from cartograd.apps.verbs.scan import scan as scan
@@ -46,6 +47,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.stylise import stylise as stylise
     from cartograd.apps.verbs.trace import trace as trace
     from cartograd.apps.verbs.train import train as train
+    from cartograd.apps.verbs.verify import verify as verify
+    from cartograd.apps.verbs.verify_ranges import verify_ranges as verify_ranges
     from cartograd.core.build import build as build
     from cartograd.core.card import Card as Card
     from cartograd.core.column import Column as Column
@@ -116,6 +119,7 @@ _HOME = {
     "package": "data.store.packages:show",
     "packages": "data.store.packages:available",
     "predict": "apps.verbs.predict",
+    "prove": "apps.verbs.prove",
     "rates": "engine.optim.schedule",
     "robustness": "apps.verbs.attack",
     "runs": "apps.load.runs:listed",
@@ -132,6 +136,8 @@ _HOME = {
     "trace": "apps.verbs.trace",
     "train": "apps.verbs.train",
     "use": "core.plugins",
+    "verify": "apps.verbs.verify",
+    "verify_ranges": "apps.verbs.verify_ranges",
 }
 """Where each public name lives (`module`, or `module:its name there`): found on first use, so that
 importing Cartograd stays instant."""
@@ -182,6 +188,7 @@ __all__ = [
     "package",
     "packages",
     "predict",
+    "prove",
     "rates",
     "robustness",
     "runs",
@@ -198,6 +205,8 @@ __all__ = [
     "trace",
     "train",
     "use",
+    "verify",
+    "verify_ranges",
 ]
 
 

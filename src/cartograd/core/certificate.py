@@ -17,6 +17,7 @@ class Certificate:
         size: of a verifier that is told eps, by how many logits the right class stays ahead at
             least; of one that is not, the distance within which it stands (0 for none).
         found: the inputs that refute; elsewhere the examples.
+        distance: what the size is a distance by (`l2`); empty where it is none.
         notes: what a reader should know, such as what the set is.
     """
 
@@ -24,6 +25,7 @@ class Certificate:
     refuted: Bool[Tensor, " b"]
     size: Float[Tensor, " b"]
     found: Shaped[Tensor, "b ..."]
+    distance: str = ""
     notes: tuple[str, ...] = ()
 
 

@@ -25,8 +25,8 @@ from torch import Tensor
 from cartograd.frontier.verification.network import Network
 from cartograd.frontier.verification.rules import Affine, Bend, Box, LargestOf, Ramp
 
-NUMBERS = 2**23
-"""How many weights are held at a time."""
+NUMBERS = 2**21
+"""How many weights are held at a time: such as a processor's cache holds."""
 
 
 @dataclass
@@ -186,19 +186,25 @@ def _through(
     """Weights of a curve's results as weights of what goes in, and a constant."""
     box = Box(box.low[:, None], box.high[:, None])
     lines = rule.lines(box, slope=slope) if isinstance(rule, Ramp) else rule.lines(box)
-    up, down = weights.clamp(min=0), weights.clamp(max=0)
-    constant = (up * lines.lower + down * lines.upper).flatten(2).sum(2)
-    return up * lines.lower_slope + down * lines.upper_slope, constant
+    up = weights > 0
+    constant = _summed(weights.clamp(max=0), lines.upper)
+    if isinstance(rule, Bend):
+        constant = constant + _summed(weights.clamp(min=0), lines.lower)
+    return weights * torch.where(up, lines.lower_slope, lines.upper_slope), constant
+
+
+def _summed(weights: Tensor, numbers: Tensor) -> Tensor:
+    """The weighted sums of one row of numbers for each box."""
+    return (weights.flatten(2) @ numbers.flatten(2).transpose(1, 2))[:, :, 0]
 
 
 def _spread(weights: Tensor, slack: Tensor | None) -> Tensor | float:
     if slack is None:
         return 0.0
-    return (weights.abs() * slack[:, None]).flatten(2).sum(2)
+    return _summed(weights.abs(), slack[:, None].expand(-1, 1, *weights.shape[2:]))
 
 
 def _least(weights: Tensor, box: Box) -> Tensor:
     """The smallest value of a weighted sum over a box."""
     middle, radius = (box.low + box.high) / 2, (box.high - box.low) / 2
-    moved = weights * middle[:, None] - weights.abs() * radius[:, None]
-    return moved.flatten(2).sum(2)
+    return _summed(weights, middle[:, None]) - _summed(weights.abs(), radius[:, None])

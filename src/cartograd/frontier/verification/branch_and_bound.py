@@ -49,7 +49,7 @@ CARD = Card(
     name="branch-and-bound",
     kind="verifier",
     entry="branch_and_bound",
-    nodes=("verify/bounds",),
+    nodes=("verify/bounds", "verify/input-range"),
     title="Branch and bound",
     zh="分支定界",
     paper="Branch and bound for piecewise linear neural network verification",
@@ -59,7 +59,16 @@ CARD = Card(
         "oracle: the same answers as a mixed integer linear programme of the network (HiGHS), for "
         "each of the examples of a network that was trained",
         "law: what is refuted is refuted by an input within eps that the model answers wrongly",
+        "law: a property of a file is proved, refuted by an input, or unknown when time is up, as "
+        "a grid of all inputs says",
     ),
+    evidence={
+        "verify/input-range": (
+            "test_a_property_is_proved_or_refuted_by_an_input",
+            "test_a_hard_property_is_unknown_when_time_is_up",
+            "test_ranges_of_columns",
+        )
+    },
     aliases=("exact", "beta-crown"),
     tiny={"eps": 0.01, "branches": 20},
 )

@@ -50,16 +50,41 @@ def decided(
         certified.check(network, model, x)
         answers = certified.outputs(model, x)
         check_classes(y, answers)
-        wrong = answers.argmax(1).cpu() != y.cpu()
         weights = certified.margins(y.cpu(), certified.raw_classes(model, x)).double()
-        size = torch.full(wrong.shape, -torch.inf).double()
-        proved, refuted, found = torch.zeros_like(wrong), wrong.clone(), x.detach().clone()
-        for row in (~wrong).nonzero()[:, 0].tolist():
-            own = box.of(slice(row, row + 1))
-            verdict = _one(own, weights[row], network, serve, decide, bound)
-            proved[row], size[row] = verdict.answer == "proved", verdict.least
-            if verdict.found is not None:
-                refuted[row], found[row] = True, verdict.found.to(found)
+        return judged(box, x, weights, network, serve, decide, bound)
+
+
+def judged(
+    box: Box,
+    x: Float[Tensor, "b ..."],
+    weights: Float[Tensor, "b s k"],
+    network: Network,
+    serve: Serve,
+    decide: Decide,
+    bound: Bounds | None,
+    /,
+) -> Certificate:
+    """Whether any of the sums reaches zero within each box.
+
+    Args:
+        box: of the inputs.
+        x: the examples; one that is wrong by itself needs no search.
+        weights: of the answers, in each sum.
+        network: of the model.
+        serve: the model.
+        decide: answers one question.
+        bound: answers what it can at once, before.
+    """
+    ahead = (weights @ serve(x.double().cpu())[:, :, None])[:, :, 0].amin(1)
+    wrong = ahead < 0
+    size = torch.full(wrong.shape, -torch.inf).double()
+    proved, refuted, found = torch.zeros_like(wrong), wrong.clone(), x.detach().clone()
+    for row in (~wrong).nonzero()[:, 0].tolist():
+        own = box.of(slice(row, row + 1))
+        verdict = _one(own, weights[row], network, serve, decide, bound)
+        proved[row], size[row] = verdict.answer == "proved", verdict.least
+        if verdict.found is not None:
+            refuted[row], found[row] = True, verdict.found.to(found)
     return Certificate(proved=proved, refuted=refuted, size=size, found=found)
 
 
@@ -68,7 +93,7 @@ def _one(
 ) -> Verdict:
     """Whether every question about one box is proved, or one of them refuted."""
     zero = torch.zeros(1, dtype=box.low.dtype)
-    queries = [Query(box, sums[None], zero) for sums in weights]
+    queries = [Query(box, sums[None], zero, strict=True) for sums in weights]
     least = float("inf")
     if bound is not None:
         lower = bound(network, box, weights[None])[0]

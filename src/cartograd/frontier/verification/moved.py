@@ -73,8 +73,16 @@ def pooled_to_size(call: Call) -> Rule:
 
 
 def enlarged(call: Call) -> Rule:
-    """Maps of another size, each number between the four nearest: shares of one, none negative."""
-    return moved(call, terms=4 + 1)
+    """Maps of another size; the places that numbers are taken from are rounded, too."""
+    size = call.shape[-2:]
+
+    def spread(radius: Tensor) -> Tensor:
+        return call(radius)
+
+    def near(sizes: Tensor) -> Tensor:
+        return sizes.amax((-2, -1), keepdim=True).expand(*sizes.shape[:-2], *size)
+
+    return Affine(call, spread, 4 * max(*size, *call.shapes[0][-2:]) + 16, near)
 
 
 def concatenated(call: Call) -> Rule:

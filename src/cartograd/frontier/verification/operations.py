@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.grad import conv2d_input
 
 from cartograd.frontier.verification import moved
 from cartograd.frontier.verification.call import BATCH, HOLE, Call, NoRuleError, alike, both, filled
@@ -77,9 +78,30 @@ def _weighted(place: int, weight: int, bias: int | None) -> Callable[[Call], Rul
         if bias is not None and bias < len(args):
             bare[bias] = None if args[bias] is None else torch.zeros_like(args[bias])
         inner = Call(call.op, tuple(bare), call.kwargs, call.shapes, call.shape)
-        return Affine(call, inner, _terms(call, args[weight]))
+        return Affine(call, inner, _terms(call, args[weight]), transpose=_transpose(call))
 
     return rule
+
+
+def _transpose(call: Call) -> Callable[[Tensor, tuple[int, ...]], Tensor] | None:
+    """The transpose of a dense layer or a convolution of maps, which no pass forward is needed for.
+
+    Any other operation has its gradient.
+    """
+    if call.op is torch.ops.aten.linear.default:
+        return lambda rows, _: rows @ call.args[1]
+    if call.op is not torch.ops.aten.conv2d.default:
+        return None
+    weight = call.args[1]
+    stride, padding, dilation, groups = [
+        *call.args[3:],
+        *([1, 1], [0, 0], [1, 1], 1)[len(call.args) - 3 :],
+    ]
+
+    def transposed(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return conv2d_input(shape, weight, rows, stride, padding, dilation, groups)
+
+    return transposed
 
 
 def _terms(call: Call, weight: Tensor) -> int:
@@ -104,11 +126,12 @@ def _normalised(call: Call) -> Rule:
     scale, shift = factor.reshape(shape), (mean * factor).reshape(shape)
     constant = torch.zeros_like(shift) if bias is None else bias.reshape(shape)
 
+    added = shift.abs() + constant.abs()
     return Affine(
         lambda y: y * scale + (constant - shift),
         lambda r: r * scale.abs(),
         12,
-        shift.abs() + constant.abs(),
+        lambda r: r * scale.abs() + added,
     )
 
 
@@ -178,6 +201,7 @@ RULES: dict[str, Callable[[Call], Rule]] = {
     "upsample_bilinear2d.vec": moved.enlarged,
     "mean.dim": moved.averaged,
     "sum.dim_IntList": moved.averaged,
+    "upsample_nearest2d.vec": moved.enlarged,
     "add.Tensor": _sum(1),
     "sub.Tensor": _sum(-1),
     "mul.Tensor": _scaled(torch.mul),

@@ -25,14 +25,22 @@ class Query:
         box: of the inputs, one row.
         weights: C, a row for each sum.
         limits: d.
+        strict: whether an answer at the limit itself is safe still, as a class that is level with
+            another may be the one that is answered.
     """
 
     box: Box
     weights: Float[Tensor, "s k"]
     limits: Float[Tensor, " s"]
+    strict: bool = False
+
+    def unsafe(self, answers: Float[Tensor, "b k"], /) -> Tensor:
+        """Whether each answer is unsafe."""
+        ahead = self.ahead(answers)
+        return ahead < 0 if self.strict else ahead <= 0
 
     def ahead(self, answers: Float[Tensor, "b k"], /) -> Float[Tensor, " b"]:
-        """By how much each answer misses being unsafe; it is unsafe if this is not above zero."""
+        """By how much each answer misses being unsafe."""
         return (answers.double() @ self.weights.T - self.limits).amax(1)
 
 
@@ -59,7 +67,7 @@ def tried(query: Query, points: Float[Tensor, "b ..."], serve: Serve, /) -> Tens
     Points outside of the box are moved into it.
     """
     points = torch.minimum(torch.maximum(points, query.box.low), query.box.high)
-    unsafe = (query.ahead(serve(points)) <= 0).nonzero()[:, 0]
+    unsafe = query.unsafe(serve(points)).nonzero()[:, 0]
     return points[unsafe[0]] if len(unsafe) else None
 
 

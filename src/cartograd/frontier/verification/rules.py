@@ -87,13 +87,17 @@ class Affine:
         function: the operation.
         spread: the same of the absolute values of its weights, without constants.
         terms: how many roundings a number goes through; none of numbers that are only moved.
-        constants: the absolute values of all that is added, where that is more than one number.
+        transpose: of weights of results of inputs of a shape, the weights of the inputs; by default
+            the gradient.
+        summed: of absolute values of the inputs, all that is summed up, where that is more than
+            what the weights spread and the constant.
     """
 
     function: Callable[..., Tensor]
     spread: Callable[..., Tensor]
     terms: int
-    constants: Tensor | None = None
+    summed: Callable[..., Tensor] | None = None
+    transpose: Callable[[Tensor, tuple[int, ...]], Tensor] | None = None
 
     def value(self, *inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
         """The result for each example."""
@@ -111,9 +115,9 @@ class Affine:
 
     def size(self, *boxes: Box) -> Tensor:
         """|W| |x| + |c|."""
-        constants = self.constants
-        if constants is None:
-            constants = self.constant(*(box.low for box in boxes)).abs()
+        if self.summed is not None:
+            return self.summed(*(box.size() for box in boxes))
+        constants = self.constant(*(box.low for box in boxes)).abs()
         return self.spread(*(box.size() for box in boxes)) + constants
 
     def back(
@@ -125,11 +129,14 @@ class Affine:
         """
         b, s = weights.shape[:2]
         rows = weights.flatten(0, 1)
-        with torch.enable_grad():
-            at = [x.new_zeros(b * s, *x.shape[1:]).requires_grad_() for x in inputs]
-            pulled = torch.autograd.grad(
-                self.function(*at), at, rows, create_graph=weights.requires_grad
-            )
+        if self.transpose is not None:
+            pulled = (self.transpose(rows, (b * s, *inputs[0].shape[1:])),)
+        else:
+            with torch.enable_grad():
+                at = [x.new_zeros(b * s, *x.shape[1:]).requires_grad_() for x in inputs]
+                pulled = torch.autograd.grad(
+                    self.function(*at), at, rows, create_graph=weights.requires_grad
+                )
         constant = self.constant(*inputs)
         return (
             tuple(one.reshape(b, s, *one.shape[1:]) for one in pulled),
@@ -272,15 +279,12 @@ class LargestOf:
         flat = weights.reshape(b, s, *certain.shape[1:])
         over = torch.where(certain[:, None], flat, flat.clamp(min=0))
         constant = torch.where(certain[:, None], 0.0, flat.clamp(max=0)) * high.amax(2)[:, None]
-        with torch.enable_grad():
-            at = box.low.new_zeros(b * s, *box.low.shape[1:]).requires_grad_()
-            of_each = self.windows(at)
-            index = best[:, None].expand(-1, s, -1, -1, -1).flatten(0, 1)
-            chosen = of_each.gather(2, index)[:, :, 0]
-            (pulled,) = torch.autograd.grad(
-                chosen, at, over.flatten(0, 1), create_graph=weights.requires_grad
-            )
-        return pulled.reshape(b, s, *pulled.shape[1:]), constant.flatten(2).sum(2)
+        places = torch.arange(box.low[0, 0].numel(), dtype=box.low.dtype)
+        places = self.windows(places.reshape(1, 1, *box.low.shape[2:]))
+        index = places.expand_as(low).gather(2, best)[:, :, 0].long()  # b c v
+        empty = over.new_zeros(b, s, *box.low.shape[1:]).flatten(3)
+        pulled = empty.scatter_add(3, index[:, None].expand_as(over), over)
+        return pulled.reshape(b, s, *box.low.shape[1:]), constant.flatten(2).sum(2)
 
 
 Curve = Ramp | Bend
