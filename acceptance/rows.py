@@ -20,6 +20,7 @@ from acceptance import (
     generative,
     images,
     language,
+    leaks,
     neurons,
     own_pictures,
     paraphrases,
@@ -51,6 +52,7 @@ LEARNED: dict[str, Row] = {
     "fine-tuning": cnn.fine_tuning,
     "folder-of-pictures": images.folder_of_pictures,
     "private-fashion": privacy.private_fashion,
+    "leaks-fashion": leaks.leaks_fashion,
     "adversarial-fashion": security.adversarial_fashion,
     "backdoors-fashion": security.backdoors_fashion,
     "breast-cancer": tables.breast_cancer,
@@ -122,6 +124,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         *(
             "mlp-fashion",
             "private-fashion",
+            "leaks-fashion",
             "resnet-fashion",
             "adversarial-fashion",
             "backdoors-fashion",
