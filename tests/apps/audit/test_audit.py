@@ -287,6 +287,7 @@ def test_the_command_prints_what_it_wrote(digits, cli_run, monkeypatch):
     assert not math.isnan(told["sections"]["accuracy"]["cost"]["cpu_seconds"])
 
 
+@pytest.mark.place("xai/trade-off")
 def test_every_duty_is_answered_by_a_section_or_by_none():
     there = {one.name for one in SECTIONS} | {"provenance", "not tested"}
     assert {name for duty in DUTIES for name in duty.sections} <= there

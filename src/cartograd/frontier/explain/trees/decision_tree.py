@@ -31,7 +31,7 @@ CARD = Card(
     name="decision-tree",
     kind="model",
     entry="DecisionTree",
-    nodes=("xai/tree",),
+    nodes=("xai/tree", "xai/trade-off"),
     title="Decision tree",
     zh="决策树",
     paper="Classification and regression trees",
@@ -47,7 +47,11 @@ CARD = Card(
         "xai/tree": (
             "test_the_tree_is_scikit_learns",
             "test_a_trained_tree_is_a_model_like_any_other",
-        )
+        ),
+        "xai/trade-off": (
+            "test_glass_and_black_boxes_are_compared_on_one_table_with_intervals",
+            "test_every_duty_is_answered_by_a_section_or_by_none",
+        ),
     },
     tiny={"features": 4, "classes": 3, "depth": 3},
     objective="grow",
