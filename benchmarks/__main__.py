@@ -20,6 +20,8 @@ FILES = (
     "integrated_gradients",
     "pgd",
     "security",
+    "explaining",
+    "private_steps",
     "sentence_encoding",
     "diffusion_sampling",
     "generative_steps",

@@ -23,14 +23,26 @@ def targets_of(
     Raises:
         UsageError: the model has no such output.
     """
-    if isinstance(target, int):
-        target = torch.full((len(x),), target, device=x.device)
+    given = given_targets(x, target)
     with torch.no_grad():
-        if target is None:
+        if given is None:
             return torch.cat([answers(model, part).argmax(1) for part in x.split(rows)])
         first = answers(model, x[:1])
+    check_classes(given, first)
+    return given
+
+
+def given_targets(x: Shaped[Tensor, "b ..."], target: Tensor | int | None, /) -> Tensor | None:
+    """The same where it is asked for, before the model has said which outputs it has.
+
+    Raises:
+        UsageError: it is not one number for each example.
+    """
+    if target is None:
+        return None
+    if isinstance(target, int):
+        return torch.full((len(x),), target, device=x.device)
     check_each(target, x)
-    check_classes(target, first)
     return target.to(x.device).long()
 
 

@@ -39,10 +39,11 @@ from torch.nn import functional as F
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
-from cartograd.frontier.explain.baselines import targets_of
+from cartograd.frontier.explain.baselines import given_targets
 from cartograd.frontier.explain.layers import layer_named, recorded
 from cartograd.frontier.inputs import (
     answers,
+    check_classes,
     check_takes,
     chosen,
     of_steps,
@@ -109,11 +110,14 @@ def grad_cam(
     size = x.shape[1:-1] if last else x.shape[2:] if x.is_floating_point() else x.shape[1:]
     first = layer is None or isinstance(layer_named(model, layer), CONVOLVED)
     with with_gradients(model):
-        targets = targets_of(model, x, target, rows)
-        for part, own in zip(x.detach().split(rows), targets.split(rows), strict=True):
+        targets = given_targets(x, target)
+        for place, part in enumerate(x.detach().split(rows)):
             point = part.clone().requires_grad_() if part.is_floating_point() else part
             with recorded(model, layer) as seen:
-                found = chosen(answers(model, point), own)
+                outputs = answers(model, point)
+            own = outputs.argmax(1) if targets is None else targets.split(rows)[place]
+            check_classes(own, outputs)
+            found = chosen(outputs, own)
             if not seen:
                 raise UsageError(
                     "the model calls no convolution of its own; name a layer that keeps places, "
