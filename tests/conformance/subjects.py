@@ -476,7 +476,7 @@ SIGNATURES = {
 ATTENDING = ("attention-rollout",)
 """Explainers that look at attention, and need a model that has it."""
 
-READING = ("hotflip",)
+READING = ("hotflip", "synonym-swap", "character-swap")
 """Attacks on texts, which need a model of tokens."""
 
 GROWN = ("tree-shap",)

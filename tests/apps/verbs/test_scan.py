@@ -1,6 +1,7 @@
 """Scans of poisoned data and of a model with a backdoor, as a user asks for them."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -74,6 +75,32 @@ def test_a_run_remembers_its_poison(run):
     ):
         bad = run("scan", "r", *words)
         assert bad.code == 2, words
+        assert why in bad.err
+
+
+def test_what_a_detector_flags_is_left_out_of_a_training(run):
+    words = ("train", "mlp:widths=[16]", "--data", "digits", "--epochs", 2)
+    done = run(*words, "--folder", "r", "--set", "poison=label-flip:share=0.4")
+    assert done.code == 0, done.err
+    done = run(*words, "--folder", "kept", "--dry-run", "--set", "poison=label-flip:share=0.4",
+               "filter=deep-knn:run=r")  # fmt: skip
+    assert done.code == 0, done.err
+    told = re.search(
+        r"left out: (\d+) of 1264 training examples that deep-knn:run=r flags", done.err
+    )
+    assert told
+    assert 400 <= int(told[1]) <= 620  # 506 are flipped
+    collided = "feature-collision:run=r,target=3,victim=0,examples=5,steps=3"
+    done = run(*words, "--dry-run", "--set", f"poison={collided}")
+    assert "5 of 1264 training examples (feature-collision:run=r" in done.err
+    for setting, why in (
+        ("filter=deep-knn", "names no run"),
+        ("filter=pgd:run=r", "is of kind 'attack', expected 'detector'"),
+        ("filter=deep-knn:run=none", "none"),
+        ("poison=feature-collision:target=3", "feature-collision:run=RUN"),
+    ):
+        bad = run(*words, "--folder", "bad", "--set", setting)
+        assert bad.code == 2, setting
         assert why in bad.err
 
 

@@ -1,12 +1,21 @@
 """What poisons do to examples, and to the models that learn from them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import cartograd as cg
 from cartograd.apps.load.poisoned import poisoned, probes
+from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.frontier.security.detectors.deep_knn import disagreement
+from cartograd.frontier.security.poisons.feature_collision import features
 from tests.frontier.security.poisoned import case, learned, right, success
+from tests.reference import Reference
+
+linear_model = Reference("sklearn.linear_model")
+neighbors = Reference("sklearn.neighbors")
 
 
 @pytest.mark.law("badnets")
@@ -113,3 +122,81 @@ def test_bytes_stay_bytes(tmp_path):
 def test_what_cannot_be_poisoned_is_refused(data, spec, message):
     with pytest.raises(UsageError, match=message):
         poisoned(cg.dataset(data), spec)
+
+
+@pytest.mark.law("feature-collision")
+def test_features_come_near_the_victim_under_right_labels():
+    clean, test = case().clean, case().clean.test
+    poison = build("feature-collision:target=3,victim=8,eps=0.3", kind="poison", run=case().good)
+    made = poison(clean.train.inputs, clean.train.targets, clean.signature,
+                  (test.inputs, test.targets))  # fmt: skip
+    assert torch.equal(made.targets, clean.train.targets)
+    assert (made.targets[made.rows] == 3).all()
+    assert len(made.rows) == 20
+    assert (made.inputs - clean.train.inputs).abs().max() <= 0.3 + 1e-6
+    assert made.inputs.min() >= 0
+    assert made.inputs.max() <= 1
+    victim, wanted = poison.probes(test.inputs, test.targets, clean.signature)
+    assert case().good(victim).argmax(1).item() == 8
+    assert wanted.tolist() == [3]
+    aim = features(case().good, victim)
+    before, after = (
+        (features(case().good, x[made.rows]) - aim).norm(dim=1).mean()
+        for x in (clean.train.inputs, made.inputs)
+    )
+    assert after <= 0.4 * before
+
+
+@pytest.mark.law("feature-collision")
+def test_a_last_layer_learns_the_victim_for_the_class():
+    clean, test, taken, spared = case().clean, case().clean.test, 0, 0
+    y = clean.train.targets
+    with torch.no_grad():
+        usual = features(case().good, clean.train.inputs).numpy()
+    for seed in range(4):
+        poison = build(f"feature-collision:target=3,victim=8,seed={seed}", kind="poison",
+                       run=case().good)  # fmt: skip
+        made = poison(clean.train.inputs, y, clean.signature, (test.inputs, test.targets))
+        victim, _ = poison.probes(test.inputs, test.targets, clean.signature)
+        with torch.no_grad():
+            moved, there = usual.copy(), features(case().good, victim).numpy()
+            moved[made.rows.numpy()] = features(case().good, made.inputs[made.rows]).numpy()
+        for learned_on, count in ((usual, "spared"), (moved, "taken")):
+            layer = linear_model.LogisticRegression(C=10, max_iter=200).fit(learned_on, y.numpy())
+            said = int(layer.predict(there)[0])
+            spared += count == "spared" and said == 8
+            taken += count == "taken" and said == 3
+    assert spared == 4
+    assert taken >= 3
+
+
+@pytest.mark.oracle("deep-knn")
+def test_neighbours_are_scikit_learns():
+    x = torch.randn(80, 4, generator=torch.Generator().manual_seed(0)).double()
+    y = torch.arange(80) % 3
+    search = neighbors.NearestNeighbors(n_neighbors=8).fit(x.numpy())
+    near = y[torch.from_numpy(search.kneighbors(x.numpy())[1][:, 1:])]
+    scores, flagged = disagreement(x, y, 7)
+    torch.testing.assert_close(scores, (near != y[:, None]).float().mean(1))
+    votes = torch.stack([(near == k).sum(1) for k in range(3)], 1)
+    assert torch.equal(flagged, votes.amax(1) > votes.gather(1, y[:, None])[:, 0])
+
+
+@pytest.mark.law("deep-knn")
+@pytest.mark.place("threat/poisoning")
+def test_flips_do_harm_and_a_filter_undoes_most_of_it():
+    clean, test = case().clean, case().clean.test
+    flipped, rows = poisoned(clean, "label-flip:share=0.5")
+    harmed = learned(flipped, epochs=8)
+    told = build("deep-knn", kind="detector")(
+        harmed, flipped.train.inputs, flipped.train.targets, (test.inputs, test.targets)
+    )
+    planted = torch.zeros(len(flipped.train), dtype=torch.bool).index_fill(0, rows, True)
+    assert told.flagged[planted].double().mean() >= 0.9
+    assert planted[told.flagged].double().mean() >= 0.9
+    kept = flipped.train.select((~told.flagged).nonzero()[:, 0])
+    mended = learned(replace(flipped, train=kept), epochs=8)
+    whole = learned(clean, epochs=8)
+    best, worst, after = (right(m, test.inputs, test.targets) for m in (whole, harmed, mended))
+    assert best - worst >= 0.03
+    assert after - worst >= 0.5 * (best - worst)

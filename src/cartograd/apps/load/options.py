@@ -52,6 +52,11 @@ class DataOptions:
         "spec of what an attacker does to the training examples, to see what it takes and whether "
         "`scan` finds it: `badnets:target=3,share=0.05`. Those for validation and test stay clean.",
     )
+    filter: str | Spec | None = option(
+        None,
+        "spec of a detector of poisoned or mislabelled examples, and a run by whose features it "
+        "judges: `deep-knn:run=RUN`. Training examples that it flags are left out.",
+    )
     class_weights: str | Mapping[str, float] | None = option(
         None,
         "how much examples of each class count: `balanced`, or weights by name like `yes:10,no:1`.",
@@ -110,6 +115,7 @@ class TrainFields(FitFields, total=False):
     augment: str | Spec | Sequence[Any] | None
     drawn: str | None
     poison: str | Spec | None
+    filter: str | Spec | None
     class_weights: str | Mapping[str, float] | None
     positive: Any
     freeze: bool | str | Sequence[str]
@@ -134,7 +140,7 @@ CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "sav
 DEFAULTS: dict[str, Any] = (
     {item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN}
     | {"freeze": False}
-    | dict.fromkeys(("adapter", "poison", "privacy", "federated", "init"))
+    | dict.fromkeys(("adapter", "filter", "poison", "privacy", "federated", "init"))
 )
 """Settings that do not depend on the model or the data."""
 

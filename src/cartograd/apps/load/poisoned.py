@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
+from cartograd.apps.load.target import as_signed
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.poisoning import Poison
@@ -79,7 +80,9 @@ def poison_of(spec: Any, /) -> Poison:
     Raises:
         UsageError: there is none of that name, or it has no such argument.
     """
-    return build(spec, kind="poison")
+    run = Spec.parse(spec).args.get("run")
+    more = {"run": as_signed(run)} if isinstance(run, str) else {}
+    return build(spec, kind="poison", **more)
 
 
 def _as_stored(x: Shaped[Tensor, "n ..."], stored: Tensor) -> Tensor:

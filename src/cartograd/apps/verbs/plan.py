@@ -11,6 +11,7 @@ from torch import nn
 
 from cartograd.apps.answers.averaged import with_positive
 from cartograd.apps.load.answering import as_answered
+from cartograd.apps.load.filtered import filtered
 from cartograd.apps.load.located import located
 from cartograd.apps.load.poisoned import with_poison
 from cartograd.apps.load.reading import as_read, column_of_texts
@@ -66,7 +67,7 @@ from cartograd.frontier.privacy.dp_fedavg import ClientBound
 from cartograd.frontier.privacy.dp_sgd import Private
 
 BY_SPEC = (
-    *("objective", "loss", "adapter", "poison", "privacy", "federated"),
+    *("objective", "loss", "adapter", "poison", "filter", "privacy", "federated"),
     *("optimizer", "schedule"),
 )
 """Settings that name methods, which may be functions of a user's own."""
@@ -212,7 +213,7 @@ def planned(
     if before is not None:
         examples = as_read_by(before.signature, asked, examples)
     examples, drawn = with_drawn(audited(examples, settings), settings, config)
-    examples = _without_some(with_poison(examples, settings["poison"].value))
+    examples = _without_some(_poisoned_and_filtered(examples, settings))
     settings |= in_float32(settings)
     examples = public_statistics(examples, settings, tokenizer=before and before.tokenizer)
     if "augment" in settings:
@@ -253,6 +254,11 @@ def planned(
     private = None if meta else kept_private(joined or objective, examples, settings)
     own = joined or (private if isinstance(private, Private) else objective)
     return Plan(built, examples, own, card, settings, told, drawn, private, joined)
+
+
+def _poisoned_and_filtered(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:
+    """The data with poison in its training part, without what a filter takes out of it again."""
+    return filtered(with_poison(data, settings["poison"].value), settings["filter"].value)
 
 
 def _check_answer(model: Signed, data: Dataset, card: Card | None) -> None:

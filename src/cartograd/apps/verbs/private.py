@@ -22,6 +22,7 @@ AGAINST: dict[str, tuple[Any, str]] = {
     "accumulate": (1, "noise comes to whole batches; memory is bounded in any case"),
     "nonfinite": ("stop", "leaving a batch out tells what was in it"),
     "class_weights": (None, "examples have to count alike"),
+    "filter": (None, "whether an example is left out depends on the others"),
     "drawn": (None, "what the drawing model learned of its examples is in no account"),
     "clip": (None, "gradients of examples are cut by clip= of the method itself"),
     "compile": (False, "gradients of examples are taken from the passes as they are written"),

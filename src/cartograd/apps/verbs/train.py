@@ -198,7 +198,17 @@ def _nothing_left(folder: Path, done: Run) -> str:
     return f"{ended}--resume --epochs N with a larger N goes on"
 
 
-MAYBE = ("augment", "drawn", "canaries", "poison", "loss", "adapter", "privacy", "federated")
+MAYBE = (
+    "augment",
+    "drawn",
+    "canaries",
+    "poison",
+    "filter",
+    "loss",
+    "adapter",
+    "privacy",
+    "federated",
+)
 """Those that a run may have been begun without."""
 
 SAME = ("objective", "batch_size", "freeze", *MAYBE)

@@ -7,7 +7,7 @@ answer is wrong.
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.frontier.inputs import check_classes, rows_at_once
@@ -30,13 +30,13 @@ class Asked:
         self.queries = torch.zeros(len(y), dtype=torch.long, device=y.device)
 
     def ahead(
-        self, point: Float[Tensor, "n ..."], rows: Int[Tensor, " n"], /
+        self, point: Shaped[Tensor, "n ..."], rows: Int[Tensor, " n"], /
     ) -> Float[Tensor, " n"]:
         """By how many logits the best wrong class is ahead."""
         return margin(self._answers(point, rows), self._y[rows])
 
     def wrong(
-        self, point: Float[Tensor, "n ..."], rows: Int[Tensor, " n"], /
+        self, point: Shaped[Tensor, "n ..."], rows: Int[Tensor, " n"], /
     ) -> Bool[Tensor, " n"]:
         """Whether the answers are wrong, by their labels alone."""
         return self._answers(point, rows).argmax(1) != self._y[rows]

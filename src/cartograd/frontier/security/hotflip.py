@@ -114,7 +114,7 @@ class _Search:
         self.seen = Embedded(model, x)
         weights = self.seen.table.weight.detach()
         self.table = weights.to(torch.promote_types(weights.dtype, torch.float32))
-        self.known, self.lasts = _known(model, len(weights), x.device), _lasting(model)
+        self.known, self.lasts = known_tokens(model, len(weights), x.device), lasting(model)
         self.free = self.known[x]
         self.swapped = torch.zeros(len(x), dtype=torch.long, device=x.device)
         self.stuck = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -174,7 +174,7 @@ class _Search:
         return (torch.tensor(places), torch.stack(texts)) if texts else None
 
 
-def _known(model: nn.Module, count: int, device: torch.device) -> Bool[Tensor, " n"]:
+def known_tokens(model: nn.Module, count: int, device: torch.device, /) -> Bool[Tensor, " n"]:
     """Which tokens are of a text, and of no special meaning."""
     known = torch.ones(count, dtype=torch.bool, device=device)
     signature = signature_if_any(model)
@@ -191,7 +191,7 @@ def _known(model: nn.Module, count: int, device: torch.device) -> Bool[Tensor, "
     return known
 
 
-def _lasting(model: nn.Module) -> Callable[[Tensor], bool]:
+def lasting(model: nn.Module, /) -> Callable[[Tensor], bool]:
     """Whether a text, written out and read again, gives its tokens; yes without a tokenizer."""
     if not isinstance(model, Signed) or model.tokenizer is None:
         return lambda _: True

@@ -50,7 +50,6 @@ CARD = Card(
         "any",
     ),
     tiny={"share": 0.5},
-    missing={"threat/poisoning": "a filter, and the damage with and without it"},
 )
 
 

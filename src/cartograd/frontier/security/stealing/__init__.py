@@ -1,0 +1,1 @@
+"""A model copied by asking it, and what it may answer so that less is copied."""
