@@ -160,7 +160,7 @@ def test_what_is_proved_of_a_line_is_what_stands(points):
         assert own.value == pytest.approx((x > 8 * share).double().mean().item())
         assert own.value == own.control
     assert told["contradictions"].mark == "pass"
-    assert found.details["curves"]["IBP"] == found.details["curves"]["CROWN"]
+    assert found.details["methods"]["ibp"] == found.details["methods"]["crown"]
 
 
 def test_as_many_tokens_change_at_random():

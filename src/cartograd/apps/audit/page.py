@@ -20,6 +20,7 @@ SIGNS: dict[Mark, str] = {"pass": "● passes", "warn": "▲ warns", "fail": "�
 
 COLOURS: dict[Mark, str] = {"pass": "blue", "warn": "gold", "fail": "red", "": "muted"}
 
+CODE = Markup('<code style="white-space:nowrap">{}.{}</code>')
 DRAWN = 20
 """Figures of two cards that are drawn."""
 SHOWN = 8
@@ -183,7 +184,7 @@ def _figures(done: Done) -> Markup:
     head = ["figure", "for rules", "verdict", "value", "95 % interval", "control", "n"]
     rows = [
         [
-            one.title, Markup("<code>{}.{}</code>").format(done.name, one.name), sign(one.mark),
+            one.title, CODE.format(done.name, one.name), sign(one.mark),
             said(one, one.value), spread(one), said(one, one.control), f"{one.n:,}",
         ]
         for one in figures

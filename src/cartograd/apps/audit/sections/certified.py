@@ -10,9 +10,7 @@ unknown. The bounds are computed in float64 for the model as its operations are 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from jaxtyping import Bool
 from markupsafe import Markup
-from torch import Tensor
 
 from cartograd.apps.answers import units
 from cartograd.apps.audit.figure import Figure
@@ -21,12 +19,8 @@ from cartograd.apps.audit.subject import Subject
 from cartograd.apps.report.parts import Table, chart
 from cartograd.apps.report.theme import BLUE, GOLD, INK, LINE, quiet
 from cartograd.apps.report.theme import chart as draw
-from cartograd.apps.verbs.attack import attack, bounded
 from cartograd.apps.verbs.security_curve import SHARES
-from cartograd.core.build import build
-from cartograd.core.protocols import CALLS
-from cartograd.core.spec import Spec
-from cartograd.practice.metrics.proportion import exact
+from cartograd.apps.verbs.verify import verify
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -63,66 +57,46 @@ class Certified:
         return (*SIZES, "contradictions")
 
     def measure(self, subject: Subject, /) -> Found:
-        """Proofs and attacks of the same examples."""
-        x, right = subject.examples.inputs, subject.right()
+        """Proofs and attacks of the same examples, as `cartograd verify` makes them."""
+        x, n = subject.examples.inputs, len(subject)
         low, high = subject.model.signature.input.bounds or (float(x.min()), float(x.max()))
         eps = [share * (high - low) for share in SHARES]
-        proved = {name: [_proved(subject, name, size) for size in eps] for name in VERIFIERS}
-        stands = [right & _stands(subject, size) for size in eps]
-        best, n = proved[VERIFIERS[-1]], len(subject)
+        found = verify(
+            subject.model, subject.examples, VERIFIERS, eps=eps, examples=n, device=subject.device
+        )
+        best = found.methods[VERIFIERS[-1]]
         figures = [
             Figure(
-                name, *_share(found), n, f"proved at eps = {units.percent(share, digits=0)}",
-                float(upper.double().mean()), "what stands against PGD: the truth is between",
-                "higher", "%", "", "told, not judged: what is not proved may stand all the same",
+                name, told.proved.value, told.proved.low, told.proved.high, n,
+                f"proved at eps = {units.percent(share, digits=0)}", stands.value,
+                "what stands against PGD: the truth is between", "higher", "%", "",
+                "told, not judged: what is not proved may stand all the same",
             )
-            for name, share, found, upper in zip(SIZES, SHARES, best, stands, strict=True)
+            for name, share, told, stands in zip(SIZES, SHARES, best, found.attacked, strict=True)
         ]  # fmt: skip
-        broken = sum(int((one & ~upper).sum()) for one, upper in zip(best, stands, strict=True))
         figures.append(
             Figure(
-                "contradictions", broken, n=n * len(eps), title="proved, and turned by an attack",
-                control=0.0, against="none, if bounds and attack are right", better="lower",
-                mark="fail" if broken else "pass", rule="fails where there is any",
+                "contradictions", found.fallen, n=n * len(eps), title="proved, and turned by an "
+                "attack", control=0.0, against="none, if bounds and attack are right",
+                better="lower", mark="fail" if found.fallen else "pass",
+                rule="fails where there is any",
             )
         )  # fmt: skip
-        lines = {"PGD": stands} | {name.upper(): proved[name] for name in VERIFIERS[::-1]}
+        lines = {"PGD": found.attacked} | {
+            name.upper(): tuple(one.proved for one in found.methods[name])
+            for name in VERIFIERS[::-1]
+        }
         shares = {
-            name: [float(one.double().mean()) for one in (right, *found)]
-            for name, found in lines.items()
+            name: [found.clean.value, *(one.value for one in line)] for name, line in lines.items()
         }
         return Found(
             tuple(figures),
             "The line above is what stands against PGD, those below are what is proved; what lies "
             "between (grey) is unknown: no attack was found, and no proof.",
             _drawn([0.0, *eps], shares, n),
-            {"eps": eps, "clean": shares["PGD"][0],
-             "curves": {name: line[1:] for name, line in shares.items()}},
-            ("randomised smoothing, and proofs for other norms than linf",
-             "rounding of the float32 arithmetic that serves the model"),
-        )  # fmt: skip
-
-
-def _proved(subject: Subject, name: str, eps: float) -> Bool[Tensor, " n"]:
-    """Which answers are proved."""
-    port, x = subject.model.signature.input, subject.examples.inputs
-    told = {} if port.bounds else {"bounds": (float(x.min()), float(x.max()))}
-    verifier = build(Spec(name, {"eps": eps} | told), kind="verifier")
-    assert isinstance(verifier, CALLS["verifier"])
-    device = subject.model.output_mean.device
-    return verifier(subject.model, x.to(device), subject.examples.targets.to(device)).proved.cpu()
-
-
-def _stands(subject: Subject, eps: float) -> Bool[Tensor, " n"]:
-    """Which answers are right after PGD."""
-    x, y = subject.examples.inputs, subject.examples.targets
-    method = bounded(Spec("pgd", {"eps": eps, "steps": 20}), subject.model, x)
-    return subject.said(attack(subject.model, x, y, method=method).cpu()) == y
-
-
-def _share(hits: Bool[Tensor, " n"]) -> tuple[float, float, float]:
-    count, n = int(hits.sum()), len(hits)
-    return count / n, *exact(count, n)
+            found.to_json(),
+            ("randomised smoothing, and proofs for other norms than linf", *found.notes),
+        )
 
 
 def _drawn(eps: list[float], shares: dict[str, list[float]], n: int) -> Markup:
