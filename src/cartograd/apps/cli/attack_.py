@@ -38,8 +38,8 @@ def attack_(
         part: train, valid, test or all; by default test of what the model was trained on, and all
             of other files or folders that do not come in parts.
         method: like pgd:eps=0.1,steps=20 (eps in the units of the input), fgsm:eps=0.1, or of texts
-            hotflip:share=0.1; several for a curve, like --method pgd --method autoattack
-            (`cartograd list attack`).
+            hotflip:share=0.1, synonym-swap, character-swap; several for a curve, like --method pgd
+            --method autoattack (`cartograd list attack`).
         eps: sizes of a curve, in the units of the input (0.03 of pixels from 0 to 1, not 8).
         norm: what the sizes of a curve measure: linf (the default; each number) or l2 (the whole
             change).

@@ -24,15 +24,17 @@ def leak_(
 
     Who was in the training: membership asks how sure the model is, lira and rmia compare it with
     shadow models that are trained for it. What was in it: model-inversion makes pictures of its
-    classes, gradient-inversion the picture whose gradient is shared. And canaries audit a training
-    with `--set canaries=200`: an eps that was declared and cannot be true is refuted.
+    classes, gradient-inversion the picture whose gradient is shared. What it is itself: extraction
+    copies it by its answers, equation-solving reads a softmax regression off them. And canaries
+    audit a training with `--set canaries=200`: an eps that was declared and cannot be true is
+    refuted.
 
     Args:
         target: a run or bundle folder.
         data: what the model was trained on, if the bundle does not say so.
         method: membership (the default), lira, rmia, canaries, model-inversion, gradient-inversion,
-            with their settings, like lira:shadows=32 (`cartograd list privacy-attack`). Several
-            draw a picture each.
+            extraction, equation-solving, with their settings, like lira:shadows=32 (`cartograd list
+            privacy-attack`). Several draw a picture each.
         examples: how many members, and as many others, are looked at.
         epsilon: what the training is said to keep; by default what the account of a private run
             says.

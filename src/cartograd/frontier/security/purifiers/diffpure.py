@@ -26,6 +26,7 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
+from cartograd.core.generative import DrawsCodes
 from cartograd.core.signed import statistics
 from cartograd.frontier.security.purifiers.magnet import checked, fitting
 from cartograd.generative.diffusion.denoiser import Conditioned, denoiser_of, noisy
@@ -61,10 +62,10 @@ class DiffPure:
     def __init__(self, *, run: Any = None, share: float = 0.2, steps: int = 50):
         self.model = checked("diffpure", run)
         found = denoiser_of(self.model.model)
-        if found is None:
+        if found is None or isinstance(self.model.model, DrawsCodes):
             raise UsageError(
-                "diffpure needs the run of a diffusion model: cartograd train ddpm --data DATA, "
-                "then diffpure:run=RUN"
+                "diffpure needs the run of a diffusion model of examples, not of codes: cartograd "
+                "train ddpm --data DATA, then diffpure:run=RUN"
             )
         self.denoiser, self.back = found, max(1, round(share * steps))
         self.steps = found.within(steps)
@@ -82,10 +83,10 @@ class DiffPure:
         guided = Conditioned(self.denoiser, None)
         way = list(pairs(guided.levels(self.steps)))[-self.back :]
         with inferring(self.model):
-            standard = (x.detach() - mean) / std
+            standard = ((x.detach() - mean) / std).to(self.model.output_mean.device)
             z = noisy(standard, fresh(standard, generator), way[0][0])
             for now, then in way:
                 guess = guided.denoise(z, now)
                 z = noisy(guess, noise_in(z, guess, now), then)
-        found = z.clone() * std + mean
+        found = z.to(x.device, copy=True) * std + mean
         return found.clamp(*port.bounds) if port.bounds else found

@@ -72,8 +72,9 @@ class MagNet:
         port, inner = fitting("magnet", self.model, x), self.model.model
         mean, std = (one.to(x) for one in statistics(port))
         assert isinstance(inner, Rebuilds)
+        where = self.model.output_mean.device
         with evaluating(self.model):
-            found = inner.reconstruct((x - mean) / std)
+            found = inner.reconstruct(((x - mean) / std).to(where)).to(x.device)
         again = found.reshape(x.shape) * std + mean
         return again.clamp(*port.bounds) if port.bounds else again
 

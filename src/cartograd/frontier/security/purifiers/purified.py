@@ -54,7 +54,8 @@ def purified(
         seed: of these.
         own: whether the gradient is the purifier's own, and not that of the identity.
     """
-    return whole(_Behind(model, purifier, draws, seed, own), model.signature)
+    behind = whole(_Behind(model, purifier, draws, seed, own), model.signature)
+    return behind.to(model.output_mean.device)
 
 
 def draws_any(purifier: Purifier, x: Float[Tensor, "b ..."], /) -> bool:
