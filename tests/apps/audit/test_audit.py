@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from cartograd.apps.audit import audit as verb
 from cartograd.apps.audit.against import _pair, read_card
 from cartograd.apps.audit.duties import DUTIES
 from cartograd.apps.audit.figure import Figure
+from cartograd.apps.audit.measured import affordable
 from cartograd.apps.audit.section import Found
 from cartograd.apps.audit.sections import SECTIONS
 from cartograd.apps.audit.sections.accuracy import Accuracy
@@ -285,6 +287,19 @@ def test_the_command_prints_what_it_wrote(digits, cli_run, monkeypatch):
     assert told["page"] == str(digits.folder / "audit/audit.html")
     assert told["sections"]["accuracy"]["figures"]["overall"]["n"] == 359
     assert not math.isnan(told["sections"]["accuracy"]["cost"]["cpu_seconds"])
+
+
+def test_a_slow_model_answers_what_there_is_time_for(two, monkeypatch):
+    model, split = two
+    subject = verb.subject_of(model, split, part=None, most=100, slices="", seed=0, device="cpu")
+    assert subject.notes == ("100 of 120 examples are looked at",)
+    assert affordable(subject, 5.0) is subject
+    times = iter((0.0, 8.0))  # a second for each example
+    clock = SimpleNamespace(monotonic=lambda: next(times))
+    monkeypatch.setattr("cartograd.apps.audit.measured.time", clock)
+    few = affordable(subject, 15.0)
+    assert len(few) == 90
+    assert few.notes[-1].startswith("90 of 100 examples are looked at")
 
 
 @pytest.mark.place("xai/trade-off")

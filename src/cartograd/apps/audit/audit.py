@@ -1,18 +1,17 @@
 """Audit: one card of a model, with the sections that fit it and the reasons of the others."""
 
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cartograd.apps.audit.against import compared, read_card
-from cartograd.apps.audit.budget import STEP, Budget, counted
+from cartograd.apps.audit.budget import Budget
 from cartograd.apps.audit.card import Audit, Done
 from cartograd.apps.audit.kept import Kept
+from cartograd.apps.audit.measured import Said, affordable, measured
 from cartograd.apps.audit.rules import read_rules
-from cartograd.apps.audit.section import Found, Section
 from cartograd.apps.audit.sections import SECTIONS
 from cartograd.apps.audit.subject import MOST, Subject, subject_of
 from cartograd.apps.load.source import Data
@@ -21,8 +20,6 @@ from cartograd.apps.report.provenance import versions
 from cartograd.core.errors import UsageError, first_line
 
 MINUTES = 5.0
-
-Said = Callable[[str], object]
 
 
 def audit(
@@ -120,6 +117,7 @@ def _card(
     """The sections that fit, one after the other."""
     kept = Kept(folder, subject, settings | ({"counts": dict(counts)} if counts else {}))
     budget, done, untested = Budget(settings["minutes"]), list[Done](), dict[str, tuple[str, str]]()
+    subject = subject if counts else affordable(subject, settings["minutes"])
     reasons = {section.name: section.why_not(subject) for section in SECTIONS}
     fitting = [section for section in SECTIONS if not reasons[section.name]]
     for section in SECTIONS:
@@ -132,7 +130,7 @@ def _card(
             said(f"{section.title}: done before")
         else:
             try:
-                found = _measured(section, subject, budget, left, counts, said)
+                found = measured(section, subject, budget, left, counts, said)
             except (UsageError, RuntimeError) as error:  # a foreign module may fail in any way
                 why = (
                     str(error) if isinstance(error, UsageError) else f"failed: {first_line(error)}"
@@ -144,59 +142,17 @@ def _card(
         done.append(Done(section.name, section.title, section.asks, *found))
     return Audit(
         subject.name, f"{subject.data} ({subject.part})", tuple(done), untested,
-        _about(subject, settings),
+        _about(subject, settings, kept.digests),
     )  # fmt: skip
 
 
-def _measured(
-    section: Section,
-    subject: Subject,
-    budget: Budget,
-    left: float,
-    counts: Mapping[str, int],
-    said: Said,
-) -> tuple[Found, dict[str, Any]]:
-    """A section on as many examples as there is time for, and what that cost."""
-    start, n, how, found = time.process_time(), len(subject), "all examples", None
-    seconds = budget.share(section.weight, left=left) if left else math.inf
-    subject = replace(subject, seconds=seconds)
-    if section.name in counts:
-        n, how = min(n, counts[section.name]), "as many as the other card"
-    elif section.weight and n > section.pilot:
-        found, pilots = _piloted(section, subject, seconds)
-        spent = sum(one for _, one in pilots)
-        n = counted(pilots, rest=seconds - spent, most=n)
-        few = " and ".join(str(count) for count, _ in pilots)
-        how = f"pilots of {few} took {spent:.2g} s of the {seconds:.3g} s there were"
-        said(f"{section.title}: {n:,} of {len(subject):,} examples ({how})")
-        found = found if n == pilots[-1][0] else None
-    found = found or section.measure(subject.few(n))
-    spent = time.process_time() - start
-    said(f"{section.title}: {found.mark or 'told'}, {spent:.1f} s of the processor")
-    return found, {"n": n, "chosen": how, "cpu_seconds": round(spent, 3)}
-
-
-def _piloted(
-    section: Section, subject: Subject, seconds: float
-) -> tuple[Found, list[tuple[int, float]]]:
-    """What the last pilot found, and what each took; a second one where the first left room."""
-    pilots, n = list[tuple[int, float]](), section.pilot
-    while True:
-        begun = time.monotonic()
-        found = section.measure(subject.few(n))
-        pilots.append((n, time.monotonic() - begun))
-        if len(pilots) > 1 or STEP * pilots[0][1] > seconds or STEP * n >= len(subject):
-            return found, pilots
-        n *= STEP
-
-
-def _about(subject: Subject, settings: dict[str, Any]) -> dict[str, Any]:
+def _about(subject: Subject, settings: dict[str, Any], digests: dict[str, str]) -> dict[str, Any]:
     """Digests, versions, settings, and what is known of the training."""
     about, port = subject.origin.about, subject.model.signature.input
     source = about.get("source", {})
     known: Sequence[str] = ("data", "epoch", "seed", "objective", "train examples", "privacy")
     return {
-        "seed": subject.seed, "digests": subject.digests(), "versions": versions(),
+        "seed": subject.seed, "digests": digests, "versions": versions(),
         "settings": settings | {"slices": subject.slices or None},
         "parameters": sum(one.numel() for one in subject.model.parameters()),
         "input": {"kind": port.kind, "shape": list(port.dims), "bounds": port.bounds},

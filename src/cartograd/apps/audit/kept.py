@@ -25,7 +25,8 @@ class Kept:
 
     def __init__(self, folder: Path | None, subject: Subject, settings: dict[str, Any], /):
         self.folder = None if folder is None else folder / "sections"
-        of = subject.digests() | {"seed": subject.seed, "slices": subject.slices}
+        self.digests = subject.digests()
+        of = self.digests | {"seed": subject.seed, "slices": subject.slices}
         self.of = of | settings | {"cartograd": __version__}
 
     def read(self, name: str, /) -> tuple[Found, dict[str, Any]] | None:

@@ -24,6 +24,8 @@ from cartograd.engine.device.device import pick
 
 MOST = 10_000
 """Examples that are looked at at most, and of the training as many."""
+NUMBERS = 2**28
+"""Numbers of all examples at most: 1 GiB."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,8 @@ def subject_of(
     if not len(found):
         raise UsageError(f"there are no examples in the part {part!r}; expected at least 1")
     examples = _some(found, most, seed)
+    if len(examples) < len(found):
+        notes = [*notes, f"{len(examples):,} of {len(found):,} examples are looked at"]
     if slices:
         _check_column(examples, slices)
     if part == "test" and (isinstance(read, Dataset) or part_of("all", read, trained)[1]):
@@ -168,6 +172,8 @@ def subject_of(
 
 
 def _some(found: Examples, most: int, seed: int) -> Split:
+    """The first examples of a shuffle: no more than fit the memory as numbers."""
+    most = max(1, min(most, NUMBERS // max(1, found.select([0]).inputs[0].numel())))
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))
     return found.select(order[:most])
 

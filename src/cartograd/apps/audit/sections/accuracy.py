@@ -24,6 +24,9 @@ from cartograd.practice.metrics.interval import wilson
 MANY = 50
 """More classes than this are not shown one by one."""
 
+OTHERS = 1000
+"""Examples at most of tasks whose metrics may take long, such as translation."""
+
 CONSTANT = {"r2": (0.0, "always the mean")}
 """Metrics whose value for a constant answer is known."""
 
@@ -132,6 +135,7 @@ def _pictures(subject: Subject) -> list[Markup]:
 
 def _metrics(subject: Subject) -> Found:
     """The usual metrics of a task that is no classification."""
+    whole, subject = len(subject), subject.few(OTHERS)
     told = evaluate(subject.model, subject.examples, device=subject.device)
     figures = []
     for name, value in told.metrics.items():
@@ -148,5 +152,8 @@ def _metrics(subject: Subject) -> Found:
     return Found(
         tuple(figures),
         f"{said}Measured as `cartograd evaluate` measures.",
-        untested=("single classes, as the answers are none",),
+        untested=(
+            "single classes, as the answers are none",
+            *([f"{whole - len(subject):,} further examples"] if whole > len(subject) else []),
+        ),
     )
