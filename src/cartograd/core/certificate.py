@@ -14,8 +14,8 @@ class Certificate:
     Attributes:
         proved: whether the right class is answered for every input of the example's set.
         refuted: whether the model was run on an input of the set and answered another class.
-        size: of a verifier that is told eps, by how many logits the right class stays ahead at
-            least; of one that is not, the distance within which it stands (0 for none).
+        size: by how many logits the right class stays ahead at least; where `distance` is named,
+            the distance within which it stands (0 for none).
         found: the inputs that refute; elsewhere the examples.
         distance: what the size is a distance by (`l2`); empty where it is none.
         notes: what a reader should know, such as what the set is.

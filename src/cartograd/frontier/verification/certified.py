@@ -12,7 +12,7 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import signature_if_any
 from cartograd.frontier.inputs import check_classes, check_takes, rows_at_once
 from cartograd.frontier.security.ball import Ball
-from cartograd.frontier.security.gain import logits, valid
+from cartograd.frontier.security.gain import logits, margin, valid
 from cartograd.frontier.verification.network import Network, read
 from cartograd.frontier.verification.rules import Box
 
@@ -129,6 +129,11 @@ def margins(y: Int[Tensor, " b"], classes: int, /) -> Float[Tensor, "b s k"]:
     rows = every[y][:, None] - every[None]
     others = torch.arange(classes)[None] != y[:, None]
     return rows[others].reshape(len(y), classes - 1, classes)
+
+
+def ahead(answers: Float[Tensor, "b k"], y: Int[Tensor, " b"], /) -> Float[Tensor, " b"]:
+    """By how many logits the right class is ahead of the best other one."""
+    return -margin(answers.double(), y)
 
 
 def check(network: Network, model: nn.Module, x: Float[Tensor, "b ..."], /) -> None:
