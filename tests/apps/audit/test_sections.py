@@ -263,9 +263,18 @@ class Step(nn.Module):
         return torch.cat([1 - side, side], 1) * 4
 
 
-def test_what_has_no_gradient_says_so(points):
-    model = cg.sign(Step(), points[1].signature)
-    with pytest.raises(UsageError, match="no gradient of the answers reaches the inputs"):
-        Security().measure(of(model, points[1]).few(4))
+def test_what_has_no_gradient_is_only_asked(points):
+    _, split = points
+    subject = of(cg.sign(Step(), split.signature), split).few(30)
+    found = Security().measure(subject)
+    told = {one.name: one for one in found.figures}
+    x = subject.examples.inputs[:, 0].abs()
+    for share, name in ((0.01, "eps_1pct"), (0.1, "eps_10pct")):
+        assert told[name].value == pytest.approx((x > 8 * share).double().mean().item(), abs=0.05)
+    assert told["failed_checks"].mark == "warn"
+    assert "smallest_change" not in told
+    assert [line.partition(":")[0] for line in found.untested[:2]] == [
+        "attacks by gradients", "the smallest change",
+    ]  # fmt: skip
     with pytest.raises(UsageError, match="a method that only asks: occlusion"):
-        cg.explain(model, points[1].inputs[:2], method="saliency")
+        cg.explain(subject.model, split.inputs[:2], method="saliency")

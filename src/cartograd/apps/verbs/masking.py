@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cartograd.apps.results.security_curve import Check
 from cartograd.apps.verbs.attack import attack, bounded, classes_of, outputs_of
+from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Split
@@ -44,13 +45,18 @@ def checks(
     """
     few = chosen.select(torch.arange(min(FEW, len(chosen))))
     outputs = outputs_of(model, few.inputs)
+    try:
+        gradients = _gradients(model, few)
+    except UsageError:  # a tree: no attack by gradients can be asked
+        none = Check("gradients are there", False, "none: the model answers by comparisons")
+        return none, _repeats(model, few, outputs), _logits(outputs)
     by_gradients = _by_gradients(model, few, eps, norm, standing if own else {})
     transfer = () if own else (_transfer(by_gradients, standing),)
     return (
         *transfer,
         _whole_range(model, few, norm),
         _questions(model, few, eps, norm, by_gradients),
-        _gradients(model, few),
+        gradients,
         _repeats(model, few, outputs),
         _logits(outputs),
     )

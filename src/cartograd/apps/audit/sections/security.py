@@ -23,9 +23,12 @@ from cartograd.apps.report.security_page import security_sections
 from cartograd.apps.results.security_curve import RANDOM, SecurityCurve, Share
 from cartograd.apps.verbs.attack import attack
 from cartograd.apps.verbs.security_curve import SHARES, security_curve
+from cartograd.core.errors import UsageError
 from cartograd.practice.metrics.proportion import exact
 
 METHODS = ("fgsm", "pgd:steps=20", "apgd:steps=20", "square:queries=200")
+ASKING = METHODS[-1:]
+"""Of these the one that needs no gradient."""
 TEXTS = "hotflip:share=0.1"
 ITS_SHARE = 0.1
 
@@ -59,15 +62,18 @@ class Security:
         """All methods on all examples."""
         if subject.model.signature.input.kind == "text":
             return _of_tokens(subject)
-        found = security_curve(
-            subject.model, subject.examples, METHODS, examples=len(subject), device=subject.device
-        )
+        found, untested = _curve(subject)
         parts = [one for one in security_sections(found) if one is not None]
         body = Markup().join(
             Markup("<h3>{}</h3><p class='lead'>{}</p>{}").format(one.title, one.lead, one.body)
             for one in parts[1:]
         )
-        figures, smallest = _figures(subject, found), smallest_change(subject)
+        figures = _figures(subject, found)
+        try:
+            smallest = smallest_change(subject)
+        except UsageError as error:
+            smallest = None
+            untested.append(f"the smallest change: {error}")
         if smallest is not None:
             figures.append(smallest[0])
             body += smallest[1]
@@ -77,8 +83,22 @@ class Security:
             "better attack may leave less.",
             parts[0].body + body,
             found.to_json(),
-            ("curves of other norms than linf, and physical attacks",),
+            (*untested, "curves of other norms than linf, and physical attacks"),
         )
+
+
+def _curve(subject: Subject) -> tuple[SecurityCurve, list[str]]:
+    """The curve by all methods; of a model without gradients by those that only ask."""
+
+    def by(methods: Sequence[str]) -> SecurityCurve:
+        return security_curve(
+            subject.model, subject.examples, methods, examples=len(subject), device=subject.device
+        )
+
+    try:
+        return by(METHODS), []
+    except UsageError as error:
+        return by(ASKING), [f"attacks by gradients: {error}"]
 
 
 def _figures(subject: Subject, found: SecurityCurve) -> list[Figure]:
