@@ -113,6 +113,24 @@ def test_what_is_clean_may_come_from_elsewhere():
         cg.scan(case().good, "digits", [])
 
 
+def test_what_does_not_fit_is_left_out_and_said():
+    data = cg.dataset("breast-cancer")
+    columns = data.signature.input.size
+    model = cg.sign(
+        torch.nn.Sequential(torch.nn.Linear(columns, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)),
+        data.signature,
+    )
+    told = cg.scan(model, data)
+    assert [one.method for one in told.findings] == [
+        "mahalanobis", "activation-clustering", "spectral-signatures",
+    ]  # fmt: skip
+    assert told.triggers is None
+    assert told.notes == (
+        "left out: strip, neural-cleanse, as they change inputs by little, within bounds",
+    )
+    assert told.draw("nothing.png") is None
+
+
 def test_nothing_is_mended_where_nothing_stands_out(tmp_path):
     told = cg.scan(case().good, "digits", [QUICK], repair=tmp_path / "mended")
     assert told.repair is None

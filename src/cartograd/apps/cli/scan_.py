@@ -26,7 +26,8 @@ def scan_(
         data: a source, like digits, whose training part is judged; by default what the model was
             trained on.
         method: detectors of examples, and neural-cleanse, which looks for the smallest pattern that
-            turns inputs into each class (`cartograd list detector`); all by default.
+            turns inputs into each class (`cartograd list detector`); by default
+            all that fit the model.
         trusted: how many examples are taken as known to be clean.
         clean: a source of examples that are known to be clean; by default the validation part of
             the data teaches what is usual, and the test part is judged beside as a control.
@@ -40,13 +41,13 @@ def scan_(
         json: print one object.
     """
     from cartograd.apps.load.target import as_bundle
-    from cartograd.apps.verbs.scan import METHODS, scan
+    from cartograd.apps.verbs.scan import scan
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)
     found = scan(
-        bundle, source, list(dict.fromkeys(method or METHODS)), trusted=trusted, clean=clean,
-        poison=poison, examples=examples, repair=repair, device=device,
+        bundle, source, list(dict.fromkeys(method)) if method else None, trusted=trusted,
+        clean=clean, poison=poison, examples=examples, repair=repair, device=device,
     )  # fmt: skip
     path = found.draw(out or home(bundle) / "scan.png")
     if json:

@@ -1,31 +1,27 @@
 """Scan: is there poison among the training examples, or a backdoor in the model?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Bool
 from scipy.stats import binom
 from torch import Tensor
 
-from cartograd.apps.load.as_learned import as_learned
-from cartograd.apps.load.parts import about_of, trained_on
-from cartograd.apps.load.poisoned import poisoned, probes
-from cartograd.apps.load.source import Data, dataset, examples_for
+from cartograd.apps.load.source import Data
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.scan import Finding, Repair, Scan, Truth
 from cartograd.apps.results.security_curve import Share
 from cartograd.apps.verbs.attack import classes_of, outputs_of
 from cartograd.apps.verbs.save import save
+from cartograd.apps.verbs.scanned_examples import Given, gathered
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.poisoning import Detector, Suspicion
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.dataset import Split
 from cartograd.data.dataset.seen_classes import labels_of
 from cartograd.engine.device.device import pick
 from cartograd.frontier.security.detectors.calibrated import FALSE_ALARMS
@@ -36,8 +32,6 @@ from cartograd.practice.metrics.roc_auc import roc_auc
 
 TRIGGERS = "neural-cleanse"
 METHODS = ("mahalanobis", "activation-clustering", "spectral-signatures", "strip", TRIGGERS)
-CONTROL = 1000
-"""Clean examples at most that are judged beside the others."""
 SURE = 0.01
 """Chance of a suspicious class by a detector in clean data, all classes together."""
 
@@ -46,7 +40,7 @@ def scan(
     target: Target,
     data: Data | None = None,
     /,
-    methods: Sequence[str | Spec] = METHODS,
+    methods: Sequence[str | Spec] | None = None,
     *,
     trusted: int = 100,
     clean: Data | None = None,
@@ -66,7 +60,7 @@ def scan(
         target: a model with a signature, a run, a bundle, or the path of one.
         data: what it was trained on, of which the training part is judged; by default what the
             run says.
-        methods: specs of detectors, and `neural-cleanse`.
+        methods: specs of detectors, and `neural-cleanse`; by default those that fit the model.
         trusted: how many examples are taken as known to be clean.
         clean: data that are known to be clean; by default the validation part teaches what is
             usual and the test part is the control.
@@ -80,23 +74,24 @@ def scan(
         UsageError: the model is no classifier, a method is none of these, the data do not fit
             the model, or there are too few examples.
     """
+    model = as_signed(target)
+    model.signature.task.check("attack")
+    methods, left_out = _usual(model) if methods is None else (methods, ())
     kinds = [_kind(method) for method in methods]
     if not kinds:
         raise UsageError("there is no method; give at least one, such as mahalanobis")
-    model = as_signed(target)
-    model.signature.task.check("attack")
     if repair is not None and Path(repair).exists():
         raise UsageError(f"{repair} exists already; choose another folder for the mended model")
     if repair is not None and "study" not in kinds:
         raise UsageError("a repair unlearns the trigger that neural-cleanse finds; add the method")
     model = model.to(pick(device))
-    given = _gathered(target, model, data, clean, poison, trusted, examples)
+    given = gathered(target, model, data, clean, poison, trusted, examples)
     detectors = {str(m): m for m, kind in zip(methods, kinds, strict=True) if kind == "detector"}
     findings = tuple(_found(model, given, spec) for spec in detectors.values())
     looked = [m for m, kind in zip(methods, kinds, strict=True) if kind == "study"]
     triggers = _triggers(model, given, looked[0]) if looked else None
     mended = None if repair is None else _mended(model, given, triggers, Path(repair))
-    notes = list(given.notes)
+    notes = [*given.notes, *left_out]
     if repair is not None and mended is None:
         notes.append("nothing is repaired: the trigger of no class stands out")
     attacker = given.attacker
@@ -118,17 +113,17 @@ def scan(
     )
 
 
-@dataclass(frozen=True)
-class _Given:
-    """Examples to judge, clean ones, and what is known of the poison."""
-
-    judged: Split
-    trusted: Split
-    control: Split
-    planted: Bool[Tensor, " n"]
-    attacker: tuple[Tensor, Tensor] | None
-    poison: str
-    notes: tuple[str, ...]
+def _usual(model: Signed) -> tuple[Sequence[str], tuple[str, ...]]:
+    """The methods that fit a model, and a line on those that do not."""
+    port = model.signature.input
+    if port.kind == "text" or port.bounds is None:
+        left, why = ("strip", TRIGGERS), "they change inputs by little, within bounds"
+    elif model.signature.output.dims == (1,):
+        left, why = (TRIGGERS,), "it needs a logit for each class"
+    else:
+        return METHODS, ()
+    told = f"left out: {', '.join(left)}, as {why}"
+    return [one for one in METHODS if one not in left], (told,)
 
 
 def _kind(method: str | Spec) -> str:
@@ -144,60 +139,7 @@ def _kind(method: str | Spec) -> str:
     return registry.find(name, kind="detector")[0].kind
 
 
-def _gathered(
-    target: Target, model: Signed, data: Data | None, clean: Data | None,
-    poison: str | Spec | None, trusted: int, examples: int,
-) -> _Given:  # fmt: skip
-    """The examples, all checked."""
-    for name, value in (("trusted", trusted), ("examples", examples)):
-        if value < 1:
-            raise UsageError(f"{name}={value} is out of range; expected at least 1")
-    about = about_of(target)
-    own = trained_on(target)
-    if data is None and own is None:
-        raise UsageError("the model does not say what it was trained on; give the data")
-    read, lines = as_learned(own if data is None else data, own)
-    notes = list(lines)
-    if poison is None and (data is None or str(data) == str(own)):
-        poison = about.get("settings", {}).get("poison")
-        notes += [f"the poison of the training is known: {poison}"] if poison else []
-    whole, rows = read, torch.zeros(0, dtype=torch.long)
-    attacker = None
-    if poison is not None:
-        unharmed = read if isinstance(read, Dataset) else dataset(read)
-        whole, rows = poisoned(unharmed, poison)
-        attacker = probes(unharmed, poison)
-    parts = [
-        examples_for(model.signature, whole, part, tokenizer=model.tokenizer)
-        for part in ("train", "valid", "test")
-    ]
-    judged, order = _some(parts[0], examples)
-    if clean is None:
-        known, _ = _some(parts[1], trusted)
-        control, _ = _some(parts[2], CONTROL)
-    else:
-        others = examples_for(model.signature, clean, "all", tokenizer=model.tokenizer)
-        chosen, _ = _some(others, trusted + CONTROL)
-        known, control = (
-            chosen.select(torch.arange(start, end))
-            for start, end in ((0, trusted), (trusted, len(chosen)))
-        )
-    for name, part in (("to judge", judged), ("trusted", known), ("clean, beside those", control)):
-        if not len(part):
-            raise UsageError(f"there are no examples {name}; expected some")
-    planted = torch.zeros(len(parts[0]), dtype=torch.bool)
-    planted[rows] = True
-    told = "" if poison is None else str(Spec.parse(poison))
-    return _Given(judged, known, control, planted[order], attacker, told, tuple(notes))
-
-
-def _some(part: Any, count: int) -> tuple[Split, Tensor]:
-    """The first examples of a fixed shuffle, and their numbers."""
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))[:count]
-    return part.select(order), order
-
-
-def _found(model: Signed, given: _Given, spec: str | Spec) -> Finding:
+def _found(model: Signed, given: Given, spec: str | Spec) -> Finding:
     """What one detector says, of the examples and of clean ones beside them."""
     detector: Detector = build(spec, kind="detector")
     device = model.output_mean.device
@@ -255,13 +197,13 @@ def _classes(flagged: Tensor, judged: Split, usual: Tensor, control: Split) -> l
     ]
 
 
-def _triggers(model: Signed, given: _Given, spec: str | Spec) -> Triggers:
+def _triggers(model: Signed, given: Given, spec: str | Spec) -> Triggers:
     search = build(spec, kind="study")
     known = given.trusted
     return search(model, known.inputs.to(model.output_mean.device), known.targets)
 
 
-def _mended(model: Signed, given: _Given, triggers: Triggers | None, folder: Path) -> Repair | None:
+def _mended(model: Signed, given: Given, triggers: Triggers | None, folder: Path) -> Repair | None:
     """The model without the backdoor of the class that stands out most, written as a bundle."""
     if triggers is None or not triggers.suspects:
         return None

@@ -29,8 +29,9 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.poisoning import Suspicion
 from cartograd.core.signed import signature_if_any
-from cartograd.frontier.inputs import answers, rows_at_once
+from cartograd.frontier.inputs import rows_at_once
 from cartograd.frontier.security.detectors.calibrated import check_judged, limit
+from cartograd.frontier.security.gain import logits
 
 CARD = Card(
     name="feature-squeezing",
@@ -104,7 +105,7 @@ def _moved(
             squeezed = [low + (high - low) * (shares * (levels - 1)).round() / (levels - 1)]
             if part.ndim == 4 and size > 1:
                 squeezed.append(median(part, size))
-            said = [answers(model, one).softmax(1) for one in (part, *squeezed)]
+            said = [logits(model, one).softmax(1) for one in (part, *squeezed)]
             apart = [(one - said[0]).abs().sum(1) for one in said[1:]]
             found.append(torch.stack(apart).amax(0))
     return torch.cat(found).float().cpu()

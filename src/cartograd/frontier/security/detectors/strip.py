@@ -34,8 +34,9 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.poisoning import Suspicion
 from cartograd.core.signed import signature_if_any
-from cartograd.frontier.inputs import answers, rows_at_once
+from cartograd.frontier.inputs import rows_at_once
 from cartograd.frontier.security.detectors.calibrated import check_judged, limit
+from cartograd.frontier.security.gain import logits
 
 CARD = Card(
     name="strip",
@@ -119,7 +120,7 @@ def entropies(
     with evaluating(model):
         for part, which in zip(x.split(rows), over.split(rows), strict=True):
             laid = (part[:, None] + clean[which.to(clean.device)]).clamp(*bounds)
-            said = torch.log_softmax(answers(model, laid.flatten(0, 1)).double(), 1)
+            said = torch.log_softmax(logits(model, laid.flatten(0, 1)).double(), 1)
             entropy = -(said.exp() * said).sum(1)
             found.append(entropy.reshape(which.shape).mean(1))
     return torch.cat(found).float().cpu()
