@@ -8,6 +8,8 @@ where the number itself is not better.
 >>> sure = beating("overall", 0.9, 0.85, 0.94, n=100, control=0.1, against="the commonest class")
 >>> sure.mark, beating("overall", 0.1, 0.05, 0.2, n=40, control=0.1, against="chance").mark
 ('pass', 'fail')
+>>> beating("overall", 0.0, 0.0, 0.6, n=4, control=0.1, against="chance").mark
+'warn'
 """
 
 import math
@@ -24,6 +26,8 @@ ORDER: tuple[Mark, ...] = ("fail", "warn", "pass", "")
 """From worst to none."""
 
 NONE = math.nan
+FEW = 10
+"""Fewer examples than this say too little to fail a model."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,10 @@ def beating(
         title: what the number is, in words; its name if left out.
         better: which side is good.
         unit: `%` of shares.
-        worst: the mark of one that is not better than its control.
+        worst: the mark of one that is not better than its control; of fewer than ten examples it
+            is `warn` in any case.
     """
+    worst = "warn" if n < FEW else worst
     up = better == "higher"
     clear = low > control if up else high < control
     there = value > control if up else value < control

@@ -95,7 +95,11 @@ class Certified:
             "between (grey) is unknown: no attack was found, and no proof.",
             _drawn([0.0, *eps], shares, n),
             found.to_json(),
-            ("randomised smoothing, and proofs for other norms than linf", *found.notes),
+            (
+                "proofs for other norms than linf, of rotations and of the smoothed model "
+                "(cartograd verify has them)",
+                *found.notes,
+            ),
         )
 
 
