@@ -22,6 +22,7 @@ FILES = (
     "security",
     "explaining",
     "private_steps",
+    "federated",
     "sentence_encoding",
     "diffusion_sampling",
     "generative_steps",

@@ -38,7 +38,6 @@ CARD = Card(
     url="https://arxiv.org/abs/1812.06127",
     proofs=("law: without the pull it is federated averaging; a strong one keeps clients at w",),
     tiny={"clients": 3},
-    missing={"privacy/federated": "see fedavg"},
 )
 
 

@@ -76,6 +76,7 @@ class LocalSteps:
         way: `vmap` or `alone`, chosen by comparison on a few examples.
         width: numbers that are trained.
         moving: names of buffers that move by themselves.
+        shapes: of all that clients send, by name.
 
     Raises:
         UsageError: the objective has several players or losses.
@@ -97,6 +98,10 @@ class LocalSteps:
         self.size, self.epochs, self.lr, self.mu = size, epochs, lr, mu
         ((_, self.module),) = objective.players.items()
         self.passed = MeanLoss(objective, self.module)
+        self.shapes = {name: weight.shape for name, weight in self.weights.items()}
+        self.width = sum(shape.numel() for shape in self.shapes.values())
+        every = [*self.module.named_parameters(remove_duplicate=False)]
+        self.tied = len(every) > len([*self.module.parameters()])  # looking for them takes time
         self.moving: list[str] = []
         self.way = self._settle()
 
@@ -104,11 +109,6 @@ class LocalSteps:
     def weights(self) -> dict[str, nn.Parameter]:
         """What is trained, by name."""
         return {name: w for name, w in self.module.named_parameters() if w.requires_grad}
-
-    @property
-    def width(self) -> int:
-        """How many numbers are trained."""
-        return sum(weight.numel() for weight in self.weights.values())
 
     def begin(self) -> Float[Tensor, " d"]:
         """The model's weights and moving statistics in a row."""
@@ -118,12 +118,10 @@ class LocalSteps:
 
     def named(self, row: Float[Tensor, " d"], /) -> dict[str, Tensor]:
         """Weights and moving statistics by their names in `MeanLoss`, as views of a row."""
-        buffers = dict(self.module.named_buffers())
-        like = self.weights | {name: buffers[name] for name in self.moving}
-        parts = row.split([one.numel() for one in like.values()])
+        parts = row.split([shape.numel() for shape in self.shapes.values()])
         return {
-            f"module.{name}": part.view(one.shape)
-            for (name, one), part in zip(like.items(), parts, strict=True)
+            f"module.{name}": part.view(shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
     def run(
@@ -149,23 +147,21 @@ class LocalSteps:
         plans = [plan[:most] if most else plan for plan in plans]
         steps = torch.tensor([len(plan) for plan in plans])
         longest = steps.argsort(descending=True, stable=True)
-        found = start.new_empty(len(plans), len(start))
-        losses = start.new_empty(len(plans))
+        found, losses = start.new_empty(len(plans), len(start)), start.new_empty(len(plans))
+        trained = slice(0, self.width)
         per_group = max(1, AT_ONCE // (len(start) * start.element_size()))
         for group in longest.split(per_group):
             weights, lost = start.repeat(len(group), 1), start.new_zeros(len(group))
             extra = None if correction is None else correction[group]
             own = [plans[i] for i in group.tolist()], [draws[i] for i in group.tolist()]
-            for batch, real in self._batches(*own):
+            for batch, real in self._batches(*own, start.device):
                 some = slice(0, len(real))  # those that have batches left
                 gradient, now, loss = self._pass(weights[some], batch, real)
                 if extra is not None:
-                    gradient = gradient + extra[some, : self.width]
+                    gradient = gradient + extra[some, trained]
                 if self.mu:
-                    gradient = gradient + self.mu * (
-                        weights[some, : self.width] - start[: self.width]
-                    )
-                weights[some, : self.width] -= self.lr * gradient
+                    gradient = gradient + self.mu * (weights[some, trained] - start[trained])
+                weights[some, trained] -= self.lr * gradient
                 weights[some, self.width :] = now
                 lost[some] += loss
             found[group], losses[group] = weights, lost
@@ -181,15 +177,15 @@ class LocalSteps:
         return rows.view(-1, size)
 
     def _batches(
-        self, plans: Sequence[Int[Tensor, "..."]], draws: Sequence[int]
+        self, plans: Sequence[Int[Tensor, "..."]], draws: Sequence[int], device: torch.device
     ) -> Iterator[tuple[Batch, Bool[Tensor, "..."]]]:
         """Each step's batches of the clients that take it, `n b ...`, and which rows count."""
         size = max(plan.shape[1] for plan in plans)
+        table = torch.full((len(plans), len(plans[0]), size), -1)
+        for own, plan in zip(table, plans, strict=True):
+            own[: len(plan), : plan.shape[1]] = plan
         for step in range(len(plans[0])):
-            active = [plan[step] for plan in plans if step < len(plan)]
-            rows = torch.full((len(active), size), -1)
-            for row, own in zip(rows, active, strict=True):
-                row[: len(own)] = own
+            rows = table[table[:, step, 0] >= 0, step]
             real = rows >= 0
             rows = torch.where(real, rows, rows[:, :1])
             if self.augment is None:
@@ -197,7 +193,6 @@ class LocalSteps:
             else:  # by draws of each client, whoever is beside it
                 each = [self._made(row, mixed(draws[i], step)) for i, row in enumerate(rows)]
                 batch = tuple(map(torch.cat, zip(*each, strict=True)))
-            device = next(iter(self.weights.values())).device
             yield tuple(x.to(device).unflatten(0, rows.shape) for x in batch), real.to(device)
 
     def _made(self, rows: Int[Tensor, " n"], seed: int) -> Batch:
@@ -217,7 +212,8 @@ class LocalSteps:
 
     def _together(self, weights: Tensor, batch: Batch, real: Tensor) -> Passed:
         def one(row: Tensor, counts: Tensor, *own: Tensor) -> Tensor:
-            return functional_call(self.passed, self.named(row), (counts, *own))
+            named, given = self.named(row), (counts, *own)
+            return functional_call(self.passed, named, given, tie_weights=self.tied)
 
         over = vmap(grad_and_value(one), randomness="different")
         with catch_warnings():  # torch tells by the name of each operation that it is slow
@@ -247,15 +243,16 @@ class LocalSteps:
         """The quickest way that is right on a few examples; notes which buffers move."""
         few = torch.arange(min(3, len(self.part)))
         start = self.begin()
-        ((batch, real),) = self._batches([few[None], few[None, :1]], [0, 1])
+        ((batch, real),) = self._batches([few[None], few[None, :1]], [0, 1], start.device)
         with unchanged(self.module):
             before = {name: one.clone() for name, one in self.module.named_buffers()}
             self._alone(start[None], batch, real)
-            self.moving = [
-                name
+            moved = {
+                name: one.shape
                 for name, one in self.module.named_buffers()
                 if one.is_floating_point() and not torch.equal(one, before[name])
-            ]
+            }
+        self.moving, self.shapes = [*moved], self.shapes | moved
         if self.moving or (start.device.type == "cpu" and self.convolves()):
             return "alone"
         rows = start.repeat(2, 1)

@@ -45,7 +45,6 @@ CARD = Card(
         "with several steps does not",
     ),
     tiny={"clients": 3},
-    missing={"privacy/federated": "see fedavg"},
 )
 
 

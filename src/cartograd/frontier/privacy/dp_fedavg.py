@@ -53,7 +53,6 @@ CARD = Card(
         "law: without noise or clipping, and with all clients of one size, it is averaging",
         "law: no client moves a round by more than the bound, and the noise is of the told spread",
     ),
-    missing={"privacy/federated": "see fedavg"},
 )
 
 
