@@ -15,7 +15,9 @@ PROX = UNLIKE.replace("fedavg:", "fedprox:proximal_weight=0.01,")
 SCAFFOLD = UNLIKE.replace("fedavg:", "scaffold:")
 TURNED = f"{ALIKE},flipped=1"
 MEDIAN = f"{TURNED},aggregate=median"
-KRUM = f"{TURNED},aggregate=krum,faulty=1".replace("--epochs 20", "--epochs 30 --optimizer sgd:lr=0.3")
+KRUM = f"{TURNED},aggregate=krum,faulty=1".replace(
+    "--epochs 20", "--epochs 80 --optimizer sgd:lr=0.3"
+)
 BEHIND, COST, BELOW, BROKEN, STANDS = 2.0, 1.0, 1.0, 20.0, 3.0
 """Points that ten clients may be behind one place, that other classes cost at least, that FedProx
 and SCAFFOLD may be below averaging, that a turned client costs a mean at least, and a median or
@@ -65,7 +67,13 @@ def federated_fashion(session: Session, /) -> Outcome:
         wall=[run.wall for run in runs],
         notes=[
             "The margins are those of the specification, but for the point that other classes "
-            "have to cost. NOTES"
+            "have to cost. A client that only turns its sign costs a mean of ten a fifth of its "
+            "speed, so here it sends ten times as much. Krum takes one client's update a round, "
+            "which is a tenth of what the others learn of, so it has 80 rounds and steps of .3. "
+            "By seed 100, which is not counted: 84.32, at one place 84.39, other classes 80.58, "
+            "FedProx there 80.05 (79.32 by a weight of .1), SCAFFOLD 80.18; one client turned "
+            "round 16.68, by the median 83.53, by Krum 82.14 (20 rounds of whole steps: 78.59, 30 "
+            "of .3: 81.32)."
         ],
     )
 

@@ -39,8 +39,8 @@ class Rounds:
             yield self._round(number, torch.arange(self.clients), most=0)
 
     def trial(self) -> Round:
-        """A round to rehearse with: a step of two clients."""
-        return self._round(0, self.members(0).nonzero()[:2, 0], most=1)
+        """A round to rehearse with: a step of each client."""
+        return self._round(0, torch.arange(self.clients), most=1)
 
     @staticmethod
     def _round(number: int, clients: Tensor, *, most: int) -> Round:
