@@ -1,4 +1,4 @@
-"""Row on federated training: clients alike, clients with other classes, and one that turns round."""
+"""Row on federated training: clients alike, clients with other classes, and one that lies."""
 
 from acceptance.session import Outcome, Session, percent
 
