@@ -69,9 +69,10 @@ def leaks_fashion(session: Session, /) -> Outcome:
         notes=[
             "The thresholds are those of the specification. By seed 100, which is not counted: 2.1 "
             "and 20.1 % found at 1 % alarms by the loss and LiRA, areas .635 and .790; canaries "
-            ".997 with eps >= 3.86, of the private training .486 and members .491; 40 and 16 of 40 "
-            "pictures recognised. Private training bounds what is told of one example: of classes "
-            "of many examples inversion shows what these share, private or not."
+            ".997 with eps >= 3.86, of the private training .484 and members .484; 40 and 12 of 40 "
+            "pictures recognised; 102.7 dB from a gradient and 3.9 after noise. Private training "
+            "bounds what is told of one example: of classes of many examples inversion shows what "
+            "these share, private or not."
         ],
     )
 

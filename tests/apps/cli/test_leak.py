@@ -23,7 +23,7 @@ QUICK = {
     "rmia": "rmia:shadows=2,epochs=1",
     "canaries": "canaries",
     "model-inversion": "model-inversion:steps=40,epochs=2,restarts=1",
-    "gradient-inversion": "gradient-inversion:examples=2,steps=30,restarts=1",
+    "gradient-inversion": "gradient-inversion:examples=2,steps=150,restarts=1",
 }
 
 

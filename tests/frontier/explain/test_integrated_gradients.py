@@ -286,3 +286,25 @@ def test_inputs_without_gradient_are_refused():
         integrated_gradients(two, torch.zeros(1, 2), target=0)
     with pytest.raises(UsageError, match="out of range"):
         build("integrated_gradients:steps=0")
+
+
+@pytest.mark.law("integrated_gradients")
+def test_steps_are_as_many_as_a_stated_error_needs(monkeypatch):
+    model, x = convolutions().double(), images()
+    target = model(x).argmax(1)
+    change = (
+        model(x).gather(1, target[:, None])[:, 0] - model(0 * x).gather(1, target[:, None])[:, 0]
+    )
+
+    def off(attribution):
+        return (completeness_gap(model, x, attribution, target=target) / change).abs()
+
+    few = integrated_gradients(model, x, target=target, steps=2)
+    assert off(few).max() > 0.03
+    found = integrated_gradients(model, x, target=target, steps=2, error=0.03)
+    assert off(found).max() <= 0.03
+    near = off(few) <= 0.03
+    assert torch.equal(found[near], few[near])
+    monkeypatch.setattr(method, "MOST", 4)
+    with pytest.warns(UserWarning, match="are further than error=1e-12 from the answer's change"):
+        integrated_gradients(model, x, target=target, steps=3, error=1e-12)

@@ -29,7 +29,8 @@ def explain_(
     answer, blue against it.
 
     Some methods tell of the model as a whole, by examples of the data: surrogate-tree, tcav,
-    activation-maximisation, embedding-view, interventions, prototypes (`cartograd list study`).
+    activation-maximisation, activation-patching, embedding-view, interventions, prototypes
+    (`cartograd list study`).
 
     Args:
         target: a run or bundle folder.

@@ -15,6 +15,7 @@ from cartograd.apps.report.theme import BLUE, LINE, MUTED, RED
 from cartograd.apps.results.studied import Studied
 from cartograd.core.ports import Port
 from cartograd.frontier.explain.studies.activation_maximisation import Preferred
+from cartograd.frontier.explain.studies.activation_patching import Patched
 from cartograd.frontier.explain.studies.embedding_view import View
 from cartograd.frontier.explain.studies.interventions import Interventions
 from cartograd.frontier.explain.studies.prototypes import Prototypes
@@ -158,6 +159,26 @@ def _triggers(found: Triggers, port: Port) -> Figure:
     return figure
 
 
+def _patched(found: Patched, _: Port) -> Figure:
+    order = list(range(len(found.names)))
+    if found.layer:
+        order = found.effects.argsort(descending=True, stable=True).tolist()
+    shown = order[:MOST][::-1]
+    figure = Figure(figsize=(6.5, 1.2 + 0.24 * len(shown)), layout="constrained")
+    axes: Axes = figure.subplots()
+    place = np.arange(len(shown))
+    axes.barh(
+        place, found.effects[shown].numpy(), 0.6, xerr=found.errors[shown].numpy(), color=BLUE,
+        ecolor=MUTED,
+    )  # fmt: skip
+    axes.scatter(found.controls[shown].numpy(), place, marker="|", s=90, color=RED)
+    axes.set_yticks(place, [found.names[at] for at in shown], fontsize=7)
+    axes.axvline(0, color=LINE)
+    axes.set_xlabel("share of the difference that a swap restores (red: control)", fontsize=8)
+    axes.set_title(f"{found.pairs} pairs of different answers", fontsize=9)
+    return figure
+
+
 def table(found: Any, _: Port, /) -> Figure:
     """The rows of findings."""
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -170,6 +191,7 @@ def table(found: Any, _: Port, /) -> Figure:
 PAINTERS: dict[type, Callable[[Any, Port], Figure]] = {
     Concepts: _concepts,
     Interventions: _interventions,
+    Patched: _patched,
     Preferred: _preferred,
     Prototypes: _prototypes,
     SurrogateTree: _tree,

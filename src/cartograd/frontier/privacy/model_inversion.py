@@ -10,6 +10,9 @@ it stands what a network that has learned nothing gives.
 
 Shapes: x `n ...`; pictures `c ...`, one for each class and start.
 
+What all examples of a class share is no secret of one: of classes of a hundred examples private
+training (eps = 1) hides it in part or not at all (LeNet-5 on digits), of thirty examples it does.
+
 Departures: the paper adds the smoothing to eigenfaces of a network; total variation is that of
 later work. The judge are several networks, whose probabilities are averaged.
 

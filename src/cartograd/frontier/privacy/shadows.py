@@ -170,7 +170,8 @@ def _together(
     models: list[nn.Module], x: Tensor, y: Tensor, rows: list[Tensor], lessons: Lessons
 ) -> bool:
     """Teach all at once; False, and nothing done, where torch cannot."""
-    weights, buffers = stack_module_state(models)
+    stacked, buffers = stack_module_state(models)
+    weights = {name: nn.Parameter(value.detach()) for name, value in stacked.items()}
     like = copy.deepcopy(models[0]).to("meta").train()
 
     def lost(weights: Any, buffers: Any, x: Tensor, y: Tensor) -> Tensor:
@@ -191,11 +192,11 @@ def _together(
     for step in steps:
         advance(losses(weights, buffers, x[step], y[step]).sum())
     for number, model in enumerate(models):
-        stacked = {**weights, **buffers}
+        learned = {**weights, **buffers}
         held = [*model.named_parameters(), *model.named_buffers()]
         with torch.no_grad():
             for name, value in held:
-                value.copy_(stacked[name][number])
+                value.copy_(learned[name][number])
     return True
 
 
