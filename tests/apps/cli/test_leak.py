@@ -108,3 +108,11 @@ def test_canaries_are_settings_of_a_training(cli_run, tmp_path):
     done = cli_run(*words, "canaries=3")
     assert done.code == 2
     assert "canaries=3 is out of range; expected 20" in done.err
+
+
+@pytest.mark.parametrize("method", ["lira", "model-inversion"])
+def test_a_tree_is_asked_and_not_imitated(tmp_path, method):
+    run = cg.train("decision-tree:depth=2", "breast-cancer", folder=tmp_path / "tree")
+    assert cg.leak(run).examples > 50
+    with pytest.raises(UsageError, match="decision-tree grows at once, and networks beside it"):
+        cg.leak(run, method=method)

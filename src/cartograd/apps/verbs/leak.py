@@ -120,7 +120,7 @@ def _lessons(about: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     plan = settings.get("schedule")
     if isinstance(plan, str) and ours(plan).name != "plateau":
         found["shadow_schedule"] = plan
-    for name in ("augment", "privacy", "adapter", "freeze"):
+    for name in ("augment", "privacy", "federated", "poison", "adapter", "freeze"):
         if settings.get(name):
             told.append(f"shadow models learn without {name}={settings[name]}")
     return found, told

@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import unknown
 from cartograd.core.signed import signature_if_any
-from cartograd.frontier.inputs import looking
+from cartograd.frontier.inputs import looking, slope
 from cartograd.frontier.privacy.membership import both
 from cartograd.frontier.privacy.model_inversion import total_variation
 from cartograd.frontier.privacy.regained import Regained
@@ -179,7 +179,7 @@ class _Search:
 
             def apart(x: Tensor = x) -> Tensor:
                 lost = self._apart(x, y, goal)
-                (x.grad,) = torch.autograd.grad(lost, x)
+                x.grad = slope(lost, x)
                 return lost
 
             moves.step(apart)

@@ -38,7 +38,7 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.signed import signature_if_any
 from cartograd.frontier.explain.studies.hidden import called
-from cartograd.frontier.inputs import looking
+from cartograd.frontier.inputs import looking, slope
 from cartograd.frontier.privacy.membership import both
 from cartograd.frontier.privacy.rebuilt import Rebuilt
 from cartograd.frontier.privacy.shadows import Lessons, anew, taught
@@ -109,9 +109,9 @@ def model_inversion(
     x, y = classified(members, "model-inversion")
     seen, right = classified(others, "model-inversion")
     lessons = Lessons(shadow_optimizer, shadow_schedule, epochs, batch_size, seed)
-    judges = taught(model, seen, right, torch.ones(JUDGES, len(seen), dtype=torch.bool), lessons)
-    fresh = anew(model, seed)
     with looking(model, x):
+        fresh, everyone = anew(model, seed), torch.ones(JUDGES, len(seen), dtype=torch.bool)
+        judges = taught(model, seen, right, everyone, lessons)
         count = both(model(x[:1])).shape[1]
         classes = torch.arange(count).repeat_interleave(max(1, restarts))
         bounds = _bounds(model, x)
@@ -169,7 +169,7 @@ def invert(
         lost = torch.nn.functional.cross_entropy(both(model(x)), wanted, reduction="sum")
         if x.ndim == 4 and smoothness:
             lost = lost + smoothness * total_variation((x - low) / (high - low)).sum()
-        (free.grad,) = torch.autograd.grad(lost, free)
+        free.grad = slope(lost, free)
         moves.step()
     return (low + (high - low) * free.sigmoid()).detach()
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 
+from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
@@ -31,6 +32,9 @@ from cartograd.engine.optim.optimizers import optimizer, spare, undecayed
 from cartograd.engine.optim.schedule import schedule
 from cartograd.frontier.privacy.membership import both, scores
 from cartograd.frontier.privacy.told import classified
+
+GROWN = "grow"
+"""The objective of trees, which is no descent."""
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -89,8 +93,10 @@ def anew(model: nn.Module, seed: int, /) -> nn.Module:
     """The same network before it has learned.
 
     Raises:
-        UsageError: it was not made by name, and holds weights that cannot be drawn anew.
+        UsageError: it was not made by name, and holds weights that cannot be drawn anew; or it does
+            not learn step by step.
     """
+    _check_learns(model)
     with preserved(torch.device("cpu")):
         torch.manual_seed(seed)
         if isinstance(model, Signed) and model.spec is not None:
@@ -111,6 +117,17 @@ def anew(model: nn.Module, seed: int, /) -> nn.Module:
         weight.grad = None
     where = next(model.parameters(), None)
     return made if where is None else made.to(where.device)
+
+
+def _check_learns(model: nn.Module) -> None:
+    """Refuse what grows at once, whose weights no gradient leads anywhere."""
+    spec = model.spec if isinstance(model, Signed) else None
+    own = registry.find(spec.name, kind="model")[0].objective if spec is not None else ""
+    if spec is not None and own == GROWN:
+        raise UsageError(
+            f"{spec.name} grows at once, and networks beside it would be taught step by step; take "
+            "a method that only asks, as --method membership"
+        )
 
 
 def taught(
@@ -150,7 +167,9 @@ def _batches(rows: list[Tensor], lessons: Lessons, number: int) -> list[Tensor]:
             own[torch.randperm(len(own), generator=draw)[:least]]
             for own, draw in zip(rows, draws, strict=True)
         ]
-        found += torch.stack(orders).split(lessons.batch_size, 1)
+        batches = torch.stack(orders).split(lessons.batch_size, 1)
+        # Of one example alone batch normalisation knows no spread.
+        found += [one for one in batches if one.shape[1] > 1] or batches
     return found
 
 
@@ -212,8 +231,7 @@ def _stepper(weights: list[Any], free: set[int], lessons: Lessons, steps: int) -
     def advance(loss: Tensor) -> None:
         nonlocal done
         if plan is not None:
-            if done % max(1, steps // lessons.epochs) == 0:
-                plan.begin(done * lessons.epochs // steps, ())
+            plan.begin(done * lessons.epochs // steps, ())
             plan.apply(done)
         slopes = torch.autograd.grad(loss, weights, allow_unused=True)
         for weight, slope in zip(weights, slopes, strict=True):
