@@ -82,8 +82,10 @@ def test_several_processes_neither_spread_weights_nor_share_statistics():
     assert joined.local.moving
     check_processes(joined, "ddp", SimpleNamespace(size=1, sharded=False))
     check_processes(joined, "ddp:norm=process", SimpleNamespace(size=2, sharded=False))
-    for parallel, sharded, why in (
-        ("fsdp", True, "spreads one model"), ("ddp", False, "ddp:norm=process"),
+    for parallel, size, why in (
+        ("fsdp", 2, "spreads one model"), ("ddp", 2, "ddp:norm=process"),
+        ("ddp", 3, "2 clients cannot be spread over 3 processes"),
     ):  # fmt: skip
+        several = SimpleNamespace(size=size, sharded=parallel == "fsdp")
         with pytest.raises(UsageError, match=why):
-            check_processes(joined, parallel, SimpleNamespace(size=2, sharded=sharded))
+            check_processes(joined, parallel, several)

@@ -15,6 +15,7 @@ from cartograd.frontier.federated.fedprox import fedprox
 from cartograd.frontier.federated.local_steps import LocalSteps
 from cartograd.frontier.federated.masks import Masks, revealed, whole
 from cartograd.frontier.federated.scaffold import scaffold
+from cartograd.frontier.privacy.dp_fedavg import dp_fedavg
 from cartograd.training.objectives.classify import Classify
 from tests.frontier.federated.support import (
     ROWS,
@@ -196,10 +197,24 @@ def test_a_client_that_turns_its_update_breaks_the_mean_alone():
     assert max(ends[name] for name in robust) < 0.95 * start
 
 
-def test_a_stopped_federation_ends_with_the_weights_of_one_that_was_not(tmp_path):
+@pytest.mark.parametrize("name", ["controlled", "hidden", "bounded"])
+def test_a_stopped_federation_ends_with_the_weights_of_one_that_was_not(tmp_path, name):
     def run(epochs, folder, **more):
-        federation = founded(scaffold, size=4, alpha=0.5, share=0.5, central=True)
+        if name == "controlled":
+            federation = founded(scaffold, size=4, alpha=0.5, share=0.5, central=True)
+        else:
+            federation = founded(size=4, alpha=0.5, clients=4, secure=name == "hidden")
+        if name == "bounded":
+            dp_fedavg(federation, part(), 4, 4, noise=1.0)
+            federation.secret.fill_(9 if folder == "a" or not more else 8)
         found = trained(federation, epochs, folder=tmp_path / folder, **more)
+        secrets = [] if name != "hidden" else map(str, federation._masks.private)
+        kept = "".join(
+            path.read_bytes().decode("latin-1")
+            for path in (tmp_path / folder).rglob("*")
+            if path.is_file()
+        )
+        assert not [secret for secret in secrets if secret in kept]
         return found[0], federation.controls, federation.beside
 
     whole_ = run(4, "a")
@@ -273,6 +288,13 @@ def test_what_does_not_go_together_is_refused(name):
     given, why = REFUSED[name]
     with pytest.raises(UsageError, match=why):
         founded(**given)
+
+
+def test_a_client_that_diverges_is_named_with_the_rate_to_lower():
+    data = Split(part().inputs * 1e200, part().targets, SIGNATURE)
+    why = "client 1 of 4 became infinite or not a number in round 1; lower lr=1e"
+    with pytest.raises(UsageError, match=why):
+        trained(founded(data=data, model=nn.Linear(6, 3).double(), lr=1e200, local_epochs=3))
 
 
 def test_other_objectives_and_batches_are_refused():

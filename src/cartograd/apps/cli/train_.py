@@ -193,7 +193,7 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
         ("memory", f"{units.size(costs.total)} ({memory})"),
         (
             "steps",
-            f"{costs.steps:,} ({plan.value('epochs')} epochs of {len(plan.batches())} batches)",
+            f"{costs.steps:,} ({_epochs(plan)})",
         ),
     ]
     lines.append(("time", f"not measured: only {units.size(free)} of memory are free"))
@@ -204,6 +204,13 @@ def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
         lines[-1] = ("time", told)
     output.lines(lines)
     return 0
+
+
+def _epochs(plan: Any) -> str:
+    """The steps of a run, as epochs of batches or as rounds."""
+    if plan.value("federated") is not None:
+        return f"{plan.value('epochs')} rounds"
+    return f"{plan.value('epochs')} epochs of {len(plan.batches())} batches"
 
 
 def _show_run(done: Any, json: bool) -> int:

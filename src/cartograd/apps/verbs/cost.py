@@ -239,4 +239,6 @@ def optimizer_bytes(plan: Plan, /) -> int:
 
 
 def _per_epoch(plan: Plan) -> int:
+    if plan.value("federated") is not None:
+        return 1  # a round
     return -(-len(plan.batches()) // plan.value("accumulate"))

@@ -74,7 +74,8 @@ def check_processes(federation: Federation, parallel: str, processes: ProcessGro
     """Refuse what the clients of a federation cannot do in several processes.
 
     Raises:
-        UsageError: weights are to be spread, or statistics of batches to be common.
+        UsageError: weights are to be spread, statistics of batches to be common, or there are fewer
+            clients than processes.
     """
     if processes.size == 1:
         return
@@ -83,6 +84,11 @@ def check_processes(federation: Federation, parallel: str, processes: ProcessGro
         raise UsageError(
             f"parallel={parallel} spreads one model over the processes, and in {name} each has "
             "models of its own clients; leave parallel= out"
+        )
+    if len(federation.clients) < processes.size:
+        raise UsageError(
+            f"{name}: {len(federation.clients)} clients cannot be spread over {processes.size} "
+            f"processes; make --nproc at most {len(federation.clients)}"
         )
     if federation.local.moving and parsed(parallel)[1] == "global":
         raise UsageError(

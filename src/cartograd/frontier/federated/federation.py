@@ -30,6 +30,7 @@ from cartograd.core.hashing import mixed
 from cartograd.core.protocols import Batch, Loss, Validating
 from cartograd.data.dataset.augment import Chain
 from cartograd.data.dataset.plan import generator
+from cartograd.frontier.federated.figures import Figures
 from cartograd.frontier.federated.local_steps import Found, LocalSteps
 from cartograd.frontier.federated.masks import FEWEST, Masks, revealed
 from cartograd.frontier.federated.robust import Combine
@@ -98,7 +99,7 @@ class Federation(nn.Module):
         self.local, self.clients, self.terms, self.seed = local, list(clients), terms, seed
         self.sizes = torch.tensor([len(own) for own in clients])
         self.bound: Any = None
-        self.masks = Masks(len(clients)) if terms.secure else None
+        self._masks = Masks(len(clients)) if terms.secure else None  # in no checkpoint
         self._met = False
         begin = local.begin()
         kept = len(clients) if terms.controlled else 0
@@ -164,7 +165,7 @@ class Federation(nn.Module):
         found = dict(self._validated(batch))
         if not self.terms.central:
             return found
-        passed = _Validated(self.local.module, self._validated)
+        passed = Figures(self.local.module, self._validated)
         other = functional_call(passed, self.local.named(self.beside), (batch,))
         return found | {f"central/{name}": value for name, value in other.items()}
 
@@ -193,7 +194,11 @@ class Federation(nn.Module):
     def _combined(
         self, own: Tensor, found: Found, start: Tensor, members: Tensor, number: int, *, trial: bool
     ) -> tuple[Float[Tensor, " d"], Float[Tensor, ""]]:
-        """The server's update, and the mean of the clients' losses."""
+        """The server's update, and the mean of the clients' losses.
+
+        Raises:
+            UsageError: a client's loss is not finite.
+        """
         told = torch.zeros_like(members) if trial else members
         told[own] = True
         places = told.nonzero()[:, 0]
@@ -210,10 +215,10 @@ class Federation(nn.Module):
         updates[own < self.terms.flipped] *= -len(places)  # as large as all others' together
         if self.bound is not None:
             update = self.bound.combined(sent(self.bound.clipped(updates)), number)
-        elif self.masks is not None:
+        elif self._masks is not None:
             shares = self.sizes[own].to(start) / sizes.sum()
             hidden = [
-                self.masks.hidden(row, own=int(k), members=places.tolist(), number=number)
+                self._masks.hidden(row, own=int(k), members=places.tolist(), number=number)
                 for k, row in zip(own, shares[:, None] * updates, strict=True)
             ]
             rows = torch.stack(hidden) if hidden else updates.long()
@@ -223,6 +228,13 @@ class Federation(nn.Module):
         if self.terms.controlled:
             self._control(own, found, start, sent, places)
         lost = sent(found.loss)
+        wrong = places[~lost.isfinite().cpu()].tolist()
+        if wrong:
+            raise UsageError(
+                f"{self.terms.name}: the loss of client {wrong[0] + 1} of {len(members)} became "
+                f"infinite or not a number in round {number + 1}; lower lr={self.local.lr:g}, its "
+                f"step ({self.terms.name}:lr=...)"
+            )
         return update, (lost * sizes).sum() / sizes.sum().clamp(min=1)
 
     def _control(
@@ -244,13 +256,13 @@ class Federation(nn.Module):
 
     def _introduced(self, rows: Tensor) -> None:
         """Once, processes give each other the public keys of their clients."""
-        if self.masks is None or self._met or not _several():
+        if self._masks is None or self._met or not _several():
             return
-        keys = {int(k): self.masks.public[int(k)] for k in rows}
+        keys = {int(k): self._masks.public[int(k)] for k in rows}
         found: list[Any] = [None] * dist.get_world_size()
         dist.all_gather_object(found, keys)
         for other in found:
-            self.masks.introduce(other)
+            self._masks.introduce(other)
         self._met = True
 
     def _central(self, number: int, most: int) -> None:
@@ -274,25 +286,6 @@ class Federation(nn.Module):
             return self.objective.validate(batch)
         (found,) = self.objective.losses(batch)
         return {"loss": found.value} | ({} if found.weight is None else {"weight": found.weight})
-
-
-class _Validated(nn.Module):
-    """The figures of a batch as a module that holds the weights, so that others can be put in."""
-
-    def __init__(self, module: nn.Module, figures: Callable[[Batch], dict[str, Tensor]]):
-        super().__init__()
-        self.module, self.figures = module, figures
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The loss, and of one class for each example the share of right answers."""
-        found = self.figures(batch)
-        loss, weight = found["loss"], found.get("weight")
-        told = {"loss": loss if weight is None else (weight * loss).sum() / weight.sum()}
-        target = batch[-1]
-        if target.ndim != 1 or target.is_floating_point():
-            return told
-        outputs = found["outputs"] if "outputs" in found else self.module(*batch[:-1])
-        return told | {"accuracy": (outputs.argmax(-1) == target).float()}
 
 
 def _several() -> bool:
