@@ -26,7 +26,7 @@ def linear(port=POINT, weight=((-1.0, 0.0), (1.0, 0.0)), around=None):
 
 @pytest.fixture
 def split():
-    x = torch.linspace(-2, 2, 40)[:, None] * torch.tensor([1.0, 0.3])
+    x = torch.linspace(-2, 2, 20)[:, None] * torch.tensor([1.0, 0.3])
     return Split(x, (x[:, 0] > 0).long(), Signature((POINT,), (SIDE,)))
 
 
@@ -52,7 +52,7 @@ def test_verified_accuracy_that_can_be_worked_out(split, tmp_path):
 def test_the_sandwich_is_printed(tmp_path):
     model, x, y = trained()
     split = Split(x, y, model.signature)
-    found = cg.verify(model, split, eps=(0.02,), examples=30)
+    found = cg.verify(model, split, eps=(0.02,), examples=20)
     shares = [told[0].proved.value for told in found.methods.values()]
     assert shares == sorted(shares)
     assert shares[0] < shares[-1] <= found.attacked[0].value <= found.clean.value
@@ -71,6 +71,36 @@ def test_the_sandwich_is_printed(tmp_path):
 def test_what_is_asked_wrongly(split, methods, settings, told):
     with pytest.raises(UsageError, match=re.escape(told)):
         cg.verify(linear(), split, methods, **settings)
+
+
+def test_when_time_is_up_fewer_examples_are_looked_at(split):
+    found = cg.verify(linear(), split, ["ibp"], eps=(0.5,), minutes=1e-9)
+    assert found.examples == 1
+    assert "1 of 20 examples were looked at before the time was up" in found.notes
+    assert found.attacked[0].value in (0.0, 1.0)
+
+
+def test_distances_and_groups_have_tables_of_their_own(split):
+    found = cg.verify(linear(), split, ["smoothing:draws=200,selection=20"], examples=12)
+    assert found.norm == "l2"
+    shares = [one.proved.value for one in found.methods["smoothing:draws=200,selection=20"]]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > shares[-1] > 0
+    image = Port("picture", "image", (1, 2, 2), bounds=(0.0, 1.0))
+    model = cg.sign(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), Signature((image,), (SIDE,)))
+    x = torch.rand(9, 1, 2, 2)
+    own = Split(x, model(x).argmax(1), model.signature)
+    found = cg.verify(model, own, ["invariance"])
+    (told,) = found.methods["invariance"]
+    assert told.proved.value == pytest.approx(1 - told.refuted / 9)
+    assert found.columns == ("method", "proved", "refuted", "unknown")
+    for methods, settings, said in (
+        (["invariance"], {"eps": (0.1,)}, "means nothing to invariance"),
+        (["invariance", "crown"], {}, "verify them apart"),
+        (["invariance", "smoothing"], {}, "verify them apart"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            cg.verify(model, own, methods, **settings)
 
 
 def test_other_answers_and_units_are_told(split):

@@ -23,7 +23,8 @@ class Joined(nn.Module):
     def forward(self, x):
         z = torch.relu(self.one(x))
         z = z + self.two(z) * self.scale - 0.25
-        z = torch.cat([z[:, :2], -z[:, 2:]], 1)
+        some, rest = z.split([2, 1], 1)
+        z = torch.cat([some, -rest], 1)
         rows = z.permute(0, 2, 3, 1).reshape(len(x), 16, -1).transpose(1, 2)[:, :, :9]
         rows = torch.cat([self.token.expand(len(x), -1, -1), rows / 2], 1)
         return self.head(nn.functional.leaky_relu(rows, 0.1)).mean(1)

@@ -19,7 +19,7 @@ from cartograd.frontier.verification.network import read
 from cartograd.frontier.verification.rules import Box
 from tests.frontier.verification.nets import examples, networks, signed, trained
 
-METHODS = ("ibp", "crown", "alpha-crown")
+METHODS = ("ibp", "crown", "alpha-crown:steps=6")
 
 
 def certificate(method, model, x, y, **settings):
@@ -35,7 +35,7 @@ def test_no_input_does_worse_than_the_bound(name):
     eps, draw = 0.06, torch.Generator().manual_seed(0)
     found = [certificate(method, model, x, y, eps=eps) for method in METHODS]
     worst = torch.full((len(x),), torch.inf)
-    for _ in range(60):
+    for _ in range(30):
         moved = 2 * torch.rand(x.shape, generator=draw) - 1
         for change in (moved, moved.sign()):
             worst = torch.minimum(worst, ahead(model, (x + eps * change).clamp(0, 1), y))
@@ -139,10 +139,10 @@ def test_the_sandwich_on_trained_digits(eps):
     x, y = x[:20], y[:20]
     chain = [certificate(name, model, x, y, eps=eps).proved for name in METHODS]
     exact = certificate("branch-and-bound", model, x, y, eps=eps)
-    judge = certificate("milp", model, x[:4], y[:4], eps=eps)
+    judge = certificate("milp", model, x[:2], y[:2], eps=eps)
     assert torch.equal(exact.proved | exact.refuted, torch.ones(20, dtype=torch.bool))
-    assert torch.equal(exact.proved[:4], judge.proved)
-    assert torch.equal(exact.refuted[:4], judge.refuted)
+    assert torch.equal(exact.proved[:2], judge.proved)
+    assert torch.equal(exact.refuted[:2], judge.refuted)
     moved = exact.found[exact.refuted]
     assert (model(moved).argmax(1) != y[exact.refuted]).all()
     assert ((moved - x[exact.refuted]).abs() <= eps).all()
@@ -156,7 +156,7 @@ def test_the_sandwich_on_trained_digits(eps):
     assert shares[1] > shares[0]
     assert shares[3] > shares[1] or eps < 0.05
     assert shares[-1] > shares[3] or eps < 0.05
-    lower = certificate("crown", model, x[:4], y[:4], eps=eps).size
+    lower = certificate("crown", model, x[:2], y[:2], eps=eps).size
     ours = ~judge.refuted
     assert (lower[ours] <= judge.size[ours] + 1e-6).all()
 
@@ -211,6 +211,21 @@ def test_what_works_in_place_is_read_as_it_computes():
     one, other = read(net(True), x), read(net(False), x)
     assert torch.equal(one(x.double()), other(x.double()))
     assert len(one.nodes) == len(other.nodes) == 4
+    with pytest.raises(UsageError, match="slice_scatter"):  # of a part that nothing uses again
+        read(Half(), x)
+
+
+class Half(nn.Module):
+    """Changes a part of its numbers in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        z = self.one(x)
+        z[:, :2].relu_()
+        return self.two(z)
 
 
 class Looks(nn.Module):

@@ -18,7 +18,7 @@ def verify_(
     eps: list[float] | None = None,
     range: list[str] | None = None,
     examples: int = 100,
-    minutes: float = 1.0,
+    minutes: float = 5.0,
     out: File = None,
     device: str = "auto",
     json: bool = False,
@@ -41,7 +41,8 @@ def verify_(
         range: of a table, what a column may be, like age=20:40; whether any such cell changes the
             answer of an example. Several for a box.
         examples: how many to look at.
-        minutes: the most that a property, or the ranges, may take.
+        minutes: the most that it takes; what is open then is unknown, and examples that are left
+            are not looked at.
         out: the file to write: the counterexample of a property, or an HTML page; by default
             counterexample.txt or verify.html in the run's folder.
         device: auto, cpu, cuda or mps.
@@ -61,12 +62,13 @@ def verify_(
     read, source, part = _read(bundle, data, part)
     where = {"target": target, "data": source, "part": part}
     told: dict[str, Any] = {"examples": examples, "part": part, "device": device}
+    told |= {"minutes": minutes}
     if range:
         if method or eps:
             raise UsageError(
                 "--range is answered exactly, for itself; leave out --method and --eps"
             )
-        return _ranges(bundle, read, range, told | {"minutes": minutes}, where, json)
+        return _ranges(bundle, read, range, told, where, json)
     return _accuracy(bundle, read, method, eps, told, where, out or home(bundle) / "verify.html",
                      json)  # fmt: skip
 

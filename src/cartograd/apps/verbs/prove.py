@@ -27,7 +27,7 @@ MOST = 10**9
 """Parts that are looked at: as many as there is time for."""
 
 
-def prove(target: Target, property: str | Path, /, *, minutes: float = 1.0) -> Proof:
+def prove(target: Target, property: str | Path, /, *, minutes: float = 5.0) -> Proof:
     """Whether a property holds for every input of its boxes.
 
     Bounds answer what they can, an attack looks for a counterexample, and branch and bound divides

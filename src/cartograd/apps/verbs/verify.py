@@ -1,9 +1,12 @@
 """Verify: of how many examples it is proved that their answer stands."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
+import torch
 from jaxtyping import Bool
 from torch import Tensor
 
@@ -37,6 +40,7 @@ def verify(
     *,
     eps: Sequence[float] = (),
     examples: int = 100,
+    minutes: float = math.inf,
     part: str | None = None,
     device: str = "auto",
 ) -> VerifiedAccuracy:
@@ -49,6 +53,7 @@ def verify(
         eps: by how much each number may change, in the units of the input port; by default 0.2,
             0.5, 1 and 2 % of its range. Of methods that certify a distance: within which.
         examples: how many are looked at: the first of a fixed shuffle.
+        minutes: the most that it takes; the examples that are left then are not looked at.
         part: `train`, `valid`, `test` or `all`, by default as in `robustness`.
         device: `auto`, `cpu`, `cuda` or `mps`, where the model runs; bounds are computed on the
             processor.
@@ -57,6 +62,8 @@ def verify(
         UsageError: the model is no classifier or has operations without a rule, the data do not
             fit it, or methods of several sorts are asked at once.
     """
+    if not minutes > 0:
+        raise UsageError(f"minutes={minutes} is out of range; expected a number above 0")
     specs = [Spec.parse(method) for method in methods]
     if not specs:
         raise UsageError("there is no method; give at least one, such as crown")
@@ -71,13 +78,12 @@ def verify(
     source = f"{data if isinstance(data, str | Spec) else 'examples'}" + (
         f" ({part})" if part else ""
     )
-    begun = VerifiedAccuracy(
-        name_of(model), source, (), "", len(chosen), _share(_right(model, chosen)), {}
-    )
     specs = [_bounded(spec, model, chosen.inputs) for spec in specs]
+    begun = VerifiedAccuracy(name_of(model), source, (), "", 0, Share(0, 0, 1), {})
+    until = time.monotonic() + 60 * minutes
     if told == {True}:
-        return _boxes(begun, model, chosen, specs, _sizes(eps, model, chosen.inputs))
-    return _own_sets(begun, model, chosen, specs, eps)
+        return _boxes(begun, model, chosen, specs, _sizes(eps, model, chosen.inputs), until)
+    return _own_sets(begun, model, chosen, specs, eps, until)
 
 
 def _told_eps(spec: Spec) -> bool:
@@ -104,51 +110,57 @@ def _bounded(spec: Spec, model: Signed, x: Tensor) -> Spec:
 
 
 def _boxes(
-    begun: VerifiedAccuracy, model: Signed, chosen: Split, specs: list[Spec], eps: Sequence[float]
+    begun: VerifiedAccuracy,
+    model: Signed,
+    chosen: Split,
+    specs: list[Spec],
+    eps: Sequence[float],
+    until: float,
 ) -> VerifiedAccuracy:
     """What is proved of boxes, and what an attack leaves of them."""
     built: dict[str, list[Verifier]] = {
         _shown(spec): [build(replace(spec, args=spec.args | {"eps": size}), kind="verifier")
                        for size in eps] for spec in specs
     }  # fmt: skip
-    attacker = bounded(ATTACK, model, chosen.inputs)
+    looked = _looked(begun, built, model, chosen, until)
+    attacker, few = bounded(ATTACK, model, chosen.inputs), looked.split
     standing = []
     for size in eps:
         own = replace(attacker, args=attacker.args | {"eps": size})
-        moved = attack(model, chosen.inputs, chosen.targets, method=own).cpu()
-        stands = classes_of(outputs_of(model, moved)) == chosen.targets
+        moved = attack(model, few.inputs, few.targets, method=own).cpu()
+        stands = classes_of(outputs_of(model, moved)) == few.targets
         standing.append(stands & standing[-1] if standing else stands)
-    methods, seconds, fallen, notes = {}, {}, 0, list[str]()
-    for name, verifiers in built.items():
-        began, found = time.monotonic(), list[Certificate]()
-        for verifier in verifiers:
-            found.append(verifier(model, chosen.inputs, chosen.targets))
-        seconds[name] = (time.monotonic() - began) / len(chosen) / len(eps)
-        methods[name] = tuple(map(_proved, found))
-        fallen += sum(int((one.proved & ~stands).sum()) for one, stands in
-                      zip(found, standing, strict=True))  # fmt: skip
-        notes += [note for one in found for note in one.notes if note not in notes]
     port, numbers = model.signature.input, chosen.inputs[0].numel()
-    notes += [line for size in eps for line in size_notes(size, "linf", port, numbers)]
+    notes = [*looked.begun.notes, *(line for size in eps for line in
+                                    size_notes(size, "linf", port, numbers))]  # fmt: skip
+    fallen = sum(
+        int((one.proved & ~stands).sum())
+        for told in looked.found.values()
+        for one, stands in zip(told, standing, strict=True)
+    )
     if fallen:
         notes.append(f"{fallen} proofs are contradicted by an attack: this is a mistake of ours")
     return replace(
-        begun, eps=tuple(eps), norm="linf", methods=methods, seconds=seconds, fallen=fallen,
-        attacked=tuple(map(_share, standing)), attack=ATTACK, notes=tuple(notes),
+        looked.begun, eps=tuple(eps), norm="linf", fallen=fallen, notes=tuple(notes),
+        methods={name: tuple(map(_proved, told)) for name, told in looked.found.items()},
+        attacked=tuple(map(_share, standing)), attack=ATTACK,
     )  # fmt: skip
 
 
 def _own_sets(
-    begun: VerifiedAccuracy, model: Signed, chosen: Split, specs: list[Spec], eps: Sequence[float]
+    begun: VerifiedAccuracy,
+    model: Signed,
+    chosen: Split,
+    specs: list[Spec],
+    eps: Sequence[float],
+    until: float,
 ) -> VerifiedAccuracy:
     """What is proved of sets that are the methods' own: distances, or transformations."""
-    built: dict[str, Verifier] = {_shown(spec): build(spec, kind="verifier") for spec in specs}
-    found, seconds, notes = dict[str, Certificate](), dict[str, float](), list[str]()
-    for name, verifier in built.items():
-        began = time.monotonic()
-        found[name] = verifier(model, chosen.inputs, chosen.targets)
-        seconds[name] = (time.monotonic() - began) / len(chosen)
-        notes += [note for note in found[name].notes if note not in notes]
+    built: dict[str, list[Verifier]] = {
+        _shown(spec): [build(spec, kind="verifier")] for spec in specs
+    }
+    looked = _looked(begun, built, model, chosen, until)
+    found = {name: one for name, (one,) in looked.found.items()}
     distances = {one.distance for one in found.values()}
     if len(distances) > 1:
         raise UsageError("some of these methods certify a distance, some do not; verify them apart")
@@ -157,15 +169,72 @@ def _own_sets(
         if eps:
             raise UsageError(f"eps={list(eps)} means nothing to {', '.join(found)}; leave it out")
         methods = {name: (_proved(one),) for name, one in found.items()}
-        return replace(begun, methods=methods, seconds=seconds, notes=tuple(notes))
+        return replace(looked.begun, methods=methods)
     reached = max(float(one.size.max()) for one in found.values())
     sizes = tuple(sorted(set(map(float, eps)))) or tuple(reached * k / 4 for k in range(5))
     methods = {
         name: tuple(_proved(replace(one, proved=one.proved & (one.size >= size))) for size in sizes)
         for name, one in found.items()
     }
-    return replace(begun, eps=sizes, norm=norm, methods=methods, seconds=seconds,
-                   notes=tuple(notes))  # fmt: skip
+    return replace(looked.begun, eps=sizes, norm=norm, methods=methods)
+
+
+class _Looked(NamedTuple):
+    """What was looked at before the time was up.
+
+    Attributes:
+        begun: a result with what is known of these examples.
+        split: the examples.
+        found: for each method, of each of its verifiers.
+    """
+
+    begun: VerifiedAccuracy
+    split: Split
+    found: dict[str, list[Certificate]]
+
+
+def _looked(
+    begun: VerifiedAccuracy,
+    built: dict[str, list[Verifier]],
+    model: Signed,
+    chosen: Split,
+    until: float,
+) -> _Looked:
+    """All methods on as many examples as there is time for, one at least: 1, 4, 16, ... more."""
+    parts: dict[str, list[list[Certificate]]] = {
+        name: [[] for _ in verifiers] for name, verifiers in built.items()
+    }
+    seconds, start, count = dict.fromkeys(built, 0.0), 0, 1
+    while start < len(chosen) and (not start or time.monotonic() < until):
+        own = chosen.select(torch.arange(start, min(start + count, len(chosen))))
+        for name, verifiers in built.items():
+            began = time.monotonic()
+            for verifier, told in zip(verifiers, parts[name], strict=True):
+                told.append(verifier(model, own.inputs, own.targets))
+            seconds[name] += (time.monotonic() - began) / len(verifiers)
+        start, count = start + len(own), min(4 * count, 64)
+    found = {name: [_joined(told) for told in each] for name, each in parts.items()}
+    notes = list(
+        dict.fromkeys(note for each in found.values() for one in each for note in one.notes)
+    )
+    if start < len(chosen):
+        notes.append(f"{start} of {len(chosen)} examples were looked at before the time was up")
+    few = chosen.select(torch.arange(start))
+    begun = replace(
+        begun, examples=start, clean=_share(_right(model, few)), notes=tuple(notes),
+        seconds={name: spent / start for name, spent in seconds.items()},
+    )  # fmt: skip
+    return _Looked(begun, few, found)
+
+
+def _joined(parts: list[Certificate]) -> Certificate:
+    """The certificates of several portions as one, with the notes that all of them have."""
+    proved, refuted, size, found = (
+        torch.cat([getattr(part, key) for part in parts])
+        for key in ("proved", "refuted", "size", "found")
+    )
+    notes = tuple(note for note in parts[0].notes if all(note in part.notes for part in parts))
+    return Certificate(proved, refuted, size, found, parts[0].distance, notes)
 
 
 def _shown(spec: Spec) -> str:

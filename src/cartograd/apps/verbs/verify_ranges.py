@@ -33,7 +33,7 @@ def verify_ranges(
     /,
     *,
     examples: int = 100,
-    minutes: float = 1.0,
+    minutes: float = 5.0,
     part: str | None = None,
     device: str = "auto",
 ) -> Ranges:

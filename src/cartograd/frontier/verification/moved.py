@@ -100,6 +100,23 @@ def concatenated(call: Call) -> Rule:
     return moved(call, f)
 
 
+SEVERAL = {"split.Tensor": 2, "split_with_sizes.default": 2, "chunk.default": 2, "unbind.int": 1}
+"""Operations that divide examples, with the place of the dimension among their arguments."""
+
+
+def part(call: Call, number: int, /) -> Rule:
+    """One of the parts that examples are divided into.
+
+    Raises:
+        NoRuleError: the examples themselves are divided.
+    """
+    place = SEVERAL[str(call.op).removeprefix("aten.")]
+    dim = call.args[place] if place < len(call.args) else 0
+    if dim % len(call.shapes[0]) == 0:
+        raise NoRuleError
+    return moved(call, lambda x: call(x)[number])
+
+
 def padded(call: Call) -> Rule:
     """More room around maps, of one number."""
     if len(call.args[1]) == 2 * len(call.shape):

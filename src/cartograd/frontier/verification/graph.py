@@ -1,0 +1,177 @@
+"""An exported graph, read operation by operation: each depends on the input, or is a number."""
+
+import operator
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cartograd.core.errors import UsageError
+from cartograd.frontier.verification.call import HOLE, Call, NoRuleError
+from cartograd.frontier.verification.moved import SEVERAL, part
+from cartograd.frontier.verification.operations import names, rule_of
+from cartograd.frontier.verification.rules import Rule
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operation on what other nodes gave.
+
+    Attributes:
+        rule: of the operation; none of the input.
+        inputs: numbers of the nodes.
+        layer: the name of the layer that it is of.
+    """
+
+    rule: Rule | None
+    inputs: tuple[int, ...] = ()
+    layer: str = ""
+
+
+class Reader:
+    """Goes through a graph once; numbers that do not depend on the input are computed."""
+
+    def __init__(self, program: Any, /):
+        signature = program.graph_signature
+        held = {**program.state_dict, **program.constants}
+        named = {**signature.inputs_to_parameters, **signature.inputs_to_buffers,
+                 **signature.inputs_to_lifted_tensor_constants}  # fmt: skip
+        self._constants = {
+            key: _double(held[name].detach()) for key, name in named.items() if name in held
+        }
+        self._known: dict[str, Any] = {}
+        self._places: dict[str, int] = {}
+        self._nodes = [Node(None)]
+        self._answer: int | None = None
+        self.refused: dict[str, list[str]] = {}
+        self._several: dict[str, tuple[Call, int]] = {}
+        self.in_place = False
+        for node in program.graph.nodes:
+            self.in_place |= node.op == "call_function" and _changes(node)
+            if node.op == "placeholder":
+                if node.name in self._constants:
+                    self._known[node.name] = self._constants[node.name]
+                else:
+                    self._places[node.name] = 0
+            elif node.op == "call_function" and node.users:  # the rest only asserts
+                self._add(node)
+            elif node.op == "output":
+                self._answer = self._place(node.args[0][0])
+
+    def nodes(self) -> list[Node]:
+        """The nodes up to the answer.
+
+        Raises:
+            UsageError: operations have no rule; which, and in which layers.
+        """
+        if self.refused:
+            raise UsageError(self._complaint())
+        if self._answer is None:
+            raise UsageError("the answer does not depend on the input; there is nothing to bound")
+        return self._nodes[: self._answer + 1]
+
+    def _place(self, one: Any) -> int | None:
+        if not isinstance(one, torch.fx.Node):
+            return None
+        if one.name in self._several:
+            return self._several[one.name][1]
+        return self._places.get(one.name)
+
+    def _add(self, node: torch.fx.Node) -> None:
+        varied = [one for one in node.all_input_nodes if self._place(one) is not None]
+        if node.target is operator.getitem and varied:
+            self._part(node, varied[0].name)
+            return
+        inputs: list[int] = []
+        shapes: list[tuple[int, ...]] = []
+
+        def known(one: torch.fx.Node) -> Any:
+            place = self._place(one)
+            if place is None:
+                return self._known[one.name]
+            inputs.append(place)
+            shapes.append(shape_of(one))
+            return HOLE
+
+        args = torch.fx.map_arg(node.args, known)
+        kwargs = torch.fx.map_arg(node.kwargs, known)
+        target: Any = node.target
+        if not varied:
+            self._known[node.name] = _double(target(*args, **kwargs))
+            return
+        name = str(target).removeprefix("aten.")
+        self._places[node.name] = len(self._nodes)
+        call = Call(target, tuple(args), dict(kwargs), tuple(shapes), shape_of(node))
+        if name in SEVERAL:
+            self._several[node.name] = call, inputs[0]
+            return
+        try:
+            self._nodes.append(Node(rule_of(name, call), tuple(inputs), _layer(node)))
+        except NoRuleError:
+            self._refuse(node, name.partition(".")[0].strip("_"))
+            self._nodes.append(Node(None))
+
+    def _part(self, node: torch.fx.Node, whole: str) -> None:
+        """One of several results: of a normalisation or a pool only the first is known."""
+        number: Any = node.args[1]
+        if whole not in self._several:
+            self._places[node.name] = self._places[whole]
+            if number and node.users:
+                self._refuse(node, "several results")
+            return
+        call, place = self._several[whole]
+        self._places[node.name] = len(self._nodes)
+        try:
+            self._nodes.append(Node(part(call, number), (place,), _layer(node)))
+        except NoRuleError:
+            self._refuse(node, str(call.op).split(".")[1])
+            self._nodes.append(Node(None))
+
+    def _refuse(self, node: torch.fx.Node, name: str) -> None:
+        layers = self.refused.setdefault(name, [])
+        layer = _layer(node)
+        if layer not in layers:
+            layers.append(layer)
+
+    def _complaint(self) -> str:
+        told = "; ".join(
+            f"{name} ({_grouped(layers)})" for name, layers in sorted(self.refused.items())
+        )
+        return (
+            f"no bounds are known of these operations: {told}; those with rules, each example "
+            f"apart, are {', '.join(names())}"
+        )
+
+
+def _changes(node: torch.fx.Node) -> bool:
+    """Whether an operation changes what it is given."""
+    return str(node.target).removeprefix("aten.").partition(".")[0].endswith("_")
+
+
+def _grouped(layers: list[str]) -> str:
+    """Layers by their names, those that differ by a number together: `blocks.*.norm x 12`."""
+    groups: dict[str, list[str]] = {}
+    for layer in layers:
+        groups.setdefault(re.sub(r"\b\d+\b", "*", layer), []).append(layer)
+    return ", ".join(
+        own[0] if len(own) == 1 else f"{group} x {len(own)}" for group, own in groups.items()
+    )
+
+
+def shape_of(node: torch.fx.Node, /) -> tuple[int, ...]:
+    """The shape of a result, or of the first of several."""
+    value = node.meta["val"]
+    return tuple((value[0] if isinstance(value, tuple | list) else value).shape)
+
+
+def _double(value: Any) -> Any:
+    """Real numbers in double precision; all else as it is."""
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def _layer(node: torch.fx.Node) -> str:
+    """The layer that an operation is of, as `named_modules` calls it."""
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    return stack[-1][0] or "the model itself" if stack else "the model itself"
