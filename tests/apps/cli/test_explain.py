@@ -1,5 +1,7 @@
 """Attention on the command line: rollout beside the picture, and all heads of the first example."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -89,3 +91,18 @@ def test_integrated_gradients_of_a_text_by_token(cli_run, tmp_path):
     assert found["page"] == str(run / "explanation.html")
     assert page.count("<span") == 4
     assert page.count(">很</span>") == 1
+
+
+def test_the_command_draws_why_a_unit_is_active(cli_run, tmp_path):
+    cg.save(cg.build("lenet5", signature=cg.dataset("digits").signature), tmp_path / "b",
+            examples=cg.dataset("digits").test.inputs[:2])  # fmt: skip
+    done = cli_run("explain", "b", "--layer", "c1", "--method", "saliency", "--json")
+    assert done.code == 0, done.err
+    assert Path(done.json["picture"]).exists()
+    assert "of c1? it says" in str(done.json)
+    bad = cli_run("explain", "b", "--layer", "c1", "--target", "77", "--method", "saliency")
+    assert bad.code == 2
+    assert "unit 77 is none of layer c1; expected a number from 0 to 5" in bad.err
+    bad = cli_run("explain", "b", "--layer", "c1", "--judge")
+    assert bad.code == 2
+    assert "leave --out and --layer away" in bad.err

@@ -17,6 +17,7 @@ def explain_(
     method: list[str] | None = None,
     judge: bool = False,
     class_: Annotated[str | None, Parameter(name="--target")] = None,
+    layer: str | None = None,
     data: str | None = None,
     part: str = "train",
     examples: int = 1000,
@@ -43,6 +44,8 @@ def explain_(
         class_: the class to explain, by label or number, or the next token, like " Paris"; by
             default the model's own answer. Of several texts to a sentence encoder it is their
             similarity to the first.
+        layer: a hidden layer by its path, like c1: why is a unit of it active (--target by number;
+            by default each input's strongest)?
         data: of a study the examples to look at; by default what the model was trained on.
         part: of a study train, valid, test or all of the data.
         examples: of a study how many it looks at.
@@ -55,11 +58,13 @@ def explain_(
     from cartograd.apps.verbs.study import is_study
     from cartograd.core.spec import Spec
 
-    flags = ("--method", "--judge", "--target", "--data", "--part", "--examples", "--out", "--json")
-    check_sources(sources, (*flags, "--help"))
+    flags = ("--method", "--judge", "--target", "--layer", "--data", "--part", "--examples")
+    check_sources(sources, (*flags, "--out", "--json", "--help"))
     bundle = as_bundle(target)
     studies = [one for one in method or () if is_study(one)]
     if studies:
+        if layer is not None:
+            raise UsageError(f"name the layer within the study: {studies[0]}:layer={layer}")
         _check_alone(studies, method or [], sources, class_, judge=judge)
         return _studied(bundle, studies, data, part, examples, out, json=json)
     if data is not None:
@@ -70,10 +75,14 @@ def explain_(
     given = texts(sources) if bundle.signature.input.kind == "text" else list(sources)
     methods = list(dict.fromkeys(method or [METHOD]))
     if judge:
-        if out is not None:
-            raise UsageError("--judge prints figures and draws no picture; leave --out away")
+        if out is not None or layer is not None:
+            raise UsageError(
+                "--judge prints figures of explained answers and draws no picture; leave --out and "
+                "--layer away"
+            )
         return _judged(bundle, given, methods, class_, json)
-    all_found = [explanation(bundle, given or None, target=class_, method=one) for one in methods]
+    all_found = [explanation(bundle, given or None, target=class_, layer=layer, method=one)
+                 for one in methods]  # fmt: skip
     place, said = out or home(bundle) / "explanation.png", list[dict[str, Any]]()
     names = _names([Spec.parse(one).name for one in methods])
     for found, name in zip(all_found, names, strict=True):

@@ -20,7 +20,7 @@ from cartograd.core.protocols import Explainer
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.loop.fit import Run
-from cartograd.frontier.explain.one_number import NextToken, NoAndYes, Similarity
+from cartograd.frontier.explain.one_number import NextToken, NoAndYes, Similarity, Units
 from cartograd.frontier.inputs import check_one_input
 
 METHOD = "integrated_gradients:steps=32"
@@ -32,6 +32,7 @@ def explain(
     /,
     *,
     target: int | str | None = None,
+    layer: str | None = None,
     method: str | Spec = METHOD,
 ) -> Float[Tensor, "b ..."]:
     """How much each number of each input contributed to an answer.
@@ -42,6 +43,8 @@ def explain(
         target: the class to explain, by number or label, or the next token (its text); by default
             the model's own answer. Of vectors it is each text's similarity to the first that is
             explained, and that of the first to the second.
+        layer: a hidden layer by its path, like `c1`: explained is why one of its units is active,
+            `target` by number, by default each example's strongest.
         method: spec of an explainer.
 
     Returns:
@@ -59,6 +62,10 @@ def explain(
     inputs, _ = prepared(signed, x)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     inputs = inputs.to(device)
+    if layer is not None:
+        units = Units(signed, layer)
+        unit = unit_of(units, inputs, target)
+        return explainer(units, inputs, **({} if unit is None else {"target": unit}))
     if task.explained == "similarity":
         with evaluating(signed):
             return explainer(Similarity(signed, inputs), inputs, target=_compared(inputs, target))
@@ -79,6 +86,23 @@ def asked(method: str | Spec, target: int | str | None, /) -> tuple[Spec, int | 
         return spec, target
     args = {key: value for key, value in spec.args.items() if key != "target"}
     return Spec(spec.name, args, spec.subject), own if target is None else target
+
+
+def unit_of(units: Units, x: Tensor, target: int | str | None, /) -> int | None:
+    """The number of a unit, if one was named.
+
+    Raises:
+        UsageError: the layer has no such unit.
+    """
+    if target is None:
+        return None
+    with evaluating(units), torch.no_grad():
+        count = units(x[:1]).shape[1]
+    if (isinstance(target, str) and not target.isdecimal()) or not 0 <= int(target) < count:
+        raise UsageError(
+            f"unit {target} is none of layer {units.layer}; expected a number from 0 to {count - 1}"
+        )
+    return int(target)
 
 
 def of_one_number(model: Signed) -> nn.Module:
@@ -113,6 +137,7 @@ def explanation(
     /,
     *,
     target: int | str | None = None,
+    layer: str | None = None,
     method: str | Spec = METHOD,
 ) -> Explanation:
     """What each part of some inputs contributed to the answers, with names, to be shown.
@@ -121,6 +146,7 @@ def explanation(
         model: as of `explain`.
         sources: as `predict` takes them; by default the examples that the model's bundle keeps.
         target: the class or next token to explain; by default the model's own answer.
+        layer: as of `explain`: a unit of this layer is explained, not an answer.
         method: spec of an explainer; attention-rollout also has all heads.
 
     Raises:
@@ -138,12 +164,14 @@ def explanation(
         names = [f"kept example {number}" for number in range(1, len(inputs) + 1)]
     else:
         inputs, names = prepared(signed, sources)
-    heat = explain(signed, inputs, target=target, method=spec)
-    similar = signature.task.explained == "similarity"
-    chosen = None if similar else class_of(signed, target)
+    heat = explain(signed, inputs, target=target, layer=layer, method=spec)
+    similar = signature.task.explained == "similarity" and layer is None
+    chosen = None if similar or layer is not None else class_of(signed, target)
     rolled = spec.name == "attention-rollout"
     said = [answer for _, answer in predict(signed, inputs, top=1).named]
     titles = _similarities(said) if similar else [_title(x, signed, chosen) for x in said]
+    if layer is not None:
+        titles = _units(Units(signed, layer), inputs, target)
     return Explanation(
         method=named,
         port=signature.input,
@@ -155,6 +183,18 @@ def explanation(
         heads=_heads(signed, inputs) if rolled else {},
         labels=_labels(signed, inputs) if rolled else (),
     )
+
+
+def _units(units: Units, inputs: Tensor, target: int | str | None) -> list[str]:
+    """What of a layer is explained, with the figure."""
+    device = next((p.device for p in units.parameters()), inputs.device)
+    with evaluating(units), torch.no_grad():
+        found = units(inputs.to(device))
+    own = found.argmax(1).tolist() if target is None else [int(target)] * len(found)
+    return [
+        f"why unit {unit} of {units.layer}? it says {float(row[unit]):.3g}"
+        for unit, row in zip(own, found, strict=True)
+    ]
 
 
 def _heads(model: Signed, inputs: Tensor) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
+from cartograd.frontier.explain.layers import layer_named, recorded
 
 
 class NoAndYes(nn.Module):
@@ -80,3 +81,38 @@ class Similarity(nn.Module):
     def forward(self, x: Shaped[Tensor, "b ..."]) -> Float[Tensor, "b n"]:
         """The cosine similarity to each of the others."""
         return F.normalize(self.model(x), dim=1) @ self.units.T
+
+
+class Units(nn.Module):
+    """The units of a hidden layer as answers: why is one of them active?
+
+    A channel answers with its mean over places, a feature of tokens with its mean over them.
+
+    Args:
+        model: it runs the layer.
+        layer: its path.
+
+    Raises:
+        UsageError: there is no such layer.
+    """
+
+    def __init__(self, model: Signed, layer: str, /):
+        super().__init__()
+        layer_named(model, layer)
+        self.model, self.layer, self.signature = model, layer, model.signature
+
+    def forward(self, *x: Tensor) -> Tensor:
+        """A number for each unit."""
+        with recorded(self.model, self.layer) as seen:
+            self.model(*x)
+        if not seen or seen[-1].ndim < 2:
+            raise UsageError(f"layer {self.layer} gives no row of units for an example; name one "
+                             "that does")  # fmt: skip
+        found = seen[-1]
+        return (
+            found.flatten(2).mean(2)
+            if found.ndim > 3
+            else found.mean(1)
+            if found.ndim > 2
+            else found
+        )
