@@ -105,4 +105,4 @@ def test_the_command_draws_why_a_unit_is_active(cli_run, tmp_path):
     assert "unit 77 is none of layer c1; expected a number from 0 to 5" in bad.err
     bad = cli_run("explain", "b", "--layer", "c1", "--judge")
     assert bad.code == 2
-    assert "leave --out and --layer away" in bad.err
+    assert "leave --layer away" in bad.err

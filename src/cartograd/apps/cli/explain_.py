@@ -75,11 +75,10 @@ def explain_(
     given = texts(sources) if bundle.signature.input.kind == "text" else list(sources)
     methods = list(dict.fromkeys(method or [METHOD]))
     if judge:
-        if out is not None or layer is not None:
-            raise UsageError(
-                "--judge prints figures of explained answers and draws no picture; leave --out and "
-                "--layer away"
-            )
+        if out is not None:
+            raise UsageError("--judge prints figures and draws no picture; leave --out away")
+        if layer is not None:
+            raise UsageError("--judge is for explanations of answers; leave --layer away")
         return _judged(bundle, given, methods, class_, json)
     all_found = [explanation(bundle, given or None, target=class_, layer=layer, method=one)
                  for one in methods]  # fmt: skip
