@@ -105,6 +105,8 @@ WRONG_WORDS = [
     (("predict", "nowhere", "x.png"), "nowhere does not exist"),
     (("explain", "nowhere"), "nowhere does not exist"),
     (("attack", "nowhere"), "nowhere does not exist"),
+    (("verify", "nowhere"), "nowhere does not exist"),
+    (("verify", "nowhere", "--out", "."), ". is a folder"),
     (("export", "nowhere"), "nowhere does not exist"),
     (("serve", "nowhere", "--port", "0"), "nowhere does not exist"),
     (("show", "lenet"), "unknown method 'lenet'; did you mean 'lenet5'?"),

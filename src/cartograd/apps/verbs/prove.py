@@ -14,10 +14,10 @@ from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.frontier.inputs import check_one_input
 from cartograd.frontier.verification.alpha_crown import ascend
-from cartograd.frontier.verification.bounds import enclose
+from cartograd.frontier.verification.bounds import Enclosure, enclose
 from cartograd.frontier.verification.certified import check
 from cartograd.frontier.verification.complete import served
-from cartograd.frontier.verification.network import Network, read
+from cartograd.frontier.verification.network import read
 from cartograd.frontier.verification.parts import LR, STEPS, divide
 from cartograd.frontier.verification.query import Query, Serve, Verdict, steepest
 from cartograd.frontier.verification.rules import Box
@@ -53,7 +53,7 @@ def prove(target: Target, property: str | Path, /, *, minutes: float = 5.0) -> P
     if port.kind == "text":
         raise UsageError("the model reads tokens; a property is of real numbers within boxes")
     _check_count("inputs", said.inputs, port.size, f"{port.name}, {_by(port.dims)}")
-    example = _served_box(model, said.cases[0])[0].low.to(torch.get_default_dtype())
+    example = _served_box(model, said.cases[0])[0].low.to(_kind(model))
     network = read(model, example)
     with torch.inference_mode(False), torch.no_grad():
         serve = served(model, example)
@@ -68,10 +68,16 @@ def prove(target: Target, property: str | Path, /, *, minutes: float = 5.0) -> P
         until = began + 60 * minutes
         proved, parts = 0, 0
         worst: Verdict = Verdict("proved")
+        found: Enclosure | None = None
         for case, box in zip(said.cases, boxes, strict=True):
+            if time.monotonic() > until:
+                worst = Verdict("unknown")
+                break
+            if found is None or not _same(found.boxes[0], box):
+                found = enclose(network, box)
             query = Query(box, torch.tensor(case.weights).double(),
                           torch.tensor(case.limits).double())  # fmt: skip
-            verdict = _verdict(query, network, serve, until)
+            verdict = _verdict(query, found, serve, until)
             parts += verdict.parts
             if verdict.answer == "proved":
                 proved += 1
@@ -79,19 +85,21 @@ def prove(target: Target, property: str | Path, /, *, minutes: float = 5.0) -> P
             worst = verdict
             if verdict.answer == "refuted":
                 break
-        found = None if worst.found is None else worst.found.to(example)
-        outputs = None if found is None else serve(found[None])[0]
+        at = None if worst.found is None else worst.found.to(example)
+        outputs = None if at is None else serve(at[None])[0]
     return Proof(
         name_of(model), str(property), worst.answer, (len(said.cases), proved), parts,
-        time.monotonic() - began, found, outputs, tuple(notes),
+        time.monotonic() - began, at, outputs, tuple(notes),
     )  # fmt: skip
 
 
-def _verdict(query: Query, network: Network, serve: Serve, until: float) -> Verdict:
+def _same(one: Box, other: Box) -> bool:
+    return torch.equal(one.low, other.low) and torch.equal(one.high, other.high)
+
+
+def _verdict(query: Query, found: Enclosure, serve: Serve, until: float) -> Verdict:
     """The answer to one case: by bounds, by an attack, or by dividing it."""
-    if time.monotonic() > until:
-        return Verdict("unknown")
-    found = enclose(network, query.box)
+    network = found.network
     bound = ascend(found, query.weights[None], steps=STEPS, lr=LR)
     if float((bound.lower[0] - query.limits).max()) > 0:
         return Verdict("proved", parts=1)
@@ -143,13 +151,18 @@ def _served_box(model: Signed, case: Case) -> tuple[Box, list[str]]:
             f"the box reaches from {low.min():.4g} to {high.max():.4g}, valid inputs from "
             f"{port.bounds[0]:g} to {port.bounds[1]:g}; it is looked at as a whole"
         )
-    kind = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    kind = _kind(model)
     ends = [_inward(low, kind, 1), _inward(high, kind, -1)]
     middle = ((low + high) / 2).to(kind).double()
     empty = ends[0] > ends[1]  # narrower than two numbers of this precision
     sizes = [int(dim) for dim in port.dims]
     shaped = [torch.where(empty, middle, end).reshape(1, *sizes) for end in ends]
     return Box(*shaped), notes
+
+
+def _kind(model: Signed) -> torch.dtype:
+    """The precision that the model computes in."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
 
 
 def _inward(end: Float[Tensor, " n"], kind: torch.dtype, way: int) -> Tensor:
