@@ -279,6 +279,7 @@ REFUSED = {
     "a number for nothing": ({"faulty": 1}, "is for trimmed-mean, krum and bulyan"),
     "hidden and seen": ({"aggregate": "median", "secure": True}, "has to see each update"),
     "two that hide": ({"secure": True, "share": 0.5}, "tells each the other's update"),
+    "no steps": ({"make": scaffold, "lr": 0.0}, "lr=0 takes no steps"),
     "no honest one": ({"flipped": 4}, "leaves no honest one"),
 }
 

@@ -66,6 +66,8 @@ def founded(
             f"{name}: secure=true tells the server a sum alone, and aggregate={aggregate} has to "
             "see each update; leave one of them out"
         )
+    if controlled and lr == 0:
+        raise UsageError(f"{name}: lr=0 takes no steps to learn a direction from; raise it")
     if flipped >= clients:
         raise UsageError(f"{name}: flipped={flipped} of {clients} clients leaves no honest one")
     parts = divided(part.targets, clients, alpha=alpha, seed=seed)
