@@ -31,7 +31,7 @@ EXAMPLES = 500
 
 BY_THE_NUMBER = (
     "sgd", "adam", "adamw", "nadam", "radam", "adagrad", "adadelta", "adamax", "rmsprop", "rprop",
-    "lion", "momentum", "nesterov",
+    "lion", "momentum", "nesterov", "yogi",
 )  # fmt: skip
 """Optimizers that step each number by itself, so that stacked networks are stepped as each would
 be."""

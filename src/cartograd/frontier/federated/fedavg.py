@@ -10,7 +10,7 @@ place; with more, clients with other examples pull in other directions, and the 
 Shapes: a batch is a round, with a row for each client.
 
 Departures: several of the paper's followers are options here. The server's step is the run's
-`optimizer` (SGD with a rate of 1 unless told otherwise; `optimizer=adam:lr=0.01` is FedAdam), what
+`optimizer` (SGD with a rate of 1 unless told otherwise; `adam:lr=0.01` and `yogi` are FedOpt), what
 it makes of updates `aggregate`. Updates can be hidden by `secure`, or bounded and hidden in noise
 by `privacy=dp-fedavg`. No client drops out within a round.
 
