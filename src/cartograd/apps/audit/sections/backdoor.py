@@ -142,7 +142,8 @@ def _index(found: Triggers, trusted: int) -> Figure:
         "trigger_index", max(there, default=NONE), n=trusted, title="the trigger stands out by",
         control=SUSPICIOUS, against="deviations from which a class is under suspicion",
         better="lower", mark="fail" if found.suspects else "pass" if there else "",
-        rule="fails above the control" if there else "told, as there are too few classes",
+        rule="fails above the control, by a mask below half the median one"
+        if there else "told, as there are too few classes",
     )  # fmt: skip
 
 
