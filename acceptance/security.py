@@ -69,6 +69,17 @@ LEFT, COSTS = 10.0, 3.0
 """Percent of patched pictures that are answered so, and points that clean ones may cost; area of
 the distances, and precision and recall of the clusters in the class at least; percent that the
 patch may turn after the repair, and points that this may cost."""
+TOLD = (
+    "The thresholds are those of the specification. The repair has 500 trusted pictures: "
+    "with 100 the patch still turned 15.3 % by seed 100, which is not counted; there the "
+    "patch turned 98.7 %, and after the repair 3.4 %.",
+    f"Seeds {AFTER} up: of seeds 0 to 2 the row failed by two clauses. Of clean networks "
+    "two of three had a class with an index above 2 (3.5, of masks of .6 of the median "
+    "one), which the scan took for a backdoor; since then a mask has to be below half the "
+    "median, too, and the row asks what the scan says. And of one seed clusters had a "
+    "recall of 83 % (precision 94 %); that clause stands as it was. The patch turned 98.9, "
+    "98.2 and 99.2 %, after the repair 0.7, 1.6 and 1.7 %.",
+)
 
 
 def backdoors_fashion(session: Session, /) -> Outcome:
@@ -124,17 +135,7 @@ def backdoors_fashion(session: Session, /) -> Outcome:
         },
         cpu=[run.cpu for run in runs],
         wall=[run.wall for run in runs],
-        notes=[
-            "The thresholds are those of the specification. The repair has 500 trusted pictures: "
-            "with 100 the patch still turned 15.3 % by seed 100, which is not counted; there the "
-            "patch turned 98.7 %, and after the repair 3.4 %.",
-            f"Seeds {AFTER} up: of seeds 0 to 2 the row failed by two clauses. Of clean networks "
-            "two of three had a class with an index above 2 (3.5, of masks of .6 of the median "
-            "one), which the scan took for a backdoor; since then a mask has to be below half the "
-            "median, too, and the row asks what the scan says. And of one seed clusters had a "
-            "recall of 83 % (precision 94 %); that clause stands as it was. The patch turned 98.9, "
-            "98.2 and 99.2 %, after the repair 0.7, 1.6 and 1.7 %.",
-        ],
+        notes=list(TOLD),
     )
 
 
