@@ -90,6 +90,8 @@ WRONG_WORDS = [
     (("train", "transformer", "--data", "digits"), "transformer takes texts and texts, and digits"),
     # what cannot be written, before any work
     (("explain", "nowhere", "--out", "."), "for --out. . is a folder; expected a file to write"),
+    (("explain", "nowhere", "--out", "x.html"), "x.html is a picture; expected a name that ends"),
+    (("leak", "nowhere", "--out", "x.jpg"), "x.jpg is a picture; expected a name that ends"),
     (("attack", "nowhere", "--out", "/dev/null/a.png"), "/dev/null is no folder"),
     (("export", "nowhere", "--out", "/dev/null/a.onnx"), "/dev/null is no folder"),
     (("diagnose", "mlp", "--data", "moons", "--out", "."), ". is a folder"),

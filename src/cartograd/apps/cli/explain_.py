@@ -60,6 +60,7 @@ def explain_(
 
     flags = ("--method", "--judge", "--target", "--layer", "--data", "--part", "--examples")
     check_sources(sources, (*flags, "--out", "--json", "--help"))
+    output.check_png(out)
     bundle = as_bundle(target)
     studies = [one for one in method or () if is_study(one)]
     if studies:

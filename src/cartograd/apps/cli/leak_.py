@@ -49,6 +49,7 @@ def leak_(
     from cartograd.core import registry
     from cartograd.core.spec import Spec
 
+    output.check_png(out)
     bundle = as_bundle(target)
     methods = list(dict.fromkeys(method or ["membership"]))
     for one in methods:

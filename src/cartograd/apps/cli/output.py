@@ -5,7 +5,10 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+from cartograd.core.errors import UsageError
 
 WIDTH = 160
 """Letters of a line where output goes to no terminal."""
@@ -33,6 +36,16 @@ def note(text: str) -> None:
     """A line for people, on stderr, where it does not disturb a program that reads stdout."""
     with suppress(OSError, ValueError):  # nobody reads it any more
         print(text, file=sys.stderr, flush=True)
+
+
+def check_png(out: Path | None, /) -> None:
+    """Refuse a file for a picture that would say it is something else.
+
+    Raises:
+        UsageError: its name does not end in .png.
+    """
+    if out is not None and out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out} is a picture; expected a name that ends in .png")
 
 
 def mistake(error: Exception, /, *, as_json: bool) -> None:
