@@ -41,7 +41,7 @@ def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
         if isinstance(number, int) and abs(number) >= LARGEST:
             raise UsageError(
                 f"{owner}: {key}={str(value)[:40]} is out of range; expected a number of 64 bits "
-                f"({means or word.get('means', key)})"
+                f"({(means or word.get('means', key)).rstrip('.')})"
             )
         limits = {
             "at least": "min" in entry and not number >= entry["min"],
@@ -54,5 +54,5 @@ def check(owner: str, key: str, value: Any, /, *, means: str = "") -> None:
                 limit = entry[{"at least": "min", "at most": "max"}.get(phrase, phrase)]
                 raise UsageError(
                     f"{owner}: {key}={value!r} is out of range; expected {phrase} {limit} "
-                    f"({means or word['means']})"
+                    f"({(means or word['means']).rstrip('.')})"
                 )

@@ -270,6 +270,7 @@ def test_rules_that_are_none_are_refused(text, said, digits, cli_run, tmp_path):
         (("--minutes", "0"), "minutes=0.0 is no time"),
         (("--examples", "0"), "examples=0 is out of range"),
         (("--slices", "age"), "slices=age is a column of a table"),
+        (("--fail-under", "."), ". is a folder; expected a TOML file"),
         (("--fail-under", "rules.toml"), "there is no file or folder rules.toml"),
         (("--against", "nowhere.json"), "nowhere.json is no audit card"),
     ],

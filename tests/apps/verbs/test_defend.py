@@ -90,6 +90,18 @@ def test_a_command_defends_a_run(run):
         assert why in bad.err
 
 
+def test_by_default_methods_that_fit_the_inputs(run):
+    words = ("--data", "breast-cancer", "--epochs", 1, "--folder", "table")
+    assert run("train", "mlp:widths=[16]", *words).code == 0
+    done = run("defend", "table", "--attack", "pgd:eps=1", "--examples", 60)
+    assert done.code == 0, done.err
+    assert "left out: bit-depth, feature-squeezing, as they round numbers" in done.err
+    assert "mahalanobis" in done.out
+    bad = run("defend", "table", "--method", "feature-squeezing", "--attack", "pgd:eps=0")
+    assert bad.code == 2
+    assert "mahalanobis needs no bounds" in bad.err  # before the attack, which turns none
+
+
 def test_no_method_is_refused():
     with pytest.raises(UsageError, match="there is no method"):
         cg.defend(case().good, case().clean, [])

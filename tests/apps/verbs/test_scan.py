@@ -95,6 +95,8 @@ def test_what_a_detector_flags_is_left_out_of_a_training(run):
     assert "5 of 1264 training examples (feature-collision:run=r" in done.err
     for setting, why in (
         ("filter=deep-knn", "names no run"),
+        ("filter=jpeg", "is of kind 'purifier', expected 'detector'"),
+        ("poison=badnets:target=3,share=5", "expected at most 1.0 (of all training examples)"),
         ("filter=pgd:run=r", "is of kind 'attack', expected 'detector'"),
         ("filter=deep-knn:run=none", "none"),
         ("poison=feature-collision:target=3", "feature-collision:run=RUN"),

@@ -2,12 +2,16 @@
 
 import json
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 import cartograd as cg
+from cartograd.core.build import build
+from cartograd.core.certificate import Certificate
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Column, Port, Signature
 from cartograd.data.dataset.dataset import Split
@@ -78,6 +82,27 @@ def test_when_time_is_up_fewer_examples_are_looked_at(split):
     assert found.examples == 1
     assert "1 of 20 examples were looked at before the time was up" in found.notes
     assert found.attacked[0].value in (0.0, 1.0)
+
+
+def test_a_portion_is_as_large_as_ends_in_time(split, monkeypatch):
+    """A second an example: after 1 and 4 of them there is time for 7 more, and not for 16."""
+    clock, portions = [0.0], []
+
+    def slow(model, x, y):
+        clock[0] += len(x)
+        portions.append(len(x))
+        no = torch.zeros(len(x), dtype=torch.bool)
+        return Certificate(no, no, torch.zeros(len(x)), x)
+
+    verify = sys.modules["cartograd.apps.verbs.verify"]
+    monkeypatch.setattr(verify, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(
+        verify, "build",
+        lambda spec, kind: slow if kind == "verifier" else build(spec, kind=kind),
+    )  # fmt: skip
+    found = cg.verify(linear(), split, ["ibp"], eps=(0.5,), minutes=0.2)
+    assert portions == [1, 4, 7]
+    assert "12 of 20 examples were looked at before the time was up" in found.notes
 
 
 def test_distances_and_groups_have_tables_of_their_own(split):

@@ -93,11 +93,15 @@ def read_rules(given: str | Path | Mapping[str, Any], names: Collection[str], /)
     if isinstance(given, Mapping):
         return parsed(given, names)
     path = Path(given).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; expected a TOML file of rules")
     if not path.is_file():
         raise no_such_path(str(given))
     try:
         return parsed(tomllib.loads(path.read_text(encoding="utf-8")), names)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path}: it is no text (UTF-8)") from error
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is no TOML: {error}") from error
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error

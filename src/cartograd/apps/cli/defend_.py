@@ -26,7 +26,7 @@ def defend_(
         part: train, valid, test or all; by default as in `attack`.
         method: purifiers and detectors, like bit-depth:levels=8, jpeg, diffpure:run=RUN,
             feature-squeezing (`cartograd list purifier`, `cartograd list detector`); by default a
-            few that need no other model.
+            few that need no other model and fit the inputs.
         attack: like pgd:eps=0.1 (eps in the units of the input; `cartograd list attack`).
         draws: of a random purifier, over which an attack on it averages.
         examples: how many to attack.
@@ -37,7 +37,7 @@ def defend_(
     from cartograd.apps.load.as_learned import as_learned
     from cartograd.apps.load.parts import part_of as chosen
     from cartograd.apps.load.target import as_bundle
-    from cartograd.apps.verbs.defend import METHODS, defend
+    from cartograd.apps.verbs.defend import defend
 
     bundle = as_bundle(target)
     source = data_of(bundle, data)
@@ -45,7 +45,7 @@ def defend_(
     read, lines = as_learned(source, trained)
     part, _ = chosen(part and part_of(part), read, trained)
     found = defend(
-        bundle, read, list(dict.fromkeys(method or METHODS)), method=attack, draws=draws,
+        bundle, read, method and list(dict.fromkeys(method)), method=attack, draws=draws,
         examples=examples, part=part, device=device,
     )  # fmt: skip
     path = found.draw(out or home(bundle) / "defend.png")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from cartograd.apps.load.target import as_signed
+from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.poisoning import Detector
@@ -23,13 +24,15 @@ def filtered(data: Dataset, spec: Any, /) -> Dataset:
         spec: of a detector, with the `run` by whose features it judges.
 
     Raises:
-        UsageError: it names no run, the examples are not in memory, or nothing is left of a class.
+        UsageError: it is no detector or names no run, the examples are not in memory, or nothing
+            is left of a class.
     """
     if spec is None:
         return data
     asked, train = Spec.parse(spec), data.train
     args = dict(asked.args)
     run = args.pop("run", None)
+    registry.find(asked.name, kind="detector")
     if run is None:
         raise UsageError(f"filter={spec} names no run; expected one, {HINT}")
     detector: Detector = build(Spec(asked.name, args), kind="detector")

@@ -39,7 +39,7 @@ def defend(
     target: Target,
     data: Data,
     /,
-    methods: Sequence[str | Spec] = METHODS,
+    methods: Sequence[str | Spec] | None = None,
     *,
     method: str | Spec = ATTACK,
     draws: int = 4,
@@ -57,7 +57,7 @@ def defend(
         target: a model with a signature, a run, a bundle, or the path of one.
         data: examples, or a dataset or its spec, of which `part` is taken.
         methods: specs of purifiers and detectors; `run=` of those that need another model is a run
-            or a bundle.
+            or a bundle. By default a few that need none and fit the inputs.
         method: spec of the attack.
         draws: of a random purifier, over which an attack on it averages.
         examples: how many to attack: the first of a fixed shuffle. As many others, where there
@@ -69,6 +69,7 @@ def defend(
         UsageError: as `robustness`, or a method is neither purifier nor detector, or does not fit
             the inputs.
     """
+    methods, left_out = _usual(target) if methods is None else (methods, ())
     if not methods or draws < 1:
         raise UsageError(
             f"draws={draws} is out of range; expected at least 1"
@@ -85,6 +86,8 @@ def defend(
     for name, kind, one in made:
         if kind == "purifier":
             _fits(name, one, chosen.inputs[:2])
+        elif len(known) >= FEW:  # what it refuses is refused before the work, too
+            _scores(model, one, chosen.inputs[:2], known)
     moved = attack(model, chosen.inputs, chosen.targets, method=spec).cpu()
     before, after = (classes_of(outputs_of(model, x)) for x in (chosen.inputs, moved))
     turned = (before == chosen.targets) & (after != chosen.targets)
@@ -105,8 +108,21 @@ def defend(
     return Defended(
         str(spec), len(chosen), int(turned.sum()), (bare, *behind) if behind else (),
         tuple(looked), chosen.inputs[turned][:SHOWN], moved[turned][:SHOWN], port,
-        tuple(size_notes(float(eps), norm, port, chosen.inputs[0].numel())),
+        (*left_out, *size_notes(float(eps), norm, port, chosen.inputs[0].numel())),
     )  # fmt: skip
+
+
+def _usual(target: Target) -> tuple[Sequence[str], tuple[str, ...]]:
+    """The methods that fit a model's inputs, and a line on those that do not."""
+    bounds = as_signed(target).signature.input.bounds
+    if bounds is None:
+        left, why = METHODS[:2], "they round numbers between bounds, and these inputs have none"
+    elif bounds != (0.0, 1.0):
+        left, why = METHODS[:1], "it rounds numbers from 0 to 1"
+    else:
+        return METHODS, ()
+    told = f"left out: {', '.join(left)}, as {why}"
+    return [one for one in METHODS if one not in left], (told,)
 
 
 def _made(method: str | Spec) -> tuple[str, Any]:
@@ -175,18 +191,18 @@ def _detected(
             f"are clean; {name} is judged by at least {FEW} turned ones: attack more of them, or "
             "by more"
         )
-    device = model.output_mean.device
-    trusted = known.inputs.to(device), known.targets
-
-    def scores(x: Tensor) -> Tensor:
-        answer = classes_of(outputs_of(model, x))
-        return detector(model, x.to(device), answer, trusted).scores.double().cpu()
-
-    clean, changed = scores(chosen.inputs), scores(moved)
+    clean, changed = (_scores(model, detector, x, known) for x in (chosen.inputs, moved))
     bar = clean.quantile(1 - FALSE_ALARMS)
     return Detection(
         name, _area(changed, clean), _share(changed > bar), _area(clean[::2], clean[1::2])
     )
+
+
+def _scores(model: Signed, detector: Detector, x: Tensor, known: Split) -> Tensor:
+    """How suspicious inputs are, beside known ones and under the model's own answers."""
+    device, answer = model.output_mean.device, classes_of(outputs_of(model, x))
+    trusted = known.inputs.to(device), known.targets
+    return detector(model, x.to(device), answer, trusted).scores.double().cpu()
 
 
 def _area(high: Float[Tensor, " n"], low: Float[Tensor, " m"]) -> float:

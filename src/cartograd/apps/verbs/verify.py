@@ -200,19 +200,24 @@ def _looked(
     chosen: Split,
     until: float,
 ) -> _Looked:
-    """All methods on as many examples as there is time for, one at least: 1, 4, 16, ... more."""
+    """All methods on as many examples as there is time for, one at least: 1, 4, 16, ... more.
+
+    Portions grow only as far as the pace of those before says that they end in time.
+    """
     parts: dict[str, list[list[Certificate]]] = {
         name: [[] for _ in verifiers] for name, verifiers in built.items()
     }
-    seconds, start, count = dict.fromkeys(built, 0.0), 0, 1
-    while start < len(chosen) and (not start or time.monotonic() < until):
+    seconds, start, count, first = dict.fromkeys(built, 0.0), 0, 1, time.monotonic()
+    while start < len(chosen) and count:
         own = chosen.select(torch.arange(start, min(start + count, len(chosen))))
         for name, verifiers in built.items():
             began = time.monotonic()
             for verifier, told in zip(verifiers, parts[name], strict=True):
                 told.append(verifier(model, own.inputs, own.targets))
             seconds[name] += (time.monotonic() - began) / len(verifiers)
-        start, count = start + len(own), min(4 * count, 64)
+        now, start = time.monotonic(), start + len(own)
+        room = max(0.0, until - now) * start / max(now - first, 1e-9)
+        count = int(min(4 * count, 64, room))
     found = {name: [_joined(told) for told in each] for name, each in parts.items()}
     notes = list(
         dict.fromkeys(note for each in found.values() for one in each for note in one.notes)
