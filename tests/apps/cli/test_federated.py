@@ -67,6 +67,11 @@ def test_what_does_not_go_with_a_federation_is_refused_in_one_line(settings, cli
     assert not (tmp_path / "bad").exists()
 
 
+def test_trees_are_refused_as_no_gradient_leads_them():
+    with pytest.raises(UsageError, match="the gradient of its loss, which trees do not"):
+        planned("decision-tree:depth=2", "breast-cancer", federated="fedavg:clients=3")
+
+
 def test_settings_of_a_federation_are_its_own_unless_told():
     plan = planned("mlp", "digits", federated="fedprox:clients=3")
     assert [plan.value(key) for key in ("optimizer", "schedule", "epochs")] == [

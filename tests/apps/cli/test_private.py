@@ -44,6 +44,8 @@ def test_tables_whose_statistics_would_be_told_are_refused(cli_run, tmp_path):
     done = cli_run(*words, "privacy=dp-sgd:delta=1e-3")
     assert done.code == 2
     assert "mean and spread of its training examples" in done.err
+    done = cli_run(*words, "federated=fedavg", "--set", "privacy=dp-fedavg:noise=1")
+    assert "say so: privacy=dp-fedavg:public_statistics=true" in done.err
     done = cli_run(*words, "privacy=dp-sgd:delta=1e-3,public_statistics=true")
     assert done.code == 0, done.err
 

@@ -6,6 +6,7 @@ from torch import nn
 
 import cartograd as cg
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
 from cartograd.frontier.explain.studies.activation_patching import activation_patching
 
 
@@ -53,6 +54,31 @@ def test_what_all_follows_from_restores_all_and_a_third_example_nothing(judge):
     assert len(channels.names) == 32
     assert 0.02 < float(channels.effects.max()) < 1
     assert float(channels.effects.mean()) > 0
+
+
+class InPlace(Branches):
+    """The same, which writes the sum into what the left branch gave, as residual blocks do."""
+
+    def forward(self, x):
+        found = self.left(x)
+        found += self.right(x)
+        return found
+
+
+def test_what_is_changed_in_place_afterwards_is_kept_as_it_was():
+    model, (x, y) = nn.Sequential(InPlace(), nn.Identity()), examples()
+    found = activation_patching(model, x, y, pairs=10)
+    # the block's sum is in the tensor of its left branch, and has an effect of its own
+    assert found.names == ("0.left", "0.right", "0")
+    assert found.effects.tolist() == pytest.approx([0.75, 0.25, 1.0])
+
+
+def test_values_differ_by_the_side_of_their_median():
+    layer, (x, _) = nn.Linear(4, 1), examples()
+    layer.bias.data.fill_(100.0)  # all are above 0
+    signature = Signature((Port("row", "vector", (4,)),), (Port("price", "value", (1,)),))
+    found = activation_patching(cg.sign(nn.Sequential(layer), signature), x, x, pairs=4)
+    assert found.effects.tolist() == pytest.approx([1.0], abs=1e-3)
 
 
 def test_it_is_drawn_and_refuses_what_cannot_be(judge, tmp_path):

@@ -97,5 +97,14 @@ def test_too_many_questions_are_refused(regression):
     model, x, y = regression
     with pytest.raises(UsageError, match="the thief has 200 inputs of his own"):
         extraction(model, (x, y), (x, y), budgets=(100, 500))
+    with pytest.raises(UsageError, match=r"torch\.int64, as of texts"):
+        extraction(model, (x, y), (x.long(), y))
     assert build("stealing", kind="privacy-attack").func is extraction
+
+
+def test_a_thief_of_few_inputs_asks_about_what_he_has(regression):
+    model, x, y = regression
+    found = extraction(model, (x, y), (x[:20], y[:20]), student="mlp:widths=[]", steps=1)
+    assert {one.questions for one in found.copies} == {2, 5, 10}
+    assert found.best.of == 10
     assert right(model, x, y) == 1

@@ -78,15 +78,16 @@ def public_statistics(
     if spec is None:
         return data
     ports = data.signature.inputs
-    if not resolve(Spec.parse(spec), kind="privacy")[1].args.get("public_statistics"):
+    card, resolved = resolve(Spec.parse(spec), kind="privacy")
+    if not resolved.args.get("public_statistics"):
         if data.tokenizer is not None and data.tokenizer != tokenizer:
             raise UsageError(
                 f"the vocabulary of {data.name} is learned from its training texts and is kept "
                 "in the bundle, so that a rare word would be told whatever the noise; begin from "
                 "a model that has one, or where these words are known anyway say so: "
-                "privacy=dp-sgd:public_statistics=true"
+                f"privacy={card.name}:public_statistics=true"
             )
-        ports = tuple(_public(port, data.name) for port in ports)
+        ports = tuple(_public(port, data.name, card.name) for port in ports)
     if ports == data.signature.inputs:
         return data
     told = "inputs are standardised by their bounds: the training examples' mean is not public"
@@ -94,7 +95,7 @@ def public_statistics(
     return replace(data, signature=replace(data.signature, inputs=ports), about=about)
 
 
-def _public(port: Port, name: str) -> Port:
+def _public(port: Port, name: str, method: str) -> Port:
     """A port whose mean and spread are those of its bounds."""
     low, high = port.bounds or (-math.inf, math.inf)
     bounded = math.isfinite(low) and math.isfinite(high)
@@ -102,7 +103,7 @@ def _public(port: Port, name: str) -> Port:
         raise UsageError(
             f"the columns of {name} are standardised by the mean and spread of its training "
             "examples and have their categories, which would be told whatever the noise; where "
-            "these are known anyway say so: privacy=dp-sgd:public_statistics=true"
+            f"these are known anyway say so: privacy={method}:public_statistics=true"
         )
     if not port.mean:
         return port

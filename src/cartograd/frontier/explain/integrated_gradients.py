@@ -88,7 +88,7 @@ def integrated_gradients(
         target: which output to explain, one for all or one each; by default the highest.
         steps: points of the integral.
         error: how far the contributions' sum may be from the answer's change, as a share of it:
-            steps are doubled for the inputs that are further off, to `MOST` at most, which is
+            steps are doubled for the inputs that are further off, to 1024 at most, which is
             warned of.
         baseline: what stands for "nothing": `low`, the lower bound of the input port (0 where it
             has none), `mean`, the port's mean, a number, or a tensor that fits x. Of tokens `low`

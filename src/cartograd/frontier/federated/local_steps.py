@@ -27,6 +27,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
+from cartograd.core.errors import UsageError, first_line
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.hashing import mixed
 from cartograd.core.protocols import Batch
@@ -79,7 +80,7 @@ class LocalSteps:
         shapes: of all that clients send, by name.
 
     Raises:
-        UsageError: the objective has several players or losses.
+        UsageError: the objective has several players or losses, or no gradient of its loss.
     """
 
     def __init__(
@@ -246,7 +247,13 @@ class LocalSteps:
         ((batch, real),) = self._batches([few[None], few[None, :1]], [0, 1], start.device)
         with unchanged(self.module):
             before = {name: one.clone() for name, one in self.module.named_buffers()}
-            self._alone(start[None], batch, real)
+            try:
+                self._alone(start[None], batch, real)
+            except RuntimeError as error:
+                raise UsageError(
+                    f"federated: a client cannot take a step ({first_line(error)}); expected a "
+                    "model that learns by the gradient of its loss, which trees do not"
+                ) from error
             moved = {
                 name: one.shape
                 for name, one in self.module.named_buffers()

@@ -10,7 +10,8 @@ token or unit. The control swaps in a third example, which is answered as the se
 Shapes: x (n ...); a and b the model's answers to x and x'.
 
 Departures: the paper swaps the nodes of a causal graph; here they are what a model's parts give,
-each part that runs once. Effects are means over pairs, with their standard errors.
+each part that runs once. Effects are means over pairs, with their standard errors. Values are
+different answers where one is above the median of all and one is not.
 
 References:
     Jesse Vig, Sebastian Gehrmann, Yonatan Belinkov, Sharon Qian, Daniel Nevo, Yaron Singer, Stuart
@@ -39,6 +40,7 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.signed import signature_if_any
 from cartograd.frontier.explain.layers import layer_named
 from cartograd.frontier.inputs import answers, check_takes, rows_at_once
 
@@ -142,10 +144,12 @@ def activation_patching(
     check_takes(model, x)
     with evaluating(model), torch.no_grad():
         said = torch.cat([answers(model, part) for part in x.split(rows_at_once(x))])
+        labels = said.argmax(1)
         if said.shape[1] == 1:
+            labels = (said > _middle(model, said))[:, 0].long()
             said = torch.cat([-said, said], 1)
-        first, second, third = _drawn(said.argmax(1), pairs, seed)
-        runs = _Runs(model, x, said, first, second)
+        first, second, third = _drawn(labels, pairs, seed)
+        runs = _Runs(model, x, said, labels, first, second)
         seen = runs.recorded(first, layer)
         other = {name: runs.recorded(third, name)[name] for name in seen}
         if layer is None:
@@ -159,6 +163,12 @@ def activation_patching(
     errors = found.std(1) / len(first) ** 0.5 if len(first) > 1 else torch.zeros(len(found))
     names = tuple(name for name, _, _ in swaps)
     return Patched(layer or "", names, found.mean(1), errors, torch.stack(controls), len(first))
+
+
+def _middle(model: nn.Module, said: Float[Tensor, "n 1"]) -> Float[Tensor, ""] | float:
+    """What parts the answers of a single number: 0 of a logit, the median of values."""
+    signature = signature_if_any(model)
+    return said.median() if signature is not None and signature.task.name == "regress" else 0.0
 
 
 def _drawn(
@@ -187,10 +197,17 @@ class _Runs:
     """Runs of a model on the second examples of pairs, with what layers gave for others."""
 
     def __init__(
-        self, model: nn.Module, x: Tensor, said: Tensor, first: Tensor, second: Tensor, /
+        self,
+        model: nn.Module,
+        x: Tensor,
+        said: Tensor,
+        labels: Tensor,
+        first: Tensor,
+        second: Tensor,
+        /,
     ) -> None:
         self.model, self.x, self.second = model, x, second
-        a, b = said[first].argmax(1), said[second].argmax(1)
+        a, b = labels[first], labels[second]
         self.gap = partial(_gap, a=a, b=b)
         self.plain, self.whole = self.gap(said[second]), self.gap(said[first])
 
@@ -202,7 +219,7 @@ class _Runs:
             parts = {layer: layer_named(self.model, layer)}
 
         def note(name: str) -> Callable[..., None]:
-            return lambda _, __, output: given.setdefault(name, []).append(output)
+            return lambda _, __, output: given.setdefault(name, []).append(_kept(output))
 
         hooks = [part.register_forward_hook(note(name)) for name, part in parts.items()]
         try:
@@ -210,13 +227,13 @@ class _Runs:
         finally:
             for hook in hooks:
                 hook.remove()
-        found, known = dict[str, Tensor](), set[int]()
+        found, known = dict[str, Tensor](), set[tuple[int, int]]()
         for name, outputs in given.items():
-            output = outputs[0]
-            once = len(outputs) == 1 and isinstance(output, Tensor) and output.ndim > 1
-            if once and len(output) == len(rows) and id(output) not in known:
-                found[name] = output.clone()
-                known.add(id(output))  # a container gives what its last part gave
+            output, version, value = outputs[0]
+            once = len(outputs) == 1 and isinstance(value, Tensor) and value.ndim > 1
+            if once and len(value) == len(rows) and (id(output), version) not in known:
+                found[name] = value
+                known.add((id(output), version))  # a container gives what its last part gave
         if not found:
             raise UsageError(
                 f"{layer or 'no part of the model'} gives one tensor with a row for each example, "
@@ -231,6 +248,12 @@ class _Runs:
         if said.shape[1] == 1:
             said = torch.cat([-said, said], 1)
         return ((self.gap(said) - self.plain) / (self.whole - self.plain)).double().cpu()
+
+
+def _kept(output: Any, /) -> tuple[Any, int, Any]:
+    """What a part gave, how often that was changed in place, and its values before it is again."""
+    is_one = isinstance(output, Tensor)
+    return output, output._version if is_one else 0, output.clone() if is_one else None
 
 
 def _gap(said: Float[Tensor, "n k"], *, a: Tensor, b: Tensor) -> Float[Tensor, " n"]:

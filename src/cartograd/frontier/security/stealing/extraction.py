@@ -65,6 +65,8 @@ CARD = Card(
 LABELS = "right labels"
 """The control: the same student, taught by hand."""
 BATCH = 64
+QUESTIONS = 200
+"""By default, where the thief has so many inputs."""
 ALONE = 100
 """Inputs at least that are left to compare the copy by."""
 
@@ -173,7 +175,7 @@ def extraction(
     others: tuple[Tensor, Tensor],
     /,
     *,
-    budgets: tuple[int, ...] = (50, 100, 200),
+    budgets: tuple[int, ...] | None = None,
     student: str = "mlp:widths=[128]",
     forms: tuple[str, ...] = FORMS,
     decimals: int = 1,
@@ -187,7 +189,8 @@ def extraction(
         model: what is copied.
         members: what it learned from; the thief does not see them.
         others: the thief's inputs; the last of them, at least a fifth, are kept to compare by.
-        budgets: numbers of questions.
+        budgets: numbers of questions; left out, a quarter, half and all of 200, or of what the
+            thief has.
         student: spec of the copy.
         forms: of the answers: `probabilities`, `rounded`, `top-1`.
         decimals: digits that are left of rounded ones.
@@ -201,16 +204,21 @@ def extraction(
     """
     x, y = classified(others, "extraction")
     signature = signature_if_any(model)
-    if signature is None or not x.is_floating_point():
+    if signature is None:
+        raise UsageError("extraction needs a model that says what it takes: sign it")
+    if not x.is_floating_point():
         raise UsageError(
-            "extraction needs a model of real numbers that says what it takes: sign it"
+            f"extraction: the copy learns from real numbers, and this model takes {x.dtype}, as "
+            "of texts; expected a model of pictures, of a table or of numbers"
         )
     kept = max(len(x) // 5, min(ALONE, len(x) // 2))
     most = len(x) - kept
+    if budgets is None:
+        budgets = tuple(min(QUESTIONS, most) // part for part in (4, 2, 1))
     if not budgets or not forms or min(budgets) < 1 or max(budgets) > most:
         raise UsageError(
             f"budgets={list(budgets)}: the thief has {most} inputs of his own (and {kept} are kept "
-            f"to compare by); expected numbers from 1 to {most}, or more examples (--examples)"
+            f"to compare by); expected numbers from 1 to {most}, or more examples to look at"
         )
     with evaluating(model), torch.no_grad():
         logits = torch.cat([both(answers(model, part)) for part in x.split(rows_at_once(x))])
