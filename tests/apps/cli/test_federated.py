@@ -77,6 +77,8 @@ def test_settings_of_a_federation_are_its_own_unless_told():
     assert [plan.value(key) for key in ("optimizer", "schedule", "epochs")] == [
         "sgd:lr=1", None, 20,
     ]  # fmt: skip
+    alike = planned("mlp", "digits", federated="fedavg:clients=4", epochs=1).told
+    assert "fedavg: 4 clients with 316 examples each, 4 in 1 round; " in " ".join(alike)
     told = planned("mlp", "digits", federated="fedavg", optimizer="adam:lr=0.01", epochs=2)
     assert told.value("optimizer") == "adam:lr=0.01"
 

@@ -100,10 +100,11 @@ def check_processes(federation: Federation, parallel: str, processes: ProcessGro
 def told_of_federation(federation: Federation, epochs: int, data: Dataset, /) -> list[str]:
     """Lines on who has what, what is sent, and what is not hidden."""
     name, sizes = federation.terms.name, federation.sizes
-    empty = int((sizes == 0).sum())
+    empty, least, most = int((sizes == 0).sum()), int(sizes.min()), int(sizes.max())
+    having = f"{most} examples each" if least == most else f"{least} to {most} examples"
+    rounds = "1 round" if epochs == 1 else f"each of {epochs} rounds"
     lines = [
-        f"{name}: {len(sizes)} clients with {int(sizes.min())} to {int(sizes.max())} examples, "
-        f"{federation.expected} in each of {epochs} rounds; "
+        f"{name}: {len(sizes)} clients with {having}, {federation.expected} in {rounds}; "
         + sent_in_words(federation.account(epochs))
     ]
     if empty:
