@@ -12,7 +12,7 @@ Values are Python literals (`1e-3`, `true`, `none`, `[64, 32]`, `"a, b"`); any o
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -188,3 +188,12 @@ def _from_json(value: Any) -> Any:
             f"{value!r} is no value of an argument; expected a number, a word or a spec"
         )
     return value
+
+
+def several(specs: str | Spec | Sequence[str | Spec], /) -> list[str | Spec]:
+    """Specs as a list; one alone is a list of one, not of its letters.
+
+    >>> several("crown"), several(["ibp", "crown"])
+    (['crown'], ['ibp', 'crown'])
+    """
+    return [specs] if isinstance(specs, str | Spec) else list(specs)

@@ -165,6 +165,7 @@ def test_sizes_in_another_unit():
         (["pgd"], {"eps": (0.1, -1)}, "expected numbers above 0"),
         (["pgd"], {"norm": "l1"}, "norm 'l1'"),
         ([], {}, "there is no method"),
+        ("hotflip", {}, "hotflip changes texts"),
     ],
 )
 @pytest.mark.untyped
@@ -179,7 +180,17 @@ def test_tokens_do_not_move_by_a_little():
     model = cg.sign(nn.Sequential(nn.EmbeddingBag(10, 2)), Signature((text,), (SIDE,)))
     split = Split(torch.ones(4, 3).long(), torch.zeros(4).long(), model.signature)
     with pytest.raises(UsageError, match="little; attack texts by one method: hotflip"):
-        cg.security_curve(model, split)
+        cg.security_curve(model, split, "synonym-swap")
+
+
+def test_a_text_attack_that_changes_nothing_says_so():
+    text = Port("text", "text", (3,), "int64", (0, 9))
+    layers = nn.Sequential(nn.Embedding(10, 2), nn.Flatten(), nn.Linear(6, 2))
+    model = cg.sign(layers, Signature((text,), (SIDE,)))
+    split = Split(torch.ones(4, 3).long(), torch.zeros(4).long(), model.signature)
+    found = cg.robustness(model, split, method="synonym-swap:similarity=1")
+    assert torch.equal(found.adversarial, split.inputs)
+    assert found.notes[0].startswith("synonym-swap found nothing in these texts to change")
 
 
 def test_the_command_prints_a_curve_and_writes_a_page(tmp_path, monkeypatch, capsys):

@@ -77,6 +77,13 @@ def test_what_is_asked_wrongly(split, methods, settings, told):
         cg.verify(linear(), split, methods, **settings)
 
 
+@pytest.mark.untyped
+def test_one_method_and_one_size_need_no_list(split):
+    assert cg.verify(linear(), split, "ibp", eps=0.5).rows() == cg.verify(
+        linear(), split, ["ibp"], eps=(0.5,)
+    ).rows()  # fmt: skip
+
+
 def test_when_time_is_up_fewer_examples_are_looked_at(split):
     found = cg.verify(linear(), split, ["ibp"], eps=(0.5,), minutes=1e-9)
     assert found.examples == 1

@@ -97,13 +97,16 @@ def robustness(
         after=after,
         port=model.signature.input,
         labels=output.labels or tuple(map(str, range(output.size))),
-        notes=_notes(spec, model, chosen.inputs),
+        notes=_notes(spec, model, chosen.inputs, changed),
         tokenizer=model.tokenizer if model.signature.input.kind == "text" else None,
     )
 
 
-def _notes(spec: Spec, model: Signed, x: Tensor) -> tuple[str, ...]:
-    """A line where the size is probably meant in another unit."""
+def _notes(spec: Spec, model: Signed, x: Tensor, changed: Tensor) -> tuple[str, ...]:
+    """A line where the size is probably meant in another unit, or no text was changed at all."""
+    if model.signature.input.kind == "text" and torch.equal(x, changed):
+        return (f"{spec.name} found nothing in these texts to change to its ends; "
+                "accuracy under attack is that without one",)  # fmt: skip
     eps, norm = spec.args.get("eps", 0), spec.args.get("norm", "linf")
     return tuple(size_notes(float(eps), norm, model.signature.input, x[0].numel()))
 

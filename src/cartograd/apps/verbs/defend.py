@@ -20,7 +20,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.poisoning import Detector
 from cartograd.core.purifying import Purifier
 from cartograd.core.signed import Signed
-from cartograd.core.spec import Spec
+from cartograd.core.spec import Spec, several
 from cartograd.data.dataset.dataset import Split
 from cartograd.frontier.security.purifiers.purified import draws_any, has_gradient, purified
 from cartograd.practice.metrics.proportion import exact
@@ -69,7 +69,7 @@ def defend(
         UsageError: as `robustness`, or a method is neither purifier nor detector, or does not fit
             the inputs.
     """
-    methods, left_out = _usual(target) if methods is None else (methods, ())
+    methods, left_out = _usual(target) if methods is None else (several(methods), ())
     if not methods or draws < 1:
         raise UsageError(
             f"draws={draws} is out of range; expected at least 1"
@@ -114,7 +114,8 @@ def defend(
 
 def _usual(target: Target) -> tuple[Sequence[str], tuple[str, ...]]:
     """The methods that fit a model's inputs, and a line on those that do not."""
-    bounds = as_signed(target).signature.input.bounds
+    port = as_signed(target).signature.input
+    bounds = None if port.kind == "text" else port.bounds
     if bounds is None:
         left, why = METHODS[:2], "they round numbers between bounds, and these inputs have none"
     elif bounds != (0.0, 1.0):

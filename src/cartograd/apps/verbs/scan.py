@@ -20,7 +20,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.poisoning import Detector, Suspicion
 from cartograd.core.signed import Signed
-from cartograd.core.spec import Spec
+from cartograd.core.spec import Spec, several
 from cartograd.data.dataset.dataset import Split
 from cartograd.data.dataset.seen_classes import labels_of
 from cartograd.engine.device.device import pick
@@ -76,7 +76,7 @@ def scan(
     """
     model = as_signed(target)
     model.signature.task.check("attack")
-    methods, left_out = _usual(model) if methods is None else (methods, ())
+    methods, left_out = _usual(model) if methods is None else (several(methods), ())
     kinds = [_kind(method) for method in methods]
     if not kinds:
         raise UsageError("there is no method; give at least one, such as mahalanobis")

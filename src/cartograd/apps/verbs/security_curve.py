@@ -18,7 +18,7 @@ from cartograd.core import registry
 from cartograd.core.build import hyperparameters
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
-from cartograd.core.spec import Spec
+from cartograd.core.spec import Spec, several
 from cartograd.data.dataset.dataset import Split
 from cartograd.frontier.security.ball import Ball, Norm, check, direction, noise, sizes
 from cartograd.frontier.security.gain import valid
@@ -37,7 +37,7 @@ def security_curve(
     /,
     methods: Sequence[str | Spec] = METHODS,
     *,
-    eps: Sequence[float] = (),
+    eps: float | Sequence[float] = (),
     norm: Norm = "linf",
     surrogate: Target | None = None,
     examples: int = 200,
@@ -65,15 +65,16 @@ def security_curve(
             answers something else.
     """
     check(norm)
-    specs = [_fitting(method, norm) for method in methods]
-    if not specs:
-        raise UsageError("there is no method; give at least one, such as pgd")
-    model, chosen = attacked(target, data, part=part, examples=examples, device=device)
-    if model.signature.input.kind == "text":
+    eps = (eps,) if isinstance(eps, int | float) else eps
+    if as_signed(target).signature.input.kind == "text":
         raise UsageError(
             "a curve is of changes of any size, and the model reads tokens, which cannot move by a "
             "little; attack texts by one method: hotflip:share=0.1"
         )
+    specs = [_fitting(method, norm) for method in several(methods)]
+    if not specs:
+        raise UsageError("there is no method; give at least one, such as pgd")
+    model, chosen = attacked(target, data, part=part, examples=examples, device=device)
     maker = model if surrogate is None else _alike(as_signed(surrogate), model)
     specs = [bounded(spec, maker, chosen.inputs) for spec in specs]
     sizes_asked = _sizes(eps, model, chosen.inputs, norm)
@@ -148,6 +149,8 @@ def _fitting(method: str | Spec, norm: Norm) -> Spec:
         )
     if "norm" in takes:
         return replace(spec, args=spec.args | {"norm": norm})
+    if "share" in takes and "eps" not in takes:
+        raise UsageError(f"{spec.name} changes texts, and a curve is of changes of any size")
     own = "linf" if "eps" in takes else "l2"  # fgsm's steps are of signs; ddn and cw are Euclidean
     if own != norm:
         others = [

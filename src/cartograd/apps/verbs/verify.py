@@ -21,7 +21,7 @@ from cartograd.core.build import build, hyperparameters
 from cartograd.core.certificate import Certificate, Verifier
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
-from cartograd.core.spec import Spec
+from cartograd.core.spec import Spec, several
 from cartograd.data.dataset.dataset import Split
 from cartograd.frontier.verification.certified import check_classifier
 from cartograd.practice.metrics.proportion import exact
@@ -38,7 +38,7 @@ def verify(
     /,
     methods: Sequence[str | Spec] = METHODS,
     *,
-    eps: Sequence[float] = (),
+    eps: float | Sequence[float] = (),
     examples: int = 100,
     minutes: float = math.inf,
     part: str | None = None,
@@ -64,7 +64,8 @@ def verify(
     """
     if not minutes > 0:
         raise UsageError(f"minutes={minutes} is out of range; expected a number above 0")
-    specs = [Spec.parse(method) for method in methods]
+    eps = (eps,) if isinstance(eps, int | float) else eps
+    specs = [Spec.parse(method) for method in several(methods)]
     if not specs:
         raise UsageError("there is no method; give at least one, such as crown")
     told = {bool(_told_eps(spec)) for spec in specs}

@@ -73,7 +73,7 @@ def valid(
     if signature and signature.input.kind == "text":
         raise UsageError(
             "the model reads tokens, and only real numbers have a gradient; an attack on texts "
-            "swaps some of them: hotflip"
+            "swaps some of them: hotflip, synonym-swap or character-swap"
         )
     if either is None:
         raise UsageError(
