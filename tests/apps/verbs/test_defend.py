@@ -84,6 +84,7 @@ def test_a_command_defends_a_run(run):
         (("--attack", "jpeg"), "is of kind 'purifier', expected 'attack'"),
         (("--method", "mahalanobis", "--attack", "pgd:eps=0"), "judged by at least 10 turned ones"),
         (("--draws", 0), "draws=0 is out of range"),
+        (("--out", "x.txt"), ".png"),
     ):
         bad = run("defend", "m", *words)
         assert bad.code == 2, words

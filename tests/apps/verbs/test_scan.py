@@ -71,6 +71,7 @@ def test_a_run_remembers_its_poison(run):
         (("--trusted", 0), "trusted=0 is out of range"),
         (("--data", "moons"), "does not fit the model"),
         (("--repair", "r"), "r exists already"),
+        (("--out", "x.txt"), ".png"),
         (("--poison", "badnet"), "did you mean 'badnets'"),
     ):
         bad = run("scan", "r", *words)

@@ -70,6 +70,7 @@ def attack_(
         methods = methods or (list(METHODS) if from_ is None else ["mi-fgsm"])
         told |= {"eps": eps or (), "norm": norm or "linf", "surrogate": from_}
         return _curve(bundle, read, methods, told, where, out or home(bundle) / "attack.html", json)
+    output.check_png(out)
     return _single(bundle, read, methods, told, where, out or home(bundle) / "attack.png", json)
 
 

@@ -39,6 +39,7 @@ def defend_(
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.defend import defend
 
+    output.check_png(out)
     bundle = as_bundle(target)
     source = data_of(bundle, data)
     trained = bundle.about.get("data")

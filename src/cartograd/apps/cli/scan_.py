@@ -43,6 +43,7 @@ def scan_(
     from cartograd.apps.load.target import as_bundle
     from cartograd.apps.verbs.scan import scan
 
+    output.check_png(out)
     bundle = as_bundle(target)
     source = data_of(bundle, data)
     found = scan(

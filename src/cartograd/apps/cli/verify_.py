@@ -64,9 +64,10 @@ def verify_(
     told: dict[str, Any] = {"examples": examples, "part": part, "device": device}
     told |= {"minutes": minutes}
     if range:
-        if method or eps:
+        if method or eps or out:
             raise UsageError(
-                "--range is answered exactly, for itself; leave out --method and --eps"
+                "--range is answered exactly, for itself, and printed; leave out --method, --eps "
+                "and --out"
             )
         return _ranges(bundle, read, range, told, where, json)
     return _accuracy(bundle, read, method, eps, told, where, out or home(bundle) / "verify.html",

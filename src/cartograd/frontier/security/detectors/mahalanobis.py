@@ -93,7 +93,7 @@ def mahalanobis(
         if count < 2:
             raise UsageError(
                 f"there are {count} trusted examples of class {k}; mahalanobis needs at least 2 "
-                "of each class, by more of them (--trusted)"
+                "of each class, by more of them (scan --trusted, defend --examples)"
             )
     scores = Gaussians(known, classes)(features, told).clamp(min=TINY).log()
     usual = _held_out(known, classes).clamp(min=TINY).log()
