@@ -420,6 +420,7 @@ def small_pictures(n):
 
 TAUGHT = {
     "adversarial-training": (bounded, within),
+    "certified-training": (bounded, within),
     "cbow": (table_of_words, windows),
     "crf": (chained, lines),
     "ctc": (reader, spelled),

@@ -177,7 +177,8 @@ def halves() -> Split:
 
 ROWS = {
     "adversarial": noises, "adversarial-training": bounded,
-    "cbow": windows, "consistency-distillation": noises, "ctc": spelled,
+    "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
+    "ctc": spelled,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,

@@ -2,6 +2,7 @@
 
 import operator
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,15 +32,22 @@ class Node:
 
 
 class Reader:
-    """Goes through a graph once; numbers that do not depend on the input are computed."""
+    """Goes through a graph once; numbers that do not depend on the input are computed.
 
-    def __init__(self, program: Any, /):
+    Args:
+        program: the exported model.
+        weights: of the model as they are now, for one that learns; by default those that it was
+            exported with, in double precision.
+    """
+
+    def __init__(self, program: Any, /, *, weights: Mapping[str, Tensor] | None = None):
         signature = program.graph_signature
-        held = {**program.state_dict, **program.constants}
+        held = {**program.state_dict, **program.constants, **(weights or {})}
+        self._read = _double if weights is None else _same
         named = {**signature.inputs_to_parameters, **signature.inputs_to_buffers,
                  **signature.inputs_to_lifted_tensor_constants}  # fmt: skip
         self._constants = {
-            key: _double(held[name].detach()) for key, name in named.items() if name in held
+            key: self._read(held[name]) for key, name in named.items() if name in held
         }
         self._known: dict[str, Any] = {}
         self._places: dict[str, int] = {}
@@ -99,7 +107,7 @@ class Reader:
         kwargs = torch.fx.map_arg(node.kwargs, known)
         target: Any = node.target
         if not varied:
-            self._known[node.name] = _double(target(*args, **kwargs))
+            self._known[node.name] = self._read(target(*args, **kwargs))
             return
         name = str(target).removeprefix("aten.")
         self._places[node.name] = len(self._nodes)
@@ -167,8 +175,15 @@ def shape_of(node: torch.fx.Node, /) -> tuple[int, ...]:
 
 
 def _double(value: Any) -> Any:
-    """Real numbers in double precision; all else as it is."""
-    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+    """Real numbers in double precision, apart from the model; all else as it is."""
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        return value
+    return value.detach().double()
+
+
+def _same(value: Any) -> Any:
+    """As it is, with its gradient."""
+    return value
 
 
 def _layer(node: torch.fx.Node) -> str:

@@ -32,7 +32,8 @@ class Network:
 
     Attributes:
         nodes: the first is the input.
-        unit: the relative error of one rounding, in the precision that the model computes in.
+        unit: the relative error of one rounding, in the precision that the model computes in; 0
+            where roundings do not count.
     """
 
     nodes: tuple[Node, ...]
@@ -58,7 +59,7 @@ class Network:
         """
         rule = node.rule
         assert rule is not None
-        if not rule.terms:
+        if not rule.terms or not self.unit:
             return None
         relative = rule.terms * self.unit
         if relative >= 1:
@@ -86,38 +87,61 @@ def read(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Network:
         UsageError: it takes several inputs, cannot be exported, does not answer with a row of
             numbers for each example, or has operations without a rule, all of which are named.
     """
+    double = _precision(model, x) == torch.float64
+    program = written(model, x)
+    with torch.inference_mode(False), torch.no_grad():
+        nodes = Reader(program).nodes()
+    return Network(tuple(nodes), MARGIN * 2.0**-53 if double else 2.0**-24)
+
+
+def learning(program: Any, model: nn.Module, /) -> Network:
+    """The network of a model with its weights as they are now, whose bounds have gradients.
+
+    Args:
+        program: what was written down of the model; the weights may have moved since.
+        model: of it the weights are taken.
+
+    Raises:
+        UsageError: it has operations without a rule, all of which are named.
+    """
+    weights = {
+        **dict(model.named_parameters(remove_duplicate=False)),
+        **dict(model.named_buffers(remove_duplicate=False)),
+    }
+    return Network(tuple(Reader(program, weights=weights).nodes()), 0.0)
+
+
+def written(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Any:
+    """A model as a graph of operations, as it works in evaluation.
+
+    Where it changes things in place, or does what has no rule as a whole, these are smaller
+    operations that change nothing.
+
+    Raises:
+        UsageError: it takes several inputs, cannot be exported, or does not answer with a row of
+            numbers for each example.
+    """
     check_one_input(model)
     if not x.is_floating_point():
         raise UsageError(
             f"the inputs are {x.dtype}, and bounds are of real numbers; what comes before the "
             "model's embedding cannot move by a little"
         )
-    double = _precision(model, x) == torch.float64
-    with (
-        torch.inference_mode(False), torch.no_grad(), evaluating(model), warnings.catch_warnings(),
-        redirect_stdout(StringIO()), redirect_stderr(StringIO()),  # torch prints whole graphs
-    ):  # fmt: skip
-        warnings.simplefilter("ignore", FutureWarning)  # torch's own, of its trees
-        nodes = _nodes(model, x.new_zeros(BATCH, *x.shape[1:]))
-    return Network(tuple(nodes), MARGIN * 2.0**-53 if double else 2.0**-24)
-
-
-def _nodes(model: nn.Module, sample: Tensor) -> list[Node]:
-    """The nodes of a model's graph.
-
-    Where it changes things in place, or does what has no rule as a whole, they are those of a graph
-    of smaller operations that changes nothing.
-    """
     try:
-        program = torch.export.export(model, (sample,), strict=False)
-        shape = _answer(program)
-        if len(shape) == 2 and shape[0] == BATCH:
-            reader = Reader(program)
-            if not reader.refused and not reader.in_place:
-                return reader.nodes()
-            table = torch.export.default_decompositions()
-            table.pop(torch.ops.aten.linear.default)
-            program = program.run_decompositions(table)
+        with (
+            torch.inference_mode(False), torch.no_grad(), evaluating(model),
+            warnings.catch_warnings(),
+            redirect_stdout(StringIO()), redirect_stderr(StringIO()),  # torch prints whole graphs
+        ):  # fmt: skip
+            warnings.simplefilter("ignore", FutureWarning)  # torch's own, of its trees
+            sample = x.new_zeros(BATCH, *x.shape[1:])
+            program = torch.export.export(model, (sample,), strict=False)
+            shape = answer_shape(program)
+            reader = Reader(program, weights={})
+            if reader.refused or reader.in_place:
+                table = torch.export.default_decompositions()
+                table.pop(torch.ops.aten.linear.default)
+                program = program.run_decompositions(table)
     except Exception as error:  # whatever a foreign module raises
         raise UsageError(
             f"the model cannot be written down as a graph of operations, which bounds need: "
@@ -127,10 +151,10 @@ def _nodes(model: nn.Module, sample: Tensor) -> list[Node]:
         raise UsageError(
             f"the model answers {BATCH} examples with {shape}; expected a row of numbers for each"
         )
-    return Reader(program).nodes()
+    return program
 
 
-def _answer(program: Any) -> tuple[int, ...]:
+def answer_shape(program: Any, /) -> tuple[int, ...]:
     """The shape of the first answer."""
     last = next(node for node in program.graph.nodes if node.op == "output")
     return shape_of(last.args[0][0])

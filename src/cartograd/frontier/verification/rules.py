@@ -132,11 +132,10 @@ class Affine:
         if self.transpose is not None:
             pulled = (self.transpose(rows, (b * s, *inputs[0].shape[1:])),)
         else:
+            learning = weights.requires_grad or torch.is_grad_enabled()
             with torch.enable_grad():
                 at = [x.new_zeros(b * s, *x.shape[1:]).requires_grad_() for x in inputs]
-                pulled = torch.autograd.grad(
-                    self.function(*at), at, rows, create_graph=weights.requires_grad
-                )
+                pulled = torch.autograd.grad(self.function(*at), at, rows, create_graph=learning)
         constant = self.constant(*inputs)
         return (
             tuple(one.reshape(b, s, *one.shape[1:]) for one in pulled),
