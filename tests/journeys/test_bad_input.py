@@ -65,7 +65,7 @@ WRONG_WORDS = [
     ((*TRAIN, "--set", "monitor=valid/accuracyy"), "did you mean 'valid/accuracy'?"),
     # what does not go together
     (("train", "perceptron", "--data", "digits"), "a step says yes or no"),
-    (("train", "--data", "digits"), "no model was given"),
+    (("train", "--data", "copying"), "no model was given, and none is known by itself"),
     (("train", "mlp"), "no data was given"),
     (("train", "mlp", "--data", "digits:here"), "takes key=value arguments only, not 'here'"),
     (("train", "mlp", "--data", "folder"), "folder needs a path: folder:PATH"),

@@ -33,7 +33,7 @@ def test_a_table_with_its_target(table):
     assert located(f"{table},target=churn").name == "csv"
     data = cg.dataset(f"{table},target=churn,ignore=town")
     assert [column.name for column in data.signature.input.columns] == ["age"]
-    assert data.decided[0] == f"{table} is taken as csv: A table in a CSV file"
+    assert data.decided[0] == f"{table} is taken as csv: a table of 60 rows"
 
 
 def test_a_table_without_target_is_told_its_columns(table):
@@ -116,7 +116,7 @@ def test_a_path_object_is_data_wherever_its_text_is(table, photos, tmp_path):
         cg.dataset(odd)
     data = cg.dataset(odd, target="churn")
     assert data.signature.output.labels == ("no", "yes")
-    assert data.decided[0] == f"{odd} is taken as csv: A table in a CSV file"
+    assert data.decided[0] == f"{odd} is taken as csv: a table of 60 rows"
     with pytest.raises(UsageError, match=r"there is no file .*photo; did you mean .*photos"):
         cg.dataset(tmp_path / "photo")
     run = cg.train("mlp:widths=[2]", photos, epochs=1, folder=tmp_path / "run")

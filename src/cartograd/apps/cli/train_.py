@@ -44,10 +44,11 @@ def train_(
     Args:
         model: a model with its arguments, like lenet5 or resnet:depth=18,width=32; or where to
             begin: published weights, a run or a bundle (--set freeze=true trains a new last layer
-            alone); with --resume the run folder.
+            alone); with --resume the run folder. Left out, one is chosen that fits the data.
         data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN; or a path: a folder of
-            pictures or sounds, a table, a text.
-        target: the column of a table to predict, or columns of 0 and 1 with commas between them.
+            pictures, sounds or texts, a table, a text.
+        target: the column of a table to predict, or columns of 0 and 1 with commas between them;
+            one called target, label, class or y is found.
         optimizer: like adamw:lr=3e-3 or sgd:lr=0.1,momentum=0.9.
         epochs: how many times to go through the training data.
         set_: further settings as KEY=VALUE.

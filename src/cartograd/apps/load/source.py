@@ -78,7 +78,7 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
         raise UsageError(f"{card.name} needs a {word}: {card.name}:{word.upper()}")
     with affordable(str(spec)[:100]):
         made = build(spec, kind="data", **args)()
-    decided = [*taken(given, spec), *made.about.get("decided", ())]
+    decided = [*taken(given, spec, made), *made.about.get("decided", ())]
     return replace(made, about=made.about | {"decided": decided}) if decided else made
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from cartograd.apps.answers.averaged import with_positive
 from cartograd.apps.load.answering import as_answered
+from cartograd.apps.load.choice import with_model
 from cartograd.apps.load.filtered import filtered
 from cartograd.apps.load.located import located
 from cartograd.apps.load.poisoned import with_poison
@@ -50,7 +51,6 @@ from cartograd.apps.verbs.private import (
 )
 from cartograd.core import user_code
 from cartograd.core.card import Card
-from cartograd.core.errors import UsageError
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -83,7 +83,8 @@ class Plan:
         objective: what the model learns.
         card: the objective's card; None of one of the user's own.
         settings: every setting with its final value and its origin.
-        begun: what of a model that learned elsewhere is new, in a line.
+        begun: what of a model that learned elsewhere is new, and of one that nobody named why it
+            was chosen, in a line each.
         drawn: training examples that a generative model drew.
         private: the objective where the training is private, with batches of its own; of a
             federation what bounds it.
@@ -95,7 +96,7 @@ class Plan:
     objective: Objective
     card: Card | None
     settings: dict[str, Setting]
-    begun: str = ""
+    begun: tuple[str, ...] = ()
     drawn: Drawn | None = None
     private: Private | ClientBound | None = None
     federation: Federation | None = None
@@ -113,7 +114,7 @@ class Plan:
             lines += told_of_federation(self.federation, epochs, self.data)
         if self.private is not None:
             lines += told_of(self.private, epochs)
-        return [*self.data.told, *filter(None, (self.begun, drawn)), *lines]
+        return [*self.data.told, *filter(None, (*self.begun, drawn)), *lines]
 
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: objects are given by their names."""
@@ -185,7 +186,8 @@ def planned(
 
     Args:
         model: a spec or a module, or where to begin: published weights, a run or a bundle (see
-            `start`); may stand in the file instead.
+            `start`); may stand in the file instead. Where nobody names one, it is chosen for the
+            data (see `choice`).
         data: a spec or a dataset; may stand in the file instead.
         config: a TOML file of settings, or a run folder.
         meta: build the model on torch's meta device: shapes without numbers.
@@ -195,14 +197,13 @@ def planned(
         UsageError: whatever is wrong with model, data or settings.
     """
     settings = merged(config, {"model": model, "data": data} | given)
-    for key, example in (("model", "lenet5"), ("data", "digits")):
-        if key not in settings:
-            raise UsageError(f"no {key} was given; {key}={example} would be one")
+    settings, fitting = with_model(settings)
     begins, seed = settings["model"].value, settings["seed"].value
     before = begun(begins) if isinstance(begins, str) and is_elsewhere(begins) else None
     asked: Any = settings["data"].value
     column = column_of_texts(asked, begins, before)
-    examples = as_answered(as_read(dataset(asked, **column), begins, before), begins, before)
+    read = dataset(asked, **column) if fitting is None or column else fitting.data
+    examples = as_answered(as_read(read, begins, before), begins, before)
     if before is None:
         check_takes(begins, examples)
     if isinstance(asked, str | Path):  # a run says which source read a path, and how
@@ -253,7 +254,8 @@ def planned(
     joined = None if meta else federated(objective, examples, settings)
     private = None if meta else kept_private(joined or objective, examples, settings)
     own = joined or (private if isinstance(private, Private) else objective)
-    return Plan(built, examples, own, card, settings, told, drawn, private, joined)
+    lines = ("" if fitting is None else fitting.told, told)
+    return Plan(built, examples, own, card, settings, lines, drawn, private, joined)
 
 
 def _poisoned_and_filtered(data: Dataset, settings: Mapping[str, Setting]) -> Dataset:

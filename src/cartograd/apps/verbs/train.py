@@ -68,8 +68,8 @@ def train(
     """Train a model on data, and write a run folder.
 
     Args:
-        model: a spec (`"resnet:depth=18"`) or a module, which gets the data's signature; to
-            resume, the run folder will do.
+        model: a spec (`"resnet:depth=18"`) or a module, which gets the data's signature; left
+            out, one is chosen that fits the data; to resume, the run folder will do.
         data: a spec (`"digits"`), a dataset, or a DataLoader or Dataset of torch (or a mapping of
             these by `train`, `valid` and `test`).
         folder: the run folder to make; by default the next free `runs/MODEL-DATA-N`.

@@ -1,5 +1,6 @@
 """Files that lie in one folder for each class, and the splits they belong to."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,9 @@ SPLITS = {
     "valid": ("valid", "val", "validation", "dev"),
     "test": ("test", "testing"),
 }
-"""Names of folders, in any case, that are splits and not classes."""
+"""Names of folders, in any case, that are splits and not classes; `test_set` is one, too."""
+
+_MORE = re.compile(r"[\W_]*(set|data|split|images)$")
 
 Listing = list[tuple[Path, int]]
 """Files and the numbers of their classes."""
@@ -137,8 +140,13 @@ def _left_out(root: Path, listing: dict[str, Listing]) -> list[str]:
 
 
 def split_of(name: str, /) -> str | None:
-    """The split that a name of a folder, or a cell, stands for."""
-    return next((part for part, names in SPLITS.items() if name.lower() in names), None)
+    """The split that a name of a folder, or a cell, stands for.
+
+    >>> split_of("Training"), split_of("test_set"), split_of("latest")
+    ('train', 'test', None)
+    """
+    word = _MORE.sub("", name.lower())
+    return next((part for part, names in SPLITS.items() if word in names), None)
 
 
 def _listing(home: Path, place: dict[str, int], suffixes: tuple[str, ...]) -> Listing:

@@ -1,0 +1,300 @@
+"""A model that fits data, where nobody names one, and what brings the data to it.
+
+The kind of the examples and of their answers decide, then their size and number; published weights
+are taken where they are in the cache and what they know helps. The reason is said with the choice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cartograd.apps.load.located import located, taken
+from cartograd.apps.load.settings import Setting
+from cartograd.apps.load.source import dataset
+from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.listing import listed, unsorted
+from cartograd.data.decode.images import SUFFIXES, header
+from cartograd.data.decode.prose import CHINESE
+from cartograd.data.decode.sounds import SUFFIXES as SOUNDS
+from cartograd.data.decode.sounds import sound
+from cartograd.data.decode.survey import tried
+from cartograd.data.store import packages
+
+SMALL, PHOTO, DRAWN = 20, 64, 32
+"""Sides of pictures, in pixels: up to which LeNet-5 is enough, to which photos are brought for a
+network that learns from nothing, and to which pictures are brought that are learned to be drawn."""
+
+PUBLISHED = 128
+"""The side to which photos are brought for published weights: a third of the work of 224."""
+
+FEW_TEXTS = 3000
+"""Texts that a published encoder reads in minutes on a processor."""
+
+LANGUAGE = 0.2
+"""Share of Chinese, Japanese or Korean letters from which on an English encoder is of no use."""
+
+EFFICIENT = "efficientnet-lite0-imagenet"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for data.
+
+    Attributes:
+        model: its spec, or the name of published weights.
+        reason: why, in words.
+        word: the data as they are to be read: what was asked for, or a spec with more arguments.
+        data: as read by that.
+        settings: what goes with the model.
+    """
+
+    model: str
+    reason: str
+    word: Any
+    data: Dataset
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """A line for people."""
+        return f"model: {self.model}, {self.reason}"
+
+
+def with_model(settings: dict[str, Setting], /) -> tuple[dict[str, Setting], Choice | None]:
+    """Settings with a model: the one that was named, or one for the data, and what was chosen then.
+
+    What somebody said of other settings stays.
+
+    Raises:
+        UsageError: there are no data, or no model for them.
+    """
+    if "data" not in settings:
+        raise UsageError("no data was given; data=digits would be one, or the path of your own")
+    if "model" in settings:
+        return settings, None
+    found = choice(settings["data"].value)
+    free = {key: value for key, value in found.settings.items() if _open(key, settings)}
+    own = {key: Setting(value, "data") for key, value in (free | {"model": found.model}).items()}
+    return settings | own | {"data": replace(settings["data"], value=found.word)}, found
+
+
+def _open(key: str, settings: Mapping[str, Setting]) -> bool:
+    """Whether nobody has given a setting."""
+    return key not in settings or settings[key].origin == "default"
+
+
+def choice(asked: Any, /) -> Choice:
+    """A model for data.
+
+    Args:
+        asked: data as verbs take them.
+
+    Raises:
+        UsageError: the data cannot be had, or nothing is known that learns from them.
+    """
+    word, data = brought(asked)
+    kind, task = data.signature.example.kind, data.signature.task
+    chosen = _CHOSEN.get((kind, task.name)) or _CHOSEN.get((kind, task.target or ""))
+    if kind == "image" and len(data.signature.output.labels) == 1:
+        chosen = _drawn
+    if chosen is None:
+        raise UsageError(
+            f"no model was given, and none is known by itself for {data.name} (task {task.name}); "
+            "`cartograd list model` shows all"
+        )
+    model, reason, settings = chosen(data)
+    return Choice(model, reason, word, data, settings)
+
+
+def brought(asked: Any, /) -> tuple[Any, Dataset]:
+    """Data, and as what they are read: files that are unlike each other are brought to one size.
+
+    Args:
+        asked: data as verbs take them.
+
+    Raises:
+        UsageError: the data cannot be had.
+    """
+    if not isinstance(asked, str | Path | Spec):
+        return asked, dataset(asked)
+    spec = located(asked)
+    more = _brought(spec)
+    if not more:
+        return asked, dataset(asked)
+    whole = Spec(spec.name, spec.args | more, spec.subject)
+    data = dataset(whole)
+    shown = ",".join(f"{key}={value}" for key, value in more.items())
+    lines = [*taken(asked, spec, data), f"{shown}: what all are brought to, where nobody says it"]
+    decided = [*lines, *data.about.get("decided", ())]
+    return str(whole), replace(data, about=data.about | {"decided": decided})
+
+
+Chosen = tuple[str, str, dict[str, Any]]
+
+
+def _pictures(data: Dataset) -> Chosen:
+    """For pictures of classes."""
+    dims, count = data.signature.input.dims, len(data.train)
+    shape = " x ".join(map(str, dims[1:]))
+    side = max(size for size in dims[1:] if isinstance(size, int))
+    if side <= SMALL:
+        return "lenet5", f"a small network for small pictures ({shape})", {}
+    if side >= PUBLISHED and dims[0] == 3 and _here(EFFICIENT):
+        why = f"published weights that know photos, with a new last layer for {count:,} of them"
+        return EFFICIENT, why, {"freeze": True, "epochs": 5}
+    model = f"resnet:depth={8 if count < 20_000 else 14},width=16"
+    why = f"a small residual network for {count:,} pictures of {shape}"
+    if side >= PHOTO:
+        why += f"; {EFFICIENT} knows photos, and is not here (cartograd data get {EFFICIENT})"
+    return model, why, {}
+
+
+def _drawn(data: Dataset) -> Chosen:
+    count = len(data.train)
+    why = f"which learns to draw: {count:,} pictures of no class leave nothing to tell apart"
+    return "v-diffusion:width=16", why, {}
+
+
+def _captions(data: Dataset) -> Chosen:
+    return (
+        "latent-diffusion-tiny",
+        f"which draws what it reads, from {len(data.train):,} captions",
+        {},
+    )
+
+
+def _rows(data: Dataset) -> Chosen:
+    count, width = len(data.train), data.signature.input.size
+    return "mlp", f"a network of dense layers for {count:,} rows of {width} numbers", {}
+
+
+def _texts(data: Dataset) -> Chosen:
+    count = len(data.train)
+    chinese = _chinese(data)
+    if _here("minilm") and count <= FEW_TEXTS and not chinese:
+        why = f"published sentences, read as they are, with a new last layer for {count:,} texts"
+        return "minilm", why, {"freeze": True, "epochs": 5}
+    why = f"a recurrence that learns to read from {count:,} texts"
+    if chinese:
+        why += "; published sentences (minilm) are English"
+    elif count > FEW_TEXTS:
+        why += "; so many are too slow for minilm on a processor"
+    else:
+        why += "; minilm can read, and is not here (cartograd data get minilm)"
+    return "lstm", why, {}
+
+
+def _language(data: Dataset) -> Chosen:
+    count = len(data.train)
+    why = f"a recurrence that learns to go on with texts, from {count:,} pieces of them"
+    return "lstm-language-model", why, {}
+
+
+def _translation(data: Dataset) -> Chosen:
+    return "seq2seq", f"a recurrence that writes with attention, for {len(data.train):,} pairs", {}
+
+
+def _sounds(data: Dataset) -> Chosen:
+    count = len(data.train)
+    why = (
+        f"dense layers over the samples of {count:,} sounds: no model here names what it hears yet"
+    )
+    return "mlp", why, {}
+
+
+_CHOSEN = {
+    ("image", "classify"): _pictures,
+    ("image", "multi-label"): _pictures,
+    ("image", "caption"): _captions,
+    ("text", "classify"): _texts,
+    ("text", "regress"): _texts,
+    ("text", "multi-label"): _texts,
+    ("text", "next-token"): _language,
+    ("text", "translate"): _translation,
+    ("audio", "classify"): _sounds,
+} | {
+    (kind, task): _rows
+    for kind in ("table", "vector")
+    for task in ("classify", "regress", "multi-label")
+}
+"""What is chosen, by the kind of the examples and the task, or what the answers mean."""
+
+
+def _here(name: str) -> bool:
+    """Whether published weights are in the cache."""
+    return packages.show(name).path is not None
+
+
+def _chinese(data: Dataset) -> bool:
+    """Whether texts are written in Chinese, Japanese or Korean."""
+    part = data.train
+    if not isinstance(part, Split) or part.table is None:
+        return False
+    text = "".join(row[0] for row in part.table.rows[:200])
+    return len(CHINESE.findall(text)) > LANGUAGE * len(text)
+
+
+def _brought(spec: Spec) -> dict[str, Any]:
+    """What a source of files has to be told where these are unlike each other, or large."""
+    if spec.subject is None:
+        return {}
+    root = Path(spec.subject).expanduser()
+    if spec.name == "folder" and "size" not in spec.args and root.is_dir():
+        return _size(root)
+    if spec.name == "wav" and root.is_dir():
+        return _length(root, spec.args)
+    return {}
+
+
+def _size(root: Path) -> dict[str, Any]:
+    """Of pictures: the side to bring them to."""
+    loose = unsorted(root, SUFFIXES)
+    files = [file for file, _ in loose] if loose else _files(root, SUFFIXES)
+    headers = [one for one in map(_header, files) if not isinstance(one, str)]
+    sizes = {one.size for one in headers}
+    sides = sorted(min(one.size) for one in headers)
+    most = DRAWN if loose else PHOTO
+    if not sides or (len(sizes) == 1 and sides[0] == max(headers[0].size) <= most):
+        return {}
+    middle = sides[len(sides) // 2]
+    if not loose and middle >= PUBLISHED and _here(EFFICIENT):
+        return {"size": PUBLISHED, "channels": 3}
+    return {"size": min(most, _whole(middle))}
+
+
+def _header(file: Path) -> Any:
+    return tried(header, file)
+
+
+def _whole(side: int) -> int:
+    """A side that can be halved twice."""
+    return max(8, side // 4 * 4)
+
+
+def _length(root: Path, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Of sounds: the commonest rate and the middle length, where they differ."""
+    heard = [
+        one
+        for one in (tried(sound, file) for file in _files(root, SOUNDS))
+        if not isinstance(one, str)
+    ]
+    rates = [one.rate for one in heard]
+    lengths = sorted(len(one.samples) / one.rate for one in heard)
+    found = dict[str, Any]()
+    if heard and "sample_rate" not in args and len(set(rates)) > 1:
+        found["sample_rate"] = max(set(rates), key=rates.count)
+    if heard and "seconds" not in args and lengths[0] != lengths[-1]:
+        found["seconds"] = float(f"{lengths[len(lengths) // 2]:.3g}")
+    return found
+
+
+def _files(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files that a source will read; none where it refuses the folder anyway."""
+    try:
+        _, listing = listed(root, suffixes)
+    except UsageError:
+        return []
+    return [file for files in listing.values() for file, _ in files]

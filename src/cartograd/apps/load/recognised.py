@@ -1,0 +1,244 @@
+"""What lies at a path: the source that reads it, or what it is that none reads yet.
+
+Endings say most of it. Where one ending stands for several kinds the first lines do: chats and
+tables in JSON lines, pairs of texts and tables in .tsv, boxes and captions beside pictures.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from cartograd.core.errors import UsageError
+from cartograd.data.decode import images, sounds, text_files
+from cartograd.data.decode.columns import is_numeric
+from cartograd.data.decode.prose import CHINESE
+from cartograd.data.decode.table import Table, parse_table
+from cartograd.data.decode.table_files import read_table
+from cartograd.data.sources.captions import FILES, TABLES, TEXTS
+
+LOOKED = 10_000
+"""Files of a folder that are looked at to see what it holds."""
+
+PEEK = 1 << 16
+"""Bytes of a file that say of what kind it is."""
+
+SOURCES = (
+    ("csv", (".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".ndjson", ".gz")),
+    ("text", text_files.SUFFIXES),
+    ("wav", sounds.SUFFIXES),
+)
+"""The sources of single files, and what these end in."""
+
+FOLDERS = (
+    ("folder", images.SUFFIXES),
+    ("wav", sounds.SUFFIXES),
+    ("text-folder", text_files.SUFFIXES),
+)
+"""The sources of folders, and what the files in them end in."""
+
+NEAR = {
+    (".zip", ".tar", ".tgz", ".7z", ".rar"): "an archive: unpack it, and give the folder",
+    (".xls", ".ods", ".numbers"): "a spreadsheet of another kind: save it as .xlsx or .csv",
+    (".docx", ".doc", ".pdf", ".html", ".htm", ".rtf"): "a document: save its text as .txt",
+    (".npy", ".npz", ".pt", ".pth", ".mat", ".h5", ".hdf5"): "numbers without names: load them "
+    "in Python, and give cartograd.tensors(...) to train",
+    (".pkl", ".pickle", ".joblib"): "a pickle, which may run code: save a table as .parquet, "
+    "numbers by cartograd.tensors(...)",
+    (".mp4", ".avi", ".mov", ".mkv", ".webm"): "a film: write its frames as pictures, a folder "
+    "for each class",
+    (".safetensors", ".onnx", ".gguf"): "a model, it seems, and no data",
+}
+"""What files are that nothing reads, with the nearest kind that something does."""
+
+FIRST, FEWEST = 30, 5
+"""Lines of a text that say whether it is a table, and rows that one has at least."""
+
+CHATS = ("messages", "conversations", "conversation", "dialog")
+"""Keys under which a line of JSON holds a chat."""
+
+TARGETS = frozenset(
+    {"target", "label", "labels", "class", "y", "target_label", "class_label"}
+    | {"标签", "类别", "目标"}
+)
+"""Names, in any case, of a column that can hardly be anything but what is to be predicted."""
+
+
+def source_of(path: Path, /) -> str:
+    """The source that reads a file or a folder.
+
+    Raises:
+        UsageError: none does; what was looked at is said, with the nearest kind.
+    """
+    return _of_file(path) if path.is_file() else _of_folder(path)
+
+
+def _of_file(path: Path) -> str:
+    ending = path.suffix.lower()
+    name = next((name for name, endings in SOURCES if ending in endings), None)
+    if ending in (".jsonl", ".ndjson"):
+        _refuse_chats(path)
+    if name == "text" and _is_table(path):
+        return "csv"
+    if name is not None:
+        return name
+    if ending == ".json":
+        raise UsageError(_json(path))
+    near = next((said for endings, said in NEAR.items() if ending in endings), None)
+    if near is not None:
+        raise UsageError(f"{path} is {near}")
+    known = ", ".join(one for _, endings in SOURCES for one in endings)
+    raise UsageError(
+        f"{path} is a file that ends in {ending or 'nothing'}; expected a folder, or a "
+        f"file that ends in one of {known}; or name its source, as csv:{path}"
+    )
+
+
+def _of_folder(path: Path) -> str:
+    files = (file for file in path.rglob("*") if not file.name.startswith("."))
+    seen = [file for file in islice(files, LOOKED) if file.is_file()]
+    endings = Counter(file.suffix.lower() for file in seen)
+    counts = {name: sum(endings[one] for one in kinds) for name, kinds in FOLDERS}
+    pictures = counts["folder"]
+    if pictures and (boxes := _boxes(path, seen)):
+        raise UsageError(
+            f"{path} holds {pictures} pictures with boxes ({boxes}): finding things in a picture "
+            "is not learned here yet; nearest: cut the boxes out, a folder of pictures for each "
+            "class"
+        )
+    if pictures and _has_captions(path):
+        return "captions"
+    name = max(counts, key=counts.__getitem__)
+    if not counts[name]:
+        there = ", ".join(f"{count} {one or 'without'}" for one, count in endings.most_common(4))
+        tables = [file for file in seen if file.suffix.lower() in SOURCES[0][1]]
+        near = f"; a table is given by its file, as {tables[0]}" if tables else ""
+        raise UsageError(
+            f"{path} holds neither pictures, sounds nor texts ({there or 'it is empty'}); expected "
+            f"a folder for each class with files of one of these kinds{near}"
+        )
+    flat = name == "text-folder" and not any(one.is_dir() for one in path.iterdir())
+    return "text" if flat else name
+
+
+def _is_table(path: Path) -> bool:
+    """Whether the first lines of a text are rows of equally many cells under different names."""
+    with path.open("rb") as file:
+        start = file.read(PEEK)
+    try:
+        lines = text_files.lines(text_files.decoded(start, str(path)))
+        table = parse_table("\n".join(lines[:FIRST]), source=str(path))
+    except UsageError:  # of another encoding, cut within a letter, or no rows
+        return False
+    prose = "." in "".join(table.header)
+    return len(table.header) > 1 and len(table) >= FEWEST and all(table.header) and not prose
+
+
+def _refuse_chats(path: Path) -> None:
+    """Refuse lines of JSON that are chats.
+
+    Raises:
+        UsageError: they are.
+    """
+    with path.open("rb") as file:
+        first = file.readline(PEEK)
+    try:
+        line = json.loads(first)
+    except (ValueError, RecursionError):  # whoever reads the table says what is wrong
+        return
+    key = next((key for key in CHATS if isinstance(line, dict) and key in line), None)
+    if key is None or not isinstance(line[key], list):
+        return
+    raise UsageError(
+        f"{path} holds chats (lists of turns under {key!r}): learning from chats is not there yet; "
+        "nearest: question and answer as a .tsv of two columns (pairs), or all of it as one text"
+    )
+
+
+def _json(path: Path) -> str:
+    """What to say of a file of JSON that is no lines of it."""
+    with path.open("rb") as file:
+        start = file.read(PEEK)
+    if b'"annotations"' in start or b'"bbox"' in start:
+        return (
+            f"{path} holds boxes of pictures (COCO): finding things in a picture is not learned "
+            "here yet; nearest: cut the boxes out, a folder of pictures for each class"
+        )
+    return f"{path} is JSON as a whole; expected JSON lines (.jsonl), an object on each line"
+
+
+def _boxes(root: Path, seen: Sequence[Path]) -> str:
+    """How boxes are written beside pictures; empty if there are none."""
+    if any(file.name in ("data.yaml", "data.yml") for file in seen) or (
+        (root / "labels").is_dir() and (root / "images").is_dir()
+    ):
+        return "YOLO"
+    some = [file for file in seen if file.suffix.lower() in (".xml", ".json")]
+    for file in some[:3]:
+        with file.open("rb") as opened:
+            start = opened.read(PEEK)
+        if b"<bndbox" in start:
+            return f"Pascal VOC, {file.name}"
+        if b'"annotations"' in start or b'"bbox"' in start:
+            return f"COCO, {file.name}"
+    return ""
+
+
+def _has_captions(root: Path) -> bool:
+    """Whether a table in the folder says in words what each picture shows."""
+    file = next((root / name for name in TABLES if (root / name).is_file()), None)
+    if file is None:
+        return False
+    header = set(read_table(file).header)
+    return bool(header & set(FILES)) and bool(header & set(TEXTS))
+
+
+def without_target(path: Path, args: Mapping[str, Any], /) -> tuple[str, dict[str, Any]]:
+    """What a table is where nobody says what is to be predicted: the source, and what it is told.
+
+    A column whose name says that it is the target, or two columns of texts parted by tabulators.
+
+    Args:
+        path: the table.
+        args: what the source is told.
+
+    Raises:
+        UsageError: its columns are shown, for one to be chosen.
+    """
+    reading = {
+        key: args[key] for key in ("delimiter", "encoding", "sheet", "header") if key in args
+    }
+    table = read_table(path, **reading)
+    named = [name for name in table.header if name.casefold() in TARGETS]
+    if len(named) == 1 and len(table.header) > 1:
+        return "csv", {"target": named[0]}
+    if path.suffix.lower() in (".tsv", ".txt") and are_pairs(table):
+        return "pairs", {}
+    raise UsageError(targetless(path, table))
+
+
+def are_pairs(table: Table, /) -> bool:
+    """Whether a table is two columns of texts, nearly each of which is there once."""
+    if len(table.header) != 2 or len(table) < 2:
+        return False
+    for name in table.header:
+        cells = table.column(name)
+        words = sorted(len(CHINESE.findall(cell)) / 2 + len(cell.split()) for cell in cells)
+        if is_numeric(cells) or 2 * len(set(cells)) <= len(cells) or words[len(words) // 2] < 2:
+            return False
+    return True
+
+
+def targetless(path: Path, table: Table, /) -> str:
+    """What to say of a table whose target was not said."""
+    header = table.header
+    shown = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
+    likely = "".join(header[-1:])
+    return (
+        f"{path} is a table; say which of its columns is to be predicted ({shown}): "
+        f"--data {quote(str(path))} --target {quote(likely)}, or "
+        + quote(f"{path},target={likely}")
+    )
