@@ -203,6 +203,8 @@ OTHERS = {
         "cartograd.apps.verbs.prove:prove",
         "cartograd.apps.verbs.verify_ranges:verify_ranges",
     ),
+    "runs compare": ("cartograd.apps.verbs.compare_groups:compare_groups",),
+    "train": ("cartograd.apps.verbs.repeat:repeat",),
     "show": (
         "cartograd.apps.verbs.augment:augmented",
         "cartograd.engine.optim.schedule:rates",
@@ -232,6 +234,7 @@ ONLY_COMMAND = {
     "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")
     | {"class": "is `condition`", "inpaint": "is the `picture` of `inpaint`"},
     "claim": {"seed": "is `seeds=[3]`"},
+    "runs compare": {"margin": "is in `margins`"},
     "explain": {"judge": "is `cartograd.explanation_quality`"}
     | dict.fromkeys(("data", "part", "examples"), "is of `cartograd.study`"),
     "scan": {"method": "several are `methods`"},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.claim import claim as claim
     from cartograd.apps.verbs.claim import claims as claims
     from cartograd.apps.verbs.compare import compare as compare
+    from cartograd.apps.verbs.compare_groups import compare_groups as compare_groups
     from cartograd.apps.verbs.compress import compress as compress
     from cartograd.apps.verbs.cost import cost as cost
     from cartograd.apps.verbs.defend import defend as defend
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.neighbours import neighbours as neighbours
     from cartograd.apps.verbs.predict import predict as predict
     from cartograd.apps.verbs.prove import prove as prove
+    from cartograd.apps.verbs.repeat import repeat as repeat
     from cartograd.apps.verbs.sample import sample as sample
     from cartograd.apps.verbs.save import save as save
     from cartograd.apps.verbs.scan import scan as scan
@@ -93,6 +95,7 @@ _HOME = {
     "claim": "apps.verbs.claim",
     "claims": "apps.verbs.claim",
     "compare": "apps.verbs.compare",
+    "compare_groups": "apps.verbs.compare_groups",
     "compress": "apps.verbs.compress",
     "cost": "apps.verbs.cost",
     "coverage": "core.concepts",
@@ -121,6 +124,7 @@ _HOME = {
     "predict": "apps.verbs.predict",
     "prove": "apps.verbs.prove",
     "rates": "engine.optim.schedule",
+    "repeat": "apps.verbs.repeat",
     "robustness": "apps.verbs.attack",
     "runs": "apps.load.runs:listed",
     "sample": "apps.verbs.sample",
@@ -162,6 +166,7 @@ __all__ = [
     "claim",
     "claims",
     "compare",
+    "compare_groups",
     "compress",
     "cost",
     "coverage",
@@ -190,6 +195,7 @@ __all__ = [
     "predict",
     "prove",
     "rates",
+    "repeat",
     "robustness",
     "runs",
     "sample",

@@ -93,11 +93,12 @@ def parameters(name):
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in GROUPS])
 def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     flags = set(parameters(name))
-    # What is data may say its column apart: `--data churn.csv --target churn`. What `--sampler`
+    # What is data may say its column apart: `--data churn.csv --target churn`; a training and its
+    # repetitions are one command. What `--sampler`
     # says has short forms, truncation is the temperature of generators with styles, and a picture
     # to complete comes with its mask, and a style with its content and its weight.
     more = {
-        "train": {"target"},
+        "train": {"target", "seeds"},
         "generate": {
             "temperature",
             "top_k",

@@ -1,6 +1,7 @@
-"""The runs that there are: list them, look at one, compare two."""
+"""The runs that there are: list them, look at one, compare two, or groups by several seeds."""
 
 import re
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,8 @@ from cyclopts import App
 
 from cartograd.apps.answers import units
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File
+from cartograd.apps.cli.common import File, Many
+from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cartograd.apps.load.runs import Look, Speed
@@ -81,31 +83,53 @@ def show(run: str, /, *, json: bool = False) -> None:
 
 @runs_.command
 def compare(
-    first: str,
-    second: str,
-    /,
-    *,
+    *runs: str,
     data: str | None = None,
     part: str | None = None,
+    margin: Many = (),
     out: File = None,
     json: bool = False,
 ) -> None:
-    """Two runs: settings, curves and metrics side by side, and the answers that changed.
+    """Two runs and the answers that changed; or groups of runs by several seeds, over all of these.
 
     Args:
-        first: a run folder.
-        second: another.
-        data: what to measure both on; by default what both were trained on.
-        part: train, valid, test or all; by default test of what both were trained on, and all of
+        runs: two run folders; or two and more groups: a pattern in quotes ('runs/a-*'), a folder
+            that holds runs, or a run.
+        data: what to measure on; by default what all were trained on.
+        part: train, valid, test or all; by default test of what they were trained on, and all of
             other files or folders that do not come in parts.
-        out: the HTML file to write; by default compare-FIRST-SECOND.html beside the second run.
+        margin: of groups, a difference that does not matter, like accuracy=0.5%: arms that surely
+            differ by less are the same.
+        out: the HTML file to write; by default compare-FIRST-SECOND.html beside the last run.
         json: print one object.
     """
     from cartograd.apps.cli.common import part_of
+
+    part = part and part_of(part)
+    if len(runs) < 2:
+        raise UsageError(f"{len(runs)} runs to compare; expected two, or groups like 'runs/a-*'")
+    two = len(runs) == 2 and not margin
+    if two and not any(_several(run) for run in runs):
+        _compare_two(runs[0], runs[1], data, part, out, json)
+    else:
+        _compare_groups(runs, data, part, margin, out, json)
+
+
+def _several(run: str) -> bool:
+    """Whether a word stands for more than one run."""
+    from cartograd.engine.logging.run_folder import is_run
+
+    path = Path(run)
+    return (not path.exists() and has_magic(run)) or (path.is_dir() and not is_run(path))
+
+
+def _compare_two(
+    first: str, second: str, data: str | None, part: str | None, out: Path | None, json: bool
+) -> None:
     from cartograd.apps.report.compare import verdict
     from cartograd.apps.verbs.compare import compare as compared
 
-    comparison = compared(first, second, data=data, part=part and part_of(part))
+    comparison = compared(first, second, data=data, part=part)
     names = [item.folder.name for item in comparison.looks]
     stem = re.sub(r"[^\w.-]+", "-", f"compare-{names[0]}-{names[1]}")
     page = comparison.draw(out or comparison.looks[1].folder.parent / f"{stem}.html")
@@ -150,6 +174,29 @@ def compare(
             ("report", str(page)),
         ]
     )
+
+
+def _compare_groups(
+    groups: tuple[str, ...],
+    data: str | None,
+    part: str | None,
+    margin: tuple[str, ...],
+    out: Path | None,
+    json: bool,
+) -> None:
+    from cartograd.apps.cli import groups as told_groups
+    from cartograd.apps.load.margin import margins
+    from cartograd.apps.verbs.compare_groups import compare_groups
+
+    found = compare_groups(*groups, data=data, part=part, margins=margins(margin))
+    names = [group.name for group in found.groups]
+    stem = re.sub(r"[^\w.-]+", "-", f"compare-{'-'.join(names)}").strip("-")
+    beside = found.groups[-1].looks[-1].folder.parent
+    page = found.draw(out or beside / f"{stem[:120]}.html")
+    if json:
+        output.emit(found.to_json() | {"report": page})
+    else:
+        told_groups.show(found, page)
 
 
 def told(speed: "Speed", /) -> list[tuple[str, str]]:

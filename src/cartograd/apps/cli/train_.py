@@ -33,6 +33,7 @@ def train_(
     config: Path | None = None,
     folder: Path | None = None,
     resume: bool = False,
+    seeds: int | None = None,
     nproc: int | None = None,
     on: str | None = None,
     dry_run: bool = False,
@@ -56,6 +57,8 @@ def train_(
             --json` prints its JSON schema.
         folder: the run folder to make; by default the next free runs/MODEL-DATA-N.
         resume: go on with a run that was stopped.
+        seeds: train so many times, by one seed after the other, and tell mean, spread and interval
+            over seeds and examples; the runs are FOLDER-seed0, FOLDER-seed1, ...
         nproc: how many processes of this machine share the work; --set parallel=ddp, fsdp or
             tensor says how.
         on: ray, or ray://HOST:PORT: share the work on a Ray cluster, by --nproc workers (2).
@@ -65,8 +68,7 @@ def train_(
     """
     from cartograd.apps.load import settings
 
-    if nproc is not None and nproc < 1:
-        raise UsageError(f"--nproc {nproc} is out of range; expected at least 1")
+    _check_processes(nproc, on, seeds)
     here = on or print_config or dry_run or MISTAKES in os.environ
     if (nproc or 1) > 1 and not here:
         return launch(common.words, nproc or 1)
@@ -91,10 +93,22 @@ def train_(
     if on is not None:
         words = given | {"model": None if resume else begins, "data": data, "config": config}
         return _on_ray(on, words, folder, nproc or 2)
+    if seeds is not None:
+        from cartograd.apps.cli.groups import repeated
+
+        return repeated(begins, data, folder, resume, seeds, given | {"config": config}, json)
     noted = [RunNoted(os.environ[MISTAKES])] if MISTAKES in os.environ else []
     shown = [True, *noted]
     done = train(begins, data, folder=folder, resume=resume, config=config, progress=shown, **given)
     return _show_run(done, json)
+
+
+def _check_processes(nproc: int | None, on: str | None, seeds: int | None) -> None:
+    """Refuse numbers of processes that cannot be."""
+    if nproc is not None and nproc < 1:
+        raise UsageError(f"--nproc {nproc} is out of range; expected at least 1")
+    if seeds is not None and (nproc or on):
+        raise UsageError("--seeds trains one after the other; leave --nproc and --on out")
 
 
 def _own(

@@ -1,25 +1,18 @@
 """Compare two runs: settings, curves, metrics on the same examples, and the changed answers."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from cartograd.apps.answers.averaged import about, measure
-from cartograd.apps.load.as_learned import as_learned
-from cartograd.apps.load.parts import part_of
 from cartograd.apps.load.runs import look
-from cartograd.apps.load.source import Data, examples_for
-from cartograd.apps.load.target import as_bundle
+from cartograd.apps.load.source import Data
 from cartograd.apps.results.comparison import Change, Comparison, Difference
-from cartograd.core import registry
+from cartograd.apps.verbs.together import together, without_bundle
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.data.dataset.dataset import Dataset, Examples
-from cartograd.engine.files import bundle
-from cartograd.engine.loop.evaluate import collect
+from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.loop.fit import Run
 
 
@@ -48,40 +41,19 @@ def compare(
     if looks[0].folder.resolve() == looks[1].folder.resolve():
         raise UsageError(f"{first} and {second} are the same run; give two")
     settings = _differing(looks[0].settings, looks[1].settings)
-    missing = next((x for x in looks if not (x.folder / "bundle").is_dir()), None)
-    if missing is not None:
-        reason = f"{missing.folder} has no bundle ({missing.state})"
+    if reason := without_bundle(looks):
         return Comparison(looks, settings, reason=reason)
-    bundles = [
-        as_bundle(one) if isinstance(one, Run) else bundle.load(x.folder)
-        for one, x in zip((first, second), looks, strict=True)
-    ]
-    source = _source([str(item.about.get("data") or "") for item in bundles], data)
-    trained = bundles[0].about.get("data")
-    read, _ = as_learned(source, trained)
-    part, _ = part_of(part, read, trained)
-    ports = [item.signature.output for item in bundles]
-    if (ports[0].kind, ports[0].labels, ports[0].dims) != (
-        ports[1].kind, ports[1].labels, ports[1].dims,
-    ):  # fmt: skip
-        raise UsageError(f"{first} and {second} answer different questions: their outputs differ")
-    parts = [
-        examples_for(item.signature, read, part, tokenizer=item.model.tokenizer) for item in bundles
-    ]
-    _check_same(parts)
-    answers = [
-        collect(item.model, examples.batches(batch_size=256, shuffle=False))
-        for item, examples in zip(bundles, parts, strict=True)
-    ]
-    outputs, targets = (answers[0][0], answers[1][0]), answers[1][1]
+    found = together([first, second], data=data, part=part)
+    signature, examples = found.signature, found.examples
+    outputs = found.outputs[0], found.outputs[1]
     return Comparison(
         looks=looks,
         settings=settings,
-        metrics=tuple(_metrics(bundles[1].signature, outputs, targets)),
-        changes=tuple(_changes(ports[1], parts[1], outputs, targets)),
-        examples=parts[1],
+        metrics=tuple(_metrics(signature, outputs, found.targets)),
+        changes=tuple(_changes(signature.output, examples, outputs, found.targets)),
+        examples=examples,
         outputs=outputs,
-        data=f"{_named(source)} ({part})",
+        data=found.data,
     )
 
 
@@ -89,32 +61,6 @@ def _differing(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple
     keys = dict.fromkeys([*first, *second])
     pairs = {key: (first.get(key), second.get(key)) for key in keys}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def _source(own: list[str], data: Data | None) -> Data:
-    if data is not None:
-        return data
-    if own[0] != own[1] or not own[0]:
-        raise UsageError(
-            f"the runs were trained on {own[0] or 'unknown data'} and {own[1] or 'unknown data'}; "
-            "say with --data what to compare them on"
-        )
-    if not registry.lookup(own[0].partition(":")[0], kind="data"):
-        raise UsageError(
-            f"the runs were trained on {own[0]}, a dataset of your own; give it to compare them "
-            "on: data="
-        )
-    return own[0]
-
-
-def _named(data: Data) -> str:
-    return data.name if isinstance(data, Dataset) else str(data)
-
-
-def _check_same(parts: Sequence[Examples]) -> None:
-    names = [[examples.name(i) for i in range(len(examples))] for examples in parts]
-    if names[0] != names[1] or not torch.equal(parts[0].targets, parts[1].targets):
-        raise UsageError("the runs do not see the same examples of this data; give other data")
 
 
 def _metrics(

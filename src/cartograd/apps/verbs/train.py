@@ -222,7 +222,7 @@ def _check_same(plan: Plan, folder: Path) -> None:
     for key in SAME:
         if key in MAYBE or key in before:
             now = words[key].value if key in words else None
-            names = [_named(value) for value in (before.get(key), now)]
+            names = [named(value) for value in (before.get(key), now)]
             if names[0] != names[1]:
                 raise UsageError(
                     f"{folder} was begun with {key}={names[0]} and this run has {key}={names[1]}; "
@@ -230,7 +230,7 @@ def _check_same(plan: Plan, folder: Path) -> None:
                 )
 
 
-def _named(value: Any) -> str:
+def named(value: Any, /) -> str:
     """A setting in one way of writing: lists with commas, methods as their specs."""
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
