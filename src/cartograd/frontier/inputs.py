@@ -1,15 +1,23 @@
 """What explanations and attacks share: the gradient of an output with respect to its input."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.memory import available
 from cartograd.core.signed import signature_if_any
+
+_ROWS: ContextVar[Callable[[int], int]] = ContextVar("rows", default=lambda fast: fast)
+"""From how many rows at a time are fast to how many are sent."""
 
 
 @contextmanager
@@ -147,6 +155,69 @@ def rows_at_once(x: Shaped[Tensor, "b ..."], /) -> int:
 
     On a processor 256, where the activations of a small network still fit its cache (measured: a
     third faster than a thousand), on an accelerator as many as keep it busy; fewer of large inputs.
+    Within `at_most` no more than that says.
     """
     numbers, most = (2**20, 256) if x.device.type == "cpu" else (2**23, 2048)
-    return max(8, min(most, numbers // max(1, x.shape[1:].numel())))
+    return _ROWS.get()(max(8, min(most, numbers // max(1, x.shape[1:].numel()))))
+
+
+@contextmanager
+def at_most(
+    rows: int | Literal["auto"], model: nn.Module, x: Shaped[Tensor, "b ..."], /
+) -> Iterator[None]:
+    """Within the block so many rows go through the model at a time, or as many as fit into memory.
+
+    Args:
+        rows: `auto` is as many as are fast, and fewer where what a gradient needs of so many would
+            take more than half of the memory that is free.
+        model: is asked what one example takes.
+        x: examples.
+
+    Raises:
+        UsageError: less than one row.
+    """
+    if rows != "auto" and rows < 1:
+        raise UsageError(f"max_batch={rows} is out of range; expected at least 1, or auto")
+    fit = max(1, _free(x.device) // 2 // max(1, _taken(model, x[:1]))) if rows == "auto" else rows
+    token = _ROWS.set((lambda fast: min(fast, fit)) if rows == "auto" else lambda _: fit)
+    try:
+        yield
+    finally:
+        _ROWS.reset(token)
+
+
+def _taken(model: nn.Module, x: Tensor) -> int:
+    """Bytes of one example and of all that operations make of it, twice: a gradient of each."""
+    made = _Made()
+    with evaluating(model), torch.no_grad(), made:
+        model(x.clone())
+    return 2 * (made.bytes + x.nbytes)
+
+
+def _free(device: torch.device) -> int:
+    """Bytes that can still be had; as good as none needed where that is not known."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return available() or 2**62
+
+
+class _Made(TorchDispatchMode):
+    """Counts the bytes of what operations give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # called by torch for each operation
+        found = func(*args, **(kwargs or {}))
+        held = {_place(one) for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)}
+        new = (one for one in tree_leaves(found) if isinstance(one, Tensor))
+        self.bytes += sum(one.nbytes for one in new if _place(one) not in held)
+        return found
+
+
+def _place(x: Tensor) -> int:
+    """Where a tensor's memory is: a view has that of what it shows."""
+    return x.untyped_storage().data_ptr()

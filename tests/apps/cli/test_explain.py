@@ -106,3 +106,55 @@ def test_the_command_draws_why_a_unit_is_active(cli_run, tmp_path):
     bad = cli_run("explain", "b", "--layer", "c1", "--judge")
     assert bad.code == 2
     assert "leave --layer away" in bad.err
+
+
+def test_errors_over_seeds_are_told_and_drawn(cli_run, tmp_path):
+    torch.manual_seed(0)
+    table = "a,b,y\n" + "".join(f"{i % 7},{i % 5},{'no' if i % 2 else 'yes'}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text(table, encoding="utf-8")
+    source = f"{tmp_path / 't.csv'},target=y"
+    cg.save(cg.build("mlp:widths=[4]", signature=cg.dataset(source).signature), tmp_path / "b",
+            examples=cg.dataset(source).test.inputs[:2])  # fmt: skip
+    words = ("explain", "b", "--method", "lime:draws=9", "--repeats", "4")
+    shown = cli_run(*words)
+    assert shown.code == 0, shown.err
+    assert "4 seeds; means ± their standard errors" in shown.out
+    one = cli_run(*words, "--json").json["explanations"][0]
+    assert set(one["standard_errors"]) == set(one["contributions"]) == {"a", "b"}
+    assert min(one["standard_errors"].values()) > 0
+    first = cli_run(*words[:4], "--json").json["explanations"][0]
+    assert "standard_errors" not in first
+    digits = cg.build("mlp:widths=[4]", signature=cg.dataset("digits").signature)
+    cg.save(digits, tmp_path / "c", examples=cg.dataset("digits").test.inputs[:1])
+    words = ("explain", "c", "--method", "smoothgrad:draws=2", "--json")
+    sizes = []
+    for more in ((), ("--repeats", "2")):
+        found = cli_run(*words, *more).json
+        with Image.open(found["picture"]) as picture:
+            sizes.append(picture.size[0])
+    assert sizes[1] == pytest.approx(1.5 * sizes[0], abs=2), "a panel of errors beside the two"
+    assert len(found["explanations"][0]["standard_errors"]) == 8
+    for more, said in ((("--repeats", "2"), "integrated_gradients draws nothing"),
+                       (("--repeats", "2", "--judge"), "leave --repeats away"),
+                       (("--at", "c9"), "unknown layer 'c9'"),
+                       (("--at", "c9", "--judge"), "leave --at away"),
+                       (("--max-batch", "0"), "max_batch=0 is out of range"),
+                       (("--method", "tcav", "--at", "c9"), "--at is for single answers"),
+                       (("--method", "tcav", "--repeats", "2"), "--repeats is for")):  # fmt: skip
+        refused = cli_run("explain", "c", *more)
+        assert (refused.code, said in refused.err) == (2, True), refused.err
+
+
+def test_the_units_of_a_layer_are_told_and_drawn(cli_run, tmp_path):
+    digits = cg.dataset("digits")
+    cg.save(cg.build("lenet5", signature=digits.signature), tmp_path / "b",
+            examples=digits.test.inputs[:2])  # fmt: skip
+    done = cli_run("explain", "b", "--at", "c1", "--json")
+    assert done.code == 0, done.err
+    one = done.json["explanations"][0]
+    assert list(one["contributions"]) == [f"c1[{unit}]" for unit in range(6)]
+    assert sum(map(sum, one["places"])) == pytest.approx(one["sum"], abs=1e-4)
+    assert Path(done.json["picture"]).exists()
+    flat = cli_run("explain", "b", "--at", "f6", "--method", "input-x-gradient", "--max-batch", "1")
+    assert flat.code == 0, flat.err
+    assert "f6[" in flat.out

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import cartograd as cg
-from cartograd.apps.verbs.explain import class_of
+from cartograd.apps.verbs.explain_target import class_of
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature

@@ -1,7 +1,7 @@
 """Show which parts of an input a prediction rests on; writes a picture."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -18,6 +18,9 @@ def explain_(
     judge: bool = False,
     class_: Annotated[str | None, Parameter(name="--target")] = None,
     layer: str | None = None,
+    at: str | None = None,
+    repeats: int = 1,
+    max_batch: Literal["auto"] | int = "auto",
     data: str | None = None,
     part: str = "train",
     examples: int = 1000,
@@ -45,7 +48,13 @@ def explain_(
             default the model's own answer. Of several texts to a sentence encoder it is their
             similarity to the first.
         layer: a hidden layer by its path, like c1: why is a unit of it active (--target by number;
-            by default each input's strongest)?
+            by default each input's strongest; a single neuron by its places, like 3,0,7)?
+        at: a hidden layer, to whose units the answer is attributed, in place of the input's
+            numbers; by methods that take gradients.
+        repeats: of a method that draws (smoothgrad, kernel-shap, lime, rise, ...) by how many
+            seeds: the mean is told, with its standard error.
+        max_batch: rows that go through the model at once; by default as many as are fast and fit
+            into memory.
         data: of a study the examples to look at; by default what the model was trained on.
         part: of a study train, valid, test or all of the data.
         examples: of a study how many it looks at.
@@ -58,15 +67,15 @@ def explain_(
     from cartograd.apps.verbs.study import is_study
     from cartograd.core.spec import Spec
 
-    flags = ("--method", "--judge", "--target", "--layer", "--data", "--part", "--examples")
+    flags = ("--method", "--judge", "--target", "--layer", "--at", "--repeats", "--max-batch",
+             "--data", "--part", "--examples")  # fmt: skip
     check_sources(sources, (*flags, "--out", "--json", "--help"))
     output.check_png(out)
     bundle = as_bundle(target)
+    asked = {"target": class_, "layer": layer, "at": at, "repeats": repeats}
     studies = [one for one in method or () if is_study(one)]
     if studies:
-        if layer is not None:
-            raise UsageError(f"name the layer within the study: {studies[0]}:layer={layer}")
-        _check_alone(studies, method or [], sources, class_, judge=judge)
+        _check_alone(studies, method or [], sources, asked, judge=judge)
         return _studied(bundle, studies, data, part, examples, out, json=json)
     if data is not None:
         raise UsageError(
@@ -76,12 +85,9 @@ def explain_(
     given = texts(sources) if bundle.signature.input.kind == "text" else list(sources)
     methods = list(dict.fromkeys(method or [METHOD]))
     if judge:
-        if out is not None:
-            raise UsageError("--judge prints figures and draws no picture; leave --out away")
-        if layer is not None:
-            raise UsageError("--judge is for explanations of answers; leave --layer away")
-        return _judged(bundle, given, methods, class_, json)
-    all_found = [explanation(bundle, given or None, target=class_, layer=layer, method=one)
+        _check_judged(asked, out)
+        return _judged(bundle, given, methods, class_, max_batch, json)
+    all_found = [explanation(bundle, given or None, method=one, max_batch=max_batch, **asked)
                  for one in methods]  # fmt: skip
     place, said = out or home(bundle) / "explanation.png", list[dict[str, Any]]()
     names = _names([Spec.parse(one).name for one in methods])
@@ -98,8 +104,19 @@ def explain_(
     return 0
 
 
+def _check_judged(asked: dict[str, Any], out: Path | None) -> None:
+    """Refuse what a judge of several methods has no use for."""
+    if out is not None:
+        raise UsageError("--judge prints figures and draws no picture; leave --out away")
+    for name in ("layer", "at"):
+        if asked[name] is not None:
+            raise UsageError(f"--judge is for explanations of answers; leave --{name} away")
+    if asked["repeats"] != 1:
+        raise UsageError("--judge tells errors over examples, not over seeds; leave --repeats away")
+
+
 def _check_alone(
-    studies: list[str], methods: list[str], sources: Any, target: str | None, *, judge: bool
+    studies: list[str], methods: list[str], sources: Any, asked: dict[str, Any], *, judge: bool
 ) -> None:
     """Refuse what a study has no use for."""
     others = [one for one in methods if one not in studies]
@@ -107,9 +124,13 @@ def _check_alone(
         raise UsageError(
             f"{studies[0]} tells of the model and {others[0]} of single answers; give them apart"
         )
-    if judge or sources or target is not None:
-        what = "--judge" if judge else "--target" if target is not None else f"{sources[0]!r}"
-        hint = "name the class within it: tcav:target=CLASS" if target is not None else "leave it"
+    if asked["layer"] is not None:
+        raise UsageError(f"name the layer within the study: {studies[0]}:layer={asked['layer']}")
+    given = [name for name in ("target", "at") if asked[name] is not None]
+    given += ["repeats"] if asked["repeats"] != 1 else []
+    if judge or sources or given:
+        what = "--judge" if judge else f"--{given[0]}" if given else f"{sources[0]!r}"
+        hint = "name the class within it: tcav:target=CLASS" if what == "--target" else "leave it"
         raise UsageError(
             f"{studies[0]} looks at examples of --data, and {what} is for single answers; {hint}"
         )
@@ -176,18 +197,22 @@ def _show(found: Any, files: dict[str, Any]) -> None:
             words = [token.partition(" ")[2] for token in tokens]
             output.coloured(words, heat[: len(words)].tolist())
     told = [(name, str(file)) for name, file in files.items() if file is not None]
-    output.lines([("method", found.method), *told])
+    repeats = [] if found.draws is None else [
+        ("repeats", f"{len(found.draws)} seeds; means ± their standard errors")
+    ]  # fmt: skip
+    output.lines([("method", found.method), *repeats, *told])
 
 
 def _judged(
-    bundle: Any, given: list[Any], methods: list[str], target: str | None, json: bool
-) -> int:
+    bundle: Any, given: list[Any], methods: list[str], target: str | None, max_batch: Any,
+    json: bool,
+) -> int:  # fmt: skip
     from cartograd.apps.results.explanation_quality import BETTER
     from cartograd.apps.verbs.explanation_quality import explanation_quality
     from cartograd.apps.verbs.export import golden
 
     inputs = given or golden(bundle)[0]
-    found = explanation_quality(bundle, inputs, methods, target=target)
+    found = explanation_quality(bundle, inputs, methods, target=target, max_batch=max_batch)
     if json:
         output.emit(found.to_json())
         return 0

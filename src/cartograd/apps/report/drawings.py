@@ -19,7 +19,7 @@ def explanation(path: str | Path, found: Explanation, /) -> Path:
     """Each input beside what its parts contributed."""
     return png.explained(
         Path(path), found.port, found.inputs, found.attributions, list(found.titles),
-        list(found.tokens),
+        list(found.tokens), draws=found.draws,
     )  # fmt: skip
 
 

@@ -74,12 +74,14 @@ def explanation(found: Any, /) -> str:
     if not any(found.tokens):
         return FRAME.format(_table(("source", "explains", "contributes most"), found.rows()))
     made = Markup()
-    parts = zip(found.names, found.titles, found.attributions, found.tokens, strict=True)
-    for name, title, heat, tokens in parts:
+    errors: Any = [None] * len(found.names) if found.errors is None else found.errors
+    parts = zip(found.names, found.titles, found.attributions, found.tokens, errors, strict=True)
+    for name, title, heat, tokens, error in parts:
         words = [token.partition(" ")[2] for token in tokens]
         values = heat[: len(words)].tolist()
         most = max(map(abs, values), default=0.0) or 1.0
-        body = Markup().join(_coloured(*pair, most) for pair in zip(words, values, strict=True))
+        wide = [""] * len(words) if error is None else [f" ± {one:.2g}" for one in error.tolist()]
+        body = Markup().join(map(_coloured, words, values, [most] * len(words), wide))
         head = title if name in ("", "".join(words)) else f"{name}: {title}"
         made += Markup("<p><b>{}</b><br>{}</p>").format(head, body)
     return FRAME.format(
@@ -87,10 +89,12 @@ def explanation(found: Any, /) -> str:
     )
 
 
-def _coloured(word: str, value: float, most: float) -> Markup:
+def _coloured(word: str, value: float, most: float, error: str) -> Markup:
     colour = "214,39,40" if value > 0 else "31,119,180"
     style = f"background:rgba({colour},{0.65 * abs(value) / most:.2f});border-radius:3px"
-    return Markup('<span style="{}" title="{}">{}</span>').format(style, f"{value:+.4g}", word)
+    return Markup('<span style="{}" title="{}">{}</span>').format(
+        style, f"{value:+.4g}{error}", word
+    )
 
 
 def _table(head: Sequence[Any], rows: Sequence[Sequence[Any]], /, *, caption: str = "") -> Markup:

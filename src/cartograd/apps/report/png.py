@@ -46,6 +46,8 @@ def explained(
     titles: list[str],
     tokens: list[list[str]],
     /,
+    *,
+    draws: Tensor | None = None,
 ) -> Path:
     """Each input beside what its parts contributed; bars where the input is no picture.
 
@@ -53,21 +55,29 @@ def explained(
         path: of the PNG file.
         port: of the inputs.
         inputs: the examples.
-        attributions: of their numbers.
+        attributions: of their numbers, or of places of a layer.
         titles: what stands above each.
         tokens: of each text what its numbers stand for; empty lists where that is not known.
+        draws: the attributions of several seeds, whose standard error is drawn.
     """
     rows = list(zip(inputs[:MOST], attributions[:MOST], titles, strict=False))
+    each = [None] * len(rows) if draws is None else list(draws[:, : len(rows)].unbind(1))
     if port.kind == "image":
-        figure, grid = grid_of(len(rows), 2)
-        for (left, right), (x, a, title) in zip(grid, rows, strict=True):
-            picture(left, x, port, title)
-            _signed(right, a, "for (red),\nagainst (blue)")
+        figure, grid = grid_of(len(rows), 2 if draws is None else 3)
+        for panels, (x, a, title), own in zip(grid, rows, each, strict=True):
+            picture(panels[0], x, port, title)
+            _signed(panels[1], a, "for (red),\nagainst (blue)")
+            if own is not None:
+                error = own.sum(1).double().std(0) / len(own) ** 0.5
+                panels[2].imshow(error.cpu().numpy(), cmap=POSITIVE, vmin=0)
+                _bare(panels[2], f"standard error,\nat most {float(error.max()):.2g}")
     else:
         figure, grid = grid_of(len(rows), 1, across=2, width=5.5, height=4.5)
-        for (axes,), (_, a, title), said in zip(grid, rows, tokens, strict=False):
+        for (axes,), (_, a, title), said, own in zip(grid, rows, tokens, each, strict=False):
             names, values = contributions(port, a, said)
-            _bars(axes, names, values, title)
+            told = [] if own is None else [contributions(port, one, said)[1] for one in own]
+            error = np.std(told, axis=0, ddof=1) / len(told) ** 0.5 if told else None
+            _bars(axes, names, values, title, error)
     return write(figure, path)
 
 
@@ -206,13 +216,17 @@ def _bare(axes: Axes, title: str) -> None:
         spine.set_color(LINE)
 
 
-def _bars(axes: Axes, names: list[str], values: np.ndarray, title: str) -> None:
+def _bars(
+    axes: Axes, names: list[str], values: np.ndarray, title: str, error: np.ndarray | None
+) -> None:
     order = np.argsort(-np.abs(values))[:BARS][::-1]
     colours = [RED if value > 0 else BLUE for value in values[order]]
-    axes.barh([names[i] for i in order], values[order], color=colours)
+    wide = None if error is None else error[order]
+    axes.barh([names[i] for i in order], values[order], color=colours, xerr=wide, ecolor=MUTED)
     axes.axvline(0, color=MUTED, linewidth=0.8)
     axes.set_title(title, fontsize=10)
-    axes.set_xlabel("contribution: for (red), against (blue)")
+    said = "" if error is None else ", ± standard error"
+    axes.set_xlabel(f"contribution: for (red), against (blue){said}")
 
 
 def _arrows(path: Path, before: Tensor, after: Tensor) -> Path:

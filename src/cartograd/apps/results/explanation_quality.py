@@ -16,6 +16,7 @@ BETTER = {
     "complexity": "lower",
     "gini": "higher",
     "randomisation": "lower",
+    "localisation": "higher",
 }
 """Figures in their order, and which is better."""
 
@@ -55,7 +56,7 @@ class Quality:
         return {
             name: [
                 column
-                for column in ("deletion", "insertion", "infidelity")
+                for column in ("deletion", "insertion", "infidelity", "localisation")
                 if column in found and not _better(column, found[column], chance[column])
             ]
             for name, found in self.figures.items()

@@ -1,27 +1,26 @@
-"""Explain: attribute a model's output to the numbers of its input."""
+"""Explain: attribute a model's output to the numbers of its input, or of a hidden layer."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cartograd.apps.answers import units
-from cartograd.apps.answers.asked import Answer
 from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.results.explanation import Explanation
+from cartograd.apps.verbs.explain_target import asked_of, titles_of
 from cartograd.apps.verbs.export import golden
 from cartograd.apps.verbs.predict import predict, prepared
-from cartograd.core.build import build
-from cartograd.core.errors import UsageError, unknown
-from cartograd.core.eval_mode import evaluating
+from cartograd.core import registry
+from cartograd.core.build import build, hyperparameters
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
 from cartograd.core.protocols import Explainer
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.loop.fit import Run
-from cartograd.frontier.explain.one_number import NextToken, NoAndYes, Similarity, Units
-from cartograd.frontier.inputs import check_one_input
+from cartograd.frontier.explain.at_layer import AtLayer
+from cartograd.frontier.inputs import at_most, check_one_input
 
 METHOD = "integrated_gradients:steps=32"
 
@@ -33,7 +32,10 @@ def explain(
     *,
     target: int | str | None = None,
     layer: str | None = None,
+    at: str | None = None,
     method: str | Spec = METHOD,
+    repeats: int = 1,
+    max_batch: int | Literal["auto"] = "auto",
 ) -> Float[Tensor, "b ..."]:
     """How much each number of each input contributed to an answer.
 
@@ -44,34 +46,58 @@ def explain(
             the model's own answer. Of vectors it is each text's similarity to the first that is
             explained, and that of the first to the second.
         layer: a hidden layer by its path, like `c1`: explained is why one of its units is active,
-            `target` by number, by default each example's strongest.
+            `target` by number (a single neuron by its places, like `"3,0,7"`), by default each
+            example's strongest unit.
+        at: a hidden layer, whose numbers the answer is attributed to, in place of the input's.
         method: spec of an explainer.
+        repeats: of a method that draws, how often, each time by the next seed; the mean is given
+            (`explanation` tells how far it is to be trusted).
+        max_batch: rows that go through the model at once; `auto` is as many as are fast and fit
+            into memory.
 
     Returns:
-        An attribution of the inputs' shape, in the units of the output.
+        An attribution of the inputs' shape (or of the layer's), in the units of the output.
 
     Raises:
-        UsageError: the model, the method, the class or an input is not one.
+        UsageError: the model, the method, the class, a layer or an input is not one.
     """
     signed = as_signed(model)
-    task = signed.signature.task
-    task.check("explain")
+    signed.signature.task.check("explain")
     method, target = asked(method, target)
-    explainer: Explainer = build(method, kind="explainer")
+    again(method, repeats)
     check_one_input(signed)
     inputs, _ = prepared(signed, x)
-    device = next((p.device for p in signed.parameters()), torch.device("cpu"))
-    inputs = inputs.to(device)
-    if layer is not None:
-        units = Units(signed, layer)
-        unit = unit_of(units, inputs, target)
-        return explainer(units, inputs, **({} if unit is None else {"target": unit}))
-    if task.explained == "similarity":
-        with evaluating(signed):
-            return explainer(Similarity(signed, inputs), inputs, target=_compared(inputs, target))
-    wanted = class_of(signed, target)
-    told = {} if wanted is None else {"target": wanted}  # else its own answer
-    return explainer(of_one_number(signed), inputs, **told)
+    with at_most(max_batch, signed, inputs.to(_device(signed))):
+        return _draws(signed, inputs, target, layer, at, again(method, repeats)).mean(0)
+
+
+def _draws(
+    model: Signed,
+    inputs: Tensor,
+    target: int | str | None,
+    layer: str | None,
+    at: str | None,
+    methods: list[Spec],
+) -> Float[Tensor, "n b ..."]:
+    """What each of some explainers says."""
+    explainers: list[Explainer] = [build(one, kind="explainer") for one in methods]
+    inputs = inputs.to(_device(model))
+    seen, told = asked_of(model, inputs, target, layer)
+    if at is None:
+        return torch.stack([one(seen, inputs, **told) for one in explainers])
+    inside = AtLayer(seen, at)
+    found = torch.stack([one(inside, inputs, **told) for one in explainers])
+    if not inside.opened:
+        raise UsageError(
+            f"{methods[0].name} tells of the input's numbers, not of a layer's (at={at}); there "
+            "take integrated_gradients, input-x-gradient, saliency, smoothgrad, gradient-shap, "
+            "deep-lift or lrp"
+        )
+    return found
+
+
+def _device(model: Signed) -> torch.device:
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
 def asked(method: str | Spec, target: int | str | None, /) -> tuple[Spec, int | str | None]:
@@ -88,47 +114,29 @@ def asked(method: str | Spec, target: int | str | None, /) -> tuple[Spec, int | 
     return Spec(spec.name, args, spec.subject), own if target is None else target
 
 
-def unit_of(units: Units, x: Tensor, target: int | str | None, /) -> int | None:
-    """The number of a unit, if one was named.
+def again(method: Spec, repeats: int, /) -> list[Spec]:
+    """An explainer by as many seeds, from its own on.
 
     Raises:
-        UsageError: the layer has no such unit.
+        UsageError: less than one, or an explainer that draws nothing.
     """
-    if target is None:
-        return None
-    with evaluating(units), torch.no_grad():
-        count = units(x[:1]).shape[1]
-    if (isinstance(target, str) and not target.isdecimal()) or not 0 <= int(target) < count:
+    if repeats < 1:
+        raise UsageError(f"repeats={repeats} is out of range; expected at least 1")
+    card, _ = registry.find(method.name, kind="explainer")
+    if repeats == 1:
+        return [method]
+    if "seed" not in hyperparameters(card):
+        drawing = [one.name for one in registry.methods("explainer")
+                   if "seed" in hyperparameters(one)]  # fmt: skip
         raise UsageError(
-            f"unit {target} is none of layer {units.layer}; expected a number from 0 to {count - 1}"
+            f"{method.name} draws nothing and says the same each time; repeats= is for "
+            f"{', '.join(drawing)}"
         )
-    return int(target)
-
-
-def of_one_number(model: Signed) -> nn.Module:
-    """A model as one that gives the number to explain."""
-    if model.signature.task.each:
-        return NextToken(model)
-    single = model.signature.task.explained == "class" and model.signature.classes == 1
-    return NoAndYes(model) if single else model
-
-
-def _compared(inputs: Tensor, target: int | str | None) -> Tensor:
-    """Which example each is compared with: the first, and the first with the second.
-
-    Raises:
-        UsageError: there is but one, or a class is asked for.
-    """
-    if target is not None:
-        raise UsageError(f"target={target} is a class, and this model answers with a vector")
-    if len(inputs) < 2:
-        raise UsageError(
-            "a vector means something beside another: give two or more texts, whose similarity to "
-            "the first is explained"
-        )
-    others = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
-    others[0] = 1
-    return others
+    own = method.args.get("seed", 0)
+    if not isinstance(own, int):
+        return [method]  # which is refused where it is built
+    return [Spec(method.name, method.args | {"seed": own + i}, method.subject)
+            for i in range(repeats)]  # fmt: skip
 
 
 def explanation(
@@ -138,7 +146,10 @@ def explanation(
     *,
     target: int | str | None = None,
     layer: str | None = None,
+    at: str | None = None,
     method: str | Spec = METHOD,
+    repeats: int = 1,
+    max_batch: int | Literal["auto"] = "auto",
 ) -> Explanation:
     """What each part of some inputs contributed to the answers, with names, to be shown.
 
@@ -147,7 +158,10 @@ def explanation(
         sources: as `predict` takes them; by default the examples that the model's bundle keeps.
         target: the class or next token to explain; by default the model's own answer.
         layer: as of `explain`: a unit of this layer is explained, not an answer.
+        at: as of `explain`: the contributions are those of this layer's units.
         method: spec of an explainer; attention-rollout also has all heads.
+        repeats: as of `explain`; the standard errors of the means are told, too.
+        max_batch: as of `explain`.
 
     Raises:
         UsageError: as `explain`, or there is no bundle that keeps examples.
@@ -158,51 +172,54 @@ def explanation(
     signature = signed.signature
     signature.task.check("explain")
     (spec, target), named = asked(method, target), str(method)
+    again(spec, repeats)
     check_one_input(signed)
     if sources is None:
         inputs = golden(model)[0]
         names = [f"kept example {number}" for number in range(1, len(inputs) + 1)]
     else:
         inputs, names = prepared(signed, sources)
-    heat = explain(signed, inputs, target=target, layer=layer, method=spec)
-    similar = signature.task.explained == "similarity" and layer is None
-    chosen = None if similar or layer is not None else class_of(signed, target)
+    with at_most(max_batch, signed, inputs.to(_device(signed))):
+        drawn = _draws(signed, inputs, target, layer, at, again(spec, repeats))
     rolled = spec.name == "attention-rollout"
     said = [answer for _, answer in predict(signed, inputs, top=1).named]
-    titles = _similarities(said) if similar else [_title(x, signed, chosen) for x in said]
-    if layer is not None:
-        titles = _units(Units(signed, layer), inputs, target)
+    tokens, port = [_tokens(signed, x) for x in inputs], signature.input
+    if at is not None:
+        drawn, tokens, port = _of_layer(at, drawn, tokens, port, inputs)
     return Explanation(
         method=named,
-        port=signature.input,
+        port=port,
         names=tuple(names),
-        titles=tuple(titles),
+        titles=tuple(titles_of(signed, inputs, said, target, layer)),
         inputs=inputs,
-        attributions=heat,
-        tokens=tuple(_tokens(signed, x) for x in inputs),
+        attributions=drawn.mean(0),
+        tokens=tuple(tokens),
         heads=_heads(signed, inputs) if rolled else {},
         labels=_labels(signed, inputs) if rolled else (),
+        draws=drawn if repeats > 1 else None,
+        at=at,
     )
 
 
-def _units(units: Units, inputs: Tensor, target: int | str | None) -> list[str]:
-    """What of a layer is explained, with the figure."""
-    device = next((p.device for p in units.parameters()), inputs.device)
-    with evaluating(units), torch.no_grad():
-        found = units(inputs.to(device))
-    own = found.argmax(1).tolist() if target is None else [int(target)] * len(found)
-    return [
-        f"why unit {unit} of {units.layer}? it says {float(row[unit]):.3g}"
-        for unit, row in zip(own, found, strict=True)
-    ]
+def _of_layer(
+    at: str, drawn: Tensor, tokens: list[list[str]], port: Port, x: Tensor
+) -> tuple[Tensor, list[list[str]], Port]:
+    """How a layer's numbers are told: by token or place of the input where they lie so, else alone.
+
+    Features of tokens are added up; channels over places of a picture are drawn as such.
+    """
+    if port.kind == "text" and drawn.ndim == 4 and drawn.shape[2] == x.shape[1]:
+        return drawn.sum(-1), tokens, port
+    if port.kind == "image" and drawn.ndim == 5:
+        return drawn, tokens, port
+    return drawn, [[] for _ in tokens], Port(at, "vector", tuple(drawn.shape[2:]))
 
 
 def _heads(model: Signed, inputs: Tensor) -> dict[str, Tensor]:
     """All heads' attention for the first example."""
     from cartograd.frontier.explain.attention_map import attention_maps
 
-    device = next((p.device for p in model.parameters()), inputs.device)
-    maps = attention_maps(model, inputs[:1].to(device))
+    maps = attention_maps(model, inputs[:1].to(_device(model)))
     return {name: weights[0] for name, weights in maps.items()}
 
 
@@ -220,64 +237,3 @@ def _tokens(model: Signed, x: Tensor) -> list[str]:
         return []
     there = [token for token in x.tolist() if token != port.padding_id]
     return [f"{place} {tokenizer.decode([token])}" for place, token in enumerate(there, start=1)]
-
-
-def _similarities(said: Sequence[Any]) -> list[str]:
-    """What is explained of vectors, with the figure."""
-    near = [f"{answer.similarity:.3f}" for answer in said]
-    return [f"similarity to the second {near[1]}", *(f"to the first {one}" for one in near[1:])]
-
-
-def _title(answer: Answer, model: Signed, chosen: int | None) -> str:
-    """What of an answer is explained: the number that the task names."""
-    signature = model.signature
-    told = answer.to_json()
-    if signature.task.explained == "value":
-        found = next(iter(told.values()))
-        values = found if isinstance(found, list) else [found]
-        return f"value {', '.join(map(units.number, values))}"
-    shares: dict[str, float] = told["probabilities"]
-    own = max(shares, key=shares.__getitem__)
-    said = f"{own} ({shares[own]:.0%})"
-    if told.get("labels") == []:
-        said = f"none, {said} the likeliest"
-    if chosen is None:
-        return said
-    if signature.task.each and model.tokenizer is not None:
-        return f"why {model.tokenizer.decode([chosen])!r}? said {said}"
-    names = signature.output.labels
-    return f"why {names[chosen] if names else chosen}? said {said}"
-
-
-def class_of(model: Signed, target: int | str | None, /) -> int | None:
-    """The number of a class that is given by number or label, or of a token by its text.
-
-    Raises:
-        UsageError: there is no such class, or the text is not one token.
-    """
-    port = model.signature.output
-    if target is None:
-        return None
-    if isinstance(target, str) and model.signature.task.each and model.tokenizer is not None:
-        return _token(model.tokenizer, target)
-    if target in port.labels:
-        return port.labels.index(str(target))
-    if isinstance(target, str) and not target.isdecimal():
-        raise unknown("class", target, port.labels)
-    sizes = [dim for dim in port.dims[-1:] if isinstance(dim, int)]
-    classes = max(*sizes, len(port.labels), 0)  # a single logit chooses between two
-    if not 0 <= int(target) < classes:
-        raise UsageError(f"class {target} is out of range; expected 0 to {classes - 1}")
-    return int(target)
-
-
-def _token(tokenizer: Any, text: str) -> int:
-    """The number of the token that a text is."""
-    numbers = tokenizer.encode(text, special=False)
-    if len(numbers) != 1:
-        words = ", ".join(repr(tokenizer.decode([number])) for number in numbers)
-        raise UsageError(
-            f"{text!r} is {len(numbers)} tokens of this model ({words}), and one is explained at a "
-            "time; give the first of them"
-        )
-    return numbers[0]

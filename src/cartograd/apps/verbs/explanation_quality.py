@@ -1,7 +1,7 @@
 """How good explanations are: several methods on the same answers, beside controls."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.results.explanation_quality import Figure, Quality
-from cartograd.apps.verbs.explain import class_of, of_one_number
+from cartograd.apps.verbs.explain_target import class_of, of_one_number
 from cartograd.apps.verbs.predict import prepared
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -21,14 +21,15 @@ from cartograd.frontier.explain.parts import Parts, covered, part_numbers
 from cartograd.frontier.explain.quality.complexity import complexity, gini
 from cartograd.frontier.explain.quality.curves import blurred, deletion, insertion
 from cartograd.frontier.explain.quality.infidelity import infidelity
+from cartograd.frontier.explain.quality.localisation import localisation, mosaics
 from cartograd.frontier.explain.quality.randomisation import forgetful, rank_correlation
 from cartograd.frontier.explain.quality.sensitivity import max_sensitivity
-from cartograd.frontier.inputs import check_one_input, rows_at_once
+from cartograd.frontier.inputs import answers, at_most, check_one_input, rows_at_once
 
 RADIUS = 0.02
 """Of the cube in which inputs are moved, as a share of their range."""
 
-Explain = Callable[[nn.Module, Tensor], Tensor]
+Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 def explanation_quality(
@@ -39,13 +40,15 @@ def explanation_quality(
     *,
     target: int | str | None = None,
     seed: int = 0,
+    max_batch: int | Literal["auto"] = "auto",
 ) -> Quality:
     """How good explanations by several methods are, beside random numbers and edges.
 
     Deletion and insertion (areas under the answer's probability), infidelity (the share of the
     answer's changes that is not told), max-sensitivity (within a cube of 2 % of the range),
-    complexity and Gini index, and the rank correlation with what the method says of the same
-    model when its weights are dealt anew.
+    complexity and Gini index, the rank correlation with what the method says of the same model when
+    its weights are dealt anew, and of pictures localisation: in mosaics of four of the inputs the
+    share of what speaks for a cell's class that lies in this cell.
 
     Args:
         model: a model with a signature, a run, a bundle, or the path of one.
@@ -54,6 +57,8 @@ def explanation_quality(
         target: the class, by number or label, or the next token; by default the model's own
             answers.
         seed: of whatever is drawn.
+        max_batch: rows that go through the model at once; `auto` is as many as are fast and fit
+            into memory.
 
     Raises:
         UsageError: a method, the model, the class or an input is not one, or the model's answers
@@ -77,16 +82,17 @@ def explanation_quality(
     inputs, _ = prepared(signed, x)
     device = next((p.device for p in signed.parameters()), torch.device("cpu"))
     inputs, asked = inputs.to(device), of_one_number(signed)
-    with evaluating(asked):
-        wanted = targets_of(asked, inputs, class_of(signed, target), rows_at_once(inputs))
-    explainers = {str(method): _explainer(method, wanted) for method in methods}
-    measured = _Measured(asked, inputs, wanted, value=task.explained == "value", seed=seed)
+    explainers: dict[str, Explain] = {str(method): _explainer(method) for method in methods}
     rows = explainers | {"random": _Random(seed), "edges": _edges}
-    return Quality(
-        figures={name: measured.figures(one) for name, one in rows.items()},
-        examples=len(inputs),
-        notes=measured.notes,
-    )
+    with at_most(max_batch, asked, inputs):
+        with evaluating(asked):
+            wanted = targets_of(asked, inputs, class_of(signed, target), rows_at_once(inputs))
+        measured = _Measured(asked, inputs, wanted, value=task.explained == "value", seed=seed)
+        return Quality(
+            figures={name: measured.figures(name, one) for name, one in rows.items()},
+            examples=len(inputs),
+            notes=measured.notes,
+        )
 
 
 class _Measured:
@@ -104,10 +110,39 @@ class _Measured:
             self.notes.append("an ONNX file answers, whose weights cannot be dealt anew")
         if not self.real:
             self.notes.append("tokens cannot be moved a little, so max-sensitivity is left out")
+        self.mosaics = None if value else self._mosaics()
 
-    def figures(self, explain: Explain, /) -> dict[str, Figure]:
+    def _mosaics(self) -> tuple[Tensor, Tensor] | None:
+        """Mosaics of the inputs, if they are pictures and the model takes larger ones."""
+        try:
+            if self.x.ndim != 4 or not self.real:
+                raise UsageError("mosaics are made of pictures")
+            with evaluating(self.model), torch.no_grad():
+                rows = self.x.split(rows_at_once(self.x))
+                found = torch.cat([answers(self.model, some) for some in rows])
+                if found.shape[1] < 4:
+                    raise UsageError("a mosaic is of four classes, and the model knows fewer")
+                sure = found.double().softmax(1).amax(1)
+                made = mosaics(self.x, found.argmax(1), sure, seed=self.seed)
+                _check_takes(self.model, made[0][:1], self.x.shape[2:])
+        except UsageError as error:
+            self.notes.append(f"localisation is left out: {error}")
+            return None
+        return made
+
+    def _localisation(self, name: str, explain: Explain) -> Tensor | None:
+        """How much of what a method says of a mosaic's cell lies in it."""
+        if self.mosaics is None:
+            return None
+        try:
+            return localisation(lambda x, aim: explain(self.model, x, aim), *self.mosaics)
+        except UsageError as error:
+            self.notes.append(f"localisation of {name} is left out: {error}")
+            return None
+
+    def figures(self, name: str, explain: Explain, /) -> dict[str, Figure]:
         """The mean of each figure over the examples, with its standard error."""
-        own = explain(self.model, self.x)
+        own = explain(self.model, self.x, self.target)
         each: dict[str, Tensor] = {}
         if not self.value:
             each["deletion"] = deletion(
@@ -120,17 +155,39 @@ class _Measured:
         if self.real:
             radius = RADIUS * float(self.x.max() - self.x.min())
             each["max-sensitivity"] = max_sensitivity(
-                lambda moved: explain(self.model, moved), self.x, radius=radius, seed=self.seed
+                lambda moved: explain(self.model, moved, self.target),
+                self.x,
+                radius=radius,
+                seed=self.seed,
             )
         each["complexity"], each["gini"] = complexity(own), gini(own)
         if self.other is not None:
-            each["randomisation"] = rank_correlation(own, explain(self.other, self.x)).abs()
+            forgot = explain(self.other, self.x, self.target)
+            each["randomisation"] = rank_correlation(own, forgot).abs()
+        if (found := self._localisation(name, explain)) is not None:
+            each["localisation"] = found
         return {name: _figure(found) for name, found in each.items()}
 
 
-def _explainer(method: str | Spec, target: Tensor) -> Explain:
+def _explainer(method: str | Spec) -> Explain:
     found: Any = build(method, kind="explainer")
-    return lambda model, x: found(model, x, target=target)
+    return lambda model, x, target: found(model, x, target=target)
+
+
+def _check_takes(model: nn.Module, x: Tensor, size: torch.Size) -> None:
+    """Refuse a model that takes pictures of its own size alone.
+
+    Raises:
+        UsageError: it does.
+    """
+    try:
+        answers(model, x)
+    except (RuntimeError, ValueError, AssertionError, UsageError) as error:
+        own, asked = (" x ".join(map(str, sides)) for sides in (size, x.shape[2:]))
+        raise UsageError(
+            f"the model takes pictures of {own} alone, and a mosaic of four is of {asked}; one "
+            "that averages over places takes any"
+        ) from error
 
 
 class _Random:
@@ -139,11 +196,11 @@ class _Random:
     def __init__(self, seed: int, /):
         self.generator = torch.Generator().manual_seed(seed)
 
-    def __call__(self, _: nn.Module, x: Tensor) -> Float[Tensor, "b ..."]:
+    def __call__(self, _: nn.Module, x: Tensor, __: Tensor) -> Float[Tensor, "b ..."]:
         return torch.randn(x.shape, generator=self.generator, dtype=torch.float64).to(x.device)
 
 
-def _edges(_: nn.Module, x: Tensor) -> Float[Tensor, "b ..."]:
+def _edges(_: nn.Module, x: Tensor, __: Tensor) -> Float[Tensor, "b ..."]:
     """How steep a picture is at each place; of other inputs how large each number is."""
     if not x.is_floating_point():
         return torch.ones(x.shape, dtype=torch.float64, device=x.device)

@@ -10,7 +10,7 @@ from cartograd.apps.load.parts import trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.results.studied import Studied
-from cartograd.apps.verbs.explain import of_one_number
+from cartograd.apps.verbs.explain_target import of_one_number
 from cartograd.apps.verbs.predict import prepared
 from cartograd.core import registry
 from cartograd.core.build import build

@@ -40,9 +40,9 @@ from torch.nn import functional as F
 
 from cartograd.core.card import Card
 from cartograd.frontier.explain.baselines import Baseline, start_of, targets_of
-from cartograd.frontier.explain.embedded import Embedded
 from cartograd.frontier.explain.rules import Rule, Rules, of_relus
-from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once
+from cartograd.frontier.explain.within import within
+from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once
 
 CARD = Card(
     name="deep-lift",
@@ -156,13 +156,9 @@ def deep_lift(
         UsageError: inputs without gradient, an output that the model does not have, or a
             baseline that does not fit.
     """
-    if not x.is_floating_point():
-        check_takes(model, x)
-        seen = Embedded(model, x)
-        of_features = deep_lift(
-            seen, seen.vectors(x), target=target, baseline=seen.start(x, baseline)
-        )
-        return of_features[..., :-1].sum(-1)
+    if seen := within(model, x):
+        origin = seen.start(x, baseline)
+        return seen.told(deep_lift(seen, seen.vectors(x), target=target, baseline=origin))
     start, rows, parts = start_of(model, x, baseline), max(1, rows_at_once(x) // 2), []
     with looking(model, x):
         targets = targets_of(model, x, target, rows)

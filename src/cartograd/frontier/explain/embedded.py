@@ -9,8 +9,6 @@ References:
     ICML 2017. https://arxiv.org/abs/1703.01365
 """
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.engine.files.program import check_code
-from cartograd.frontier.inputs import check_takes
+from cartograd.frontier.inputs import rows_at_once
 
 
 class Embedded(nn.Module):
@@ -69,6 +67,10 @@ class Embedded(nn.Module):
             ) from error
         return self._numbered(self.vectors(given)[..., :-1], tokens)
 
+    def told(self, attribution: Float[Tensor, "b t v"], /) -> Float[Tensor, "b t"]:
+        """What was said of each token: of its vector's features, summed."""
+        return attribution[..., :-1].sum(-1)
+
     def forward(self, x: Float[Tensor, "b t v"]) -> Float[Tensor, "b ..."]:
         """The model's answer to tokens that have these vectors."""
         tokens = x[..., -1].detach().round().long()
@@ -88,24 +90,6 @@ class Embedded(nn.Module):
         return torch.cat([wide, tokens[..., None].to(wide)], -1)
 
 
-def of_tokens(
-    explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Module, tokens: Int[Tensor, "b t"], /
-) -> Float[Tensor, "b t"]:
-    """What an explainer says of each token: of its vector's features, summed.
-
-    Args:
-        explain: takes a model and its inputs, and gives a number for each of theirs.
-        model: takes tokens, and perhaps nothing else.
-        tokens: the inputs.
-
-    Raises:
-        UsageError: as `Embedded` and `explain`.
-    """
-    check_takes(model, tokens)
-    seen = Embedded(model, tokens)
-    return explain(seen, seen.vectors(tokens))[..., :-1].sum(-1)
-
-
 def looked_up(model: nn.Module, tokens: Int[Tensor, "b t"], /) -> nn.Embedding:
     """The embedding in which a model looks up its tokens.
 
@@ -113,9 +97,10 @@ def looked_up(model: nn.Module, tokens: Int[Tensor, "b t"], /) -> nn.Embedding:
         UsageError: there is none.
     """
     found: list[nn.Embedding] = []
+    some = tokens[: rows_at_once(tokens)]
 
     def note(table: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> None:
-        if isinstance(table, nn.Embedding) and _is(given, tokens):
+        if isinstance(table, nn.Embedding) and _is(given, some):
             found.append(table)
 
     check_code(model, "a gradient")
@@ -123,7 +108,7 @@ def looked_up(model: nn.Module, tokens: Int[Tensor, "b t"], /) -> nn.Embedding:
     hooks = [table.register_forward_hook(note) for table in tables]
     try:
         with evaluating(model), torch.no_grad():
-            model(tokens)
+            model(some)
     finally:
         for hook in hooks:
             hook.remove()

@@ -29,8 +29,8 @@ from torch import Tensor, nn
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.frontier.explain.baselines import Baseline, start_of, targets_of
-from cartograd.frontier.explain.embedded import Embedded
-from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once, slope
+from cartograd.frontier.explain.within import within
+from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once, slope
 
 CARD = Card(
     name="gradient-shap",
@@ -80,11 +80,9 @@ def gradient_shap(
     """
     if draws < 1:
         raise UsageError(f"gradient-shap has draws={draws}; expected at least 1")
-    if not x.is_floating_point():
-        check_takes(model, x)
-        seen = Embedded(model, x)
-        found = _mean(seen, seen.vectors(x), seen.start(x, baseline)[None], target, draws, seed)
-        return found[..., :-1].sum(-1)
+    if seen := within(model, x):
+        grounds = seen.start(x, baseline)[None]
+        return seen.told(_mean(seen, seen.vectors(x), grounds, target, draws, seed))
     if isinstance(baseline, Tensor) and baseline.ndim == x.ndim:
         grounds = baseline.detach().to(x)
     else:

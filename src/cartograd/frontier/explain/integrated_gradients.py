@@ -37,8 +37,8 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.frontier.explain.baselines import Baseline, start_of, targets_of
-from cartograd.frontier.explain.embedded import Embedded
-from cartograd.frontier.inputs import answers, check_takes, chosen, looking, rows_at_once, slope
+from cartograd.frontier.explain.within import within
+from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once, slope
 
 CARD = Card(
     name="integrated_gradients",
@@ -100,13 +100,12 @@ def integrated_gradients(
         UsageError: inputs without gradient, an output that the model does not have, or a
             baseline that does not fit.
     """
-    if not x.is_floating_point():
-        seen, origin = _embedded(model, x, baseline)
-        of_features = integrated_gradients(
-            seen, seen.vectors(x), target=target, steps=steps, error=error, baseline=origin,
-            batch_size=batch_size,
+    if seen := within(model, x):
+        of_vectors = integrated_gradients(
+            seen, seen.vectors(x), target=target, steps=steps, error=error,
+            baseline=seen.start(x, baseline), batch_size=batch_size,
         )  # fmt: skip
-        return of_features.sum(-1)
+        return seen.told(of_vectors)
     start = start_of(model, x, baseline)
     nodes, weights = (
         torch.from_numpy(side).to(x.dtype).to(x.device) for side in _gauss_legendre(steps)
@@ -165,8 +164,8 @@ def completeness_gap(
     Raises:
         UsageError: as `integrated_gradients`.
     """
-    if not x.is_floating_point():
-        seen, origin = _embedded(model, x, baseline)
+    if seen := within(model, x):
+        origin = seen.start(x, baseline)
         return completeness_gap(seen, seen.vectors(x), attribution, target=target, baseline=origin)
     start, rows = start_of(model, x, baseline), rows_at_once(x)
     with looking(model, x), torch.no_grad():
@@ -198,13 +197,6 @@ def _mean_gradient(
         gradient = slope(outputs.sum(), points)
         total += torch.tensordot(w, gradient.unflatten(0, (-1, b)), dims=1)
     return total
-
-
-def _embedded(model: nn.Module, x: Tensor, baseline: Baseline) -> tuple[Embedded, Tensor]:
-    """The model as a function of its tokens' vectors, and the baseline among these."""
-    check_takes(model, x)
-    seen = Embedded(model, x)
-    return seen, seen.start(x, baseline)
 
 
 @cache

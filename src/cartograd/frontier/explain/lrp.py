@@ -41,9 +41,9 @@ from torch.nn import functional as F
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.frontier.explain.baselines import targets_of
-from cartograd.frontier.explain.embedded import of_tokens
 from cartograd.frontier.explain.rectified import check_met
 from cartograd.frontier.explain.rules import Rules
+from cartograd.frontier.explain.within import within
 from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once
 
 CARD = Card(
@@ -122,9 +122,9 @@ def lrp(
         raise unknown("rule", rule, RULES)
     if eps < 0 or gamma < 0:
         raise UsageError(f"lrp has eps={eps:g}, gamma={gamma:g}; expected 0 or more")
-    if not x.is_floating_point():
-        told = partial(lrp, target=target, rule=rule, eps=eps, gamma=gamma)
-        return of_tokens(told, model, x)
+    if seen := within(model, x):
+        shares = lrp(seen, seen.vectors(x), target=target, rule=rule, eps=eps, gamma=gamma)
+        return seen.told(shares)
     shares = {
         "epsilon": partial(_scaled, rho=lambda w: w, eps=eps),
         "gamma": partial(_scaled, rho=lambda w: w + gamma * w.clamp_min(0), eps=eps),

@@ -91,28 +91,44 @@ class Units(nn.Module):
     Args:
         model: it runs the layer.
         layer: its path.
+        each: whether each neuron at each place answers for itself instead.
 
     Raises:
         UsageError: there is no such layer.
     """
 
-    def __init__(self, model: Signed, layer: str, /):
+    def __init__(self, model: Signed, layer: str, /, *, each: bool = False):
         super().__init__()
         layer_named(model, layer)
-        self.model, self.layer, self.signature = model, layer, model.signature
+        self.model, self.layer, self.each, self.signature = model, layer, each, model.signature
 
-    def forward(self, *x: Tensor) -> Tensor:
-        """A number for each unit."""
+    def given(self, *x: Tensor) -> Tensor:
+        """What the layer gives."""
         with recorded(self.model, self.layer) as seen:
             self.model(*x)
         if not seen or seen[-1].ndim < 2:
             raise UsageError(f"layer {self.layer} gives no row of units for an example; name one "
                              "that does")  # fmt: skip
-        found = seen[-1]
+        return seen[-1]
+
+    @staticmethod
+    def counted(sizes: tuple[int, ...], /) -> tuple[int, ...]:
+        """How many units a layer of these sizes has: channels come first, features of tokens last.
+
+        >>> Units.counted((6, 8, 8)), Units.counted((12, 32)), Units.counted((10,))
+        ((6,), (32,), (10,))
+        """
+        return (sizes[-1] if len(sizes) == 2 else sizes[0],)
+
+    def forward(self, *x: Tensor) -> Tensor:
+        """A number for each unit."""
+        found = self.given(*x)
+        if self.each:
+            return found.flatten(1)
         return (
             found.flatten(2).mean(2)
             if found.ndim > 3
-            else found.mean(1)
-            if found.ndim > 2
             else found
+            if found.ndim < 3
+            else (found.mean(1))
         )

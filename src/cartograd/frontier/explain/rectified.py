@@ -6,7 +6,6 @@ deconvnet   dx = dy [dy > 0]
 guided      dx = dy [x > 0] [dy > 0]
 """
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,8 +14,8 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.frontier.explain.baselines import targets_of
-from cartograd.frontier.explain.embedded import of_tokens
 from cartograd.frontier.explain.rules import Rules, of_relus
+from cartograd.frontier.explain.within import within
 from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once
 
 
@@ -51,8 +50,9 @@ def rectified_gradient(
     Raises:
         UsageError: inputs without gradient, an output that the model does not have, or no ReLU.
     """
-    if not x.is_floating_point():
-        return of_tokens(partial(rectified_gradient, target=target, guided=guided), model, x)
+    if seen := within(model, x):
+        vectors = seen.vectors(x)
+        return seen.told(rectified_gradient(seen, vectors, target=target, guided=guided))
     rows, parts = rows_at_once(x), []
     rule = of_relus(lambda given: Rectified.apply(given, guided))
     with looking(model, x):

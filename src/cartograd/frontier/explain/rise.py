@@ -86,17 +86,28 @@ def rise(
             "at least 2, and between 0 and 1"
         )
     x, start, rows = x.detach(), start_of(model, x, baseline), rows_at_once(x)
-    total = torch.zeros(len(x), *x.shape[2:], dtype=torch.float64, device=x.device)
     seen = masks(x.shape[2:], draws, cells=cells, p=p, seed=seed).to(x)
     with evaluating(model), torch.no_grad():
         targets = targets_of(model, x, target, rows)
-        for some in seen.split(max(1, rows // len(x))):
-            shown = some[:, None, None]
-            inputs = (shown * x + (1 - shown) * start).flatten(0, 1)
-            found = chosen(answers(model, inputs), targets.repeat(len(some)))
-            found = found.double().unflatten(0, (len(some), len(x)))
-            total += torch.einsum("nb,nyx->byx", found, some.double())
+        parts = zip(x.split(rows), start.split(rows), targets.split(rows), strict=True)
+        total = torch.cat(
+            [_summed(model, part, origin, own, seen, rows) for part, origin, own in parts]
+        )
     return (total / (draws * p * x.shape[1]))[:, None].expand(x.shape).to(x)
+
+
+def _summed(
+    model: nn.Module, x: Tensor, start: Tensor, targets: Tensor, seen: Tensor, rows: int
+) -> Float[Tensor, "b y x"]:
+    """The sum over masks of each place's showing times the answer."""
+    total = torch.zeros(len(x), *x.shape[2:], dtype=torch.float64, device=x.device)
+    for some in seen.split(max(1, rows // len(x))):
+        shown = some[:, None, None]
+        inputs = (shown * x + (1 - shown) * start).flatten(0, 1)
+        found = chosen(answers(model, inputs), targets.repeat(len(some)))
+        found = found.double().unflatten(0, (len(some), len(x)))
+        total += torch.einsum("nb,nyx->byx", found, some.double())
+    return total
 
 
 def masks(

@@ -23,15 +23,13 @@ References:
 True
 """
 
-from functools import partial
-
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.frontier.explain.baselines import targets_of
-from cartograd.frontier.explain.embedded import of_tokens
+from cartograd.frontier.explain.within import within
 from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once, slope
 
 CARD = Card(
@@ -75,13 +73,29 @@ def saliency(
     Raises:
         UsageError: inputs without gradient, or an output that the model does not have.
     """
-    if not x.is_floating_point():
-        return of_tokens(partial(saliency, target=target), model, x)
+    if seen := within(model, x):
+        return seen.told(saliency(seen, seen.vectors(x), target=target))
+    return gradient(model, x, target=target).abs()
+
+
+def gradient(
+    model: nn.Module,
+    x: Float[Tensor, "b ..."],
+    /,
+    *,
+    target: Int[Tensor, " b"] | int | None,
+) -> Float[Tensor, "b ..."]:
+    """The gradient of an output with respect to each number of each input, with its sign.
+
+    Args: as of `saliency`.
+
+    Raises:
+        UsageError: as `saliency`.
+    """
     rows, parts = rows_at_once(x), []
     with looking(model, x):
         targets = targets_of(model, x, target, rows)
         for part, own in zip(x.detach().split(rows), targets.split(rows), strict=True):
             point = part.clone().requires_grad_()
-            gradient = slope(chosen(answers(model, point), own).sum(), point)
-            parts.append(gradient.abs())
+            parts.append(slope(chosen(answers(model, point), own).sum(), point))
     return torch.cat(parts)

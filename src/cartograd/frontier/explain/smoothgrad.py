@@ -24,7 +24,6 @@ References:
 True
 """
 
-from functools import partial
 from typing import Literal
 
 import torch
@@ -35,7 +34,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import signature_if_any
 from cartograd.frontier.explain.baselines import targets_of
-from cartograd.frontier.explain.embedded import Embedded, of_tokens
+from cartograd.frontier.explain.within import Within, within
 from cartograd.frontier.inputs import answers, chosen, looking, rows_at_once, slope
 
 CARD = Card(
@@ -99,9 +98,9 @@ def smoothgrad(
         raise UsageError(
             f"smoothgrad has draws={draws}, noise={noise:g}; expected at least one, and 0 or more"
         )
-    if not x.is_floating_point():
-        told = partial(smoothgrad, target=target, draws=draws, noise=noise, form=form, seed=seed)
-        return of_tokens(told, model, x)
+    if seen := within(model, x):
+        told = {"target": target, "draws": draws, "noise": noise, "form": form, "seed": seed}
+        return seen.told(smoothgrad(seen, seen.vectors(x), **told))
     rows, parts = rows_at_once(x), []
     noises = _noises(model, x, draws, noise, seed)
     with looking(model, x):
@@ -121,14 +120,14 @@ def smoothgrad(
 def _noises(
     model: nn.Module, x: Tensor, draws: int, noise: float, seed: int
 ) -> Float[Tensor, "n ..."]:
-    """Noise for each copy; the number behind a token's vector stays as it is."""
+    """Noise for each copy; the number behind a token's vector or a layer's stays as it is."""
     signature = signature_if_any(model)
     bounds = signature.input.bounds if signature else None
-    tokens = isinstance(model, Embedded)
-    seen = x[..., :-1] if tokens else x
-    low, high = bounds if bounds and not tokens else (float(seen.min()), float(seen.max()))
+    inside = isinstance(model, Within)
+    seen = x[..., :-1] if inside else x
+    low, high = bounds if bounds and not inside else (float(seen.min()), float(seen.max()))
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn((draws, *x.shape[1:]), generator=generator, dtype=torch.float64)
-    if tokens:
+    if inside:
         drawn[..., -1] = 0
     return (noise * (high - low) * drawn).to(x)
