@@ -143,11 +143,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     `program`: an ONNX file is kept of foreign modules. It takes a second of processor for each,
     and is traced without the shape-checking hook. `chart`: charts are written, not only drawn; it
-    took a third of the time of the command line's tests. Before all fixtures, also those of a
-    whole file.
+    took a third of the time of the command line's tests. `yardstick`: a quick model is fitted
+    beside each that is trained. Before all fixtures, also those of a whole file.
     """
     from cartograd.apps.report import theme
     from cartograd.apps.verbs import kept_program
+    from cartograd.practice.yardsticks import yardstick
 
     asked = item.get_closest_marker("program") is not None
     kept_program.wanted = kept_program.unnamed if asked else lambda model: False
@@ -157,6 +158,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         exports.install()
     asked = item.get_closest_marker("chart") is not None
     theme.written = theme.as_svg if asked else lambda figure: "<svg></svg>\n"
+    asked = item.get_closest_marker("yardstick") is not None
+    yardstick.wanted = yardstick.fits if asked else lambda signature: False
 
 
 def _skip_is_a_failure(report: Any) -> str | None:

@@ -65,6 +65,7 @@ def test_every_verb_is_shown():
 
 
 @pytest.mark.journey
+@pytest.mark.yardstick
 def test_what_it_shows_is_what_comes_out():
     """In a process of its own, from which one is forked for each step: they share the imports."""
     program = Program(compare, cwd=ROOT)

@@ -78,6 +78,7 @@ def evaluate_(
         where |= {"report": page}
         output.emit(where | found.to_json() | {"gates": gates, "passed": passed})
         return 0 if passed else 1
+    output.verdict(found.baseline)
     output.metrics(found.metrics, found.intervals, found.averages)
     if told := found.labels:
         output.table(HEAD, [one.row() for one in told], right=HEAD[1:5])
@@ -87,7 +88,7 @@ def evaluate_(
             *([("positive", found.positive)] if found.positive else []),
             ("measured", f"on {found.examples} examples ({source}, {found.why or part})"),
             *([("approximate", found.approximate())] if found.doubts else []),
-            *([("this is", found.baseline)] if found.baseline else []),
+            *([("yardstick", found.yardstick)] if found.yardstick else []),
             ("model", f"{found.parameters:,} parameters, {units.size(found.size)}"),
             ("latency", f"{units.seconds(found.latency)} for one example"),
             ("report", str(page) if page else "none"),

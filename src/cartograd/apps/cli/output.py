@@ -159,6 +159,12 @@ def curve(values: Sequence[float], /, *, width: int = 64, height: int = 12) -> s
     return "\n".join([*drawn, f"{'':13}1{end:>{max(columns - 1, len(end) + 1)}}"])
 
 
+def verdict(sentence: str, /) -> None:
+    """How a model compares with what it has to beat: the first line of a result."""
+    if sentence:
+        print(f"this is {sentence}")
+
+
 def metrics(
     values: dict[str, float],
     intervals: dict[str, tuple[float, float]],

@@ -249,8 +249,10 @@ def _show_run(done: Any, json: bool) -> int:
         output.emit(
             {key: getattr(done, key) for key in keys}
             | {"epochs": len(done.history), "test": bundle.metrics, "digest": bundle.digest}
+            | {key: bundle.about.get(key) for key in ("baseline", "baselines", "yardstick")}
         )
         return 0
+    output.verdict(bundle.about.get("baseline") or "")
     output.metrics(
         {name: x["value"] for name, x in bundle.metrics.items()},
         {name: (x["low"], x["high"]) for name, x in bundle.metrics.items()},
@@ -269,7 +271,7 @@ def _show_run(done: Any, json: bool) -> int:
         [
             ("measured", f"on {bundle.about['test examples']} test examples"),
             *([("approximate", approximate(doubts))] if doubts else []),
-            *([("this is", bundle.about["baseline"])] if bundle.about.get("baseline") else []),
+            *([("yardstick", bundle.about["yardstick"])] if bundle.about.get("yardstick") else []),
             ("trained", f"{len(done.history)} epochs{best}{early}{skipped}"),
             ("run", str(done.folder)),
             *([("samples", str(film))] if film.exists() else []),

@@ -99,6 +99,12 @@ class DataOptions:
     init: str | Spec | None = option(
         None, "spec of how all dense and convolutional weights start: `kaiming`, `xavier`."
     )
+    yardstick: str = option(
+        "auto",
+        "`auto` fits a quick strong model on the same training part when the training is over "
+        "(boosting on a table, logistic regression on TF-IDF or pixels) and says whether the model "
+        "is better, on the same test examples; `none` does not.",
+    )
     samples: int | None = option(
         None,
         "pictures that a generative model draws while it learns, always of the same noise, into "
@@ -124,6 +130,7 @@ class TrainFields(FitFields, total=False):
     federated: str | Spec | None
     canaries: int | None
     init: str | Spec | None
+    yardstick: str
     samples: int | None
 
 
@@ -139,10 +146,13 @@ CHOSEN = ("optimizer", "schedule", "epochs", "monitor", "patience", "clip", "sav
 
 DEFAULTS: dict[str, Any] = (
     {item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN}
-    | {"freeze": False}
+    | {"freeze": False, "yardstick": "auto"}
     | dict.fromkeys(("adapter", "filter", "poison", "privacy", "federated", "init"))
 )
 """Settings that do not depend on the model or the data."""
+
+WORDS = {"yardstick": ("auto", "none")}
+"""Settings that are one of a few words."""
 
 
 def owner(name: str, /) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from cartograd.apps.load.options import DEFAULTS, KINDS, owner
+from cartograd.apps.load.options import DEFAULTS, KINDS, WORDS, owner
 from cartograd.core import plugins
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.spec import Spec
@@ -86,5 +86,7 @@ def _checked(values: Mapping[str, Any], origin: str) -> dict[str, Setting]:
             continue
         value = str(value) if isinstance(value, Spec) else value
         check(owner(key), key, value)
+        if key in WORDS and value not in WORDS[key]:
+            raise unknown(key, str(value), WORDS[key])
         settings[key] = Setting(value, origin)
     return settings

@@ -58,6 +58,7 @@ def report(
         found: what came of that.
         origin: how the model came to be (`origin_of` finds it): curves and configuration.
         baselines: metrics to compare with, by the name of each baseline; the best comes last.
+            By default those that the evaluation compared with.
         figures: further numbers for the head.
         more: further sections, before configuration and provenance.
         on: what the examples are, if they are not the test part of the model's own data.
@@ -67,11 +68,14 @@ def report(
         UsageError: the file cannot be written.
     """
     origin = origin or Origin()
+    if baselines is None:
+        baselines = {one.name: one.metrics for one in found.beside if one.metrics}
     sections = [
         metrics(
             _measured(found),
             where=_where(found, on),
             baselines=baselines,
+            verdict=found.baseline,
             spoken=found.spoken,
             approximate=found.approximate(),
         ),
@@ -89,7 +93,7 @@ def report(
         sections,
         title=title_of(model, origin.data),
         summary=_summary(origin, model.signature, _where(found, on)),
-        figures=[*_figures(found, baselines or {}), *figures],
+        figures=[*_figures(found, baselines), *figures],
         seal=origin.digest,
     )
 
@@ -184,9 +188,10 @@ def _figures(found: "Evaluation", baselines: Mapping[str, Mapping[str, float]], 
             continue
         low, high = (units.metric(name, end) for end in found.intervals[name])
         remark = f"{low.removesuffix(' %')} to {high}"
-        if rank == 0 and baselines:
-            other, given = list(baselines.items())[-1]
-            remark += f"; {other} {units.metric(name, given[name])}"
+        beside = [(other, given[name]) for other, given in baselines.items() if name in given]
+        if rank == 0 and beside:
+            other, figure = beside[-1]
+            remark += f"; {other} {units.metric(name, figure)}"
         figures.append(Figure(units.heading(found.spoken(name)), units.metric(name, value), remark))
     weights = f"{found.parameters:,} parameters"
     return [

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cartograd.apps.results.baseline import against_constant
+from cartograd.apps.results.baseline import Beside, against_constant
 from cartograd.core.build import build
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
@@ -20,8 +20,8 @@ def baseline(
     /,
     *,
     weighted: bool = False,
-) -> str:
-    """A sentence on what a model has to beat: a plain way, or a constant answer.
+) -> Beside | None:
+    """What a model has to beat: a plain way, or a constant answer; None of other answers.
 
     Args:
         model: it was measured.
@@ -43,8 +43,8 @@ def against_plain(
     outputs: Float[Tensor, "n c y x"],
     targets: Float[Tensor, "n c y x"],
     /,
-) -> str:
-    """A sentence that holds restored pictures against those of a plain way, by PSNR.
+) -> Beside:
+    """How restored pictures compare with those of a plain way, by PSNR.
 
     Enlarging by cubic interpolation, for example. Where the way is the mean picture, it is that of
     these pictures, which is an advantage for it.
@@ -62,5 +62,5 @@ def against_plain(
     plain = torch.cat([way.guess(batch[0].cpu(), mean.cpu()) for batch in batches])
     measure = build("psnr", kind="metric")
     low, high = difference(measure, plain, outputs.cpu(), targets.cpu())
-    word = "better" if low > 0 else "worse" if high < 0 else "no better"
-    return f"{word} than {way.plain} ({measure(plain, targets.cpu()):.2f} dB)"
+    value = float(measure(plain, targets.cpu()))
+    return Beside(way.plain, "psnr", low, high, f"{way.plain} ({value:.2f} dB)", {"psnr": value})

@@ -1,10 +1,60 @@
-"""What the best constant answer would reach: the least that a model has to beat."""
+"""What a model has to beat: the best constant answer, and a quick model on the same examples."""
+
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cartograd.core.ports import Signature
+
+RECALL = "recall:average=macro"
+"""By which answers are compared where classes were weighted: all of them are to be found."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a model was compared with, on the same examples.
+
+    Attributes:
+        name: what it is: `always "no"`, `boosting`.
+        metric: by which both were compared.
+        low, high: the 95 % interval of the model's figure less its one.
+        text: what follows `better than` in a sentence.
+        metrics: its own figures.
+
+    >>> Beside("boosting", "accuracy", 0.003, 0.021, "boosting by 1.2 points").sentence
+    'better than boosting by 1.2 points'
+    """
+
+    name: str
+    metric: str
+    low: float
+    high: float
+    text: str
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def word(self) -> str:
+        """Better, worse, or neither: by the interval of the difference."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "no better"
+
+    @property
+    def sentence(self) -> str:
+        """How the model compares with it."""
+        return f"{self.word} than {self.text}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        return {
+            "name": self.name,
+            "is": self.word,
+            "metric": self.metric,
+            "difference_low": self.low,
+            "difference_high": self.high,
+            "metrics": self.metrics,
+        }
 
 
 def against_constant(
@@ -15,8 +65,8 @@ def against_constant(
     /,
     *,
     weighted: bool = False,
-) -> str:
-    """A sentence that holds accuracy or r2 against always giving the same answer.
+) -> Beside | None:
+    """How accuracy or r2 compare with always giving the same answer; None without either.
 
     It is the commonest class of these examples (or set of classes), or their mean, so the constant
     has an advantage. Where classes were weighted in training, all classes are to be found, not most
@@ -29,9 +79,6 @@ def against_constant(
         targets: the right ones.
         intervals: the 95 % interval of each metric that was measured.
         weighted: whether the classes were weighted in training.
-
-    Returns:
-        The sentence; empty where neither metric was measured.
     """
     if signature.task.target == "class" and targets.ndim == 1 and "accuracy" in intervals:
         by_accuracy = _accuracy(signature, outputs, targets, intervals["accuracy"])
@@ -39,13 +86,58 @@ def against_constant(
     if signature.task.target == "classes" and "accuracy" in intervals:
         return _labels(signature, outputs, targets)
     if signature.task.name == "regress" and "r2" in intervals:
-        return f"{_word(*intervals['r2'])} than always their mean (r2 0)"
-    return ""
+        mean = "always their mean"
+        return Beside(mean, "r2", *intervals["r2"], f"{mean} (r2 0)", {"r2": 0.0})
+    return None
+
+
+def against_yardstick(
+    signature: Signature,
+    name: str,
+    theirs: Tensor,
+    outputs: Tensor,
+    targets: Tensor,
+    figures: dict[str, float],
+    /,
+    *,
+    weighted: bool = False,
+) -> Beside:
+    """How a model compares with a quick one on the same examples, by a paired interval.
+
+    Args:
+        signature: what the answers are.
+        name: of the quick model.
+        theirs: its answers.
+        outputs: the model's answers.
+        targets: the right ones.
+        figures: of the quick model, by metric.
+        weighted: whether the classes were weighted in training, of both.
+    """
+    from cartograd.core.build import build
+    from cartograd.practice.metrics.paired import difference
+
+    metric = "r2" if signature.task.target == "value" else RECALL if weighted else "accuracy"
+    measure = build(metric, kind="metric")
+    single = outputs.ndim == 2 and outputs.shape[1] == 1 and theirs.shape[1] == 2
+    ours = F.pad(outputs, (1, 0)) if single else outputs
+    low, high = difference(measure, theirs, ours, targets)
+    value = measure(ours, targets) - measure(theirs, targets)
+    unit, scale, digits = (" of r2", 1, 3) if metric == "r2" else (" points", 100, 1)
+    if weighted:
+        unit += " of macro recall"
+    worse, sure = high < 0, low > 0 or high < 0
+    ends = (-high, -low) if worse else (low, high)
+    least, most = (f"{scale * end:.{digits}f}" for end in ends)
+    size = f"{scale * (-value if worse else value):.{digits}f}{unit}"
+    text = (
+        f"{name} by {size} ({least} to {most})" if sure else f"{name} ({size}, {least} to {most})"
+    )
+    return Beside(name, metric, low, high, text, figures)
 
 
 def _accuracy(
     signature: Signature, outputs: Tensor, targets: Tensor, limits: tuple[float, float]
-) -> str:
+) -> Beside:
     """By accuracy, on the same examples for both.
 
     Of the positions of texts no more is kept than the metrics need; their own interval is compared.
@@ -58,8 +150,8 @@ def _accuracy(
     return _always(low - share, high - share, _name(labels, most), share)
 
 
-def against_always(outputs: Tensor, targets: Tensor, labels: tuple[str, ...], /) -> str:
-    """A sentence that holds the accuracy against always giving the commonest class.
+def against_always(outputs: Tensor, targets: Tensor, labels: tuple[str, ...], /) -> Beside:
+    """How the accuracy compares with always giving the commonest class.
 
     Args:
         outputs: a logit for each class of each example, or the single logit of the second of two.
@@ -86,11 +178,13 @@ def _name(labels: tuple[str, ...], number: int) -> str:
     return labels[number] if number < len(labels) else str(number)
 
 
-def _always(low: float, high: float, name: str, share: float) -> str:
-    return f'{_word(low, high)} than always "{name}" ({100 * share:.1f} % right)'
+def _always(low: float, high: float, name: str, share: float, how: str = "right") -> Beside:
+    always = f'always "{name}"'
+    text = f"{always} ({100 * share:.1f} % {how})"
+    return Beside(always, "accuracy", low, high, text, {"accuracy": share})
 
 
-def _labels(signature: Signature, outputs: Tensor, targets: Tensor) -> str:
+def _labels(signature: Signature, outputs: Tensor, targets: Tensor) -> Beside:
     """By all labels at once, of examples that may have several."""
     from cartograd.core.build import build
     from cartograd.practice.metrics.paired import difference
@@ -102,24 +196,21 @@ def _labels(signature: Signature, outputs: Tensor, targets: Tensor) -> str:
     chosen = zip(signature.output.labels, most.tolist(), strict=False)
     name = ", ".join(label for label, holds in chosen if holds) or "none"
     share = float(counts.max()) / len(targets)
-    return f'{_word(low, high)} than always "{name}" ({100 * share:.1f} % with all labels right)'
+    return _always(low, high, name, share, "with all labels right")
 
 
-def _recall(outputs: Tensor, targets: Tensor, by_accuracy: str) -> str:
+def _recall(outputs: Tensor, targets: Tensor, by_accuracy: Beside) -> Beside:
     """By the mean recall of the classes; a constant answer finds all of one class, else nothing."""
     from cartograd.core.build import build
     from cartograd.practice.metrics.interval import interval
 
-    recall = build("recall:average=macro", kind="metric")
+    recall = build(RECALL, kind="metric")
     low, high = interval(recall, outputs, targets)
     constant = 1 / len(targets.unique())
-    return (
-        f"{_word(low - constant, high - constant)} than any constant answer by macro recall "
+    text = (
+        f"any constant answer by macro recall "
         f"({100 * recall(outputs, targets):.1f} %, constant {100 * constant:.1f} %), which class "
-        f"weights are for; by accuracy {by_accuracy}"
+        f"weights are for; by accuracy {by_accuracy.sentence}"
     )
-
-
-def _word(low: float, high: float) -> str:
-    """Better, worse, or neither: by an interval of the difference to the constant answer."""
-    return "better" if low > 0 else "worse" if high < 0 else "no better"
+    own = by_accuracy.metrics | {RECALL: constant}
+    return Beside(by_accuracy.name, RECALL, low - constant, high - constant, text, own)

@@ -75,5 +75,5 @@ def _told(label: str, answers: Tensor, holds: Tensor) -> Told:
         precision=hits / max(1, given),
         recall=hits / max(1, there),
         f1=2 * hits / max(1, given + there),
-        baseline=against_always(logits, holds.long(), (f"not {label}", label)),
+        baseline=against_always(logits, holds.long(), (f"not {label}", label)).sentence,
     )

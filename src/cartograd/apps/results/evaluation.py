@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cartograd.apps.answers.averaged import spoken
 from cartograd.apps.answers.multi_label import LIKELY
+from cartograd.apps.results.baseline import Beside
 from cartograd.apps.results.by_label import Told, by_label
 from cartograd.core.notebook import drawn, shown
 from cartograd.core.signed import Signed
@@ -75,7 +76,8 @@ class Evaluation:
         size: bytes of its weights and buffers.
         texts: what the model wrote, where texts were measured.
         seen: the model and its examples.
-        baseline: how it compares with always giving the same answer, in a sentence.
+        beside: what it was compared with: the best constant answer, a quick model.
+        yardstick: which quick model that was, fitted on what; or why there is none.
         averages: by metric, the `average` over classes that it is, and the `positive` class where
             it is of one of two.
         positive: the positive class, where a metric is of it, and by which rule it is that one.
@@ -96,12 +98,18 @@ class Evaluation:
     size: int
     texts: tuple[Text, ...] = field(default=(), repr=False)
     seen: Seen | None = field(default=None, repr=False, compare=False)
-    baseline: str = ""
+    beside: tuple[Beside, ...] = ()
+    yardstick: str = ""
     averages: dict[str, dict[str, str]] = field(default_factory=dict)
     positive: str = ""
     doubts: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     why: str = ""
+
+    @property
+    def baseline(self) -> str:
+        """How it compares with what it has to beat, in a sentence."""
+        return "; ".join(one.sentence for one in self.beside)
 
     @property
     def labels(self) -> list[Told]:
@@ -135,6 +143,8 @@ class Evaluation:
             "parameters": self.parameters,
             "size_bytes": self.size,
             "baseline": self.baseline or None,
+            "baselines": [one.to_json() for one in self.beside],
+            "yardstick": self.yardstick or None,
             "positive": self.positive or None,
         } | (
             {"threshold": LIKELY, "labels": [one.to_json() for one in told]}

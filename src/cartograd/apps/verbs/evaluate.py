@@ -32,6 +32,7 @@ from cartograd.apps.verbs.written_texts import (
     usual_of_texts,
     written,
 )
+from cartograd.apps.verbs.yardstick import beside_evaluation, spared
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
@@ -131,6 +132,9 @@ def evaluate(
         values[name], intervals[name], doubts[name] = measured(name, texts)
     single = next(iter(examples.select([0]).batches(shuffle=False).epoch(0, seed=0)))[:-1]
     averages = {name: of for name in given if (of := about(name, model.signature))}
+    constant = baseline(model, examples, outputs, targets, intervals, weighted=_weighted(target))
+    own = tuple(name for name in measures if isinstance(given[name], str))
+    quick, told = spared(lambda: beside_evaluation(target, model, examples, outputs, own))
     return Evaluation(
         metrics={name: values[name] for name in chosen},
         intervals=intervals,
@@ -142,7 +146,8 @@ def evaluate(
         size=size(model),
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
-        baseline=baseline(model, examples, outputs, targets, intervals, weighted=_weighted(target)),
+        beside=(*([] if constant is None else [constant]), *quick),
+        yardstick=told,
         averages=averages,
         positive=why_positive(averages, model.signature, decided_on(target)),
         why=why,

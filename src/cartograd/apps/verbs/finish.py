@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from cartograd.apps.load.adapter_folder import write_adapter
-from cartograd.apps.results.baseline import against_constant
+from cartograd.apps.results.baseline import Beside, against_constant
 from cartograd.apps.results.evaluation import Evaluation
 from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.apps.verbs.federated import by_class
 from cartograd.apps.verbs.kept_bundle import keep_bundle
 from cartograd.apps.verbs.plan import Plan
 from cartograd.apps.verbs.speed import note_speed
+from cartograd.apps.verbs.yardstick import beside_training, spared
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.distributed.process_group import ProcessGroup
@@ -53,8 +54,11 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
     except BaseException as error:
         stopped, failed = error, f"stopped in the evaluation; `{again}` makes it"
     if found is not None and plan.value("class_weights") is not None:
-        sentence = _try("the sentence on a constant answer", again, partial(_weighed, plan, found))
-        found = replace(found, baseline=sentence or "")
+        constant = _try("the sentence on a constant answer", again, partial(_weighed, plan, found))
+        found = replace(found, beside=() if constant is None else (constant,))
+    if found is not None and processes.lead:
+        beside, told = spared(partial(_yardstick, plan, path, found))
+        found = replace(found, beside=(*found.beside, *beside), yardstick=told)
     processes.lead_does(lambda: _write(plan, done, path, found))
     if failed:
         warnings.warn(failed, stacklevel=3)
@@ -75,8 +79,16 @@ def _try(what: str, again: str, work: Callable[[], _T]) -> _T | None:
         return None
 
 
-def _weighed(plan: Plan, found: Evaluation) -> str:
-    """The sentence on a constant answer where the classes were weighted in training."""
+def _yardstick(plan: Plan, path: Path, found: Evaluation) -> tuple[tuple[Beside, ...], str]:
+    """The quick model on the same examples."""
+    data, settings = plan.data, {key: item.value for key, item in plan.words().items()}
+    parts = data.train, data.valid, data.test
+    names = tuple(found.metrics)
+    return beside_training(plan.model, parts, found.outputs, settings, names, folder=path)
+
+
+def _weighed(plan: Plan, found: Evaluation) -> Beside | None:
+    """Beside a constant answer where the classes were weighted in training."""
     given = plan.model.signature, found.outputs, found.targets, found.intervals
     return against_constant(*given, weighted=True)
 
@@ -119,6 +131,8 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
             "train examples": len(train_part),
             "test examples": len(test) if found is None else found.examples,
             "baseline": None if found is None else found.baseline,
+            "baselines": [] if found is None else [one.to_json() for one in found.beside],
+            "yardstick": None if found is None else found.yardstick,
         }
         | ({} if plan.private is None else {"privacy": plan.private.account(done.steps)})
         | _federated(plan, done),
