@@ -13,6 +13,7 @@ from cartograd.core.agreement import check_port
 from cartograd.core.column import Column, column_of
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.fits import check_fields
+from cartograd.core.older_outputs import task_of_old
 from cartograd.core.task import Task
 
 KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
@@ -43,6 +44,9 @@ class Port:
         columns: how table cells become features, for an input of kind `table`.
         rate: samples per second, for an input of kind `audio`.
         padding_id: the padding token, for `text`.
+        pair: of `text` that is two texts in one row the names of both, such as the columns of a
+            table; empty where it is one.
+        separator_id: the token after which the second of them begins.
         fit: one of `FITS`, for an input of kind `image`.
         bits: of the numbers in pictures of more than 8 bits; 2^bits - 1 is white.
         made_by: how a degraded picture was made of a whole one, as a spec; empty for the others.
@@ -65,6 +69,8 @@ class Port:
     columns: tuple[Column, ...] = ()
     rate: int | None = None
     padding_id: int | None = None
+    pair: tuple[str, ...] = ()
+    separator_id: int | None = None
     task: str = ""
     fit: str = "crop"
     bits: int = 16
@@ -203,6 +209,8 @@ class Signature:
             sizes["vocabulary"] = int(text.bounds[1]) + 1
             if text.padding_id is not None:
                 sizes["padding_id"] = text.padding_id
+            if text.separator_id is not None:
+                sizes["separator_id"] = text.separator_id
         return sizes
 
     def to_json(self) -> dict[str, Any]:
@@ -219,7 +227,7 @@ class Signature:
         try:
             inputs = tuple(_port(port) for port in data["inputs"])
             outputs = tuple(
-                port if "task" in given else replace(port, task=_task_of_old(inputs, port))
+                port if "task" in given else replace(port, task=task_of_old(inputs, port, USUAL))
                 for given in data["outputs"]
                 for port in (_port(given),)
             )
@@ -259,29 +267,6 @@ def _with_task(port: Port) -> Port:
         tasks = "tag, next-token, masked-token or ctc: Port(..., task='tag')"
         raise UsageError(f"{what} and names no task; expected one such as {tasks}")
     return replace(port, task=USUAL[port.kind])
-
-
-def _task_of_old(inputs: tuple[Port, ...], output: Port) -> str:
-    """The task of an output that was written before outputs named one.
-
-    It is guessed from the ports' kinds, names and labels, here alone, and saved from then on.
-    """
-    if output.kind != "label":
-        return USUAL.get(output.kind, "")
-    if len(output.dims) < 2:
-        return "classify"
-    kinds = [port.kind for port in inputs]
-    if kinds in (["audio", "text"], ["text", "text"]):
-        return "transcribe" if kinds[0] == "audio" else "translate"
-    if output.labels[:1] == ("",):
-        return "ctc"
-    if kinds != ["text"]:
-        return "tag"
-    if output.name.startswith("next"):
-        return "next-token"
-    bounds = inputs[0].bounds
-    own = output.name == "token" or (bounds and output.dims[-1] == int(bounds[1]) + 1)
-    return "masked-token" if own else "tag"
 
 
 def _port(data: Any) -> Port:

@@ -78,6 +78,27 @@ def test_company_and_order_change_nothing(folder, tokens):
     torch.testing.assert_close(flipped, found, rtol=0, atol=1e-12)
 
 
+@pytest.mark.law("sentence-encoder")
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_each_text_of_a_pair_is_read_as_if_it_stood_alone(folder, pooling):
+    ours = minilm(folder).double()
+    args = ours.spec.args | {"pooling": pooling}
+    alone = SentenceEncoder(**args).double().eval()
+    alone.load_state_dict(ours.model.state_dict())
+    both = SentenceEncoder(**args, separator_id=3, classes=2).double().eval()
+    both.load_state_dict(ours.model.state_dict(), strict=False)
+    pairs = [("the cat sat", "cats"), ("cat", "sat the cats sat the"), ("the", "the")]
+    u, v = (
+        torch.cat([alone(ours.tokenizer.batch([text])) for text in side])
+        for side in zip(*pairs, strict=True)
+    )
+    expected = both.head(torch.cat([u, v, (u - v).abs()], 1))
+    tokens = ours.tokenizer.batch(pairs)
+    torch.testing.assert_close(both(tokens), expected, rtol=0, atol=1e-12)
+    wide = torch.nn.functional.pad(tokens, (0, 4))
+    torch.testing.assert_close(both(wide), expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.paper("sentence-encoder")
 def test_published_size():
     with torch.device("meta"):

@@ -5,9 +5,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cartograd.architectures.pretrained.hf import hf
-from cartograd.architectures.transformer.bert import BERT
+from cartograd.architectures.transformer.bert import BERT, second_text
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.spec import Spec
+from cartograd.data.text.tokens import separator
 from tests.architectures.transformer.published import (
     changed,
     compared,
@@ -16,6 +18,7 @@ from tests.architectures.transformer.published import (
     saved,
     states,
 )
+from tests.data.text.test_tokenizer import bert as bert_tokenizer
 from tests.reference import Reference
 
 transformers = Reference("transformers")
@@ -29,10 +32,10 @@ HEADS = {
 }
 
 
-def reference(name, path):
+def reference(name, path, vocabulary=23):
     config = transformers.BertConfig(
         hidden_size=16, num_attention_heads=2, num_hidden_layers=2, intermediate_size=24,
-        vocab_size=23, max_position_embeddings=12, num_labels=3,
+        vocab_size=vocabulary, max_position_embeddings=12, num_labels=3,
     )  # fmt: skip
     return saved(getattr(transformers, name)(config), path)
 
@@ -76,6 +79,31 @@ def test_pairs_of_sentences_equal_transformers(tmp_path):
     torch.testing.assert_close(
         mine.model.follows(tokens, segments), expected, rtol=1e-10, atol=1e-10
     )
+
+
+@pytest.mark.oracle("bert")
+@pytest.mark.parametrize("longest", [11, 7])
+def test_pairs_of_texts_are_tokens_and_segments_as_in_transformers(tmp_path, longest):
+    """From texts to logits: `[CLS] a [SEP] b [SEP]`, the longer text cut until both fit."""
+    bert_tokenizer(tmp_path)
+    reader = transformers.BertTokenizerFast.from_pretrained(str(tmp_path))
+    theirs = reference("BertForSequenceClassification", tmp_path, 9)
+    pairs = [("the cat", "cats sat"), ("cats", "the cat sat the cats sat"), ("sat", "the")]
+    told = reader(
+        *map(list, zip(*pairs, strict=True)), truncation=True, max_length=longest,
+        padding="longest", return_tensors="pt",
+    )  # fmt: skip
+    source = hf(tmp_path)
+    tokenizer = source.tokenizer.told(longest=longest)
+    tokens = tokenizer.batch(pairs)
+    assert separator(tokenizer) == 3
+    assert torch.equal(tokens, told["input_ids"])
+    assert torch.equal(second_text(tokens, 3, 0).long(), told["token_type_ids"])
+    mine = build(Spec("bert", source.spec.args | {"separator_id": 3})).double().eval()
+    mine.load_state_dict(source.model.state_dict())
+    expected = theirs(**told).logits
+    torch.testing.assert_close(mine(tokens), expected, rtol=1e-10, atol=1e-10)
+    assert not torch.allclose(source.double()(tokens), expected, atol=1e-3)
 
 
 def test_a_published_file_holds_more_and_has_old_names(tmp_path):

@@ -42,7 +42,10 @@ def _input(own: Port, data: Port) -> Port:
         )
     padding = data.padding_id if own.padding_id is None else own.padding_id
     unseen = with_seen(data, own).unseen
-    return replace(own, name=data.name, dims=data.dims, padding_id=padding, unseen=unseen)
+    return replace(
+        own, name=data.name, dims=data.dims, padding_id=padding, unseen=unseen, pair=data.pair,
+        separator_id=data.separator_id,
+    )  # fmt: skip
 
 
 def with_seen(data: Port, before: Port | None, /) -> Port:

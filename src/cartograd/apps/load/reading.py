@@ -9,10 +9,12 @@ from cartograd.apps.load.located import located
 from cartograd.core import registry, source
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.token_rows import respelt
+from cartograd.data.text.tokens import separator
 
 
 def reads_texts(model: Any, begun: Signed | None, /) -> bool:
@@ -83,12 +85,29 @@ def as_read(data: Dataset, model: Any, begun: Signed | None, /) -> Dataset:
         return data
     port, tokenizer = data.signature.input, data.tokenizer
     if begun is not None and begun.tokenizer is not None:
-        tokenizer, port = begun.tokenizer, replace(begun.signature.input, name=port.name)
+        tokenizer, port = begun.tokenizer, _in_its_tokens(begun, port)
     limits = (data.tokenizer.longest, tokenizer.longest, _context(model, begun))
     known = [limit for limit in limits if limit is not None]
     if data.tokenizer.longest is not None:  # texts with labels, not windows of one text
         tokenizer = tokenizer.told(longest=min(known))
     return respelt(data, tokenizer, port)
+
+
+def _in_its_tokens(begun: Signed, port: Port) -> Port:
+    """The port of the texts, or pairs, as tokens of a model that is there.
+
+    Raises:
+        UsageError: its tokenizer parts no pairs.
+    """
+    between = separator(begun.tokenizer) if port.pair else None
+    if port.pair and between is None:
+        raise UsageError(
+            f"the data has pairs of texts ({' and '.join(port.pair)}), and the tokenizer of the "
+            "model writes nothing between two texts; begin with a BERT or a sentence encoder, or "
+            "from nothing"
+        )
+    own = begun.signature.input
+    return replace(own, name=port.name, pair=port.pair, separator_id=between)
 
 
 def _card(model: str | Spec) -> Card:

@@ -166,7 +166,7 @@ def _as_trained(spec: Spec, model: Signature, part: str) -> dict[str, Any]:
     if part == "all" and spec.name in WHOLE:  # nothing is held back, however few there are
         wanted |= {"valid": 0.0, "test": 0.0}
     if spec.name == "csv" and port.kind == "text":
-        wanted["text"] = True if port.name == "text" else port.name
+        wanted["text"] = port.pair or (True if port.name == "text" else port.name)
     elif spec.name == "folder" and port.kind == "image":
         channels, height, width = port.dims
         sizes = {"channels": channels, "size": height} if height == width else {}

@@ -196,12 +196,13 @@ def _begun(
             "was compressed"
         )
     sizes = derived(registry.find(source.spec.name, kind="model")[0], signature)
-    given = {key: sizes[key] for key in ("classes", "head") if key in sizes}
+    given = {key: sizes[key] for key in ("classes", "head", "separator_id") if key in sizes}
     learned, resized = source.model, ""
     if "size" in sizes and port.dims != theirs.dims and isinstance(learned, Resizable):
         learned, more, resized = learned.resized(int(sizes["size"]))
         given |= more
-    made = build(Spec(source.spec.name, source.spec.args | given))
+    before = {key: own for key, own in source.spec.args.items() if key != "separator_id"}
+    made = build(Spec(source.spec.name, before | given))
     spec = made.spec
     why = new_head(source.signature, signature)
     fresh = begin(made, learned, anew=bool(why))

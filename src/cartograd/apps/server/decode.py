@@ -180,7 +180,9 @@ def _options(request: dict[str, Any], draws: int) -> dict[str, Any]:
 
 
 def _tensor(port: Port, inputs: list[Any], tokenizer: Any, notes: list[str]) -> Tensor:
-    if port.kind == "text" and all(isinstance(item, str) for item in inputs):
+    if port.pair and all(isinstance(item, dict | list) for item in inputs):
+        return read(port, inputs, tokenizer=tokenizer)
+    if port.kind == "text" and not port.pair and all(isinstance(item, str) for item in inputs):
         return read(port, inputs, tokenizer=tokenizer)
     if port.kind in FILES and all(isinstance(item, dict) for item in inputs):
         files = [_file(number, item) for number, item in enumerate(inputs)]
@@ -257,6 +259,9 @@ def _wanted(port: Port) -> str:
     numbers = f"numbers of shape {list(port.dims)}"
     if port.kind in CALLED:
         return f'{numbers}, or {{"base64": "{CALLED[port.kind]}"}}'
+    if port.pair:
+        names = ", ".join(f'"{name}": "..."' for name in port.pair)
+        return f"an object {{{names}}}, or the two texts in a list"
     if port.kind == "text":
         return f"text, or {numbers}"
     if port.columns:

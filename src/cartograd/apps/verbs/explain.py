@@ -236,4 +236,5 @@ def _tokens(model: Signed, x: Tensor) -> list[str]:
     if port.kind != "text" or tokenizer is None:
         return []
     there = [token for token in x.tolist() if token != port.padding_id]
-    return [f"{place} {tokenizer.decode([token])}" for place, token in enumerate(there, start=1)]
+    words = [tokenizer.decode([one]) or tokenizer.decode([one], special=True) for one in there]
+    return [f"{place} {word}" for place, word in enumerate(words, start=1)]

@@ -23,6 +23,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.data.decode import images, sounds
 from cartograd.data.decode.dress import as_written
+from cartograd.data.decode.pairs import paired
 from cartograd.data.decode.read import encoded, expanded, read, written
 from cartograd.data.decode.table_rows import encoded_table, table_file
 from cartograd.data.decode.text_files import also
@@ -273,6 +274,7 @@ def _of_texts(model: Signed, ask: Ask, sources: Any, heard: Heard) -> Iterator[t
 def _parts(port: Port, sources: Any, heard: Heard) -> list[tuple[Any, str]]:
     """Each source with its name; a tensor, or numbers, are one part."""
     named = str | Path | bytes | bytearray | Mapping
+    sources = paired(port, sources)
     if isinstance(sources, named) or not isinstance(sources, Sequence | Tensor | np.ndarray):
         sources = [sources]
     if isinstance(sources, Tensor | np.ndarray) or not all(

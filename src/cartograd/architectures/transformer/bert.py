@@ -7,6 +7,9 @@ first position (classes) or on each (tags) the model is fine-tuned, with few exa
     x_0 = norm(tokens + positions + segments)       x_l = block_l(x_(l-1)), norms after the parts
     masked: logits = norm(gelu(x_L W + b)) E^T + c       classify: tanh(x_L,first P + p) C + d
 
+A pair of texts is one row, `[CLS] a [SEP] b [SEP]`: with `separator_id` the tokens after the first
+separator are of the second segment.
+
 Shapes: tokens `b t`, padded on the right with `padding_id`; answers `b t v` (masked), `b k`
 (classify), `b t k` (tag), `b t 2` (extract) or `b t d` (hidden).
 
@@ -33,7 +36,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from cartograd.architectures.transformer.attention import MultiHeadAttention
@@ -101,6 +104,8 @@ class BERT(nn.Module):
             beginning and the end of an answer (`extract`), or the `hidden` features themselves.
         classes: of the heads `classify` and `tag`.
         segments: kinds of sentences whose tokens are told apart: DistilBERT has 0, RoBERTa 1.
+        separator_id: the token after which the second text of a pair begins; None where texts come
+            alone.
         activation: of the layer that pools the first position, `tanh`, or `relu` as DistilBERT's.
         norm: `layer`, `rms` or `none`.
         eps: of the norms.
@@ -120,6 +125,7 @@ class BERT(nn.Module):
         head: Literal["masked", "pretraining", "classify", "tag", "extract", "hidden"] = "masked",
         classes: int = 2,
         segments: int = 2,
+        separator_id: int | None = None,
         activation: Literal["tanh", "relu"] = "tanh",
         norm: Rows = "layer",
         eps: float = 1e-12,
@@ -127,6 +133,7 @@ class BERT(nn.Module):
     ):
         super().__init__()
         self.padding_id, self.head, self.activation = padding_id, head, activation
+        self.separator_id = separator_id
         self.dropout = Dropout(dropout=dropout)
         self.tokens = nn.Embedding(vocabulary, dim)
         self.positions = nn.Embedding(context, dim)
@@ -161,7 +168,8 @@ class BERT(nn.Module):
 
         Args:
             tokens: the texts.
-            segments: 0 for the first sentence of a pair, 1 for the second; all 0 if not given.
+            segments: 0 for the first sentence of a pair, 1 for the second; if not given, as
+                `separator_id` says, and all 0 without it.
 
         Raises:
             UsageError: more tokens than the context holds, or segments that the model has not.
@@ -178,19 +186,39 @@ class BERT(nn.Module):
         self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"] | None = None, /
     ) -> Float[Tensor, "b t d"]:
         """The features of each position: contextual embeddings."""
-        t, context = tokens.shape[1], self.positions.num_embeddings
+        if segments is None and self.separator_id is not None and self._tells_apart:
+            segments = second_text(tokens, self.separator_id, self.padding_id).long()
+        mask = None if self.padding_id is None else tokens != self.padding_id
+        return self.encoded(self.tokens(tokens), mask, segments)
+
+    def encoded(
+        self,
+        x: Float[Tensor, "b t d"],
+        there: Bool[Tensor, "b t"] | None,
+        segments: Int[Tensor, "b t"] | None = None,
+        /,
+    ) -> Float[Tensor, "b t d"]:
+        """The features of positions whose tokens were looked up.
+
+        Args:
+            x: the tokens' vectors.
+            there: which of them are no padding; all if not given.
+            segments: as of `forward`.
+        """
+        t, context = x.shape[1], self.positions.num_embeddings
         if t > context:
             raise UsageError(
                 f"{t} tokens are more than the {context} that this model can see at once; "
                 f"shorten the text"
             )
-        x = self.tokens(tokens) + self.positions.weight[:t]
+        x = x + self.positions.weight[:t]
         if self.segments is not None:
-            x = x + self.segments(torch.zeros_like(tokens) if segments is None else segments)
+            first = torch.zeros(x.shape[:2], dtype=torch.long, device=x.device)
+            x = x + self.segments(first if segments is None else segments)
         elif segments is not None:
             raise UsageError("bert: segments=0 tells no sentences apart; give the tokens alone")
         x = self.dropout(self.norm(x))
-        mask = None if self.padding_id is None else (tokens != self.padding_id)[:, None, None]
+        mask = None if there is None else there[:, None, None]
         for block in self.blocks:
             x = block(x, mask=mask)
         return x
@@ -206,6 +234,11 @@ class BERT(nn.Module):
         x = self.pooler(x[:, 0])
         return torch.tanh(x) if self.activation == "tanh" else F.relu(x)
 
+    @property
+    def _tells_apart(self) -> bool:
+        """Whether there is a segment for second texts."""
+        return self.segments is not None and self.segments.num_embeddings > 1
+
     def follows(
         self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"], /
     ) -> Float[Tensor, "b 2"]:
@@ -217,6 +250,19 @@ class BERT(nn.Module):
         if self.next_sentence is None:
             raise UsageError(f"bert: head={self.head!r} knows no next sentence; take pretraining")
         return self.next_sentence(self.pooled(self.hidden(tokens, segments)))
+
+
+def second_text(
+    tokens: Int[Tensor, "b t"], separator_id: int, padding_id: int | None = None, /
+) -> Bool[Tensor, "b t"]:
+    """Which tokens are of the second text of a pair: those after the first separator.
+
+    >>> second_text(torch.tensor([[1, 7, 3, 8, 3, 0]]), 3, 0).int().tolist()
+    [[0, 0, 0, 1, 1, 0]]
+    """
+    ends = (tokens == separator_id).long()
+    after = ends.cumsum(1) - ends > 0
+    return after if padding_id is None else after & (tokens != padding_id)
 
 
 class Masked(nn.Module):

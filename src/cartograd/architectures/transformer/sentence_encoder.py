@@ -7,7 +7,10 @@ compares any number of texts after reading each once.
     e(x) = m / |m|,   m = 1/T sum_t h_t(x)          similarity(x, y) = e(x) . e(y)
 
 With `classes` one linear layer reads the vector: few labelled texts are enough where the encoder
-has learned from many (`freeze=true` trains the layer alone).
+has learned from many (`freeze=true` trains the layer alone). Of a pair of texts, `[CLS] a [SEP] b
+[SEP]`, each is read by itself, and the layer sees both vectors and how they differ:
+
+    logits = W (u, v, |u - v|),   u = e([CLS] a [SEP]),  v = e([CLS] b [SEP])
 
 Shapes: tokens `b t`, padded on the right with `padding_id`; vectors `b d`, or logits `b k`.
 
@@ -28,10 +31,10 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from cartograd.architectures.transformer.bert import BERT
+from cartograd.architectures.transformer.bert import BERT, second_text
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating, inferring
@@ -85,6 +88,8 @@ class SentenceEncoder(nn.Module):
             or the largest number of each feature (`max`).
         normalised: whether vectors get length one.
         classes: numbers that a linear layer makes of the vector; none for the vector itself.
+        separator_id: the token after which the second text of a pair begins; None where texts come
+            alone.
         dropout: probability that a number is set to zero in training.
     """
 
@@ -101,6 +106,7 @@ class SentenceEncoder(nn.Module):
         pooling: Literal["mean", "cls", "max"] = "mean",
         normalised: bool = True,
         classes: int | None = None,
+        separator_id: int | None = None,
         dropout: float = 0.1,
     ):
         super().__init__()
@@ -110,7 +116,9 @@ class SentenceEncoder(nn.Module):
         )  # fmt: skip
         self.encoder.pooler = None
         self.padding_id, self.pooling, self.normalised = padding_id, pooling, normalised
-        self.head = None if classes is None else nn.Linear(dim, classes)
+        self.separator_id = separator_id
+        wide = dim if separator_id is None else 3 * dim
+        self.head = None if classes is None else nn.Linear(wide, classes)
 
     def forward(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b ..."]:
         """The vector of each text, or what the head makes of it.
@@ -118,18 +126,42 @@ class SentenceEncoder(nn.Module):
         Raises:
             UsageError: more tokens than the context holds.
         """
-        x = self._pooled(self.encoder.hidden(tokens), tokens)
-        x = F.normalize(x, dim=1) if self.normalised else x
+        x, there = self.encoder.tokens(tokens), torch.ones_like(tokens, dtype=torch.bool)
+        there = there if self.padding_id is None else tokens != self.padding_id
+        if self.separator_id is None:
+            x = self._vector(x, there)
+        else:
+            second = second_text(tokens, self.separator_id, self.padding_id)
+            u, v = self._vector(x, there & ~second), self._vector(*_moved(x, second))
+            x = torch.cat([u, v, (u - v).abs()], 1)
         return x if self.head is None else self.head(x)
 
-    def _pooled(self, x: Tensor, tokens: Tensor) -> Tensor:
+    def _vector(self, x: Float[Tensor, "b t d"], there: Bool[Tensor, "b t"]) -> Tensor:
+        """What texts mean whose tokens were looked up."""
+        x = self._pooled(self.encoder.encoded(x, there), there[..., None])
+        return F.normalize(x, dim=1) if self.normalised else x
+
+    def _pooled(self, x: Tensor, there: Tensor) -> Tensor:
         if self.pooling == "cls":
             return x[:, 0]
-        there = torch.ones_like(tokens) if self.padding_id is None else tokens != self.padding_id
-        there = there[..., None]
         if self.pooling == "max":
             return x.masked_fill(there == 0, -torch.inf).amax(1)
         return (x * there).sum(1) / there.sum(1).clamp(min=1)
+
+
+def _moved(
+    x: Float[Tensor, "b t d"], second: Bool[Tensor, "b t"]
+) -> tuple[Float[Tensor, "b t d"], Bool[Tensor, "b t"]]:
+    """The second texts as if each stood alone: behind the first token, from position 1 on."""
+    start = second.long().argmax(1, keepdim=True)
+    place = torch.arange(x.shape[1], device=x.device) - 1 + start
+    inside = place < x.shape[1]
+    place = place.clamp(0, x.shape[1] - 1)
+    there = second.gather(1, place) & inside
+    vectors = x.gather(1, place[..., None].expand_as(x))
+    return torch.cat([x[:, :1], vectors[:, 1:]], 1), torch.cat(
+        [torch.ones_like(there[:, :1]), there[:, 1:]], 1
+    )
 
 
 def encode(model: Signed, texts: Sequence[str], /, *, tokens: int = TOKENS) -> Float[Tensor, "n d"]:

@@ -16,6 +16,7 @@ from cartograd.data.dataset.token_rows import Parts, labelled
 from cartograd.data.decode.table import Table
 from cartograd.data.text import vocabularies
 from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.data.text.vocabularies import pairing
 
 LEAST = 2
 """A word or character seen less often in training is unknown."""
@@ -39,7 +40,7 @@ def labelled_texts(
 
     Args:
         name: what to call the data.
-        table: the texts, in one column.
+        table: the texts, in one column, or pairs of texts, in two.
         targets: int64 classes of shape `n`, or float32 values of shape `n 1`.
         output: what the targets are.
         tokenize: `words` (in lower case, with marks and Chinese characters by themselves), `pieces`
@@ -53,12 +54,14 @@ def labelled_texts(
     Raises:
         UsageError: no text is left for training, or all are empty.
     """
-    texts = table.column(table.header[0])
-    learned = [texts[i] for i in chosen["train"]]
+    learned = [text for i in chosen["train"] for text in table.rows[i]]
     if not any(text.strip() for text in learned):
         raise UsageError(f"{table.source}: every text for training is empty; expected words")
     tokenizer = _learned(learned, tokenize, vocabulary).told(longest=context)
-    said = f"{output.name} is learned from the texts of {table.header[0]!r}"
+    tokenizer = pairing(tokenizer) if len(table.header) > 1 else tokenizer
+    names_of = " and ".join(map(repr, table.header))
+    said = f"{output.name} is learned from {'pairs of' if len(table.header) > 1 else 'the'} texts "
+    said += f"of {names_of}"
     about = about | {"decided": [*about.get("decided", ()), said]}
     return labelled(
         name,

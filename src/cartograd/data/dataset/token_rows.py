@@ -16,7 +16,11 @@ from cartograd.data.dataset.tensors import assemble
 from cartograd.data.dataset.text_batches import IGNORED
 from cartograd.data.decode.table import Table
 from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.data.text.tokens import separator
 from cartograd.data.text.vocabularies import PADDING, padded
+
+PAIR = "pair"
+"""What the input of two texts in a row is called."""
 
 Parts = Mapping[str, Sequence[int]]
 """Which examples are for training (`train`), validation (`valid`) and test (`test`)."""
@@ -44,6 +48,26 @@ def text_port(tokenizer: Tokenizer, name: str = "text", letter: str = "t", /) ->
     return Port(name, "text", (letter,), dtype="int64", bounds=(0, high), padding_id=PADDING)
 
 
+def whole_port(tokenizer: Tokenizer, names: tuple[str, ...], /) -> Port:
+    """The port of whole texts, or of pairs of them where there are two names."""
+    if len(names) == 1:
+        return text_port(tokenizer, names[0])
+    return replace(text_port(tokenizer, PAIR), pair=names, separator_id=separator(tokenizer))
+
+
+def written_in(table: Table, /) -> list[str] | list[tuple[str, str]]:
+    """The texts of a table of one column, or the pairs of one of two."""
+    if len(table.header) == 1:
+        return table.column(table.header[0])
+    return [(first, second) for first, second in table.rows]
+
+
+def _rows(tokenizer: Tokenizer, table: Table) -> list[list[int]]:
+    """The tokens of each text or pair; none where nothing, or one of two texts, is written."""
+    found = zip(table.rows, tokenizer.encoded(written_in(table)), strict=True)
+    return [row if len(texts) == 1 or all(texts) else [] for texts, row in found]
+
+
 def labelled(
     name: str,
     tokenizer: Tokenizer,
@@ -62,7 +86,8 @@ def labelled(
     Args:
         name: what to call the data.
         tokenizer: cuts the texts, here and wherever the model reads one.
-        table: the texts, in one column (its name is that of the input); they are kept.
+        table: the texts, in one column (its name is that of the input), or pairs, in two; they are
+            kept.
         targets: of all texts.
         chosen: which are for what; texts without a token are in no part.
         output: what the targets are.
@@ -71,8 +96,9 @@ def labelled(
         unit: what the tokens are.
     """
     names = names or [f"{table.unit} {line}" for line in table.lines]
-    rows = tokenizer.encoded(table.column(table.header[0]))
-    signature = Signature((text_port(tokenizer, table.header[0]),), (output,))
+    rows = _rows(tokenizer, table)
+    port = whole_port(tokenizer, table.header)
+    signature = Signature((port,), (output,))
     splits = {
         part: Split(
             padded([rows[i] for i in index]),
@@ -85,7 +111,7 @@ def labelled(
         for index in ([i for i in whole if rows[i]],)
     }
     read = [rows[i] for whole in chosen.values() for i in whole]
-    said = _told(table.header[0], tokenizer, read, unit)
+    said = _told(port, tokenizer, read, unit)
     longest = tokenizer.longest
     about = about | {"cut": sum(len(row) == longest for row in rows)}
     about |= {"decided": [*about.get("decided", ()), said]}
@@ -117,7 +143,7 @@ def respelt(data: Dataset, tokenizer: Tokenizer, port: Port, /) -> Dataset:
                 f"{data.name} was cut into other tokens than the model knows, and its texts were "
                 "not kept; give texts with labels (a table, or folders of .txt)"
             )
-        rows = tokenizer.encoded(table.column(table.header[0]))
+        rows = _rows(tokenizer, table)
         encoded.extend(rows)
         some = [i for i, row in enumerate(rows) if row]
         kept = split.select(some)
@@ -125,23 +151,26 @@ def respelt(data: Dataset, tokenizer: Tokenizer, port: Port, /) -> Dataset:
         return Split(stored, kept.targets, signature, kept.names, table=kept.table)
 
     parts = {part: anew(getattr(data, part)) for part in ("train", "valid", "test")}
-    said = _told(port.name, tokenizer, encoded, "tokens of the model")
+    said = _told(port, tokenizer, encoded, "tokens of the model")
     about = data.about | {"decided": [*data.about.get("decided", ())[:-1], said]}
     return replace(data, **parts, signature=signature, tokenizer=tokenizer, about=about)
 
 
-def _told(name: str, tokenizer: Tokenizer, rows: Sequence[Sequence[int]], unit: str) -> str:
+def _told(port: Port, tokenizer: Tokenizer, rows: Sequence[Sequence[int]], unit: str) -> str:
     """A line on the texts: how many, of which tokens, cut off where, and what says nothing."""
-    parts = [f"{name}: {len(rows)} texts, cut into {tokenizer.vocabulary} different {unit}"]
+    what, one, lacks = (
+        ("pairs", "both", "one text") if port.pair else ("texts", "a text", "a token")
+    )
+    parts = [f"{port.name}: {len(rows)} {what}, cut into {tokenizer.vocabulary} different {unit}"]
     strange = sum(token == tokenizer.unknown for row in rows for token in row)
     if strange:
         share = strange / sum(map(len, rows))
         parts.append(f"{100 * share:.1f} % of what the texts hold is unknown among them")
     if tokenizer.longest is not None:
         long = sum(len(row) == tokenizer.longest for row in rows)
-        parts.append(f"at most {tokenizer.longest} of a text, which {long} reach")
+        parts.append(f"at most {tokenizer.longest} of {one}, which {long} reach")
     unread = sum(not row for row in rows)
-    return ", ".join(parts) + (f"; {unread} texts without a token are left out" if unread else "")
+    return ", ".join(parts) + (f"; {unread} {what} without {lacks} are left out" if unread else "")
 
 
 def aligned(

@@ -16,6 +16,7 @@ from torch import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.decode.images import SUFFIXES, label, pixels
+from cartograd.data.decode.pairs import paired, sides
 from cartograd.data.decode.sounds import SUFFIXES as SOUNDS
 from cartograd.data.decode.sounds import read_port
 from cartograd.data.decode.stored import as_port
@@ -37,6 +38,7 @@ def read(
     - `table`: a path of a CSV file, or a mapping from column names to cells; None and empty
       cells are missing, further columns are ignored.
     - `text`: text, bytes of UTF-8, or a path of a file. Shorter texts are filled up on the right.
+      Where the port takes pairs, two texts, or a mapping from the names of both to them.
     - `audio`: a path of a sound file (a folder stands for its sounds), the bytes of one, or an
       array of samples.
     - otherwise: numbers, nested as the port's dims are.
@@ -173,7 +175,10 @@ def encoded(port: Port, sources: Sequence[Any], tokenizer: Any = None, /) -> lis
         )
     tokenizer.check(port)
     rows = tokenizer.encoded(
-        [written(one, f"text {number}") for number, one in enumerate(sources, start=1)]
+        [
+            sides(port, one, number) if port.pair else written(one, f"text {number}")
+            for number, one in enumerate(paired(port, sources), start=1)
+        ]
     )
     if [] in rows:
         raise UsageError(f"text {rows.index([]) + 1} for {port.name!r} is empty")

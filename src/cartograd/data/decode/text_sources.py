@@ -3,6 +3,7 @@
 As in training: a text file is one text, a table has a text in each row of one column.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cartograd.core.errors import UsageError, nearest
@@ -16,17 +17,21 @@ TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".parquet")
 """What tables end in."""
 
 
-def texts_in(port: Port, path: Path, /, notes: list[str]) -> list[tuple[Path | str, str]]:
-    """The texts of a file, a folder or a table, each with what to call it.
+def texts_in(
+    port: Port, path: Path, /, notes: list[str]
+) -> Sequence[tuple[Path | str | dict[str, str], str]]:
+    """The texts of a file, a folder or a table, or the pairs of a table; and what to call each.
 
     Args:
-        port: of the model; its name is that of the column.
+        port: of the model; its name is that of the column, those of its pair of the two.
         path: what is there.
         notes: gets a line on what was left out, and on a column that was found.
 
     Raises:
         UsageError: there is no text in it, or the table has no such column.
     """
+    if port.pair:
+        return list(_pairs(port, path, notes))
     if path.is_dir():
         return _of_folder(path, notes)
     if path.suffix.lower() not in TABLES:
@@ -42,6 +47,30 @@ def texts_in(port: Port, path: Path, /, notes: list[str]) -> list[tuple[Path | s
         )
     named = zip(cells, table.lines, strict=True)
     return [(cell, f"{path} {table.unit} {line}") for cell, line in named if cell]
+
+
+def _pairs(port: Port, path: Path, notes: list[str]) -> Iterator[tuple[dict[str, str], str]]:
+    """The rows of a table in which both texts stand."""
+    if path.suffix.lower() not in TABLES:
+        raise UsageError(
+            f"{path} is no table; the model reads pairs of texts: expected a table with the "
+            f"columns {' and '.join(port.pair)}"
+        )
+    table = read_table(path)
+    lacking = [name for name in port.pair if name not in table.header]
+    if lacking:
+        near = nearest(lacking[0], table.header)
+        raise UsageError(
+            f"{path} lacks the column {lacking[0]!r} that the model reads (there are "
+            f"{', '.join(table.header)})" + (f"; is {near!r} meant?" if near else "")
+        )
+    rows = table.columns(port.pair).rows
+    whole = [row for row, texts in enumerate(rows) if all(texts)]
+    if len(whole) < len(rows):
+        notes.append(f"{len(rows) - len(whole)} rows of {path} that lack a text are left out")
+    for row in whole:
+        where = f"{path} {table.unit} {table.lines[row]}"
+        yield dict(zip(port.pair, rows[row], strict=True)), where
 
 
 def _of_folder(path: Path, notes: list[str]) -> list[tuple[Path | str, str]]:

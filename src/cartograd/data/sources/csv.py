@@ -39,7 +39,7 @@ from cartograd.data.dataset.split_column import row_parts, split_column
 from cartograd.data.dataset.tabular import tabular
 from cartograd.data.dataset.targets import Targets, targets
 from cartograd.data.decode.columns import is_numeric
-from cartograd.data.decode.prose import prose_columns
+from cartograd.data.decode.prose import pair_columns, prose_columns
 from cartograd.data.decode.table import Table
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.store import packages
@@ -78,7 +78,7 @@ def csv(
     drop_missing: bool = False,
     encoding: str | None = None,
     sheet: str | None = None,
-    text: str | bool | None = None,
+    text: str | tuple[str, ...] | bool | None = None,
     tokenize: Literal["words", "pieces", "characters"] = "words",
     vocabulary: int = 8000,
     context: int = 256,
@@ -93,8 +93,8 @@ def csv(
             table fetched by `cartograd data get`.
         target: the column to predict; or several columns of 0 and 1, each of which is a label that
             may hold beside others.
-        text: the column of texts to learn from, and from no other; true finds it, and so it is
-            found where there is nothing else.
+        text: the column of texts to learn from, and from no other, or the two columns of pairs;
+            true finds them, and so they are found where there is nothing else.
         tokenize: what texts are cut into: words in lower case (with marks, and Chinese characters
             one by one), pieces of words, or characters.
         vocabulary: greatest number of different tokens of texts.
@@ -132,15 +132,16 @@ def csv(
     goal = _goal(table, goals, task, **dress, drop_missing=drop_missing)
     shares: Any = {"valid": valid, "test": test}
     about = {"source": table.source, "sha256": digest(table.source)}
-    column = _text(goal.table, text, inputs, goals)
-    if column is not None:
-        texts = goal.table.column(column)
+    columns = _text(goal.table, text, inputs, goals)
+    if columns:
+        read = goal.table.columns(columns)
+        texts = ["\x1f".join(row) for row in read.rows]
         classes = goal.values if find(goal.port.task).target == "class" else None
         chosen, said = row_parts(goal.table, texts, classes, split, **shares)
+        decided = [*table.notes, *goal.notes, *said, *_others(columns, inputs)]
         return labelled_texts(
-            "csv", goal.table.columns((column,)), goal.values, goal.port, tokenize=tokenize,
-            vocabulary=vocabulary, context=context, chosen=chosen,
-            about=about | {"decided": [*table.notes, *goal.notes, *said, *_others(column, inputs)]},
+            "csv", read, goal.values, goal.port, tokenize=tokenize, vocabulary=vocabulary,
+            context=context, chosen=chosen, about=about | {"decided": decided},
         )  # fmt: skip
     data = tabular("csv", goal, inputs, **dress, **shares, split=split, categorical=categorical)
     data.about["left out"] |= dict.fromkeys(table.unnamed, "no name in the header")
@@ -151,18 +152,30 @@ def csv(
 
 
 def _text(
-    table: Table, text: str | bool | None, inputs: list[str], goals: tuple[str, ...]
-) -> str | None:
-    """The column of texts to learn from: as it was said, or where there is nothing else.
+    table: Table,
+    text: str | tuple[str, ...] | bool | None,
+    inputs: list[str],
+    goals: tuple[str, ...],
+) -> tuple[str, ...]:
+    """The columns of texts, or of pairs, to learn from: as said, or where there is nothing else.
 
     Raises:
-        UsageError: it is the target, or there is none.
+        UsageError: one is the target, there is none, or there are more than two.
     """
-    if isinstance(text, str):
-        table.column(text)
-        if text in goals:
-            raise UsageError(f"text={text} is the target; expected the column to learn from")
-        return text
+    if not isinstance(text, bool | None):
+        named = _names(table, text)
+        wrong = [name for name in named if name in goals]
+        if wrong:
+            raise UsageError(f"text={wrong[0]} is the target; expected the column to learn from")
+        if len(set(named)) != len(named) or not 1 <= len(named) <= 2:
+            raise UsageError(
+                f"text names {', '.join(named) or 'no column'}; expected one column of texts, or "
+                "two whose texts are pairs"
+            )
+        return named
+    pair = pair_columns(table, inputs) if text is not False else ()
+    if pair:
+        return pair
     found = prose_columns(table, inputs) if text is not False else []
     if text and not found:
         raise UsageError(
@@ -170,13 +183,13 @@ def _text(
             f"{', '.join(inputs) or 'no others'}); name it: text=NAME"
         )
     if text and "text" in found:
-        return "text"
-    return found[0] if found and (text or len(found) == len(inputs)) else None
+        return ("text",)
+    return (found[0],) if found and (text or len(found) == len(inputs)) else ()
 
 
-def _others(column: str, inputs: list[str]) -> list[str]:
-    """A line on the columns that are left out beside that of the texts."""
-    others = [name for name in inputs if name != column]
+def _others(columns: tuple[str, ...], inputs: list[str]) -> list[str]:
+    """A line on the columns that are left out beside those of the texts."""
+    others = [name for name in inputs if name not in columns]
     return [f"left out, as texts are learned from alone: {', '.join(others)}"] if others else []
 
 

@@ -20,6 +20,9 @@ SPECIAL = {
 }  # fmt: skip
 """The first tokens of a tokenizer that we train."""
 
+NUMBERS = {role: number for number, role in enumerate(SPECIAL)}
+"""Their numbers."""
+
 ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>")
 """Tokens that end an answer in pretrained vocabularies, besides the tokenizer's own."""
 
@@ -38,6 +41,9 @@ USUAL = {
 }
 """How special tokens are usually written, where the files do not name them."""
 
+
+Written = str | tuple[str, str]
+"""A text, or a pair of texts that a model reads together."""
 
 UNUSED = 0.1
 """Share of a model's vocabulary that may have no token: sizes are rounded up for speed."""
@@ -167,6 +173,48 @@ def trained(texts: Iterable[str], vocabulary: int, kind: str, /) -> dict[str, An
     document = json.loads(made.to_str())
     document["added_tokens"] = document["added_tokens"][: len(special)]
     return document
+
+
+def numbered(
+    inner: Any,
+    texts: Sequence[Written],
+    longest: int | None,
+    end: int | None,
+    /,
+    *,
+    special: bool,
+) -> list[list[int]]:
+    """Texts, and pairs of texts, as the package numbers them, none longer than so many tokens.
+
+    Of a pair the longer text is cut at its end until both fit, so that what stands around them
+    stays.
+
+    Args:
+        inner: the package's tokenizer.
+        texts: or pairs.
+        longest: how many tokens a text, or both of a pair, may have.
+        end: the token that ends a text, which stays.
+        special: with the tokens that a model expects around them.
+    """
+    pairs = longest is not None and any(isinstance(one, tuple) for one in texts)
+    if pairs:
+        inner.enable_truncation(longest, strategy="longest_first")
+    try:
+        found = inner.encode_batch_fast(list(texts), add_special_tokens=special)
+    finally:
+        if pairs:
+            inner.no_truncation()
+    return [cut(one.ids, one.ids, longest, end) for one in found]
+
+
+def separator(tokenizer: Any, /) -> int | None:
+    """The token between the two texts of a pair; None where a tokenizer writes none.
+
+    Args:
+        tokenizer: one of `Tokenizer`.
+    """
+    around = tokenizer.encoded([("", "")])[0]
+    return tokenizer.end if around.count(tokenizer.end) > 1 else None
 
 
 def padded(rows: Sequence[Sequence[int]], padding: int | None, /) -> Int[Tensor, "b t"]:

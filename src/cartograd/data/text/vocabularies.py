@@ -21,7 +21,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from cartograd.data.text.tokenizer import Tokenizer
-from cartograd.data.text.tokens import SPECIAL, library
+from cartograd.data.text.tokens import NUMBERS, SPECIAL, library
 
 PADDING, UNKNOWN, BEGIN, END, MASK = range(len(SPECIAL))
 
@@ -51,6 +51,29 @@ def ending(tokenizer: Tokenizer, /) -> Tokenizer:
         "single": first + after,
         "pair": first + after + second + after,
         "special_tokens": {end: {"id": end, "ids": [END], "tokens": [end]}},
+    }
+    document = tokenizer.document | {"post_processor": template}
+    return Tokenizer(document, **tokenizer.settings)
+
+
+def pairing(tokenizer: Tokenizer, /) -> Tokenizer:
+    """The same, with a token before each text and one after it, as BERT's: `<s> a </s> b </s>`.
+
+    >>> pairing(characters(["ab"], vocabulary=9)).encoded([("a", "b"), "a"])
+    [[2, 5, 3, 6, 3], [2, 5, 3]]
+    """
+    begin, end = (
+        {"SpecialToken": {"id": SPECIAL[role], "type_id": 0}} for role in ("begin", "end")
+    )
+    first, second = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
+    template = {
+        "type": "TemplateProcessing",
+        "single": [begin, first, end],
+        "pair": [begin, first, end, second, end],
+        "special_tokens": {
+            SPECIAL[role]: {"id": SPECIAL[role], "ids": [number], "tokens": [SPECIAL[role]]}
+            for role, number in (("begin", BEGIN), ("end", END))
+        },
     }
     document = tokenizer.document | {"post_processor": template}
     return Tokenizer(document, **tokenizer.settings)
@@ -124,8 +147,7 @@ def _listed(
     if decoder is not None:
         made.decoder = decoder
     made.add_special_tokens(special)
-    roles = {role: number for number, role in enumerate(SPECIAL)}
-    return Tokenizer(json.loads(made.to_str()), special=roles)
+    return Tokenizer(json.loads(made.to_str()), special=NUMBERS)
 
 
 def padded(

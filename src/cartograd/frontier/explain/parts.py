@@ -150,7 +150,7 @@ def part_numbers(
 
 
 def covered(model: nn.Module, x: Int[Tensor, "b t"], baseline: Baseline, /) -> Int[Tensor, "b t"]:
-    """The token that covers, in the shape of x; padding stays what it is.
+    """The token that covers, in the shape of x; padding, and what parts a pair, stay what they are.
 
     Raises:
         UsageError: the baseline is none for tokens.
@@ -171,4 +171,7 @@ def covered(model: nn.Module, x: Int[Tensor, "b t"], baseline: Baseline, /) -> I
             f"the baseline does not fit tokens of shape {tuple(x.shape)}; expected one token, one "
             "text, or one for each"
         ) from error
-    return found if padding is None else torch.where(x == padding, x, found)
+    stay = (padding, signature.input.separator_id if signature else None)
+    for token in stay:
+        found = found if token is None else torch.where(x == token, x, found)
+    return found
