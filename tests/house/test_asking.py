@@ -39,7 +39,7 @@ def test_nothing_but_the_ports_asks_what_kind_an_output_is():
     found = [
         f"{path.relative_to(SOURCE)}:{node.lineno}"
         for path in FILES
-        if path != SOURCE / "core/ports.py"
+        if path not in (SOURCE / "core/ports.py", SOURCE / "core/older_outputs.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Compare)
         and any(
