@@ -231,6 +231,7 @@ ONLY_COMMAND = {
     },
     "evaluate": {"min": "a program compares by itself", "max": "as min"},
     "predict": {"csv": "answers are dictionaries"},
+    "replace": {"target": "is part of `data`: 'churn.csv,target=churn'"},
     "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")
     | {"class": "is `condition`", "inpaint": "is the `picture` of `inpaint`"},
     "claim": {"seed": "is `seeds=[3]`"},
@@ -256,6 +257,7 @@ ONLY_PYTHON = {
     "claim": {"said": "a function"},
     "league": {"said": "a function"},
     "audit": {"said": "a function", "folder": "is --out"},
+    "replace": {"said": "a function"},
     "show": {"kind": "is the word before the name"},
 }
 """Arguments that the command has no option for, each with the reason."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.load.runs import listed as runs
     from cartograd.apps.load.runs import look as look
     from cartograd.apps.load.source import dataset as dataset
+    from cartograd.apps.replace.replace import replace as replace
     from cartograd.apps.results.comparison import Comparison as Comparison
     from cartograd.apps.results.evaluation import Evaluation as Evaluation
     from cartograd.apps.server.run import serve as serve
@@ -125,6 +126,7 @@ _HOME = {
     "prove": "apps.verbs.prove",
     "rates": "engine.optim.schedule",
     "repeat": "apps.verbs.repeat",
+    "replace": "apps.replace.replace",
     "robustness": "apps.verbs.attack",
     "runs": "apps.load.runs:listed",
     "sample": "apps.verbs.sample",
@@ -196,6 +198,7 @@ __all__ = [
     "prove",
     "rates",
     "repeat",
+    "replace",
     "robustness",
     "runs",
     "sample",

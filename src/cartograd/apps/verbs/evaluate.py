@@ -11,6 +11,7 @@ from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import decided_on, part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
+from cartograd.apps.load.weight import size
 from cartograd.apps.results.against_plain import baseline
 from cartograd.apps.results.evaluation import Evaluation, Seen
 from cartograd.apps.verbs.anomaly import ANOMALIES, of_anomalies
@@ -24,7 +25,7 @@ from cartograd.apps.verbs.drawn_samples import (
 )
 from cartograd.apps.verbs.generative_model import Generative
 from cartograd.apps.verbs.judge import Judges, as_judges
-from cartograd.apps.verbs.latency import latency, size
+from cartograd.apps.verbs.latency import latency
 from cartograd.apps.verbs.written_texts import (
     check_writes,
     is_of_texts,

@@ -1,4 +1,4 @@
-"""How long a model takes for one example, and how large it is."""
+"""How long a model takes for one example."""
 
 import time
 from statistics import median
@@ -10,7 +10,6 @@ from torch import Tensor
 from cartograd.core.eval_mode import inferring
 from cartograd.core.signed import Signed
 from cartograd.engine.device.visit import visiting
-from cartograd.engine.files.program import Program
 
 SECONDS = 0.3
 """Seconds for which a single prediction is timed."""
@@ -29,14 +28,6 @@ def latency(model: Signed, /, *inputs: Shaped[Tensor, "b ..."], device: torch.de
             _answer(model, *x)
             times.append(time.perf_counter() - start)
     return median(times)
-
-
-def size(model: Signed, /) -> int:
-    """Bytes of a model's weights and buffers, or of the file that answers for it."""
-    if isinstance(model.model, Program):
-        return model.model.path.stat().st_size
-    tensors = [*model.model.parameters(), *model.model.buffers()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _answer(model: Signed, *x: Tensor) -> None:

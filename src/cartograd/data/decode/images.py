@@ -137,13 +137,14 @@ def label(source: Any, /) -> str:
     return str(source) if isinstance(source, str | Path) else f"the {type(source).__name__} given"
 
 
-def header(path: Path, /) -> Header:
+def header(source: str | Path | bytes, /) -> Header:
     """Size and kind of a picture, without decoding it.
 
     Raises:
         UsageError: not a readable picture.
     """
-    with _opened(str(path), str(path)) as image:
+    name = label(source)
+    with _opened(source if isinstance(source, bytes) else str(source), name) as image:
         (columns, rows), deep = image.size, is_deep(image)
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         size = (rows, columns) if turned else (columns, rows)

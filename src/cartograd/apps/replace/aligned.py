@@ -1,0 +1,74 @@
+"""The classes of two forms brought to one order, by their names."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.apps.replace.form import Facts
+from cartograd.core.errors import UsageError
+
+
+def check_alike(first: Facts, second: Facts, labels: Sequence[str], /) -> None:
+    """Refuse forms that answer other questions.
+
+    Args:
+        first: what is in use.
+        second: what shall replace it.
+        labels: the classes of the data; none of values.
+
+    Raises:
+        UsageError: one gives classes and the other values, or their classes differ: these are
+            named.
+    """
+    for one, other in ((first, second), (second, first)):
+        if one.labels and not other.labels:
+            raise UsageError(
+                f"{one.name} names one of {len(one.labels)} classes and {other.name} gives a "
+                "value; expected two that answer one question"
+            )
+    for facts in (first, second):
+        if labels and not facts.labels:
+            raise UsageError(f"{facts.name} gives a value, and the data have classes")
+    if plain(first.labels) or plain(second.labels):
+        counts = len(first.labels), len(second.labels)
+        if counts[0] != counts[1]:
+            raise _other(first, second)
+        return
+    if set(first.labels) != set(second.labels):
+        raise _other(first, second)
+
+
+def _other(first: Facts, second: Facts) -> UsageError:
+    only = [
+        f"{facts.name} alone knows {_shown([x for x in facts.labels if x not in other.labels])}"
+        for facts, other in ((first, second), (second, first))
+        if set(facts.labels) - set(other.labels)
+    ]
+    counts = f"{len(first.labels)} and {len(second.labels)}"
+    return UsageError(
+        f"the two tell other classes apart ({counts} of them): {'; '.join(only)}; expected the "
+        "same classes in any order"
+    )
+
+
+def plain(labels: Sequence[str], /) -> bool:
+    """Whether classes are called by their numbers alone.
+
+    >>> plain(("0", "1")), plain(("cat", "dog")), plain(())
+    (True, False, False)
+    """
+    return bool(labels) and tuple(labels) == tuple(map(str, range(len(labels))))
+
+
+def aligned(
+    answers: Float[Tensor, "n k"], own: Sequence[str], wanted: Sequence[str], /
+) -> Float[Tensor, "n k"]:
+    """Probabilities in the order of other labels; numbered classes are in that order already."""
+    if not wanted or tuple(own) == tuple(wanted) or plain(own) or plain(wanted):
+        return answers
+    return answers[:, [list(own).index(label) for label in wanted]]
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:6])) + (f" and {len(names) - 6} more" * (len(names) > 6))

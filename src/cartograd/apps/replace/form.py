@@ -1,0 +1,80 @@
+"""What every shipped form of a model does: take raw examples, and answer.
+
+A raw example is what a user has: the path or the bytes of a file, the cells of a row by the names
+of their columns, a text; of data that come as numbers, these. How it becomes what the network takes
+is the form's own affair, for there two forms of one model differ most often.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cartograd.core.ports import Signature
+
+Role = Literal["decode", "resize", "encode", "tokenise", "pad", "normalise", "layer", "head",
+               "answer"]  # fmt: skip
+"""What a stage does."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one stage on the way from a raw example to an answer gave.
+
+    Attributes:
+        name: of the stage; that of a layer within its network.
+        role: what it does.
+        value: what it gave; tokens as whole numbers.
+        module: of a layer, where it is one of torch's.
+    """
+
+    name: str
+    role: Role
+    value: Tensor
+    module: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a form before it answers.
+
+    Attributes:
+        name: as the user called it.
+        kind: "bundle", "ONNX file", ...
+        labels: the classes that it tells apart; empty where it gives a value.
+        size: bytes of its weights or its file; None where they are elsewhere.
+        trained: the spec of the data that it was trained on, if that is known.
+        average: the average of weights that its training kept, if that is known.
+    """
+
+    name: str
+    kind: str
+    labels: tuple[str, ...] = ()
+    size: int | None = None
+    trained: Any = None
+    average: str = ""
+
+
+@runtime_checkable
+class Form(Protocol):
+    """A model as it is shipped."""
+
+    facts: Facts
+    signature: Signature | None
+    """What it takes and gives, where it says so: the examples are read by that of the first."""
+    tokenizer: Any
+    """What turns texts into its tokens, if it says."""
+
+    def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n k"]:
+        """The probability of each class, in the order of the labels; or the value (`k` = 1).
+
+        Raises:
+            UsageError: an example cannot be read, or no answer came.
+        """
+        ...
+
+    def stages(self, sources: Sequence[Any], /) -> list[Stage]:
+        """What each stage gives for these examples, from the first to the answer."""
+        ...

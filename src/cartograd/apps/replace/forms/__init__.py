@@ -1,0 +1,1 @@
+"""Forms in which models are shipped: each takes raw examples by its own preprocessing."""

@@ -1,0 +1,146 @@
+"""Replace: may one shipped form of a model replace another?"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cartograd.apps.load.source import Data
+from cartograd.apps.replace.aligned import aligned, check_alike
+from cartograd.apps.replace.changed import changes, check_columns, groups
+from cartograd.apps.replace.cost import costs, held_to
+from cartograd.apps.replace.form import Form
+from cartograd.apps.replace.margin import Given, limits, margins
+from cartograd.apps.replace.opened import Shipped, form_of
+from cartograd.apps.replace.parted import parting
+from cartograd.apps.replace.questions import MOST, Questions, asked
+from cartograd.apps.replace.regions import regions
+from cartograd.apps.replace.replacement import Replacement
+from cartograd.apps.replace.verdict import judged
+from cartograd.core.errors import UsageError
+
+ROWS = 256
+"""Examples that a form is given at once."""
+
+
+def replace(
+    a: Shipped,
+    b: Shipped,
+    data: Data | None = None,
+    /,
+    *,
+    margin: Given = "accuracy=0.5%",
+    max: Given = "",
+    part: str | None = None,
+    slices: str | Sequence[str] = (),
+    examples: int = MOST,
+    seed: int = 0,
+    said: Callable[[str], None] = lambda _: None,
+) -> Replacement:
+    """Whether B may replace A: non-inferior within a margin, on the same raw examples.
+
+    Raw files and rows go into each form through its own preprocessing.
+
+    Args:
+        a: what is in use: a run, a bundle, an ONNX file, published weights, a folder of Hugging
+            Face, the address of a server (`http://...`), a module with a signature, or a function
+            that is given a list of raw examples and returns a row of probabilities for each.
+        b: what shall replace it.
+        data: examples that both are asked; by default what both were trained on.
+        margin: how much worse B may be, by metrics: `accuracy=0.5%`, `nll=0.02`; all must hold.
+        max: what B may cost at most: `latency=5ms`, `size=10MB`, `memory=200MB`.
+        part: `train`, `valid`, `test` or `all`; by default `test` of what A was trained on, and
+            `all` of other files or folders that do not come in parts.
+        slices: columns of the table, by whose cells changed answers are told.
+        examples: at most.
+        seed: of the choice of examples, the halves that regions are found and confirmed on, and
+            of bootstraps.
+        said: told how it goes on.
+
+    Raises:
+        UsageError: one is no form, the two answer other questions, there are no data, a margin is
+            without a unit, or a form does not answer.
+    """
+    wanted, most = margins(margin), limits(max)
+    if examples < 1:
+        raise UsageError(f"examples={examples} is out of range; expected at least 1")
+    forms = form_of(a), form_of(b)
+    questions = asked(forms, data, part=part, most=examples, seed=seed)
+    check_alike(forms[0].facts, forms[1].facts, questions.labels)
+    columns = [slices] if isinstance(slices, str) and slices else list(slices)
+    check_columns(questions, columns)
+    for one in wanted:  # what does not fit the data is refused before the work
+        _check_fits(one.metric, questions)
+    answers = _answered(forms[0], questions, said), _answered(forms[1], questions, said)
+    found = tuple(
+        judged(one, questions.signature, answers, questions.targets,
+               margins=len(wanted), seed=seed)
+        for one in wanted
+    )  # fmt: skip
+    said("what an answer costs")
+    spent = costs(forms, questions.sources)
+    areas, why = regions(questions, answers, seed=seed)
+    return Replacement(
+        forms[0].facts, forms[1].facts, questions, answers, found,
+        tuple(changes(questions, answers)), tuple(groups(questions, answers, columns)),
+        tuple(areas), spent, held_to(most, spent[1]),
+        parting(forms, questions, answers), why,
+    )  # fmt: skip
+
+
+def _check_fits(metric: str, questions: Questions) -> None:
+    """Refuse a metric of classes for values, and the other way round: asked of two examples.
+
+    Raises:
+        UsageError: it does not fit.
+    """
+    from cartograd.apps.answers.averaged import measure
+
+    rows = min(2, len(questions))
+    width = len(questions.labels) or questions.targets.shape[1]
+    try:
+        measure(metric, questions.signature)(torch.zeros(rows, width), questions.targets[:rows])
+    except UsageError as error:
+        raise UsageError(f"margin {metric}: {error}") from error
+
+
+def _answered(
+    form: Form, questions: Questions, said: Callable[[str], None]
+) -> Float[Tensor, "n k"]:
+    """All answers of a form, in the order of the questions' classes.
+
+    Raises:
+        UsageError: it gives other numbers than it says, or none.
+    """
+    said(f"{form.facts.name}: {len(questions):,} examples")
+    found = []
+    for start in range(0, len(questions), ROWS):
+        part = questions.sources[start : start + ROWS]
+        found.append(_checked(form.answer(part), form, len(part)))
+    return aligned(torch.cat(found), form.facts.labels, questions.labels)
+
+
+def _checked(answer: Tensor, form: Form, count: int) -> Tensor:
+    width = len(form.facts.labels) or 1
+    if answer.shape != (count, width):
+        raise UsageError(
+            f"{form.facts.name} answered {count} examples with numbers of shape "
+            f"{tuple(answer.shape)}; expected {(count, width)}: a row for each"
+        )
+    if not answer.isfinite().all():
+        row = int((~answer.isfinite()).any(1).nonzero()[0])
+        return _finite(answer, form, row)
+    return answer
+
+
+def _finite(answer: Tensor, form: Form, row: int) -> Tensor:
+    """Answers that are no numbers count as knowing nothing; of values they are refused.
+
+    Raises:
+        UsageError: a value is not finite.
+    """
+    if not form.facts.labels:
+        raise UsageError(f"{form.facts.name} gave a value that is not finite for example {row + 1}")
+    lost = (~answer.isfinite()).any(1, keepdim=True)
+    return torch.where(lost, torch.full_like(answer, 1 / answer.shape[1]), answer)
