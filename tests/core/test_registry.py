@@ -90,6 +90,12 @@ def test_unknown_names(toy):
         registry.find("zzzz")
 
 
+def test_other_names_are_choices_too():
+    assert "membership" in registry.spellings(kind="privacy-attack")
+    with pytest.raises(UsageError, match="did you mean 'membership'"):
+        registry.find("memberships", kind="privacy-attack")
+
+
 def test_a_name_of_another_kind(toy):
     with pytest.raises(UsageError, match="'toy' is of kind 'model', expected 'attack'"):
         registry.find("toy", kind="attack")

@@ -4,12 +4,12 @@ import functools
 import inspect
 import typing
 from importlib import import_module
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from cartograd.core import packages, registry, source, vocabulary
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.fits import fits
+from cartograd.core.fits import choices, fits, named
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
@@ -179,6 +179,8 @@ def _check(card: Card, key: str, value: Any, parameter: inspect.Parameter) -> No
     if parameter.annotation is not inspect.Parameter.empty and not fits(
         value, parameter.annotation
     ):
+        if isinstance(value, str) and (words := choices(parameter.annotation)):
+            raise UsageError(f"{card.name}: {unknown(key, value, words, every=True)}")
         raise UsageError(
             f"{card.name}: {key}={value!r} is of the wrong type; expected "
             f"{_annotation(parameter.annotation)}" + (f" ({means})" if means else "")
@@ -187,6 +189,6 @@ def _check(card: Card, key: str, value: Any, parameter: inspect.Parameter) -> No
 
 
 def _annotation(annotation: Any) -> str:
-    if get_origin(annotation) is Literal:
-        return f"one of {', '.join(map(str, get_args(annotation)))}"
-    return annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+    if words := choices(annotation):
+        return f"one of {', '.join(words)}"
+    return named(annotation)

@@ -19,16 +19,21 @@ def nearest(word: str, choices: Iterable[str], *, alike: float = 0.5) -> str | N
     return by_lower[matches[0]] if matches else None
 
 
-def unknown(what: str, word: str, choices: Iterable[str], *, hint: str = "") -> UsageError:
+def unknown(
+    what: str, word: str, choices: Iterable[str], *, hint: str = "", every: bool = False
+) -> UsageError:
     """The error for a name that is not among `choices`, with the nearest one.
 
     >>> str(unknown("model", "resnt", ["resnet", "mlp"]))
     "unknown model 'resnt'; did you mean 'resnet'?"
+
+    With `every` the choices are few, and all are named in their order.
     """
-    choices = sorted(choices)
+    choices = list(choices) if every else sorted(choices)
     near = nearest(word, choices)
     if near:
         advice = f"did you mean {near!r}?"
+        advice += f" Expected one of: {', '.join(choices)}" if every else ""
     elif choices:
         shown = ", ".join(choices[:12]) + (", ..." if len(choices) > 12 else "")
         advice = f"expected one of: {shown}"

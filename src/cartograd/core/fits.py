@@ -49,6 +49,32 @@ def fits(value: Any, annotation: Any, /) -> bool:
     return True  # tensors, modules and callables: the method itself knows
 
 
+def choices(annotation: Any, /) -> tuple[str, ...]:
+    """The words that an annotation allows, if it is a choice of words or that among others.
+
+    >>> choices(Literal["l1", "l2"] | None), choices(int | None)
+    (('l1', 'l2', 'none'), ())
+    """
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return tuple(map(str, inner))
+    if origin not in (Union, types.UnionType):
+        return ()
+    found = tuple(word for option in inner for word in choices(option))
+    rest = [option for option in inner if typing.get_origin(option) is not Literal]
+    names = ("none" if option is types.NoneType else named(option) for option in rest)
+    return (*found, *names) if found else ()
+
+
+def named(annotation: Any, /) -> str:
+    """What an annotated type is called.
+
+    >>> named(int), named(int | None)
+    ('int', 'int | None')
+    """
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
 def _items_fit(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
     """Whether all items of a list or tuple are of its type."""
     if not isinstance(value, tuple | list):

@@ -121,6 +121,12 @@ def names(*, kind: str | None = None) -> list[str]:
     return [name for card in chosen for name in (card.name, *card.presets)]
 
 
+def spellings(*, kind: str | None = None) -> list[str]:
+    """The same, and the other names that they answer to."""
+    chosen = [card for card in cards().values() if kind in (None, card.kind)]
+    return [*names(kind=kind), *(alias for card in chosen for alias in card.aliases)]
+
+
 def lookup(name: str, /, *, kind: str | None = None) -> list[tuple[Card, str]]:
     """The cards that a name may mean, each with its own spelling: names first, then aliases."""
     for index in cards().by_name:
@@ -151,7 +157,7 @@ def find(name: str, /, *, kind: str | None = None) -> tuple[Card, dict[str, Any]
             f"{name!r} is of kind {' and '.join(map(repr, others))}, expected {kind!r}: "
             f"one of {', '.join(names(kind=kind)) or 'none yet'}"
         )
-    raise unknown(kind or "method", name, names(kind=kind), hint=HINT)
+    raise unknown(kind or "method", name, spellings(kind=kind), hint=HINT)
 
 
 def _alike(name: str) -> str:

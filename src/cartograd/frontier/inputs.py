@@ -31,8 +31,9 @@ def looking(model: nn.Module, x: Tensor, /) -> Iterator[None]:
     check_takes(model, x)
     if not x.is_floating_point():
         raise UsageError(
-            f"the inputs are {x.dtype}, but only real numbers have a gradient; "
-            "give what comes before the model's embedding as floats, or another method"
+            f"the inputs are {x.dtype}, and only real numbers have a gradient; take a method for "
+            "tokens (of explainers integrated_gradients or occlusion), or in Python give the part "
+            "of the model behind its embedding what it takes"
         )
     with with_gradients(model):
         yield

@@ -58,7 +58,7 @@ def test_several_methods_are_drawn_each_or_not_at_all(cli_run, tmp_path):
     narrow = cli_run("explain", run, digit, "--method", "lime:draws=20,kernel_width=0.5", "--json")
     assert narrow.code == 0
     wrong = cli_run("explain", run, digit, "--method", "smoothgrad:form=x")
-    assert "expected one of mean, square, variance" in wrong.err
+    assert "unknown form 'x'; expected one of: mean, square, variance" in wrong.err
 
 
 def test_the_tokens_of_a_text_are_named(cli_run, tmp_path):

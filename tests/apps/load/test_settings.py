@@ -6,7 +6,7 @@ import pytest
 
 import cartograd as cg
 from cartograd.apps.load.options import DEFAULTS, KINDS
-from cartograd.apps.load.settings import merged, parsed
+from cartograd.apps.load.settings import OFF, merged, parsed
 from cartograd.core import vocabulary
 
 
@@ -41,6 +41,20 @@ def test_pairs_keep_specs_whole():
         "clip": 0.5,
         "batch_size": 8,
     }
+
+
+def test_a_pair_is_given_once_and_none_takes_away_what_a_file_says(tmp_path):
+    with pytest.raises(cg.UsageError, match="clip is given twice, the second time as 'clip=2'"):
+        parsed(["clip=1", "epochs=3", "clip=2"])
+    with pytest.raises(cg.UsageError, match="optimizer is given twice"):
+        parsed(["optimizer=sgd", "optimizers=adam"])
+    file = tmp_path / "run.toml"
+    file.write_text('privacy = "dp-sgd:epsilon=3"\nepochs = 2\n')
+    assert merged(file, {})["privacy"].value == "dp-sgd:epsilon=3"
+    found = merged(file, parsed(["privacy=none", "augment=none"]))
+    assert (found["privacy"].value, found["privacy"].origin) == (None, "flag")
+    assert found["augment"].value is None
+    assert set(OFF) <= set(KINDS)
 
 
 @pytest.mark.parametrize(

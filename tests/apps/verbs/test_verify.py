@@ -262,6 +262,8 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "run" / "counterexample.txt").read_text().startswith("sat")
     for words, said in (
         (("run", path, "--eps", "0.1"), "--eps means nothing beside a property file"),
+        (("run", path, "--examples", "3"), "--examples means nothing beside a property file"),
+        (("run", path, "--device", "cpu"), "--device means nothing beside a property file"),
         (("run", "nowhere.vnnlib"), "cannot read nowhere.vnnlib"),
         (("run", "--range", "age=1:2"), "the model reads no table"),
         (("run", "--range", "age=1:2", "--eps", "1"), "--range is answered exactly"),

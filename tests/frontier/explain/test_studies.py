@@ -75,7 +75,7 @@ def test_views_keep_neighbours_and_classes(judge):
     found = embedding_view(judge.model, x, y, form="umap", layer="3")
     assert found.layer == "3"
     assert found.figures["trustworthiness (5 neighbours)"] > 0.95
-    with pytest.raises(UsageError, match="perplexity=90 does not fit 200 points"):
+    with pytest.raises(UsageError, match="to a third of them: give perplexity=66"):
         embedding_view(judge.model, x, y, perplexity=90)
     with pytest.raises(UsageError, match="a view of 7 examples"):
         embedding_view(judge.model, x[:7], y[:7])

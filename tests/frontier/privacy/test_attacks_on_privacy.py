@@ -14,7 +14,7 @@ from cartograd.data.dataset.canaries import with_canaries
 from cartograd.data.dataset.dataset import Split
 from cartograd.engine.loop.fit import fit
 from cartograd.evidence.lab import dataset, few, train
-from cartograd.frontier.privacy import shadows
+from cartograd.frontier.privacy import independent, shadows
 from cartograd.frontier.privacy.audit import audited, chance
 from cartograd.frontier.privacy.canaries import canaries
 from cartograd.frontier.privacy.dp_sgd import dp_sgd
@@ -296,3 +296,35 @@ def test_too_few_examples_and_values_are_refused(name):
         UsageError, match=r"needs a class for each example; these are torch\.float32"
     ):
         attack(nn.Linear(4, 2), (x, x), (x, y))
+
+
+def test_inversions_of_texts_name_what_tells_of_them():
+    model = torch.nn.Sequential(
+        torch.nn.Embedding(9, 4), torch.nn.Flatten(), torch.nn.Linear(12, 2)
+    )
+    part = torch.randint(0, 9, (40, 3)), torch.arange(40) % 2
+    for attack in (gradient_inversion, model_inversion):
+        with pytest.raises(UsageError, match="tokens have none; of models of texts loss-threshold"):
+            attack(model, part, part)
+
+
+def test_advice_on_batch_normalisation_is_for_models_that_have_it():
+    class Counts(torch.nn.Linear):
+        def __init__(self):
+            super().__init__(3, 1)
+            self.register_buffer("seen", torch.zeros(1))
+
+        def forward(self, x):
+            self.seen += x.sum()
+            return super().forward(x)
+
+    few = (torch.randn(4, 3, generator=torch.Generator().manual_seed(0)),)
+    normed = torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 1))
+    for model, word, other in ((normed, "batch normalisation", "without it"),
+                               (Counts(), "a model without it", "batch")):  # fmt: skip
+        with pytest.raises(UsageError, match=word) as told:
+            independent.check(model, lambda batch, model=model: model(batch[0])[:, 0], few)
+        assert other not in str(told.value)
+    mixed = torch.nn.Linear(3, 1)
+    with pytest.raises(UsageError, match=r"\(mixup, contrasts between examples\)"):
+        independent.check(mixed, lambda batch: mixed(batch[0])[:, 0] - mixed(batch[0]).mean(), few)

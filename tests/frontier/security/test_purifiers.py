@@ -161,5 +161,8 @@ def test_a_model_behind_a_purifier_answers_for_purified_inputs():
 def test_what_cannot_be_purified_is_refused(spec, shape, message):
     with pytest.raises(UsageError, match=message):
         by(spec, torch.zeros(shape))
-    with pytest.raises(UsageError, match="from -1 to"):
+    with pytest.raises(UsageError, match="from -1 to -1; take a detector"):
         by("bit-depth", torch.full((1, 2), -1.0))
+    for purifier in ("jpeg", "total-variation"):  # what bit-depth would refuse, too, is not advised
+        with pytest.raises(UsageError, match="from 7 to 7; take a detector, such as mahalanobis"):
+            by(purifier, torch.full((1, 2), 7.0))

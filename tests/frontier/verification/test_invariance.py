@@ -129,7 +129,7 @@ def test_ranges_of_angles_and_pixels_are_proved_or_refuted(settings):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"transformation": "flop"}, "expected one of flip, shift, order"),
+        ({"transformation": "flop"}, "Expected one of: flip, shift, order"),
         ({"transformation": "shift", "pixels": 0.5}, "expected a whole number"),
         ({"transformation": "shift", "pixels": 99}, "more than 5040 elements"),
         ({"transformation": "order"}, "order is of series"),

@@ -17,7 +17,7 @@ def verify_(
     method: list[str] | None = None,
     eps: list[float] | None = None,
     range: list[str] | None = None,
-    examples: int = 100,
+    examples: int | None = None,
     minutes: float = 5.0,
     out: File = None,
     device: str = "auto",
@@ -40,7 +40,7 @@ def verify_(
         eps: sizes, in the units of the input (0.01 of pixels from 0 to 1, not 3); by default four.
         range: of a table, what a column may be, like age=20:40; whether any such cell changes the
             answer of an example. Several for a box.
-        examples: how many to look at.
+        examples: how many to look at; 100 if left out.
         minutes: the most that it takes; what is open then is unknown, and examples that are left
             are not looked at.
         out: the file to write: the counterexample of a property, or an HTML page; by default
@@ -53,7 +53,8 @@ def verify_(
 
     bundle = as_bundle(target)
     if property is not None:
-        flags = {"data": data, "part": part, "method": method, "eps": eps, "range": range}
+        flags = {"data": data, "part": part, "method": method, "eps": eps, "range": range,
+                 "examples": examples, "device": None if device == "auto" else device}  # fmt: skip
         if given := [f"--{name}" for name, value in flags.items() if value is not None]:
             raise UsageError(f"{given[0]} means nothing beside a property file; leave one out")
         return _property(
@@ -61,7 +62,11 @@ def verify_(
         )
     read, source, part = _read(bundle, data, part)
     where = {"target": target, "data": source, "part": part}
-    told: dict[str, Any] = {"examples": examples, "part": part, "device": device}
+    told: dict[str, Any] = {
+        "examples": 100 if examples is None else examples,
+        "part": part,
+        "device": device,
+    }
     told |= {"minutes": minutes}
     if range:
         if method or eps or out:

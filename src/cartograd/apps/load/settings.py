@@ -14,6 +14,10 @@ from cartograd.engine.loop.config import BEFORE
 from cartograd.engine.loop.option_fields import canonical, check
 from cartograd.engine.loop.own_code import check_given
 
+OFF = ("augment", "drawn", "poison", "filter", "class_weights", "adapter", "privacy", "federated",
+       "init", "average", "groups")  # fmt: skip
+"""Settings of which `none` says that there is none, also where a file has one."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -52,7 +56,7 @@ def parsed(pairs: Iterable[str], /) -> dict[str, Any]:
     {'batch_size': 32, 'schedule': 'cosine:warmup=0.1', 'compile': True}
 
     Raises:
-        UsageError: a pair is not one, or its key is unknown.
+        UsageError: a pair is not one, or its key is unknown or said before.
     """
     values = {}
     for pair in pairs:
@@ -62,6 +66,8 @@ def parsed(pairs: Iterable[str], /) -> dict[str, Any]:
         [key] = canonical({key: text})
         if key not in KINDS:
             raise unknown("setting", key, KINDS)
+        if key in values:
+            raise UsageError(f"{key} is given twice, the second time as {pair!r}; give it once")
         values[key] = _read(key, text)
     return values
 
@@ -85,6 +91,9 @@ def _checked(values: Mapping[str, Any], origin: str) -> dict[str, Setting]:
         if value is None:
             continue
         value = str(value) if isinstance(value, Spec) else value
+        if value == "none" and key in OFF:
+            settings[key] = Setting(None, origin)
+            continue
         check(owner(key), key, value)
         if key in WORDS and value not in WORDS[key]:
             raise unknown(key, str(value), WORDS[key])

@@ -11,7 +11,7 @@ from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_signed
 from cartograd.apps.results.robustness import Robustness
-from cartograd.apps.verbs.attack_size import size_notes
+from cartograd.apps.verbs.attack_size import range_of, size_notes
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
 from cartograd.core.errors import UsageError
@@ -139,7 +139,7 @@ def bounded(method: str | Spec, model: Signed, x: Tensor, /) -> Spec:
     takes = hyperparameters(registry.find(spec.name, kind="attack")[0])
     if model.signature.input.bounds is not None or "bounds" in spec.args or "bounds" not in takes:
         return spec
-    return replace(spec, args=spec.args | {"bounds": (x.min().item(), x.max().item())})
+    return replace(spec, args=spec.args | {"bounds": range_of(x)})
 
 
 def outputs_of(model: Signed, x: Tensor, /) -> Float[Tensor, "n k"]:

@@ -2,9 +2,24 @@
 
 import math
 
+from torch import Tensor
+
 from cartograd.core.ports import Port
 
 LEVELS = 255
+
+
+def range_of(x: Tensor, /) -> tuple[float, float]:
+    """The least and the largest number of examples, in few digits, and outwards: a range of all.
+
+    >>> range_of(torch.tensor([0.123456789, 4254.1234]))
+    (0.1, 4254.2)
+    """
+    low, high = float(x.min()), float(x.max())
+    digits = 4 - math.floor(math.log10(high - low)) if high > low else 6
+    unit = 10.0**-digits
+    down, up = math.floor(low / unit), math.ceil(high / unit)
+    return round(down * unit, max(0, digits)), round(up * unit, max(0, digits))
 
 
 def size_notes(eps: float, norm: str, port: Port, numbers: int, /) -> list[str]:

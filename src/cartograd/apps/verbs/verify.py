@@ -15,7 +15,7 @@ from cartograd.apps.load.target import Target, name_of
 from cartograd.apps.results.security_curve import Share
 from cartograd.apps.results.verified import Proved, VerifiedAccuracy
 from cartograd.apps.verbs.attack import attack, attacked, bounded, classes_of, outputs_of
-from cartograd.apps.verbs.attack_size import size_notes
+from cartograd.apps.verbs.attack_size import range_of, size_notes
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
 from cartograd.core.certificate import Certificate, Verifier
@@ -107,7 +107,7 @@ def _bounded(spec: Spec, model: Signed, x: Tensor) -> Spec:
     takes = hyperparameters(registry.find(spec.name, kind="verifier")[0])
     if model.signature.input.bounds is not None or "bounds" in spec.args or "bounds" not in takes:
         return spec
-    return replace(spec, args=spec.args | {"bounds": (x.min().item(), x.max().item())})
+    return replace(spec, args=spec.args | {"bounds": range_of(x)})
 
 
 def _boxes(

@@ -45,7 +45,7 @@ from cartograd.frontier.inputs import looking, slope
 from cartograd.frontier.privacy.membership import both
 from cartograd.frontier.privacy.model_inversion import total_variation
 from cartograd.frontier.privacy.regained import Regained
-from cartograd.frontier.privacy.told import classified
+from cartograd.frontier.privacy.told import check_real, classified
 
 CARD = Card(
     name="gradient-inversion",
@@ -103,6 +103,7 @@ def gradient_inversion(
     if form not in ("squares", "cosine"):
         raise unknown("form", form, ("squares", "cosine"))
     x, y = (part[:examples] for part in classified(members, "gradient-inversion"))
+    check_real(x, "gradient-inversion")
     mean = classified(others, "gradient-inversion")[0].double().mean(0).cpu()
     signature = signature_if_any(model)
     bounds = signature.input.bounds if signature else None

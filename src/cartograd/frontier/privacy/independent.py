@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cartograd.core.errors import UsageError
 from cartograd.engine.loop.probe import unchanged
@@ -37,15 +38,20 @@ def check(
             f"the objective gives losses of shape {tuple(found[0].shape)} for {len(few[0])} "
             "examples; privacy needs one loss for each"
         )
+    normed = any(isinstance(part, _BatchNorm) for part in module.modules())
     if moved:
+        other = (
+            "a model without batch normalisation (group or layer normalisation are of single "
+            "examples)" if normed else "a model without it"
+        )  # fmt: skip
         raise UsageError(
             f"{moved[0]} keeps statistics of the examples that pass, and no noise hides them; take "
-            "a model without batch normalisation (group or layer normalisation are of single "
-            "examples), or freeze= that part"
+            f"{other}, or freeze= that part"
         )
     if not torch.allclose(found[0][0], found[1][0], rtol=1e-3, atol=1e-5):
+        such = "batch normalisation, mixup" if normed else "mixup"
         raise UsageError(
             "the loss of an example depends on the others in its batch, so that no example's part "
-            "in a step is bounded; leave out what looks at a whole batch (batch normalisation, "
-            "mixup, contrasts between examples)"
+            f"in a step is bounded; leave out what looks at a whole batch ({such}, contrasts "
+            "between examples)"
         )

@@ -42,7 +42,7 @@ from cartograd.frontier.inputs import looking, slope
 from cartograd.frontier.privacy.membership import both
 from cartograd.frontier.privacy.rebuilt import Rebuilt
 from cartograd.frontier.privacy.shadows import Lessons, anew, taught
-from cartograd.frontier.privacy.told import classified
+from cartograd.frontier.privacy.told import check_real, classified
 
 CARD = Card(
     name="model-inversion",
@@ -107,6 +107,7 @@ def model_inversion(
         UsageError: inputs without gradient, too few examples, or a model that cannot be made anew.
     """
     x, y = classified(members, "model-inversion")
+    check_real(x, "model-inversion")
     seen, right = classified(others, "model-inversion")
     lessons = Lessons(shadow_optimizer, shadow_schedule, epochs, batch_size, seed)
     with looking(model, x):

@@ -162,6 +162,19 @@ def judged(
     )
 
 
+def check_real(x: Shaped[Tensor, "n ..."], what: str, /) -> None:
+    """Refuse tokens, which no gradient makes anew.
+
+    Raises:
+        UsageError: they are.
+    """
+    if not x.is_floating_point():
+        raise UsageError(
+            f"{what} makes inputs by their gradient, and tokens have none; of models of texts "
+            "loss-threshold, lira and extraction tell what they give away"
+        )
+
+
 def classified(
     given: tuple[Shaped[Tensor, "n ..."], Shaped[Tensor, "n ..."]], what: str, /
 ) -> tuple[Shaped[Tensor, "n ..."], Int[Tensor, " n"]]:

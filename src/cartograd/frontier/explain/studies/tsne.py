@@ -47,8 +47,11 @@ def tsne(
         UsageError: too few points for the perplexity.
     """
     if not 1 <= perplexity <= (len(x) - 1) / 3:
+        most = (len(x) - 1) // 3
+        told = f"perplexity={most}, or" if most else "at least four, better"
         raise UsageError(
-            f"perplexity={perplexity:g} does not fit {len(x)} points; expected 1 to a third of them"
+            f"perplexity={perplexity:g} does not fit {len(x)} points; expected 1 to a third of "
+            f"them: give {told} more points"
         )
     p = joint(conditional(x.double(), perplexity))
     y = 1e-4 * principal(x)

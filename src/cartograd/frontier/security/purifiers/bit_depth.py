@@ -58,6 +58,6 @@ def bit_depth(
     if len(x) and not (x.min() >= -1e-6 and x.max() <= 1 + 1e-6):
         raise UsageError(
             f"bit-depth rounds numbers from 0 to 1, and these are from {x.min():.3g} to "
-            f"{x.max():.3g}"
+            f"{x.max():.3g}; take a detector, such as mahalanobis"
         )
     return (x * (levels - 1)).round() / (levels - 1)

@@ -13,7 +13,11 @@ def check_pixels(purifier: str, x: Float[Tensor, "b ..."], /) -> None:
         UsageError: they are none.
     """
     if x.ndim != 4 or (len(x) and not (x.min() >= -1e-6 and x.max() <= 1 + 1e-6)):
+        hint = "take a detector, such as mahalanobis"
+        if len(x) and x.min() >= 0 and x.max() <= 1:
+            hint = "bit-depth takes inputs of any shape"
         raise UsageError(
             f"{purifier} is for pictures, batch x channels x rows x columns with pixels from 0 to "
-            f"1; these are {tuple(x.shape)}; bit-depth takes inputs of any shape"
-        )
+            f"1; these are {tuple(x.shape)} from {x.min():.3g} to {x.max():.3g}; {hint}"
+            if len(x) else f"{purifier} is for pictures; these are {tuple(x.shape)}"
+        )  # fmt: skip
