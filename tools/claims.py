@@ -19,11 +19,11 @@ from cartograd.apps.report.claim import picture
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.evidence.claim import RESULTS, Claim, claims, deciding, find, statements, stored
-from cartograd.evidence.design import Event, digest, history, standing
+from cartograd.evidence.design import JOURNAL, Event, digest, history, standing
 from cartograd.evidence.experiment import Outcome, run
+from cartograd.evidence.registering import append, span
 from cartograd.evidence.verdict import judge
 from cartograd.evidence.words import between, number, reached
-from tools.designs import append, span
 from tools.source import ROOT
 
 OUT = ROOT / "docs/results"
@@ -90,7 +90,7 @@ def _keep(outcome: Outcome) -> None:
     name = outcome.claim.id
     seeds = "" if outcome.claim.exact else span(list(outcome.seeds))
     event = Event(outcome.started, name, "run", outcome.design, seeds, outcome.verdict)
-    append(event)
+    append(event, JOURNAL)
     write_file(RESULTS / f"{name}.json", json.dumps(_round(record), indent=1) + "\n")
     drawn, path = picture(outcome), OUT / "claims" / f"{name}.svg"
     if len(drawn.encode()) < LARGEST:

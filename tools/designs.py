@@ -15,7 +15,6 @@ from pathlib import Path
 from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import RESULTS, Claim, claims, find, stored
 from cartograd.evidence.design import (
-    COLUMNS,
     JOURNAL,
     Event,
     digest,
@@ -23,11 +22,10 @@ from cartograd.evidence.design import (
     now,
     standing,
 )
+from cartograd.evidence.registering import SEEN, append, fixed
 from tools.source import ROOT
 
 PICTURES = ROOT / "docs/results/claims"
-SEEN = ("run", "look", "taken")
-"""Events after which figures of their seeds are known."""
 
 
 def main() -> int:
@@ -53,56 +51,16 @@ def _write(options: argparse.Namespace) -> int:
         if options.look:
             event = Event(now(), claim.id, "look", "", options.look, options.note)
         else:
-            event = fixed(claim, journal(), options.note, carried=options.carried)
+            event = fixed(claim, digest(claim), journal(), options.note, carried=options.carried)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    append(event)
+    append(event, JOURNAL)
     if event.event == "mended":
         (RESULTS / f"{claim.id}.json").unlink(missing_ok=True)
         (PICTURES / f"{claim.id}.svg").unlink(missing_ok=True)
     print(f"{claim.id}: {event.event} {event.design}")
     return 0
-
-
-def fixed(claim: Claim, events: tuple[Event, ...], note: str, /, *, carried: bool) -> Event:
-    """The event that fixes a claim's design as it stands.
-
-    Raises:
-        UsageError: it is fixed already, or a mended one has seeds that were seen, or a note is
-            missing.
-    """
-    design, earlier = digest(claim), tuple(one for one in events if one.claim == claim.id)
-    if standing(earlier, design):
-        raise UsageError(f"{claim.id}: design {design} is in the journal already")
-    if earlier and not note:
-        raise UsageError(f"{claim.id} has a history; say with --note what has changed and why")
-    if carried:
-        return Event(now(), claim.id, "carried", design, "", note)
-    known = {seed for one in earlier if one.event in SEEN for seed in one.chosen}
-    chosen = set() if claim.exact else set(range(claim.first, claim.first + claim.seeds))
-    if known & chosen:
-        again = ", ".join(map(str, sorted(known & chosen)[:3]))
-        raise UsageError(
-            f"{claim.id}: figures of seeds {again} ... have been seen; a mended design gets fresh "
-            f"ones, e.g. first={(max(known) // 100 + 1) * 100}"
-        )
-    return Event(
-        now(), claim.id, "mended" if earlier else "registered", design, span(sorted(chosen)), note
-    )
-
-
-def span(seeds: list[int], /) -> str:
-    """Seeds as text, e.g. `0-9` or `3`."""
-    if seeds and seeds == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1:
-        return f"{seeds[0]}-{seeds[-1]}"
-    return ",".join(map(str, seeds))
-
-
-def append(event: Event, /, path: Path = JOURNAL) -> None:
-    """One more line."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\t".join(getattr(event, column) for column in COLUMNS) + "\n")
 
 
 def problems(events: tuple[Event, ...], /) -> Iterator[str]:

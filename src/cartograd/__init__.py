@@ -73,13 +73,17 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.engine.files.bundle import load as load
     from cartograd.engine.loop.fit import Run as Run
     from cartograd.engine.optim.schedule import rates as rates
+    from cartograd.evidence.claim import Claim as Claim
+    from cartograd.evidence.claim import Curve as Curve
 
 __version__ = "0.2.0"
 
 _HOME = {
     "Card": "core.card",
+    "Claim": "evidence.claim",
     "Column": "core.column",
     "Comparison": "apps.results.comparison",
+    "Curve": "evidence.claim",
     "Dataset": "data.dataset.dataset",
     "Evaluation": "apps.results.evaluation",
     "Loss": "core.protocols",
@@ -150,8 +154,10 @@ importing Cartograd stays instant."""
 
 __all__ = [
     "Card",
+    "Claim",
     "Column",
     "Comparison",
+    "Curve",
     "Dataset",
     "Evaluation",
     "Loss",

@@ -40,7 +40,7 @@ class Claim:
 
     Attributes:
         id: that of the map's list of statements, and the file's name with hyphens.
-        place: id of the map's place that it speaks of.
+        place: id of the map's place that it speaks of; claims of your own have none.
         en, zh: the statement, as the map has it.
         hypothesis: what is measured on what, and what would bear the statement out.
         rule: the checks that decide, e.g. `mean gain > 0` (see `cartograd.evidence.verdict`).
@@ -59,10 +59,10 @@ class Claim:
         scale: axes that are logarithmic: nothing, `x`, `y` or `xy`.
     """
 
-    id: str
-    place: str
+    id: str = ""
+    place: str = ""
     en: str
-    zh: str
+    zh: str = ""
     hypothesis: str
     rule: tuple[str, ...]
     requires: tuple[str, ...] = ()
@@ -144,6 +144,15 @@ def find(name: str, /) -> Claim:
         hint = later if name in statements() else "(`cartograd claim` lists all)"
         raise unknown("claim", name, claims(), hint=hint)
     return claims()[name]
+
+
+def is_own(name: str | Path, /) -> bool:
+    """Whether a claim is asked for by its file.
+
+    >>> is_own("mine.py"), is_own("gelu-approx")
+    (True, False)
+    """
+    return str(name).endswith(".py") or isinstance(name, Path)
 
 
 def deciding(result: dict[str, Any], /) -> dict[str, Any]:

@@ -29,12 +29,13 @@ import csv
 import datetime
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import CLAIMS, Claim
 
 ROOM = Path(__file__).parent
@@ -44,7 +45,9 @@ FIXED = ("hypothesis", "rule", "requires", "decide", "seeds", "first", "exact")
 """Fields of a claim that belong to its design."""
 BEFORE = ("registered", "mended", "taken")
 """Events that fix a design."""
-_NOT_DESIGN = ("claim", "experiment", "design", "estimate", "verdict")
+_NOT_DESIGN = (
+    "claim", "experiment", "design", "estimate", "verdict", "own", "registering", "kept_seeds",
+)  # fmt: skip
 """Files that say what claims are and run them, and the two that every digest takes anyway."""
 
 
@@ -81,9 +84,13 @@ class Event:
 
 def digest(claim: Claim, /) -> str:
     """Sixteen hexadecimal digits that change with the rule or the design."""
+    return digest_of(claim, sorted(_used(CLAIMS / f"{claim.id.replace('-', '_')}.py")))
+
+
+def digest_of(claim: Claim, own: Sequence[Path], /) -> str:
+    """The digest of a claim whose experiment is in these files."""
     fixed: dict[str, Any] = {name: getattr(claim, name) for name in FIXED}
-    files = [ROOM / "verdict.py", ROOM / "estimate.py"]
-    files += sorted(_used(CLAIMS / f"{claim.id.replace('-', '_')}.py"))
+    files = [ROOM / "verdict.py", ROOM / "estimate.py", *own]
     trees = [_plain(_code(path)) for path in files]
     whole = json.dumps([fixed, trees], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
@@ -104,6 +111,23 @@ def journal(path: Path = JOURNAL, /) -> tuple[Event, ...]:
 def history(name: str, /) -> tuple[Event, ...]:
     """The events of a claim."""
     return tuple(event for event in journal() if event.claim == name)
+
+
+def history_of(path: Path, name: str, /) -> tuple[Event, ...]:
+    """The events of a claim in a journal of a user's own, which may not be there yet.
+
+    Raises:
+        UsageError: a line of it cannot be read.
+    """
+    if not path.exists():
+        return ()
+    try:
+        return tuple(event for event in journal(path) if event.claim == name)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"{path} is no journal of claims; expected the columns {', '.join(COLUMNS)}, as they "
+            "were written"
+        ) from error
 
 
 def standing(events: tuple[Event, ...], design: str, /) -> Event | None:

@@ -12,6 +12,7 @@ import torch
 from cartograd.core.errors import UsageError
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.design import digest, now
+from cartograd.evidence.kept_seeds import KeptSeeds
 from cartograd.evidence.verdict import Check, Finding, judge
 
 Measure = Callable[[int], Measured]
@@ -69,6 +70,8 @@ def run(
     *,
     seeds: Sequence[int] | None = None,
     measure: Measure | None = None,
+    design: str | None = None,
+    kept: KeptSeeds | None = None,
     said: Callable[[str], object] = lambda _: None,
 ) -> Outcome:
     """Measure for each seed, and judge.
@@ -80,23 +83,32 @@ def run(
         claim: what to test.
         seeds: by default those of the claim. With fewer the intervals are wider.
         measure: the experiment, by default that of the claim's file.
+        design: the digest of one that was handed in.
+        kept: what each seed gave, from a run that was stopped, and for the next.
         said: told of each seed when it is done.
 
     Raises:
         UsageError: there are no seeds, one is negative or given twice, or data are missing.
     """
-    chosen = _seeds(claim, seeds)
+    chosen = chosen_seeds(claim, seeds)
     checks = [Check.parse(text) for text in (*claim.rule, *claim.requires)]
-    design, started = digest(claim) if measure is None else "", now()
+    design = design or (digest(claim) if measure is None else "")
+    started = now()
     experiment: Measure = measure or import_module(claim.module).measure
     threads, start = torch.get_num_threads(), time.process_time()
     each: list[Measured] = []
     torch.set_num_threads(1)
     try:
         for seed in chosen:
+            if kept is not None and seed in kept.known:
+                each.append(kept.known[seed])
+                said(f"seed {seed}: {_line(each[-1], checks)} (kept from the run that was stopped)")
+                continue
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 each.append(experiment(seed))
+            if kept is not None:
+                kept.add(seed, each[-1])
             said(f"seed {seed}: {_line(each[-1], checks)}")
     finally:
         torch.set_num_threads(threads)
@@ -114,7 +126,12 @@ def run(
     return Outcome(claim, chosen, figures, curves, findings, verdict, cpu, design, started)
 
 
-def _seeds(claim: Claim, seeds: Sequence[int] | None) -> tuple[int, ...]:
+def chosen_seeds(claim: Claim, seeds: Sequence[int] | None, /) -> tuple[int, ...]:
+    """The seeds that are run: those that were asked for, or the claim's.
+
+    Raises:
+        UsageError: there are none, one is negative or given twice.
+    """
     if claim.exact:
         return (0,)
     chosen = tuple(range(claim.first, claim.first + claim.seeds) if seeds is None else seeds)

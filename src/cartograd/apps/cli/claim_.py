@@ -32,10 +32,12 @@ def claim_(
     """A statement of the map put to the test: figure, interval, verdict; without a name, all.
 
     Args:
-        name: the claim's id; left out, the claims are listed with their last kept verdicts.
+        name: the claim's id, or a file of your own with CLAIM = Claim(...) and measure(seed), whose
+            digest is kept before it is run; left out, the claims are listed with their last kept
+            verdicts.
         seeds: how many seeds, from the claim's first on; by default as many as it has.
         seed: one seed alone, for a look: without an interval, and so mostly without a verdict.
-        folder: where result.json and picture.svg go; by default claims/NAME.
+        folder: where result.json, picture.svg and page.html go; by default claims/NAME.
         lang: language of the statements; auto follows LANG.
         json: print one object, or one array of all claims.
     """
@@ -44,15 +46,23 @@ def claim_(
         return
     if seed is not None and seeds is not None:
         raise UsageError("--seed is one seed alone and --seeds their number; give one of them")
-    from cartograd.evidence.claim import find
+    from cartograd.evidence.claim import find, is_own
 
-    found = find(name)
+    if is_own(name):
+        from cartograd.evidence.own import read_own
+
+        found = read_own(Path(name))
+    else:
+        found = find(name)
     where = folder or Path("claims") / found.id
     chosen = None if seeds is None else tuple(range(found.first, found.first + seeds))
     from cartograd.apps.verbs.claim import claim
 
     done = claim(
-        found.id, seeds=chosen if seed is None else (seed,), folder=where, said=output.note
+        name if is_own(name) else found.id,
+        seeds=chosen if seed is None else (seed,),
+        folder=where,
+        said=output.note,
     )
     if json:
         output.emit(done.to_json() | {"folder": where})
@@ -64,12 +74,13 @@ def claim_(
     )
     output.lines(
         [
-            ("claim", found.zh if chinese(lang) else found.en),
+            ("claim", found.zh if found.zh and chinese(lang) else found.en),
             ("verdict", done.verdict),
-            ("design", _design(done)),
+            ("design", _design(done, Path(name) if is_own(name) else None)),
             *([("remark", found.remark)] if found.remark else []),
             ("time", f"{done.cpu:.1f} s of processor time"),
             ("picture", str(where / "picture.svg")),
+            ("page", str(where / "page.html")),
         ]
     )
 
@@ -80,11 +91,14 @@ def _row(finding: dict[str, Any]) -> tuple[str, ...]:
     return finding["check"], *shown, state, finding["method"]
 
 
-def _design(done: "Outcome") -> str:
+def _design(done: "Outcome", path: Path | None) -> str:
     """The digest that it was run under, and since when it stands."""
-    from cartograd.evidence.design import history, standing
+    from cartograd.evidence.design import history, history_of, standing
+    from cartograd.evidence.own import journal_of
 
-    event = standing(history(done.claim.id), done.design)
+    name = done.claim.id
+    events = history(name) if path is None else history_of(journal_of(path), name)
+    event = standing(events, done.design)
     since = f"{event.event} {event.date}" if event else "not in the journal"
     return f"{done.design} ({since})"
 
