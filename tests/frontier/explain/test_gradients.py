@@ -376,3 +376,61 @@ def test_gradient_shap_of_a_linear_model_is_exact():
         gradient_shap(model, x, draws=0)
     with pytest.raises(UsageError, match="the backgrounds are of shape"):
         gradient_shap(model, x, baseline=grounds[:, :4])
+
+
+class Ordered(nn.Module):
+    """Convolutions called in another order than they stand in, with a way around the last.
+
+    Args:
+        order: which are called, by number, three of them.
+    """
+
+    def __init__(self, order):
+        super().__init__()
+        torch.manual_seed(0)
+        self.parts = nn.ModuleList(nn.Conv2d(2, 2, 3, padding=1) for _ in range(3))
+        self.last, self.order, self.runs = nn.Linear(2, 3), order, 0
+
+    def forward(self, x):
+        self.runs += 1
+        first, second, third = (self.parts[place] for place in self.order)
+        h = second(F.relu(first(x)))
+        h = h + third(F.relu(h))
+        return self.last(F.gelu(h).mean((2, 3)))
+
+
+@pytest.mark.law("grad-cam")
+@pytest.mark.parametrize(("order", "runs"), [((0, 1, 2), 1), ((2, 1, 0), 1), ((0, 2, 2), 1),
+                                             ((0, 1, 1), 2)])  # fmt: skip
+def test_what_is_before_the_layer_needs_no_gradient(order, runs):
+    model, x, given = Ordered(order).double(), pictures(), []
+    model.parts[0].bias.requires_grad_(False)
+    asked = [weight.requires_grad for weight in model.parameters()]
+    hook = model.parts[order[-1]].register_forward_hook(lambda *seen: given.append(seen[-1]))
+    model(x).gather(1, TARGET[:, None]).sum().backward(inputs=[given[-1]])
+    hook.remove()
+    a, g = given[-1].detach(), given[-1].grad
+    for form in FORMS:
+        model.runs = 0
+        found = grad_cam(model, x, target=TARGET, form=form)
+        torch.testing.assert_close(found.sum(1), FORMS[form](a, g).clamp_min(0))
+        assert model.runs == runs
+    with pytest.raises(UsageError, match="outputs"):
+        grad_cam(model, x, target=9)
+    assert asked == [weight.requires_grad for weight in model.parameters()]
+    assert not any(weight.grad is not None for weight in model.parameters())
+    assert not any(part._forward_pre_hooks for part in model.modules())
+
+
+def test_a_mode_of_the_models_own_hides_no_convolution():
+    class Own(Ordered):
+        def forward(self, x):
+            with torch.device("cpu"):  # a mode, too
+                h = self.parts[2](x)
+            return self.last(self.parts[0](F.relu(h)).mean((2, 3)))
+
+    model, x = Own(()).double(), pictures()
+    expected = grad_cam(model, x, target=TARGET, layer="parts.0")
+    torch.testing.assert_close(grad_cam(model, x, target=TARGET), expected)
+    with pytest.raises(UsageError, match=r"does not call layer parts\.1; name one"):
+        grad_cam(model, x, layer="parts.1")

@@ -6,6 +6,7 @@ from torch import nn
 
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Split
+from cartograd.data.dataset.plan import order
 from cartograd.engine.loop.fit import fit
 from cartograd.frontier.federated import robust
 from cartograd.frontier.federated.division import alike, by_class
@@ -68,6 +69,17 @@ def test_clients_that_learn_at_once_end_where_they_end_one_by_one(make):
         federation.local.way = way
         found[way] = trained(federation, rounds=3)[0]
     torch.testing.assert_close(found["vmap"], found["alone"], atol=1e-6, rtol=0)
+
+
+def test_the_batches_of_all_clients_are_those_of_each():
+    local, clients = founded(size=4, local_epochs=3).local, torch.arange(43).split([4, 1, 9, 29])
+    table = local._table(clients, [5, 6, 7, 8])
+    assert table.shape == (4, 3 * 8, 4)
+    for own, draw, rows in zip(clients, [5, 6, 7, 8], table, strict=True):
+        epochs = [own[order(len(own), seed=draw, epoch=epoch)] for epoch in range(3)]
+        right = [batch for epoch in epochs for batch in epoch.split(4)]
+        found = [row[row >= 0] for row in rows if (row >= 0).any()]
+        assert list(map(torch.Tensor.tolist, found)) == list(map(torch.Tensor.tolist, right))
 
 
 def test_groups_of_clients_end_where_all_at_once_do(monkeypatch):

@@ -30,6 +30,7 @@ torch.Size([5, 1, 4, 4])
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -40,9 +41,8 @@ from torch.nn import functional as F
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.frontier.explain.baselines import given_targets
-from cartograd.frontier.explain.layers import layer_named, recorded
+from cartograd.frontier.explain.layers import CONVOLVED, layer_named, listened
 from cartograd.frontier.inputs import (
-    answers,
     check_classes,
     check_takes,
     chosen,
@@ -76,9 +76,6 @@ CARD = Card(
     },
 )
 
-CONVOLVED = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-"""Layers that give channels before places."""
-
 Form = Literal["grad-cam", "grad-cam++", "hires-cam", "layer-cam"]
 
 
@@ -111,28 +108,23 @@ def grad_cam(
     first = layer is None or isinstance(layer_named(model, layer), CONVOLVED)
     with with_gradients(model):
         targets = given_targets(x, target)
-        for place, part in enumerate(x.detach().split(rows)):
-            point = part.clone().requires_grad_() if part.is_floating_point() else part
-            with recorded(model, layer) as seen:
-                outputs = answers(model, point)
-            own = outputs.argmax(1) if targets is None else targets.split(rows)[place]
-            check_classes(own, outputs)
-            found = chosen(outputs, own)
-            if not seen:
-                raise UsageError(
-                    "the model calls no convolution of its own; name a layer that keeps places, "
-                    "with layer="
-                )
-            (slope,) = torch.autograd.grad(found.sum(), seen[-1], allow_unused=True)
-            if slope is None:
-                raise UsageError("the output does not depend on that layer; name one before it")
-            a, g = (_places_last(one.detach(), part, size, first) for one in (seen[-1], slope))
-            if len(size) == 2 and slope.ndim == 3 and not g.any():
+        for place, part in enumerate(x.split(rows)):
+            own = None if targets is None else targets.split(rows)[place]
+            found = listened(model, part, layer, partial(_asked, own=own))
+            a, g = (_places_last(one, part, size, first) for one in found)
+            if len(size) == 2 and found[1].ndim == 3 and not g.any():
                 raise UsageError(
                     "of that layer the output depends on the class token alone; name one before it"
                 )
             parts.append(_over(FORMS[form](a, g).clamp_min(0), part, size, last))
     return torch.cat(parts)
+
+
+def _asked(outputs: Tensor, own: Tensor | None) -> Tensor:
+    """The sum of the outputs to explain, one of each example, by default its highest."""
+    own = outputs.argmax(1) if own is None else own
+    check_classes(own, outputs)
+    return chosen(outputs, own).sum()
 
 
 def _places_last(

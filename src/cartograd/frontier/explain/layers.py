@@ -1,8 +1,8 @@
-"""A layer of a model by its name, and what it gives while the model runs."""
+"""A layer of a model by its name, what it gives in a run, and how outputs listen to it."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +12,10 @@ from torch.nn import functional as F
 from cartograd.core.errors import UsageError, unknown
 from cartograd.engine.files.program import check_code
 from cartograd.frontier.explain.rules import Rules
+from cartograd.frontier.inputs import answers
+
+CONVOLVED = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+"""Layers that give channels before places."""
 
 CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d)
 
@@ -32,7 +36,9 @@ def layer_named(model: nn.Module, name: str, /) -> nn.Module:
 
 
 @contextmanager
-def recorded(model: nn.Module, layer: str | None, /) -> Iterator[list[Tensor]]:
+def recorded(
+    model: nn.Module, layer: str | None, /, *, since: nn.Module | None = None
+) -> Iterator[list[Tensor]]:
     """What a layer gives, each time that the model runs within the block.
 
     The model goes on with a copy, as what comes next may change it in place.
@@ -40,6 +46,7 @@ def recorded(model: nn.Module, layer: str | None, /) -> Iterator[list[Tensor]]:
     Args:
         model: runs within the block.
         layer: its name; None stands for the last convolution, module or function, of a run.
+        since: the convolution before whose call none is noted; None notes all.
 
     Raises:
         UsageError: there is none of this name.
@@ -75,5 +82,88 @@ def recorded(model: nn.Module, layer: str | None, /) -> Iterator[list[Tensor]]:
 
         return run
 
-    with Rules({one: seen(one) for one in CONVOLUTIONS}):
+    rules = Rules({one: seen(one) for one in CONVOLUTIONS})
+    with rules if since is None else _from_its_call(since, rules):
         yield found
+
+
+@contextmanager
+def _from_its_call(part: nn.Module, rules: Rules) -> Iterator[None]:
+    """Rules that hold from the first call of a part within the block to the block's end.
+
+    Rules cost microseconds an operation. A part that is called within a mode of the model's own
+    does not begin them: that mode would end before they do.
+    """
+    with ExitStack() as entered:
+        around = _modes()
+
+        def begin(*_: Any) -> None:
+            if _modes() == around:
+                handle.remove()
+                entered.enter_context(rules)
+
+        handle = part.register_forward_pre_hook(begin)
+        entered.callback(handle.remove)
+        yield
+
+
+def _modes() -> int:
+    """How many modes see torch's functions."""
+    return torch._C._len_torch_function_stack()
+
+
+def listened(
+    model: nn.Module,
+    x: Tensor,
+    layer: str | None,
+    number: Callable[[Tensor], Tensor],
+    /,
+) -> tuple[Tensor, Tensor]:
+    """What a layer gives, and the gradient with respect to it of a number of the outputs.
+
+    Only what comes after the layer is recorded for the gradient. Which convolution a run calls
+    last is known when it is over, so it is recorded from the one on that stands last among the
+    model's parts; a model that does not call that one runs once more, recorded from its first.
+
+    Args:
+        model: any module that answers, in evaluation mode with gradients on.
+        x: examples.
+        layer: as of `recorded`.
+        number: of the outputs.
+
+    Raises:
+        UsageError: there is no such layer, or the output does not depend on it.
+    """
+    parts = [*model.modules()]
+    convolved = [part for part in parts if isinstance(part, CONVOLVED)]
+    for since in (convolved[-1], None) if convolved and layer is None else (None,):
+        with _constant(parts), recorded(model, layer, since=since) as seen:
+            found = number(answers(model, x.detach()))
+        if seen:
+            break
+    else:
+        raise UsageError(
+            "the model calls no convolution of its own; name a layer that keeps places, with layer="
+            if layer is None
+            else f"the model does not call layer {layer}; name one that it does, with layer="
+        )
+    slope = None
+    if found.requires_grad:
+        (slope,) = torch.autograd.grad(found, seen[-1], allow_unused=True)
+    if slope is None:
+        raise UsageError("the output does not depend on that layer; name one before it")
+    return seen[-1].detach(), slope
+
+
+@contextmanager
+def _constant(parts: Sequence[nn.Module]) -> Iterator[None]:
+    """Within the block no gradient is asked of the weights that parts hold themselves."""
+    held = [weight for part in parts for weight in part._parameters.values()]
+    asked = [weight for weight in held if weight is not None and weight.requires_grad]
+    for weight in asked:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in asked:
+            weight.requires_grad_(True)

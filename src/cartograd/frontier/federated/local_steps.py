@@ -19,6 +19,7 @@ References:
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any
 from warnings import catch_warnings, filterwarnings
 
@@ -42,8 +43,8 @@ AT_ONCE = 2**28
 Steps hold about five times as much."""
 
 
-Passed = tuple[Float[Tensor, "n d1"], Float[Tensor, "n d2"], Float[Tensor, " n"]]
-"""Gradients, moving statistics and losses of clients."""
+Passed = tuple[dict[str, Tensor], Float[Tensor, "n d2"], Float[Tensor, " n"]]
+"""Gradients by name, moving statistics and losses of clients."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,17 @@ class LocalSteps:
         rows = [*self.weights.values(), *(buffers[name] for name in self.moving)]
         return torch.cat([row.detach().flatten() for row in rows])
 
-    def named(self, row: Float[Tensor, " d"], /) -> dict[str, Tensor]:
-        """Weights and moving statistics by their names in `MeanLoss`, as views of a row."""
-        parts = row.split([shape.numel() for shape in self.shapes.values()])
+    def named(self, rows: Float[Tensor, "*n d"], /) -> dict[str, Tensor]:
+        """Weights and moving statistics by their names in `MeanLoss`, as views of rows.
+
+        Rows without moving statistics give the weights alone.
+        """
+        moving = rows.shape[-1] > self.width
+        shapes = {k: v for k, v in self.shapes.items() if moving or k not in self.moving}
+        parts = rows.split([shape.numel() for shape in shapes.values()], dim=-1)
         return {
-            f"module.{name}": part.view(shape)
-            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+            f"module.{name}": part.view(*rows.shape[:-1], *shape)
+            for (name, shape), part in zip(shapes.items(), parts, strict=True)
         }
 
     def run(
@@ -144,48 +150,59 @@ class LocalSteps:
             correction: what to add to the gradients of each.
             most: of steps; 0 for all.
         """
-        plans = [self._plan(own, draw) for own, draw in zip(clients, draws, strict=True)]
-        plans = [plan[:most] if most else plan for plan in plans]
-        steps = torch.tensor([len(plan) for plan in plans])
+        sizes = torch.tensor([len(own) for own in clients])
+        steps = self.epochs * -(-sizes // sizes.clamp(max=self.size))
+        steps = steps.clamp(max=most) if most else steps
         longest = steps.argsort(descending=True, stable=True)
-        found, losses = start.new_empty(len(plans), len(start)), start.new_empty(len(plans))
-        trained = slice(0, self.width)
+        found, losses = start.new_empty(len(steps), len(start)), start.new_empty(len(steps))
+        trained, begun = slice(0, self.width), self.named(start[: self.width])
         per_group = max(1, AT_ONCE // (len(start) * start.element_size()))
         for group in longest.split(per_group):
             weights, lost = start.repeat(len(group), 1), start.new_zeros(len(group))
-            extra = None if correction is None else correction[group]
-            own = [plans[i] for i in group.tolist()], [draws[i] for i in group.tolist()]
-            for batch, real in self._batches(*own, start.device):
+            here = self.named(weights[:, trained])
+            extra = {} if correction is None else self.named(correction[group, trained])
+            own = [clients[i] for i in group.tolist()], [draws[i] for i in group.tolist()]
+            table = self._table(*own)[:, : int(steps[group[0]])]
+            for batch, real in self._batches(table, own[1], start.device):
                 some = slice(0, len(real))  # those that have batches left
-                gradient, now, loss = self._pass(weights[some], batch, real)
-                if extra is not None:
-                    gradient = gradient + extra[some, trained]
-                if self.mu:
-                    gradient = gradient + self.mu * (weights[some, trained] - start[trained])
-                weights[some, trained] -= self.lr * gradient
+                gradients, now, loss = self._pass(weights[some], batch, real)
+                for name, gradient in gradients.items():
+                    if extra:
+                        gradient += extra[name][some]
+                    if self.mu:
+                        gradient.add_(here[name][some] - begun[name], alpha=self.mu)
+                    here[name][some].sub_(gradient, alpha=self.lr)
                 weights[some, self.width :] = now
                 lost[some] += loss
             found[group], losses[group] = weights, lost
         return Found(found, steps, losses / steps.to(losses))
 
-    def _plan(self, own: Int[Tensor, " m"], draw: int) -> Int[Tensor, "t b"]:
-        """The numbers of the examples in each batch of a client; -1 where a batch is not full."""
-        size = min(self.size, len(own))
-        width = -(-len(own) // size) * size
-        rows = own.new_full((self.epochs, width), -1)
+    def _table(
+        self, clients: Sequence[Int[Tensor, "..."]], draws: Sequence[int]
+    ) -> Int[Tensor, "n t b"]:
+        """The numbers of the examples in each batch of each client; -1 where there is none.
+
+        A client's batches are as large as the examples suffice for, at most `size`.
+        """
+        sizes = torch.tensor([len(own) for own in clients])
+        size = sizes.clamp(max=self.size)
+        batches = -(-sizes // size)
+        table = torch.full((len(clients), self.epochs * int(batches.max()), int(size.max())), -1)
+        client = torch.arange(len(clients)).repeat_interleave(sizes)
+        begins = (sizes.cumsum(0) - sizes)[client]  # where the client's examples begin in all
+        place, numbers = torch.arange(len(client)) - begins, torch.cat([*clients])
+        step, row, every = place // size[client], place % size[client], batches[client]
         for epoch in range(self.epochs):
-            rows[epoch, : len(own)] = own[order(len(own), seed=draw, epoch=epoch)]
-        return rows.view(-1, size)
+            each = zip(sizes.tolist(), draws, strict=True)
+            orders = torch.cat([order(count, seed=draw, epoch=epoch) for count, draw in each])
+            table[client, epoch * every + step, row] = numbers[begins + orders]
+        return table
 
     def _batches(
-        self, plans: Sequence[Int[Tensor, "..."]], draws: Sequence[int], device: torch.device
+        self, table: Int[Tensor, "n t b"], draws: Sequence[int], device: torch.device
     ) -> Iterator[tuple[Batch, Bool[Tensor, "..."]]]:
         """Each step's batches of the clients that take it, `n b ...`, and which rows count."""
-        size = max(plan.shape[1] for plan in plans)
-        table = torch.full((len(plans), len(plans[0]), size), -1)
-        for own, plan in zip(table, plans, strict=True):
-            own[: len(plan), : plan.shape[1]] = plan
-        for step in range(len(plans[0])):
+        for step in range(table.shape[1]):
             rows = table[table[:, step, 0] >= 0, step]
             real = rows >= 0
             rows = torch.where(real, rows, rows[:, :1])
@@ -212,15 +229,14 @@ class LocalSteps:
         return self._alone(weights, batch, real)
 
     def _together(self, weights: Tensor, batch: Batch, real: Tensor) -> Passed:
-        def one(row: Tensor, counts: Tensor, *own: Tensor) -> Tensor:
-            named, given = self.named(row), (counts, *own)
-            return functional_call(self.passed, named, given, tie_weights=self.tied)
+        def one(named: dict[str, Tensor], counts: Tensor, *own: Tensor) -> Tensor:
+            return functional_call(self.passed, named, (counts, *own), tie_weights=self.tied)
 
         over = vmap(grad_and_value(one), randomness="different")
         with catch_warnings():  # torch tells by the name of each operation that it is slow
             filterwarnings("ignore", "There is a performance drop")
-            gradient, loss = over(weights, real, *batch)
-        return gradient, weights[:, self.width :], loss
+            gradients, loss = over(self.named(weights), real, *batch)
+        return gradients, weights[:, self.width :], loss
 
     def _alone(self, weights: Tensor, batch: Batch, real: Tensor) -> Passed:
         gradients, after, losses = [], [], []
@@ -238,13 +254,14 @@ class LocalSteps:
             gradients.append(torch.autograd.grad(loss, trained)[0])
             after.append(torch.cat([now[:0], *(one.flatten() for one in moved.values())]))
             losses.append(loss.detach())
-        return torch.stack(gradients), torch.stack(after), torch.stack(losses)
+        return self.named(torch.stack(gradients)), torch.stack(after), torch.stack(losses)
 
     def _settle(self) -> str:
         """The quickest way that is right on a few examples; notes which buffers move."""
         few = torch.arange(min(3, len(self.part)))
         start = self.begin()
-        ((batch, real),) = self._batches([few[None], few[None, :1]], [0, 1], start.device)
+        table = torch.stack([few, torch.where(few > 0, -1, few)])[:, None]
+        ((batch, real),) = self._batches(table, [0, 1], start.device)
         with unchanged(self.module):
             before = {name: one.clone() for name, one in self.module.named_buffers()}
             try:
@@ -264,7 +281,9 @@ class LocalSteps:
             return "alone"
         rows = start.repeat(2, 1)
         with evaluating(self.module), suppress(Exception):  # whatever a model does in a pass
-            if all(map(_near, self._together(rows, batch, real), self._alone(rows, batch, real))):
+            found, right = self._together(rows, batch, real), self._alone(rows, batch, real)
+            pairs = [(found[0][name], one) for name, one in right[0].items()]
+            if all(starmap(_near, [*pairs, *zip(found[1:], right[1:], strict=True)])):
                 return "vmap"
         return "alone"
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import signature_if_any
-from cartograd.frontier.explain.layers import recorded
+from cartograd.frontier.explain.layers import listened, recorded
 from cartograd.frontier.inputs import answers, chosen, rows_at_once, with_gradients
 
 
@@ -96,14 +96,9 @@ def slopes(
     """
     gives, climbs = [], []
     with with_gradients(model):
-        for part in x.detach().split(rows_at_once(x)):
-            point = part.clone().requires_grad_() if part.is_floating_point() else part
-            with recorded(model, layer) as seen:
-                found = chosen(answers(model, point), target)
-            (slope,) = torch.autograd.grad(found.sum(), seen[-1], allow_unused=True)
-            if slope is None:
-                raise UsageError("the output does not depend on that layer; name one before it")
-            gives.append(seen[-1].detach().flatten(1).double())
+        for part in x.split(rows_at_once(x)):
+            given, slope = listened(model, part, layer, lambda found: chosen(found, target).sum())
+            gives.append(given.flatten(1).double())
             climbs.append(slope.flatten(1).double())
     return torch.cat(gives), torch.cat(climbs)
 
