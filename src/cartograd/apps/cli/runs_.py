@@ -185,10 +185,11 @@ def _compare_groups(
     json: bool,
 ) -> None:
     from cartograd.apps.cli import groups as told_groups
-    from cartograd.apps.load.margin import margins
+    from cartograd.apps.replace.margin import margins
     from cartograd.apps.verbs.compare_groups import compare_groups
 
-    found = compare_groups(*groups, data=data, part=part, margins=margins(margin))
+    same = {one.metric: one.most for one in margins(margin)} if margin else {}
+    found = compare_groups(*groups, data=data, part=part, margins=same)
     names = [group.name for group in found.groups]
     stem = re.sub(r"[^\w.-]+", "-", f"compare-{'-'.join(names)}").strip("-")
     beside = found.groups[-1].looks[-1].folder.parent
