@@ -67,6 +67,10 @@ class Form(Protocol):
     tokenizer: Any
     """What turns texts into its tokens, if it says."""
 
+    def meet(self, source: Any, /) -> None:
+        """Learn from one answer what it answers with, where nothing else says so."""
+        ...
+
     def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n k"]:
         """The probability of each class, in the order of the labels; or the value (`k` = 1).
 

@@ -1,5 +1,6 @@
 """From what a user calls a model to the form that it is: a path, an address, a function."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import PIPELINE, Target, as_bundle, as_signed, name_of
 from cartograd.apps.load.weight import size
 from cartograd.apps.replace.form import Facts, Form
-from cartograd.apps.replace.forms.signed_form import SignedForm
+from cartograd.apps.replace.forms.endpoint import Endpoint
+from cartograd.apps.replace.forms.foreign import Foreign
+from cartograd.apps.replace.forms.onnx_form import OnnxForm
+from cartograd.apps.replace.forms.signed_form import SignedForm, labels_of
 from cartograd.core.errors import UsageError
 from cartograd.core.paths import is_there
 from cartograd.engine.files.bundle import Bundle
@@ -34,8 +38,18 @@ def form_of(shipped: Shipped, /) -> Form:
     """
     if isinstance(shipped, Form):
         return shipped
+    if isinstance(shipped, str) and shipped.startswith(("http://", "https://")):
+        return Endpoint(shipped)
+    if isinstance(shipped, str | Path) and str(shipped).lower().endswith(".onnx"):
+        if not is_there(shipped):
+            raise UsageError(f"{shipped} does not exist; expected an ONNX file")
+        return OnnxForm(Path(shipped))
     if isinstance(shipped, nn.Module | Run | Bundle | str | Path):
         return _signed(shipped)
+    if callable(shipped):
+        return Foreign([("function", shipped)], _called(shipped))
+    if isinstance(shipped, Sequence) and shipped and all(map(_is_step, shipped)):
+        return Foreign(shipped, " > ".join(name for name, _ in shipped))
     raise UsageError(
         f"{type(shipped).__name__} is no form of a model; expected a run, a bundle, an ONNX file, "
         "published weights, a folder of Hugging Face, an address (http://...), or a function of "
@@ -51,14 +65,24 @@ def _signed(target: Target) -> Form:
     bare = isinstance(target, nn.Module | Run) or kind in ("adapter", "pipeline")
     found = target if bare else as_bundle(target)
     model = as_signed(found)
-    output, classes = model.signature.output, model.signature.target == "class"
-    count = max(2, model.signature.classes or 0)
     facts = Facts(
         name if isinstance(target, str | Path) else name_of(model), kind,
-        (output.labels or tuple(map(str, range(count)))) if classes else (),
-        size(model), about_of(target).get("data"), _average(target),
+        labels_of(model.signature), size(model), about_of(target).get("data"), _average(target),
     )  # fmt: skip
     return SignedForm(model, facts)
+
+
+def _is_step(item: object) -> bool:
+    """Whether something is a name with a function."""
+    if not isinstance(item, tuple) or len(item) != 2:
+        return False
+    name, function = item
+    return isinstance(name, str) and callable(function)
+
+
+def _called(function: Callable[..., Any]) -> str:
+    """The name of a function, or of the class of what is called."""
+    return function.__name__ if inspect.isroutine(function) else type(function).__name__
 
 
 def _average(target: Target) -> str:

@@ -8,13 +8,13 @@ was made of is looked at backwards from there.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from cartograd.apps.answers import units
 from cartograd.apps.replace.aligned import aligned
@@ -24,6 +24,9 @@ from cartograd.apps.replace.questions import Questions
 
 ROUNDING = 1e-3
 """A difference that counts, as a share of the largest number of the stage (or of 1)."""
+
+FOLDED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+"""What exporters fold into the layer before."""
 
 PIXELS = 2 / 255
 """The same of decoded and resized pixels: two decoders of JPEG differ by a level."""
@@ -145,10 +148,26 @@ def located(forms: Sequence[Form], example: str, sources: Sequence[Any], /) -> P
         return Parting(example, "", steps[-1].name if steps else "", "all agree", "", tuple(steps))
     at = last + 1
     before = [pair for pair, step in zip(pairs[:at], steps[:at], strict=True) if step.agrees]
-    cause = cause_of(pairs[at], before, forms)
+    cause = cause_of(pairs[at], before, forms) if len(pairs) > 1 else _hidden(first, second, forms)
     after = steps[last].name if last >= 0 else ""
     role = pairs[at][0].role
-    return Parting(example, _named(pairs[at]), after, steps[at].said, cause, tuple(steps), role)
+    return Parting(
+        example,
+        _named(pairs[at], alone=len(pairs) == 1),
+        after,
+        steps[at].said,
+        cause,
+        tuple(steps),
+        role,
+    )
+
+
+def _hidden(first: list[Stage], second: list[Stage], forms: Sequence[Form]) -> str:
+    """Why nothing but the answer can be compared."""
+    silent = [
+        form.facts.name for form, side in zip(forms, (first, second), strict=True) if len(side) == 1
+    ]
+    return f"{' and '.join(silent)} shows no stages before it" if silent else ""
 
 
 def _in_order(pair: tuple[Stage, Stage], forms: Sequence[Form]) -> tuple[Stage, Stage]:
@@ -160,11 +179,11 @@ def _in_order(pair: tuple[Stage, Stage], forms: Sequence[Form]) -> tuple[Stage, 
     return one, replace(other, value=aligned(other.value, theirs, own))
 
 
-def _named(pair: tuple[Stage, Stage]) -> str:
-    """A stage in words."""
+def _named(pair: tuple[Stage, Stage], *, alone: bool) -> str:
+    """A stage in words; an answer without stages before it is no stage of its own."""
     one, other = pair
     if one.role != "layer":
-        return "post-processing" if one.role == "answer" else one.name
+        return "post-processing" if one.role == "answer" and not alone else one.name
     also = "" if one.name == other.name else f" ({other.name} of B)"
     kind = "" if one.module is None else f", {type(one.module).__name__}"
     return f"layer {one.name}{kind}{also}"
@@ -183,11 +202,20 @@ def matched(first: list[Stage], second: list[Stage], /) -> list[tuple[Stage, Sta
 def _layers(first: list[Stage], second: list[Stage]) -> list[tuple[Stage, Stage]]:
     """Layers by name, or by order where there are as many of the same shapes."""
     named = {one.name: one for one in second}
-    common = [(one, named[one.name]) for one in first if one.name in named]
+    common = [(_folded(one, first, named), named[one.name]) for one in first if one.name in named]
     if common:
         return common
     shapes = [[one.value.shape for one in side] for side in (first, second)]
     return list(zip(first, second, strict=True)) if shapes[0] == shapes[1] else []
+
+
+def _folded(one: Stage, own: list[Stage], others: Mapping[str, Stage]) -> Stage:
+    """A layer, or the normalisation behind it where the other form has folded the two into one."""
+    place = own.index(one) + 1
+    following = own[place] if place < len(own) else None
+    if following is None or not isinstance(following.module, FOLDED):
+        return one
+    return one if following.name in others else following
 
 
 def _pad(forms: Sequence[Form]) -> int:

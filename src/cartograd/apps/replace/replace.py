@@ -67,6 +67,8 @@ def replace(
         raise UsageError(f"examples={examples} is out of range; expected at least 1")
     forms = form_of(a), form_of(b)
     questions = asked(forms, data, part=part, most=examples, seed=seed)
+    for form in forms:
+        form.meet(questions.sources[0])
     check_alike(forms[0].facts, forms[1].facts, questions.labels)
     columns = [slices] if isinstance(slices, str) and slices else list(slices)
     check_columns(questions, columns)

@@ -31,29 +31,47 @@ def session(path: Path, /) -> Callable[[list[np.ndarray]], np.ndarray]:
         UsageError: onnxruntime is not installed, or cannot run the file; of the function, it
             cannot run it on these inputs.
     """
-    needed("onnxruntime")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    try:
-        made = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have no common class of their own
-        reason = first_line(error)
-        wide = "; export the model in float32: model.float()" if "NOT_IMPLEMENTED" in reason else ""
-        raise UsageError(f"onnxruntime cannot run {path}: {reason}{wide}") from error
+    made = named_session(path)
     names = [item.name for item in made.get_inputs()]
 
     def run(arrays: list[np.ndarray]) -> np.ndarray:
         try:
             return np.asarray(made.run(None, dict(zip(names, arrays, strict=True)))[0])
-        except Exception as error:  # as above
+        except Exception as error:  # its errors have no common class of their own
             raise UsageError(
                 f"onnxruntime cannot run {path} on these inputs: {first_line(error)}"
             ) from error
 
     return run
+
+
+def named_session(path: Path, /) -> Any:
+    """The file as onnxruntime has it, with the names of its inputs and outputs and its metadata.
+
+    Raises:
+        UsageError: onnxruntime is not installed, or cannot run the file.
+    """
+    needed("onnxruntime")
+    import onnxruntime
+
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), options(), providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its errors have no common class of their own
+        reason = first_line(error)
+        wide = "; export the model in float32: model.float()" if "NOT_IMPLEMENTED" in reason else ""
+        raise UsageError(f"onnxruntime cannot run {path}: {reason}{wide}") from error
+
+
+def options() -> Any:
+    """How a session runs: on as many threads as torch, without messages."""
+    import onnxruntime
+
+    made = onnxruntime.SessionOptions()
+    made.intra_op_num_threads = torch.get_num_threads()
+    made.log_severity_level = 3
+    return made
 
 
 def check_alone(path: Path, /) -> None:

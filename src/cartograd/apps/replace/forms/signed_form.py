@@ -1,25 +1,20 @@
 """A form with a signature: a run, a bundle, published weights, an adapter, a module of torch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.answers.probabilities import class_probabilities
 from cartograd.apps.replace.form import Facts, Stage
 from cartograd.apps.replace.layers import traced
-from cartograd.apps.replace.prepared import prepared
+from cartograd.apps.replace.prepared import ByPort
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import inferring
-from cartograd.core.ports import Port, Signature
-from cartograd.core.signed import Signed, statistics
-from cartograd.data.decode.read import read
-
-ROWS = 256
-"""Examples that go through a model at once; of texts fewer."""
-TEXTS = 32
+from cartograd.core.ports import Signature
+from cartograd.core.signed import Signed
 
 
 class SignedForm:
@@ -31,50 +26,53 @@ class SignedForm:
     """
 
     def __init__(self, model: Signed, facts: Facts, /):
+        check_task(facts.name, model.signature)
         self.model, self.facts = model, facts
         self.signature: Signature | None = model.signature
         self.tokenizer = model.tokenizer
-        self.port: Port = model.signature.input
-        _check(facts.name, model.signature)
+        self.before = ByPort(model.signature.input, model.tokenizer)
+
+    def meet(self, source: Any, /) -> None:
+        """Its signature says all."""
 
     def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n k"]:
         """The probabilities, or values."""
         with inferring(self.model):
-            found = [self._said(self.model(self._read(part))) for part in self._parts(sources)]
+            parts = self.before.parts(sources)
+            found = [said(self.model(self._read(part)), self.facts) for part in parts]
         return torch.cat(found)
 
     def stages(self, sources: Sequence[Any], /) -> list[Stage]:
         """How the examples are read, standardised, and pass the layers."""
-        found = [*prepared(self.port, sources, self.tokenizer)]
         x = self._read(sources)
-        if self.port.mean:
-            mean, std = (one.to(x.device) for one in statistics(self.port))
-            found.append(Stage("normalise", "normalise", (x - mean) / std))
         with inferring(self.model):
             layers, outputs = traced(self.model.model, lambda: self.model(x))
-        found += [*layers, Stage("head", "head", outputs)]
-        return [*found, Stage("answer", "answer", self._said(outputs))]
+        return [
+            *self.before.stages(sources), *layers, Stage("head", "head", outputs),
+            Stage("answer", "answer", said(outputs, self.facts)),
+        ]  # fmt: skip
 
-    def _parts(self, sources: Sequence[Any]) -> Iterator[Sequence[Any]]:
-        """As many examples as go together: one by one where they cannot be filled up."""
-        free = any(isinstance(dim, str) for dim in self.port.dims)
-        alone = free and self.port.padding_id is None
-        rows = 1 if alone else TEXTS if self.port.kind == "text" else ROWS
-        for start in range(0, len(sources), rows):
-            yield sources[start : start + rows]
-
-    def _read(self, sources: Sequence[Any]) -> Shaped[Tensor, "b ..."]:
-        given = torch.stack(list(sources)) if isinstance(sources[0], Tensor) else list(sources)
-        x = read(self.port, given, tokenizer=self.tokenizer)
+    def _read(self, sources: Sequence[Any]) -> Tensor:
+        x = self.before.read(sources)
         return x.to(next((p.device for p in self.model.parameters()), x.device))
 
-    def _said(self, outputs: Tensor) -> Float[Tensor, "n k"]:
-        if self.facts.labels:
-            return class_probabilities(outputs)
-        return outputs.detach().double().cpu().reshape(len(outputs), -1)
+
+def said(outputs: Tensor, facts: Facts, /) -> Float[Tensor, "n k"]:
+    """Logits as probabilities; values as they are."""
+    if facts.labels:
+        return class_probabilities(outputs)
+    return outputs.detach().double().cpu().reshape(len(outputs), -1)
 
 
-def _check(name: str, signature: Signature) -> None:
+def labels_of(signature: Signature, /) -> tuple[str, ...]:
+    """The classes that a model tells apart: their names, or their numbers; none of values."""
+    if signature.target != "class":
+        return ()
+    count = max(2, signature.classes or 0)
+    return signature.output.labels or tuple(map(str, range(count)))
+
+
+def check_task(name: str, signature: Signature, /) -> None:
     """Refuse what does not answer each example with one class or value.
 
     Raises:
