@@ -1,4 +1,4 @@
-"""Forms that are no runs of ours: addresses, ONNX files of anyone, functions; and their refusals."""
+"""Forms that are no runs of ours: addresses, ONNX files of anyone, functions."""
 
 import json
 import threading
@@ -112,7 +112,7 @@ def test_any_server_gets_the_bytes_and_gives_probabilities(model, pictures):
         (lambda _: (500, {"error": "out of memory"}), r"answered 500 \(out of memory\)"),
         (lambda _: (200, b"<html>"), "answered null; expected"),
         (lambda _: (200, {"probabilities": {"up": 0.1, "down": 0.9}}), "other classes apart"),
-        (lambda _: (200, {"score": 1}), "expected a value"),
+        (lambda _: (200, {"score": 1}), "expected probabilities by the names"),
     ],
 )
 def test_a_server_that_answers_otherwise_is_refused_in_a_line(model, pictures, reply, said):
@@ -153,7 +153,7 @@ def test_a_function_gets_the_raw_files(model, pictures):
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda files: [1.0], "shape .* expected a row for each"),
+        (lambda files: [[0.5, 0.5]], "shape .* expected a row for each"),
         (lambda files: ["cat"] * len(files), "returned no numbers"),
         (lambda files: 1 / 0, "function failed: ZeroDivisionError"),
     ],

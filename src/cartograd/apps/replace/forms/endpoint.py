@@ -60,9 +60,11 @@ class Endpoint:
     def meet(self, source: Any, /) -> None:
         """Learn the names of the classes by one answer, where no signature says them."""
         if self.signature is None:
-            found = self._one(source).get("probabilities")
-            labels = tuple(found) if isinstance(found, dict) else ()
-            self.facts = replace(self.facts, labels=labels)
+            said = self._one(source)
+            found = said.get("probabilities")
+            if not isinstance(found, dict) and "value" not in said:
+                raise self._strange(said)
+            self.facts = replace(self.facts, labels=tuple(found or ()))
 
     def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n k"]:
         """The probabilities, or values."""
@@ -105,10 +107,9 @@ class Endpoint:
         return torch.tensor(numbers, dtype=torch.float64)
 
     def _strange(self, said: Any) -> UsageError:
-        wanted = "probabilities by the names of the classes" if self.facts.labels else "a value"
         return UsageError(
             f"{self.address} answered {json.dumps(said, ensure_ascii=False)[:120]}; expected "
-            f"{wanted} for each example"
+            "probabilities by the names of the classes, or a value, for each example"
         )
 
     def _asked(self, body: bytes, kind: str) -> dict[str, Any]:
