@@ -10,6 +10,10 @@ DATE = 2 + 12 + 7
 """Features of a date: days, year, a month, a weekday."""
 
 
+ENCODERS = ("", "hash", "minilm")
+"""How free text becomes features; empty for columns that hold none."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a table and how its cells become features.
@@ -17,7 +21,7 @@ class Column:
     A numeric cell is `(cell - mean) / std`; a missing one becomes 0 (the mean) and, where
     `indicator` is set, a further feature says that it was missing. A categorical cell is one
     feature per category; a missing or unseen one is all zeros. What a date becomes says
-    `cartograd.data.decode.dates`.
+    `cartograd.data.decode.dates`, and free text `cartograd.data.decode.free_text`.
 
     Attributes:
         name: in the header.
@@ -30,6 +34,8 @@ class Column:
         clock: whether the hour of the dates is a feature.
         missing: further cells that stand for 'not known'.
         unit: of the numbers in training (a currency, `%`); empty where none was written.
+        encoder: how free text becomes features, `hash` or `minilm`; empty for all else.
+        features: how many it becomes.
     """
 
     name: str
@@ -42,12 +48,21 @@ class Column:
     clock: bool = False
     missing: tuple[str, ...] = ()
     unit: str = ""
+    encoder: str = ""
+    features: int = 0
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its cells are numbers."""
+        return self.categories is None and not self.dates and not self.encoder
 
     @property
     def width(self) -> int:
         """How many features this column becomes."""
         if self.categories is not None:
             return len(self.categories)
+        if self.encoder:
+            return self.features
         own = DATE + self.clock if self.dates else 1
         return own + self.indicator
 
@@ -64,4 +79,9 @@ def column_of(data: Any, /) -> Column:
     check_fields(column, f"column {column.name!r}")
     if column.decimal not in (".", ",") or column.dates not in ("", "ymd", "dmy", "mdy"):
         raise UsageError(f"column {column.name!r} has an unknown decimal mark or order of dates")
+    if column.encoder not in ENCODERS or (bool(column.encoder) != (column.features > 0)):
+        raise UsageError(
+            f"column {column.name!r}: encoder={column.encoder!r} with {column.features} features; "
+            f"expected one of {', '.join(filter(None, ENCODERS))} with at least 1"
+        )
     return column

@@ -116,7 +116,7 @@ def test_what_it_was_taken_for_is_said(table):
     )
     beside = cg.dataset(f"{table},target=label")
     assert beside.signature.input.kind == "table"
-    assert beside.decided[-1] == ("review holds texts; text=review learns from them instead")
+    assert beside.decided[-1] == ("review holds texts; text=review learns from them alone")
     chosen = cg.dataset(f"{table},target=label,text=review")
     assert chosen.signature.input.kind == "text"
     assert "left out, as texts are learned from alone: stars" in chosen.decided

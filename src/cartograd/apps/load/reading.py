@@ -58,6 +58,7 @@ def check_reads(model: Any, data: Dataset, /) -> None:
     raise UsageError(
         f"{card.name} reads no texts, as {data.name} has them; models that do: "
         f"{', '.join(others)}, or published ones (hf:FOLDER, minilm)"
+        + ("; text=false makes a table of hashed words of them" if data.name == "csv" else "")
     )
 
 

@@ -18,7 +18,8 @@ HALF_SECOND = 0.5 / 86400
 def decoded(port: Port, rows: Shaped[Tensor, "n d"], /) -> list[dict[str, Cell]]:
     """Each row's cells by column: a number, a date, a category, or `None` where it is missing.
 
-    A category that the model does not know cannot be told from a missing one here; `cells_of` can.
+    A category that the model does not know cannot be told from a missing one here, and free text
+    cannot be told at all; `cells_of` can.
 
     Args:
         port: of kind `table`; or `vector`, whose numbers are their own cells.
@@ -45,7 +46,7 @@ def cells_of(split: Examples, /) -> list[dict[str, Cell]]:
         return rows
     for column in split.signature.input.columns:
         for row, cell in zip(rows, table.column(column.name), strict=True):
-            if row[column.name] is None and column.categories is not None:
+            if row[column.name] is None and (column.categories is not None or column.encoder):
                 row[column.name] = None if marked(cell, column.missing) else cell or None
     return rows
 
@@ -70,6 +71,8 @@ def shown(cell: Cell, /) -> str:
 
 
 def _cell(column: Column, features: Tensor) -> Cell:
+    if column.encoder:
+        return None  # it cannot be read back from its features
     if column.categories is None:
         missing = column.indicator and float(features[-1]) > 0.5
         value = float(features[0]) * column.std + column.mean

@@ -104,7 +104,7 @@ def _place(word: str, port: Port) -> _Place:
     start = 0
     for column in port.columns:
         if column.name == name:
-            if column.categories is not None or column.dates:
+            if not column.numeric:
                 raise UsageError(f"the column {name!r} holds no numbers, and a range is of numbers")
             return (
                 start,

@@ -30,6 +30,7 @@ def tabular(
     valid: float,
     test: float,
     split: str | None = None,
+    texts: str = "leave",
 ) -> Dataset:
     """Split the rows by a hash of their content, and encode them by the training rows.
 
@@ -43,6 +44,7 @@ def tabular(
         valid: share of the rows for validation.
         test: share of the rows for testing.
         split: the column that says which rows are for what instead (see `split_column`).
+        texts: how free text is encoded (see `decode.free_text`), or that it is left out.
 
     Raises:
         UsageError: too few rows, or no column is of use.
@@ -58,6 +60,7 @@ def tabular(
         categorical=categorical,
         decimal=decimal,
         marks=marks,
+        texts=texts,
     )
     if not understood.used:
         reasons = "; ".join(f"{key}: {reason}" for key, reason in understood.left_out.items())
@@ -72,9 +75,11 @@ def tabular(
     whole = Split(features, goal.values, signature, lines, table=table)
     splits = {part: whole.select(rows) for part, rows in chosen.items()}
     decided = [*table.notes, *goal.notes, *said, *understood.lines()]
-    texts = prose_columns(table, [name for name in inputs if name in understood.left_out])
-    if texts:
-        decided.append(f"{texts[0]} holds texts; text={texts[0]} learns from them instead")
+    free = {*understood.left_out, *(one.name for one in understood.used if one.encoder)}
+    found = prose_columns(table, [name for name in inputs if name in free])
+    if found:
+        alone = "instead" if found[0] in understood.left_out else "alone"
+        decided.append(f"{found[0]} holds texts; text={found[0]} learns from them {alone}")
     return assemble(name, splits, about={"left out": understood.left_out, "decided": decided})
 
 

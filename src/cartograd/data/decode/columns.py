@@ -3,8 +3,8 @@
 A column is of numbers, or of dates, if at least nine in ten of its known cells are; one of the
 others is then an error that names its line, never a silent blank. Any other column is categorical:
 one feature for each category that at least two training rows have, the 100 most frequent at most.
-Columns that cannot help are left out, with the reason: no name, one value only, text that
-never or seldom repeats.
+Free text, which seldom repeats, is encoded by its words. Columns that cannot help are left out,
+with the reason: no name, one value only, words that never repeat.
 """
 
 import math
@@ -20,6 +20,7 @@ from torch import Tensor
 from cartograd.core.ports import Column
 from cartograd.data.decode import dates
 from cartograd.data.decode.encode import moments, numbers
+from cartograd.data.decode.free_text import text_column
 from cartograd.data.decode.numeric import codes, decimals, marked, missing, plain, unit
 from cartograd.data.decode.prose import is_prose
 from cartograd.data.decode.table import Table
@@ -70,6 +71,7 @@ def fit_columns(
     categorical: Sequence[str] = (),
     decimal: str = "",
     marks: Sequence[str] = (),
+    texts: str = "leave",
 ) -> Columns:
     """The encoding of each column, measured on the training rows; and the columns left out.
 
@@ -80,6 +82,7 @@ def fit_columns(
         categorical: columns whose numbers are names of categories.
         decimal: the decimal mark of all columns; found out if empty.
         marks: further cells that stand for 'not known'.
+        texts: how free text is encoded (see `free_text`), or that it is left out.
 
     Raises:
         UsageError: a cell of a column of numbers is not a finite number, or of dates no date.
@@ -110,7 +113,10 @@ def fit_columns(
             column = _categories(name, known, marks)
             if styles.get(name):
                 notes.append(f"{name}: numbers with leading zeros are taken as codes")
-        if reason := _useless(column, cells, said=name in categorical):
+        reason = _useless(column, cells, said=name in categorical)
+        if reason and column.categories is not None and is_prose(cells):
+            column = text_column(name, texts, marks) or column
+        if reason and not column.encoder:
             left_out[name] = reason
         else:
             used.append(column)
@@ -264,13 +270,18 @@ def _date_notes(name: str, cells: Sequence[str], order: str) -> list[str]:
 
 
 def _kind(column: Column) -> str:
+    if column.encoder == "minilm":
+        return "free text (sentence vectors of MiniLM)"
+    if column.encoder:
+        return "free text (hashed words and letters; text_columns=leave leaves it out)"
     if column.dates:
         return "dates (year, month, weekday, days)"
     return "numbers" if column.categories is None else "categories"
 
 
 def _named(column: Column) -> str:
-    return column.name if column.categories is None else f"{column.name} ({len(column.categories)})"
+    counted = column.categories is not None or column.encoder
+    return f"{column.name} ({column.width})" if counted else column.name
 
 
 def _listed(names: Sequence[str]) -> str:

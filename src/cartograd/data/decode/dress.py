@@ -34,7 +34,7 @@ def as_written(
         read = column
         if column.dates:
             read = _dates(column, known)
-        elif column.categories is None:
+        elif column.numeric:
             read = _numbers(column, known)
         found.append(read)
         told += _told(table, column, read, known)
@@ -61,7 +61,7 @@ def _told(table: Table, column: Column, read: Column, cells: list[str]) -> list[
             f"{table.source}: the dates of {column.name!r} are written as {read.dates} "
             f"({cells[0]!r}), where the training had {column.dates}; read as such"
         ]
-    if column.dates or column.categories is not None:
+    if not column.numeric:
         return []
     told = [_unit_told(table, column, cell) for cell in _other_unit(column, read, cells)]
     other = "," if column.decimal == "." else "."

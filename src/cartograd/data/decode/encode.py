@@ -10,6 +10,7 @@ from torch import Tensor
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.ports import Column
 from cartograd.data.decode import dates
+from cartograd.data.decode.free_text import encoded_text
 from cartograd.data.decode.numeric import marked, missing, number
 from cartograd.data.decode.table import Table
 
@@ -23,6 +24,10 @@ def encode(table: Table, columns: Sequence[Column], /) -> Float[Tensor, "n d"]:
     parts = []
     for column in columns:
         cells = table.column(column.name)
+        if column.encoder:
+            known = ["" if marked(cell, column.missing) else cell for cell in cells]
+            parts.append(encoded_text(known, column.encoder, column.features))
+            continue
         if column.categories is not None:
             place = {category: i for i, category in enumerate(column.categories)}
             index = np.array([place.get(cell, -1) for cell in cells], dtype=int)

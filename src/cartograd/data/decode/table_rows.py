@@ -96,6 +96,6 @@ def _cell(value: Any, column: Column) -> str:
     if isinstance(value, date) and column.dates:
         return dates.written(value, column.dates)
     text = str(value).strip()
-    typed = isinstance(value, int | float) and column.categories is None
+    typed = isinstance(value, int | float) and (column.numeric or bool(column.dates))
     known = typed and plain(text) is not None
     return text.replace(".", column.decimal) + column.unit if known else text

@@ -39,6 +39,7 @@ from cartograd.data.dataset.split_column import row_parts, split_column
 from cartograd.data.dataset.tabular import tabular
 from cartograd.data.dataset.targets import Targets, targets
 from cartograd.data.decode.columns import is_numeric
+from cartograd.data.decode.free_text import text_column
 from cartograd.data.decode.prose import pair_columns, prose_columns
 from cartograd.data.decode.table import Table
 from cartograd.data.decode.table_files import read_table
@@ -79,6 +80,7 @@ def csv(
     encoding: str | None = None,
     sheet: str | None = None,
     text: str | tuple[str, ...] | bool | None = None,
+    text_columns: str = "hash",
     tokenize: Literal["words", "pieces", "characters"] = "words",
     vocabulary: int = 8000,
     context: int = 256,
@@ -95,6 +97,9 @@ def csv(
             may hold beside others.
         text: the column of texts to learn from, and from no other, or the two columns of pairs;
             true finds them, and so they are found where there is nothing else.
+        text_columns: what becomes of free text beside other columns: `hash`, counts of its words
+            and letters in `hash:buckets=1024` places, `minilm`, vectors of sentences by these
+            published weights, or `leave`, nothing.
         tokenize: what texts are cut into: words in lower case (with marks, and Chinese characters
             one by one), pieces of words, or characters.
         vocabulary: greatest number of different tokens of texts.
@@ -132,6 +137,7 @@ def csv(
     goal = _goal(table, goals, task, **dress, drop_missing=drop_missing)
     shares: Any = {"valid": valid, "test": test}
     about = {"source": table.source, "sha256": digest(table.source)}
+    text_column("", text_columns)  # refused before work begins
     columns = _text(goal.table, text, inputs, goals)
     if columns:
         read = goal.table.columns(columns)
@@ -143,7 +149,10 @@ def csv(
             "csv", read, goal.values, goal.port, tokenize=tokenize, vocabulary=vocabulary,
             context=context, chosen=chosen, about=about | {"decided": decided},
         )  # fmt: skip
-    data = tabular("csv", goal, inputs, **dress, **shares, split=split, categorical=categorical)
+    data = tabular(
+        "csv", goal, inputs, **dress, **shares, split=split, categorical=categorical,
+        texts=text_columns,
+    )  # fmt: skip
     data.about["left out"] |= dict.fromkeys(table.unnamed, "no name in the header")
     if table.unnamed:
         names = ", ".join(table.unnamed)

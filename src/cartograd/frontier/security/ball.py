@@ -113,7 +113,7 @@ def movable(port: Port, x: Float[Tensor, "b ..."], /) -> Tensor:
     start = 0
     for column in port.columns:
         end = start + column.width
-        if column.categories is not None or column.dates:
+        if not column.numeric:
             free[:, start:end] = False
         elif column.indicator:
             free[:, start] = x[:, start + 1] == 0

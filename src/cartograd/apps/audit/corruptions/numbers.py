@@ -65,8 +65,7 @@ def _numeric(x: Tensor, port: Port) -> Bool[Tensor, "..."]:
         return torch.ones_like(x[0], dtype=torch.bool)
     found = []
     for column in port.columns:
-        plain = column.categories is None and not column.dates
-        found += [plain and at == 0 for at in range(column.width)]
+        found += [column.numeric and at == 0 for at in range(column.width)]
     return torch.tensor(found).reshape(x[0].shape)
 
 

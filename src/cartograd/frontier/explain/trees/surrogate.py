@@ -234,7 +234,7 @@ def question(number: int, at: float, port: Port | None, /) -> tuple[str, str]:
         if column.categories is not None:
             word = f"{column.name} is {column.categories[own]}"
             return f"not {word}", word
-        plain = own == 0 and not column.dates
+        plain = own == 0 and column.numeric
         at = at * column.std + column.mean if plain else at
         name = column.name if plain else f"{column.name} [{own}]"
     return f"{name} <= {at:.4g}", f"{name} > {at:.4g}"
