@@ -223,13 +223,18 @@ ONLY_COMMAND = {
         "on": "a program starts its workers itself",
         "dry_run": "is `cartograd.cost`",
         "print_config": "the run notes its settings",
+        "beat_baseline": "a program compares by itself: `evaluate(run).beside`",
     },
     "augment": {
         "target": "is part of `data`: 'churn.csv,target=churn'",
         "sampler": "is in `samplers`",
         "temperature": "is in `samplers`",
     },
-    "evaluate": {"min": "a program compares by itself", "max": "as min"},
+    "evaluate": {
+        "min": "a program compares by itself",
+        "max": "as min",
+        "beat_baseline": "as min: `Evaluation.beside`",
+    },
     "predict": {"csv": "answers are dictionaries"},
     "replace": {"target": "is part of `data`: 'churn.csv,target=churn'"},
     "generate": dict.fromkeys(("top_k", "top_p", "repetition_penalty"), "all are in `samplers`")

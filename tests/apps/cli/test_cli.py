@@ -94,11 +94,11 @@ def parameters(name):
 def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     flags = set(parameters(name))
     # What is data may say its column apart: `--data churn.csv --target churn`; a training and its
-    # repetitions are one command. What `--sampler`
-    # says has short forms, truncation is the temperature of generators with styles, and a picture
+    # repetitions are one command, and so are a training and its gate. What `--sampler` says has
+    # short forms, truncation is the temperature of generators with styles, and a picture
     # to complete comes with its mask, and a style with its content and its weight.
     more = {
-        "train": {"target", "seeds"},
+        "train": {"target", "seeds", "beat_baseline"},
         "generate": {
             "temperature",
             "top_k",

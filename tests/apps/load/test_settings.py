@@ -37,7 +37,7 @@ def test_pairs_keep_specs_whole():
     assert parsed(["clip=value"]) == {"clip": "value"}
     assert parsed(words) == {
         "optimizer": "sgd:lr=0.1,momentum=0.9",
-        "patience": None,
+        "patience": 0,  # never, where leaving it out lets it be chosen
         "clip": 0.5,
         "batch_size": 8,
     }

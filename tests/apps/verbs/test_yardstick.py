@@ -7,6 +7,8 @@ import torch
 
 import cartograd as cg
 from cartograd.apps.cli import main
+from cartograd.apps.load.settings import parsed
+from cartograd.apps.verbs.plan import planned as plan
 from cartograd.core.errors import UsageError
 from cartograd.practice.yardsticks import yardstick
 
@@ -111,3 +113,68 @@ def test_classes_weigh_as_much_beside_as_in_the_training(table):
     run = cg.train("mlp:widths=[2]", table, epochs=1, folder="r", class_weights="balanced")
     quick = cg.load(run.folder).about["baselines"][1]
     assert quick["metric"] == "recall:average=macro"
+
+
+def test_a_gate_asks_for_more_than_both(table, capsys):
+    words = ["train", "mlp:widths=[2]", "--data", table, "--epochs", "1", "--folder", "r"]
+    assert main([*words, "--beat-baseline"]) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("FAILED: ")
+    assert line.endswith("worse than boosting (--beat-baseline)")
+    assert main(["evaluate", "r", "--beat-baseline", "--json"]) == 1
+    [gate] = json.loads(capsys.readouterr().out)["gates"]
+    assert not gate["passed"]
+    assert gate["baseline"][1] == "boosting"
+
+
+def test_who_beats_both_passes(table, capsys, monkeypatch):
+    """The quick model learns from three rows of one class, the other one from all."""
+    monkeypatch.setattr(yardstick, "ROWS", (3, 3))
+    words = ["train", "mlp", "--data", table, "--epochs", "30", "--folder", "r"]
+    assert main([*words, "--beat-baseline"]) == 0
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("passed: better than always ")
+    assert line.endswith(" and than boosting (--beat-baseline)")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--set", "yardstick=none"], "needs something to beat; leave yardstick=none out"),
+        (["--seeds", "2"], "is of one training here; leave --seeds out"),
+    ],
+)
+def test_without_anything_to_beat_it_is_refused(table, more, said, capsys, tmp_path):
+    words = ["train", "mlp", "--data", table, "--folder", "r", "--beat-baseline", *more]
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_patience_is_chosen_where_epochs_are(table):
+    given = plan("mlp", table)
+    assert given.value("patience") == 10
+    assert "stops after 10 epochs without a better valid/loss" in given.told[-1]
+    private = "dp-sgd:noise=1,public_statistics=true"
+    for more in ({"epochs": 40}, {"privacy": private}, {"objective": "classify", "epochs": 7}):
+        assert plan("mlp", table, **more).value("patience") is None
+    for off in (plan("mlp", table, **parsed(["patience=none"])), plan("mlp", table, patience=0)):
+        assert off.value("patience") == 0
+        assert not any("stops after" in line for line in off.told)
+
+
+def test_a_run_that_stopped_early_by_itself_goes_on_as_such(tmp_path):
+    """Labels without a reason: the first epochs are best, and the same are kept in any case."""
+    x = torch.rand(300, 4, generator=torch.Generator().manual_seed(0))
+    y = (torch.rand(300, generator=torch.Generator().manual_seed(1)) > 0.5).long()
+    data = cg.tensors(x, y)
+    more = {"yardstick": "none", "optimizer": "adamw:lr=0.03"}
+    early = cg.train("mlp", data, folder=tmp_path / "r", **more)
+    assert early.stopped == "early"
+    assert len(early.history) == early.best["epoch"] + 10
+    again = cg.train(None, data, folder=tmp_path / "r", resume=True)
+    assert (again.stopped, again.steps) == ("early", early.steps)
+    whole = cg.train("mlp", data, folder=tmp_path / "w", patience=0, **more)
+    assert (whole.stopped, len(whole.history)) == (None, 40)
+    on = cg.train(None, data, folder=tmp_path / "r", resume=True, patience=0)
+    assert [one["valid/loss"] for one in on.history] == [x["valid/loss"] for x in whole.history]

@@ -130,8 +130,9 @@ def test_early_stopping_puts_the_best_weights_back():
     assert (len(run.history), run.best["epoch"], run.best["valid/loss"], steps) == (5, 3, 3.0, 3)
 
 
-def test_without_patience_all_epochs_run_and_the_best_comes_back():
-    run, steps = scripted([5.0, 2.0, 3.0, 4.0], epochs=4)
+@pytest.mark.parametrize("patience", [None, 0])
+def test_without_patience_all_epochs_run_and_the_best_comes_back(patience):
+    run, steps = scripted([5.0, 2.0, 3.0, 4.0], epochs=4, patience=patience)
     assert (run.stopped, len(run.history), run.best["epoch"], steps) == (None, 4, 2, 2)
 
 
@@ -416,7 +417,6 @@ WRONG = {
     "clip key": ({"clip": "norm:maxx=1"}, "did you mean 'max'"),
     "accumulate": ({"accumulate": 9}, "accumulate=9 is more than the 4 batches"),
     "patience": ({"patience": 2}, "patience needs a number to watch"),
-    "no patience": ({"patience": 0}, "patience=0 would stop every run at once"),
     "monitor": ({"monitor": "accuracy"}, "not a number of the history"),
     "monitor, no data": ({"monitor": "valid/loss"}, "needs validation data"),
     "average": ({"average": "emma"}, "unknown average 'emma'; did you mean 'ema'"),

@@ -1,6 +1,6 @@
 """Measure a trained model on data, with 95 % intervals.
 
-With --min or --max it is a gate: the exit code is 1 if a metric is on the wrong side.
+With --min, --max or --beat-baseline it is a gate: the exit code is 1 where it fails.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from cartograd.apps.cli import output
+from cartograd.apps.cli import gates, output
 from cartograd.apps.cli.common import Many, data_of, home, part_of
 from cartograd.core.errors import UsageError
 
@@ -28,6 +28,7 @@ def evaluate_(
     metrics: Many = (),
     min_: Annotated[tuple[str, ...], Parameter(name="--min", consume_multiple=True)] = (),
     max_: Annotated[tuple[str, ...], Parameter(name="--max", consume_multiple=True)] = (),
+    beat_baseline: bool = False,
     judge: str | None = None,
     normal: Many = (),
     device: str = "auto",
@@ -43,6 +44,8 @@ def evaluate_(
         metrics: like accuracy,f1,ece; by default what is usual for the model.
         min_: a metric that must reach a value, like accuracy=0.95.
         max_: a metric that must not exceed a value, like nll=0.2.
+        beat_baseline: the exit code is 1 unless the model is better than the best constant answer
+            and than a quick strong model, by the whole 95 % interval.
         judge: of a generative model: a run or bundle of a classifier, by whose features drawn
             examples are compared with real ones, and which says whether they are of their class.
             Of pictures with classes two small ones are trained on first need and kept.
@@ -57,7 +60,9 @@ def evaluate_(
     from cartograd.apps.results.by_label import HEAD
     from cartograd.apps.verbs.evaluate import evaluate, usual
 
-    limits = [(*_limit(text), "min") for text in min_] + [(*_limit(text), "max") for text in max_]
+    limits = [(*gates.limit(text), "min") for text in min_] + [
+        (*gates.limit(text), "max") for text in max_
+    ]
     bundle = as_bundle(target)
     names = list(split(metrics)) or list(usual(bundle.model))
     names += [name for name, _, _ in limits if name not in names]
@@ -70,13 +75,15 @@ def evaluate_(
     for line in found.notes:
         output.note(line)
     page = _report(bundle, found)
-    gates = [_gate(found.metrics[name], name, limit, word) for name, limit, word in limits]
-    passed = all(gate["passed"] for gate in gates)
+    kept = [gates.gate(found.metrics[name], name, limit, word) for name, limit, word in limits]
+    beaten = gates.beaten([one.to_json() for one in found.beside], found.yardstick)
+    asked = [*kept, *([beaten] if beat_baseline else [])]
+    passed = all(gate["passed"] for gate in asked)
     part = found.seen.part if found.seen else part
     if json:
         where = {"target": target, "data": source, "part": part, "part_is": found.why or None}
         where |= {"report": page}
-        output.emit(where | found.to_json() | {"gates": gates, "passed": passed})
+        output.emit(where | found.to_json() | {"gates": asked, "passed": passed})
         return 0 if passed else 1
     output.verdict(found.baseline)
     output.metrics(found.metrics, found.intervals, found.averages)
@@ -94,9 +101,11 @@ def evaluate_(
             ("report", str(page) if page else "none"),
         ]
     )
-    for gate, (name, limit, word) in zip(gates, limits, strict=True):
+    for gate, (name, limit, word) in zip(kept, limits, strict=True):
         state = "passed" if gate["passed"] else "FAILED"
         output.note(f"{state}: {found.spoken(name)} is {gate['value']:.4g}, {word} {limit:g}")
+    if beat_baseline:
+        gates.told(beaten)
     return 0 if passed else 1
 
 
@@ -148,19 +157,3 @@ def _report(bundle: "Bundle", found: "Evaluation") -> Path | None:
     except UsageError as error:
         output.note(f"no report: {error}")
         return None
-
-
-def _limit(text: str) -> tuple[str, float]:
-    name, _, value = text.rpartition("=")
-    try:
-        return name.strip(), float(value)
-    except ValueError as error:
-        raise UsageError(
-            f"{text!r} is no limit; expected METRIC=NUMBER, like accuracy=0.95"
-        ) from error
-
-
-def _gate(value: float, name: str, limit: float, word: str) -> dict[str, Any]:
-    """Whether a value keeps a limit; one that is not a number keeps none."""
-    passed = value >= limit if word == "min" else value <= limit
-    return {"metric": name, word: limit, "value": value, "passed": passed}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from cartograd.apps.cli import common, output
+from cartograd.apps.cli import common, gates, output
 from cartograd.apps.cli.launch import MISTAKES, RunNoted, launch
 from cartograd.apps.load.options import told
 from cartograd.core.errors import UsageError
@@ -34,6 +34,7 @@ def train_(
     folder: Path | None = None,
     resume: bool = False,
     seeds: int | None = None,
+    beat_baseline: bool = False,
     nproc: int | None = None,
     on: str | None = None,
     dry_run: bool = False,
@@ -59,6 +60,8 @@ def train_(
         resume: go on with a run that was stopped.
         seeds: train so many times, by one seed after the other, and tell mean, spread and interval
             over seeds and examples; the runs are FOLDER-seed0, FOLDER-seed1, ...
+        beat_baseline: the exit code is 1 unless the model is better than the best constant answer
+            and than a quick strong model, by the whole 95 % interval.
         nproc: how many processes of this machine share the work; --set parallel=ddp, fsdp or
             tensor says how.
         on: ray, or ray://HOST:PORT: share the work on a Ray cluster, by --nproc workers (2).
@@ -69,6 +72,10 @@ def train_(
     from cartograd.apps.load import settings
 
     _check_processes(nproc, on, seeds)
+    if beat_baseline:
+        others = {"--nproc": nproc, "--on": on, "--seeds": seeds, "--dry-run": dry_run}
+        others["--print-config"] = print_config
+        gates.check_alone(others, settings.parsed(set_))
     here = on or print_config or dry_run or MISTAKES in os.environ
     if (nproc or 1) > 1 and not here:
         return launch(common.words, nproc or 1)
@@ -100,7 +107,7 @@ def train_(
     noted = [RunNoted(os.environ[MISTAKES])] if MISTAKES in os.environ else []
     shown = [True, *noted]
     done = train(begins, data, folder=folder, resume=resume, config=config, progress=shown, **given)
-    return _show_run(done, json)
+    return _show_run(done, json, beat_baseline)
 
 
 def _check_processes(nproc: int | None, on: str | None, seeds: int | None) -> None:
@@ -228,7 +235,7 @@ def _epochs(plan: Any) -> str:
     return f"{plan.value('epochs')} epochs of {len(plan.batches())} batches"
 
 
-def _show_run(done: Any, json: bool) -> int:
+def _show_run(done: Any, json: bool, beat: bool = False) -> int:
     from cartograd.apps.answers.averaged import spoken
     from cartograd.apps.results.evaluation import approximate
     from cartograd.engine.distributed.process_group import leads, world_size
@@ -244,14 +251,17 @@ def _show_run(done: Any, json: bool) -> int:
             output.emit({"folder": done.folder, "stopped": done.stopped, "resume": again})
         return 128 + signal.Signals[done.signal]
     bundle = load(done.folder)
+    beaten = gates.beaten(bundle.about.get("baselines") or [], bundle.about.get("yardstick"))
+    failed = int(beat and not beaten["passed"])
     if json:
         keys = ("folder", "stopped", "steps", "skipped", "best")
         output.emit(
             {key: getattr(done, key) for key in keys}
             | {"epochs": len(done.history), "test": bundle.metrics, "digest": bundle.digest}
             | {key: bundle.about.get(key) for key in ("baseline", "baselines", "yardstick")}
+            | ({"gates": [beaten], "passed": beaten["passed"]} if beat else {})
         )
-        return 0
+        return failed
     output.verdict(bundle.about.get("baseline") or "")
     output.metrics(
         {name: x["value"] for name, x in bundle.metrics.items()},
@@ -278,4 +288,6 @@ def _show_run(done: Any, json: bool) -> int:
             *([("report", str(page))] if page.exists() else []),
         ]
     )
-    return 0
+    if beat:
+        gates.told(beaten)
+    return failed

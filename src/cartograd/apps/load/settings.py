@@ -74,6 +74,8 @@ def parsed(pairs: Iterable[str], /) -> dict[str, Any]:
 
 def _read(key: str, text: str) -> Any:
     """The value that a text stands for; a number where the setting may be one or a spec."""
+    if key == "patience" and text.lower() == "none":
+        return 0  # left out it is chosen; this says that there shall be none
     kinds = set(get_args(KINDS[key]) or (KINDS[key],))
     wordy = bool(kinds & {str, Any})
     if wordy and kinds & {int, float}:

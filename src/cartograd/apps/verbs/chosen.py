@@ -15,6 +15,12 @@ from cartograd.data.dataset.dataset import Dataset
 STEPS = 600
 """Default number of steps of a run; between 5 and 40 epochs."""
 
+IMPATIENT = 5
+"""Epochs without a better one that every training bears where nobody said how many there are."""
+
+RIGHT = ("class", "classes", "value")
+"""Right answers whose validation loss says when to stop; what is drawn gets better beside it."""
+
 FINE = "adamw:lr=5e-5"
 """How a transformer that has learned is tuned by default."""
 
@@ -55,7 +61,24 @@ def chosen_for(
         "positive": data.signature.output.positive or None,
         "monitor": "valid/loss",
         "samples": PICTURES if draws_pictures(model) else None,
-    } | dict.fromkeys(CHOSEN[4:])
+        "patience": None if name in ("perceptron-rule", "grow") else _patience(data, said, epochs),
+    } | dict.fromkeys(CHOSEN[5:])
+
+
+def _patience(data: Dataset, said: Mapping[str, Any], epochs: int) -> int | None:
+    """A quarter of the epochs, where nobody said how many: the best is often one of the last."""
+    taken = any(said.get(key) for key in ("epochs", "privacy", "federated"))
+    found = max(IMPATIENT, epochs // 4)
+    fits = len(data.valid) > 0 and data.signature.target in RIGHT and found < epochs
+    return found if fits and not taken else None
+
+
+def told_of_patience(settings: Mapping[str, Setting], /) -> str:
+    """A line on when a training stops early, where nobody said; empty where it does not."""
+    patience, watched = settings["patience"], settings["monitor"].value
+    if not patience.value or patience.origin != "default":
+        return ""
+    return f"stops after {patience.value} epochs without a better {watched} (patience=0: after all)"
 
 
 def own_objective(model: Signed, /) -> str:

@@ -20,7 +20,7 @@ from cartograd.apps.load.settings import Setting, merged
 from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.load.taken import check_takes
-from cartograd.apps.verbs.chosen import chosen_for, own_objective
+from cartograd.apps.verbs.chosen import chosen_for, own_objective, told_of_patience
 from cartograd.apps.verbs.details import arguments_of
 from cartograd.apps.verbs.drawn_examples import Drawn, with_drawn
 from cartograd.apps.verbs.epoch_metrics import epoch_metrics
@@ -114,7 +114,11 @@ class Plan:
             lines += told_of_federation(self.federation, epochs, self.data)
         if self.private is not None:
             lines += told_of(self.private, epochs)
-        return [*self.data.told, *filter(None, (*self.begun, drawn)), *lines]
+        return [
+            *self.data.told,
+            *filter(None, (*self.begun, drawn, told_of_patience(self.settings))),
+            *lines,
+        ]
 
     def words(self) -> dict[str, Setting]:
         """The settings as plain values: objects are given by their names."""

@@ -127,8 +127,6 @@ def monitored(
         UsageError: it is no number of the history, nothing makes it, or its direction is not
             known.
     """
-    if patience == 0:
-        raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
     if monitor is None:
         if patience is not None and not validates:
             raise UsageError("patience needs a number to watch; give validate= or monitor=")

@@ -134,7 +134,7 @@ def fit(
     processes = process_group(chosen.parallel, place)
     place = processes.device(place)
     source, valid = as_batches(batches), None if validate is None else as_batches(validate)
-    watching = {"patience": chosen.patience, "min_delta": chosen.min_delta}
+    watching = {"patience": chosen.patience or None, "min_delta": chosen.min_delta}
     monitored = arguments.monitored(chosen.monitor, validates=validate is not None, **watching)
     config = _config(chosen, names, length(source), place, monitored, begun)
     arguments.check_together(config, folder=folder, resume=resume, profile=chosen.profile)
@@ -215,7 +215,7 @@ def _config(
         layout=OPEN if options.autotune else None,
         threads=OPEN if options.autotune else None,
         monitor=str(monitored),
-        patience=options.patience,
+        patience=options.patience or None,
         min_delta=options.min_delta,
         nonfinite=str(options.nonfinite),
         recompute=recomputed if isinstance(recomputed, bool) else list(recomputed),

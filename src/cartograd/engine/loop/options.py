@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
-from cartograd.core.errors import UsageError, unknown
+from cartograd.core.errors import unknown
 from cartograd.core.spec import Spec
 from cartograd.engine.loop.option_fields import canonical, check, json_schema, names, option
 
@@ -67,7 +67,9 @@ class FitOptions:
         "fall, and a metric's card says which way it is better; of a number of your own say it: "
         "`min:valid/x`, `max:valid/x`.",
     )
-    patience: int | None = option(None, "stop after this many epochs without a better one.")
+    patience: int | None = option(
+        None, "stop after this many epochs without a better one; `0` or `none`: never."
+    )
     min_delta: float = option(0.0, "how much better counts.")
     clip: float | str | Spec | None = option(
         None,
@@ -158,8 +160,6 @@ class FitOptions:
             check(FitOptions, name, getattr(self, name), "fit: ")
         if self.decay not in DECAYS:
             raise unknown("choice of weights that decay", self.decay, DECAYS)
-        if self.patience == 0:
-            raise UsageError("fit: patience=0 would stop every run at once; expected at least 1")
 
     @classmethod
     def of(cls, options: "FitOptions | None", given: Mapping[str, Any], /) -> "FitOptions":
