@@ -129,7 +129,10 @@ def test_what_is_missing_is_added(made, tmp_path):
         (("runs", "compare", "{}/a-*", "{}/c-*"), "c-* holds no run"),
         (("runs", "compare", "{}/a-*", "{}/a-seed1"), "is in two groups"),
         (("runs", "compare", "{}/*", "{}/a-seed1"), "no repetitions of one another: model"),
-        (("runs", "compare", "{}/a-*", "{}/b-*", "--margin", "accuracy=5"), "accuracy=5 has no unit"),
+        (
+            ("runs", "compare", "{}/a-*", "{}/b-*", "--margin", "accuracy=5"),
+            "=5 has no unit",
+        ),
         (("runs", "compare", "{}/a-*", "{}/b-*", "--margin", "accuracy"), "has no value"),
         (("runs", "compare", "{}/a-*", "{}/b-*", "--margin", "nll=0.1%"), "nll has no unit"),
         (("runs", "compare", "{}/a-*", "{}/b-*", "--margin", "rmse=0.1"), "metric with a margin"),

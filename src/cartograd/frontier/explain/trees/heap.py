@@ -28,6 +28,7 @@ class Heap(nn.Module):
         classes: numbers of what a node says: the logarithm of each class's share, or (1) a value.
         depth: levels below the root.
         count: trees.
+        summed: what the trees say is added up (logits or values), not averaged.
 
     Attributes:
         feature: what each node asks for, `trees nodes`; -1 of a leaf.
@@ -43,8 +44,11 @@ class Heap(nn.Module):
     threshold: Tensor
     cover: Tensor
 
-    def __init__(self, *, features: int, classes: int, depth: int, count: int = 1):
+    def __init__(
+        self, *, features: int, classes: int, depth: int, count: int = 1, summed: bool = False
+    ):
         super().__init__()
+        self.summed = summed
         if depth > DEEPEST:
             raise UsageError(
                 f"depth={depth} takes tables of 2^{depth + 1} nodes; expected at most {DEEPEST}"
@@ -78,7 +82,9 @@ class Heap(nn.Module):
 
     @property
     def shares(self) -> Float[Tensor, "n1 n2 k"]:
-        """Each class's share in each node, or its value."""
+        """Each class's share in each node, or its value: what the mean of the trees is made of."""
+        if self.summed:
+            return self.says * len(self.feature)
         return self.says.softmax(-1) if self.says.shape[-1] > 1 else self.says
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ Shapes: x and the attribution (b ...), the same; backgrounds (m ...).
 
 Departures: the integral takes the place of the recursion over subsets, so that all leaves are
 counted at once. What is explained of classes is the forest's share, not its logarithm: trees add up
-in shares.
+in shares. Boosted trees add up in logits, which are explained there.
 
 References:
     Scott M. Lundberg, Gabriel G. Erion, Su-In Lee. Consistent individualized feature attribution
@@ -77,7 +77,7 @@ def tree_shap(
     """The Shapley value of each number in what the trees say.
 
     Args:
-        model: a decision tree or a random forest.
+        model: a decision tree, a random forest or boosted trees, whose logits are explained.
         x: inputs in the units of the input port.
         target: which class's share to explain, one for all or one each; by default the highest.
         baseline: backgrounds, `m ...`, whose values a covered feature takes; by default it passes
