@@ -224,7 +224,14 @@ def _judged(
         for name, columns in found.no_better().items()
         if columns
     ]
+    told = [
+        (name, "better than random numbers: "
+         + ", ".join(f"{column} {share:.0%}" for column, share in row.items()) + " of answers")
+        for name, row in found.beats.items() if row and found.examples > 1
+    ]  # fmt: skip
     several = "s; means with their standard errors" if found.examples > 1 else ""
     explained = f"{found.examples} answer{several}"
-    output.lines([("explained", explained), *worse, *(("note", note) for note in found.notes)])
+    output.lines(
+        [("explained", explained), *told, *worse, *(("note", note) for note in found.notes)]
+    )
     return 0

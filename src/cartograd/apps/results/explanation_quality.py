@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 CONTROLS = ("random", "edges")
@@ -20,6 +20,9 @@ BETTER = {
 }
 """Figures in their order, and which is better."""
 
+FAITHFUL = ("deletion", "insertion", "infidelity", "localisation")
+"""Figures by which an explanation should be better than random numbers."""
+
 Figure = tuple[float, float]
 """The mean over examples, and its standard error; NaN of a single example."""
 
@@ -32,11 +35,13 @@ class Quality:
         figures: of each explainer or control, by name; what could not be measured is left out.
         examples: how many answers were explained.
         notes: what to bear in mind.
+        beats: at which share of the examples each is better than random numbers, by figure.
     """
 
     figures: Mapping[str, Mapping[str, Figure]]
     examples: int
     notes: Sequence[str] = ()
+    beats: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -56,7 +61,7 @@ class Quality:
         return {
             name: [
                 column
-                for column in ("deletion", "insertion", "infidelity", "localisation")
+                for column in FAITHFUL
                 if column in found and not _better(column, found[column], chance[column])
             ]
             for name, found in self.figures.items()
@@ -75,6 +80,7 @@ class Quality:
                 }
                 for name, row in self.figures.items()
             },
+            "better_than_random": {name: dict(row) for name, row in self.beats.items()},
             "notes": list(self.notes),
         }
 

@@ -12,6 +12,7 @@ LEVELS = 255
 def range_of(x: Tensor, /) -> tuple[float, float]:
     """The least and the largest number of examples, in few digits, and outwards: a range of all.
 
+    >>> import torch
     >>> range_of(torch.tensor([0.123456789, 4254.1234]))
     (0.1, 4254.2)
     """

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.apps.load.target import Target, as_signed
-from cartograd.apps.results.explanation_quality import Figure, Quality
+from cartograd.apps.results.explanation_quality import BETTER, FAITHFUL, Figure, Quality
 from cartograd.apps.verbs.explain_target import class_of, of_one_number
 from cartograd.apps.verbs.predict import prepared
 from cartograd.core.build import build
@@ -88,11 +88,16 @@ def explanation_quality(
         with evaluating(asked):
             wanted = targets_of(asked, inputs, class_of(signed, target), rows_at_once(inputs))
         measured = _Measured(asked, inputs, wanted, value=task.explained == "value", seed=seed)
-        return Quality(
-            figures={name: measured.figures(name, one) for name, one in rows.items()},
-            examples=len(inputs),
-            notes=measured.notes,
-        )
+        each = {name: measured.each(name, one) for name, one in rows.items()}
+    return Quality(
+        figures={
+            name: {column: _figure(one) for column, one in row.items()}
+            for name, row in each.items()
+        },
+        examples=len(inputs),
+        notes=measured.notes,
+        beats={name: _beats(row, each["random"]) for name, row in each.items() if name != "random"},
+    )
 
 
 class _Measured:
@@ -140,8 +145,8 @@ class _Measured:
             self.notes.append(f"localisation of {name} is left out: {error}")
             return None
 
-    def figures(self, name: str, explain: Explain, /) -> dict[str, Figure]:
-        """The mean of each figure over the examples, with its standard error."""
+    def each(self, name: str, explain: Explain, /) -> dict[str, Tensor]:
+        """The figures of each example, or mosaic."""
         own = explain(self.model, self.x, self.target)
         each: dict[str, Tensor] = {}
         if not self.value:
@@ -166,7 +171,7 @@ class _Measured:
             each["randomisation"] = rank_correlation(own, forgot).abs()
         if (found := self._localisation(name, explain)) is not None:
             each["localisation"] = found
-        return {name: _figure(found) for name, found in each.items()}
+        return each
 
 
 def _explainer(method: str | Spec) -> Explain:
@@ -211,7 +216,19 @@ def _edges(_: nn.Module, x: Tensor, __: Tensor) -> Float[Tensor, "b ..."]:
     return sum(steps, torch.zeros_like(x, dtype=torch.float64)).sqrt()
 
 
+def _beats(own: dict[str, Tensor], chance: dict[str, Tensor]) -> dict[str, float]:
+    """The share of examples at which a method is better than random numbers."""
+    return {
+        column: float(
+            (own[column] < chance[column] if BETTER[column] == "lower" else
+             own[column] > chance[column]).double().mean()
+        )
+        for column in FAITHFUL if column in own and column in chance
+    }  # fmt: skip
+
+
 def _figure(each: Tensor) -> Figure:
+    """The mean over examples, with its standard error."""
     each = each.double()
     error = float(each.std() / len(each) ** 0.5) if len(each) > 1 else float("nan")
     return float(each.mean()), error

@@ -106,6 +106,10 @@ def test_the_table_has_controls_and_a_picture_of_the_model_beats_them(judge):
     assert figures["edges"]["max-sensitivity"] < 0.3
     assert found.no_better()["integrated_gradients"] == []
     assert found.to_json()["examples"] == 40
+    beats = found.to_json()["better_than_random"]
+    assert list(beats) == [*methods, "edges"]
+    assert min(beats["integrated_gradients"][one] for one in ("deletion", "insertion")) > 0.9
+    assert list(beats["edges"]) == ["deletion", "insertion", "infidelity"]
     flat = cg.explanation_quality(FLAT, torch.rand(2, 1, 1, 9), ["occlusion"])
     assert flat.figures["edges"]["infidelity"][0] >= 0
     with pytest.raises(UsageError, match="at least one"):
