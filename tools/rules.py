@@ -20,14 +20,12 @@ FILE_LINES, TEST_LINES, FUNCTION_LINES, HYPERPARAMETERS = 300, 600, 60, 10
 
 ALLOWED = {
     ("CG005", "src/cartograd/architectures/transformer/llama.py"): "by these its kin differ",
-    (
-        "CG005",
-        "src/cartograd/architectures/transformer/sentence_encoder.py",
-    ): "a BERT's sizes, and how its features become an answer",
+    ("CG005", "src/cartograd/architectures/transformer/sentence_encoder.py"): "a BERT's sizes",
     ("CG005", "src/cartograd/architectures/transformer/bert.py"): "its sizes, head and norm",
     ("CG005", "src/cartograd/architectures/transformer/vit.py"): "its sizes, and norm with eps",
     ("CG005", "src/cartograd/generative/diffusion/ddpm.py"): "its sizes, network and chain",
     ("CG005", "src/cartograd/data/sources/csv.py"): "in so many ways do people write tables",
+    ("CG005", "src/cartograd/data/sources/series.py"): "a table, and what of it is a series",
     ("CG008", "src/cartograd/core/signed.py"): "a foreign module may carry a signature or not",
     ("CG008", "src/cartograd/core/answered.py"): "a foreign module's answer is asked what it has",
     ("CG008", "src/cartograd/apps/verbs/evaluate.py"): "a user's metric may have no name",

@@ -9,11 +9,13 @@ import torch
 from PIL import Image
 
 from cartograd.architectures.rnn.bilstm_crf import BiLSTMCRF
+from cartograd.architectures.series.lstm_forecaster import LSTMForecaster
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.words.word2vec import Word2Vec
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
+from cartograd.core.timeline import Timeline
 from cartograd.frontier.explain.glassbox.concept_bottleneck import ConceptBottleneck
 from cartograd.frontier.explain.glassbox.prototype_network import PrototypeNetwork
 from cartograd.frontier.explain.trees.decision_tree import DecisionTree
@@ -180,6 +182,19 @@ def sentences_of(folder):
     return (folder,), {"valid": 0.1, "test": 0.1}
 
 
+def sales(folder):
+    """Two series of months, which grow and repeat."""
+    draw = np.random.default_rng(0)
+    rows = [
+        f"{2000 + i // 12}-{i % 12 + 1:02},{shop},{i / 9 + i % 12 + draw.normal():.3f}"
+        for shop in ("east", "west")
+        for i in range(120)
+    ]
+    path = folder / "sales.csv"
+    path.write_text("\n".join(["month,shop,sold", *rows]) + "\n")
+    return (path,), {"time": "month", "target": "sold", "by": "shop", "horizon": 4}
+
+
 SUBJECTS = {
     "bible": sword,
     "brown": tagged,
@@ -191,6 +206,7 @@ SUBJECTS = {
     "gettext": catalogue,
     "pairs": translated,
     "prompts": lambda folder: (sounds(folder)[0], {"seconds": 0.1}),
+    "series": sales,
     "shakespeare": works,
     "text": text,
     "wav": sounds,
@@ -226,13 +242,25 @@ def triples():
     return own + 0.1, other + 0.1, (own, other)
 
 
+def forecasts():
+    """Forecasts of the values to the point, of others, and the values of two steps."""
+    y = torch.linspace(1, 3, 12, dtype=torch.float64)[:, None] + torch.arange(2)
+    right = y[:, :, None].expand(-1, -1, 3).clone()
+    targets = torch.stack([y, y - 1, torch.full_like(y, 0.5)], 2)
+    return right, right + 2, (targets,)
+
+
 EXAMPLES = {
     "bce": questions,
     "contrastive": pairs,
+    "interval-coverage": forecasts,
+    "mase": forecasts,
+    "pinball": forecasts,
+    "smape": forecasts,
     "kl": distributions,
     "triplet": triples,
 }
-"""Losses by card whose data are neither logits and classes nor values and values."""
+"""Losses and metrics by card whose data are neither logits and classes nor values and values."""
 
 
 def coloured(n):
@@ -418,12 +446,25 @@ def small_pictures(n):
     return x, torch.arange(n) % 2
 
 
+def forecaster():
+    """A small network of windows of one column."""
+    return LSTMForecaster(channels=1, horizon=2, dim=4)
+
+
+def windows_of_series(n):
+    """Windows, and the values, those of a season before and the units of two steps to come."""
+    draw = torch.Generator().manual_seed(1)
+    targets = torch.randn(n, 2, 3, generator=draw)
+    return torch.randn(n, 1, 8, generator=draw), targets.abs() + 0.5
+
+
 TAUGHT = {
     "adversarial-training": (bounded, within),
     "certified-training": (bounded, within),
     "cbow": (table_of_words, windows),
     "crf": (chained, lines),
     "ctc": (reader, spelled),
+    "forecast": (forecaster, windows_of_series),
     "grow": (tree, told_apart),
     "learn-concepts": (bottleneck, told_apart),
     "learn-prototypes": (remembering, small_pictures),
@@ -445,7 +486,23 @@ def seen(rows, columns, *outputs):
     return Signature((Port("picture", "image", (1, rows, columns), bounds=(0.0, 1.0)),), outputs)
 
 
+def of_series(name):
+    """The signature of a forecaster of two columns."""
+    timeline = Timeline("sold", "month", covariates=("price",), step="quarter", season=4, horizon=3)
+    statistics = {"mean": (0.5, 0.5), "std": (0.25, 0.25)}
+    return name, Signature(
+        (Port("past", "series", (2, 12), timeline=timeline, **statistics),),
+        (Port("sold", "value", (3, 3), mean=(0.5,), std=(0.25,), task="forecast"),),
+    )
+
+
+FORECASTERS = (
+    *("naive", "seasonal-naive", "exponential-smoothing", "lstm-forecaster", "tcn", "patchtst"),
+    "n-beats",
+)
+
 SIGNATURES = {
+    **dict(map(of_series, FORECASTERS)),
     "crnn": seen(32, 24, Port("characters", "label", (5, 4), task="ctc")),
     "diffwave": Signature(
         (Port("noise", "vector", (1, 64)),),

@@ -56,7 +56,14 @@ VERBS = {
 
 def _needed(card):
     """What a spec has to say: the arguments without a default."""
-    sizes = {"features": 4, "classes": 3, "vocabulary": 11, "model": None, "target": "x"}
+    sizes = {
+        "features": 4,
+        "classes": 3,
+        "vocabulary": 11,
+        "model": None,
+        "target": "x",
+        "time": "t",
+    }
     empty = inspect.Parameter.empty
     known = hyperparameters(card).items()
     needed = {key for key, parameter in known if parameter.default is empty}

@@ -125,6 +125,9 @@ def takes_pictures(card):
 
 
 def examples_for(card):
+    if card.kind == "metric" and card.name in EXAMPLES:
+        right, wrong, (y,) = EXAMPLES[card.name]()
+        return right, wrong, y
     if card.kind == "metric" and not takes_classes(card) and takes_pictures(card):
         return picture_examples()
     if card.kind == "metric" and takes_densities(card):

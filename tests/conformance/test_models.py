@@ -191,7 +191,8 @@ def test_presets_build(card):
 SLOW = (
     "alexnet", "bilstm-crf", "concept-bottleneck", "consistency", "conv-real-nvp", "crnn",
     "decoder-classifier", "edm", "efficientnet", "flow-matching", "flow-plus-plus", "googlenet",
-    "gru", "inception-v3", "jukebox", "latent-diffusion", "lstm", "pix2pix", "prototype-network",
+    "gru", "inception-v3", "jukebox", "latent-diffusion", "lstm", "lstm-forecaster", "patchtst",
+    "pix2pix", "prototype-network",
     "sentence-encoder", "seq2seq", "speaker-encoder", "spectrogram-diffusion", "srresnet", "t5",
     "tagger", "transformer", "vit", "vqgan",
 )  # fmt: skip

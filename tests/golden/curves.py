@@ -15,6 +15,7 @@ from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
+from cartograd.core.timeline import Timeline
 from cartograd.data.dataset.dataset import Split
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim import accumulation
@@ -175,10 +176,21 @@ def halves() -> Split:
     return Split((x > 0.5).to(x), x, signature)
 
 
+def series() -> Split:
+    """32 windows of eight steps, and the two after them with what they are counted in."""
+    wave = torch.sin(torch.arange(41, dtype=torch.float64) * 0.9) + torch.arange(41) / 10
+    steps = wave.unfold(0, 10, 1)
+    right = torch.stack([steps[:, 8:], steps[:, 1:3], torch.full((32, 2), 0.5).double()], 2)
+    timeline = Timeline("y", "day", season=7, horizon=2)
+    past = Port("past", "series", (1, 8), "float64", timeline=timeline)
+    output = Port("y", "value", (2, 3), "float64", task="forecast")
+    return Split(steps[:, None, :8], right, Signature((past,), (output,)))
+
+
 ROWS = {
     "adversarial": noises, "adversarial-training": bounded,
     "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
-    "ctc": spelled,
+    "ctc": spelled, "forecast": series,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,
@@ -191,6 +203,7 @@ MODELS = {
     "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
+    "forecast": "n-beats:width=8,depth=2",
     "grow": "decision-tree:depth=2",
     "learn-concepts": "concept-bottleneck:concepts=[[0],[1]],widths=[8]",
     "learn-prototypes": "prototype-network:prototypes=2,width=4",

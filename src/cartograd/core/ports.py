@@ -14,9 +14,11 @@ from cartograd.core.column import Column, column_of
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.fits import check_fields
 from cartograd.core.older_outputs import task_of_old
+from cartograd.core.sizes import sizes_of
 from cartograd.core.task import Task
+from cartograd.core.timeline import Timeline, timeline_of
 
-KINDS = ("image", "table", "text", "audio", "vector", "label", "value")
+KINDS = ("image", "table", "text", "audio", "series", "vector", "label", "value")
 """What a port carries. `value` (real numbers) is for outputs, and so is `label` (classes), but for
 the class that an example is asked of."""
 
@@ -42,6 +44,7 @@ class Port:
             `value` they turn the model's standardised answer back into the target's unit.
         labels: names of the classes, for an output of kind `label`.
         columns: how table cells become features, for an input of kind `table`.
+        timeline: how a table's rows become series, for an input of kind `series`.
         rate: samples per second, for an input of kind `audio`.
         padding_id: the padding token, for `text`.
         pair: of `text` that is two texts in one row the names of both, such as the columns of a
@@ -78,6 +81,7 @@ class Port:
     made_by: str = ""
     positive: str = ""
     unseen: tuple[str, ...] = ()
+    timeline: Timeline | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -203,7 +207,7 @@ class Signature:
         elif self.condition is not None:
             sizes["classes"] = len(self.condition.labels)
         if self.inputs:
-            sizes |= _sizes_of(self.example)
+            sizes |= sizes_of(self.example)
         text = next((port for port in self.inputs if port.kind == "text" and port.bounds), None)
         if text is not None and text.bounds is not None:
             sizes["vocabulary"] = int(text.bounds[1]) + 1
@@ -236,24 +240,6 @@ class Signature:
             raise UsageError(f"this does not describe a signature: {error!r}") from error
 
 
-def _sizes_of(port: Port) -> dict[str, int]:
-    """The arguments that follow from what an example is."""
-    sizes: dict[str, int] = {}
-    if all(isinstance(dim, int) for dim in port.dims):
-        sizes["features"] = port.size
-    elif port.kind == "vector" and isinstance(port.dims[-1], int):
-        sizes["features"] = port.dims[-1]  # of one step of a series
-    if port.kind == "image":
-        channels, height, width = port.dims
-        if isinstance(channels, int):
-            sizes["channels"] = channels
-        if isinstance(height, int) and height == width:
-            sizes["size"] = height
-    if port.levels:
-        sizes["levels"] = port.levels
-    return sizes if port.rate is None else sizes | {"sample_rate": port.rate}
-
-
 def _with_task(port: Port) -> Port:
     """An output with its task.
 
@@ -274,6 +260,7 @@ def _port(data: Any) -> Port:
         key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
     }
     fixed["columns"] = tuple(column_of(column) for column in data.get("columns", ()))
+    fixed["timeline"] = timeline_of(data.get("timeline"))
     port = Port(**fixed)
     check_fields(port, f"port {port.name!r}")
     if any(isinstance(dim, int) and dim < 1 for dim in port.dims):

@@ -29,8 +29,8 @@ class Answer(Protocol):
         """As rows of a table, each cell with its column."""
         ...
 
-    def flat(self) -> dict[str, Any]:
-        """As one row of CSV."""
+    def flat(self) -> dict[str, Any] | list[dict[str, Any]]:
+        """As one row of CSV, or as several."""
         ...
 
     def draw(self, axes: Any, /) -> None:

@@ -1,9 +1,13 @@
 """A vector for each example."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
-from cartograd.apps.answers.asked import Asked
+import torch
+from torch import Tensor
+
+from cartograd.apps.answers.asked import Answer, Asked
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,16 @@ class Vector:
 def answers(asked: Asked, /) -> list[Vector]:
     """The outputs as they are."""
     return [Vector(tuple(values)) for values in asked.outputs.tolist()]
+
+
+def compared(named: Iterable[tuple[str, Answer]], /) -> Iterator[tuple[str, Answer]]:
+    """Embeddings with their cosine similarity to the first one."""
+    first: Tensor | None = None
+    for name, answer in named:
+        if isinstance(answer, Vector):
+            vector = torch.tensor(answer.vector, dtype=torch.float64)
+            first = vector if first is None else first
+            near = torch.cosine_similarity(first, vector, dim=0).item()
+            yield name, replace(answer, similarity=near)
+        else:
+            yield name, answer

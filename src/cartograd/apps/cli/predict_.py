@@ -39,12 +39,12 @@ def predict_(
         language: of what is said, like en, for models that transcribe; found if left out.
         secure: how parties answer who see neither the model nor the inputs, like
             additive-shares:parties=3; says what it cost and how far it is from the plain answer.
-        out: a .png file, or a folder of them, for models that restore pictures.
+        out: a .png file of a forecast, or of a restored picture; of several a folder.
         csv: print CSV.
         json: print one object per line.
     """
     from cartograd.apps.load.target import as_bundle
-    from cartograd.apps.report.restored import check_out, write_restored
+    from cartograd.apps.report.restored import check_out, write_out
     from cartograd.apps.verbs.predict import predict
 
     check_sources(
@@ -88,7 +88,7 @@ def predict_(
     for line in (*notes, *answers.notes):
         output.note(line)
     if out is not None:
-        for file in write_restored(out, answers, bundle.signature):
+        for file in write_out(out, answers, bundle.signature):
             output.note(f"wrote {file}")
     _show(answers, csv=csv, json=json)
     for line in refused:

@@ -13,6 +13,9 @@ from cartograd.apps.load.source import Data
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
 
+TABLES = ("csv", "series")
+"""Sources of tables, of which a column is to be predicted."""
+
 OF_A_FILE = ("delimiter", "encoding", "sheet", "split", "valid", "test")
 """What is said of one table and not of the next."""
 
@@ -33,11 +36,14 @@ def as_learned(data: Data, trained: Any, /) -> tuple[Data, list[str]]:
     known = _choices(trained)
     spec = located(data, **known)
     lines = taken(data, spec)
-    if spec.name != "csv" or "target" in spec.args or not known:
+    if spec.name not in TABLES or "target" in spec.args or not known:
         return spec, lines
     added = {key: value for key, value in known.items() if key not in spec.args}
-    shown = str(Spec("csv", added)).partition(":")[2]
-    return Spec("csv", spec.args | added, spec.subject), [*lines, f"as in the training: {shown}"]
+    shown = str(Spec(spec.name, added)).partition(":")[2]
+    return Spec(spec.name, spec.args | added, spec.subject), [
+        *lines,
+        f"as in the training: {shown}",
+    ]
 
 
 def _choices(trained: Any) -> dict[str, Any]:
@@ -46,5 +52,5 @@ def _choices(trained: Any) -> dict[str, Any]:
         spec = located(trained) if isinstance(trained, str | Path | Spec) else Spec("")
     except UsageError:  # its file has gone, or it was data of somebody's own
         return {}
-    of_table = spec.name == "csv" and "target" in spec.args
+    of_table = spec.name in TABLES and "target" in spec.args
     return {key: x for key, x in spec.args.items() if key not in OF_A_FILE} if of_table else {}

@@ -1,8 +1,8 @@
 """A path in place of a data source: what is there says which source reads it.
 
 A folder of pictures, of sounds or of texts, a table, a text: `photos` stands for `folder:photos`,
-and `churn.csv,target=churn` for `csv:churn.csv,target=churn`. The name of a source comes first; a
-path of the same name is `./digits`.
+and `churn.csv,target=churn` for `csv:churn.csv,target=churn`; a table is a series where `time=` is
+named, too. The name of a source comes first; a path of the same name is `./digits`.
 """
 
 from pathlib import Path
@@ -48,6 +48,8 @@ def located(text: str | Path | Spec, /, **args: Any) -> Spec:
     spec = Spec.parse(f"{name}:x{comma}{rest}")
     if name == "text" and "target" in spec.args | args:  # a table that was saved as .txt
         name, spec = "csv", Spec("csv", spec.args)
+    if name == "csv" and "time" in spec.args | args:
+        name, spec = "series", Spec("series", spec.args)
     if name == "csv" and "target" not in spec.args | args:
         name, more = without_target(path, spec.args | args)
         spec = Spec(name, spec.args | more)
@@ -92,6 +94,8 @@ def counted(spec: Spec, made: Dataset, /) -> str:
         return f"{count:,} pairs of texts, the second to be written from the first"
     if spec.name == "captions":
         return f"{count:,} captions of {made.about.get('pictures', 0):,} pictures"
+    if spec.name == "series":
+        return f"{count:,} windows of series"
     return f"a table of {count:,} rows"
 
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from cartograd.apps.load.answering import as_the_model_answers
+from cartograd.apps.load.as_trained import as_trained
 from cartograd.apps.load.located import located, taken
 from cartograd.core import registry
 from cartograd.core.build import build, entry
@@ -33,9 +34,6 @@ from cartograd.data.decode.encode import encode, unknown
 from cartograd.data.decode.table import joined
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.sources.csv import READING
-
-WHOLE = ("csv", "folder", "text-folder", "wav")
-"""Sources of files that can be read without anything held back."""
 
 Data = str | Path | Spec | Dataset | Examples | DataLoader[Any] | TorchDataset[Any]
 """What verbs take for data: a spec, a dataset, one part of it, or data of torch."""
@@ -111,7 +109,7 @@ def examples_for(
         data = gathered(data, whole=True, labels=model.output.labels, task=task).train
     if isinstance(data, str | Path | Spec):
         spec = located(data)
-        data = dataset(spec, **_as_trained(spec, model, part))
+        data = dataset(spec, **as_trained(spec, model, part))
         if data.signature.input.columns != model.input.columns:
             data = _encoded(spec, data, model)
     if isinstance(data, Dataset):
@@ -158,27 +156,6 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
         width = max(tensor.shape[1] for tensor in tensors)
         tensors = [F.pad(one, (0, width - one.shape[1]), value=fill) for one in tensors]
     return torch.cat(list(tensors))
-
-
-def _as_trained(spec: Spec, model: Signature, part: str) -> dict[str, Any]:
-    """What the source has to be told to be read as the model's own were."""
-    port, wanted = model.example, dict[str, Any]()
-    if part == "all" and spec.name in WHOLE:  # nothing is held back, however few there are
-        wanted |= {"valid": 0.0, "test": 0.0}
-    if spec.name == "csv" and port.kind == "text":
-        wanted["text"] = port.pair or (True if port.name == "text" else port.name)
-    elif spec.name == "folder" and port.kind == "image":
-        channels, height, width = port.dims
-        sizes = {"channels": channels, "size": height} if height == width else {}
-        wanted |= sizes | {"fit": port.fit, "bits": port.bits}
-    elif spec.name == "wav" and port.kind == "audio" and port.rate:
-        length = port.dims[-1]
-        seconds = {"seconds": length / port.rate} if isinstance(length, int) else {}
-        wanted |= {"sample_rate": port.rate} | seconds
-    read = (spec.name, port.kind) in (("folder", "image"), ("wav", "audio"))
-    if read and model.target == "class" and model.output.labels:
-        wanted["labels"] = model.output.labels
-    return {key: value for key, value in wanted.items() if key not in spec.args}
 
 
 def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:

@@ -22,12 +22,13 @@ MEANT = {
 }
 """What an input of a model is, by the letters of an example's shape."""
 
-SIZES = ("channels", "size", "features", "levels", "sample_rate")
+SIZES = ("channels", "size", "features", "levels", "sample_rate", "context", "horizon", "season")
 """What is no choice of a model but a fact of the data."""
 
 GIVEN = {
     "image": "pictures",
     "audio": "sounds",
+    "series": "series",
     "text": "texts",
     "table": "rows of a table",
     "label": "classes",
@@ -84,11 +85,16 @@ def _check_kind(made: Any, name: str, data: Dataset) -> None:
     Raises:
         UsageError: they are.
     """
-    port = data.signature.example
+    port, known = data.signature.example, inspect.signature(made).parameters
     if isinstance(made, OfKinds) and port.kind not in made.kinds:
         raise UsageError(
             f"{name} takes {GIVEN[made.kinds[0]]}, and {data.name} gives {_given(port)}; take "
             "other data, or a model for these (`cartograd list model`)"
+        )
+    if port.kind == "series" and "horizon" not in known:
+        raise UsageError(
+            f"{name} knows no steps to come, and {data.name} is to be forecast; take a model of "
+            "series, such as n-beats, patchtst or exponential-smoothing"
         )
 
 

@@ -1,9 +1,10 @@
-"""Restored pictures as files: one PNG, or one for each source in a folder."""
+"""Answers as pictures: a restored one for each source, forecasts in a PNG."""
 
 from pathlib import Path
 
 import torch
 
+from cartograd.apps.report.forecast_picture import check_picture, forecast_picture
 from cartograd.apps.report.pictures import png, shades
 from cartograd.apps.results.answers import Answers
 from cartograd.core.errors import UsageError
@@ -17,13 +18,32 @@ def check_out(out: Path, signature: Signature, /) -> None:
     Raises:
         UsageError: the model answers with something else, or the file is no PNG.
     """
+    if signature.task.name == "forecast":
+        check_picture(out)
+        return
     if signature.target != "whole":
         raise UsageError(
-            f"out={out} is for models that restore pictures; this one answers the task "
+            f"out={out} is for models that restore pictures or forecast; this one answers the task "
             f"{signature.task.name!r}; leave it out, or print --json or --csv"
         )
     if out.suffix and out.suffix.lower() != ".png":
         raise UsageError(f"{out} would be of an unknown kind; expected a .png file or a folder")
+
+
+def write_out(out: Path, answers: Answers, signature: Signature, /) -> list[Path]:
+    """Write what a model of pictures or of series answers.
+
+    Args:
+        out: a file that ends in `.png`, or (of pictures) a folder.
+        answers: what is drawn.
+        signature: the model's.
+
+    Raises:
+        UsageError: see `check_out` and `write_restored`.
+    """
+    if signature.task.name == "forecast":
+        return [forecast_picture(out, answers, signature.output.name)]
+    return write_restored(out, answers, signature)
 
 
 def write_restored(out: Path, answers: Answers, signature: Signature, /) -> list[Path]:

@@ -10,6 +10,7 @@ from cartograd.apps.report.clients import clients
 from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
+from cartograd.apps.report.forecasts import forecasts
 from cartograd.apps.report.grown import grown
 from cartograd.apps.report.labels import labels
 from cartograd.apps.report.metrics import Measured, metrics
@@ -32,7 +33,13 @@ from cartograd.data.dataset.dataset import Examples
 if TYPE_CHECKING:
     from cartograd.apps.results.evaluation import Evaluation
 
-_KINDS = {"image": "pictures", "table": "rows", "text": "texts", "audio": "sounds"}
+_KINDS = {
+    "image": "pictures",
+    "table": "rows",
+    "text": "texts",
+    "audio": "sounds",
+    "series": "series",
+}
 
 
 def report(
@@ -156,6 +163,10 @@ def _regression(examples: Examples, found: "Evaluation") -> Section | None:
     return regression(examples, found.outputs) if single else None
 
 
+def _forecasts(examples: Examples, found: "Evaluation") -> Section | None:
+    return forecasts(examples, found.outputs, found.targets)
+
+
 def _labels(_: Examples, found: "Evaluation") -> Section | None:
     return labels(found.labels)
 
@@ -170,6 +181,7 @@ ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
     "reliability": _reliability,
     "mistakes": _mistakes,
     "regression": _regression,
+    "forecasts": _forecasts,
     "labels": _labels,
     "translations": _translations,
 }

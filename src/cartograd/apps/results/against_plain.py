@@ -1,4 +1,4 @@
-"""What a plain way without learning would reach on degraded pictures."""
+"""What a plain way without learning would reach: on degraded pictures, on series."""
 
 import torch
 from jaxtyping import Float
@@ -34,6 +34,8 @@ def baseline(
     signature = model.signature
     if signature.input.made_by:
         return against_plain(signature, examples, outputs, targets)
+    if signature.task.name == "forecast":
+        return against_season(outputs, targets)
     return against_constant(signature, outputs, targets, intervals, weighted=weighted)
 
 
@@ -64,3 +66,23 @@ def against_plain(
     low, high = difference(measure, plain, outputs.cpu(), targets.cpu())
     value = float(measure(plain, targets.cpu()))
     return Beside(way.plain, "psnr", low, high, f"{way.plain} ({value:.2f} dB)", {"psnr": value})
+
+
+def against_season(outputs: Float[Tensor, "n t 3"], targets: Float[Tensor, "n t 3"], /) -> Beside:
+    """How forecasts compare with the values of a season before, by MASE (how much of it is gained).
+
+    Args:
+        outputs: what the model answered.
+        targets: with the values of a season before.
+    """
+    from cartograd.practice.metrics.paired import difference
+
+    before = targets[:, :, 1:2].expand(-1, -1, 3)
+    measure = build("mase", kind="metric")
+    low, high = difference(measure, outputs.cpu(), before.cpu(), targets.cpu())
+    plain, own = measure(before, targets), measure(outputs, targets)
+    gained, ends = (own - plain, (-high, -low)) if high < 0 else (plain - own, (low, high))
+    by = f"by {gained:.3g}" if low > 0 or high < 0 else f"(difference {gained:.3g})"
+    text = f"seasonal naive (MASE {plain:.3g}) {by} ({ends[0]:.3g} to {ends[1]:.3g})"
+    over = f" over {len(outputs)} windows"
+    return Beside("seasonal naive", "mase", low, high, text + over, {"mase": plain})

@@ -35,8 +35,13 @@ class Answers(list[dict[str, Any]]):
         return [column for column, _ in rows[0]], [[cell for _, cell in row] for row in rows]
 
     def flat(self) -> list[dict[str, Any]]:
-        """A row of CSV for each answer."""
-        return [{"source": name} | answer.flat() for name, answer in self.named]
+        """A row of CSV for each answer, or for each of its steps."""
+        found = ((name, answer.flat()) for name, answer in self.named)
+        return [
+            {"source": name} | row
+            for name, flat in found
+            for row in (flat if isinstance(flat, list) else [flat])
+        ]
 
     def _repr_html_(self) -> str:
         return shown("answers", self)

@@ -18,10 +18,12 @@ from cartograd.apps.verbs.kept_bundle import keep_bundle
 from cartograd.apps.verbs.plan import Plan
 from cartograd.apps.verbs.speed import note_speed
 from cartograd.apps.verbs.yardstick import beside_training, spared
+from cartograd.core.calibrated import Calibrating
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.files.bundle import statistics
+from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
 from cartograd.engine.loop.rehearsal import reason
 
@@ -47,6 +49,7 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
     """
     again = f"cartograd evaluate {path}"
     found, failed, stopped = None, "", None
+    _try("the calibration", "", partial(_calibrate, plan))
     try:
         found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
     except Exception as error:
@@ -68,6 +71,14 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
         _try("the count of the speed", "", partial(note_speed, plan, path))
         if found is not None:
             _try("the report", again, partial(_report, plan, path, found))
+
+
+def _calibrate(plan: Plan) -> None:
+    """Set the model right by the validation part, where the objective says so."""
+    if isinstance(plan.objective, Calibrating):
+        valid = plan.validation()["validate"]
+        found = collect(plan.model, valid, device=plan.value("device"))
+        plan.objective.calibrate(*found)
 
 
 def _try(what: str, again: str, work: Callable[[], _T]) -> _T | None:

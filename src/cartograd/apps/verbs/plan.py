@@ -50,6 +50,7 @@ from cartograd.apps.verbs.private import (
     usual_of_private,
 )
 from cartograd.core import user_code
+from cartograd.core.calibrated import Calibrating
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
@@ -114,6 +115,8 @@ class Plan:
             lines += told_of_federation(self.federation, epochs, self.data)
         if self.private is not None:
             lines += told_of(self.private, epochs)
+        if isinstance(self.objective, Calibrating):
+            lines.append(f"validation examples also set {self.objective.calibrates}")
         return [
             *self.data.told,
             *filter(None, (*self.begun, drawn, told_of_patience(self.settings))),

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from cartograd.apps.answers.asked import Answer, Asked, answers, check_inputs
-from cartograd.apps.answers.embed import Vector
+from cartograd.apps.answers.embed import compared
 from cartograd.apps.load.parts import encoding_of
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.answers import Answers
 from cartograd.apps.results.heard import Heard
 from cartograd.apps.verbs.secure import beside
+from cartograd.apps.verbs.to_come import to_come
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port
@@ -80,6 +81,7 @@ def predict(
         An answer found in a text comes as `answer` with its characters `start` to `end`.
         What is read or transcribed comes as `text` (with `language` and `no_speech`, the
         probability that nobody speaks), what is heard from when to when as `segments`;
+        a forecast as `low`, `middle` and `high` of each step, with their `times`;
         an embedding as `vector`, with its `similarity` (cosine) to the first source's. `notes`
         says what was answered though the model cannot know it, as categories it never saw.
 
@@ -93,7 +95,7 @@ def predict(
         heard, chosen = Heard(strict), {"top": top, "draws": draws, "language": language}
         chosen |= {"question": question, "impossible": impossible}
         by = beside(model, secure, draws=draws)
-        named = tuple(_compared(_answers(model, by or model, sources, chosen, heard)))
+        named = tuple(compared(_answers(model, by or model, sources, chosen, heard)))
         heard.notes.extend(() if by is None else by.told())
     if heard.refused and not named:
         raise UsageError(_told(heard.refused))
@@ -187,6 +189,9 @@ def _answers(
     if model.signature.input.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
         yield from _of_texts(model, ask, sources, heard)
         return
+    if model.signature.input.kind == "series" and not isinstance(sources, Tensor | np.ndarray):
+        yield from to_come(model, ask, _parts(model.signature.input, sources, heard), heard)
+        return
     if any(isinstance(dim, str) for dim in model.signature.input.dims):
         yield from _one_by_one(model, ask, sources, heard)
         return
@@ -233,19 +238,6 @@ def _one_by_one(
         with heard.reading(name):
             for answer in ask(read(model.signature.input, part, notes=heard.notes)):
                 yield name, answer
-
-
-def _compared(named: Iterator[tuple[str, Answer]]) -> Iterator[tuple[str, Answer]]:
-    """Embeddings with their cosine similarity to the first one."""
-    first: Tensor | None = None
-    for name, answer in named:
-        if isinstance(answer, Vector):
-            vector = torch.tensor(answer.vector, dtype=torch.float64)
-            first = vector if first is None else first
-            near = torch.cosine_similarity(first, vector, dim=0).item()
-            yield name, replace(answer, similarity=near)
-        else:
-            yield name, answer
 
 
 def _of_texts(model: Signed, ask: Ask, sources: Any, heard: Heard) -> Iterator[tuple[str, Answer]]:

@@ -13,10 +13,11 @@ from cartograd.data.decode.stored import as_port
 def measured(port: Port, stored: Shaped[Tensor, "n ..."], /) -> Port:
     """The port with the statistics of these examples.
 
-    Per channel for an image, per number for a vector or value, one for all otherwise; a constant
-    number gets a standard deviation of 1. Rounded to 7 digits, so that they read well in files.
+    Per channel for an image or a series, per number for a vector or value, one for all otherwise;
+    a constant number gets a standard deviation of 1. Rounded to 7 digits, so that they read well in
+    files.
     """
-    keep = {"image": 1, "vector": 1, "value": 1}.get(port.kind)
+    keep = {"image": 1, "series": 1, "vector": 1, "value": 1}.get(port.kind)
     total = square = torch.zeros((), dtype=torch.float64)
     count = 0
     for part in stored.split(4096):

@@ -17,6 +17,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.decode.images import SUFFIXES, label, pixels
 from cartograd.data.decode.pairs import paired, sides
+from cartograd.data.decode.series_rows import pasts
 from cartograd.data.decode.sounds import SUFFIXES as SOUNDS
 from cartograd.data.decode.sounds import read_port
 from cartograd.data.decode.stored import as_port
@@ -39,6 +40,7 @@ def read(
       cells are missing, further columns are ignored.
     - `text`: text, bytes of UTF-8, or a path of a file. Shorter texts are filled up on the right.
       Where the port takes pairs, two texts, or a mapping from the names of both to them.
+    - `series`: a path of a table, of whose series the last steps are taken; or numbers.
     - `audio`: a path of a sound file (a folder stands for its sounds), the bytes of one, or an
       array of samples.
     - otherwise: numbers, nested as the port's dims are.
@@ -66,6 +68,9 @@ def read(
         return _images(port, sources, [] if notes is None else notes)
     if port.kind == "table":
         return table_rows(port, sources, [] if notes is None else notes)
+    if port.kind == "series" and isinstance(sources[0], str | Path):
+        found = [one for path in sources for one in pasts(port, path, notes)]
+        return torch.stack([one.x for one in found])
     if port.kind == "audio":
         told = [] if notes is None else notes
         found = [read_port(port, source, told) for source in expanded(sources, SOUNDS)]

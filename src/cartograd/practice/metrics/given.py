@@ -65,14 +65,34 @@ def values(
 ) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]]:
     """Outputs and targets of shape (n, k) in float64; a trailing 1 may be missing.
 
+    Of forecasts the middles and the values, a number for each step.
+
     Raises:
         UsageError: shapes that do not match, no examples, or outputs that are not a number.
     """
     outputs, targets = (given.detach().cpu().double() for given in (outputs, targets))
+    if outputs.ndim == 3 == targets.ndim:
+        outputs, (targets, *_) = forecasts(outputs, targets)
+        outputs = outputs[:, :, 1]
     outputs, targets = (g[:, None] if g.ndim == 1 else g for g in (outputs, targets))
     same = outputs.shape[1:] == targets.shape[1:]
     _match("values of one shape (n, k)", outputs, targets, outputs.ndim == 2, same)
     return outputs, targets
+
+
+def forecasts(
+    outputs: Tensor, targets: Tensor, /
+) -> tuple[Float[Tensor, "n t 3"], tuple[Float[Tensor, "n t"], ...]]:
+    """Ends and middle of each step; and the values, those of a season before, the units of errors.
+
+    Raises:
+        UsageError: shapes that do not match, no examples, or outputs that are not a number.
+    """
+    outputs, targets = (given.detach().cpu().double() for given in (outputs, targets))
+    three = outputs.ndim == 3 and outputs.shape[2] == 3
+    same = outputs.shape[1:] == targets.shape[1:]
+    _match("forecasts and values of series (n, steps, 3)", outputs, targets, three, same)
+    return outputs, targets.unbind(2)
 
 
 def pictures(

@@ -1,0 +1,42 @@
+"""Data of a source, read as those were that a model was trained on."""
+
+from typing import Any
+
+from cartograd.core.ports import Signature
+from cartograd.core.spec import Spec
+
+WHOLE = ("csv", "folder", "series", "text-folder", "wav")
+"""Sources of files that can be read without anything held back."""
+
+OF_SERIES = ("target", "time", "by", "covariates", "known", "horizon", "season", "gaps", "twins")
+"""What a model of series knows of the table of its training."""
+
+
+def as_trained(spec: Spec, model: Signature, part: str, /) -> dict[str, Any]:
+    """What the source has to be told to be read as the model's own were.
+
+    Args:
+        spec: the source, with what it is told already.
+        model: what the model takes and gives.
+        part: of the data.
+    """
+    port, wanted = model.example, dict[str, Any]()
+    if part == "all" and spec.name in WHOLE:  # nothing is held back, however few there are
+        wanted |= {"valid": 0.0, "test": 0.0}
+    if spec.name == "csv" and port.kind == "text":
+        wanted["text"] = port.pair or (True if port.name == "text" else port.name)
+    elif spec.name == "folder" and port.kind == "image":
+        channels, height, width = port.dims
+        sizes = {"channels": channels, "size": height} if height == width else {}
+        wanted |= sizes | {"fit": port.fit, "bits": port.bits}
+    elif spec.name == "wav" and port.kind == "audio" and port.rate:
+        length = port.dims[-1]
+        seconds = {"seconds": length / port.rate} if isinstance(length, int) else {}
+        wanted |= {"sample_rate": port.rate} | seconds
+    elif spec.name == "series" and port.kind == "series" and port.timeline is not None:
+        wanted |= {key: port.timeline.__dict__[key] for key in OF_SERIES}
+        wanted["context"] = port.dims[1]
+    read = (spec.name, port.kind) in (("folder", "image"), ("wav", "audio"))
+    if read and model.target == "class" and model.output.labels:
+        wanted["labels"] = model.output.labels
+    return {key: value for key, value in wanted.items() if key not in spec.args}

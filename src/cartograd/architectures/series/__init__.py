@@ -1,0 +1,1 @@
+"""Forecasters: from the past of a series to the steps to come, each with an interval."""
