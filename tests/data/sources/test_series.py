@@ -100,7 +100,7 @@ def test_known_columns_stand_beside_the_past_a_horizon_earlier(tmp_path):
         (months(120), {"target": "sodl"}, "did you mean 'sold'"),
         (months(120), {"time": "date"}, "unknown column of .*sales.csv 'date'"),
         (months(120), {"horizon": 0}, "horizon=0"),
-        (months(120), {"gaps": "drop"}, "expected one of refuse, interpolate, previous"),
+        (months(120), {"gaps": "drop"}, "expected one of:? refuse, interpolate, previous"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_forecast_is_refused_in_a_line(tmp_path, rows, said, message):
