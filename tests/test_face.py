@@ -76,6 +76,8 @@ print(cg.coverage().total.holds, cg.coverage()["arch/lenet5"].state)
 print(cg.predict(run, few.inputs).table())
 cg.augmented("flip", "digits").draw("flips.png")
 cg.neighbours(run, "king")
+may = cg.replace(run, "runs/other", "digits", margin={"accuracy": "1%"}, max="latency=5ms")
+print(may.word, may.said, may.metrics[0].low, may.parting and may.parting.stage)
 card = cg.audit(run, "digits", minutes=1, fail_under={"accuracy": {"overall": ">= 0.9"}})
 print(card.verdict, card["accuracy.overall"].low, card.passed)
 """
@@ -107,6 +109,8 @@ cg.trace("maps", "runs/a")  # wrong
 cg.trace("gates", "runs/a", "x").weights  # wrong
 cg.trace("descent").formula  # wrong
 cg.coverage().totals  # wrong
+cg.replace("runs/a", "runs/b", "digits", magin="accuracy=1%")  # wrong
+cg.replace("runs/a", "runs/b", "digits").verdict  # wrong
 cg.audit("runs/a", "digits", minute=1)  # wrong
 cg.audit("runs/a", "digits").verdikt  # wrong
 """

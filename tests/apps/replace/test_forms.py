@@ -170,14 +170,33 @@ def test_what_is_no_form_is_named(pictures):
             form_of(thing)
 
 
-@pytest.mark.compile
+def written(model, path, **metadata):
+    """The linear model as a graph."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    flatten = helper.make_node("Flatten", ["image"], ["flat"])
+    layer = helper.make_node("Gemm", ["flat", "1.weight", "1.bias"], ["kind"], transB=1)
+    kept = [
+        numpy_helper.from_array(getattr(model.model[1], name).detach().numpy(), f"1.{name}")
+        for name in ("weight", "bias")
+    ]
+    given, answer = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("image", ["b", 1, 8, 8]), ("kind", ["b", 2]))
+    )
+    made = helper.make_graph([flatten, layer], "net", [given], [answer], kept)
+    proto = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(proto, metadata)
+    save(proto, str(path))
+
+
 def test_a_file_of_anyone_needs_to_be_told(model, pictures, tmp_path, capsys, monkeypatch):
     path = tmp_path / "net.onnx"
-    cg.export(model, path)
+    written(model, path, signature=json.dumps(model.signature.to_json()))
     ours = cg.replace(model, path, pictures, margin="accuracy=30%")
     assert (ours.word, ours.parting) == ("may", None)
     assert (ours.b.kind, ours.b.size) == ("ONNX file", path.stat().st_size)
-    _without_metadata(path)
+    written(model, path)
     with pytest.raises(UsageError, match=r"nothing says how .* wants its examples; write net.toml"):
         form_of(path)
     beside = path.with_suffix(".toml")
@@ -201,12 +220,16 @@ def test_a_file_of_anyone_needs_to_be_told(model, pictures, tmp_path, capsys, mo
     assert run("replace", "net.onnx", "no.onnx", "--data", pictures).code == 2
 
 
-def _without_metadata(path):
-    import onnx
-
-    proto = onnx.load(str(path))
-    del proto.metadata_props[:]
-    onnx.save(proto, str(path))
+def test_what_is_told_may_stand_within_the_file(model, pictures, tmp_path):
+    path, lines = (
+        tmp_path / "net.onnx",
+        '[input]\nchannels = 1\n[output]\nlabels = ["dark", "light"]',
+    )
+    written(model, path, preprocessing=lines)
+    assert cg.replace(model, path, pictures, margin="accuracy=30%").changes == ()
+    written(model, path, preprocessing=lines + '\nname = "scores"')
+    with pytest.raises(UsageError, match="has no output 'scores'; expected kind"):
+        cg.replace(model, path, pictures)
 
 
 def test_no_answer_is_waited_for_twice(model, pictures):

@@ -22,6 +22,8 @@ def of_layer(pair: Pair, forms: Sequence[Form], /) -> str:
     one, other = pair
     if one.module is None or other.module is None:
         return ""
+    if type(one.module) is not type(other.module):
+        return f"B has another kind of layer there, {type(other.module).__name__}"
     apart = weights_apart(one.module, other.module)
     if apart is None:
         return ""

@@ -23,8 +23,8 @@ from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.logging.run_folder import is_run, read_config
 from cartograd.engine.loop.fit import Run
 
-HF = ("config.json", "adapter_config.json")
-"""What folders as Hugging Face keeps them hold."""
+HF, PEFT = "config.json", "adapter_config.json"
+"""What folders as Hugging Face keeps them hold: of a model, and of changes to one."""
 
 Shipped = Target | Form | Callable[[list[Any]], Any] | Sequence[tuple[str, Callable[[Any], Any]]]
 """A target of the other verbs, an ONNX file, an address, or a function of raw examples."""
@@ -110,6 +110,11 @@ def _kind(target: Target) -> str:
     if (Path(target) / PIPELINE).is_file():
         return "pipeline"
     folder = Path(target)
-    if any((folder / file).is_file() for file in HF) and not (folder / "manifest.json").is_file():
+    if (folder / PEFT).is_file() and not (folder / HF).is_file():
+        raise UsageError(
+            f"{target} holds {PEFT}, changes to another model's weights; merge them into it and "
+            "save it whole (merge_and_unload, save_pretrained)"
+        )
+    if (folder / HF).is_file() and not (folder / "manifest.json").is_file():
         return "Hugging Face folder"
     return "run" if (folder / "events.jsonl").is_file() else "bundle"

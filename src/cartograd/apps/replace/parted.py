@@ -63,6 +63,8 @@ class Step:
             return self.shapes
         if not math.isfinite(self.difference):
             return "numbers that are not finite"
+        if not self.difference:
+            return "none"
         share = "" if self.share <= 0 else f", {units.percent(self.share, digits=2)} of the largest"
         return f"{units.number(self.difference)} at most{share}"
 

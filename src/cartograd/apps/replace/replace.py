@@ -112,14 +112,20 @@ def _answered(
 ) -> Float[Tensor, "n k"]:
     """All answers of a form, in the order of the questions' classes.
 
+    Probabilities that are no numbers count as knowing nothing: as much for each class.
+
     Raises:
         UsageError: it gives other numbers than it says, or none.
     """
     said(f"{form.facts.name}: {len(questions):,} examples")
-    found = []
+    found, lost = [], 0
     for start in range(0, len(questions), ROWS):
         part = questions.sources[start : start + ROWS]
-        found.append(_checked(form.answer(part), form, len(part)))
+        answer = form.answer(part)
+        lost += int((~answer.isfinite()).any(-1).sum())
+        found.append(_checked(answer, form, len(part)))
+    if lost:
+        said(f"{form.facts.name}: {lost:,} answers are no numbers, and count as knowing nothing")
     return aligned(torch.cat(found), form.facts.labels, questions.labels)
 
 
@@ -130,19 +136,8 @@ def _checked(answer: Tensor, form: Form, count: int) -> Tensor:
             f"{form.facts.name} answered {count} examples with numbers of shape "
             f"{tuple(answer.shape)}; expected {(count, width)}: a row for each"
         )
-    if not answer.isfinite().all():
-        row = int((~answer.isfinite()).any(1).nonzero()[0])
-        return _finite(answer, form, row)
-    return answer
-
-
-def _finite(answer: Tensor, form: Form, row: int) -> Tensor:
-    """Answers that are no numbers count as knowing nothing; of values they are refused.
-
-    Raises:
-        UsageError: a value is not finite.
-    """
-    if not form.facts.labels:
-        raise UsageError(f"{form.facts.name} gave a value that is not finite for example {row + 1}")
     lost = (~answer.isfinite()).any(1, keepdim=True)
+    if lost.any() and not form.facts.labels:
+        row = int(lost[:, 0].nonzero()[0]) + 1
+        raise UsageError(f"{form.facts.name} gave a value that is not finite for example {row}")
     return torch.where(lost, torch.full_like(answer, 1 / answer.shape[1]), answer)

@@ -16,11 +16,13 @@ class Export:
         path: the file.
         size: its bytes.
         check: what came of running both on the same inputs; None if that was not asked for.
+        parted: at which stage the two part, where they do not agree.
     """
 
     path: Path
     size: int
     check: Check | None = None
+    parted: str = ""
 
     @property
     def agree(self) -> bool:
@@ -32,7 +34,8 @@ class Export:
         found = self.check
         agree = None if found is None else found.agree
         checked = None if found is None else vars(found)
-        return {"path": str(self.path), "size": self.size, "agree": agree, "check": checked}
+        told = {"path": str(self.path), "size": self.size, "agree": agree, "check": checked}
+        return told | ({"parted": self.parted} if self.parted else {})
 
     def lines(self) -> list[tuple[str, str]]:
         """What was written, and how it compares."""
@@ -44,6 +47,7 @@ class Export:
         return [
             *lines,
             ("difference", f"{units.number(found.difference)}, {state} ({found.tolerance:.1e})"),
+            *([("they part", self.parted)] if self.parted else []),
             ("time", f"torch {found.torch_ms:.3g} ms, onnxruntime {found.onnx_ms:.3g} ms"),
             ("speed", f"{found.ratio:.2g} times that of torch"),
         ]

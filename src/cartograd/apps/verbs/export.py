@@ -6,6 +6,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.apps.load.target import Target, as_bundle, as_signed
+from cartograd.apps.replace.between import between
 from cartograd.apps.results.export import Export
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -51,7 +52,11 @@ def export(
     if isinstance(inputs, tuple):
         device = model.output_mean.device
         found = compare(model, written, tuple(one.to(device) for one in inputs))
-    return Export(written, written.stat().st_size, found)
+    parted = ""
+    if found is not None and not found.agree and isinstance(inputs, tuple):
+        where = between(model, written, inputs[0].cpu())
+        parted = "" if where is None else where.sentence
+    return Export(written, written.stat().st_size, found, parted)
 
 
 def golden(target: Target, /) -> tuple[Tensor, ...]:

@@ -50,7 +50,13 @@ class OnnxForm:
         self.facts = Facts(str(path), "ONNX file", labels, path.stat().st_size)
 
     def meet(self, source: Any, /) -> None:
-        """Its signature says all."""
+        """Refuse texts where nothing cuts them into tokens.
+
+        Raises:
+            UsageError: there is no tokenizer beside the file.
+        """
+        if isinstance(source, str) and self.signature is not None and self.tokenizer is None:
+            raise UsageError(f"{self.path} reads texts, and there is no tokenizer.json beside it")
 
     def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n k"]:
         """The probabilities, or values."""
@@ -103,10 +109,8 @@ class OnnxForm:
     def _tokenizer(self, signature: Signature) -> Any:
         """Of a model of texts, from the file beside."""
         file = self.path.parent / "tokenizer.json"
-        if signature.input.kind != "text":
+        if signature.input.kind != "text" or not file.is_file():
             return None
-        if not file.is_file():
-            raise UsageError(f"{self.path} reads texts, and there is no tokenizer.json beside it")
         return Tokenizer.from_json(file.read_text(encoding="utf-8"))
 
     def _taken(self, sources: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -1,0 +1,72 @@
+"""Exports that give other answers than their model say where; and costs are measured alike."""
+
+import sys
+
+import onnx
+import pytest
+import torch
+from torch import nn
+
+import cartograd as cg
+from cartograd.apps.replace.between import between
+from cartograd.apps.replace.opened import form_of
+from cartograd.apps.verbs import export as verb
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.engine.device.held import peak
+
+SIGNATURE = Signature(
+    (Port("x", "vector", (3,)),), (Port("side", "label", (2,), labels=("left", "right")),)
+)
+
+
+@pytest.fixture
+def model():
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    return cg.sign(net, SIGNATURE)
+
+
+@pytest.mark.compile
+def test_an_export_that_differs_names_the_layer(model, tmp_path, monkeypatch):
+    x = torch.rand(5, 3)
+    good = cg.export(model, tmp_path / "good.onnx", check=x)
+    assert (good.agree, good.parted) == (True, "")
+    assert "parted" not in good.to_json()
+
+    def wrong(_, path):
+        proto = onnx.load(str(good.path))
+        weight = next(one for one in proto.graph.initializer if one.name == "model.2.weight")
+        twice = onnx.numpy_helper.from_array(2 * onnx.numpy_helper.to_array(weight), weight.name)
+        weight.CopyFrom(twice)
+        onnx.save(proto, str(path))
+        return path
+
+    monkeypatch.setattr(verb, "build", lambda *_, **__: wrong)
+    bad = cg.export(model, tmp_path / "bad.onnx", check=x)
+    assert not bad.agree
+    assert bad.parted.startswith("head, after layer 0 agreed"), "the last layer is the answer"
+    assert ("they part", bad.parted) in bad.lines()
+    assert bad.to_json()["parted"] == bad.parted
+
+
+def test_what_cannot_be_looked_at_is_nothing(model):
+    two = cg.sign(nn.Bilinear(3, 3, 2), Signature(SIGNATURE.inputs * 2, SIGNATURE.outputs))
+    assert between(two, two, torch.rand(1, 3)) is None
+    assert between(model, model, torch.rand(1, 3)).stage == ""
+
+
+def test_folders_of_hugging_face_are_known_by_their_files(tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(UsageError, match="changes to another model's weights; merge them"):
+        form_of(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"config\.json"):
+        form_of(tmp_path)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not tell")
+def test_the_peak_is_what_was_held_in_between():
+    held = peak(lambda: torch.ones(5_000_000).sum())
+    assert held is not None
+    assert 19e6 < held < 30e6
+    assert peak(lambda: None) < 2e6
