@@ -267,7 +267,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
         (("run", "nowhere.vnnlib"), "cannot read nowhere.vnnlib"),
         (("run", "--range", "age=1:2"), "the model reads no table"),
         (("run", "--range", "age=1:2", "--eps", "1"), "--range is answered exactly"),
-        (("run", "--range", "age=1:2", "--out", "x.html"), "--method, --eps and --out"),
+        (("run", "--range", "age=1:2", "--out", "x.html"), "--eps, --norm and --out"),
         (("run", path, "--minutes", "0"), "minutes=0.0 is out of range"),
     ):
         wrong = run("verify", *words)

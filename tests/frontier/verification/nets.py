@@ -30,6 +30,34 @@ class Joined(nn.Module):
         return self.head(nn.functional.leaky_relu(rows, 0.1)).mean(1)
 
 
+class Looking(nn.Module):
+    """Positions that look at each other, normalised, with a gate."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = nn.Linear(4, 12)
+        self.first, self.last = nn.LayerNorm(12), nn.RMSNorm(4)
+        self.gate, self.head = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        q, k, v = self.first(self.read(x.flatten(1, 2))).chunk(3, -1)
+        y = nn.functional.scaled_dot_product_attention(q, k, v)
+        shares = (q @ k.mT).softmax(-1)
+        y = self.last(y + shares @ v) * self.gate(v).sigmoid()
+        return self.head(y).mean(1)
+
+
+class Recurrent(nn.Module):
+    """Rows of pixels one after the other."""
+
+    def __init__(self, kernel):
+        super().__init__()
+        self.kernel, self.head = kernel, nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.head(self.kernel(x.movedim(1, 2).flatten(2))[0].mean(1))
+
+
 def networks():
     """By name: what takes pictures of 2 x 4 x 4 and has three classes."""
     torch.manual_seed(3)
@@ -59,6 +87,12 @@ def networks():
         ),
         "joined": Joined(),
         "one-logit": nn.Sequential(nn.Flatten(), nn.Linear(32, 6), nn.ReLU(), nn.Linear(6, 1)),
+        "smooth": nn.Sequential(
+            nn.Flatten(), nn.Linear(32, 10), nn.GELU(), nn.Linear(10, 8), nn.SiLU(),
+            nn.Linear(8, 8), nn.GELU("tanh"), nn.Linear(8, 3),
+        ),
+        "looking": Looking(),
+        "lstm": Recurrent(nn.LSTM(8, 8, batch_first=True)),
     }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def slopes(objective, batch, net):
 
 @pytest.mark.law("certified-training")
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["pooled", "largest", "bent", "joined"])
+@pytest.mark.parametrize("name", ["largest", "joined"])
 def test_without_a_ball_it_is_the_cross_entropy(name, form):
     model = signed(networks()[name]).eval()
     batch = examples(model)
@@ -43,7 +43,7 @@ def test_without_a_ball_it_is_the_cross_entropy(name, form):
 
 @pytest.mark.law("certified-training")
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["relu", "pooled", "largest", "bent", "joined", "one-logit"])
+@pytest.mark.parametrize("name", ["pooled", "largest", "bent", "one-logit"])
 def test_the_loss_is_no_lower_than_that_of_any_input_nearby(name, form):
     model = signed(networks()[name], 1 if name == "one-logit" else 3).eval()
     x, y = examples(model)

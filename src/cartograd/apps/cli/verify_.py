@@ -16,6 +16,7 @@ def verify_(
     part: str | None = None,
     method: list[str] | None = None,
     eps: list[float] | None = None,
+    norm: str | None = None,
     range: list[str] | None = None,
     examples: int | None = None,
     minutes: float = 5.0,
@@ -38,6 +39,7 @@ def verify_(
         method: a verifier (`cartograd list verifier`), like alpha-crown:steps=50 or exact; several
             for a table. By default ibp, crown and alpha-crown.
         eps: sizes, in the units of the input (0.01 of pixels from 0 to 1, not 3); by default four.
+        norm: what eps measures: linf (the default; each number) or l2 (the whole change).
         range: of a table, what a column may be, like age=20:40; whether any such cell changes the
             answer of an example. Several for a box.
         examples: how many to look at; 100 if left out.
@@ -53,8 +55,8 @@ def verify_(
 
     bundle = as_bundle(target)
     if property is not None:
-        flags = {"data": data, "part": part, "method": method, "eps": eps, "range": range,
-                 "examples": examples, "device": None if device == "auto" else device}  # fmt: skip
+        flags = {"data": data, "part": part, "method": method, "eps": eps, "norm": norm,
+                 "range": range, "examples": examples, "device": None if device == "auto" else device}  # fmt: skip
         if given := [f"--{name}" for name, value in flags.items() if value is not None]:
             raise UsageError(f"{given[0]} means nothing beside a property file; leave one out")
         return _property(
@@ -69,12 +71,13 @@ def verify_(
     }
     told |= {"minutes": minutes}
     if range:
-        if method or eps or out:
+        if method or eps or norm or out:
             raise UsageError(
-                "--range is answered exactly, for itself, and printed; leave out --method, --eps "
-                "and --out"
+                "--range is answered exactly, for itself, and printed; leave out --method, --eps, "
+                "--norm and --out"
             )
         return _ranges(bundle, read, range, told, where, json)
+    told |= {"norm": norm or "linf"}
     return _accuracy(bundle, read, method, eps, told, where, out or home(bundle) / "verify.html",
                      json)  # fmt: skip
 

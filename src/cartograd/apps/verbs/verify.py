@@ -14,8 +14,9 @@ from cartograd.apps.load.source import Data
 from cartograd.apps.load.target import Target, name_of
 from cartograd.apps.results.security_curve import Share
 from cartograd.apps.results.verified import Proved, VerifiedAccuracy
-from cartograd.apps.verbs.attack import attack, attacked, bounded, classes_of, outputs_of
+from cartograd.apps.verbs.attack import attacked, classes_of, outputs_of
 from cartograd.apps.verbs.attack_size import range_of, size_notes
+from cartograd.apps.verbs.balls import ATTACK, measured, sizes_of, stand
 from cartograd.core import registry
 from cartograd.core.build import build, hyperparameters
 from cartograd.core.certificate import Certificate, Verifier
@@ -23,13 +24,12 @@ from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec, several
 from cartograd.data.dataset.dataset import Split
+from cartograd.frontier.security.ball import Norm
 from cartograd.frontier.verification.certified import check_classifier
+from cartograd.frontier.verification.text import reads_text
 from cartograd.practice.metrics.proportion import exact
 
 METHODS = ("ibp", "crown", "alpha-crown")
-ATTACK = "pgd:steps=20"
-SHARES = (0.002, 0.005, 0.01, 0.02)
-"""Default sizes, as shares of the width of the bounds."""
 
 
 def verify(
@@ -39,6 +39,7 @@ def verify(
     methods: Sequence[str | Spec] = METHODS,
     *,
     eps: float | Sequence[float] = (),
+    norm: Norm = "linf",
     examples: int = 100,
     minutes: float = math.inf,
     part: str | None = None,
@@ -50,8 +51,10 @@ def verify(
         target: a model with a signature, a run, a bundle, or the path of one.
         data: examples, or a dataset or its spec, of which `part` is taken.
         methods: specs of verifiers.
-        eps: by how much each number may change, in the units of the input port; by default 0.2,
-            0.5, 1 and 2 % of its range. Of methods that certify a distance: within which.
+        eps: by how much each number may change, in the units of the input port, of texts those of
+            their tokens' vectors; by default 0.2, 0.5, 1 and 2 % of their range (of `l2` times the
+            root of how many there are). Of methods that certify a distance: within which.
+        norm: what eps measures: `linf`, each number, or `l2`, the whole change.
         examples: how many are looked at: the first of a fixed shuffle.
         minutes: the most that it takes; the examples that are left then are not looked at.
         part: `train`, `valid`, `test` or `all`, by default as in `robustness`.
@@ -75,15 +78,16 @@ def verify(
             "some find their own set; verify them apart"
         )
     model, chosen = attacked(target, data, part=part, examples=examples, device=device)
-    check_classifier(model)
+    check_classifier(model, texts=reads_text(model))
     source = f"{data if isinstance(data, str | Spec) else 'examples'}" + (
         f" ({part})" if part else ""
     )
-    specs = [_bounded(spec, model, chosen.inputs) for spec in specs]
+    specs = [_bounded(spec, model, chosen.inputs) for spec in measured(specs, norm)]
     begun = VerifiedAccuracy(name_of(model), source, (), "", 0, Share(0, 0, 1), {})
     until = time.monotonic() + 60 * minutes
     if told == {True}:
-        return _boxes(begun, model, chosen, specs, _sizes(eps, model, chosen.inputs), until)
+        sizes = sizes_of(eps, model, chosen.inputs, norm)
+        return _balls(begun, model, chosen, specs, sizes, norm, until)
     return _own_sets(begun, model, chosen, specs, eps, until)
 
 
@@ -94,11 +98,12 @@ def _told_eps(spec: Spec) -> bool:
         UsageError: there is no such verifier, or the spec says the size itself.
     """
     takes = hyperparameters(registry.find(spec.name, kind="verifier")[0])
-    if "eps" in spec.args:
-        raise UsageError(
-            f"{spec} says its eps itself, and a table is of the same for all methods; give it "
-            "beside the methods (eps=, --eps)"
-        )
+    for name in ("eps", "norm"):
+        if name in spec.args:
+            raise UsageError(
+                f"{spec} says its {name} itself, and a table is of the same for all methods; give "
+                f"it beside the methods ({name}=, --{name})"
+            )
     return "eps" in takes
 
 
@@ -110,30 +115,28 @@ def _bounded(spec: Spec, model: Signed, x: Tensor) -> Spec:
     return replace(spec, args=spec.args | {"bounds": range_of(x)})
 
 
-def _boxes(
+def _balls(
     begun: VerifiedAccuracy,
     model: Signed,
     chosen: Split,
     specs: list[Spec],
     eps: Sequence[float],
+    norm: Norm,
     until: float,
 ) -> VerifiedAccuracy:
-    """What is proved of boxes, and what an attack leaves of them."""
+    """What is proved of boxes or balls, and what an attack leaves of them."""
     built: dict[str, list[Verifier]] = {
         _shown(spec): [build(replace(spec, args=spec.args | {"eps": size}), kind="verifier")
                        for size in eps] for spec in specs
     }  # fmt: skip
     looked = _looked(begun, built, model, chosen, until)
-    attacker, few = bounded(ATTACK, model, chosen.inputs), looked.split
-    standing = []
+    few, standing = looked.split, list[Tensor]()
     for size in eps:
-        own = replace(attacker, args=attacker.args | {"eps": size})
-        moved = attack(model, few.inputs, few.targets, method=own).cpu()
-        stands = classes_of(outputs_of(model, moved)) == few.targets
+        stands = stand(model, few, eps=size, norm=norm)
         standing.append(stands & standing[-1] if standing else stands)
     port, numbers = model.signature.input, chosen.inputs[0].numel()
     notes = [*looked.begun.notes, *(line for size in eps for line in
-                                    size_notes(size, "linf", port, numbers))]  # fmt: skip
+                                    size_notes(size, norm, port, numbers))]  # fmt: skip
     fallen = sum(
         int((one.proved & ~stands).sum())
         for told in looked.found.values()
@@ -142,7 +145,7 @@ def _boxes(
     if fallen:
         notes.append(f"{fallen} proofs are contradicted by an attack: this is a mistake of ours")
     return replace(
-        looked.begun, eps=tuple(eps), norm="linf", fallen=fallen, notes=tuple(notes),
+        looked.begun, eps=tuple(eps), norm=norm, fallen=fallen, notes=tuple(notes),
         methods={name: tuple(map(_proved, told)) for name, told in looked.found.items()},
         attacked=tuple(map(_share, standing)), attack=ATTACK,
     )  # fmt: skip
@@ -245,16 +248,8 @@ def _joined(parts: list[Certificate]) -> Certificate:
 
 def _shown(spec: Spec) -> str:
     """A method without what is the same for all."""
-    return str(replace(spec, args={k: v for k, v in spec.args.items() if k != "bounds"}))
-
-
-def _sizes(eps: Sequence[float], model: Signed, x: Tensor) -> tuple[float, ...]:
-    if any(not 0 < size < float("inf") for size in eps):
-        raise UsageError(f"eps={list(eps)}; expected numbers above 0")
-    if eps:
-        return tuple(sorted(set(map(float, eps))))
-    low, high = model.signature.input.bounds or (x.min().item(), x.max().item())
-    return tuple(share * (high - low) for share in SHARES)
+    said = {k: v for k, v in spec.args.items() if k not in ("bounds", "norm")}
+    return str(replace(spec, args=said))
 
 
 def _right(model: Signed, chosen: Split) -> Bool[Tensor, " n"]:

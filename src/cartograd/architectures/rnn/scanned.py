@@ -4,7 +4,8 @@ A Python loop is unrolled when a model is traced: the graph would take sequences
 length alone. There the loop is recorded as one operation (ONNX: `Scan`), for any length.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
@@ -13,8 +14,22 @@ from torch import Tensor
 Carry = tuple[Tensor, ...]
 """What a step hands to the next, or reads."""
 
-exporting = torch.compiler.is_exporting
-"""Whether a model is being traced into a file."""
+_lengths = {"any": True}
+
+
+def exporting() -> bool:
+    """Whether a model is being traced for sequences of any length, as into a file."""
+    return torch.compiler.is_exporting() and _lengths["any"]
+
+
+@contextmanager
+def of_one_length() -> Iterator[None]:
+    """Trace models for sequences of the length that they are shown: no loop is kept as one."""
+    before, _lengths["any"] = _lengths["any"], False
+    try:
+        yield
+    finally:
+        _lengths["any"] = before
 
 
 def scanned(

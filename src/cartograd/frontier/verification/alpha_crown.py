@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.certificate import Certificate
+from cartograd.frontier.security.ball import Norm
 from cartograd.frontier.verification.bounds import Bound, Enclosure, backward, enclose
 from cartograd.frontier.verification.certified import certified
 from cartograd.frontier.verification.ibp import by_intervals
@@ -66,6 +67,7 @@ def alpha_crown(
     steps: int = 20,
     lr: float = 0.1,
     bounds: tuple[float, float] | None = None,
+    norm: Norm = "linf",
 ) -> Certificate:
     """What the best lines prove of all inputs within eps of each example.
 
@@ -73,10 +75,12 @@ def alpha_crown(
         model: gives logits; its signature has the bounds of valid inputs.
         x: inputs in the units of the input port.
         y: the right classes.
-        eps: by how much each number may change, in the units of x.
+        eps: by how much each number may change, or by `l2` all together, in the units of x; of
+            texts, of their tokens' vectors.
         steps: of Adam, on the slopes.
         lr: of these steps.
         bounds: smallest and largest valid number, for a model whose signature has none.
+        norm: `linf` or `l2`.
 
     Raises:
         UsageError: as `certified`.
@@ -87,7 +91,7 @@ def alpha_crown(
         lower = ascend(found, weights, steps=steps, lr=lr).lower
         return torch.maximum(lower, by_intervals(network, box, weights))
 
-    return certified(model, x, y, by_best_lines, eps=eps, bounds=bounds)
+    return certified(model, x, y, by_best_lines, eps=eps, bounds=bounds, norm=norm)
 
 
 def ascend(

@@ -5,6 +5,7 @@ is a weighted sum of what went into the last operation and a constant, and so on
 where the smallest value over a box is known (CROWN):
 
     C f(x) - d >= A x + a >= A m - |A| r + a        m the middle, r the radius of the box
+                          >= A x_0 - eps |A|_2 + a  in a ball about x_0 (the dual norm)
 
 At a curve a positive weight takes the line below, a negative one the line above; the lines need
 bounds of what goes into the curve, which are found in the same way before.
@@ -23,7 +24,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.frontier.verification.network import Network
-from cartograd.frontier.verification.rules import Affine, Bend, Box, LargestOf, Ramp
+from cartograd.frontier.verification.relaxed import Product, Relaxed, summed, through
+from cartograd.frontier.verification.rules import Affine, Box, Curved, Ramp
 
 NUMBERS = 2**21
 """How many weights are held at a time: such as a processor's cache holds."""
@@ -82,6 +84,7 @@ def enclose(network: Network, box: Box, /, *, lines: bool = True) -> Enclosure:
     found = Enclosure(network, [box], [None])
     bent = {0: False}
     before = {i for k in network.curved() for i in network.nodes[k].inputs}
+    ball = box.ball is not None
     for number, node in enumerate(network.nodes[1:], 1):
         assert node.rule is not None
         inputs = [found.boxes[i] for i in node.inputs]
@@ -90,9 +93,11 @@ def enclose(network: Network, box: Box, /, *, lines: bool = True) -> Enclosure:
         own = node.rule.interval(*inputs)
         found.boxes.append(own if slack is None else own.widened(slack))
         curved = not isinstance(node.rule, Affine)
-        if lines and number in before and any(bent[i] for i in node.inputs) and not curved:
+        after = any(bent[i] for i in node.inputs)
+        loose = not curved or isinstance(node.rule, Product)
+        if number in before and loose and (lines if after or curved else ball):
             found.boxes[number] = _tightened(found, number)
-        bent[number] = curved or any(bent[i] for i in node.inputs)
+        bent[number] = curved or after
     return found
 
 
@@ -163,14 +168,17 @@ def backward(
         else:
             curves[number] = own
             total = total - _spread(own, slack)
-            if isinstance(rule, LargestOf):
-                one, constant = rule.back(own, inputs[0])
+            if isinstance(rule, Ramp):
+                one, constant = _under(rule, own, inputs[0], (slopes or {}).get(number))
+                if multipliers is not None and number in multipliers:
+                    one = one + multipliers[number]
+                pulled = (one,)
+            elif isinstance(rule, Relaxed):
+                pulled, constant = rule.back(own, *inputs)
             else:
-                assert isinstance(rule, Ramp | Bend)
-                one, constant = _through(rule, own, inputs[0], (slopes or {}).get(number))
-            if multipliers is not None and number in multipliers:
-                one = one + multipliers[number]
-            pulled = (one,)
+                assert isinstance(rule, Curved)
+                one, constant = through(rule.lines(inputs[0]), own)
+                pulled = (one,)
         total = total + constant
         for place, part in zip(node.inputs, pulled, strict=True):
             held[place] = held[place] + part if place in held else part
@@ -180,31 +188,27 @@ def backward(
     return Bound(total + _least(at_input, boxes[0]), at_input, total, curves)
 
 
-def _through(
-    rule: Ramp | Bend, weights: Tensor, box: Box, slope: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Weights of a curve's results as weights of what goes in, and a constant."""
-    box = Box(box.low[:, None], box.high[:, None])
-    lines = rule.lines(box, slope=slope) if isinstance(rule, Ramp) else rule.lines(box)
-    up = weights > 0
-    constant = _summed(weights.clamp(max=0), lines.upper)
-    if isinstance(rule, Bend):
-        constant = constant + _summed(weights.clamp(min=0), lines.lower)
-    return weights * torch.where(up, lines.lower_slope, lines.upper_slope), constant
+def _under(rule: Ramp, weights: Tensor, box: Box, slope: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Weights of a ReLU's results as weights of what goes in, and a constant.
 
-
-def _summed(weights: Tensor, numbers: Tensor) -> Tensor:
-    """The weighted sums of one row of numbers for each box."""
-    return (weights.flatten(2) @ numbers.flatten(2).transpose(1, 2))[:, :, 0]
+    The line below goes through zero, and there may be one for each sum.
+    """
+    lines = rule.lines(Box(box.low[:, None], box.high[:, None]), slope=slope)
+    constant = summed(weights.clamp(max=0), lines.upper)
+    return weights * torch.where(weights > 0, lines.lower_slope, lines.upper_slope), constant
 
 
 def _spread(weights: Tensor, slack: Tensor | None) -> Tensor | float:
     if slack is None:
         return 0.0
-    return _summed(weights.abs(), slack[:, None].expand(-1, 1, *weights.shape[2:]))
+    return summed(weights.abs(), slack[:, None].expand(-1, 1, *weights.shape[2:]))
 
 
 def _least(weights: Tensor, box: Box) -> Tensor:
-    """The smallest value of a weighted sum over a box."""
-    middle, radius = (box.low + box.high) / 2, (box.high - box.low) / 2
-    return _summed(weights, middle[:, None]) - _summed(weights.abs(), radius[:, None])
+    """The smallest value of a weighted sum over a box, and over a ball in it."""
+    middle, radius = box.around()
+    least = summed(weights, middle[:, None]) - summed(weights.abs(), radius[:, None])
+    if box.ball is None:
+        return least
+    reach = box.ball.radius[:, None] * weights.flatten(2).norm(dim=2)
+    return torch.maximum(least, summed(weights, box.ball.centre[:, None]) - reach)

@@ -29,6 +29,7 @@ class Call:
         kwargs: those by keyword.
         shapes: of what goes into the holes.
         shape: of the result.
+        dtype: of the result, as the model is served.
     """
 
     op: Callable[..., Any]
@@ -36,6 +37,7 @@ class Call:
     kwargs: dict[str, Any]
     shapes: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
 
     def __call__(self, *inputs: Tensor) -> Any:
         """The operation on inputs for the holes."""

@@ -1,5 +1,6 @@
 """A certificate of each example by lower bounds of its margins over a box around it."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -11,10 +12,15 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import signature_if_any
 from cartograd.frontier.inputs import check_classes, check_takes, rows_at_once
-from cartograd.frontier.security.ball import Ball
+from cartograd.frontier.security.ball import Ball, Norm
+from cartograd.frontier.security.ball import check as check_norm
 from cartograd.frontier.security.gain import logits, margin, valid
 from cartograd.frontier.verification.network import Network, read
-from cartograd.frontier.verification.rules import Box
+from cartograd.frontier.verification.rules import Box, Round
+from cartograd.frontier.verification.text import of_vectors, reads_text
+
+ANYWHERE = (-math.inf, math.inf)
+"""Bounds of a vector."""
 
 AT_ONCE = 2**15
 """Examples times the numbers of the widest result that are looked at together."""
@@ -32,22 +38,34 @@ def certified(
     *,
     eps: float,
     bounds: tuple[float, float] | None = None,
+    norm: Norm = "linf",
 ) -> Certificate:
-    """What lower bounds of the margins prove of each example's box.
+    """What lower bounds of the margins prove of each example's ball.
 
     Args:
         model: gives logits; its signature has the bounds of valid inputs.
         x: inputs in the units of the input port.
         y: the right classes.
         bound: how the bounds are found.
-        eps: by how much each number may change.
+        eps: by how much each number may change, or by `l2` all together; of a text the numbers of
+            its tokens' vectors.
         bounds: smallest and largest valid number, for a model whose signature has none.
+        norm: `linf` or `l2`.
 
     Raises:
         UsageError: the model is no classifier, has operations without a rule, or the inputs are
             none of its.
     """
-    box = around(model, x, y, eps=eps, bounds=bounds)
+    if reads_text(model):
+        check_takes(model, x)
+        check_classifier(model, texts=True)
+        read_apart = [(of_vectors(model, row), y[i : i + 1]) for i, row in enumerate(x)]
+        told = [
+            certified(one, one.vectors(), own, bound, eps=eps, bounds=ANYWHERE, norm=norm)
+            for one, own in read_apart
+        ]
+        return of_texts(told, x)
+    box = around(model, x, y, eps=eps, bounds=bounds, norm=norm)
     network = read(model, x)
     with torch.inference_mode(False), torch.no_grad():
         check(network, model, x)
@@ -62,6 +80,15 @@ def certified(
     )
 
 
+def of_texts(told: list[Certificate], x: Int[Tensor, "b t"], /) -> Certificate:
+    """The certificates of texts, each looked at alone, as one."""
+    proved, refuted, size = (
+        torch.cat([getattr(one, key) for one in told]) for key in ("proved", "refuted", "size")
+    )
+    note = "eps is of the numbers of the tokens' vectors; which tokens they are is another question"
+    return Certificate(proved, refuted, size, x.clone(), notes=(note,))
+
+
 def around(
     model: nn.Module,
     x: Float[Tensor, "b ..."],
@@ -70,8 +97,11 @@ def around(
     *,
     eps: float,
     bounds: tuple[float, float] | None = None,
+    norm: Norm = "linf",
 ) -> Box:
     """The valid inputs within eps of each number: those that an attack may reach, to the last bit.
+
+    Of `l2` they are within a ball, too, with room for the rounding of an attack's step back to it.
 
     Raises:
         UsageError: the model is no classifier, or the inputs are none of its.
@@ -80,10 +110,14 @@ def around(
     check_classifier(model)
     low, high = valid(model, x, y, bounds)
     ball = Ball(x.detach(), low, high, eps=eps, norm="linf")
-    return Box(ball.low.double().cpu(), ball.high.double().cpu())
+    box = Box(ball.low.double().cpu(), ball.high.double().cpu())
+    if check_norm(norm) == "linf":
+        return box
+    radius = torch.full((len(x),), eps * (1 + 2.0**-20), dtype=torch.float64)
+    return box._replace(ball=Round(x.detach().double().cpu(), radius))
 
 
-def check_classifier(model: nn.Module, /) -> None:
+def check_classifier(model: nn.Module, /, *, texts: bool = False) -> None:
     """Refuse what does not choose between classes.
 
     Raises:
@@ -96,10 +130,10 @@ def check_classifier(model: nn.Module, /) -> None:
             f"{signature.output.name!r} has the task {signature.output.task!r}; ranges of other "
             "answers are proved by a property file"
         )
-    if signature is not None and signature.input.kind == "text":
+    if signature is not None and signature.input.kind == "text" and not texts:
         raise UsageError(
-            "the model reads tokens, which cannot move by a little; certificates are of real "
-            "numbers"
+            "the model reads tokens, which cannot move by a little; their vectors can, which ibp, "
+            "crown and alpha-crown take"
         )
 
 

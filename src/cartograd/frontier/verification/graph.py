@@ -14,6 +14,7 @@ from cartograd.frontier.verification.call import HOLE, Call, NoRuleError
 from cartograd.frontier.verification.moved import SEVERAL, part
 from cartograd.frontier.verification.operations import names, rule_of
 from cartograd.frontier.verification.rules import Rule
+from cartograd.frontier.verification.whole import Parts
 
 
 @dataclass(frozen=True)
@@ -110,16 +111,22 @@ class Reader:
             self._known[node.name] = self._read(target(*args, **kwargs))
             return
         name = str(target).removeprefix("aten.")
-        self._places[node.name] = len(self._nodes)
-        call = Call(target, tuple(args), dict(kwargs), tuple(shapes), shape_of(node))
+        call = Call(target, tuple(args), dict(kwargs), tuple(shapes), shape_of(node), type_of(node))
         if name in SEVERAL:
+            self._places[node.name] = len(self._nodes)
             self._several[node.name] = call, inputs[0]
             return
         try:
-            self._nodes.append(Node(rule_of(name, call), tuple(inputs), _layer(node)))
+            self._nodes += self._parts(rule_of(name, call), inputs, _layer(node))
         except NoRuleError:
             self._refuse(node, name.partition(".")[0].strip("_"))
             self._nodes.append(Node(None))
+        self._places[node.name] = len(self._nodes) - 1
+
+    def _parts(self, parts: Parts, inputs: list[int], layer: str) -> list[Node]:
+        """Nodes of an operation, the last of which is its result."""
+        places = [*inputs, *range(len(self._nodes), len(self._nodes) + len(parts))]
+        return [Node(rule, tuple(places[i] for i in read), layer) for rule, read in parts]
 
     def _part(self, node: torch.fx.Node, whole: str) -> None:
         """One of several results: of a normalisation or a pool only the first is known."""
@@ -172,6 +179,12 @@ def shape_of(node: torch.fx.Node, /) -> tuple[int, ...]:
     """The shape of a result, or of the first of several."""
     value = node.meta["val"]
     return tuple((value[0] if isinstance(value, tuple | list) else value).shape)
+
+
+def type_of(node: torch.fx.Node, /) -> torch.dtype:
+    """The type of a result, or of the first of several."""
+    value = node.meta["val"]
+    return (value[0] if isinstance(value, tuple | list) else value).dtype
 
 
 def _double(value: Any) -> Any:

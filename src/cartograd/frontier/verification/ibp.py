@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.certificate import Certificate
+from cartograd.frontier.security.ball import Norm
 from cartograd.frontier.verification.bounds import backward, enclose
 from cartograd.frontier.verification.certified import certified
 from cartograd.frontier.verification.network import Network
@@ -63,6 +64,7 @@ def ibp(
     *,
     eps: float = 8 / 255,
     bounds: tuple[float, float] | None = None,
+    norm: Norm = "linf",
 ) -> Certificate:
     """What intervals prove of all inputs within eps of each example.
 
@@ -70,13 +72,15 @@ def ibp(
         model: gives logits; its signature has the bounds of valid inputs.
         x: inputs in the units of the input port.
         y: the right classes.
-        eps: by how much each number may change, in the units of x.
+        eps: by how much each number may change, or by `l2` all together, in the units of x; of
+            texts, of their tokens' vectors.
         bounds: smallest and largest valid number, for a model whose signature has none.
+        norm: `linf` or `l2`.
 
     Raises:
         UsageError: as `certified`.
     """
-    return certified(model, x, y, by_intervals, eps=eps, bounds=bounds)
+    return certified(model, x, y, by_intervals, eps=eps, bounds=bounds, norm=norm)
 
 
 def by_intervals(

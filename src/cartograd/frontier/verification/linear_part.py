@@ -38,7 +38,8 @@ def linear_part(
         np.concatenate([sums.numpy(), -np.ones((len(sums), 1))], 1),
     ])  # fmt: skip
     right = np.concatenate([limits, -constant.numpy()])
-    low, high = (end.flatten().tolist() for end in found.boxes[0])
+    box = found.boxes[0]
+    low, high = box.low.flatten().tolist(), box.high.flatten().tolist()
     goal = np.zeros(numbers + 1)
     goal[-1] = 1.0
     bounds = [*zip(low, high, strict=True), (None, None)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cartograd.frontier.verification.call import Call, NoRuleError, alike, both, filled
+from cartograd.frontier.verification.call import HOLE, Call, NoRuleError, alike, both, filled
 from cartograd.frontier.verification.rules import Affine, Rule
 
 
@@ -24,6 +24,40 @@ def reshaped(call: Call) -> Rule:
     """Examples of another shape, each apart."""
     rest = call.shape[1:]
     return moved(call, lambda x: x.reshape(len(x), *rest))
+
+
+def unfolded(call: Call) -> Rule:
+    """A dimension divided into several, each example apart.
+
+    Raises:
+        NoRuleError: it is that of the examples.
+    """
+    if call.args[1] % len(call.shapes[0]) == 0:
+        raise NoRuleError
+    return reshaped(call)
+
+
+def turned(call: Call) -> Rule:
+    """The last two dimensions the other way round.
+
+    Raises:
+        NoRuleError: one of them is that of the examples.
+    """
+    if len(call.shape) < 3:
+        raise NoRuleError
+    return moved(call)
+
+
+def gathered(call: Call) -> Rule:
+    """Numbers from places that are the same for all examples.
+
+    Raises:
+        NoRuleError: the places differ, or examples are gathered.
+    """
+    x, dim, index = alike(call)[:3]
+    if x is not HOLE or dim % len(call.shape) == 0:
+        raise NoRuleError
+    return moved(call, lambda x: x.gather(dim, index.expand(len(x), *index.shape[1:])))
 
 
 def expanded(call: Call) -> Rule:

@@ -15,11 +15,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cartograd.architectures.rnn.scanned import of_one_length
 from cartograd.core.errors import UsageError, first_line
 from cartograd.core.eval_mode import evaluating
 from cartograd.frontier.inputs import check_one_input
 from cartograd.frontier.verification.call import BATCH
 from cartograd.frontier.verification.graph import Node, Reader, shape_of
+from cartograd.frontier.verification.operations import ruled
 from cartograd.frontier.verification.rules import Affine, Box
 
 MARGIN = 8
@@ -129,18 +131,20 @@ def written(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Any:
         )
     try:
         with (
-            torch.inference_mode(False), torch.no_grad(), evaluating(model),
+            torch.inference_mode(False), torch.no_grad(), evaluating(model), of_one_length(),
             warnings.catch_warnings(),
             redirect_stdout(StringIO()), redirect_stderr(StringIO()),  # torch prints whole graphs
         ):  # fmt: skip
             warnings.simplefilter("ignore", FutureWarning)  # torch's own, of its trees
+            warnings.filterwarnings("ignore", "The tensor attributes")  # and of its LSTM
             sample = x.new_zeros(BATCH, *x.shape[1:])
             program = torch.export.export(model, (sample,), strict=False)
             shape = answer_shape(program)
             reader = Reader(program, weights={})
             if reader.refused or reader.in_place:
                 table = torch.export.default_decompositions()
-                table.pop(torch.ops.aten.linear.default)
+                for known in ruled():
+                    table.pop(known, None)
                 program = program.run_decompositions(table)
     except Exception as error:  # whatever a foreign module raises
         raise UsageError(

@@ -11,20 +11,24 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_input
 
-from cartograd.frontier.verification import moved
+from cartograd.frontier.verification import moved, smooth, whole
 from cartograd.frontier.verification.call import BATCH, HOLE, Call, NoRuleError, alike, both, filled
-from cartograd.frontier.verification.rules import Affine, Bend, LargestOf, Ramp, Rule
+from cartograd.frontier.verification.relaxed import Product
+from cartograd.frontier.verification.rules import Affine, LargestOf, Ramp, Rule
+from cartograd.frontier.verification.unrolled import TIMES, recurrent
+from cartograd.frontier.verification.whole import Parts
 
 
-def rule_of(name: str, call: Call, /) -> Rule:
-    """The rule of an operation.
+def rule_of(name: str, call: Call, /) -> Parts:
+    """The rules of an operation, most often one.
 
     Raises:
         NoRuleError: there is none for it, or it mixes examples.
     """
     if name not in RULES or any(shape[:1] != (BATCH,) for shape in (*call.shapes, call.shape)):
         raise NoRuleError
-    return RULES[name](call)
+    found = RULES[name](call)
+    return found if isinstance(found, list) else [(found, tuple(range(len(call.shapes))))]
 
 
 def _sum(sign: int) -> Callable[[Call], Rule]:
@@ -52,6 +56,8 @@ def _scaled(how: Callable[[Any, Any], Tensor]) -> Callable[[Call], Rule]:
     """Products with a constant, and quotients by one."""
 
     def rule(call: Call) -> Rule:
+        if len(call.shapes) == 2 and how is torch.mul:
+            return TIMES
         if len(call.shapes) != 1 or (how is torch.div and call.args[0] is not HOLE):
             raise NoRuleError
         args = alike(call)[:2]
@@ -160,12 +166,37 @@ def _ramp(call: Call) -> Rule:
     return Ramp(negative)
 
 
-def _sigmoid(_: Call) -> Rule:
-    return Bend(torch.sigmoid, lambda z: torch.sigmoid(z) * torch.sigmoid(-z))
+def _curve(rule: Callable[[], Rule]) -> Callable[[Call], Rule]:
+    return lambda _: rule()
 
 
-def _tanh(_: Call) -> Rule:
-    return Bend(torch.tanh, lambda z: 1 - torch.tanh(z).square())
+def _gelu(call: Call) -> Rule:
+    return smooth.gelu(tanh=call.kwargs.get("approximate") == "tanh")
+
+
+def _product(call: Call) -> Rule:
+    """A product of two rows of numbers, one of which may be constant."""
+    if len(call.shapes) == 2:
+        if any(len(shape) < 3 for shape in call.shapes):  # the examples would be summed up
+            raise NoRuleError
+        return Product(torch.matmul, call.shapes[0][-1])
+    args = alike(call)
+    bare = [one.abs() if isinstance(one, Tensor) else one for one in args]
+    if any(isinstance(one, Tensor) and one.ndim == 1 for one in args):
+        raise NoRuleError
+    terms = call.shapes[0][-1 if args[0] is HOLE else -2]
+    if len(call.shapes[0]) < (2 if args[0] is HOLE else 3):
+        raise NoRuleError
+    return Affine(
+        lambda x: torch.matmul(*filled(args, (x,))), lambda r: torch.matmul(*filled(bare, (r,))),
+        terms,
+    )  # fmt: skip
+
+
+def ruled() -> list[Callable[..., Any]]:
+    """The operations that have a rule."""
+    return [getattr(getattr(torch.ops.aten, packet), form) for packet, form in
+            (name.split(".") for name in RULES)]  # fmt: skip
 
 
 def names() -> list[str]:
@@ -173,13 +204,13 @@ def names() -> list[str]:
     same = {
         "native_batch_norm_legit_no_training", "max_pool2d_with_indices", "convolution", "addmm",
         "reshape", "flatten", "unsafe_view", "to_copy", "to", "contiguous", "clone", "alias", "mm",
-        "detach",
+        "detach", "bmm", "unflatten", "mT",
     }  # fmt: skip
     words = {name.partition(".")[0].strip("_") for name in RULES}
     return sorted(words - same)
 
 
-RULES: dict[str, Callable[[Call], Rule]] = {
+RULES: dict[str, Callable[[Call], Rule | Parts]] = {
     "addmm.default": _weighted(1, 2, 0),
     "mm.default": _weighted(0, 1, None),
     "linear.default": _weighted(0, 1, 2),
@@ -190,8 +221,19 @@ RULES: dict[str, Callable[[Call], Rule]] = {
     "batch_norm.default": _normalised,
     "relu.default": _ramp,
     "leaky_relu.default": _ramp,
-    "sigmoid.default": _sigmoid,
-    "tanh.default": _tanh,
+    "sigmoid.default": _curve(smooth.sigmoid),
+    "tanh.default": _curve(smooth.tanh),
+    "gelu.default": _gelu,
+    "silu.default": _curve(smooth.silu),
+    "softmax.int": whole.softmax,
+    "_softmax.default": whole.softmax,
+    "layer_norm.default": whole.standardised,
+    "rms_norm.default": whole.of_length,
+    "scaled_dot_product_attention.default": whole.attention,
+    "lstm.input": recurrent,
+    "gru.input": recurrent,
+    "matmul.default": _product,
+    "bmm.default": _product,
     "max_pool2d_with_indices.default": _largest,
     "max_pool2d.default": _largest,
     "avg_pool2d.default": moved.pooled,
@@ -215,6 +257,9 @@ RULES: dict[str, Callable[[Call], Rule]] = {
     "transpose.int": moved.within(1, 2),
     "permute.default": moved.within(1),
     "unsqueeze.default": moved.within(1),
+    "unflatten.int": moved.unfolded,
+    "mT.default": moved.turned,
+    "gather.default": moved.gathered,
     "squeeze.dims": moved.within(1),
     "select.int": moved.within(1),
     "slice.Tensor": moved.within(1),

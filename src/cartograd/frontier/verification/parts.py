@@ -140,11 +140,14 @@ def _sides(
 def _assuming(root: Enclosure, sides: dict[int, Tensor], rows: int) -> Enclosure:
     """The boxes of the whole question for each part, where sides are assumed up to zero."""
     network = root.network
-    boxes = [Box(*(end.expand(rows, *end.shape[1:]) for end in box)) for box in root.boxes]
+    boxes = [
+        Box(*(end.expand(rows, *end.shape[1:]) for end in (box.low, box.high)), ball=None)
+        for box in root.boxes
+    ]
     slacks = [None if one is None else one.expand(rows, *one.shape[1:]) for one in root.slacks]
     for node, side in sides.items():
         before = network.nodes[node].inputs[0]
-        low, high = boxes[before]
+        low, high = boxes[before].low, boxes[before].high
         boxes[before] = Box(
             torch.where(side > 0, low.clamp(min=0), low),
             torch.where(side < 0, high.clamp(max=0), high),

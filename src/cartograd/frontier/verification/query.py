@@ -76,7 +76,7 @@ def steepest(query: Query, network: Network, serve: Serve, /, *, steps: int = 20
 
     It is an attack on the question itself, whatever its sums are.
     """
-    low, high = query.box
+    low, high = query.box.low, query.box.high
     draw = torch.Generator().manual_seed(0)
     share = torch.rand(8, *low.shape[1:], generator=draw, dtype=low.dtype)
     share[0] = 0.5

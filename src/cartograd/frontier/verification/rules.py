@@ -7,9 +7,7 @@ between two lines there:
     lower_slope x + lower <= f(x) <= upper_slope x + upper        for low <= x <= high
 
 ReLU lies below its chord and above any line through 0 of slope 0 to 1; of these the one of slope 1
-is taken where high > -low, which encloses the least area. An S-shaped curve (sigmoid, tanh) lies
-between its chord and a tangent where it bends one way, and elsewhere between two lines of the
-smaller slope of both ends.
+is taken where high > -low, which encloses the least area.
 
 References:
     Huan Zhang, Tsui-Wei Weng, Pin-Yu Chen, Cho-Jui Hsieh, Luca Daniel. Efficient neural network
@@ -29,11 +27,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 
+class Round(NamedTuple):
+    """Balls: how far all numbers of an example may be from its own, as a distance (l2)."""
+
+    centre: Float[Tensor, "b ..."]
+    radius: Float[Tensor, " b"]
+
+
 class Box(NamedTuple):
-    """The least and the largest value of each number."""
+    """The least and the largest value of each number; perhaps of a ball, too."""
 
     low: Float[Tensor, "b ..."]
     high: Float[Tensor, "b ..."]
+    ball: Round | None = None
+
+    def around(self) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b ..."]]:
+        """Middles and radii."""
+        return (self.low + self.high) / 2, (self.high - self.low) / 2
 
     def widened(self, slack: Tensor, /) -> "Box":
         """The same with more room at both ends."""
@@ -45,7 +55,8 @@ class Box(NamedTuple):
 
     def of(self, rows: Tensor | slice, /) -> "Box":
         """The boxes of some of the examples."""
-        return Box(self.low[rows], self.high[rows])
+        ball = None if self.ball is None else Round(*(part[rows] for part in self.ball))
+        return Box(self.low[rows], self.high[rows], ball)
 
 
 class Lines(NamedTuple):
@@ -76,6 +87,15 @@ class Rule(Protocol):
 
     def size(self, *boxes: Box) -> Tensor:
         """The absolute values of all that is summed up, which rounding is in proportion to."""
+        ...
+
+
+@runtime_checkable
+class Curved(Protocol):
+    """A rule of each number alone, with lines below and above."""
+
+    def lines(self, box: Box, /) -> Lines:
+        """The lines over a box."""
         ...
 
 
@@ -172,7 +192,7 @@ class Ramp:
 
     def lines(self, box: Box, /, *, slope: Tensor | None = None) -> Lines:
         """The chord above; below a line through 0 of the slope that is given, or the best one."""
-        low, high = box
+        low, high = box.low, box.high
         flat, zero = torch.full_like(low, self.negative), torch.zeros_like(low)
         width = (high - low).clamp(min=torch.finfo(low.dtype).tiny)
         chord = (high - self.negative * low) / width
@@ -190,51 +210,6 @@ class Ramp:
     def crosses(self, box: Box, /) -> Tensor:
         """Which numbers may be on either side of zero."""
         return (box.low < 0) & (box.high > 0)
-
-
-@dataclass(frozen=True)
-class Bend:
-    """An S-shaped curve that rises, bent upwards below zero and downwards above.
-
-    Attributes:
-        function: the curve.
-        slope: its derivative.
-    """
-
-    function: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor], Tensor]
-    terms: int = 16
-    """Units of rounding that libraries stay within for such curves, with room."""
-
-    def value(self, *inputs: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
-        """The curve at each number."""
-        return self.function(inputs[0])
-
-    def interval(self, *boxes: Box) -> Box:
-        """The curve rises."""
-        return Box(self.function(boxes[0].low), self.function(boxes[0].high))
-
-    def size(self, *boxes: Box) -> Tensor:
-        """The results are at most 1."""
-        return torch.ones_like(boxes[0].low)
-
-    def lines(self, box: Box, /) -> Lines:
-        """A chord and a tangent where the curve bends one way, else two lines of one slope."""
-        low, high = box
-        middle, width = (low + high) / 2, high - low
-        ends, tangent = (self.function(low), self.function(high)), self.slope(middle)
-        least = torch.minimum(self.slope(low), self.slope(high))
-        chord = torch.where(width > 1e-9, (ends[1] - ends[0]) / width.clamp(min=1e-9), least)
-        up, down = high <= 0, low >= 0
-        over = torch.where(up, chord, torch.where(down, tangent, least))
-        under = torch.where(down, chord, torch.where(up, tangent, least))
-        touch = self.function(middle)
-        return Lines(
-            under,
-            torch.where(up, touch - under * middle, ends[0] - under * low),
-            over,
-            torch.where(down, touch - over * middle, ends[1] - over * high),
-        )
 
 
 @dataclass(frozen=True)
@@ -263,13 +238,14 @@ class LargestOf:
         return self.function(boxes[0].size())
 
     def back(
-        self, weights: Float[Tensor, "b s ..."], box: Box, /
-    ) -> tuple[Tensor, Float[Tensor, "b s"]]:
+        self, weights: Float[Tensor, "b s ..."], *boxes: Box
+    ) -> tuple[tuple[Tensor, ...], Float[Tensor, "b s"]]:
         """Weights of the result as weights of the maps, and what constants add.
 
         The largest is at least the number whose low end is highest; it is that number where no
         other reaches it, and else at most the highest end.
         """
+        (box,) = boxes
         low, high = self.windows(box.low), self.windows(box.high)
         best = low.argmax(2, keepdim=True)
         others = high.scatter(2, best, -torch.inf).amax(2)
@@ -278,13 +254,9 @@ class LargestOf:
         flat = weights.reshape(b, s, *certain.shape[1:])
         over = torch.where(certain[:, None], flat, flat.clamp(min=0))
         constant = torch.where(certain[:, None], 0.0, flat.clamp(max=0)) * high.amax(2)[:, None]
-        places = torch.arange(box.low[0, 0].numel(), dtype=box.low.dtype)
+        places = torch.arange(box.low[0, 0].numel()).to(box.low)
         places = self.windows(places.reshape(1, 1, *box.low.shape[2:]))
         index = places.expand_as(low).gather(2, best)[:, :, 0].long()  # b c v
         empty = over.new_zeros(b, s, *box.low.shape[1:]).flatten(3)
         pulled = empty.scatter_add(3, index[:, None].expand_as(over), over)
-        return pulled.reshape(b, s, *box.low.shape[1:]), constant.flatten(2).sum(2)
-
-
-Curve = Ramp | Bend
-"""Curves that are applied to each number alone."""
+        return (pulled.reshape(b, s, *box.low.shape[1:]),), constant.flatten(2).sum(2)
