@@ -56,7 +56,8 @@ def verify_(
     bundle = as_bundle(target)
     if property is not None:
         flags = {"data": data, "part": part, "method": method, "eps": eps, "norm": norm,
-                 "range": range, "examples": examples, "device": None if device == "auto" else device}  # fmt: skip
+                 "range": range, "examples": examples,
+                 "device": None if device == "auto" else device}  # fmt: skip
         if given := [f"--{name}" for name, value in flags.items() if value is not None]:
             raise UsageError(f"{given[0]} means nothing beside a property file; leave one out")
         return _property(
