@@ -29,6 +29,7 @@ VERBS = {
     "runs list": "runs",
     "runs show": "look",
     "runs compare": "compare",
+    "data check": "data_check",
     "data list": "packages",
     "data get": "fetch",
     "data show": "package",
@@ -78,6 +79,7 @@ cg.augmented("flip", "digits").draw("flips.png")
 cg.neighbours(run, "king")
 may = cg.replace(run, "runs/other", "digits", margin={"accuracy": "1%"}, max="latency=5ms")
 print(may.word, may.said, may.metrics[0].low, may.parting and may.parting.stage)
+print(cg.data_check("digits").draw("data.html"))
 card = cg.audit(run, "digits", minutes=1, fail_under={"accuracy": {"overall": ">= 0.9"}})
 print(card.verdict, card["accuracy.overall"].low, card.passed)
 """
@@ -234,6 +236,7 @@ ONLY_COMMAND = {
         "sampler": "is in `samplers`",
         "temperature": "is in `samplers`",
     },
+    "data check": {"strict": "is `card.code(strict=True)`"},
     "evaluate": {
         "min": "a program compares by itself",
         "max": "as min",

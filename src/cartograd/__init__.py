@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same at run time
     from cartograd.apps.audit.audit import audit as audit
+    from cartograd.apps.check.check import data_check as data_check
     from cartograd.apps.load.pretrained import import_ as import_
     from cartograd.apps.load.runs import listed as runs
     from cartograd.apps.load.runs import look as look
@@ -104,6 +105,7 @@ _HOME = {
     "compress": "apps.verbs.compress",
     "cost": "apps.verbs.cost",
     "coverage": "core.concepts",
+    "data_check": "apps.check.check",
     "dataset": "apps.load.source",
     "defend": "apps.verbs.defend",
     "diagnose": "apps.verbs.diagnose",
@@ -178,6 +180,7 @@ __all__ = [
     "compress",
     "cost",
     "coverage",
+    "data_check",
     "dataset",
     "defend",
     "diagnose",

@@ -1,12 +1,14 @@
-"""The data sources, and the packages that some of them are fetched from."""
+"""The data sources, a look at data, and the packages that some of them are fetched from."""
 
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
 from cartograd.apps.answers import units
-from cartograd.apps.cli import output
+from cartograd.apps.cli import common, output
+from cartograd.apps.cli.common import File
 from cartograd.core import registry
+from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cartograd.data.store.packages import Item
@@ -35,6 +37,54 @@ def list_(*, json: bool = False) -> None:
         [(x.name, x.title, units.size(x.size), "yes" if x.path else "no") for x in items],
         right=("size",),
     )
+
+
+@data_.command
+def check(
+    data: str,
+    /,
+    *,
+    target: str | None = None,
+    seconds: float = 60.0,
+    strict: bool = False,
+    out: File = None,
+    json: bool = False,
+) -> int:
+    """Look at data before anything is learned from them: what they are, what is the matter.
+
+    Class counts, sizes, broken files, copies and near copies, examples that stand in two parts,
+    columns that give the answer alone, spikes such as -999, ids, drift between the parts, labels in
+    doubt; each with what to do. Exits with 2 where a training would stop.
+
+    Args:
+        data: a source, like digits or csv:FILE,target=COLUMN; or a path: a folder of pictures,
+            sounds or texts, a table, a text.
+        target: the column of a table to predict, or columns of 0 and 1 with commas between them.
+        seconds: time after which no further look begins.
+        strict: exit with 1 where there are warnings.
+        out: the HTML page to write; by default none.
+        json: print one object.
+    """
+    from cartograd.apps.check.check import data_check
+
+    if out is not None and out.suffix.lower() != ".html":
+        raise UsageError(f"--out {out} is a page; expected a name that ends in .html")
+    card = data_check(common.with_target(data, target), seconds=seconds)
+    if out is not None:
+        card.draw(out)
+    if json:
+        output.emit(card.to_json() | {"page": out})
+        return card.code(strict=strict)
+    for line in card.decided:
+        output.note(f"{card.source}: {line}")
+    output.lines(card.lines())
+    if card.findings:
+        output.table(("", "what", "count", "found", "what to do"), card.rows(), right=("count",))
+    lines = [("verdict", card.verdict)]
+    lines += [("left out", f"{name}: {reason}") for name, reason in card.skipped.items()]
+    lines += [("page", str(out))] if out is not None else []
+    output.lines(lines)
+    return card.code(strict=strict)
 
 
 @data_.command

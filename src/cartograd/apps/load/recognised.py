@@ -19,6 +19,7 @@ from cartograd.data.decode.prose import CHINESE
 from cartograd.data.decode.table import Table, parse_table
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.sources.captions import FILES, TABLES, TEXTS
+from cartograd.data.sources.csv import READING
 
 LOOKED = 10_000
 """Files of a folder that are looked at to see what it holds."""
@@ -208,16 +209,35 @@ def without_target(path: Path, args: Mapping[str, Any], /) -> tuple[str, dict[st
     Raises:
         UsageError: its columns are shown, for one to be chosen.
     """
-    reading = {
-        key: args[key] for key in ("delimiter", "encoding", "sheet", "header") if key in args
-    }
-    table = read_table(path, **reading)
+    table = read_table(path, **{key: args[key] for key in READING if key in args})
     named = [name for name in table.header if name.casefold() in TARGETS]
     if len(named) == 1 and len(table.header) > 1:
         return "csv", {"target": named[0]}
     if path.suffix.lower() in (".tsv", ".txt") and are_pairs(table):
         return "pairs", {}
-    raise UsageError(targetless(path, table))
+    raise TargetlessError(path, table, args)
+
+
+class TargetlessError(UsageError):
+    """A table of which nobody said what is to be predicted.
+
+    Attributes:
+        path: the file.
+        likely: its last column that does not name parts.
+        told: what the source was told.
+    """
+
+    def __init__(self, path: Path, table: Table, args: Mapping[str, Any]):
+        header = table.header
+        shown = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
+        named = [name for name in header if name.casefold() != "split"]
+        likely = "".join(named[-1:])
+        super().__init__(
+            f"{path} is a table; say which of its columns is to be predicted ({shown}): "
+            f"--data {quote(str(path))} --target {quote(likely)}, or "
+            + quote(f"{path},target={likely}")
+        )
+        self.path, self.likely, self.told = path, likely, dict(args)
 
 
 def are_pairs(table: Table, /) -> bool:
@@ -230,15 +250,3 @@ def are_pairs(table: Table, /) -> bool:
         if is_numeric(cells) or 2 * len(set(cells)) <= len(cells) or words[len(words) // 2] < 2:
             return False
     return True
-
-
-def targetless(path: Path, table: Table, /) -> str:
-    """What to say of a table whose target was not said."""
-    header = table.header
-    shown = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
-    likely = "".join(header[-1:])
-    return (
-        f"{path} is a table; say which of its columns is to be predicted ({shown}): "
-        f"--data {quote(str(path))} --target {quote(likely)}, or "
-        + quote(f"{path},target={likely}")
-    )

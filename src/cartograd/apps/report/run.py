@@ -10,6 +10,7 @@ from cartograd.apps.report.clients import clients
 from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
 from cartograd.apps.report.curves import curves
+from cartograd.apps.report.data_kept import data_kept
 from cartograd.apps.report.forecasts import forecasts
 from cartograd.apps.report.grown import grown
 from cartograd.apps.report.labels import labels
@@ -91,6 +92,7 @@ def report(
         clients(origin.about.get("federated"), model.signature.output.labels),
         *_answers(examples, found),
         *more,
+        data_kept(Path(path).parent),
         speed(origin.speed),
         configuration(origin.settings, command=command),
         provenance(_facts(origin)),

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from cartograd.apps.check.kept import keep_card
 from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.target import name_of
@@ -146,6 +147,7 @@ def run(
         processes.lead_does(lambda: check_disk(plan, path))
         processes.lead_does(lambda: keep(plan.drawn, path))
         rehearse_end(plan, processes)
+        noted = [] if resume else processes.lead_does(lambda: _checked(plan, path))
         before = _steps(path) if resume else 0
         done = fit(
             plan.objective,
@@ -153,7 +155,7 @@ def run(
             folder=path,
             resume=resume,
             progress=[
-                *([Opening(plan.told), progress] if progress else []),
+                *([Opening([*plan.told, *noted]), progress] if progress else []),
                 *_grids(plan, path, processes),
             ],
             callbacks=callbacks,
@@ -170,6 +172,11 @@ def run(
             if done.model is not None:
                 done = replace(done, model=merged(done.model))
     return done
+
+
+def _checked(plan: Plan, path: Path) -> list[str]:
+    """The data card of the run, and what of it is said before the training."""
+    return keep_card(plan.data, plan.words()["data"].value, path)
 
 
 def _grids(plan: Plan, path: Path, processes: ProcessGroup) -> list[Any]:

@@ -2,14 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.targets import counted, natural
+from cartograd.data.decode.survey import tried
 
 SPLITS = {
     "train": ("train", "training"),
@@ -94,25 +96,60 @@ def cut(
     return own | {part: files for part, files in listing.items() if part != "train"}
 
 
-def told(root: Path, labels: Sequence[str], listing: dict[str, Listing], /) -> list[str]:
+def readable(
+    labels: Sequence[str], listing: dict[str, Listing], look: Callable[[Path], Any], /
+) -> tuple[dict[str, Listing], list[Path]]:
+    """The files that can be read, and those that cannot.
+
+    Args:
+        labels: the classes.
+        listing: files by part.
+        look: reads one.
+
+    Raises:
+        UsageError: no file of a class can be read for training.
+    """
+    kept, lost = dict[str, Listing](), list[Path]()
+    for part, files in listing.items():
+        broken = {file for file, _ in files if isinstance(tried(look, file), str)}
+        kept[part] = [(file, target) for file, target in files if file not in broken]
+        lost += sorted(broken)
+    left = {target for _, target in kept["train"]}
+    gone = sorted({target for _, target in listing["train"]} - left)
+    if gone:
+        raise UsageError(f"no file of the class {labels[gone[0]]!r} can be read")
+    return kept, lost
+
+
+def told(
+    root: Path, labels: Sequence[str], listing: dict[str, Listing], lost: Sequence[Path] = (), /
+) -> list[str]:
     """Lines on what a folder holds: its classes, and the files that are no examples.
 
     Args:
         root: the folder.
         labels: the classes.
         listing: what `listed` gave with them.
+        lost: files that cannot be read, and were left out.
     """
     found = [labels[target] for files in listing.values() for _, target in files]
     alone = f"{len(found)} files of no class: there are no folders for classes in {root}"
-    return [counted(labels, found) if len(labels) > 1 else alone, *_left_out(root, listing)]
+    shown = ", ".join(file.relative_to(root).as_posix() for file in lost[:3])
+    more = ", ..." if len(lost) > 3 else ""
+    broken = f"left out, {len(lost)} files that cannot be read: {shown}{more}"
+    return [
+        counted(labels, found) if len(labels) > 1 else alone,
+        *([broken] if lost else []),
+        *_left_out(root, listing, lost),
+    ]
 
 
-def _left_out(root: Path, listing: dict[str, Listing]) -> list[str]:
+def _left_out(root: Path, listing: dict[str, Listing], lost: Sequence[Path]) -> list[str]:
     """Lines on the files below a folder that are not listed: how many, what they end in, where.
 
     A folder for a split without folders for the classes has a line of its own.
     """
-    known = {file for files in listing.values() for file, _ in files}
+    known = {file for files in listing.values() for file, _ in files} | set(lost)
     others = [
         file
         for file in sorted(root.rglob("*"))

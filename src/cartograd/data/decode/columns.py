@@ -235,7 +235,7 @@ def _number_notes(
         read = f"{column.name}: {cells[dressed]!r} is read as {values[dressed]:.10g}"
         other = "," if column.decimal == "." else "."
         notes.append(read + (f"; decimal={other} reads it otherwise" if doubtful else ""))
-    lone, count = _spike(values)
+    lone, count = spike(values)
     if count:
         rest = values[values != lone]
         notes.append(
@@ -245,7 +245,7 @@ def _number_notes(
     return notes
 
 
-def _spike(values: np.ndarray) -> tuple[float, int]:
+def spike(values: np.ndarray, /) -> tuple[float, int]:
     """The least or greatest number, if it repeats and lies far from all others; and how often."""
     for lone in (values.min(), values.max()):
         rest = values[values != lone]

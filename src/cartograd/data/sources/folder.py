@@ -29,7 +29,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import unknown
 from cartograd.core.ports import FITS, Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
-from cartograd.data.dataset.listing import Listing, cut, listed, told, unsorted
+from cartograd.data.dataset.listing import Listing, cut, listed, readable, told, unsorted
 from cartograd.data.dataset.plan import order
 from cartograd.data.dataset.statistics import measured
 from cartograd.data.dataset.streamed import Streamed
@@ -55,6 +55,19 @@ CARD = Card(
     paper="Deng et al., ImageNet",
     year=2009,
     url="https://doi.org/10.1109/CVPR.2009.5206848",
+    nodes=("data/prepare",),
+    evidence={
+        "data/prepare": (
+            "test_every_fault_of_a_table_is_named_with_what_mends_it",
+            "test_every_fault_of_a_folder_of_pictures_is_named",
+            "test_a_training_keeps_the_card_and_says_what_misleads_it",
+            "test_no_copy_of_a_row_that_is_trained_on_is_held_back",
+        ),
+    },
+    missing={
+        "data/prepare": "copies of a picture under another name may be cut into two parts: the "
+        "data card names them",
+    },
     proofs=(
         "law: pictures written from a dataset come back with the same pixels and classes",
         "law: files of classes of 150 and more keep their split when others are added",
@@ -77,6 +90,7 @@ def folder(
     fit: str = "crop",
     bits: int | None = None,
     labels: tuple[str, ...] = (),
+    broken: Literal["refuse", "leave-out"] = "refuse",
     valid: float = 0.1,
     test: float = 0.2,
     memory: float = 4.0,
@@ -96,6 +110,8 @@ def folder(
             is white; by default as few as hold the largest number in the folder.
         labels: names of the classes, in their order; by default those of the folders. Folders of
             some of them will do.
+        broken: what is done about pictures that cannot be read: `refuse` names them all,
+            `leave-out` goes on without them.
         valid: share for validation, unless there is a `valid` folder.
         test: share for testing, unless there is a `test` folder.
         memory: GiB that the pictures may take in memory; above it they are read as needed.
@@ -110,6 +126,10 @@ def folder(
         raise unknown("fit", fit, FITS)
     loose = [] if labels else unsorted(root, SUFFIXES)
     known, listing = ([root.name], {"train": loose}) if loose else listed(root, SUFFIXES, labels)
+    lost = list[Path]()
+    if broken == "leave-out":
+        look = partial(pixels, channels=1, height=8, width=8)
+        listing, lost = readable(known, listing, look)
     files = [file for files in listing.values() for file, _ in files]
     seen = survey(root, files, size=size, channels=channels, fit=fit, bits=bits)
     port = Port("image", "image", seen.shape, bounds=(0.0, 1.0), fit=fit, bits=seen.bits)
@@ -143,7 +163,7 @@ def folder(
     signature = Signature((measured(port, sample),), (output,))
     train, held_back, last = (split(part, signature) for part in ("train", "valid", "test"))
     kept = "memory" if fits else f"on disk; mean and std are of {len(sample)} pictures"
-    decided = [*told(root, known, listing), *seen.notes]
+    decided = [*told(root, known, listing, lost), *seen.notes]
     about = {"source": str(root), "pictures": count, "kept": kept, "decided": decided}
     return Dataset("folder", train, held_back, last, signature, about)
 

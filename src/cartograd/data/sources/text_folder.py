@@ -32,7 +32,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.labelled_texts import labelled_texts
-from cartograd.data.dataset.listing import cut, listed, told
+from cartograd.data.dataset.listing import cut, listed, readable, told
 from cartograd.data.decode.table import Table
 from cartograd.data.decode.text_files import SUFFIXES, read_text
 
@@ -57,6 +57,7 @@ def text_folder(
     vocabulary: int = 8000,
     context: int = 256,
     encoding: str | None = None,
+    broken: Literal["refuse", "leave-out"] = "refuse",
     valid: float = 0.1,
     test: float = 0.2,
 ) -> Dataset:
@@ -70,6 +71,8 @@ def text_folder(
             that is there brings its own.
         context: greatest number of tokens of a text; the rest is cut off.
         encoding: of files that are not UTF-8, like cp1252 or gb18030.
+        broken: what is done about files that cannot be read: `refuse` names them all, `leave-out`
+            goes on without them.
         valid: share for validation, unless there is a `valid` folder.
         test: share for testing, unless there is a `test` folder.
 
@@ -79,6 +82,9 @@ def text_folder(
     """
     root = Path(path)
     labels, listing = listed(root, SUFFIXES)
+    lost = list[Path]()
+    if broken == "leave-out":
+        listing, lost = readable(labels, listing, lambda file: read_text(file, encoding))
     parted = cut(root, listing, valid=valid, test=test)
     files = [pair for pairs in parted.values() for pair in pairs]
     texts = _texts([file for file, _ in files], encoding)
@@ -92,7 +98,7 @@ def text_folder(
         tokenize=tokenize,
         vocabulary=vocabulary,
         context=context,
-        about={"source": str(root), "decided": told(root, labels, listing)},
+        about={"source": str(root), "decided": told(root, labels, listing, lost)},
         chosen={part: [next(places) for _ in pairs] for part, pairs in parted.items()},
         names=names,
     )

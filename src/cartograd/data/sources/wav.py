@@ -21,6 +21,7 @@ References:
 
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -28,7 +29,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
-from cartograd.data.dataset.listing import listed, told
+from cartograd.data.dataset.listing import listed, readable, told
 from cartograd.data.dataset.splits import FEWEST
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.decode.sound_survey import common, decided
@@ -61,6 +62,7 @@ def wav(
     sample_rate: int | None = None,
     seconds: float | None = None,
     labels: tuple[str, ...] = (),
+    broken: Literal["refuse", "leave-out"] = "refuse",
     valid: float = 0.1,
     test: float = 0.2,
 ) -> Dataset:
@@ -75,6 +77,8 @@ def wav(
             equally long. Needed for a single file.
         labels: names of the classes, in their order; by default those of the folders. Folders of
             some of them will do.
+        broken: what is done about files of a folder that cannot be read: `refuse` names them all,
+            `leave-out` goes on without them.
         valid: share for validation, unless there is a `valid` folder.
         test: share for testing, unless there is a `test` folder.
 
@@ -87,6 +91,9 @@ def wav(
     if not root.is_dir():
         return _pieces(root, sample_rate, seconds, shares)
     known, listing = listed(root, SUFFIXES, labels)
+    lost = list[Path]()
+    if broken == "leave-out":
+        listing, lost = readable(known, listing, sound)
     files = [pair for part in listing.values() for pair in part]
     read = [tried(partial(sound, rate=sample_rate), file) for file, _ in files]
     refuse([one for one in read if isinstance(one, str)], "sounds")
@@ -101,7 +108,7 @@ def wav(
         targets = torch.tensor([target for _, target in pairs])
         splits[part] = Split(torch.stack(stored)[:, None], targets, signature, names)
         first += len(pairs)
-    notes = [*told(root, known, listing), *decided(sounds, rate, length)]
+    notes = [*told(root, known, listing, lost), *decided(sounds, rate, length)]
     about = {"source": str(root), "files": len(files), "decided": notes}
     keys = splits["train"].names
     return assemble("wav", splits, shares, keys=keys, about=about)

@@ -1,0 +1,1 @@
+"""What is the matter with data, before anything is learned from them."""
