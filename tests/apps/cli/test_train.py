@@ -65,6 +65,7 @@ def test_what_was_decided_is_told_by_every_command(cli_run, tmp_path):
     given = ("mlp:widths=[4]", "--data", "a.csv", "--target", "bought", "--epochs", "1")
     done = cli_run("train", *given, "--folder", "run")
     told = [line for line in done.err.splitlines() if line.startswith("csv: ")]
+    assert "data.html" in told.pop()  # the card that is kept in the run
     assert "csv: left out, the same in every training row: country" in told
     assert [*cli_run("train", *given, "--dry-run").err.splitlines()] == told
     seen = cli_run("evaluate", "run").err.splitlines()

@@ -74,8 +74,8 @@ def alone(
     """The share of a constant answer's errors that one column takes away, on unseen folds.
 
     >>> import numpy as np
-    >>> x = np.arange(200.0)
-    >>> alone(x, (x > 70).astype(int), classes=True).score > 0.95
+    >>> x = np.arange(1000.0)
+    >>> alone(x, (x > 300).astype(int), classes=True).score > 0.95
     True
     """
     bins = binned(values)
