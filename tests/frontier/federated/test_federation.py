@@ -5,6 +5,7 @@ from scipy.stats import trim_mean
 from torch import nn
 
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Split
 from cartograd.data.dataset.plan import order
 from cartograd.engine.loop.fit import fit
@@ -106,8 +107,8 @@ def test_the_server_knows_the_mean_of_the_control_variates():
     federation, plain = founded(scaffold, **given), founded(**given)
     torch.testing.assert_close(trained(federation)[0], trained(plain)[0])
     trained(federation, rounds=4)
-    shares = federation.sizes / federation.sizes.sum()
-    torch.testing.assert_close(federation.control, shares.double() @ federation.controls)
+    shares = federation.sizes.double() / federation.sizes.sum()
+    torch.testing.assert_close(federation.control, shares @ federation.controls)
     assert federation.control.norm() > 0.01
 
 
@@ -123,6 +124,41 @@ def test_control_variates_find_the_common_minimum():
         ends[controlled] = trained(federation, rounds=30)[0].item()
     assert ends[True] == pytest.approx(2.7, abs=1e-3)  # (0 + 3 x 9) / (1 + 3 x 3)
     assert abs(ends[False] - 2.7) > 0.5
+
+
+@pytest.mark.oracle("scaffold")
+@pytest.mark.parametrize("share", [1.0, 0.67])
+def test_scaffold_is_its_algorithm_written_out(share):
+    """Algorithm 1 with the second option, of clients with 2, 6 and 4 examples: 3, 9 and 6 steps."""
+    x = torch.tensor([1.0] * 2 + [3.0] * 6 + [2.0] * 4).double()[:, None]
+    y = torch.tensor([0.0] * 2 + [9.0] * 6 + [-2.0] * 4).double()[:, None]
+    signature = Signature((Port("x", "vector", (1,)),), (Port("y", "vector", (1,)),))
+    local = LocalSteps(Squares(), Split(x, y, signature), size=2, epochs=3, lr=0.05)
+    terms = Terms("scaffold", share, robust.mean, controlled=True)
+    clients = [torch.arange(0, 2), torch.arange(2, 8), torch.arange(8, 12)]
+    federation = Federation(local, clients, terms=terms, seed=0)
+    counts, steps, lr = np.array([2, 6, 4]), (3, 9, 6), 0.05
+    w, c, own = 0.0, 0.0, np.zeros(3)
+    for number in range(40):
+        taking = federation.members(number).nonzero()[:, 0].tolist()
+        ends, renewed = [], own.copy()
+        for k in taking:
+            at, (a, b) = w, (x[clients[k][0]].item(), y[clients[k][0]].item())
+            for _ in range(steps[k]):
+                at -= lr * (a * (a * at - b) - own[k] + c)
+            renewed[k] = own[k] - c + (w - at) / (steps[k] * lr)
+            ends.append(at - w)
+        w += np.average(ends, weights=counts[taking])
+        c += (counts / counts.sum()) @ (renewed - own)
+        own = renewed
+    ours = trained(federation, rounds=40)[0].item()
+    assert ours == pytest.approx(w, abs=1e-10)
+    assert federation.control.item() == pytest.approx(c, abs=1e-10)
+    best = float((x * y).sum() / (x * x).sum())
+    assert ours == pytest.approx(best, abs=1e-6 if share == 1 else 0.1)
+    plain = Federation(local, clients, terms=Terms("fedavg", share, robust.mean), seed=0)
+    local.module.weight.data.zero_()
+    assert abs(trained(plain, rounds=40)[0].item() - best) > 0.2
 
 
 def _krum(updates, faulty):

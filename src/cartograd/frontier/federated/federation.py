@@ -252,7 +252,7 @@ class Federation(nn.Module):
         assert len(change) == len(own)
         change = sent(change)
         self.controls[places] += change
-        self.control += (self.sizes / self.sizes.sum()).to(change)[places] @ change
+        self.control += (self.sizes.to(change) / self.sizes.sum())[places] @ change
 
     def _introduced(self, rows: Tensor) -> None:
         """Once, processes give each other the public keys of their clients."""
