@@ -8,6 +8,7 @@ What belongs to one file alone (delimiter, encoding, sheet) is found out anew.
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.load.framed import Framed, framed
 from cartograd.apps.load.located import located, taken
 from cartograd.apps.load.source import Data
 from cartograd.core.errors import UsageError
@@ -31,9 +32,11 @@ def as_learned(data: Data, trained: Any, /) -> tuple[Data, list[str]]:
         UsageError: the data are a path where nothing is, or a table of which nothing says what is
             to be predicted.
     """
+    data, known = framed(data), _choices(trained)
+    if isinstance(data, Framed):
+        return data.told(**(known | dict(data.args))), []
     if not isinstance(data, str | Path | Spec):
         return data, []
-    known = _choices(trained)
     spec = located(data, **known)
     lines = taken(data, spec)
     if spec.name not in TABLES or "target" in spec.args or not known:

@@ -25,6 +25,8 @@ def as_trained(spec: Spec, model: Signature, part: str, /) -> dict[str, Any]:
         wanted |= {"valid": 0.0, "test": 0.0}
     if spec.name == "csv" and port.kind == "text":
         wanted["text"] = port.pair or (True if port.name == "text" else port.name)
+    elif spec.name == "csv" and port.kind == "table":
+        wanted["text"] = False
     elif spec.name == "folder" and port.kind == "image":
         channels, height, width = port.dims
         sizes = {"channels": channels, "size": height} if height == width else {}

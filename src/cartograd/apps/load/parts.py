@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.load.framed import Framed
 from cartograd.apps.load.located import located
 from cartograd.apps.load.source import Data
 from cartograd.apps.load.target import Target
@@ -27,6 +28,9 @@ LEARNED = {
 """What to say of a part of the data of the training that has been learned from."""
 
 
+OTHERS = "all of it, as the model was not trained on it (--part test: a cut of it)"
+
+
 def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
     """The part that is meant, and a line where it is not the one that was held back.
 
@@ -40,6 +44,12 @@ def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
     Raises:
         UsageError: the data are a path where nothing is.
     """
+    if isinstance(data, Framed):
+        own = _subject(trained) == data.spec.subject
+        chosen = own or {"valid", "test", "split"} & set(data.args)
+        if part is not None or chosen:
+            return part or "test", LEARNED.get(part or "test", "") if own else ""
+        return "all", OTHERS
     if not isinstance(data, str | Path | Spec):
         return part or "test", ""
     spec = located(data)
@@ -49,7 +59,7 @@ def part_of(part: str | None, data: Data, trained: Any, /) -> tuple[str, str]:
         return part, LEARNED.get(part, "") if own else ""
     if place is None or place == _trained(trained) or _parted(spec, place):
         return "test", ""
-    return "all", "all of it, as the model was not trained on it (--part test: a cut of it)"
+    return "all", OTHERS
 
 
 def trained_on(target: Target, /) -> Any:
@@ -87,6 +97,14 @@ def _name(spec: Any) -> str:
         return located(spec).name if isinstance(spec, str | Path | Spec) and spec else ""
     except UsageError:
         return ""
+
+
+def _subject(spec: Any) -> str | None:
+    """What stands for the data of the training in their spec."""
+    try:
+        return located(spec).subject if isinstance(spec, str | Path | Spec) and spec else None
+    except UsageError:
+        return None
 
 
 def _place(spec: Spec) -> Path | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.load.framed import Framed
 from cartograd.apps.load.located import located
 from cartograd.core import registry, source
 from cartograd.core.card import Card
@@ -37,9 +38,9 @@ def column_of_texts(data: Any, model: Any, begun: Signed | None, /) -> dict[str,
         model: a spec or a module.
         begun: what it begins with, if it does.
     """
-    if not isinstance(data, str | Path | Spec) or not reads_texts(model, begun):
+    if not isinstance(data, str | Path | Spec | Framed) or not reads_texts(model, begun):
         return {}
-    spec = located(data)
+    spec = data.spec if isinstance(data, Framed) else located(data)
     return {"text": True} if spec.name == "csv" and "text" not in spec.args else {}
 
 

@@ -1,7 +1,6 @@
 """Data for a verb: from a spec, or as it was given, and made to fit a model that is there."""
 
 import inspect
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,14 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from cartograd.apps.load.anew import encoded_anew, of_classes, relabelled, shown
 from cartograd.apps.load.answering import as_the_model_answers
 from cartograd.apps.load.as_trained import as_trained
+from cartograd.apps.load.framed import Framed, framed
 from cartograd.apps.load.located import located, taken
+from cartograd.apps.load.recognised import TARGETS
 from cartograd.core import registry
 from cartograd.core.build import build, entry
-from cartograd.core.column import Column
 from cartograd.core.errors import UsageError
 from cartograd.core.memory import affordable
 from cartograd.core.ports import Signature
@@ -28,15 +29,10 @@ from cartograd.data.dataset.gathered import gathered
 from cartograd.data.dataset.tensor_targets import TASKS
 from cartograd.data.dataset.text_batches import IGNORED
 from cartograd.data.dataset.token_rows import respelt
-from cartograd.data.decode.columns import Columns
-from cartograd.data.decode.dress import as_written
-from cartograd.data.decode.encode import encode, unknown
 from cartograd.data.decode.table import joined
-from cartograd.data.decode.table_files import read_table
-from cartograd.data.sources.csv import READING
 
-Data = str | Path | Spec | Dataset | Examples | DataLoader[Any] | TorchDataset[Any]
-"""What verbs take for data: a spec, a dataset, one part of it, or data of torch."""
+Data = str | Path | Spec | Framed | Dataset | Examples | DataLoader[Any] | TorchDataset[Any] | Any
+"""What verbs take for data: a spec, a dataset, one part of it, data of torch, or a frame."""
 
 
 def dataset(spec: Any, /, **args: Any) -> Dataset:
@@ -46,7 +42,8 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
         spec: `"digits"`, `"csv:people.csv,target=income"`, a `Spec`, a path such as `"photos"` or
             `"people.csv,target=income"`, or a `pathlib.Path` (see `located`); a `Dataset` stays as
             it is. Torch's own Dataset or DataLoader, or a mapping of those (`train`, `valid`,
-            `test`), is read into memory (see `gathered`).
+            `test`), is read into memory (see `gathered`). A table in memory (a DataFrame, a
+            Dataset or DatasetDict of Hugging Face) is read as a file of a table is.
         **args: further arguments of the source.
 
     Raises:
@@ -55,6 +52,9 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
     """
     if isinstance(spec, Dataset):
         return spec
+    spec = framed(spec)
+    if isinstance(spec, Framed):
+        return _of_frame(spec.told(**args))
     if isinstance(spec, DataLoader | TorchDataset | Mapping):
         return gathered(spec)
     if not isinstance(spec, str | Path | Spec):
@@ -78,6 +78,25 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
         made = build(spec, kind="data", **args)()
     decided = [*taken(given, spec, made), *made.about.get("decided", ())]
     return replace(made, about=made.about | {"decided": decided}) if decided else made
+
+
+def _of_frame(given: Framed) -> Dataset:
+    """A table in memory, read as a file of a table is.
+
+    Raises:
+        UsageError: nobody says what is to be predicted.
+    """
+    table, args = given.table, dict(given.args)
+    if "target" not in args:
+        named = [name for name in table.header if name.casefold() in TARGETS]
+        if len(named) != 1:
+            columns = ", ".join(table.header[:12]) + (", ..." if len(table.header) > 12 else "")
+            raise UsageError(
+                f"the {table.source} is a table; say which of its columns is to be predicted "
+                f"({columns}): target={''.join(table.header[-1:])!r}"
+            )
+        args["target"] = named[0]
+    return build(Spec("csv", args), kind="data")(table)
 
 
 def examples_for(
@@ -104,14 +123,16 @@ def examples_for(
     Raises:
         UsageError: the data cannot be had, or means something else than the model knows.
     """
+    data = framed(data)
     if isinstance(data, DataLoader | TorchDataset):
         task = model.output.task if model.output.task in TASKS else None
         data = gathered(data, whole=True, labels=model.output.labels, task=task).train
-    if isinstance(data, str | Path | Spec):
-        spec = located(data)
-        data = dataset(spec, **as_trained(spec, model, part))
+    if isinstance(data, str | Path | Spec | Framed):
+        spec = data if isinstance(data, Framed) else located(data)
+        own = spec.spec if isinstance(spec, Framed) else spec
+        data = dataset(spec, **as_trained(own, model, part))
         if data.signature.input.columns != model.input.columns:
-            data = _encoded(spec, data, model)
+            data = encoded_anew(spec, data, model)
     if isinstance(data, Dataset):
         data = as_the_model_answers(data, model)
     if isinstance(data, Dataset):
@@ -120,20 +141,10 @@ def examples_for(
         if notes is not None:
             notes += data.told
         data = _part(data, part)
-    if isinstance(data, Split) and _of_classes(model, data.signature):
-        data = _relabelled(data, model)
+    if isinstance(data, Split) and of_classes(model, data.signature):
+        data = relabelled(data, model)
     _check_fits(model, data.signature)
     return data
-
-
-def _relabelled(data: Split, model: Signature) -> Split:
-    """Examples of some of the model's classes, their targets as the model numbers these."""
-    own, known = data.signature.output.labels, model.output.labels
-    if own == known or not own or not known or not set(own) & set(known):
-        return data
-    signature = replace(data.signature, outputs=model.outputs)
-    targets, others = _classes(data, model), data.others
-    return Split(data.stored, targets, signature, data.names, others=others, table=data.table)
 
 
 def _part(data: Dataset, part: str) -> Examples:
@@ -158,46 +169,9 @@ def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:
     return torch.cat(list(tensors))
 
 
-def _encoded(spec: Spec, data: Dataset, model: Signature) -> Dataset:
-    """The table anew, with the model's columns and classes."""
-    if spec.name != "csv" or not model.input.columns:
-        return data
-    reading: Any = {key: spec.args[key] for key in READING if key in spec.args}
-    table = read_table(data.about["source"], **reading)
-    columns, told = as_written(table, model.input.columns)
-    for line in (*told, *unknown(table, columns)):
-        warnings.warn(line, stacklevel=4)
-    features = encode(table, columns)
-    rows = {f"{table.unit} {line}": row for row, line in enumerate(table.lines)}
-    signature = replace(data.signature, inputs=model.inputs)
-    if _of_classes(model, data.signature):
-        signature = replace(signature, outputs=model.outputs)
-
-    def anew(split: Examples) -> Split:
-        index = [rows[split.name(i)] for i in range(len(split))]
-        targets = _classes(split, model)
-        cells = table.select(index)
-        return Split(features[index], targets, signature, split.names, table=cells)
-
-    parts = [anew(split) for split in (data.train, data.valid, data.test)]
-    about = data.about | {"decided": _columns_of(model.input.columns, data)}
-    splits = dict(zip(("train", "valid", "test"), parts, strict=True))
-    return replace(data, **splits, signature=signature, about=about)
-
-
-def _columns_of(known: tuple[Column, ...], data: Dataset) -> list[str]:
-    """What was decided on a table, with the columns as a model knows them."""
-    own = data.signature.input.columns
-    left_out = data.about.get("left out", {})
-    before = Columns(own, left_out).lines()
-    names = {column.name for column in known}
-    others = [name for name in (*(column.name for column in own), *left_out) if name not in names]
-    strange = dict.fromkeys(others, "the model does not know it")
-    kept = [line for line in data.about.get("decided", ()) if line not in before]
-    return [*kept, *Columns(known, strange).lines()]
-
-
-def as_read_by(model: Signature, spec: str | Path | Spec | Dataset, data: Dataset, /) -> Dataset:
+def as_read_by(
+    model: Signature, spec: str | Path | Spec | Framed | Dataset, data: Dataset, /
+) -> Dataset:
     """A table of the columns that a model knows, with its categories and statistics of them.
 
     Other data, and tables of other columns, stay as they are.
@@ -211,32 +185,8 @@ def as_read_by(model: Signature, spec: str | Path | Spec | Dataset, data: Datase
     names = [sorted(column.name for column in columns) for columns in (known, own)]
     if isinstance(spec, Dataset) or known == own or names[0] != names[1]:
         return data
-    return _encoded(located(spec), data, replace(model, outputs=data.signature.outputs))
-
-
-def _classes(split: Examples, model: Signature) -> Tensor:
-    """The targets as numbers of the model's classes."""
-    if not _of_classes(model, split.signature):
-        return split.targets
-    own = split.signature.output
-    strange = [label for label in own.labels if label not in model.output.labels]
-    if strange:
-        raise UsageError(
-            f"this data does not fit the model: it has the class {strange[0]!r} and the model "
-            f"knows {_shown(model.output.labels)}"
-        )
-    place = torch.tensor([model.output.labels.index(label) for label in own.labels])
-    if split.signature.task.target == "classes":
-        targets = split.targets.new_zeros(len(split.targets), len(model.output.labels))
-        targets[:, place] = split.targets
-        return targets
-    return place[split.targets]
-
-
-def _of_classes(*signatures: Signature) -> bool:
-    """Whether the right answers of all are classes: one for each example, or any number of them."""
-    found = {signature.task.target for signature in signatures}
-    return found in ({"class"}, {"classes"})
+    whole = spec if isinstance(spec, Framed) else located(spec)
+    return encoded_anew(whole, data, replace(model, outputs=data.signature.outputs))
 
 
 def _check_fits(model: Signature, data: Signature) -> None:
@@ -253,8 +203,8 @@ def _check_fits(model: Signature, data: Signature) -> None:
             continue
         if ours != theirs and ours and theirs:
             raise UsageError(
-                f"this data does not fit the model: the model knows {what} {_shown(ours)}, "
-                f"the data has {_shown(theirs)}"
+                f"this data does not fit the model: the model knows {what} {shown(ours)}, "
+                f"the data has {shown(theirs)}"
             )
 
 
@@ -267,10 +217,3 @@ def _size(signature: Signature) -> tuple[int | str, ...]:
 
 def _answer(signature: Signature) -> str:
     return signature.task.target or signature.task.name
-
-
-def _shown(value: Any) -> str:
-    if not isinstance(value, tuple):
-        return str(value)
-    words = [str(item) for item in value]
-    return ", ".join(words[:8]) + (", ..." if len(words) > 8 else "")

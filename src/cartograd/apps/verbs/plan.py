@@ -13,7 +13,7 @@ from cartograd.apps.answers.averaged import with_positive
 from cartograd.apps.load.answering import as_answered
 from cartograd.apps.load.choice import with_model
 from cartograd.apps.load.filtered import filtered
-from cartograd.apps.load.located import located
+from cartograd.apps.load.framed import framed, noted
 from cartograd.apps.load.poisoned import with_poison
 from cartograd.apps.load.reading import as_read, column_of_texts
 from cartograd.apps.load.settings import Setting, merged
@@ -203,7 +203,7 @@ def planned(
     Raises:
         UsageError: whatever is wrong with model, data or settings.
     """
-    settings = merged(config, {"model": model, "data": data} | given)
+    settings = merged(config, {"model": model, "data": framed(data)} | given)
     settings, fitting = with_model(settings)
     begins, seed = settings["model"].value, settings["seed"].value
     before = begun(begins) if isinstance(begins, str) and is_elsewhere(begins) else None
@@ -213,10 +213,7 @@ def planned(
     examples = as_answered(as_read(read, begins, before), begins, before)
     if before is None:
         check_takes(begins, examples)
-    if isinstance(asked, str | Path):  # a run says which source read a path, and how
-        spec = located(asked)
-        word = str(Spec(spec.name, spec.args | column, spec.subject))
-        settings["data"] = replace(settings["data"], value=word)
+    settings["data"] = replace(settings["data"], value=noted(asked, **column))
     examples = _looked_for(examples, settings)
     if before is not None:
         examples = as_read_by(before.signature, asked, examples)

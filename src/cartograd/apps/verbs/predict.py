@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from cartograd.apps.load.parts import encoding_of
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.apps.results.answers import Answers
 from cartograd.apps.results.heard import Heard
+from cartograd.apps.verbs.inputs import parts_of
 from cartograd.apps.verbs.secure import beside
 from cartograd.apps.verbs.to_come import to_come
 from cartograd.core.errors import UsageError
@@ -22,17 +22,12 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.data.decode import images, sounds
 from cartograd.data.decode.dress import as_written
-from cartograd.data.decode.pairs import paired
-from cartograd.data.decode.read import encoded, expanded, read, written
+from cartograd.data.decode.read import encoded, read, written
+from cartograd.data.decode.table import Table
 from cartograd.data.decode.table_rows import encoded_table, table_file
 from cartograd.data.decode.text_files import also
-from cartograd.data.decode.text_sources import texts_in
 from cartograd.data.text.tokens import alike, padded
-
-SUFFIXES = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES}
-"""What files end in that a folder stands for."""
 
 ROWS = 256
 """How many examples go through the model at once."""
@@ -59,7 +54,8 @@ def predict(
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
         sources: one or many raw inputs: picture or sound files (or a folder of them), CSV files,
-            mappings from column names to cells, texts (a `Path` is a file of text), numbers; or a
+            mappings from column names to cells, a DataFrame or a Dataset of Hugging Face, texts (a
+            `Path` is a file of text), pairs of texts, numbers; or a
             tensor with the examples in front. A model of several inputs takes a tuple of tensors.
         top: how many labels to name, the likeliest first.
         question: what a model that finds answers in texts is asked about each of them.
@@ -126,11 +122,11 @@ def prepared(
     """
     port, heard = model.signature.input, heard or Heard()
     if port.kind == "text" and not isinstance(sources, Tensor | np.ndarray):
-        named = _parts(port, sources, heard)
+        named = parts_of(port, sources, heard)
         given = [part for part, _ in named]
         return read(port, given, tokenizer=model.tokenizer), [name for _, name in named]
     found: list[tuple[Tensor, str]] = []
-    for part, name in _parts(port, sources, heard):
+    for part, name in parts_of(port, sources, heard):
         with heard.reading(name):
             found += _examples(port, part, name, heard)
     if not found:
@@ -145,7 +141,7 @@ def _examples(port: Port, part: Any, name: str, heard: Heard) -> Iterator[tuple[
     except UsageError:
         if heard.strict or port.kind != "table" or isinstance(part, Mapping):
             raise
-        table = table_file(port, part)
+        table = part if isinstance(part, Table) else table_file(port, part)
         encoded_table(port, table.select([]), [])  # what is wrong with all rows is said once
         columns, told = as_written(table, port.columns)
         port = replace(port, columns=columns)
@@ -178,7 +174,7 @@ def _answers(
         return answers(Asked(by, signature, x, device, tokenizer, name=name, **chosen))
 
     if signature.task.asks:
-        for text, said in _parts(signature.input, sources, heard):
+        for text, said in parts_of(signature.input, sources, heard):
             with heard.reading(said):
                 x, texts = torch.empty(1, 0), (written(text, said),)
                 own: dict[str, Any] = {"texts": texts, "name": name, **chosen}
@@ -234,7 +230,7 @@ def _one_by_one(
     model: Signed, ask: Ask, sources: Any, heard: Heard
 ) -> Iterator[tuple[str, Answer]]:
     """Sounds and pictures of any length."""
-    for part, name in _parts(model.signature.input, sources, heard):
+    for part, name in parts_of(model.signature.input, sources, heard):
         with heard.reading(name):
             for answer in ask(read(model.signature.input, part, notes=heard.notes)):
                 yield name, answer
@@ -243,7 +239,7 @@ def _one_by_one(
 def _of_texts(model: Signed, ask: Ask, sources: Any, heard: Heard) -> Iterator[tuple[str, Answer]]:
     """Batches of texts of similar length, so that there is little padding."""
     port = model.signature.input
-    named = _parts(port, sources, heard)
+    named = parts_of(port, sources, heard)
     try:
         rows = encoded(port, [part for part, _ in named], model.tokenizer)
         names = [name for _, name in named]
@@ -261,31 +257,3 @@ def _of_texts(model: Signed, ask: Ask, sources: Any, heard: Heard) -> Iterator[t
         found |= zip(group, ask(batch), strict=True)
     for number, name in enumerate(names):
         yield name, found[number]
-
-
-def _parts(port: Port, sources: Any, heard: Heard) -> list[tuple[Any, str]]:
-    """Each source with its name; a tensor, or numbers, are one part."""
-    named = str | Path | bytes | bytearray | Mapping
-    sources = paired(port, sources)
-    if isinstance(sources, named) or not isinstance(sources, Sequence | Tensor | np.ndarray):
-        sources = [sources]
-    if isinstance(sources, Tensor | np.ndarray) or not all(
-        isinstance(source, named) for source in sources
-    ):
-        return [(sources, "input")]
-    if not sources:
-        raise UsageError("nothing was given to predict; expected files, rows or numbers")
-    parts: list[tuple[Any, str]] = []
-    for source in sources:
-        with heard.reading(str(source)):
-            parts += _within(port, source, heard)
-    return [(part, name or f"input {number}") for number, (part, name) in enumerate(parts, start=1)]
-
-
-def _within(port: Port, source: Any, heard: Heard) -> list[tuple[Any, str]]:
-    """The inputs in a source, a folder or a table of texts, with their names."""
-    if port.kind == "text" and isinstance(source, Path):
-        return [*texts_in(port, source, heard.notes)]
-    suffixes = SUFFIXES.get(port.kind)
-    inside = [source] if suffixes is None else expanded([source], suffixes)
-    return [(one, str(one) if isinstance(one, str | Path) else "") for one in inside]

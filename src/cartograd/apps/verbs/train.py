@@ -1,7 +1,7 @@
 """Train: from a model and data to a run folder with a bundle that every other verb reads."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from cartograd.apps.check.kept import keep_card
+from cartograd.apps.load.framed import with_target
 from cartograd.apps.load.options import CHOSEN, DataOptions, TrainFields
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.target import name_of
@@ -56,9 +57,11 @@ def train(
     | DataLoader[Any]
     | TorchDataset[Any]
     | dict[str, Any]
+    | Any
     | None = None,
     /,
     *,
+    target: str | Sequence[str] | None = None,
     folder: str | Path | None = None,
     resume: bool = False,
     config: str | Path | None = None,
@@ -72,7 +75,9 @@ def train(
         model: a spec (`"resnet:depth=18"`) or a module, which gets the data's signature; left
             out, one is chosen that fits the data; to resume, the run folder will do.
         data: a spec (`"digits"`), a dataset, or a DataLoader or Dataset of torch (or a mapping of
-            these by `train`, `valid` and `test`).
+            these by `train`, `valid` and `test`); a table in memory, as a DataFrame or a Dataset of
+            Hugging Face.
+        target: the column of a table that is to be predicted, or columns of 0 and 1.
         folder: the run folder to make; by default the next free `runs/MODEL-DATA-N`.
         resume: go on with the run in `folder`, whose settings hold unless told otherwise.
         config: a TOML file of settings, or a run folder; what is said here wins.
@@ -92,6 +97,7 @@ def train(
     """
     if resume:
         model, folder, config = resumed(model, folder, config)
+    data = with_target(data, target)
     return run(
         planned(str(model) if isinstance(model, Path) else model, data, config=config, **fields),
         folder=folder,

@@ -4,7 +4,10 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
+from hashlib import sha256
 from itertools import islice
+from typing import Any
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.data.decode.numeric import plain
@@ -65,6 +68,29 @@ class Table:
     def told(self, *notes: str) -> "Table":
         """The same table with further notes."""
         return replace(self, notes=(*self.notes, *notes))
+
+
+def content_digest(table: Table, /) -> str:
+    """A word that is another one for other cells or names."""
+    rows = "\x1e".join("\x1f".join(row) for row in (table.header, *table.rows))
+    return sha256(rows.encode(errors="surrogatepass")).hexdigest()
+
+
+def as_cell(value: Any, /) -> str:
+    """A typed cell as it would stand in a text file; nothing for None and what is no number.
+
+    >>> as_cell(3.0), as_cell(None), as_cell(date(2023, 6, 25))
+    ('3', '', '2023-06-25')
+    """
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))  # a spreadsheet has no whole numbers
+    return str(value).strip()
 
 
 def joined(tables: Sequence[Table | None], /) -> Table | None:

@@ -7,14 +7,12 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from cartograd.core.errors import UsageError, first_line
 from cartograd.data.decode.json_lines import parse_json_lines
-from cartograd.data.decode.table import Table, parse_table, rectangular
+from cartograd.data.decode.table import Table, as_cell, parse_table, rectangular
 from cartograd.data.decode.text_files import decoded
 
 LARGEST = 4 << 30
@@ -123,7 +121,7 @@ def _workbook(content: bytes, source: str, sheet: str | None, *, header: bool) -
     if sheet is not None and sheet not in names:
         raise UsageError(f"{source} has no sheet {sheet!r}; expected one of {', '.join(names)}")
     for name in [sheet] if sheet is not None else names:
-        rows = [list(map(_text, row)) for row in book[name].iter_rows(values_only=True)]
+        rows = [list(map(as_cell, row)) for row in book[name].iter_rows(values_only=True)]
         lines = [number for number, row in enumerate(rows, start=1) if any(row)]
         if lines:
             filled = [rows[line - 1] for line in lines]
@@ -143,7 +141,7 @@ def _parquet(content: bytes, source: str) -> Table:
     try:
         frame = parquet.read_table(io.BytesIO(content))
         header = list(map(str, frame.column_names))
-        columns = [_texts(column.to_pylist()) for column in frame.columns]
+        columns = [list(map(as_cell, column.to_pylist())) for column in frame.columns]
     except (ArrowException, OSError, ValueError, LookupError, MemoryError) as error:
         raise UsageError(
             f"{source} is no Parquet file that can be read: {first_line(error)}"
@@ -157,20 +155,3 @@ def _lacking(name: str, source: str, what: str) -> UsageError:
         f"{source} is {what}, which needs {name}: pip install 'cartograd[tables]', or save it as "
         "CSV"
     )
-
-
-def _texts(values: Iterable[Any]) -> Sequence[str]:
-    return [_text(value) for value in values]
-
-
-def _text(value: Any) -> str:
-    """A typed cell as it would stand in a text file."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(" ", "seconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))  # a spreadsheet has no whole numbers
-    return str(value).strip()

@@ -34,6 +34,8 @@ def table_rows(port: Port, sources: Sequence[Any], notes: list[str], /) -> Tenso
     for number, source in enumerate(sources, start=1):
         if isinstance(source, Mapping):
             parts.append(encoded_table(port, _gathered(port, [source], first=number), notes))
+        elif isinstance(source, Table):
+            parts.append(encoded_table(port, source, notes))
         elif isinstance(source, str | Path):
             parts.append(encoded_table(port, table_file(port, source), notes))
         else:

@@ -18,13 +18,13 @@ TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".parquet")
 
 
 def texts_in(
-    port: Port, path: Path, /, notes: list[str]
+    port: Port, path: Path | Table, /, notes: list[str]
 ) -> Sequence[tuple[Path | str | dict[str, str], str]]:
     """The texts of a file, a folder or a table, or the pairs of a table; and what to call each.
 
     Args:
         port: of the model; its name is that of the column, those of its pair of the two.
-        path: what is there.
+        path: what is there; or a table in memory.
         notes: gets a line on what was left out, and on a column that was found.
 
     Raises:
@@ -32,44 +32,48 @@ def texts_in(
     """
     if port.pair:
         return list(_pairs(port, path, notes))
-    if path.is_dir():
+    if isinstance(path, Path) and path.is_dir():
         return _of_folder(path, notes)
-    if path.suffix.lower() not in TABLES:
+    if isinstance(path, Path) and path.suffix.lower() not in TABLES:
         return [(path, str(path))]
-    table = read_table(path)
+    table = path if isinstance(path, Table) else read_table(path)
     column = _column(port, table, notes)
     cells = table.column(column)
     empty = [row for row, cell in enumerate(cells) if not cell]
     if empty:
         notes.append(
-            f"{len(empty)} rows of {path} without a text are left out, the first of them "
+            f"{len(empty)} rows of {table.source} without a text are left out, the first of them "
             f"{table.unit} {table.lines[empty[0]]}"
         )
     named = zip(cells, table.lines, strict=True)
-    return [(cell, f"{path} {table.unit} {line}") for cell, line in named if cell]
+    return [(cell, f"{table.source} {table.unit} {line}") for cell, line in named if cell]
 
 
-def _pairs(port: Port, path: Path, notes: list[str]) -> Iterator[tuple[dict[str, str], str]]:
+def _pairs(
+    port: Port, path: Path | Table, notes: list[str]
+) -> Iterator[tuple[dict[str, str], str]]:
     """The rows of a table in which both texts stand."""
-    if path.suffix.lower() not in TABLES:
+    if isinstance(path, Path) and path.suffix.lower() not in TABLES:
         raise UsageError(
             f"{path} is no table; the model reads pairs of texts: expected a table with the "
             f"columns {' and '.join(port.pair)}"
         )
-    table = read_table(path)
+    table = path if isinstance(path, Table) else read_table(path)
     lacking = [name for name in port.pair if name not in table.header]
     if lacking:
         near = nearest(lacking[0], table.header)
         raise UsageError(
-            f"{path} lacks the column {lacking[0]!r} that the model reads (there are "
+            f"{table.source} lacks the column {lacking[0]!r} that the model reads (there are "
             f"{', '.join(table.header)})" + (f"; is {near!r} meant?" if near else "")
         )
     rows = table.columns(port.pair).rows
     whole = [row for row, texts in enumerate(rows) if all(texts)]
     if len(whole) < len(rows):
-        notes.append(f"{len(rows) - len(whole)} rows of {path} that lack a text are left out")
+        notes.append(
+            f"{len(rows) - len(whole)} rows of {table.source} that lack a text are left out"
+        )
     for row in whole:
-        where = f"{path} {table.unit} {table.lines[row]}"
+        where = f"{table.source} {table.unit} {table.lines[row]}"
         yield dict(zip(port.pair, rows[row], strict=True)), where
 
 

@@ -41,7 +41,7 @@ from cartograd.data.dataset.targets import Targets, targets
 from cartograd.data.decode.columns import is_numeric
 from cartograd.data.decode.free_text import text_column
 from cartograd.data.decode.prose import pair_columns, prose_columns
-from cartograd.data.decode.table import Table
+from cartograd.data.decode.table import Table, content_digest
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.store import packages
 
@@ -65,7 +65,7 @@ READING = ("delimiter", "header", "encoding", "sheet")
 
 
 def csv(
-    path: str | Path,
+    path: str | Path | Table,
     /,
     *,
     target: str | tuple[str, ...],
@@ -92,7 +92,7 @@ def csv(
 
     Args:
         path: the file (delimited text, also gzipped; .xlsx; Parquet; JSON lines), or the name of a
-            table fetched by `cartograd data get`.
+            table fetched by `cartograd data get`; in Python also its cells.
         target: the column to predict; or several columns of 0 and 1, each of which is a label that
             may hold beside others.
         text: the column of texts to learn from, and from no other, or the two columns of pairs;
@@ -124,9 +124,8 @@ def csv(
         UsageError: the file is missing or malformed, the target is not a column or incomplete,
             there are too few rows, or nothing to learn from; file and line are named.
     """
-    table = read_table(
-        _found(path), delimiter=delimiter, header=header, encoding=encoding, sheet=sheet
-    )
+    reading: Any = {"delimiter": delimiter, "encoding": encoding, "sheet": sheet}
+    table = path if isinstance(path, Table) else read_table(_found(path), header=header, **reading)
     categorical, ignore = _names(table, categorical), _names(table, ignore)
     goals = _targets(table, target, header=header)
     split = split_column(table, split, goals)
@@ -136,7 +135,8 @@ def csv(
     dress: Any = {"decimal": decimal, "marks": tuple(map(str, marks))}
     goal = _goal(table, goals, task, **dress, drop_missing=drop_missing)
     shares: Any = {"valid": valid, "test": test}
-    about = {"source": table.source, "sha256": digest(table.source)}
+    mark = content_digest(table) if isinstance(path, Table) else digest(table.source)
+    about = {"source": table.source, "sha256": mark}
     text_column("", text_columns)  # refused before work begins
     columns = _text(goal.table, text, inputs, goals)
     if columns:
