@@ -186,7 +186,7 @@ def _answers(
         yield from _of_texts(model, ask, sources, heard)
         return
     if model.signature.input.kind == "series" and not isinstance(sources, Tensor | np.ndarray):
-        yield from to_come(model, ask, _parts(model.signature.input, sources, heard), heard)
+        yield from to_come(model, ask, parts_of(model.signature.input, sources, heard), heard)
         return
     if any(isinstance(dim, str) for dim in model.signature.input.dims):
         yield from _one_by_one(model, ask, sources, heard)
