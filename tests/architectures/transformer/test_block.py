@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cartograd.architectures.transformer import feed_forward
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.feed_forward import FeedForward
@@ -132,6 +133,21 @@ def test_gates_equal_transformers(name):
 
 
 @pytest.mark.law("feed-forward")
+@pytest.mark.parametrize("name", ["gelu-tanh", "geglu"])
+def test_a_bend_that_infers_is_the_one_that_learns(name, monkeypatch):
+    layer = FeedForward(dim=8, ffn_dim=16, activation=name)
+    monkeypatch.setattr(feed_forward, "LARGE", 2)
+    x = torch.linspace(-9, 9, 160).view(2, 10, 8)
+    with torch.inference_mode():
+        far = torch.tensor([-1e20, -30.0, -0.0, 0.0, 30.0, 1e20, torch.inf, torch.nan])
+        found = [layer.activation(each) for each in (x, far)]
+        inferred, double = layer(x), layer.double()(x.double())
+    right = [nn.functional.gelu(each, approximate="tanh") for each in (x, far)]
+    torch.testing.assert_close(found, right, rtol=1e-6, atol=1e-6, equal_nan=True)
+    torch.testing.assert_close(inferred, layer.float()(x).detach(), rtol=1e-5, atol=1e-5)
+    assert torch.equal(double, layer.double()(x.double()).detach())
+
+
 def test_each_position_alone():
     layer, x = FeedForward(dim=DIM, ffn_dim=INNER, activation="reglu"), torch.randn(2, 5, DIM)
     alone = torch.stack([layer(x[:, t]) for t in range(5)], 1)
