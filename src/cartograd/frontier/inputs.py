@@ -190,6 +190,8 @@ def at_most(
 def _taken(model: nn.Module, x: Tensor) -> int:
     """Bytes of one example and of all that operations make of it, twice: a gradient of each."""
     made = _Made()
+    if not len(x):  # which is refused elsewhere
+        return 1
     with evaluating(model), torch.no_grad(), made:
         model(x.clone())
     return 2 * (made.bytes + x.nbytes)
@@ -213,12 +215,13 @@ class _Made(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:  # called by torch for each operation
         found = func(*args, **(kwargs or {}))
-        held = {_place(one) for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)}
-        new = (one for one in tree_leaves(found) if isinstance(one, Tensor))
-        self.bytes += sum(one.nbytes for one in new if _place(one) not in held)
+        held = _places((args, kwargs))
+        self.bytes += sum(size for place, size in _places(found).items() if place not in held)
         return found
 
 
-def _place(x: Tensor) -> int:
-    """Where a tensor's memory is: a view has that of what it shows."""
-    return x.untyped_storage().data_ptr()
+def _places(given: Any) -> dict[int, int]:
+    """Where tensors' memory is, and their bytes: a view has the place of what it shows."""
+    tensors = (one for one in tree_leaves(given) if isinstance(one, Tensor))
+    return {one.untyped_storage().data_ptr(): one.nbytes
+            for one in tensors if one.layout == torch.strided}  # fmt: skip

@@ -64,11 +64,11 @@ def explain(
     signed = as_signed(model)
     signed.signature.task.check("explain")
     method, target = asked(method, target)
-    again(method, repeats)
+    methods = again(method, repeats)
     check_one_input(signed)
     inputs, _ = prepared(signed, x)
     with at_most(max_batch, signed, inputs.to(_device(signed))):
-        return _draws(signed, inputs, target, layer, at, again(method, repeats)).mean(0)
+        return _draws(signed, inputs, target, layer, at, methods).mean(0)
 
 
 def _draws(
@@ -172,7 +172,7 @@ def explanation(
     signature = signed.signature
     signature.task.check("explain")
     (spec, target), named = asked(method, target), str(method)
-    again(spec, repeats)
+    methods = again(spec, repeats)
     check_one_input(signed)
     if sources is None:
         inputs = golden(model)[0]
@@ -180,7 +180,7 @@ def explanation(
     else:
         inputs, names = prepared(signed, sources)
     with at_most(max_batch, signed, inputs.to(_device(signed))):
-        drawn = _draws(signed, inputs, target, layer, at, again(spec, repeats))
+        drawn = _draws(signed, inputs, target, layer, at, methods)
     rolled = spec.name == "attention-rollout"
     said = [answer for _, answer in predict(signed, inputs, top=1).named]
     tokens, port = [_tokens(signed, x) for x in inputs], signature.input
