@@ -37,8 +37,13 @@ def of_table(table: Table, columns: Sequence[Column], /) -> Facts:
 
 
 def of_column(table: Table, column: Column, /) -> np.ndarray:
-    """The cells of a column: numbers, days since 1970, or words; NaN or None where missing."""
+    """The cells of a column: numbers, days since 1970, or words; NaN or None where missing.
+
+    Of free text it is how many letters there are.
+    """
     cells = table.column(column.name)
+    if column.encoder:
+        return np.array([len(cell) or np.nan for cell in cells])
     if column.categories is not None:
         gaps = [not cell or marked(cell, column.missing) for cell in cells]
         return np.array(
