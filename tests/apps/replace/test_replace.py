@@ -4,12 +4,15 @@ import csv
 import json
 from importlib import import_module
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
 import cartograd as cg
+from cartograd.apps.replace.questions import Questions
+from cartograd.apps.replace.regions import regions
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Split
@@ -167,6 +170,9 @@ def test_two_bundles_on_a_table_by_the_command(cli, table, tmp_path):
     words = "replace", "a", "b", "--data", table, "--target", "buys", "--part", "all"
     done = cli(*words, "--margin", "accuracy=5%", "nll=0.1", "--slices", "town", "--json")
     told = done.json
+    measured = cg.evaluate(tmp_path / "a", f"csv:{table},target=buys", part="all")
+    for one in told["metrics"]:
+        assert one["a"] == pytest.approx(measured.metrics[one["metric"]], abs=1e-6)
     assert (done.code, told["verdict"]) == (1, "may not")
     assert {one["name"] for one in told["groups"] if one["way"] == "town"} == {
         "Ulm",
@@ -208,3 +214,59 @@ def test_pictures_of_a_folder_go_in_as_files(tmp_path):
     assert found.parting.stage == "layer 1, Linear"
     assert found.parting.after == "layer 0", "flattened pixels are the last that agree"
     assert "data:image/png" in found.draw(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_values_are_compared_by_their_errors():
+    draw = torch.Generator().manual_seed(0)
+    x = torch.rand(300, 1, generator=draw)
+    signature = Signature((Port("x", "vector", (1,)),), (Port("y", "value", (1,)),))
+    data = Split(x, 2 * x + 0.1 * torch.randn(300, 1, generator=draw), signature)
+    nets = []
+    for slope in (2.0, 1.0):
+        net = nn.Linear(1, 1)
+        net.weight.data, net.bias.data = torch.tensor([[slope]]), torch.zeros(1)
+        nets.append(cg.sign(net, signature))
+    found = cg.replace(*nets, data, margin="rmse=0.05")
+    assert found.word == "may not"
+    assert found.changes[0].became == "worse"
+    assert found.changes[0].by == max(one.by for one in found.changes)
+    assert any("number 1 >" in one.rule for one in found.regions if one.confirmed)
+    assert cg.replace(*nets[::-1], data, margin="rmse=0.05").word == "may"
+
+
+def test_two_functions_need_no_signature(tmp_path):
+    """Pictures of several sizes, which no form has to bring to one for the other."""
+    for i in range(40):
+        file = tmp_path / ("dark", "light")[i % 2] / f"{i}.png"
+        file.parent.mkdir(exist_ok=True)
+        Image.new("L", (9 + i, 12), 40 + 140 * (i % 2)).save(file)
+
+    def says(files):
+        light = [Image.open(file).getpixel((0, 0)) > 100 for file in files]
+        return [{"dark": 1.0 - one, "light": float(one)} for one in light]
+
+    def says_otherwise(files):
+        return [{"light": 0.4, "dark": 0.6}] * len(files)
+
+    found = cg.replace(says, says_otherwise, tmp_path, margin="accuracy=10%")
+    assert found.word == "may not"
+    assert {one.became for one in found.changes} == {"wrong"}
+    assert found.parting.stage == "answer"
+
+
+def test_regions_are_rarely_confirmed_by_chance():
+    """Answers that change at random: of 60 samples at most 5 % have a region that is confirmed."""
+    split = points(n=200)
+    questions = Questions("points", list(split.inputs), split)
+    rng, confirmed, drawn = np.random.default_rng(0), 0, 60
+    for _ in range(drawn):
+        sides = (torch.tensor(rng.random((200, 1)) < 0.8) for _ in range(2))
+        pair = tuple(
+            torch.where(good, 0.9, 0.1) * one + torch.where(good, 0.1, 0.9) * (1 - one)
+            for good in sides
+            for one in [nn.functional.one_hot(split.targets, 2).double()]
+        )
+        found, why = regions(questions, pair, seed=int(rng.integers(100)))
+        assert not why
+        confirmed += any(one.confirmed for one in found)
+    assert confirmed / drawn <= 0.05

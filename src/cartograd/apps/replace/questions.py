@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from cartograd.apps.load.as_learned import as_learned
+from cartograd.apps.load.as_trained import WHOLE
 from cartograd.apps.load.parts import part_of
 from cartograd.apps.load.source import Data, dataset, examples_for
 from cartograd.apps.replace.form import Form
@@ -24,6 +25,9 @@ from cartograd.data.dataset.dataset import Dataset, Examples, Split
 
 MOST = 10_000
 """Examples at most."""
+
+NUMBERS = 2**30
+"""Numbers of all examples at most, as they are kept to be shown: a gigabyte of pictures."""
 
 FOREIGN_SIZE = 64
 """Pixels to which pictures are brought to be shown, where neither form says what it takes."""
@@ -100,7 +104,7 @@ def asked(
             known.signature, read, part, tokenizer=known.tokenizer, notes=notes
         )  # fmt: skip
     else:
-        found = _alone(read, part)
+        found = _alone(read, part, notes)
     task = found.signature.task
     if task.target not in ("class", "value") or task.each or found.signature.draws:
         raise UsageError(
@@ -109,6 +113,7 @@ def asked(
     if not len(found):
         raise UsageError(f"there are no examples in the part {part!r}; expected at least 1")
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))
+    most = max(1, min(most, NUMBERS // max(1, found.select([0]).stored.numel())))
     examples = found.select(order[:most].sort().values)
     if len(examples) < len(found):
         notes = [*notes, f"{len(examples):,} of {len(found):,} examples are asked"]
@@ -130,17 +135,16 @@ def _own(forms: Sequence[Form]) -> Data:
     )
 
 
-def _alone(read: Data, part: str) -> Examples:
+def _alone(read: Data, part: str, notes: list[str]) -> Examples:
     """Examples where neither form says what it takes: pictures as small ones, to be shown."""
-    more = {}
+    more: dict[str, Any] = {}
     if isinstance(read, Spec) and read.name == "folder" and "size" not in read.args:
         more = {"size": FOREIGN_SIZE}
-    if isinstance(read, Spec) and part == "all":
+    if isinstance(read, Spec) and part == "all" and read.name in WHOLE:
         more |= {"valid": 0.0, "test": 0.0}
     whole = read if isinstance(read, Split) else dataset(read, **more)
-    if not isinstance(whole, Dataset):
-        return whole
-    return {"train": whole.train, "valid": whole.valid, "test": whole.test}.get(part, whole.train)
+    tokenizer = whole.tokenizer if isinstance(whole, Dataset) else None
+    return examples_for(whole.signature, whole, part, tokenizer=tokenizer, notes=notes)
 
 
 def raw(data: Data, examples: Split, /) -> list[Any]:

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.replace.questions import Questions
 from cartograd.data.decode.images import header
+
+TOGETHER = 64
+"""Pictures that are looked at at once."""
 
 MOST = 12
 """Different cells of a column that each become a feature."""
@@ -80,19 +84,29 @@ def _of_cells(questions: Questions) -> Iterator[Feature]:
 
 def _of_pictures(questions: Questions) -> Iterator[Feature]:
     """Of the pictures as the model sees them; width and height as their files have them."""
-    x = questions.examples.inputs.double()
-    grey = x.mean(1)
-    yield Feature("brightness", grey.flatten(1).mean(1).numpy())
-    yield Feature("contrast", grey.flatten(1).std(1).numpy())
-    steps = grey.diff(dim=-1).abs().flatten(1).mean(1) + grey.diff(dim=-2).abs().flatten(1).mean(1)
-    yield Feature("sharpness", steps.numpy())
-    if x.shape[1] == 3:
-        yield Feature("colourfulness", (x.amax(1) - x.amin(1)).flatten(1).mean(1).numpy())
+    parts = torch.arange(len(questions)).split(TOGETHER)
+    seen = [_looked_at(questions.examples.select(part).inputs.double()) for part in parts]
+    for name in seen[0]:
+        yield Feature(name, torch.cat([one[name] for one in seen]).numpy())
     if all(isinstance(one, Path) for one in questions.sources):
         sizes = np.array([header(one).size for one in questions.sources], dtype=float)
         yield Feature("width", sizes[:, 0])
         yield Feature("height", sizes[:, 1])
         yield Feature("width / height", sizes[:, 0] / sizes[:, 1])
+
+
+def _looked_at(x: Float[Tensor, "b c y x"]) -> dict[str, Float[Tensor, " b"]]:
+    """Brightness, contrast and sharpness; of colours how strong they are."""
+    grey = x.mean(1)
+    steps = [grey.diff(dim=dim).abs().flatten(1).mean(1) for dim in (-1, -2)]
+    found = {
+        "brightness": grey.flatten(1).mean(1),
+        "contrast": grey.flatten(1).std(1),
+        "sharpness": steps[0] + steps[1],
+    }
+    if x.shape[1] == 3:
+        found["colourfulness"] = (x.amax(1) - x.amin(1)).flatten(1).mean(1)
+    return found
 
 
 def _of_texts(texts: list[Any]) -> Iterator[Feature]:
