@@ -1,0 +1,124 @@
+"""What is tried on data of each kind, the most promising first: each is a line of `train`.
+
+    tables     boosted trees, dense networks of two sizes, a forest
+    pictures   a small network, residual networks; published weights where they are in the cache
+    texts      a recurrence; a published encoder, its last layer alone or all of it
+    others     the model that `train` chooses by itself, at several rates
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cartograd.apps.load.choice import EFFICIENT, Choice, is_chinese, is_here
+from cartograd.core.ports import Signature
+from cartograd.data.dataset.dataset import Dataset
+
+TREES = 300
+"""Most trees of a boosting; each class of more than two takes one a round."""
+
+FLIPS = 32
+"""Side of pictures from which on they are photos, which may be turned over."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model with its settings.
+
+    Attributes:
+        model: its spec, or the name of published weights.
+        settings: what is said besides; the rest is chosen as `train` does.
+        once: whether it learns in one pass, so that epochs mean nothing.
+    """
+
+    model: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    once: bool = False
+
+    @property
+    def name(self) -> str:
+        """What to call it in a table.
+
+        >>> Candidate("mlp:widths=[64]", {"optimizer": "adamw:lr=1e-3"}).name
+        'mlp:widths=[64] optimizer=adamw:lr=1e-3'
+        """
+        return " ".join([self.model, *(f"{key}={value}" for key, value in self.settings.items())])
+
+
+def candidates(found: Choice, /) -> list[Candidate]:
+    """What is tried on data.
+
+    Args:
+        found: the data as they are read, and the model that `train` would choose by itself.
+    """
+    kind, target = found.data.signature.example.kind, found.data.signature.target
+    if kind in ("table", "vector"):
+        return _tables(found.data.signature)
+    if kind == "image" and target in ("class", "classes"):
+        return _pictures(found.data)
+    if kind == "text" and target in ("class", "classes", "value"):
+        return _texts(found.data)
+    return _rates(Candidate(found.model, found.settings))
+
+
+def _tables(signature: Signature) -> list[Candidate]:
+    classes = signature.classes or 1
+    grown = signature.target == "class" or (signature.target == "value" and _single(signature))
+    rounds = max(10, min(100, TREES // (classes if classes > 2 else 1)))
+    trees = [
+        Candidate(f"boosted-trees:trees={rounds}", once=True),
+        Candidate(f"boosted-trees:trees={3 * rounds},depth=3,shrinkage=0.05", once=True),
+        Candidate("random-forest:trees=100,depth=12", once=True),
+    ]
+    networks = [
+        Candidate("mlp"),
+        Candidate("mlp:widths=[256,128],dropout=0.2", _rate(1e-3)),
+        Candidate("mlp:widths=[64]", _rate(1e-2)),
+        Candidate("mlp:widths=[128,128,128],dropout=0.1", _rate(3e-3)),
+    ]
+    if not grown:
+        return networks
+    first, second, third = trees
+    return [first, networks[0], second, networks[1], third, *networks[2:]]
+
+
+def _single(signature: Signature) -> bool:
+    return signature.output.dims == (1,)
+
+
+def _pictures(data: Dataset) -> list[Candidate]:
+    dims = data.signature.input.dims
+    side = max(size for size in dims[1:] if isinstance(size, int))
+    moved = "flip,crop:padding=4" if side >= FLIPS and dims[0] == 3 else "crop:padding=1"
+    augment = {"augment": moved}
+    found = []
+    if side >= 64 and dims[0] == 3 and is_here(EFFICIENT):
+        found = [
+            Candidate(EFFICIENT, {"freeze": True}),
+            Candidate(EFFICIENT, _rate(1e-3)),
+        ]
+    found += [
+        Candidate("resnet:depth=8,width=16", augment),
+        Candidate("resnet:depth=14,width=16", augment | _rate(1e-2)),
+        Candidate("resnet:depth=8,width=32", augment),
+    ]
+    small = [Candidate("lenet5"), Candidate("lenet5", augment), Candidate("mlp")]
+    return [small[0], *found, *small[1:]] if side <= FLIPS else [*found, small[2]]
+
+
+def _texts(data: Dataset) -> list[Candidate]:
+    found = [Candidate("lstm"), Candidate("lstm", _rate(1e-3))]
+    if is_here("minilm") and not is_chinese(data):
+        read = [Candidate("minilm", {"freeze": True}), Candidate("minilm")]
+        return [read[0], found[0], read[1], found[1]]
+    return [*found, Candidate("bert:layers=2,dim=64,heads=4", _rate(1e-3))]
+
+
+def _rates(first: Candidate) -> list[Candidate]:
+    if "optimizer" in first.settings:
+        return [first]
+    return [first, *(Candidate(first.model, {**first.settings, **_rate(x)}) for x in (1e-3, 1e-2))]
+
+
+def _rate(size: float) -> dict[str, str]:
+    return {"optimizer": f"adamw:lr={size:g}"}
