@@ -1,9 +1,9 @@
 """What is tried on data of each kind, the most promising first: each is a line of `train`.
 
-    tables     boosted trees, dense networks of two sizes, a forest
-    pictures   a small network, residual networks; published weights where they are in the cache
-    texts      a recurrence; a published encoder, its last layer alone or all of it
-    others     the model that `train` chooses by itself, at several rates
+Tables: boosted trees, dense networks of several sizes, a forest. Pictures: a small network, residual
+networks, and published weights where they are in the cache. Texts: a recurrence, a published
+encoder, its last layer alone or all of it. Others: the model that `train` chooses by itself, at
+several rates.
 """
 
 from collections.abc import Mapping
@@ -111,7 +111,7 @@ def _texts(data: Dataset) -> list[Candidate]:
     if is_here("minilm") and not is_chinese(data):
         read = [Candidate("minilm", {"freeze": True}), Candidate("minilm")]
         return [read[0], found[0], read[1], found[1]]
-    return [*found, Candidate("bert:layers=2,dim=64,heads=4", _rate(1e-3))]
+    return [*found, Candidate("bert-tiny", _rate(1e-3))]
 
 
 def _rates(first: Candidate) -> list[Candidate]:

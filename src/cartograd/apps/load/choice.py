@@ -142,7 +142,7 @@ def _pictures(data: Dataset) -> Chosen:
     side = max(size for size in dims[1:] if isinstance(size, int))
     if side <= SMALL:
         return "lenet5", f"a small network for small pictures ({shape})", {}
-    if side >= PUBLISHED and dims[0] == 3 and _here(EFFICIENT):
+    if side >= PUBLISHED and dims[0] == 3 and is_here(EFFICIENT):
         why = f"published weights that know photos, with a new last layer for {count:,} of them"
         return EFFICIENT, why, {"freeze": True, "epochs": 5}
     model = f"resnet:depth={8 if count < 20_000 else 14},width=16"
@@ -173,8 +173,8 @@ def _rows(data: Dataset) -> Chosen:
 
 def _texts(data: Dataset) -> Chosen:
     count = len(data.train)
-    chinese = _chinese(data)
-    if _here("minilm") and count <= FEW_TEXTS and not chinese:
+    chinese = is_chinese(data)
+    if is_here("minilm") and count <= FEW_TEXTS and not chinese:
         why = f"published sentences, read as they are, with a new last layer for {count:,} texts"
         return "minilm", why, {"freeze": True, "epochs": 5}
     why = f"a recurrence that learns to read from {count:,} texts"
@@ -223,12 +223,12 @@ _CHOSEN = {
 """What is chosen, by the kind of the examples and the task, or what the answers mean."""
 
 
-def _here(name: str) -> bool:
+def is_here(name: str) -> bool:
     """Whether published weights are in the cache."""
     return packages.show(name).path is not None
 
 
-def _chinese(data: Dataset) -> bool:
+def is_chinese(data: Dataset) -> bool:
     """Whether texts are written in Chinese, Japanese or Korean."""
     part = data.train
     if not isinstance(part, Split) or part.table is None:
@@ -260,7 +260,7 @@ def _size(root: Path) -> dict[str, Any]:
     if not sides or (len(sizes) == 1 and sides[0] == max(headers[0].size) <= most):
         return {}
     middle = sides[len(sides) // 2]
-    if not loose and middle >= PUBLISHED and _here(EFFICIENT):
+    if not loose and middle >= PUBLISHED and is_here(EFFICIENT):
         return {"size": PUBLISHED, "channels": 3}
     return {"size": min(most, _whole(middle))}
 

@@ -1,0 +1,141 @@
+"""Auto: from data and a time to the best model that was found, and the whole table of what was."""
+
+import math
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cartograd.apps.answers.averaged import measure
+from cartograd.apps.auto.averaged import averaged, together
+from cartograd.apps.auto.candidates import candidates
+from cartograd.apps.auto.judged import Judged
+from cartograd.apps.auto.leaderboard import Leaderboard, Line
+from cartograd.apps.auto.search import STATE, Search
+from cartograd.apps.auto.tried import Tried
+from cartograd.apps.load.choice import choice
+from cartograd.apps.verbs.evaluate import evaluate
+from cartograd.core.errors import UsageError
+from cartograd.engine.files import bundle
+from cartograd.engine.files.bundle import write_bundle
+from cartograd.practice.metrics.interval import interval
+
+BEST = "best"
+
+
+def auto(
+    data: Any,
+    /,
+    *,
+    minutes: float = 10.0,
+    metric: str | None = None,
+    folder: str | Path | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    said: Callable[[str], object] = lambda _: None,
+) -> Leaderboard:
+    """Try models on data for some minutes, and keep the best, or an average of several.
+
+    Candidates that fit the kind of data are trained for a few epochs, the better third for all of
+    them, the best two with more seeds (see `cartograd.apps.auto.search`). The choice is made by
+    validation examples; test examples are measured afterwards.
+
+    Args:
+        data: as `train` takes them; a path will do.
+        minutes: that the search may take; what is under way then is finished.
+        metric: by which models are compared; by default accuracy, where a class is rare ROC AUC or
+            the mean recall, of values the root of the mean squared error.
+        folder: where runs and leaderboard go; by default the next free `runs/auto-DATA-N`.
+        seed: of the first trainings.
+        resume: go on with the search in `folder`.
+        said: told how it goes on.
+
+    Raises:
+        UsageError: the data cannot be had or learned from, have no validation part, or an argument
+            is out of its range; nothing is written then.
+    """
+    if not (math.isfinite(minutes) and minutes > 0):
+        raise UsageError(f"minutes={minutes} is no time; expected more than 0")
+    if resume and folder is None:
+        raise UsageError("give the folder of the search to go on with: --folder (as printed)")
+    chosen = choice(data)
+    judged = Judged(chosen.data, chosen.word, metric)
+    place = _place(chosen.data.name, folder, resume)
+    options = candidates(chosen)
+    said(f"{len(options)} candidates by {judged.metric} of {len(chosen.data.valid):,} validation "
+         f"examples, {minutes:g} minutes: {place}")  # fmt: skip
+    search = Search(chosen.word, place, 60 * minutes, judged, seed, said)
+    ranked = search.run(options)
+    members, valid = _keep(ranked, place, judged, chosen.word)
+    best = evaluate(place / BEST, chosen.word, part="test")
+    words = ["cartograd", "train", "auto", "--data", str(chosen.word), "--minutes", f"{minutes:g}"]
+    found = Leaderboard(
+        data=str(chosen.word) if isinstance(chosen.word, str) else chosen.data.name,
+        metric=judged.metric,
+        lines=tuple(_line(one, place, judged) for one in ranked),
+        failed=tuple(one for one in search.tried if one.failed),
+        folder=place,
+        best=place / BEST,
+        members=members,
+        valid=judged.sign * valid,
+        found=best,
+        decided=tuple(chosen.data.told),
+        minutes=minutes,
+        again=shlex.join(words),
+    )
+    found.write()
+    return found
+
+
+def _place(name: str, folder: str | Path | None, resume: bool) -> Path:
+    """The folder of the search."""
+    if folder is None:
+        number = 1
+        while (place := Path("runs") / f"auto-{name}-{number}").exists():
+            number += 1
+        return place
+    place = Path(folder)
+    if resume and not (place / STATE).is_file():
+        raise UsageError(f"{place} holds no search to go on with ({STATE} is missing)")
+    if not resume and place.exists():
+        raise UsageError(f"{place} exists already; choose another folder, or --resume")
+    return place
+
+
+def _keep(
+    ranked: list[Tried], place: Path, judged: Judged, word: Any
+) -> tuple[dict[str, int], float]:
+    """Write the best run's bundle, or that of an average; its members and its score."""
+    runs = [place / one.name for one in ranked]
+    found = averaged(runs, judged)
+    shutil.rmtree(place / BEST, ignore_errors=True)
+    if found is None:
+        shutil.copytree(runs[0] / "bundle", place / BEST)
+        return {}, ranked[0].score
+    counts, (score, _) = found
+    first = bundle.load(runs[0])
+    about = {key: first.about[key] for key in ("data", "source") if key in first.about}
+    settings = {"data": first.about.get("data", str(word)), "model": "ensemble"}
+    examples = judged.data.test.select(range(min(8, len(judged.data.test)))).arguments
+    write_bundle(
+        place / BEST,
+        together(counts, judged),
+        examples=examples if len(judged.data.test) else None,
+        about=about | {"settings": settings, "members": {x.name: n for x, n in counts.items()}},
+        reference=first.reference,
+    )
+    return {run.name: n for run, n in counts.items()}, score
+
+
+def _line(one: Tried, place: Path, judged: Judged) -> Line:
+    """A try with its figures on the test examples."""
+    run = place / one.name
+    outputs, targets = judged.answers(run, "test")
+    metric = measure(judged.metric, judged.signature)
+    low, high = interval(metric, outputs, targets)
+    about = bundle.load(run).about
+    return Line(
+        one, one.command(str(judged.word)), judged.sign * one.score,
+        float(metric(outputs, targets)), low, high, int(about.get("parameters", 0)),
+    )  # fmt: skip

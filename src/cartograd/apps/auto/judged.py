@@ -1,0 +1,91 @@
+"""What runs of a search are judged by: one metric of the validation examples."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from cartograd.apps.answers import units
+from cartograd.apps.answers.averaged import measure
+from cartograd.apps.load.source import examples_for
+from cartograd.core import registry
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Signature
+from cartograd.core.spec import Spec
+from cartograd.data.dataset.dataset import Dataset, Examples
+from cartograd.engine.files import bundle
+from cartograd.engine.loop.evaluate import collect
+
+RARE = 0.1
+"""Share of the rarest class below which accuracy says little, and the ranking of examples counts
+(two classes), or the mean of the classes' recalls (more)."""
+
+
+class Judged:
+    """The metric of a search.
+
+    Args:
+        data: of the search.
+        word: as what they are read, for models that read them otherwise.
+        metric: its spec; by default accuracy, where a class is rare ROC AUC or the mean recall of
+            the classes, of values the root of the mean squared error.
+
+    Raises:
+        UsageError: there is no validation part, or no such metric.
+    """
+
+    def __init__(self, data: Dataset, word: Any, metric: str | None = None, /):
+        if not len(data.valid):
+            raise UsageError(f"{data.name} has no validation part, by which models are compared")
+        self.signature: Signature = data.signature
+        self.metric = metric or _usual(data)
+        card, _ = registry.find(Spec.parse(self.metric).name, kind="metric")
+        self.sign = -1.0 if card.better == "lower" else 1.0
+        self.data, self.word = data, word
+
+    @cached_property
+    def loss(self) -> str:
+        """The metric that decides between equals."""
+        return "rmse" if self.signature.target == "value" else "nll"
+
+    def answers(self, run: Path, part: str, /) -> tuple[Tensor, Tensor]:
+        """What a run says of a part of the data, and what is right."""
+        found = bundle.load(run)
+        examples = self._examples(found, part)
+        return collect(found.model, examples.batches(batch_size=256, shuffle=False))
+
+    def _examples(self, found: Any, part: str) -> Examples:
+        if found.signature.inputs == self.data.signature.inputs:
+            return {"valid": self.data.valid, "test": self.data.test}[part]
+        return examples_for(found.signature, self.word, part, tokenizer=found.model.tokenizer)
+
+    def score(self, run: Path, /) -> tuple[float, float]:
+        """The metric, larger where it is better, and the loss."""
+        return self.of(*self.answers(run, "valid"))
+
+    def of(self, outputs: Tensor, targets: Tensor, /) -> tuple[float, float]:
+        """The same of answers."""
+        value = float(measure(self.metric, self.signature)(outputs, targets))
+        loss = float(build(self.loss, kind="metric")(outputs, targets))
+        return self.sign * value, loss
+
+    def spoken(self, score: float, /) -> str:
+        """A score as people read it.
+
+        A score is larger where it is better; what is told is the metric itself.
+        """
+        return f"{self.metric} {units.metric(self.metric, self.sign * score)}"
+
+
+def _usual(data: Dataset) -> str:
+    signature = data.signature
+    if signature.target == "value":
+        return "rmse"
+    if signature.target != "class":
+        return str(signature.task.usual_metrics(signature.classes)[0])
+    counts = data.train.targets.flatten().bincount(minlength=signature.classes or 0)
+    if float(counts.min()) >= RARE * float(counts.sum()) / max(1, len(counts) / 2):
+        return "accuracy"
+    return "roc-auc" if len(counts) == 2 else "recall:average=macro"
