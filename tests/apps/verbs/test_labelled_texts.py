@@ -132,6 +132,52 @@ def test_a_model_of_texts_takes_the_column_of_texts(table, tmp_path):
         cg.train("gru", f"{table},target=label,ignore=review", folder=tmp_path / "none")
 
 
+def test_a_bert_answers_from_a_token_of_no_word(table, tmp_path):
+    """As it was published: `[CLS] text [SEP]`; where the first word stood it would say more."""
+    data = f"{table},target=label,text=review"
+    run = cg.train("bert:dim=8,heads=2,depth=1", data, folder=tmp_path / "run", epochs=1)
+    tokenizer = run.model.tokenizer
+    numbers = tokenizer.encode("lovely film")
+    assert (numbers[0], numbers[-1], len(numbers)) == (tokenizer.begin, tokenizer.end, 4)
+    assert cg.load(run.folder).model.tokenizer == tokenizer
+    other = cg.train("lstm:dim=4", data, folder=tmp_path / "other", epochs=1)
+    assert len(other.model.tokenizer.encode("lovely film")) == 2
+
+
+ANSWERS = {
+    "target=tags,text=review": "labels",
+    "target=[good,long],text=review": "labels",
+    "target=stars,task=regress,text=review": "value",
+}
+
+
+@pytest.mark.parametrize("extra", ANSWERS)
+def test_labels_that_hold_together_and_numbers(extra, tmp_path):
+    """Sets of labels in a cell or a column each, and stars: from the table to coloured tokens."""
+    path, lines = tmp_path / "many.csv", ["review,tags,good,long,stars"]
+    for i, (text, label, stars) in enumerate(rows(80)):
+        good, long = label == "pos", i % 7 > 3
+        tags = ";".join([*["good"] * good, *["Long" if i % 3 else "long"] * long])
+        lines.append(f"{text},{tags},{int(good)},{int(long)},{stars}")
+    path.write_text("\n".join(lines))
+    data = f"{path},{extra}"
+    run = cg.train("lstm:dim=8", data, folder=tmp_path / "run", epochs=1)
+    assert cg.evaluate(run, data).metrics
+    assert ANSWERS[extra] in cg.predict(run, "the film so lovely")[0]
+    shown = cg.explanation(run, ["the film so lovely"])
+    assert [one.partition(" ")[2] for one in shown.tokens[0]][:3] == ["the", "film", "so"]
+    said = cg.dataset(data).decided
+    assert any("'Long', 'long' are one label" in line for line in said) is ("tags" in extra)
+
+
+def test_texts_that_come_often_are_texts_for_a_model_of_texts(tmp_path):
+    path = tmp_path / "often.csv"
+    notes = ("the food was cold", "the food was hot", "no food at all")
+    path.write_text("\n".join(["note,label", *(f"{notes[i % 3]},{i % 2}" for i in range(60))]))
+    run = cg.train("lstm:dim=4", f"{path},target=label", folder=tmp_path / "run", epochs=1)
+    assert run.model.signature.input.name == "note"
+
+
 def test_a_new_head_learns_texts_that_are_cut_off_earlier(run, table, tmp_path):
     data = f"{table},target=stars,task=regress,text=review,context=4"
     again = cg.train(run.folder, data, folder=tmp_path / "run", epochs=1, freeze=True)

@@ -91,5 +91,7 @@ def test_files_in_the_encoding_of_the_training_are_read(tmp_path):
         (one,), (other,) = (cg.predict(target, path) for path in (new, plain))
         assert one["probability"] == other["probability"]
         assert not cg.predict(target, new).notes
-    with pytest.raises(UsageError, match=r"new.csv is not UTF-8 text"):
+    with pytest.raises(
+        UsageError, match=r"new.csv is not UTF-8 text \(line \d+, byte \d+: [0-9a-f ]+\)"
+    ):
         cg.predict(run.model, new)

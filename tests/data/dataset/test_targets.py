@@ -24,6 +24,7 @@ def made(cells, task="auto", **args):
         (["1", "1.0", "2", "2.0"], ("1", "2"), "'1', '1.0' are one class, '1': equal as numbers"),
         (["1.0", "2.0"], ("1", "2"), "target y: 2 classes (1 10, 2 10); task=regress"),
         (["TRUE", "true", "FALSE"], ("FALSE", "true"), "equal but for case"),
+        (["very bad", "Very  bad", "ok"], ("ok", "very bad"), "equal but for case and blanks"),
         (["01", "02", "10"], ("01", "02", "10"), "target y: 3 classes (01 "),
         (["none", "ring"], ("none", "ring"), "target y: 2 classes (none 10, ring 10)"),
         (["NA", "?", "-"], ("-", "?", "NA"), "target y: 3 classes"),

@@ -3,11 +3,12 @@
 import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from cartograd.apps.load.framed import Framed
 from cartograd.apps.load.located import located
 from cartograd.core import registry, source
+from cartograd.core.build import entry
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
@@ -16,6 +17,7 @@ from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.token_rows import respelt
 from cartograd.data.text.tokens import separator
+from cartograd.data.text.vocabularies import pairing
 
 
 def reads_texts(model: Any, begun: Signed | None, /) -> bool:
@@ -92,7 +94,21 @@ def as_read(data: Dataset, model: Any, begun: Signed | None, /) -> Dataset:
     known = [limit for limit in limits if limit is not None]
     if data.tokenizer.longest is not None:  # texts with labels, not windows of one text
         tokenizer = tokenizer.told(longest=min(known))
+        if begun is None and _reads_first(model) and tokenizer.begin is not None:
+            tokenizer = pairing(tokenizer)
     return respelt(data, tokenizer, port)
+
+
+@runtime_checkable
+class ReadsFirst(Protocol):
+    """A model that answers from a first token, which is of no word."""
+
+    first_token: bool
+
+
+def _reads_first(model: Any) -> bool:
+    made = entry(_card(model)) if isinstance(model, str | Spec) else model
+    return isinstance(made, ReadsFirst)
 
 
 def _in_its_tokens(begun: Signed, port: Port) -> Port:

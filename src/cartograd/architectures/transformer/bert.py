@@ -110,7 +110,12 @@ class BERT(nn.Module):
         norm: `layer`, `rms` or `none`.
         eps: of the norms.
         dropout: probability that a number is set to zero in training.
+
+    Attributes:
+        first_token: texts begin with a token of no word, whose position stands for the whole.
     """
+
+    first_token = True
 
     def __init__(
         self,

@@ -3,13 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
-from cartograd.data.dataset.targets import FEW, Targets, natural
+from cartograd.data.dataset.targets import FEW, Targets, folded, natural
 from cartograd.data.decode.table import Table
 
 SEPARATORS = (";", "|")
@@ -69,7 +70,7 @@ def _holds(table: Table, row: int, name: str) -> float:
 def _parted(table: Table, column: str) -> Targets:
     cells = table.column(column)
     mark = separator(cells) or SEPARATORS[0]
-    sets = [_labels(cell, mark) for cell in cells]
+    sets, merged = _one_spelling([_labels(cell, mark) for cell in cells])
     labels = sorted({label for own in sets for label in own}, key=natural)
     if len(labels) > max(FEW, len(table) / 2):
         raise UsageError(
@@ -77,7 +78,29 @@ def _parted(table: Table, column: str) -> Targets:
             f"these are no labels; expected cells like a{mark}b"
         )
     rows = [[float(label in own) for label in labels] for own in sets]
-    return _made(table, column, tuple(labels), torch.tensor(rows))
+    made = _made(table, column, tuple(labels), torch.tensor(rows))
+    return replace(made, notes=(*made.notes, *merged))
+
+
+def _one_spelling(sets: Sequence[set[str]]) -> tuple[list[set[str]], list[str]]:
+    """The sets with one spelling of labels that are equal but for case and blanks; what became one.
+
+    It is the most frequent one.
+    """
+    counts = Counter(label for own in sets for label in own)
+    groups: dict[str, list[str]] = {}
+    for label in counts:
+        groups.setdefault(folded(label), []).append(label)
+    chosen = {
+        key: max(one, key=lambda label: (counts[label], label)) for key, one in groups.items()
+    }
+    notes = [
+        f"{', '.join(map(repr, sorted(one)[:4]))} are one label, {chosen[key]!r}: equal but for "
+        "case and blanks"
+        for key, one in groups.items()
+        if len(one) > 1
+    ]
+    return [{chosen[folded(label)] for label in own} for own in sets], notes
 
 
 def _labels(cell: str, mark: str) -> set[str]:

@@ -54,7 +54,7 @@ def targets(
 
     Among numbers the usual marks (`-`, `NA`, ...) stand for 'not known'; among texts an empty cell
     alone does, so that a class may be called `none`. Labels that are equal as numbers (1 and 1.0),
-    or but for case, are one class; codes such as 01 are none that a number could equal.
+    or but for case and blanks, are one class; codes such as 01 are none that a number could equal.
 
     Args:
         table: the rows.
@@ -133,13 +133,22 @@ def _known(
     return left, [told]
 
 
+def folded(label: str, /) -> str:
+    """A label without what seldom means anything: case, and how many blanks there are.
+
+    >>> folded(" Very  GOOD")
+    'very good'
+    """
+    return " ".join(label.casefold().split())
+
+
 def _labels(cells: Sequence[str], style: str) -> tuple[list[str], dict[str, str], list[str]]:
     """The classes in order, the class of each cell, and which spellings were taken as one."""
     counts = Counter(cells)
     groups: dict[str | float, list[str]] = {}
     for cell in counts:
         found = number(cell, style) if style else None
-        groups.setdefault(cell.casefold() if found is None else found[0], []).append(cell)
+        groups.setdefault(folded(cell) if found is None else found[0], []).append(cell)
     of_cell, notes = {}, []
     for key, spellings in groups.items():
         label = max(spellings, key=lambda cell: (counts[cell], cell))
@@ -148,7 +157,7 @@ def _labels(cells: Sequence[str], style: str) -> tuple[list[str], dict[str, str]
         of_cell |= dict.fromkeys(spellings, label)
         if len(spellings) > 1:
             shown = ", ".join(map(repr, sorted(spellings)[:4]))
-            why = "equal as numbers" if isinstance(key, float) else "equal but for case"
+            why = "equal as numbers" if isinstance(key, float) else "equal but for case and blanks"
             notes.append(f"{shown} are one class, {label!r}: {why}")
     return sorted(set(of_cell.values()), key=natural), of_cell, notes
 

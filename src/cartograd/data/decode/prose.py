@@ -63,7 +63,15 @@ def _words(cell: str) -> float:
     return len(CHINESE.findall(cell)) / 2 + len(cell.split())
 
 
-def prose_columns(table: Table, names: Sequence[str], /) -> list[str]:
-    """The columns that hold texts, that of the longest texts first."""
+def prose_columns(table: Table, names: Sequence[str], /, *, repeated: bool = False) -> list[str]:
+    """The columns that hold texts, that of the longest texts first.
+
+    Args:
+        table: the rows.
+        names: the columns.
+        repeated: take texts that come often, too, where there are no others.
+    """
     found = [name for name in names if is_prose(table.column(name))]
+    if repeated and not found:
+        found = [name for name in names if _wordy(table.column(name))]
     return sorted(found, key=lambda name: -sum(map(len, table.column(name))))

@@ -74,7 +74,9 @@ def decoded(content: bytes, source: str, encoding: str | None = None, /) -> str:
     except LookupError as error:
         raise UsageError(f"encoding={encoding!r} is not known to Python") from error
     except UnicodeDecodeError as error:
-        told = f"{source} is not {chosen.upper()} text (byte {error.start})"
+        line = content.count(b"\n", 0, error.start) + 1
+        odd = content[error.start : error.start + 4].hex(" ")
+        told = f"{source} is not {chosen.upper()} text (line {line}, byte {error.start}: {odd})"
         raise UsageError(f"{told}; {_advice(content, error.start)}") from error
     if "\0" in text:
         raise UsageError(f"{source} is no text: it holds zero bytes; {_advice(content, 0)}")

@@ -185,7 +185,7 @@ def _text(
     pair = pair_columns(table, inputs) if text is not False else ()
     if pair:
         return pair
-    found = prose_columns(table, inputs) if text is not False else []
+    found = prose_columns(table, inputs, repeated=text is True) if text is not False else []
     if text and not found:
         raise UsageError(
             f"{table.source} has no column of texts beside the target (there are "
