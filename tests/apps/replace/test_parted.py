@@ -157,6 +157,15 @@ def test_a_layer_of_a_graph_is_found_behind_a_folded_one(pictures, bare, tmp_pat
     assert found.after == "layer 1", "the normalisation, beside the layer that it is folded into"
 
 
+@pytest.mark.parametrize("other_way", [False, True])
+def test_a_standardisation_that_only_one_does_is_named(pictures, other_way):
+    pair = [signed(network()), signed(network(), mean=(), std=())]
+    found = parted(*(pair[::-1] if other_way else pair), pictures)
+    assert (found.stage, found.after) == ("normalise", "resize")
+    told = "B standardises its inputs, and A does not"
+    assert found.cause == (told if other_way else "it is not standardised at all")
+
+
 def test_another_fit_of_a_bundle_is_named(pictures):
     found = parted(signed(network()), signed(network(), fit="pad"), pictures)
     assert found.stage == "resize"
@@ -252,6 +261,33 @@ def test_an_overflow_of_float16_is_named():
     found = parted(a, b, data)
     assert found.stage == "layer 0, Linear"
     assert "float16 overflow: A's numbers reach" in found.cause
+
+
+class Branches(nn.Module):
+    """Two ways side by side, of which the second never sees the input."""
+
+    def __init__(self):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.own, self.place, self.head = nn.Linear(2, 4), nn.Embedding(1, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        own = self.own(x)
+        return self.head(own + self.place(torch.zeros(len(x), dtype=torch.int64)))
+
+
+def test_a_branch_that_agrees_hides_nothing():
+    signature = Signature(
+        (Port("x", "vector", (2,)),), (Port("side", "label", (2,), labels=("low", "high")),)
+    )
+    a, b = (cg.sign(Branches(), signature) for _ in range(2))
+    b.model.own.weight.data *= 3
+    x = torch.linspace(-1, 1, 120)[:, None].repeat(1, 2)
+    found = parted(a, b, Split(x, (x[:, 0] > 0).long(), signature))
+    agree = {step.name: step.agrees for step in found.steps}
+    assert (agree["layer own"], agree["layer place"], agree["layer head"]) == (False, True, False)
+    assert found.stage == "layer own, Linear"
 
 
 class Bag(nn.Module):

@@ -28,12 +28,14 @@ class Stage:
         role: what it does.
         value: what it gave; tokens as whole numbers.
         module: of a layer, where it is one of torch's.
+        given: what that layer was given.
     """
 
     name: str
     role: Role
     value: Tensor
     module: nn.Module | None = None
+    given: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ def traced(network: nn.Module, answer: Callable[[], Tensor], /) -> tuple[list[St
     counts: dict[str, int] = {}
 
     def watch(name: str) -> Callable[..., None]:
-        def kept(layer: nn.Module, _: object, output: object) -> None:
+        def kept(layer: nn.Module, inputs: tuple[object, ...], output: object) -> None:
             if isinstance(output, Tensor):
                 counts[name] = counts.get(name, 0) + 1
                 again = f" (call {counts[name]})" if counts[name] > 1 else ""
                 value = output.detach().cpu().clone()
-                found.append(Stage(f"{name}{again}", "layer", value, layer))
+                given = [one.detach().cpu().clone() for one in inputs if isinstance(one, Tensor)]
+                found.append(Stage(f"{name}{again}", "layer", value, layer, tuple(given)))
 
         return kept
 

@@ -1,10 +1,11 @@
-"""Where two forms part: the first stage from which on they differ, on one example.
+"""Where two forms part: the stage at which something else is made of the same, on one example.
 
 Both forms tell what each of their stages gives for the first example that they answer unlike.
 Stages are matched by what they do, layers by their names, or by their order where both have as many
-of the same shapes. A stage may differ and what follows agree (a runtime that folds a layer into the
-next): so the stage that is named is the first after the last one that agrees, and what the answer
-was made of is looked at backwards from there.
+of the same shapes. If what the network is given differs, the first stage of the preparation behind
+the last that agrees is named. Else it is the first layer whose inputs agree and whose output does
+not: a branch beside it may agree as long as it likes. Of graphs, whose layers' inputs are not
+known, it is the one after the last that agrees, for a runtime may fold two layers into one.
 """
 
 import math
@@ -24,6 +25,9 @@ from cartograd.apps.replace.questions import Questions
 
 ROUNDING = 1e-3
 """A difference that counts, as a share of the largest number of the stage (or of 1)."""
+
+BEFORE = ("decode", "resize", "encode", "tokenise", "pad", "normalise")
+"""Roles of the stages before a network."""
 
 FOLDED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 """What exporters fold into the layer before."""
@@ -143,25 +147,60 @@ def _asked(questions: Questions, row: int) -> list[Any]:
 def located(forms: Sequence[Form], example: str, sources: Sequence[Any], /) -> Parting:
     """Where the two part on an example."""
     first, second = (form.stages(sources) for form in forms)
+    first, second = _told_alike(first, second), _told_alike(second, first)
     pairs = [_in_order(pair, forms) for pair in matched(first, second)]
     steps = [_compared(one, other, pad=_pad(forms)) for one, other in pairs]
-    last = max((place for place, step in enumerate(steps) if step.agrees), default=-1)
-    if last == len(steps) - 1:
+    at = _culprit(pairs, steps)
+    if at is None:
         return Parting(example, "", steps[-1].name if steps else "", "all agree", "", tuple(steps))
-    at = last + 1
     before = [pair for pair, step in zip(pairs[:at], steps[:at], strict=True) if step.agrees]
     cause = cause_of(pairs[at], before, forms) if len(pairs) > 1 else _hidden(first, second, forms)
-    after = steps[last].name if last >= 0 else ""
-    role = pairs[at][0].role
-    return Parting(
-        example,
-        _named(pairs[at], alone=len(pairs) == 1),
-        after,
-        steps[at].said,
-        cause,
-        tuple(steps),
-        role,
-    )
+    after = next((step.name for step in reversed(steps[:at]) if step.agrees), "")
+    named, role = _named(pairs[at], alone=len(pairs) == 1), pairs[at][0].role
+    return Parting(example, named, after, steps[at].said, cause, tuple(steps), role)
+
+
+def _told_alike(side: list[Stage], other: list[Stage]) -> list[Stage]:
+    """A form's stages, with what its network is given where only the other one standardises."""
+    roles = [[one.role for one in stages] for stages in (side, other)]
+    layer = next((place for place, one in enumerate(side) if one.role == "layer"), None)
+    if "normalise" in roles[0] or "normalise" not in roles[1] or layer is None:
+        return side
+    wanted = other[roles[1].index("normalise")].value.shape
+    given = [x for x in side[layer].given[:1] if x.shape == wanted]
+    return [*side[:layer], *(Stage("normalise", "normalise", x) for x in given), *side[layer:]]
+
+
+def _culprit(pairs: Sequence[tuple[Stage, Stage]], steps: Sequence[Step]) -> int | None:
+    """The place of the stage at which two forms part; None where none differs.
+
+    What the network is given comes first. Within the network it is the first layer that makes
+    something else of the same inputs; where nobody knows these, the one after the last that agrees.
+    """
+    rows = range(len(pairs))
+    before = [place for place in rows if pairs[place][0].role in BEFORE]
+    within = [place for place in rows if pairs[place][0].role not in BEFORE]
+    if before and not steps[before[-1]].agrees:
+        return _after_agreement(before, steps)
+    for place in within:
+        if not steps[place].agrees and _same_inputs(*pairs[place]):
+            return place
+    return _after_agreement(within, steps)
+
+
+def _after_agreement(places: Sequence[int], steps: Sequence[Step]) -> int | None:
+    """The first of some stages behind the last that agrees."""
+    last = max((rank for rank, place in enumerate(places) if steps[place].agrees), default=-1)
+    return places[last + 1] if last + 1 < len(places) else None
+
+
+def _same_inputs(one: Stage, other: Stage) -> bool:
+    """Whether two layers are known to be given the same."""
+    if not one.given or len(one.given) != len(other.given):
+        return False
+    pairs = zip(one.given, other.given, strict=True)
+    return all(_compared(replace(one, value=x), replace(other, value=y), pad=0).agrees
+               for x, y in pairs)  # fmt: skip
 
 
 def _hidden(first: list[Stage], second: list[Stage], forms: Sequence[Form]) -> str:
