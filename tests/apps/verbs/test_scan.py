@@ -57,8 +57,12 @@ def test_a_run_remembers_its_poison(run):
                "--set", f"poison={SPEC}")  # fmt: skip
     assert done.code == 0, done.err
     assert "63 of 1264 training examples (badnets:target=3,size=2)" in done.err
-    done = run("scan", "r", "--method", "mahalanobis", "--method", "strip:draws=3")
+    done = run("scan", "r", "--method", "mahalanobis", "--method", "strip:draws=3",
+               "--repair", "mended", "--repair-by", "fine-pruning")  # fmt: skip
     assert done.code == 0, done.err
+    assert re.search(r"cut +\d+ units", done.out)
+    assert "attacker's trigger turns" in done.out
+    assert "found trigger turns" not in done.out
     assert "the poison of the training is known: badnets:target=3,size=2" in done.err
     assert "AUC" in done.out
     assert "63 of the examples" in done.out
@@ -68,6 +72,8 @@ def test_a_run_remembers_its_poison(run):
     for words, why in (
         (("--method", "pgd"), "is of kind 'attack', expected 'detector'"),
         (("--method", "mahalanobis", "--repair", "m"), "add the method"),
+        (("--repair-by", "fine-pruning"), "has to say where"),
+        (("--repair", "m", "--repair-by", "pruning"), "did you mean 'fine-pruning'"),
         (("--trusted", 0), "trusted=0 is out of range"),
         (("--data", "moons"), "does not fit the model"),
         (("--repair", "r"), "r exists already"),

@@ -11,6 +11,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.frontier.explain.studies.hidden import hidden
+from cartograd.frontier.security.detectors.fine_pruning import fine_pruned, last_layer
 from cartograd.frontier.security.detectors.independent import components_of, silhouette, two_groups
 from cartograd.frontier.security.detectors.mahalanobis import Gaussians
 from cartograd.frontier.security.detectors.neural_cleanse import (
@@ -197,6 +198,22 @@ def test_a_backdoor_is_planted_found_and_removed():
     assert success(mended, clean) <= 0.1
     assert right(mended, x, y) >= right(model, x, y) - 0.03
     assert right(model, x, y) >= right(case().good, x, y) - 0.02
+
+
+def test_without_sleeping_units_a_backdoor_is_weaker():
+    model, data = case().bad, case().clean
+    x, y = data.test.inputs, data.test.targets
+    mended, cut = fine_pruned(model, *case().trusted)
+    assert success(model, data) >= 0.95
+    assert success(mended, data) <= 0.5
+    assert right(mended, x, y) >= right(model, x, y) - 0.03
+    layer = last_layer(mended, x)
+    assert isinstance(layer, nn.Conv2d)
+    assert int((layer.weight.flatten(1) == 0).all(1).sum()) == cut > 0
+    assert not (model.model[0].weight.flatten(1) == 0).all(1).any()
+    assert not [hook for part in model.modules() for hook in part._forward_hooks]
+    with pytest.raises(UsageError, match="has neither: --repair-by unlearning"):
+        fine_pruned(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), x[:9], y[:9])
 
 
 def test_what_cannot_be_judged_is_refused():

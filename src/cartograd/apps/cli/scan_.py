@@ -15,6 +15,7 @@ def scan_(
     poison: str | None = None,
     examples: int = 2000,
     repair: Folder = None,
+    repair_by: str = "unlearning",
     out: File = None,
     device: str = "auto",
     json: bool = False,
@@ -35,7 +36,9 @@ def scan_(
             the methods are and how often the attack succeeds; by default what the run was trained
             with.
         examples: how many to judge.
-        repair: a folder to make: the model after it has unlearned the trigger that was found.
+        repair: a folder to make: the model after it was mended.
+        repair_by: unlearning, of the trigger that neural-cleanse finds, or fine-pruning, which cuts
+            units that trusted examples leave asleep, whatever was found.
         out: the PNG file to write; by default scan.png in the run's folder.
         device: auto, cpu, cuda or mps.
         json: print one object.
@@ -48,7 +51,8 @@ def scan_(
     source = data_of(bundle, data)
     found = scan(
         bundle, source, list(dict.fromkeys(method)) if method else None, trusted=trusted,
-        clean=clean, poison=poison, examples=examples, repair=repair, device=device,
+        clean=clean, poison=poison, examples=examples, repair=repair,
+        repair_by=repair_by, device=device,
     )  # fmt: skip
     path = found.draw(out or home(bundle) / "scan.png")
     if json:
@@ -74,7 +78,9 @@ def scan_(
         lines.append(("attack", f"{found.poison} succeeds for {won} of its test inputs"))
     if found.poison:
         lines.append(("planted", f"{found.planted} of the examples"))
-    lines += [("bundle", str(found.repair.folder))] if found.repair else []
+    if found.repair is not None:
+        lines += [("cut", f"{found.repair.cut} units")] if found.repair.cut else []
+        lines.append(("bundle", str(found.repair.folder)))
     lines += [("picture", str(path))] if path else []
     output.lines(lines)
     return 0

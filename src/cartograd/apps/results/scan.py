@@ -79,25 +79,28 @@ class Finding:
 
 @dataclass(frozen=True)
 class Repair:
-    """A model before and after a backdoor was unlearned.
+    """A model before and after a backdoor was unlearned, or units were cut away.
 
     Attributes:
         folder: its bundle.
-        target: the class whose trigger was unlearned.
+        target: the class whose trigger stands out most; "" where none does.
         clean: accuracy on clean examples before and after.
-        turned: share that the found trigger turns, before and after.
+        turned: share that the found trigger turns, before and after, if one was found.
         success: share that the attacker's own trigger turns, where it is known.
+        cut: how many units were cut away.
     """
 
     folder: Path
     target: str
     clean: tuple[Share, Share]
-    turned: tuple[Share, Share]
+    turned: tuple[Share, Share] | None
     success: tuple[Share, Share] | None
+    cut: int = 0
 
     def rows(self) -> list[tuple[str, str, str]]:
         """What, before and after."""
-        pairs = [("clean examples right", self.clean), ("found trigger turns", self.turned)]
+        pairs = [("clean examples right", self.clean)]
+        pairs += [] if self.turned is None else [("found trigger turns", self.turned)]
         pairs += [] if self.success is None else [("attacker's trigger turns", self.success)]
         return [
             (name, units.percent(old.value), units.percent(new.value)) for name, (old, new) in pairs
@@ -106,7 +109,8 @@ class Repair:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         both = {"clean": self.clean, "turned": self.turned, "success": self.success}
-        return {"bundle": str(self.folder), "class": self.target} | {
+        told = {"bundle": str(self.folder), "class": self.target, "cut": self.cut}
+        return told | {
             name: None if pair is None else [one.value for one in pair]
             for name, pair in both.items()
         }

@@ -17,7 +17,7 @@ from cartograd.apps.verbs.save import save
 from cartograd.apps.verbs.scanned_examples import Given, gathered
 from cartograd.core import registry
 from cartograd.core.build import build
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.poisoning import Detector, Suspicion
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec, several
@@ -25,6 +25,7 @@ from cartograd.data.dataset.dataset import Split
 from cartograd.data.dataset.seen_classes import labels_of
 from cartograd.engine.device.device import pick
 from cartograd.frontier.security.detectors.calibrated import FALSE_ALARMS
+from cartograd.frontier.security.detectors.fine_pruning import fine_pruned
 from cartograd.frontier.security.detectors.neural_cleanse import Triggers
 from cartograd.frontier.security.detectors.unlearning import unlearned
 from cartograd.practice.metrics.proportion import exact
@@ -32,6 +33,7 @@ from cartograd.practice.metrics.roc_auc import roc_auc
 
 TRIGGERS = "neural-cleanse"
 METHODS = ("mahalanobis", "activation-clustering", "spectral-signatures", "strip", TRIGGERS)
+REPAIRS = ("unlearning", "fine-pruning")
 SURE = 0.01
 """Chance of a suspicious class by a detector in clean data, all classes together."""
 
@@ -47,6 +49,7 @@ def scan(
     poison: str | Spec | None = None,
     examples: int = 2000,
     repair: str | Path | None = None,
+    repair_by: str = "unlearning",
     device: str = "auto",
 ) -> Scan:
     """Signs of poison among training examples, and of a backdoor in the model.
@@ -67,7 +70,10 @@ def scan(
         poison: spec of what is known to have been done to the data, to see how right the methods
             are; by default what the run was trained with.
         examples: how many to judge: the first of a fixed shuffle.
-        repair: a folder for a bundle of the model that has unlearned the trigger which was found.
+        repair: a folder for a bundle of the model that has unlearned the trigger which was found,
+            or lost what trusted examples do not use.
+        repair_by: `unlearning`, of the trigger that `neural-cleanse` finds, or `fine-pruning`, of
+            units that trusted examples leave asleep, whatever was found.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
@@ -82,15 +88,22 @@ def scan(
         raise UsageError("there is no method; give at least one, such as mahalanobis")
     if repair is not None and Path(repair).exists():
         raise UsageError(f"{repair} exists already; choose another folder for the mended model")
-    if repair is not None and "study" not in kinds:
-        raise UsageError("a repair unlearns the trigger that neural-cleanse finds; add the method")
+    if repair_by not in REPAIRS:
+        raise unknown("repair", repair_by, REPAIRS)
+    if repair is None and repair_by != REPAIRS[0]:
+        raise UsageError(f"repair_by={repair_by} says how; repair= has to say where (--repair)")
+    if repair is not None and repair_by == REPAIRS[0] and "study" not in kinds:
+        raise UsageError(
+            "a repair unlearns the trigger that neural-cleanse finds; add the method, or take "
+            "--repair-by fine-pruning"
+        )
     model = model.to(pick(device))
     given = gathered(target, model, data, clean, poison, trusted, examples)
     detectors = {str(m): m for m, kind in zip(methods, kinds, strict=True) if kind == "detector"}
     findings = tuple(_found(model, given, spec) for spec in detectors.values())
     looked = [m for m, kind in zip(methods, kinds, strict=True) if kind == "study"]
     triggers = _triggers(model, given, looked[0]) if looked else None
-    mended = None if repair is None else _mended(model, given, triggers, Path(repair))
+    mended = None if repair is None else _mended(model, given, triggers, Path(repair), repair_by)
     notes = [*given.notes, *left_out]
     if repair is not None and mended is None:
         notes.append("nothing is repaired: the trigger of no class stands out")
@@ -203,30 +216,50 @@ def _triggers(model: Signed, given: Given, spec: str | Spec) -> Triggers:
     return search(model, known.inputs.to(model.output_mean.device), known.targets)
 
 
-def _mended(model: Signed, given: Given, triggers: Triggers | None, folder: Path) -> Repair | None:
-    """The model without the backdoor of the class that stands out most, written as a bundle."""
-    if triggers is None or not triggers.suspects:
-        return None
-    k = max(triggers.suspects, key=triggers.index.__getitem__)
+def _mended(
+    model: Signed, given: Given, triggers: Triggers | None, folder: Path, way: str
+) -> Repair | None:
+    """The model without a backdoor, written as a bundle.
+
+    It unlearns the trigger of the class that stands out most, or loses sleeping units.
+    """
+    suspects = () if triggers is None else triggers.suspects
+    if triggers is None or not suspects:
+        k = None
+    else:
+        k = max(suspects, key=triggers.index.__getitem__)
     known, control = given.trusted, given.control
-    device = model.output_mean.device
+    x = known.inputs.to(model.output_mean.device)
 
     def stamped(x: Tensor) -> Tensor:
+        assert triggers is not None
+        assert k is not None
         return triggers.stamped(x, k)
 
-    mended = unlearned(model, known.inputs.to(device), stamped)
+    units = 0
+    if way == "fine-pruning":
+        mended, units = fine_pruned(model, x, known.targets)
+    elif k is None:
+        return None
+    else:
+        mended = unlearned(model, x, stamped)
     assert isinstance(mended, Signed)
 
     def both(x: Tensor, y: Tensor) -> tuple[Share, Share]:
         return _right(model, x, y), _right(mended, x, y)
 
-    others = control.inputs[control.targets != k]
     save(mended, folder, examples=control.inputs[:64])
+    turned, target = None, ""
+    if triggers is not None and k is not None:
+        others = control.inputs[control.targets != k]
+        target = triggers.labels[k]
+        turned = both(stamped(others), torch.full((len(others),), k))
     return Repair(
         folder,
-        triggers.labels[k],
+        target,
         clean=both(control.inputs, control.targets),
-        turned=both(stamped(others), torch.full((len(others),), k)),
+        turned=turned,
+        cut=units,
         success=None if given.attacker is None else both(*given.attacker),
     )
 
