@@ -7,6 +7,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
+from cartograd.frontier import inputs
 from cartograd.frontier.explain import integrated_gradients as method
 from cartograd.frontier.explain.integrated_gradients import completeness_gap, integrated_gradients
 from cartograd.frontier.inputs import rows_at_once
@@ -308,3 +309,11 @@ def test_steps_are_as_many_as_a_stated_error_needs(monkeypatch):
     monkeypatch.setattr(method, "MOST", 4)
     with pytest.warns(UserWarning, match="are further than error=1e-12 from the answer's change"):
         integrated_gradients(model, x, target=target, steps=3, error=1e-12)
+
+
+@pytest.mark.parametrize(("device", "asked"), [("cpu", 1), ("meta", 0)])
+def test_memory_is_kept_where_a_processor_computes(monkeypatch, device, asked):
+    calls = []
+    monkeypatch.setattr(inputs, "keep_freed_memory", lambda: calls.append(device))
+    with inputs.with_gradients(nn.Linear(2, 2, device=device)):
+        assert len(calls) == asked
