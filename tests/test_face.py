@@ -210,7 +210,7 @@ OTHERS = {
         "cartograd.apps.verbs.verify_ranges:verify_ranges",
     ),
     "runs compare": ("cartograd.apps.verbs.compare_groups:compare_groups",),
-    "train": ("cartograd.apps.verbs.repeat:repeat",),
+    "train": ("cartograd.apps.verbs.repeat:repeat", "cartograd.apps.auto.auto:auto"),
     "show": (
         "cartograd.apps.verbs.augment:augmented",
         "cartograd.engine.optim.schedule:rates",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same at run time
     from cartograd.apps.audit.audit import audit as audit
+    from cartograd.apps.auto.auto import auto as auto
     from cartograd.apps.check.check import data_check as data_check
     from cartograd.apps.load.pretrained import import_ as import_
     from cartograd.apps.load.runs import listed as runs
@@ -97,6 +98,7 @@ _HOME = {
     "audit": "apps.audit.audit",
     "augment": "apps.verbs.augment_texts",
     "augmented": "apps.verbs.augment",
+    "auto": "apps.auto.auto",
     "build": "core.build",
     "claim": "apps.verbs.claim",
     "claims": "apps.verbs.claim",
@@ -172,6 +174,7 @@ __all__ = [
     "audit",
     "augment",
     "augmented",
+    "auto",
     "build",
     "claim",
     "claims",

@@ -21,6 +21,10 @@ HARMLESS = 2**24
 """A size that is tried in any case, for the error that says which tensor does not fit."""
 
 
+LEVELS = 64
+"""A depth that is tried in any case: that of a tree is no number of blocks."""
+
+
 def outlined(
     spec: Spec, signature: Signature, tensors: Mapping[str, Tensor], source: str, /
 ) -> Signed:
@@ -52,7 +56,7 @@ def _check_sizes(spec: Spec, tensors: Mapping[str, Tensor], source: str) -> None
         UsageError: there are more blocks than tensors, or more features than numbers.
     """
     numbers = sum(tensor.numel() for tensor in tensors.values())
-    most = {"depth": len(tensors)} | dict.fromkeys(WITHIN, max(numbers, HARMLESS))
+    most = {"depth": max(len(tensors), LEVELS)} | dict.fromkeys(WITHIN, max(numbers, HARMLESS))
     for key, value in spec.args.items():
         if isinstance(value, Spec) or key == "decoder":
             _check_sizes(Spec.parse(value), tensors, source)

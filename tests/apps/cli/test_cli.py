@@ -98,7 +98,7 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     # short forms, truncation is the temperature of generators with styles, and a picture
     # to complete comes with its mask, and a style with its content and its weight.
     more = {
-        "train": {"target", "seeds", "beat_baseline"},
+        "train": {"target", "seeds", "beat_baseline", "minutes"},
         "generate": {
             "temperature",
             "top_k",

@@ -68,7 +68,9 @@ def auto(
     search = Search(chosen.word, place, 60 * minutes, judged, seed, said)
     ranked = search.run(options)
     members, valid = _keep(ranked, place, judged, chosen.word)
-    best = evaluate(place / BEST, chosen.word, part="test")
+    usual = chosen.data.signature.task.usual_metrics(chosen.data.signature.classes)
+    names = dict.fromkeys([*usual, judged.metric])
+    best = evaluate(place / BEST, chosen.word, part="test", metrics=tuple(names))
     words = ["cartograd", "train", "auto", "--data", str(chosen.word), "--minutes", f"{minutes:g}"]
     found = Leaderboard(
         data=str(chosen.word) if isinstance(chosen.word, str) else chosen.data.name,

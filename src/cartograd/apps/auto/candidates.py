@@ -1,9 +1,9 @@
 """What is tried on data of each kind, the most promising first: each is a line of `train`.
 
-Tables: boosted trees, dense networks of several sizes, a forest. Pictures: a small network, residual
-networks, and published weights where they are in the cache. Texts: a recurrence, a published
-encoder, its last layer alone or all of it. Others: the model that `train` chooses by itself, at
-several rates.
+Tables: boosted trees, dense networks of several sizes, a forest. Pictures: a small network,
+residual networks, and published weights where they are in the cache. Texts: a recurrence, a
+published encoder, its last layer alone or all of it. Others: the model that `train` chooses by
+itself, at several rates.
 """
 
 from collections.abc import Mapping

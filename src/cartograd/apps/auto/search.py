@@ -88,7 +88,7 @@ class Search:
         chosen = good[: max(1, -(-len(good) // KEPT))]
         again = [self._candidate(one, candidates) for one in chosen]
         self._round(2, [one for one in again if not one.once], SHARES[1])
-        finalists = self._ranked(self.tried)[:BEST]
+        finalists = self._unlike(self._ranked(self.tried))[:BEST]
         for shift in range(1, SEEDS + 1):
             for one in finalists:
                 self._seed(one, self.seed + shift)
@@ -97,6 +97,15 @@ class Search:
     def _ranked(self, tried: Sequence[Tried]) -> list[Tried]:
         good = [one for one in tried if not one.failed]
         return sorted(good, key=lambda one: one.better, reverse=True)
+
+    @staticmethod
+    def _unlike(ranked: Sequence[Tried]) -> list[Tried]:
+        """The best of each candidate, however long it was trained."""
+        found: dict[str, Tried] = {}
+        for one in ranked:
+            own = {x: v for x, v in one.settings.items() if x not in ("epochs", "seed")}
+            found.setdefault(f"{one.model} {own}", one)
+        return list(found.values())
 
     @staticmethod
     def _candidate(one: Tried, candidates: Sequence[Candidate]) -> Candidate:

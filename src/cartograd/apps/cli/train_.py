@@ -34,6 +34,7 @@ def train_(
     folder: Path | None = None,
     resume: bool = False,
     seeds: int | None = None,
+    minutes: float | None = None,
     beat_baseline: bool = False,
     nproc: int | None = None,
     on: str | None = None,
@@ -46,7 +47,8 @@ def train_(
     Args:
         model: a model with its arguments, like lenet5 or resnet:depth=18,width=32; or where to
             begin: published weights, a run or a bundle (--set freeze=true trains a new last layer
-            alone); with --resume the run folder. Left out, one is chosen that fits the data.
+            alone); with --resume the run folder. Left out, one is chosen that fits the data; auto
+            tries many for --minutes and keeps the best, or an average.
         data: a source, like digits, folder:PATH or csv:FILE,target=COLUMN; or a path: a folder of
             pictures, sounds or texts, a table, a text.
         target: the column of a table to predict, or columns of 0 and 1 with commas between them;
@@ -60,6 +62,7 @@ def train_(
         resume: go on with a run that was stopped.
         seeds: train so many times, by one seed after the other, and tell mean, spread and interval
             over seeds and examples; the runs are FOLDER-seed0, FOLDER-seed1, ...
+        minutes: of train auto: how long models are tried (10).
         beat_baseline: the exit code is 1 unless the model is better than the best constant answer
             and than a quick strong model, by the whole 95 % interval.
         nproc: how many processes of this machine share the work; --set parallel=ddp, fsdp or
@@ -72,6 +75,14 @@ def train_(
     from cartograd.apps.load import settings
 
     _check_processes(nproc, on, seeds)
+    data = _with_target(data, target)
+    if model == "auto" or minutes is not None:
+        from cartograd.apps.cli.auto import searched
+
+        others = {"--optimizer": optimizer, "--epochs": epochs, "--config": config}
+        others |= {"--seeds": seeds, "--nproc": nproc, "--on": on, "--dry-run": dry_run}
+        others |= {"--print-config": print_config}
+        return searched(model, data, minutes, folder, resume, set_, others, beat_baseline, json)
     if beat_baseline:
         others = {"--nproc": nproc, "--on": on, "--seeds": seeds, "--dry-run": dry_run}
         others["--print-config"] = print_config
@@ -84,10 +95,6 @@ def train_(
     end_with_parent()
     from cartograd.apps.verbs.train import train
 
-    if target is not None:
-        if data is None:
-            raise UsageError("--target names a column of --data, once")
-        data = common.with_target(data, target)
     begins, folder = _own(model, folder, resume)
     given = settings.parsed(set_)
     flags = {"optimizer": optimizer, "epochs": epochs}
@@ -96,7 +103,9 @@ def train_(
             raise UsageError(f"{key} is given twice: as a flag and with --set")
     given |= {key: value for key, value in flags.items() if value is not None}
     if print_config or dry_run:
-        return _show_plan(begins, data, folder, resume, given | {"config": config}, dry_run, json)
+        from cartograd.apps.cli.planned_run import show_plan
+
+        return show_plan(begins, data, folder, resume, given | {"config": config}, dry_run, json)
     if on is not None:
         words = given | {"model": None if resume else begins, "data": data, "config": config}
         return _on_ray(on, words, folder, nproc or 2)
@@ -108,6 +117,14 @@ def train_(
     shown = [True, *noted]
     done = train(begins, data, folder=folder, resume=resume, config=config, progress=shown, **given)
     return _show_run(done, json, beat_baseline)
+
+
+def _with_target(data: str | None, target: str | None) -> str | None:
+    if target is None:
+        return data
+    if data is None:
+        raise UsageError("--target names a column of --data, once")
+    return common.with_target(data, target)
 
 
 def _check_processes(nproc: int | None, on: str | None, seeds: int | None) -> None:
@@ -133,26 +150,6 @@ def _own(
     return user_code.make(), folder
 
 
-def _show_plan(
-    model: "str | nn.Module | None",
-    data: str | None,
-    folder: Path | None,
-    resume: bool,
-    given: dict[str, Any],
-    cost: bool,
-    json: bool,
-) -> int:
-    """What a run would be, or would cost."""
-    from cartograd.apps.verbs.plan import planned
-    from cartograd.apps.verbs.train import resumed
-
-    if resume:
-        model, _, given["config"] = resumed(model, folder, given["config"])
-    if cost:
-        return _show_cost(model, data, given, json)
-    return _show_config(planned(model, data, meta=True, **given), json)
-
-
 def _on_ray(address: str, words: dict[str, Any], folder: Path | None, workers: int) -> int:
     from cartograd.apps.verbs.ray import on_ray
 
@@ -162,77 +159,6 @@ def _on_ray(address: str, words: dict[str, Any], folder: Path | None, workers: i
         words["config"] = str(words["config"].resolve())
     output.lines([("run", str(on_ray(address, words, folder=folder, workers=workers)))])
     return 0
-
-
-def _show_config(plan: Any, json: bool) -> int:
-    found = plan.words() | plan.details()
-    if json:
-        output.emit({key: {"value": x.value, "from": x.origin} for key, x in found.items()})
-    else:
-        rows = [(key, _text(item.value), item.origin) for key, item in found.items()]
-        output.table(("setting", "value", "from"), rows)
-    return 0
-
-
-def _text(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, tuple) else str(value)
-
-
-def _show_cost(model: Any, data: Any, given: dict[str, Any], json: bool) -> int:
-    from cartograd.apps.answers import units
-    from cartograd.apps.verbs.cost import costed, probe
-    from cartograd.apps.verbs.plan import planned
-    from cartograd.core.memory import available
-
-    plan, costs = costed(model, data, **given)
-    for line in plan.told:
-        output.note(line)
-    free = available()
-    fits = not free or costs.total < free
-    again = planned(model, data, **given) if fits else None
-    for line in [] if again is None else again.told:
-        if line not in plan.told:  # what takes numbers to know, such as the account of privacy
-            output.note(line)
-    step, seconds, timed = (None, None, 0) if again is None else probe(again, costs.flops)
-    if json:
-        layers = [vars(layer) for layer in costs.layers]
-        times = {"seconds_per_step": step, "minutes": None if seconds is None else seconds / 60}
-        times |= {"examples_timed": timed}
-        numbers = {"parameters": costs.parameters, "flops_per_example": costs.flops}
-        memory = {"memory": costs.memory | {"total": costs.total}, "memory_free": free or None}
-        output.emit({"layers": layers} | numbers | memory | {"steps": costs.steps} | times)
-        return 0
-    rows = [
-        (x.name, x.kind, " x ".join(map(str, x.shape)), f"{x.parameters:,}") for x in costs.layers
-    ]
-    output.table(("layer", "kind", "gives", "parameters"), rows, right=("parameters",))
-    memory = ", ".join(f"{key} {units.size(size)}" for key, size in costs.memory.items())
-    lines = [
-        ("parameters", f"{costs.parameters:,}"),
-        ("work", f"{costs.flops / 1e6:,.3g} MFLOP for each example in a step"),
-        ("memory", f"{units.size(costs.total)} ({memory})"),
-        (
-            "steps",
-            f"{costs.steps:,} ({_epochs(plan)})",
-        ),
-    ]
-    lines.append(("time", f"not measured: only {units.size(free)} of memory are free"))
-    if step is not None and seconds is not None:
-        of = min(plan.value("batch_size"), len(plan.data.train))
-        part = f", from {timed} of its {of} examples" if timed < of else ""
-        told = f"about {units.seconds(seconds)} here ({units.seconds(step)} a step{part})"
-        lines[-1] = ("time", told)
-    output.lines(lines)
-    return 0
-
-
-def _epochs(plan: Any) -> str:
-    """The steps of a run, as epochs of batches or as rounds."""
-    if plan.value("federated") is not None:
-        return f"{plan.value('epochs')} rounds"
-    return f"{plan.value('epochs')} epochs of {len(plan.batches())} batches"
 
 
 def _show_run(done: Any, json: bool, beat: bool = False) -> int:
