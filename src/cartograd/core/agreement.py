@@ -9,6 +9,9 @@ from cartograd.core.errors import UsageError, unknown
 DTYPES = tuple(sorted(name for name, kind in vars(torch).items() if isinstance(kind, torch.dtype)))
 """Names of torch's number types."""
 
+DECIDED = ("classify", "multi-label")
+"""Tasks whose answers are named from a threshold on."""
+
 
 def check_port(port: Any, axis: int | None, /) -> None:
     """Refuse a port whose parts are of different sizes.
@@ -34,6 +37,12 @@ def check_port(port: Any, axis: int | None, /) -> None:
         raise UsageError(
             f"port {port.name!r}: {len(port.mean)} numbers in mean for dims={port.dims}; expected "
             f"1 or {first}"
+        )
+    expected = len(port.labels) if port.task == "multi-label" else 1
+    if port.thresholds and (len(port.thresholds) != expected or port.task not in DECIDED):
+        raise UsageError(
+            f"port {port.name!r}: {len(port.thresholds)} thresholds; expected one for each label, "
+            "or one of two classes"
         )
     if axis is None or not port.labels or not -len(port.dims) <= axis < len(port.dims):
         return

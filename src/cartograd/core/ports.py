@@ -57,6 +57,8 @@ class Port:
             counts; 0 for any.
         positive: of two classes the one that precision, recall and F1 are of.
         unseen: classes of which training had no example, of the class that an example is asked of.
+        thresholds: from which probability on the positive class of two is named, or each label;
+            empty for a half. temperature: by which logits are divided (see `core.decided`).
         task: what the answer means (see `core.task`), for an output. Where it is left out it is
             `classify` for a label, `regress` for a value, `embed` for a vector.
     """
@@ -82,6 +84,8 @@ class Port:
     positive: str = ""
     unseen: tuple[str, ...] = ()
     timeline: Timeline | None = None
+    thresholds: tuple[float, ...] = ()
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -98,6 +102,8 @@ class Port:
             raise UsageError(f"port {self.name!r}: positive={self.positive!r} is no label of it")
         if self.task:
             tasks.find(self.task)
+        if not self.temperature > 0 or not all(0 <= one <= 1 for one in self.thresholds):
+            raise UsageError(f"port {self.name!r}: temperature or a threshold is out of range")
 
     @property
     def size(self) -> int:

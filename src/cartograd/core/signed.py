@@ -9,6 +9,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.core.answered import Output, answered
+from cartograd.core.decided import decided, decides
 from cartograd.core.errors import UsageError
 from cartograd.core.example import tried
 from cartograd.core.ports import Port, Signature
@@ -106,7 +107,8 @@ class Signed(nn.Module):
             answer = answered(self.model, answer, self.output)
         if self.standardised:
             answer = answer * self.output_std + self.output_mean
-        return answer
+        port = self.signature.output
+        return decided(answer, port) if decides(port) else answer
 
 
 def whole(model: nn.Module, signature: Signature, /) -> Signed:

@@ -37,8 +37,8 @@ def test_with_class_weights_all_classes_are_to_be_found():
     said = answers(*range(40), *range(180, 185), late=targets)
     found = against_constant(YES, said, targets, MEASURED, weighted=True)
     assert found.sentence == (
-        "better than any constant answer by macro recall (76.4 %, constant 50.0 %), which class "
-        'weights are for; by accuracy worse than always "no" (90.0 % right)'
+        "better than any constant answer by macro recall (76.4 %, constant 50.0 %), as all classes "
+        'are to be found; by accuracy worse than always "no" (90.0 % right)'
     )
     useless = answers(*range(90), *range(180, 190), late=targets)
     told = against_constant(YES, useless, targets, MEASURED, weighted=True)

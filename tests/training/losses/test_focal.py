@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cartograd.core.build import build
 from cartograd.training.losses.cross_entropy import cross_entropy
 from cartograd.training.losses.focal import focal
 
@@ -30,6 +31,23 @@ def test_of_two_classes_equals_torchvision(gamma):
     loss.sum().backward()
     expected.sum().backward()
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-10)
+
+
+@pytest.mark.oracle("focal")
+@pytest.mark.parametrize("alpha", [0.25, 0.9])
+def test_weights_of_classes_are_its_alpha(alpha):
+    """The objective's mean is by the weights; times their sum it is torchvision's sum."""
+    ops = pytest.importorskip("torchvision.ops")
+    model = torch.nn.Linear(3, 2).double()
+    x, targets = torch.randn(20, 3, dtype=torch.float64), (torch.arange(20) % 5 == 0).long()
+    weights = (1 - alpha, alpha)
+    objective = build("classify", model=model, loss="focal:gamma=2", class_weights=weights)
+    [loss] = objective.losses((x, targets))
+    total = torch.tensor(weights, dtype=torch.float64)[targets].sum()
+    z = model(x)
+    expected = ops.sigmoid_focal_loss(z[:, 1] - z[:, 0], targets.double(), alpha=alpha, gamma=2.0)
+    found = (loss.value * (loss.weight / loss.weight.sum() if loss.weight is not None else 1)).sum()
+    torch.testing.assert_close(found * total, expected.sum(), rtol=1e-6, atol=0)
 
 
 @pytest.mark.law("focal")

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 from cartograd.apps.answers.probabilities import class_probabilities
+from cartograd.core.decided import likely
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,22 @@ def named(
     top: int | None,
     spread: Float[Tensor, " k"] | None = None,
     /,
+    *,
+    said: int | None = None,
 ) -> Labels:
     """The `top` likeliest classes of one example, with the spread of each if there is one.
+
+    The class that is `said` comes first, where a threshold names another than the likeliest.
 
     >>> import torch
     >>> named(torch.tensor([0.25, 0.75]), ("no", "yes"), 1)
     Labels(probabilities={'yes': 0.75}, spread={})
     """
-    values, order = shares.topk(min(top or len(shares), len(shares)))
+    ranked = shares.argsort(descending=True, stable=True)
+    if said is not None:
+        ranked = torch.cat([ranked.new_tensor([said]), ranked[ranked != said]])
+    order = ranked[: min(top or len(shares), len(shares))]
+    values = shares[order]
     names = [labels[index] for index in order.tolist()]
     wide = () if spread is None else spread[order].tolist()
     return Labels(
@@ -88,10 +98,13 @@ def named(
 
 def answers(asked: Asked, /) -> list[Labels]:
     """The likeliest classes of each example; a single logit stands for no and yes."""
-    probabilities = class_probabilities(asked.outputs)
+    port = asked.signature.output
+    probabilities = class_probabilities(likely(asked.outputs, port))
+    decided = class_probabilities(asked.outputs).argmax(1).tolist() if port.thresholds else []
+    chosen = decided or [None] * len(probabilities)
     labels = asked.signature.output.labels or tuple(map(str, range(probabilities.shape[-1])))
     spreads = [None] * len(probabilities) if asked.spread is None else asked.spread
     return [
-        named(row, labels, asked.top, spread)
-        for row, spread in zip(probabilities, spreads, strict=True)
+        named(row, labels, asked.top, spread, said=said)
+        for row, spread, said in zip(probabilities, spreads, chosen, strict=True)
     ]

@@ -87,11 +87,13 @@ def evaluate_(
         return 0 if passed else 1
     output.verdict(found.baseline)
     output.metrics(found.metrics, found.intervals, found.averages)
+    plain = found.labels and not found.thresholds
     if told := found.labels:
         output.table(HEAD, [one.row() for one in told], right=HEAD[1:5])
     output.lines(
         [
-            *([("labels", f"given from a probability of {LIKELY} on")] if told else []),
+            *([("labels", f"given from a probability of {LIKELY} on")] if plain else []),
+            *output.decided(bundle.about),
             *([("positive", found.positive)] if found.positive else []),
             ("measured", f"on {found.examples} examples ({source}, {found.why or part})"),
             *([("approximate", found.approximate())] if found.doubts else []),

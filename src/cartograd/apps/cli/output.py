@@ -165,6 +165,13 @@ def verdict(sentence: str, /) -> None:
         print(f"this is {sentence}")
 
 
+def decided(about: Mapping[str, Any], /) -> list[tuple[str, str]]:
+    """What was chosen on validation examples after the training, as lines."""
+    words = {"calibrate": "calibrated"}
+    found: Mapping[str, str] = about.get("decision") or {}
+    return [(words.get(key, key), told) for key, told in found.items()]
+
+
 def metrics(
     values: dict[str, float],
     intervals: dict[str, tuple[float, float]],

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+TOLD = ("baseline", "baselines", "yardstick", "decision")
+"""What a bundle tells of its result besides the metrics."""
+
+
 def train_(
     model: str | None = None,
     /,
@@ -184,7 +188,7 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
         output.emit(
             {key: getattr(done, key) for key in keys}
             | {"epochs": len(done.history), "test": bundle.metrics, "digest": bundle.digest}
-            | {key: bundle.about.get(key) for key in ("baseline", "baselines", "yardstick")}
+            | {key: bundle.about.get(key) for key in TOLD}
             | ({"gates": [beaten], "passed": beaten["passed"]} if beat else {})
         )
         return failed
@@ -206,6 +210,7 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
     output.lines(
         [
             ("measured", f"on {bundle.about['test examples']} test examples"),
+            *output.decided(bundle.about),
             *([("approximate", approximate(doubts))] if doubts else []),
             *([("yardstick", bundle.about["yardstick"])] if bundle.about.get("yardstick") else []),
             ("trained", f"{len(done.history)} epochs{best}{early}{skipped}"),

@@ -62,6 +62,22 @@ class DataOptions:
         "how much examples of each class count: `balanced`, or weights by name like `yes:10,no:1`.",
         expected="balanced, or weights by the names of classes",
     )
+    sampler: str | None = option(
+        None,
+        "`balanced` draws the training examples of each epoch with replacement, each class as "
+        "often as any other.",
+    )
+    threshold: str | Spec | None = option(
+        None,
+        "spec of what decides from which probability on the positive class of two, or each label, "
+        "is named; chosen on validation examples after the training: `f1`, `balanced-accuracy`, "
+        "`cost:fp=1,fn=10`, `recall:at=0.9`.",
+    )
+    calibrate: str | None = option(
+        None,
+        "`temperature` divides the logits by the number under which validation examples are "
+        "likeliest, so that the model is as sure as it is right.",
+    )
     positive: Any = option(
         None,
         "of two classes the one that is looked for, by its name: precision, recall and F1 are "
@@ -123,6 +139,9 @@ class TrainFields(FitFields, total=False):
     poison: str | Spec | None
     filter: str | Spec | None
     class_weights: str | Mapping[str, float] | None
+    sampler: str | None
+    threshold: str | Spec | None
+    calibrate: str | None
     positive: Any
     freeze: bool | str | Sequence[str]
     adapter: str | Spec | None
@@ -148,10 +167,15 @@ DEFAULTS: dict[str, Any] = (
     {item.name: item.default for item in fields(FitOptions) if item.name not in CHOSEN}
     | {"freeze": False, "yardstick": "auto"}
     | dict.fromkeys(("adapter", "filter", "poison", "privacy", "federated", "init"))
+    | dict.fromkeys(("sampler", "threshold", "calibrate"))
 )
 """Settings that do not depend on the model or the data."""
 
-WORDS = {"yardstick": ("auto", "none")}
+WORDS = {
+    "yardstick": ("auto", "none"),
+    "sampler": ("balanced", "none"),
+    "calibrate": ("temperature", "none"),
+}
 """Settings that are one of a few words."""
 
 

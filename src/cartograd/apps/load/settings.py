@@ -99,5 +99,7 @@ def _checked(values: Mapping[str, Any], origin: str) -> dict[str, Setting]:
         check(owner(key), key, value)
         if key in WORDS and value not in WORDS[key]:
             raise unknown(key, str(value), WORDS[key])
+        if value == "none" and DEFAULTS.get(key, value) is None:
+            continue
         settings[key] = Setting(value, origin)
     return settings

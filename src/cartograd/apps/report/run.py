@@ -25,6 +25,7 @@ from cartograd.apps.report.regression import regression
 from cartograd.apps.report.reliability import reliability
 from cartograd.apps.report.speed import speed
 from cartograd.apps.report.translations import translations
+from cartograd.core.decided import likely
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
@@ -153,7 +154,10 @@ def _ranking(examples: Examples, found: "Evaluation") -> Section | None:
 
 
 def _reliability(examples: Examples, found: "Evaluation") -> Section | None:
-    return reliability(found.outputs, found.targets) if _few(examples, found) else None
+    if not _few(examples, found):
+        return None
+    port = examples.signature.output if found.seen is None else found.seen.model.signature.output
+    return reliability(likely(found.outputs, port), found.targets)
 
 
 def _mistakes(examples: Examples, found: "Evaluation") -> Section | None:

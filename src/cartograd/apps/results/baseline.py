@@ -69,9 +69,9 @@ def against_constant(
     """How accuracy or r2 compare with always giving the same answer; None without either.
 
     It is the commonest class of these examples (or set of classes), or their mean, so the constant
-    has an advantage. Where classes were weighted in training, all classes are to be found, not most
-    examples: the mean of the classes' recalls is compared, and what it cost in accuracy is said
-    beside it.
+    has an advantage. Where classes were weighted in training or a threshold was chosen, all classes
+    are to be found, not most examples: the mean of the classes' recalls is compared, and what it
+    cost in accuracy is said beside it.
 
     Args:
         signature: what the answers are.
@@ -209,8 +209,8 @@ def _recall(outputs: Tensor, targets: Tensor, by_accuracy: Beside) -> Beside:
     constant = 1 / len(targets.unique())
     text = (
         f"any constant answer by macro recall "
-        f"({100 * recall(outputs, targets):.1f} %, constant {100 * constant:.1f} %), which class "
-        f"weights are for; by accuracy {by_accuracy.sentence}"
+        f"({100 * recall(outputs, targets):.1f} %, constant {100 * constant:.1f} %), as all "
+        f"classes are to be found; by accuracy {by_accuracy.sentence}"
     )
     own = by_accuracy.metrics | {RECALL: constant}
     return Beside(by_accuracy.name, RECALL, low - constant, high - constant, text, own)

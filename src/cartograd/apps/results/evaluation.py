@@ -12,6 +12,7 @@ from cartograd.apps.answers.averaged import spoken
 from cartograd.apps.answers.multi_label import LIKELY
 from cartograd.apps.results.baseline import Beside
 from cartograd.apps.results.by_label import Told, by_label
+from cartograd.core.decided import positive_of
 from cartograd.core.notebook import drawn, shown
 from cartograd.core.signed import Signed
 from cartograd.data.dataset.dataset import Examples
@@ -120,6 +121,16 @@ class Evaluation:
             else by_label(self.seen.model.signature, self.outputs, self.targets)
         )
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """From which probability on a class is named, where that was chosen."""
+        port = None if self.seen is None else self.seen.model.signature.output
+        if port is None or not port.thresholds:
+            return {}
+        each = port.task == "multi-label"
+        labels = port.labels if each else (port.labels[positive_of(port)],)
+        return dict(zip(labels, port.thresholds, strict=True))
+
     def spoken(self, name: str, /) -> str:
         """A metric's name with its average, or with the class that it is of."""
         return spoken(name, self.averages.get(name, {}))
@@ -147,8 +158,10 @@ class Evaluation:
             "yardstick": self.yardstick or None,
             "positive": self.positive or None,
         } | (
-            {"threshold": LIKELY, "labels": [one.to_json() for one in told]}
+            {"threshold": self.thresholds or LIKELY, "labels": [one.to_json() for one in told]}
             if (told := self.labels)
+            else {"threshold": self.thresholds}
+            if self.thresholds
             else {}
         )
 

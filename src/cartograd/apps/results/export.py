@@ -17,12 +17,14 @@ class Export:
         size: its bytes.
         check: what came of running both on the same inputs; None if that was not asked for.
         parted: at which stage the two part, where they do not agree.
+        decides: from which probability on a class is named, where that was chosen.
     """
 
     path: Path
     size: int
     check: Check | None = None
     parted: str = ""
+    decides: str = ""
 
     @property
     def agree(self) -> bool:
@@ -35,11 +37,14 @@ class Export:
         agree = None if found is None else found.agree
         checked = None if found is None else vars(found)
         told = {"path": str(self.path), "size": self.size, "agree": agree, "check": checked}
-        return told | ({"parted": self.parted} if self.parted else {})
+        told |= {"parted": self.parted} if self.parted else {}
+        return told | ({"decides": self.decides} if self.decides else {})
 
     def lines(self) -> list[tuple[str, str]]:
         """What was written, and how it compares."""
         lines = [("written", str(self.path)), ("size", units.size(self.size))]
+        if self.decides:
+            lines.append(("decides", f"{self.decides}; its largest logit is the answer so"))
         found = self.check
         if found is None:
             return lines

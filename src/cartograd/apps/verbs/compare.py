@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from cartograd.apps.answers.averaged import about, measure
+from cartograd.apps.answers.decisions import probable
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import Data
 from cartograd.apps.results.comparison import Change, Comparison, Difference
@@ -49,7 +50,7 @@ def compare(
     return Comparison(
         looks=looks,
         settings=settings,
-        metrics=tuple(_metrics(signature, outputs, found.targets)),
+        metrics=tuple(_metrics(signature, outputs, found.targets, found.ports)),
         changes=tuple(_changes(signature.output, examples, outputs, found.targets)),
         examples=examples,
         outputs=outputs,
@@ -64,7 +65,10 @@ def _differing(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple
 
 
 def _metrics(
-    signature: Signature, outputs: tuple[Tensor, Tensor], targets: Tensor
+    signature: Signature,
+    outputs: tuple[Tensor, Tensor],
+    targets: Tensor,
+    ports: tuple[Port, ...],
 ) -> list[Difference]:
     from cartograd.practice.metrics.interval import interval
     from cartograd.practice.metrics.paired import doubted, mcnemar
@@ -72,9 +76,12 @@ def _metrics(
     found = []
     for name in signature.task.usual_metrics(signature.classes):
         metric = measure(name, signature)
-        values = tuple(float(metric(item, targets)) for item in outputs)
-        sides = tuple(interval(metric, item, targets) for item in outputs)
-        (low, high), doubt = doubted(metric, *outputs, targets)
+        pairs = zip(outputs, ports, strict=True)
+        first, second = (probable(metric, item, port) for item, port in pairs)
+        seen = first, second
+        values = tuple(float(metric(item, targets)) for item in seen)
+        sides = tuple(interval(metric, item, targets) for item in seen)
+        (low, high), doubt = doubted(metric, *seen, targets)
         p = None
         if name == "accuracy":
             right = [_right(item, targets) for item in outputs]

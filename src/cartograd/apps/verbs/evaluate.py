@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from cartograd.apps.answers.averaged import about, measure, why_positive
+from cartograd.apps.answers.decisions import probable
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import decided_on, part_of, trained_on
@@ -33,7 +34,7 @@ from cartograd.apps.verbs.written_texts import (
     usual_of_texts,
     written,
 )
-from cartograd.apps.verbs.yardstick import beside_evaluation, spared
+from cartograd.apps.verbs.yardstick import beside_evaluation, spared, to_be_found
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
@@ -166,9 +167,9 @@ def _parameters(target: Target, model: Signed) -> int:
 
 
 def _weighted(target: Target) -> bool:
-    """Whether a bundle tells that classes were weighted in its training."""
+    """Whether a bundle tells that all classes were to be found, not most examples."""
     settings = target.about.get("settings") if isinstance(target, Bundle) else None
-    return isinstance(settings, dict) and settings.get("class_weights") is not None
+    return isinstance(settings, dict) and to_be_found(settings)
 
 
 def measures_of(
@@ -232,9 +233,10 @@ def figures(
         outputs, targets = collect(model, batches, device=device, reduce=reduce)
         return outputs, targets, *positions.figures(measures, outputs)
     outputs, targets = collect(model, batches, device=device)
-    values = {name: float(measure(outputs, targets)) for name, measure in measures.items()}
+    seen = {name: probable(one, outputs, model.signature.output) for name, one in measures.items()}
+    values = {name: float(measure(seen[name], targets)) for name, measure in measures.items()}
     limits = measures.items() if intervals else ()
-    ends = {name: doubted(one, outputs, targets) for name, one in limits}
+    ends = {name: doubted(one, seen[name], targets) for name, one in limits}
     held = {name: one for name, (one, _) in ends.items()}
     return outputs, targets, values, held, {name: why for name, (_, why) in ends.items()}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from cartograd.apps.answers.decisions import named
 from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.replace.between import between
 from cartograd.apps.results.export import Export
@@ -56,7 +57,8 @@ def export(
     if found is not None and not found.agree and isinstance(inputs, tuple):
         where = between(model, written, inputs[0].cpu())
         parted = "" if where is None else where.sentence
-    return Export(written, written.stat().st_size, found, parted)
+    decides = named(model.signature.output)
+    return Export(written, written.stat().st_size, found, parted, decides)
 
 
 def golden(target: Target, /) -> tuple[Tensor, ...]:

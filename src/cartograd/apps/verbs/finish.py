@@ -12,13 +12,15 @@ from torch import Tensor
 from cartograd.apps.load.adapter_folder import write_adapter
 from cartograd.apps.results.baseline import Beside, against_constant
 from cartograd.apps.results.evaluation import Evaluation
+from cartograd.apps.verbs.decision import settle
 from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.apps.verbs.federated import by_class
 from cartograd.apps.verbs.kept_bundle import keep_bundle
 from cartograd.apps.verbs.plan import Plan
 from cartograd.apps.verbs.speed import note_speed
-from cartograd.apps.verbs.yardstick import beside_training, spared
+from cartograd.apps.verbs.yardstick import beside_training, spared, to_be_found
 from cartograd.core.calibrated import Calibrating
+from cartograd.core.decided import bare, likely
 from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.distributed.process_group import ProcessGroup
@@ -26,6 +28,7 @@ from cartograd.engine.files.bundle import statistics
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
 from cartograd.engine.loop.rehearsal import reason
+from cartograd.practice.metrics.ece import ece
 
 _T = TypeVar("_T")
 
@@ -50,19 +53,22 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
     again = f"cartograd evaluate {path}"
     found, failed, stopped = None, "", None
     _try("the calibration", "", partial(_calibrate, plan))
+    chosen = _try("the choice on validation examples", "", partial(_settled, plan)) or {}
     try:
         found = evaluate(plan.model, plan.data.test, device=plan.value("device"))
     except Exception as error:
         failed = _told("the evaluation", error, again)
     except BaseException as error:
         stopped, failed = error, f"stopped in the evaluation; `{again}` makes it"
-    if found is not None and plan.value("class_weights") is not None:
+    if found is not None and to_be_found(_settings(plan)):
         constant = _try("the sentence on a constant answer", again, partial(_weighed, plan, found))
         found = replace(found, beside=() if constant is None else (constant,))
     if found is not None and processes.lead:
         beside, told = spared(partial(_yardstick, plan, path, found))
         found = replace(found, beside=(*found.beside, *beside), yardstick=told)
-    processes.lead_does(lambda: _write(plan, done, path, found))
+    if found is not None and "calibrate" in chosen:
+        chosen["calibrate"] += _surer(plan, found)
+    processes.lead_does(lambda: _write(plan, done, path, found, chosen))
     if failed:
         warnings.warn(failed, stacklevel=3)
     if stopped is not None:
@@ -92,7 +98,7 @@ def _try(what: str, again: str, work: Callable[[], _T]) -> _T | None:
 
 def _yardstick(plan: Plan, path: Path, found: Evaluation) -> tuple[tuple[Beside, ...], str]:
     """The quick model on the same examples."""
-    data, settings = plan.data, {key: item.value for key, item in plan.words().items()}
+    data, settings = plan.data, _settings(plan)
     parts = data.train, data.valid, data.test
     names = tuple(found.metrics)
     return beside_training(plan.model, parts, found.outputs, settings, names, folder=path)
@@ -111,7 +117,27 @@ def _told(what: str, error: Exception, again: str) -> str:
     return f"{what} failed: {said}{mend}"
 
 
-def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
+def _settings(plan: Plan) -> dict[str, Any]:
+    return {key: item.value for key, item in plan.words().items()}
+
+
+def _settled(plan: Plan) -> dict[str, str]:
+    """Thresholds and a temperature, put into the model's output port."""
+    return settle(plan.model, plan.data.valid, _settings(plan), device=plan.value("device"))
+
+
+def _surer(plan: Plan, found: Evaluation) -> str:
+    """The calibration error of the test examples without the temperature and with it."""
+    if "ece" not in found.metrics:
+        return ""
+    port = plan.model.signature.output
+    raw, now = (float(ece(one(found.outputs, port), found.targets)) for one in (bare, likely))
+    return f"; ece of the test examples {100 * raw:.1f} % before, {100 * now:.1f} % after"
+
+
+def _write(
+    plan: Plan, done: Run, path: Path, found: Evaluation | None, chosen: dict[str, str]
+) -> None:
     """Write the bundle, with the test metrics if there are any."""
     test, train_part = plan.data.test, plan.data.train
     usual = train_part if plan.private is None else plan.data.valid  # whose numbers are told
@@ -145,6 +171,7 @@ def _write(plan: Plan, done: Run, path: Path, found: Evaluation | None) -> None:
             "baselines": [] if found is None else [one.to_json() for one in found.beside],
             "yardstick": None if found is None else found.yardstick,
         }
+        | ({"decision": chosen} if chosen else {})
         | ({} if plan.private is None else {"privacy": plan.private.account(done.steps)})
         | _federated(plan, done),
         reference=_try("the count of statistics for drift", "", partial(_usual, usual)) or {},

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from cartograd.apps.load.source import as_read_by, dataset
 from cartograd.apps.load.start import begun, is_elsewhere, start
 from cartograd.apps.load.taken import check_takes
 from cartograd.apps.verbs.chosen import chosen_for, own_objective, told_of_patience
+from cartograd.apps.verbs.decision import check_choices
 from cartograd.apps.verbs.details import arguments_of
 from cartograd.apps.verbs.drawn_examples import Drawn, with_drawn
 from cartograd.apps.verbs.epoch_metrics import epoch_metrics
@@ -29,7 +31,6 @@ from cartograd.apps.verbs.federated import federated, told_of_federation, usual_
 from cartograd.apps.verbs.fitting import (
     check_answer,
     check_objective,
-    check_parts,
     check_size,
     check_whole,
 )
@@ -57,6 +58,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.core.task import EXAMPLES
 from cartograd.data.dataset.augment import Augment
+from cartograd.data.dataset.balanced import BalancedBatches
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.own_targets import OwnTargets
 from cartograd.data.dataset.seen_classes import has_classes, told_of_unseen, without_examples
@@ -152,9 +154,9 @@ class Plan:
             return self.federation.batches(augment=self.value("augment"))
         if isinstance(self.private, Private):
             return self.private.batches(augment=self.value("augment"))
-        return self.data.train.batches(
-            batch_size=size or self.value("batch_size"), augment=self.value("augment")
-        )
+        part, augment = self.data.train, self.value("augment")
+        make = part.batches if self.value("sampler") is None else partial(BalancedBatches, part)
+        return make(batch_size=size or self.value("batch_size"), augment=augment)
 
     @property
     def options(self) -> FitOptions:
@@ -251,7 +253,7 @@ def planned(
         "" if card is None else card.name,
         settings["batch_size"].value, settings["accumulate"].value, examples,
     )  # fmt: skip
-    check_parts(examples)
+    check_choices(settings, examples)
     _check_answer(built, examples, card)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}
     settings = ordered | settings

@@ -14,7 +14,7 @@ from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import as_bundle
 from cartograd.core import registry
 from cartograd.core.errors import UsageError
-from cartograd.core.ports import Signature
+from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.files import bundle
 from cartograd.engine.loop.evaluate import collect
@@ -31,6 +31,7 @@ class Together:
         outputs: of each run's model.
         targets: the right answers.
         data: the source of the examples, and which part of it.
+        ports: of each run's output.
     """
 
     signature: Signature
@@ -38,6 +39,7 @@ class Together:
     outputs: tuple[Tensor, ...]
     targets: Tensor
     data: str
+    ports: tuple[Port, ...]
 
 
 def without_bundle(looks: Sequence[Look], /) -> str:
@@ -88,7 +90,9 @@ def together(
     ]
     outputs = tuple(one for one, _ in answers)
     named = source.name if isinstance(source, Dataset) else str(source)
-    return Together(bundles[-1].signature, parts[-1], outputs, answers[-1][1], f"{named} ({part})")
+    ports = tuple(item.signature.output for item in bundles)
+    said = f"{named} ({part})"
+    return Together(bundles[-1].signature, parts[-1], outputs, answers[-1][1], said, ports)
 
 
 def _question(signature: Signature) -> tuple[object, ...]:

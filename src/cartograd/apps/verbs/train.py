@@ -217,6 +217,7 @@ MAYBE = (
     "canaries",
     "poison",
     "filter",
+    "sampler",
     "loss",
     "adapter",
     "privacy",

@@ -6,6 +6,7 @@ other examples it is fitted anew on the data of the training, which gives the sa
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import torch
 from torch import Tensor
 
 from cartograd.apps.answers import averaged
+from cartograd.apps.answers.decisions import thresholds
 from cartograd.apps.load.parts import about_of
 from cartograd.apps.load.source import examples_for
 from cartograd.apps.load.target import Target
 from cartograd.apps.results.baseline import Beside, against_yardstick
+from cartograd.core.decided import decided
 from cartograd.core.errors import UsageError
 from cartograd.core.hashing import digest_of
 from cartograd.core.signed import Signed
@@ -26,6 +29,7 @@ from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.files.tensor_files import read_tensors, write_tensors
 from cartograd.engine.loop.fit import Run
 from cartograd.engine.loop.rehearsal import reason
+from cartograd.practice.metrics.interval import twin
 from cartograd.practice.yardsticks import yardstick
 from cartograd.training.class_weights import class_weights
 
@@ -143,6 +147,12 @@ def beside_evaluation(
     return _compared(model, found.name, found.about, theirs, examples, outputs, settings, names)
 
 
+def to_be_found(settings: Mapping[str, Any], /) -> bool:
+    """Whether a training was told that all classes are to be found, rather than most examples."""
+    weighs = ("class_weights", "sampler", "threshold")
+    return any(settings.get(key) is not None for key in weighs)
+
+
 def spared(given: Any, /) -> Told:
     """What `given()` gives; where it fails, why, as it is no reason to lose the rest."""
     try:
@@ -155,13 +165,20 @@ def spared(given: Any, /) -> Told:
 def _fitted(
     model: Signed, train: Examples, valid: Examples, settings: Mapping[str, Any]
 ) -> yardstick.Yardstick | None:
-    given, signature = settings.get("class_weights"), model.signature
+    signature = model.signature
+    given = settings.get("class_weights") or settings.get("sampler")  # both are `balanced`
     weights = None
     if given is not None and signature.target == "class":
         labels = signature.output.labels or tuple(map(str, range(signature.classes or 0)))
         weights = class_weights(given, labels, train.targets)
     with preserved(torch.device("cpu")):
-        return yardstick.fitted(train, valid, tokenizer=model.tokenizer, weights=weights)
+        found = yardstick.fitted(train, valid, tokenizer=model.tokenizer, weights=weights)
+        how, port = settings.get("threshold"), replace(signature.output, thresholds=())
+        if found is None or how is None:
+            return found
+        own = thresholds(how, port, found.answer(valid), valid.targets)
+        port, answer = replace(port, thresholds=own, temperature=1.0), found.answer
+        return replace(found, answer=lambda examples: decided(answer(examples), port))
 
 
 def _compared(
@@ -177,8 +194,10 @@ def _compared(
     places = yardstick.judged(examples)
     ours, right = outputs[places], examples.targets[places]
     measures = {one: averaged.measure(one, model.signature) for one in names}
+    if settings.get("threshold") is not None:  # its logits decide, and are no probabilities
+        measures = {key: one for key, one in measures.items() if twin(one, "ANSWERS")}
     figures = {one: float(measure(theirs, right)) for one, measure in measures.items()}
-    weighted = settings.get("class_weights") is not None and model.signature.target == "class"
+    weighted = to_be_found(settings) and model.signature.target == "class"
     found = against_yardstick(
         model.signature, name, theirs, ours, right, figures, weighted=weighted
     )

@@ -8,8 +8,9 @@ down-weights the easy ones; gamma 0 is cross-entropy.
 
 Shapes: logits `... k`, classes last; targets `...`; losses `...`, one per example.
 
-Departures: the paper's weight of each class (alpha) is left out, and where the paper has one
-sigmoid a class, here is a softmax over them, as in the notes.
+Departures: the paper's weight of each class (alpha) is that of the objective (`class_weights`),
+whose mean is by these weights; and where the paper has one sigmoid a class, here is a softmax over
+them, as in the notes.
 
 References:
     Tsung-Yi Lin, Priya Goyal, Ross Girshick, Kaiming He, Piotr Dollár. Focal loss for dense object

@@ -27,6 +27,8 @@ from cartograd.apps.audit.figure import Figure, beating, limited
 from cartograd.apps.audit.section import Found
 from cartograd.apps.audit.subject import Subject
 from cartograd.apps.report.reliability import reliability
+from cartograd.core.decided import likely
+from cartograd.practice.decisions import temperature as scaling
 from cartograd.practice.metrics import ece as calibration
 from cartograd.practice.metrics.interval import interval
 
@@ -61,7 +63,8 @@ class Calibration:
 
     def measure(self, subject: Subject, /) -> Found:
         """All from the same logits."""
-        outputs, targets, n = subject.outputs().double(), subject.examples.targets, len(subject)
+        decided, targets, n = subject.outputs().double(), subject.examples.targets, len(subject)
+        outputs = likely(decided, subject.model.signature.output)
         generator = torch.Generator().manual_seed(subject.seed)
         found = reliability(outputs, targets)
         twin = _twin(outputs, generator)
@@ -119,8 +122,8 @@ def temperature(
 ) -> tuple[float, float, float]:
     """What logits are to be divided by, and the ends of its 95 % interval.
 
-    The negative log-likelihood is convex in the inverse temperature, so that thirds of its range
-    find the least, and halves each end.
+    The negative log-likelihood is convex in the inverse temperature, so that halves of its range
+    find the least, and each end.
 
     >>> outputs = torch.tensor([[2.0, 0.0]] * 100)
     >>> targets = (torch.arange(100) >= 88).long()  # right as often as it says: 88 of 100
@@ -132,14 +135,7 @@ def temperature(
     def loss(log_inverse: float) -> float:
         return float(F.cross_entropy(outputs * math.exp(log_inverse), targets))
 
-    low, high = -6.0, 6.0
-    for _ in range(60):
-        third = (high - low) / 3
-        if loss(low + third) <= loss(high - third):
-            high -= third
-        else:
-            low += third
-    best = (low + high) / 2
+    best = -math.log(scaling.temperature(outputs, targets, most=math.exp(6.0)))
     least = loss(best)
 
     def end(outer: float) -> float:
