@@ -77,22 +77,28 @@ def test_a_mended_design_gets_fresh_seeds_and_a_note(monkeypatch):
     monkeypatch.setattr(designs, "digest", lambda _: "now")
     events = (event("taken", "old"), event("run", "old", seeds="0-4"))
     with pytest.raises(UsageError, match=r"seeds 0, 1, 2 \.\.\. have been seen.*first=100"):
-        designs.fixed(CLAIM, events, "why", carried=False)
+        designs.fixed(CLAIM, "now", events, "why", carried=False)
     with pytest.raises(UsageError, match="--note"):
-        designs.fixed(replace(CLAIM, first=100), events, "", carried=False)
+        designs.fixed(replace(CLAIM, first=100), "now", events, "", carried=False)
 
 
 def test_a_first_design_is_registered_and_a_later_one_mended(monkeypatch):
     monkeypatch.setattr(designs, "digest", lambda _: "now")
-    first = designs.fixed(CLAIM, (), "", carried=False)
+    first = designs.fixed(CLAIM, "now", (), "", carried=False)
     assert (first.event, first.design, first.seeds) == ("registered", "now", "0-2")
     again = designs.fixed(
-        replace(CLAIM, first=100), (event("run", "old", seeds="0-4"),), "why", carried=False
+        replace(CLAIM, first=100),
+        "now",
+        (event("run", "old", seeds="0-4"),),
+        "why",
+        carried=False,
     )
     assert (again.event, again.seeds) == ("mended", "100-102")
-    assert designs.fixed(CLAIM, (event("run", "old"),), "why", carried=True).event == "carried"
+    assert (
+        designs.fixed(CLAIM, "now", (event("run", "old"),), "why", carried=True).event == "carried"
+    )
     with pytest.raises(UsageError, match="in the journal already"):
-        designs.fixed(CLAIM, (event("taken", "now"),), "why", carried=False)
+        designs.fixed(CLAIM, "now", (event("taken", "now"),), "why", carried=False)
 
 
 def test_git_tells_a_result_that_came_with_its_design(tmp_path, monkeypatch):
