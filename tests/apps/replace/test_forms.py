@@ -163,6 +163,42 @@ def test_a_function_that_fails_is_named(model, pictures, function, said):
         cg.replace(model, function, pictures)
 
 
+def test_functions_may_know_more_classes_than_the_data_have(pictures):
+    def always(label):
+        return lambda files: [
+            {name: float(name == label) for name in ("odd", "light", "dark")} for _ in files
+        ]
+
+    found = cg.replace(always("light"), always("odd"), pictures, margin="accuracy=5%")
+    assert found.word == "may not"
+    assert found.questions.labels == ("odd", "light", "dark")
+    assert found.metrics[0].values == (0.5, 0.0)
+    assert {(one.truth, one.b) for one in found.changes} == {("light", "odd"), ("dark", "odd")}
+
+
+def test_functions_that_give_fewer_numbers_than_there_are_classes_are_refused(tmp_path):
+    for i in range(30):
+        file = tmp_path / "abc"[i % 3] / f"{i}.png"
+        file.parent.mkdir(exist_ok=True)
+        Image.new("L", (8, 8), 5 * i).save(file)
+    function = lambda files: [[0.5, 0.5]] * len(files)  # noqa: E731
+    with pytest.raises(UsageError, match="gives 2 numbers, and the data have 3 classes"):
+        cg.replace(function, function, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"Dark": 0.5, "Light": 0.5}, "the data have the class 'dark', and <lambda> knows 'Dark'"),
+        (0.5, "gives a value, and the data have classes"),
+    ],
+)
+def test_functions_of_other_answers_than_the_data_have_are_refused(pictures, answer, said):
+    function = lambda files: [answer] * len(files)  # noqa: E731
+    with pytest.raises(UsageError, match=said):
+        cg.replace(function, function, pictures)
+
+
 @pytest.mark.untyped
 def test_what_is_no_form_is_named(pictures):
     for thing in (3, [("a", 1)], []):

@@ -27,16 +27,26 @@ def check_alike(first: Facts, second: Facts, labels: Sequence[str], /) -> None:
                 f"{one.name} names one of {len(one.labels)} classes and {other.name} gives a "
                 "value; expected two that answer one question"
             )
-    for facts in (first, second):
-        if labels and not facts.labels:
-            raise UsageError(f"{facts.name} gives a value, and the data have classes")
-    if plain(first.labels) or plain(second.labels):
-        counts = len(first.labels), len(second.labels)
-        if counts[0] != counts[1]:
-            raise _other(first, second)
-        return
-    if set(first.labels) != set(second.labels):
+    numbered = plain(first.labels) or plain(second.labels)
+    if len(first.labels) != len(second.labels) or not (
+        numbered or set(first.labels) == set(second.labels)
+    ):
         raise _other(first, second)
+    for facts in (first, second):
+        if bool(labels) != bool(facts.labels):
+            gives, have = ("a class", "values") if facts.labels else ("a value", "classes")
+            raise UsageError(f"{facts.name} gives {gives}, and the data have {have}")
+        if len(labels) > len(facts.labels):
+            raise UsageError(
+                f"{facts.name} gives {len(facts.labels)} numbers, and the data have "
+                f"{len(labels)} classes; expected a probability of each"
+            )
+        strange = [label for label in labels if label not in facts.labels]
+        if strange and not (plain(facts.labels) or plain(labels)):
+            raise UsageError(
+                f"the data have the class {strange[0]!r}, and {facts.name} knows "
+                f"{_shown(facts.labels)}; expected classes of these names"
+            )
 
 
 def _other(first: Facts, second: Facts) -> UsageError:
@@ -70,5 +80,5 @@ def aligned(
     return answers[:, [list(own).index(label) for label in wanted]]
 
 
-def _shown(names: Sequence[str]) -> str:
+def _shown(names: Sequence[str], /) -> str:
     return ", ".join(map(repr, names[:6])) + (f" and {len(names) - 6} more" * (len(names) > 6))

@@ -1,5 +1,6 @@
 """The answers that changed: from right to wrong, from wrong to right, and where."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +114,8 @@ def groups(
     ways += [(name, cells(questions, name)) for name in columns]
     found = []
     for way, names in ways:
-        known = sorted(set(names), key=lambda one: (-names.count(one), one))
+        counted = Counter(names)
+        known = sorted(counted, key=lambda one: (-counted[one], one))
         rest = set(known[GROUPS - 1 :]) if len(known) > GROUPS and way != "class" else set()
         names = ["(others)" if name in rest else name for name in names]
         for name in sorted(set(names)):

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,23 @@ class Questions:
     def targets(self) -> Shaped[Tensor, "n ..."]:
         """The right answers: numbers of classes, or values."""
         return self.examples.targets
+
+    def of_classes(self, labels: Sequence[str], /) -> "Questions":
+        """The same, as examples of some of these classes; of their own if these are the same.
+
+        Args:
+            labels: all that a form knows.
+        """
+        own = self.labels
+        if not own or len(labels) <= len(own) or not set(own) <= set(labels):
+            return self
+        output = replace(self.signature.output, labels=tuple(labels), dims=(len(labels),))
+        signature = replace(self.signature, outputs=(output,))
+        place = torch.tensor([list(labels).index(label) for label in own])
+        split = self.examples
+        renamed = Split(split.stored, place[split.targets], signature, split.names,
+                        others=split.others, table=split.table)  # fmt: skip
+        return replace(self, examples=renamed)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ def replace(
     questions = asked(forms, data, part=part, most=examples, seed=seed)
     for form in forms:
         form.meet(questions.sources[0])
+    questions = questions.of_classes(forms[0].facts.labels)
     check_alike(forms[0].facts, forms[1].facts, questions.labels)
     columns = [slices] if isinstance(slices, str) and slices else list(slices)
     check_columns(questions, columns)

@@ -1,5 +1,6 @@
 """What a reader can see of an example: cells, a picture's brightness and size, a text's length."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +77,8 @@ def _of_cells(questions: Questions) -> Iterator[Feature]:
             least = min(there) - 1
             yield Feature(name, np.array([least if one is None else one for one in numbers]))
             continue
-        often = sorted(set(cells), key=lambda one: (-cells.count(one), one))[:MOST]
-        for cell in often:
+        counted = Counter(cells)
+        for cell in sorted(counted, key=lambda one: (-counted[one], one))[:MOST]:
             values = np.array([float(one == cell) for one in cells])
             yield Feature(name, values, cell or "missing")
 
