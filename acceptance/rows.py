@@ -18,6 +18,7 @@ from acceptance import (
     explainers,
     federated,
     flows,
+    forecasts,
     gans,
     generative,
     images,
@@ -61,6 +62,7 @@ LEARNED: dict[str, Row] = {
     "backdoors-fashion": security.backdoors_fashion,
     "breast-cancer": tables.breast_cancer,
     "lending-club": tables.lending_club,
+    "forecasts": forecasts.forecasts,
     "perceptron-converges": neurons.perceptron_converges,
     "perceptron-fails-xor": neurons.perceptron_fails_xor,
     "mlp-solves-xor": neurons.mlp_solves_xor,
@@ -158,6 +160,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "debian-descriptions": ("word-vectors", "bert-descriptions"),
     "spacy-vectors": ("word-vectors",),
     "lending-club": ("lending-club",),
+    "seattle-weather": ("forecasts",),
     "prompts": (
         *("jukebox-speech", "spectrogram-speech", "wavenet-speech", "voice-activity", "voices"),
         "transcripts",
