@@ -14,6 +14,7 @@ from cartograd.core.timeline import Timeline
 from cartograd.data.decode.series_table import Course, check_columns, courses
 from cartograd.data.decode.steps import ahead, plural, shown, step_of
 from cartograd.data.decode.table_files import read_table
+from cartograd.data.store import packages
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def pasts(port: Port, path: str | Path, notes: list[str] | None = None, /) -> li
 
     Args:
         port: of a model of series.
-        path: of the table.
+        path: of the table, or the name of one that was fetched.
         notes: gets a line for whatever was decided.
 
     Raises:
@@ -47,7 +48,7 @@ def pasts(port: Port, path: str | Path, notes: list[str] | None = None, /) -> li
         raise UsageError(
             f"{port.name!r} does not tell of which columns a series is made; give numbers"
         )
-    table = read_table(path)
+    table = read_table(packages.table(path))
     check_columns(table, (timeline.time, *filter(None, (timeline.by,)), *timeline.columns))
     told = [] if notes is None else notes
     found, read = courses(table, replace(timeline, step="", decimal=""), told)

@@ -125,7 +125,10 @@ def csv(
             there are too few rows, or nothing to learn from; file and line are named.
     """
     reading: Any = {"delimiter": delimiter, "encoding": encoding, "sheet": sheet}
-    table = path if isinstance(path, Table) else read_table(_found(path), header=header, **reading)
+    if isinstance(path, Table):
+        table = path
+    else:
+        table = read_table(packages.table(path), header=header, **reading)
     categorical, ignore = _names(table, categorical), _names(table, ignore)
     goals = _targets(table, target, header=header)
     split = split_column(table, split, goals)
@@ -232,13 +235,6 @@ def _goal(table: Table, goals: tuple[str, ...], task: str, **told: Any) -> Targe
         other = f"labels are parted by {found!r}; task=classify takes each cell as one class"
         return replace(made, notes=(*made.notes, other))
     return made
-
-
-def _found(path: str | Path) -> Path:
-    """The file, or the table of that name in the store."""
-    if not Path(path).exists() and str(path) in packages.names():
-        return next(packages.where(str(path)).glob("*.csv"), Path(path))
-    return Path(path)
 
 
 def _names(table: Table, given: tuple[str, ...] | str) -> tuple[str, ...]:

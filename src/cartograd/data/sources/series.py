@@ -103,10 +103,7 @@ def series(
         UsageError: the file is missing or malformed; a time cannot be read, is there twice or on no
             step; a step has no value; a series is too short or constant.
     """
-    given = Path(path)
-    if not given.exists() and str(path) in packages.names():
-        given = next(packages.where(str(path)).glob("*.csv"), given)
-    table = read_table(given, delimiter=delimiter, encoding=encoding, sheet=sheet)
+    table = read_table(packages.table(path), delimiter=delimiter, encoding=encoding, sheet=sheet)
     marks = (missing,) if isinstance(missing, str | float | int) else missing
     timeline = Timeline(
         target, time, by, _names(covariates), _names(known), step="",

@@ -89,6 +89,17 @@ def where(name: str, /) -> Path:
     return folder
 
 
+def table(path: str | Path, /) -> Path:
+    """A file, or the table of that name in the store.
+
+    Raises:
+        UsageError: it is such a name, and has not been fetched.
+    """
+    if not Path(path).exists() and str(path) in names():
+        return next(where(str(path)).glob("*.csv"), Path(path))
+    return Path(path)
+
+
 def get(name: str, /) -> Item:
     """Fetch a set of data unless it is there already.
 
