@@ -14,7 +14,7 @@ from benchmarks.diffusion_sampling import DIT, SIZE, operations, theirs
 
 ROWS, WARM, LR = 32, 2, 1e-3
 """Of a training: examples in a step, steps before those that count, and the learning rate."""
-TRAINED = {"density": 200, "generate": 24}
+TRAINED = {"density": 600, "generate": 48}
 """Steps that count, by the task: those of flows are small. Our side rehearses one more, as `fit`
 does before every training."""
 FEATURES, LATENT, GENERATOR = 16, 64, "gan:width=16,latent=64"

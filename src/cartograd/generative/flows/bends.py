@@ -81,8 +81,9 @@ class Affine:
         self, x: Float[Tensor, "b ..."], p: Float[Tensor, "b m ..."], /
     ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b ..."]]:
         """The slope is the scale."""
-        s = bounded(p[:, 0], self.bound)
-        return x * s.exp() + p[:, 1], s
+        s, shift = p.unbind(1)
+        s = bounded(s, self.bound)
+        return x * s.exp() + shift, s
 
     def inverse(
         self, y: Float[Tensor, "b ..."], p: Float[Tensor, "b m ..."], /
