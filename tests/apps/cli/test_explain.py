@@ -71,7 +71,9 @@ def test_the_tokens_of_a_text_are_named(cli_run, tmp_path):
     text.write_text("本书很好", encoding="utf-8")
     words = ("--method", "attention-rollout", "--out", tmp_path / "seen.png", "--json")
     (found,) = cli_run("explain", run, text, *words).json["explanations"]
-    assert [name.split()[1] for name in found["contributions"]] == ["本", "书", "很", "好"]
+    assert [name.split()[1] for name in found["contributions"]] == [
+        "<s>", "本", "书", "很", "好", "</s>",
+    ]  # fmt: skip
     kept = cli_run("explain", run, *words).json["explanations"][0]
     assert not any("pad" in name for name in kept["contributions"])
 
