@@ -47,6 +47,8 @@ CARD = Card(
     year=2017,
     url="https://arxiv.org/abs/1602.05629",
     proofs=(
+        "law: of masked updates the sum is exact of those that sent, whichever clients leave at "
+        "which stage; too few are refused",
         "law: one step of each client on all its examples is a step at one place, to 1e-12 in "
         "float64",
         "law: clients that learn at once end where they end one by one, to 1e-6",
@@ -83,6 +85,7 @@ def fedavg(
     aggregate: Aggregate = "mean",
     faulty: int = 0,
     secure: bool = False,
+    dropouts: float = 0.0,
     flipped: int = 0,
     central: bool = False,
 ) -> Federation:
@@ -103,6 +106,8 @@ def fedavg(
             move far: `median`, `trimmed-mean`, `krum`, `bulyan`.
         faulty: how many wrong clients the last three reckon with.
         secure: whether masks hide all but the sum of the updates from the server.
+        dropouts: which part of the clients of a round leaves in the midst of it, before one of the
+            stages of such a sum; the sum of the rest is found, as long as most are left.
         flipped: how many clients send their update with the sign turned and times the number of
             clients, to see what that does.
         central: whether the same number of epochs is trained beside it on all examples at one
@@ -114,5 +119,6 @@ def fedavg(
     return founded(
         "fedavg", objective, part, size, seed,
         clients=clients, share=share, alpha=alpha, local_epochs=local_epochs, lr=lr,
-        aggregate=aggregate, faulty=faulty, secure=secure, flipped=flipped, central=central,
+        aggregate=aggregate, faulty=faulty, secure=secure, dropouts=dropouts, flipped=flipped,
+        central=central,
     )  # fmt: skip

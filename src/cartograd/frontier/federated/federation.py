@@ -31,6 +31,7 @@ from cartograd.core.protocols import Batch, Loss, Validating
 from cartograd.data.dataset.augment import Chain
 from cartograd.data.dataset.plan import generator
 from cartograd.frontier.federated.figures import Figures
+from cartograd.frontier.federated.leaving import left_over, several
 from cartograd.frontier.federated.local_steps import Found, LocalSteps
 from cartograd.frontier.federated.masks import FEWEST, Masks, revealed
 from cartograd.frontier.federated.robust import Combine
@@ -50,6 +51,7 @@ class Terms:
         controlled: whether gradients are corrected by control variates.
         flipped: how many of the clients send their update turned round, times their number.
         central: whether the same is trained beside it on all examples at one place.
+        dropouts: which part of the clients of a round leaves in the midst of it.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Terms:
     controlled: bool = False
     flipped: int = 0
     central: bool = False
+    dropouts: float = 0.0
 
 
 class Federation(nn.Module):
@@ -207,7 +210,7 @@ class Federation(nn.Module):
         def sent(rows: Tensor) -> Tensor:
             whole = rows.new_zeros(len(members), *rows.shape[1:])
             whole[own] = rows
-            if not trial and _several():
+            if not trial and several():
                 dist.all_reduce(whole)
             return whole[places]
 
@@ -215,6 +218,9 @@ class Federation(nn.Module):
         updates[own < self.terms.flipped] *= -len(places)  # as large as all others' together
         if self.bound is not None:
             update = self.bound.combined(sent(self.bound.clipped(updates)), number)
+        elif self._masks is not None and self.terms.dropouts and not trial:
+            parts = (updates, sizes, places.tolist(), self._masks, number)
+            update = left_over(*parts, seed=self.seed, dropouts=self.terms.dropouts)
         elif self._masks is not None:
             shares = self.sizes[own].to(start) / sizes.sum()
             hidden = [
@@ -256,7 +262,7 @@ class Federation(nn.Module):
 
     def _introduced(self, rows: Tensor) -> None:
         """Once, processes give each other the public keys of their clients."""
-        if self._masks is None or self._met or not _several():
+        if self._masks is None or self._met or not several():
             return
         keys = {int(k): self._masks.public[int(k)] for k in rows}
         found: list[Any] = [None] * dist.get_world_size()
@@ -286,8 +292,3 @@ class Federation(nn.Module):
             return self.objective.validate(batch)
         (found,) = self.objective.losses(batch)
         return {"loss": found.value} | ({} if found.weight is None else {"weight": found.weight})
-
-
-def _several() -> bool:
-    """Whether clients are in several processes."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1

@@ -6,6 +6,7 @@ from cartograd.core.errors import UsageError
 from cartograd.data.dataset.dataset import Examples
 from cartograd.frontier.federated.division import divided
 from cartograd.frontier.federated.federation import Federation, Terms
+from cartograd.frontier.federated.leaving import check
 from cartograd.frontier.federated.local_steps import LocalSteps
 from cartograd.frontier.federated.robust import combination
 
@@ -28,6 +29,7 @@ def founded(
     aggregate: str = "mean",
     faulty: int = 0,
     secure: bool = False,
+    dropouts: float = 0.0,
     flipped: int = 0,
     controlled: bool = False,
 ) -> Federation:
@@ -49,6 +51,7 @@ def founded(
         aggregate: what the server makes of updates.
         faulty: how many wrong clients that reckons with.
         secure: whether masks hide all but the sum.
+        dropouts: which part of the clients leaves in the midst of a round.
         flipped: how many clients send their update turned round.
         controlled: whether control variates correct their gradients.
 
@@ -73,9 +76,10 @@ def founded(
     parts = divided(part.targets, clients, alpha=alpha, seed=seed)
     having = sum(len(own) > 0 for own in parts)
     taking = max(1, round(share * having))
+    check(name, taking, secure=secure, dropouts=dropouts)
     local = LocalSteps(objective, part, size=size, epochs=local_epochs, lr=lr, mu=proximal_weight)
     terms = Terms(
         name, share, combination(aggregate, faulty=faulty, clients=taking), aggregate,
-        secure=secure, controlled=controlled, flipped=flipped, central=central,
+        secure=secure, controlled=controlled, flipped=flipped, central=central, dropouts=dropouts,
     )  # fmt: skip
     return Federation(local, parts, terms=terms, seed=seed)
