@@ -1,6 +1,7 @@
 """Planted causes: the stage at which two forms part is named in each, and what it looks like."""
 
 import copy
+from collections import OrderedDict
 from dataclasses import replace
 from importlib import import_module
 
@@ -261,6 +262,14 @@ def test_an_overflow_of_float16_is_named():
     found = parted(a, b, data)
     assert found.stage == "layer 0, Linear"
     assert "float16 overflow: A's numbers reach" in found.cause
+
+
+def test_layers_of_other_names_are_matched_by_their_order(pictures):
+    names = ("first", "norm", "act", "flat", "last")
+    other = nn.Sequential(OrderedDict(zip(names, network(), strict=True)))
+    other.last.weight.data.mul_(-1)
+    found = parted(signed(network()), signed(other.eval()), pictures)
+    assert (found.stage, found.after) == ("layer 4, Linear (last of B)", "layer 3")
 
 
 class Branches(nn.Module):
