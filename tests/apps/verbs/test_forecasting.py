@@ -10,6 +10,8 @@ import torch
 
 import cartograd as cg
 from cartograd.apps.answers.forecast import Series
+from cartograd.apps.auto.candidates import candidates
+from cartograd.apps.load.choice import choice
 from cartograd.apps.server.decode import decode
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.onnx_session import session
@@ -156,6 +158,22 @@ def test_a_dry_run_trains_nothing(table, tmp_path, cli_run, monkeypatch):
     assert (done.code, "parameters" in done.out) == (0, True)
     assert "a value each month from 2000-01-01 to 2012-06-01" in done.err + done.out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_series_find_their_model_and_are_checked(tmp_path):
+    assert choice("co2").model == "n-beats"
+    short = written(tmp_path, rows(90), "month,sold")
+    found = choice(f"{short},time=month,target=sold,horizon=4")
+    assert (found.model, found.reason) == (
+        "exponential-smoothing",
+        "four numbers to learn from 31 windows",
+    )
+    assert candidates(found)[1].name == "n-beats"
+    card = cg.data_check(f"{short},time=month,target=sold,horizon=4")
+    assert card.skipped["drift"] == "the parts of a series follow one another in time"
+    days = written(tmp_path, [f"2024-01-{day:02},{day}" for day in range(1, 30)], "day,y2", "d.csv")
+    with pytest.raises(UsageError, match="with time=day, too, it is a series to be forecast"):
+        cg.dataset(str(days))
 
 
 def test_digits_tell_the_ends_apart():

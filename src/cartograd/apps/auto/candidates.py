@@ -58,6 +58,9 @@ def candidates(found: Choice, /) -> list[Candidate]:
         return _pictures(found.data)
     if kind == "text" and target in ("class", "classes", "value"):
         return _texts(found.data)
+    if kind == "series":
+        names = ("exponential-smoothing", "n-beats", "lstm-forecaster", "tcn", "patchtst")
+        return [Candidate(name) for name in names]
     return _rates(Candidate(found.model, found.settings))
 
 

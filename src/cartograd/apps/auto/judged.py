@@ -81,7 +81,7 @@ class Judged:
 
 def _usual(data: Dataset) -> str:
     signature = data.signature
-    if signature.target == "value":
+    if signature.task.name == "regress":
         return "rmse"
     if signature.target != "class":
         return str(signature.task.usual_metrics(signature.classes)[0])

@@ -52,6 +52,7 @@ KINDS = {
     "image": "pictures",
     "audio": "sounds",
     "text": "texts",
+    "series": "windows of series",
     "table": "rows of a table",
     "vector": "rows of numbers",
 }

@@ -19,6 +19,7 @@ from jaxtyping import Shaped
 
 from cartograd.apps.check.looked import Looked
 from cartograd.apps.results.data_card import DataFinding
+from cartograd.core.errors import UsageError
 
 ALPHA = 0.01
 """Chance of a false alarm over all facts together."""
@@ -31,7 +32,13 @@ FEWEST = 20
 
 
 def drift(seen: Looked, /) -> list[DataFinding]:
-    """Facts that differ between training and test."""
+    """Facts that differ between training and test.
+
+    Raises:
+        UsageError: the parts are meant to differ.
+    """
+    if seen.signature.input.kind == "series":
+        raise UsageError("the parts of a series follow one another in time")
     train, test = seen.part == 0, seen.part == 2
     if min(train.sum(), test.sum()) < FEWEST:
         return []

@@ -30,8 +30,9 @@ network that learns from nothing, and to which pictures are brought that are lea
 PUBLISHED = 128
 """The side to which photos are brought for published weights: a third of the work of 224."""
 
-FEW_TEXTS = 3000
-"""Texts that a published encoder reads in minutes on a processor."""
+FEW_TEXTS, FEW_WINDOWS = 3000, 200
+"""Texts that a published encoder reads in minutes on a processor, and windows of series below
+which a network learns them by heart."""
 
 LANGUAGE = 0.2
 """Share of Chinese, Japanese or Korean letters from which on an English encoder is of no use."""
@@ -159,11 +160,8 @@ def _drawn(data: Dataset) -> Chosen:
 
 
 def _captions(data: Dataset) -> Chosen:
-    return (
-        "latent-diffusion-tiny",
-        f"which draws what it reads, from {len(data.train):,} captions",
-        {},
-    )
+    why = f"which draws what it reads, from {len(data.train):,} captions"
+    return "latent-diffusion-tiny", why, {}
 
 
 def _rows(data: Dataset) -> Chosen:
@@ -172,8 +170,7 @@ def _rows(data: Dataset) -> Chosen:
 
 
 def _texts(data: Dataset) -> Chosen:
-    count = len(data.train)
-    chinese = is_chinese(data)
+    count, chinese = len(data.train), is_chinese(data)
     if is_here("minilm") and count <= FEW_TEXTS and not chinese:
         why = f"published sentences, read as they are, with a new last layer for {count:,} texts"
         return "minilm", why, {"freeze": True, "epochs": 5}
@@ -188,13 +185,19 @@ def _texts(data: Dataset) -> Chosen:
 
 
 def _language(data: Dataset) -> Chosen:
-    count = len(data.train)
-    why = f"a recurrence that learns to go on with texts, from {count:,} pieces of them"
+    why = f"a recurrence that goes on with texts, from {len(data.train):,} pieces of them"
     return "lstm-language-model", why, {}
 
 
 def _translation(data: Dataset) -> Chosen:
     return "seq2seq", f"a recurrence that writes with attention, for {len(data.train):,} pairs", {}
+
+
+def _series(data: Dataset) -> Chosen:
+    count = len(data.train)
+    if count < FEW_WINDOWS:
+        return "exponential-smoothing", f"four numbers to learn from {count:,} windows", {}
+    return "n-beats", f"blocks of dense layers for {count:,} windows of series", {}
 
 
 def _sounds(data: Dataset) -> Chosen:
@@ -215,6 +218,7 @@ _CHOSEN = {
     ("text", "next-token"): _language,
     ("text", "translate"): _translation,
     ("audio", "classify"): _sounds,
+    ("series", "forecast"): _series,
 } | {
     (kind, task): _rows
     for kind in ("table", "vector")
@@ -253,7 +257,7 @@ def _size(root: Path) -> dict[str, Any]:
     """Of pictures: the side to bring them to."""
     loose = unsorted(root, SUFFIXES)
     files = [file for file, _ in loose] if loose else _files(root, SUFFIXES)
-    headers = [one for one in map(_header, files) if not isinstance(one, str)]
+    headers = [one for one in (tried(header, file) for file in files) if not isinstance(one, str)]
     sizes = {one.size for one in headers}
     sides = sorted(min(one.size) for one in headers)
     most = DRAWN if loose else PHOTO
@@ -263,10 +267,6 @@ def _size(root: Path) -> dict[str, Any]:
     if not loose and middle >= PUBLISHED and is_here(EFFICIENT):
         return {"size": PUBLISHED, "channels": 3}
     return {"size": min(most, _whole(middle))}
-
-
-def _header(file: Path) -> Any:
-    return tried(header, file)
 
 
 def _whole(side: int) -> int:

@@ -13,8 +13,8 @@ from shlex import quote
 from typing import Any
 
 from cartograd.core.errors import UsageError
-from cartograd.data.decode import images, sounds, text_files
-from cartograd.data.decode.columns import is_numeric
+from cartograd.data.decode import dates, images, sounds, text_files
+from cartograd.data.decode.columns import among, is_numeric
 from cartograd.data.decode.prose import CHINESE
 from cartograd.data.decode.table import Table, parse_table
 from cartograd.data.decode.table_files import read_table
@@ -232,10 +232,13 @@ class TargetlessError(UsageError):
         shown = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
         named = [name for name in header if name.casefold() != "split"]
         likely = "".join(named[-1:])
+        dated = (name for name in header if dates.order(among(table.column(name))))
+        when = next(dated, "")
         super().__init__(
             f"{path} is a table; say which of its columns is to be predicted ({shown}): "
             f"--data {quote(str(path))} --target {quote(likely)}, or "
             + quote(f"{path},target={likely}")
+            + (f"; with time={when}, too, it is a series to be forecast" if when else "")
         )
         self.path, self.likely, self.told = path, likely, dict(args)
 
