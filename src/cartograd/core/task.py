@@ -61,8 +61,6 @@ class Task:
         explained: which number of the output explain takes: a `class` (after the last token where
             each position has one), a `value`, the `similarity` to another example, or none.
         attacked: which number an attack turns: a `class`, or none.
-        yardstick: the module whose `fitted` makes the quick model to be compared with, where that
-            of the inputs' kind (`cartograd.practice.yardsticks`) does not fit.
         head: what models with several heads (BERT) call the one that gives such answers; empty
             where none does.
         refusals: by verb, the sentence with which it declines.
@@ -91,7 +89,6 @@ class Task:
     generated: str | None = None
     explained: str | None = None
     attacked: str | None = None
-    yardstick: str = ""
     head: str = ""
     refusals: Mapping[str, str] = field(default_factory=dict)
 

@@ -33,17 +33,21 @@ def gate(value: float, name: str, limit: float, word: str, /) -> dict[str, Any]:
 def beaten(beside: Sequence[Mapping[str, Any]], yardstick: str | None, /) -> dict[str, Any]:
     """Whether a model is better than a constant answer and than a quick model, beyond noise.
 
+    Where no quick model fits the answers, what stands beside them is to be beaten: the season
+    before of a forecast, a plain way of restoring pictures.
+
     Args:
         beside: what it was compared with, as JSON types.
-        yardstick: why there is no quick model, if there is none.
+        yardstick: which quick model there was, or `none` and why.
 
-    >>> beaten([{"name": "always 3", "is": "better"}, {"name": "boosting", "is": "no better"}], "")
+    >>> both = [{"name": "always 3", "is": "better"}, {"name": "boosting", "is": "no better"}]
+    >>> beaten(both, "boosting, fitted on 300 training examples")
     {'baseline': ['always 3', 'boosting'], 'passed': False, 'why': 'no better than boosting'}
     """
     names = [one["name"] for one in beside]
     why = [f"{one['is']} than {one['name']}" for one in beside if one["is"] != "better"]
-    if len(beside) < 2 and not why:
-        why = [f"there is no quick model to beat ({yardstick or 'none fits such answers'})"]
+    if not why and (not beside or (yardstick or "").startswith("none")):
+        why = [f"there is nothing to beat ({yardstick or 'none fits such answers'})"]
     return {"baseline": names, "passed": not why, "why": "; ".join(why)}
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cartograd.apps.answers.decisions import named, thresholds
 from cartograd.apps.load.settings import Setting
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.fitting import check_parts
-from cartograd.core.decided import decided
+from cartograd.core.decided import decided, positive_of
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
@@ -18,6 +19,9 @@ from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.loop.evaluate import collect
 from cartograd.practice.decisions.temperature import temperature
 from cartograd.practice.decisions.threshold import rule
+
+FEW = 30
+"""A threshold that rests on fewer examples of its class than these is told as such."""
 
 
 def check_choices(settings: Mapping[str, Setting], data: Dataset, /) -> None:
@@ -98,9 +102,19 @@ def settle(
         told["calibrate"] = f"by temperature {port.temperature:.3g}, of {count}"
     if how is not None:
         port = replace(port, thresholds=thresholds(how, port, decided(logits, port), targets))
-        told["threshold"] = f"{named(port)} ({how}, of {len(valid)} validation examples)"
+        rare = _rare(port, targets)
+        told["threshold"] = f"{named(port)} ({how}, of {len(valid)} validation examples{rare})"
     _put(model, port)
     return told
+
+
+def _rare(port: Port, targets: Tensor) -> str:
+    """How many examples of the class there are to choose by, where these are few."""
+    if port.task == "multi-label":
+        return ""
+    at = positive_of(port)
+    there = int((targets == at).sum())
+    return f", only {there} of them {port.labels[at]!r}" if there < FEW and port.labels else ""
 
 
 def _put(model: Signed, port: Port) -> None:

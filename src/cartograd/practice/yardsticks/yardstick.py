@@ -11,7 +11,6 @@ Of many examples evenly spread ones are taken, so that it stays at about a secon
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,7 @@ def fits(signature: Signature, /) -> bool:
     single = task.target in ("class", "classes", "value") and len(signature.output.dims) == 1
     whole = not (task.each or task.hides or task.asks)
     sized = all(isinstance(dim, int) for dim in signature.input.dims)
-    return bool(task.yardstick) or (single and whole and (sized or signature.input.kind == "text"))
+    return single and whole and (sized or signature.input.kind == "text")
 
 
 wanted = fits
@@ -78,8 +77,6 @@ def fitted(
 ) -> Yardstick | None:
     """The yardstick of data; None where none fits.
 
-    A task may name a module of its own: its `fitted` is called with the same.
-
     Args:
         train: the examples to learn from.
         valid: those on which is chosen how many trees, or how strong a penalty; may be empty.
@@ -89,9 +86,6 @@ def fitted(
     signature = train.signature
     if not fits(signature) or not len(train):
         return None
-    if signature.task.yardstick:
-        own: Any = import_module(signature.task.yardstick)
-        return own.fitted(train, valid, tokenizer=tokenizer, weights=weights)
     some = _some(train)
     found = features(signature, some, tokenizer=tokenizer)
     if found is None:
