@@ -62,6 +62,7 @@ def test_a_column_alone_is_worth_what_a_tree_gets_out_of_it():
     ):
         assert chance.score < 0.05
         assert chance.control < 0.05
+    assert alone(x[:120], (x[:120] > 0.2).astype(int), classes=True).score > 0.8  # of few rows, too
     ids = np.array([f"row {i}" for i in range(2000)], dtype=object)
     assert alone(ids, rng.integers(0, 2, 2000), classes=True).score < 0.05  # each is there once
 

@@ -113,6 +113,8 @@ def test_texts_pairs_and_captions(tmp_path):
     pairs = [f"the number {i} here\tel número {i} aquí" for i in range(60)]
     found = choice(str(table(tmp_path / "pairs.tsv", "in English now\ten español ahora", pairs)))
     assert (found.model, len(found.data.train) > 20) == ("seq2seq", True)
+    twins = table(tmp_path / "twins.tsv", "number one here\tnumber one here", pairs)
+    assert located(str(twins)).name == "pairs"
     for label in ("pos", "neg"):
         (tmp_path / "mails" / label).mkdir(parents=True)
         for number in range(12):

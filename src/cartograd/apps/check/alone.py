@@ -13,7 +13,11 @@ from jaxtyping import Int, Shaped
 from cartograd.apps.check.looked import Looked
 from cartograd.apps.results.data_card import DataFinding
 
-BINS, FOLDS = 128, 5
+BINS, HELD, FOLDS = 128, 5, 5
+"""Bins of numbers at most, examples that each holds at least, and folds."""
+
+DEALT = 10
+"""Times that the answers are dealt out anew, for the mean of what chance gives."""
 
 GIVES, MUCH = 0.95, 0.8
 """Shares of the errors that a column takes away: it gives the answer, or much of it."""
@@ -82,15 +86,16 @@ def alone(
     rng = np.random.default_rng(0)
     folds = rng.permutation(len(bins)) % FOLDS
     score = _classes if classes else _values
-    return Alone(score(bins, targets, folds), score(bins, rng.permutation(targets), folds))
+    dealt = [score(bins, rng.permutation(targets), folds) for _ in range(DEALT)]
+    return Alone(score(bins, targets, folds), float(np.mean(dealt)))
 
 
 def binned(values: Shaped[np.ndarray, " n"], /) -> Int[np.ndarray, " n"]:
     """The bin of each number, or the number of each word; what is missing has its own.
 
     >>> import numpy as np
-    >>> binned(np.array([3.0, 1.0, np.nan])).tolist()
-    [1, 0, 2]
+    >>> binned(np.array([3.0, 1.0] * 5 + [np.nan])).tolist()
+    [1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 2]
     """
     if values.dtype == object:
         known = {word: i for i, word in enumerate(dict.fromkeys(values.tolist()))}
@@ -99,9 +104,9 @@ def binned(values: Shaped[np.ndarray, " n"], /) -> Int[np.ndarray, " n"]:
     known = values[~gaps]
     if not len(known):
         return np.zeros(len(values), int)
-    edges = np.unique(known)
-    if len(edges) > BINS:
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[:-1]))
+    edges, most = np.unique(known), max(1, min(BINS, len(known) // HELD))
+    if len(edges) > most:
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, most + 1)[:-1]))
     found = np.searchsorted(edges, values, side="right") - 1
     return np.where(gaps, len(edges), found)
 

@@ -36,7 +36,7 @@ def columns(seen: Looked, /) -> list[DataFinding]:
     found = _left_out(seen)
     for column in seen.signature.input.columns:
         values = seen.facts.get(column.name)
-        if values is None or not len(values):
+        if values is None or not len(values) or column.encoder:
             continue
         looks = [look(column, values) for look in _LOOKS]
         found += filter(None, [*looks, _unseen(seen.part == 0, column, values)])
@@ -45,8 +45,8 @@ def columns(seen: Looked, /) -> list[DataFinding]:
 
 def _left_out(seen: Looked) -> list[DataFinding]:
     """The columns that the source leaves out, by the reason."""
-    reasons: dict[str, list[str]] = {}
-    for name, reason in seen.data.about.get("left out", {}).items():
+    left, reasons = seen.data.about.get("left out"), dict[str, list[str]]()
+    for name, reason in left.items() if isinstance(left, dict) else ():
         reasons.setdefault(reason, []).append(name)
     return [
         DataFinding(

@@ -25,7 +25,7 @@ from cartograd.apps.check.copies import findings
 from cartograd.apps.check.looked import Looked
 from cartograd.apps.results.data_card import DataFinding
 
-BITS = 8
+BITS = 6
 """Bits in which a hash of like pictures may differ."""
 
 PIECES = 4
@@ -37,6 +37,9 @@ pictures so small that different ones come close by chance."""
 
 CROWD = 200
 """Examples with one piece of a hash beyond which each is compared with the next ones alone."""
+
+CHUNK = 2048
+"""Pairs of pictures that are compared at a time."""
 
 RUN, HASHES, BANDS, SHARED = 5, 64, 16, 0.8
 """Letters of a run, hashes of a text, bands of them, and runs that like texts share."""
@@ -92,23 +95,26 @@ def like_pictures(
         grey: small pictures of 32 x 32, from 0 to 1.
         alike: least correlation of two that are.
     """
-    flat = grey.reshape(len(grey), -1).astype(np.float32)
-    centred = flat - flat.mean(1, keepdims=True)
-    sizes = np.linalg.norm(centred, axis=1)
-    pairs = set[tuple[int, int]]()
+    count, keys = len(grey), [np.zeros(0, np.int64)]
     for codes, piece in product((hashes(grey), slopes(grey)), range(PIECES)):
-        parts = (codes >> np.uint64(16 * piece)) & np.uint64(0xFFFF)
-        first, second = _neighbours(parts)
+        first, second = _neighbours((codes >> np.uint64(16 * piece)) & np.uint64(0xFFFF))
         close = np.bitwise_count(codes[first] ^ codes[second]) <= BITS
-        pairs |= set(zip(first[close].tolist(), second[close].tolist(), strict=True))
-    if not pairs:
-        return []
-    first, second = np.array(sorted(pairs)).T
-    apart = np.abs(flat[first] - flat[second]).mean(1)
-    both = np.einsum("nd,nd->n", centred[first], centred[second])
-    near = both >= alike * sizes[first] * sizes[second]
-    kept = near & (apart <= APART) & (sizes[first] > 1e-3) & (sizes[second] > 1e-3)
-    return list(zip(first[kept].tolist(), second[kept].tolist(), strict=True))
+        keys.append(first[close] * count + second[close])
+    found = np.unique(np.concatenate(keys))
+    parts = (found[at : at + CHUNK] for at in range(0, len(found), CHUNK))
+    kept = [part[_alike(grey, part // count, part % count, alike)] for part in parts]
+    return [divmod(int(key), count) for part in kept for key in part]
+
+
+def _alike(grey: np.ndarray, first: np.ndarray, second: np.ndarray, alike: float) -> np.ndarray:
+    """Which pairs of pictures are nearly equal, pixel by pixel."""
+    one, other = (grey[rows].reshape(len(rows), -1).astype(np.float32) for rows in (first, second))
+    apart = np.abs(one - other).mean(1)
+    one, other = (part - part.mean(1, keepdims=True) for part in (one, other))
+    sizes = [np.linalg.norm(part, axis=1) for part in (one, other)]
+    both = np.einsum("nd,nd->n", one, other)
+    rich = np.minimum(*sizes) > 1e-3  # of pictures of one colour nothing can be said
+    return rich & (apart <= APART) & (both >= alike * sizes[0] * sizes[1])
 
 
 def _neighbours(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -209,12 +209,16 @@ def without_target(path: Path, args: Mapping[str, Any], /) -> tuple[str, dict[st
     Raises:
         UsageError: its columns are shown, for one to be chosen.
     """
-    table = read_table(path, **{key: args[key] for key in READING if key in args})
+    reading: dict[str, Any] = {key: args[key] for key in READING if key in args}
+    if path.suffix.lower() in (".tsv", ".txt"):
+        bare = read_table(path, **reading | {"header": False})
+        first = {cell.casefold() for cell in bare.rows[0]} if bare.rows else set()
+        if not first & TARGETS and are_pairs(bare):
+            return "pairs", {}
+    table = read_table(path, **reading)
     named = [name for name in table.header if name.casefold() in TARGETS]
     if len(named) == 1 and len(table.header) > 1:
         return "csv", {"target": named[0]}
-    if path.suffix.lower() in (".tsv", ".txt") and are_pairs(table):
-        return "pairs", {}
     raise TargetlessError(path, table, args)
 
 
