@@ -11,7 +11,7 @@ from typing import Any
 from cartograd.apps.load.located import located
 from cartograd.core.errors import UsageError
 from cartograd.core.spec import Spec
-from cartograd.data.decode.frames import PART, frame_table, is_frame
+from cartograd.data.decode.frames import PART, Frame, frame_table, is_frame
 from cartograd.data.decode.table import Table, content_digest
 
 
@@ -57,8 +57,19 @@ def framed(data: Any, /, **args: Any) -> Any:
     """
     if isinstance(data, Framed):
         return data.told(**args)
-    if not is_frame(data):
-        return data
+    return of_frame(data, **args) if is_frame(data) else data
+
+
+def of_frame(data: Frame | Mapping[str, Any], /, **args: Any) -> Framed:
+    """A table in memory, or several parts of one.
+
+    Args:
+        data: what `is_frame` knows.
+        **args: what is said of it.
+
+    Raises:
+        UsageError: it is empty, or its parts do not go together.
+    """
     parts = {"split": PART} if isinstance(data, Mapping) else {}
     return Framed(frame_table(data), parts | args)
 

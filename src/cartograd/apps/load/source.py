@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from cartograd.apps.load.anew import encoded_anew, of_classes, relabelled, shown
 from cartograd.apps.load.answering import as_the_model_answers
 from cartograd.apps.load.as_trained import as_trained
-from cartograd.apps.load.framed import Framed, framed
+from cartograd.apps.load.framed import Framed, framed, of_frame
 from cartograd.apps.load.located import located, taken
 from cartograd.apps.load.recognised import TARGETS
 from cartograd.core import registry
@@ -29,9 +29,10 @@ from cartograd.data.dataset.gathered import gathered
 from cartograd.data.dataset.tensor_targets import TASKS
 from cartograd.data.dataset.text_batches import IGNORED
 from cartograd.data.dataset.token_rows import respelt
+from cartograd.data.decode.frames import Frame
 from cartograd.data.decode.table import joined
 
-Data = str | Path | Spec | Framed | Dataset | Examples | DataLoader[Any] | TorchDataset[Any] | Any
+Data = str | Path | Spec | Framed | Frame | Dataset | Examples | DataLoader[Any] | TorchDataset[Any]
 """What verbs take for data: a spec, a dataset, one part of it, data of torch, or a frame."""
 
 
@@ -123,7 +124,8 @@ def examples_for(
     Raises:
         UsageError: the data cannot be had, or means something else than the model knows.
     """
-    data = framed(data)
+    if isinstance(data, Frame):
+        data = of_frame(data)
     if isinstance(data, DataLoader | TorchDataset):
         task = model.output.task if model.output.task in TASKS else None
         data = gathered(data, whole=True, labels=model.output.labels, task=task).train

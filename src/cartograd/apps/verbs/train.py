@@ -28,6 +28,7 @@ from cartograd.core.locks import FolderLock
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.augment import specs
 from cartograd.data.dataset.dataset import Dataset
+from cartograd.data.decode.frames import Frame
 from cartograd.engine.checkpoint.storage import steps
 from cartograd.engine.device.device import pick
 from cartograd.engine.distributed.process_group import ProcessGroup, process_group
@@ -57,7 +58,7 @@ def train(
     | DataLoader[Any]
     | TorchDataset[Any]
     | dict[str, Any]
-    | Any
+    | Frame
     | None = None,
     /,
     *,

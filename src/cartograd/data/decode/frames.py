@@ -22,51 +22,109 @@ FILES = ("Image", "Audio", "Video", "Pdf", "Nifti")
 class Pandas(Protocol):
     """A DataFrame of pandas."""
 
-    columns: Any
-    index: Any
-    iloc: Any
-    dtypes: Any
+    @property
+    def columns(self) -> Any:
+        """Its names, or its columns."""
+        ...
+
+    @property
+    def index(self) -> Any:
+        """Names of the rows."""
+        ...
+
+    @property
+    def iloc(self) -> Any:
+        """Cells by their place."""
+        ...
+
+    @property
+    def dtypes(self) -> Any:
+        """Types of the columns."""
+        ...
 
 
 @runtime_checkable
 class Polars(Protocol):
     """A DataFrame of polars."""
 
-    columns: Any
-    get_columns: Any
-    iter_rows: Any
+    @property
+    def columns(self) -> Any:
+        """Its names, or its columns."""
+        ...
+
+    @property
+    def get_columns(self) -> Any:
+        """Its columns."""
+        ...
+
+    @property
+    def iter_rows(self) -> Any:
+        """Its rows."""
+        ...
 
 
 @runtime_checkable
 class Arrow(Protocol):
     """A table of pyarrow."""
 
-    column_names: Any
-    schema: Any
-    column: Any
+    @property
+    def column_names(self) -> Any:
+        """Its names."""
+        ...
+
+    @property
+    def schema(self) -> Any:
+        """Names and types."""
+        ...
+
+    @property
+    def column(self) -> Any:
+        """One of its columns."""
+        ...
 
 
 @runtime_checkable
 class Hub(Protocol):
     """A Dataset of Hugging Face."""
 
-    column_names: Any
-    features: Any
-    with_format: Any
+    @property
+    def column_names(self) -> Any:
+        """Its names."""
+        ...
+
+    @property
+    def features(self) -> Any:
+        """What each column holds."""
+        ...
+
+    @property
+    def with_format(self) -> Any:
+        """The same with cells of another kind."""
+        ...
+
+
+Frame = Pandas | Polars | Arrow | Hub
+"""A table in memory."""
 
 
 @runtime_checkable
 class Named(Protocol):
     """A feature of Hugging Face whose numbers have names."""
 
-    names: Any
+    @property
+    def names(self) -> Any:
+        """Names by number."""
+        ...
 
 
 @runtime_checkable
 class Many(Protocol):
     """A feature of Hugging Face that holds any number of another."""
 
-    feature: Any
+    @property
+    def feature(self) -> Any:
+        """What it holds."""
+        ...
 
 
 def is_frame(data: Any, /) -> bool:
@@ -112,7 +170,7 @@ def frame_table(data: Any, /) -> Table:
 
 
 def _is_frame(data: Any) -> bool:
-    return isinstance(data, Pandas | Polars | Arrow | Hub)
+    return isinstance(data, Frame)
 
 
 def _columns(data: Any) -> tuple[list[str], list[list[str]]]:

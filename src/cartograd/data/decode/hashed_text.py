@@ -26,7 +26,7 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt
 
 from cartograd.data.decode.prose import CHINESE
 
@@ -80,7 +80,7 @@ def _counted(texts: Sequence[str], buckets: int) -> np.ndarray:
     return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
 
 
-def _letters(texts: Sequence[str]) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+def _letters(texts: Sequence[str]) -> tuple[UInt[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     """The code points of all texts, one blank between words and around each text; whose each is."""
     tidy = [f" {_plain(text)} " for text in texts]
     letters = np.frombuffer("".join(tidy).encode("utf-32-le"), np.uint32).astype(np.uint64)
@@ -129,7 +129,7 @@ def _in_a_row(letters: np.ndarray, owner: np.ndarray) -> Grams:
     return [owner[:count][inside]], [summed[inside]]
 
 
-def _mixed(codes: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+def _mixed(codes: UInt[np.ndarray, " n"]) -> UInt[np.ndarray, " n"]:
     """Numbers whose every bit depends on all of theirs (the last steps of MurmurHash3)."""
     for shift, factor in ((33, 0xFF51AFD7ED558CCD), (33, 0xC4CEB9FE1A85EC53)):
         codes = (codes ^ (codes >> np.uint64(shift))) * np.uint64(factor)

@@ -218,7 +218,7 @@ class Tokenizer:
         one = self.inner.encode(text)
         return cut(one.offsets, one.ids, self.longest, self.end)
 
-    def batch(self, texts: Sequence[str], /) -> Int[Tensor, "b t"]:
+    def batch(self, texts: Sequence[Written], /) -> Int[Tensor, "b t"]:
         """Texts as rows of numbers, the shorter ones filled up on the right.
 
         Raises:
