@@ -134,11 +134,10 @@ def test_another_file_is_read_as_that_of_the_training(run, table):
 
 def test_what_cannot_be_asked_of_a_forecaster_is_said(run, table, tmp_path):
     data = cg.dataset(SPEC.format(path=table))
-    batch = next(iter(data.test.batches().epoch(0, seed=0)))
     with pytest.raises(UsageError, match="this model answers with a series"):
         cg.explain(run.folder, table)
     with pytest.raises(UsageError, match="attacks mislead classifiers"):
-        cg.attack(run.folder, *batch)
+        cg.attack(run.folder, data.test.inputs[:2], torch.zeros(2, dtype=torch.int64))
     for model, message in (
         ("lenet5", "lenet5 knows no steps to come"),
         ("mlp", "mlp knows no steps to come, and series is to be forecast"),

@@ -23,7 +23,7 @@ References:
     https://doi.org/10.1016/S0169-2070(01)00110-8
 
 >>> model = ExponentialSmoothing(horizon=2, season=1, context=6)
->>> model(torch.arange(6.0)[None, None])[0, :, 1].round(decimals=1).tolist()
+>>> [round(v, 1) for v in model(torch.arange(6.0)[None, None])[0, :, 1].tolist()]
 [5.9, 6.9]
 """
 

@@ -74,10 +74,10 @@ def shown(moment: int, /) -> str:
     return at.isoformat(" ", "minutes") if at.hour or at.minute else at.date().isoformat()
 
 
-def step_of(*series: Sequence[int] | Int[np.ndarray, " t"]) -> str:
+def step_of(*series: Sequence[int] | np.ndarray) -> str:
     """The commonest step between the times of series, which are sorted; empty of single times.
 
-    >>> step_of([0, 3600, 7200]), step_of([DAY * i for i in (4, 5, 8, 9, 10, 11, 12)])
+    >>> step_of([0, 3600, 7200]), step_of([DAY * i for i in (4, 5, 6, 7, 8, 11, 12)])
     ('hour', 'business day')
     """
     sorted_times = [np.unique(np.asarray(times, dtype=np.int64)) for times in series]
