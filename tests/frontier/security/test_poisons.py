@@ -9,8 +9,10 @@ import cartograd as cg
 from cartograd.apps.load.poisoned import poisoned, probes
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.data.dataset.dataset import Split
 from cartograd.frontier.security.detectors.deep_knn import disagreement
 from cartograd.frontier.security.poisons.feature_collision import features
+from cartograd.frontier.security.poisons.gradient_matching import alike, slopes
 from tests.frontier.security.poisoned import case, learned, right, success
 from tests.reference import Reference
 
@@ -168,6 +170,57 @@ def test_a_last_layer_learns_the_victim_for_the_class():
             taken += count == "taken" and said == 3
     assert spared == 4
     assert taken >= 3
+
+
+@pytest.mark.law("gradient-matching")
+def test_gradients_come_near_the_victims_under_right_labels():
+    clean, test, model = case().clean, case().clean.test, case().good
+    spec = "gradient-matching:target=3,victim=8,examples=30,eps=0.15,steps=40,restarts=1"
+    poison = build(spec, kind="poison", run=model)
+    made = poison(clean.train.inputs, clean.train.targets, clean.signature,
+                  (test.inputs, test.targets))  # fmt: skip
+    assert torch.equal(made.targets, clean.train.targets)
+    assert (made.targets[made.rows] == 3).all()
+    assert len(made.rows) == 30
+    assert 0.1 < (made.inputs - clean.train.inputs).abs().max() <= 0.15 + 1e-6
+    assert made.inputs.min() >= 0
+    assert made.inputs.max() <= 1
+    assert all(weight.grad is None for weight in model.parameters())
+    victim, wanted = poison.probes(test.inputs, test.targets, clean.signature)
+    assert model(victim).argmax(1).item() == 8
+    assert wanted.tolist() == [3]
+    weights = list(model.parameters())
+    aim = slopes(model, weights, victim, 3)
+    near = [alike(slopes(model, weights, x[made.rows], 3), aim)
+            for x in (clean.train.inputs, made.inputs)]  # fmt: skip
+    assert 1 - near[1] <= 0.3 * (1 - near[0])
+
+
+@pytest.mark.law("gradient-matching")
+def test_networks_from_scratch_learn_more_of_the_wanted_class():
+    """The odds of the wanted class for the victim, beside those by random changes as large."""
+    clean, test = case().clean, case().clean.test
+    x, y = clean.train.inputs, clean.train.targets
+
+    def odds(inputs, victim):
+        data = replace(clean, train=Split(inputs, y, clean.signature))
+        said = learned(data, seed=5)(victim)[0]
+        return (said[3] - said[8]).item()
+
+    found = []
+    for seed in (0, 2):
+        spec = "gradient-matching:target=3,victim=8,examples=60,eps=0.2,steps=60,restarts=1"
+        poison = build(spec, kind="poison", run=case().good, seed=seed)
+        made = poison(x, y, clean.signature, (test.inputs, test.targets))
+        victim, _ = poison.probes(test.inputs, test.targets, clean.signature)
+        noise = torch.randn(made.rows.shape + x.shape[1:], generator=torch.Generator())
+        random = x.clone()
+        random[made.rows] = (x[made.rows] + 0.2 * noise.sign()).clamp(0, 1)
+        found.append([odds(one, victim) for one in (x, random, made.inputs)])
+    for plain, by_chance, ours in found:
+        assert ours > plain + 3
+        assert ours > by_chance + 2
+    assert found[0][0] < 0 < found[0][2]
 
 
 @pytest.mark.oracle("deep-knn")

@@ -34,10 +34,9 @@ from cartograd.core.errors import UsageError
 from cartograd.core.poisoning import Poisoned
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
-from cartograd.data.dataset.plan import generator
 from cartograd.frontier.explain.studies.hidden import before_the_last
 from cartograd.frontier.inputs import answers, looking
-from cartograd.frontier.security.poisons.drawn import check_classes, number_of, some
+from cartograd.frontier.security.poisons.aimed import Aim
 
 CARD = Card(
     name="feature-collision",
@@ -84,8 +83,8 @@ class FeatureCollision:
         steps: int = 100,
         seed: int = 0,
     ):
-        self.run, self.target, self.victim, self.examples = run, target, victim, examples
-        self.eps, self.steps, self.seed = eps, steps, seed
+        self.aim = Aim("feature-collision", run, target, victim, seed)
+        self.examples, self.eps, self.steps = examples, eps, steps
 
     def __call__(
         self,
@@ -101,10 +100,9 @@ class FeatureCollision:
             UsageError: no run is given or it takes other inputs, the inputs have no bounds, there
                 is no such class, victim or number of examples.
         """
-        model, bounds = self._checked(x, signature)
-        target = number_of(self.target, signature.output)
-        rows = some((y == target).nonzero()[:, 0], self.examples, "of the target", self.seed)
-        victim = self._victim(model, *others, signature)
+        model, bounds = self.aim.network(x, signature)
+        rows = self.aim.rows(y, signature, self.examples)
+        victim = self.aim.chosen(model, *others, signature)
         inputs = x.clone()
         inputs[rows] = self._moved(model, x[rows], victim, bounds)
         return Poisoned(inputs, y.clone(), rows)
@@ -113,38 +111,7 @@ class FeatureCollision:
         self, x: Shaped[Tensor, "n ..."], y: Int[Tensor, " n"], signature: Signature, /
     ) -> tuple[Tensor, Tensor]:
         """The victim, and the target."""
-        model, _ = self._checked(x, signature)
-        target = number_of(self.target, signature.output)
-        return self._victim(model, x, y, signature), torch.tensor([target])
-
-    def _checked(self, x: Tensor, signature: Signature) -> tuple[Signed, tuple[float, float]]:
-        check_classes("feature-collision", signature)
-        run, bounds = self.run, signature.input.bounds
-        if not isinstance(run, Signed) or run.signature.input.dims != signature.input.dims:
-            raise UsageError(
-                "feature-collision needs the run of a classifier of the same inputs: "
-                "feature-collision:run=RUN"
-            )
-        if bounds is None or not x.is_floating_point():
-            raise UsageError(
-                "feature-collision moves numbers within bounds, and these inputs have none"
-            )
-        return run, bounds
-
-    def _victim(
-        self, model: Signed, x: Tensor, y: Tensor, signature: Signature
-    ) -> Float[Tensor, "1 ..."]:
-        """A test example of the victim's class that the model answers rightly."""
-        own = x[y == number_of(self.victim, signature.output)]
-        with looking(model, own), torch.no_grad():
-            right = answers(model, own).argmax(1) == number_of(self.victim, signature.output)
-        if not right.any():
-            raise UsageError(
-                f"feature-collision: the run answers no test example of {self.victim!r} rightly, "
-                "so there is no victim; take another class, or a better run"
-            )
-        order = torch.randperm(int(right.sum()), generator=generator(self.seed, "victim"))
-        return own[right][order[:1]]
+        return self.aim.probes(x, y, signature)
 
     def _moved(
         self, model: Signed, x: Tensor, victim: Tensor, bounds: tuple[float, float]
