@@ -224,7 +224,6 @@ SHOWN = {"json", "lang", "out"}
 ONLY_COMMAND = {
     "train": {
         "set": "each setting is a keyword",
-        "target": "is part of `data`: 'churn.csv,target=churn'",
         "nproc": "a program starts its processes itself (torchrun)",
         "on": "a program starts its workers itself",
         "dry_run": "is `cartograd.cost`",
