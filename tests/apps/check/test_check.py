@@ -175,6 +175,18 @@ def test_sounds_and_texts(tmp_path):
     assert "line 10" in pair
 
 
+def test_pairs_of_texts_and_equal_rows_with_other_values(tmp_path):
+    lines = [f"number {i} of many\tel número {i} {'de muchos ' * (i % 7)}" for i in range(80)]
+    (tmp_path / "pairs.tsv").write_text("\n".join(lines), "utf-8")
+    card = cg.data_check(str(tmp_path / "pairs.tsv"))
+    assert card.source == "pairs"
+    assert card.code() == 0
+    rows = [f"{i % 20},{i * 7 % 13},{i * 17 % 101 / 7:.3f}" for i in range(300)]
+    (tmp_path / "noisy.csv").write_text("\n".join(["a,b,target", *rows]))
+    what = found(cg.data_check(str(tmp_path / "noisy.csv")))
+    assert not [name for name in what if name.startswith("copies")]  # noise makes no copies
+
+
 def test_classes_that_are_rare_or_missing(tmp_path):
     rows = [f"{i * 7 % 101},{'fraud' if i % 40 == 0 else 'fine'}" for i in range(400)]
     path = tmp_path / "fraud.csv"

@@ -20,8 +20,11 @@ PAGE = 8
 
 
 def copies(seen: Looked, /) -> list[DataFinding]:
-    """Examples with the same content."""
-    return findings(seen, groups(_keys(seen)), "copies", "that are there already")
+    """Examples with the same content; where the answers are values, with the same one, too."""
+    keys = _keys(seen)
+    if seen.targets is not None and not seen.labels:
+        keys = list(zip(keys, seen.targets.tolist(), strict=True))
+    return findings(seen, groups(keys), "copies", "that are there already")
 
 
 def groups(keys: Sequence[Hashable], /) -> list[list[int]]:
@@ -68,7 +71,8 @@ def findings(
         count = sum(map(len, other))
         told.append(
             DataFinding(
-                "warn", f"{what} with other answers",
+                "note" if seen.table and count <= MANY * len(seen) else "warn",
+                f"{what} with other answers",
                 f"{counted(count)} that are alike and have different answers", count,
                 _pairs(seen, other), "mend the answers, or take one of each",
                 shown=_shown(seen, other),
@@ -104,8 +108,10 @@ def _keys(seen: Looked) -> Sequence[Hashable]:
 
 
 def _answers(seen: Looked, rows: Sequence[int]) -> int:
-    """How many different answers some examples have."""
-    return 0 if seen.targets is None else len(np.unique(seen.targets[list(rows)]))
+    """How many different classes some examples have."""
+    if seen.targets is None or not seen.labels:
+        return 0
+    return len(np.unique(seen.targets[list(rows)]))
 
 
 def _pairs(seen: Looked, found: Sequence[Sequence[int]]) -> tuple[str, ...]:

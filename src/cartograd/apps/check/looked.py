@@ -183,12 +183,10 @@ class _Seen:
     def targets(self, signature: Signature) -> np.ndarray | None:
         """Classes or values, one for each example."""
         means = signature.task.target
-        if means not in ("class", "value") or not self.answers or self.answers[0].ndim > 2:
+        single = all(one.shape[1:].numel() == 1 for one in self.answers)  # and not one for a token
+        if means not in ("class", "value") or not self.answers or not single:
             return None
-        whole = torch.cat(self.answers).numpy()
-        if whole.ndim == 2:
-            return whole[:, 0] if whole.shape[1] == 1 else None
-        return whole
+        return torch.cat([one.flatten() for one in self.answers]).numpy()
 
     def numbers(self, kind: str) -> np.ndarray | None:
         """Features for a quick model."""
