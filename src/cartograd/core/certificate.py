@@ -33,7 +33,9 @@ class Certificate:
 class Verifier(Protocol):
     """A proof that an answer stands for all inputs of a set; what `verify` calls."""
 
-    def __call__(self, model: nn.Module, x: Float[Tensor, "b ..."], y: Int[Tensor, " b"], /) -> Any:
+    def __call__(
+        self, model: nn.Module, x: Shaped[Tensor, "b ..."], y: Int[Tensor, " b"], /
+    ) -> Any:
         """A `Certificate`.
 
         Args:

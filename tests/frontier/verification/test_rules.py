@@ -188,6 +188,7 @@ def test_of_texts_no_vectors_nearby_do_worse_than_the_bound(name):
     assert (worst - found[1].size < 0.2 * (worst - found[0].size)).all()
 
 
+@pytest.mark.untyped
 def test_what_reads_tokens_is_refused_by_verifiers_of_boxes():
     model, tokens = text("lstm:vocabulary=11,padding_id=0,dim=6,classes=3")
     with pytest.raises(UsageError, match="their vectors can, which ibp"):

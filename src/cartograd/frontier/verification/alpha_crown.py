@@ -26,7 +26,7 @@ References:
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
@@ -59,7 +59,7 @@ CARD = Card(
 
 def alpha_crown(
     model: nn.Module,
-    x: Float[Tensor, "b ..."],
+    x: Shaped[Tensor, "b ..."],
     y: Int[Tensor, " b"],
     /,
     *,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.certificate import Certificate
@@ -31,7 +31,7 @@ Bounds = Callable[[Network, Box, Float[Tensor, "b s k"]], Float[Tensor, "b s"]]
 
 def certified(
     model: nn.Module,
-    x: Float[Tensor, "b ..."],
+    x: Shaped[Tensor, "b ..."],
     y: Int[Tensor, " b"],
     bound: Bounds,
     /,

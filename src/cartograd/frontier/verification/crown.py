@@ -26,7 +26,7 @@ References:
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
@@ -66,7 +66,7 @@ CARD = Card(
 
 def crown(
     model: nn.Module,
-    x: Float[Tensor, "b ..."],
+    x: Shaped[Tensor, "b ..."],
     y: Int[Tensor, " b"],
     /,
     *,

@@ -27,7 +27,7 @@ References:
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
@@ -58,7 +58,7 @@ CARD = Card(
 
 def ibp(
     model: nn.Module,
-    x: Float[Tensor, "b ..."],
+    x: Shaped[Tensor, "b ..."],
     y: Int[Tensor, " b"],
     /,
     *,
