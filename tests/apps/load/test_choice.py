@@ -57,7 +57,7 @@ def test_published_weights_are_taken_where_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr(choosing, "is_here", lambda name: True)
     found = choice(str(pictures(tmp_path / "photos", [(200, 150), (150, 130)])))
     assert (found.model, found.data.signature.input.dims) == (choosing.EFFICIENT, (3, 128, 128))
-    assert found.settings == {"freeze": True, "epochs": 5}
+    assert found.settings == {"freeze": True, "epochs": 20}
     rows = [f"{'good' if i % 2 else 'bad'},words of film number {i} here" for i in range(40)]
     assert choice(str(table(tmp_path / "a.csv", "label,text", rows))).model == "minilm"
     rows = [f"{'好' if i % 2 else '坏'},这部电影第{i}次看还是很有意思的" for i in range(40)]

@@ -37,6 +37,9 @@ which a network learns them by heart."""
 LANGUAGE = 0.2
 """Share of Chinese, Japanese or Korean letters from which on an English encoder is of no use."""
 
+SEEN = 10_000
+"""Pictures that published weights look at in all epochs, so that a head takes minutes."""
+
 EFFICIENT = "efficientnet-lite0-imagenet"
 
 
@@ -145,7 +148,8 @@ def _pictures(data: Dataset) -> Chosen:
         return "lenet5", f"a small network for small pictures ({shape})", {}
     if side >= PUBLISHED and dims[0] == 3 and is_here(EFFICIENT):
         why = f"published weights that know photos, with a new last layer for {count:,} of them"
-        return EFFICIENT, why, {"freeze": True, "epochs": 5}
+        epochs = min(20, max(3, SEEN // count))
+        return EFFICIENT, why, {"freeze": True, "epochs": epochs}
     model = f"resnet:depth={8 if count < 20_000 else 14},width=16"
     why = f"a small residual network for {count:,} pictures of {shape}"
     if side >= PHOTO:
@@ -173,7 +177,7 @@ def _texts(data: Dataset) -> Chosen:
     count, chinese = len(data.train), is_chinese(data)
     if is_here("minilm") and count <= FEW_TEXTS and not chinese:
         why = f"published sentences, read as they are, with a new last layer for {count:,} texts"
-        return "minilm", why, {"freeze": True, "epochs": 5}
+        return "minilm", why, {"freeze": True}
     why = f"a recurrence that learns to read from {count:,} texts"
     if chinese:
         why += "; published sentences (minilm) are English"
