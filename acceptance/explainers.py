@@ -64,7 +64,6 @@ def explainers_tables_texts(session: Session, /) -> Outcome:
     }
     found = {kind: [_judged(session, run, kind, sources[kind]) for run in of]
              for kind, of in runs.items()}  # fmt: skip
-    first = AFTER + session.seeds[0]
     fresh = {
         kind: _judged(
             session, session.train(command, AFTER + session.seeds[0]), kind, sources[kind]
