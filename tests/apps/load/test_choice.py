@@ -8,6 +8,7 @@ import soundfile
 from PIL import Image
 
 import cartograd as cg
+from cartograd.apps.load import brought as bringing
 from cartograd.apps.load import choice as choosing
 from cartograd.apps.load.choice import choice
 from cartograd.apps.load.located import located
@@ -33,7 +34,8 @@ def table(path, header, rows):
 
 @pytest.fixture(autouse=True)
 def nothing_published(monkeypatch):
-    monkeypatch.setattr(choosing, "is_here", lambda name: False)
+    for one in (bringing, choosing):
+        monkeypatch.setattr(one, "is_here", lambda name: False)
 
 
 def test_small_pictures_get_a_small_network(tmp_path):
@@ -54,7 +56,8 @@ def test_photos_of_all_sizes_are_brought_to_one_and_the_reason_is_said(tmp_path)
 
 
 def test_published_weights_are_taken_where_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr(choosing, "is_here", lambda name: True)
+    for one in (bringing, choosing):
+        monkeypatch.setattr(one, "is_here", lambda name: True)
     found = choice(str(pictures(tmp_path / "photos", [(200, 150), (150, 130)])))
     assert (found.model, found.data.signature.input.dims) == (choosing.EFFICIENT, (3, 128, 128))
     assert found.settings == {"freeze": True, "epochs": 20}

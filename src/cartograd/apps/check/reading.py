@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.check.copies import counted
-from cartograd.apps.load.choice import brought
+from cartograd.apps.load.brought import brought
 from cartograd.apps.load.located import located, taken
 from cartograd.apps.load.recognised import TargetlessError
 from cartograd.apps.results.data_card import DataFinding
