@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cartograd.apps.load.choice import EFFICIENT, Choice, is_chinese, is_here
+from cartograd.apps.load.brought import EFFICIENT, is_here
+from cartograd.apps.load.choice import Choice, is_chinese
 from cartograd.core.ports import Signature
 from cartograd.data.dataset.dataset import Dataset
 

@@ -211,7 +211,8 @@ def without_target(path: Path, args: Mapping[str, Any], /) -> tuple[str, dict[st
     """
     reading: dict[str, Any] = {key: args[key] for key in READING if key in args}
     if path.suffix.lower() in (".tsv", ".txt"):
-        bare = read_table(path, **reading | {"header": False})
+        without: dict[str, Any] = {**reading, "header": False}
+        bare = read_table(path, **without)
         first = {cell.casefold() for cell in bare.rows[0]} if bare.rows else set()
         if not first & TARGETS and are_pairs(bare):
             return "pairs", {}

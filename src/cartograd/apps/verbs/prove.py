@@ -157,7 +157,7 @@ def _served_box(model: Signed, case: Case) -> tuple[Box, list[str]]:
     empty = ends[0] > ends[1]  # narrower than two numbers of this precision
     sizes = [int(dim) for dim in port.dims]
     shaped = [torch.where(empty, middle, end).reshape(1, *sizes) for end in ends]
-    return Box(*shaped), notes
+    return Box(shaped[0], shaped[1]), notes
 
 
 def _kind(model: Signed) -> torch.dtype:
