@@ -51,8 +51,8 @@ def arguments(card: Card, /) -> tuple[Argument, ...]:
 
     >>> from cartograd.core.card import Card
     >>> arguments(Card(name="", kind="", entry="unknown", title="", zh="",
-    ...                module="cartograd.core.errors"))
-    (Argument(name='hint', annotation='str', default="''", means=''),)
+    ...                module="cartograd.core.errors"))[0]
+    Argument(name='hint', annotation='str', default="''", means='')
     """
     return _arguments(path_of(card), card.entry)
 
