@@ -237,6 +237,7 @@ def teacher() -> torch.nn.Module:
 RATES = {
     "cyclegan-game": 3e-4,
     "denoising": 0.1,
+    "forecast": 0.1,
     "learn-prototypes": 0.003,
     "latent-denoising": 0.02,
     "likelihood": 0.1,
