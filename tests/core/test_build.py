@@ -126,7 +126,7 @@ def test_a_module_is_passed_through():
         ("net:features=3,depth=0", "net: depth=0 is out of range; expected at least 1"),
         ("net:features=3,dropout=1.5", "out of range; expected below 1.0"),
         ("net", "net needs features: net:features=..."),
-        ("rows:a.csv", "rows needs target: rows:target=..."),
+        ("rows:a.csv", "rows needs target: rows:a.csv,target=..."),
         ("nudge:norm=l7", "nudge: unknown norm 'l7'; did you mean 'l2'? Expected one of: l2, linf"),
         ("nudge:norm=3", "nudge: norm=3 is of the wrong type; expected one of l2, linf"),
         ("learn:model=(nett)", "unknown method 'nett'"),

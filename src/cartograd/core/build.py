@@ -53,7 +53,9 @@ def resolve(
         if parameter.default is inspect.Parameter.empty and key not in full
     ]
     if missing:
-        raise UsageError(f"{card.name} needs {', '.join(missing)}: {card.name}:{missing[0]}=...")
+        named = str(Spec(card.name, {}, spec.subject)) + (":" if spec.subject is None else ",")
+        said = ",".join(f"{key}=..." for key in missing)
+        raise UsageError(f"{card.name} needs {', '.join(missing)}: {named}{said}")
     return card, Spec(card.name, full, spec.subject)
 
 

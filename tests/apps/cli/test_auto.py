@@ -138,6 +138,8 @@ def test_finalists_are_unlike_each_other():
         (("auto", "--data", TABLE, "--resume"), "give the folder"),
         (("auto", "--data", TABLE, "--folder", "."), "exists already"),
         (("auto", "--data", TABLE, "--folder", ".", "--resume"), "holds no search"),
+        (("auto", "--data", TABLE, "--folder", "/dev/null/search"), "cannot make /dev/null/search"),
+        (("auto:models=3", "--data", TABLE, "--minutes", "1"), "has no arguments"),
         (("auto",), "no data was given"),
         (("mlp", "--data", TABLE, "--minutes", "3"), "is of the search `train auto`"),
         (("auto", "--data", "breast-cancer:valid=0"), "has no validation part"),

@@ -94,7 +94,7 @@ def test_the_command_shows_a_run_that_could_not_be_measured(tmp_path, monkeypatc
     out = capsys.readouterr()
     assert "warning: the evaluation failed: ValueError: odd" in out.err
     assert "report" not in out.out
-    assert "1 epochs" in out.out
+    assert "1 epoch" in out.out
 
 
 class Own(nn.Module):

@@ -12,6 +12,7 @@ import cartograd as cg
 from cartograd.apps.answers.forecast import Series
 from cartograd.apps.auto.candidates import candidates
 from cartograd.apps.load.choice import choice
+from cartograd.apps.results.against_plain import against_season
 from cartograd.apps.server.decode import decode
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.onnx_session import session
@@ -56,8 +57,8 @@ def test_the_task_says_what_is_measured_and_what_it_has_to_beat(run, found):
     assert run.history[-1]["train/loss"] < 0.9 * run.history[0]["train/loss"]
     plain = (found.targets[:, :, 0] - found.targets[:, :, 1]).abs() / found.targets[:, :, 2]
     gained = plain.mean().item() - found.metrics["mase"]
-    assert f"than seasonal naive (MASE {plain.mean().item():.3g})" in found.baseline
-    assert f"{abs(gained):.3g} (" in found.baseline
+    assert f"than seasonal naive (MASE {plain.mean().item():.3g}" in found.baseline
+    assert f" {abs(gained):.3g}" in found.baseline
     assert found.baseline.endswith(f"over {len(found.targets)} windows")
 
 
@@ -173,6 +174,25 @@ def test_series_find_their_model_and_are_checked(tmp_path):
     days = written(tmp_path, [f"2024-01-{day:02},{day}" for day in range(1, 30)], "day,y2", "d.csv")
     with pytest.raises(UsageError, match="with time=day, too, it is a series to be forecast"):
         cg.dataset(str(days))
+    months = [f"{year}-{month:02},{year * month}" for year in range(2000, 2009) for month in (1, 2)]
+    months = written(tmp_path, months, "month,sold", "m.csv")
+    with pytest.raises(UsageError, match="with time=month, too, it is a series to be forecast"):
+        cg.dataset(str(months))
+    with pytest.raises(UsageError, match=r"never repeats\); time=month, too, makes it a series"):
+        cg.dataset(f"{months},target=sold")
+
+
+def test_a_metric_that_does_not_fit_is_named_with_those_that_do(run, table):
+    with pytest.raises(
+        UsageError, match=r"accuracy: outputs .* of the task 'forecast': mase, smape"
+    ):
+        cg.evaluate(run.folder, SPEC.format(path=table), metrics=["accuracy"])
+
+
+def test_what_is_no_better_than_the_season_before_is_told_in_one_pair_of_brackets():
+    targets = torch.tensor([[[5.0, 4.0, 2.0]], [[6.0, 8.0, 2.0]]])
+    told = against_season(targets[:, :, 1:2].expand(-1, -1, 3), targets).text
+    assert told == "seasonal naive (MASE 0.75, difference 0, 0 to 0) over 2 windows"
 
 
 def test_digits_tell_the_ends_apart():

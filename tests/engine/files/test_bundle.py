@@ -153,6 +153,10 @@ def test_what_is_no_bundle(tmp_path):
         load(tmp_path / "none")
     with pytest.raises(UsageError, match="holds no bundle"):
         load(tmp_path)
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "manifest.json").touch()
+    with pytest.raises(UsageError, match=r"that of the best model stands in .*best"):
+        load(tmp_path)
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="holds no bundle"):
         load(tmp_path / "file")

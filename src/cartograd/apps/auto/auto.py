@@ -63,9 +63,9 @@ def auto(
     judged = Judged(chosen.data, chosen.word, metric)
     place = _place(chosen.data.name, folder, resume)
     options = candidates(chosen)
+    search = Search(chosen.word, place, 60 * minutes, judged, seed, said)
     said(f"{len(options)} candidates by {judged.metric} of {len(chosen.data.valid):,} validation "
          f"examples, {minutes:g} minutes: {place}")  # fmt: skip
-    search = Search(chosen.word, place, 60 * minutes, judged, seed, said)
     ranked = search.run(options)
     members, valid = _keep(ranked, place, judged, chosen.word)
     usual = chosen.data.signature.task.usual_metrics(chosen.data.signature.classes)

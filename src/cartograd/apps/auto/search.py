@@ -28,7 +28,7 @@ from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.train import train
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
-from cartograd.engine.logging.run_folder import is_run
+from cartograd.engine.logging.run_folder import is_run, made
 
 SHARES = (0.35, 0.3, 0.2)
 """Of the time, for each round; what is left is for measuring."""
@@ -68,6 +68,7 @@ class Search:
         with suppress(OSError, ValueError, TypeError, KeyError):
             kept = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
             self.tried = [Tried(**one) for one in kept["tried"]]
+        self._write()
         self.began = time.monotonic() - sum(one.seconds for one in self.tried)
 
     @property
@@ -184,13 +185,16 @@ class Search:
         score, loss = self.judged.score(place)
         return self._note(replace(one, score=score, loss=loss), begun)
 
+    def _write(self) -> None:
+        """Keep what was tried, before the first, too: a search that is stopped then goes on."""
+        state = {"tried": [x.to_json() for x in self.tried]}
+        write_file(made(self.folder) / STATE, json.dumps(state, indent=1) + "\n")
+
     def _note(self, one: Tried, begun: float) -> Tried:
         """Keep what a try gave."""
         one = replace(one, seconds=time.monotonic() - begun)
         self.tried.append(one)
-        state = {"tried": [x.to_json() for x in self.tried]}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_file(self.folder / STATE, json.dumps(state, indent=1) + "\n")
+        self._write()
         told = one.failed or f"{self.judged.spoken(one.score)} ({one.seconds:.1f} s)"
         self.said(f"{one.name}: {told}")
         return one

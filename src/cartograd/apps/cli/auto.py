@@ -42,6 +42,8 @@ def searched(
     Raises:
         UsageError: something was said that a search chooses by itself.
     """
+    if model is not None and model.startswith("auto:"):
+        raise UsageError("the search `train auto` has no arguments; leave them out")
     if model != "auto":
         raise UsageError(
             f"--minutes is of the search `train auto`; {model or 'a model that is chosen'} is "

@@ -204,6 +204,7 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
         if "approximate" in x
     }
     page, film = done.folder / "report.html", done.folder / "samples" / "growth.gif"
+    epochs = f"{len(done.history)} epoch" + ("s" if len(done.history) != 1 else "")
     best = f", the best of them {done.best['epoch']}" if done.best else ""
     early = ", stopped early" if done.stopped == "early" else ""
     skipped = f"; {done.skipped} of {done.steps} steps left out" if done.skipped else ""
@@ -213,7 +214,7 @@ def _show_run(done: Any, json: bool, beat: bool = False) -> int:
             *output.decided(bundle.about),
             *([("approximate", approximate(doubts))] if doubts else []),
             *([("yardstick", bundle.about["yardstick"])] if bundle.about.get("yardstick") else []),
-            ("trained", f"{len(done.history)} epochs{best}{early}{skipped}"),
+            ("trained", f"{epochs}{best}{early}{skipped}"),
             ("run", str(done.folder)),
             *([("samples", str(film))] if film.exists() else []),
             *([("report", str(page))] if page.exists() else []),

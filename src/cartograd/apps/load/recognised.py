@@ -16,6 +16,7 @@ from cartograd.core.errors import UsageError
 from cartograd.data.decode import dates, images, sounds, text_files
 from cartograd.data.decode.columns import among, is_numeric
 from cartograd.data.decode.prose import CHINESE
+from cartograd.data.decode.steps import are_times
 from cartograd.data.decode.table import Table, parse_table
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.sources.captions import FILES, TABLES, TEXTS
@@ -237,7 +238,8 @@ class TargetlessError(UsageError):
         shown = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
         named = [name for name in header if name.casefold() != "split"]
         likely = "".join(named[-1:])
-        dated = (name for name in header if dates.order(among(table.column(name))))
+        columns = {name: among(table.column(name)) for name in header}
+        dated = (name for name, x in columns.items() if dates.order(x) or are_times(x))
         when = next(dated, "")
         super().__init__(
             f"{path} is a table; say which of its columns is to be predicted ({shown}): "

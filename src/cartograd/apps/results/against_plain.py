@@ -82,7 +82,8 @@ def against_season(outputs: Float[Tensor, "n t 3"], targets: Float[Tensor, "n t 
     low, high = difference(measure, outputs.cpu(), before.cpu(), targets.cpu())
     plain, own = measure(before, targets), measure(outputs, targets)
     gained, ends = (own - plain, (-high, -low)) if high < 0 else (plain - own, (low, high))
-    by = f"by {gained:.3g}" if low > 0 or high < 0 else f"(difference {gained:.3g})"
-    text = f"seasonal naive (MASE {plain:.3g}) {by} ({ends[0]:.3g} to {ends[1]:.3g})"
+    differ, limits = low > 0 or high < 0, f"{ends[0]:.3g} to {ends[1]:.3g}"
+    by = f") by {gained:.3g} ({limits})" if differ else f", difference {gained:.3g}, {limits})"
+    text = f"seasonal naive (MASE {plain:.3g}{by}"
     over = f" over {len(outputs)} windows"
     return Beside("seasonal naive", "mase", low, high, text + over, {"mase": plain})

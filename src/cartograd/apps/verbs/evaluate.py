@@ -234,11 +234,23 @@ def figures(
         return outputs, targets, *positions.figures(measures, outputs)
     outputs, targets = collect(model, batches, device=device)
     seen = {name: probable(one, outputs, model.signature.output) for name, one in measures.items()}
-    values = {name: float(measure(seen[name], targets)) for name, measure in measures.items()}
+    values = {
+        name: _value(name, measure, seen[name], targets, model)
+        for name, measure in measures.items()
+    }
     limits = measures.items() if intervals else ()
     ends = {name: doubted(one, seen[name], targets) for name, one in limits}
     held = {name: one for name, (one, _) in ends.items()}
     return outputs, targets, values, held, {name: why for name, (_, why) in ends.items()}
+
+
+def _value(name: str, measure: Measure, outputs: Tensor, targets: Tensor, model: Signed) -> float:
+    try:
+        return float(measure(outputs, targets))
+    except UsageError as error:
+        usual = ", ".join(model.signature.task.metrics)
+        more = f"; metrics of the task {model.signature.task.name!r}: {usual}" if usual else ""
+        raise UsageError(f"{name}: {error}{more}") from error
 
 
 def _source(data: Data, part: str) -> tuple[str, str]:

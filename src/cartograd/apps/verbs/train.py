@@ -37,6 +37,7 @@ from cartograd.engine.logging.metric_logger import NonFiniteError
 from cartograd.engine.logging.progress import Opening, shown
 from cartograd.engine.logging.run_folder import (
     is_run,
+    made,
     new_run,
     read_config,
     update_config,
@@ -254,15 +255,6 @@ def named(value: Any, /) -> str:
     return str(value).replace(" ", "")
 
 
-def _made(path: Path) -> Path:
-    """A folder, made with those above it."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make {path}: {error.strerror or error}") from error
-    return path
-
-
 @contextmanager
 def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Path]:
     """The run folder; removed if the block fails before the first checkpoint."""
@@ -283,7 +275,7 @@ def _opened(plan: Plan, folder: str | Path | None, resume: bool) -> Iterator[Pat
         other = ", or resume its run" if given.is_dir() and is_run(given) else ""
         raise UsageError(f"{given} exists already; choose another folder{other}")
     else:
-        path = _made(given)
+        path = made(given)
     try:
         write_config(path, values, {key: item.origin for key, item in words.items()})
         yield path

@@ -16,6 +16,7 @@ from cartograd.data.dataset.tensors import assemble
 from cartograd.data.decode.columns import fit_columns
 from cartograd.data.decode.encode import encode
 from cartograd.data.decode.prose import prose_columns
+from cartograd.data.decode.steps import are_times
 
 
 def tabular(
@@ -64,9 +65,12 @@ def tabular(
     )
     if not understood.used:
         reasons = "; ".join(f"{key}: {reason}" for key, reason in understood.left_out.items())
+        when = next((one for one in understood.left_out if are_times(table.column(one))), "")
         raise UsageError(
             f"{table.source} has no column to learn from beside the target "
-            f"({reasons or 'there is no other'}); is the delimiter right?"
+            f"({reasons or 'there is no other'}); "
+            + (f"time={when}, too, makes it a series to be forecast" if when else "")
+            + ("" if when else "is the delimiter right?")
         )
     features = encode(table, understood.used)
     port = Port("row", "table", (features.shape[1],), columns=understood.used)

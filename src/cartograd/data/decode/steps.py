@@ -62,6 +62,18 @@ def seconds(cell: str, order: str, /) -> int | None:
     return (one.day - EPOCH.date()).days * DAY + round(3600 * (one.hour or 0.0))
 
 
+def are_times(cells: Sequence[str], /) -> bool:
+    """Whether a column holds times, each once: dates, months or quarters. Plain years are numbers.
+
+    >>> [are_times(cells) for cells in (["2024-01", "2024-02"], ["2024Q1", "2024Q1"], ["1", "2"])]
+    [True, False, False]
+    """
+    if not cells or len(set(cells)) < len(cells) or all(map(str.isdecimal, cells)):
+        return False
+    order = dates.order(cells) or "ymd"
+    return all(seconds(cell, order) is not None for cell in cells)
+
+
 def shown(moment: int, /) -> str:
     """A time as it is written: the day, and the clock unless it is midnight.
 

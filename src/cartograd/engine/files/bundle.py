@@ -207,6 +207,8 @@ def _find(path: Path) -> Path:
         raise UsageError(f"{path} is a folder as Hugging Face keeps them; name it hf:{path}")
     run = (path / "events.jsonl").exists()
     more = f"; `cartograd runs show {path}` says how this one ended" if run else ""
+    if (path / "best" / "manifest.json").exists():
+        more = f"; that of the best model stands in {path / 'best'}"
     raise UsageError(
         f"{path} holds no bundle; expected a bundle, or the folder of a run that has finished{more}"
     )

@@ -50,6 +50,19 @@ def new_run(root: str | Path, stem: str, /) -> Path:
             return path
 
 
+def made(path: Path, /) -> Path:
+    """A folder, made with those above it.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {path}: {error.strerror or error}") from error
+    return path
+
+
 class RunFolder:
     """The files of a run while it is written.
 
