@@ -21,8 +21,8 @@ HARMLESS = 2**24
 """A size that is tried in any case, for the error that says which tensor does not fit."""
 
 
-LEVELS = 64
-"""A depth that is tried in any case: that of a tree is no number of blocks."""
+LEVELS = 14
+"""A depth that is tried in any case: that of a tree, which is no number of blocks, is no larger."""
 
 
 def outlined(

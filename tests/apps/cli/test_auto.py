@@ -70,7 +70,7 @@ def test_a_search_that_was_stopped_goes_on(found, tmp_path, monkeypatch):
         (tmp_path / "search" / one["name"]).symlink_to(found.folder / one["name"])
     (tmp_path / "search" / "search.json").write_text(json.dumps({"tried": few}))
     said = []
-    again = cg.auto(TABLE, minutes=0.1, folder=tmp_path / "search", resume=True, said=said.append)
+    again = cg.auto(TABLE, minutes=1e-6, folder=tmp_path / "search", resume=True, said=said.append)
     assert not any(line.startswith(("1-1:", "1-2:")) for line in said)
     kept = {one.tried.name: one.tried.score for one in again.lines}
     assert kept == {one["name"]: one["score"] for one in few}

@@ -139,17 +139,17 @@ def test_seeds_of_a_stopped_run_are_spent_for_another_design(mine, cli_run, tmp_
         ),
         (
             'from cartograd import Claim\nCLAIM = Claim(en="a", hypothesis="b", '
-            'rule="mean x > 0")\ndef measure(seed):\n    return 1 / 0',
+            'rule=("mean x > 0",))\ndef measure(seed):\n    return 1 / 0',
             "mine.py line 4, seed 0: ZeroDivisionError",
         ),
         (
             'from cartograd import Claim\nCLAIM = Claim(en="a", hypothesis="b", '
-            'rule="mean x > 0")\ndef measure(seed):\n    return {"y": 1.0}',
+            'rule=("mean x > 0",))\ndef measure(seed):\n    return {"y": 1.0}',
             "the rule speaks of 'x', which measure does not give (it gives y)",
         ),
         (
             'from cartograd import Claim\nCLAIM = Claim(en="a", hypothesis="b", '
-            'rule="mean x > 0")\ndef measure(seed):\n    return {"x": "much"}',
+            'rule=("mean x > 0",))\ndef measure(seed):\n    return {"x": "much"}',
             "'x' is str; expected a number or a Curve",
         ),
     ],

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from cartograd.apps.load.source import dataset
 from cartograd.apps.load.start import start
 from cartograd.apps.verbs.plan import planned
 from cartograd.apps.verbs.train import train
@@ -184,3 +185,16 @@ def test_another_vocabulary_is_refused(tmp_path):
     path = str(write_bundle(tmp_path / "bundle", model, examples=torch.rand(2, 3, 8, 8)))
     with pytest.raises(UsageError, match=r"vocabulary of \d+ tokens, and the data has another one"):
         start(path, pictures().signature, seed=0, tokenizer=other)
+
+
+def test_a_models_name_is_the_model_also_where_a_folder_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = dataset("moons")
+    write_bundle("mlp", build("mlp:widths=[3]", signature=data.signature))
+    plan = planned("mlp", data)
+    assert plan.model.spec is not None
+    assert plan.model.spec.args.get("widths") != (3,)
+    assert any("./mlp is the folder beside it" in line for line in plan.begun)
+    begun = planned("./mlp", data).model.spec
+    assert begun is not None
+    assert tuple(begun.args["widths"]) == (3,)

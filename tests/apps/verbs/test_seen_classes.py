@@ -112,7 +112,8 @@ def test_going_on_with_other_classes_is_told_and_with_other_examples_refused(kep
     x, y = torch.rand(60, 1, 8, 8), torch.arange(60) % 10
     names = tuple("abcdefghij")
     plan = planned(kept, cg.tensors(x, y, labels=names))
-    assert "told of other classes (they were 0, 1, 2, 3, 4, 5, 6, 7, ..., and" in plan.begun
+    told = "told of other classes (they were 0, 1, 2, 3, 4, 5, 6, 7, ..., and"
+    assert any(told in line for line in plan.begun)
     assert plan.model.signature.condition.labels == names
     with pytest.raises(UsageError, match=r"takes image of \(1, 8, 8\), and the data has vector"):
         planned(kept, "moons")

@@ -252,7 +252,7 @@ def test_in_a_run_the_last_step_is_the_last_of_the_schedule():
         ("lambda", "LambdaLR needs lr_lambda"),
         ("LambdaLR:lr_lambda=3", "torch refuses"),
         ("LRScheduler", "unknown schedule"),
-        ("plateau:mode=down", "mode='down' is of the wrong type"),
+        ("plateau:mode=down", "unknown mode 'down'; expected one of: min, max"),
         ("sequential:schedulers=cosine,milestones=[3]", "a list of specs"),
         ("sequential:schedulers=[(cosine)],milestones=[3]", "1 schedulers have 0 milestones"),
         ("sequential:schedulers=[(plateau),(cosine)],milestones=[3]", "cannot hold plateau"),

@@ -154,6 +154,13 @@ def pictured(n):
     return (x + 0.2 * noise).clamp(0, 1), x
 
 
+def forecast(n):
+    """Forecasts of five steps, and values beside those of a season before and their unit."""
+    generator = torch.Generator().manual_seed(0)
+    said, right = (torch.rand(n, 5, 3, generator=generator, dtype=torch.float64) for _ in "xn")
+    return said.sort(2).values, right + 0.1
+
+
 @pytest.mark.parametrize("name", registry.names(kind="metric"))
 def test_the_twin_under_weights_is_the_metric_of_repeated_examples(name):
     metric = build(name)
@@ -161,7 +168,7 @@ def test_the_twin_under_weights_is_the_metric_of_repeated_examples(name):
     if weighed is None:
         assert name in ("equal-error-rate", "label-error-rate")
         return
-    for some in (labelled, measured, pictured):
+    for some in (labelled, measured, pictured, forecast):
         data = some(80)
         with contextlib.suppress(UsageError):
             metric(*data)

@@ -15,7 +15,8 @@ peft = Reference("peft", quiet=True)
 
 BARE = (
     *("maf", "iaf", "neuron", "perceptron", "stylegan2", "word2vec"),
-    *("decision-tree", "random-forest"),
+    *("decision-tree", "random-forest", "boosted-trees"),
+    *("naive", "seasonal-naive", "exponential-smoothing"),
 )
 """Models whose weights are all masked, shared, scaled in use or read as rows, or that have none."""
 READ = ("pixelcnn", "vq-vae")

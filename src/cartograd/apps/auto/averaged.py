@@ -67,8 +67,8 @@ def together(counts: dict[Path, int], judged: Judged, /) -> Signed:
     """The model of the runs that answer together."""
     read: list[tuple[Bundle, int]] = [(bundle.load(run), n) for run, n in counts.items()]
     args: dict[str, Any] = {
-        "members": [str(one.spec) for one, _ in read],
-        "shares": [float(n) for _, n in read],
+        "members": tuple(str(one.spec) for one, _ in read),
+        "shares": tuple(float(n) for _, n in read),
         "answers": judged.signature.target,
     }
     made = build(Spec("ensemble", args))

@@ -68,6 +68,8 @@ def start(
             own = kept(model.signature, signature) if isinstance(model, Signed) else signature
             made, fresh = build(model, kind="model", signature=own), None
             _check_trains(made)
+            if isinstance(model, str) and _holds_weights(model):
+                told = f"{model} is the model of that name; ./{model} is the folder beside it"
         if init is not None:
             if fresh is not None:
                 raise UsageError(
@@ -153,6 +155,8 @@ def _check_trains(model: Signed) -> None:
 def is_elsewhere(word: str, /) -> bool:
     """Whether a text names weights to start from, and not a model to build.
 
+    A word that is a model's name is that model, also where a folder is called so.
+
     Raises:
         UsageError: it names code of a user's own.
     """
@@ -162,8 +166,12 @@ def is_elsewhere(word: str, /) -> bool:
             f"the model is {word}, code that no file makes Cartograd import; give --model {word} "
             "if you trust it (in Python the module itself)"
         )
+    return is_pretrained(word) or (not method and _holds_weights(word))
+
+
+def _holds_weights(word: str) -> bool:
     path = Path(word)
-    return is_pretrained(word) or is_run(path) or is_there(path / "manifest.json")
+    return is_run(path) or is_there(path / "manifest.json")
 
 
 def begun(model: str | Path, /) -> Signed:
