@@ -67,6 +67,7 @@ WRONG_WORDS = [
     (("train", "perceptron", "--data", "digits"), "a step says yes or no"),
     (("train", "--data", "copying"), "no model was given, and none is known by itself"),
     (("train", "mlp"), "no data was given"),
+    (("train", "mlp", "--data", ""), "the word after 'mlp --data' is empty; is a variable"),
     (("train", "mlp", "--data", "digits:here"), "takes key=value arguments only, not 'here'"),
     (("train", "mlp", "--data", "folder"), "folder needs a path: folder:PATH"),
     ((*TRAIN, "--set", "objective=regress"), "objective=regress learns the task 'regress' and"),

@@ -117,8 +117,8 @@ def slope(found: Float[Tensor, ""], at: Float[Tensor, "..."], /) -> Float[Tensor
     if gradient is None:
         raise UsageError(
             "no gradient of the answers reaches the inputs, as of trees and of models that "
-            "compare; take a method that only asks: occlusion, lime or kernel-shap explain, square "
-            "and hop-skip-jump attack"
+            "compare; take a method that only asks: occlusion, lime or kernel-shap (of trees "
+            "tree-shap, too) explain, square and hop-skip-jump attack"
         )
     return gradient
 

@@ -39,6 +39,7 @@ def test_a_table_with_its_target(table):
 def test_a_table_without_target_is_told_its_columns(table):
     with pytest.raises(UsageError, match=r"say which .*\(age, town, churn\): .*--target churn"):
         cg.dataset(str(table))
+    assert not any("by its name" in line for line in cg.data_check(str(table)).decided)
 
 
 def test_a_folder_of_pictures(photos):
@@ -108,6 +109,8 @@ def test_a_folder_of_texts_and_a_mistyped_path(tmp_path):
     (tmp_path / "reviews.jsonl").touch()
     with pytest.raises(UsageError, match=r"did you mean '.*reviews\.jsonl'\?"):
         located(f"{tmp_path}/revews.jsonl,target=label")
+    with pytest.raises(UsageError, match="the data's path is empty"):
+        located(" ")
 
 
 def test_a_path_object_is_data_wherever_its_text_is(table, photos, tmp_path):

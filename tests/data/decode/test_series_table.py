@@ -34,7 +34,7 @@ def test_rows_are_sorted_and_that_is_said():
     [
         (["day,y", *DAYS, "2024-01-03,9"], {}, r"lines 4 and 12 are both of 2024-01-03; by="),
         (["day,y", *DAYS[:4], *DAYS[6:]], {},
-         r"2 of 10 days have no 'y' \(the first is 2024-01-05\); gaps=interpolate"),
+         r"2 of 10 days have no 'y' \(the first is 2024-01-05\); write them in, or learn"),
         (["day,y", *DAYS, "soon,3"], {}, r"line 12: 'soon' in the column 'day' is no time"),
         (["day,y", *DAYS, ",3"], {}, r"line 12: '' in the column 'day' is no time"),
         (["day,y", *DAYS, "2024-01-15 07:00,3"], {}, r"line 12: 2024-01-15 07:00 is not on a step"),

@@ -71,6 +71,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     # training of small models three times slower (LeNet-5, two cores, load 9; measured 2026-11-22).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
+        _check_empty(words)
         rest, names = imports.taken(words, imports.FLAG, "my_package.methods")
         models: list[str] = []
         if rest[:1] != ["tour"]:  # it names a model of the map by this flag
@@ -97,6 +98,17 @@ def main(tokens: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _check_empty(words: Sequence[str]) -> None:
+    """Refuse an empty word, as an unset variable of the shell leaves it: a path would be `.`.
+
+    Raises:
+        UsageError: there is one, and it is no prompt (`generate` says what it expects there).
+    """
+    if "" in words and words[0] != "generate":
+        before = " ".join(words[: words.index("")][-2:])
+        raise UsageError(f"the word after {before!r} is empty; is a variable of the shell not set?")
 
 
 def _mistake(error: Exception, words: Sequence[str]) -> None:

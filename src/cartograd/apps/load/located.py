@@ -8,8 +8,9 @@ named, too. The name of a source comes first; a path of the same name is `./digi
 from pathlib import Path
 from typing import Any
 
-from cartograd.apps.load.recognised import source_of, without_target
+from cartograd.apps.load.recognised import TARGETS, source_of, without_target
 from cartograd.core import registry
+from cartograd.core.errors import UsageError
 from cartograd.core.paths import is_there, looks_like_path, no_such_path
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.dataset import Dataset
@@ -39,6 +40,8 @@ def located(text: str | Path | Spec, /, **args: Any) -> Spec:
         place, comma, rest = text.partition(",")
         if _names_a_source(text):
             return Spec.parse(text)
+    if not place.strip():
+        raise UsageError("the data's path is empty; expected a file, a folder or a source")
     path = Path(place.strip()).expanduser()
     if not is_there(path):
         if isinstance(text, Path) or looks_like_path(place):
@@ -69,7 +72,8 @@ def taken(given: str | Path | Spec, spec: Spec, made: Dataset | None = None, /) 
     title = registry.find(spec.name, kind="data")[0].title
     what = title if made is None else counted(spec, made)
     lines = [f"{spec.subject} is taken as {spec.name}: {what}"]
-    if "target" in spec.args and "target=" not in str(given):
+    named = str(spec.args.get("target", "")).casefold() in TARGETS
+    if named and "target=" not in str(given):
         lines.append(f"{spec.args['target']} is to be predicted, by its name (--target)")
     return lines
 

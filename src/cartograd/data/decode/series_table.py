@@ -213,8 +213,9 @@ def _filled(course: Course, source: str, timeline: Timeline, of: str, notes: lis
         count = f"{len(lacks)} of {plural(timeline.step, len(column))}"
         if timeline.gaps == "refuse":
             raise UsageError(
-                f"{source}: {count}{of} have no {name!r} (the first is {when}); gaps=interpolate "
-                "fills them by a straight line, gaps=previous by the value before"
+                f"{source}: {count}{of} have no {name!r} (the first is {when}); write them "
+                "in, or learn from data with gaps=interpolate (by a straight line) or "
+                "gaps=previous (by the value before)"
             )
         if not len(known) or known[0] > 0:
             raise UsageError(
