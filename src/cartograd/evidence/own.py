@@ -15,6 +15,7 @@ from typing import Any
 
 from cartograd.core.errors import UsageError, unknown
 from cartograd.evidence.claim import Claim, Curve, Measured
+from cartograd.evidence.claim_fields import check_fields, check_rule
 from cartograd.evidence.design import Event, digest_of, history_of, now
 from cartograd.evidence.experiment import Measure
 from cartograd.evidence.kept_seeds import KeptSeeds
@@ -69,15 +70,17 @@ def _claim(path: Path, given: dict[str, Any]) -> Claim:
     missing = [name for name in needed if name not in given]
     if missing:
         raise UsageError(f"{path}: the claim has no {missing[0]}; expected e.g. {EXAMPLE}")
-    for name in ("rule", "requires", "draw"):
-        if isinstance(given.get(name), str):
+    for name in ("rule", "requires", "draw", "axes"):
+        if isinstance(given.get(name), str) and name != "axes":
             given[name] = (given[name],)
-        given[name] = tuple(given.get(name, ()))
+        elif isinstance(given.get(name), list):
+            given[name] = tuple(given[name])
+    check_fields(given, path)
     if not given["rule"]:
         raise UsageError(f"{path}: the rule is empty; expected e.g. {EXAMPLE}")
     claim = Claim(**given)
     for text in (*claim.rule, *claim.requires):
-        Check.parse(text)
+        check_rule(text, path)
     if not claim.seeds > 0 <= claim.first:
         raise UsageError(f"{path}: seeds={claim.seeds} from first={claim.first} on are no seeds")
     return claim
@@ -99,11 +102,13 @@ def experiment_of(path: Path, claim: Claim, /) -> Measure:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     for other in _beside(path, set()):  # as they are now, not as a call before has imported them
-        sys.modules.pop(other.stem, None)
+        top = other.relative_to(path.parent).parts[0].removesuffix(".py")
+        for name in [name for name in sys.modules if name.partition(".")[0] == top]:
+            del sys.modules[name]
     sys.path.insert(0, str(path.parent.absolute()))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _told(path, "the file fails", error) from error
     finally:
         sys.path.remove(str(path.parent.absolute()))
@@ -112,7 +117,7 @@ def experiment_of(path: Path, claim: Claim, /) -> Measure:
     def measure(seed: int, /) -> Measured:
         try:
             found = inner(seed)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _told(path, f"seed {seed}", error) from error
         return _checked(path, claim, found)
 
@@ -175,6 +180,11 @@ def _checked(path: Path, claim: Claim, found: Any) -> Measured:
                     f"{path}: {name!r} is {type(value).__name__}; expected a number or a Curve"
                 ) from error
     names = [name for name, value in found.items() if not isinstance(value, Curve)]
+    if lost := [name for name in claim.draw if name not in found]:
+        raise UsageError(
+            f"{path}: {lost[0]!r} shall be drawn, which measure does not give (it gives "
+            f"{', '.join(found) or 'nothing'})"
+        )
     for check in map(Check.parse, (*claim.rule, *claim.requires)):
         if not set(check.figures(names)) & set(names):
             raise UsageError(
@@ -184,7 +194,7 @@ def _checked(path: Path, claim: Claim, found: Any) -> Measured:
     return found
 
 
-def _told(path: Path, where: str, error: Exception) -> UsageError:
+def _told(path: Path, where: str, error: BaseException) -> UsageError:
     """An error of a user's code in a line, with the line of their file."""
     if isinstance(error, UsageError):
         return UsageError(f"{path}, {where}: {error}")
@@ -215,14 +225,18 @@ def _assigns(node: ast.stmt, name: str) -> bool:
 def _beside(path: Path, seen: set[Path]) -> Iterator[Path]:
     """The files in the same folder that a file imports, and those that they import."""
     for node in ast.walk(_tree(path)):
-        names = []
+        names = list[str]()
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module]
         for name in names:
-            other = path.parent / f"{name.partition('.')[0]}.py"
-            if other.is_file() and other not in seen:
-                seen.add(other)
-                yield other
-                yield from _beside(other, seen)
+            top = path.parent / name.partition(".")[0]
+            package = (top / "__init__.py").is_file() and top.name != "cartograd"
+            files = top.rglob("*.py") if package else [top.with_name(f"{top.name}.py")]
+            for other in files:
+                if other.is_file() and other not in seen:
+                    seen.add(other)
+                    yield other
+                    if not package:  # which is taken whole
+                        yield from _beside(other, seen)

@@ -38,8 +38,8 @@ def fixed(
     if known & chosen:
         again = ", ".join(map(str, sorted(known & chosen)[:3]))
         raise UsageError(
-            f"{claim.id}: figures of seeds {again} ... have been seen; a mended design gets fresh "
-            f"ones, e.g. first={(max(known) // 100 + 1) * 100}"
+            f"{claim.id}: figures of seeds {again} ... have been seen; a design that is fixed "
+            f"after it gets fresh ones, e.g. first={(max(known) // 100 + 1) * 100}"
         )
     return Event(
         now(), claim.id, "mended" if earlier else "registered", design, span(sorted(chosen)), note

@@ -92,10 +92,24 @@ def test_what_it_imports_is_part_of_the_design_and_comments_are_not(mine, cli_ru
     assert "have been seen" in cli_run("claim", "mine.py").err
 
 
+def test_a_package_beside_it_is_part_of_the_design(mine, cli_run, tmp_path):
+    mine(sampled=SAMPLED.replace("import torch\n", "import torch\nfrom inner.shift import BY\n"))
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "__init__.py").touch()
+    for by in (0, 1):  # as it is now, not as it was imported before
+        (tmp_path / "inner" / "shift.py").write_text(f"BY = {by}\n")
+        done = cli_run("claim", "mine.py")
+        assert done.code == 2 * by
+    assert "have been seen" in done.err
+
+
 def test_a_look_is_told_and_its_seed_is_spent(mine, cli_run, tmp_path):
     done = cli_run("claim", "mine.py", "--seed", "2", "--json").json
     assert done["verdict"] == "undecided"
     assert events(tmp_path) == [("look", "2")]
+    assert cli_run("claim", "mine.py", "--seeds", "0").err == (
+        "cartograd: seeds=0 is out of range; expected at least 1\n"
+    )
     assert "seeds 2 ... have been seen" in cli_run("claim", "mine.py").err
 
 
@@ -151,6 +165,28 @@ def test_seeds_of_a_stopped_run_are_spent_for_another_design(mine, cli_run, tmp_
             'from cartograd import Claim\nCLAIM = Claim(en="a", hypothesis="b", '
             'rule=("mean x > 0",))\ndef measure(seed):\n    return {"x": "much"}',
             "'x' is str; expected a number or a Curve",
+        ),
+        (
+            'from cartograd import Claim\nCLAIM = Claim(en="a", hypothesis="b", '
+            'rule="mean x > 0")\ndef measure(seed):\n    raise SystemExit(3)',
+            "mine.py line 4, seed 0: SystemExit: 3",
+        ),
+        *(
+            (
+                f'from cartograd import Claim\nCLAIM = Claim(en="a", hypothesis="b", '
+                f'rule="mean x > 0", {field})\ndef measure(seed):\n    return {{"x": seed}}',
+                message,
+            )
+            for field, message in {
+                'seeds="three"': "seeds='three' of the claim; expected a whole number",
+                "requires=5": "requires=5 of the claim; expected texts like",
+                'requires="mean x > much"': "'mean x > much' is not a check; expected e.g.",
+                'axes=("a",)': "axes=('a',) of the claim; expected two texts like",
+                'decide="most"': "expected one of all, majority, each",
+                'scale="z"': "scale='z' of the claim; expected x, y or xy",
+                'id="../x"': "id='../x' of the claim names its folder",
+                'draw=["y"]': "'y' shall be drawn, which measure does not give (it gives x)",
+            }.items()
         ),
     ],
 )

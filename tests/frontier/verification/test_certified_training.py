@@ -147,3 +147,7 @@ def test_what_does_not_fit_is_refused():
     strange = signed(nn.Sequential(nn.Flatten(), nn.Linear(32, 3), nn.Hardshrink()))
     with pytest.raises(UsageError, match=r"no bounds are known of these"):
         next(CertifiedTraining(model=strange).losses(examples(strange)))
+    values = Signature((Port("x", "vector", (4,), bounds=(0.0, 1.0)),), (Port("y", "value", (1,)),))
+    objective = CertifiedTraining(model=cg.sign(nn.Linear(4, 1), values))
+    with pytest.raises(UsageError, match="the task 'regress'"):
+        next(objective.losses((torch.rand(5, 4), torch.rand(5, 1))))

@@ -67,6 +67,7 @@ def attack_(
     where = {"target": target, "data": source, "part": part}
     told: dict[str, Any] = {"examples": examples, "part": part, "device": device}
     if len(methods) > 1 or eps or norm is not None or from_ is not None:
+        output.check_page(out)
         methods = methods or (list(METHODS) if from_ is None else ["mi-fgsm"])
         told |= {"eps": eps or (), "norm": norm or "linf", "surrogate": from_}
         return _curve(bundle, read, methods, told, where, out or home(bundle) / "attack.html", json)

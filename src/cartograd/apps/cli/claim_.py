@@ -46,6 +46,8 @@ def claim_(
         return
     if seed is not None and seeds is not None:
         raise UsageError("--seed is one seed alone and --seeds their number; give one of them")
+    if seeds is not None and seeds < 1:
+        raise UsageError(f"seeds={seeds} is out of range; expected at least 1")
     from cartograd.evidence.claim import find, is_own
 
     if is_own(name):

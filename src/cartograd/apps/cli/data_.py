@@ -8,7 +8,6 @@ from cartograd.apps.answers import units
 from cartograd.apps.cli import common, output
 from cartograd.apps.cli.common import File
 from cartograd.core import registry
-from cartograd.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cartograd.data.store.packages import Item
@@ -67,8 +66,7 @@ def check(
     """
     from cartograd.apps.check.check import data_check
 
-    if out is not None and out.suffix.lower() != ".html":
-        raise UsageError(f"--out {out} is a page; expected a name that ends in .html")
+    output.check_page(out)
     card = data_check(common.with_target(data, target), seconds=seconds)
     if out is not None:
         card.draw(out)

@@ -54,6 +54,7 @@ def diagnose_(
     chosen = [word.strip() for text in looks for word in text.split(",") if word.strip()]
     options: dict[str, Any] = {"objective": objective, "optimizer": optimizer, "memory": memory}
     options |= {"batch_size": batch_size, "seed": seed, "device": device}
+    output.check_page(out)
     verb: Any = diagnose
     if data is None:
         _run(verb(target, looks=tuple(chosen), **options), out, json=json)

@@ -48,6 +48,16 @@ def check_png(out: Path | None, /) -> None:
         raise UsageError(f"--out {out} is a picture; expected a name that ends in .png")
 
 
+def check_page(out: Path | None, /) -> None:
+    """Refuse a file for a page that would say it is something else.
+
+    Raises:
+        UsageError: its name does not end in .html.
+    """
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--out {out} is a page; expected a name that ends in .html")
+
+
 def mistake(error: Exception, /, *, as_json: bool) -> None:
     """One line that says what was wrong; with `--json` also an object on stdout."""
     message = " ".join(str(error).split())

@@ -58,6 +58,7 @@ def replace_(
 
     stem = re.sub(r"[^\w.-]+", "-", f"replace-{_short(a)}-{_short(b)}")
     page = out or Path(f"{stem}.html")
+    output.check_page(page)
     writable(None, page)
     if target is not None:
         data = with_target(data or "", target)

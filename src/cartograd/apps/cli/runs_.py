@@ -105,6 +105,7 @@ def compare(
     """
     from cartograd.apps.cli.common import part_of
 
+    output.check_page(out)
     part = part and part_of(part)
     if len(runs) < 2:
         raise UsageError(f"{len(runs)} runs to compare; expected two, or groups like 'runs/a-*'")

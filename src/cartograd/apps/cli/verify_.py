@@ -78,6 +78,7 @@ def verify_(
                 "--norm and --out"
             )
         return _ranges(bundle, read, range, told, where, json)
+    output.check_page(out)
     told |= {"norm": norm or "linf"}
     return _accuracy(bundle, read, method, eps, told, where, out or home(bundle) / "verify.html",
                      json)  # fmt: skip

@@ -77,12 +77,16 @@ def _own(
     design = own.digest_own(found, path)
     kept = _kept(target, design)
     own.begin(found, path, design, chosen, kept)
-    said(f"design {design}, fixed in {own.journal_of(path)}")
+    journal = own.journal_of(path)
+    if own.is_look(found, chosen):
+        said(f"a look, told in {journal}: seed {chosen[0]} is spent for designs fixed after it")
+    else:
+        said(f"design {design}, fixed in {journal}")
     outcome = run(found, seeds=chosen, measure=measure, design=design, kept=kept, said=said)
     if not own.is_look(found, chosen):
         own.end(found, path, design, chosen, outcome.verdict)
     if target is not None:
-        _write(outcome, target, history_of(own.journal_of(path), found.id), path)
+        _write(outcome, target, history_of(journal, found.id), path)
     if kept is not None:
         kept.remove()
     return outcome

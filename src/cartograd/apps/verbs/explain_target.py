@@ -146,7 +146,7 @@ def _units(model: Signed, layer: str, inputs: Tensor, target: int | str | None) 
     own = found.argmax(1).tolist() if unit is None else [unit] * len(found)
     return [
         f"why unit {number if target is None else target} of {layer}? it says "
-        f"{float(row[number]):.3g}"
+        f"{row[number].item():.3g}"
         for number, row in zip(own, found, strict=True)
     ]
 

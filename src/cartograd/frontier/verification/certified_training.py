@@ -124,8 +124,8 @@ class CertifiedTraining(nn.Module):
                 operations without a rule.
         """
         grown = min(1.0, self.steps.item() / self.total)
+        ahead = self.ahead(batch, grown * self.eps, beta=1 - grown)  # names what does not fit
         (clean,) = self.inner.losses(batch)
-        ahead = self.ahead(batch, grown * self.eps, beta=1 - grown)
         yield Loss(self._mixed(clean.value, ahead, grown), clean.player, weight=clean.weight)
 
     def after_step(self, _player: str, /) -> None:

@@ -76,7 +76,10 @@ def values(
         outputs = outputs[:, :, 1]
     outputs, targets = (g[:, None] if g.ndim == 1 else g for g in (outputs, targets))
     same = outputs.shape[1:] == targets.shape[1:]
-    _match("values of one shape (n, k)", outputs, targets, outputs.ndim == 2, same)
+    wanted = "values of one shape (n, k)"
+    if targets.shape[1:] == (1,) and not same:
+        wanted += "; of classes take a metric such as accuracy"
+    _match(wanted, outputs, targets, outputs.ndim == 2, same)
     return outputs, targets
 
 
