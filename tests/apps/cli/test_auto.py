@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from cartograd.apps.auto.candidates import Candidate, candidates
 from cartograd.apps.auto.judged import Judged
 from cartograd.apps.auto.search import Search
 from cartograd.apps.auto.tried import Tried
+from cartograd.apps.cli import auto as auto_command
 from cartograd.apps.load.choice import choice
 from cartograd.core.registry import find
 
@@ -117,6 +119,21 @@ def test_what_is_rare_is_not_judged_by_accuracy():
     values = cg.tensors(x, x[:, :1])
     assert Judged(values, values).metric == "rmse"
     assert Judged(values, values).sign == -1
+
+
+@pytest.mark.untyped
+def test_a_search_can_go_on_from_its_beginning(tmp_path):
+    Search(TABLE, tmp_path / "search", 60.0, None, 0, print)
+    assert json.loads((tmp_path / "search" / "search.json").read_text()) == {"tried": []}
+
+
+@pytest.mark.untyped
+def test_an_average_is_made_again_by_a_line_for_each_member(found, capsys):
+    shown = auto_command._show
+    shown(replace(found, members={one.tried.name: 1 for one in found.lines[:2]}), found.folder)
+    lines = capsys.readouterr().out.splitlines()
+    told = [line.split(maxsplit=1)[1] for line in lines if line.startswith("again")]
+    assert told == [one.command for one in found.lines[:2]]
 
 
 def test_finalists_are_unlike_each_other():

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.answers import units
 from cartograd.apps.auto.candidates import Candidate
 from cartograd.apps.auto.judged import Judged
 from cartograd.apps.auto.tried import Tried
@@ -152,9 +153,9 @@ class Search:
         fits = int(part / (whole / usual)) if whole else usual
         needed = any(not x.failed for x in self.tried)
         if fits < 1 and needed:
+            left = f"its part of the time is {units.seconds(part)}" if part else "no time was left"
             raise UsageError(
-                f"not tried: an epoch takes about {whole / usual:.1f} s, and {part:.1f} s are its "
-                "part of the time"
+                f"not tried: an epoch takes about {units.seconds(whole / usual)}, and {left}"
             )
         return max(1, min(fits, usual if number == 1 else 2 * usual))
 

@@ -95,6 +95,8 @@ def _show(found: Any, page: Path) -> None:
     right = ("valid", "test", "time", "parameters")
     output.table(HEAD, [one.cells(found.metric) for one in found.lines], right=right)
     left = f"{len(found.failed)} not tried, or not to be trained; " if found.failed else ""
+    members = found.members or [found.lines[0].tried.name]
+    again = [one.command for one in found.lines if one.tried.name in members]
     valid = f"{found.metric} {units.metric(found.metric, found.valid)}"
     output.lines(
         [
@@ -102,7 +104,7 @@ def _show(found: Any, page: Path) -> None:
             ("measured", f"on {best.examples:,} test examples, which decided nothing"),
             *([("yardstick", best.yardstick)] if best.yardstick else []),
             ("model", str(found.best)),
-            ("again", found.lines[0].command),
+            *(("again", command) for command in again),
             ("table", f"{left}{page}"),
         ]
     )
