@@ -157,3 +157,26 @@ def test_one_seed_says_what_it_cannot_tell(made):
     found = cg.compare_groups(root / "a-seed0", root / "b-seed0")
     assert {arm.seen for metric in found.metrics for arm in metric.arms} == {"examples"}
     assert all(math.isfinite(x.pairs[0].low) for x in found.metrics)
+
+
+def test_probabilities_are_those_that_were_meant_where_a_threshold_decides(tmp_path):
+    arms = {}
+    for name, more in (("plain", {}), ("chosen", {"threshold": "recall:at=0.99"})):
+        arms[name] = tmp_path / name
+        cg.train(
+            "mlp:widths=[4]", "breast-cancer", folder=arms[name], **{**FAST, "epochs": 4}, **more
+        )
+    found = {x.name: x.arms for x in cg.compare_groups(*arms.values()).metrics}
+    assert found["nll"][0].value == pytest.approx(found["nll"][1].value)
+    assert found["precision"][0].value != found["precision"][1].value
+
+
+def test_where_all_are_right_the_mean_is_no_surer_than_a_run(tmp_path):
+    x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+    x[:, 0] += torch.where(torch.arange(200) % 2 > 0, 9.0, -9.0)
+    data = cg.tensors(x, torch.arange(200) % 2, labels=("no", "yes"))
+    fast = {"epochs": 20, "optimizer": "adamw:lr=0.05"}
+    found = cg.repeat("mlp:widths=[4]", data, seeds=2, folder=tmp_path / "a", **fast)
+    figure = next(one.arms[0] for one in found.metrics if one.name == "accuracy")
+    assert figure.values == (1.0, 1.0)
+    assert 0.8 < figure.low < 1.0 == figure.high

@@ -16,15 +16,16 @@ import torch
 from torch import Tensor
 
 from cartograd.apps.answers.averaged import about, measure
+from cartograd.apps.answers.decisions import probable
 from cartograd.apps.load.runs import Look, listed, look
 from cartograd.apps.load.source import Data
 from cartograd.apps.results.groups import ArmFigure, Group, GroupComparison, GroupMetric, Versus
 from cartograd.apps.verbs.together import together, without_bundle
 from cartograd.core.errors import UsageError, unknown
-from cartograd.core.ports import Signature
+from cartograd.core.ports import Port, Signature
 from cartograd.engine.logging.run_folder import is_run
 from cartograd.practice.metrics.crossed import Arm, difference, holm, mean
-from cartograd.practice.metrics.interval import moved
+from cartograd.practice.metrics.interval import interval, moved
 
 PRIVATE = ("seed",)
 """Settings in which the runs of one arm may differ."""
@@ -79,8 +80,8 @@ def _compared(
     arms: tuple[Group, ...], data: Data | None, part: str | None, wanted: dict[str, float]
 ) -> GroupComparison:
     found = together([x.folder for arm in arms for x in arm.looks], data=data, part=part)
-    outputs = list(found.outputs)
-    each: list[list[Tensor]] = [[outputs.pop(0) for _ in arm.looks] for arm in arms]
+    answers = list(zip(found.outputs, found.ports, strict=True))
+    each = [[answers.pop(0) for _ in arm.looks] for arm in arms]
     names = [arm.name for arm in arms]
     usual = found.signature.task.usual_metrics(found.signature.classes)
     for name in wanted:
@@ -172,18 +173,20 @@ def _metric(
     name: str,
     signature: Signature,
     names: list[str],
-    outputs: list[list[Tensor]],
+    answers: list[list[tuple[Tensor, Port]]],
     targets: Tensor,
     margin: float | None,
 ) -> GroupMetric:
     metric = measure(name, signature)
-    arms = []
-    for each in outputs:
+    seen = [[probable(metric, *one) for one in arm] for arm in answers]
+    arms, figures = [], []
+    for each in seen:
         values = tuple(float(metric(one, targets)) for one in each)
         moves = [moved(metric, one, targets) for one in each]
         known = [one for one in moves if one is not None]
         arms.append(Arm(values, torch.stack(known) if len(known) == len(each) else None))
-    figures = [_figure(arm) for arm in arms]
+        alone = [interval(metric, one, targets) for one in each]
+        figures.append(_figure(arms[-1], alone))
     pairs = list(combinations(range(len(arms)), 2))
     apart = [difference(arms[one], arms[other]) for one, other in pairs]
     level = 1 - 0.05 / max(1, len(pairs))
@@ -199,6 +202,10 @@ def _metric(
     return GroupMetric(name, tuple(figures), tuple(versus), about(name, signature))
 
 
-def _figure(arm: Arm) -> ArmFigure:
+def _figure(arm: Arm, alone: list[tuple[float, float]]) -> ArmFigure:
+    """The mean; where no example moves it (all are right) it is no surer than a run alone is."""
     found = mean(arm)
-    return ArmFigure(found.value, *found.interval(), arm.spread, arm.values, found.seen)
+    low, high = found.interval()
+    if not found.error:
+        low, high = min(one for one, _ in alone), max(one for _, one in alone)
+    return ArmFigure(found.value, low, high, arm.spread, arm.values, found.seen)
