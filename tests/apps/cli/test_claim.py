@@ -67,7 +67,7 @@ def test_the_list_has_every_claim_and_the_kept_verdicts(cli_run):
     [
         (["gelu-aprox"], "unknown claim 'gelu-aprox'; did you mean 'gelu-approx'?"),
         (["gelu-approx", "--seeds", "3", "--seed", "1"], "give one of them"),
-        (["softmax-ce-gradient", "--seeds", "0"], "at least one"),
+        (["softmax-ce-gradient", "--seeds", "0"], "expected at least 1"),
         (["softmax-ce-gradient", "--seed", "-1"], "expected at least 0"),
         (["gelu-approx", "--folder", "."], "holds something else"),
     ],

@@ -168,13 +168,13 @@ def test_seeds_of_a_stopped_run_are_spent_for_another_design(mine, cli_run, tmp_
         ),
         (
             'from cartograd import Claim\nCLAIM = Claim(en="a", hypothesis="b", '
-            'rule="mean x > 0")\ndef measure(seed):\n    raise SystemExit(3)',
+            'rule=("mean x > 0",))\ndef measure(seed):\n    raise SystemExit(3)',
             "mine.py line 4, seed 0: SystemExit: 3",
         ),
         *(
             (
                 f'from cartograd import Claim\nCLAIM = Claim(en="a", hypothesis="b", '
-                f'rule="mean x > 0", {field})\ndef measure(seed):\n    return {{"x": seed}}',
+                f'rule=("mean x > 0",), {field})\ndef measure(seed):\n    return {{"x": seed}}',
                 message,
             )
             for field, message in {
@@ -185,7 +185,7 @@ def test_seeds_of_a_stopped_run_are_spent_for_another_design(mine, cli_run, tmp_
                 'decide="most"': "expected one of all, majority, each",
                 'scale="z"': "scale='z' of the claim; expected x, y or xy",
                 'id="../x"': "id='../x' of the claim names its folder",
-                'draw=["y"]': "'y' shall be drawn, which measure does not give (it gives x)",
+                'draw=("y",)': "'y' shall be drawn, which measure does not give (it gives x)",
             }.items()
         ),
     ],
