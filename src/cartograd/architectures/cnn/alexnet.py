@@ -128,6 +128,10 @@ class AlexNet(nn.Module):
         """Logits."""
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
+    def trunk(self) -> list[nn.Module]:
+        """The layers that make maps, in order (`stages`)."""
+        return list(self.features)
+
 
 class ResponseNorm(nn.Module):
     """Each number normalised by the neighbouring channels of its pixel."""

@@ -137,6 +137,10 @@ class DenseNet(nn.Module):
         """Logits."""
         return self.classifier(relu(self.features(x)).mean((2, 3)))
 
+    def trunk(self) -> list[nn.Module]:
+        """The layers that make maps, in order (`stages`)."""
+        return [*self.features, Activation("relu")]
+
 
 class Layer(nn.Module):
     """A layer of a block: its input concatenated with its own maps."""

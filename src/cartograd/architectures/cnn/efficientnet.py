@@ -185,6 +185,10 @@ class EfficientNet(nn.Module):
         """Logits."""
         return self.classifier(self.features(x).mean((2, 3)))
 
+    def trunk(self) -> list[nn.Module]:
+        """The layers that make maps, in order (`stages`)."""
+        return list(self.features)
+
 
 class Unit(nn.Sequential):
     """A convolution (depthwise, if asked), normalisation and a nonlinearity, if any."""

@@ -171,6 +171,13 @@ class GoogLeNet(nn.Module):
             x = self.get_submodule(f"inception{name}")(x)
         return x
 
+    def trunk(self) -> list[nn.Module]:
+        """The layers that make maps, in order (`stages`)."""
+        stem = [self.conv1, self.maxpool1, self.conv2, self.conv3, self.maxpool2]
+        pools = {"4a": self.maxpool3, "5a": self.maxpool4}
+        modules = [(pools.get(name), self.get_submodule(f"inception{name}")) for name in MODULES]
+        return [*stem, *(part for pair in modules for part in pair if part is not None)]
+
 
 class Convolution(nn.Module):
     """A convolution that keeps the size at stride 1, batch normalisation or a bias, and ReLU."""

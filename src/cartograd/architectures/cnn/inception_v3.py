@@ -181,6 +181,12 @@ class InceptionV3(nn.Module):
             x = self.get_submodule(f"Mixed_{name}")(x)
         return x
 
+    def trunk(self) -> list[nn.Module]:
+        """The layers that make maps, in order (`stages`)."""
+        first = [self.Conv2d_1a_3x3, self.Conv2d_2a_3x3, self.Conv2d_2b_3x3, self.maxpool1]
+        then = [self.Conv2d_3b_1x1, self.Conv2d_4a_3x3, self.maxpool2]
+        return [*first, *then, *(self.get_submodule(f"Mixed_{name}") for name in MODULES)]
+
 
 class Mixed(nn.Module):
     """Parallel branches, whose maps are concatenated."""

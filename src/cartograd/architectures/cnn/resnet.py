@@ -45,6 +45,7 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.foundations.activations.layer import Activation
 from cartograd.foundations.activations.relu import relu
 from cartograd.training.normalization.layers import Maps, of_maps
 from cartograd.training.regularization.stochastic_depth import StochasticDepth
@@ -178,6 +179,11 @@ class ResNet(nn.Module):
         x = self.maxpool(relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(x.mean((2, 3)))
+
+    def trunk(self) -> list[nn.Module]:
+        """The layers that make maps, in order (`stages`)."""
+        stem = [self.conv1, self.bn1, Activation("relu"), self.maxpool]
+        return [*stem, self.layer1, self.layer2, self.layer3, self.layer4]
 
 
 class Basic(nn.Module):

@@ -134,6 +134,10 @@ class VGG(nn.Module):
         """Logits."""
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
+    def trunk(self) -> list[nn.Module]:
+        """The layers that make maps, in order (`stages`)."""
+        return list(self.features)
+
 
 def _initialise(model: nn.Module, *, dense: bool) -> None:
     for module in model.modules():
