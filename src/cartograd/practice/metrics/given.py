@@ -38,6 +38,29 @@ def classes(outputs: Tensor, targets: Tensor, /) -> tuple[Float[Tensor, "n k"], 
     return outputs, targets.long()
 
 
+def places(
+    outputs: Tensor, targets: Tensor, /
+) -> tuple[Float[Tensor, "n t k"], Int[Tensor, "n t"]]:
+    """Logits (n, k, ...) and classes (n, ...) of places such as pixels, the places in a row.
+
+    Raises:
+        UsageError: shapes that do not match, no examples, targets that are not classes of the
+            outputs (below 0 is no label) or all without a label, or outputs that are no numbers.
+    """
+    outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
+    same = outputs.ndim > 1 and outputs.shape[2:] == targets.shape[1:]
+    _match("logits (n, k, y, x) and classes (n, y, x) of pixels", outputs, targets, same)
+    whole = not targets.is_floating_point()
+    high = int(targets.max())
+    if not whole or not 0 <= high < outputs.shape[1]:
+        raise UsageError(
+            f"targets are {targets.dtype} up to {high}; expected the number of a class, 0 to "
+            f"{outputs.shape[1] - 1}, for at least one pixel, and below 0 where there is none"
+        )
+    n, k = outputs.shape[:2]
+    return outputs.reshape(n, k, -1).mT, targets.long().reshape(n, -1)
+
+
 def several(outputs: Tensor, targets: Tensor, /) -> bool:
     """Whether targets say of each class whether it holds, so that an example may have several."""
     return targets.ndim == 2 and targets.shape == outputs.shape

@@ -6,13 +6,17 @@ the metric of their sums. Intervals are made from rows, not positions: the posit
 not independent of each other.
 """
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from cartograd.practice.metrics import given
 from cartograd.practice.metrics.influence import few, of_sums, skewed, uneven
 from cartograd.practice.metrics.interval import twin
 from cartograd.practice.metrics.proportion import of_rows
@@ -35,12 +39,34 @@ def reducible(measure: Measure, /) -> bool:
     return twin(measure, "parts") is not None
 
 
-def reducer(measures: Mapping[str, Measure], /) -> Callable[[Tensor, Tensor], Float[Tensor, "b n"]]:
-    """A function that reduces the outputs and targets of a batch for all these metrics."""
-    reducers = [twin(measure, "parts") for measure in measures.values()]
+def reducer(
+    measures: Mapping[str, Measure], /, *, axis: int = -1
+) -> Callable[[Tensor, Tensor], Float[Tensor, "b n"]]:
+    """A function that reduces the outputs and targets of a batch for all these metrics.
+
+    Args:
+        measures: metrics by name.
+        axis: which dimension of an example's outputs counts the classes; the first for pictures,
+            whose pixels are brought into a row.
+    """
+    reducers = [_taking(twin(measure, "parts")) for measure in measures.values()]
     if not reducers:  # what is measured is measured elsewhere: nothing is kept
         return lambda outputs, _: torch.zeros(len(outputs), 0, dtype=torch.float64)
-    return lambda outputs, targets: torch.cat([f(outputs, targets) for f in reducers], dim=1)
+
+    def reduced(outputs: Tensor, targets: Tensor) -> Float[Tensor, "b n"]:
+        rows = given.places(outputs, targets) if axis == 0 else (outputs, targets)
+        found = [part(*rows) for part in reducers]
+        widest = max(one.shape[1] for one in found)
+        return torch.cat([F.pad(one, (0, widest - one.shape[1])) for one in found], dim=1)
+
+    return reduced
+
+
+def _taking(function: functools.partial[Any], /) -> Callable[..., Any]:
+    """A form of a metric with those of the metric's settings that it takes."""
+    known = inspect.signature(function.func).parameters
+    own = {key: value for key, value in function.keywords.items() if key in known}
+    return functools.partial(function.func, **own)
 
 
 def figures(
@@ -56,7 +82,7 @@ def figures(
     values, intervals, doubts, start = {}, {}, {}, 0
     width = rows.shape[1] // max(1, len(measures))
     for name, measure in measures.items():
-        whole, own = twin(measure, "whole").func, rows[:, start : start + width]
+        whole, own = _taking(twin(measure, "whole")), rows[:, start : start + width]
         sums, start = own.sum(0), start + width
         values[name] = float(whole(sums))
         moves = of_sums(whole, own)
@@ -65,6 +91,8 @@ def figures(
             doubts[name] = few(len(own))
         else:
             scale = twin(measure, "SCALE") or "mean"
-            intervals[name] = skewed(values[name], moves, scale=scale, level=level)
+            low, high = skewed(values[name], moves, scale=scale, level=level)
+            share = bool(twin(measure, "SHARE"))
+            intervals[name] = (max(0.0, low), min(1.0, high)) if share else (low, high)
             doubts[name] = uneven(moves)
     return values, intervals, {name: why for name, why in doubts.items() if why}
