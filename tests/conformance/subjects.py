@@ -55,6 +55,22 @@ def drawings(folder):
     return (folder,), {}
 
 
+def cut_out(folder):
+    """Coloured shapes with clear corners, ten of each class, and grey photographs."""
+    from cartograd.data.sources.cut_outs import BACKGROUNDS, CLASSES
+
+    draw = np.random.default_rng(0)
+    for number, name in enumerate((*CLASSES, BACKGROUNDS)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(10):
+            values = draw.integers(0, 256, (20, 12 + i, 4), dtype=np.uint8)
+            values[:, :, 3] = 255
+            if name != BACKGROUNDS:
+                values[:, :, number % 3], values[:5, :5, 3], values[-3:, :, 3] = 250, 0, 0
+            Image.fromarray(values).save(folder / name / f"{name}{i}.png")
+    return (folder,), {}
+
+
 def idx(folder):
     """The four files of a set in the format of MNIST."""
     draw = np.random.default_rng(0)
@@ -200,6 +216,7 @@ SUBJECTS = {
     "brown": tagged,
     "clip-art": drawings,
     "csv": table,
+    "cut-outs": cut_out,
     "debian-descriptions": archive,
     "fashion-mnist": idx,
     "folder": pictures,

@@ -5,6 +5,7 @@ import inspect
 import pytest
 import torch
 
+from cartograd.core import boxes
 from cartograd.core.build import build, entry
 from cartograd.core.ports import Signature
 from cartograd.data.dataset.dataset import Dataset
@@ -86,9 +87,22 @@ def test_targets_are_what_the_signature_says(card, made):
             assert y.min() >= 0
             assert y.max() < port.dims[-1]
             assert len(port.labels) in (0, port.dims[-1])
+        elif data.signature.target == "boxes":
+            check_boxes(y, port)
         else:
             assert y.dtype == torch.float32
             assert y.shape[1:] == port.dims
+
+
+def check_boxes(rows, port):
+    assert rows.dtype == torch.float32
+    assert rows.shape[2] == boxes.ROW
+    kinds, corners = rows[..., boxes.CLASS], rows[..., boxes.CORNERS]
+    assert kinds.min() >= -1
+    assert kinds.max() < len(port.labels)
+    assert corners.min() >= 0
+    assert corners.max() <= 1
+    assert (boxes.area(corners[kinds >= 0]) > 0).all()
 
 
 @over("data")

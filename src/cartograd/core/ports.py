@@ -197,7 +197,9 @@ class Signature:
     def classes(self) -> int | None:
         """How many classes there are to choose from; none where the answer is no class."""
         axis = self.task.classes_axis
-        return None if axis is None else int(self.output.dims[axis])
+        if axis is None:
+            return len(self.output.labels) if self.target == "boxes" else None
+        return int(self.output.dims[axis])
 
     @property
     def target(self) -> str | None:

@@ -14,4 +14,5 @@ LETTERS = {
     "k": "classes",
     "n": "examples",
     "m": "mixture components",
+    "q": "boxes of a picture",
 }

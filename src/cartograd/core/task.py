@@ -34,7 +34,8 @@ class Task:
         answer: the module whose `answers(asked)` makes the answers.
         target: what a right answer is: a `class`, whose number is that of the port's label;
             `classes`, 0 or 1 for each label; a `value` in a unit of its own, of which the model
-            gives the standardised form; the `example` itself, of which the model gives the
+            gives the standardised form; `boxes` of things of the port's labels (`core.boxes`); the
+            `example` itself, of which the model gives the
             density, or one of its own; the `whole` picture, of which the model sees a degraded
             version; or none of these.
         draws: whether the model gives examples of its own, made of noise.

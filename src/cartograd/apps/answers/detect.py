@@ -5,6 +5,7 @@ from typing import Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
+from cartograd.core.detections import detections
 
 LIKELY = 0.5
 """The score from which a box counts."""
@@ -57,16 +58,15 @@ def _place(box: Box) -> str:
 
 
 def answers(asked: Asked, /) -> list[Boxes]:
-    """Of outputs `b q 4+k`: corners, then a logit for each class. Overlaps are not sorted out."""
-    labels = asked.signature.output.labels
+    """Of each thing the best box, where its score is high enough to count."""
+    classes = asked.signature.classes or asked.outputs.shape[-1] - 4
+    names = asked.signature.output.labels or tuple(map(str, range(classes)))
     found = []
-    for rows in asked.outputs.double():
-        scores, classes = rows[:, 4:].sigmoid().max(-1)
-        names = labels or tuple(map(str, range(rows.shape[1] - 4)))
-        boxes = [
-            Box(names[int(classes[i])], float(scores[i]), *rows[i, :4].tolist())
-            for i in scores.argsort(descending=True, stable=True).tolist()
-            if scores[i] >= LIKELY
-        ]
+    for rows in detections(asked.outputs.double(), classes).tolist():
+        boxes = (
+            Box(names[int(kind)], score, *corners)
+            for *corners, score, kind in rows
+            if score >= LIKELY
+        )
         found.append(Boxes(tuple(boxes)))
     return found

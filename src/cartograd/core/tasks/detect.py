@@ -1,4 +1,7 @@
-"""Detection: for each position left, top, right and bottom as shares, then a logit per class."""
+"""Detection: for each position left, top, right and bottom as shares, then a logit per class.
+
+Before the classes one number more may stand: how near the middle of a thing (`core.detections`).
+"""
 
 from cartograd.core.task import ANSWERS, Task
 
@@ -6,6 +9,7 @@ TASK = Task(
     name="detect",
     means="boxes of {classes} classes",
     answer=ANSWERS + "detect",
+    target="boxes",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with boxes",
         "explain": (
