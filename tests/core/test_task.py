@@ -174,4 +174,5 @@ def test_only_values_in_a_unit_and_classes_are_targets():
         "density",
         "generate",
     }
-    assert {found[name] for name in ("embed", "rank", "detect")} == {None}
+    assert {found[name] for name in ("embed", "rank")} == {None}
+    assert found["detect"] == "boxes"

@@ -15,7 +15,7 @@ stays overlaps it, and repeating that until nothing changes gives what the greed
 >>> outputs = torch.cat([corners, torch.tensor([[2.0, -9.0], [1.0, -9.0], [-9.0, 3.0]])], 1)[None]
 >>> found = detections(outputs, 2)
 >>> found[0, :, 5].tolist()
-[1.0, 0.0, -1.0]
+[1.0, 0.0, -1.0, -1.0, -1.0, -1.0]
 """
 
 import torch
