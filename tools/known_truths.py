@@ -15,7 +15,7 @@ Drawn = tuple[Tensor, ...]
 """Outputs and targets; of a pair of models the outputs of both and then the targets."""
 
 CLASSES = ("accuracy", "precision", "recall", "f1", "f1:average=weighted", "nll", "brier", "ece",
-           "roc-auc")  # fmt: skip
+           "roc-auc", "average-precision", "balanced-accuracy", "matthews")  # fmt: skip
 TWO = (*CLASSES, "equal-error-rate")
 VALUES = ("mae", "rmse", "r2")
 
@@ -124,10 +124,12 @@ WORLDS = (
     World("2 classes, 1 of 10 rare", partial(rare, share=0.1, apart=2.0), TWO,
           ("nll", "brier")),
     World("2 classes, 1 of 10 rare, spread out", partial(rare, share=0.1, apart=2.0, spread=3.0),
-          ("precision", "recall", "f1", "roc-auc", "equal-error-rate")),
+          ("precision", "recall", "f1", "roc-auc", "equal-error-rate",
+           "average-precision", "balanced-accuracy", "matthews")),
     World("2 classes, hard", partial(rare, share=0.5, apart=0.5), TWO),
     World("2 classes, 99.5 % right", partial(rare, share=0.5, apart=5.15),
-          ("accuracy", "precision", "recall", "f1", "roc-auc", "equal-error-rate")),
+          ("accuracy", "precision", "recall", "f1", "roc-auc", "equal-error-rate",
+           "average-precision", "balanced-accuracy", "matthews")),
     World("5 uneven classes", partial(uneven, k=5, apart=2.0), CLASSES),
     World("values, normal errors", partial(values, error="normal"), VALUES),
     World("values, errors that grow", partial(values, error="growing"), VALUES, ("rmse", "r2")),

@@ -7,7 +7,10 @@ import torch
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import accuracy as accuracy_file
+from cartograd.practice.metrics import average_precision as precisions_file
+from cartograd.practice.metrics import balanced_accuracy as balanced_file
 from cartograd.practice.metrics import f1 as f1_file
+from cartograd.practice.metrics import matthews as matthews_file
 from cartograd.practice.metrics import precision as precision_file
 from cartograd.practice.metrics import recall as recall_file
 from cartograd.practice.metrics.accuracy import accuracy
@@ -17,7 +20,7 @@ from cartograd.practice.metrics.f1 import f1
 from cartograd.practice.metrics.nll import nll
 from cartograd.practice.metrics.precision import precision
 from cartograd.practice.metrics.recall import recall
-from cartograd.practice.metrics.roc_auc import roc_auc
+from cartograd.practice.metrics.roc_auc import log_odds, roc_auc
 from tests.reference import Reference
 
 sk = Reference("sklearn.metrics")
@@ -235,3 +238,105 @@ def test_wrong_options_are_refused():
         build("f1:average=mean")
     with pytest.raises(UsageError, match="out of range"):
         build("accuracy:k=0")
+
+
+@pytest.mark.oracle("matthews")
+@pytest.mark.parametrize("k", [2, 5])
+def test_the_matthews_correlation_is_scikit_learns(k):
+    outputs, targets = examples(k=k)
+    answers = outputs.argmax(1)
+    expected = sk.matthews_corrcoef(targets, answers)
+    assert matthews_file.matthews(outputs, targets) == pytest.approx(expected, abs=1e-12)
+    w = weights()
+    expected = [sk.matthews_corrcoef(targets, answers, sample_weight=row) for row in w]
+    np.testing.assert_allclose(matthews_file.weighed(outputs, targets, w), expected, atol=1e-12)
+
+
+@pytest.mark.law("matthews")
+def test_the_matthews_correlation_of_constant_right_and_opposite_answers():
+    targets = torch.tensor([0] * 99 + [1])
+    assert matthews_file.matthews(torch.tensor([[1.0, 0.0]] * 100), targets) == 0
+    right = torch.eye(2)[targets]
+    assert matthews_file.matthews(right, targets) == pytest.approx(1)
+    assert matthews_file.matthews(-right, targets) == pytest.approx(-1)
+    with pytest.raises(UsageError, match="of one class for each example"):
+        matthews_file.matthews(right, right.long())
+
+
+@pytest.mark.oracle("balanced-accuracy")
+@pytest.mark.parametrize("adjusted", [False, True])
+@pytest.mark.parametrize("absent", [False, True])
+def test_balanced_accuracy_is_scikit_learns(adjusted, absent):
+    outputs, targets = examples(absent=absent)
+    answers = outputs.argmax(1)
+    found = balanced_file.balanced_accuracy(outputs, targets, adjusted=adjusted)
+    expected = sk.balanced_accuracy_score(targets, answers, adjusted=adjusted)
+    assert found == pytest.approx(expected, abs=1e-12)
+    w = weights()
+    expected = [
+        sk.balanced_accuracy_score(targets, answers, sample_weight=row, adjusted=adjusted)
+        for row in w
+    ]
+    found = balanced_file.weighed(outputs, targets, w, adjusted=adjusted)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.law("balanced-accuracy")
+def test_the_balanced_accuracy_of_a_constant_answer_is_that_of_chance():
+    targets = torch.tensor([0] * 97 + [1, 2, 3])
+    same = torch.tensor([[1.0, 0, 0, 0]] * 100)
+    assert balanced_file.balanced_accuracy(same, targets) == 0.25
+    assert balanced_file.balanced_accuracy(same, targets, adjusted=True) == 0
+    low, high = balanced_file.limits(same, targets)
+    assert low < 0.25 < high
+    low, high = balanced_file.limits(same, targets, adjusted=True)
+    assert low < 0 < high
+
+
+@pytest.mark.oracle("average-precision")
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("k", [2, 4])
+def test_average_precision_is_scikit_learns(k, ties):
+    outputs, targets = examples(k=k)
+    outputs = (outputs * 2).round() / 2 if ties else outputs
+    scores = log_odds(outputs).numpy().round(12)
+    classes = [1] if k == 2 else range(k)
+
+    def expected(row=None):
+        return np.mean([
+            sk.average_precision_score(targets == c, scores[:, c], sample_weight=row)
+            for c in classes
+        ])  # fmt: skip
+
+    found = precisions_file.average_precision(outputs, targets)
+    assert found == pytest.approx(expected(), abs=1e-12)
+    w = weights()
+    found = precisions_file.weighed(outputs, targets, w)
+    np.testing.assert_allclose(found, [expected(row) for row in w], atol=1e-12)
+
+
+@pytest.mark.law("average-precision")
+def test_average_precision_of_scores_that_tell_nothing_is_the_share():
+    targets = torch.tensor([0] * 90 + [1] * 10)
+    alike = torch.zeros(100, 2)
+    assert precisions_file.average_precision(alike, targets) == pytest.approx(0.1)
+    right = 4 * torch.eye(2)[targets]
+    assert precisions_file.average_precision(right, targets) == 1
+    assert precisions_file.limits(right, targets) == (pytest.approx(0.05 ** (1 / 10)), 1.0)
+    with pytest.raises(UsageError, match="all targets are of one class"):
+        precisions_file.average_precision(right, torch.ones(100, dtype=torch.long))
+
+
+def test_the_interval_of_average_precision_holds_what_it_states():
+    """Scores of 40 examples of the class in 200: of 400 such samples, less three errors."""
+    draw = torch.Generator().manual_seed(0)
+    targets = torch.tensor([0] * 160 + [1] * 40)
+    many = torch.arange(2).repeat_interleave(torch.tensor([80_000, 20_000]))
+    score = torch.randn(100_000, generator=draw, dtype=torch.float64) + 1.5 * many
+    truth = precisions_file.average_precision(score, many)
+    held = 0
+    for _ in range(400):
+        score = torch.randn(200, generator=draw, dtype=torch.float64) + 1.5 * targets
+        low, high = precisions_file.limits(score, targets)
+        held += low <= truth <= high
+    assert held >= 367

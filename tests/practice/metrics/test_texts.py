@@ -11,9 +11,11 @@ from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import texts
 from cartograd.practice.metrics.bleu import bleu
 from cartograd.practice.metrics.chrf import chrf
+from cartograd.practice.metrics.rouge import rouge
 from tests.reference import Reference
 
 sacrebleu = Reference("sacrebleu")
+rouge_scorer = Reference("rouge_score.rouge_scorer")
 
 EXPECTED = [
     "The cat sat on the mat, and then it slept.",
@@ -158,3 +160,54 @@ def test_mistakes_are_named():
         chrf("abc", "abc")
     with pytest.raises(UsageError, match="'blue'"):
         texts.interval("blue", ["a"], ["a"])
+
+
+@pytest.mark.oracle("rouge")
+@pytest.mark.parametrize("stem", [False, True])
+@pytest.mark.parametrize("counted", ["1", "2", "L", "Lsum"])
+def test_rouge_is_that_of_rouge_score(counted, stem):
+    written, expected = (
+        [text.replace(", ", "\n") for text in rows] for rows in (WRITTEN, EXPECTED)
+    )
+    scorer = rouge_scorer.RougeScorer([f"rouge{counted}"], use_stemmer=stem)
+    each = [
+        scorer.score(right, said)[f"rouge{counted}"].fmeasure
+        for right, said in zip(expected, written, strict=True)
+    ]
+    found = rouge(written, expected, counted=counted, stem=stem)
+    assert found == pytest.approx(sum(each) / len(each), abs=1e-12)
+
+
+def lin(written, expected, longest):
+    """F of what two lists of words have in common: words, or the longest sequence."""
+    if longest:
+        table = [[0] * (len(expected) + 1) for _ in range(len(written) + 1)]
+        for i, a in enumerate(written):
+            for j, b in enumerate(expected):
+                more = max(table[i][j + 1], table[i + 1][j])
+                table[i + 1][j + 1] = table[i][j] + 1 if a == b else more
+        both = table[-1][-1]
+    else:
+        both = (Counter(written) & Counter(expected)).total()
+    return 2 * both / (len(written) + len(expected))
+
+
+@pytest.mark.law("rouge")
+@pytest.mark.parametrize("counted", ["1", "L"])
+def test_rouge_is_the_papers(counted):
+    words = [[re.findall("[a-z]+", text.lower()) for text in rows] for rows in (WRITTEN, EXPECTED)]
+    each = [lin(a, b, counted == "L") for a, b in zip(*words, strict=True)]
+    found = rouge(WRITTEN, EXPECTED, counted=counted)
+    assert found == pytest.approx(sum(each) / len(each), abs=1e-12)
+
+
+@pytest.mark.law("rouge")
+def test_rouge_of_the_same_of_nothing_and_of_chinese():
+    assert rouge(EXPECTED, EXPECTED) == 1
+    assert rouge(["dogs bark"], ["a cat"]) == 0
+    assert build("rouge-1", kind="text-metric")(["我爱猫"], ["我爱狗"]) == pytest.approx(2 / 3)
+    assert rouge(["我爱猫"], ["我爱狗"], tokenize="english") == 0
+    with pytest.raises(UsageError, match="endings of English words"):
+        rouge(["我爱猫"], ["我爱狗"], stem=True)
+    low, high = texts.interval("rouge-2", WRITTEN, EXPECTED)
+    assert low < rouge(WRITTEN, EXPECTED, counted="2") < high

@@ -123,7 +123,7 @@ def moved(
     weighed = twin(metric, "weighed")
     if not weighed:
         return None
-    tried = twin(metric, "SCALE") == "log of 1 -"
+    tried = twin(metric, "SCALE") == "log of 1 -" or twin(metric, "TRIED")
     slopes = left_out if tried else of_examples
     return slopes(lambda weights: weighed(outputs, targets, weights), len(targets))
 

@@ -1,9 +1,9 @@
 """Metrics of texts that a model has written, against texts that were expected.
 
-They take texts, not logits: `bleu(written, expected)`. What they count comes from sacrebleu, so
-that figures are those that others print; every metric's file has `scorer`, which makes sacrebleu's
-object of the same settings. Both are metrics of a corpus: counts are summed over all texts before
-anything is divided, so they are no mean of anything; their intervals come from leaving out texts,
+They take texts, not logits: `bleu(written, expected)`. What BLEU and chrF count comes from
+sacrebleu, so that figures are those that others print; every metric's file has `scorer`, which
+makes sacrebleu's object, or one like it, of the same settings. All are metrics of a corpus: counts
+are summed over all texts before anything is divided; their intervals come from leaving out texts,
 one at a time (`influence`).
 
 References:
@@ -14,6 +14,7 @@ References:
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,6 +27,13 @@ from cartograd.core.spec import Spec
 from cartograd.practice.metrics.influence import left_out, skewed, uneven
 
 Texts = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score in percent, as sacrebleu's objects give it."""
+
+    score: float
 
 
 def library() -> Any:
@@ -135,7 +143,7 @@ def of_counts(
 
 def whole(scorer: Any, sums: Float[Tensor, " m"], /) -> float:
     """From summed counts to the metric, as a share of 1."""
-    numbers = [int(number) for number in sums.tolist()]
+    numbers = [int(number) if number.is_integer() else number for number in sums.tolist()]
     return scorer._compute_score_from_stats(numbers).score / 100
 
 

@@ -75,13 +75,6 @@ def word_error_rate(
 
 
 @dataclass(frozen=True)
-class Score:
-    """A score in percent, as sacrebleu's objects give it."""
-
-    score: float
-
-
-@dataclass(frozen=True)
 class Errors:
     """What `texts` asks of a metric: what to count in each text, and what becomes of the sums."""
 
@@ -94,8 +87,8 @@ class Errors:
         pairs = ((self.parts(a), self.parts(b)) for a, b in zip(written, expected[0], strict=True))
         return [[edits(a, b), len(b)] for a, b in pairs]
 
-    def _compute_score_from_stats(self, sums: list[int]) -> Score:
-        return Score(100 * sums[0] / max(1, sums[1]))
+    def _compute_score_from_stats(self, sums: list[int]) -> texts.Score:
+        return texts.Score(100 * sums[0] / max(1, sums[1]))
 
     def parts(self, text: str, /) -> list[str]:
         """The words or characters that count."""
