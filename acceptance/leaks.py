@@ -40,17 +40,31 @@ AREA, TIMES, KNOWN, AT_MOST, HIDDEN, CLEAR = 0.60, 2.0, 0.95, 0.58, 0.68, 25.0
 canaries in an open training; areas of members and of canaries that a private one may leave;
 decibels at which half of the pictures come back from a gradient."""
 
+AFTER = 3
+"""The first seed: the row was asked before (see `AGAIN`)."""
+
+AGAIN = (
+    f"Seeds {AFTER} up: of seeds 0 to 2 the row failed by one clause and one seed, whose pictures "
+    "came back from gradients at 24.1 dB (27.8 and 104.7 of the others). The attack searched from "
+    "two starts near the middle of the range; it has since begun where the gradients of a first "
+    "dense layer say, which needs no search (Geiping and others, Proposition 3.1): by seed 100 "
+    "pictures come back to the last digit (200 dB). All other clauses stood: 19.8, 20.8 and 18.9 % "
+    "by LiRA, 1.2 to 1.4 by the loss, areas .630 to .635; canaries .989 to 1.000 with eps >= 3.22; "
+    "of private trainings members .494 to .500 and canaries .495 to .526; 100 and 30 to 50 % of "
+    "pictures recognised; 3.8 and 3.9 dB after noise."
+)
+
 
 def leaks_fashion(session: Session, /) -> Outcome:
     """Clothes: who was in a training, and what is left of them in the weights."""
-    seeds = session.seeds
+    seeds = [AFTER + seed for seed in session.seeds]
     runs = [session.train(OPEN, seed) for seed in seeds]
     found = {
         name: [_leak(session, session.train(command, seed), method) for seed in seeds]
         for name, (command, method) in ATTACKS.items()
     }
     untrained = OPEN.replace("--epochs 60", "--epochs 1 --optimizer sgd:lr=0")
-    found["untrained"] = [_leak(session, session.train(untrained, 0), "membership")]
+    found["untrained"] = [_leak(session, session.train(untrained, seeds[0]), "membership")]
     return Outcome(
         claim="Members found at 1 % false alarms, of a network that knows 900 pictures of "
         "Fashion-MNIST by heart",
@@ -70,9 +84,10 @@ def leaks_fashion(session: Session, /) -> Outcome:
             "The thresholds are those of the specification. By seed 100, which is not counted: 2.1 "
             "and 20.1 % found at 1 % alarms by the loss and LiRA, areas .635 and .790; canaries "
             ".997 with eps >= 3.86, of the private training .484 and members .484; 40 and 12 of 40 "
-            "pictures recognised; 102.7 dB from a gradient and 3.9 after noise. Private training "
+            "pictures recognised; 200 dB from a gradient and 3.8 after noise. Private training "
             "bounds what is told of one example: of classes of many examples inversion shows what "
-            "these share, private or not."
+            "these share, private or not.",
+            AGAIN,
         ],
     )
 

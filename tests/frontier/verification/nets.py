@@ -8,6 +8,7 @@ from torch import nn
 import cartograd as cg
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
+from cartograd.foundations.activations.layer import Activation
 
 
 class Joined(nn.Module):
@@ -90,6 +91,15 @@ def networks():
         "smooth": nn.Sequential(
             nn.Flatten(), nn.Linear(32, 10), nn.GELU(), nn.Linear(10, 8), nn.SiLU(),
             nn.Linear(8, 8), nn.GELU("tanh"), nn.Linear(8, 3),
+        ),
+        "limbs": nn.Sequential(
+            nn.Flatten(), nn.Linear(32, 8), nn.ELU(1.5), nn.Linear(8, 6), Activation("gelu"),
+            nn.Linear(6, 6), nn.PReLU(6), nn.Linear(6, 3),
+        ),
+        "grouped": nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1), nn.GroupNorm(2, 4), Activation("elu"),
+            nn.Conv2d(4, 4, 2), nn.InstanceNorm2d(4, affine=True), nn.Hardswish(), nn.Flatten(),
+            nn.Linear(36, 3),
         ),
         "looking": Looking(),
         "lstm": Recurrent(nn.LSTM(8, 8, batch_first=True)),

@@ -11,13 +11,31 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
+from cartograd.foundations.activations.layer import Activation
 from cartograd.frontier.security.pgd import pgd
 from cartograd.frontier.verification import smooth
+from cartograd.frontier.verification.network import read
 from cartograd.frontier.verification.relaxed import Product, Softmax, through
 from cartograd.frontier.verification.rules import Box
 from cartograd.frontier.verification.standardised import Standardised
 from tests.frontier.verification.nets import examples, networks, signed
 
+
+def of_layer(layer):
+    """The rule of a layer alone."""
+    net = nn.Sequential(nn.Linear(5, 5), layer, nn.Linear(5, 2))
+    return read(net.double().eval(), torch.rand(3, 5)).nodes[-2].rule
+
+
+CURVES = {
+    "elu": nn.ELU(1.5),
+    "elu-spelled": Activation("elu:alpha=0.5"),
+    "gelu-spelled": Activation("gelu"),
+    "prelu": nn.PReLU(5),
+    "softplus": nn.Softplus(2.0, 3.0),
+    "mish": nn.Mish(),
+    "hardswish": nn.Hardswish(),
+}
 SEEN = torch.tensor([True, True, False, True])
 RULES = {
     "tanh": (smooth.tanh(), [(5,)]),
@@ -31,6 +49,7 @@ RULES = {
     "masked": (Softmax(4, SEEN), [(3, 4)]),
     "standardised": (Standardised(6, 1e-5), [(2, 6)]),
     "of-length": (Standardised(6, 1e-3, centred=False), [(2, 6)]),
+    **{name: (of_layer(layer), [(5,)]) for name, layer in CURVES.items()},
 }
 
 
@@ -40,6 +59,22 @@ def back(rule, weights, boxes):
         return rule.back(weights, *boxes)
     one, constant = through(rule.lines(boxes[0]), weights)
     return (one,), constant
+
+
+@pytest.mark.law("ibp")
+@pytest.mark.parametrize("name", ["elu", "elu-spelled", "prelu", "softplus"])
+def test_of_a_rising_curve_the_box_is_met(name):
+    rule = RULES[name][0]
+    low = torch.linspace(-5, 5, 45, dtype=torch.float64).reshape(9, 5)
+    found = rule.interval(Box(low, low + 2))
+    room = 0.05 if name == "softplus" else 1e-12  # torch's jumps at its threshold
+    torch.testing.assert_close(found.low, rule.value(low), rtol=0, atol=room)
+    torch.testing.assert_close(found.high, rule.value(low + 2), rtol=0, atol=room)
+
+
+@pytest.mark.law("crown")
+def test_a_leaky_relu_that_is_spelled_out_is_the_one_of_torch():
+    assert of_layer(Activation("leaky-relu:negative_slope=0.2")) == of_layer(nn.LeakyReLU(0.2))
 
 
 @pytest.mark.law("ibp", "crown")

@@ -100,7 +100,7 @@ def gradient_inversion(
         examples: how many members are looked for.
         form: how two gradients are compared: `squares` of differences, or `cosine` of their angle.
         steps: of L-BFGS.
-        restarts: starts of each beside the quotient's, of which the one with the nearest gradient counts.
+        restarts: starts of each beside the quotient's; the one with the nearest gradient counts.
         smoothness: how much it counts that neighbouring pixels differ.
         noise: of the control, beside gradients that are clipped to length 1.
         seed: of the starts and of the noise.

@@ -12,8 +12,10 @@ from torch import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.frontier.verification.call import HOLE, Call, NoRuleError
 from cartograd.frontier.verification.moved import SEVERAL, part
-from cartograd.frontier.verification.operations import names, rule_of
+from cartograd.frontier.verification.operations import RULES, names, rule_of
 from cartograd.frontier.verification.rules import Rule
+from cartograd.frontier.verification.spelled import may_be
+from cartograd.frontier.verification.spelled import rule as of_curve
 from cartograd.frontier.verification.whole import Parts
 
 
@@ -56,6 +58,7 @@ class Reader:
         self._answer: int | None = None
         self.refused: dict[str, list[str]] = {}
         self._several: dict[str, tuple[Call, int]] = {}
+        self._parted: dict[str, torch.fx.Node] = {}  # parts of curves, which have no place yet
         self.in_place = False
         for node in program.graph.nodes:
             self.in_place |= node.op == "call_function" and _changes(node)
@@ -81,19 +84,36 @@ class Reader:
             raise UsageError("the answer does not depend on the input; there is nothing to bound")
         return self._nodes[: self._answer + 1]
 
+    def _varies(self, one: torch.fx.Node) -> bool:
+        """Whether a result depends on the input."""
+        return any(one.name in names for names in (self._several, self._places, self._parted))
+
     def _place(self, one: Any) -> int | None:
         if not isinstance(one, torch.fx.Node):
             return None
         if one.name in self._several:
             return self._several[one.name][1]
+        if one.name in self._parted:
+            self._whole(self._parted.pop(one.name))
         return self._places.get(one.name)
 
     def _add(self, node: torch.fx.Node) -> None:
-        varied = [one for one in node.all_input_nodes if self._place(one) is not None]
+        varied = [one for one in node.all_input_nodes if self._varies(one)]
         if node.target is operator.getitem and varied:
             self._part(node, varied[0].name)
-            return
-        inputs: list[int] = []
+        elif not varied:
+            call = self._call(node, [])
+            self._known[node.name] = self._read(call.op(*call.args, **call.kwargs))
+        elif may_be(node) and (
+            str(node.target).removeprefix("aten.") not in RULES
+            or any(one.name in self._parted for one in varied)
+        ):
+            self._parted[node.name] = node
+        else:
+            self._ruled(node)
+
+    def _call(self, node: torch.fx.Node, inputs: list[int]) -> Call:
+        """An operation with holes for what depends on the input, the places of which are noted."""
         shapes: list[tuple[int, ...]] = []
 
         def known(one: torch.fx.Node) -> Any:
@@ -104,14 +124,16 @@ class Reader:
             shapes.append(shape_of(one))
             return HOLE
 
-        args = torch.fx.map_arg(node.args, known)
-        kwargs = torch.fx.map_arg(node.kwargs, known)
+        args: Any = torch.fx.map_arg(node.args, known)
+        kwargs: Any = torch.fx.map_arg(node.kwargs, known)
         target: Any = node.target
-        if not varied:
-            self._known[node.name] = self._read(target(*args, **kwargs))
-            return
-        name = str(target).removeprefix("aten.")
-        call = Call(target, tuple(args), dict(kwargs), tuple(shapes), shape_of(node), type_of(node))
+        return Call(target, tuple(args), dict(kwargs), tuple(shapes), shape_of(node), type_of(node))
+
+    def _ruled(self, node: torch.fx.Node) -> None:
+        """An operation that has a rule, or is refused."""
+        inputs: list[int] = []
+        call = self._call(node, inputs)
+        name = str(node.target).removeprefix("aten.")
         if name in SEVERAL:
             self._places[node.name] = len(self._nodes)
             self._several[node.name] = call, inputs[0]
@@ -122,6 +144,16 @@ class Reader:
             self._refuse(node, name.partition(".")[0].strip("_"))
             self._nodes.append(Node(None))
         self._places[node.name] = len(self._nodes) - 1
+
+    def _whole(self, node: torch.fx.Node) -> None:
+        """The last operation of a curve, or of what is none after all."""
+        try:
+            rule, begin = of_curve(node, self._places, self._known)
+        except NoRuleError:
+            self._ruled(node)
+            return
+        self._places[node.name] = len(self._nodes)
+        self._nodes.append(Node(rule, (self._places[begin],), _layer(node)))
 
     def _parts(self, parts: Parts, inputs: list[int], layer: str) -> list[Node]:
         """Nodes of an operation, the last of which is its result."""

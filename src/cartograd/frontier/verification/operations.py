@@ -13,6 +13,7 @@ from torch.nn.grad import conv2d_input
 
 from cartograd.frontier.verification import moved, smooth, whole
 from cartograd.frontier.verification.call import BATCH, HOLE, Call, NoRuleError, alike, both, filled
+from cartograd.frontier.verification.pieces import OPERATIONS
 from cartograd.frontier.verification.relaxed import Product
 from cartograd.frontier.verification.rules import Affine, LargestOf, Ramp, Rule
 from cartograd.frontier.verification.unrolled import TIMES, recurrent
@@ -196,7 +197,7 @@ def _product(call: Call) -> Rule:
 def ruled() -> list[Callable[..., Any]]:
     """The operations that have a rule."""
     return [getattr(getattr(torch.ops.aten, packet), form) for packet, form in
-            (name.split(".") for name in RULES)]  # fmt: skip
+            (name.split(".") for name in {**RULES, **OPERATIONS})]  # fmt: skip
 
 
 def names() -> list[str]:
@@ -206,7 +207,7 @@ def names() -> list[str]:
         "reshape", "flatten", "unsafe_view", "to_copy", "to", "contiguous", "clone", "alias", "mm",
         "detach", "bmm", "unflatten", "mT",
     }  # fmt: skip
-    words = {name.partition(".")[0].strip("_") for name in RULES}
+    words = {name.partition(".")[0].strip("_") for name in (*RULES, *OPERATIONS, "where")}
     return sorted(words - same)
 
 
@@ -228,6 +229,8 @@ RULES: dict[str, Callable[[Call], Rule | Parts]] = {
     "softmax.int": whole.softmax,
     "_softmax.default": whole.softmax,
     "layer_norm.default": whole.standardised,
+    "group_norm.default": whole.of_groups,
+    "instance_norm.default": whole.of_channels,
     "rms_norm.default": whole.of_length,
     "scaled_dot_product_attention.default": whole.attention,
     "lstm.input": recurrent,
@@ -244,10 +247,10 @@ RULES: dict[str, Callable[[Call], Rule | Parts]] = {
     "mean.dim": moved.averaged,
     "sum.dim_IntList": moved.averaged,
     "upsample_nearest2d.vec": moved.enlarged,
-    "add.Tensor": _sum(1),
-    "sub.Tensor": _sum(-1),
-    "mul.Tensor": _scaled(torch.mul),
-    "div.Tensor": _scaled(torch.div),
+    **dict.fromkeys(("add.Tensor", "add.Scalar"), _sum(1)),
+    **dict.fromkeys(("sub.Tensor", "sub.Scalar"), _sum(-1)),
+    **dict.fromkeys(("mul.Tensor", "mul.Scalar"), _scaled(torch.mul)),
+    **dict.fromkeys(("div.Tensor", "div.Scalar"), _scaled(torch.div)),
     "neg.default": _negated,
     "view.default": moved.reshaped,
     "_unsafe_view.default": moved.reshaped,

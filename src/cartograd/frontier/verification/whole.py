@@ -38,6 +38,51 @@ def of_length(call: Call) -> Parts:
     return _scaled(x, shape, Standardised(shape[-1], eps, centred=False), weight, None)
 
 
+def of_groups(call: Call) -> Parts:
+    """Normalisation of groups of channels over their positions, with weight and bias a channel.
+
+    Raises:
+        NoRuleError: weight or bias depend on the input.
+    """
+    usual: list[Any] = [None, None, 1e-5]
+    x, groups, weight, bias, eps = [*call.args, *usual[len(call.args) - 2 :]][:5]
+    return _grouped(x, call.shape, groups, weight, bias, eps)
+
+
+def of_channels(call: Call) -> Parts:
+    """Normalisation of each channel over its positions.
+
+    Raises:
+        NoRuleError: statistics are those that were learned, or a weight depends on the input.
+    """
+    x, weight, bias, _, _, own, _, eps, *_ = call.args
+    if not own:
+        raise NoRuleError
+    return _grouped(x, call.shape, call.shape[1], weight, bias, eps)
+
+
+def _grouped(
+    x: Any, shape: tuple[int, ...], groups: int, weight: Any, bias: Any, eps: float
+) -> Parts:
+    """Rows of a group's numbers, standardised, and a factor and a constant a channel."""
+    if x is not HOLE or any(one is HOLE for one in (weight, bias)):
+        raise NoRuleError
+    rest, count = shape[1:], math.prod(shape[1:]) // groups
+    there, back = (
+        Affine(lambda z, dims=dims: z.reshape(len(z), *dims), lambda r, dims=dims:
+               r.reshape(len(r), *dims), 0) for dims in ((groups, count), rest)
+    )  # fmt: skip
+    parts: Parts = [(there, (0,)), (Standardised(count, eps), (1,)), (back, (2,))]
+    if weight is None and bias is None:
+        return parts
+    factor, added = (
+        usual if one is None else one.reshape(-1, *[1] * (len(rest) - 1))
+        for one, usual in ((weight, torch.ones(())), (bias, torch.zeros(())))
+    )
+    affine = Affine(lambda z: z * factor + added, lambda r: r * factor.abs(), 2)
+    return [*parts, (affine, (3,))]
+
+
 def _scaled(
     x: Any, shape: Sequence[int], rule: Standardised, weight: Tensor | None, bias: Tensor | None
 ) -> Parts:
