@@ -544,6 +544,7 @@ SIGNATURES = {
         ),
         (Port("next", "label", ("t", 9), task="transcribe"),),
     ),
+    "unet": seen(8, 8, Port("mask", "label", (3, 8, 8), task="segment")),
     "vad": heard(1300, Port("speech", "label", (3, 1), task="tag")),
 }
 """What models take and give that read neither rows, images of fixed size nor tokens alone."""

@@ -168,6 +168,16 @@ def recoloured() -> Split:
     return Split(data.inputs, 1 - data.inputs, signature)
 
 
+def masked() -> Split:
+    """Small pictures, and whether each of their pixels is bright; some have no label."""
+    x = (examples(values=True).inputs.repeat(1, 4).reshape(32, 1, 4, 4) + 1) / 2
+    right = (x[:, 0] > 0.5).long()
+    right[:, 0, 0] = -100
+    port = Port("image", "image", (1, 4, 4), "float64")
+    output = Port("mask", "label", (2, 4, 4), task="segment")
+    return Split(x, right, Signature((port,), (output,)))
+
+
 def halves() -> Split:
     """Black and white versions of small pictures, and the pictures."""
     x = (examples(values=True).inputs.reshape(8, 1, 4, 4) + 1) / 2
@@ -194,6 +204,7 @@ ROWS = {
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,
+    "segment": masked,
     "multi-label": several, "pix2pix-game": recoloured, "restore": halves, "skip-gram": windows,
     "stylegan2-game": pictures, "vqgan-game": rebuilt, "wgan": noises,
     "wgan-gp": noises,
@@ -211,6 +222,7 @@ MODELS = {
     "autoencoder=(autoencoder-kl:latent=1,widths=[2,2],blocks=1,groups=1),"
     "encoder=(clip-text:context=2,dim=4,heads=1,depth=1,ffn_dim=4),"
     "network=(latent-unet:widths=[4,4],blocks=1,heads=1,groups=2)",
+    "segment": "unet:width=2,scales=1",
     "restore": "context-encoder:width=2,degradation=(hole:size=2)",
     "vqgan-game": "vqgan:widths=[2,2],groups=1,codes=3,dim=2,width=4,heads=1,depth=1",
     "pix2pix-game": "pix2pix:width=2",
@@ -244,6 +256,7 @@ RATES = {
     "multi-label": 0.3,
     "pix2pix-game": 1e-3,
     "restore": 0.1,
+    "segment": 0.1,
     "vqgan-game": 3e-4,
     "wgan-gp": 0.003,
 }

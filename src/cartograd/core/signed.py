@@ -192,7 +192,8 @@ def _wanted(signature: Signature) -> str:
     if signature.target not in ("class", "classes"):
         return f"the values of {output.name!r}"
     several = " at each position" if len(output.dims) > 1 else ""
-    return f"one score for each of {list(output.dims)[-1]} classes{several}"
+    axis = signature.task.classes_axis
+    return f"one score for each of {output.dims[-1 if axis is None else axis]} classes{several}"
 
 
 def _keywords(model: nn.Module, signature: Signature) -> tuple[str, ...]:

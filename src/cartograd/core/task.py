@@ -54,6 +54,7 @@ class Task:
         own_size: whether the model itself settles how many numbers it answers with (those of an
             embedding), rather than the data.
         each: whether each position of an example has an answer, and counts as one.
+        of_pixels: whether these positions are a picture's pixels, with which the answers move.
         hides: whether what is to be answered has to be hidden from the model first.
         asks: whether an example is a text that is asked a question.
         writes: how many of the inputs are what the model itself has written so far.
@@ -84,6 +85,7 @@ class Task:
     classes_axis: int | None = None
     own_size: bool = False
     each: bool = False
+    of_pixels: bool = False
     hides: bool = False
     asks: bool = False
     writes: int = 0

@@ -87,7 +87,7 @@ def test_parts_of_the_data_give_together_what_the_whole_gives():
     measures = {
         name: build(name, kind="metric") for name in ("dice", "accuracy", "mask-iou", "nll")
     }
-    reduce = positions.reducer(measures, axis=0)
+    reduce = positions.reducer(measures, pixels=True)
     rows = torch.cat([reduce(outputs[:2], targets[:2]), reduce(outputs[2:], targets[2:])])
     values, intervals, doubts = positions.figures(measures, rows)
     known = targets >= 0
@@ -102,7 +102,7 @@ def test_parts_of_the_data_give_together_what_the_whole_gives():
 def test_a_setting_of_a_metric_holds_in_parts_too():
     outputs, targets = pictures()
     measures = {"iou": build("mask-iou:average=binary,positive=2", kind="metric")}
-    rows = positions.reducer(measures, axis=0)(outputs, targets)
+    rows = positions.reducer(measures, pixels=True)(outputs, targets)
     own = positions.figures(measures, rows)[0]["iou"]
     assert own == mask_iou(outputs, targets, average="binary", positive=2)
 
@@ -124,9 +124,8 @@ def test_the_interval_is_of_pictures_and_holds_what_it_states():
     measure = {"dice": build("dice", kind="metric")}
     nearly = said(right, 2)
     nearly[0, :, 0, 0] = nearly[0, :, 0, 0].flip(0)
-    low, high = positions.figures(measure, positions.reducer(measure, axis=0)(nearly, right))[1][
-        "dice"
-    ]
+    rows = positions.reducer(measure, pixels=True)(nearly, right)
+    low, high = positions.figures(measure, rows)[1]["dice"]
     assert 0.99 < low < high <= 1
 
 

@@ -88,7 +88,8 @@ def classes_of(split: Examples, model: Signature, /) -> Tensor:
         targets = split.targets.new_zeros(len(split.targets), len(model.output.labels))
         targets[:, place] = split.targets
         return targets
-    return place[split.targets]
+    known = split.targets >= 0  # a pixel may have no class
+    return place[split.targets.clamp(min=0)].where(known, split.targets)
 
 
 def of_classes(*signatures: Signature) -> bool:

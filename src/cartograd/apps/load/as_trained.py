@@ -5,7 +5,7 @@ from typing import Any
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-WHOLE = ("csv", "folder", "series", "text-folder", "wav")
+WHOLE = ("csv", "folder", "masks", "series", "text-folder", "wav")
 """Sources of files that can be read without anything held back."""
 
 OF_SERIES = ("target", "time", "by", "covariates", "known", "horizon", "season", "gaps", "twins")
@@ -27,10 +27,11 @@ def as_trained(spec: Spec, model: Signature, part: str, /) -> dict[str, Any]:
         wanted["text"] = port.pair or (True if port.name == "text" else port.name)
     elif spec.name == "csv" and port.kind == "table":
         wanted["text"] = False
-    elif spec.name == "folder" and port.kind == "image":
+    elif spec.name in ("folder", "masks") and port.kind == "image":
         channels, height, width = port.dims
         sizes = {"channels": channels, "size": height} if height == width else {}
-        wanted |= sizes | {"fit": port.fit, "bits": port.bits}
+        wanted |= sizes | {"fit": port.fit}
+        wanted |= {"bits": port.bits} if spec.name == "folder" else {}
     elif spec.name == "wav" and port.kind == "audio" and port.rate:
         length = port.dims[-1]
         seconds = {"seconds": length / port.rate} if isinstance(length, int) else {}

@@ -119,6 +119,12 @@ def _pictures(data: Dataset) -> Chosen:
     return model, why, {}
 
 
+def _masks(data: Dataset) -> Chosen:
+    shape = " x ".join(map(str, data.signature.input.dims[1:]))
+    why = f"a U-Net, which names each pixel, for {len(data.train):,} pictures of {shape}"
+    return "unet:width=16", why, {}
+
+
 def _drawn(data: Dataset) -> Chosen:
     count = len(data.train)
     why = f"which learns to draw: {count:,} pictures of no class leave nothing to tell apart"
@@ -178,6 +184,7 @@ _CHOSEN = {
     ("image", "classify"): _pictures,
     ("image", "multi-label"): _pictures,
     ("image", "caption"): _captions,
+    ("image", "segment"): _masks,
     ("text", "classify"): _texts,
     ("text", "regress"): _texts,
     ("text", "multi-label"): _texts,

@@ -21,6 +21,7 @@ from cartograd.data.decode.table import Table, parse_table
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.sources.captions import FILES, TABLES, TEXTS
 from cartograd.data.sources.csv import READING
+from cartograd.data.sources.masks import holds_masks
 
 LOOKED = 10_000
 """Files of a folder that are looked at to see what it holds."""
@@ -105,6 +106,8 @@ def _of_folder(path: Path) -> str:
     endings = Counter(file.suffix.lower() for file in seen)
     counts = {name: sum(endings[one] for one in kinds) for name, kinds in FOLDERS}
     pictures = counts["folder"]
+    if pictures and holds_masks(path):
+        return "masks"
     if pictures and (boxes := _boxes(path, seen)):
         raise UsageError(
             f"{path} holds {pictures} pictures with boxes ({boxes}): finding things in a picture "

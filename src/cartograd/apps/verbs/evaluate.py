@@ -229,7 +229,7 @@ def figures(
     most = min(batch_size, at_once(model.signature))
     batches = examples.batches(batch_size=most, shuffle=False)
     if model.signature.task.each and all(map(positions.reducible, measures.values())):
-        reduce = positions.reducer(measures)
+        reduce = positions.reducer(measures, pixels=model.signature.task.of_pixels)
         outputs, targets = collect(model, batches, device=device, reduce=reduce)
         return outputs, targets, *positions.figures(measures, outputs)
     outputs, targets = collect(model, batches, device=device)
@@ -264,7 +264,8 @@ def at_once(signature: Signature, /) -> int:
     """How many examples may go through a model at once without filling the memory."""
     if not signature.task.each:
         return BATCH
-    return max(8, min(BATCH, NUMBERS // (128 * (signature.classes or 1))))
+    numbers = signature.output.size if signature.task.of_pixels else 128 * (signature.classes or 1)
+    return max(8, min(BATCH, NUMBERS // numbers))
 
 
 def _name(metric: str | Measure) -> str:

@@ -100,14 +100,16 @@ def check_answer(model: Signed, data: Dataset, /) -> None:
             answer = model(*(x.to(device) for x in inputs))
             found = tuple(answer.shape)
     except UsageError as error:
-        if data.name != "folder":
+        if data.name not in ("folder", "masks"):
             raise
         hint = "if it is made for pictures of another size, give the data size="
         raise UsageError(f"{error}; {hint}") from error
-    if len(found) != 1 + len(dims) or found[-1] != classes:
-        several = " at each position" if data.signature.task.each else ""
+    task = data.signature.task
+    axis = 1 + task.classes_axis if (task.classes_axis or 0) >= 0 else -1
+    if len(found) != 1 + len(dims) or found[axis] != classes:
+        several = " at each position" if task.each else ""
         raise UsageError(
             f"{name} answers one example with shape {found}, and {data.name} wants one score for "
-            f"each of {classes} classes{several}; take another head or model (`cartograd show "
-            f"{name}`)"
+            f"each of {classes} classes{several}; take another head or model "
+            f"({'such as unet' if task.of_pixels else f'`cartograd show {name}`'})"
         )

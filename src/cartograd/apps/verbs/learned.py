@@ -113,14 +113,17 @@ def weights_of_classes(
     if not taken or data.signature.target not in ("class", "classes"):
         name = "an objective of your own" if card is None else card.name
         raise UsageError(
-            f"class_weights are for classes that `classify` or `multi-label` learns; {name} on "
-            f"{data.name} (task {data.signature.task.name}) takes none"
+            "class_weights are for classes that `classify`, `segment` or `multi-label` learns; "
+            f"{name} on {data.name} (task {data.signature.task.name}) takes none"
         )
     if callable(settings["loss"].value):
         raise UsageError("class_weights weigh a loss by name; a function of yours weighs by itself")
     labels = data.signature.output.labels or tuple(map(str, range(data.signature.classes or 0)))
     make = pos_weights if several else class_weights
-    found = make(given, labels, data.train.targets)
+    targets = data.train.targets
+    if data.signature.task.each:
+        targets = targets[targets >= 0]  # the positions that have a label
+    found = make(given, labels, targets)
     shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(labels, found, strict=True))
     lines = (*data.about.get("decided", ()), f"class weights: {shown}")
     return {word: found}, replace(data, about=data.about | {"decided": lines})

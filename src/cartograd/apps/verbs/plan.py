@@ -57,7 +57,7 @@ from cartograd.core.protocols import Batches, Metric, Objective
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.core.task import EXAMPLES
-from cartograd.data.dataset.augment import Augment
+from cartograd.data.dataset.augment import of_signature
 from cartograd.data.dataset.balanced import BalancedBatches
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.own_targets import OwnTargets
@@ -226,7 +226,7 @@ def planned(
     if "augment" in settings:
         part = examples.train  # a generator's input is noise: what is augmented are its examples
         real = part.part if isinstance(part, OwnTargets) else examples
-        Augment(settings["augment"].value, real.signature.input)
+        of_signature(settings["augment"].value, real.signature)
     with torch.device("meta") if meta else nullcontext():
         frozen, init = settings["freeze"].value, settings["init"].value
         adapter = settings["adapter"].value

@@ -7,14 +7,13 @@ TASK = Task(
     means="one of {classes} classes at each pixel",
     answer=ANSWERS + "segment",
     target="class",
+    objective="segment",
+    metrics=("mask-iou", "dice", "accuracy", "nll"),
     classes_axis=0,
+    each=True,
+    of_pixels=True,
+    explained="class",
     refusals={
         "attack": "attacks mislead classifiers; this model answers with a mask",
-        "explain": (
-            "explain follows one number of an answer back to the input; this model "
-            "answers with a mask"
-        ),
-        "train": "train has no objective for segmentation yet; give objective=...",
-        "evaluate": "evaluate has no metrics for segmentation yet; give metrics=...",
     },
 )

@@ -9,9 +9,10 @@ from torch import Tensor
 from cartograd.core.build import build, resolve
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
-from cartograd.core.ports import Port
+from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.counter_random import CounterRandom
+from cartograd.data.dataset.moved import moves, with_masks
 
 PLACE = "regularize/augmentation-"
 """A card's place of the map says what it augments: `...-image`, `...-text`, `...-audio`."""
@@ -29,17 +30,25 @@ class Augment:
     Args:
         chain: specs of the methods.
         port: what the inputs are.
+        masks: whether each pixel has a label, which goes with it.
 
     Raises:
-        UsageError: a method is unknown, or does not fit the inputs.
+        UsageError: a method is unknown, or does not fit the inputs or their masks.
     """
 
-    def __init__(self, chain: Chain, port: Port, /) -> None:
-        self.specs = specs(chain)
+    def __init__(self, chain: Chain, port: Port, /, *, masks: bool = False) -> None:
+        self.specs, self.masks = specs(chain), masks
         self.methods = [_fitting(spec, port) for spec in self.specs]
         if all(isinstance(size, int) for size in port.dims):
             one = torch.zeros(1, *(int(size) for size in port.dims))
             self(one, torch.zeros(1, dtype=torch.long), seed=0, epoch=0)  # any other error
+        for spec, method in zip(self.specs if masks else (), self.methods, strict=False):
+            if moves(method) is None:
+                raise UsageError(
+                    f"augment: {spec.name} does not say how far it moves pixels, and masks have to "
+                    "follow them; take some of flip, alternating-flip, crop, resized-crop, affine, "
+                    "rotate, jitter, blur, erase"
+                )
 
     def __str__(self) -> str:
         return ",".join(map(str, self.specs))
@@ -51,6 +60,36 @@ class Augment:
         for number, method in enumerate(self.methods):
             x = method(x, CounterRandom(index, seed=seed, epoch=epoch, place=(number,)))
         return x
+
+    def both(
+        self,
+        x: Shaped[Tensor, "b ..."],
+        y: Shaped[Tensor, "b ..."],
+        index: Int[Tensor, " b"],
+        /,
+        *,
+        seed: int,
+        epoch: int,
+    ) -> tuple[Shaped[Tensor, "b ..."], Shaped[Tensor, "b ..."]]:
+        """A batch augmented, with its targets: those of pixels go where the pixels go."""
+        if not self.masks:
+            return self(x, index, seed=seed, epoch=epoch), y
+        for number, method in enumerate(self.methods):
+            rng = CounterRandom(index, seed=seed, epoch=epoch, place=(number,))
+            x, y = with_masks(method, x, y, rng)
+        return x, y
+
+
+def of_signature(chain: Chain | None, signature: Signature, /) -> Augment | None:
+    """The augmentation of examples with this signature; None where there is none.
+
+    Raises:
+        UsageError: a method is unknown, or does not fit.
+    """
+    if chain is None:
+        return None
+    known = bool(signature.outputs and signature.output.task)
+    return Augment(chain, signature.input, masks=known and signature.task.of_pixels)
 
 
 def specs(chain: Chain, /) -> tuple[Spec, ...]:

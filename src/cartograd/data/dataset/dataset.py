@@ -13,7 +13,7 @@ from cartograd.core.hashing import digest_of
 from cartograd.core.notebook import shown
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
-from cartograd.data.dataset.augment import Augment, Chain
+from cartograd.data.dataset.augment import Augment, Chain, of_signature
 from cartograd.data.dataset.plan import Plan
 from cartograd.data.dataset.text_batches import TextBatches
 from cartograd.data.decode.read import read
@@ -184,7 +184,7 @@ class Split:
             UsageError: `batch_size` is not positive, `drop_last` leaves nothing, or an augmentation
                 does not fit the inputs.
         """
-        changes = None if augment is None else Augment(augment, self.signature.input)
+        changes = of_signature(augment, self.signature)
         plan = Plan(len(self), batch_size, shuffle, drop_last)
         if self.signature.input.padding_id is None:
             return MemoryBatches(self, plan, changes)
@@ -212,15 +212,17 @@ class MemoryBatches:
         for indices in self.plan.epoch(number, seed=seed, start=start):
             index = indices.to(stored.device)
             inputs = as_port(stored.index_select(0, index), kind)
+            answers = as_target(targets.index_select(0, index))
             if self.augment is not None:
-                inputs = self.augment(inputs, indices, seed=seed, epoch=number)
+                own = {"seed": seed, "epoch": number}
+                inputs, answers = self.augment.both(inputs, answers, indices, **own)
             others = (
                 as_port(other.index_select(0, index), port.kind)
                 for other, port in zip(
                     self.split.others, self.split.signature.inputs[1:], strict=True
                 )
             )
-            yield inputs, *others, as_target(targets.index_select(0, index))
+            yield inputs, *others, answers
 
 
 @dataclass(frozen=True, repr=False)

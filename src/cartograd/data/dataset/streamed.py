@@ -13,7 +13,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.hashing import digest_of
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Batch, Batches
-from cartograd.data.dataset.augment import Augment, Chain
+from cartograd.data.dataset.augment import Augment, Chain, of_signature
 from cartograd.data.dataset.dataset import Split
 from cartograd.data.dataset.plan import Plan, generator
 from cartograd.data.decode.stored import as_port, as_target
@@ -90,7 +90,7 @@ class Streamed(Dataset):
         augment: Chain | None = None,
     ) -> Batches:
         """As `Split.batches`: the same examples in the same order, augmented alike."""
-        changes = None if augment is None else Augment(augment, self.signature.input)
+        changes = of_signature(augment, self.signature)
         return StreamedBatches(self, Plan(len(self), batch_size, shuffle, drop_last), changes)
 
 
@@ -121,9 +121,10 @@ class StreamedBatches:
         kind = self.split.signature.input.kind
         try:
             for indices, (stored, targets) in zip(chosen, loader, strict=True):
-                inputs = as_port(stored, kind)
+                inputs, answers = as_port(stored, kind), as_target(targets)
                 if self.augment is not None:
-                    inputs = self.augment(inputs, indices, seed=seed, epoch=number)
-                yield inputs, as_target(targets)
+                    own = {"seed": seed, "epoch": number}
+                    inputs, answers = self.augment.both(inputs, answers, indices, **own)
+                yield inputs, answers
         except UsageError as error:  # one from a worker comes wrapped in its traceback
             raise UsageError(str(error).rpartition("UsageError: ")[2].strip()) from error

@@ -92,7 +92,7 @@ def pixels(
     if channels not in (1, 3):
         raise UsageError(f"channels={channels}: pictures have 1 (grey) or 3 (colour) channels")
     given = _contents(source, name)
-    with _opened(given, name) as image:
+    with opened(given, name) as image:
         if notes is not None and (frames := _frames(image)) > 1:
             notes.append(f"{name} holds {frames} pictures: the first is looked at")
         if is_deep(image):
@@ -128,7 +128,7 @@ def largest(path: Path, /) -> float:
     Raises:
         UsageError: not a readable picture.
     """
-    with _opened(str(path), str(path)) as image:
+    with opened(str(path), str(path)) as image:
         return float(numbers(image, str(path), FORMATS, str(path)).max())
 
 
@@ -144,7 +144,7 @@ def header(source: str | Path | bytes, /) -> Header:
         UsageError: not a readable picture.
     """
     name = label(source)
-    with _opened(source if isinstance(source, bytes) else str(source), name) as image:
+    with opened(source if isinstance(source, bytes) else str(source), name) as image:
         (columns, rows), deep = image.size, is_deep(image)
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         size = (rows, columns) if turned else (columns, rows)
@@ -170,7 +170,7 @@ def _contents(source: Any, name: str) -> Any:
 
 
 @contextmanager
-def _opened(given: Any, name: str) -> Iterator[Image.Image]:
+def opened(given: Any, name: str) -> Iterator[Image.Image]:
     """The picture, not yet decoded; whatever goes wrong with it names it."""
     if isinstance(given, Image.Image):
         yield given.copy()

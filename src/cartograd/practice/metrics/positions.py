@@ -40,21 +40,20 @@ def reducible(measure: Measure, /) -> bool:
 
 
 def reducer(
-    measures: Mapping[str, Measure], /, *, axis: int = -1
+    measures: Mapping[str, Measure], /, *, pixels: bool = False
 ) -> Callable[[Tensor, Tensor], Float[Tensor, "b n"]]:
     """A function that reduces the outputs and targets of a batch for all these metrics.
 
     Args:
         measures: metrics by name.
-        axis: which dimension of an example's outputs counts the classes; the first for pictures,
-            whose pixels are brought into a row.
+        pixels: whether the outputs are of pictures, `b k y x`, whose pixels are brought into a row.
     """
     reducers = [_taking(twin(measure, "parts")) for measure in measures.values()]
     if not reducers:  # what is measured is measured elsewhere: nothing is kept
         return lambda outputs, _: torch.zeros(len(outputs), 0, dtype=torch.float64)
 
     def reduced(outputs: Tensor, targets: Tensor) -> Float[Tensor, "b n"]:
-        rows = given.places(outputs, targets) if axis == 0 else (outputs, targets)
+        rows = given.places(outputs, targets) if pixels else (outputs, targets)
         found = [part(*rows) for part in reducers]
         widest = max(one.shape[1] for one in found)
         return torch.cat([F.pad(one, (0, widest - one.shape[1])) for one in found], dim=1)

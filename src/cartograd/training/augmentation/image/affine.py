@@ -47,6 +47,9 @@ CARD = Card(
     renamed={"zoom": "scale"},
 )
 
+MOVES = True
+"""Pixels change their places, and what is known of them goes with them."""
+
 
 def affine(
     x: Shaped[Tensor, "b c y x"],

@@ -42,6 +42,9 @@ CARD = Card(
     proofs=("law: two epochs in a row show every image both ways; half of them begin mirrored",),
 )
 
+MOVES = True
+"""Pixels change their places, and what is known of them goes with them."""
+
 
 def alternating_flip(
     x: Shaped[Tensor, "b c y x"], rng: CounterRandom, /

@@ -49,6 +49,9 @@ CARD = Card(
     renamed={"spread": "sigma", "probability": "p"},
 )
 
+MOVES = False
+"""Pixels stay in their places, and so does what is known of them."""
+
 
 def blur(
     x: Shaped[Tensor, "b c y x"],

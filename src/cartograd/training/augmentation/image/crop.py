@@ -46,6 +46,9 @@ CARD = Card(
     renamed={"border": "padding_mode"},
 )
 
+MOVES = True
+"""Pixels change their places, and what is known of them goes with them."""
+
 BORDERS = ("zeros", "reflect", "edge")
 
 

@@ -47,6 +47,9 @@ CARD = Card(
     renamed={"probability": "p", "area": "scale"},
 )
 
+MOVES = False
+"""Pixels stay in their places, and so does what is known of them."""
+
 
 def erase(
     x: Shaped[Tensor, "b c y x"],

@@ -45,6 +45,9 @@ CARD = Card(
     renamed={"probability": "p"},
 )
 
+MOVES = True
+"""Pixels change their places, and what is known of them goes with them."""
+
 AXES = {"horizontal": 3, "vertical": 2}
 
 

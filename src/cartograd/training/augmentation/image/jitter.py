@@ -50,6 +50,9 @@ CARD = Card(
     evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
 )
 
+MOVES = False
+"""Pixels stay in their places, and so does what is known of them."""
+
 
 def jitter(
     x: Shaped[Tensor, "b c y x"],

@@ -53,6 +53,9 @@ CARD = Card(
     renamed={"area": "scale"},
 )
 
+MOVES = True
+"""Pixels change their places, and what is known of them goes with them."""
+
 
 def resized_crop(
     x: Shaped[Tensor, "b c y x"],

@@ -47,6 +47,9 @@ CARD = Card(
     evidence={"regularize/augmentation-image": ("test_equal_to_torchvisions",)},
 )
 
+MOVES = True
+"""Pixels change their places, and what is known of them goes with them."""
+
 
 def rotate(
     x: Shaped[Tensor, "b c y x"], rng: CounterRandom, /, *, degrees: float = 15.0
