@@ -57,9 +57,10 @@ def test_what_cannot_be_looked_at_is_nothing(model):
 
 def test_folders_of_hugging_face_are_known_by_their_files(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(UsageError, match="changes to another model's weights; merge them"):
+    with pytest.raises(UsageError, match="changes to a model that it does not name"):
         form_of(tmp_path)
     (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "adapter_config.json").unlink()
     with pytest.raises(UsageError, match=r"config\.json"):
         form_of(tmp_path)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import cartograd
+from cartograd.architectures.pretrained.peft_folder import base_of, is_peft
 from cartograd.core import registry
 from cartograd.core.build import build, entry
 from cartograd.core.cache import cache_folder
@@ -133,8 +134,12 @@ def _key(spec: Spec) -> str:
         words += [packages.show(spec.name).package] if spec.name in packages.names() else []
     else:
         path = Path(spec.subject).resolve()
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in files:
+        roots = [path, base_of(path, spec.args.get("onto"))] if is_peft(path) else [path]
+        for file in (file for root in roots for file in _files(root)):
             state = file.stat() if file.is_file() else None
             words.append(f"{file} {state and (state.st_size, state.st_mtime_ns)}")
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.rglob("*")) if path.is_dir() else [path]

@@ -110,11 +110,7 @@ def _kind(target: Target) -> str:
     if (Path(target) / PIPELINE).is_file():
         return "pipeline"
     folder = Path(target)
-    if (folder / PEFT).is_file() and not (folder / HF).is_file():
-        raise UsageError(
-            f"{target} holds {PEFT}, changes to another model's weights; merge them into it and "
-            "save it whole (merge_and_unload, save_pretrained)"
-        )
-    if (folder / HF).is_file() and not (folder / "manifest.json").is_file():
+    theirs = (folder / HF).is_file() or (folder / PEFT).is_file()
+    if theirs and not (folder / "manifest.json").is_file():
         return "Hugging Face folder"
     return "run" if (folder / "events.jsonl").is_file() else "bundle"

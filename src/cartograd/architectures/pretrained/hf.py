@@ -6,6 +6,9 @@ gives `spec(config)` (how our model is made), `signature(config)` (what it takes
 several with an index. Nothing is ever unpickled: a folder that has only `pytorch_model.bin` is
 refused.
 
+A folder of PEFT (adapter_config.json, adapter_model.safetensors) is read as the model that its
+changes belong to, with them in its weights.
+
 Shapes: as those of the model that comes out.
 
 References:
@@ -26,6 +29,7 @@ import torch
 from torch import Tensor
 
 from cartograd.architectures.pretrained.filled import at_size, filled
+from cartograd.architectures.pretrained.peft_folder import adapted, base_of, is_peft
 from cartograd.architectures.pretrained.published_config import settled
 from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
 from cartograd.architectures.pretrained.published_pictures import standardised
@@ -47,6 +51,7 @@ CARD = Card(
         "oracle: transformers on small folders of each family, with ten keys changed one by one: "
         "the same numbers and the pipelines' answers, or refused by name",
         "law: weights in one file, in several with an index, or with a prefix are the same",
+        "oracle: peft's LoRA on BERT, GPT-2 and ViT folders, logits to 1e-5",
     ),
 )
 
@@ -60,55 +65,69 @@ EMBEDDING = re.compile(r"(?:\w+\.)?(?:embed_tokens|shared|wte|tokens_embed)\.wei
 """The matrix that it may be tied to."""
 
 
-def hf(path: str | Path, /, *, size: int | None = None) -> Signed:
+def hf(path: str | Path, /, *, size: int | None = None, onto: str | None = None) -> Signed:
     """The model of a folder with config.json, *.safetensors and (for text) tokenizer.json.
 
     Args:
-        path: the folder.
+        path: the folder; one of PEFT holds changes (LoRA), which are put into their model.
         size: height and width of the pictures to look at, where they are not those of the folder;
             positions are interpolated.
+        onto: of an adapter the folder of its model, where that is not where the adapter says.
 
     Raises:
         UsageError: something is missing, damaged, of an unknown family, or does not fit together;
             or the model cannot take pictures of another size.
     """
     folder = Path(path)
-    found = sentence_encoder(folder) if (folder / MODULES).is_file() else _whole(folder)
+    if onto is not None and not is_peft(folder):
+        raise UsageError(f"onto={onto} is for an adapter of PEFT, and {folder} holds none")
+    base = base_of(folder, onto) if is_peft(folder) else folder
+    found = sentence_encoder(folder) if (base / MODULES).is_file() else _whole(folder, base)
     return found if size is None else at_size(found, size, source=str(folder))
 
 
-def _whole(folder: Path) -> Signed:
-    family, config, tensors = described(folder)
+def _whole(folder: Path, base: Path) -> Signed:
+    family, config, tensors = described(folder, base)
     keys: Any = family.KEYS
     try:
         spec, signature = family.spec(config), family.signature(config)
         table: Any = keys(config) if callable(keys) else keys
     except KeyError as error:
         raise UsageError(f"{folder / 'config.json'} lacks {error}") from error
-    tokenizer = None
-    if (folder / "tokenizer.json").is_file():
-        tokenizer = Tokenizer.from_folder(folder)
+    tokenizer, home = None, folder if (folder / "tokenizer.json").is_file() else base
+    if (home / "tokenizer.json").is_file():
+        tokenizer = Tokenizer.from_folder(home)
         for port in signature.inputs:
             if port.kind == "text":
                 fit(tokenizer.vocabulary, None, port)
         _check_padding(config, tokenizer)
         if signature.task.name in WRITING:
-            tokenizer = writes(folder, config, tokenizer)
+            tokenizer = writes(base, config, tokenizer)
     return filled(spec, signature, tensors, table, source=str(folder), tokenizer=tokenizer)
 
 
-def described(folder: Path, /) -> tuple[Any, dict[str, Any], dict[str, Tensor]]:
+def described(
+    folder: Path, base: Path | None = None, /
+) -> tuple[Any, dict[str, Any], dict[str, Tensor]]:
     """The module that knows a folder's family, its configuration, understood, and its tensors.
+
+    Args:
+        folder: what is read.
+        base: of an adapter the folder of its model.
 
     Raises:
         UsageError: as `hf`.
     """
-    said = configuration(folder)
-    family = _family(folder, said)
-    tensors = tensors_of(folder)
+    base = base or folder
+    said = configuration(base)
+    family = _family(base, said)
+    if is_peft(folder):
+        said, tensors = adapted(folder, base, family)
+    else:
+        tensors = tensors_of(folder)
     config = settled(said, family.READS, own_output=own_output(tensors))
     if "image_size" in family.READS:
-        config |= standardised(folder, config)
+        config |= standardised(base, config)
     return family, config, tensors
 
 

@@ -41,6 +41,17 @@ KEYS = (
     (r"classifier\.(weight|bias)", r"head.\1"),
 )
 
+MODULES = (
+    (r"vit\.layers\.", "vit.encoder.layer."),
+    (r"attention\.q_proj", "attention.attention.query"),
+    (r"attention\.k_proj", "attention.attention.key"),
+    (r"attention\.v_proj", "attention.attention.value"),
+    (r"attention\.o_proj", "attention.output.dense"),
+    (r"mlp\.fc1", "intermediate.dense"),
+    (r"mlp\.fc2", "output.dense"),
+)
+"""What transformers 5 calls the modules, by which adapters go; its files keep the older names."""
+
 
 def spec(config: dict[str, Any], /) -> Spec:
     """How our model is made.

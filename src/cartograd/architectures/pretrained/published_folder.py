@@ -39,11 +39,6 @@ def tensors_of(folder: Path, /, *, stem: str = "model") -> dict[str, Tensor]:
         UsageError: there are none, a file is missing or damaged, there is only a pickle, or it is
             unclear which file is meant.
     """
-    if (folder / ADAPTER).is_file():
-        raise UsageError(
-            f"{folder} holds {ADAPTER}: changes to another model's weights; merge them into it and "
-            "save it whole"
-        )
     whole, index = folder / f"{stem}.safetensors", folder / f"{stem}.safetensors.index.json"
     if whole.is_file():
         return read_tensors(whole)

@@ -19,7 +19,7 @@ from cartograd.architectures.pretrained.published_config import (
     shown,
     typed,
 )  # fmt: skip
-from cartograd.architectures.pretrained.published_folder import configuration, tensors_of
+from cartograd.architectures.pretrained.published_folder import ADAPTER, configuration, tensors_of
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
@@ -65,6 +65,11 @@ def sentence_encoder(folder: Path, /) -> Signed:
     Raises:
         UsageError: a file is damaged or missing, or asks for what this encoder has not.
     """
+    if (folder / ADAPTER).is_file():
+        raise UsageError(
+            f"{folder} holds {ADAPTER}: changes to a sentence encoder; merge them into it and save "
+            "it whole"
+        )
     said = configuration(folder)
     if said.get("model_type") != "bert":
         raise UsageError(
