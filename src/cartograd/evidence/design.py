@@ -101,11 +101,15 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-def journal(path: Path = JOURNAL, /) -> tuple[Event, ...]:
-    """Every event, in the order of its dates."""
+def journal() -> tuple[Event, ...]:
+    """Every event, in the order of its dates: lines of two branches stand as they were merged."""
+    return tuple(sorted(_lines(JOURNAL), key=lambda event: event.date))
+
+
+def _lines(path: Path) -> Iterator[Event]:
     with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return tuple(sorted((Event(**row) for row in rows), key=lambda event: event.date))
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            yield Event(**row)
 
 
 def history(name: str, /) -> tuple[Event, ...]:
@@ -116,13 +120,15 @@ def history(name: str, /) -> tuple[Event, ...]:
 def history_of(path: Path, name: str, /) -> tuple[Event, ...]:
     """The events of a claim in a journal of a user's own, which may not be there yet.
 
+    They stand in the order in which they were written: a clock that is set back changes nothing.
+
     Raises:
         UsageError: a line of it cannot be read.
     """
     if not path.exists():
         return ()
     try:
-        return tuple(event for event in journal(path) if event.claim == name)
+        return tuple(event for event in _lines(path) if event.claim == name)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"{path} is no journal of claims; expected the columns {', '.join(COLUMNS)}, as they "

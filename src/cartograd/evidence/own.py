@@ -105,12 +105,15 @@ def experiment_of(path: Path, claim: Claim, /) -> Measure:
         top = other.relative_to(path.parent).parts[0].removesuffix(".py")
         for name in [name for name in sys.modules if name.partition(".")[0] == top]:
             del sys.modules[name]
+    importlib.invalidate_caches()  # a folder that changed within a clock tick looks as it was
     sys.path.insert(0, str(path.parent.absolute()))
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise _told(path, "the file fails", error) from error
     finally:
+        sys.dont_write_bytecode = kept  # compiled code is known by seconds, and edits are faster
         sys.path.remove(str(path.parent.absolute()))
     inner = module.measure
 

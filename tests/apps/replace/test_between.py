@@ -1,5 +1,7 @@
 """Exports that give other answers than their model say where; and costs are measured alike."""
 
+import json
+import re
 import sys
 
 import onnx
@@ -14,6 +16,7 @@ from cartograd.apps.verbs import export as verb
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.engine.device.held import peak
+from tests.commands import command
 
 SIGNATURE = Signature(
     (Port("x", "vector", (3,)),), (Port("side", "label", (2,), labels=("left", "right")),)
@@ -45,6 +48,9 @@ def test_an_export_that_differs_names_the_layer(model, tmp_path, monkeypatch):
     bad = cg.export(model, tmp_path / "bad.onnx", check=x)
     assert not bad.agree
     assert bad.parted.startswith("head, after layer 0 agreed"), "the last layer is the answer"
+    assert good.changed == (0, 5)
+    assert ("answers", "none of 5 changed") in good.lines()
+    assert good.to_json()["answers"] == {"changed": 0, "asked": 5}
     assert ("they part", bad.parted) in bad.lines()
     assert bad.to_json()["parted"] == bad.parted
 
@@ -52,7 +58,8 @@ def test_an_export_that_differs_names_the_layer(model, tmp_path, monkeypatch):
 def test_what_cannot_be_looked_at_is_nothing(model):
     two = cg.sign(nn.Bilinear(3, 3, 2), Signature(SIGNATURE.inputs * 2, SIGNATURE.outputs))
     assert between(two, two, torch.rand(1, 3)) is None
-    assert between(model, model, torch.rand(1, 3)).stage == ""
+    same = between(model, model, torch.rand(4, 3))
+    assert (same.asked, same.changed, same.parting.stage) == (4, 0, "")
 
 
 def test_folders_of_hugging_face_are_known_by_their_files(tmp_path):
@@ -71,3 +78,23 @@ def test_the_peak_is_what_was_held_in_between():
     assert held is not None
     assert 19e6 < held < 30e6
     assert peak(lambda: None) < 2e6
+
+
+@pytest.mark.compile
+def test_a_margin_asks_replace_itself(tmp_path, capsys, monkeypatch):
+    """Exported and compressed by the command: the verdict is a line, and the exit code."""
+    monkeypatch.chdir(tmp_path)
+    run = command(capsys, monkeypatch)
+    assert run("train", "mlp:widths=(8,)", "--data", "moons", "--epochs", "1").code == 0
+    done = run("export", "runs/mlp-moons-1", "--check", "--margin", "accuracy=5%")
+    assert done.code == 0
+    assert "answers" in done.out
+    assert re.search(r"verdict\s+.*model.onnx may replace mlp: accuracy is worse by", done.out)
+    done = run("compress", "runs/mlp-moons-1", "--margin", "accuracy=0.01%", "--json")
+    found = json.loads(done.out)
+    assert done.code == 1, "too few examples to say so little"
+    assert found["judged"]["verdict"] == "too few"
+    assert found["changed"]["asked"] > 0
+    refused = run("export", "runs/mlp-moons-1", "--data", "moons")
+    assert refused.code == 2
+    assert "needs a margin" in refused.err

@@ -9,18 +9,25 @@ from cartograd.apps.replace.form import Facts
 from cartograd.core.errors import UsageError
 
 
-def check_alike(first: Facts, second: Facts, labels: Sequence[str], /) -> None:
+def check_alike(first: Facts, second: Facts, labels: Sequence[str], task: str = "", /) -> None:
     """Refuse forms that answer other questions.
 
     Args:
         first: what is in use.
         second: what shall replace it.
         labels: the classes of the data; none of values.
+        task: what a right answer of the data is.
 
     Raises:
         UsageError: one gives classes and the other values, or their classes differ: these are
             named.
     """
+    for facts in (first, second):
+        if facts.task and task and facts.task != task:
+            raise UsageError(
+                f"{facts.name} is of the task {facts.task}, and the data are of {task}; expected "
+                "two models and data of one"
+            )
     for one, other in ((first, second), (second, first)):
         if one.labels and not other.labels:
             raise UsageError(
@@ -72,12 +79,12 @@ def plain(labels: Sequence[str], /) -> bool:
 
 
 def aligned(
-    answers: Float[Tensor, "n k"], own: Sequence[str], wanted: Sequence[str], /
-) -> Float[Tensor, "n k"]:
+    answers: Float[Tensor, "n *t k"], own: Sequence[str], wanted: Sequence[str], /
+) -> Float[Tensor, "n *t k"]:
     """Probabilities in the order of other labels; numbered classes are in that order already."""
     if not wanted or tuple(own) == tuple(wanted) or plain(own) or plain(wanted):
         return answers
-    return answers[:, [list(own).index(label) for label in wanted]]
+    return answers[..., [list(own).index(label) for label in wanted]]
 
 
 def _shown(names: Sequence[str], /) -> str:

@@ -1,19 +1,37 @@
-"""Where a model and what was made of it part, for verbs that have inputs and no right answers.
+"""A model and what was made of it, for verbs that have inputs and no right answers.
 
-`export --check` asks it of a file that gives other answers than its model. A verb that has data and
-a margin (`compress`, `merge`, `promote`) asks `replace(...)` itself, and goes by its `may`.
+`export --check` and `compress` ask it how many answers changed, and where the two part. With data
+and a margin they ask `replace(...)` itself, and go by its `may`.
 """
+
+from dataclasses import dataclass
 
 from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.apps.replace.opened import Shipped, form_of
-from cartograd.apps.replace.parted import Parting, located
+from cartograd.apps.replace.parted import Parting, located, unlike
 from cartograd.core.errors import UsageError
 
 
-def between(a: Shipped, b: Shipped, inputs: Shaped[Tensor, "b ..."], /) -> Parting | None:
-    """Where two forms part on the first of some inputs; None where that cannot be looked at.
+@dataclass(frozen=True)
+class Between:
+    """How the answers of two forms to the same inputs differ.
+
+    Attributes:
+        asked: inputs.
+        changed: those that are answered otherwise: by another class, or by a value that differs by
+            more than rounding.
+        parting: where the two part on the first of them, or else on the first of all.
+    """
+
+    asked: int
+    changed: int
+    parting: Parting
+
+
+def between(a: Shipped, b: Shipped, inputs: Shaped[Tensor, "b ..."], /) -> Between | None:
+    """How two forms differ; None where that cannot be looked at.
 
     Args:
         a: what came first.
@@ -21,6 +39,12 @@ def between(a: Shipped, b: Shipped, inputs: Shaped[Tensor, "b ..."], /) -> Parti
         inputs: as the input port has them.
     """
     try:
-        return located((form_of(a), form_of(b)), "the first example", [inputs[0]])
+        forms = form_of(a), form_of(b)
+        answers = [form.answer(list(inputs)) for form in forms]
     except UsageError:  # of several inputs, or no class and no value: there is only the difference
         return None
+    differs, changed = unlike(answers[0], answers[1], several=forms[0].facts.several)
+    wanted = changed if forms[0].facts.labels else differs
+    first = int((wanted if wanted.any() else differs).int().argmax())
+    parting = located(forms, f"example {first + 1}", [inputs[first]])
+    return Between(len(inputs), int(wanted.sum()), parting)

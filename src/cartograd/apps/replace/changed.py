@@ -10,14 +10,14 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.apps.replace.questions import Questions
-from cartograd.apps.replace.verdict import right
+from cartograd.apps.replace.verdict import chosen, right
 from cartograd.core.errors import UsageError
 
 SURE = (0.6, 0.8, 0.9, 0.99)
 """Where groups of A's confidence end."""
 
-GROUPS = 12
-"""Groups of a column at most; the rarest are one together."""
+GROUPS, CLASSES = 12, 1000
+"""Groups of a column, and classes, at most; the rarest are one together."""
 
 SHOWN = 24
 """Changed answers that are listed."""
@@ -71,17 +71,30 @@ def changes(
     first, second, targets = *answers, questions.targets
     if not questions.labels:
         return _values(questions, first, second, targets)
-    said = [one.argmax(1) for one in answers]
-    rows = (said[0] != said[1]).nonzero()[:, 0].tolist()
-    labels, found = questions.labels, []
+    said = [chosen(one, several=questions.several) for one in answers]
+    rows = (said[0] != said[1]).reshape(len(targets), -1).any(1).nonzero()[:, 0].tolist()
+    labels, found = questions.words or questions.labels, []
     for row in rows:
-        a, b, truth = (int(one[row]) for one in (*said, targets))
+        a, b, truth = (_named(one[row], labels) for one in (*said, targets))
         became = "wrong" if a == truth else "right" if b == truth else "other"
-        by = float(first[row, truth] - second[row, truth])
-        name = questions.examples.name(row)
-        found.append(Change(row, name, labels[a], labels[b], labels[truth], became, by))
+        by = _lost(first[row], second[row], targets[row])
+        found.append(Change(row, questions.examples.name(row), a, b, truth, became, by))
     order = ("wrong", "other", "right")
     return sorted(found, key=lambda one: (order.index(one.became), -one.by))
+
+
+def _named(classes: Tensor, labels: Sequence[str]) -> str:
+    """The name of a class by its number, or of those that hold."""
+    if not classes.ndim:
+        return labels[int(classes)]
+    return ", ".join(labels[i] for i in classes.nonzero()[:, 0].tolist()) or "none"
+
+
+def _lost(first: Tensor, second: Tensor, truth: Tensor) -> float:
+    """The probability that the truth lost; of several classes in all."""
+    if not truth.ndim:
+        return float(first[truth] - second[truth])
+    return float(((second - truth).abs() - (first - truth).abs()).sum())
 
 
 def _values(questions: Questions, first: Tensor, second: Tensor, targets: Tensor) -> list[Change]:
@@ -108,21 +121,38 @@ def groups(
     """
     wrong, mended = moved(questions, answers)
     ways: list[tuple[str, list[str]]] = []
-    if questions.labels:
-        ways.append(("class", [questions.labels[int(i)] for i in questions.targets]))
+    found = []
+    if questions.several:
+        found = _by_label(questions, answers)
+        sure = torch.maximum(answers[0], 1 - answers[0]).amin(1)
+        ways.append(("confidence of A", [_sure(float(one)) for one in sure]))
+    elif questions.labels:
+        names = questions.words or questions.labels
+        ways.append(("class", [names[int(i)] for i in questions.targets]))
         ways.append(("confidence of A", [_sure(float(one)) for one in answers[0].amax(1)]))
     ways += [(name, cells(questions, name)) for name in columns]
-    found = []
     for way, names in ways:
         counted = Counter(names)
         known = sorted(counted, key=lambda one: (-counted[one], one))
-        rest = set(known[GROUPS - 1 :]) if len(known) > GROUPS and way != "class" else set()
+        most = CLASSES if way == "class" else GROUPS
+        rest = set(known[most - 1 :]) if len(known) > most else set()
         names = ["(others)" if name in rest else name for name in names]
         for name in sorted(set(names)):
             there = torch.tensor([one == name for one in names])
             counts = (int((there & one).sum()) for one in (torch.ones_like(wrong), wrong, mended))
             found.append(Group(way, name, *counts))
     return found
+
+
+def _by_label(questions: Questions, answers: tuple[Tensor, Tensor]) -> list[Group]:
+    """Of each class that may hold or not: how it was answered where it holds and where not."""
+    good = [chosen(one, several=True) == questions.targets for one in answers]
+    wrong, mended = good[0] & ~good[1], good[1] & ~good[0]
+    n = len(questions.targets)
+    return [
+        Group("label", label, n, int(wrong[:, at].sum()), int(mended[:, at].sum()))
+        for at, label in enumerate(questions.labels)
+    ]
 
 
 def moved(

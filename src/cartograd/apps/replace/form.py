@@ -19,6 +19,10 @@ Role = Literal["decode", "resize", "encode", "tokenise", "pad", "normalise", "la
 """What a stage does."""
 
 
+MULTI = "multi-label"
+"""The task whose classes hold or not, each by itself."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """What one stage on the way from a raw example to an answer gave.
@@ -46,6 +50,7 @@ class Facts:
         name: as the user called it.
         kind: "bundle", "ONNX file", ...
         labels: the classes that it tells apart; empty where it gives a value.
+        task: what its answers mean, if it says.
         size: bytes of its weights or its file; None where they are elsewhere.
         trained: the spec of the data that it was trained on, if that is known.
         average: the average of weights that its training kept, if that is known.
@@ -54,9 +59,15 @@ class Facts:
     name: str
     kind: str
     labels: tuple[str, ...] = ()
+    task: str = ""
     size: int | None = None
     trained: Any = None
     average: str = ""
+
+    @property
+    def several(self) -> bool:
+        """Whether it says of each class by itself whether it holds."""
+        return self.task == MULTI
 
 
 @runtime_checkable
@@ -73,8 +84,10 @@ class Form(Protocol):
         """Learn from one answer what it answers with, where nothing else says so."""
         ...
 
-    def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n k"]:
+    def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n *t k"]:
         """The probability of each class, in the order of the labels; or the value (`k` = 1).
+
+        Of tasks with an answer at each position, a row for each of them.
 
         Raises:
             UsageError: an example cannot be read, or no answer came.

@@ -64,6 +64,18 @@ def margins(given: Given, /) -> tuple[Margin, ...]:
     return found
 
 
+def check_judge(data: object, given: Given, /) -> None:
+    """Refuse data without a margin, for a verb that judges what it makes only by one.
+
+    Raises:
+        UsageError: there are data and no margin, or the margin is none.
+    """
+    if given:
+        margins(given)
+    elif data is not None:
+        raise UsageError("data are for a verdict, which needs a margin; expected accuracy=0.5%")
+
+
 def limits(given: Given, /) -> dict[str, float]:
     """What B may cost at most, in seconds and bytes.
 

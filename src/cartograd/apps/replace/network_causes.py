@@ -106,7 +106,8 @@ def of_answer(pair: Pair, forms: Sequence[Form], /) -> str:
         return f"label order permuted: {moved} of {len(labels[0])} names stand elsewhere in B"
     if one.shape == other.shape and _same_numbers(one, other):
         return "label order permuted: the same probabilities in other places"
-    if other.ndim == 2 and not torch.allclose(other.sum(1), torch.ones(1, dtype=other.dtype)):
+    several = any(form.facts.several for form in forms)
+    if other.ndim == 2 and not several and not torch.allclose(other.sum(1), torch.ones(1, dtype=other.dtype)):
         return "B's answers are no probabilities: is a softmax missing?"
     return ""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from cartograd.apps.answers import units
@@ -117,7 +117,7 @@ class Parting:
 def parting(
     forms: Sequence[Form],
     questions: Questions,
-    answers: tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]],
+    answers: tuple[Float[Tensor, "n *t k"], Float[Tensor, "n *t k"]],
     /,
 ) -> Parting | None:
     """Where the two part on the first example that they answer unlike; None where all are alike.
@@ -125,14 +125,28 @@ def parting(
     The first changed class counts; where no class changed, the first answer that differs by more
     than rounding.
     """
-    apart = (answers[0] - answers[1]).abs()
-    differs = apart.amax(1) > ROUNDING * max(1.0, float(answers[0].abs().max()))
-    changed = differs & (answers[0].argmax(1) != answers[1].argmax(1))
+    differs, changed = unlike(*answers, several=questions.several)
     rows = (changed if changed.any() else differs).nonzero()[:, 0]
     if not len(rows):
         return None
     row = int(rows[0])
     return located(forms, questions.examples.name(row), _asked(questions, row))
+
+
+def unlike(
+    first: Float[Tensor, "n *t k"], second: Float[Tensor, "n *t k"], /, *, several: bool
+) -> tuple[Bool[Tensor, " n"], Bool[Tensor, " n"]]:
+    """Which examples are answered with other numbers than rounding makes, and with other classes.
+
+    Args:
+        first: the answers of A.
+        second: those of B.
+        several: whether each class may hold or not.
+    """
+    apart = (first - second).abs().flatten(1).amax(1)
+    differs = apart > ROUNDING * max(1.0, float(first.abs().max()))
+    said = [one >= 0.5 if several else one.argmax(-1, keepdim=True) for one in (first, second)]
+    return differs, differs & (said[0] != said[1]).flatten(1).any(1)
 
 
 def _asked(questions: Questions, row: int) -> list[Any]:

@@ -17,6 +17,7 @@ from cartograd.apps.load.as_trained import WHOLE
 from cartograd.apps.load.parts import part_of
 from cartograd.apps.load.source import Data, dataset, examples_for
 from cartograd.apps.replace.form import Form
+from cartograd.apps.replace.forms.signed_form import comparable
 from cartograd.core import registry
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
@@ -43,12 +44,14 @@ class Questions:
             numbers themselves.
         examples: the same as the signature has them, with targets: for pages and regions.
         notes: what was decided while they were read.
+        words: what to call the classes in what is shown, if not by their labels.
     """
 
     data: str
     sources: list[Any]
     examples: Split
     notes: tuple[str, ...] = field(default=(), repr=False)
+    words: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -60,8 +63,18 @@ class Questions:
 
     @property
     def targets(self) -> Shaped[Tensor, "n ..."]:
-        """The right answers: numbers of classes, or values."""
+        """The right answers: numbers of classes, 0 and 1 for each class, or values."""
         return self.examples.targets
+
+    @property
+    def several(self) -> bool:
+        """Whether an example may have several classes."""
+        return self.signature.target == "classes"
+
+    @property
+    def each(self) -> bool:
+        """Whether each position of an example has an answer."""
+        return self.signature.task.each
 
     def of_classes(self, labels: Sequence[str], /) -> "Questions":
         """The same, as examples of some of these classes; of their own if these are the same.
@@ -70,7 +83,8 @@ class Questions:
             labels: all that a form knows.
         """
         own = self.labels
-        if not own or len(labels) <= len(own) or not set(own) <= set(labels):
+        extra = len(labels) > len(own) and set(own) <= set(labels)
+        if not own or not extra or self.several:
             return self
         output = replace(self.signature.output, labels=tuple(labels), dims=(len(labels),))
         signature = replace(self.signature, outputs=(output,))
@@ -83,7 +97,7 @@ class Questions:
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of the classes; none of values."""
-        if self.signature.target != "class":
+        if self.signature.target not in ("class", "classes"):
             return ()
         output = self.signature.output
         return output.labels or tuple(map(str, range(max(2, self.signature.classes or 0))))
@@ -122,10 +136,10 @@ def asked(
         )  # fmt: skip
     else:
         found = _alone(read, part, notes)
-    task = found.signature.task
-    if task.target not in ("class", "value") or task.each or found.signature.draws:
+    if not comparable(found.signature):
         raise UsageError(
-            f"replace compares classes or values, one answer for each example; this is {task.name}"
+            "replace compares classes or values, for each example or at each position; this is "
+            f"{found.signature.task.name}"
         )
     if not len(found):
         raise UsageError(f"there are no examples in the part {part!r}; expected at least 1")
@@ -174,10 +188,12 @@ def raw(data: Data, examples: Split, /) -> list[Any]:
     files = _files(data, examples)
     if files and kind in ("image", "audio"):
         return files
-    if table is not None and kind == "text":
+    if table is not None and kind == "text" and not examples.signature.task.each:
         return list(table.column(table.header[0]))
     if table is not None and kind == "table":
         return [dict(zip(table.header, row, strict=True)) for row in table.rows]
+    if kind == "text" and examples.signature.task.each:
+        return list(examples.inputs)  # positions are of tokens, and both have to see the same ones
     if kind == "text":
         raise UsageError(
             "the texts of these data were not kept, and each form has to cut them itself; give a "

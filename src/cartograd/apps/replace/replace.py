@@ -14,11 +14,13 @@ from cartograd.apps.replace.form import Form
 from cartograd.apps.replace.margin import Given, limits, margins
 from cartograd.apps.replace.opened import Shipped, form_of
 from cartograd.apps.replace.parted import parting
+from cartograd.apps.replace.positions import affordable, at_positions, check_tokens
 from cartograd.apps.replace.questions import MOST, Questions, asked
 from cartograd.apps.replace.regions import regions
 from cartograd.apps.replace.replacement import Replacement
 from cartograd.apps.replace.verdict import judged
 from cartograd.core.errors import UsageError
+from cartograd.practice.metrics.positions import reducible
 
 ROWS = 256
 """Examples that a form is given at once."""
@@ -70,8 +72,14 @@ def replace(
     for form in forms:
         form.meet(questions.sources[0])
     questions = questions.of_classes(forms[0].facts.labels)
-    check_alike(forms[0].facts, forms[1].facts, questions.labels)
+    task = questions.signature.task.name
+    check_alike(forms[0].facts, forms[1].facts, questions.labels, task)
+    if questions.each:
+        check_tokens(forms)
+        questions = affordable(questions, len(questions.labels))
     columns = [slices] if isinstance(slices, str) and slices else list(slices)
+    if columns and questions.each:
+        raise UsageError(f"slices={columns[0]} is of examples, and each position has an answer here")
     check_columns(questions, columns)
     for one in wanted:  # what does not fit the data is refused before the work
         _check_fits(one.metric, questions)
@@ -83,12 +91,15 @@ def replace(
     )  # fmt: skip
     said("what an answer costs")
     spent = costs(forms, questions.sources)
-    areas, why = regions(questions, answers, seed=seed)
+    if questions.each:
+        changed, where = at_positions(questions, answers, forms[0].tokenizer)
+        areas, why = [], "each position has an answer, and regions are of whole examples"
+    else:
+        changed, where = changes(questions, answers), groups(questions, answers, columns)
+        areas, why = regions(questions, answers, seed=seed)
     return Replacement(
-        forms[0].facts, forms[1].facts, questions, answers, found,
-        tuple(changes(questions, answers)), tuple(groups(questions, answers, columns)),
-        tuple(areas), spent, held_to(most, spent[1]),
-        parting(forms, questions, answers), why,
+        forms[0].facts, forms[1].facts, questions, answers, found, tuple(changed), tuple(where),
+        tuple(areas), spent, held_to(most, spent[1]), parting(forms, questions, answers), why,
     )  # fmt: skip
 
 
@@ -100,17 +111,22 @@ def _check_fits(metric: str, questions: Questions) -> None:
     """
     from cartograd.apps.answers.averaged import measure
 
-    rows = min(2, len(questions))
-    width = len(questions.labels) or questions.targets.shape[1]
+    targets = questions.targets[: min(2, len(questions))]
+    width = len(questions.labels) or targets.shape[1]
+    rows = targets.shape if questions.each else targets.shape[:1]
     try:
-        measure(metric, questions.signature)(torch.zeros(rows, width), questions.targets[:rows])
+        made = measure(metric, questions.signature)
+        if questions.each and not reducible(made):
+            raise UsageError("it is not taken of answers at each position")
+        if not questions.each:
+            made(torch.zeros(*rows, width), targets)
     except UsageError as error:
         raise UsageError(f"margin {metric}: {error}") from error
 
 
 def _answered(
     form: Form, questions: Questions, said: Callable[[str], None]
-) -> Float[Tensor, "n k"]:
+) -> Float[Tensor, "n *t k"]:
     """All answers of a form, in the order of the questions' classes.
 
     Probabilities that are no numbers count as knowing nothing: as much for each class.
@@ -124,21 +140,23 @@ def _answered(
         part = questions.sources[start : start + ROWS]
         answer = form.answer(part)
         lost += int((~answer.isfinite()).any(-1).sum())
-        found.append(_checked(answer, form, len(part)))
+        wide = questions.targets.shape[1:] if questions.each else ()
+        found.append(_checked(answer, form, (len(part), *wide)))
     if lost:
         said(f"{form.facts.name}: {lost:,} answers are no numbers, and count as knowing nothing")
     return aligned(torch.cat(found), form.facts.labels, questions.labels)
 
 
-def _checked(answer: Tensor, form: Form, count: int) -> Tensor:
-    width = len(form.facts.labels) or 1
-    if answer.shape != (count, width):
+def _checked(answer: Tensor, form: Form, count: tuple[int, ...]) -> Tensor:
+    wanted = (*count, len(form.facts.labels) or 1)
+    if answer.shape != wanted:
         raise UsageError(
-            f"{form.facts.name} answered {count} examples with numbers of shape "
-            f"{tuple(answer.shape)}; expected {(count, width)}: a row for each"
+            f"{form.facts.name} answered {count[0]} examples with numbers of shape "
+            f"{tuple(answer.shape)}; expected {wanted}: a row for each"
         )
-    lost = (~answer.isfinite()).any(1, keepdim=True)
+    lost = (~answer.isfinite()).any(-1, keepdim=True)
     if lost.any() and not form.facts.labels:
         row = int(lost[:, 0].nonzero()[0]) + 1
         raise UsageError(f"{form.facts.name} gave a value that is not finite for example {row}")
-    return torch.where(lost, torch.full_like(answer, 1 / answer.shape[1]), answer)
+    knows = 0.5 if form.facts.several else 1 / wanted[-1]
+    return torch.where(lost, torch.full_like(answer, knows), answer)

@@ -44,7 +44,7 @@ class Replacement:
     a: Facts
     b: Facts
     questions: Questions = field(repr=False)
-    answers: tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]] = field(repr=False)
+    answers: tuple[Float[Tensor, "n *t k"], Float[Tensor, "n *t k"]] = field(repr=False)
     metrics: tuple[Judged, ...]
     changes: tuple[Change, ...] = field(repr=False)
     groups: tuple[Group, ...] = field(repr=False)

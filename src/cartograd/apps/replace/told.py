@@ -18,6 +18,7 @@ They stand in the file's metadata under `preprocessing`, or beside it as `model.
     labels = ["cat", "dog"]   # none of a value
     gives = "probabilities"   # or logits, values
     name = "scores"           # of the graph's output, if it has several
+    task = "classify"         # or multi-label, where several classes may hold
 
 A table names its `columns` of numbers in order; a text its `tokenizer` (tokenizer.json), the
 `length` of a row, the side of its `padding` and the token `padding_id`.
@@ -45,7 +46,7 @@ from cartograd.data.text.tokenizer import Tokenizer
 CHOICES = {
     "kind": ("image", "table", "vector", "text"), "order": ("RGB", "BGR"), "resize": tuple(FILTERS),
     "fit": FITS, "layout": ("chw", "hwc"), "padding": ("left", "right"),
-    "gives": ("", "logits", "probabilities", "values"),
+    "gives": ("", "logits", "probabilities", "values"), "task": ("", "classify", "multi-label"),
 }  # fmt: skip
 """What words may be."""
 
@@ -72,9 +73,10 @@ class Told:
     labels: tuple[str, ...] = ()
     gives: str = ""
     name: str = ""
+    task: str = ""
 
 
-OUTPUT = ("labels", "gives", "name")
+OUTPUT = ("labels", "gives", "name", "task")
 
 
 def told(text: str, where: str, /) -> Told:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
 
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from cartograd.apps.answers.averaged import about, measure, spoken
@@ -28,6 +28,7 @@ from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 from cartograd.practice.metrics.paired import doubted
 from cartograd.practice.metrics.paired_share import bounds
+from cartograd.practice.metrics.positions import apart, reducer
 
 LEVEL, POWER = 0.95, 0.8
 """Of the bounds; and how often as many examples as are asked for would decide."""
@@ -82,7 +83,7 @@ class Judged:
 def judged(
     margin: Margin,
     signature: Signature,
-    answers: tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]],
+    answers: tuple[Float[Tensor, "n *t k"], Float[Tensor, "n *t k"]],
     targets: Shaped[Tensor, "n ..."],
     /,
     *,
@@ -101,13 +102,14 @@ def judged(
     """
     metric = measure(margin.metric, signature)
     first, second = (as_outputs(one, signature) for one in answers)
-    values = float(metric(first, targets)), float(metric(second, targets))
+    between = _paired(metric, (first, second), targets, each=signature.task.each, seed=seed)
+    values, _, doubt = between(2 * INFLUENCE - 1)
     sign = 1 if margin.higher else -1
     gain, strict = sign * (values[1] - values[0]), 1 - (1 - LEVEL) / margins
-    wide, doubt, n = 1 - (1 - INFLUENCE) / margins, "", len(targets)
-    if Spec.parse(margin.metric) == Spec("accuracy"):
-        right = [one.argmax(1) == targets for one in answers]
-        only = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
+    wide, n = 1 - (1 - INFLUENCE) / margins, len(targets)
+    if Spec.parse(margin.metric) == Spec("accuracy") and not signature.task.each:
+        doubt, good = "", [right(one, targets) for one in answers]
+        only = int((good[1] & ~good[0]).sum()), int((good[0] & ~good[1]).sum())
         low, high = bounds(*only, n)[0], bounds(*only, n, level=strict)[1]
 
         def least(count: float) -> float:
@@ -115,13 +117,8 @@ def judged(
 
         certain = not any(only)
     else:
-        (left, right_), doubt = doubted(
-            metric, first, second, targets, level=2 * INFLUENCE - 1, seed=seed
-        )
-        (further, beyond), _ = doubted(
-            metric, first, second, targets, level=2 * wide - 1, seed=seed
-        )
-        low, high = (left, beyond) if margin.higher else (-right_, -further)
+        inner, outer = (between(2 * level - 1)[1] for level in (INFLUENCE, wide))
+        low, high = (inner[0], outer[1]) if margin.higher else (-inner[1], -outer[0])
 
         def least(count: float) -> float:
             return gain - (gain - low) * math.sqrt(n / count)
@@ -135,6 +132,22 @@ def judged(
     return Judged(
         margin.metric, named, values, gain, low, high, margin.most, word, more, doubt
     )  # fmt: skip
+
+
+def _paired(
+    metric: Any, outputs: tuple[Tensor, Tensor], targets: Tensor, /, *, each: bool, seed: int
+) -> Callable[[float], tuple[tuple[float, float], tuple[float, float], str]]:
+    """Both values, the interval of their difference at a level, and a doubt: by examples."""
+    if each:
+        reduce = reducer({"metric": metric})
+        first, second = (reduce(one, targets) for one in outputs)
+        return lambda level: apart(metric, (first, second), level=level)
+    values = float(metric(outputs[0], targets)), float(metric(outputs[1], targets))
+
+    def between(level: float) -> tuple[tuple[float, float], tuple[float, float], str]:
+        return values, *doubted(metric, *outputs, targets, level=level, seed=seed)
+
+    return between
 
 
 def needed(
@@ -181,16 +194,27 @@ def _word(low: float, high: float, margin: float) -> Word:
     return "may not" if high < -margin else "too few"
 
 
-def as_outputs(answers: Float[Tensor, "n k"], signature: Signature, /) -> Float[Tensor, "n k"]:
+def as_outputs(
+    answers: Float[Tensor, "n *t k"], signature: Signature, /
+) -> Float[Tensor, "n *t k"]:
     """What metrics take: logarithms of probabilities, which are logits; or values."""
+    if signature.target == "classes":
+        return answers.clamp(min=LEAST).log() - (1 - answers).clamp(min=LEAST).log()
     if signature.target != "class":
         return answers
     return answers.clamp(min=LEAST).log()
 
 
+def chosen(answers: Float[Tensor, "n k"], /, *, several: bool) -> Int[Tensor, "n *k"]:
+    """The class of each example; 0 or 1 for each where several may hold."""
+    return (answers >= 0.5).long() if several else answers.argmax(1)
+
+
 def right(answers: Float[Tensor, "n k"], targets: Tensor, /) -> Bool[Tensor, " n"]:
-    """Which classes are named rightly."""
-    return answers.argmax(1) == targets
+    """Which classes are named rightly; of several all."""
+    several = targets.ndim == 2
+    same = chosen(answers, several=several) == targets
+    return same.all(1) if several else same
 
 
 def whole(words: list[Word], /) -> Word:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograd.apps.answers import units
+from cartograd.apps.results.judged import Judged, changed
 from cartograd.practice.deployment.parity import Check
 
 
@@ -17,6 +18,9 @@ class Export:
         size: its bytes.
         check: what came of running both on the same inputs; None if that was not asked for.
         parted: at which stage the two part, where they do not agree.
+        changed: answers to these inputs that are other ones, of so many; None where there are no
+            classes or values to compare.
+        judged: whether the file may replace the model, where a margin was given.
         decides: from which probability on a class is named, where that was chosen.
     """
 
@@ -25,6 +29,13 @@ class Export:
     check: Check | None = None
     parted: str = ""
     decides: str = ""
+    changed: tuple[int, int] | None = None
+    judged: Judged | None = None
+
+    @property
+    def may(self) -> bool:
+        """Whether nothing speaks against using the file in the model's place."""
+        return self.agree and (self.judged is None or self.judged.may)
 
     @property
     def agree(self) -> bool:
@@ -38,6 +49,9 @@ class Export:
         checked = None if found is None else vars(found)
         told = {"path": str(self.path), "size": self.size, "agree": agree, "check": checked}
         told |= {"parted": self.parted} if self.parted else {}
+        if self.changed is not None:
+            told["answers"] = dict(zip(("changed", "asked"), self.changed, strict=True))
+        told |= {} if self.judged is None else {"judged": self.judged.to_json()}
         return told | ({"decides": self.decides} if self.decides else {})
 
     def lines(self) -> list[tuple[str, str]]:
@@ -46,12 +60,15 @@ class Export:
         if self.decides:
             lines.append(("decides", f"{self.decides}; its largest logit is the answer so"))
         found = self.check
+        if self.judged is not None:
+            lines.append(("verdict", self.judged.said))
         if found is None:
             return lines
         state = "within rounding" if found.agree else "TOO LARGE"
         return [
             *lines,
             ("difference", f"{units.number(found.difference)}, {state} ({found.tolerance:.1e})"),
+            *([] if self.changed is None else [("answers", changed(*self.changed))]),
             *([("they part", self.parted)] if self.parted else []),
             ("time", f"torch {found.torch_ms:.3g} ms, onnxruntime {found.onnx_ms:.3g} ms"),
             ("speed", f"{found.ratio:.2g} times that of torch"),

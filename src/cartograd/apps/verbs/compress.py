@@ -11,6 +11,9 @@ from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
+from cartograd.apps.replace.between import between
+from cartograd.apps.replace.margin import Given, check_judge
+from cartograd.apps.replace.replace import replace
 from cartograd.apps.results.compressed import Compressed
 from cartograd.core.build import build, resolve
 from cartograd.core.errors import UsageError
@@ -71,6 +74,7 @@ def compress_to(
     *,
     method: str | Spec = METHOD,
     part: str = "train",
+    margin: Given = "",
 ) -> Compressed:
     """Compress a model and write it as a bundle that every verb reads.
 
@@ -79,12 +83,15 @@ def compress_to(
         path: the folder to make.
         data: as of `compress`.
         method: spec of a compressor.
-        part: `train`, `valid`, `test` or `all`.
+        part: `train`, `valid`, `test` or `all`, of what it is calibrated on.
+        margin: how much worse it may be, as of `replace`: `accuracy=1%`; judged on `test` of the
+            data, by default of those that the model was trained on.
 
     Raises:
-        UsageError: as there; the folder exists; or no bundle can hold what the method makes,
-            since it cannot be built again by name.
+        UsageError: as there; the folder exists; no bundle can hold what the method makes, since it
+            cannot be built again by name; or there is a margin and nothing to judge by.
     """
+    check_judge(None, margin)
     bundle = as_bundle(target)
     if Path(path).exists():
         raise UsageError(f"{path} exists already; choose another folder")
@@ -108,12 +115,16 @@ def compress_to(
             f"{method} makes a model that cannot be built again by name, so no bundle can hold it "
             f"({error}); keep it in Python: cartograd.compress(model, method={str(method)!r})"
         ) from error
+    where = between(bundle.model, small, examples[0]) if len(examples) == 1 else None
     return Compressed(
         written,
         str(Spec.parse(method)),
         weight(bundle.model),
         weight(small),
         _difference(bundle.model, small, examples),
+        None if where is None else (where.changed, where.asked),
+        where.parting.sentence if where is not None and where.changed else "",
+        replace(target, written, data, margin=margin) if margin else None,
     )
 
 

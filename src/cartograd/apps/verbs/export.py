@@ -7,7 +7,10 @@ from torch import Tensor, nn
 
 from cartograd.apps.answers.decisions import named
 from cartograd.apps.load.target import Target, as_bundle, as_signed
+from cartograd.apps.load.source import Data
 from cartograd.apps.replace.between import between
+from cartograd.apps.replace.margin import Given, check_judge
+from cartograd.apps.replace.replace import replace
 from cartograd.apps.results.export import Export
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
@@ -25,6 +28,8 @@ def export(
     *,
     to: str = "onnx",
     check: Shaped[Tensor, "b ..."] | tuple[Tensor, ...] | bool = False,
+    data: Data | None = None,
+    margin: Given = "",
 ) -> Export:
     """Write a model as a file.
 
@@ -35,11 +40,14 @@ def export(
         to: the exporter.
         check: inputs to run both on and compare, a tuple if the model takes several; True takes
             the golden inputs of the bundle.
+        data: with a margin, on what it is judged; by default what the model was trained on.
+        margin: how much worse the file may be, as of `replace`: `accuracy=0.5%`.
 
     Raises:
         UsageError: no such exporter, the model cannot be exported, the file cannot be written,
-            or `check` is True and there is no bundle.
+            `check` is True and there is no bundle, or there is a margin and nothing to judge by.
     """
+    check_judge(data, margin)
     exporter: Exporter = build(to, kind="exporter")
     model = as_signed(target)
     inputs = golden(target) if check is True else check
@@ -53,12 +61,15 @@ def export(
     if isinstance(inputs, tuple):
         device = model.output_mean.device
         found = compare(model, written, tuple(one.to(device) for one in inputs))
-    parted = ""
-    if found is not None and not found.agree and isinstance(inputs, tuple):
+    where = None
+    if found is not None and isinstance(inputs, tuple) and len(inputs) == 1:
         where = between(model, written, inputs[0].cpu())
-        parted = "" if where is None else where.sentence
-    decides = named(model.signature.output)
-    return Export(written, written.stat().st_size, found, parted, decides)
+    parted = "" if where is None or found is None or found.agree else where.parting.sentence
+    return Export(
+        written, written.stat().st_size, found, parted, named(model.signature.output),
+        None if where is None else (where.changed, where.asked),
+        replace(target, written, data, margin=margin) if margin else None,
+    )  # fmt: skip
 
 
 def golden(target: Target, /) -> tuple[Tensor, ...]:

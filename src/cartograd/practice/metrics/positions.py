@@ -68,6 +68,23 @@ def _taking(function: functools.partial[Any], /) -> Callable[..., Any]:
     return functools.partial(function.func, **own)
 
 
+def apart(
+    measure: Measure, rows: tuple[Float[Tensor, "b n"], Float[Tensor, "b n"]], /, *, level: float
+) -> tuple[tuple[float, float], tuple[float, float], str]:
+    """A metric of two models on the same rows, its difference's interval, and a doubt, if any.
+
+    Args:
+        measure: the metric.
+        rows: what `reducer` made of either model's answers.
+        level: how often the interval should hold the true difference, second less first.
+    """
+    whole = twin(measure, "whole").func
+    first, second = (float(whole(one.sum(0))) for one in rows)
+    moves = of_sums(whole, rows[1]) - of_sums(whole, rows[0])
+    ends = skewed(second - first, moves, level=level)
+    return (first, second), ends, few(len(moves)) or uneven(moves)
+
+
 def figures(
     measures: Mapping[str, Measure], rows: Float[Tensor, "b n"], /, *, level: float = 0.95
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, str]]:

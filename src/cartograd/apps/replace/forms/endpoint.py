@@ -55,7 +55,9 @@ class Endpoint:
         if self.signature is not None:
             check_task(address, self.signature)
             self.address = f"{home}/predict"
-            self.facts = replace(self.facts, labels=labels_of(self.signature))
+            self.facts = replace(
+                self.facts, labels=labels_of(self.signature), task=self.signature.task.name
+            )
 
     def meet(self, source: Any, /) -> None:
         """Learn the names of the classes by one answer, where no signature says them."""

@@ -47,7 +47,8 @@ class OnnxForm:
         self.signature: Signature | None = None
         self.tokenizer = None
         self.told, self.before, labels = self._prepared(metadata)
-        self.facts = Facts(str(path), "ONNX file", labels, path.stat().st_size)
+        task = self.told.task if self.signature is None else self.signature.task.name
+        self.facts = Facts(str(path), "ONNX file", labels, task, path.stat().st_size)
 
     def meet(self, source: Any, /) -> None:
         """Refuse texts where nothing cuts them into tokens.

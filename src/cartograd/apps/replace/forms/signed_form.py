@@ -35,7 +35,7 @@ class SignedForm:
     def meet(self, source: Any, /) -> None:
         """Its signature says all."""
 
-    def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n k"]:
+    def answer(self, sources: Sequence[Any], /) -> Float[Tensor, "n *t k"]:
         """The probabilities, or values."""
         with inferring(self.model):
             parts = self.before.parts(sources)
@@ -57,8 +57,11 @@ class SignedForm:
         return x.to(next((p.device for p in self.model.parameters()), x.device))
 
 
-def said(outputs: Tensor, facts: Facts, /) -> Float[Tensor, "n k"]:
-    """Logits as probabilities; values as they are."""
+def said(outputs: Tensor, facts: Facts, /) -> Float[Tensor, "n *t k"]:
+    """Logits as probabilities, each by itself where several classes may hold; values as they are.
+    """
+    if facts.several:
+        return outputs.detach().double().cpu().sigmoid()
     if facts.labels:
         return class_probabilities(outputs)
     return outputs.detach().double().cpu().reshape(len(outputs), -1)
@@ -66,23 +69,32 @@ def said(outputs: Tensor, facts: Facts, /) -> Float[Tensor, "n k"]:
 
 def labels_of(signature: Signature, /) -> tuple[str, ...]:
     """The classes that a model tells apart: their names, or their numbers; none of values."""
-    if signature.target != "class":
+    if signature.target not in ("class", "classes"):
         return ()
     count = max(2, signature.classes or 0)
     return signature.output.labels or tuple(map(str, range(count)))
 
 
+def comparable(signature: Signature, /) -> bool:
+    """Whether answers can be held against right ones: by example, or by position where each has
+    one and nothing has to be hidden or aligned first."""
+    task = signature.task
+    if task.each:
+        return task.target == "class" and "accuracy" in task.metrics and not task.hides
+    return task.target in ("class", "classes", "value") and not signature.draws
+
+
 def check_task(name: str, signature: Signature, /) -> None:
-    """Refuse what does not answer each example with one class or value.
+    """Refuse what does not answer each example, or each position, with classes or a value.
 
     Raises:
         UsageError: what it answers with.
     """
     task = signature.task
-    if task.target not in ("class", "value") or task.each or signature.draws:
+    if not comparable(signature):
         raise UsageError(
-            f"{name} is of the task {task.name}; replace compares models that answer each example "
-            "with a class or a value"
+            f"{name} is of the task {task.name}; replace compares models that answer with classes "
+            "or a value, for each example or at each position"
         )
     if len(signature.inputs) > 1:
         raise UsageError(f"{name} takes {len(signature.inputs)} inputs; replace asks with one")
