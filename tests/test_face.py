@@ -197,6 +197,7 @@ OTHERS = {
         "cartograd.apps.verbs.attack:robustness",
         "cartograd.apps.verbs.security_curve:security_curve",
     ),
+    "compress": ("cartograd.apps.verbs.compress:compress_to",),
     "diagnose": ("cartograd.apps.verbs.diagnose:diagnose_model",),
     "generate": (
         "cartograd.apps.verbs.generate:Options",

@@ -133,7 +133,7 @@ def test_each_position_has_an_answer_and_each_example_counts_once(task):
 def test_what_cannot_be_matched_by_position_is_refused():
     split = texts("tag")
     model = knowing(split)
-    with pytest.raises(UsageError, match="function.* gives one answer for each example"):
+    with pytest.raises(UsageError, match=r"function.* gives one answer for each example"):
         cg.replace(model, lambda rows: [[0.2] * 5 for _ in rows], split)
     inputs = (replace(split.signature.input, bounds=(0, 5)),)
     more = cg.sign(Table(torch.eye(6)[:, :5].clone()), Signature(inputs, split.signature.outputs))

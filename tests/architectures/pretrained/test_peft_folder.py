@@ -20,8 +20,9 @@ peft = Reference("peft", quiet=True)
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning:peft")
 
 SETTINGS = {
-    "bert": {"target_modules": ["query", "dense", "word_embeddings"], "task_type": "SEQ_CLS", "lora_alpha": 6,
-             "alpha_pattern": {"1.attention.self.query": 2}, "rank_pattern": {"pooler.dense": 2}},
+    "bert": {"target_modules": ["query", "dense", "word_embeddings"], "task_type": "SEQ_CLS",
+             "lora_alpha": 6, "alpha_pattern": {"1.attention.self.query": 2},
+             "rank_pattern": {"pooler.dense": 2}},
     "gpt2": {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True,
              "use_rslora": True},
     "vit": {"target_modules": "all-linear", "bias": "lora_only", "modules_to_save": ["classifier"]},

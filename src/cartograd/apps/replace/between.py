@@ -10,7 +10,8 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.apps.replace.opened import Shipped, form_of
-from cartograd.apps.replace.parted import Parting, located, unlike
+from cartograd.apps.replace.parted import Parting, located
+from cartograd.apps.replace.unlike import unlike
 from cartograd.core.errors import UsageError
 
 

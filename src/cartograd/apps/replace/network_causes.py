@@ -107,7 +107,8 @@ def of_answer(pair: Pair, forms: Sequence[Form], /) -> str:
     if one.shape == other.shape and _same_numbers(one, other):
         return "label order permuted: the same probabilities in other places"
     several = any(form.facts.several for form in forms)
-    if other.ndim == 2 and not several and not torch.allclose(other.sum(1), torch.ones(1, dtype=other.dtype)):
+    ones = torch.ones(1, dtype=other.dtype)
+    if other.ndim == 2 and not several and not torch.allclose(other.sum(1), ones):
         return "B's answers are no probabilities: is a softmax missing?"
     return ""
 

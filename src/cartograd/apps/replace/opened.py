@@ -67,7 +67,8 @@ def _signed(target: Target) -> Form:
     model = as_signed(found)
     facts = Facts(
         name if isinstance(target, str | Path) else name_of(model), kind,
-        labels_of(model.signature), model.signature.task.name, size(model), about_of(target).get("data"), _average(target),
+        labels_of(model.signature), model.signature.task.name, size(model),
+        about_of(target).get("data"), _average(target),
     )  # fmt: skip
     return SignedForm(model, facts)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.apps.answers import units
@@ -22,9 +22,7 @@ from cartograd.apps.replace.aligned import aligned
 from cartograd.apps.replace.causes import cause_of
 from cartograd.apps.replace.form import Form, Stage
 from cartograd.apps.replace.questions import Questions
-
-ROUNDING = 1e-3
-"""A difference that counts, as a share of the largest number of the stage (or of 1)."""
+from cartograd.apps.replace.unlike import ROUNDING, unlike
 
 BEFORE = ("decode", "resize", "encode", "tokenise", "pad", "normalise")
 """Roles of the stages before a network."""
@@ -131,22 +129,6 @@ def parting(
         return None
     row = int(rows[0])
     return located(forms, questions.examples.name(row), _asked(questions, row))
-
-
-def unlike(
-    first: Float[Tensor, "n *t k"], second: Float[Tensor, "n *t k"], /, *, several: bool
-) -> tuple[Bool[Tensor, " n"], Bool[Tensor, " n"]]:
-    """Which examples are answered with other numbers than rounding makes, and with other classes.
-
-    Args:
-        first: the answers of A.
-        second: those of B.
-        several: whether each class may hold or not.
-    """
-    apart = (first - second).abs().flatten(1).amax(1)
-    differs = apart > ROUNDING * max(1.0, float(first.abs().max()))
-    said = [one >= 0.5 if several else one.argmax(-1, keepdim=True) for one in (first, second)]
-    return differs, differs & (said[0] != said[1]).flatten(1).any(1)
 
 
 def _asked(questions: Questions, row: int) -> list[Any]:

@@ -79,7 +79,9 @@ def replace(
         questions = affordable(questions, len(questions.labels))
     columns = [slices] if isinstance(slices, str) and slices else list(slices)
     if columns and questions.each:
-        raise UsageError(f"slices={columns[0]} is of examples, and each position has an answer here")
+        raise UsageError(
+            f"slices={columns[0]} is of examples, and each position has an answer here"
+        )
     check_columns(questions, columns)
     for one in wanted:  # what does not fit the data is refused before the work
         _check_fits(one.metric, questions)

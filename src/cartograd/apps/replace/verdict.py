@@ -205,7 +205,7 @@ def as_outputs(
     return answers.clamp(min=LEAST).log()
 
 
-def chosen(answers: Float[Tensor, "n k"], /, *, several: bool) -> Int[Tensor, "n *k"]:
+def chosen(answers: Float[Tensor, "n k"], /, *, several: bool) -> Int[Tensor, "n ..."]:
     """The class of each example; 0 or 1 for each where several may hold."""
     return (answers >= 0.5).long() if several else answers.argmax(1)
 

@@ -6,8 +6,8 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.apps.answers.decisions import named
-from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.load.source import Data
+from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.replace.between import between
 from cartograd.apps.replace.margin import Given, check_judge
 from cartograd.apps.replace.replace import replace

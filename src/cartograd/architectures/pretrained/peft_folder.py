@@ -108,8 +108,8 @@ def adapted(folder: Path, base: Path, family: Any, /) -> tuple[dict[str, Any], d
         raise UsageError(f"{folder} holds no {FILE}; a pickle beside it is never opened")
     learned = tensors_of(folder, stem=FILE.removesuffix(".safetensors"))
     tensors = tensors_of(base)
-    pairs, whole = _sorted(folder, learned, getattr(family, "MODULES", ()))
-    config = _with_head(configuration(base), said, getattr(family, "HEADS", {}), whole)
+    pairs, whole = _sorted(folder, learned, vars(family).get("MODULES", ()))
+    config = _with_head(configuration(base), said, vars(family).get("HEADS", {}), whole)
     for name, pair in pairs.items():
         place = _place(f"{name}.weight", tensors, folder)
         if "embedding" in pair:
@@ -215,7 +215,7 @@ def _place(name: str, tensors: Mapping[str, Tensor], folder: Path) -> str:
     known = _known(name, tensors)
     if len(known) != 1:
         raise UsageError(
-            f"{folder} changes {name}, and the model has {'no such tensor' if not known else known}"
+            f"{folder} changes {name}, and the model has {known or 'no such tensor'}"
             "; is this the adapter's own model (onto=FOLDER)?"
         )
     return known[0]

@@ -58,8 +58,7 @@ class SignedForm:
 
 
 def said(outputs: Tensor, facts: Facts, /) -> Float[Tensor, "n *t k"]:
-    """Logits as probabilities, each by itself where several classes may hold; values as they are.
-    """
+    """Logits as probabilities, each by itself where several may hold; values as they are."""
     if facts.several:
         return outputs.detach().double().cpu().sigmoid()
     if facts.labels:
@@ -76,8 +75,10 @@ def labels_of(signature: Signature, /) -> tuple[str, ...]:
 
 
 def comparable(signature: Signature, /) -> bool:
-    """Whether answers can be held against right ones: by example, or by position where each has
-    one and nothing has to be hidden or aligned first."""
+    """Whether answers can be held against right ones, of examples or of positions.
+
+    Positions count where each has an answer and nothing has to be hidden or aligned first.
+    """
     task = signature.task
     if task.each:
         return task.target == "class" and "accuracy" in task.metrics and not task.hides
