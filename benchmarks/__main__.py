@@ -27,6 +27,7 @@ FILES = (
     "diffusion_sampling",
     "generative_steps",
     "drawing_numbers",
+    "coco_map",
 )
 ROOT = Path(__file__).parents[1]
 

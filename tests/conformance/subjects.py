@@ -13,6 +13,7 @@ from cartograd.architectures.series.lstm_forecaster import LSTMForecaster
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.words.word2vec import Word2Vec
+from cartograd.core.boxes import right_answers
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
 from cartograd.core.timeline import Timeline
@@ -267,8 +268,21 @@ def forecasts():
     return right, right + 2, (targets,)
 
 
+def boxes_found():
+    """The boxes that are there, others, and the right answers of pictures of two boxes."""
+    targets = right_answers([[(i % 2, 8, 8, 40, 40), (1, 48, 8 + i, 60, 60)] for i in range(12)],
+                            [(64, 64)] * 12)  # fmt: skip
+    kinds, corners = targets[..., :1].double(), targets[..., 1:5].double()
+    right = torch.cat([corners, torch.full_like(kinds, 0.9), kinds], 2)
+    wrong = torch.cat([corners * 0.4, torch.full_like(kinds, 0.9), kinds], 2)
+    return right, wrong, (targets.double(),)
+
+
 EXAMPLES = {
+    "average-recall": boxes_found,
     "bce": questions,
+    "box-iou": boxes_found,
+    "coco-map": boxes_found,
     "contrastive": pairs,
     "interval-coverage": forecasts,
     "mase": forecasts,

@@ -32,7 +32,7 @@ EXAMPLES = {
     "CG011": (HEAD + "def toy(*, radius): ...\n", HEAD + "def toy(*, eps): ...\n"),
     "CG012": (HEAD + "def toy(model, *, eps): ...\n", HEAD + "def toy(model, /, *, eps): ...\n"),
     "CG013": ("from jaxtyping import jaxtyped\n", "from jaxtyping import Float\n"),
-    "CG014": ("x: Float[Tensor, 'b q']\n", "x: Float[Tensor, 'b 3 *n n1 ...']\n"),
+    "CG014": ("x: Float[Tensor, 'b z']\n", "x: Float[Tensor, 'b 3 *n n1 ...']\n"),
     "CG015": ("# TODO: more\n# -------\n", "# why\n"),
 }
 

@@ -16,6 +16,7 @@ from cartograd.practice.metrics.accuracy import accuracy
 from cartograd.practice.metrics.influence import of_examples, skewed
 from cartograd.practice.metrics.interval import doubted, interval, twin, wilson
 from cartograd.practice.metrics.proportion import exact
+from tests.practice.metrics import boxes
 from tests.reference import Reference
 
 stats = Reference("scipy.stats")
@@ -161,6 +162,12 @@ def forecast(n):
     return said.sort(2).values, right + 0.1
 
 
+def detected(n):
+    """Boxes found in pictures, and those that are there."""
+    found, targets = boxes.drawn(pictures=n, most=3, found=8, ties=False)
+    return found.double(), targets
+
+
 @pytest.mark.parametrize("name", registry.names(kind="metric"))
 def test_the_twin_under_weights_is_the_metric_of_repeated_examples(name):
     metric = build(name)
@@ -168,7 +175,7 @@ def test_the_twin_under_weights_is_the_metric_of_repeated_examples(name):
     if weighed is None:
         assert name in ("equal-error-rate", "label-error-rate")
         return
-    for some in (labelled, measured, pictured, forecast):
+    for some in (labelled, measured, pictured, forecast, detected):
         data = some(80)
         with contextlib.suppress(UsageError):
             metric(*data)
