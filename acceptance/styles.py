@@ -11,9 +11,12 @@ from acceptance.session import Outcome, Ran, Session
 from cartograd.practice.metrics.path_length import path_length
 
 COMMAND = (
-    "cartograd train stylegan2:width=32,max_width=64,latent=64,depth=2 --data digits --epochs 60 "
-    "--set seed=SEED batch_size=32 objective=stylegan2-game:width=32,max_width=64"
+    "cartograd train stylegan2:width=32,max_width=64,latent=64,depth=2 --data digits --epochs 45 "
+    "--set seed=SEED batch_size=32 objective=stylegan2-game:width=32,max_width=64,r1=3"
 )
+AFTER = 3
+"""Seeds 0 to 2 were run with `r1=0.01` and 60 epochs."""
+
 PLAIN = ",path_length=0"
 """What is added to the objective for a twin without the penalty on path lengths."""
 
@@ -31,8 +34,8 @@ def stylegan_digits(session: Session, /) -> Outcome:
         found = session.evaluate(run, f"--judge {judge.folder}")
         return found | {"right": found["accuracy (of the judge)"]}
 
-    runs = [session.train(COMMAND, seed) for seed in session.seeds]
-    plain = [session.train(COMMAND + PLAIN, seed) for seed in session.seeds]
+    runs = [session.train(COMMAND, AFTER + seed) for seed in session.seeds]
+    plain = [session.train(COMMAND + PLAIN, AFTER + seed) for seed in session.seeds]
     untrained = session.train(_untrained(COMMAND), 0)
     found, normals = [judged(run) for run in runs], _of_normals(judge.folder, "digits")
     bad = judged(untrained)
@@ -72,10 +75,17 @@ def stylegan_digits(session: Session, /) -> Outcome:
             f"that guided nothing. Path lengths are of {PAIRS:,} pairs of styles of one class, in "
             "its features. Styles are mixed between pictures of two classes, the first or the last "
             "half of the layers from the other one.",
-            "By seed 100, which is not counted, the distance was 33.6, and 37.9 without the "
-            "penalty, where that of normal distributions is 25.5. Of clothes of 28 pixels, 96,000 "
-            "seen in 480 processor seconds, it came to 29.7 where normal distributions are 17.7, "
-            "and 83 % were of the class that was asked for.",
+            "The weight of the penalty on the critic's slope was chosen by seed 100, which is not "
+            "counted. By 0.01, 0.3 and 3 the averaged weights came to a distance of 45, 38 and 39 "
+            "after 1,200 moves and of 69, 43 and 30 after 1,800: by the weaker ones the game does "
+            "not settle. Paths were 378 long after 60 epochs, and 461 after 45 without the penalty "
+            "on them.",
+            f"Seeds {AFTER} up: by 0.01 and with 60 epochs seeds 0 to 2 came to 43.3, 36.8 and "
+            "30.6, and failed by the first of them (when that was set, seed 100 came to 33.6, and "
+            "to 37.9 without the penalty on paths). All else is as it was.",
+            "Of clothes of 28 pixels, 96,000 seen in 480 processor seconds, it came by 0.01 to "
+            "29.7 where normal distributions are 17.7, and 83 % were of the class that was asked "
+            "for.",
         ],
     )
 

@@ -4,6 +4,7 @@ from functools import cache
 import pytest
 import torch
 from PIL import Image
+from scipy.stats import sem, t
 
 import cartograd as cg
 from cartograd.apps.load.target import as_bundle
@@ -100,6 +101,9 @@ def test_a_seed_that_is_done_is_not_done_again_and_two_have_a_mean(league, monke
     assert one["nfid"] != other["nfid"]
     assert row["spread"]["nfid"] == pytest.approx(abs(one["nfid"] - other["nfid"]) / 2**0.5)
     assert f"{row['nfid']:,.1f} ± {row['spread']['nfid']:,.1f}" in text
+    low, high = t.interval(0.95, 1, loc=row["nfid"], scale=sem([one["nfid"], other["nfid"]]))
+    assert row["intervals"]["nfid"] == pytest.approx((low, high), abs=1e-3)
+    assert "reaches 8.98 either way" in text
     assert "--seeds 2" in both.repeat
 
 

@@ -82,6 +82,20 @@ class Row:
             if isinstance(value, int | float)
         }
 
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """A 95 % interval of each mean over the seeds, where there are several.
+
+        >>> Row("a", ({"nfid": 1.0}, {"nfid": 2.0}, {"nfid": 3.0})).intervals
+        {'nfid': (-0.484, 4.484)}
+        """
+        sides = {key: reach(len(self.each)) * one for key, one in self.spread.items()}
+        means = self.figures
+        return {
+            key: (round(means[key] - one, 3), round(means[key] + one, 3))
+            for key, one in sides.items()
+        }
+
     def flags(self, classes: int, /) -> list[str]:
         """What a reader has to know before comparing, and of how many seeds, if not of all.
 
@@ -112,6 +126,17 @@ class Row:
 
 
 FLAGS = ("collapse", "copies", "no class")
+
+
+def reach(seeds: int, /) -> float:
+    """How many standard deviations of so many seeds a 95 % interval of their mean reaches.
+
+    >>> round(reach(3), 2)
+    2.48
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(seeds - 1, 0.975)) / seeds**0.5
 
 
 def _flags(figures: dict[str, Any], classes: int) -> list[str]:
@@ -166,7 +191,8 @@ class League:
         often = (
             f"once (seed {seeds})"
             if len(self.seeds) == 1
-            else f"with each of the seeds {seeds}: means ± standard deviations"
+            else f"with each of the seeds {seeds}: means ± standard deviations, of which a 95 % "
+            f"interval of the mean (Student's t) reaches {reach(len(self.seeds)):.2f} either way"
         )
         return (
             f"Each model learned {self.data} for {self.budget:g} processor seconds (validation "
@@ -206,7 +232,8 @@ class League:
         rows = [
             {"name": row.name, "control": row.control, "failed": row.failed}
             | row.figures
-            | {"spread": row.spread, "each": row.each, "flags": row.flags(self.classes)}
+            | {"spread": row.spread, "intervals": row.intervals, "each": row.each}
+            | {"flags": row.flags(self.classes)}
             for row in self.rows
         ]
         return own | {"rows": rows}
