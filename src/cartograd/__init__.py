@@ -77,6 +77,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.engine.optim.schedule import rates as rates
     from cartograd.evidence.claim import Claim as Claim
     from cartograd.evidence.claim import Curve as Curve
+    from cartograd.practice.metrics.meter import Meter as Meter
 
 __version__ = "0.2.0"
 
@@ -89,6 +90,7 @@ _HOME = {
     "Dataset": "data.dataset.dataset",
     "Evaluation": "apps.results.evaluation",
     "Loss": "core.protocols",
+    "Meter": "practice.metrics.meter",
     "Port": "core.ports",
     "Run": "engine.loop.fit",
     "Signature": "core.ports",
@@ -165,6 +167,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Loss",
+    "Meter",
     "Port",
     "Run",
     "Signature",

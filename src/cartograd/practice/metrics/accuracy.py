@@ -25,12 +25,13 @@ References:
 """
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics import given
+from cartograd.practice.metrics.answers import Answers
 
 CARD = Card(
     name="accuracy",
@@ -79,7 +80,7 @@ def weighed(
     k: int = 1,
 ) -> Float[Tensor, " b"]:
     """The accuracy under each weighting of the examples."""
-    return given.mean(weights, _each(outputs, targets, k))
+    return given.mean(weights, each(outputs, targets, k=k))
 
 
 def parts(
@@ -88,7 +89,7 @@ def parts(
     """The right and all labelled positions of each row (a target below 0 is no label)."""
     known = targets >= 0
     right = torch.zeros_like(known)
-    right[known] = _right(outputs[known], targets[known], k)
+    right[known] = of_answers(Answers(outputs[known], targets[known]), k=k)
     return torch.stack([right.sum(1), known.sum(1)], dim=1).double()
 
 
@@ -101,26 +102,35 @@ def trials(
     outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 1
 ) -> tuple[int, int]:
     """Right examples and all examples: accuracy is a proportion of independent trials."""
-    right = _each(outputs, targets, k)
+    right = each(outputs, targets, k=k)
     return int(right.sum()), len(right)
 
 
-def _each(outputs: Tensor, targets: Tensor, k: int) -> Bool[Tensor, " n"]:
+def each(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 1
+) -> Bool[Tensor, " n"]:
     """Whether each example is answered rightly."""
     if not given.several(outputs, targets):
-        return _right(*given.classes(outputs, targets), k)
+        return of_answers(Answers(outputs, targets), k=k)
     if k != 1:
         raise UsageError(f"k={k} is for one class of each example, and these have several")
     said, true = given.labels(outputs, targets)
     return (said == true).all(1)
 
 
-def _right(logits: Float[Tensor, "n k"], targets: Int[Tensor, " n"], k: int) -> Bool[Tensor, " n"]:
+def of_answers(answers: Answers, /, *, k: int = 1) -> Bool[Tensor, " n"]:
+    """The same of one class for each example."""
+    logits, targets = answers.logits, answers.targets
     classes = logits.shape[1]
     if k > classes:
         raise UsageError(f"k={k}, but there are {classes} classes; expected at most {classes}")
     if k == 1:
-        return logits.argmax(1) == targets
+        return answers.right
     own = logits.gather(1, targets[:, None])
     first = torch.arange(classes) < targets[:, None]
     return ((logits > own) | ((logits == own) & first)).sum(1) < k
+
+
+def sum_of_answers(answers: Answers, /, *, k: int = 1) -> Float[Tensor, ""]:
+    """How many are right."""
+    return of_answers(answers, k=k).sum().double()

@@ -39,6 +39,7 @@ from cartograd.practice.metrics.auc_limits import correlations, spread
 from cartograd.practice.metrics.influence import of_examples
 from cartograd.practice.metrics.proportion import of_classes
 from cartograd.practice.metrics.roc_auc import log_odds
+from cartograd.practice.metrics.steps import steps
 
 CARD = Card(
     name="average-precision",
@@ -150,10 +151,6 @@ def _area(
     score: Float[Tensor, " n"], positive: Bool[Tensor, " n"], weights: Float[Tensor, "b n"]
 ) -> Float[Tensor, " b"]:
     """The mean over the class's weight of the precision at each example; tied ones share theirs."""
-    score, order = score.sort(descending=True)
-    weight, hit = weights[:, order], positive[order]
-    last = torch.cat([score[1:] != score[:-1], torch.ones(1, dtype=torch.bool)])
-    found, taken = ((weight * one).cumsum(1)[:, last] for one in (hit, torch.ones_like(hit)))
+    found, taken = steps(score, positive, weights)
     gained = torch.diff(found, dim=1, prepend=found.new_zeros(len(found), 1))
-    precision = found / taken.where(taken > 0, 1.0)
-    return (gained * precision).sum(1) / found[:, -1]
+    return (gained * found / taken.where(taken > 0, 1.0)).sum(1) / found[:, -1]

@@ -26,7 +26,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.practice.metrics import log_density
+from cartograd.practice.metrics import given, log_density
 
 CARD = Card(
     name="bits-per-dim",
@@ -63,5 +63,10 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The bits under each weighting of the examples."""
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The bits of each example."""
     dims = math.prod(targets.shape[1:])
-    return -log_density.weighed(outputs, targets, weights) / (dims * math.log(2))
+    return -log_density.each(outputs, targets) / (dims * math.log(2))

@@ -57,7 +57,12 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The Brier score under each weighting of the examples."""
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The squared distance of each example."""
     logits, targets = given.classes(outputs, targets)
     truth = F.one_hot(targets, logits.shape[1])
     distance = (logits.double().softmax(1) - truth).square().sum(1)
-    return given.mean(weights, distance / 2 if logits.shape[1] == 2 else distance)
+    return distance / 2 if logits.shape[1] == 2 else distance

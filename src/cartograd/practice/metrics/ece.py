@@ -35,6 +35,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.practice.metrics import given
+from cartograd.practice.metrics.answers import Answers
 
 CARD = Card(
     name="ece",
@@ -106,10 +107,28 @@ def weighed(
     bins: int = 15,
 ) -> Float[Tensor, " b"]:
     """The calibration error under each weighting of the examples."""
+    return of_mean(given.mean(weights, each(outputs, targets, bins=bins)))
+
+
+def each(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, bins: int = 15
+) -> Float[Tensor, "n m"]:
+    """How much each example adds to the gap of its bin."""
     confidence, right, bin_of = _binned(outputs, targets, bins)
     gap = torch.zeros(len(right), bins, dtype=torch.float64)
     gap[torch.arange(len(right)), bin_of] = right.double() - confidence
-    return given.mean(weights, gap).abs().sum(1)
+    return gap
+
+
+def sum_of_answers(answers: Answers, /, *, bins: int = 15) -> Float[Tensor, " m"]:
+    """The sum of `each` over the examples."""
+    gap = answers.right.double() - answers.confidence
+    return _bins(answers.confidence, bins).bincount(gap, minlength=bins)
+
+
+def of_mean(mean: Float[Tensor, "... m"], /) -> Float[Tensor, "..."]:
+    """From the mean of `each` over the examples to the metric."""
+    return mean.abs().sum(-1)
 
 
 def limits(
@@ -177,7 +196,9 @@ def _binned(
     outputs: Tensor, targets: Tensor, bins: int
 ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"], Int[Tensor, " n"]]:
     """Confidence of each answer, whether it is right, and the number of its bin."""
-    logits, targets = given.classes(outputs, targets)
-    confidence, answer = logits.double().softmax(1).max(1)
-    bin_of = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
-    return confidence, answer == targets, bin_of
+    answers = Answers(outputs, targets)
+    return answers.confidence, answers.right, _bins(answers.confidence, bins)
+
+
+def _bins(confidence: Float[Tensor, " n"], bins: int) -> Int[Tensor, " n"]:
+    return (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)

@@ -169,8 +169,8 @@ def _match(expected: str, outputs: Tensor, targets: Tensor, *agreements: Any) ->
         )
     if not outputs.numel():
         raise UsageError("there is nothing to measure: no examples, or outputs of no numbers")
-    wrong = outputs.isnan().flatten(1).any(1)
-    if wrong.any():
+    if outputs.isnan().any():
+        wrong = outputs.isnan().flatten(1).any(1)
         raise UsageError(
             f"the outputs of {int(wrong.sum())} of {len(wrong)} examples are not a number "
             f"(first: example {int(wrong.nonzero()[0])}); the model has diverged, or its inputs "

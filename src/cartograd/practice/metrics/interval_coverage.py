@@ -55,6 +55,11 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The same under each weighting of the windows."""
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The share of each window's steps that are within."""
     outputs, (right, *_) = given.forecasts(outputs, targets)
     within = (outputs[:, :, 0] <= right) & (right <= outputs[:, :, 2])
-    return given.mean(weights, within.double().mean(1))
+    return within.double().mean(1)

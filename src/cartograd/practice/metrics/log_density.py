@@ -57,4 +57,9 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The mean under each weighting of the examples."""
-    return weights @ given.densities(outputs, targets) / weights.sum(1)
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The log-density of each example."""
+    return given.densities(outputs, targets)

@@ -55,5 +55,17 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The mean absolute error under each weighting of the examples."""
+    return of_mean(given.mean(weights, each(outputs, targets)))
+
+
+def each(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /
+) -> Float[Tensor, "n m"]:
+    """The sizes of each example's errors."""
     outputs, targets = given.values(outputs, targets)
-    return given.mean(weights, (outputs - targets).abs()).mean(1)
+    return (outputs - targets).abs()
+
+
+def of_mean(mean: Float[Tensor, "... m"], /) -> Float[Tensor, "..."]:
+    """From the mean of `each` over the examples to the metric."""
+    return mean.mean(-1)

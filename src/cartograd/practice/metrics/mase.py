@@ -54,5 +54,10 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The same under each weighting of the windows."""
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The mean scaled error of each window."""
     outputs, (right, _, unit) = given.forecasts(outputs, targets)
-    return given.mean(weights, ((outputs[:, :, 1] - right).abs() / unit).mean(1))
+    return ((outputs[:, :, 1] - right).abs() / unit).mean(1)

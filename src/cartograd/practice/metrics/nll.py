@@ -71,5 +71,10 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The negative log-likelihood under each weighting of the examples."""
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The surprise of each example, in nats."""
     logits, targets = given.classes(outputs, targets)
-    return given.mean(weights, F.cross_entropy(logits.double(), targets, reduction="none"))
+    return F.cross_entropy(logits.double(), targets, reduction="none")

@@ -25,7 +25,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
-from cartograd.practice.metrics import nll
+from cartograd.practice.metrics import given, nll
 from cartograd.practice.metrics.influence import Scale
 
 CARD = Card(
@@ -66,7 +66,17 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The perplexity under each weighting of the examples."""
-    return nll.weighed(outputs, targets, weights).exp()
+    return of_mean(given.mean(weights, each(outputs, targets)))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The surprise of each example, in nats."""
+    return nll.each(outputs, targets)
+
+
+def of_mean(mean: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
+    """From the mean of `each` over the examples to the metric."""
+    return mean.exp()
 
 
 def parts(

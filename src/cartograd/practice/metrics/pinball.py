@@ -55,7 +55,12 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The same under each weighting of the windows."""
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The mean loss of each window."""
     outputs, (right, *_) = given.forecasts(outputs, targets)
     above = right[:, :, None] - outputs
     share = outputs.new_tensor(QUANTILES)
-    return given.mean(weights, (share * above).maximum((share - 1) * above).mean((1, 2)))
+    return (share * above).maximum((share - 1) * above).mean((1, 2))

@@ -48,7 +48,7 @@ def reducer(
         measures: metrics by name.
         pixels: whether the outputs are of pictures, `b k y x`, whose pixels are brought into a row.
     """
-    reducers = [_taking(twin(measure, "parts")) for measure in measures.values()]
+    reducers = [taking(twin(measure, "parts")) for measure in measures.values()]
     if not reducers:  # what is measured is measured elsewhere: nothing is kept
         return lambda outputs, _: torch.zeros(len(outputs), 0, dtype=torch.float64)
 
@@ -61,7 +61,7 @@ def reducer(
     return reduced
 
 
-def _taking(function: functools.partial[Any], /) -> Callable[..., Any]:
+def taking(function: functools.partial[Any], /) -> Callable[..., Any]:
     """A form of a metric with those of the metric's settings that it takes."""
     known = inspect.signature(function.func).parameters
     own = {key: value for key, value in function.keywords.items() if key in known}
@@ -98,7 +98,7 @@ def figures(
     values, intervals, doubts, start = {}, {}, {}, 0
     width = rows.shape[1] // max(1, len(measures))
     for name, measure in measures.items():
-        whole, own = _taking(twin(measure, "whole")), rows[:, start : start + width]
+        whole, own = taking(twin(measure, "whole")), rows[:, start : start + width]
         sums, start = own.sum(0), start + width
         values[name] = float(whole(sums))
         moves = of_sums(whole, own)

@@ -56,7 +56,16 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The ratio under each weighting of the examples."""
+    return of_mean(given.mean(weights, each(outputs, targets)))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The mean square of each example's errors."""
     flat = (one.flatten(1) if one.ndim > 2 else one for one in (outputs, targets))
     outputs, targets = given.values(*flat)
-    error = given.mean(weights, (outputs - targets).square().mean(1))
-    return -10 * error.log10()
+    return (outputs - targets).square().mean(1)
+
+
+def of_mean(mean: Float[Tensor, "..."], /) -> Float[Tensor, "..."]:
+    """From the mean of `each` over the examples to the metric."""
+    return -10 * mean.log10()

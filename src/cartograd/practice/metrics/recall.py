@@ -27,7 +27,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.practice.metrics import class_limits, given
-from cartograd.practice.metrics.confusion import Average, counts, ratio
+from cartograd.practice.metrics.confusion import Average, Counts, counts, ratio
 
 CARD = Card(
     name="recall",
@@ -85,8 +85,15 @@ def weighed(
     positive: int = 1,
 ) -> Float[Tensor, " b"]:
     """The recall under each weighting of the examples."""
-    counted = counts(outputs, targets, weights)
-    return ratio(counted.right, counted.actual, counted, average=average, positive=positive)
+    found = counts(outputs, targets, weights)
+    return of_counts(found, average=average, positive=positive)
+
+
+def of_counts(
+    found: Counts, /, *, average: Average = "auto", positive: int = 1
+) -> Float[Tensor, " b"]:
+    """From the three counts of each class to the metric."""
+    return ratio(found.right, found.actual, found, average=average, positive=positive)
 
 
 def limits(

@@ -59,5 +59,17 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The root mean squared error under each weighting of the examples."""
+    return of_mean(given.mean(weights, each(outputs, targets)))
+
+
+def each(
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /
+) -> Float[Tensor, "n m"]:
+    """The squares of each example's errors."""
     outputs, targets = given.values(outputs, targets)
-    return given.mean(weights, (outputs - targets).square()).sqrt().mean(1)
+    return (outputs - targets).square()
+
+
+def of_mean(mean: Float[Tensor, "... m"], /) -> Float[Tensor, "..."]:
+    """From the mean of `each` over the examples to the metric."""
+    return mean.sqrt().mean(-1)

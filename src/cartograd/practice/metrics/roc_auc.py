@@ -34,6 +34,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.practice.metrics import auc_limits, given
 from cartograd.practice.metrics.influence import of_examples
 from cartograd.practice.metrics.proportion import of_classes
+from cartograd.practice.metrics.steps import steps
 
 CARD = Card(
     name="roc-auc",
@@ -193,11 +194,8 @@ def _area(
     score: Float[Tensor, " n"], positive: Bool[Tensor, " n"], weights: Float[Tensor, "b n"]
 ) -> Float[Tensor, " b"]:
     """The weight of the rest below each example of the class; a tie counts half."""
-    rest, order = score[~positive].sort()
-    weight = weights[:, ~positive][:, order]
-    below = torch.cat([weight.new_zeros(len(weight), 1), weight.cumsum(1)], 1)
-    own = weights[:, positive]
-    left = torch.searchsorted(rest, score[positive])
-    right = torch.searchsorted(rest, score[positive], right=True)
-    won = (own * (below[:, left] + below[:, right])).sum(1) / 2
-    return won / (own.sum(1) * weight.sum(1))
+    found, taken = steps(score, positive, weights)
+    rest = taken - found
+    lost = torch.diff(rest, dim=1, prepend=rest.new_zeros(len(rest), 1))
+    gained = torch.diff(found, dim=1, prepend=found.new_zeros(len(found), 1))
+    return (lost * (found - gained / 2)).sum(1) / (found[:, -1] * rest[:, -1])

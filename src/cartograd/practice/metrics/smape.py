@@ -54,8 +54,13 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The same under each weighting of the windows."""
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The mean share of each window."""
     outputs, (right, *_) = given.forecasts(outputs, targets)
     middle = outputs[:, :, 1]
     both = middle.abs() + right.abs()
     share = 2 * (middle - right).abs() / both.clamp(min=torch.finfo(torch.float64).tiny)
-    return given.mean(weights, share.mean(1))
+    return share.mean(1)

@@ -71,8 +71,12 @@ def weighed(
     /,
 ) -> Float[Tensor, " b"]:
     """The mean similarity under each weighting of the pictures."""
-    outputs, targets = given.pictures(outputs, targets)
-    return given.mean(weights, _similar(outputs, targets))
+    return given.mean(weights, each(outputs, targets))
+
+
+def each(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, " n"]:
+    """The similarity of each picture."""
+    return _similar(*given.pictures(outputs, targets))
 
 
 def _similar(x: Float[Tensor, "n c y x"], y: Float[Tensor, "n c y x"]) -> Float[Tensor, " n"]:
