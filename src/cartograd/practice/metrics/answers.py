@@ -50,4 +50,4 @@ class Answers:
         k = self.logits.shape[1]
         rows = torch.cat([self.targets[self.right], self.said + k, self.targets + 2 * k])
         found = rows.bincount(minlength=3 * k).double().reshape(3, 1, k)
-        return Counts(*found)
+        return Counts(found[0], found[1], found[2])
