@@ -62,12 +62,13 @@ def negatives(session: Session, /) -> Outcome:
             f"Seeds {AFTER} up: with six epochs seeds 0 to 2 came to 16.76, 20.77 and 20.90 dB and "
             "failed by the first of them (0.046, 0.045 and 0.045 there and back, in 305 to 345 "
             "processor seconds). All else is as it was.",
-            "What the paper offers against it is in this: least squares, 50 former pictures for the "
-            "critics, mirrored edges, a rate that falls at the end; its batch of 1 and its identity "
-            "term are not. A seed may still settle on another way between the domains, from which "
-            "pictures come back as well (0.054) and which makes no negatives (9.07 dB, where the "
-            "mean negative has 10.66). Larger patches, a weaker cycle and lower rates were not "
-            "compared over seeds for want of processor time: look at pictures of several seeds.",
+            "What the paper offers against it is in this: least squares, 50 former pictures for "
+            "the critics, mirrored edges, a rate that falls at the end; its batch of 1 and its "
+            "identity term are not. A seed may still settle on another way between the domains, "
+            "from which pictures come back as well (0.054) and which makes no negatives (9.07 dB, "
+            "where the mean negative has 10.66). Larger patches, a weaker cycle and lower rates "
+            "were not compared over seeds for want of processor time: look at pictures of several "
+            "seeds.",
         ],
     )
 
