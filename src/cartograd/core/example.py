@@ -3,12 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, first_line
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.ports import Port, Signature
 
 FREE = (32, 16, 8, 4)
 """Sizes that stand for a free dimension: the first that a model takes."""
+
+SHORT = (6, 12, 32, 64)
+"""The same, the shortest first, where only the way of the numbers through the model counts."""
 
 
 def example(port: Port, free: int, /) -> Tensor:
@@ -44,3 +47,37 @@ def tried(
                 refused = error
     assert refused is not None
     raise refused
+
+
+def drawn(port: Port, free: int, /) -> Tensor:
+    """A batch of two examples of numbers that the port allows, always the same."""
+    shape = (2, *(dim if isinstance(dim, int) else free for dim in port.dims))
+    draw = torch.Generator().manual_seed(0)
+    dtype = getattr(torch, port.dtype)
+    known = max(len(port.labels) - 1, 0)
+    whole = not dtype.is_floating_point
+    low, high = port.bounds if port.bounds is not None else (0, known) if whole else (-1.0, 1.0)
+    if not whole:
+        return torch.rand(shape, generator=draw, dtype=dtype) * (high - low) + low
+    first = int(low) + (port.padding_id == int(low))
+    return torch.randint(first, max(first, int(high)) + 1, shape, generator=draw).to(dtype)
+
+
+def drawn_for(model: nn.Module, signature: Signature, /) -> tuple[Tensor, ...]:
+    """Two drawn examples for each input, of the shortest length that the model takes.
+
+    Raises:
+        UsageError: it takes none.
+    """
+    refused: Exception | None = None
+    device = next((one.device for one in model.parameters()), torch.device("cpu"))
+    with evaluating(model), torch.no_grad():
+        for free in SHORT:
+            examples = tuple(drawn(port, free).to(device) for port in signature.inputs)
+            try:
+                model(*examples)
+            except Exception as error:  # whatever a foreign module raises
+                refused = error
+            else:
+                return examples
+    raise UsageError(f"{type(model).__name__} takes no example: {first_line(refused)}") from refused

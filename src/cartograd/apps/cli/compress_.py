@@ -1,39 +1,94 @@
 """Make a trained model smaller or faster; writes a bundle that every command reads."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from cartograd.apps.cli import output
 from cartograd.apps.cli.common import Folder, Many, home, part_of
+from cartograd.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from cartograd.engine.files.bundle import Bundle
 
 
 def compress_(
     target: str,
     /,
     *,
+    steps: Many = (),
     method: str | None = None,
     data: str | None = None,
-    part: str = "train",
+    part: str | None = None,
     margin: Many = (),
     out: Folder = None,
+    resume: bool = False,
     json: bool = False,
 ) -> int:
     """Make a trained model smaller or faster; writes a bundle that every command reads.
 
     Args:
         target: a run or bundle folder, or published weights.
-        method: a compressor, like int8-weights (`cartograd list compressor`).
-        data: a source to calibrate or train on, for methods that need one.
-        part: train, valid, test or all.
-        margin: judge the small model as replace does, on test of the data: how much worse it may
-            be, like accuracy=1%. The exit code is 1 if it may not replace the model.
-        out: the folder to make; by default the method's name in the run's folder.
+        steps: compressors and trainings (distill, fine-tune) in order, each measured beside the
+            original, like prune-channels:amount=0.5 distill:epochs=2 int8-weights.
+        method: a compressor alone, like int8-weights (`cartograd list compressor`).
+        data: a source to learn from and be measured on; by default what it was trained on. With
+            --method, one to calibrate on, for methods that need one.
+        part: train, valid, test or all: what steps are measured on, or what a method gets.
+        margin: with --method, judge the small model as replace does, on test of the data: how much
+            worse it may be, like accuracy=1%. The exit code is 1 if it may not replace the model.
+        out: the folder to make; by default in the run's folder.
+        resume: go on with steps that were stopped, in the same folder.
         json: print one object.
     """
     from cartograd.apps.load.target import as_bundle
+
+    if steps and method is not None:
+        raise UsageError("--method is a step alone; give --steps with all of them, or --method")
+    if steps and margin:
+        raise UsageError(
+            "--margin judges what --method makes; of steps, judge the bundle: cartograd replace"
+        )
+    if resume and not steps:
+        raise UsageError("--resume goes on with steps; give the --steps again")
+    part = None if part is None else part_of(part)
+    bundle = as_bundle(target)
+    if steps:
+        return _in_steps(bundle, steps, data, part, out, resume, json)
+    return _at_once(bundle, method, data, part or "train", margin, out, json)
+
+
+def _in_steps(
+    bundle: "Bundle", steps: tuple[str, ...], data: str | None, part: str | None,
+    out: Path | None, resume: bool, json: bool,
+) -> int:  # fmt: skip
+    from cartograd.apps.verbs.compress_steps import compress_steps
+
+    path = out or home(bundle) / "compressed"
+    found = compress_steps(
+        bundle, steps, data, folder=path, part=part, resume=resume, progress=not json
+    )
+    if json:
+        output.emit(found.to_json())
+        return 0
+    columns = (
+        "step", f"{found.metric} (95 %)", "weights", "zero", "size", "one example", "memory",
+        "agrees",
+    )  # fmt: skip
+    output.table(columns, found.rows(), right=columns[1:])
+    output.lines(found.said)
+    return 0
+
+
+def _at_once(
+    bundle: "Bundle", method: str | None, data: str | None, part: str, margin: tuple[str, ...],
+    out: Path | None, json: bool,
+) -> int:  # fmt: skip
     from cartograd.apps.verbs.compress import METHOD, compress_to
     from cartograd.core.spec import Spec
 
-    bundle, spec = as_bundle(target), method or METHOD
+    spec = method or METHOD
     path = out or home(bundle) / Spec.parse(spec).name
-    done = compress_to(bundle, path, data, method=spec, part=part_of(part), margin=margin)
+    done = compress_to(bundle, path, data, method=spec, part=part, margin=margin)
     if json:
         output.emit(done.to_json())
     else:

@@ -14,6 +14,7 @@ from cartograd.apps.load.target import as_signed
 from cartograd.core import registry, user_code
 from cartograd.core.build import build, derived
 from cartograd.core.errors import UsageError
+from cartograd.core.narrowed import narrow, narrowing_of
 from cartograd.core.paths import is_there
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Resizable
@@ -211,7 +212,9 @@ def _begun(
         given |= more
     before = {key: own for key, own in source.spec.args.items() if key != "separator_id"}
     made = build(Spec(source.spec.name, before | given))
-    spec = made.spec
+    spec, sizes = made.spec, narrowing_of(source.model)
+    if sizes is not None:
+        narrow(made, sizes, str(model))
     why = new_head(source.signature, signature)
     fresh = begin(made, learned, anew=bool(why))
     check_size(model, made, port, theirs)

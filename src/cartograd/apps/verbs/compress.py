@@ -18,6 +18,7 @@ from cartograd.apps.results.compressed import Compressed
 from cartograd.core.build import build, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
+from cartograd.core.narrowed import narrowing_of
 from cartograd.core.protocols import Compressor
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -144,8 +145,9 @@ def _spec(model: Signed, made: nn.Module, method: Spec) -> Spec | None:
     if own is not None and own != model.spec:
         return own
     inner = made.model if isinstance(made, Signed) else made
-    if _shapes(inner) == _shapes(model.model) or model.spec is None:
-        return model.spec
+    same = _shapes(inner) == _shapes(model.model)
+    if same or model.spec is None or narrowing_of(inner) != narrowing_of(model.model):
+        return model.spec  # the sizes of a pruned model are kept beside its spec
     return Spec(method.name, method.args | {"model": model.spec})
 
 

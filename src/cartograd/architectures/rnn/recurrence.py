@@ -62,8 +62,12 @@ class Recurrence(nn.Module):
         self.kernel, self.step, self.fused = kernel, step, fused
         self.ways = 2 if kernel.bidirectional else 1
         self.states = 2 if kernel.mode == "LSTM" else 1
-        self.width = kernel.hidden_size * self.ways
         self.layers = kernel.num_layers
+
+    @property
+    def width(self) -> int:
+        """Numbers of a step's answer: those of the state, in both directions."""
+        return self.kernel.hidden_size * self.ways
 
     def forward(
         self, x: Float[Tensor, "b t d"], lengths: Int[Tensor, " b"] | None = None, /

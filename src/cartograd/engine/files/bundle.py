@@ -4,6 +4,7 @@ weights.safetensors     state dict of the inner model (without standardisation: 
                         signature)
 model.onnx              the same as a graph, of a module that cannot be built by name
 spec.json               how the model is made, by name; null for a foreign module
+sizes.json              of a pruned model, all sizes that are not those of its spec
 signature.json          what it takes and gives: sizes, bounds, standardisation, labels
 tokenizer.json          what turns text into its numbers; models of text only
 metrics.json            what was measured
@@ -32,15 +33,20 @@ import cartograd
 from cartograd.core import plugins, user_code
 from cartograd.core.errors import UsageError
 from cartograd.core.files import check_manifest, write_folder, write_manifest
+from cartograd.core.narrowed import Narrowing, narrow, narrowing_of
 from cartograd.core.paths import is_there
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, check_one, sign
 from cartograd.core.spec import Spec
+from cartograd.engine.files.bundle_card import model_card
 from cartograd.engine.files.documents import document
 from cartograd.engine.files.golden import answered, check_answers
 from cartograd.engine.files.program import FILE, program
 from cartograd.engine.files.rebuild import made
 from cartograd.engine.files.tensor_files import load_into, plain_names, read_tensors, write_tensors
+
+SIZES = "sizes"
+"""What the file is called that lists a pruned model's sizes."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,29 @@ def write_bundle(
     golden = answered(model, inputs) if inputs else {}
     if reference is None:
         reference = statistics(inputs[0]) if inputs else {}
+    documents = _documents(model, metrics, about)
+    with write_folder(path, replace=replace) as folder:
+        write_tensors(folder / "weights.safetensors", plain_names(model.model.state_dict()))
+        if onnx is not None:
+            shutil.copyfile(onnx, folder / FILE)
+        if model.tokenizer is not None:
+            (folder / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
+        if reference:
+            write_tensors(folder / "reference.safetensors", reference)
+        if golden:
+            write_tensors(folder / "golden.safetensors", golden)
+        for name, value in documents.items():
+            text = json.dumps(value, indent=1, ensure_ascii=False)
+            (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        (folder / "card.md").write_text(model_card(model, documents), encoding="utf-8")
+        write_manifest(folder)
+    return Path(path)
+
+
+def _documents(
+    model: Signed, metrics: Mapping[str, Any] | None, about: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What is written as JSON, by the names of the files."""
     said = {
         "cartograd": cartograd.__version__,
         "torch": torch.__version__,
@@ -124,22 +153,9 @@ def write_bundle(
         "metrics": dict(metrics or {}),
         "about": said,
     }
-    with write_folder(path, replace=replace) as folder:
-        write_tensors(folder / "weights.safetensors", plain_names(model.model.state_dict()))
-        if onnx is not None:
-            shutil.copyfile(onnx, folder / FILE)
-        if model.tokenizer is not None:
-            (folder / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
-        if reference:
-            write_tensors(folder / "reference.safetensors", reference)
-        if golden:
-            write_tensors(folder / "golden.safetensors", golden)
-        for name, value in documents.items():
-            text = json.dumps(value, indent=1, ensure_ascii=False)
-            (folder / f"{name}.json").write_text(text, encoding="utf-8")
-        (folder / "card.md").write_text(_card(model, documents), encoding="utf-8")
-        write_manifest(folder)
-    return Path(path)
+    if (narrowing := narrowing_of(model.model)) is not None:
+        documents[SIZES] = narrowing.to_json()
+    return documents
 
 
 def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
@@ -172,7 +188,9 @@ def load(path: str | Path, /, *, model: nn.Module | None = None) -> Bundle:
             model = user_code.required(folder, documents["about"])
         output = documents["about"].get("output")
         weights = read_tensors(folder / "weights.safetensors")
-        signed = _rebuild(spec, signature, model, weights, output=output, folder=folder)
+        signed = _rebuild(
+            spec, signature, model, weights, output=output, folder=folder, sizes=_sizes(folder)
+        )
         load_into(signed.model, weights, str(folder))
     signed.eval()
     signed.tokenizer = _tokenizer(folder, signature)
@@ -233,13 +251,23 @@ def _rebuild(
     *,
     output: Any,
     folder: Path,
+    sizes: Narrowing | None,
 ) -> Signed:
     if model is not None:
+        if sizes is not None and narrowing_of(model) is None:
+            narrow(model, sizes, str(folder))
         return sign(model, signature, spec=spec, output=output)
     if spec is None:
         raise UsageError(f"{folder}: its model is a module of its writer's; give it as model=")
     with torch.random.fork_rng(devices=[]):
-        return made(spec, signature, weights, str(folder))
+        return made(spec, signature, weights, str(folder), sizes)
+
+
+def _sizes(folder: Path) -> Narrowing | None:
+    """The sizes of a pruned model, or None."""
+    if not (folder / f"{SIZES}.json").is_file():
+        return None
+    return Narrowing.from_json(document(folder, SIZES), str(folder))
 
 
 def _check_fits(folder: Path, signed: Signed) -> None:
@@ -270,30 +298,3 @@ def _tokenizer(folder: Path, signature: Signature) -> Any:
         if port.kind == "text":
             made.check(port)
     return made
-
-
-def _card(model: Signed, documents: Mapping[str, Any]) -> str:
-    """The model card."""
-    signature, spec = model.signature, model.spec
-    name = type(model.model).__name__ if spec is None else str(spec)
-    lines = [f"# {name}", "", "## What it takes and gives", ""]
-    for title, ports in (("input", signature.inputs), ("output", signature.outputs)):
-        for port in ports:
-            shape = " x ".join(map(str, port.dims))
-            lines.append(f"- {title} `{port.name}`: {port.kind}, {shape}, {port.dtype}")
-            if port.bounds is not None:
-                lines.append(f"  values from {port.bounds[0]:g} to {port.bounds[1]:g}")
-            if port.labels:
-                lines.append(f"  classes: {', '.join(port.labels)}")
-    for title, key in (("What was measured", "metrics"), ("How it was made", "about")):
-        if documents[key]:
-            lines += ["", f"## {title}", ""]
-            lines += [f"- {word}: {_told(value)}" for word, value in documents[key].items()]
-    return "\n".join(lines) + "\n"
-
-
-def _told(value: Any) -> str:
-    """A value for a reader."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{word} {_told(item)}" for word, item in value.items())
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

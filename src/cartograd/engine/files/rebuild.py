@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from cartograd.core import plugins
 from cartograd.core.build import build
+from cartograd.core.narrowed import Narrowing, narrow
 from cartograd.core.outline import outlined
 from cartograd.core.ports import Signature
 from cartograd.core.protocols import Compressor
@@ -18,7 +19,10 @@ from cartograd.core.spec import Spec
 from cartograd.engine.files.tensor_files import check_state
 
 
-def made(spec: Spec, signature: Signature, weights: Mapping[str, Tensor], source: str, /) -> Signed:
+def made(
+    spec: Spec, signature: Signature, weights: Mapping[str, Tensor], source: str,
+    sizes: Narrowing | None = None, /,
+) -> Signed:  # fmt: skip
     """A model by its name; one that a compressor made (`int8-weights:model=(mlp)`) in two steps.
 
     What is ours is compared with its weights before there is memory for it.
@@ -28,26 +32,38 @@ def made(spec: Spec, signature: Signature, weights: Mapping[str, Tensor], source
         signature: its inputs and outputs.
         weights: that it will get.
         source: of them, for errors.
+        sizes: of one that was pruned.
 
     Raises:
-        UsageError: there is no such model or compressor, or the weights are not its own.
+        UsageError: there is no such model or compressor, it has no such sizes, or the weights are
+            not its own.
     """
     original = spec.args.get("model")
     own = not plugins.needed(spec)
     if not isinstance(original, Spec):
         if own:
-            check_state(outlined(spec, signature, weights, source).model, weights, source)
+            outline = outlined(spec, signature, weights, source).model
+            _narrow(outline, sizes, source)
+            check_state(outline, weights, source)
         with SkipInit():
-            return build(spec, kind="model", signature=signature)
+            built: Signed = build(spec, kind="model", signature=signature)
+        _narrow(built.model, sizes, source)
+        return built
     args = {key: value for key, value in spec.args.items() if key != "model"}
     compressor: Compressor = build(Spec(spec.name, args), kind="compressor")
     if own:
         outlined(original, signature, weights, source)
     with SkipInit():
         model: Signed = build(original, kind="model", signature=signature)
+    _narrow(model.model, sizes, source)
     for weight in model.parameters():
         weight.data.zero_()
     return sign(compressor(model, None), signature, spec=spec)
+
+
+def _narrow(model: nn.Module, sizes: Narrowing | None, source: str) -> None:
+    if sizes is not None:
+        narrow(model, sizes, source)
 
 
 @runtime_checkable

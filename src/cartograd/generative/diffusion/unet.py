@@ -140,11 +140,11 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """`x` and what the positions tell each other."""
-        b, c, height, width = x.shape
-        qkv = self.inside(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, height * width)
+        b, _, height, width = x.shape
+        qkv = self.inside(self.norm(x)).reshape(b, 3, self.heads, -1, height * width)
         q, k, v = qkv.transpose(-1, -2).unbind(1)
         h = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2)
-        return x + self.outside(h.reshape(b, c, height, width))
+        return x + self.outside(h.reshape(b, -1, height, width))
 
 
 class Larger(nn.Module):

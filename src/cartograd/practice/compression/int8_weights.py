@@ -28,7 +28,7 @@ True
 import copy
 import warnings
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +46,7 @@ CARD = Card(
     nodes=("compress/quantize-ptq",),
     title="Eight-bit weights",
     zh="8 位整数权重",
+    aliases=("quantize",),
     paper=(
         "Quantization and training of neural networks for efficient integer-arithmetic-only "
         "inference"
@@ -73,12 +74,19 @@ def int8_weights(
     model: nn.Module,
     data: Batches | None = None,  # noqa: ARG001
     /,
+    *,
+    bits: Literal[8] = 8,  # noqa: ARG001
 ) -> nn.Module:
     """A copy of a model whose linear layers keep their weights in eight bits.
 
     It is for inference: it has no gradients with respect to those weights. Weights that a linear
     layer shares with something else (a tied embedding) are kept there as they are. No data are
     needed.
+
+    Args:
+        model: of any kind.
+        data: not looked at.
+        bits: of a weight; 8 is what there is.
     """
     made = copy.deepcopy(model)
     if isinstance(made, nn.Linear):

@@ -1,0 +1,79 @@
+"""A row on pruning: half of a network's channels are cut out, and what is left learns from it."""
+
+import json
+from typing import Any
+
+from acceptance.session import Outcome, Ran, Session, percent, seeded
+from cartograd.core.files import write_file
+
+DATA = "--data fashion-mnist:examples=8000"
+LEARNS = (
+    "--set seed=SEED decay=all schedule=onecycle batch_size=128 "
+    "--optimizer sgd:lr=0.2,momentum=0.9,nesterov=true,weight_decay=5e-4"
+)
+WHOLE = f"cartograd train resnet18:width=16 {DATA} --epochs 4 {LEARNS}"
+SMALL = f"cartograd train resnet18:width=8 {DATA} --epochs 7 {LEARNS}"
+STEPS = "prune-channels:amount=0.5 distill:epochs=3,seed=SEED"
+MOST = 1.0
+"""Points of accuracy that half of the channels may cost, of issue and specification."""
+
+
+def pruned_fashion(session: Session, /) -> Outcome:
+    """Half of the channels of a ResNet-18, with what they are worth and what they cost."""
+    wholes = [session.train(WHOLE, seed) for seed in session.seeds]
+    found = [
+        _compressed(session, run, seed) for run, seed in zip(wholes, session.seeds, strict=True)
+    ]
+    smalls = [session.train(SMALL, seed) for seed in session.seeds]
+    first, cut, last = ([one["stages"][n] for one, _, _ in found] for n in range(3))
+    measured = [percent(stage["value"]) for stage in last]
+    lost = [percent(a["value"] - b["value"]) for a, b in zip(first, last, strict=True)]
+    scratch = [percent(run.metric("accuracy")) for run in smalls]
+    return Outcome(
+        claim="Half of the channels of a ResNet-18 of width 16, on 8,000 pictures of Fashion-MNIST",
+        command=f"{WHOLE}\n$ cartograd compress RUN --steps {STEPS}",
+        measured=measured,
+        asked=f"for each seed, at most {MOST:g} point below the whole network on 10,000 pictures",
+        passed=max(lost) <= MOST,
+        beside={
+            "the whole network": _listed([percent(one["value"]) for one in first]),
+            "lost": ", ".join(f"{one:+.2f}" for one in lost) + " points",
+            "cut, before it learns": _listed([percent(one["value"]) for one in cut]),
+            "as small from scratch, 7 epochs": _listed(scratch),
+            "answers alike": _listed([percent(one["agreement"][0]) for one in last]),
+            "size": _times([a["size"] / b["size"] for a, b in zip(first, last, strict=True)]),
+            "time of one picture": ", ".join(
+                "{:.2f} ({:.2f} to {:.2f})".format(*one["ratio"]) for one in last
+            )
+            + " times that of the whole",
+        },
+        cpu=[run.cpu + cpu for run, (_, cpu, _) in zip(wholes, found, strict=True)],
+        wall=[run.wall + wall for run, (_, _, wall) in zip(wholes, found, strict=True)],
+        notes=[
+            f"As small from scratch: `{SMALL}`, with the epochs of both other trainings together.",
+            "CPU time is that of the whole network's training and of all steps.",
+            "Times are medians of calls in turns, one thread, with their 95 % intervals, on a "
+            "machine that had other work.",
+        ],
+    )
+
+
+def _compressed(session: Session, run: Ran, seed: int) -> tuple[dict[str, Any], float, float]:
+    """What the steps printed, kept so that a row that was stopped goes on."""
+    kept = run.folder.parent / "compressed.json"
+    if not kept.exists():
+        out = run.folder.parent / "compressed"
+        again = " --resume" if out.exists() else ""
+        steps = f"--steps {seeded(STEPS, seed)}"
+        said = session.run(f"cartograd compress {run.folder} {steps} --out {out}{again} --json")
+        write_file(kept, json.dumps(said))
+    said, cpu, wall = json.loads(kept.read_text())
+    return said, cpu, wall
+
+
+def _listed(values: list[float]) -> str:
+    return ", ".join(f"{one:.2f} %" for one in values)
+
+
+def _times(values: list[float]) -> str:
+    return ", ".join(f"{one:.2f}" for one in values) + " times smaller"

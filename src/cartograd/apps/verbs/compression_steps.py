@@ -1,0 +1,104 @@
+"""The steps of a compression, checked before any work: each a compressor, or a further training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from cartograd.apps.load.options import KINDS
+from cartograd.apps.load.target import name_of
+from cartograd.core import registry
+from cartograd.core.build import resolve
+from cartograd.core.card import Card
+from cartograd.core.errors import UsageError, unknown
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec, several
+
+LEARNING = {"distill": ("temperature", "alpha"), "fine-tune": ()}
+"""Steps that train the model on, and the settings of their own; all others are of the training."""
+
+LAST = "int8-weights"
+"""What has no gradients any more: nothing is cut or learned after it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    Attributes:
+        spec: with all of its arguments.
+        card: of the compressor; None of a training.
+    """
+
+    spec: Spec
+    card: Card | None
+
+    @property
+    def trains(self) -> bool:
+        """Whether the model is trained on."""
+        return self.card is None
+
+    def settings(self, teacher: str, /) -> dict[str, Any]:
+        """What `train` gets for it.
+
+        Args:
+            teacher: the bundle of the original.
+        """
+        own = {
+            key: self.spec.args[key] for key in LEARNING[self.spec.name] if key in self.spec.args
+        }
+        rest = {key: value for key, value in self.spec.args.items() if key not in own}
+        if self.spec.name == "distill":
+            rest["objective"] = Spec("distill", {"teacher": teacher} | own)
+        return {"epochs": 1} | rest
+
+
+def steps_of(given: str | Spec | Sequence[str | Spec], model: Signed, /) -> tuple[Step, ...]:
+    """Steps from their specs, in order.
+
+    Args:
+        given: specs.
+        model: that they are done to.
+
+    Raises:
+        UsageError: there is none; one is unknown or has wrong settings, or comes too late.
+    """
+    steps = tuple(_step(Spec.parse(one), model) for one in several(given))
+    if not steps:
+        raise UsageError("there is no step; give at least one, such as prune-channels:amount=0.5")
+    for before, after in pairwise(steps):
+        if before.spec.name == LAST:
+            raise UsageError(
+                f"{after.spec.name} cannot come after {LAST}: weights in eight bits are not cut "
+                f"and have no gradients; put {LAST} last"
+            )
+    return steps
+
+
+def _step(spec: Spec, model: Signed) -> Step:
+    if spec.name not in LEARNING:
+        if not registry.lookup(spec.name, kind="compressor"):
+            known = [card.name for card in registry.cards().values() if card.kind == "compressor"]
+            raise unknown("step", spec.name, [*known, *LEARNING])
+        card, full = resolve(spec, kind="compressor")
+        return Step(Spec(card.name, full.args), card)
+    if spec.subject is not None:
+        raise UsageError(f"{spec.name} takes key=value settings only, not {spec.subject!r}")
+    known = (*LEARNING[spec.name], *KINDS)
+    for key in spec.args:
+        if key not in known:
+            raise unknown(f"setting of {spec.name}", key, known)
+    if model.spec is None:
+        raise UsageError(
+            f"{spec.name} trains the model on, and {name_of(model)} was not made by name; do that "
+            "in Python: cartograd.train(cartograd.compress(model), data)"
+        )
+    if spec.name == "distill":
+        wanted = {key: spec.args[key] for key in LEARNING["distill"] if key in spec.args}
+        if model.signature.task.target != "class":
+            raise UsageError(
+                f"distill is of classes, and this model answers the task "
+                f"{model.signature.task.name!r}; take fine-tune:epochs=..."
+            )
+        resolve(Spec("distill", {"teacher": "original"} | wanted), kind="objective", model=model)
+    return Step(spec, None)
