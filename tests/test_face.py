@@ -197,7 +197,10 @@ OTHERS = {
         "cartograd.apps.verbs.attack:robustness",
         "cartograd.apps.verbs.security_curve:security_curve",
     ),
-    "compress": ("cartograd.apps.verbs.compress:compress_to",),
+    "compress": (
+        "cartograd.apps.verbs.compress:compress_to",
+        "cartograd.apps.verbs.compress_steps:compress_steps",
+    ),
     "diagnose": ("cartograd.apps.verbs.diagnose:diagnose_model",),
     "generate": (
         "cartograd.apps.verbs.generate:Options",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.compare import compare as compare
     from cartograd.apps.verbs.compare_groups import compare_groups as compare_groups
     from cartograd.apps.verbs.compress import compress as compress
+    from cartograd.apps.verbs.compress_steps import compress_steps as compress_steps
     from cartograd.apps.verbs.cost import cost as cost
     from cartograd.apps.verbs.defend import defend as defend
     from cartograd.apps.verbs.diagnose import diagnose as diagnose
@@ -107,6 +108,7 @@ _HOME = {
     "compare": "apps.verbs.compare",
     "compare_groups": "apps.verbs.compare_groups",
     "compress": "apps.verbs.compress",
+    "compress_steps": "apps.verbs.compress_steps",
     "cost": "apps.verbs.cost",
     "coverage": "core.concepts",
     "data_check": "apps.check.check",
@@ -184,6 +186,7 @@ __all__ = [
     "compare",
     "compare_groups",
     "compress",
+    "compress_steps",
     "cost",
     "coverage",
     "data_check",
