@@ -55,7 +55,9 @@ def resolve(
     if missing:
         named = str(Spec(card.name, {}, spec.subject)) + (":" if spec.subject is None else ",")
         said = ",".join(f"{key}=..." for key in missing)
-        raise UsageError(f"{card.name} needs {', '.join(missing)}: {named}{said}")
+        small = {key: card.tiny[key] for key in missing if key in card.tiny}
+        such = f", such as {Spec(card.name, small)}" if len(small) == len(missing) else ""
+        raise UsageError(f"{card.name} needs {', '.join(missing)}: {named}{said}{such}")
     return card, Spec(card.name, full, spec.subject)
 
 

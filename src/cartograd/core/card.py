@@ -86,7 +86,8 @@ class Card:
         answers: of a model, the task of its answer where it settles that itself, whatever the data
             are for: `density` of examples, `generate` for examples of its own, or `restore` for
             whole pictures of degraded ones.
-        settings: of an objective, the settings of a training that differ from the usual defaults.
+        settings: of an objective or a model, the settings of a training that differ from the usual
+            defaults.
         logs: of an objective, what it logs beside its loss, and which way each number is better.
         renamed: arguments that had another name before, and what they are called now; a spec
             in the old words stays valid.

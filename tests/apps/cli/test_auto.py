@@ -9,15 +9,20 @@ import torch
 
 import cartograd as cg
 from cartograd.apps.auto import auto as auto_module
+from cartograd.apps.auto import candidates as candidates_module
 from cartograd.apps.auto import search as search_module
 from cartograd.apps.auto.averaged import averaged, together
 from cartograd.apps.auto.candidates import Candidate, candidates
 from cartograd.apps.auto.judged import Judged
+from cartograd.apps.auto.remembered import remembered
 from cartograd.apps.auto.search import Search
 from cartograd.apps.auto.tried import Tried
 from cartograd.apps.cli import auto as auto_command
+from cartograd.apps.load import source
 from cartograd.apps.load.choice import choice
+from cartograd.apps.load.source import read_once
 from cartograd.core.registry import find
+from cartograd.training.transfer import freeze
 
 TABLE = "breast-cancer"
 
@@ -47,8 +52,9 @@ def test_every_line_trains_its_run_again(found, cli_run, tmp_path):
 
 
 def test_the_best_of_validation_is_kept_and_measured_on_test(found):
-    scores = [one.tried.better for one in found.lines]
-    assert scores == sorted(scores, reverse=True)
+    tried = [one.tried for one in found.lines]
+    again = Judged(cg.dataset(TABLE), TABLE).ranked(tried[::-1])
+    assert [one.better for one in again] == [one.better for one in tried]
     best = cg.load(found.best)
     outputs = best.model(cg.dataset(TABLE).test.inputs)
     right = (outputs.argmax(1) == cg.dataset(TABLE).test.targets).float().mean()
@@ -134,6 +140,100 @@ def test_an_average_is_made_again_by_a_line_for_each_member(found, capsys):
     lines = capsys.readouterr().out.splitlines()
     told = [line.split(maxsplit=1)[1] for line in lines if line.startswith("again")]
     assert told == [one.command for one in found.lines[:2]]
+
+
+def test_of_equally_many_right_answers_the_less_sure_are_worse():
+    data = cg.dataset(TABLE)
+    tried = [
+        Tried("lucky", "mlp", score=1.0, loss=0.4),
+        Tried("sure", "mlp", score=50 / 51, loss=0.1),
+        Tried("failed", "mlp", score=0.99, loss=0.0, failed="too slow"),
+        Tried("far", "mlp", score=0.8, loss=0.05),
+    ]
+    by_count, by_rank = Judged(data, TABLE), Judged(data, TABLE, "roc-auc")
+    assert [one.name for one in by_count.ranked(tried)] == ["sure", "lucky", "far"]
+    assert [one.name for one in by_rank.ranked(tried)] == ["lucky", "sure", "far"]
+    assert by_count.rank((0.98, 0.1)) > by_count.rank((1.0, 0.4))
+    assert by_rank.rank((0.98, 0.1)) < by_rank.rank((1.0, 0.4))
+
+
+@pytest.mark.untyped
+def test_a_few_epochs_are_let_through_and_the_end_is_kept(tmp_path, monkeypatch):
+    """Of 100 seconds 40 are the first round's; an epoch takes 6, so that a third has part in it."""
+    search = Search(TABLE, tmp_path / "search", 100.0, None, 0, print)
+    monkeypatch.setattr(search_module, "probe", lambda plan, *_, **__: (0, 6 * plan, 0))
+    monkeypatch.setattr(search_module, "planned", lambda *_, **__: Epochs(20))
+    assert search.left == pytest.approx(90, abs=1)
+    assert search._epochs(FEW[1], (10.0, 20.0), 1)[0] == 3
+    assert search._epochs(FEW[1], (60.0, 20.0), 1)[0] == 10
+    search.tried.append(Tried("1-1", "mlp", score=0.5))
+    assert search._epochs(FEW[1], (1.0, 2.0), 1) == (1, 6.0)
+    search.began -= 70
+    with pytest.raises(cg.UsageError, match="an epoch takes about 6"):
+        search._epochs(FEW[1], (1.0, 2.0), 1)
+
+
+class Epochs(int):
+    """A plan of which only the epochs are asked, which times as many."""
+
+    model = torch.nn.Linear(2, 2)
+
+    def value(self, _):
+        return int(self)
+
+
+def test_a_training_that_is_under_way_at_the_end_is_cut_short(tmp_path):
+    data, said = cg.dataset(TABLE), []
+    search = Search(TABLE, tmp_path / "search", 600.0, Judged(data, TABLE), 0, said.append)
+    search.began -= 10_000
+    done = search._trained(Tried("1-1", "mlp:widths=[4]", {"epochs": 9}), 0.0)
+    assert done.cut
+    assert len(cg.load(tmp_path / "search" / "1-1").about) > 0
+    assert done.score > 0
+
+
+def test_files_are_read_once(monkeypatch):
+    reads = []
+    monkeypatch.setattr(source, "_read", lambda spec, args: reads.append(str(spec)) or object())
+    with read_once():
+        assert source.dataset(TABLE) is source.dataset(TABLE)
+        assert source.dataset("digits") is not source.dataset(TABLE)
+    source.dataset(TABLE)
+    assert reads == [TABLE, "digits", TABLE]
+
+
+def test_what_is_published_and_not_here_is_said(monkeypatch):
+    photos = cg.tensors(torch.rand(30, 3, 64, 64), torch.arange(30) % 2, bounds=(0.0, 1.0))
+    for known in (True, False):
+        monkeypatch.setattr(candidates_module, "is_here", lambda _, known=known: known)
+        assert bool(candidates_module.absent(choice(photos))) is not known
+        assert candidates_module.absent(choice(TABLE)) == []
+
+
+def test_what_is_frozen_is_computed_once():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+    freeze(net, ["0"])
+    x, kept = torch.randn(8, 3), {}
+    usual, own = net(x), net[0].forward
+    with remembered(net, kept):
+        assert torch.allclose(net(x), usual)
+        counted = net[0].forward
+        assert torch.allclose(net(x[[5, 1, 1]]), usual[[5, 1, 1]])
+        net(x.flip(0)).sum().backward()
+        assert net[2].weight.grad.any()
+        moved = x + 1
+        assert not torch.allclose(net(moved), usual)
+    assert len(kept) == 16
+    assert counted is not own
+    assert "forward" not in vars(net[0])
+    assert torch.equal(net(x), usual)
+
+
+def test_a_tree_grows_once(cli_run, tmp_path):
+    done = cli_run("train", "boosted-trees", "--data", TABLE, "--epochs", "5")
+    assert done.code == 2
+    assert "would grow the same 5 times" in done.err.splitlines()[-1]
 
 
 def test_finalists_are_unlike_each_other():

@@ -93,7 +93,7 @@ def test_sounds_of_several_lengths_and_rates(tmp_path):
             wave = 0.5 * np.sin(pitch * np.arange(800 + 100 * number))
             soundfile.write(tmp_path / label / f"{number}.wav", wave, rate)
     found = choice(str(tmp_path))
-    assert found.model == "mlp"
+    assert found.model == "mel-resnet"
     assert found.word.endswith("sample_rate=8000,seconds=0.175")
     assert "24 sounds in 2 folders" in found.data.decided[0]
 

@@ -17,6 +17,7 @@ TAKEN = {
     "crnn": {"picture"},
     "vad": {"sound"},
     "speaker-encoder": {"sound"},
+    "mel-resnet": {"sound"},
     "whisper": set(),  # a sound and a text, which none of these has
     "mlp": {"picture", "sound", "table", "numbers"},
     "real-nvp": {"picture", "sound", "table", "numbers"},

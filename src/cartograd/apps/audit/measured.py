@@ -64,13 +64,22 @@ def measured(
         spent = sum(one for _, one in pilots)
         n = counted(pilots, rest=seconds - spent, most=n)
         few = " and ".join(str(count) for count, _ in pilots)
-        how = f"pilots of {few} took {spent:.2g} s of the {seconds:.3g} s there were"
+        how = f"pilots of {few} took {spent:.2g} s, {_of(seconds)}"
         said(f"{section.title}: {n:,} of {len(subject):,} examples ({how})")
         found = found if n == pilots[-1][0] else None
     found = found or section.measure(subject.few(n))
     spent = time.process_time() - start
     said(f"{section.title}: {found.mark or 'told'}, {spent:.1f} s of the processor")
     return found, {"n": n, "chosen": how, "cpu_seconds": round(spent, 3)}
+
+
+def _of(seconds: float, /) -> str:
+    """How much time there was, in words.
+
+    >>> _of(12.345), _of(0.0)
+    ('of the 12.3 s there were', 'and there was no time left')
+    """
+    return f"of the {seconds:.3g} s there were" if seconds >= 0.01 else "and there was no time left"
 
 
 def _piloted(

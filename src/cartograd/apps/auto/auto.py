@@ -3,18 +3,20 @@
 import math
 import shlex
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cartograd.apps.answers.averaged import measure
 from cartograd.apps.auto.averaged import averaged, together
-from cartograd.apps.auto.candidates import candidates
+from cartograd.apps.auto.candidates import absent, candidates
 from cartograd.apps.auto.judged import Judged
 from cartograd.apps.auto.leaderboard import Leaderboard, Line
 from cartograd.apps.auto.search import STATE, Search
 from cartograd.apps.auto.tried import Tried
-from cartograd.apps.load.choice import choice
+from cartograd.apps.load.choice import Choice, choice
+from cartograd.apps.load.source import read_once
 from cartograd.apps.verbs.evaluate import evaluate
 from cartograd.core.errors import UsageError
 from cartograd.engine.files import bundle
@@ -43,7 +45,7 @@ def auto(
 
     Args:
         data: as `train` takes them; a path will do.
-        minutes: that the search may take; what is under way then is finished.
+        minutes: that the search may take; a training that is under way then is cut short.
         metric: by which models are compared; by default accuracy, where a class is rare ROC AUC or
             the mean recall, of values the root of the mean squared error.
         folder: where runs and leaderboard go; by default the next free `runs/auto-DATA-N`.
@@ -59,13 +61,22 @@ def auto(
         raise UsageError(f"minutes={minutes} is no time; expected more than 0")
     if resume and folder is None:
         raise UsageError("give the folder of the search to go on with: --folder (as printed)")
-    chosen = choice(data)
-    judged = Judged(chosen.data, chosen.word, metric)
-    place = _place(chosen.data.name, folder, resume)
-    options = candidates(chosen)
-    search = Search(chosen.word, place, 60 * minutes, judged, seed, said)
-    said(f"{len(options)} candidates by {judged.metric} of {len(chosen.data.valid):,} validation "
-         f"examples, {minutes:g} minutes: {place}")  # fmt: skip
+    began = time.monotonic()
+    with read_once():
+        chosen = choice(data)
+        judged = Judged(chosen.data, chosen.word, metric)
+        place = _place(chosen.data.name, folder, resume)
+        search = Search(chosen.word, place, 60 * minutes, judged, seed, said, began)
+        return _searched(search, chosen, minutes)
+
+
+def _searched(search: Search, chosen: Choice, minutes: float) -> Leaderboard:
+    """Search, keep the best, and measure it."""
+    options, judged, place = candidates(chosen), search.judged, search.folder
+    count = f"{len(options)} candidates by {judged.metric} of {len(chosen.data.valid):,} validation"
+    search.said(f"{count} examples, {minutes:g} minutes: {place}")
+    for line in absent(chosen):
+        search.said(line)
     ranked = search.run(options)
     members, valid = _keep(ranked, place, judged, chosen.word)
     usual = chosen.data.signature.task.usual_metrics(chosen.data.signature.classes)
@@ -133,11 +144,14 @@ def _keep(
 def _line(one: Tried, place: Path, judged: Judged) -> Line:
     """A try with its figures on the test examples."""
     run = place / one.name
-    outputs, targets = judged.answers(run, "test")
-    metric = measure(judged.metric, judged.signature)
-    low, high = interval(metric, outputs, targets)
-    about = bundle.load(run).about
+    found = bundle.load(run)
+    told = found.metrics.get(judged.metric)  # as the training has measured it
+    if told is None:
+        outputs, targets = judged.answers(run, "test")
+        metric = measure(judged.metric, judged.signature)
+        low, high = interval(metric, outputs, targets)
+        told = {"value": float(metric(outputs, targets)), "low": low, "high": high}
     return Line(
         one, one.command(str(judged.word)), judged.sign * one.score,
-        float(metric(outputs, targets)), low, high, int(about.get("parameters", 0)),
+        told["value"], told["low"], told["high"], int(found.about.get("parameters", 0)),
     )  # fmt: skip

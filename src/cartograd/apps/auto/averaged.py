@@ -2,7 +2,8 @@
 
 Each step takes the run whose answers, averaged with those that are in, are best on the validation
 examples; a run may be taken again, which gives it a larger share. It pays where the average is
-better than the best run alone.
+better than the best run alone. Where the metric counts right answers, better is less loss: of a few
+examples one right answer more is soon found among many averages.
 
 References:
     Rich Caruana, Alexandru Niculescu-Mizil, Geoff Crew, Alex Ksikes. Ensemble selection from
@@ -54,8 +55,8 @@ def averaged(
         tries = [
             judged.of(_back((whole + one) / (len(chosen) + 1), judged), targets) for one in said
         ]
-        at = max(range(len(tries)), key=lambda i: _rank(tries[i]))
-        if _rank(tries[at]) <= _rank(best):
+        at = max(range(len(tries)), key=lambda i: judged.rank(tries[i]))
+        if judged.rank(tries[at]) <= judged.rank(best):
             break
         chosen.append(at)
         whole, best = whole + said[at], tries[at]
@@ -85,10 +86,6 @@ def _alike(first: Bundle, other: Bundle) -> bool:
     words = (one.model.tokenizer for one in (first, other))
     read = {None if one is None else one.to_json() for one in words}
     return other.spec is not None and same and len(read) == 1
-
-
-def _rank(found: tuple[float, float]) -> tuple[float, float]:
-    return found[0], -found[1]
 
 
 def _shares(outputs: Tensor, judged: Judged) -> Tensor:

@@ -2,7 +2,8 @@
 
 Tables: boosted trees, dense networks of several sizes, a forest. Pictures: a small network,
 residual networks, and published weights where they are in the cache. Texts: a recurrence, a
-published encoder, its last layer alone or all of it. Others: the model that `train` chooses by
+published encoder, its last layer alone or all of it. Sounds: residual networks on spectrograms of
+several sizes. Others: the model that `train` chooses by
 itself, at several rates.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cartograd.apps.load.brought import EFFICIENT, is_here
+from cartograd.apps.load.brought import EFFICIENT, PHOTO, is_here
 from cartograd.apps.load.choice import Choice, is_chinese
 from cartograd.core.ports import Signature
 from cartograd.data.dataset.dataset import Dataset
@@ -60,9 +61,28 @@ def candidates(found: Choice, /) -> list[Candidate]:
     if kind == "text" and target in ("class", "classes", "value"):
         return _texts(found.data)
     if kind == "series":
-        names = ("exponential-smoothing", "n-beats", "lstm-forecaster", "tcn", "patchtst")
-        return [Candidate(name) for name in names]
+        names = ("exponential-smoothing", "n-beats", "seasonal-naive", "lstm-forecaster", "tcn")
+        return [Candidate(name) for name in (*names, "patchtst")]
+    if found.model == "mel-resnet":
+        return _sounds()
     return _rates(Candidate(found.model, found.settings))
+
+
+def absent(found: Choice, /) -> list[str]:
+    """A line on each published model that would have been tried, and is not here."""
+    signature = found.data.signature
+    dims, kind = signature.input.dims, signature.example.kind
+    tells = signature.target in ("class", "classes")
+    names = []
+    if kind == "image" and tells and dims[0] == 3 and min(dims[1:]) >= PHOTO:
+        names = [EFFICIENT]
+    if kind == "text" and tells and not is_chinese(found.data):
+        names = ["minilm"]
+    return [
+        f"{name} is not tried, as it is not here (cartograd data get {name})"
+        for name in names
+        if not is_here(name)
+    ]
 
 
 def _tables(signature: Signature) -> list[Candidate]:
@@ -72,7 +92,7 @@ def _tables(signature: Signature) -> list[Candidate]:
     trees = [
         Candidate(f"boosted-trees:trees={rounds}", once=True),
         Candidate(f"boosted-trees:trees={3 * rounds},depth=3,shrinkage=0.05", once=True),
-        Candidate("random-forest:trees=100,depth=12", once=True),
+        Candidate("random-forest:trees=30,depth=10", once=True),
     ]
     networks = [
         Candidate("mlp"),
@@ -83,7 +103,7 @@ def _tables(signature: Signature) -> list[Candidate]:
     if not grown:
         return networks
     first, second, third = trees
-    return [first, networks[0], second, networks[1], third, *networks[2:]]
+    return [first, networks[0], second, *networks[1:], third]
 
 
 def _single(signature: Signature) -> bool:
@@ -96,7 +116,7 @@ def _pictures(data: Dataset) -> list[Candidate]:
     moved = "flip,crop:padding=4" if side >= FLIPS and dims[0] == 3 else "crop:padding=1"
     augment = {"augment": moved}
     found = []
-    if side >= 64 and dims[0] == 3 and is_here(EFFICIENT):
+    if side >= PHOTO and dims[0] == 3 and is_here(EFFICIENT):
         found = [
             Candidate(EFFICIENT, {"freeze": True}),
             Candidate(EFFICIENT, _rate(1e-3)),
@@ -116,6 +136,15 @@ def _texts(data: Dataset) -> list[Candidate]:
         read = [Candidate("minilm", {"freeze": True}), Candidate("minilm")]
         return [read[0], found[0], read[1], found[1]]
     return [*found, Candidate("bert-tiny", _rate(1e-3))]
+
+
+def _sounds() -> list[Candidate]:
+    return [
+        Candidate("mel-resnet"),
+        Candidate("mel-resnet", _rate(1e-2)),
+        Candidate("mel-resnet:width=32"),
+        Candidate("mel-resnet:depth=14", _rate(1e-3)),
+    ]
 
 
 def _rates(first: Candidate) -> list[Candidate]:

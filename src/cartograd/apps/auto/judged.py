@@ -1,6 +1,8 @@
 """What runs of a search are judged by: one metric of the validation examples."""
 
+from collections.abc import Sequence
 from functools import cached_property
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from torch import Tensor
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.averaged import measure
+from cartograd.apps.auto.tried import Tried
 from cartograd.apps.load.source import examples_for
 from cartograd.core import registry
 from cartograd.core.build import build
@@ -21,6 +24,12 @@ from cartograd.engine.loop.evaluate import collect
 RARE = 0.1
 """Share of the rarest class below which accuracy says little, and the ranking of examples counts
 (two classes), or the mean of the classes' recalls (more)."""
+
+ROUNDED = 1e-9
+"""What shares of right answers may be off by."""
+
+COUNTS = ("accuracy", "recall")
+"""Metrics that count right answers, and so move by whole examples."""
 
 
 class Judged:
@@ -70,6 +79,35 @@ class Judged:
         value = float(measure(self.metric, self.signature)(outputs, targets))
         loss = float(build(self.loss, kind="metric")(outputs, targets))
         return self.sign * value, loss
+
+    @property
+    def counts(self) -> bool:
+        """Whether the metric counts right answers, of which few examples tell little."""
+        return Spec.parse(self.metric).name in COUNTS
+
+    def ranked(self, tried: Sequence[Tried], /) -> list[Tried]:
+        """Those of which something came, best first.
+
+        Where the metric counts right answers, those within one standard error of the best (or one
+        example) are told apart by their loss, which looks at how sure they were of every example.
+        """
+        good = sorted((x for x in tried if not x.failed), key=lambda x: x.better, reverse=True)
+        if not good or not self.counts:
+            return good
+        n = len(self.data.valid)
+        right = (good[0].score * n + 1) / (n + 2)
+        least = good[0].score - max(sqrt(right * (1 - right) / n), 1 / n) - ROUNDED
+        near = [one for one in good if one.score >= least]
+        return [*sorted(near, key=lambda one: one.loss), *good[len(near) :]]
+
+    def rank(self, found: tuple[float, float], /) -> tuple[float, float]:
+        """What an average has to raise: less loss where right answers are counted, or the metric.
+
+        Args:
+            found: the metric, larger where it is better, and the loss.
+        """
+        score, loss = found
+        return (-loss, score) if self.counts else (score, -loss)
 
     def spoken(self, score: float, /) -> str:
         """A score as people read it.

@@ -37,7 +37,7 @@ class Line:
         """A row of the table."""
         shown = [units.metric(metric, x) for x in (self.valid, self.test, self.low, self.high)]
         return (
-            self.tried.name,
+            f"{self.tried.name} (cut short)" if self.tried.cut else self.tried.name,
             self.tried.model,
             shown[0],
             shown[1],

@@ -12,7 +12,9 @@ References:
 """
 
 import json
+import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,17 +24,28 @@ from typing import Any
 from cartograd.apps.answers import units
 from cartograd.apps.auto.candidates import Candidate
 from cartograd.apps.auto.judged import Judged
+from cartograd.apps.auto.remembered import Kept, remembered
 from cartograd.apps.auto.tried import Tried
 from cartograd.apps.load.runs import look
 from cartograd.apps.verbs.cost import probe
 from cartograd.apps.verbs.plan import planned
-from cartograd.apps.verbs.train import train
+from cartograd.apps.verbs.train import run, train
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.engine.logging.run_folder import is_run, made
+from cartograd.engine.logging.view import View
 
-SHARES = (0.35, 0.3, 0.2)
-"""Of the time, for each round; what is left is for measuring."""
+SHARES = (0.4, 0.3)
+"""Of the time, for the first and the second round; the third has the rest."""
+
+MEASURED, LEAST, MOST = 0.1, 4.0, 0.25
+"""Share of the time in which nothing is trained any more, for averages and test examples; at least
+so many seconds, if these are not more than another share."""
+
+FEW, HALF, ALONE = 3, 0.5, 0.25
+"""After fewer epochs a candidate tells little. It gets so many where they take at most this share
+of the round's time that is left, though its part is smaller; and one where that takes at most the
+other share of all that is left."""
 
 KEPT = 3
 """One of so many candidates comes to the second round."""
@@ -40,7 +53,29 @@ KEPT = 3
 BEST, SEEDS = 2, 2
 """The third round: the best so many, each with so many more seeds."""
 
+STEPS_TIMED = 0.3
+"""Seconds for which steps of a candidate are timed, and of its part of the time a tenth at most."""
+
+ENDED = ("finished", "early", "callback")
+"""States of a run that goes on no more."""
+
 STATE = "search.json"
+
+
+@dataclass(frozen=True)
+class Until:
+    """Ends a training when the time is up; the epoch ends there, and is validated.
+
+    Attributes:
+        up: tells whether it is.
+    """
+
+    up: Callable[[], bool]
+
+    def on_step(self, view: View) -> None:
+        """Ask for the end where it has come."""
+        if self.up():
+            view.stop()
 
 
 @dataclass
@@ -54,7 +89,10 @@ class Search:
         judged: what measures a run on the validation examples.
         seed: of the first trainings.
         said: told how it goes on.
+        began: when the time began to run, by the monotonic clock.
         tried: what there is, in order.
+        said_before: what frozen parts of published weights said of examples, by the weights.
+        beside: seconds that a try takes besides its steps, at least: reading, measuring, writing.
     """
 
     data: Any
@@ -63,19 +101,23 @@ class Search:
     judged: Judged
     seed: int
     said: Callable[[str], object]
+    began: float = field(default_factory=time.monotonic)
     tried: list[Tried] = field(default_factory=list)
+    beside: float = math.inf
+    said_before: defaultdict[str, Kept] = field(default_factory=lambda: defaultdict(dict))
 
     def __post_init__(self) -> None:
         with suppress(OSError, ValueError, TypeError, KeyError):
             kept = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
             self.tried = [Tried(**one) for one in kept["tried"]]
         self._write()
-        self.began = time.monotonic() - sum(one.seconds for one in self.tried)
+        self.began -= sum(one.seconds for one in self.tried)
 
     @property
     def left(self) -> float:
-        """Seconds that are left."""
-        return self.seconds - (time.monotonic() - self.began)
+        """Seconds that are left for trainings."""
+        rest = min(MOST * self.seconds, max(MEASURED * self.seconds, LEAST))
+        return self.seconds - rest - (time.monotonic() - self.began)
 
     def run(self, candidates: Sequence[Candidate], /) -> list[Tried]:
         """All rounds; the tries, best first.
@@ -84,21 +126,17 @@ class Search:
             UsageError: no candidate could be trained.
         """
         first = self._round(1, candidates, SHARES[0])
-        good = self._ranked(first)
+        good = self.judged.ranked(first)
         if not good:
             raise UsageError(f"nothing could be trained: {first[0].failed}")
         chosen = good[: max(1, -(-len(good) // KEPT))]
         again = [self._candidate(one, candidates) for one in chosen]
         self._round(2, [one for one in again if not one.once], SHARES[1])
-        finalists = self._unlike(self._ranked(self.tried))[:BEST]
+        finalists = self._unlike(self.judged.ranked(self.tried))[:BEST]
         for shift in range(1, SEEDS + 1):
             for one in finalists:
                 self._seed(one, self.seed + shift)
-        return self._ranked(self.tried)
-
-    def _ranked(self, tried: Sequence[Tried]) -> list[Tried]:
-        good = [one for one in tried if not one.failed]
-        return sorted(good, key=lambda one: one.better, reverse=True)
+        return self.judged.ranked(self.tried)
 
     @staticmethod
     def _unlike(ranked: Sequence[Tried]) -> list[Tried]:
@@ -119,14 +157,15 @@ class Search:
     def _round(self, number: int, candidates: Sequence[Candidate], share: float) -> list[Tried]:
         """Try candidates, each for its part of the round's time."""
         found, waiting = [], list(candidates)
-        begun, whole = self.left, share * self.seconds
+        begun, whole = self.left, min(share * self.seconds, self.left)
         while waiting:
             one = waiting.pop(0)
-            part = max(0.0, whole - (begun - self.left)) / (len(waiting) + 1)
+            room = max(0.0, whole - (begun - self.left))
+            part = room / (len(waiting) + 1), HALF * room
             found.append(self._try(f"{number}-{len(found) + 1}", number, one, part))
         return found
 
-    def _try(self, name: str, number: int, one: Candidate, part: float) -> Tried:
+    def _try(self, name: str, number: int, one: Candidate, part: tuple[float, float]) -> Tried:
         """Train a candidate, unless that was done before."""
         kept = next((x for x in self.tried if x.name == name), None)
         if kept is not None:
@@ -135,9 +174,12 @@ class Search:
         begun = time.monotonic()
         try:
             self._check_time(number)
-            if not one.once:
-                settings["epochs"] = self._epochs(one, part, number)
-            return self._trained(Tried(name, one.model, settings, number), begun)
+            if one.once:
+                return self._trained(Tried(name, one.model, settings, number), begun)
+            settings["epochs"], takes = self._epochs(one, part, number)
+            done = self._trained(Tried(name, one.model, settings, number), begun)
+            self.beside = min(self.beside, max(0.0, done.seconds - takes))
+            return done
         except UsageError as error:
             return self._note(Tried(name, one.model, settings, number, failed=str(error)), begun)
 
@@ -145,19 +187,30 @@ class Search:
         if self.left <= 0 and any(not one.failed for one in self.tried):
             raise UsageError(f"not tried: the time was up before it (round {number})")
 
-    def _epochs(self, one: Candidate, part: float, number: int) -> int:
-        """As many epochs as fit into its part of the time, by timing some steps."""
+    def _epochs(self, one: Candidate, part: tuple[float, float], number: int) -> tuple[int, float]:
+        """As many epochs as fit into its part of the time, by timing some steps, and the time.
+
+        Args:
+            one: the candidate.
+            part: its part of the round's time, and the most that a few epochs may take.
+            number: of the round.
+        """
         plan = planned(one.model, self.data, **{**one.settings, "seed": self.seed})
         usual = int(plan.value("epochs"))
-        whole = probe(plan, 1.0)[1]
-        fits = int(part / (whole / usual)) if whole else usual
+        with remembered(plan.model, self.said_before[one.model]):
+            one_takes = probe(plan, 1.0, least=min(STEPS_TIMED, part[0] / 10))[1] / usual
+        spare = self.beside if math.isfinite(self.beside) else 0.0
+        fits, few = (int((x - spare) / max(one_takes, 1e-9)) for x in part)
+        fits = max(fits, min(FEW, few))
         needed = any(not x.failed for x in self.tried)
-        if fits < 1 and needed:
-            left = f"its part of the time is {units.seconds(part)}" if part else "no time was left"
+        if fits < 1 and needed and one_takes > ALONE * self.left:
+            own = units.seconds(part[0])
+            left = f"its part of the time is {own}" if part[0] else "no time was left"
             raise UsageError(
-                f"not tried: an epoch takes about {units.seconds(whole / usual)}, and {left}"
+                f"not tried: an epoch takes about {units.seconds(one_takes)}, and {left}"
             )
-        return max(1, min(fits, usual if number == 1 else 2 * usual))
+        epochs = max(1, min(fits, usual if number == 1 else 2 * usual))
+        return epochs, epochs * one_takes
 
     def _seed(self, best: Tried, seed: int) -> None:
         """One more seed of one of the best, if there is time for it."""
@@ -174,17 +227,20 @@ class Search:
     def _trained(self, one: Tried, begun: float) -> Tried:
         """The run of a try, and what it reached."""
         self.said(f"{one.name}: {one.model}, {_plain(one.settings)}")
-        place = self.folder / one.name
-        if is_run(place) and look(place).state not in ("finished", "early"):
+        place, cut = self.folder / one.name, False
+        if is_run(place) and look(place).state not in ENDED:
             train(None, folder=place, resume=True, yardstick="none")
         elif not is_run(place):
-            done = train(
-                one.model, self.data, folder=place, yardstick="none", samples=None, **one.settings
-            )
+            settings = {**one.settings, "yardstick": "none", "samples": None}
+            until = Until(lambda: self.left <= 0)
+            plan = planned(one.model, self.data, **settings)
+            with remembered(plan.model, self.said_before[one.model]):
+                done = run(plan, folder=place, callbacks=[until], report=False)
             if done.stopped == "interrupted":
                 raise KeyboardInterrupt
+            cut = done.stopped == "callback"
         score, loss = self.judged.score(place)
-        return self._note(replace(one, score=score, loss=loss), begun)
+        return self._note(replace(one, score=score, loss=loss, cut=cut), begun)
 
     def _write(self) -> None:
         """Keep what was tried, before the first, too: a search that is stopped then goes on."""

@@ -20,6 +20,8 @@ class Tried:
             equals.
         seconds: that it took, with what is measured at its end.
         failed: why there is nothing to compare, if so.
+        cut: whether it was ended when the time was up, before all its epochs; its line goes on to
+            their end.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Tried:
     loss: float = float("inf")
     seconds: float = 0.0
     failed: str = ""
+    cut: bool = False
 
     @property
     def better(self) -> tuple[float, float]:

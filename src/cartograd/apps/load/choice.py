@@ -21,6 +21,9 @@ FEW_TEXTS, FEW_WINDOWS = 3000, 200
 """Texts that a published encoder reads in minutes on a processor, and windows of series below
 which a network learns them by heart."""
 
+LOW = 1000
+"""Samples a second below which a sound's spectrum tells little."""
+
 LANGUAGE = 0.2
 """Share of Chinese, Japanese or Korean letters from which on an English encoder is of no use."""
 
@@ -173,11 +176,11 @@ def _series(data: Dataset) -> Chosen:
 
 
 def _sounds(data: Dataset) -> Chosen:
-    count = len(data.train)
-    why = (
-        f"dense layers over the samples of {count:,} sounds: no model here names what it hears yet"
-    )
-    return "mlp", why, {}
+    count, rate = len(data.train), data.signature.input.rate or 0
+    if rate < LOW:
+        why = f"dense layers over {count:,} sounds of {rate} samples a second, too few for a pitch"
+        return "mlp", why, {}
+    return "mel-resnet", f"a small residual network for the spectrograms of {count:,} sounds", {}
 
 
 _CHOSEN = {

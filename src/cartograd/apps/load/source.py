@@ -1,7 +1,9 @@
 """Data for a verb: from a spec, or as it was given, and made to fit a model that is there."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,20 @@ Data = str | Path | Spec | Framed | Frame | Dataset | Examples | DataLoader[Any]
 """What verbs take for data: a spec, a dataset, one part of it, data of torch, or a frame."""
 
 
+_KEPT: ContextVar[dict[str, Dataset] | None] = ContextVar("kept", default=None)
+"""What was read while it is kept, by its spec."""
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Keep what a spec or path gave, so that many trainings on the same files read them once."""
+    before = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(before)
+
+
 def dataset(spec: Any, /, **args: Any) -> Dataset:
     """The examples that a spec names, in three parts and with their signature.
 
@@ -53,6 +69,17 @@ def dataset(spec: Any, /, **args: Any) -> Dataset:
     """
     if isinstance(spec, Dataset):
         return spec
+    kept = _KEPT.get()
+    if kept is None or not isinstance(spec, str | Path | Spec):
+        return _read(spec, args)
+    word = f"{spec} {sorted(args.items())!r}"
+    if word not in kept:
+        kept[word] = _read(spec, args)
+    return kept[word]
+
+
+def _read(spec: Any, args: Mapping[str, Any]) -> Dataset:
+    """The examples that a spec names, read anew."""
     spec = framed(spec)
     if isinstance(spec, Framed):
         return _of_frame(spec.told(**args))

@@ -47,22 +47,28 @@ def chosen_for(
     per_epoch = -(-examples // said.get("batch_size", size))
     epochs = min(40, max(5, round(STEPS / per_epoch)))
     warm = said.get("epochs", epochs) * per_epoch >= 100
-    return {
-        "objective": objective,
-        "optimizer": "sgd:lr=1" if rule else FINE if fine else "adamw:lr=3e-3",
-        "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
-        "epochs": epochs,
-        "batch_size": size,
-        "augment": None,
-        "drawn": None,
-        "canaries": None,
-        "class_weights": None,
-        "loss": None,
-        "positive": data.signature.output.positive or None,
-        "monitor": "valid/loss",
-        "samples": PICTURES if draws_pictures(model) else None,
-        "patience": None if name in ("perceptron-rule", "grow") else _patience(data, said, epochs),
-    } | dict.fromkeys(CHOSEN[5:])
+    return (
+        {
+            "objective": objective,
+            "optimizer": "sgd:lr=1" if rule else FINE if fine else "adamw:lr=3e-3",
+            "schedule": None if rule else "cosine:warmup=0.1" if warm else "cosine",
+            "epochs": epochs,
+            "batch_size": size,
+            "augment": None,
+            "drawn": None,
+            "canaries": None,
+            "class_weights": None,
+            "loss": None,
+            "positive": data.signature.output.positive or None,
+            "monitor": "valid/loss",
+            "samples": PICTURES if draws_pictures(model) else None,
+            "patience": None
+            if name in ("perceptron-rule", "grow")
+            else _patience(data, said, epochs),
+        }
+        | dict.fromkeys(CHOSEN[5:])
+        | _own_settings(model)
+    )
 
 
 def _patience(data: Dataset, said: Mapping[str, Any], epochs: int) -> int | None:
@@ -79,6 +85,11 @@ def told_of_patience(settings: Mapping[str, Setting], /) -> str:
     if not patience.value or patience.origin != "default":
         return ""
     return f"stops after {patience.value} epochs without a better {watched} (patience=0: after all)"
+
+
+def _own_settings(model: Signed, /) -> dict[str, Any]:
+    """What the model's card says of its training, if it was made by name."""
+    return {} if model.spec is None else registry.find(model.spec.name, kind="model")[0].settings
 
 
 def own_objective(model: Signed, /) -> str:

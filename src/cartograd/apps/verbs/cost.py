@@ -135,12 +135,13 @@ class _First:
         return islice(self.batches.epoch(number, seed=seed, start=start), self.count - start)
 
 
-def probe(plan: Plan, flops: float, /) -> tuple[float, float, int]:
+def probe(plan: Plan, flops: float, /, *, least: float = PROBE) -> tuple[float, float, int]:
     """Time some real steps on this machine; the plan's model is changed by them.
 
     Args:
         plan: of the run.
         flops: of a step for one example, as `cost` counts them.
+        least: seconds for which steps are timed, if there are so many.
 
     Returns:
         Seconds for a step, estimated seconds for the whole run with its validation, and how many
@@ -162,8 +163,8 @@ def probe(plan: Plan, flops: float, /) -> tuple[float, float, int]:
 
     seconds(1 if rows < size else min(2, whole))  # the first steps load libraries and are slower
     step = seconds(1)
-    if step < PROBE:
-        step = seconds(min(len(batches), max(5, round(PROBE / step))))
+    if step < least:
+        step = seconds(min(len(batches), max(5, round(least / step))))
     step *= size / rows
     valid = plan.data.valid
     least = at_once(plan.data.signature)

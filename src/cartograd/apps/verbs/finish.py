@@ -39,7 +39,9 @@ GOLDEN = 64
 """Test examples of which the bundle keeps the first with the model's answers."""
 
 
-def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> None:
+def finish(
+    plan: Plan, done: Run, path: Path, processes: ProcessGroup, /, *, report: bool = True
+) -> None:
     """Measure a trained model, and write its bundle and report.
 
     What fails after the training is a warning: what failed, why, and the command that makes it
@@ -75,7 +77,7 @@ def finish(plan: Plan, done: Run, path: Path, processes: ProcessGroup, /) -> Non
         raise stopped
     if processes.lead:
         _try("the count of the speed", "", partial(note_speed, plan, path))
-        if found is not None:
+        if found is not None and report:
             _try("the report", again, partial(_report, plan, path, found))
 
 

@@ -65,12 +65,18 @@ def check_size(size: int, data: Dataset, /) -> None:
         )
 
 
-def check_whole(objective: str, size: int, accumulate: int, data: Dataset, /) -> None:
-    """Refuse a part of the examples for what grows on all of them at once.
+def check_whole(objective: str, size: int, accumulate: int, epochs: int, data: Dataset, /) -> None:
+    """Refuse a part of the examples for what grows on all of them at once, and another time.
 
     Raises:
-        UsageError: a batch is smaller than the training part, or several make a step.
+        UsageError: a batch is smaller than the training part, several make a step, or there is
+            more than one epoch.
     """
+    if objective == "grow" and epochs > 1:
+        raise UsageError(
+            f"a tree grows on all training examples of {data.name} at once, and epochs={epochs} "
+            f"would grow the same {epochs} times; leave it out"
+        )
     if objective == "grow" and (size < len(data.train) or accumulate > 1):
         raise UsageError(
             f"a tree grows on all {len(data.train)} training examples of {data.name} at once, and "

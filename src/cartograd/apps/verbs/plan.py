@@ -251,7 +251,8 @@ def planned(
     check_size(settings["batch_size"].value, examples)
     check_whole(
         "" if card is None else card.name,
-        settings["batch_size"].value, settings["accumulate"].value, examples,
+        settings["batch_size"].value, settings["accumulate"].value, settings["epochs"].value,
+        examples,
     )  # fmt: skip
     check_choices(settings, examples)
     _check_answer(built, examples, card)

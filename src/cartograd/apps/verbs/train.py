@@ -132,8 +132,9 @@ def run(
     resume: bool = False,
     progress: Any = None,
     callbacks: Any = (),
+    report: bool = True,
 ) -> Run:
-    """Run a plan; see `train`."""
+    """Run a plan; see `train`. Without `report` its page is left to `evaluate`."""
     if resume and folder is not None:
         _check_same(plan, Path(folder))
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
@@ -176,7 +177,7 @@ def run(
             named = {key: plan.words()[key].value for key in ("model", "data")}
             processes.lead_does(lambda: update_config(path, named))
         if done.stopped != "interrupted":
-            finish(plan, done, path, processes)
+            finish(plan, done, path, processes, report=report)
             if done.model is not None:
                 done = replace(done, model=merged(done.model))
     return done

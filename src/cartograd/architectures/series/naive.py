@@ -39,6 +39,7 @@ CARD = Card(
     proofs=("law: the last value, whatever was before; nothing but widths is learned",),
     tiny={"horizon": 3},
     objective="forecast",
+    settings={"epochs": 1},
 )
 
 

@@ -39,6 +39,7 @@ CARD = Card(
     proofs=("law: what the targets of the data tell of the season before; of season 1 naive",),
     tiny={"horizon": 3, "season": 4},
     objective="forecast",
+    settings={"epochs": 1},
 )
 
 

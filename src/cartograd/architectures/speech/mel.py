@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 RATE = 16000
-"""Samples per second that the models of this room take."""
+"""Samples per second that published models of this room take."""
 
 KNEE, PER_HERTZ, PER_RATIO = 1000.0, 3 / 200, 27 / math.log(6.4)
 """Where the scale turns from steps in hertz to ratios, and mels for a hertz and for a factor e."""
@@ -40,17 +40,20 @@ class Mel(nn.Module):
         fft: samples of one piece.
         hop: samples from one piece to the next.
         reflect: continue the sound at both ends by its mirror image, instead of by silence.
+        rate: samples per second.
     """
 
     window: Tensor
     filters: Tensor
 
-    def __init__(self, *, n_mels: int, fft: int = 400, hop: int = 160, reflect: bool = True):
+    def __init__(
+        self, *, n_mels: int, fft: int = 400, hop: int = 160, reflect: bool = True, rate: int = RATE
+    ):
         super().__init__()
         self.fft, self.hop, self.mode = fft, hop, "reflect" if reflect else "constant"
         window = torch.hann_window(fft, dtype=torch.float64).float()
         self.register_buffer("window", window, persistent=False)
-        self.register_buffer("filters", filters(n_mels, fft).float(), persistent=False)
+        self.register_buffer("filters", filters(n_mels, fft, rate=rate).float(), persistent=False)
 
     def forward(self, sound: Float[Tensor, "b n"]) -> Float[Tensor, "b t m"]:
         """Power by time and band."""
