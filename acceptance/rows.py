@@ -127,10 +127,17 @@ GENERATIVE: dict[str, Row] = {
 
 ROWS = LEARNED | GENERATIVE
 NEEDS: dict[str, tuple[str, ...]] = {
-    "clip-art": ("fine-tuning",),
-    "efficientnet-lite0-imagenet": ("fine-tuning",),
-    "emoji": ("text-to-image", "own-pictures-32"),
+    "clip-art": (
+        "auto-on-twelve",
+        "fine-tuning",
+    ),
+    "efficientnet-lite0-imagenet": (
+        "auto-on-twelve",
+        "fine-tuning",
+    ),
+    "emoji": ("auto-on-twelve", "text-to-image", "own-pictures-32"),
     "fashion-mnist": (
+        "auto-on-twelve",
         *(
             "mlp-fashion",
             "private-fashion",
@@ -159,18 +166,31 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),
     "gettext": ("translation-chinese", "bahdanau-beams", "back-translation"),
-    "zh-reviews": ("chinese-reviews", "explainers-tables-texts"),
-    "minilm": ("chinese-reviews",),
+    "zh-reviews": ("auto-on-twelve", "chinese-reviews", "explainers-tables-texts"),
+    "minilm": (
+        "auto-on-twelve",
+        "chinese-reviews",
+    ),
     "shakespeare": ("word-vectors", "gpt-shakespeare", "error-accumulation"),
-    "debian-descriptions": ("word-vectors", "bert-descriptions"),
+    "debian-descriptions": ("auto-on-twelve", "word-vectors", "bert-descriptions"),
     "spacy-vectors": ("word-vectors",),
-    "lending-club": ("lending-club",),
-    "seattle-weather": ("forecasts",),
+    "lending-club": (
+        "auto-on-twelve",
+        "lending-club",
+    ),
+    "seattle-weather": (
+        "auto-on-twelve",
+        "forecasts",
+    ),
     "prompts": (
+        "auto-on-twelve",
         *("jukebox-speech", "spectrogram-speech", "wavenet-speech", "voice-activity", "voices"),
         "transcripts",
     ),
-    "prompts-voices": ("voices",),
+    "prompts-voices": (
+        "auto-on-twelve",
+        "voices",
+    ),
     "librivox": ("transcripts",),
     "silero-vad": ("voice-activity",),
     "resemblyzer": ("voices",),
