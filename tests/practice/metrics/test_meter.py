@@ -146,6 +146,7 @@ def test_what_does_not_belong_together_is_refused_and_nothing_lost():
         Meter("akkuracy")
 
 
+@pytest.mark.untyped  # metrics of other things are given what they refuse
 def test_every_metric_of_outputs_is_measured_so():
     """One of the library's cards that takes logits or values, whatever its state is."""
     data = {"classes": classified(k=2), "values": valued()}

@@ -25,7 +25,7 @@ class Answers:
     ([True, False], [0.731, 0.731])
     """
 
-    def __init__(self, outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, " n"], /) -> None:
+    def __init__(self, outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> None:
         self.logits, self.targets = given.classes(outputs, targets)
 
     @cached_property
