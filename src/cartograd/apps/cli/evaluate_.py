@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cartograd.apps.verbs.judge import Judges
     from cartograd.engine.files.bundle import Bundle
 
+MOST = 2
+"""Metrics of each group that are shown; `--json` has all."""
+
 
 def evaluate_(
     target: str,
@@ -31,6 +34,7 @@ def evaluate_(
     beat_baseline: bool = False,
     judge: str | None = None,
     normal: Many = (),
+    slices: Many = (),
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -51,13 +55,14 @@ def evaluate_(
             Of pictures with classes two small ones are trained on first need and kept.
         normal: of a generative model: classes that are normal, with commas; also measured is how
             well the model's score of strangeness tells the others from them.
+        slices: class, brightness, image-size, length or columns of the table, with commas: each
+            group of the examples is held against the rest, and may be worse.
         device: auto, cpu, cuda or mps.
         json: print one object.
     """
     from cartograd.apps.answers import units
     from cartograd.apps.answers.multi_label import LIKELY
     from cartograd.apps.load.target import as_bundle
-    from cartograd.apps.results.by_label import HEAD
     from cartograd.apps.verbs.evaluate import evaluate, usual
 
     limits = [(*gates.limit(text), "min") for text in min_] + [
@@ -70,7 +75,14 @@ def evaluate_(
     part = part and part_of(part)
     own = judge or _judges(bundle, source, names)
     found = evaluate(
-        bundle, source, part=part, metrics=names, judge=own, normal=split(normal), device=device
+        bundle,
+        source,
+        part=part,
+        metrics=names,
+        judge=own,
+        normal=split(normal),
+        slices=split(slices),
+        device=device,
     )
     for line in found.notes:
         output.note(line)
@@ -88,8 +100,7 @@ def evaluate_(
     output.verdict(found.baseline)
     output.metrics(found.metrics, found.intervals, found.averages)
     plain = found.labels and not found.thresholds
-    if told := found.labels:
-        output.table(HEAD, [one.row() for one in told], right=HEAD[1:5])
+    _tables(found)
     output.lines(
         [
             *([("labels", f"given from a probability of {LIKELY} on")] if plain else []),
@@ -109,6 +120,18 @@ def evaluate_(
     if beat_baseline:
         gates.told(beaten)
     return 0 if passed else 1
+
+
+def _tables(found: "Evaluation") -> None:
+    """The figures of each label, and of each group."""
+    from cartograd.apps.results.by_label import HEAD
+    from cartograd.apps.results.by_slice import head
+
+    if told := found.labels:
+        output.table(HEAD, [one.row() for one in told], right=HEAD[1:5])
+    if found.slices:
+        shown = list(found.metrics)[:MOST]
+        output.table(head(shown), [one.row(shown) for one in found.slices], right=["examples"])
 
 
 def split(texts: tuple[str, ...], /) -> list[str]:

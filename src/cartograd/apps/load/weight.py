@@ -1,7 +1,10 @@
 """How large a model is."""
 
+from typing import Any
+
 from cartograd.core.signed import Signed
-from cartograd.engine.files.program import Program
+from cartograd.engine.files.bundle import Bundle
+from cartograd.engine.files.program import Program, runs_program
 
 
 def size(model: Signed, /) -> int:
@@ -10,3 +13,11 @@ def size(model: Signed, /) -> int:
         return model.model.path.stat().st_size
     tensors = [*model.model.parameters(), *model.model.buffers()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def learned(target: Any, model: Signed, /) -> int:
+    """How many weights a model has; of one that is answered by its ONNX file its bundle tells."""
+    if isinstance(target, Bundle) and runs_program(model):
+        told = target.about.get("parameters")
+        return told if isinstance(told, int) else 0
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.private import bounded
+from cartograd.apps.report.by_slice import by_slice
 from cartograd.apps.report.clients import clients
 from cartograd.apps.report.configuration import configuration
 from cartograd.apps.report.confusion import confusion
@@ -92,6 +93,7 @@ def report(
         grown(origin.grids),
         clients(origin.about.get("federated"), model.signature.output.labels),
         *_answers(examples, found),
+        by_slice(found.slices, list(found.metrics)),
         *more,
         data_kept(Path(path).parent),
         speed(origin.speed),

@@ -12,6 +12,7 @@ from cartograd.apps.answers.averaged import spoken
 from cartograd.apps.answers.multi_label import LIKELY
 from cartograd.apps.results.baseline import Beside
 from cartograd.apps.results.by_label import Told, by_label
+from cartograd.apps.results.by_slice import OfGroup
 from cartograd.core.decided import positive_of
 from cartograd.core.notebook import drawn, shown
 from cartograd.core.signed import Signed
@@ -87,6 +88,7 @@ class Evaluation:
         notes: what was decided while the data were read, a line each.
         why: what is to be said of this part of the data: why it is all of them where nobody said
             so, or that the model was trained on them.
+        slices: the figures of groups of the examples, where these were asked for.
     """
 
     metrics: dict[str, float]
@@ -106,6 +108,7 @@ class Evaluation:
     doubts: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     why: str = ""
+    slices: tuple[OfGroup, ...] = ()
 
     @property
     def baseline(self) -> str:
@@ -157,6 +160,7 @@ class Evaluation:
             "baselines": [one.to_json() for one in self.beside],
             "yardstick": self.yardstick or None,
             "positive": self.positive or None,
+            "slices": [one.to_json() for one in self.slices],
         } | (
             {"threshold": self.thresholds or LIKELY, "labels": [one.to_json() for one in told]}
             if (told := self.labels)

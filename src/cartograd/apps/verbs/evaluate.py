@@ -12,10 +12,11 @@ from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import decided_on, part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle, as_signed, name_of
-from cartograd.apps.load.weight import size
+from cartograd.apps.load.weight import learned, size
 from cartograd.apps.results.against_plain import baseline
 from cartograd.apps.results.evaluation import Evaluation, Seen
 from cartograd.apps.verbs.anomaly import ANOMALIES, of_anomalies
+from cartograd.apps.verbs.by_slice import sliced
 from cartograd.apps.verbs.drawn_samples import (
     MOST,
     drawn_figures,
@@ -44,7 +45,6 @@ from cartograd.core.task import find
 from cartograd.data.dataset.dataset import Dataset, Examples
 from cartograd.engine.device.device import pick
 from cartograd.engine.files.bundle import Bundle
-from cartograd.engine.files.program import runs_program
 from cartograd.engine.loop.evaluate import collect
 from cartograd.engine.loop.fit import Run
 
@@ -69,6 +69,7 @@ def evaluate(
     part: str | None = None,
     judge: Target | Judges | None = None,
     normal: Sequence[str | int] = (),
+    slices: Sequence[str] = (),
     batch_size: int = BATCH,
     device: str = "auto",
 ) -> Evaluation:
@@ -87,6 +88,8 @@ def evaluate(
             says whether they are of the class that was asked for.
         normal: of a generative model: classes that are normal; also measured is how well the
             model's score (`generative_model(target).score`) tells the others from them.
+        slices: ways to part the examples, each of whose groups is held against the rest: `class`,
+            `brightness`, `image-size`, `length`, or columns of the table.
         batch_size: examples that go through the model at once.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
@@ -137,14 +140,14 @@ def evaluate(
     constant = baseline(model, examples, outputs, targets, intervals, weighted=_weighted(target))
     own = tuple(name for name in measures if isinstance(given[name], str))
     quick, told = spared(lambda: beside_evaluation(target, model, examples, outputs, own))
-    return Evaluation(
+    evaluation = Evaluation(
         metrics={name: values[name] for name in chosen},
         intervals=intervals,
         examples=len(targets),
         outputs=outputs,
         targets=targets,
         latency=latency(model, *single, device=pick(device)),
-        parameters=_parameters(target, model),
+        parameters=learned(target, model),
         size=size(model),
         texts=texts,
         seen=Seen(target, model, found, *_source(data, part)),
@@ -156,14 +159,7 @@ def evaluate(
         notes=tuple(notes),
         doubts={name: doubts[name] for name in chosen if doubts.get(name)},
     )
-
-
-def _parameters(target: Target, model: Signed) -> int:
-    """How many weights a model has; of one that is answered by its ONNX file its bundle tells."""
-    if isinstance(target, Bundle) and runs_program(model):
-        told = target.about.get("parameters")
-        return told if isinstance(told, int) else 0
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sliced(evaluation, slices, measures)
 
 
 def _weighted(target: Target) -> bool:

@@ -28,8 +28,8 @@ from cartograd.apps.audit.drawn import intervals
 from cartograd.apps.audit.figure import Figure, Mark, beating
 from cartograd.apps.audit.section import Found
 from cartograd.apps.audit.sections.accuracy import key
-from cartograd.apps.audit.slices import LEAST, Slices, slices_of
 from cartograd.apps.audit.subject import Subject
+from cartograd.apps.report.slices import LEAST, Slices, slices_of
 from cartograd.apps.verbs.attack import attack, bounded
 from cartograd.core.errors import UsageError
 from cartograd.practice.metrics.proportion import exact
