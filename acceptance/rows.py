@@ -32,6 +32,7 @@ from acceptance import (
     precision,
     privacy,
     security,
+    segmentation,
     sequences,
     sounds,
     spectrograms,
@@ -89,6 +90,8 @@ LEARNED: dict[str, Row] = {
     "gpt-shakespeare": transformers.gpt_shakespeare,
     "error-accumulation": errors.error_accumulation,
     "bert-descriptions": transformers.bert_descriptions,
+    "segment-cut-outs": segmentation.segment_cut_outs,
+    "segment-coins": segmentation.segment_coins,
 }
 """Rows of models that answer."""
 
@@ -131,6 +134,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "auto-on-twelve",
         "fine-tuning",
     ),
+    "coins": ("segment-coins",),
+    "cut-outs": ("segment-cut-outs",),
     "efficientnet-lite0-imagenet": (
         "auto-on-twelve",
         "fine-tuning",

@@ -1,10 +1,11 @@
-"""Answers as pictures: a restored one for each source, forecasts in a PNG."""
+"""Answers as pictures: a restored one or a mask for each source, forecasts in a PNG."""
 
 from pathlib import Path
 
 import torch
 
 from cartograd.apps.report.forecast_picture import check_picture, forecast_picture
+from cartograd.apps.report.mask_pictures import write_masks
 from cartograd.apps.report.pictures import png, shades
 from cartograd.apps.results.answers import Answers
 from cartograd.core.errors import UsageError
@@ -21,10 +22,10 @@ def check_out(out: Path, signature: Signature, /) -> None:
     if signature.task.name == "forecast":
         check_picture(out)
         return
-    if signature.target != "whole":
+    if signature.target != "whole" and not signature.task.of_pixels:
         raise UsageError(
-            f"out={out} is for models that restore pictures or forecast; this one answers the task "
-            f"{signature.task.name!r}; leave it out, or print --json or --csv"
+            f"out={out} is for models that restore pictures, give masks or forecast; this one "
+            f"answers the task {signature.task.name!r}; leave it out, or print --json or --csv"
         )
     if out.suffix and out.suffix.lower() != ".png":
         raise UsageError(f"{out} would be of an unknown kind; expected a .png file or a folder")
@@ -43,6 +44,8 @@ def write_out(out: Path, answers: Answers, signature: Signature, /) -> list[Path
     """
     if signature.task.name == "forecast":
         return [forecast_picture(out, answers, signature.output.name)]
+    if signature.task.of_pixels:
+        return write_masks(out, answers, signature)
     return write_restored(out, answers, signature)
 
 

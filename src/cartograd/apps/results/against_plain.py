@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cartograd.apps.results.baseline import Beside, against_constant
+from cartograd.apps.results.of_pixels import against_class, counts
 from cartograd.core.build import build
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
@@ -32,6 +33,8 @@ def baseline(
         weighted: whether the classes were weighted in training.
     """
     signature = model.signature
+    if signature.task.of_pixels:
+        return against_class(signature, counts(signature, intervals, outputs, targets))
     if signature.input.made_by:
         return against_plain(signature, examples, outputs, targets)
     if signature.task.name == "forecast":

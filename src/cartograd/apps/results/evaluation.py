@@ -13,6 +13,7 @@ from cartograd.apps.answers.multi_label import LIKELY
 from cartograd.apps.results.baseline import Beside
 from cartograd.apps.results.by_label import Told, by_label
 from cartograd.apps.results.by_slice import OfGroup
+from cartograd.apps.results.of_pixels import OfClass, by_class, counts
 from cartograd.core.decided import positive_of
 from cartograd.core.notebook import drawn, shown
 from cartograd.core.signed import Signed
@@ -125,6 +126,15 @@ class Evaluation:
         )
 
     @property
+    def classes(self) -> list[OfClass]:
+        """The figures of each class of pixels, where the answers are masks."""
+        if self.seen is None:
+            return []
+        signature = self.seen.model.signature
+        found = counts(signature, self.intervals, self.outputs, self.targets)
+        return by_class(signature, found)
+
+    @property
     def thresholds(self) -> dict[str, float]:
         """From which probability on a class is named, where that was chosen."""
         port = None if self.seen is None else self.seen.model.signature.output
@@ -166,6 +176,8 @@ class Evaluation:
             if (told := self.labels)
             else {"threshold": self.thresholds}
             if self.thresholds
+            else {"classes": [one.to_json() for one in self.classes]}
+            if self.classes
             else {}
         )
 

@@ -11,11 +11,19 @@ from cartograd.apps.answers.asked import Answer
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import Signed
-from cartograd.frontier.explain.one_number import NextToken, NoAndYes, Similarity, Units
+from cartograd.frontier.explain.one_number import (
+    NextToken,
+    NoAndYes,
+    RegionScore,
+    Similarity,
+    Units,
+)
 
 
 def of_one_number(model: Signed) -> nn.Module:
     """A model as one that gives the number to explain."""
+    if model.signature.task.of_pixels:
+        return RegionScore(model)
     if model.signature.task.each:
         return NextToken(model)
     single = model.signature.task.explained == "class" and model.signature.classes == 1
@@ -55,7 +63,8 @@ def class_of(model: Signed, target: int | str | None, /) -> int | None:
         return port.labels.index(str(target))
     if isinstance(target, str) and not target.isdecimal():
         raise unknown("class", target, port.labels)
-    sizes = [dim for dim in port.dims[-1:] if isinstance(dim, int)]
+    own = (model.signature.classes,) if model.signature.task.of_pixels else port.dims[-1:]
+    sizes = [dim for dim in own if isinstance(dim, int)]
     classes = max(*sizes, len(port.labels), 0)  # a single logit chooses between two
     if not 0 <= int(target) < classes:
         raise UsageError(f"class {target} is out of range; expected 0 to {classes - 1}")
@@ -165,6 +174,8 @@ def _title(answer: Answer, model: Signed, chosen: int | None) -> str:
         found = next(iter(told.values()))
         values = found if isinstance(found, list) else [found]
         return f"value {', '.join(map(units.number, values))}"
+    if signature.task.of_pixels:
+        return _of_mask(told, signature.output.labels, chosen)
     shares: dict[str, float] = told["probabilities"]
     own = max(shares, key=shares.__getitem__)
     said = f"{own} ({shares[own]:.0%})"
@@ -176,3 +187,12 @@ def _title(answer: Answer, model: Signed, chosen: int | None) -> str:
         return f"why {model.tokenizer.decode([chosen])!r}? said {said}"
     names = signature.output.labels
     return f"why {names[chosen] if names else chosen}? said {said}"
+
+
+def _of_mask(told: dict[str, Any], labels: tuple[str, ...], chosen: int | None) -> str:
+    """Which class's score is explained, and which share of the picture it was said of."""
+    pixels = [number for row in told["mask"] for number in row]
+    if chosen is None:
+        return "the class of the highest score, where it is said"
+    name = labels[chosen] if labels else str(chosen)
+    return f"why {name}? said of {pixels.count(chosen) / len(pixels):.0%} of the picture"

@@ -19,6 +19,7 @@ from cartograd.apps.load.parts import about_of
 from cartograd.apps.load.source import examples_for
 from cartograd.apps.load.target import Target
 from cartograd.apps.results.baseline import Beside, against_yardstick
+from cartograd.apps.results.of_pixels import against_threshold, counts
 from cartograd.core.decided import decided
 from cartograd.core.errors import UsageError
 from cartograd.core.hashing import digest_of
@@ -88,6 +89,8 @@ def beside_training(
         folder: of the run.
     """
     why = why_none(settings, model)
+    if model.signature.task.of_pixels and not why:
+        return _by_threshold(model, parts[2], outputs, names)
     if why is not None:
         return (), why
     found = _fitted(model, *parts[:2], settings)
@@ -122,6 +125,8 @@ def beside_evaluation(
     if not isinstance(settings, dict):
         return (), ""
     why = why_none(settings, model)
+    if model.signature.task.of_pixels and not why:
+        return _by_threshold(model, examples, outputs, names)
     if why is not None:
         return (), why
     kept = _kept(target)
@@ -160,6 +165,14 @@ def spared(given: Any, /) -> Told:
     except Exception as error:
         said = str(error) if isinstance(error, UsageError) else reason(error)
         return (), f"none: it failed: {said}"
+
+
+def _by_threshold(
+    model: Signed, examples: Examples, outputs: Tensor, names: tuple[str, ...]
+) -> Told:
+    """Compare masks with a threshold, for which nothing is fitted or kept."""
+    ours = counts(model.signature, names, outputs, examples.targets)
+    return against_threshold(model.signature, examples, ours)
 
 
 def _fitted(

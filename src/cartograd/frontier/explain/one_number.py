@@ -53,6 +53,33 @@ class NextToken(nn.Module):
         return self.model(tokens)[torch.arange(len(tokens), device=tokens.device), last]
 
 
+class RegionScore(nn.Module):
+    """A model of masks as a classifier: of each class its logits, summed over a region.
+
+    The region of a class is where the model says so; of one that it says nowhere, the whole
+    picture.
+
+    Args:
+        model: it answers with logits of each pixel, `b k y x`.
+
+    References:
+        Kira Vinogradova, Alexandr Dibrov, Gene Myers. Towards interpretable semantic segmentation
+        via gradient-weighted class activation mapping. AAAI 2020. https://arxiv.org/abs/2002.11434
+    """
+
+    def __init__(self, model: Signed, /):
+        super().__init__()
+        self.model, self.signature = model, model.signature
+
+    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b k"]:
+        """A number for each class."""
+        logits = self.model(x)
+        k = logits.shape[1]
+        said = F.one_hot(logits.detach().argmax(1), k).movedim(-1, 1).to(logits.dtype)
+        nowhere = (said.sum((2, 3), keepdim=True) == 0).to(logits.dtype)
+        return (logits * (said + nowhere)).sum((2, 3))
+
+
 class Similarity(nn.Module):
     """A model of vectors as a function with the cosine similarity to each of these examples.
 
