@@ -13,13 +13,20 @@ from cartograd.architectures.series.lstm_forecaster import LSTMForecaster
 from cartograd.architectures.transformer.attention import MultiHeadAttention
 from cartograd.architectures.transformer.feed_forward import FeedForward
 from cartograd.architectures.words.word2vec import Word2Vec
-from cartograd.core.boxes import right_answers
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
 from cartograd.core.timeline import Timeline
 from cartograd.frontier.explain.glassbox.concept_bottleneck import ConceptBottleneck
 from cartograd.frontier.explain.glassbox.prototype_network import PrototypeNetwork
 from cartograd.frontier.explain.trees.decision_tree import DecisionTree
+from tests.conformance.boxed import (
+    boxes_found,
+    coco_files,
+    cut_out,
+    detector,
+    pictures_with_boxes,
+    yolo_files,
+)
 
 
 def table(folder):
@@ -53,22 +60,6 @@ def drawings(folder):
             image = Image.new("RGBA", (9, 6 + i % 4), colour)
             image.save(folder / name / ("deep" if i % 2 else "") / f"{i}.png")
         image.save(folder / name / "copy.png")
-    return (folder,), {}
-
-
-def cut_out(folder):
-    """Coloured shapes with clear corners, ten of each class, and grey photographs."""
-    from cartograd.data.sources.cut_outs import BACKGROUNDS, CLASSES
-
-    draw = np.random.default_rng(0)
-    for number, name in enumerate((*CLASSES, BACKGROUNDS)):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for i in range(10):
-            values = draw.integers(0, 256, (20, 12 + i, 4), dtype=np.uint8)
-            values[:, :, 3] = 255
-            if name != BACKGROUNDS:
-                values[:, :, number % 3], values[:5, :5, 3], values[-3:, :, 3] = 250, 0, 0
-            Image.fromarray(values).save(folder / name / f"{name}{i}.png")
     return (folder,), {}
 
 
@@ -216,6 +207,7 @@ SUBJECTS = {
     "bible": sword,
     "brown": tagged,
     "clip-art": drawings,
+    "coco": coco_files,
     "csv": table,
     "cut-outs": cut_out,
     "debian-descriptions": archive,
@@ -229,6 +221,7 @@ SUBJECTS = {
     "text": text,
     "wav": sounds,
     "words": sentences_of,
+    "yolo": yolo_files,
     "zh-reviews": reviews,
 }
 """Sources by card: a new source of the user's own files adds its line here."""
@@ -266,16 +259,6 @@ def forecasts():
     right = y[:, :, None].expand(-1, -1, 3).clone()
     targets = torch.stack([y, y - 1, torch.full_like(y, 0.5)], 2)
     return right, right + 2, (targets,)
-
-
-def boxes_found():
-    """The boxes that are there, others, and the right answers of pictures of two boxes."""
-    targets = right_answers([[(i % 2, 8, 8, 40, 40), (1, 48, 8 + i, 60, 60)] for i in range(12)],
-                            [(64, 64)] * 12)  # fmt: skip
-    kinds, corners = targets[..., :1].double(), targets[..., 1:5].double()
-    right = torch.cat([corners, torch.full_like(kinds, 0.9), kinds], 2)
-    wrong = torch.cat([corners * 0.4, torch.full_like(kinds, 0.9), kinds], 2)
-    return right, wrong, (targets.double(),)
 
 
 EXAMPLES = {
@@ -490,6 +473,7 @@ def windows_of_series(n):
 
 
 TAUGHT = {
+    "detect": (detector, pictures_with_boxes),
     "adversarial-training": (bounded, within),
     "certified-training": (bounded, within),
     "cbow": (table_of_words, windows),
@@ -534,6 +518,9 @@ FORECASTERS = (
 
 SIGNATURES = {
     **dict(map(of_series, FORECASTERS)),
+    "fcos": seen(
+        16, 16, Port("boxes", "value", (16, 8), labels=("cat", "dog", "hen"), task="detect")
+    ),
     "crnn": seen(32, 24, Port("characters", "label", (5, 4), task="ctc")),
     "diffwave": Signature(
         (Port("noise", "vector", (1, 64)),),

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from cartograd.core import registry
+from cartograd.core.boxes import right_answers
 from cartograd.core.build import build
 from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
@@ -178,6 +179,16 @@ def masked() -> Split:
     return Split(x, right, Signature((port,), (output,)))
 
 
+def boxed() -> Split:
+    """Small pictures, each with a box or two."""
+    x = (examples(values=True).inputs.repeat(1, 64).reshape(32, 1, 16, 16) + 1) / 2
+    boxes = [[(i % 2, 1, 2, 9, 8 + i % 4), (1, 6, 6, 15, 15)][: 1 + i % 2] for i in range(32)]
+    port = Port("image", "image", (1, 16, 16), "float64")
+    output = Port("boxes", "value", ("q", 7), labels=("cat", "dog"), task="detect")
+    right = right_answers(boxes, [(16, 16)] * 32).double()
+    return Split(x, right, Signature((port,), (output,)))
+
+
 def halves() -> Split:
     """Black and white versions of small pictures, and the pictures."""
     x = (examples(values=True).inputs.reshape(8, 1, 4, 4) + 1) / 2
@@ -200,7 +211,7 @@ def series() -> Split:
 ROWS = {
     "adversarial": noises, "adversarial-training": bounded,
     "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
-    "ctc": spelled, "forecast": series,
+    "ctc": spelled, "detect": boxed, "forecast": series,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,
@@ -214,6 +225,7 @@ MODELS = {
     "consistency-distillation": "consistency:width=4",
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
+    "detect": 'fcos:encoder="resnet:depth=8,width=2,norm=none",width=4',
     "forecast": "n-beats:width=8,depth=2",
     "grow": "decision-tree:depth=2",
     "learn-concepts": "concept-bottleneck:concepts=[[0],[1]],widths=[8]",

@@ -12,6 +12,7 @@ of class -1 fill up.
 """
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -25,6 +26,18 @@ ROW = 9
 
 Box = tuple[int, float, float, float, float]
 """A class and corners in pixels."""
+
+
+@runtime_checkable
+class Positioned(Protocol):
+    """A detector that says from where each of its boxes is seen.
+
+    Attributes:
+        positions: of each the middle of the position, its stride, and the least and largest
+            distance to a side of the boxes that it is to learn, as shares of the picture.
+    """
+
+    positions: Tensor
 
 
 def area(boxes: Float[Tensor, "*n 4"], /) -> Float[Tensor, "*n"]:

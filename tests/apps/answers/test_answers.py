@@ -112,16 +112,16 @@ def test_an_empty_label_and_strange_names_are_a_plain_classifier(name):
 
 
 def test_verbs_decline_with_the_sentence_of_the_task():
-    port = Port("y", "value", ("q", 6), task="detect")
+    port = Port("y", "value", (6,), labels=tuple("abcdef"), task="rank")
     signature = Signature((ROW,), (port,))
-    signed = cg.sign(Given(torch.zeros(2, 1, 6)), signature)
-    data = Split(torch.zeros(2, 4), torch.zeros(2, 1, 6), signature)
-    with pytest.raises(UsageError, match="evaluate has no metrics for detection yet; give metrics"):
+    signed = cg.sign(Given(torch.zeros(2, 6)), signature)
+    data = Split(torch.zeros(2, 4), torch.zeros(2, 6), signature)
+    with pytest.raises(UsageError, match="evaluate has no metrics for rankings yet; give metrics"):
         cg.evaluate(signed, data)
-    with pytest.raises(UsageError, match="this model answers with boxes"):
+    with pytest.raises(UsageError, match="this model answers with"):
         cg.explain(signed, torch.zeros(1, 4))
-    with pytest.raises(UsageError, match="train has no objective for detection yet; give objec"):
-        task.find("detect").check("train")
+    with pytest.raises(UsageError, match="train has no objective for rankings yet; give objec"):
+        task.find("rank").check("train")
 
 
 METHOD = """

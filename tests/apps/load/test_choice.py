@@ -14,6 +14,7 @@ from cartograd.apps.load.choice import choice
 from cartograd.apps.load.located import located
 from cartograd.core.errors import UsageError
 from tests.commands import command
+from tests.conformance.boxed import coco_files, yolo_files
 
 
 def pictures(root, sides, labels=("cat", "dog"), count=12):
@@ -142,7 +143,7 @@ def test_texts_pairs_and_captions(tmp_path):
             json.dumps({"messages": [{"role": "user", "content": "hi"}]}),
             "holds chats",
         ),
-        ("boxes.json", '{"images": [], "annotations": []}', "holds boxes of pictures"),
+        ("boxes.json", '{"images": [], "annotations": []}', "has no list 'categories'"),
         ("list.json", "[1, 2]", r"expected JSON lines \(\.jsonl\)"),
         ("all.zip", "PK", "an archive: unpack it"),
         ("old.xls", "x", "save it as .xlsx or .csv"),
@@ -159,12 +160,21 @@ def test_what_nothing_reads_is_named_with_the_nearest_kind(tmp_path, name, conte
 def test_boxes_beside_pictures_are_refused_by_name(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "1.png")
     (tmp_path / "1.xml").write_text("<annotation><object><bndbox/></object></annotation>")
-    with pytest.raises(UsageError, match=r"pictures with boxes \(Pascal VOC, 1\.xml\)"):
+    with pytest.raises(UsageError, match=r"boxes in Pascal VOC's format \(1\.xml\)"):
         choice(str(tmp_path))
     (tmp_path / "1.xml").unlink()
     (tmp_path / "data.yaml").write_text("nc: 1")
-    with pytest.raises(UsageError, match=r"pictures with boxes \(YOLO\)"):
+    with pytest.raises(UsageError, match="classes without names"):
         choice(str(tmp_path))
+
+
+def test_boxes_beside_pictures_are_found_by_a_detector(tmp_path):
+    for make, name in ((coco_files, "coco"), (yolo_files, "yolo")):
+        make(tmp_path / name)
+        found = choice(str(tmp_path / name))
+        assert found.data.name == name
+        assert found.model.startswith("fcos")
+        assert "30 pictures with 43 boxes of 2 classes" in found.data.told[0]
 
 
 def test_a_path_is_trained_on_and_what_was_chosen_is_kept(tmp_path, capsys, monkeypatch):

@@ -69,4 +69,4 @@ def test_batches_of_masks_are_augmented_together_and_what_cannot_follow_is_refus
     for name in ("rand-augment", "aug-mix"):
         assert SAID[name] is None
         with pytest.raises(UsageError, match="masks have to follow them; take some of flip"):
-            Augment(name, Port("image", "image", (3, 16, 16), bounds=(0.0, 1.0)), masks=True)
+            Augment(name, Port("image", "image", (3, 16, 16), bounds=(0.0, 1.0)), goes="masks")

@@ -6,7 +6,7 @@ from cartograd.core.boxes import CLASS, CORNERS
 from cartograd.core.errors import UsageError
 from cartograd.data.sources.cut_outs import CLASSES, PARTS, cut_outs
 from cartograd.data.store import packages
-from tests.conformance.subjects import cut_out
+from tests.conformance.boxed import cut_out
 
 
 @pytest.fixture(scope="module")

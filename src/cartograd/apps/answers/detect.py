@@ -1,11 +1,15 @@
 """Boxes: what is where in a picture."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from torch import Tensor
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 from cartograd.core.detections import detections
+from cartograd.core.ports import Signature
 
 LIKELY = 0.5
 """The score from which a box counts."""
@@ -70,3 +74,10 @@ def answers(asked: Asked, /) -> list[Boxes]:
         )
         found.append(Boxes(tuple(boxes)))
     return found
+
+
+def best_boxes(signature: Signature, /) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """What makes a detector's answers to a batch the boxes that are measured; None of others."""
+    if signature.target != "boxes":
+        return None
+    return lambda outputs, _: detections(outputs, signature.classes or outputs.shape[-1] - 4)

@@ -39,7 +39,8 @@ def predict_(
         language: of what is said, like en, for models that transcribe; found if left out.
         secure: how parties answer who see neither the model nor the inputs, like
             additive-shares:parties=3; says what it cost and how far it is from the plain answer.
-        out: a .png file of a forecast, a restored picture or a mask; of several a folder.
+        out: a .png file of a forecast, a restored picture, a mask or boxes (beside them .json and
+            YOLO's .txt); of several a folder.
         csv: print CSV.
         json: print one object per line.
     """

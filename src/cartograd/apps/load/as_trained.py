@@ -5,7 +5,7 @@ from typing import Any
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
-WHOLE = ("csv", "folder", "masks", "series", "text-folder", "wav")
+WHOLE = ("coco", "csv", "folder", "masks", "series", "text-folder", "wav", "yolo")
 """Sources of files that can be read without anything held back."""
 
 OF_SERIES = ("target", "time", "by", "covariates", "known", "horizon", "season", "gaps", "twins")
@@ -32,6 +32,8 @@ def as_trained(spec: Spec, model: Signature, part: str, /) -> dict[str, Any]:
         sizes = {"channels": channels, "size": height} if height == width else {}
         wanted |= sizes | {"fit": port.fit}
         wanted |= {"bits": port.bits} if spec.name == "folder" else {}
+    elif spec.name in ("coco", "yolo") and model.target == "boxes":
+        wanted |= {"size": port.dims[1], "labels": model.output.labels}
     elif spec.name == "wav" and port.kind == "audio" and port.rate:
         length = port.dims[-1]
         seconds = {"seconds": length / port.rate} if isinstance(length, int) else {}

@@ -128,6 +128,12 @@ def _masks(data: Dataset) -> Chosen:
     return "unet:width=16", why, {}
 
 
+def _boxes(data: Dataset) -> Chosen:
+    shape = " x ".join(map(str, data.signature.input.dims[1:]))
+    why = f"a detector on a small residual network, for {len(data.train):,} pictures of {shape}"
+    return 'fcos:encoder="resnet:depth=14,width=24",width=48', why, {}
+
+
 def _drawn(data: Dataset) -> Chosen:
     count = len(data.train)
     why = f"which learns to draw: {count:,} pictures of no class leave nothing to tell apart"
@@ -187,6 +193,7 @@ _CHOSEN = {
     ("image", "classify"): _pictures,
     ("image", "multi-label"): _pictures,
     ("image", "caption"): _captions,
+    ("image", "detect"): _boxes,
     ("image", "segment"): _masks,
     ("text", "classify"): _texts,
     ("text", "regress"): _texts,

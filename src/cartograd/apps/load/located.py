@@ -100,6 +100,8 @@ def counted(spec: Spec, made: Dataset, /) -> str:
         return f"{count:,} captions of {made.about.get('pictures', 0):,} pictures"
     if spec.name == "series":
         return f"{count:,} windows of series"
+    if spec.name in ("coco", "yolo"):
+        return f"{count:,} pictures with {made.about['boxes']:,} boxes of {classes} classes"
     if spec.name == "masks":
         return f"{count:,} pictures with masks of {classes} classes"
     return f"a table of {count:,} rows"

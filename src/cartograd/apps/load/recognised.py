@@ -89,7 +89,7 @@ def _of_file(path: Path) -> str:
     if name is not None:
         return name
     if ending == ".json":
-        raise UsageError(_json(path))
+        return _of_json(path)
     near = next((said for endings, said in NEAR.items() if ending in endings), None)
     if near is not None:
         raise UsageError(f"{path} is {near}")
@@ -109,11 +109,7 @@ def _of_folder(path: Path) -> str:
     if pictures and holds_masks(path):
         return "masks"
     if pictures and (boxes := _boxes(path, seen)):
-        raise UsageError(
-            f"{path} holds {pictures} pictures with boxes ({boxes}): finding things in a picture "
-            "is not learned here yet; nearest: cut the boxes out, a folder of pictures for each "
-            "class"
-        )
+        return boxes
     if pictures and _has_captions(path):
         return "captions"
     name = max(counts, key=counts.__getitem__)
@@ -163,32 +159,46 @@ def _refuse_chats(path: Path) -> None:
     )
 
 
-def _json(path: Path) -> str:
-    """What to say of a file of JSON that is no lines of it."""
+def _of_json(path: Path) -> str:
+    """The source of boxes in COCO's format, which is JSON as a whole.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if _is_coco(path):
+        return "coco"
+    raise UsageError(
+        f"{path} is JSON as a whole; expected JSON lines (.jsonl), an object on each line"
+    )
+
+
+def _is_coco(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(PEEK)
-    if b'"annotations"' in start or b'"bbox"' in start:
-        return (
-            f"{path} holds boxes of pictures (COCO): finding things in a picture is not learned "
-            "here yet; nearest: cut the boxes out, a folder of pictures for each class"
-        )
-    return f"{path} is JSON as a whole; expected JSON lines (.jsonl), an object on each line"
+    return any(word in start for word in (b'"annotations"', b'"bbox"', b'"file_name"'))
 
 
 def _boxes(root: Path, seen: Sequence[Path]) -> str:
-    """How boxes are written beside pictures; empty if there are none."""
+    """The source that reads the boxes beside pictures; empty if there are none.
+
+    Raises:
+        UsageError: they are written in a format that none reads.
+    """
     if any(file.name in ("data.yaml", "data.yml") for file in seen) or (
         (root / "labels").is_dir() and (root / "images").is_dir()
     ):
-        return "YOLO"
+        return "yolo"
     some = [file for file in seen if file.suffix.lower() in (".xml", ".json")]
     for file in some[:3]:
         with file.open("rb") as opened:
             start = opened.read(PEEK)
         if b"<bndbox" in start:
-            return f"Pascal VOC, {file.name}"
-        if b'"annotations"' in start or b'"bbox"' in start:
-            return f"COCO, {file.name}"
+            raise UsageError(
+                f"{root} holds pictures with boxes in Pascal VOC's format ({file.name}), which "
+                "nothing reads here; write them as COCO or YOLO (a file for all, or a line a box)"
+            )
+        if file.suffix.lower() == ".json" and _is_coco(file):
+            return "coco"
     return ""
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from cartograd.apps.report.box_pictures import write_boxes
 from cartograd.apps.report.forecast_picture import check_picture, forecast_picture
 from cartograd.apps.report.mask_pictures import write_masks
 from cartograd.apps.report.pictures import png, shades
@@ -22,9 +23,11 @@ def check_out(out: Path, signature: Signature, /) -> None:
     if signature.task.name == "forecast":
         check_picture(out)
         return
-    if signature.target != "whole" and not signature.task.of_pixels:
+    pictured = signature.target in ("whole", "boxes") or signature.task.of_pixels
+    if not pictured:
         raise UsageError(
-            f"out={out} is for models that restore pictures, give masks or forecast; this one "
+            f"out={out} is for models that restore pictures, give masks, find boxes or forecast; "
+            "this one "
             f"answers the task {signature.task.name!r}; leave it out, or print --json or --csv"
         )
     if out.suffix and out.suffix.lower() != ".png":
@@ -46,6 +49,8 @@ def write_out(out: Path, answers: Answers, signature: Signature, /) -> list[Path
         return [forecast_picture(out, answers, signature.output.name)]
     if signature.task.of_pixels:
         return write_masks(out, answers, signature)
+    if signature.target == "boxes":
+        return write_boxes(out, answers, signature)
     return write_restored(out, answers, signature)
 
 

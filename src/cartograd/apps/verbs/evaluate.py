@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from cartograd.apps.answers.averaged import about, measure, why_positive
 from cartograd.apps.answers.decisions import probable
+from cartograd.apps.answers.detect import best_boxes
 from cartograd.apps.answers.masked_evaluation import masked_examples
 from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import decided_on, part_of, trained_on
@@ -84,8 +85,7 @@ def evaluate(
             their names; by default those of the output's task.
         part: `train`, `valid`, `test` or `all`; by default `test` of what the model was trained
             on, and `all` of other files or folders that do not come in parts.
-        judge: a classifier, by whose features drawn examples are compared with real ones, and which
-            says whether they are of the class that was asked for.
+        judge: a classifier, by whose features drawn examples are compared, and which names them.
         normal: of a generative model: classes that are normal; also measured is how well the
             model's score (`generative_model(target).score`) tells the others from them.
         slices: ways to part the examples, each of whose groups is held against the rest: `class`,
@@ -228,7 +228,7 @@ def figures(
         reduce = positions.reducer(measures, pixels=model.signature.task.of_pixels)
         outputs, targets = collect(model, batches, device=device, reduce=reduce)
         return outputs, targets, *positions.figures(measures, outputs)
-    outputs, targets = collect(model, batches, device=device)
+    outputs, targets = collect(model, batches, device=device, reduce=best_boxes(model.signature))
     seen = {name: probable(one, outputs, model.signature.output) for name, one in measures.items()}
     values = {
         name: _value(name, measure, seen[name], targets, model)

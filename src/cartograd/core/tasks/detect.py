@@ -10,13 +10,13 @@ TASK = Task(
     means="boxes of {classes} classes",
     answer=ANSWERS + "detect",
     target="boxes",
+    objective="detect",
+    metrics=("coco-map", "coco-map:iou=0.5", "coco-map:iou=0.75", "average-recall"),
     refusals={
         "attack": "attacks mislead classifiers; this model answers with boxes",
         "explain": (
             "explain follows one number of an answer back to the input; this model "
             "answers with boxes"
         ),
-        "train": "train has no objective for detection yet; give objective=...",
-        "evaluate": "evaluate has no metrics for detection yet; give metrics=...",
     },
 )

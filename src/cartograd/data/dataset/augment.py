@@ -13,12 +13,16 @@ from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
 from cartograd.data.dataset.counter_random import CounterRandom
 from cartograd.data.dataset.moved import moves, with_masks
+from cartograd.data.dataset.moved_boxes import with_boxes
 
 PLACE = "regularize/augmentation-"
 """A card's place of the map says what it augments: `...-image`, `...-text`, `...-audio`."""
 
 Chain = str | Sequence[str | Spec]
 """`"flip,crop:padding=2"`, or a list of specs."""
+
+
+_WITH = {"masks": with_masks, "boxes": with_boxes}
 
 
 class Augment:
@@ -30,24 +34,24 @@ class Augment:
     Args:
         chain: specs of the methods.
         port: what the inputs are.
-        masks: whether each pixel has a label, which goes with it.
+        goes: what goes with the pixels: `masks` of labels, `boxes`, or nothing.
 
     Raises:
-        UsageError: a method is unknown, or does not fit the inputs or their masks.
+        UsageError: a method is unknown, or does not fit the inputs or what goes with them.
     """
 
-    def __init__(self, chain: Chain, port: Port, /, *, masks: bool = False) -> None:
-        self.specs, self.masks = specs(chain), masks
+    def __init__(self, chain: Chain, port: Port, /, *, goes: str = "") -> None:
+        self.specs, self.goes = specs(chain), goes
         self.methods = [_fitting(spec, port) for spec in self.specs]
         if all(isinstance(size, int) for size in port.dims):
             one = torch.zeros(1, *(int(size) for size in port.dims))
             self(one, torch.zeros(1, dtype=torch.long), seed=0, epoch=0)  # any other error
-        for spec, method in zip(self.specs if masks else (), self.methods, strict=False):
+        for spec, method in zip(self.specs if goes else (), self.methods, strict=False):
             if moves(method) is None:
                 raise UsageError(
-                    f"augment: {spec.name} does not say how far it moves pixels, and masks have to "
-                    "follow them; take some of flip, alternating-flip, crop, resized-crop, affine, "
-                    "rotate, jitter, blur, erase"
+                    f"augment: {spec.name} does not say how far it moves pixels, and {goes} have "
+                    "to follow them; take some of flip, alternating-flip, crop, resized-crop, "
+                    "affine, rotate, jitter, blur, erase"
                 )
 
     def __str__(self) -> str:
@@ -71,12 +75,12 @@ class Augment:
         seed: int,
         epoch: int,
     ) -> tuple[Shaped[Tensor, "b ..."], Shaped[Tensor, "b ..."]]:
-        """A batch augmented, with its targets: those of pixels go where the pixels go."""
-        if not self.masks:
+        """A batch augmented, with its targets: masks and boxes go where the pixels go."""
+        if not self.goes:
             return self(x, index, seed=seed, epoch=epoch), y
         for number, method in enumerate(self.methods):
             rng = CounterRandom(index, seed=seed, epoch=epoch, place=(number,))
-            x, y = with_masks(method, x, y, rng)
+            x, y = _WITH[self.goes](method, x, y, rng)
         return x, y
 
 
@@ -89,7 +93,9 @@ def of_signature(chain: Chain | None, signature: Signature, /) -> Augment | None
     if chain is None:
         return None
     known = bool(signature.outputs and signature.output.task)
-    return Augment(chain, signature.input, masks=known and signature.task.of_pixels)
+    masks = known and signature.task.of_pixels
+    goes = "masks" if masks else "boxes" if signature.target == "boxes" else ""
+    return Augment(chain, signature.input, goes=goes)
 
 
 def specs(chain: Chain, /) -> tuple[Spec, ...]:
