@@ -26,14 +26,14 @@ from warnings import catch_warnings, filterwarnings
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
+from torch.func import functional_call, vmap
 
 from cartograd.core.errors import UsageError, first_line
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.hashing import mixed
 from cartograd.core.protocols import Batch
 from cartograd.data.dataset.augment import Chain
-from cartograd.data.dataset.dataset import Examples
+from cartograd.data.dataset.dataset import Examples, Split
 from cartograd.data.dataset.plan import order
 from cartograd.engine.loop.probe import unchanged
 from cartograd.frontier.federated.mean_loss import MeanLoss
@@ -215,9 +215,11 @@ class LocalSteps:
 
     def _made(self, rows: Int[Tensor, " n"], seed: int) -> Batch:
         """Some examples as a batch."""
-        made = self.part.select(rows).batches(
-            batch_size=len(rows), shuffle=False, augment=self.augment
-        )
+        chosen = self.part.select(rows)
+        texts = self.part.signature.input.padding_id is not None
+        if isinstance(chosen, Split) and not texts and self.augment is None:
+            return *chosen.arguments, chosen.targets  # as one gathering gives them
+        made = chosen.batches(batch_size=len(rows), shuffle=False, augment=self.augment)
         return next(iter(made.epoch(0, seed=seed)))
 
     def _pass(
@@ -229,14 +231,20 @@ class LocalSteps:
         return self._alone(weights, batch, real)
 
     def _together(self, weights: Tensor, batch: Batch, real: Tensor) -> Passed:
+        """The gradient of a sum of losses is each one's own: no loss knows another's weights."""
+
         def one(named: dict[str, Tensor], counts: Tensor, *own: Tensor) -> Tensor:
             return functional_call(self.passed, named, (counts, *own), tie_weights=self.tied)
 
-        over = vmap(grad_and_value(one), randomness="different")
-        with catch_warnings():  # torch tells by the name of each operation that it is slow
+        named = {name: row.detach().requires_grad_() for name, row in self.named(weights).items()}
+        with torch.enable_grad(), catch_warnings():  # torch tells which operations are slow
             filterwarnings("ignore", "There is a performance drop")
-            gradients, loss = over(self.named(weights), real, *batch)
-        return gradients, weights[:, self.width :], loss
+            loss = vmap(one, randomness="different")(named, real, *batch)
+            gradients = torch.autograd.grad(
+                loss.sum(), [*named.values()], allow_unused=True, materialize_grads=True
+            )
+        found = dict(zip(named, gradients, strict=True))
+        return found, weights[:, self.width :], loss.detach()
 
     def _alone(self, weights: Tensor, batch: Batch, real: Tensor) -> Passed:
         gradients, after, losses = [], [], []

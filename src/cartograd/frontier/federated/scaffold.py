@@ -75,7 +75,7 @@ def scaffold(
         share: part of the clients that take part in a round, drawn anew for each.
         alpha: how alike the clients' classes are (see `fedavg`); left out, all have the same.
         local_epochs: how often a client goes through its examples in a round.
-        lr: of the clients' SGD.
+        lr: of the clients' SGD; half of what averaging bears, as corrections are a round old.
         central: whether the same is trained beside it on all examples at one place.
 
     Raises:
