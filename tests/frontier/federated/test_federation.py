@@ -17,6 +17,7 @@ from cartograd.frontier.federated.fedprox import fedprox
 from cartograd.frontier.federated.local_steps import LocalSteps
 from cartograd.frontier.federated.masks import Masks, revealed, whole
 from cartograd.frontier.federated.scaffold import scaffold
+from cartograd.frontier.federated.turns import turns
 from cartograd.frontier.privacy.dp_fedavg import dp_fedavg
 from cartograd.training.objectives.classify import Classify
 from tests.frontier.federated.support import (
@@ -73,8 +74,8 @@ def test_clients_that_learn_at_once_end_where_they_end_one_by_one(make):
 
 
 def test_the_batches_of_all_clients_are_those_of_each():
-    local, clients = founded(size=4, local_epochs=3).local, torch.arange(43).split([4, 1, 9, 29])
-    table = local._table(clients, [5, 6, 7, 8])
+    clients = torch.arange(43).split([4, 1, 9, 29])
+    table = turns(clients, [5, 6, 7, 8], size=4, epochs=3)
     assert table.shape == (4, 3 * 8, 4)
     for own, draw, rows in zip(clients, [5, 6, 7, 8], table, strict=True):
         epochs = [own[order(len(own), seed=draw, epoch=epoch)] for epoch in range(3)]

@@ -34,9 +34,9 @@ from cartograd.core.hashing import mixed
 from cartograd.core.protocols import Batch
 from cartograd.data.dataset.augment import Chain
 from cartograd.data.dataset.dataset import Examples, Split
-from cartograd.data.dataset.plan import order
 from cartograd.engine.loop.probe import unchanged
 from cartograd.frontier.federated.mean_loss import MeanLoss
+from cartograd.frontier.federated.turns import turns
 
 AT_ONCE = 2**28
 """Bytes that the weights of clients may take together; more clients come one group after another.
@@ -162,7 +162,7 @@ class LocalSteps:
             here = self.named(weights[:, trained])
             extra = {} if correction is None else self.named(correction[group, trained])
             own = [clients[i] for i in group.tolist()], [draws[i] for i in group.tolist()]
-            table = self._table(*own)[:, : int(steps[group[0]])]
+            table = turns(*own, size=self.size, epochs=self.epochs)[:, : int(steps[group[0]])]
             for batch, real in self._batches(table, own[1], start.device):
                 some = slice(0, len(real))  # those that have batches left
                 gradients, now, loss = self._pass(weights[some], batch, real)
@@ -176,27 +176,6 @@ class LocalSteps:
                 lost[some] += loss
             found[group], losses[group] = weights, lost
         return Found(found, steps, losses / steps.to(losses))
-
-    def _table(
-        self, clients: Sequence[Int[Tensor, "..."]], draws: Sequence[int]
-    ) -> Int[Tensor, "n t b"]:
-        """The numbers of the examples in each batch of each client; -1 where there is none.
-
-        A client's batches are as large as the examples suffice for, at most `size`.
-        """
-        sizes = torch.tensor([len(own) for own in clients])
-        size = sizes.clamp(max=self.size)
-        batches = -(-sizes // size)
-        table = torch.full((len(clients), self.epochs * int(batches.max()), int(size.max())), -1)
-        client = torch.arange(len(clients)).repeat_interleave(sizes)
-        begins = (sizes.cumsum(0) - sizes)[client]  # where the client's examples begin in all
-        place, numbers = torch.arange(len(client)) - begins, torch.cat([*clients])
-        step, row, every = place // size[client], place % size[client], batches[client]
-        for epoch in range(self.epochs):
-            each = zip(sizes.tolist(), draws, strict=True)
-            orders = torch.cat([order(count, seed=draw, epoch=epoch) for count, draw in each])
-            table[client, epoch * every + step, row] = numbers[begins + orders]
-        return table
 
     def _batches(
         self, table: Int[Tensor, "n t b"], draws: Sequence[int], device: torch.device
