@@ -94,5 +94,9 @@ EXPECTED = {
         "prune-channels",
         "test_compressor_leaves_the_model_alone_and_answers_nearly_the_same",
     ): "of the network's four channels one goes, a quarter of what it has",
+    (
+        "prune-movement",
+        "test_compressor_leaves_the_model_alone_and_answers_nearly_the_same",
+    ): "what the network has not learned moves any way, large weights too",
 }
 """(card, check): reason."""

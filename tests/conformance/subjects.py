@@ -551,8 +551,8 @@ SIGNATURES = {
 }
 """What models take and give that read neither rows, images of fixed size nor tokens alone."""
 
-ATTENDING = ("attention-rollout",)
-"""Explainers that look at attention, and need a model that has it."""
+ATTENDING = ("attention-rollout", "prune-heads", "prune-blocks")
+"""What looks at attention or at blocks, and needs a model that has them."""
 
 READING = ("hotflip", "synonym-swap", "character-swap")
 """Attacks on texts, which need a model of tokens."""

@@ -70,10 +70,13 @@ def drawn_for(model: nn.Module, signature: Signature, /) -> tuple[Tensor, ...]:
         UsageError: it takes none.
     """
     refused: Exception | None = None
-    device = next((one.device for one in model.parameters()), torch.device("cpu"))
+    weights = [one for one in model.parameters() if one.is_floating_point()]
+    device = weights[0].device if weights else torch.device("cpu")
+    dtype = weights[0].dtype if weights else torch.float32
     with evaluating(model), torch.no_grad():
         for free in SHORT:
-            examples = tuple(drawn(port, free).to(device) for port in signature.inputs)
+            made = [drawn(port, free).to(device) for port in signature.inputs]
+            examples = tuple(x.to(dtype) if x.is_floating_point() else x for x in made)
             try:
                 model(*examples)
             except Exception as error:  # whatever a foreign module raises

@@ -27,11 +27,13 @@ class Narrowing:
         shapes: of weights and buffers, by their names in the state, once blocks are gone.
         numbers: attributes of modules that are no module of torch's own: heads, a width.
         kept: of lists of blocks by their names, the numbers of those that are left.
+        sparse: names of weights whose zeros stay zero in a further training.
     """
 
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     numbers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     kept: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    sparse: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
@@ -39,6 +41,7 @@ class Narrowing:
             "shapes": {name: list(shape) for name, shape in self.shapes.items()},
             "numbers": {name: dict(of) for name, of in self.numbers.items()},
             "kept": {name: list(left) for name, left in self.kept.items()},
+            "sparse": list(self.sparse),
         }
 
     @classmethod
@@ -53,6 +56,7 @@ class Narrowing:
                 {str(name): _counts(shape) for name, shape in data["shapes"].items()},
                 {str(name): dict(of) for name, of in data["numbers"].items()},
                 {str(name): _counts(left) for name, left in data["kept"].items()},
+                tuple(map(str, data.get("sparse", ()))),
             )
             for of in made.numbers.values():
                 _counts(of.values())
@@ -111,6 +115,8 @@ def narrow(model: nn.Module, narrowing: Narrowing, source: str = "the model", /)
             if path not in parts or type(vars(parts[path]).get(key)) is not int:
                 raise UsageError(f"{source} lists {path}.{key}, which the model does not have")
             setattr(parts[path], key, value)
+    if strange := next((name for name in narrowing.sparse if name not in state), None):
+        raise UsageError(f"{source} lists zeros of {strange}, which the model does not have")
     model.narrowing = narrowing  # pyright: ignore[reportArgumentType] a note, no part
 
 

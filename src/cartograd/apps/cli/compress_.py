@@ -61,6 +61,7 @@ def _in_steps(
     bundle: "Bundle", steps: tuple[str, ...], data: str | None, part: str | None,
     out: Path | None, resume: bool, json: bool,
 ) -> int:  # fmt: skip
+    from cartograd.apps.results.slimmed import COLUMNS
     from cartograd.apps.verbs.compress_steps import compress_steps
 
     path = out or home(bundle) / "compressed"
@@ -70,10 +71,8 @@ def _in_steps(
     if json:
         output.emit(found.to_json())
         return 0
-    columns = (
-        "step", f"{found.metric} (95 %)", "weights", "zero", "size", "one example", "memory",
-        "agrees",
-    )  # fmt: skip
+    heads = {"metric": f"{found.metric} (95 %)"}
+    columns = [heads.get(column, column) for column in COLUMNS]
     output.table(columns, found.rows(), right=columns[1:])
     output.lines(found.said)
     return 0

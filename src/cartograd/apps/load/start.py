@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from cartograd.apps.load.alike import check_alike, check_size, new_head
 from cartograd.apps.load.kept import kept, with_seen
@@ -22,6 +23,7 @@ from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.logging.run_folder import is_run
 from cartograd.foundations.initialization.initialise import initialise
+from cartograd.practice.compression.zeros import keep_zeros
 from cartograd.training.adapters.beside import Idles, changes
 from cartograd.training.transfer import begin, freeze, learned_parts
 
@@ -212,13 +214,30 @@ def _begun(
         given |= more
     before = {key: own for key, own in source.spec.args.items() if key != "separator_id"}
     made = build(Spec(source.spec.name, before | given))
-    spec, sizes = made.spec, narrowing_of(source.model)
-    if sizes is not None:
-        narrow(made, sizes, str(model))
+    spec = made.spec
+    _narrow(made, source.model, str(model))
     why = new_head(source.signature, signature)
     fresh = begin(made, learned, anew=bool(why))
     check_size(model, made, port, theirs)
     new = f"with a new last layer ({why})" if fresh and why else ""
     done = ", ".join(part for part in (new, resized, _other_classes(source, signature)) if part)
     told = f"{model} is gone on from, {done}" if done else ""
+    if (sizes := narrowing_of(made)) is not None:
+        keep_zeros(made, tuple(name for name in sizes.sparse if name not in fresh))
     return Signed(made, replace(signature, inputs=inputs), spec=spec), fresh, told
+
+
+def _narrow(made: nn.Module, learned: nn.Module, source: str) -> None:
+    """Make a network's sizes those of a pruned one; a last layer for other classes keeps these."""
+    sizes = narrowing_of(learned)
+    if sizes is None:
+        return
+    state = made.state_dict()
+    last = list(state)[-1].rpartition(".")[0]
+    shapes = {
+        name: (state[name].shape[0], *shape[1:])
+        if name in state and name.rpartition(".")[0] == last
+        else shape
+        for name, shape in sizes.shapes.items()
+    }
+    narrow(made, replace(sizes, shapes=shapes), source)

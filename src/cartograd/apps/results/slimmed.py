@@ -8,6 +8,11 @@ from cartograd.apps.answers import units
 
 Interval = tuple[float, float]
 
+COLUMNS = (
+    "step", "metric", "weights", "zero", "size", "one example", "memory", "agrees",
+)  # fmt: skip
+"""The table's heads; `metric` stands for its name."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -81,6 +86,11 @@ class Slimmed:
             "part": self.part, "stages": [stage.to_json() for stage in self.stages],
         }  # fmt: skip
 
+    @property
+    def page(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
     def rows(self) -> list[tuple[str, ...]]:
         """The table, for people."""
         return [
@@ -111,4 +121,4 @@ class Slimmed:
         if agrees is not None:
             ends = " to ".join(units.percent(end) for end in agrees[1:])
             told.append(("agreement", f"{units.percent(agrees[0])} ({ends})"))
-        return [*told, ("bundle", str(self.path / "bundle"))]
+        return [*told, ("bundle", str(self.path / "bundle")), ("report", str(self.page))]

@@ -13,6 +13,7 @@ from cartograd.apps.load.as_learned import as_learned
 from cartograd.apps.load.parts import part_of, trained_on
 from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle
+from cartograd.apps.report.slimmed_page import slimmed_page
 from cartograd.apps.results.slimmed import Slimmed, Stage
 from cartograd.apps.verbs.compress import compress_to, weight
 from cartograd.apps.verbs.compression_steps import Step, steps_of
@@ -90,6 +91,7 @@ def compress_steps(
     stages = measured(bundles, names, examples, metric)
     found = Slimmed(home, metric, len(examples), part, stages)
     write_file(home / "report.json", json.dumps(found.to_json(), indent=1) + "\n")
+    slimmed_page(found.page, found)
     return found
 
 

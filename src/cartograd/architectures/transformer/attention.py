@@ -246,6 +246,11 @@ class MultiHeadAttention(nn.Module):
         )  # fmt: skip
         return self.out(y.transpose(1, 2).flatten(2))
 
+    @property
+    def kv_heads(self) -> int:
+        """How many heads of keys and values there are, also after some were pruned."""
+        return self.key.out_features // self.width
+
     def remembered(self, memory: Float[Tensor, "b s d"], /) -> Pair:
         """Keys and values of a sequence that is attended to more than once."""
         return self._split(self.key(memory)), self._split(self.value(memory))

@@ -125,7 +125,7 @@ class GPT(nn.Module):
     ):
         super().__init__()
         vocabulary = vocabulary or (50_257 if order == "pre" else 40_478)
-        self.context, self.heads = context, heads
+        self.context = context
         self.dropout = Dropout(dropout=dropout)
         self.tokens = nn.Embedding(vocabulary, dim)
         # In the state, so that weights that were learned without it are told from these.
@@ -192,10 +192,11 @@ class GPT(nn.Module):
             capacity: the most tokens of a text.
             starts: how many tokens at the left of each are padding.
         """
-        weight = self.tokens.weight
+        weight, first = self.tokens.weight, self.blocks[0].get_submodule("attention")
+        assert isinstance(first, MultiHeadAttention)
         cache = Cache(
-            len(self.blocks), rows, self.heads, capacity, weight.shape[1] // self.heads,
-            weight.dtype, weight.device, starts=starts,
+            len(self.blocks), rows, first.kv_heads, capacity, first.width, weight.dtype,
+            weight.device, starts=starts,
         )  # fmt: skip
         return CachedDecoder(self._advance, cache)
 

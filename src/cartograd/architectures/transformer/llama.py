@@ -173,7 +173,7 @@ class LLaMA(nn.Module):
         eps: float = 1e-6,
     ):
         super().__init__()
-        self.context, self.window, self.kv_heads = context, window, kv_heads or heads
+        self.context, self.window = context, window
         self.head_dim = dim // heads
         self.embedding = nn.Embedding(vocabulary, dim)
         self.rotary = Rotary(head_dim=self.head_dim, base=base, scaling=scaling)
@@ -224,6 +224,13 @@ class LLaMA(nn.Module):
             weight.device, starts=starts,
         )  # fmt: skip
         return CachedDecoder(self._continued, cache)
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads of keys and values of each block, also after some were pruned."""
+        first = self.blocks[0].get_submodule("attention")
+        assert isinstance(first, MultiHeadAttention)
+        return first.kv_heads
 
     def largest_product(self) -> tuple[int, int]:
         """The shape of the fused gate and up of a layer."""

@@ -18,7 +18,7 @@ from cartograd.core.errors import first_line
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.narrowed import Narrowing, narrowing_of, replace, tensors_of
 from cartograd.core.signed import Signed
-from cartograd.practice.compression.dependencies import Dependencies, Width
+from cartograd.practice.compression.widths import Dependencies, Width
 
 EXACT = {torch.float64: 1e-9, torch.float32: 1e-3}
 """How far the answers may be apart, as a share of the largest; other types are 16 bits wide."""
@@ -145,8 +145,9 @@ def note(inner: nn.Module, new: Narrowing, /) -> None:
     for path, those in new.numbers.items():
         numbers[path] = numbers.get(path, {}) | dict(those)
     inner.narrowing = Narrowing(  # pyright: ignore[reportArgumentType] a note, no part
-        {**before.shapes, **new.shapes}, numbers, {**before.kept, **new.kept}
-    )
+        {**before.shapes, **new.shapes}, numbers, {**before.kept, **new.kept},
+        tuple(dict.fromkeys((*before.sparse, *new.sparse))),
+    )  # fmt: skip
 
 
 def _named(those: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -15,12 +15,10 @@ import operator
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
 import torch
-from jaxtyping import Int
 from torch import Tensor, nn
 from torch.fx.node import map_arg
 
@@ -32,48 +30,7 @@ from cartograd.practice.compression.flow_call import Call
 from cartograd.practice.compression.flow_rules import rule_of
 from cartograd.practice.compression.flow_views import unknown
 from cartograd.practice.compression.units import Units, along
-
-
-@dataclass(frozen=True)
-class Width:
-    """Groups of channels that stand beside each other: a width of the network.
-
-    Attributes:
-        name: of the first weight that makes them.
-        groups: each by its least unit; one can go without the others.
-    """
-
-    name: str
-    groups: tuple[int, ...]
-
-
-@dataclass
-class Dependencies:
-    """What can go together.
-
-    Attributes:
-        units: those of each dimension of each weight, by the weight's first name.
-        names: of weights, all those that the same tensor has.
-        widths: that can be made smaller.
-        fixed: those that cannot: name, size, and why.
-        layers: groups of all weights' outputs, which are not to be emptied.
-        counts: where code lays numbers out anew, and the units along a dimension that is cut there.
-        bare: norms without weights, and the units of their channels.
-        roots: for each unit its group.
-    """
-
-    units: dict[str, dict[int, Int[Tensor, " n"]]]
-    names: dict[str, list[str]]
-    widths: list[Width] = field(default_factory=list)
-    fixed: list[tuple[str, int, str]] = field(default_factory=list)
-    layers: list[frozenset[int]] = field(default_factory=list)
-    counts: list[tuple[str, Int[Tensor, " n"]]] = field(default_factory=list)
-    bare: list[tuple[str, Int[Tensor, " n"]]] = field(default_factory=list)
-    roots: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
-
-    def groups_of(self, name: str, dim: int, /) -> Int[Tensor, " n"]:
-        """The group of each channel of a weight's dimension."""
-        return self.roots[self.units[name][dim]]
+from cartograd.practice.compression.widths import Dependencies, add_widths
 
 
 def dependencies(model: nn.Module, examples: Sequence[Tensor], /) -> Dependencies:
@@ -157,6 +114,7 @@ class Reading:
         self._widths: list[tuple[str, Tensor]] = []
         self._seen: list[tuple[str, Tensor]] = []
         self._bare: list[tuple[str, Tensor]] = []
+        self._heads: list[Tensor] = []
         self._read: set[str] = set()
 
     @property
@@ -172,9 +130,9 @@ class Reading:
         for node in program.graph.nodes:
             shape = _shape(node)
             if node.op == "placeholder":
-                flows[node] = self._by_name.get(names.get(node.name), _constant(shape))
-                if node.users:
-                    self._read.add(names.get(node.name, ""))
+                name = str(names.get(node.name))
+                flows[node] = self._by_name.get(name, _constant(shape))
+                self._read |= {name} if node.users else set()
             elif node.op == "output":
                 self._answer(map_arg(node.args, lambda one: flows[one]))
             elif node.op == "call_function":
@@ -198,6 +156,7 @@ class Reading:
         result = rule_of(call)(call)
         self._widths += [(place or str(node.name), one) for one in call.widths]
         self._bare += [(place, one) for one in call.bare]
+        self._heads += call.heads
         return result
 
     def _answer(self, values: Any) -> None:
@@ -230,7 +189,8 @@ class Reading:
         }
         names = {name: names for name, (_, names) in self._weights.items()}
         made = Dependencies(table, names, roots=roots, bare=self._bare)
-        _add_widths(made, self._widths, fixed)
+        heads = {int(unit) for one in self._heads for unit in roots[one].unique()}
+        add_widths(made, self._widths, fixed, heads)
         for place, one in self._seen:
             made.counts += [(place, _line(one, dim)) for dim in self.units.varies(one)]
         return made
@@ -248,28 +208,6 @@ class Reading:
 def _line(units: Tensor, dim: int) -> Tensor:
     """The units along a dimension."""
     return units.movedim(dim, 0).reshape(units.shape[dim], -1)[:, 0]
-
-
-def _add_widths(
-    found: Dependencies, widths: Sequence[tuple[str, Tensor]], fixed: dict[int, str]
-) -> None:
-    """Put together the outputs of weights that share a group."""
-    families: dict[int, set[int]] = {}
-    first: dict[int, str] = {}
-    for name, one in widths:
-        groups = set(found.roots[one].tolist())
-        free = groups - set(fixed)
-        found.layers.append(frozenset(groups))
-        if len(groups) < 2 or not free:
-            why = next((fixed[g] for g in groups if g in fixed), "its channels go only together")
-            found.fixed.append((name, len(one), why))
-            continue
-        merged = free.union(*(families[group] for group in free if group in families))
-        label = next((first[group] for group in sorted(merged) if group in first), name)
-        families |= dict.fromkeys(merged, merged)
-        first |= dict.fromkeys(merged, label)
-    known = {id(family): family for family in families.values()}
-    found.widths += [Width(first[min(one)], tuple(sorted(one))) for one in known.values()]
 
 
 def _place(node: Any) -> str:

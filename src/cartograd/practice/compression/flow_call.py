@@ -27,6 +27,7 @@ class Call:
     Attributes:
         widths: units of the outputs of its weights.
         bare: channels of a norm that has no weights to show their number.
+        heads: units of an attention's heads.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Call:
         self.why = f"{name} of {place}" if place else name
         self.widths: list[Tensor] = []
         self.bare: list[Tensor] = []
+        self.heads: list[Tensor] = []
 
     def get(self, place: int, key: str = "", otherwise: Any = None) -> Any:
         """An argument by its place or its name."""

@@ -157,7 +157,9 @@ def attention(call: Call) -> Flow:
                 call.units.even(one, others, call.why)
         units = tuple(without(one, [one.ndim - 2, one.ndim - 1], keep=True) for one in flow.units)
         parts.append(Flow((*flow.shape[:-2], 1, 1), units))
-    return Flow(call.shape, meet(call.units, parts, call.shape, call.why))
+    met = meet(call.units, parts, call.shape, call.why)
+    call.heads += [small(one) for one in met]
+    return Flow(call.shape, met)
 
 
 def recurrent(call: Call) -> Any:
@@ -190,12 +192,12 @@ def recurrent(call: Call) -> Any:
 
 
 def _states(call: Call, first: Tensor | None, ways: int) -> list[Flow]:
-    for flow in flows_of([call.args[1], call.args[2]]):  # states that are given
-        for one in flow.units if first is not None and flow.shape[-1:] == first.shape else ():
-            if spread(one) == (one.ndim - 1,):
-                call.units.join(small(one).reshape(-1), first)
     if first is None:
         return [Flow(shape) for shape in call.shape]
+    for flow in flows_of([call.args[1], call.args[2]]):  # states that are given
+        for one in flow.units if flow.shape[-1:] == first.shape else ():
+            if spread(one) == (one.ndim - 1,):
+                call.units.join(small(one).reshape(-1), first)
     out = [along(torch.cat([first] * ways), len(call.shape[0]) - 1, call.shape[0])]
     states = [(shape, along(first, len(shape) - 1, shape)) for shape in call.shape[1:]
               if shape and shape[-1] == len(first)]  # fmt: skip

@@ -15,6 +15,7 @@ from cartograd.practice.compression.flow import (
     without,
 )  # fmt: skip
 from cartograd.practice.compression.flow_call import Call, dims_of, flows_of
+from cartograd.practice.compression.units import small
 
 
 def unknown(call: Call) -> Any:
@@ -151,4 +152,5 @@ def along_dims(call: Call) -> Flow:
         for dim in dims_of(call.get(1, "dim"), len(flow.shape)):
             if dim in spread(one):
                 call.units.even(one, [dim], call.why)
+    call.heads += [small(one) for one in flow.units if "softmax" in call.name and spread(one)]
     return Flow(call.shape, flow.units)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.narrowed import tensors_of
-from cartograd.practice.compression.dependencies import Dependencies
+from cartograd.practice.compression.widths import Dependencies
 
 Importance = Literal["l1", "l2", "bn-scale", "taylor", "random"]
 Scope = Literal["local", "global"]

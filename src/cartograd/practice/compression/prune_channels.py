@@ -36,18 +36,20 @@ References:
 """
 
 import warnings
+from dataclasses import replace
 
 from torch import nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.example import drawn_for
-from cartograd.core.protocols import Batches
+from cartograd.core.protocols import Batches, Writer
 from cartograd.core.signed import signature_of
-from cartograd.practice.compression.cut import cut
-from cartograd.practice.compression.dependencies import Dependencies, dependencies
+from cartograd.practice.compression.cut import cut, inner_of
+from cartograd.practice.compression.dependencies import dependencies
 from cartograd.practice.compression.importance import Importance, Scope, least, scored
 from cartograd.practice.compression.slopes import slopes
+from cartograd.practice.compression.widths import Dependencies
 
 CARD = Card(
     name="prune-channels",
@@ -99,25 +101,46 @@ def prune_channels(
     Raises:
         UsageError: nothing can be cut, which names what and why; or the importance lacks something.
     """
+    return pruned(model, data, amount=amount, importance=importance, scope=scope, seed=seed)
+
+
+def pruned(
+    model: nn.Module, data: Batches | None, /, *, amount: float, importance: Importance,
+    scope: Scope, seed: int, heads: bool = False,
+) -> nn.Module:  # fmt: skip
+    """The same, of all channels or of attention heads alone.
+
+    Raises:
+        UsageError: nothing can be cut, which names what and why.
+    """
     signature = signature_of(model)
+    inner = inner_of(model)[0]
+    if scope == "global" and isinstance(inner, Writer):
+        raise UsageError(
+            "scope=global: the model writes with one cache for all of its layers, which therefore "
+            "keep as many heads each; take scope=local"
+        )
     slope = slopes(model, data, "importance=taylor") if importance == "taylor" else None
     examples = drawn_for(model, signature)
     found = dependencies(model, examples)
+    what = "heads" if heads else "channels"
+    if heads:
+        found = replace(found, widths=[width for width in found.widths if width.heads])
     if not found.widths:
-        raise UsageError(f"no channels of this model can be cut: {_reasons(found)}")
+        raise UsageError(f"no {what} of this model can be cut: {_reasons(found)}")
     scores = scored(model, found, importance, gradients=slope, seed=seed)
     gone = least(found, scores, amount, scope)
     if not gone:
         raise UsageError(
-            f"amount={amount} is less than one channel of each width "
+            f"amount={amount} is less than one of the {what} of each width "
             f"({', '.join(str(len(width.groups)) for width in found.widths[:8])}); take more"
         )
     done = cut(model, found, gone, examples)
     for width, why in done.left_whole:
-        warnings.warn(f"{width.name} keeps its {len(width.groups)} channels: {why}", stacklevel=2)
+        warnings.warn(f"{width.name} keeps its {len(width.groups)} {what}: {why}", stacklevel=2)
     if len(done.left_whole) == len(found.widths):
         raise UsageError(
-            "no channels of this model can be cut: "
+            f"no {what} of this model can be cut: "
             + "; ".join(f"{width.name}: {why}" for width, why in done.left_whole[:3])
         )
     return done.model

@@ -51,14 +51,12 @@ def mean_of(value: Tensor, weight: Tensor | None) -> Tensor:
     return (value * weight).sum() / weight.sum().clamp(min=1e-12)
 
 
-def own_loss(model: nn.Module, data: Batches | None, wanted: str, /) -> tuple[Objective, nn.Module]:
-    """The objective of a model's task.
+def own_loss(model: nn.Module, wanted: str, /) -> tuple[Objective, nn.Module]:
+    """The objective of a model's task, and the model with its signature.
 
     Raises:
-        UsageError: there are no data, or the task has no loss.
+        UsageError: the task has no loss.
     """
-    if data is None:
-        raise UsageError(f"{wanted} needs examples with their right answers; give data (--data)")
     signature = signature_of(model)
     if signature.task.objective is None:
         raise UsageError(f"{wanted} needs a loss, and the task {signature.task.name!r} has none")
