@@ -83,4 +83,5 @@ def drawn_for(model: nn.Module, signature: Signature, /) -> tuple[Tensor, ...]:
                 refused = error
             else:
                 return examples
+    assert refused is not None
     raise UsageError(f"{type(model).__name__} takes no example: {first_line(refused)}") from refused

@@ -125,8 +125,9 @@ def scored(model: nn.Module, examples: list[tuple[Tensor, ...]], /) -> dict[str,
 
     def note(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         x = inputs[0] if inputs else None
-        fits = isinstance(x, Tensor) and isinstance(output, Tensor) and x.shape == output.shape
-        if fits and x.is_floating_point():
+        if not (isinstance(x, Tensor) and isinstance(output, Tensor)):
+            return
+        if x.shape == output.shape and x.is_floating_point():
             alike = F.cosine_similarity(x.flatten(1), output.flatten(1), 1)
             turned.setdefault(id(block), []).append(1 - float(alike.mean()))
 

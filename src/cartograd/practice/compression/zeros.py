@@ -21,7 +21,7 @@ from cartograd.practice.compression.importance import Scope
 Structure = Literal["free", "2:4"]
 
 
-def matrices(model: nn.Module, /) -> dict[str, Tensor]:
+def matrices(model: nn.Module, /) -> dict[str, nn.Parameter]:
     """The weights that can be thinned out, by name.
 
     Raises:
@@ -56,7 +56,7 @@ def thinned(
     state = tensors_of(made)
     with torch.no_grad():
         for name, left in stay.items():
-            state[name].mul_(left)
+            state[name].masked_fill_(~left, 0)
     inner, prefix = inner_of(made)
     note(inner, Narrowing(sparse=tuple(name.removeprefix(prefix) for name in stay)))
     return made
