@@ -24,6 +24,8 @@ class Timeline:
         twins: what becomes of two rows of one time: `refuse`, `mean`, `first` or `last`.
         decimal: the decimal mark of the numbers.
         missing: further cells that stand for 'not known'.
+        calendar: what of the dates is learned from, as two more columns each that are known ahead:
+            `hour`, `day_of_week`, `month`.
     """
 
     target: str
@@ -38,10 +40,21 @@ class Timeline:
     twins: str = "refuse"
     decimal: str = "."
     missing: tuple[str, ...] = ()
+    calendar: tuple[str, ...] = ()
+
+    @property
+    def ahead(self) -> int:
+        """How many channels, the last ones, are known ahead."""
+        return len(self.known) + 2 * len(self.calendar)
+
+    @property
+    def channels(self) -> int:
+        """How many there are in all."""
+        return len(self.columns) + 2 * len(self.calendar)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of numbers, in the order of the channels."""
+        """The columns of numbers, in the order of the channels; those of the calendar follow."""
         return (self.target, *self.covariates, *self.known)
 
 
@@ -53,7 +66,7 @@ def timeline_of(data: Any, /) -> Timeline | None:
     """
     if data is None:
         return None
-    several = ("covariates", "known", "missing")
+    several = ("covariates", "known", "missing", "calendar")
     made = Timeline(**data | {key: tuple(data.get(key, ())) for key in several})
     check_fields(made, f"the timeline of {made.target!r}")
     if min(made.season, made.horizon) < 1:

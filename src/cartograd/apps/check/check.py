@@ -21,6 +21,7 @@ from cartograd.apps.check.drift import drift
 from cartograd.apps.check.looked import PARTS, Looked, look
 from cartograd.apps.check.near_copies import near_copies
 from cartograd.apps.check.reading import read
+from cartograd.apps.check.told_apart import told_apart
 from cartograd.apps.check.wrong_labels import wrong_labels
 from cartograd.apps.load.located import located
 from cartograd.apps.results.data_card import SEVERITIES, DataCard, DataFinding
@@ -43,6 +44,7 @@ LOOKS: tuple[tuple[str, Look, bool], ...] = (
     ("contents", contents, True),
     ("leaks", leaks, True),
     ("drift", drift, True),
+    ("drift as a whole", told_apart, False),
     ("near copies", near_copies, False),
     ("labels in doubt", wrong_labels, False),
 )

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.spec import Spec
 
 WHOLE = ("coco", "csv", "folder", "masks", "series", "text-folder", "wav", "yolo")
 """Sources of files that can be read without anything held back."""
 
-OF_SERIES = ("target", "time", "by", "covariates", "known", "horizon", "season", "gaps", "twins")
+OF_SERIES = ("target", "time", "by", "covariates", "known", "horizon", "season", "gaps", "twins",
+             "calendar")  # fmt: skip
 """What a model of series knows of the table of its training."""
 
 
@@ -41,7 +43,23 @@ def as_trained(spec: Spec, model: Signature, part: str, /) -> dict[str, Any]:
     elif spec.name == "series" and port.kind == "series" and port.timeline is not None:
         wanted |= {key: port.timeline.__dict__[key] for key in OF_SERIES}
         wanted["context"] = port.dims[1]
+        _check_windows(spec, wanted)
     read = (spec.name, port.kind) in (("folder", "image"), ("wav", "audio"))
     if read and model.target == "class" and model.output.labels:
         wanted["labels"] = model.output.labels
     return {key: value for key, value in wanted.items() if key not in spec.args}
+
+
+def _check_windows(spec: Spec, own: dict[str, Any]) -> None:
+    """Refuse windows that are not those of the model, in words.
+
+    Raises:
+        UsageError: another horizon, or another past.
+    """
+    for name, told in (("horizon", "forecasts the next {}"), ("context", "looks back at {}")):
+        given = spec.args.get(name, own[name])
+        if given != own[name]:
+            raise UsageError(
+                f"the model {told.format(own[name])} steps, and {name}={given} is asked for; leave "
+                f"it out, or train another with {name}={given}"
+            )

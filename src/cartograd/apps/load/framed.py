@@ -30,7 +30,12 @@ class Framed:
     @property
     def spec(self) -> Spec:
         """What a run notes: type and digest of the table stand where a file's name would."""
-        return Spec("csv", dict(self.args), f"{self.table.source}-{self._mark}")
+        return Spec(self.source, dict(self.args), f"{self.table.source}-{self._mark}")
+
+    @property
+    def source(self) -> str:
+        """What reads it: a column of times makes it a series."""
+        return "series" if "time" in self.args else "csv"
 
     @property
     def _mark(self) -> str:

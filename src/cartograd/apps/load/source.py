@@ -124,7 +124,7 @@ def _of_frame(given: Framed) -> Dataset:
                 f"({columns}): target={''.join(table.header[-1:])!r}"
             )
         args["target"] = named[0]
-    return build(Spec("csv", args), kind="data")(table)
+    return build(Spec(given.source, args), kind="data")(table)
 
 
 def examples_for(
@@ -156,6 +156,8 @@ def examples_for(
     if isinstance(data, DataLoader | TorchDataset):
         task = model.output.task if model.output.task in TASKS else None
         data = gathered(data, whole=True, labels=model.output.labels, task=task).train
+    if isinstance(data, Framed) and model.example.timeline is not None:
+        data = data.told(**{"time": model.example.timeline.time} | dict(data.args))
     if isinstance(data, str | Path | Spec | Framed):
         spec = data if isinstance(data, Framed) else located(data)
         own = spec.spec if isinstance(spec, Framed) else spec

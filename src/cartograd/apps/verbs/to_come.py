@@ -13,6 +13,7 @@ from cartograd.apps.results.heard import Heard
 from cartograd.core.signed import Signed
 from cartograd.data.decode.read import read
 from cartograd.data.decode.series_rows import pasts
+from cartograd.data.decode.table import Table
 
 
 def to_come(
@@ -27,13 +28,13 @@ def to_come(
     Args:
         model: of series.
         ask: answers a batch.
-        parts: paths of tables, or numbers, with their names.
+        parts: tables or their paths, or numbers, with their names.
         heard: gets what was decided, and what is refused.
     """
     port = model.signature.input
     for part, name in parts:
         with heard.reading(name):
-            if not isinstance(part, str | Path):
+            if not isinstance(part, str | Path | Table):
                 for answer in ask(read(port, part)):
                     yield name, answer
                 continue

@@ -22,7 +22,8 @@ from cartograd.data.dataset.series_windows import (
     windows,
 )
 from cartograd.data.dataset.statistics import measured
-from cartograd.data.decode.series_table import Course, check_columns, courses
+from cartograd.data.decode.calendar_columns import chosen
+from cartograd.data.decode.series_table import Course, check_columns, courses, with_calendar
 from cartograd.data.decode.steps import plural, season_of, shown
 from cartograd.data.decode.table import Table
 
@@ -64,13 +65,17 @@ def forecasting(
     found, timeline = courses(table, timeline, notes)
     timeline = replace(timeline, season=season or season_of(timeline.step), horizon=horizon)
     steps = grid(found)
+    asked = timeline.calendar
     held = _held(len(steps), horizon, {"valid": valid, "test": test}, notes)
     learned = len(steps) - held["valid"] - held["test"]
+    span = int(steps[max(learned - 1, 0)] - steps[0])
+    timeline = replace(timeline, calendar=chosen(asked, timeline.step, span))
+    found = [with_calendar(one, timeline) for one in found]
     cut = Cut(
         _context(context, learned, horizon, timeline, table.source),
         horizon,
         timeline.season,
-        len(timeline.known),
+        timeline.ahead,
     )
     check_context(timeline, cut)
     cuts = tuple(
@@ -79,7 +84,7 @@ def forecasting(
     )
     stride = stride or far_apart(held["test"], horizon)
     parts, left_out = _parts(found, cut, (cuts[0], cuts[1]), stride, table.source)
-    made = {part: windows(chosen, cut, len(timeline.columns)) for part, chosen in parts.items()}
+    made = {part: windows(some, cut, timeline.channels) for part, some in parts.items()}
     signature = _signature(timeline, cut, made["train"].past)
     splits = {
         part: Split(one.past, one.targets, signature, one.names) for part, one in made.items()
@@ -88,6 +93,7 @@ def forecasting(
         "left out": left_out,
         "decided": [
             *_told(found, timeline, cut, steps, parts, stride if held["test"] else 0),
+            *_of_dates(asked, timeline),
             *notes,
             *(f"{one!r} is left out: {why}" for one, why in left_out.items()),
         ],
@@ -124,7 +130,7 @@ def _context(given: int | None, learned: int, horizon: int, timeline: Timeline, 
     Raises:
         UsageError: there are too few steps to learn from.
     """
-    least = max(timeline.season, horizon if timeline.known else 1, 2)
+    least = max(timeline.season, horizon if timeline.ahead else 1, 2)
     room = learned - horizon - LEAST + 1
     context = given or min(max(2 * timeline.season, 3 * horizon, 8), max(room, least))
     if context > room:
@@ -153,16 +159,16 @@ def _parts(
     every = thinned(counts, cut, found[0].values.shape[1])
     for course in found:
         first, second = bounds(course, cuts)
-        chosen = {
+        ends_of = {
             "train": list(origins(course, cut, 0, first, every)),
             "valid": list(origins(course, cut, first, second)),
             "test": list(origins(course, cut, second, course.end, stride)),
         }
-        if not any(chosen.values()):
+        if not any(ends_of.values()):
             left_out[course.name] = f"too short, {course.end} steps"
             continue
         unit = unit_of(course, first, cut.season, source)
-        for part, ends in chosen.items():
+        for part, ends in ends_of.items():
             if ends:
                 parts[part].append((course, ends, unit))
     if not parts["train"]:
@@ -202,11 +208,23 @@ def _told(
         "horizon=)",
     ]
     begins = [
-        f"{part} from {shown(min(int(one.times[ends[0]]) for one, ends, _ in chosen))}"
-        for part, chosen in parts.items()
-        if chosen and part != "train"
+        f"{part} from {shown(min(int(one.times[ends[0]]) for one, ends, _ in some))}"
+        for part, some in parts.items()
+        if some and part != "train"
     ]
     if begins:
         apart = f", forecast every {stride} steps" if stride > 1 else ""
         lines.append(f"parted by time: {', '.join(begins)}{apart}")
+    if 0 < stride < cut.horizon:
+        lines.append(
+            f"test windows overlap, {stride} of {cut.horizon} steps apart: their errors hang "
+            "together, and intervals of figures are too narrow"
+        )
     return lines
+
+
+def _of_dates(asked: tuple[str, ...], timeline: Timeline) -> list[str]:
+    """What of the calendar is learned from, if anybody wanted that."""
+    if timeline.calendar:
+        return [f"learned from the dates, too: {', '.join(timeline.calendar)} (calendar=)"]
+    return ["nothing of the calendar is seen twice in training"] if "auto" in asked else []

@@ -11,8 +11,9 @@ from torch import Tensor
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port
 from cartograd.core.timeline import Timeline
-from cartograd.data.decode.series_table import Course, check_columns, courses
+from cartograd.data.decode.series_table import Course, check_columns, courses, with_calendar
 from cartograd.data.decode.steps import ahead, plural, shown, step_of
+from cartograd.data.decode.table import Table
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.store import packages
 
@@ -32,12 +33,12 @@ class Past:
     times: tuple[str, ...]
 
 
-def pasts(port: Port, path: str | Path, notes: list[str] | None = None, /) -> list[Past]:
+def pasts(port: Port, path: str | Path | Table, notes: list[str] | None = None, /) -> list[Past]:
     """The end of each series in a file.
 
     Args:
         port: of a model of series.
-        path: of the table, or the name of one that was fetched.
+        path: of the table, the name of one that was fetched, or a table in memory.
         notes: gets a line for whatever was decided.
 
     Raises:
@@ -48,7 +49,8 @@ def pasts(port: Port, path: str | Path, notes: list[str] | None = None, /) -> li
         raise UsageError(
             f"{port.name!r} does not tell of which columns a series is made; give numbers"
         )
-    table = read_table(packages.table(path))
+    table = path if isinstance(path, Table) else read_table(packages.table(path))
+    path = table.source if isinstance(path, Table) else path
     check_columns(table, (timeline.time, *filter(None, (timeline.by,)), *timeline.columns))
     told = [] if notes is None else notes
     found, read = courses(table, replace(timeline, step="", decimal=""), told)
@@ -76,9 +78,19 @@ def _past(course: Course, timeline: Timeline, context: int, path: str) -> Past:
             f"with these columns and an empty {timeline.target!r}"
         )
     times = course.times[: course.end]
-    cut = past_of(course.values, course.end, context=context, horizon=horizon, known=known)
-    steps = tuple(shown(one) for one in ahead(times, timeline.step, horizon))
+    to_come = ahead(times, timeline.step, horizon)
+    whole = with_calendar(_reaching(course, to_come), timeline)
+    cut = past_of(whole.values, whole.end, context=context, horizon=horizon, known=timeline.ahead)
+    steps = tuple(shown(one) for one in to_come)
     return Past(course.name, torch.from_numpy(cut.astype(np.float32)), steps)
+
+
+def _reaching(course: Course, to_come: list[int]) -> Course:
+    """The series up to the last step to come, whose rows need not be in the table."""
+    values = course.values[: course.end + len(to_come)]
+    empty = np.full((course.end + len(to_come) - len(values), values.shape[1]), np.nan)
+    times = np.array([*course.times[: course.end], *to_come], dtype=np.int64)
+    return replace(course, times=times, values=np.concatenate([values, empty]))
 
 
 def past_of(

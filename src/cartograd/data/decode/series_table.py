@@ -14,10 +14,15 @@ from jaxtyping import Float, Int
 from cartograd.core.errors import UsageError
 from cartograd.core.timeline import Timeline
 from cartograd.data.decode import dates
+from cartograd.data.decode.calendar_columns import circled
 from cartograd.data.decode.columns import among, decimal_marks
 from cartograd.data.decode.encode import numbers
 from cartograd.data.decode.steps import ahead, places, plural, seconds, shown, step_of
 from cartograd.data.decode.table import Table
+
+
+WORDS = "a column of 0 and 1 for each word in its place, since series are learned from numbers"
+"""The way out for covariates of words."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,10 @@ def courses(table: Table, timeline: Timeline, notes: list[str], /) -> tuple[list
     styles, _ = decimal_marks(table, timeline.columns, timeline.decimal, timeline.missing)
     style = next(filter(None, styles.values()), ".")[0]
     cells = [
-        numbers(table.column(name), name, table, decimal=style, marks=timeline.missing)
+        numbers(
+            table.column(name), name, table, decimal=style, marks=timeline.missing,
+            otherwise=WORDS if name != timeline.target else "",
+        )  # fmt: skip
         for name in timeline.columns
     ]
     values = np.stack(cells, 1)
@@ -81,6 +89,14 @@ def courses(table: Table, timeline: Timeline, notes: list[str], /) -> tuple[list
         for name, rows in sorted_rows.items()
     ]
     return made, timeline
+
+
+def with_calendar(course: Course, timeline: Timeline, /) -> Course:
+    """The same with what the calendar says of each step."""
+    if not timeline.calendar:
+        return course
+    turns = circled(course.times, timeline.calendar)
+    return replace(course, values=np.concatenate([course.values, turns], 1))
 
 
 def _timed(table: Table, timeline: Timeline) -> tuple[Table, Int[np.ndarray, " n"]]:

@@ -31,6 +31,7 @@ from cartograd.core.files import digest
 from cartograd.core.timeline import Timeline
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.forecasting import forecasting
+from cartograd.data.decode.table import Table, content_digest
 from cartograd.data.decode.table_files import read_table
 from cartograd.data.store import packages
 
@@ -52,7 +53,7 @@ CARD = Card(
 
 
 def series(
-    path: str | Path,
+    path: str | Path | Table,
     /,
     *,
     target: str,
@@ -63,6 +64,7 @@ def series(
     horizon: int = 12,
     context: int | None = None,
     season: int | None = None,
+    calendar: tuple[str, ...] | str = (),
     gaps: Literal["refuse", "interpolate", "previous"] = "refuse",
     twins: Literal["refuse", "mean", "first", "last"] = "refuse",
     missing: tuple[str | float, ...] | str | float = (),
@@ -77,8 +79,8 @@ def series(
     """Series from a file.
 
     Args:
-        path: the file (delimited text, also gzipped; .xlsx; Parquet; JSON lines), or the name of a
-            table fetched by `cartograd data get`.
+        path: the file (delimited text, also gzipped; .xlsx; Parquet; JSON lines), the name of a
+            table fetched by `cartograd data get`, or a table in memory.
         target: the column to forecast.
         time: the column of dates.
         by: the column that says of which series a row is.
@@ -88,6 +90,8 @@ def series(
         context: steps of the past that a forecast is made from.
         season: steps after which things repeat; by the step (12 for months) if not given, 1 for
             none.
+        calendar: what of the dates is learned from, known ahead: `hour`, `day_of_week`, `month`, or
+            `auto`: what the steps tell apart and the training part saw twice.
         gaps: steps without a value are refused, or filled by a straight line or the value before.
         twins: two rows of one time are refused, or their mean, the first or the last is taken.
         missing: further cells that stand for 'not known', like -999.
@@ -103,18 +107,26 @@ def series(
         UsageError: the file is missing or malformed; a time cannot be read, is there twice or on no
             step; a step has no value; a series is too short or constant.
     """
-    table = read_table(packages.table(path), delimiter=delimiter, encoding=encoding, sheet=sheet)
+    table = path if isinstance(path, Table) else _read(path, delimiter, encoding, sheet)
     marks = (missing,) if isinstance(missing, str | float | int) else missing
     timeline = Timeline(
         target, time, by, _names(covariates), _names(known), step="",
         gaps=gaps, twins=twins, decimal=decimal, missing=tuple(map(str, marks)),
+        calendar=_names(calendar),
     )  # fmt: skip
     data = forecasting(
         "series", table, timeline, horizon=horizon, context=context, season=season,
         stride=stride, valid=valid, test=test,
     )  # fmt: skip
-    about: dict[str, Any] = {"source": table.source, "sha256": digest(table.source)}
+    mark = content_digest(table) if isinstance(path, Table) else digest(table.source)
+    about: dict[str, Any] = {"source": table.source, "sha256": mark}
     return replace(data, about=about | data.about)
+
+
+def _read(
+    path: str | Path, delimiter: str | None, encoding: str | None, sheet: str | None
+) -> Table:
+    return read_table(packages.table(path), delimiter=delimiter, encoding=encoding, sheet=sheet)
 
 
 def _names(given: tuple[str, ...] | str) -> tuple[str, ...]:
