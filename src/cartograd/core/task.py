@@ -104,6 +104,11 @@ class Task:
         """
         if verb in self.refusals:
             raise UsageError(self.refusals[verb])
+        if verb == "verify" and self.attacked != "class":
+            raise UsageError(
+                f"verify proves of classifiers that no change turns the class; this model is of "
+                f"the task {self.name!r}"
+            )
         works_on = {"attack": self.attacked, "explain": self.explained}
         if verb in works_on and works_on[verb] is None:
             raise UsageError(f"{verb} has nothing to work on in answers of the task {self.name!r}")

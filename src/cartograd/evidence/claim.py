@@ -138,10 +138,12 @@ def find(name: str, /) -> Claim:
     Raises:
         UsageError: there is none, with the nearest one.
     """
-    name = name.replace("_", "-")
+    given, name = name, name.replace("_", "-")
     if name not in claims():
         later = "(the map has this statement; its experiment is not written yet)"
         hint = later if name in statements() else "(`cartograd claim` lists all)"
+        own = next((one for one in (f"{given}.py", f"{name}.py") if Path(one).is_file()), None)
+        hint = hint if own is None else f"(a file of yours is named whole: cartograd claim {own})"
         raise unknown("claim", name, claims(), hint=hint)
     return claims()[name]
 

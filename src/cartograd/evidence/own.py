@@ -6,7 +6,9 @@ and code; a changed one is another design, which gets seeds that nobody saw.
 """
 
 import ast
+import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
@@ -17,7 +19,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.evidence.claim import Claim, Curve, Measured
 from cartograd.evidence.claim_fields import check_fields, check_rule
 from cartograd.evidence.design import Event, digest_of, history_of, now
-from cartograd.evidence.experiment import Measure
+from cartograd.evidence.experiment import Measure, Outcome
 from cartograd.evidence.kept_seeds import KeptSeeds
 from cartograd.evidence.registering import SEEN, append, fixed, span
 from cartograd.evidence.verdict import Check
@@ -168,6 +170,21 @@ def end(claim: Claim, path: Path, design: str, seeds: tuple[int, ...], verdict: 
     """Write into the journal what was seen."""
     seen = "" if claim.exact else span(list(seeds))
     append(Event(now(), claim.id, "run", design, seen, verdict), journal_of(path))
+
+
+def lost(outcome: Outcome, /) -> list[str]:
+    """Figures that are no numbers, a line each: what rests on them stays undecided."""
+    found = []
+    for name, values in outcome.figures.items():
+        pairs = zip(outcome.seeds, values, strict=True)
+        seeds = [seed for seed, value in pairs if not math.isfinite(value)]
+        if seeds:
+            many = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+            found.append(
+                f"{name!r} is no finite number for {many}: a check of it stays undecided, whatever "
+                "the others say"
+            )
+    return found
 
 
 def _checked(path: Path, claim: Claim, found: Any) -> Measured:

@@ -203,3 +203,29 @@ def test_a_file_that_is_not_there(cli_run):
     done = cli_run("claim", "nowhere.py")
     assert done.code == 2
     assert "cannot read nowhere.py" in done.err
+
+
+def test_a_figure_that_is_no_number_is_told(mine, cli_run, tmp_path):
+    mine(
+        sampled=SAMPLED.replace(
+            "    return", "    if seed == 2:\n        return float('nan')\n    return"
+        )
+    )
+    done = cli_run("claim", "mine.py")
+    assert done.code == 0
+    assert "undecided" in done.out
+    assert "'middle' is no finite number for seed 2: a check of it stays undecided" in done.err
+
+
+def test_a_file_without_its_ending_is_suggested(mine, cli_run):
+    done = cli_run("claim", "mine")
+    assert done.code == 2
+    assert "a file of yours is named whole: cartograd claim mine.py" in done.err
+
+
+def test_a_clock_that_is_set_back_changes_no_order(mine, cli_run, tmp_path, monkeypatch):
+    times = iter(["2026-11-30T05:01Z", "2026-11-30T04:59Z"])
+    monkeypatch.setattr("cartograd.evidence.own.now", lambda: next(times, "2026-11-30T04:58Z"))
+    monkeypatch.setattr("cartograd.evidence.registering.now", lambda: next(times))
+    cli_run("claim", "mine.py")
+    assert events(tmp_path) == [("registered", "0-3"), ("run", "0-3")]

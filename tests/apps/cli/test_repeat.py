@@ -180,3 +180,12 @@ def test_where_all_are_right_the_mean_is_no_surer_than_a_run(tmp_path):
     figure = next(one.arms[0] for one in found.metrics if one.name == "accuracy")
     assert figure.values == (1.0, 1.0)
     assert 0.8 < figure.low < 1.0 == figure.high
+
+
+def test_a_dry_run_says_of_how_many_trainings_it_is_one(cli_run):
+    done = cli_run("train", "mlp", "--data", "moons", "--epochs", "1", "--seeds", "2", "--dry-run")
+    assert done.code == 0
+    assert "one of 2 trainings, one after the other; the numbers are of each" in done.err
+    refused = cli_run("train", "mlp", "--data", "moons", "--seeds", "1", "--dry-run")
+    assert refused.code == 2
+    assert "seeds=1 is out of range" in refused.err

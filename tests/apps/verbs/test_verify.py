@@ -136,7 +136,7 @@ def test_distances_and_groups_have_tables_of_their_own(split):
 
 
 def test_other_answers_and_units_are_told(split):
-    with pytest.raises(UsageError, match="attacks mislead classifiers; this model answers with a"):
+    with pytest.raises(UsageError, match="verify proves of classifiers that no change turns"):
         cg.verify(cg.sign(nn.Linear(2, 1), Signature((POINT,), (Port("v", "value", (1,)),))), split)
     image = Port("picture", "image", (1, 2, 2), bounds=(0.0, 1.0))
     model = cg.sign(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), Signature((image,), (SIDE,)))

@@ -17,13 +17,19 @@ def show_plan(
     given: dict[str, Any],
     cost: bool,
     json: bool,
+    seeds: int | None = None,
 ) -> int:
-    """What a run would be, or would cost."""
+    """What a run would be, or would cost; of several seeds each is one such run."""
     from cartograd.apps.verbs.plan import planned
     from cartograd.apps.verbs.train import resumed
 
     if resume:
         model, _, given["config"] = resumed(model, folder, given["config"])
+    if seeds is not None:
+        from cartograd.apps.verbs.repeat import check_seeds
+
+        check_seeds(seeds)
+        output.note(f"one of {seeds} trainings, one after the other; the numbers are of each")
     if cost:
         return _show_cost(model, data, given, json)
     return _show_config(planned(model, data, meta=True, **given), json)

@@ -109,7 +109,9 @@ def train_(
     if print_config or dry_run:
         from cartograd.apps.cli.planned_run import show_plan
 
-        return show_plan(begins, data, folder, resume, given | {"config": config}, dry_run, json)
+        return show_plan(
+            begins, data, folder, resume, given | {"config": config}, dry_run, json, seeds
+        )
     if on is not None:
         words = given | {"model": None if resume else begins, "data": data, "config": config}
         return _on_ray(on, words, folder, nproc or 2)

@@ -156,10 +156,8 @@ def examples_for(
     if isinstance(data, DataLoader | TorchDataset):
         task = model.output.task if model.output.task in TASKS else None
         data = gathered(data, whole=True, labels=model.output.labels, task=task).train
-    if isinstance(data, Framed) and model.example.timeline is not None:
-        data = data.told(**{"time": model.example.timeline.time} | dict(data.args))
     if isinstance(data, str | Path | Spec | Framed):
-        spec = data if isinstance(data, Framed) else located(data)
+        spec = _timed(data, model) if isinstance(data, Framed) else located(data)
         own = spec.spec if isinstance(spec, Framed) else spec
         data = dataset(spec, **as_trained(own, model, part))
         if data.signature.input.columns != model.input.columns:
@@ -176,6 +174,12 @@ def examples_for(
         data = relabelled(data, model)
     _check_fits(model, data.signature)
     return data
+
+
+def _timed(data: Framed, model: Signature) -> Framed:
+    """A table in memory with the column of times that the model knows, if it knows one."""
+    timeline = model.example.timeline
+    return data if timeline is None else data.told(**{"time": timeline.time} | dict(data.args))
 
 
 def _part(data: Dataset, part: str) -> Examples:

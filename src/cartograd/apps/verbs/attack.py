@@ -112,8 +112,9 @@ def _notes(spec: Spec, model: Signed, x: Tensor, changed: Tensor) -> tuple[str, 
 
 
 def attacked(
-    target: Target, data: Data, /, *, part: str | None, examples: int, device: str
-) -> tuple[Signed, Split]:
+    target: Target, data: Data, /, *, part: str | None, examples: int, device: str,
+    verb: str = "attack",
+) -> tuple[Signed, Split]:  # fmt: skip
     """A model on its device, and the examples to attack it with: the first of a fixed shuffle.
 
     Raises:
@@ -121,7 +122,7 @@ def attacked(
             for.
     """
     model = as_signed(target)
-    model.signature.task.check("attack")
+    model.signature.task.check(verb)
     model = model.to(pick(device))
     if examples < 1:
         raise UsageError(f"examples={examples} is out of range; expected at least 1")

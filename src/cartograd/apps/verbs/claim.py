@@ -83,6 +83,8 @@ def _own(
     else:
         said(f"design {design}, fixed in {journal}")
     outcome = run(found, seeds=chosen, measure=measure, design=design, kept=kept, said=said)
+    for line in own.lost(outcome):
+        said(line)
     if not own.is_look(found, chosen):
         own.end(found, path, design, chosen, outcome.verdict)
     if target is not None:

@@ -19,6 +19,16 @@ MOST = 100
 ENDED = ("finished", "early", "callback")
 
 
+def check_seeds(seeds: int, /) -> None:
+    """Refuse a number of trainings that is none.
+
+    Raises:
+        UsageError: there are too few, or too many.
+    """
+    if not 2 <= seeds <= MOST:
+        raise UsageError(f"seeds={seeds} is out of range; expected 2 to {MOST} trainings")
+
+
 def repeat(
     model: Any = None,
     data: Any = None,
@@ -50,8 +60,7 @@ def repeat(
     Raises:
         UsageError: something is wrong with what was given; nothing is written then.
     """
-    if not 2 <= seeds <= MOST:
-        raise UsageError(f"seeds={seeds} is out of range; expected 2 to {MOST} trainings")
+    check_seeds(seeds)
     if resume and folder is None:
         raise UsageError("give the folder of the trainings to go on with: --folder (as printed)")
     shown = {key: options.pop(key) for key in ("progress", "callbacks") if key in options}

@@ -77,7 +77,9 @@ def verify(
             f"{', '.join(str(spec) for spec in specs)}: some of these prove a box of the size eps, "
             "some find their own set; verify them apart"
         )
-    model, chosen = attacked(target, data, part=part, examples=examples, device=device)
+    model, chosen = attacked(
+        target, data, part=part, examples=examples, device=device, verb="verify"
+    )
     check_classifier(model, texts=reads_text(model))
     source = f"{data if isinstance(data, str | Spec) else 'examples'}" + (
         f" ({part})" if part else ""

@@ -56,7 +56,9 @@ def verify_ranges(
     """
     if not 0 < minutes < math.inf:
         raise UsageError(f"minutes={minutes} is out of range; expected a number above 0")
-    model, chosen = attacked(target, data, part=part, examples=examples, device=device)
+    model, chosen = attacked(
+        target, data, part=part, examples=examples, device=device, verb="verify"
+    )
     certified.check_classifier(model)
     places = [_place(word, model.signature.input) for word in ranges]
     until = time.monotonic() + 60 * minutes

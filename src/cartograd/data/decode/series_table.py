@@ -20,7 +20,6 @@ from cartograd.data.decode.encode import numbers
 from cartograd.data.decode.steps import ahead, places, plural, seconds, shown, step_of
 from cartograd.data.decode.table import Table
 
-
 WORDS = "a column of 0 and 1 for each word in its place, since series are learned from numbers"
 """The way out for covariates of words."""
 
@@ -64,9 +63,13 @@ def courses(table: Table, timeline: Timeline, notes: list[str], /) -> tuple[list
     style = next(filter(None, styles.values()), ".")[0]
     cells = [
         numbers(
-            table.column(name), name, table, decimal=style, marks=timeline.missing,
+            table.column(name),
+            name,
+            table,
+            decimal=style,
+            marks=timeline.missing,
             otherwise=WORDS if name != timeline.target else "",
-        )  # fmt: skip
+        )
         for name in timeline.columns
     ]
     values = np.stack(cells, 1)
