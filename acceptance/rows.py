@@ -41,6 +41,7 @@ from acceptance import (
     styles,
     tables,
     text_to_image,
+    texts,
     transformers,
     translation,
 )
@@ -66,6 +67,7 @@ LEARNED: dict[str, Row] = {
     "certified-digits": certified.certified_digits,
     "certified-fashion": certified.certified_fashion,
     "explainers-tables-texts": explainers.explainers_tables_texts,
+    "texts-with-labels": texts.texts_with_labels,
     "backdoors-fashion": security.backdoors_fashion,
     "breast-cancer": tables.breast_cancer,
     "lending-club": tables.lending_club,
@@ -176,13 +178,20 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "brown": ("tagging", "word-vectors"),
     "bible": ("translation-spanish", "word-vectors"),
     "gettext": ("translation-chinese", "bahdanau-beams", "back-translation"),
-    "zh-reviews": ("auto-on-twelve", "chinese-reviews", "explainers-tables-texts"),
+    "zh-reviews": (
+        *("auto-on-twelve", "chinese-reviews", "explainers-tables-texts"),
+        "texts-with-labels",
+    ),
     "minilm": (
         "auto-on-twelve",
         "chinese-reviews",
+        "texts-with-labels",
     ),
     "shakespeare": ("word-vectors", "gpt-shakespeare", "error-accumulation"),
-    "debian-descriptions": ("auto-on-twelve", "word-vectors", "bert-descriptions"),
+    "debian-descriptions": (
+        *("auto-on-twelve", "word-vectors", "bert-descriptions"),
+        "texts-with-labels",
+    ),
     "spacy-vectors": ("word-vectors",),
     "lending-club": (
         "auto-on-twelve",
