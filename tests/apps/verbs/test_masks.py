@@ -68,6 +68,13 @@ def test_masks_are_learned_and_measured_beside_plain_ways(cells, run):
     assert own.classes[1].iou == pytest.approx(found.classes[1].iou)  # of all logits
 
 
+def test_the_report_shows_classes_and_the_worst_pictures(run):
+    page = (run / "report.html").read_text()
+    assert "Class by class" in page
+    assert page.count('under the answer"') == 6
+    assert "the lowest IoU" in page
+
+
 def test_figures_of_classes_are_those_of_the_counts():
     port = Port("mask", "label", (3, 2, 2), labels=("a", "b", "c"), task="segment")
     signature = Signature((), (port,))

@@ -15,6 +15,7 @@ from cartograd.apps.report.data_kept import data_kept
 from cartograd.apps.report.forecasts import forecasts
 from cartograd.apps.report.grown import grown
 from cartograd.apps.report.labels import labels
+from cartograd.apps.report.masked import masked
 from cartograd.apps.report.metrics import Measured, metrics
 from cartograd.apps.report.mistakes import mistakes
 from cartograd.apps.report.origin import Origin, origin_of, title_of
@@ -192,6 +193,7 @@ ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
     "forecasts": _forecasts,
     "labels": _labels,
     "translations": _translations,
+    "masks": masked,
 }
 """The sections about answers that tasks may name."""
 

@@ -110,6 +110,11 @@ def by_class(signature: Signature, found: Float[Tensor, "n m"] | None, /) -> lis
     return told
 
 
+def of_each(found: Float[Tensor, "n m"], /) -> Float[Tensor, " n"]:
+    """The mean IoU of each picture by itself."""
+    return _iou(found)
+
+
 def against_class(signature: Signature, ours: Float[Tensor, "n m"] | None, /) -> Beside | None:
     """How masks compare with giving every pixel the class that most have, by mean IoU."""
     from cartograd.practice.metrics import masks

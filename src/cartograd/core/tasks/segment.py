@@ -9,6 +9,7 @@ TASK = Task(
     target="class",
     objective="segment",
     metrics=("mask-iou", "dice", "accuracy", "nll"),
+    sections=("masks",),
     classes_axis=0,
     each=True,
     of_pixels=True,

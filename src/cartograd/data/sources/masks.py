@@ -225,8 +225,8 @@ def _parts(pairs: Sequence[Pair], valid: float, test: float) -> dict[str, Tensor
     }
     rest = torch.tensor([i for i, pair in enumerate(pairs) if pair.part in ("", "train")])
     shares = {"valid": valid, "test": test}
-    left = {part: 0.0 if len(own[part]) else share for part, share in shares.items()}
-    cut = assign([pairs[i].key for i in rest.tolist()], **left)
+    valid, test = (0.0 if len(own[part]) else share for part, share in shares.items())
+    cut = assign([pairs[i].key for i in rest.tolist()], valid=valid, test=test)
     train, held, last = (rest[index] for index in cut)
     return {
         "train": train,
