@@ -87,7 +87,7 @@ def _named(classes: Tensor, labels: Sequence[str]) -> str:
     """The name of a class by its number, or of those that hold."""
     if not classes.ndim:
         return labels[int(classes)]
-    return ", ".join(labels[i] for i in classes.nonzero()[:, 0].tolist()) or "none"
+    return ", ".join(labels[int(i)] for i in classes.nonzero()[:, 0]) or "none"
 
 
 def _lost(first: Tensor, second: Tensor, truth: Tensor) -> float:
