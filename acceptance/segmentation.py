@@ -17,11 +17,16 @@ COINS = (
     "cartograd train unet:width=8 --data coins --epochs 12 "
     "--set seed=SEED batch_size=16 augment=flip,rotate,jitter"
 )
-LEAST_THINGS, LEAST_COINS = 0.0, 0.935
-"""IoU that is asked for; of coins set after seed 100 (0.953)."""
+LEAST_THINGS, LEAST_COINS = 0.18, 0.935
+"""IoU that is asked for, set after seed 100 (0.225 and 0.953)."""
 
 NOTES = {
-    "cut-outs": [],
+    "cut-outs": [
+        "Thresholds were set after seed 100: things against the ground 22.5 %, Otsu's threshold "
+        "15.1 %, the mean of six classes 17.3 % (13.9 % of the commonest class alone). It is a "
+        "network of half a minute: things that are tested on were cut from other files than those "
+        "trained on, and of what kind they are is hardly learned from so few.",
+    ],
     "coins": [
         "Thresholds were set after seed 100. There is no mask beside scikit-image's photograph "
         "(nor any of cells in its package): the coins were outlined by ellipses drawn by eye for "
