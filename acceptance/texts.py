@@ -33,7 +33,7 @@ LEAST = {
 BEST = "MiniLM, all of it"
 METHOD = "integrated_gradients:steps=32"
 JUDGE = f"cartograd explain RUN SOURCES --judge --method {METHOD} --json"
-EXPLAINED = {BEST: "english", "LSTM, Chinese": "chinese"}
+EXPLAINED = {"BERT": "english", "LSTM, Chinese": "chinese"}
 """Models that are explained, and the folders of texts that none has learned."""
 
 SHARE = 0.8
@@ -46,7 +46,9 @@ NOTE = (
     "100, which is not counted: 65.0, 73.5, 86.3, 88.2, 82.4 and 85.1 %, in the order of the "
     "commands; MiniLM was better than TF-IDF by 5.7 points (2.1 to 9.2), a head on it and a "
     "Chinese BERT no better, the rest worse. "
-    "So few texts are no place for an LSTM or a BERT from scratch: that is told, not hidden."
+    "So few texts are no place for an LSTM or a BERT from scratch: that is told, not hidden. The "
+    "share of explained texts was set before any explanation of these models was seen; MiniLM is "
+    "not explained here, as its judge took more than two minutes of processor time for 40 texts."
 )
 
 
