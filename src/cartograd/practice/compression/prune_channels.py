@@ -74,7 +74,10 @@ CARD = Card(
         "exported and explained",
     ),
     tiny={"amount": 0.25},
-    missing={"compress/prune-structured": "a row that shows size, time and accuracy"},
+    missing={
+        "compress/prune-structured": "accuracy within a stated loss: the row pruned-fashion "
+        "loses 1.6 to 3.6 points where one is asked"
+    },
 )
 
 
