@@ -1,0 +1,68 @@
+"""A detector through the verbs, on small pictures."""
+
+import json
+
+import pytest
+import torch
+
+import cartograd as cg
+from cartograd.apps.report.restored import check_out, write_out
+from cartograd.core.errors import UsageError
+from cartograd.data.decode.images import header
+from cartograd.data.sources.yolo import yolo
+from tests.conformance.boxed import coco_files
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("detecting")
+    coco_files(folder / "data")
+    network = 'fcos:encoder="resnet:depth=8,width=4",width=8'
+    run = cg.train(network, f"coco:{folder / 'data'},size=16", epochs=1, folder=folder / "run")
+    return run, folder
+
+
+def test_it_is_trained_measured_and_loaded_again(trained):
+    _, folder = trained
+    found = cg.evaluate(folder / "run", f"coco:{folder / 'data'}")
+    names = {"coco-map", "coco-map:iou=0.5", "coco-map:iou=0.75", "average-recall"}
+    assert set(found.metrics) == names
+    assert all(0 <= value <= 1 for value in found.metrics.values())
+    assert found.outputs.shape[2] == 6
+    for name, (low, high) in found.intervals.items():
+        assert low <= found.metrics[name] <= high or high <= 1
+
+
+def test_boxes_are_drawn_and_written_back(trained, tmp_path, monkeypatch):
+    """YOLO's text is read as the boxes that were written."""
+    _, folder = trained
+    monkeypatch.setattr("cartograd.apps.answers.detect.LIKELY", 0.05)
+    bundle = cg.load(folder / "run")
+    pictures = sorted((folder / "data" / "images" / "train2017").glob("*.png"))[:3]
+    answers = cg.predict(bundle, list(pictures))
+    out = tmp_path / "images" / "train"
+    check_out(out, bundle.signature)
+    written = write_out(out, answers, bundle.signature)
+    assert len(written) == 9
+    for picture, answer in zip(pictures, answers, strict=True):
+        assert header(out / picture.name).size == header(picture).size
+        assert json.loads((out / f"{picture.stem}.json").read_text()) == answer
+    boxes = [box for answer in answers for box in answer["boxes"]]
+    lines = [line for file in sorted(out.glob("*.txt")) for line in file.read_text().splitlines()]
+    assert len(lines) == len(boxes)
+    (tmp_path / "labels" / "train").mkdir(parents=True)
+    for file in out.glob("*.txt"):
+        file.rename(tmp_path / "labels" / "train" / file.name)
+    (tmp_path / "data.yaml").write_text("train: images/train\nnames: [cat, dog]\n")
+    if boxes:
+        data = yolo(tmp_path, size=16, valid=0.0, test=0.0, broken="leave-out")
+        assert int((data.train.targets[..., 0] >= 0).sum()) <= len(boxes)
+    with pytest.raises(UsageError, match="do not fit into"):
+        write_out(tmp_path / "one.png", answers, bundle.signature)
+
+
+def test_what_does_not_fit_is_declined(trained):
+    _, folder = trained
+    x = torch.rand(1, 3, 16, 16)
+    with pytest.raises(UsageError, match="this model answers with boxes"):
+        cg.explain(folder / "run", x)
