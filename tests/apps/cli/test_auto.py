@@ -192,6 +192,7 @@ def test_a_training_that_is_under_way_at_the_end_is_cut_short(tmp_path):
     assert done.score > 0
 
 
+@pytest.mark.untyped
 def test_files_are_read_once(monkeypatch):
     reads = []
     monkeypatch.setattr(source, "_read", lambda spec, args: reads.append(str(spec)) or object())

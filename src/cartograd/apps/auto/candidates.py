@@ -71,10 +71,10 @@ def candidates(found: Choice, /) -> list[Candidate]:
 def absent(found: Choice, /) -> list[str]:
     """A line on each published model that would have been tried, and is not here."""
     signature = found.data.signature
-    dims, kind = signature.input.dims, signature.example.kind
+    kind = signature.example.kind
     tells = signature.target in ("class", "classes")
     names = []
-    if kind == "image" and tells and dims[0] == 3 and min(dims[1:]) >= PHOTO:
+    if kind == "image" and tells and signature.input.dims[0] == 3 and _side(signature) >= PHOTO:
         names = [EFFICIENT]
     if kind == "text" and tells and not is_chinese(found.data):
         names = ["minilm"]
@@ -110,9 +110,13 @@ def _single(signature: Signature) -> bool:
     return signature.output.dims == (1,)
 
 
+def _side(signature: Signature) -> int:
+    """The larger side of pictures."""
+    return max(size for size in signature.input.dims[1:] if isinstance(size, int))
+
+
 def _pictures(data: Dataset) -> list[Candidate]:
-    dims = data.signature.input.dims
-    side = max(size for size in dims[1:] if isinstance(size, int))
+    dims, side = data.signature.input.dims, _side(data.signature)
     moved = "flip,crop:padding=4" if side >= FLIPS and dims[0] == 3 else "crop:padding=1"
     augment = {"augment": moved}
     found = []

@@ -15,7 +15,7 @@ HALF_SECOND = 0.5 / 86400
 """In days: features are float32, and a day's first moment must not become the day before."""
 
 
-def decoded(port: Port, rows: Shaped[Tensor, "n d"], /) -> list[dict[str, Cell]]:
+def decoded(port: Port, rows: Shaped[Tensor, "n ..."], /) -> list[dict[str, Cell]]:
     """Each row's cells by column: a number, a date, a category, or `None` where it is missing.
 
     A category that the model does not know cannot be told from a missing one here, and free text
