@@ -19,6 +19,9 @@ from cartograd.data.dataset.dataset import Dataset
 TREES = 300
 """Most trees of a boosting; each class of more than two takes one a round."""
 
+FOREST = 1000
+"""Rows up to which a forest is tried: it grows in minutes on some thousand."""
+
 FLIPS = 32
 """Side of pictures from which on they are photos, which may be turned over."""
 
@@ -55,7 +58,7 @@ def candidates(found: Choice, /) -> list[Candidate]:
     """
     kind, target = found.data.signature.example.kind, found.data.signature.target
     if kind in ("table", "vector"):
-        return _tables(found.data.signature)
+        return _tables(found.data)
     if kind == "image" and target in ("class", "classes"):
         return _pictures(found.data)
     if kind == "text" and target in ("class", "classes", "value"):
@@ -85,7 +88,8 @@ def absent(found: Choice, /) -> list[str]:
     ]
 
 
-def _tables(signature: Signature) -> list[Candidate]:
+def _tables(data: Dataset) -> list[Candidate]:
+    signature = data.signature
     classes = signature.classes or 1
     grown = signature.target == "class" or (signature.target == "value" and _single(signature))
     rounds = max(10, min(100, TREES // (classes if classes > 2 else 1)))
@@ -103,7 +107,8 @@ def _tables(signature: Signature) -> list[Candidate]:
     if not grown:
         return networks
     first, second, third = trees
-    return [first, networks[0], second, *networks[1:], third]
+    slow = len(data.train) > FOREST
+    return [first, networks[0], second, *networks[1:], *([] if slow else [third])]
 
 
 def _single(signature: Signature) -> bool:
