@@ -49,8 +49,9 @@ def pruned_fashion(session: Session, /) -> Outcome:
         notes=[
             f"As small from scratch: `{SMALL}`, the epochs of both other trainings together.",
             "CPU time is that of the whole network's training and of all steps.",
-            "Tried before with twice the width: all of seed 100 but the last step's figures, and the "
-            "whole network of seed 0, stopped for its time; nothing pruned of seeds 0 to 2 was seen.",
+            "Tried before with twice the width: all of seed 100 but the last step's figures, and "
+            "the whole network of seed 0, stopped for its time; nothing pruned of seeds 0 to 2 was "
+            "seen.",
             "Times are medians of calls in turns, one thread, with their 95 % intervals, on a "
             "machine that had other work.",
         ],
