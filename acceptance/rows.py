@@ -15,6 +15,7 @@ from acceptance import (
     codes,
     completion,
     compression,
+    detection,
     diffusion,
     distillation,
     domains,
@@ -97,6 +98,7 @@ LEARNED: dict[str, Row] = {
     "gpt-shakespeare": transformers.gpt_shakespeare,
     "error-accumulation": errors.error_accumulation,
     "bert-descriptions": transformers.bert_descriptions,
+    "detect-cut-outs": detection.detect_cut_outs,
     "segment-cut-outs": segmentation.segment_cut_outs,
     "segment-coins": segmentation.segment_coins,
 }
@@ -142,7 +144,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "fine-tuning",
     ),
     "coins": ("segment-coins",),
-    "cut-outs": ("segment-cut-outs",),
+    "cut-outs": ("detect-cut-outs", "segment-cut-outs"),
     "efficientnet-lite0-imagenet": (
         "auto-on-twelve",
         "fine-tuning",

@@ -116,17 +116,13 @@ def cut_outs(
     """
     root = packages.where("cut-outs") if path is None else Path(path)
     counts = {"train": examples, "valid": max(1, examples // 10), "test": max(1, examples // 5)}
-    files = {name: _ordered(root / name) for name in (*CLASSES, BACKGROUNDS)}
+    cut = {part: things(root, part, size) for part in PARTS}
+    photos = _ordered(root / BACKGROUNDS)
     made: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
     for number, part in enumerate(PARTS):
-        things = [
-            _thing(file, kind, size)
-            for kind, name in enumerate(CLASSES)
-            for file in _of_part(files[name], part)
-        ]
-        photographs = [_photograph(file, size) for file in _of_part(files[BACKGROUNDS], part)]
+        photographs = [_photograph(file, size) for file in _of_part(photos, part)]
         draws = [torch.Generator().manual_seed(mixed(seed, number, i)) for i in range(counts[part])]
-        made[part] = _pictures(things, photographs, draws, size)
+        made[part] = _pictures(cut[part], photographs, draws, size)
     image = Port("image", "image", (3, size, size), "float32", (0.0, 1.0), fit="stretch")
     signature = Signature((measured(image, made["train"][0]),), (_answer(task, size),))
     splits = {
@@ -135,6 +131,19 @@ def cut_outs(
     }
     about = {"source": str(root), "licence": "GPL-2+", "seed": seed}
     return Dataset("cut-outs", **splits, signature=signature, about=about)
+
+
+def things(root: Path, part: str, size: int, /) -> list[Thing]:
+    """What is pasted in the pictures of a part, as large as it may become in this size.
+
+    Raises:
+        UsageError: the files are not there, too few, or cannot be read.
+    """
+    return [
+        _thing(file, kind, size)
+        for kind, name in enumerate(CLASSES)
+        for file in _of_part(_ordered(root / name), part)
+    ]
 
 
 def _answer(task: str, size: int) -> Port:
@@ -192,7 +201,7 @@ def _photograph(file: Path, size: int) -> UInt8[Tensor, "3 y x"]:
 
 
 def _pictures(
-    things: Sequence[Thing],
+    known: Sequence[Thing],
     photographs: Sequence[Tensor],
     draws: Sequence[torch.Generator],
     size: int,
@@ -208,7 +217,7 @@ def _pictures(
         owner = torch.zeros(size, size, dtype=torch.int64)
         kinds = [-1]
         for _ in range(int(torch.randint(1, 5, (), generator=draw))):
-            pasted = _pasted(picture, owner, things, draw, len(kinds))
+            pasted = _pasted(picture, owner, known, draw, len(kinds))
             if pasted is not None:
                 picture, owner, kind = pasted
                 kinds.append(kind)
@@ -221,7 +230,7 @@ def _pictures(
 
 
 def _pasted(
-    picture: Tensor, owner: Tensor, things: Sequence[Thing], draw: torch.Generator, number: int
+    picture: Tensor, owner: Tensor, known: Sequence[Thing], draw: torch.Generator, number: int
 ) -> tuple[Tensor, Tensor, int] | None:
     """The picture with a thing more, whose pixels are each thing's, and the thing's class.
 
@@ -230,7 +239,7 @@ def _pasted(
     size = picture.shape[-1]
     # Classes have different numbers of cut-outs, and are all pasted as often.
     kind = int(torch.randint(len(CLASSES), (), generator=draw))
-    own = [thing for thing in things if thing.number == kind]
+    own = [thing for thing in known if thing.number == kind]
     thing = own[int(torch.randint(len(own), (), generator=draw))]
     unit = torch.rand(3 + 2 * TRIES, generator=draw).tolist()
     side = size * (SMALLEST + (LARGEST - SMALLEST) * unit[0])
