@@ -84,9 +84,9 @@ def stylegan_digits(session: Session, /) -> Outcome:
             "30.6, and failed by the first of them (when that was set, seed 100 came to 33.6, and "
             "to 37.9 without the penalty on paths). All else is as it was. Now the distances are "
             "below the bound at each seed, and the row fails by the paths of one of the three.",
-            "`evaluate` looks at the network's own numbers. Brought to 0 to 1, as pictures "
-            "drawn for a user are, those of seed 3 are 33 to 40 away (four draws; 23 to 29 as they "
-            "are), those of seed 4 are 39, those of seed 5 are 36 and 45 (two draws).",
+            "These distances are of the network's own numbers, which `evaluate` looked at then. "
+            "Brought to 0 to 1, as a user's pictures are and as it looks at them since, those of "
+            "seed 3 are 33 to 40 away (four draws; 23 to 29 as they are), those of seed 4 are 39, those of seed 5 are 36 and 45 (two draws).",
             "Of clothes of 28 pixels, 96,000 seen in 480 processor seconds, it came by 0.01 to "
             "29.7 where normal distributions are 17.7, and 83 % were of the class that was asked "
             "for.",

@@ -5,9 +5,10 @@ import cartograd as cg
 from cartograd.apps.load.target import as_signed
 from cartograd.apps.report.samples import write_film
 from cartograd.apps.verbs.conditions import columns_of
-from cartograd.apps.verbs.drawn_samples import compared, spread
+from cartograd.apps.verbs.drawn_samples import compared, shown, spread
 from cartograd.apps.verbs.frames import frames
 from cartograd.core.errors import UsageError
+from cartograd.core.signed import Signed
 from cartograd.data.dataset.own_targets import own_targets
 
 
@@ -162,3 +163,12 @@ def test_a_film_shows_how_pictures_come_to_be(tmp_path):
         match=r"films are of pictures, .* write .png, .csv or .npy",
     ):
         write_film(tmp_path / "film.gif", cg.dataset("moons").signature.input, shown)
+
+
+def test_a_generator_is_judged_by_what_a_user_gets():
+    """Its pixels darker than black are cut off where it is measured, as where it is sampled."""
+    noise = cg.Port("noise", "vector", (2,))
+    out = cg.Port("image", "image", (1, 2, 2), bounds=(0.0, 1.0), task="generate")
+    model = Signed(torch.nn.Identity(), cg.Signature((noise,), (out,)))
+    outputs = torch.tensor([[[[-0.5, 0.2], [1.5, 1.0]]]])
+    assert shown(model, outputs).flatten().tolist() == pytest.approx([0.0, 0.2, 1.0, 1.0])

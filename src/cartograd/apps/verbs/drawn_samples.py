@@ -63,6 +63,15 @@ def own_examples(
     return sample(model, len(places), condition=asked, device=device)
 
 
+def shown(model: Signed, outputs: Float[Tensor, "n ..."], /) -> Float[Tensor, "n ..."]:
+    """A generator's own numbers as its examples are given to a user: within their bounds.
+
+    A network without a last tanh or sigmoid answers with pixels darker than black.
+    """
+    bounds = model.signature.example.bounds
+    return outputs if bounds is None else outputs.clamp(*bounds)
+
+
 @dataclass(frozen=True)
 class Compared:
     """Drawn and real examples as features.

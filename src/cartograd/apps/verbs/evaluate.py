@@ -24,6 +24,7 @@ from cartograd.apps.verbs.drawn_samples import (
     draws_itself,
     is_of_samples,
     own_examples,
+    shown,
     spread,
 )
 from cartograd.apps.verbs.generative_model import Generative
@@ -122,7 +123,7 @@ def evaluate(
         model, examples, measures, batch_size=batch_size, device=device
     )
     if of_samples:
-        drawn = own_examples(model, examples, device=device) if own else outputs
+        drawn = own_examples(model, examples, device=device) if own else shown(model, outputs)
         of_drawn = drawn_figures(of_samples, drawn, examples, judges=as_judges(judge))
         chosen += tuple(name for name in of_drawn if name not in chosen)
         for name, figure in of_drawn.items():
