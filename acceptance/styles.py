@@ -70,28 +70,32 @@ def stylegan_digits(session: Session, /) -> Outcome:
         },
         cpu=[run.cpu for run in runs],
         wall=[run.wall for run in runs],
-        notes=[
-            "Up to 1,000 drawn pictures beside real ones of the test part; the judge is a LeNet-5 "
-            f"that guided nothing. Path lengths are of {PAIRS:,} pairs of styles of one class, in "
-            "its features. Styles are mixed between pictures of two classes, the first or the last "
-            "half of the layers from the other one.",
-            "The weight of the penalty on the critic's slope was chosen by seed 100, which is not "
-            "counted. By 0.01, 0.3 and 3 the averaged weights came to a distance of 45, 38 and 39 "
-            "after 1,200 moves and of 69, 43 and 30 after 1,800: by the weaker ones the game does "
-            "not settle. Paths were 378 long after 60 epochs, and 461 after 45 without the penalty "
-            "on them.",
-            f"Seeds {AFTER} up: by 0.01 and with 60 epochs seeds 0 to 2 came to 43.3, 36.8 and "
-            "30.6, and failed by the first of them (when that was set, seed 100 came to 33.6, and "
-            "to 37.9 without the penalty on paths). All else is as it was. Now the distances are "
-            "below the bound at each seed, and the row fails by the paths of one of the three.",
-            "These distances are of the network's own numbers, which `evaluate` looked at then. "
-            "Brought to 0 to 1, as a user's pictures are and as it looks at them since, those of "
-            "seed 3 are 33 to 40 away (four draws; 23 to 29 as they are), those of seed 4 are 39, those of seed 5 are 36 and 45 (two draws).",
-            "Of clothes of 28 pixels, 96,000 seen in 480 processor seconds, it came by 0.01 to "
-            "29.7 where normal distributions are 17.7, and 83 % were of the class that was asked "
-            "for.",
-        ],
+        notes=list(NOTES),
     )
+
+
+NOTES = (
+    "Up to 1,000 drawn pictures beside real ones of the test part; the judge is a LeNet-5 "
+    f"that guided nothing. Path lengths are of {PAIRS:,} pairs of styles of one class, in "
+    "its features. Styles are mixed between pictures of two classes, the first or the last "
+    "half of the layers from the other one.",
+    "The weight of the penalty on the critic's slope was chosen by seed 100, which is not "
+    "counted. By 0.01, 0.3 and 3 the averaged weights came to a distance of 45, 38 and 39 "
+    "after 1,200 moves and of 69, 43 and 30 after 1,800: by the weaker ones the game does "
+    "not settle. Paths were 378 long after 60 epochs, and 461 after 45 without the penalty "
+    "on them.",
+    f"Seeds {AFTER} up: by 0.01 and with 60 epochs seeds 0 to 2 came to 43.3, 36.8 and "
+    "30.6, and failed by the first of them (when that was set, seed 100 came to 33.6, and "
+    "to 37.9 without the penalty on paths). All else is as it was. Now the distances are "
+    "below the bound at each seed, and the row fails by the paths of one of the three.",
+    "These distances are of the network's own numbers, which `evaluate` looked at then. "
+    "Brought to 0 to 1, as a user's pictures are and as it looks at them since, those of "
+    "seed 3 are 33 to 40 away (four draws; 23 to 29 as they are), those of seed 4 are 39, those "
+    "of seed 5 are 36 and 45 (two draws).",
+    "Of clothes of 28 pixels, 96,000 seen in 480 processor seconds, it came by 0.01 to "
+    "29.7 where normal distributions are 17.7, and 83 % were of the class that was asked "
+    "for.",
+)
 
 
 class _Styles:
