@@ -27,6 +27,7 @@ from tests.conformance.boxed import (
     pictures_with_boxes,
     yolo_files,
 )
+from tests.conformance.rated import RATED, rated, rater, stars
 
 
 def table(folder):
@@ -214,8 +215,10 @@ SUBJECTS = {
     "fashion-mnist": idx,
     "folder": pictures,
     "gettext": catalogue,
+    "movielens": stars,
     "pairs": translated,
     "prompts": lambda folder: (sounds(folder)[0], {"seconds": 0.1}),
+    "ratings": stars,
     "series": sales,
     "shakespeare": works,
     "text": text,
@@ -473,6 +476,7 @@ def windows_of_series(n):
 
 
 TAUGHT = {
+    "factorise": (rater, rated),
     "detect": (detector, pictures_with_boxes),
     "adversarial-training": (bounded, within),
     "certified-training": (bounded, within),
@@ -517,6 +521,7 @@ FORECASTERS = (
 )
 
 SIGNATURES = {
+    "matrix-factorisation": RATED,
     **dict(map(of_series, FORECASTERS)),
     "fcos": seen(
         16, 16, Port("boxes", "value", (16, 8), labels=("cat", "dog", "hen"), task="detect")

@@ -15,6 +15,7 @@ from cartograd.core import registry
 from cartograd.core.boxes import right_answers
 from cartograd.core.build import build
 from cartograd.core.card import Card
+from cartograd.core.column import Column
 from cartograd.core.ports import Port, Signature
 from cartograd.core.timeline import Timeline
 from cartograd.data.dataset.dataset import Split
@@ -208,10 +209,24 @@ def series() -> Split:
     return Split(steps[:, None, :8], right, Signature((past,), (output,)))
 
 
+def rated() -> Split:
+    """What four people think of five things."""
+    number = torch.arange(32)
+    x = torch.stack([number % 4, number % 5], 1).double()
+    columns = (
+        Column("user", tuple("abcd"), numbered=True), Column("item", tuple("vwxyz"), numbered=True)
+    )  # fmt: skip
+    port = Port("pair", "table", (2,), "float64", columns=columns)
+    output = Port("stars", "value", (1,), "float64", task="regress")
+    right = torch.sin(number.double() * 1.3)[:, None]
+    return Split(x, right, Signature((port,), (output,)))
+
+
 ROWS = {
     "adversarial": noises, "adversarial-training": bounded,
     "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
-    "ctc": spelled, "detect": boxed, "forecast": series,
+    "ctc": spelled, "detect": boxed, "factorise": rated,
+    "forecast": series,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
     "latent-denoising": captioned,
@@ -226,6 +241,7 @@ MODELS = {
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
     "detect": 'fcos:encoder="resnet:depth=8,width=2,norm=none",width=4',
+    "factorise": "matrix-factorisation:factors=3",
     "forecast": "n-beats:width=8,depth=2",
     "grow": "decision-tree:depth=2",
     "learn-concepts": "concept-bottleneck:concepts=[[0],[1]],widths=[8]",
@@ -261,6 +277,7 @@ def teacher() -> torch.nn.Module:
 RATES = {
     "cyclegan-game": 3e-4,
     "denoising": 0.1,
+    "factorise": 0.3,
     "forecast": 0.1,
     "learn-prototypes": 0.003,
     "latent-denoising": 0.02,

@@ -36,6 +36,9 @@ class Column:
         unit: of the numbers in training (a currency, `%`); empty where none was written.
         encoder: how free text becomes features, `hash` or `minilm`; empty for all else.
         features: how many it becomes.
+        numbered: whether a category is one feature, its number, for models that keep a row of
+            weights for each (of users, of items); a missing or unseen one has the number after the
+            last.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Column:
     unit: str = ""
     encoder: str = ""
     features: int = 0
+    numbered: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -60,7 +64,7 @@ class Column:
     def width(self) -> int:
         """How many features this column becomes."""
         if self.categories is not None:
-            return len(self.categories)
+            return 1 if self.numbered else len(self.categories)
         if self.encoder:
             return self.features
         own = DATE + self.clock if self.dates else 1
@@ -77,6 +81,8 @@ def column_of(data: Any, /) -> Column:
     own = None if named is None else tuple(named)
     column = Column(**data | {"categories": own, "missing": tuple(data.get("missing", ()))})
     check_fields(column, f"column {column.name!r}")
+    if column.numbered and column.categories is None:
+        raise UsageError(f"column {column.name!r} is numbered and has no categories to number")
     if column.decimal not in (".", ",") or column.dates not in ("", "ymd", "dmy", "mdy"):
         raise UsageError(f"column {column.name!r} has an unknown decimal mark or order of dates")
     if column.encoder not in ENCODERS or (bool(column.encoder) != (column.features > 0)):

@@ -23,6 +23,8 @@ def sizes_of(port: Any, /) -> dict[str, int]:
     if port.kind == "series" and port.timeline is not None:
         sizes["channels"], sizes["context"] = port.dims
         sizes |= {"season": port.timeline.season, "horizon": port.timeline.horizon}
+    numbered = [len(column.categories) for column in port.columns if column.numbered]
+    sizes |= dict(zip(("users", "items"), numbered, strict=False))
     if port.levels:
         sizes["levels"] = port.levels
     return sizes if port.rate is None else sizes | {"sample_rate": port.rate}

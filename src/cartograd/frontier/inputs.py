@@ -66,7 +66,7 @@ def check_takes(model: nn.Module, x: Tensor, /) -> None:
 
 
 def check_one_input(model: nn.Module, /) -> None:
-    """Refuse models of several inputs.
+    """Refuse models of several inputs, and of numbers that are names.
 
     Raises:
         UsageError: which inputs there are.
@@ -77,6 +77,12 @@ def check_one_input(model: nn.Module, /) -> None:
         raise UsageError(
             f"the model takes several inputs ({names}), expected one; wrap it in a module that "
             "holds the others fixed"
+        )
+    numbered = signature is not None and [c.name for c in signature.input.columns if c.numbered]
+    if numbered:
+        raise UsageError(
+            f"the model looks up a row of weights by {' and '.join(numbered)}: such numbers are "
+            "names, with no slope to follow and nothing between them"
         )
 
 

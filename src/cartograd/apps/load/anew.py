@@ -22,6 +22,8 @@ from cartograd.data.sources.csv import READING
 
 def encoded_anew(spec: Spec | Framed, data: Dataset, model: Signature, /) -> Dataset:
     """The table anew, with the model's columns and classes."""
+    if model.input.columns and all(column.numbered for column in model.input.columns):
+        return _numbered_anew(data, model)
     if not model.input.columns or (isinstance(spec, Spec) and spec.name != "csv"):
         return data
     if isinstance(spec, Framed):
@@ -48,6 +50,33 @@ def encoded_anew(spec: Spec | Framed, data: Dataset, model: Signature, /) -> Dat
     about = data.about | {"decided": _columns_of(model.input.columns, data)}
     splits = dict(zip(("train", "valid", "test"), parts, strict=True))
     return replace(data, **splits, signature=signature, about=about)
+
+
+def _numbered_anew(data: Dataset, model: Signature) -> Dataset:
+    """The same pairs by the model's numbers of users and items, whatever their columns are called.
+
+    Raises:
+        UsageError: the data are none of users and items.
+    """
+    columns, own = model.input.columns, data.signature.input.columns
+    if len(own) != len(columns) or not all(column.numbered for column in own):
+        names = ", ".join(column.name for column in columns)
+        raise UsageError(
+            f"this data does not fit the model: it knows {names} by number; expected ratings:FILE"
+        )
+    signature = replace(data.signature, inputs=model.inputs)
+
+    def anew(split: Examples) -> Examples:
+        if not isinstance(split, Split) or split.table is None:  # only the model's own pairs
+            return split
+        table = replace(split.table, header=tuple(column.name for column in columns))
+        for line in unknown(table, columns):
+            warnings.warn(line, stacklevel=5)
+        features = encode(table, columns)
+        return Split(features, split.targets, signature, split.names, table=table)
+
+    parts = {part: anew(getattr(data, part)) for part in ("train", "valid", "test")}
+    return replace(data, **parts, signature=signature)
 
 
 def _columns_of(known: tuple[Column, ...], data: Dataset) -> list[str]:

@@ -77,5 +77,8 @@ def _cell(column: Column, features: Tensor) -> Cell:
         missing = column.indicator and float(features[-1]) > 0.5
         value = float(features[0]) * column.std + column.mean
         return None if missing else dates.shown(value + HALF_SECOND) if column.dates else value
+    if column.numbered:
+        at = int(features[0])
+        return column.categories[at] if at < len(column.categories) else None
     at = int(features.argmax())
     return column.categories[at] if float(features[at]) > 0.5 else None

@@ -30,8 +30,8 @@ def encode(table: Table, columns: Sequence[Column], /) -> Float[Tensor, "n d"]:
             continue
         if column.categories is not None:
             place = {category: i for i, category in enumerate(column.categories)}
-            index = np.array([place.get(cell, -1) for cell in cells], dtype=int)
-            parts.append(index[:, None] == np.arange(len(place)))
+            index = np.array([place.get(cell, len(place)) for cell in cells], dtype=int)[:, None]
+            parts.append(index if column.numbered else index == np.arange(len(place)))
             continue
         if column.dates:
             found = moments(table, column.name, column.dates, column.missing)

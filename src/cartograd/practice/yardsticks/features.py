@@ -101,9 +101,10 @@ def cells(inputs: Tensor, columns: Sequence[Column], /) -> tuple[np.ndarray, tup
         own = rows[:, begin : begin + column.width]
         begin += column.width
         if column.categories is not None:
-            known = own.any(1)
+            known = own[:, 0] < len(column.categories) if column.numbered else own.any(1)
             number = own.argmax(1) if own.shape[1] else np.zeros(len(own))
-            if own.shape[1] <= CATEGORIES:
+            number = own[:, 0] if column.numbered else number
+            if len(column.categories) <= CATEGORIES:
                 categories.append(sum(part.shape[1] for part in made))
             made.append(np.where(known, number, np.nan)[:, None])
             continue

@@ -1,6 +1,7 @@
 """A quick strong model for the kind of data, from the examples that a network learned from.
 
     table      gradient boosting on its columns, categories and missing cells as they are
+    ratings    the mean, and how far each user and each item is from it
     text       logistic (of values: ridge) regression on TF-IDF weights
     picture    the same on a grid of pixels
     sound      the same on the bands of its spectrum
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from cartograd.core.ports import Signature
 from cartograd.data.dataset.dataset import Examples, Split
-from cartograd.practice.yardsticks import estimators
+from cartograd.practice.yardsticks import estimators, means
 from cartograd.practice.yardsticks.features import Features, features
 
 CELLS = {True: 400_000, False: 1_500_000}
@@ -86,6 +87,10 @@ def fitted(
     signature = train.signature
     if not fits(signature) or not len(train):
         return None
+    columns = signature.input.columns
+    if columns and all(column.numbered for column in columns):
+        told = f"{len(train):,} training examples"
+        return Yardstick("means of users and items", told, means.fitted(train, valid))
     some = _some(train)
     found = features(signature, some, tokenizer=tokenizer)
     if found is None:

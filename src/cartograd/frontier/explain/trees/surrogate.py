@@ -231,7 +231,7 @@ def question(number: int, at: float, port: Port | None, /) -> tuple[str, str]:
         start += column.width
         if own < 0 or own >= column.width:
             continue
-        if column.categories is not None:
+        if column.categories is not None and not column.numbered:
             word = f"{column.name} is {column.categories[own]}"
             return f"not {word}", word
         plain = own == 0 and column.numeric

@@ -1,0 +1,149 @@
+r"""Ratings: who rated what how highly, from a table of users, items and ratings.
+
+The columns are found by their usual names (`userId`, `movie_id`, `stars`, `timestamp`, ...), or are
+named. Users and items become numbers, one for each that the table has, for models that keep a row
+of weights for each. The last rating of each user is for testing, the one before for validation, the
+others are learned from, as a recommender meets them: it knows the past of everybody. Where there is
+no time, a hash says which rating is the last. Who has fewer than three is learned from only.
+
+`split=random` takes shares of all ratings instead, as most published figures do: those are lower
+(better), as a user's later ratings help to tell the earlier ones.
+
+Shapes: inputs `n 2`, the numbers of user and item; targets `n 1`, the ratings.
+
+References:
+    Yehuda Koren, Robert Bell, Chris Volinsky. Matrix factorization techniques for recommender
+    systems. IEEE Computer 42, 2009. https://doi.org/10.1109/MC.2009.263
+
+>>> import pathlib, tempfile
+>>> path = pathlib.Path(tempfile.mkdtemp()) / "stars.csv"
+>>> rows = [f"u{i % 4},film {i // 4},{1 + i % 5},{i}" for i in range(40)]
+>>> _ = path.write_text("\n".join(["user,movie,stars,time", *rows]))
+>>> data = ratings(path)
+>>> data, data.signature.sizes()
+(ratings: 32 train, 4 valid, 4 test, {'classes': 1, 'features': 2, 'users': 4, 'items': 10})
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from cartograd.core.card import Card
+from cartograd.core.column import Column
+from cartograd.core.errors import UsageError
+from cartograd.core.files import digest
+from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset.dataset import Dataset, Split
+from cartograd.data.dataset.leave_last_out import leave_last_out
+from cartograd.data.dataset.targets import natural
+from cartograd.data.dataset.tensors import assemble
+from cartograd.data.dataset.token_rows import parts
+from cartograd.data.decode.encode import encode, numbers
+from cartograd.data.decode.rating_columns import RatingColumns, rating_columns, times
+from cartograd.data.decode.table import Table
+from cartograd.data.decode.table_files import read_table
+
+CARD = Card(
+    name="ratings",
+    kind="data",
+    entry="ratings",
+    title="Ratings of items by users",
+    zh="用户对物品的评分",
+    proofs=(
+        "law: the last rating of each user by time is tested on, the one before is for validation, "
+        "in whatever order the rows stand",
+    ),
+)
+
+
+def ratings(
+    path: str | Path,
+    /,
+    *,
+    user: str = "",
+    item: str = "",
+    rating: str = "",
+    time: str = "",
+    split: Literal["last", "random"] = "last",
+    valid: float = 0.1,
+    test: float = 0.1,
+) -> Dataset:
+    """Ratings from a file.
+
+    Args:
+        path: delimited text (CSV, TSV, also gzipped), JSON lines, .xlsx or Parquet.
+        user: the column that says who rated; found by its name if not given.
+        item: the column that says what was rated.
+        rating: the column of the ratings, numbers.
+        time: the column of times or dates; without one a hash says which rating is the last.
+        split: `last` tests on the last rating of each user, `random` on a share of all.
+        valid: share of a random split for validation.
+        test: share of a random split for testing.
+
+    Raises:
+        UsageError: the file is no table, lacks a column, or has one user or one item only; a rating
+            is no number; a user has rated an item twice. The line is named.
+    """
+    table = read_table(path)
+    named = rating_columns(table, user=user, item=item, rating=rating, time=time)
+    values = numbers(table.column(named.rating), named.rating, table)
+    _check(table, named, [cell != cell for cell in values])
+    columns = tuple(_numbered(table, name) for name in (named.user, named.item))
+    inputs = encode(table, columns)
+    keys = ["\x1f".join(pair) for pair in zip(*map(table.column, named.pair), strict=True)]
+    if split == "last":
+        when = times(table, named.time)
+        chosen, told = leave_last_out(inputs[:, 0].long().tolist(), when, keys, table.source)
+        told += f" (by {named.time})" if named.time else " (no times: the last by a hash)"
+    else:
+        chosen = parts(keys, valid=valid, test=test)
+        told = "split at random: published figures of such splits are lower than those of last ones"
+    port = Port("pair", "table", (2,), columns=columns)
+    output = Port(named.rating, "value", (1,), task="regress")
+    targets = torch.from_numpy(values).float()[:, None]
+    lines = [f"{table.unit} {line}" for line in table.lines]
+    cells = table.columns(named.pair)
+    whole = Split(inputs, targets, Signature((port,), (output,)), lines, table=cells)
+    decided = [
+        *table.notes,
+        f"{len(table):,} ratings of {values.min():g} to {values.max():g} by "
+        f"{len(columns[0].categories or ()):,} users of {len(columns[1].categories or ()):,} items "
+        f"(columns {', '.join(filter(None, (*named.pair, named.rating, named.time)))})",
+        told,
+    ]
+    splits = {part: whole.select(rows) for part, rows in chosen.items()}
+    about = {"source": table.source, "sha256": digest(table.source), "decided": decided}
+    return assemble("ratings", splits, about=about)
+
+
+def _numbered(table: Table, name: str) -> Column:
+    """A column whose cells are a number each, in their natural order."""
+    cells = sorted(set(table.column(name)), key=natural)
+    return Column(name, tuple(cells), numbered=True)
+
+
+def _check(table: Table, named: RatingColumns, gaps: list[bool]) -> None:
+    """Refuse cells that are missing, pairs that are there twice, and too few users or items."""
+    if True in gaps:
+        raise UsageError(
+            f"{table.where(gaps.index(True))}: the rating {named.rating!r} is missing; fill it in, "
+            "or leave the row out"
+        )
+    seen: dict[tuple[str, ...], int] = {}
+    for row, pair in enumerate(zip(*map(table.column, named.pair), strict=True)):
+        for name, cell in zip(named.pair, pair, strict=True):
+            if not cell:
+                raise UsageError(f"{table.where(row)}: {name!r} is empty; say which it is")
+        if pair in seen:
+            raise UsageError(
+                f"{table.where(row)}: {named.user} {pair[0]} rates {named.item} {pair[1]} again, "
+                f"after {table.unit} {table.lines[seen[pair]]}; keep one of the two"
+            )
+        seen[pair] = row
+    for name, number in zip(named.pair, range(2), strict=True):
+        if len({pair[number] for pair in seen}) < 2:
+            raise UsageError(
+                f"{table.source}: all ratings are of one {name} "
+                f"({next(iter(seen))[number] if seen else 'none'}); expected several to learn from"
+            )

@@ -1,0 +1,40 @@
+"""Ratings for the checks: a table, a model that keeps rows, pairs and what they are asked of."""
+
+import torch
+
+from cartograd.architectures.recommend.matrix_factorisation import MatrixFactorisation
+from cartograd.core.column import Column
+from cartograd.core.ports import Port, Signature
+
+RATED = Signature(
+    (
+        Port(
+            *("pair", "table", (2,)),
+            columns=(
+                Column("user", tuple("abcd"), numbered=True),
+                Column("film", tuple("vwxyz"), numbered=True),
+            ),
+        ),
+    ),
+    (Port("stars", "value", (1,), mean=(3.5,), std=(1.0,), task="regress"),),
+)
+"""The signature of a model that is asked what somebody thinks of something."""
+
+
+def stars(folder):
+    """Eight people's ratings of twelve films."""
+    rows = [f"{i % 8},{i // 8},{1 + (i * 7) % 5},{i}" for i in range(96)]
+    path = folder / "stars.csv"
+    path.write_text("\n".join(["user,movie,stars,time", *rows]) + "\n")
+    return (path,), {}
+
+
+def rater():
+    """Rows of four users and five items."""
+    return MatrixFactorisation(users=4, items=5, factors=3)
+
+
+def rated(n):
+    """Pairs of users and items, and their ratings."""
+    i = torch.arange(n)
+    return torch.stack([i % 4, i % 5], 1).float(), torch.sin(i * 1.3)[:, None]

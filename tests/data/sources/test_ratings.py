@@ -1,0 +1,103 @@
+"""Ratings: found by usual names, split as time went on, mistakes named by their line."""
+
+import random
+
+import pytest
+
+from cartograd.core.errors import UsageError
+from cartograd.data.decode.rating_columns import NAMES
+from cartograd.data.sources.movielens import movielens
+from cartograd.data.sources.ratings import ratings
+from cartograd.data.store import packages
+
+ROWS = [(i % 8, i // 8, 1 + (i * 7) % 5, 1000 + (i * 37) % 96) for i in range(96)]
+
+
+def write(path, rows, header="userId,movieId,rating,timestamp"):
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+@pytest.mark.law("ratings")
+def test_the_last_rating_of_each_user_is_tested_on(tmp_path):
+    data = ratings(write(tmp_path / "a.csv", ROWS))
+    for user in range(8):
+        own = sorted(row for row in ROWS if row[0] == user)
+        own.sort(key=lambda row: row[3])
+        for part, row in (("test", own[-1]), ("valid", own[-2])):
+            split = getattr(data, part)
+            assert split.table.rows.count([str(user), str(row[1])]) == 1
+    assert (len(data.train), len(data.valid), len(data.test)) == (80, 8, 8)
+    rows = list(ROWS)
+    random.Random(0).shuffle(rows)
+    again = ratings(write(tmp_path / "b.csv", rows))
+    for part in ("train", "valid", "test"):
+        one, two = (getattr(x, part) for x in (data, again))
+        assert sorted(one.table.rows) == sorted(two.table.rows)
+
+
+@pytest.mark.parametrize("name", ["userId", "user_id", "User ID", "uid", "customer"])
+def test_columns_are_found_by_their_usual_names_and_told(tmp_path, name):
+    path = write(tmp_path / "a.csv", ROWS, f"{name},product_id,Stars,Date")
+    data = ratings(path)
+    assert [column.name for column in data.signature.input.columns] == [name, "product_id"]
+    assert f"(columns {name}, product_id, Stars, Date)" in data.told[0]
+    sizes = data.signature.sizes()
+    assert (sizes["users"], sizes["items"]) == (8, 12)
+    assert set(NAMES) == {"user", "item", "rating", "time"}
+
+
+def test_other_forms_and_dates(tmp_path):
+    lines = [f'{{"user": "u{u}", "item": "i{i}", "score": {r}}}' for u, i, r, _ in ROWS]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    assert "no times: the last by a hash" in ratings(tmp_path / "a.jsonl").told[1]
+    tabs = [f"{u}\t{i}\t{r}\t2020-01-{1 + t % 28:02}" for u, i, r, t in ROWS]
+    (tmp_path / "a.tsv").write_text("\n".join(["user\titem\tstars\ttime", *tabs]))
+    assert "(by time)" in ratings(tmp_path / "a.tsv").told[1]
+    some = ratings(tmp_path / "a.tsv", split="random", valid=0.2, test=0.3)
+    assert len(some.test) > 15
+
+
+@pytest.mark.parametrize(
+    ("row", "header", "said"),
+    [
+        ((1, 2, 3, 4), "who,movieId,rating,time", "no column of users that is known"),
+        ((1, 2, 3, 4), "user,movieId,liked,time", r"name it: rating=NAME"),
+        ((9, 9, "good", 4), None, "line 98: 'good' in the numeric column 'rating'"),
+        ((9, 9, "", 4), None, "line 98: the rating 'rating' is missing"),
+        (("", 9, 3, 4), None, "line 98: 'userId' is empty"),
+        ((3, 0, 5, 4), None, "line 98: userId 3 rates movieId 0 again, after line 5"),
+        ((9, 9, 5, ""), None, "line 98: the time 'timestamp' is missing"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, row, header, said):
+    rows = [*ROWS, row]
+    path = write(tmp_path / "a.csv", rows, header or "userId,movieId,rating,timestamp")
+    with pytest.raises(UsageError, match=said):
+        ratings(path)
+
+
+def test_one_user_or_too_few_ratings_are_refused(tmp_path):
+    path = write(tmp_path / "a.csv", [(1, i, 3, i) for i in range(12)])
+    with pytest.raises(UsageError, match="all ratings are of one userId"):
+        ratings(path)
+    path = write(tmp_path / "b.csv", [(i, i % 2, 3, i) for i in range(12)])
+    with pytest.raises(UsageError, match="no user has 3 ratings"):
+        ratings(path)
+    path = write(tmp_path / "c.csv", ROWS, "user,movie,stars,note")
+    with pytest.raises(UsageError, match="unknown column"):
+        ratings(path, time="when")
+
+
+@pytest.mark.paper("movielens")
+def test_movielens_is_as_it_was_published():
+    if packages.show("movielens").path is None:
+        pytest.skip("not there: cartograd data get movielens")
+    data = movielens()
+    sizes = data.signature.sizes()
+    assert (sizes["users"], sizes["items"]) == (671, 9066)
+    assert len(data.train) + len(data.valid) + len(data.test) == 100_004
+    assert len(data.test) == len(data.valid) == 671
+    assert data.train.targets.unique().tolist() == [x / 2 for x in range(1, 11)]
+    assert data.signature.output.mean == pytest.approx((3.5418,), abs=1e-3)
+    assert any("no redistribution" in line for line in data.told)
