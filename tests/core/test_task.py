@@ -34,7 +34,7 @@ def test_what_a_task_names_exists(name):
     if found.objective is not None:
         registry.find(Spec.parse(found.objective).name, kind="objective")
     for metric in (*found.metrics, *found.metrics_of_many):
-        registry.find(metric, kind="metric")
+        registry.find(Spec.parse(metric).name, kind="metric")
     sections = import_module("cartograd.apps.report.run").ANSWERS
     assert set(found.sections) <= set(sections)
     module = import_module(found.answer)

@@ -67,7 +67,7 @@ def test_bytes_stay_bytes(run, few):
 
 
 def test_a_run_goes_on_with_the_same_without_the_model_that_drew_them(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "finish", lambda *_: None)
+    monkeypatch.setattr(training, "finish", lambda *_, **more: None)
     gen = kept(tmp_path / "gen", few)
     given = {"epochs": 1, "drawn": f"{gen},per_class=3", "schedule": "constant"}
     done = cg.train("softmax-regression", FEW, folder=tmp_path / "run", **given)

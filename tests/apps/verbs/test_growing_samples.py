@@ -48,7 +48,7 @@ def contents(folder):
 @pytest.fixture
 def unfinished(monkeypatch):
     """No bundle and no report: what follows a training draws nothing."""
-    monkeypatch.setattr(training, "finish", lambda *_: None)
+    monkeypatch.setattr(training, "finish", lambda *_, **more: None)
 
 
 @pytest.fixture(scope="module")

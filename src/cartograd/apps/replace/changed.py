@@ -83,7 +83,7 @@ def changes(
     return sorted(found, key=lambda one: (order.index(one.became), -one.by))
 
 
-def _named(classes: Tensor, labels: Sequence[str]) -> str:
+def _named(classes: Tensor, labels: tuple[str, ...]) -> str:
     """The name of a class by its number, or of those that hold."""
     if not classes.ndim:
         return labels[int(classes)]

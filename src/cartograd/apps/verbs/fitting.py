@@ -111,7 +111,8 @@ def check_answer(model: Signed, data: Dataset, /) -> None:
         hint = "if it is made for pictures of another size, give the data size="
         raise UsageError(f"{error}; {hint}") from error
     task = data.signature.task
-    axis = 1 + task.classes_axis if (task.classes_axis or 0) >= 0 else -1
+    at = task.classes_axis
+    axis = 1 + at if at is not None and at >= 0 else -1
     if len(found) != 1 + len(dims) or found[axis] != classes:
         several = " at each position" if task.each else ""
         raise UsageError(

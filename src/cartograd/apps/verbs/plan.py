@@ -28,12 +28,7 @@ from cartograd.apps.verbs.drawn_examples import Drawn, with_drawn
 from cartograd.apps.verbs.epoch_metrics import epoch_metrics
 from cartograd.apps.verbs.evaluate import at_once
 from cartograd.apps.verbs.federated import federated, told_of_federation, usual_of_federated
-from cartograd.apps.verbs.fitting import (
-    check_answer,
-    check_objective,
-    check_size,
-    check_whole,
-)
+from cartograd.apps.verbs.fitting import check_answer, check_objective, check_size, check_whole
 from cartograd.apps.verbs.growing_samples import check_draws, told_of_grids
 from cartograd.apps.verbs.learned import (
     card_of,
@@ -249,11 +244,12 @@ def planned(
     if card is not None:
         check_objective(card.name, examples.signature.task, examples)
     check_size(settings["batch_size"].value, examples)
-    check_whole(
-        "" if card is None else card.name,
-        settings["batch_size"].value, settings["accumulate"].value, settings["epochs"].value,
-        examples,
-    )  # fmt: skip
+    if settings["federated"].value is None:  # which says itself what it does not fit
+        check_whole(
+            "" if card is None else card.name,
+            settings["batch_size"].value, settings["accumulate"].value, settings["epochs"].value,
+            examples,
+        )  # fmt: skip
     check_choices(settings, examples)
     _check_answer(built, examples, card)
     ordered = {key: settings[key] for key in ("model", "data", *chosen)}

@@ -119,7 +119,8 @@ class FCOS(nn.Module):
         self.kind = nn.Conv2d(width, classes, 3, padding=1)
         self.where = nn.Conv2d(width, 5, 3, padding=1)
         self.scale = nn.Parameter(torch.ones(len(levels)))
-        nn.init.constant_(self.kind.bias, -math.log((1 - RARE) / RARE))
+        if self.kind.bias is not None:
+            nn.init.constant_(self.kind.bias, -math.log((1 - RARE) / RARE))
         for last in (self.kind, self.where):
             nn.init.normal_(last.weight, std=0.01)
         self.register_buffer("positions", _positions(levels), persistent=False)

@@ -144,7 +144,8 @@ def boxed(
               (("valid", valid), ("test", test))}  # fmt: skip
     keys = [one.file.relative_to(root).as_posix() if one.file.is_relative_to(root)
             else one.file.name for one in whole]  # fmt: skip
-    cut = dict(zip(PARTS, assign(keys, **shares), strict=True))
+    rows = assign(keys, valid=shares["valid"], test=shares["test"])
+    cut = dict(zip(PARTS, rows, strict=True))
     own = {
         part: list(parts.get(part, ())) if part != "train" and parts.get(part)
         else [whole[i] for i in cut[part].tolist()]

@@ -180,17 +180,18 @@ def _is_cut_out(file: Path) -> bool:
     with Image.open(file) as image:
         if not image.has_transparency_data:
             return False
-        low, high = image.convert("RGBA").getchannel("A").getextrema()
-    return low == 0 and high >= HALF
+        clear = np.asarray(image.convert("RGBA").getchannel("A"))
+    return bool(clear.min() == 0 and clear.max() >= HALF)
 
 
 def _thing(file: Path, number: int, size: int) -> Thing:
     """A cut-out without what is clear around it, its longer side as long as it may become."""
     with Image.open(file) as image:
         whole = image.convert("RGBA")
-    solid = whole.getchannel("A").point(lambda value: 255 * (value >= HALF))
-    whole = whole.crop(solid.getbbox())
-    whole.thumbnail((round(LARGEST * size),) * 2, Image.Resampling.BOX)
+    solid = np.asarray(whole.getchannel("A")) >= HALF
+    whole = whole.crop(Image.fromarray(solid).getbbox())
+    longest = round(LARGEST * size)
+    whole.thumbnail((longest, longest), Image.Resampling.BOX)
     values = torch.from_numpy(np.asarray(whole).copy()).permute(2, 0, 1).float() / 255
     return Thing(values[:3], values[3:], number)
 

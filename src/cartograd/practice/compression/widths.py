@@ -43,7 +43,7 @@ class Dependencies:
     widths: list[Width] = field(default_factory=list)
     fixed: list[tuple[str, int, str]] = field(default_factory=list)
     layers: list[frozenset[int]] = field(default_factory=list)
-    counts: list[tuple[str, Int[Tensor, " n"]]] = field(default_factory=list)
+    counts: list[tuple[str, Int[Tensor, "..."]]] = field(default_factory=list)
     bare: list[tuple[str, Int[Tensor, " n"]]] = field(default_factory=list)
     roots: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
 

@@ -24,7 +24,7 @@ References:
 
 import functools
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
@@ -53,8 +53,8 @@ CARD = Card(
 
 
 def average_recall(
-    outputs: Float[Tensor, "n d c"],
-    targets: Float[Tensor, "n q c2"],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     detections: int = MOST,
@@ -74,8 +74,8 @@ def average_recall(
 
 
 def weighed(
-    outputs: Float[Tensor, "n d c"],
-    targets: Float[Tensor, "n q c2"],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -89,8 +89,8 @@ def weighed(
 
 
 def limits(
-    outputs: Float[Tensor, "n d c"],
-    targets: Float[Tensor, "n q c2"],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     level: float = 0.95,

@@ -21,7 +21,7 @@ References:
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.boxes import CLASS, CORNERS, CROWD, iou
@@ -48,7 +48,7 @@ CARD = Card(
 )
 
 
-def box_iou(outputs: Float[Tensor, "n d c"], targets: Float[Tensor, "n q c2"], /) -> float:
+def box_iou(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> float:
     """The mean over the boxes that are there of the best overlap.
 
     Args:
@@ -59,8 +59,8 @@ def box_iou(outputs: Float[Tensor, "n d c"], targets: Float[Tensor, "n q c2"], /
 
 
 def weighed(
-    outputs: Float[Tensor, "n d c"],
-    targets: Float[Tensor, "n q c2"],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
 ) -> Float[Tensor, " b"]:

@@ -29,7 +29,7 @@ References:
 import functools
 from typing import Literal
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cartograd.core.card import Card
@@ -62,8 +62,8 @@ Area = Literal["all", "small", "medium", "large"]
 
 
 def coco_map(
-    outputs: Float[Tensor, "n d c"],
-    targets: Float[Tensor, "n q c2"],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     iou: float | None = None,
@@ -83,8 +83,8 @@ def coco_map(
 
 
 def weighed(
-    outputs: Float[Tensor, "n d c"],
-    targets: Float[Tensor, "n q c2"],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -98,8 +98,8 @@ def weighed(
 
 
 def limits(
-    outputs: Float[Tensor, "n d c"],
-    targets: Float[Tensor, "n q c2"],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     level: float = 0.95,

@@ -55,8 +55,8 @@ SHARE = True
 
 
 def dice(
-    outputs: Float[Tensor, "n k ..."],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     average: Average = "macro",
@@ -75,8 +75,8 @@ def dice(
 
 
 def weighed(
-    outputs: Float[Tensor, "n k ..."],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,

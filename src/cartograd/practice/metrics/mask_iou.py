@@ -61,8 +61,8 @@ SHARE = True
 
 
 def mask_iou(
-    outputs: Float[Tensor, "n k ..."],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     average: Average = "macro",
@@ -81,8 +81,8 @@ def mask_iou(
 
 
 def weighed(
-    outputs: Float[Tensor, "n k ..."],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,

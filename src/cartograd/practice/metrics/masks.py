@@ -40,9 +40,7 @@ def counts(
     return torch.cat([right, count(said, known), count(targets, known)], 1).double()
 
 
-def of(
-    outputs: Float[Tensor, "n k ..."], targets: Shaped[Tensor, "n ..."], /
-) -> Float[Tensor, "n m"]:
+def of(outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Float[Tensor, "n m"]:
     """The counts of each example of logits `n k ...` and classes `n ...`.
 
     Raises:

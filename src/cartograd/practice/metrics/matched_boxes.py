@@ -26,7 +26,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from cartograd.core.boxes import AREA, CLASS, CORNERS, CROWD, SIZE, area, overlap
@@ -99,7 +99,7 @@ def merged(counts: Sequence[Count], /) -> Count:
     return Count(pictures=sum(count.pictures for count in counts), **moved, **parts)
 
 
-def counted(found: Float[Tensor, "n d c"], targets: Float[Tensor, "n q c2"], /) -> Count:
+def counted(found: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> Count:
     """The count of these pictures alone.
 
     Raises:
@@ -130,7 +130,7 @@ _KINDS = 2**20
 
 
 def checked(
-    found: Float[Tensor, "n d c"], targets: Float[Tensor, "n q c2"], /
+    found: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /
 ) -> tuple[Float[Tensor, "n d c"], Float[Tensor, "n q c2"]]:
     """Both in float64, on the processor.
 

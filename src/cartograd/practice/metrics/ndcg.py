@@ -65,8 +65,8 @@ Gains = Literal["linear", "exponential"]
 
 
 def ndcg(
-    outputs: Float[Tensor, "n m"],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     k: int = 10,
@@ -87,8 +87,8 @@ def ndcg(
 
 
 def weighed(
-    outputs: Float[Tensor, "n m"],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -100,8 +100,8 @@ def weighed(
 
 
 def each(
-    outputs: Float[Tensor, "n m"],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     k: int = 10,
