@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import cartograd as cg
+from cartograd.apps.cli import main
 from cartograd.apps.report.restored import check_out, write_out
 from cartograd.core.errors import UsageError
 from cartograd.data.decode.images import header
@@ -31,6 +32,26 @@ def test_it_is_trained_measured_and_loaded_again(trained):
     assert found.outputs.shape[2] == 6
     for name, (low, high) in found.intervals.items():
         assert low <= found.metrics[name] <= high or high <= 1
+
+
+def test_the_figures_of_each_class_and_size(trained, capsys):
+    """Their mean over the classes is the metric; the report and the command show them."""
+    _, folder = trained
+    found = cg.evaluate(folder / "run", f"coco:{folder / 'data'}")
+    classes = [one for one in found.boxes if one.kind == "class"]
+    assert [one.label for one in classes] == ["cat", "dog"]
+    for name, figure in (("coco-map", "ap"), ("coco-map:iou=0.5", "ap50"),
+                         ("coco-map:iou=0.75", "ap75"), ("average-recall", "recall")):  # fmt: skip
+        mean = sum(getattr(one, figure) for one in classes) / len(classes)
+        assert mean == pytest.approx(found.metrics[name], abs=1e-12)
+    assert sum(one.boxes for one in classes) == int((found.targets[..., 0] >= 0).sum())
+    for one in found.boxes:
+        assert one.low <= one.high
+        assert one.kind == "class" or one.label.startswith(("small", "medium", "large"))
+    assert main(["evaluate", str(folder / "run"), "--data", f"coco:{folder / 'data'}"]) == 0
+    assert "AP75" in capsys.readouterr().out
+    page = (folder / "run" / "report.html").read_text()
+    assert "Boxes by class and size" in page
 
 
 def test_boxes_are_drawn_and_written_back(trained, tmp_path, monkeypatch):

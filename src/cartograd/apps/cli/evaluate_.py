@@ -123,8 +123,8 @@ def evaluate_(
 
 
 def _tables(found: "Evaluation") -> None:
-    """The figures of each label or class of pixels, and of each group."""
-    from cartograd.apps.results import of_pixels
+    """The figures of each label, of each class of pixels or boxes, and of each group."""
+    from cartograd.apps.results import of_boxes, of_pixels
     from cartograd.apps.results.by_label import HEAD
     from cartograd.apps.results.by_slice import head
 
@@ -132,6 +132,8 @@ def _tables(found: "Evaluation") -> None:
         output.table(HEAD, [one.row() for one in told], right=HEAD[1:5])
     if classes := found.classes:
         output.table(of_pixels.HEAD, [one.row() for one in classes], right=of_pixels.HEAD[1:])
+    if boxes := found.boxes:
+        output.table(of_boxes.HEAD, [one.row() for one in boxes], right=of_boxes.HEAD[1:])
     if found.slices:
         shown = list(found.metrics)[:MOST]
         output.table(head(shown), [one.row(shown) for one in found.slices], right=["examples"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.private import bounded
+from cartograd.apps.report.boxed import boxed
 from cartograd.apps.report.by_slice import by_slice
 from cartograd.apps.report.clients import clients
 from cartograd.apps.report.configuration import configuration
@@ -194,6 +195,7 @@ ANSWERS: dict[str, Callable[[Examples, "Evaluation"], Section | None]] = {
     "labels": _labels,
     "translations": _translations,
     "masks": masked,
+    "boxes": boxed,
 }
 """The sections about answers that tasks may name."""
 

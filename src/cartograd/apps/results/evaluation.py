@@ -13,6 +13,7 @@ from cartograd.apps.answers.multi_label import LIKELY
 from cartograd.apps.results.baseline import Beside
 from cartograd.apps.results.by_label import Told, by_label
 from cartograd.apps.results.by_slice import OfGroup
+from cartograd.apps.results.of_boxes import OfBoxes, of_boxes
 from cartograd.apps.results.of_pixels import OfClass, by_class, counts
 from cartograd.core.decided import positive_of
 from cartograd.core.notebook import drawn, shown
@@ -135,6 +136,12 @@ class Evaluation:
         return by_class(signature, found)
 
     @property
+    def boxes(self) -> list[OfBoxes]:
+        """The figures of the boxes of each class and size, where the answers are boxes."""
+        signature = None if self.seen is None else self.seen.model.signature
+        return [] if signature is None else of_boxes(signature, self.outputs, self.targets)
+
+    @property
     def thresholds(self) -> dict[str, float]:
         """From which probability on a class is named, where that was chosen."""
         port = None if self.seen is None else self.seen.model.signature.output
@@ -178,6 +185,8 @@ class Evaluation:
             if self.thresholds
             else {"classes": [one.to_json() for one in self.classes]}
             if self.classes
+            else {"boxes": [one.to_json() for one in self.boxes]}
+            if self.boxes
             else {}
         )
 

@@ -12,6 +12,7 @@ TASK = Task(
     target="boxes",
     objective="detect",
     metrics=("coco-map", "coco-map:iou=0.5", "coco-map:iou=0.75", "average-recall"),
+    sections=("boxes",),
     refusals={
         "attack": "attacks mislead classifiers; this model answers with boxes",
         "explain": (
