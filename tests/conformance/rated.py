@@ -38,3 +38,20 @@ def rated(n):
     """Pairs of users and items, and their ratings."""
     i = torch.arange(n)
     return torch.stack([i % 4, i % 5], 1).float(), torch.sin(i * 1.3)[:, None]
+
+
+def ranker():
+    """Rows of four users and five items, all of which are scored."""
+    return MatrixFactorisation(users=4, classes=5, factors=3)
+
+
+def taken(n):
+    """Users, and what each took."""
+    i = torch.arange(n)
+    return (i % 4)[:, None].float(), i % 5
+
+
+def listed():
+    """Scores by which what was taken stands first, by which it stands last, and what was taken."""
+    right = torch.nn.functional.one_hot(torch.arange(12) % 30, 30).double()
+    return right, -right, (torch.arange(12) % 30,)

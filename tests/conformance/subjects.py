@@ -27,7 +27,7 @@ from tests.conformance.boxed import (
     pictures_with_boxes,
     yolo_files,
 )
-from tests.conformance.rated import RATED, rated, rater, stars
+from tests.conformance.rated import RATED, listed, ranker, rated, rater, stars, taken
 
 
 def table(folder):
@@ -265,6 +265,8 @@ def forecasts():
 
 
 EXAMPLES = {
+    "ctr": listed,
+    "cvr": listed,
     "average-recall": boxes_found,
     "bce": questions,
     "box-iou": boxes_found,
@@ -477,6 +479,7 @@ def windows_of_series(n):
 
 TAUGHT = {
     "factorise": (rater, rated),
+    "rank-items": (ranker, taken),
     "detect": (detector, pictures_with_boxes),
     "adversarial-training": (bounded, within),
     "certified-training": (bounded, within),

@@ -222,10 +222,19 @@ def rated() -> Split:
     return Split(x, right, Signature((port,), (output,)))
 
 
+def taken() -> Split:
+    """Which of five things four people take."""
+    data = rated()
+    port = replace(data.signature.input, dims=(1,), columns=data.signature.input.columns[:1])
+    output = Port("item", "value", (5,), task="rank")
+    x, right = data.inputs[:, :1], (data.inputs.sum(1) % 5).long()
+    return Split(x, right, Signature((port,), (output,)))
+
+
 ROWS = {
     "adversarial": noises, "adversarial-training": bounded,
     "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
-    "ctc": spelled, "detect": boxed, "factorise": rated,
+    "ctc": spelled, "detect": boxed, "factorise": rated, "rank-items": taken,
     "forecast": series,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
@@ -241,7 +250,7 @@ MODELS = {
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
     "detect": 'fcos:encoder="resnet:depth=8,width=2,norm=none",width=4',
-    "factorise": "matrix-factorisation:factors=3",
+    **dict.fromkeys(("factorise", "rank-items"), "matrix-factorisation:factors=3"),
     "forecast": "n-beats:width=8,depth=2",
     "grow": "decision-tree:depth=2",
     "learn-concepts": "concept-bottleneck:concepts=[[0],[1]],widths=[8]",
@@ -278,6 +287,7 @@ RATES = {
     "cyclegan-game": 3e-4,
     "denoising": 0.1,
     "factorise": 0.3,
+    "rank-items": 0.3,
     "forecast": 0.1,
     "learn-prototypes": 0.003,
     "latent-denoising": 0.02,

@@ -116,18 +116,21 @@ class Task:
     def takes(self, objective: str, /) -> bool:
         """Whether an objective that a model asks for can learn such answers.
 
-        One that other tasks name needs an answer at each position if theirs do; one that no task
-        names is the model's own affair.
+        One that other tasks name needs an answer at each position if theirs do, and is no way to
+        learn an order; one that no task names is the model's own affair.
 
         >>> find("classify").takes("masked-language-model")
         False
         >>> find("tag").takes("crf")
         True
         """
-        return self.each or not any(
-            other.each and objective in (other.objective, *other.also)
-            for other in map(find, names())
-        )
+        naming = [
+            other for other in map(find, names()) if objective in (other.objective, *other.also)
+        ]
+        orders = self.target is None and self.objective is not None and not self.each
+        if orders and naming and self not in naming:
+            return False
+        return self.each or not any(other.each for other in naming)
 
     def usual_metrics(self, classes: int | None = None, /) -> tuple[str, ...]:
         """The metrics for so many classes.

@@ -112,16 +112,18 @@ def test_an_empty_label_and_strange_names_are_a_plain_classifier(name):
 
 
 def test_verbs_decline_with_the_sentence_of_the_task():
-    port = Port("y", "value", (6,), labels=tuple("abcdef"), task="rank")
+    port = Port("y", "vector", (6,), task="embed")
     signature = Signature((ROW,), (port,))
     signed = cg.sign(Given(torch.zeros(2, 6)), signature)
     data = Split(torch.zeros(2, 4), torch.zeros(2, 6), signature)
-    with pytest.raises(UsageError, match="evaluate has no metrics for rankings yet; give metrics"):
+    with pytest.raises(
+        UsageError, match="evaluate has no metrics for embeddings yet; give metrics"
+    ):
         cg.evaluate(signed, data)
     with pytest.raises(UsageError, match="this model answers with"):
         cg.explain(signed, torch.zeros(1, 4))
-    with pytest.raises(UsageError, match="train has no objective for rankings yet; give objec"):
-        task.find("rank").check("train")
+    with pytest.raises(UsageError, match="train has no objective for embeddings yet; give objec"):
+        task.find("embed").check("train")
 
 
 METHOD = """

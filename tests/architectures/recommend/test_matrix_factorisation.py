@@ -39,6 +39,24 @@ def test_a_full_table_is_learned_to_the_error_of_its_singular_values():
 
 
 @pytest.mark.law("matrix-factorisation")
+def test_asked_of_a_user_alone_it_orders_items_as_it_rates_them():
+    torch.manual_seed(0)
+    rating = MatrixFactorisation(users=3, items=4).double()
+    ranking = MatrixFactorisation(users=3, classes=4).double()
+    torch.nn.init.normal_(rating.user.weight), torch.nn.init.normal_(rating.item.weight)
+    ranking.load_state_dict(rating.state_dict(), strict=False)
+    x, users = pairs(3, 4).double(), torch.arange(3)[:, None].double()
+    scores = ranking(users) + rating.user.weight[:3, :1]
+    torch.testing.assert_close(scores, rating(x).reshape(3, 4), rtol=0, atol=1e-12)
+    ranking.saw(users, torch.tensor([2, 0, 2]))
+    assert torch.equal(ranking(users), scores - rating.user.weight[:3, :1])  # while it learns
+    shown = ranking.eval()(users).isfinite()
+    assert shown.sum(1).tolist() == [3, 3, 3]
+    assert not shown[0, 2]
+    assert ranking(torch.tensor([[3.0]]).double()).isfinite().all()
+
+
+@pytest.mark.law("matrix-factorisation")
 def test_whom_nobody_knows_is_answered_by_what_is_known():
     model = MatrixFactorisation(users=3, items=4)
     with torch.no_grad():

@@ -180,6 +180,8 @@ def test_the_twin_under_weights_is_the_metric_of_repeated_examples(name):
         with contextlib.suppress(UsageError):
             metric(*data)
             break
+    if name in ("ctr", "cvr"):  # of three items all are shown
+        data = labelled(80, 30)
     counts = torch.randint(3, (4, 80), generator=torch.Generator().manual_seed(0))
     rows = [torch.arange(80).repeat_interleave(count) for count in counts]
     expected = [metric(*(one[row] for one in data)) for row in rows]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from cartograd.apps.answers import units
 from cartograd.apps.answers.asked import Asked
 
@@ -45,6 +47,7 @@ def answers(asked: Asked, /) -> list[Ranking]:
     found = []
     for scores in asked.outputs:
         order = scores.argsort(descending=True, stable=True).tolist()[: asked.top]
-        items = [(names[i] if names else str(i), float(scores[i])) for i in order]
+        shown = [i for i in order if scores[i] > -torch.inf]  # the others are not to be shown
+        items = [(names[i] if names else str(i), float(scores[i])) for i in shown]
         found.append(Ranking(tuple(items)))
     return found

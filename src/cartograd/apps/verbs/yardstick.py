@@ -19,6 +19,7 @@ from cartograd.apps.load.parts import about_of
 from cartograd.apps.load.source import examples_for
 from cartograd.apps.load.target import Target
 from cartograd.apps.results.baseline import Beside, against_yardstick
+from cartograd.apps.results.of_items import against_rankings
 from cartograd.apps.results.of_pixels import against_threshold, counts
 from cartograd.core.decided import decided
 from cartograd.core.errors import UsageError
@@ -91,6 +92,8 @@ def beside_training(
     why = why_none(settings, model)
     if model.signature.task.of_pixels and not why:
         return _by_threshold(model, parts[2], outputs, names)
+    if model.signature.task.name == "rank" and not why:
+        return against_rankings(model.signature, parts[0], parts[2], outputs, names)
     if why is not None:
         return (), why
     found = _fitted(model, *parts[:2], settings)
@@ -127,7 +130,8 @@ def beside_evaluation(
     why = why_none(settings, model)
     if model.signature.task.of_pixels and not why:
         return _by_threshold(model, examples, outputs, names)
-    if why is not None:
+    ranks = model.signature.task.name == "rank"
+    if why is not None and (why or not ranks):
         return (), why
     kept = _kept(target)
     if kept is not None and kept["about"]["examples"] == _digest(examples):
@@ -145,6 +149,8 @@ def beside_evaluation(
     except (UsageError, KeyError) as error:
         said = str(error) if isinstance(error, UsageError) else "the bundle does not name them"
         return (), f"none: it learns from the data of the training, which cannot be read ({said})"
+    if model.signature.task.name == "rank":
+        return against_rankings(model.signature, parts[0], examples, outputs, names)
     found = _fitted(model, parts[0], parts[1], settings)
     if found is None:
         return (), ""

@@ -6,8 +6,12 @@ by which rows tell the ratings that are known.
 
     rating(u, i) = mean + b_u + b_i + p_u . q_i
 
-Shapes: input `b 2`, the numbers of user and item; output `b 1`. The number after the last is of
-whom training does not know: their factors and bias are nothing.
+Asked of a user alone it scores every item by the same sum (b_u is the same for all and left out).
+In evaluation items that the user is known to have taken score minus infinity: they are not shown.
+
+Shapes: input `b 2`, the numbers of user and item; output `b 1`. Or input `b 1`, the user; output
+`b k`, a score for each item. The number after the last is of whom training does not know: their
+factors and bias are nothing.
 
 Departures: the mean, and the unit (a standard deviation of the ratings), are the output port's, by
 which a signed model answers. All rows are learned together by the chosen optimizer, not one rating
@@ -23,7 +27,7 @@ True
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
@@ -41,6 +45,7 @@ CARD = Card(
     proofs=(
         "oracle: the truncated singular value decomposition of NumPy: a full table without biases "
         "is learned to its error, to 1e-4",
+        "law: asked of a user alone, it orders items as it rates them, what was taken left out",
         "law: whom training does not know is answered by the biases that are known, and rows that "
         "a batch does not name get no gradient",
     ),
@@ -59,15 +64,23 @@ class MatrixFactorisation(nn.Module):
 
     Args:
         users: how many users there are.
-        items: how many items there are.
+        items: how many items there are; None for `classes` of them, all of which are scored.
+        classes: how many numbers the answer has: one rating, or a score for each item.
         factors: numbers in which a user and an item agree or do not.
     """
 
-    def __init__(self, *, users: int, items: int, factors: int = 16):
+    seen: Tensor | None
+
+    def __init__(
+        self, *, users: int, items: int | None = None, classes: int = 1, factors: int = 16
+    ):
         super().__init__()
+        scored, items = items is None, classes if items is None else items
         self.users, self.items = users, items
         self.user = nn.Embedding(users + 1, factors + 1, padding_idx=users)
         self.item = nn.Embedding(items + 1, factors + 1, padding_idx=items)
+        seen = torch.zeros(users + 1, items, dtype=torch.bool) if scored else None
+        self.register_buffer("seen", seen)
         for table in (self.user, self.item):
             nn.init.normal_(table.weight, std=SPREAD)
             with torch.no_grad():
@@ -79,8 +92,20 @@ class MatrixFactorisation(nn.Module):
         user, item = x[:, 0].long(), x[:, 1].long()
         return self.user(user.clamp(0, self.users)), self.item(item.clamp(0, self.items))
 
-    def forward(self, x: Float[Tensor, "b 2"]) -> Float[Tensor, "b 1"]:
-        """How highly each user rates the item beside it, as a deviation from the mean."""
+    def saw(self, x: Float[Tensor, "b 1"], items: Int[Tensor, " b"], /) -> None:
+        """Note what users have taken."""
+        if self.seen is not None:
+            self.seen[x[:, 0].long().clamp(0, self.users), items] = True
+
+    def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
+        """How highly each user rates the item beside it, as a deviation from the mean; or each."""
+        if x.shape[1] == 1:
+            number = x[:, 0].long().clamp(0, self.users)
+            user, item = self.user(number), self.item.weight[:-1]
+            scores = item[:, 0] + user[:, 1:] @ item[:, 1:].T
+            if self.training or self.seen is None:
+                return scores
+            return scores.masked_fill(self.seen[number], -torch.inf)
         user, item = self.rows(x)
         agree = (user[:, 1:] * item[:, 1:]).sum(1, keepdim=True)
         return user[:, :1] + item[:, :1] + agree

@@ -6,13 +6,13 @@ TASK = Task(
     name="rank",
     means="an order of {classes} items",
     answer=ANSWERS + "rank",
+    objective="rank-items",
+    metrics=("ndcg", "ctr", "cvr"),
     refusals={
         "attack": "attacks mislead classifiers; this model answers with an order",
         "explain": (
             "explain follows one number of an answer back to the input; this model "
             "answers with an order"
         ),
-        "train": "train has no objective for rankings yet; give objective=...",
-        "evaluate": "evaluate has no metrics for rankings yet; give metrics=...",
     },
 )

@@ -8,6 +8,7 @@ TASK = Task(
     answer=ANSWERS + "regress",
     target="value",
     objective="regress",
+    also=("factorise",),
     metrics=("rmse", "mae", "r2"),
     sections=("regression",),
     explained="value",

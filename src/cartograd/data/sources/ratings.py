@@ -6,10 +6,14 @@ of weights for each. The last rating of each user is for testing, the one before
 others are learned from, as a recommender meets them: it knows the past of everybody. Where there is
 no time, a hash says which rating is the last. Who has fewer than three is learned from only.
 
+`task=rank` asks which item a user likes next: of ratings of `liked` (4) and more each is an
+example, the user its input and the item its right answer. Others are left out.
+
 `split=random` takes shares of all ratings instead, as most published figures do: those are lower
 (better), as a user's later ratings help to tell the earlier ones.
 
-Shapes: inputs `n 2`, the numbers of user and item; targets `n 1`, the ratings.
+Shapes: inputs `n 2`, the numbers of user and item; targets `n 1`, the ratings. To rank: inputs
+`n 1`, users; targets `n`, items.
 
 References:
     Yehuda Koren, Robert Bell, Chris Volinsky. Matrix factorization techniques for recommender
@@ -24,6 +28,7 @@ References:
 (ratings: 32 train, 4 valid, 4 test, {'classes': 1, 'features': 2, 'users': 4, 'items': 10})
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +70,9 @@ def ratings(
     item: str = "",
     rating: str = "",
     time: str = "",
+    title: str = "",
+    task: Literal["regress", "rank"] = "regress",
+    liked: float = 4.0,
     split: Literal["last", "random"] = "last",
     valid: float = 0.1,
     test: float = 0.1,
@@ -77,6 +85,9 @@ def ratings(
         item: the column that says what was rated.
         rating: the column of the ratings, numbers.
         time: the column of times or dates; without one a hash says which rating is the last.
+        title: the column of the items' names, for answers; `title` is found.
+        task: `regress` tells ratings, `rank` which item is liked next.
+        liked: from which rating on an item counts as liked, to rank.
         split: `last` tests on the last rating of each user, `random` on a share of all.
         valid: share of a random split for validation.
         test: share of a random split for testing.
@@ -90,6 +101,13 @@ def ratings(
     values = numbers(table.column(named.rating), named.rating, table)
     _check(table, named, [cell != cell for cell in values])
     columns = tuple(_numbered(table, name) for name in (named.user, named.item))
+    names = _titles(table, named.item, title, columns[1])
+    whole_table = f"{len(table):,} ratings of {values.min():g} to {values.max():g}"
+    if task == "rank":
+        kept = [row for row, value in enumerate(values.tolist()) if value >= liked]
+        table, values = table.select(kept), values[kept]
+        if not kept:
+            raise UsageError(f"{table.source}: no rating is {liked:g} or more; give a lower liked=")
     inputs = encode(table, columns)
     keys = ["\x1f".join(pair) for pair in zip(*map(table.column, named.pair), strict=True)]
     if split == "last":
@@ -102,16 +120,22 @@ def ratings(
     port = Port("pair", "table", (2,), columns=columns)
     output = Port(named.rating, "value", (1,), task="regress")
     targets = torch.from_numpy(values).float()[:, None]
+    if task == "rank":
+        port = Port("user", "table", (1,), columns=columns[:1])
+        output = Port(named.item, "value", (len(names),), labels=names, task="rank")
+        inputs, targets = inputs[:, :1], inputs[:, 1].long()
     lines = [f"{table.unit} {line}" for line in table.lines]
-    cells = table.columns(named.pair)
+    cells = table.columns([column.name for column in port.columns])
     whole = Split(inputs, targets, Signature((port,), (output,)), lines, table=cells)
     decided = [
         *table.notes,
-        f"{len(table):,} ratings of {values.min():g} to {values.max():g} by "
+        f"{whole_table} by "
         f"{len(columns[0].categories or ()):,} users of {len(columns[1].categories or ()):,} items "
         f"(columns {', '.join(filter(None, (*named.pair, named.rating, named.time)))})",
         told,
     ]
+    if task == "rank":
+        decided.append(f"{len(table):,} of them are {liked:g} or more and count as taken (a click)")
     splits = {part: whole.select(rows) for part, rows in chosen.items()}
     about = {"source": table.source, "sha256": digest(table.source), "decided": decided}
     return assemble("ratings", splits, about=about)
@@ -121,6 +145,17 @@ def _numbered(table: Table, name: str) -> Column:
     """A column whose cells are a number each, in their natural order."""
     cells = sorted(set(table.column(name)), key=natural)
     return Column(name, tuple(cells), numbered=True)
+
+
+def _titles(table: Table, item: str, title: str, column: Column) -> tuple[str, ...]:
+    """What items are called: by a column of titles where there is one; no two alike."""
+    found = title or next((name for name in table.header if name.casefold() == "title"), item)
+    named = dict(zip(table.column(item), table.column(found), strict=True))
+    own = Counter(named.values())
+    return tuple(
+        named[cell] if named[cell] and own[named[cell]] == 1 else f"{named[cell]} ({cell})".strip()
+        for cell in column.categories or ()
+    )
 
 
 def _check(table: Table, named: RatingColumns, gaps: list[bool]) -> None:

@@ -1,0 +1,72 @@
+"""Click-through and conversion rates: counted one by one, with Wilson's intervals."""
+
+import pytest
+import torch
+
+import cartograd as cg
+from cartograd.core.errors import UsageError
+from cartograd.data.store import packages
+from cartograd.practice.metrics.ctr import ctr
+from cartograd.practice.metrics.cvr import cvr
+from cartograd.practice.metrics.interval import interval, wilson
+from tests.reference import Reference
+
+sklearn = Reference("sklearn.metrics")
+
+
+@pytest.fixture
+def lists():
+    draw = torch.Generator().manual_seed(0)
+    taken = (torch.rand(40, 25, generator=draw) < 0.1).long()
+    return torch.rand(40, 25, generator=draw), taken
+
+
+@pytest.mark.law("ctr")
+def test_clicks_are_those_counted_one_by_one(lists):
+    scores, taken = lists
+    clicks = 0
+    for row, own in zip(scores.tolist(), taken.tolist(), strict=True):
+        shown = sorted(range(25), key=lambda i: -row[i])[:10]
+        clicks += sum(own[i] for i in shown)
+    assert ctr(scores, taken) == pytest.approx(clicks / 400, abs=1e-12)
+    assert interval("ctr", scores, taken) == wilson(clicks, 400)
+    hidden = scores.masked_fill(taken > 0, -torch.inf)
+    assert ctr(hidden, taken) == 0
+
+
+@pytest.mark.law("cvr")
+def test_of_one_item_each_it_is_top_k_accuracy(lists):
+    scores = lists[0].double()
+    item = torch.arange(40) % 25
+    right = sklearn.top_k_accuracy_score(item, scores, k=10, labels=range(25))
+    assert cvr(scores, item) == pytest.approx(right, abs=1e-12)
+    assert interval("cvr", scores, item) == wilson(round(40 * right), 40)
+    assert ctr(scores, item) == pytest.approx(right / 10, abs=1e-12)
+
+
+@pytest.mark.law("ctr")
+def test_a_recommender_reports_ndcg_and_clicks(tmp_path):
+    """Of the first sixty people of MovieLens."""
+    if packages.show("movielens").path is None:
+        pytest.skip("not there: cartograd data get movielens")
+    header, *rows = (packages.where("movielens") / "movielens.csv").read_text().splitlines()
+    people = [row for row in rows if int(row.rsplit(",", 3)[1]) <= 60]
+    (tmp_path / "a.csv").write_text("\n".join([header, *people]) + "\n")
+    run = cg.train(
+        "matrix-factorisation:factors=8", f"ratings:{tmp_path}/a.csv,task=rank", epochs=2, seed=0,
+        folder=tmp_path / "run",
+    )  # fmt: skip
+    found = cg.evaluate(run, f"ratings:{tmp_path}/a.csv,task=rank")
+    assert set(found.metrics) == {"ndcg", "ctr", "cvr"}
+    assert 0 < found.metrics["cvr"] < 1
+    assert found.metrics["cvr"] == pytest.approx(10 * found.metrics["ctr"])
+    assert [one.name for one in found.beside] == ["popularity", "item neighbours"]
+    first = cg.predict(run, [{"userId": "1"}], top=5)[0]["ranking"]
+    assert len(first) == 5
+    titles = {row.split(",")[1].strip('"') for row in people if row.rsplit(",", 3)[1] == "1"}
+    assert not titles & {one["item"] for one in first}
+
+
+def test_refusals():
+    with pytest.raises(UsageError, match="do not belong"):
+        ctr(torch.zeros(2, 3), torch.zeros(2, 4))
