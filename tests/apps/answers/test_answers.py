@@ -120,7 +120,7 @@ def test_verbs_decline_with_the_sentence_of_the_task():
         UsageError, match="evaluate has no metrics for embeddings yet; give metrics"
     ):
         cg.evaluate(signed, data)
-    with pytest.raises(UsageError, match="this model answers with"):
+    with pytest.raises(UsageError, match="a vector means something beside another"):
         cg.explain(signed, torch.zeros(1, 4))
     with pytest.raises(UsageError, match="train has no objective for embeddings yet; give objec"):
         task.find("embed").check("train")
