@@ -99,7 +99,7 @@ def ratings(
     table = read_table(path)
     named = rating_columns(table, user=user, item=item, rating=rating, time=time)
     values = numbers(table.column(named.rating), named.rating, table)
-    _check(table, named, [cell != cell for cell in values])
+    _check(table, named, [cell != cell for cell in values.tolist()])
     columns = tuple(_numbered(table, name) for name in (named.user, named.item))
     names = _titles(table, named.item, title, columns[1])
     whole_table = f"{len(table):,} ratings of {values.min():g} to {values.max():g}"

@@ -54,7 +54,7 @@ CARD = Card(
 
 
 def ctr(
-    outputs: Float[Tensor, "n m"], targets: Shaped[Tensor, "n ..."], /, *, k: int = 10
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 10
 ) -> float:
     """The share of shown items that are clicked.
 
@@ -70,8 +70,8 @@ def ctr(
 
 
 def weighed(
-    outputs: Float[Tensor, "n m"],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -82,8 +82,8 @@ def weighed(
 
 
 def limits(
-    outputs: Float[Tensor, "n m"],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     k: int = 10,
@@ -97,7 +97,7 @@ def limits(
 
 
 def clicks(
-    outputs: Float[Tensor, "n m"], targets: Shaped[Tensor, "n ..."], /, *, k: int
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int
 ) -> Int[Tensor, " n"]:
     """How many of the first `k` items of each user are clicked.
 

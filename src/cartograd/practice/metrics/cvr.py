@@ -44,7 +44,7 @@ CARD = Card(
 
 
 def cvr(
-    outputs: Float[Tensor, "n m"], targets: Shaped[Tensor, "n ..."], /, *, k: int = 10
+    outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /, *, k: int = 10
 ) -> float:
     """The share of users who take an item of their list.
 
@@ -60,8 +60,8 @@ def cvr(
 
 
 def weighed(
-    outputs: Float[Tensor, "n m"],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     weights: Float[Tensor, "b n"],
     /,
     *,
@@ -72,8 +72,8 @@ def weighed(
 
 
 def limits(
-    outputs: Float[Tensor, "n m"],
-    targets: Shaped[Tensor, "n ..."],
+    outputs: Float[Tensor, "n ..."],
+    targets: Shaped[Tensor, "..."],
     /,
     *,
     k: int = 10,
