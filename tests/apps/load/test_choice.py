@@ -189,3 +189,10 @@ def test_a_path_is_trained_on_and_what_was_chosen_is_kept(tmp_path, capsys, monk
     assert cg.look(run).state == "finished"
     done = line("train", "--data", root, "--print-config")
     assert "lenet5" in done.out
+
+
+def test_a_table_of_ratings_is_pointed_to_its_source(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("userId,movieId,stars\n" + "".join(f"{n % 7},{n},{n % 5}\n" for n in range(40)))
+    with pytest.raises(UsageError, match=r"recommend items to users: --data ratings:.*r\.csv"):
+        choice(str(path))

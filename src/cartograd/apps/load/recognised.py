@@ -16,6 +16,7 @@ from cartograd.core.errors import UsageError
 from cartograd.data.decode import dates, images, sounds, text_files
 from cartograd.data.decode.columns import among, is_numeric
 from cartograd.data.decode.prose import CHINESE
+from cartograd.data.decode.rating_columns import rating_columns
 from cartograd.data.decode.steps import are_times
 from cartograd.data.decode.table import Table, parse_table
 from cartograd.data.decode.table_files import read_table
@@ -259,8 +260,18 @@ class TargetlessError(UsageError):
             f"--data {quote(str(path))} --target {quote(likely)}, or "
             + quote(f"{path},target={likely}")
             + (f"; with time={when}, too, it is a series to be forecast" if when else "")
+            + (f"; to recommend items to users: --data ratings:{path}" if _rated(table) else "")
         )
         self.path, self.likely, self.told = path, likely, dict(args)
+
+
+def _rated(table: Table) -> bool:
+    """Whether a table has users, items and ratings by their usual names."""
+    try:
+        rating_columns(table)
+    except UsageError:
+        return False
+    return True
 
 
 def are_pairs(table: Table, /) -> bool:
