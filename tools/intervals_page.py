@@ -38,13 +38,18 @@ often), and the jackknife's around the gradient's noise scale.
 HOW = {
     "accuracy; precision, recall and F1 of one class": "Clopper and Pearson's, exact; F1 by way of "
     "the share of its examples that are both of the class and taken for it",
-    "means over classes": "from the classes' exact intervals (Zou and Donner); weighted by "
+    "means over classes, balanced accuracy": "from the classes' exact intervals (Zou and Donner); "
+    "weighted by "
     "examples, wider by what the weights are off",
     "equal error rate, two classes": "from both kinds of errors' exact intervals (Zou and Donner), "
     "each counted for (1 + 1 / m) / 2 of m examples at least, and for as much as the curve's "
     "slope says",
     "ROC AUC": "the wider of Newcombe's (method 5) and DeLong's on the scale of log-odds, with "
     "Student's quantile (Brunner and Munzel), at each end",
+    "average precision": "by the influence of each example, on the scale of log-odds, with "
+    "Student's quantile (Boyd and others); of two models by leaving out examples",
+    "Matthews correlation": "from the classes' exact recalls, each moved to its ends (Zou and "
+    "Donner)",
     "calibration error": "test inversion: the errors under which the estimate is not a rare one",
     "NLL, Brier, MAE, MAPE, RMSE, perplexity, bits per byte, BLEU, chrF, word error rate": "Student"
     "'s, mended for skewness (Hall's transformation), by the influence of each example, row or "

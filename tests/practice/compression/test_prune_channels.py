@@ -218,7 +218,7 @@ def test_criteria_choose_by_what_they_say():
         prune_channels(signed, importance="bn-scale")
     with pytest.raises(UsageError, match="importance=taylor needs examples"):
         prune_channels(signed, importance="taylor")
-    with pytest.raises(UsageError, match="less than one channel"):
+    with pytest.raises(UsageError, match="less than one of the channels of each width"):
         prune_channels(signed, amount=0.1)
 
 
