@@ -46,17 +46,20 @@ def _one_by_one(clock: Timer) -> list[float]:
     module, part = federation.local.module, federation.local.part
     inputs, targets = part.inputs, part.targets
     lost = torch.nn.CrossEntropyLoss()
+
+    def learned(place: int) -> torch.Tensor:
+        own, model = federation.clients[place], copy.deepcopy(module)
+        optimizer = torch.optim.SGD(model.parameters(), lr=LR)
+        for epoch in range(EPOCHS):
+            for some in own[order(len(own), seed=place, epoch=epoch)].split(SIZE):
+                optimizer.zero_grad()
+                lost(model(inputs[some]), targets[some]).backward()
+                optimizer.step()
+        return torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+
+    learned(0), learned(1)  # what is loaded lazily
     with clock(CLIENTS):
-        rows = []
-        for place, own in enumerate(federation.clients):
-            model = copy.deepcopy(module)
-            optimizer = torch.optim.SGD(model.parameters(), lr=LR)
-            for epoch in range(EPOCHS):
-                for some in own[order(len(own), seed=place, epoch=epoch)].split(SIZE):
-                    optimizer.zero_grad()
-                    lost(model(inputs[some]), targets[some]).backward()
-                    optimizer.step()
-            rows.append(torch.nn.utils.parameters_to_vector(model.parameters()).detach())
+        rows = [learned(place) for place in range(len(federation.clients))]
         mean = (federation.sizes / federation.sizes.sum()) @ torch.stack(rows)
     return mean.tolist()
 
