@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from cartograd.core import onednn_linear
 from cartograd.core.errors import UsageError
 from cartograd.engine.checkpoint import storage
 from cartograd.engine.logging import run_folder
@@ -138,6 +139,31 @@ def test_what_may_differ_changes_no_bit_and_is_recorded(tmp_path):
     assert line["changed"] == {key: [None, value] for key, value in other.items()}
     assert (line["step"], line["threads"], line["device"]) == (5, 1, "cpu")
     assert line["torch"] == torch.__version__
+
+
+def test_products_stay_with_the_library_that_they_began_with(tmp_path, monkeypatch):
+    went = []
+
+    def noted(*args):
+        went.append(len(args))
+        return nn.functional.linear(*args)
+
+    monkeypatch.setattr(onednn_linear, "_onednn", noted)
+    monkeypatch.setattr(onednn_linear, "exact", lambda: True)
+    monkeypatch.setattr(onednn_linear, "LARGE", 1)
+    monkeypatch.setattr(onednn_linear, "WEIGHTS", 1)
+    counts = []
+    for name, first, then in (("ours", True, False), ("torchs", False, True)):
+        monkeypatch.setattr(onednn_linear, "learns_faster", lambda _, taken=first: taken)
+        begun(tmp_path / name, stop=5, device="cpu", precision="float32")
+        monkeypatch.setattr(onednn_linear, "learns_faster", lambda _, taken=then: taken)
+        before = len(went)
+        begun(tmp_path / name, resume=True, device="cpu", precision="float32")
+        counts.append((before, len(went) - before))
+        went.clear()
+    assert counts[0][0] > 0
+    assert counts[0][1] > 0
+    assert counts[1] == (0, 0)
 
 
 def test_with_exact_false_it_goes_on_with_a_warning(tmp_path):

@@ -1,8 +1,8 @@
 """What the bits of a run depend on besides its options: objective, data, torch, processor.
 
 It is kept in each checkpoint. A run that goes on has to have the same, but for the number of
-threads, which it takes over; where something is not known of a run from before it was kept, it is
-not compared.
+threads and what multiplies large matrices, which it takes over; where something is not known of a
+run from before it was kept, it is not compared.
 """
 
 import os
@@ -47,6 +47,8 @@ class Run(Protocol):
 class Circumstances:
     """What a run is made of, found when it begins; and compared when it goes on.
 
+    Its `onednn` says whether oneDNN multiplies large matrices, once that has been measured.
+
     Args:
         loop: of the run.
         objective: what is learned, as it was given.
@@ -66,6 +68,7 @@ class Circumstances:
             "machine": machine(loop.device) | {"processes": together},
         }
         self.threads = torch.get_num_threads()
+        self.onednn: bool | None = None
         self.first_batch = UNSEEN
 
     def saw(self, group: Sequence[Any], /) -> None:
@@ -75,7 +78,9 @@ class Circumstances:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return self.found | {"threads": self.threads, "first batch": self.first_batch}
+        return self.found | {
+            "threads": self.threads, "onednn": self.onednn, "first batch": self.first_batch,
+        }  # fmt: skip
 
     def events(self) -> dict[str, Any]:
         """What the record of a run says of each of its parts."""
@@ -107,6 +112,7 @@ class Circumstances:
             if now != self.first_batch:
                 told = "training data: digest of the first batch"
                 self._differs(told, self.first_batch, now, origin, exact=exact)
+        self.onednn = bool(before.get("onednn"))
         if self.threads != before["threads"]:
             self.threads = before["threads"]
             torch.set_num_threads(self.threads)  # `run_context` restores it

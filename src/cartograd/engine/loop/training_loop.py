@@ -37,6 +37,7 @@ from cartograd.engine.loop.config import RunConfig
 from cartograd.engine.loop.evaluate import validation
 from cartograd.engine.loop.faulty import inspected, kept, outline, used, watched
 from cartograd.engine.loop.monitor import Monitor
+from cartograd.engine.loop.products import products
 from cartograd.engine.loop.recovery import Recovery
 from cartograd.engine.loop.run_state import RunState, State
 from cartograd.engine.loop.stepper import Stepper
@@ -107,7 +108,7 @@ class Loop:
         Raises:
             NonFiniteError: a loss or a weight is not finite.
         """
-        with self.stop, preserved(self.device):
+        with self.stop, preserved(self.device), products(self):
             seed_all(mixed(self.config.seed, BEGINNING))
             if self.state.others:
                 set_others(self.state.others)
@@ -182,8 +183,7 @@ class Loop:
                 save=self.manager is not None and (stop.save or self.manager.due(state.step, now)),
             )
             self._step(stepper, group)
-            now = timer.last  # the step ends with a reading of the clock
-            state.seconds = now - began
+            state.seconds = (now := timer.last) - began  # the step ends by reading the clock
             read, save = self.processes.told()
             if read or save or steps:
                 next_read = now + READ_SECONDS if read else next_read
