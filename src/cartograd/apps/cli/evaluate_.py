@@ -41,7 +41,7 @@ def evaluate_(
     """Measure a trained model on data, with 95 % intervals.
 
     Args:
-        target: a run or bundle folder.
+        target: a run or bundle folder, or an ONNX file.
         data: a source, like digits; by default what the model was trained on.
         part: train, valid, test or all; by default test of what the model was trained on, and all
             of other files or folders that do not come in parts.

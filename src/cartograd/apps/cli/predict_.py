@@ -29,7 +29,7 @@ def predict_(
     What cannot be read is named on standard error, the others are answered, and it exits with 1.
 
     Args:
-        target: a run or bundle folder, or published weights by name.
+        target: a run or bundle folder, an ONNX file, or published weights by name.
         sources: picture files or folders, CSV files, texts or files of text, lists of numbers like
             0.5,1.2, or - for JSON on standard input: {"inputs": [...]}, as the server takes it.
         top: how many labels to name for each, the likeliest first.

@@ -10,6 +10,7 @@ from torch import nn
 
 from cartograd.apps.load.alike import check_alike, check_size, new_head
 from cartograd.apps.load.kept import kept, with_seen
+from cartograd.apps.load.onnx_file import is_onnx
 from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import as_signed
 from cartograd.core import registry, user_code
@@ -21,6 +22,7 @@ from cartograd.core.ports import Signature
 from cartograd.core.protocols import Resizable
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.engine.files.program import check_code
 from cartograd.engine.logging.run_folder import is_run
 from cartograd.foundations.initialization.initialise import initialise
 from cartograd.practice.compression.zeros import keep_zeros
@@ -174,7 +176,7 @@ def is_elsewhere(word: str, /) -> bool:
 
 def _holds_weights(word: str) -> bool:
     path = Path(word)
-    return is_run(path) or is_there(path / "manifest.json")
+    return is_onnx(word) or is_run(path) or is_there(path / "manifest.json")
 
 
 def begun(model: str | Path, /) -> Signed:
@@ -184,7 +186,10 @@ def begun(model: str | Path, /) -> Signed:
         UsageError: it cannot be read.
     """
     with torch.device("cpu"):  # also for a dry run, whose model has no numbers
-        return as_signed(model)
+        found = as_signed(model)
+    if is_onnx(model):
+        check_code(found, "weights to train")
+    return found
 
 
 def _begun(

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from cartograd.apps.load import adapter_folder
+from cartograd.apps.load.onnx_file import is_onnx, onnx_file
 from cartograd.apps.load.pretrained import is_pretrained, kept, pretrained, pretrained_names
 from cartograd.core.errors import UsageError, nearest
 from cartograd.core.paths import is_there
@@ -19,8 +20,8 @@ PIPELINE = "model_index.json"
 """In folders as diffusers keeps them, which are read as they are: they may be large."""
 
 Target = nn.Module | Run | Bundle | str | Path
-"""A model with a signature, a run, a bundle, the path of one of the latter two or of an adapter, or
-the name of published weights."""
+"""A model with a signature, a run, a bundle, the path of one of the latter two, of an adapter or of
+an ONNX file, or the name of published weights."""
 
 
 def as_signed(target: Target, /) -> Signed:
@@ -44,7 +45,7 @@ def as_signed(target: Target, /) -> Signed:
 
 
 def as_bundle(target: Target, /) -> Bundle:
-    """The bundle of a run, of a path, of published weights, or as it is.
+    """The bundle of a run, of a path, of published weights, or as it is; an ONNX file as one.
 
     Raises:
         UsageError: there is none, or a byte of it was changed, or the published weights have not
@@ -54,6 +55,8 @@ def as_bundle(target: Target, /) -> Bundle:
         return target
     if isinstance(target, Run) and target.folder is not None:
         return bundle.load(target.folder, model=foreign(target.model))
+    if isinstance(target, str | Path) and is_onnx(target):
+        return onnx_file(Path(target))
     if isinstance(target, str) and not is_there(target):
         if is_pretrained(target):
             return kept(target)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from cartograd.apps.load import adapter_folder
+from cartograd.apps.load.onnx_file import is_onnx
 from cartograd.apps.load.parts import about_of
 from cartograd.apps.load.pretrained import is_pretrained
 from cartograd.apps.load.target import PIPELINE, Target, as_bundle, as_signed, name_of
@@ -40,7 +41,7 @@ def form_of(shipped: Shipped, /) -> Form:
         return shipped
     if isinstance(shipped, str) and shipped.startswith(("http://", "https://")):
         return Endpoint(shipped)
-    if isinstance(shipped, str | Path) and str(shipped).lower().endswith(".onnx"):
+    if isinstance(shipped, str | Path) and is_onnx(shipped):
         if not is_there(shipped):
             raise UsageError(f"{shipped} does not exist; expected an ONNX file")
         return OnnxForm(Path(shipped))

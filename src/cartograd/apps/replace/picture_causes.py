@@ -5,8 +5,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from cartograd.apps.replace.filters import FILTERS, resized
 from cartograd.core.ports import FITS
+from cartograd.data.decode.filters import FILTERS, resized
 
 SAME = 1.5 / 255
 """How far pixels may be apart that were made alike: rounding."""

@@ -7,7 +7,7 @@ from typing import Any
 from cartograd.apps.load.runs import Speed, grids_of, history_of, speed_of
 from cartograd.apps.load.target import Target
 from cartograd.core import registry
-from cartograd.core.files import check_manifest
+from cartograd.core.files import check_manifest, hashed
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.bundle import Bundle
@@ -22,7 +22,7 @@ class Origin:
 
     Attributes:
         about: what its bundle says: data, source, settings, versions.
-        digest: BLAKE3 of the bundle's manifest.
+        digest: BLAKE3 of the bundle's manifest, or of an ONNX file.
         history: a record per epoch.
         stopped: why training ended before its last epoch, if it did.
         settings: each setting's value and where it came from.
@@ -60,6 +60,8 @@ def origin_of(target: Target, /) -> Origin:
     folder = _folder(target)
     if folder is None:
         return Origin()
+    if folder.is_file():  # an ONNX file
+        return Origin(digest=hashed(folder))
     bundle = folder / "bundle" if (folder / "bundle").is_dir() else folder
     digest = check_manifest(bundle)
     about = document(bundle, "about")

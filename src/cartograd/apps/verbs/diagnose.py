@@ -8,6 +8,7 @@ from typing import Any, overload
 import torch
 from torch import nn
 
+from cartograd.apps.load.onnx_file import is_onnx
 from cartograd.apps.load.runs import look
 from cartograd.apps.load.source import dataset
 from cartograd.apps.load.target import as_signed
@@ -75,8 +76,9 @@ def diagnose(
     """
     run = isinstance(target, Run) or (isinstance(target, str | Path) and is_run(Path(target)))
     if data is not None:
-        model: Any = as_signed(target) if run else target
-        if run:
+        made = run or is_onnx(target)
+        model: Any = as_signed(target) if made else target
+        if made:
             check_code(model, "a training step")
         return diagnose_model(model, data, **options)
     if not run:

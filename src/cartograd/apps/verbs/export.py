@@ -16,7 +16,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.core.protocols import Exporter
-from cartograd.engine.files.program import Program
+from cartograd.engine.files.program import Program, check_code
 from cartograd.engine.files.tensor_files import read_tensors
 from cartograd.practice.deployment.parity import check as compare
 
@@ -56,6 +56,7 @@ def export(
     if isinstance(inner, Program):
         written = write_file(path, inner.path.read_bytes())
     else:
+        check_code(model, "its weights")
         written = exporter(model, path)
     found = None
     if isinstance(inputs, tuple):

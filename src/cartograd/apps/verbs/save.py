@@ -46,8 +46,8 @@ def save(
         return _write(folder, as_signed(target), examples, replace=replace)
     made: Bundle = as_bundle(target)
     if runs_program(made.model):  # its weights are beside the file, and not in the model
-        if examples is not None:
-            check_code(made.model, "new examples")
+        if examples is not None or made.path.is_file():
+            check_code(made.model, "new examples" if examples is not None else "its weights")
         with write_folder(folder, replace=replace) as new:
             shutil.copytree(made.path, new, dirs_exist_ok=True)
         return Path(folder)

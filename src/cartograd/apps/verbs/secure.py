@@ -9,6 +9,7 @@ from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.engine.files.program import check_code
 
 TASKS = ("classify", "score", "regress", "multi-label")
 """What answers in one pass of numbers."""
@@ -61,6 +62,7 @@ def beside(model: Signed, spec: str | Spec | None, /, *, draws: int | None) -> B
     """
     if spec is None:
         return None
+    check_code(model, "its weights")
     signature = model.signature
     if draws is not None:
         raise UsageError("draws= has dropout on, and secure= answers without; leave one out")

@@ -24,23 +24,58 @@ def needed(*packages: str) -> None:
         )
 
 
-def session(path: Path, /) -> Callable[[list[np.ndarray]], np.ndarray]:
+Run = Callable[[list[np.ndarray]], np.ndarray]
+"""What runs a file."""
+
+TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16,
+         "tensor(int64)": np.int64, "tensor(int32)": np.int32,
+         "tensor(uint8)": np.uint8}  # fmt: skip
+"""Types of numbers by onnxruntime's names."""
+
+
+def session(path: Path, /) -> Run:
     """A function that runs the file, on as many threads as torch uses.
 
     Raises:
         UsageError: onnxruntime is not installed, or cannot run the file; of the function, it
             cannot run it on these inputs.
     """
-    made = named_session(path)
-    names = [item.name for item in made.get_inputs()]
+    return running(named_session(path), path)
 
-    def run(arrays: list[np.ndarray]) -> np.ndarray:
+
+def running(made: Any, path: Path, /, *, output: str = "") -> Run:
+    """A function that runs a file that onnxruntime has; one that takes a row alone gets row by row.
+
+    Args:
+        made: as `named_session` gives it.
+        path: the file, for errors.
+        output: which to give; by default the first.
+
+    Raises:
+        UsageError: it has no such output; of the function, it cannot run the file on these inputs.
+    """
+    given, names = made.get_inputs(), [one.name for one in made.get_outputs()]
+    if output and output not in names:
+        raise UsageError(f"{path} has no output {output!r}; expected {', '.join(names)}")
+    alone = all(list(one.shape[:1]) == [1] for one in given)
+
+    def once(arrays: list[np.ndarray]) -> np.ndarray:
+        typed = {
+            item.name: x.astype(TYPES.get(item.type, x.dtype), copy=False)
+            for item, x in zip(given, arrays, strict=True)
+        }
         try:
-            return np.asarray(made.run(None, dict(zip(names, arrays, strict=True)))[0])
+            return np.asarray(made.run([output or names[0]], typed)[0])
         except Exception as error:  # its errors have no common class of their own
             raise UsageError(
                 f"onnxruntime cannot run {path} on these inputs: {first_line(error)}"
             ) from error
+
+    def run(arrays: list[np.ndarray]) -> np.ndarray:
+        if not alone or len(arrays[0]) == 1:
+            return once(arrays)
+        rows = range(len(arrays[0]))
+        return np.concatenate([once([x[row : row + 1] for x in arrays]) for row in rows])
 
     return run
 

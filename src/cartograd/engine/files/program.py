@@ -1,6 +1,7 @@
-"""A module that runs the ONNX file of a bundle, where the code of its model is not at hand."""
+"""A module that runs an ONNX file: that of a bundle whose code is not at hand, or one alone."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Shaped
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, whole
-from cartograd.engine.files.onnx_session import check_alone, session
+from cartograd.engine.files.onnx_session import check_alone, named_session, running
 
 FILE = "model.onnx"
 """What the file beside the weights is called."""
@@ -20,16 +21,21 @@ class Program(nn.Module):
 
     Args:
         path: an ONNX file that takes and gives what a signature says, in the units of its ports.
+        made: the file as onnxruntime has it, where it was opened and looked at already.
+        output: which of its outputs is the answer; by default the first.
 
     Raises:
-        UsageError: onnxruntime cannot run it, or it takes numbers from other files.
+        UsageError: onnxruntime cannot run it, it takes numbers from other files, or has no such
+            output.
     """
 
-    def __init__(self, path: Path, /):
+    def __init__(self, path: Path, /, made: Any = None, *, output: str = ""):
         super().__init__()
-        check_alone(path)
+        if made is None:
+            check_alone(path)
+            made = named_session(path)
         self.path = path
-        self._run = session(path)
+        self._run = running(made, path, output=output)
 
     def forward(self, *inputs: Shaped[Tensor, "b ..."]) -> Tensor:
         """The answer.
@@ -74,6 +80,11 @@ def check_code(model: nn.Module, wanted: str, /) -> None:
 
 def without_code(model: Program, wanted: str, /) -> UsageError:
     """What to say where something is asked for that an ONNX file cannot give."""
+    if model.path.name != FILE or not (model.path.parent / "manifest.json").is_file():
+        return UsageError(
+            f"{model.path} is an ONNX file, which has no code of the model, and this asks for "
+            f"{wanted}; give the run or the bundle that it was written from"
+        )
     return UsageError(
         f"{model.path.parent} is answered by its ONNX file, which has no code of the model, and "
         f"this asks for {wanted}; name the code if you trust it: --model package.module:make (in "

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from cartograd.architectures.rnn.scanned import of_one_length
 from cartograd.core.errors import UsageError, first_line
 from cartograd.core.eval_mode import evaluating
+from cartograd.engine.files.program import check_code
 from cartograd.frontier.inputs import check_one_input
 from cartograd.frontier.verification.call import BATCH
 from cartograd.frontier.verification.graph import Node, Reader, shape_of
@@ -124,6 +125,7 @@ def written(model: nn.Module, x: Float[Tensor, "b ..."], /) -> Any:
             numbers for each example.
     """
     check_one_input(model)
+    check_code(model, "its operations")
     if not x.is_floating_point():
         raise UsageError(
             f"the inputs are {x.dtype}, and bounds are of real numbers; what comes before the "

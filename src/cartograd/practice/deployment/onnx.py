@@ -1,9 +1,9 @@
 """ONNX export: the model as one file that other programs and languages can run.
 
 The model is traced into a graph of standard operations and written with its weights, its
-standardisation, and its signature, so that a runtime in C++, Java or a browser gets pixels in
-and logits out, without Python or torch. The batch (and any other dimension that the signature
-names by a letter) stays free.
+standardisation, its signature and its tokenizer, so that a runtime in C++, Java or a browser gets
+pixels in and logits out, without Python or torch. The batch (and any other dimension that the
+signature names by a letter) stays free.
 
     f_onnx(x) = f_torch(x) up to rounding, for any batch size
 
@@ -129,7 +129,7 @@ def onnx(model: nn.Module, path: str | Path, /) -> Path:
     assert program is not None
     proto = program.model_proto
     _check_free(signed, proto)
-    _describe(proto, signature, str(signed.spec) if signed.spec else "")
+    _describe(proto, signed)
     return write_file(path, _serialised(proto))
 
 
@@ -167,17 +167,21 @@ def _check_free(model: Signed, proto: Any) -> None:
                 )
 
 
-def _describe(proto: Any, signature: Signature, spec: str) -> None:
+def _describe(proto: Any, model: Signed) -> None:
     """Keep the metadata that users of the file need, without paths of this machine."""
     for part in (proto.graph, *proto.functions):
         for node in part.node:
             node.ClearField("metadata_props")
+    signature, spec = model.signature, model.spec
     about = {
         "signature": json.dumps(signature.to_json(), ensure_ascii=False),
         "labels": json.dumps(signature.output.labels, ensure_ascii=False),
-        "spec": spec,
+        "spec": str(spec) if spec else "",
+        "parameters": str(sum(one.numel() for one in model.parameters())),
         "made_by": f"cartograd {cartograd.__version__}",
     }
+    if model.tokenizer is not None:
+        about["tokenizer"] = model.tokenizer.to_json()
     del proto.metadata_props[:]
     for key, value in about.items():
         proto.metadata_props.add(key=key, value=value)

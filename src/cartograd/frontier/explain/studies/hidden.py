@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import signature_if_any
+from cartograd.engine.files.program import check_code
 from cartograd.frontier.explain.layers import listened, recorded
 from cartograd.frontier.inputs import answers, chosen, rows_at_once, with_gradients
 
@@ -29,6 +30,7 @@ def hidden(
     Raises:
         UsageError: there is no such layer, or the model calls no dense layer.
     """
+    check_code(model, "its layers")
     parts, rows = [], rows_at_once(x)
     with evaluating(model), torch.no_grad():
         for part in x.split(rows):
