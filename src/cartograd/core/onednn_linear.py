@@ -22,6 +22,7 @@ from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 
 from cartograd.core.kernels import Choice, right
+from cartograd.core.wrapped import is_wrapped
 
 LARGE = 2**24
 """Least multiplications of a layer that is computed by oneDNN."""
@@ -107,14 +108,9 @@ def _fits(x: Any, weight: Any, *_: Any) -> bool:
         and x.numel() * len(weight) >= LARGE
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
-        and not _mapped(x)
-        and not _mapped(weight)
+        and not is_wrapped(x)
+        and not is_wrapped(weight)
     )
-
-
-def _mapped(x: Tensor) -> bool:
-    """Whether it is a wrapped tensor of `torch.func` (vmap, grad)."""
-    return torch._C._functorch.is_functorch_wrapped_tensor(x)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @cache

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cartograd.architectures.transformer.bert import BERT
 from cartograd.core.errors import UsageError
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.optim.accumulation import shares
@@ -54,6 +55,54 @@ def test_only_chosen_positions_count():
     changed, chosen = masked(tokens, mask_id=2, vocabulary=50, seed=7, fixed=(2,))
     theirs = F.cross_entropy(model(changed)[chosen], tokens[chosen])
     torch.testing.assert_close((loss.value * shares(loss)).sum(), theirs, rtol=1e-10, atol=1e-12)
+
+
+class Whole(nn.Module):
+    """A model whose `forward` takes the texts alone."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, tokens):
+        return self.inner(tokens)
+
+
+@pytest.mark.law("masked-language-model")
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_logits_of_the_chosen_alone_teach_the_same(share):
+    torch.manual_seed(0)
+    bert = BERT(vocabulary=50, context=16, dim=8, heads=2, depth=1, dropout=0.0).double()
+    computed = []
+    bert.masked.register_forward_hook(lambda _, __, logits: computed.append(logits.shape))
+    tokens = torch.randint(4, 50, (3, 16))
+    tokens[1, 9:] = 0
+    found = []
+    for training in (True, False):
+        for model in (bert, Whole(bert)):
+            given = {"mask_id": 2, "vocabulary": 50, "mlm_probability": share}
+            objective = MaskedLanguageModel(model=model, **given).train(training)
+            objective.fixed = (0, 2)
+            torch.manual_seed(3)
+            (loss,) = objective.losses((tokens, tokens))
+            right = loss.metrics.get("accuracy", torch.zeros(0))
+            mean = (loss.value * shares(loss)).sum()
+            wrt = [*bert.parameters()]
+            slopes = torch.autograd.grad(mean, wrt, allow_unused=True, materialize_grads=True)
+            found.append((loss.value * loss.weight, loss.weight, right, *slopes))
+    for ours, theirs in zip(found[::2], found[1::2], strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+    chosen = int(found[0][1].sum())
+    assert computed[::2] == [(chosen, 50)] * 2
+    assert computed[1::2] == [(3, 16, 50)] * 2
+    assert (chosen > 0) == (share > 0)
+
+
+def test_other_heads_choose_no_positions():
+    bert = BERT(vocabulary=50, context=16, dim=8, heads=2, depth=1, head="tag")
+    with pytest.raises(UsageError, match="head='tag' has no logits of tokens"):
+        bert(torch.ones(1, 4, dtype=torch.long), where=torch.ones(1, 4, dtype=torch.bool))
 
 
 @pytest.mark.law("masked-language-model")

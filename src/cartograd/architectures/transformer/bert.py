@@ -167,7 +167,11 @@ class BERT(nn.Module):
                 nn.init.normal_(weight, std=0.02)
 
     def forward(
-        self, tokens: Int[Tensor, "b t"], segments: Int[Tensor, "b t"] | None = None
+        self,
+        tokens: Int[Tensor, "b t"],
+        segments: Int[Tensor, "b t"] | None = None,
+        *,
+        where: Bool[Tensor, "b t"] | None = None,
     ) -> Float[Tensor, "b ..."]:
         """The output of the head.
 
@@ -175,13 +179,17 @@ class BERT(nn.Module):
             tokens: the texts.
             segments: 0 for the first sentence of a pair, 1 for the second; if not given, as
                 `separator_id` says, and all 0 without it.
+            where: the positions whose logits are wanted, `n v` of them; all if not given.
 
         Raises:
-            UsageError: more tokens than the context holds, or segments that the model has not.
+            UsageError: more tokens than the context holds, segments that the model has not, or
+                positions of a head that has no logits of tokens.
         """
         x = self.hidden(tokens, segments)
         if self.masked is not None:
-            return self.masked(x, self.tokens.weight)
+            return self.masked(x if where is None else x[where], self.tokens.weight)
+        if where is not None:
+            raise UsageError(f"bert: head={self.head!r} has no logits of tokens to choose from")
         if self.classifier is None:
             return x
         x = self.pooled(x) if self.head == "classify" else x
@@ -280,7 +288,7 @@ class Masked(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(
-        self, x: Float[Tensor, "b t d"], tokens: Float[Tensor, "v d"]
-    ) -> Float[Tensor, "b t v"]:
+        self, x: Float[Tensor, "*n d"], tokens: Float[Tensor, "v d"]
+    ) -> Float[Tensor, "*n v"]:
         """Logits."""
         return F.linear(self.norm(F.gelu(self.dense(x))), tokens, self.bias)
