@@ -49,6 +49,10 @@ class Command:
 Side = Callable[[Timer], Sequence[float]] | Command
 
 
+FLOAT32 = "peak_f32"
+"""The probe's reading of the peak of float32, in which all compute unless told otherwise."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """One comparison.
@@ -66,7 +70,7 @@ class Case:
         torchvision: whether a side is torchvision's; otherwise it is hidden from all sides.
         prepare: makes the files that the sides read, once, in a process of its own.
         flops: counts the floating-point operations of one unit, the same on every side.
-        peak: the probe's reading (GFLOP/s) that ours is compared with.
+        peak: the probe's reading (GFLOP/s) of the number format that ours is left to choose.
         moved: for a side, the bytes that one unit has to read from memory at least.
     """
 
@@ -80,7 +84,7 @@ class Case:
     torchvision: bool = False
     prepare: Callable[[Path], None] | None = None
     flops: Callable[[], float] | None = None
-    peak: str = "peak_f32"
+    peak: str = FLOAT32
     moved: dict[str, float] = field(default_factory=dict)
 
     @property

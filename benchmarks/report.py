@@ -9,6 +9,9 @@ from benchmarks.runner import Result
 from cartograd.core.files import write_file
 
 
+FORMATS = {"peak_f32": "float32", "peak_bf16": "bfloat16"}
+
+
 def publish(folder: Path, file: str, intro: str, results: list[Result], facts: Any, /) -> Path:
     """Write `file`.md and `file`.json; the path of the first."""
     write_file(folder / f"{file}.json", json.dumps(_record(file, results, facts), indent=1) + "\n")
@@ -43,7 +46,7 @@ def table(result: Result, /) -> str:
             ]
             share = result.share(name)
             if share is not None:
-                cells.append(f"{share:.0%}")
+                cells.append(f"{share:.0%} of {FORMATS[result.computed_in(name)]}")
             behind = result.behind(name)
             if behind is not None:
                 cells.append(f"{behind:.2f}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import FOLDER, Case, Command
+from benchmarks.case import FLOAT32, FOLDER, Case, Command
 from benchmarks.pairs import Ratio, difference, quiet, ratio, spread
 from benchmarks.probe import reading
 
@@ -73,15 +73,26 @@ class Result:
         return ratio(ours, [one[rival][quantity] for one in self.rounds])
 
     def share(self, side: str, /) -> float | None:
-        """The share of the machine's peak that a side reached, where operations are counted.
+        """The share of the peak of its number format that a side reached, where it is counted.
 
         The peak is the best of the probe's readings; the time is the processor's, as sides
         run on one thread.
         """
         if self.case.flops is None:
             return None
-        peak = max(one[self.case.peak] for one in self.readings) * 1e9
+        peak = self._peak(self.computed_in(side)) * 1e9
         return self.case.flops() / self.median(side, "cpu") / peak
+
+    def computed_in(self, side: str, /) -> str:
+        """The probe's reading of the number format that a side computed in.
+
+        Only ours leaves float32, and only on a processor that computes in the other format.
+        """
+        narrow = side == self.case.ours and self._peak(self.case.peak) > self._peak(FLOAT32)
+        return self.case.peak if narrow else FLOAT32
+
+    def _peak(self, format_: str) -> float:
+        return max(one[format_] for one in self.readings)
 
     def behind(self, side: str, /) -> float | None:
         """How many times what the bandwidth of memory allows a side takes, where that is known.

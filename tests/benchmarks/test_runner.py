@@ -44,6 +44,18 @@ def test_equal_sides_get_numbers(steady):
     assert result.missed() == []
 
 
+@pytest.mark.parametrize(("native", "word"), [(200.0, "bfloat16"), (3.0, "float32")])
+def test_a_share_is_that_of_the_peak_of_what_was_computed_in(native, word):
+    one = Case(name="demo", what="", unit="call", sides={"ours": says(1), "rival": says(1)},
+               flops=lambda: 1e11, peak="peak_bf16")  # fmt: skip
+    side = {"cpu": 2.0, "wall": 2.0, "rss": 1.0}
+    readings = [STEADY | {"peak_bf16": native}]
+    result = runner.Result(one, rounds=[{"ours": side, "rival": side}], readings=readings)
+    assert result.share("ours") == pytest.approx(0.25 if word == "bfloat16" else 0.5)
+    assert result.share("rival") == pytest.approx(0.5)
+    assert report.table(result).count(f"% of {word} |") == (1 if word == "bfloat16" else 2)
+
+
 def test_a_side_with_another_answer_gets_no_number(steady):
     result = compared(case(ours=says(1), rival=says(2)))
     assert result.unequal == {"rival": 1.0}
