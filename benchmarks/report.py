@@ -8,7 +8,6 @@ from benchmarks.pairs import Ratio
 from benchmarks.runner import Result
 from cartograd.core.files import write_file
 
-
 FORMATS = {"peak_f32": "float32", "peak_bf16": "bfloat16"}
 
 
