@@ -8,6 +8,7 @@ import torch
 from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.practice.metrics import meter as meters
 from cartograd.practice.metrics.meter import Meter
 from tests.programs import Program
 
@@ -41,6 +42,47 @@ def test_it_is_the_metric_of_all_examples(names, data, size):
     expected = {name: build(name, kind="metric")(*data) for name in names}
     assert meter.finish() == pytest.approx(expected, abs=1e-12, rel=1e-12)
     assert meter.finish() == meter.finish()
+
+
+@pytest.mark.parametrize("gathered", [0, 4 * 33 * 10, 2**17])
+def test_batches_that_wait_are_counted_once_and_as_they_were(gathered, monkeypatch):
+    monkeypatch.setattr(meters, "GATHERED", gathered)
+    outputs, targets = classified(k=10)
+    expected = Meter(*CLASSES)
+    expected.update(outputs, targets)
+    meter, other, added = Meter(*CLASSES), Meter(*CLASSES), []
+    monkeypatch.setattr(Meter, "_add", noted(Meter._add, added))
+    for number, part in enumerate(zip(outputs.split(32), targets.split(32), strict=True)):
+        place, answers = (one.clone() for one in part)
+        (other if number % 3 == 2 else meter).update(place, answers)
+        place.zero_()  # as where a place in memory is used again
+        answers.zero_()
+    with pytest.raises(UsageError, match="targets reach from 0 to 10"):
+        meter.update(outputs[:4], torch.tensor([0, 1, 10, 3]))
+    with pytest.raises(UsageError, match="of 1 of 4 examples are not a number"):
+        meter.update(outputs[:4].index_fill(0, torch.tensor(2), torch.nan), targets[:4])
+    assert len(added) == {0: 7, 4 * 33 * 10: 5, 2**17: 2}[gathered]
+    meter.merge(other)
+    assert meter.finish() == pytest.approx(expected.finish(), abs=1e-12, rel=1e-12)
+
+
+def noted(method, calls):
+    """A method that keeps what it was called with."""
+
+    def one(self, *given):
+        calls.append(given)
+        return method(self, *given)
+
+    return one
+
+
+@pytest.mark.parametrize("name", ["rmse", "mae"])
+def test_whole_numbers_may_be_values(name):
+    outputs, targets = torch.tensor([20.0, 33.0, 41.0]), torch.tensor([21, 30, 40])
+    meter = Meter(name)
+    meter.update(outputs[:2], targets[:2])
+    meter.update(outputs[2:], targets[2:])
+    assert meter.finish()[name] == pytest.approx(build(name, kind="metric")(outputs, targets))
 
 
 def test_of_two_classes_by_one_logit_and_of_several_labels():

@@ -11,7 +11,8 @@ the Matthews correlation it is three counts for each class, counted once for all
 (likelihood, Brier, errors, perplexity, calibration) it is a sum and a number of examples in
 float64, also of labels at each position or pixel (below 0 is none). A metric that ranks examples
 (ROC AUC, average precision) or scales by all of them (R squared, MAPE) has to see them together:
-these keep outputs and targets, once for all of them.
+these keep outputs and targets, once for all of them. Small batches of classes are checked when they
+come and counted several together: most of what they cost is the calls.
 
 >>> outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.5, 0.2], [0.1, 0.9]])
 >>> targets = torch.tensor([0, 1, 1, 1])
@@ -37,6 +38,9 @@ from cartograd.practice.metrics.confusion import Counts, counts
 from cartograd.practice.metrics.interval import twin
 from cartograd.practice.metrics.positions import taking
 
+GATHERED = 2**17
+"""Numbers of outputs that are counted together; a batch of at least a quarter is counted alone."""
+
 State = dict[str, Any]
 """Tensors by name; `kept` has lists of them."""
 
@@ -59,7 +63,13 @@ class Meter:
             name: build(name, kind="metric") for name in metrics
         }
         self._forms = {name: _Forms(measure) for name, measure in self._measures.items()}
+        self._of_classes = any(
+            form.of_counts or form.sum_of_answers for form in self._forms.values()
+        )
         self._state: State = {}
+        self._form: tuple[Any, ...] | None = None
+        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._numbers = 0
 
     def update(self, outputs: Float[Tensor, "n ..."], targets: Shaped[Tensor, "..."], /) -> None:
         """Add a batch.
@@ -72,7 +82,18 @@ class Meter:
             UsageError: outputs and targets do not belong together, or are of other classes than
                 the batches before. The state is as it was.
         """
-        self._add(self._of(outputs.detach(), targets))
+        outputs, targets = outputs.detach(), targets.detach()
+        form = _form(outputs, targets) if self._of_classes else None
+        if form is None or form != self._form:
+            self._count()
+            self._add(self._of(outputs, targets))
+            self._form = form  # what the metrics refuse, they have refused by now
+            return
+        given.classes(outputs, targets)
+        self._waiting.append((outputs.clone(), targets.clone()))
+        self._numbers += outputs.numel()
+        if self._numbers > GATHERED:
+            self._count()
 
     def merge(self, other: "Meter", /) -> None:
         """Add what another meter of the same metrics has seen.
@@ -85,6 +106,8 @@ class Meter:
                 f"a meter of {', '.join(self._measures)} cannot take in one of "
                 f"{', '.join(other._measures)}"
             )
+        self._count()
+        other._count()
         self._add(other._state)
 
     def merge_processes(self) -> None:
@@ -96,6 +119,7 @@ class Meter:
 
         if not (distributed.is_available() and distributed.is_initialized()):
             return
+        self._count()
         found: list[State] = [{}] * distributed.get_world_size()
         distributed.all_gather_object(found, self._state)
         self._state = {}
@@ -108,12 +132,14 @@ class Meter:
         Raises:
             UsageError: nothing was added, or a metric is not defined of it.
         """
+        self._count()
         if not self._state:
             raise UsageError("there is nothing to measure: no batch was added")
         return {name: self._figure(name, measure) for name, measure in self._measures.items()}
 
     def state_dict(self) -> State:
         """What was added: tensors by name, to be kept beside a training."""
+        self._count()
         return {
             name: list(value) if isinstance(value, list) else value.clone()
             for name, value in self._state.items()
@@ -121,15 +147,22 @@ class Meter:
 
     def load_state_dict(self, state: State, /) -> None:
         """Go on from `state_dict` of a meter of the same metrics."""
-        self._state = {}
+        self._state, self._form, self._waiting, self._numbers = {}, None, [], 0
         self._add(state)
+
+    def _count(self) -> None:
+        """Count the batches that wait."""
+        if self._waiting:
+            outputs, targets = (torch.cat(parts) for parts in zip(*self._waiting, strict=True))
+            self._waiting, self._numbers = [], 0
+            self._add(self._of(outputs, targets))
 
     def _of(self, outputs: Tensor, targets: Tensor) -> State:
         """The state of one batch alone."""
         found: State = {}
         rows = _rows(outputs, targets)
         single = not rows and not targets.is_floating_point() and targets.ndim == 1
-        answers = Answers(outputs, targets) if single else None
+        answers = Answers(outputs, targets) if single and self._of_classes else None
         for name, form in self._forms.items():
             if rows and form.parts:
                 found[f"parts of {name}"] = form.parts(*rows).sum(0)
@@ -146,7 +179,9 @@ class Meter:
                 )
                 found[f"number of {name}"] = torch.tensor(len(targets))
             elif "outputs" not in found:
-                found["outputs"], found["targets"] = [outputs.cpu()], [targets.detach().cpu()]
+                # Copies: whoever measures may use the place of a batch for the next one.
+                found["outputs"] = [outputs.to("cpu", copy=True)]
+                found["targets"] = [targets.to("cpu", copy=True)]
         return found
 
     def _add(self, state: State) -> None:
@@ -182,6 +217,14 @@ class _Forms:
         self.of_counts = form("of_counts")
         self.each, self.of_mean = form("each"), form("of_mean")
         self.sum_of_answers = form("sum_of_answers")
+
+
+def _form(outputs: Tensor, targets: Tensor, /) -> tuple[Any, ...] | None:
+    """What small batches of classes have in common if they can be counted as one; else None."""
+    plain = not targets.is_floating_point() and targets.ndim == 1 and outputs.ndim in (1, 2)
+    if plain and outputs.is_cpu and targets.is_cpu and 4 * outputs.numel() < GATHERED:
+        return outputs.shape[1:], outputs.dtype, targets.dtype
+    return None
 
 
 def _counts(outputs: Tensor, targets: Tensor) -> Counts:
