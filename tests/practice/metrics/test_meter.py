@@ -44,7 +44,7 @@ def test_it_is_the_metric_of_all_examples(names, data, size):
     assert meter.finish() == meter.finish()
 
 
-@pytest.mark.parametrize("gathered", [0, 4 * 33 * 10, 2**17])
+@pytest.mark.parametrize("gathered", [0, 4 * 161, 2**17])
 def test_batches_that_wait_are_counted_once_and_as_they_were(gathered, monkeypatch):
     monkeypatch.setattr(meters, "GATHERED", gathered)
     outputs, targets = classified(k=10)
@@ -52,7 +52,7 @@ def test_batches_that_wait_are_counted_once_and_as_they_were(gathered, monkeypat
     expected.update(outputs, targets)
     meter, other, added = Meter(*CLASSES), Meter(*CLASSES), []
     monkeypatch.setattr(Meter, "_add", noted(Meter._add, added))
-    for number, part in enumerate(zip(outputs.split(32), targets.split(32), strict=True)):
+    for number, part in enumerate(zip(outputs.split(16), targets.split(16), strict=True)):
         place, answers = (one.clone() for one in part)
         (other if number % 3 == 2 else meter).update(place, answers)
         place.zero_()  # as where a place in memory is used again
@@ -61,7 +61,7 @@ def test_batches_that_wait_are_counted_once_and_as_they_were(gathered, monkeypat
         meter.update(outputs[:4], torch.tensor([0, 1, 10, 3]))
     with pytest.raises(UsageError, match="of 1 of 4 examples are not a number"):
         meter.update(outputs[:4].index_fill(0, torch.tensor(2), torch.nan), targets[:4])
-    assert len(added) == {0: 7, 4 * 33 * 10: 5, 2**17: 2}[gathered]
+    assert len(added) == {0: 13, 4 * 161: 3, 2**17: 2}[gathered]
     meter.merge(other)
     assert meter.finish() == pytest.approx(expected.finish(), abs=1e-12, rel=1e-12)
 
