@@ -565,5 +565,8 @@ ATTENDING = ("attention-rollout", "prune-heads", "prune-blocks")
 READING = ("hotflip", "synonym-swap", "character-swap")
 """Attacks on texts, which need a model of tokens."""
 
+OF_TEXTS = ("huggingface", "gguf-file")
+"""Exporters of models that a family of language models holds."""
+
 GROWN = ("tree-shap",)
 """Explainers of trees, and of nothing else."""

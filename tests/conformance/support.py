@@ -21,9 +21,10 @@ from cartograd.core.card import Card
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
 from cartograd.core.task import find
+from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.frontier.explain.trees.random_forest import RandomForest
 from tests.conformance.exceptions import EXPECTED
-from tests.conformance.subjects import ATTENDING, GROWN, READING, SIGNATURES
+from tests.conformance.subjects import ATTENDING, GROWN, OF_TEXTS, READING, SIGNATURES
 
 
 def over(*kinds: str) -> Callable[[Any], Any]:
@@ -285,6 +286,23 @@ def looked_at(card: Card) -> tuple[Signed, torch.Tensor, torch.Tensor]:
     if card.name in READING:
         return reading_model()
     return grown_model() if card.name in GROWN else judged_model()
+
+
+def exported_model(card: Card) -> Signed:
+    """A model with every trap that an exporter takes: of any kind, or one that writes texts."""
+    if card.name not in OF_TEXTS:
+        return judged_model()[0]
+    torch.manual_seed(0)
+    words = Tokenizer.bytes()
+    text = Port("text", "text", ("t",), "int64", (0, words.vocabulary - 1))
+    told = Signature((text,), (Port("next", "label", ("t", 256), task="next-token"),))
+    model = build("llama:dim=8,depth=1,heads=2,ffn_dim=8,context=32", signature=told)
+    model.tokenizer = words
+    model.model.norm.weight.requires_grad_(False)
+    model.model.blocks[0].eval()
+    model.model.head.weight.grad = torch.ones_like(model.model.head.weight)
+    model.model.norm.register_forward_hook(lambda *given: None)
+    return model
 
 
 def reading_model() -> tuple[Signed, torch.Tensor, torch.Tensor]:

@@ -8,7 +8,7 @@ from cartograd.core import registry
 from cartograd.core.build import build, entry
 from cartograd.core.poisoning import Suspicion
 from cartograd.core.protocols import CALLS
-from tests.conformance.support import looked_at, over, untouched
+from tests.conformance.support import exported_model, looked_at, over, untouched
 from tests.conformance.test_functions import fitting
 from tests.conformance.test_privacy_attacks import attacked
 from tests.conformance.test_studies import many
@@ -80,7 +80,7 @@ def test_a_call_gives_what_the_protocol_promises(card, tmp_path):
         assert isinstance(told, Suspicion)
         assert told.scores.shape == told.flagged.shape == y.shape
     elif card.kind == "exporter":
-        assert method(model, tmp_path / "file") == tmp_path / "file"
+        assert method(exported_model(card), tmp_path / "file") == tmp_path / "file"
     elif card.kind == "metric":
         assert isinstance(method(*fitting(card)), float)
     elif card.kind == "sampler":

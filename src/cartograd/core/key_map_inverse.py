@@ -11,21 +11,24 @@ from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Op, Table
 
 
-def written(tensors: Mapping[str, Tensor], table: Table, /, *, source: str) -> dict[str, Tensor]:
+def written(
+    tensors: Mapping[str, Tensor], table: Table, /, *, source: str, prefixed: bool = False
+) -> dict[str, Tensor]:
     r"""The way back: our state dict under the names of the file.
 
     Groups of a pattern have to be plain, `(\d+)` or `(weight|bias)`; an optional `(?:bert\.)?` is
-    left away. What was joined from parts is cut into equal ones.
+    left away, or kept where names begin with it. What was joined from parts is cut into equal ones.
 
     Args:
         tensors: our state dict.
         table: as for `renamed`.
         source: what to call the file in an error.
+        prefixed: begin names with what is optional there.
 
     Raises:
         UsageError: a tensor has no row, or its row cannot be turned round.
     """
-    ways = [way for row in table for way in _turned(row, source)]
+    ways = [way for row in table for way in _turned(row, source, prefixed)]
     named = {_memory(tensor) for name, tensor in tensors.items() if _leads(name, ways)}
     pieces: dict[str, dict[int, Tensor]] = {}
     changes: dict[str, _Way] = {}
@@ -70,11 +73,11 @@ class _Way:
         return self.op.back(*(pieces[index] for index in range(self.count)))
 
 
-def _turned(row: tuple[Any, ...], source: str) -> list[_Way]:
+def _turned(row: tuple[Any, ...], source: str, prefixed: bool) -> list[_Way]:
     """A row the other way."""
     if row[1] is None:
         return []
-    file, groups = _template(row[0], source)
+    file, groups = _template(row[0], source, prefixed)
     targets = row[1] if isinstance(row[1], tuple) else (row[1],)
     ways = []
     for place, target in enumerate(targets):
@@ -93,7 +96,7 @@ def _turned(row: tuple[Any, ...], source: str) -> list[_Way]:
     return ways
 
 
-def _template(pattern: str, source: str) -> tuple[str, list[str]]:
+def _template(pattern: str, source: str, prefixed: bool) -> tuple[str, list[str]]:
     r"""A pattern as a template with `\1`, and what its groups match."""
     text, groups, rest = "", [], pattern
     while rest:
@@ -103,7 +106,7 @@ def _template(pattern: str, source: str) -> tuple[str, list[str]]:
         if taken is None:
             raise UsageError(f"{source}: the row {pattern!r} cannot be turned round")
         if group and group[1] and group[3]:
-            pass  # an optional prefix
+            text += group[2].replace("\\", "") if prefixed and rest == pattern else ""
         elif group and not group[1]:
             groups.append(group[2])
             text += f"\\{len(groups)}"

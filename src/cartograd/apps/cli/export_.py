@@ -1,11 +1,11 @@
-"""Write a trained model as ONNX, and compare the two.
+"""Write a trained model as a file of another program, and compare the two.
 
 With --check the exit code is 1 if the file gives other answers than the model, and with --margin
 if it may not replace it.
 """
 
 from cartograd.apps.cli import output
-from cartograd.apps.cli.common import File, Many, home
+from cartograd.apps.cli.common import Folder, Many, home
 
 
 def export_(
@@ -13,18 +13,18 @@ def export_(
     /,
     *,
     to: str = "onnx",
-    out: File = None,
+    out: Folder = None,
     check: bool = False,
     margin: Many = (),
     data: str | None = None,
     json: bool = False,
 ) -> int:
-    """Write a trained model as ONNX, and compare the two.
+    """Write a trained model as a file of another program, and compare the two.
 
     Args:
         target: a run or bundle folder.
-        to: the format.
-        out: the file to write; by default model.onnx in the run's folder.
+        to: the format: onnx, huggingface (a folder), or another of `cartograd list exporter`.
+        out: the file or folder to write; by default in the run's folder, like model.onnx.
         check: run both on the bundle's own examples; print the largest difference, how many answers
             changed, and the times.
         margin: judge the file as replace does: how much worse it may be, like accuracy=0.5%.
@@ -32,10 +32,10 @@ def export_(
         json: print one object.
     """
     from cartograd.apps.load.target import as_bundle
-    from cartograd.apps.verbs.export import export
+    from cartograd.apps.verbs.export import export, place
 
     bundle = as_bundle(target)
-    path = out or home(bundle) / f"model.{to}"
+    path = place(to, home(bundle), out)
     done = export(bundle, path, to=to, check=check, data=data, margin=margin)
     if json:
         output.emit(done.to_json())

@@ -64,12 +64,20 @@ class Export:
             lines.append(("verdict", self.judged.said))
         if found is None:
             return lines
-        state = "within rounding" if found.agree else "TOO LARGE"
+        state = "weights are rounded; --margin judges what that does"
+        if found.tolerance is not None:
+            state = "within rounding" if found.agree else "TOO LARGE"
+            state += f" ({found.tolerance:.1e})"
+        times = []
+        if found.torch_ms is not None:
+            times = [
+                ("time", f"torch {found.torch_ms:.3g} ms, onnxruntime {found.onnx_ms:.3g} ms"),
+                ("speed", f"{found.ratio:.2g} times that of torch"),
+            ]
         return [
             *lines,
-            ("difference", f"{units.number(found.difference)}, {state} ({found.tolerance:.1e})"),
+            ("difference", f"{units.number(found.difference)}, {state}"),
             *([] if self.changed is None else [("answers", changed(*self.changed))]),
             *([("they part", self.parted)] if self.parted else []),
-            ("time", f"torch {found.torch_ms:.3g} ms, onnxruntime {found.onnx_ms:.3g} ms"),
-            ("speed", f"{found.ratio:.2g} times that of torch"),
+            *times,
         ]

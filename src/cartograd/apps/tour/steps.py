@@ -120,6 +120,7 @@ def export(found: Tour) -> str:
     inputs = found.test.select(range(min(CHECKED, len(found.test)))).inputs
     done = found.exported = write(found.run, found.folder / "model.onnx", check=inputs)
     assert done.check is not None
+    assert done.check.ratio is not None
     difference = units.number(done.check.difference)
     speed = f"{done.check.ratio:.1f}× as fast as PyTorch"
     found.row("ONNX difference", difference, speed, onnx_difference=done.check.difference)

@@ -100,6 +100,8 @@ def _deployed(tour: Tour) -> Section | None:
     if tour.exported is None or tour.exported.check is None:
         return None
     check = tour.exported.check
+    assert check.torch_ms is not None
+    assert check.onnx_ms is not None
     runtimes = [
         Runtime("PyTorch", tour.measured.size, check.torch_ms / 1000),
         Runtime("ONNX Runtime", tour.exported.size, check.onnx_ms / 1000, check.difference),

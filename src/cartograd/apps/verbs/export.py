@@ -1,24 +1,52 @@
 """Export: the model as a file that other programs run, compared with the model itself."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.apps.answers.decisions import named
+from cartograd.apps.load.pretrained import pretrained
 from cartograd.apps.load.source import Data
 from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.replace.between import between
 from cartograd.apps.replace.margin import Given, check_judge
 from cartograd.apps.replace.replace import replace
 from cartograd.apps.results.export import Export
-from cartograd.core.build import build
+from cartograd.core.build import build, hyperparameters, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.core.protocols import Exporter
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
 from cartograd.engine.files.program import Program, check_code
 from cartograd.engine.files.tensor_files import read_tensors
 from cartograd.practice.deployment.parity import check as compare
+from cartograd.practice.deployment.parity import reread, written_size
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an exporter writes.
+
+    Attributes:
+        name: of the file or folder, where none is given.
+        reader: the weights by which it is read again; empty where onnxruntime runs it.
+        folder: whether it is a folder.
+    """
+
+    name: str
+    reader: str = ""
+    folder: bool = False
+
+
+WRITTEN = {
+    "onnx": Written("model.onnx"),
+    "huggingface": Written("huggingface", "hf", folder=True),
+    "gguf-file": Written("model.gguf", "gguf"),
+}
+"""By the exporter's name."""
 
 
 def export(
@@ -31,13 +59,13 @@ def export(
     data: Data | None = None,
     margin: Given = "",
 ) -> Export:
-    """Write a model as a file.
+    """Write a model as a file, or as a folder.
 
     Args:
         target: a model with a signature, a run, a bundle, or the path of one; of a bundle that is
             answered by its ONNX file, that is copied.
-        path: the file to write; an older one of the name is replaced.
-        to: the exporter.
+        path: the file to write, an older one of the name is replaced; or the folder to make.
+        to: the exporter: `onnx`, `huggingface`, `gguf:type=q8_0`.
         check: inputs to run both on and compare, a tuple if the model takes several; True takes
             the golden inputs of the bundle.
         data: with a margin, on what it is judged; by default what the model was trained on.
@@ -48,29 +76,69 @@ def export(
             `check` is True and there is no bundle, or there is a margin and nothing to judge by.
     """
     check_judge(data, margin)
-    exporter: Exporter = build(to, kind="exporter")
+    card, spec = resolve(to, kind="exporter")
+    exporter: Exporter = build(spec, kind="exporter")
     model = as_signed(target)
     inputs = golden(target) if check is True else check
     inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
     inner = model.model
-    if isinstance(inner, Program):
+    if isinstance(inner, Program) and card.name == "onnx":
         written = write_file(path, inner.path.read_bytes())
     else:
         check_code(model, "its weights")
         written = exporter(model, path)
+    asked = isinstance(inputs, tuple) or bool(margin)
+    again = _again(card.name, written) if asked else None
     found = None
     if isinstance(inputs, tuple):
-        device = model.output_mean.device
-        found = compare(model, written, tuple(one.to(device) for one in inputs))
+        given = tuple(one.to(model.output_mean.device) for one in inputs)
+        found = (
+            compare(model, written, given) if again is None
+            else reread(model, again, written, given, exact=_exact(spec))
+        )  # fmt: skip
     where = None
     if found is not None and isinstance(inputs, tuple) and len(inputs) == 1:
-        where = between(model, written, inputs[0].cpu())
+        where = between(model, again or written, inputs[0].cpu())
     parted = "" if where is None or found is None or found.agree else where.parting.sentence
     return Export(
-        written, written.stat().st_size, found, parted, named(model.signature.output),
+        written, written_size(written), found, parted, named(model.signature.output),
         None if where is None else (where.changed, where.asked),
-        replace(target, written, data, margin=margin) if margin else None,
+        replace(target, again or written, data, margin=margin) if margin else None,
     )  # fmt: skip
+
+
+def _exact(spec: Spec) -> bool:
+    """Whether an exporter keeps weights as they are; one with a `type` may round them."""
+    card, full = resolve(spec, kind="exporter")
+    own = hyperparameters(card).get("type")
+    return own is None or full.args.get("type", own.default) == "f32"
+
+
+def _again(name: str, path: Path) -> Signed | None:
+    """The model as it is read from what was written; None where onnxruntime runs that."""
+    reader = WRITTEN[name].reader if name in WRITTEN else ""
+    return pretrained(Spec(reader, {}, str(path))) if reader else None
+
+
+def place(to: str, home: Path, given: Path | None, /) -> Path:
+    """Where an exporter writes, looked at before the work.
+
+    Args:
+        to: the exporter.
+        home: the folder of the run.
+        given: the file or folder that is asked for, if one is.
+
+    Raises:
+        UsageError: there is no such exporter, or it cannot write there.
+    """
+    card, _ = resolve(to, kind="exporter")
+    usual = WRITTEN.get(card.name, Written(f"model.{card.name}"))
+    path = given or home / usual.name
+    if usual.folder and path.exists():
+        raise UsageError(f"{path} exists already; choose another folder or remove it")
+    if not usual.folder and path.is_dir():
+        raise UsageError(f"{path} is a folder; expected a file to write")
+    return path
 
 
 def golden(target: Target, /) -> tuple[Tensor, ...]:

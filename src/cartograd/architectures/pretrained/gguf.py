@@ -14,6 +14,7 @@ Traceback (most recent call last):
 cartograd.core.errors.UsageError: cannot read no/such/file: No such file or directory
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,12 @@ CARD = Card(
 
 FAMILIES = {"llama": "", "qwen2": "qkv"}
 """What our LLaMA holds, and which projections of its attention add a bias."""
+
+SIZES = {
+    "dim": "embedding_length", "depth": "block_count", "heads": "attention.head_count",
+    "ffn_dim": "feed_forward_length", "context": "context_length",
+}  # fmt: skip
+"""What our settings are called under the family's name; both ways go by it."""
 
 FREQUENCIES = "rope_freqs.weight"
 """By how much each rotary frequency is lowered (Llama 3.1 and later)."""
@@ -85,7 +92,6 @@ def spec_of(file: GGUF, /) -> Spec:
         raise unknown(f"architecture in {file.path}:", str(family), FAMILIES)
     check_header(file, family)
     said = _Said(file, family)
-    heads, dim = said("attention.head_count"), said("embedding_length")
     kind = said("rope.scaling.type", "none")
     if kind not in ("none", "linear"):
         raise UsageError(f"{file.path}: rotary positions scaled by {kind!r} cannot be read")
@@ -93,12 +99,8 @@ def spec_of(file: GGUF, /) -> Spec:
         "vocabulary": file.entries["token_embd.weight"].shape[0]
         if "token_embd.weight" in file.entries
         else said("vocab_size"),
-        "dim": dim,
-        "depth": said("block_count"),
-        "heads": heads,
-        "kv_heads": said("attention.head_count_kv", heads),
-        "ffn_dim": said("feed_forward_length"),
-        "context": said("context_length"),
+        **{ours: said(theirs) for ours, theirs in SIZES.items()},
+        "kv_heads": said("attention.head_count_kv", said("attention.head_count")),
         "base": round(said("rope.freq_base", 10_000.0), 6),
         "biases": FAMILIES[family],
         "tied": "output.weight" not in file.entries,
@@ -107,11 +109,11 @@ def spec_of(file: GGUF, /) -> Spec:
     if kind == "linear":
         args["scaling"] = f"linear:factor={said('rope.scaling.factor')}"
     if FREQUENCIES in file.entries:
-        args["scaling"] = _slowed(file, dim // heads, args["base"])
+        args["scaling"] = _slowed(file, args["dim"] // args["heads"], args["base"])
     return Spec("llama", args)
 
 
-def keys(values: dict[str, Any], spec: Spec, /) -> Table:
+def keys(values: Mapping[str, Any], spec: Spec, /) -> Table:
     """Where each tensor of a file goes."""
     block, ours = r"blk\.(\d+)", r"blocks.\1"
     ends = r"(weight|bias)"

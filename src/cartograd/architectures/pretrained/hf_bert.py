@@ -34,6 +34,14 @@ READS = {
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
 
+MODEL = "bert"
+SIZES = {
+    "vocabulary": "vocab_size", "padding_id": "pad_token_id", "dim": "hidden_size",
+    "heads": "num_attention_heads", "depth": "num_hidden_layers", "ffn_dim": "intermediate_size",
+    "dropout": "hidden_dropout_prob", "context": "max_position_embeddings",
+}  # fmt: skip
+"""What our settings are called in config.json; both ways go by it."""
+
 _LAYER = r"(?:bert\.)?encoder\.layer\.(\d+)\."
 _NORMS = {
     r"(?:bert\.)?embeddings": "norm",
@@ -100,7 +108,7 @@ def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family c
 
 def spec(config: dict[str, Any], /) -> Spec:
     """How our model is made."""
-    return made(config, head_of(config, HEADS), {"context": config["max_position_embeddings"]})
+    return made(config, head_of(config, HEADS), {})
 
 
 def made(config: dict[str, Any], head: str, own: dict[str, Any], /) -> Spec:
@@ -111,19 +119,15 @@ def made(config: dict[str, Any], head: str, own: dict[str, Any], /) -> Spec:
         head: ours.
         own: arguments by which the family differs.
     """
-    args = {
-        "vocabulary": config["vocab_size"],
-        "padding_id": config["pad_token_id"],
-        "dim": config["hidden_size"],
-        "heads": config["num_attention_heads"],
-        "depth": config["num_hidden_layers"],
-        "ffn_dim": config["intermediate_size"],
-        "head": head,
-        "dropout": config["hidden_dropout_prob"],
-    } | own
+    args = {ours: config[theirs] for ours, theirs in SIZES.items()} | {"head": head} | own
     return Spec(
         "bert", args | ({"classes": len(labels(config))} if head in ("classify", "tag") else {})
     )
+
+
+def back(_args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes: nothing."""
+    return {}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

@@ -33,6 +33,10 @@ NAMES = {
 }  # fmt: skip
 """BERT's names of these keys."""
 
+MODEL = "bert"
+SIZES = {ours: NAMES.get(theirs, theirs) for ours, theirs in hf_bert.SIZES.items()}
+"""What our settings are called in config.json; both ways go by it."""
+
 _LAYER = r"(?:distilbert\.)?transformer\.layer\.(\d+)\."
 
 BODY = (
@@ -78,8 +82,13 @@ def KEYS(config: dict[str, Any], /) -> Table:  # noqa: N802  what every family c
 def spec(config: dict[str, Any], /) -> Spec:
     """How our model is made."""
     as_berts = config | {name: config[key] for name, key in NAMES.items()}
-    own = {"context": config["max_position_embeddings"], "segments": 0, "activation": "relu"}
+    own = {"segments": 0, "activation": "relu"}
     return hf_bert.made(as_berts, head_of(config, HEADS), own)
+
+
+def back(_args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes: nothing."""
+    return {}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

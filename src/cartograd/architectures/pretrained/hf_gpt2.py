@@ -26,6 +26,13 @@ READS = {
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
 
+MODEL = "gpt"
+SIZES = {
+    "vocabulary": "vocab_size", "context": "n_positions", "dim": "n_embd", "heads": "n_head",
+    "depth": "n_layer", "dropout": "resid_pdrop", "ffn_dim": "n_inner",
+}  # fmt: skip
+"""What our settings are called in config.json; both ways go by it."""
+
 _CUT = parts(3, dim=1)
 cut = Op(
     lambda tensor: tuple(piece.mT for piece in _CUT.there(tensor)),
@@ -97,14 +104,12 @@ def spec(config: dict[str, Any], /) -> Spec:
 
 def sizes(config: dict[str, Any], /) -> dict[str, Any]:
     """What GPT-1 and GPT-2 call the same."""
-    return {
-        "vocabulary": config["vocab_size"],
-        "context": config["n_positions"],
-        "dim": config["n_embd"],
-        "heads": config["n_head"],
-        "depth": config["n_layer"],
-        "dropout": config["resid_pdrop"],
-    }
+    return {ours: config[theirs] for ours, theirs in SIZES.items() if ours != "ffn_dim"}
+
+
+def back(_args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes: nothing."""
+    return {}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

@@ -27,6 +27,14 @@ READS = {
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
 
+MODEL = "llama"
+SIZES = {
+    "vocabulary": "vocab_size", "dim": "hidden_size", "depth": "num_hidden_layers",
+    "heads": "num_attention_heads", "kv_heads": "num_key_value_heads",
+    "ffn_dim": "intermediate_size", "context": "max_position_embeddings", "eps": "rms_norm_eps",
+}  # fmt: skip
+"""What our settings are called in config.json; both ways go by it."""
+
 SCALINGS = {
     "linear": {"factor": "factor"},
     "yarn": {
@@ -85,17 +93,10 @@ def spec(config: dict[str, Any], /) -> Spec:
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
     base = rope.get("rope_theta", config["rope_theta"])
     typed("config.json", "rope_theta", base, "number")
-    args = {
-        "vocabulary": config["vocab_size"],
-        "dim": config["hidden_size"],
-        "depth": config["num_hidden_layers"],
-        "heads": heads,
+    args = {ours: config.get(theirs) for ours, theirs in SIZES.items()} | {
         "kv_heads": config.get("num_key_value_heads") or heads,
-        "ffn_dim": config["intermediate_size"],
-        "context": config["max_position_embeddings"],
         "base": float(base),
         "tied": head == "classify" or is_tied(config),
-        "eps": config["rms_norm_eps"],
     }
     if config["model_type"] == "qwen2":
         args["biases"] = "qkv"
@@ -105,6 +106,22 @@ def spec(config: dict[str, Any], /) -> Spec:
     found = {"window": window, "scaling": scaling}
     args |= {key: value for key, value in found.items() if value is not None}
     return answers(Spec("llama", args), config, head)
+
+
+def back(args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes; older readers know this form."""
+    said = {"tie_word_embeddings": args["tied"], "rope_theta": args["base"]}
+    said |= {"attention_bias": True} if args["biases"] == "qkvo" else {}
+    if args["scaling"] is None:
+        return said
+    scaling = Spec.parse(args["scaling"])
+    words = {ours: theirs for theirs, ours in SCALINGS.get(scaling.name, {}).items()}
+    lacking = [name for name in scaling.args if name not in words]
+    if scaling.name not in SCALINGS or lacking:
+        raise UsageError(f"scaling={args['scaling']} has no name in config.json of LLaMA")
+    usual = {"low": 1.0, "high": 4.0} if scaling.name == "llama3" else {}
+    rope = {words[name]: value for name, value in (usual | scaling.args).items()}
+    return said | {"rope_scaling": {"rope_type": scaling.name} | rope}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

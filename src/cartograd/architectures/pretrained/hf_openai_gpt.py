@@ -23,6 +23,10 @@ READS = {
 }
 """Keys of config.json that are read, and their types."""
 
+MODEL = "gpt"
+SIZES = {ours: theirs for ours, theirs in hf_gpt2.SIZES.items() if ours != "ffn_dim"}
+"""What our settings are called in config.json; both ways go by it."""
+
 BODY = (
     (r"(?:transformer\.)?tokens_embed\.weight", "tokens.weight"),
     (r"(?:transformer\.)?positions_embed\.weight", "positions.weight"),
@@ -39,6 +43,11 @@ def spec(config: dict[str, Any], /) -> Spec:
     """How our model is made."""
     made = Spec("gpt", hf_gpt2.sizes(config) | {"order": "post"})
     return answers(made, config, head_of(config, HEADS))
+
+
+def back(_args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes: nothing."""
+    return {}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

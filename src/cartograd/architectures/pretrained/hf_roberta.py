@@ -30,6 +30,12 @@ READS = hf_bert.READS | {
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
 
+MODEL, SIZES = (
+    hf_bert.MODEL,
+    hf_bert.SIZES | {"eps": "layer_norm_eps", "segments": "type_vocab_size"},
+)
+"""What our settings are called in config.json; both ways go by it."""
+
 POSITIONS = r"(?:roberta\.)?embeddings\.position_embeddings\.weight"
 
 BODY = tuple(
@@ -74,8 +80,13 @@ def spec(config: dict[str, Any], /) -> Spec:
             f"config.json: max_position_embeddings={config['max_position_embeddings']} leaves no "
             f"position behind pad_token_id={config['pad_token_id']}"
         )
-    own = {"context": context, "segments": config["type_vocab_size"]}
-    return hf_bert.made(config, head_of(config, HEADS), own | {"eps": config["layer_norm_eps"]})
+    own = {"segments": config["type_vocab_size"], "eps": config["layer_norm_eps"]}
+    return hf_bert.made(config, head_of(config, HEADS), own | {"context": context})
+
+
+def back(args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes: places count from the padding."""
+    return {"max_position_embeddings": args["context"] + (args["padding_id"] or 0) + 1}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

@@ -22,6 +22,14 @@ READS = {
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
 
+MODEL = "t5"
+SIZES = {
+    "vocabulary": "vocab_size", "padding_id": "pad_token_id", "dim": "d_model",
+    "heads": "num_heads", "head_dim": "d_kv", "ffn_dim": "d_ff", "depth": "num_layers",
+    "dropout": "dropout_rate",
+}  # fmt: skip
+"""What our settings are called in config.json; both ways go by it."""
+
 _ATTENTION = (("q", "query"), ("k", "key"), ("v", "value"), ("o", "out"))
 
 
@@ -90,18 +98,18 @@ def spec(config: dict[str, Any], /) -> Spec:
             f"config.json: num_decoder_layers={config['num_decoder_layers']}, and the encoder has "
             f"{depth}; expected as many"
         )
-    return Spec("t5", {
-        "vocabulary": config["vocab_size"],
-        "padding_id": config["pad_token_id"],
-        "dim": config["d_model"],
-        "heads": config["num_heads"],
-        "head_dim": config["d_kv"],
-        "ffn_dim": config["d_ff"],
-        "depth": depth,
+    return Spec(MODEL, {ours: config[theirs] for ours, theirs in SIZES.items()} | {
         "activation": ACTIVATIONS[config["feed_forward_proj"]],
         "tied": is_scaled(config) and not config["own_output"],
-        "dropout": config["dropout_rate"],
     })  # fmt: skip
+
+
+def back(args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes."""
+    theirs = {ours: name for name, ours in ACTIVATIONS.items()}
+    said = {"feed_forward_proj": theirs.get(args["activation"], args["activation"])}
+    tied = {"tie_word_embeddings": args["tied"], "scale_decoder_outputs": args["tied"]}
+    return said | tied | {"is_encoder_decoder": True, "decoder_start_token_id": args["padding_id"]}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

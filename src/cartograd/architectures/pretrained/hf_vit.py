@@ -3,6 +3,7 @@
 from typing import Any
 
 from cartograd.architectures.pretrained.published_head import classes, head_of, labels
+from cartograd.core.errors import UsageError
 from cartograd.core.key_map import Op
 from cartograd.core.ports import Port, Signature
 from cartograd.core.spec import Spec
@@ -16,6 +17,14 @@ READS = {
     "layer_norm_eps": "number", "hidden_dropout_prob": "number",
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
+
+MODEL = "vit"
+SIZES = {
+    "size": "image_size", "channels": "num_channels", "patch_size": "patch_size",
+    "dim": "hidden_size", "heads": "num_attention_heads", "depth": "num_hidden_layers",
+    "ffn_dim": "intermediate_size", "eps": "layer_norm_eps", "dropout": "hidden_dropout_prob",
+}  # fmt: skip
+"""What our settings are called in config.json; both ways go by it."""
 
 _LAYER = r"vit\.encoder\.layer\.(\d+)\."
 flat = Op(lambda tensor: tensor.reshape(tensor.shape[-1]), lambda tensor: tensor[None, None])
@@ -60,18 +69,22 @@ def spec(config: dict[str, Any], /) -> Spec:
         UsageError: the folder's model is no classifier.
     """
     head_of(config, HEADS)
-    return Spec("vit", {
-        "size": config["image_size"],
-        "channels": config["num_channels"],
-        "classes": len(labels(config)),
-        "patch_size": config["patch_size"],
-        "dim": config["hidden_size"],
-        "heads": config["num_attention_heads"],
-        "depth": config["num_hidden_layers"],
-        "ffn_dim": config["intermediate_size"],
-        "eps": config["layer_norm_eps"],
-        "dropout": config["hidden_dropout_prob"],
-    })  # fmt: skip
+    args = {ours: config[theirs] for ours, theirs in SIZES.items()}
+    return Spec(MODEL, args | {"classes": len(labels(config))})
+
+
+def back(args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes: nothing.
+
+    Raises:
+        UsageError: the picture's edge is padded, which ViT elsewhere is not.
+    """
+    if args["size"] % args["patch_size"]:
+        raise UsageError(
+            f"size={args['size']} is no multiple of patch_size={args['patch_size']}: ours pads "
+            "such pictures, and ViT elsewhere cuts them"
+        )
+    return {}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

@@ -37,6 +37,13 @@ READS = {
 }  # fmt: skip
 """Keys of config.json that are read, and their types."""
 
+MODEL = "whisper"
+SIZES = {
+    "dim": "d_model", "heads": "encoder_attention_heads", "depth": "encoder_layers",
+    "vocabulary": "vocab_size", "context": "max_target_positions", "n_mels": "num_mel_bins",
+}  # fmt: skip
+"""What our settings are called in config.json; both ways go by it."""
+
 PARTS = (
     (r"self_attn\.q_proj", "attention.query"),
     (r"self_attn\.k_proj", "attention.key"),
@@ -100,18 +107,23 @@ def spec(config: dict[str, Any], /) -> Spec:
                 f"config.json: {said}: expected an encoder and a decoder of equal size, "
                 "with four times their width inside"
             )
-    return Spec(
-        "whisper",
-        {
-            "dim": config["d_model"],
-            "heads": config["encoder_attention_heads"],
-            "depth": config["encoder_layers"],
-            "vocabulary": config["vocab_size"],
-            "context": config["max_target_positions"],
-            "seconds": config["max_source_positions"] * SECONDS,
-            "n_mels": config["num_mel_bins"],
-        },
-    )
+    args = {ours: config[theirs] for ours, theirs in SIZES.items()}
+    return Spec(MODEL, args | {"seconds": config["max_source_positions"] * SECONDS})
+
+
+def back(args: dict[str, Any], /) -> dict[str, Any]:
+    """What config.json says of a model of ours, beside its sizes."""
+    sides = {"layers": args["depth"], "attention_heads": args["heads"], "ffn_dim": 4 * args["dim"]}
+    said = {
+        f"{side}_{size}": value for side in ("encoder", "decoder") for size, value in sides.items()
+    }
+    return said | {"max_source_positions": round(args["seconds"] / SECONDS)}
+
+
+def added(config: dict[str, Any], /) -> dict[str, Tensor]:
+    """What a folder holds beside our weights: the encoder's positions, which ours computes."""
+    positions = waves(config["max_source_positions"], config["d_model"])
+    return {"model.encoder.embed_positions.weight": positions}
 
 
 def signature(config: dict[str, Any], /) -> Signature:

@@ -12,6 +12,7 @@ from typing import Any
 
 from cartograd.architectures.pretrained.published_config import KINDS, read_object, shown
 from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port
 
 FILE = "preprocessor_config.json"
 
@@ -47,6 +48,20 @@ def standardised(folder: Path, config: Mapping[str, Any], /) -> dict[str, Any]:
         key: tuple(map(float, said.get(key) or (HALF,) * channels))
         for key in ("image_mean", "image_std")
     }
+
+
+def said(port: Port, /) -> dict[str, Any]:
+    """What the file says of a port of pictures: the way back."""
+    channels, height, width = port.dims
+    how = {"image_mean": list(port.mean), "image_std": list(port.std)}
+    how = {
+        key: numbers * (1 if len(numbers) != 1 else int(channels)) for key, numbers in how.items()
+    }
+    return {
+        "image_processor_type": "ViTImageProcessor", "do_resize": True, "resample": BILINEAR,
+        "size": {"height": height, "width": width}, "do_rescale": True, "rescale_factor": 1 / 255,
+        "do_normalize": bool(port.mean), **(how if port.mean else {}),
+    }  # fmt: skip
 
 
 def _expected(key: str, value: Any, channels: int, size: int) -> str:

@@ -24,7 +24,9 @@ _DTYPES = {
 """What safetensors calls them."""
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Any], /) -> str:
+def write_tensors(
+    path: Path, tensors: Mapping[str, Any], /, *, about: Mapping[str, str] | None = None
+) -> str:
     """Write tensors as safetensors, one that several names share once; the file's BLAKE3.
 
     What is no tensor (a module's `get_extra_state` may give a dictionary) is kept as JSON in the
@@ -33,6 +35,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], /) -> str:
     The format is a length, a JSON header and the tensors' bytes. We write it ourselves, straight
     from the tensors' memory, to compute the BLAKE3 meanwhile; safetensors would have us read the
     file again.
+
+    Args:
+        path: the file.
+        tensors: and other values, by their names.
+        about: what the header says besides.
 
     Raises:
         OSError: the file cannot be written, e.g. the disk is full.
@@ -54,7 +61,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], /) -> str:
             continue
         first[same] = name
         kept[name] = tensor.detach().cpu().contiguous()
-    told = {"aliases": json.dumps(aliases)} | ({"extra": json.dumps(extra)} if extra else {})
+    told = dict(about or {}) | {"aliases": json.dumps(aliases)}
+    told |= {"extra": json.dumps(extra)} if extra else {}
     header: dict[str, Any] = {"__metadata__": told}
     parts: list[bytes | memoryview] = []
     end = 0

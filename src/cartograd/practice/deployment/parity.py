@@ -28,18 +28,18 @@ class Check:
 
     difference: float
     """The largest difference of any output number, over the whole batch and a batch of one."""
-    tolerance: float
-    """The largest difference that counts as rounding."""
+    tolerance: float | None
+    """The largest difference that counts as rounding; None of rounded weights."""
     agree: bool
     """Whether the difference is within the tolerance."""
-    torch_ms: float
-    """Median time of torch for these inputs, in milliseconds."""
-    onnx_ms: float
+    torch_ms: float | None
+    """Median time of torch for these inputs, in milliseconds; None where there is one alone."""
+    onnx_ms: float | None
     """Median time of onnxruntime for them, on as many threads."""
-    ratio: float
+    ratio: float | None
     """How many times faster onnxruntime was."""
     size: int
-    """Bytes of the file."""
+    """Bytes of the file, or of the folder's."""
 
 
 def check(
@@ -69,6 +69,38 @@ def check(
         ratio=times[0] / times[1],
         size=Path(path).stat().st_size,
     )
+
+
+def reread(
+    model: nn.Module, again: nn.Module, path: Path,
+    inputs: Shaped[Tensor, "b ..."] | tuple[Tensor, ...], /, *, exact: bool = True,
+) -> Check:  # fmt: skip
+    """A model and what its file was read as: do they agree?
+
+    Args:
+        model: the one that was exported.
+        again: read from the file.
+        path: the file or folder.
+        inputs: real examples, in the units of the input ports.
+        exact: whether the file holds the weights as they are.
+    """
+    given = _each(inputs)
+
+    def run(arrays: list[np.ndarray]) -> np.ndarray:
+        with evaluating(again), torch.inference_mode():
+            return again(*(torch.from_numpy(one) for one in arrays)).cpu().numpy()
+
+    found, tolerance = _compared(model, run, given)
+    return Check(
+        found, tolerance if exact else None, not exact or found <= tolerance, None, None, None,
+        written_size(path),
+    )  # fmt: skip
+
+
+def written_size(path: Path, /) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def difference(

@@ -1,0 +1,167 @@
+"""GGUF files of our models: the reference package and our own reader find in them what we wrote."""
+
+import json
+
+import gguf as reference
+import numpy as np
+import pytest
+import torch
+
+from cartograd.apps.cli import main
+from cartograd.architectures.pretrained.gguf import gguf
+from cartograd.core.build import build
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Port, Signature
+from cartograd.data.gguf.reader import GGUF
+from cartograd.data.gguf.writer import quantised, write_gguf
+from cartograd.data.text.tokenizer import Tokenizer
+from cartograd.engine.files.bundle import write_bundle
+from cartograd.practice.deployment.gguf_file import gguf_file
+from tests.architectures.pretrained.test_gguf import TEXTS, toy
+
+LLAMA = "llama:dim=32,depth=2,heads=4,kv_heads=2,ffn_dim=64,context=48"
+TYPES = ("f32", "f16", "q8_0", "q4_0")
+
+
+def reads(size, **more):
+    text = Port("text", "text", ("t",), "int64", (0, size - 1))
+    return Signature((text,), (Port("next", "label", ("t", size), task="next-token", **more),))
+
+
+def made(spec=LLAMA, words=None, **more):
+    words = words or Tokenizer.bytes(special=True)
+    torch.manual_seed(0)
+    model = build(spec, kind="model", signature=reads(words.vocabulary, **more)).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(torch.randn_like(weight) * 0.2 + ("norm" in name))
+    model.tokenizer = words
+    return model
+
+
+@pytest.mark.oracle("gguf-file")
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_0"])
+def test_blocks_are_those_of_the_reference_bit_for_bit(kind):
+    draw = torch.Generator().manual_seed(0)
+    numbers = torch.randn(200, 64, generator=draw) * torch.logspace(-6, 3, 200)[:, None]
+    numbers[3] = 0
+    numbers[4] = torch.tensor([1.0, -1.0]).repeat(32)  # two of the largest size
+    numbers[5] = torch.arange(64) - 32.5
+    expected = reference.quants.quantize(numbers.numpy(), reference.GGMLQuantizationType[kind])
+    assert np.array_equal(
+        quantised(numbers, kind).numpy(), expected.reshape(-1, expected.shape[1] // 2)
+    )
+
+
+@pytest.mark.oracle("gguf-file")
+@pytest.mark.parametrize("type_", TYPES)
+def test_the_reference_reads_names_values_and_numbers(type_, tmp_path):
+    model = made()
+    path = gguf_file(model, tmp_path / "a.gguf", type=type_)
+    read = reference.GGUFReader(path)
+    assert read.fields["llama.attention.head_count_kv"].contents() == 2
+    assert read.fields["tokenizer.ggml.tokens"].contents()[65] == "A"
+    assert read.fields["tokenizer.ggml.eos_token_id"].contents() == 258
+    kinds = {one.name: one.tensor_type.name for one in read.tensors}
+    assert kinds["blk.0.ffn_up.weight"] == type_.upper()
+    assert kinds["blk.1.attn_norm.weight"] == "F32"
+    assert kinds["output.weight"] == {"q4_0": "Q8_0"}.get(type_, type_.upper())
+    up = next(one for one in read.tensors if one.name == "blk.0.ffn_up.weight")
+    numbers = reference.quants.dequantize(up.data, up.tensor_type)
+    own = model.model.blocks[0].feed_forward.up.weight.detach()
+    off = np.abs(numbers - own.numpy()).max() / float(own.abs().max())
+    assert off <= {"f32": 0, "f16": 5e-4, "q8_0": 0.5 / 127 + 5e-4, "q4_0": 1 / 8 + 1e-3}[type_]
+
+
+@pytest.mark.law("gguf-file")
+@pytest.mark.parametrize(
+    "more", ["", ",tied=true", ",biases=qkv,tied=true", ",scaling='linear:factor=2'",
+             ",base=5e5,scaling='llama3:factor=32,context=8192'"]
+)  # fmt: skip
+def test_read_back_it_is_the_same_model(more, tmp_path):
+    model = made(LLAMA + more)
+    again = gguf(gguf_file(model, tmp_path / "a.gguf", type="f32"))
+    x = torch.randint(0, 259, (2, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(again(x), model(x), rtol=0, atol=2e-6)
+    own, found = model.model.state_dict(), again.model.state_dict()
+    assert own.keys() == found.keys()
+    assert all(torch.equal(own[name], found[name]) for name in own)
+    for text in TEXTS:
+        assert again.tokenizer.encode(text) == model.tokenizer.encode(text)
+
+
+@pytest.mark.parametrize("pre", ["gpt-2", "smollm", "llama-bpe", "qwen2"])
+def test_a_file_of_the_reference_comes_back(pre, tmp_path):
+    first = gguf(toy(tmp_path / "a.gguf", pre=pre, family="qwen2" if pre == "qwen2" else "llama"))
+    again = gguf(gguf_file(first, tmp_path / "b.gguf", type="f32"))
+    assert again.spec == first.spec
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(first.parameters(), again.parameters(), strict=True)
+    )
+    assert again.tokenizer.to_json() == first.tokenizer.to_json()
+
+
+def test_a_vocabulary_that_was_trained_and_rows_without_a_token(tmp_path):
+    words = Tokenizer.train(TEXTS * 3, vocabulary=280)
+    model = made(words=words)
+    spec = f"{LLAMA},tied=true"
+    padded = build(spec, kind="model", signature=reads(words.vocabulary + 8)).eval()
+    padded.tokenizer = words
+    for one in (model, padded):
+        again = gguf(gguf_file(one, tmp_path / "a.gguf")).tokenizer
+        assert all(again.encode(text) == words.encode(text) for text in TEXTS)
+        assert (again.begin, again.end, again.padding) == (words.begin, words.end, words.padding)
+    assert again.token(words.vocabulary) == f"[PAD{words.vocabulary}]"
+
+
+NOT_SAID = {
+    f"{LLAMA},window=8": "window=8 has no word in GGUF",
+    f"{LLAMA},biases=qkvo": "biases=qkvo has no family",
+    f"{LLAMA},scaling='ntk:factor=2'": "scaling=ntk:factor=2 has no word",
+    "gpt:dim=32,depth=1,heads=2": "gpt cannot be said in GGUF",
+}
+
+
+@pytest.mark.parametrize("spec", NOT_SAID)
+def test_what_cannot_be_said_is_refused_by_name(spec, tmp_path):
+    with pytest.raises(UsageError, match=NOT_SAID[spec]):
+        gguf_file(made(spec), tmp_path / "a.gguf")
+    assert not list(tmp_path.iterdir())
+
+
+def test_tokenizers_that_cannot_be_said_and_numbers_too_large(tmp_path):
+    model = made()
+    model.tokenizer = None
+    with pytest.raises(UsageError, match="has no tokenizer, and a GGUF file holds one"):
+        gguf_file(model, tmp_path / "a.gguf")
+    model.tokenizer = Tokenizer.train(TEXTS * 3, vocabulary=120, kind="wordpiece")
+    with pytest.raises(UsageError, match=r"its tokenizer \(WordPiece\) has no name in GGUF"):
+        gguf_file(model, tmp_path / "a.gguf")
+    with pytest.raises(UsageError, match="x holds 70000, and the largest number of F16 is 65504"):
+        write_gguf(tmp_path / "a.gguf", {}, {"x": (torch.full((2, 32), 7e4), "F16")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_that_make_no_blocks_stay_in_half_precision(tmp_path):
+    model = made("llama:dim=24,depth=1,heads=2,ffn_dim=64,context=16")
+    with pytest.warns(UserWarning, match="matrices stay in half precision, as rows of"):
+        path = gguf_file(model, tmp_path / "a.gguf", type="q4_0")
+    kinds = {name: entry.kind for name, entry in GGUF(path).entries.items()}
+    assert kinds["blk.0.ffn_up.weight"] == "F16"
+    assert kinds["blk.0.ffn_down.weight"] == "Q4_0"
+
+
+def test_the_command_writes_and_checks(tmp_path, capsys):
+    bundle = write_bundle(tmp_path / "bundle", made(), examples=(torch.randint(0, 259, (2, 9)),))
+    out = str(tmp_path / "a.gguf")
+    command = ["export", str(bundle), "--check", "--out", out, "--to"]
+    assert main([*command, "gguf:type=f32", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["check"]
+    assert told["agree"]
+    assert 0 <= told["difference"] <= told["tolerance"]
+    assert main([*command, "gguf:type=q4_0"]) == 0
+    assert "weights are rounded; --margin judges" in capsys.readouterr().out
+    assert main([*command, "gguf:type=q4_1"]) == 2
+    assert "unknown type 'q4_1'" in capsys.readouterr().err
