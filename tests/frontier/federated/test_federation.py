@@ -84,6 +84,17 @@ def test_the_batches_of_all_clients_are_those_of_each():
         assert list(map(torch.Tensor.tolist, found)) == list(map(torch.Tensor.tolist, right))
 
 
+def test_no_batch_is_wider_than_what_a_client_has_for_it():
+    federation = founded(clients=3)
+    own = [torch.arange(count) for count in (7, 6, 5)]
+    table = turns(own, [0, 1, 2], size=5, epochs=1)
+    found = [*federation.local._batches(table, [0, 1, 2], torch.device("cpu"))]
+    assert [real.sum(1).tolist() for _, real in found] == [[5, 5, 5], [2, 1]]
+    assert [tuple(x.shape[:2]) for (x, _), _ in found] == [(3, 5), (2, 2)]
+    inputs = federation.local.part.inputs
+    assert torch.equal(found[1][0][0][0], inputs[table[0, 1, :2]])
+
+
 def test_groups_of_clients_end_where_all_at_once_do(monkeypatch):
     whole_ = trained(founded(size=4, alpha=0.5))[0]
     monkeypatch.setattr("cartograd.frontier.federated.local_steps.AT_ONCE", 8 * 53 * 2)

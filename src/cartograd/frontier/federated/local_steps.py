@@ -183,6 +183,8 @@ class LocalSteps:
         """Each step's batches of the clients that take it, `n b ...`, and which rows count."""
         for step in range(table.shape[1]):
             rows = table[table[:, step, 0] >= 0, step]
+            if self.augment is None:  # no client has more of them
+                rows = rows[:, : int((rows >= 0).sum(1).max())]
             real = rows >= 0
             rows = torch.where(real, rows, rows[:, :1])
             if self.augment is None:
