@@ -57,22 +57,34 @@ def test_weights_on_the_grid_stay():
 
 
 @pytest.mark.law("int8-weights")
-def test_many_rows_are_those_of_the_rounded_weights_and_few_are_near():
-    ours, x = Int8Linear(layer().weight.detach(), layer().bias.detach()), torch.randn(18, 96)
+@pytest.mark.parametrize("n", [1, 2, 16, 300])
+def test_all_rows_are_near_the_floats_and_those_of_zeros_are_the_bias(n):
+    ours, x = Int8Linear(layer().weight.detach(), layer().bias.detach()), torch.randn(n, 96)
     expected = F.linear(x, ours.floats(), layer().bias)
-    torch.testing.assert_close(ours(x), expected)
-    torch.testing.assert_close(ours(x[None])[0], expected)
-    for n in (1, 2, 16):
-        assert (ours(x[:n]) - expected[:n]).norm() < 0.02 * expected[:n].norm()
+    assert (ours(x) - expected).norm() < 0.02 * expected.norm()
+    torch.testing.assert_close(ours(x[None])[0], ours(x))
+    x[0] = 0
+    torch.testing.assert_close(ours(x)[0], layer().bias)
+    assert ours(x[:0]).shape == (0, 40)
 
 
 @pytest.mark.law("int8-weights")
 def test_no_row_depends_on_another():
     ours = Int8Linear(layer().weight.detach())
-    x = torch.randn(3, 96)
-    loud = torch.cat([x[:1], 1e4 * x[1:]])
-    assert torch.equal(ours(x)[0], ours(loud)[0])
-    assert torch.equal(ours(x)[0], ours(x[:1])[0])
+    x = torch.randn(40, 96)
+    for others in (1e4 * x[1:], 1e-4 * x[1:], x[1:].abs(), -x[1:].abs(), x[1:2]):
+        assert torch.equal(ours(x)[0], ours(torch.cat([x[:1], others]))[0])
+    alone = torch.cat([ours(row) for row in x.split(1)])
+    step = (x.amax(1) - x.amin(1)) / 255  # a number between two steps may go to either
+    assert ((ours(x) - alone).abs() <= 2 * step[:, None] * ours.floats().abs().amax()).all()
+    assert ((ours(x) - alone).norm() < 1e-3 * alone.norm()).all()
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_gradients_of_inputs_are_those_of_the_rounded_weights(n):
+    ours, x = Int8Linear(layer().weight.detach()), torch.randn(n, 96, requires_grad=True)
+    ours(x).sum().backward()
+    torch.testing.assert_close(x.grad, ours.floats().sum(0).expand_as(x))
 
 
 def test_a_whole_model_is_copied():
@@ -150,8 +162,8 @@ def test_without_torchs_kernels_the_weights_are_the_same(monkeypatch):
     slow, x = Int8Linear(layer().weight.detach()), torch.randn(17, 96)
     assert slow.packed is None
     torch.testing.assert_close(slow.floats(), fast.floats())
-    torch.testing.assert_close(slow(x), fast(x))
-    torch.testing.assert_close(slow(x[:1])[0], slow(x)[0])
+    assert (slow(x) - fast(x)).norm() < 0.02 * slow(x).norm()
+    torch.testing.assert_close(slow(x), F.linear(x, slow.floats()))
 
 
 @pytest.fixture
@@ -193,9 +205,9 @@ def writer():
     return cg.compress(model), torch.randint(11, (8, 6))
 
 
-@pytest.mark.parametrize(("kind", "factor"), [("small", 1.1), ("writer", 1.01)])
+@pytest.mark.parametrize(("kind", "factor"), [("small", 1.1), ("writer", 1.1)])
 def test_bundles_whose_answers_changed_are_refused(kind, factor, request, tmp_path, monkeypatch):
-    """As far as rounding explains it; many rows are not rounded, so hardly at all."""
+    """As far as rounding does not explain it."""
     model, x = request.getfixturevalue(kind)
     write_bundle(tmp_path / "bundle", model, examples=(x,))
     assert load(tmp_path / "bundle")
@@ -206,10 +218,10 @@ def test_bundles_whose_answers_changed_are_refused(kind, factor, request, tmp_pa
 
 
 def test_machines_may_differ_as_far_as_they_round(small, writer):
-    for (model, x), expected in ((small, [1 / 127] * 3), (writer, [0.0])):
+    for (model, x), layers in ((small, 3), (writer, 6)):
         with rounding_steps(model) as steps:
             model(x[:16])
-        assert set(steps) == set(expected)
+        assert steps == [1 / 127] * layers
         step = WORST * sum(step**2 for step in steps) ** 0.5
         assert tolerance(steps) == pytest.approx(FLOATS + step)
     assert tolerance([1 / 127] * 100) == FLOATS + MOST

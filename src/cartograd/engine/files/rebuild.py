@@ -70,8 +70,8 @@ def _narrow(model: nn.Module, sizes: Narrowing | None, source: str) -> None:
 class Rounding(Protocol):
     """A layer that rounds its inputs as well as the machine can."""
 
-    def rounding(self, rows: int, /) -> float:
-        """The coarsest step of any machine as a share of the inputs' range, for so many rows."""
+    def rounding(self) -> float:
+        """The coarsest step of any machine as a share of the inputs' range."""
         ...
 
 
@@ -97,8 +97,8 @@ def rounding_steps(model: Signed) -> Iterator[list[float]]:
     """The steps to which layers may round their inputs, in the calls while the block lasts."""
     steps: list[float] = []
 
-    def note(layer: Any, inputs: tuple[Any, ...]) -> None:
-        steps.append(layer.rounding(inputs[0].shape[:-1].numel()))
+    def note(layer: Any, _: tuple[Any, ...]) -> None:
+        steps.append(layer.rounding())
 
     layers = [part for part in model.modules() if isinstance(part, Rounding)]
     hooks = [layer.register_forward_pre_hook(note) for layer in layers]

@@ -1,18 +1,20 @@
 """int8 weights: a quarter of the bytes, and of the time where memory bandwidth limits it.
 
-Each row of a weight has a scale of its own, so that its largest number becomes 127. For a few rows
-of inputs, as in decoding, the inputs are rounded to eight bits too (each row by its own range, so
-that no row depends on another) and the product is one of integers. For many rows the weights are
-dequantised first: then only the weights are rounded.
+Each row of a weight has a scale of its own, so that its largest number becomes 127. The inputs are
+rounded to eight bits too, each row by its own range, so that no row depends on another, and the
+product is one of integers. Torch's kernel has one range for all rows; so several rows are brought
+to the numbers 0 to 255 before it, and their own ranges come back after it.
 
     W_ij ~ s_i q_ij,   s_i = max_j |W_ij| / 127,   q_ij = round(W_ij / s_i)
+    x_j ~ r (p_j - z),   W x ~ r (s q p - z s sum_j q_j)
 
 Shapes: weights `d2 d`; a model's inputs and outputs as before.
 
-Departures: none where torch's integer kernels are exact on this processor. Where they cut off
-sums that do not fit (AVX2 without VNNI), inputs are rounded to seven bits, whose sums fit; where
-that is not exact either, the rounded weights are made floats for each product: the same weights,
-but slow. A product of whole numbers over the full range finds out (see `core.kernels`).
+Departures: where a gradient is asked of the inputs, they are not rounded. Else none where torch's
+integer kernels are exact on this processor. Where they cut off sums that do not fit (AVX2 without
+VNNI), inputs are rounded to seven bits, whose sums fit; where that is not exact either, the rounded
+weights are made floats for each product: the same weights, but slow. A product of whole numbers
+over the full range finds out (see `core.kernels`).
 
 References:
     Benoit Jacob et al. Quantization and training of neural networks for efficient
@@ -59,15 +61,12 @@ CARD = Card(
         "law: a weight is rounded by half a step at most, and weights that are on the grid stay",
         "law: over the full range of whole numbers products are the exact ones, with eight bits of "
         "the inputs or, where these do not fit, with seven",
-        "law: with many rows the result is that of the rounded weights in floats; no row depends "
-        "on another",
+        "law: no row depends on another, and many are as near to the floats as one; without "
+        "integer kernels the result is that of the rounded weights in floats",
     ),
     evidence={"compress/quantize-ptq": ("test_equals_torchs_dynamic_quantisation",)},
     missing={"compress/quantize-ptq": "FP16 and BF16 by a verb; time and accuracy side by side"},
 )
-
-FEW = 16
-"""Rows of inputs up to which they are rounded, too; with more a product of floats is faster."""
 
 
 def int8_weights(
@@ -134,15 +133,17 @@ class Int8Linear(nn.Module):
 
     def _pack(self) -> None:
         self.bits = input_bits()
-        self.packed = _packed(self.numbers, self.scale, self.bias) if self.bits else None
+        self.packed = _packed(self.numbers, self.scale) if self.bits else None
+        self.sums = _sums(self.numbers, self.scale)
 
     def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
         """The product, in float32."""
         rows = x.reshape(-1, self.in_features)
-        if self.packed is None or len(rows) > FEW or rows.device.type != "cpu":
+        sloped = rows.requires_grad and torch.is_grad_enabled()
+        if self.packed is None or sloped or rows.device.type != "cpu" or not len(rows):
             y = F.linear(rows.float(), self.floats(), self.bias)
         else:
-            y = _multiplied(rows, self.packed, self.bits)
+            y = _multiplied(rows, self.packed, self.sums, self.bias, self.bits)
         return y.view(*x.shape[:-1], self.out_features)
 
     @property
@@ -150,12 +151,12 @@ class Int8Linear(nn.Module):
         """The same as `floats`, for what multiplies by a layer's weight itself."""
         return self.floats()
 
-    def rounding(self, rows: int, /) -> float:
-        """The coarsest step to which a machine may round so many rows, as a share of their range.
+    def rounding(self) -> float:
+        """The coarsest step to which a machine may round a row, as a share of its range.
 
-        Many rows are not rounded; few are to eight bits, to seven, or not at all.
+        Rows are rounded to eight bits, to seven, or not at all.
         """
-        return 1 / (2 ** min(BITS) - 1) if rows <= FEW else 0.0
+        return 1 / (2 ** min(BITS) - 1)
 
     def floats(self) -> Float[Tensor, "d2 d"]:
         """The rounded weights in floats."""
@@ -196,14 +197,14 @@ def _exact(d: int, d2: int, bits: int, draw: torch.Generator) -> bool:
     numbers = torch.randint(-127, 128, (d2, d), generator=draw, dtype=torch.int8)
     scale = 0.5 ** torch.randint(4, (d2,), generator=draw).float()
     bias = torch.randint(-9999, 10000, (d2,), generator=draw).float()
-    packed = _packed(numbers, scale, bias)
+    packed, sums = _packed(numbers, scale), _sums(numbers, scale)
     weight = numbers.double() * scale.double()[:, None]
     for n in ROWS:
         x = torch.randint(2**bits, (n, d), generator=draw).float()
         x[:, 0], x[:, 1] = 0, 2**bits - 1
         x[n // 2] -= 2 ** (bits - 1)  # a row of both signs
         expected = x.double() @ weight.t() + bias.double()
-        off = (_multiplied(x, packed, bits).double() - expected).abs()
+        off = (_multiplied(x, packed, sums, bias, bits).double() - expected).abs()
         if not bool((off <= 1e-6 * expected.abs().amax()).all()):
             return False
     return True
@@ -224,15 +225,36 @@ def choice() -> Choice:
     )
 
 
-def _multiplied(rows: Tensor, packed: Any, bits: int) -> Tensor:
-    """Integer products of single rows: each is rounded by its own range."""
-    one = torch.ops.quantized.linear_dynamic
+def _multiplied(rows: Tensor, packed: Any, sums: Tensor, bias: Tensor | None, bits: int) -> Tensor:
+    """Integer products of rows, each rounded by its own range.
+
+    Args:
+        rows: of inputs.
+        packed: the weights.
+        sums: of each of their rows.
+        bias: added to each product, or None.
+        bits: of the rounded inputs.
+    """
+    kernel, most = torch.ops.quantized.linear_dynamic, 2**bits - 1
     if len(rows) == 1:
-        return one(rows, packed, bits == 7)
-    return torch.cat([one(row, packed, bits == 7) for row in rows.split(1)])
+        found = kernel(rows, packed, bits == 7)
+        return found if bias is None else found.add_(bias)
+    low, high = (end.view(-1, 1) for end in rows.aminmax(dim=1))
+    low, high = low.clamp(max=0), high.clamp(min=0)
+    step = (high - low).div_(most)
+    step.masked_fill_(step == 0, 1.0)
+    zero = (low / step).round_().neg_()
+    # The last row has both ends of the range: to the kernel all numbers are whole already.
+    whole = rows.new_empty(len(rows) + 1, rows.shape[1])
+    torch.div(rows, step, out=whole[:-1])
+    whole[:-1].round_().add_(zero).clamp_(0, most)
+    whole[-1].fill_(most)[0] = 0
+    found = kernel(whole, packed, bits == 7)[:-1]
+    found = torch.addmm(found, zero, sums[None], alpha=-1).mul_(step)
+    return found if bias is None else found.add_(bias)
 
 
-def _packed(numbers: Tensor, scale: Tensor, bias: Tensor | None) -> Any:
+def _packed(numbers: Tensor, scale: Tensor) -> Any:
     """The weights as torch's kernel wants them.
 
     The tensor type that carries them on the way is announced to leave torch; there is no other way
@@ -243,7 +265,12 @@ def _packed(numbers: Tensor, scale: Tensor, bias: Tensor | None) -> Any:
         warnings.simplefilter("ignore")
         zeros = torch.zeros(len(numbers), dtype=torch.int64)
         weight = make(numbers, scale.double(), zeros, 0)
-        return torch.ops.quantized.linear_prepack(weight, bias)
+        return torch.ops.quantized.linear_prepack(weight, None)
+
+
+def _sums(numbers: Tensor, scale: Tensor) -> Tensor:
+    """The sums of the rows of a weight: what an input's zero would add to its product."""
+    return numbers.long().sum(1) * scale
 
 
 def _bias(layer: nn.Linear) -> Tensor | None:
