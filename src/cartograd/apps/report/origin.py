@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cartograd.apps.answers.writer import architecture
 from cartograd.apps.load.runs import Speed, grids_of, history_of, speed_of
 from cartograd.apps.load.target import Target
 from cartograd.core import registry
@@ -92,7 +93,7 @@ def _folder(target: Target) -> Path | None:
 def title_of(model: Signed, data: str, /) -> str:
     """Model and data as a heading: the card's title, or the class of a foreign module."""
     name = type(model.model).__name__
-    if model.spec is not None:
-        card, _ = registry.find(model.spec.name, kind="model")
+    if (spec := architecture(model)) is not None:
+        card, _ = registry.find(spec.name, kind="model")
         name = card.title
     return f"{name} on {data}" if data else name

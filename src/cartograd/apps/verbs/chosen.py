@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cartograd.apps.answers.writer import architecture
 from cartograd.apps.load.options import CHOSEN
 from cartograd.apps.load.settings import Setting
 from cartograd.apps.verbs.growing_samples import PICTURES, draws_pictures
 from cartograd.core import registry
+from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
@@ -89,23 +91,29 @@ def told_of_patience(settings: Mapping[str, Setting], /) -> str:
 
 def _own_settings(model: Signed, /) -> dict[str, Any]:
     """What the model's card says of its training, if it was made by name."""
-    return {} if model.spec is None else registry.find(model.spec.name, kind="model")[0].settings
+    card = _card(model)
+    return {} if card is None else card.settings
+
+
+def _card(model: Signed) -> Card | None:
+    """The card of a model, or of the network that a compressor made it of."""
+    spec = architecture(model)
+    return None if spec is None else registry.find(spec.name, kind="model")[0]
 
 
 def own_objective(model: Signed, /) -> str:
     """The name of the objective that the model's card asks for, if it asks for one."""
-    if model.spec is None:
-        return ""
-    asked = registry.find(model.spec.name, kind="model")[0].objective
-    return asked and Spec.parse(asked).name
+    card = _card(model)
+    return Spec.parse(card.objective).name if card is not None and card.objective else ""
 
 
 def _objective(model: Signed, data: Dataset) -> str:
     """The objective of the model's card, or the default of the data's task."""
     own, task = own_objective(model), data.signature.task
     if own and task.takes(own):
-        assert model.spec is not None
-        return registry.find(model.spec.name, kind="model")[0].objective
+        card = _card(model)
+        assert card is not None
+        return card.objective
     if task.objective is None:
         task.check("train")
         raise UsageError(f"no objective is known for the task {task.name!r}; give objective=")

@@ -1,6 +1,8 @@
 """Compress: a smaller or faster model that does nearly the same, and its bundle."""
 
 import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from cartograd.core.build import build, resolve
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.narrowed import narrowing_of
-from cartograd.core.protocols import Compressor
+from cartograd.core.protocols import Batch, Batches, Compressor
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.bundle import load, write_bundle
@@ -42,7 +44,8 @@ def compress(
     Args:
         target: a model with a signature, a run, a bundle, or the path of one.
         data: examples to calibrate or train on, or a dataset or its spec, of which `part` is
-            taken; some methods need none.
+            taken; by default those that the model was trained on, if they are known. Some methods
+            need none, and read none.
         method: spec of a compressor.
         part: `train`, `valid`, `test` or `all`.
 
@@ -53,11 +56,12 @@ def compress(
     check_code(model, "its weights")
     card, spec = resolve(method, kind="compressor")
     compressor: Compressor = build(spec, kind="compressor")
+    own = trained_on(target)
     batches = None
     if data is not None:
-        tokenizer = model.tokenizer
-        data, _ = as_learned(data, trained_on(target))
-        batches = examples_for(model.signature, data, part, tokenizer=tokenizer).batches()
+        batches = _batches(model, as_learned(data, own)[0], part)
+    elif isinstance(own, str):
+        batches = Later(lambda: _batches(model, own, part))
     made = compressor(model, batches)
     name = _spec(model, made, Spec(card.name, spec.args))
     small = Signed(
@@ -65,6 +69,28 @@ def compress(
     )
     small.spec = name
     return small.eval()
+
+
+def _batches(model: Signed, data: Data, part: str) -> Batches:
+    return examples_for(model.signature, data, part, tokenizer=model.tokenizer).batches()
+
+
+class Later:
+    """Batches that are read when somebody asks for them.
+
+    Args:
+        read: gives them.
+    """
+
+    def __init__(self, read: Callable[[], Batches]):
+        self._read = cache(read)
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch."""
+        return self._read().epoch(number, seed=seed, start=start)
 
 
 def compress_to(

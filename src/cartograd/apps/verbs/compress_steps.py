@@ -15,7 +15,7 @@ from cartograd.apps.load.source import Data, examples_for
 from cartograd.apps.load.target import Target, as_bundle
 from cartograd.apps.report.slimmed_page import slimmed_page
 from cartograd.apps.results.slimmed import Slimmed, Stage
-from cartograd.apps.verbs.compress import compress_to, weight
+from cartograd.apps.verbs.compress import compress, compress_to, weight
 from cartograd.apps.verbs.compression_steps import Step, steps_of
 from cartograd.apps.verbs.evaluate import figures, measures_of, usual
 from cartograd.apps.verbs.latency_in_turns import latency_in_turns
@@ -52,7 +52,7 @@ def compress_steps(
 
     Steps are compressors (`prune-channels:amount=0.5`, `int8-weights`), and the trainings
     `distill:epochs=2` (from the original, as the teacher) and `fine-tune:epochs=1`, with any
-    setting of `train`.
+    setting of `train`. `quantize-aware:bits=4,epochs=2` is both.
 
     Args:
         target: a run, a bundle, or the path of one.
@@ -134,11 +134,24 @@ def _done(
     """The bundle after a step; one that is there already is kept."""
     if (place / "bundle").exists() or (place / "manifest.json").exists():
         return load(place)
+    if step.rounds:
+        return _taught(before, step, data, place, progress)
     if not step.trains:
         compress_to(before, place, data, method=step.spec)
         return load(place)
     settings = {"resume": True} if is_run(place) else step.settings(str(original.path))
     train(str(before.path), data, folder=place, progress=progress, **settings)  # pyright: ignore[reportArgumentType]
+    return load(place)
+
+
+def _taught(before: Bundle, step: Step, data: Data, place: Path, progress: Any) -> Bundle:
+    """The bundle after a training of rounded layers: whole numbers on the grids that it found."""
+    begun = compress(before, data, method=step.method)
+    run = place.with_name(f"{place.name}-training")
+    settings = {"resume": True} if is_run(run) else step.settings(str(before.path))
+    train(begun, data, folder=run, progress=progress, **settings)  # pyright: ignore[reportArgumentType]
+    bits = begun.spec.args["bits"] if begun.spec is not None else 8
+    compress_to(run, place, method=Spec("quantize-static", {"bits": bits}))
     return load(place)
 
 

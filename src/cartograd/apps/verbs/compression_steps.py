@@ -8,7 +8,7 @@ from typing import Any
 from cartograd.apps.load.options import KINDS
 from cartograd.apps.load.target import name_of
 from cartograd.core import registry
-from cartograd.core.build import resolve
+from cartograd.core.build import hyperparameters, resolve
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.signed import Signed
@@ -17,7 +17,10 @@ from cartograd.core.spec import Spec, several
 LEARNING = {"distill": ("temperature", "alpha"), "fine-tune": ()}
 """Steps that train the model on, and the settings of their own; all others are of the training."""
 
-LAST = "int8-weights"
+AWARE = "quantize-aware"
+"""A compressor whose model is trained at once, and then rounded."""
+
+LAST = ("int8-weights", "quantize-static", AWARE, "half-weights")
 """What has no gradients any more: nothing is cut or learned after it."""
 
 
@@ -35,8 +38,20 @@ class Step:
 
     @property
     def trains(self) -> bool:
-        """Whether the model is trained on."""
+        """Whether the model is trained on as it is."""
         return self.card is None
+
+    @property
+    def rounds(self) -> bool:
+        """Whether the model is trained on while it is rounded."""
+        return self.card is not None and self.card.name == AWARE
+
+    @property
+    def method(self) -> Spec:
+        """The compressor alone, without the settings of a training."""
+        assert self.card is not None
+        own = {k: v for k, v in self.spec.args.items() if k in hyperparameters(self.card)}
+        return Spec(self.card.name, own)
 
     def settings(self, teacher: str, /) -> dict[str, Any]:
         """What `train` gets for it.
@@ -44,9 +59,8 @@ class Step:
         Args:
             teacher: the bundle of the original.
         """
-        own = {
-            key: self.spec.args[key] for key in LEARNING[self.spec.name] if key in self.spec.args
-        }
+        words = LEARNING.get(self.spec.name, ()) if self.card is None else self.method.args
+        own = {key: self.spec.args[key] for key in words if key in self.spec.args}
         rest = {key: value for key, value in self.spec.args.items() if key not in own}
         if self.spec.name == "distill":
             rest["objective"] = Spec("distill", {"teacher": teacher} | own)
@@ -67,10 +81,10 @@ def steps_of(given: str | Spec | Sequence[str | Spec], model: Signed, /) -> tupl
     if not steps:
         raise UsageError("there is no step; give at least one, such as prune-channels:amount=0.5")
     for before, after in pairwise(steps):
-        if before.spec.name == LAST:
+        if before.spec.name in LAST:
             raise UsageError(
-                f"{after.spec.name} cannot come after {LAST}: weights in eight bits are not cut "
-                f"and have no gradients; put {LAST} last"
+                f"{after.spec.name} cannot come after {before.spec.name}: rounded weights are not "
+                f"cut and have no gradients; put {before.spec.name} last"
             )
     return steps
 
@@ -80,19 +94,14 @@ def _step(spec: Spec, model: Signed) -> Step:
         if not registry.lookup(spec.name, kind="compressor"):
             known = [card.name for card in registry.cards().values() if card.kind == "compressor"]
             raise unknown("step", spec.name, [*known, *LEARNING])
-        card, full = resolve(spec, kind="compressor")
-        return Step(Spec(card.name, full.args), card)
-    if spec.subject is not None:
-        raise UsageError(f"{spec.name} takes key=value settings only, not {spec.subject!r}")
-    known = (*LEARNING[spec.name], *KINDS)
-    for key in spec.args:
-        if key not in known:
-            raise unknown(f"setting of {spec.name}", key, known)
-    if model.spec is None:
-        raise UsageError(
-            f"{spec.name} trains the model on, and {name_of(model)} was not made by name; do that "
-            "in Python: cartograd.train(cartograd.compress(model), data)"
-        )
+        card = registry.find(spec.name, kind="compressor")[0]
+        if card.name != AWARE:
+            return Step(Spec(card.name, resolve(spec, kind="compressor")[1].args), card)
+        _check_trains(spec, tuple(hyperparameters(card)), model)
+        step = Step(Spec(card.name, spec.args), card)
+        resolve(step.method, kind="compressor")
+        return step
+    _check_trains(spec, LEARNING[spec.name], model)
     if spec.name == "distill":
         wanted = {key: spec.args[key] for key in LEARNING["distill"] if key in spec.args}
         if model.signature.task.target != "class":
@@ -102,3 +111,18 @@ def _step(spec: Spec, model: Signed) -> Step:
             )
         resolve(Spec("distill", {"teacher": "original"} | wanted), kind="objective", model=model)
     return Step(spec, None)
+
+
+def _check_trains(spec: Spec, own: tuple[str, ...], model: Signed) -> None:
+    """Refuse settings that neither the step nor a training has, and a model that has no name."""
+    if spec.subject is not None:
+        raise UsageError(f"{spec.name} takes key=value settings only, not {spec.subject!r}")
+    known = (*own, *KINDS)
+    for key in spec.args:
+        if key not in known:
+            raise unknown(f"setting of {spec.name}", key, known)
+    if model.spec is None:
+        raise UsageError(
+            f"{spec.name} trains the model on, and {name_of(model)} was not made by name; do that "
+            "in Python: cartograd.train(cartograd.compress(model), data)"
+        )

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from cartograd.core import plugins
 from cartograd.core.build import build
+from cartograd.core.example import tried
 from cartograd.core.narrowed import Narrowing, narrow
 from cartograd.core.outline import outlined
 from cartograd.core.ports import Signature
-from cartograd.core.protocols import Compressor
+from cartograd.core.protocols import Batch, Compressor
 from cartograd.core.signed import Signed, sign
 from cartograd.core.skip_init import SkipInit
 from cartograd.core.spec import Spec
@@ -58,7 +60,28 @@ def made(
     _narrow(model.model, sizes, source)
     for weight in model.parameters():
         weight.data.zero_()
-    return sign(compressor(model, None), signature, spec=spec)
+    return sign(compressor(model, Blank(model)), signature, spec=spec)
+
+
+class Blank:
+    """An example of what a model's signature says, in the place of data.
+
+    A compressor that looks at data makes the same parts of it; their numbers come from a file.
+
+    Args:
+        model: with its signature.
+    """
+
+    def __init__(self, model: Signed):
+        self._model = model
+
+    def __len__(self) -> int:
+        return 1
+
+    def epoch(self, number: int, /, *, seed: int, start: int = 0) -> Iterator[Batch]:  # noqa: ARG002
+        """Two examples, without a right answer."""
+        examples, _ = tried(self._model, self._model.signature, torch.device("cpu"))
+        yield from [examples][start:]
 
 
 def _narrow(model: nn.Module, sizes: Narrowing | None, source: str) -> None:
@@ -93,7 +116,7 @@ vision transformer of 37."""
 
 
 @contextmanager
-def rounding_steps(model: Signed) -> Iterator[list[float]]:
+def rounding_steps(model: nn.Module) -> Iterator[list[float]]:
     """The steps to which layers may round their inputs, in the calls while the block lasts."""
     steps: list[float] = []
 

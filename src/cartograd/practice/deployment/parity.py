@@ -14,9 +14,12 @@ from torch import Tensor, nn
 
 from cartograd.core.eval_mode import evaluating
 from cartograd.engine.files.onnx_session import session
+from cartograd.engine.files.rebuild import rounding_steps
+from cartograd.engine.files.rebuild import tolerance as rounded
 
 TOLERANCE = 1e-4
-"""Largest difference that counts as rounding, as a share of the largest output (or of 1)."""
+"""Largest difference that counts as rounding, as a share of the largest output (or of 1); of layers
+that round their inputs, see `engine.files.rebuild`."""
 
 SECONDS = 0.5
 """How long each runtime is timed for, at most."""
@@ -124,12 +127,14 @@ def _compared(
     """The largest difference, over the batch and over a batch of one, and the tolerance."""
     arrays = [part.cpu().numpy() for part in given]
     with evaluating(model), torch.inference_mode():
-        expected = model(*given).cpu().numpy()
+        with rounding_steps(model) as steps:
+            expected = model(*given).cpu().numpy()
         alone = model(*(part[:1] for part in given)).cpu().numpy()
     found = max(
         _difference(run(arrays), expected), _difference(run([a[:1] for a in arrays]), alone)
     )
-    return found, TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    share = rounded(steps) if any(steps) else TOLERANCE
+    return found, share * max(1.0, float(np.abs(expected).max()))
 
 
 def _difference(found: np.ndarray, expected: np.ndarray) -> float:
