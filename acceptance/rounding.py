@@ -34,9 +34,9 @@ def qat_fashion(session: Session, /) -> Outcome:
         for bits in BITS
     }  # fmt: skip
     first = found[BITS[0], "after"]
-    spent = [
-        [sum(of[n][part] for of in found.values()) for n in range(len(wholes))] for part in (1, 2)
-    ]
+    more = [[of[n] for of in found.values()] for n in range(len(wholes))]
+    cpu = [run.cpu + sum(one for _, one, _ in of) for run, of in zip(wholes, more, strict=True)]
+    wall = [run.wall + sum(one for _, _, one in of) for run, of in zip(wholes, more, strict=True)]
     return Outcome(
         claim="Weights and inputs of four bits, and of three, for a ResNet-18 of width 8 on 4,000 "
         "pictures of Fashion-MNIST: trained while they are rounded, against rounded afterwards",
@@ -55,8 +55,8 @@ def qat_fashion(session: Session, /) -> Outcome:
             "gained with three bits": ", ".join(f"{one:+.2f}" for one in gains[3]) + " points",
             "32 bits": _listed([percent(one["before"]) for one, _, _ in first]),
         },
-        cpu=[run.cpu + more for run, more in zip(wholes, spent[0], strict=True)],
-        wall=[run.wall + more for run, more in zip(wholes, spent[1], strict=True)],
+        cpu=cpu,
+        wall=wall,
         notes=[
             "Afterwards: ranges of inputs and weights are those of least squared error on 512 of "
             "the training's pictures, batch norm is folded. The training begins from these, and "

@@ -95,7 +95,8 @@ class Signed(nn.Module):
             for i, (value, port) in enumerate(zip(inputs, ports, strict=True))
         ]
         if self._casts:
-            dtype = next(p.dtype for p in self.model.parameters() if p.is_floating_point())
+            floats = (p.dtype for p in self.model.parameters() if p.is_floating_point())
+            dtype = next(floats, torch.float32)  # one that was rounded has none
             standardised = [x.to(dtype) if x.is_floating_point() else x for x in standardised]
         if self._copies:
             standardised = [x.clone() for x in standardised]

@@ -32,7 +32,7 @@ def compress_(
             original, like prune-channels:amount=0.5 distill:epochs=2 int8-weights.
         method: a compressor alone, like int8-weights (`cartograd list compressor`).
         data: a source to learn from and be measured on; by default what it was trained on. With
-            --method, one to calibrate on, for methods that need one.
+            --method, one to calibrate on, for methods that need one, by default the same.
         part: train, valid, test or all: what steps are measured on, or what a method gets.
         margin: with --method, judge the small model as replace does, on test of the data: how much
             worse it may be, like accuracy=1%. The exit code is 1 if it may not replace the model.

@@ -78,7 +78,7 @@ def _kernels() -> list[dict[str, str]]:
     from cartograd.architectures.transformer import eager_attention
     from cartograd.core import onednn_linear
     from cartograd.engine.device import device
-    from cartograd.practice.compression import fast_weights, int8_weights
+    from cartograd.practice.compression import fast_weights, int8_weights, integer_kernels
     from cartograd.training.regularization import dropout
 
     here = device.pick()
@@ -89,6 +89,7 @@ def _kernels() -> list[dict[str, str]]:
         dropout.choice(here),
         *map(fast_weights.choice, ("float16", "bf16")),
         int8_weights.choice(),
+        *map(integer_kernels.choice, (2, 4)),
     )
     return [dataclasses.asdict(one) for one in found]
 

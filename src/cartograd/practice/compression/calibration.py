@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches
 from cartograd.core.signed import signature_of
+from cartograd.practice.compression.folding import Layer
 from cartograd.practice.compression.observers import Histogram, counted
 
 Inputs = Sequence[Tensor]
@@ -86,10 +88,10 @@ def watched(
 
 @contextmanager
 def _hooked(layers: Mapping[str, nn.Module], note: Callable[[str, Tensor], None]) -> Iterator[None]:
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, args, name=name: note(name, args[0].detach()))
-        for name, layer in layers.items()
-    ]
+    def told(name: str) -> Callable[[nn.Module, Any], None]:
+        return lambda _, args: note(name, args[0].detach())
+
+    hooks = [layer.register_forward_pre_hook(told(name)) for name, layer in layers.items()]
     try:
         yield
     finally:
@@ -98,7 +100,7 @@ def _hooked(layers: Mapping[str, nn.Module], note: Callable[[str, Tensor], None]
 
 
 def means(
-    model: nn.Module, layers: Mapping[str, nn.Module], batches: Sequence[Inputs], /
+    model: nn.Module, layers: Mapping[str, Layer], batches: Sequence[Inputs], /
 ) -> dict[str, Float[Tensor, " d"]]:
     """The mean of each input channel of layers: of features that come last, or channels second."""
     sums: dict[str, Tensor] = {}

@@ -22,15 +22,17 @@ References:
 
 import copy
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 
 from cartograd.practice.compression.wiring import Call, once, wired
 
+Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 """What is rounded; of exactly these classes, for a class made from one may compute otherwise."""
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 SCALED = (
     nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity,
     nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
@@ -44,7 +46,7 @@ ROUNDS = 40
 """How often all pairs are equalised; they depend on each other."""
 
 
-def roundable(layer: nn.Module | None, /) -> bool:
+def roundable(layer: nn.Module | None, /) -> TypeGuard[Layer]:
     """Whether a layer can be rounded: its weight is a plain one, and nothing is hooked to it."""
     return (
         type(layer) in LAYERS
@@ -75,47 +77,46 @@ def folded(model: nn.Module, inputs: Sequence[Tensor], /, *, equalised: bool = F
     return made
 
 
-def _normed(calls: Sequence[Call]) -> Iterator[tuple[nn.Module, nn.Module]]:
+def _normed(calls: Sequence[Call]) -> Iterator[tuple[Layer, Norm]]:
     """Layers whose answer goes to a batch norm alone."""
     single = set(once(calls))
     for call in single:
         layer = call.layer
         norm = call.readers[0] if len(call.readers) == 1 else None
-        if norm is None or norm not in single or type(norm.layer) not in NORMS:
+        if norm is None or norm not in single or not isinstance(norm.layer, Norm):
             continue
-        assert norm.layer is not None
         rows = isinstance(layer, nn.Linear) and call.ndim != 2  # its features are not channels
-        if roundable(layer) and not rows and norm.layer.get_buffer("running_mean") is not None:
-            assert layer is not None
+        if roundable(layer) and not rows and norm.layer.running_mean is not None:
             yield layer, norm.layer
 
 
 @torch.no_grad()
-def _fold(layer: nn.Module, norm: nn.Module) -> None:
-    weight = layer.get_parameter("weight")
-    mean, spread = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+def _fold(layer: Layer, norm: Norm) -> None:
+    weight, mean, spread = layer.weight, norm.running_mean, norm.running_var
+    assert mean is not None
+    assert spread is not None
     factor = (spread + norm.eps).rsqrt()
     shift = torch.zeros_like(mean)
     if norm.affine:
-        factor, shift = factor * norm.get_parameter("weight"), norm.get_parameter("bias")
+        factor, shift = factor * norm.weight, norm.bias
     before = torch.zeros_like(mean) if layer.bias is None else layer.bias
     learns = weight.requires_grad
     layer.weight = nn.Parameter(weight * _rows(factor, weight), requires_grad=learns)
     layer.bias = nn.Parameter((before - mean) * factor + shift, requires_grad=learns)
 
 
-def _pairs(calls: Sequence[Call]) -> Iterator[tuple[nn.Module, nn.Module]]:
+def _pairs(calls: Sequence[Call]) -> Iterator[tuple[Layer, Layer]]:
     """Layers of which one reads nothing but the other, through what lets factors pass."""
     single = set(once(calls))
     for call in single:
         after = call.readers[0] if len(call.readers) == 1 else None
         while after is not None and _passes(after):
             after = after.readers[0] if len(after.readers) == 1 else None
-        if not roundable(call.layer) or after not in single or not roundable(after.layer):
+        if after is None or after not in single:
             continue
         first, second = call.layer, after.layer
-        assert first is not None
-        assert second is not None
+        if not roundable(first) or not roundable(second):
+            continue
         same = isinstance(first, nn.Linear) == isinstance(second, nn.Linear)
         if same and _into(second) is not None:
             yield first, second
@@ -125,9 +126,9 @@ def _passes(call: Call) -> bool:
     return type(call.layer) in SCALED if call.layer is not None else call.name in FUNCTIONS
 
 
-def _into(layer: nn.Module) -> Tensor | None:
+def _into(layer: Layer) -> Tensor | None:
     """A weight with its input channels first; None where it has no such dimension."""
-    weight = layer.get_parameter("weight")
+    weight = layer.weight
     if isinstance(layer, nn.Linear) or layer.groups == 1:
         return weight.transpose(0, 1)
     depthwise = layer.groups == layer.in_channels
@@ -135,15 +136,15 @@ def _into(layer: nn.Module) -> Tensor | None:
 
 
 @torch.no_grad()
-def _equalise(first: nn.Module, second: nn.Module) -> None:
-    out, into = first.get_parameter("weight"), _into(second)
+def _equalise(first: Layer, second: Layer) -> None:
+    out, into = first.weight, _into(second)
     assert into is not None
     r1, r2 = (one.abs().flatten(1).amax(1) for one in (out, into))
     factor = (r1 / r2).sqrt()
     factor = factor.where((r1 > 0) & (r2 > 0), 1.0)
     out.div_(_rows(factor, out))
     if first.bias is not None:
-        first.get_parameter("bias").div_(factor)
+        first.bias.div_(factor)
     into.mul_(_rows(factor, into))
 
 

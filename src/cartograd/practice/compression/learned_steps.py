@@ -76,6 +76,8 @@ class SteppedLayer(nn.Module):
     """
 
     input_zero: Tensor
+    input_step: Tensor
+    weight_step: Tensor
 
     def __init__(
         self, weight: Float[Tensor, "d2 ..."], bias: Float[Tensor, " d2"] | None = None, /, *,

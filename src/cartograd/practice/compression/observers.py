@@ -15,6 +15,7 @@ References:
     whitepaper. 2018. https://arxiv.org/abs/1806.08342
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -123,7 +124,7 @@ def _kl(seen: Histogram, bits: int) -> tuple[float, float]:
     return _best(seen, bits, divergence)
 
 
-def _best(seen: Histogram, bits: int, cost) -> tuple[float, float]:  # noqa: ANN001
+def _best(seen: Histogram, bits: int, cost: Callable[[Grid], float]) -> tuple[float, float]:
     ends = [(seen.low * share, seen.high * share) for share in SHARES.flip(0).tolist()]
     pair = [
         grid_of(torch.tensor(low).double(), torch.tensor(high).double(), bits=bits, symmetric=False)

@@ -115,7 +115,7 @@ class QuantisedLayer(nn.Module):
         )
 
     def _as_onnx(self, x: Tensor) -> Tensor:
-        def made(name: str, like: Tensor, dtype: torch.dtype, *given: Tensor, **more: int) -> Any:
+        def made(name: str, like: Tensor, dtype: torch.dtype, *given: Tensor, **more: Any) -> Any:
             return torch.onnx.ops.symbolic(
                 name, given, more, dtype=dtype, shape=like.shape, version=OPSET
             )

@@ -19,7 +19,7 @@ inputs have half as many numbers (`integer_kernels`). Fewer bits than eight are 
 
 References:
     Benoit Jacob et al. Quantization and training of neural networks for efficient
-    integer-arithmetic-only inference. CVPR 2018. https://arxiv.org/abs/1712.05877
+    integer-arithmetic-only inference. 2017, CVPR 2018. https://arxiv.org/abs/1712.05877
     Markus Nagel, Mart van Baalen, Tijmen Blankevoort, Max Welling. Data-free quantization through
     weight equalization and bias correction. ICCV 2019. https://arxiv.org/abs/1906.04721
 
@@ -47,7 +47,7 @@ from cartograd.core.protocols import Batches
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.practice.compression.calibration import calibration, first, histograms, means
-from cartograd.practice.compression.folding import folded, roundable
+from cartograd.practice.compression.folding import Layer, folded, roundable
 from cartograd.practice.compression.grid import Grid
 from cartograd.practice.compression.integer_kernels import Geometry, geometry_of
 from cartograd.practice.compression.learned_steps import SteppedLayer
@@ -158,7 +158,7 @@ class Part:
 def prepared(
     model: nn.Module, data: Batches | None, wanted: str, /, *, bits: int, observer: Observer,
     examples: int, equalisation: bool = False, bias_correction: bool = False,
-) -> tuple[nn.Module, dict[str, nn.Module], dict[str, Part]]:  # fmt: skip
+) -> tuple[nn.Module, dict[str, Layer], dict[str, Part]]:  # fmt: skip
     """A folded copy of a model, its layers that can be rounded, and how each is to be.
 
     Args:
@@ -189,7 +189,7 @@ def prepared(
     return made, layers, parts
 
 
-def layers_of(model: nn.Module, /) -> dict[str, nn.Module]:
+def layers_of(model: nn.Module, /) -> dict[str, Layer]:
     """Layers that can be rounded, by name.
 
     Raises:
@@ -202,7 +202,7 @@ def layers_of(model: nn.Module, /) -> dict[str, nn.Module]:
 
 
 @torch.no_grad()
-def corrected(layer: nn.Module, grid: Grid, mean: Tensor, bias: Tensor | None, /) -> Tensor:
+def corrected(layer: Layer, grid: Grid, mean: Tensor, bias: Tensor | None, /) -> Tensor:
     """A layer's bias without the mean error of its rounded weights.
 
     Args:
