@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 LEAST = torch.finfo(torch.float32).eps
@@ -51,12 +51,12 @@ class Grid:
     low: int
     high: int
 
-    def quantised(self, x: Float[Tensor, "..."], /) -> Int[Tensor, "..."]:
+    def quantised(self, x: Float[Tensor, "..."], /) -> Integer[Tensor, "..."]:
         """Whole numbers, in eight bits: signed where the grid has negative ones."""
         numbers = (x / self.scale + self.zero).round().clamp(self.low, self.high)
         return numbers.to(torch.int8 if self.low < 0 else torch.uint8)
 
-    def dequantised(self, numbers: Int[Tensor, "..."], /) -> Float[Tensor, "..."]:
+    def dequantised(self, numbers: Integer[Tensor, "..."], /) -> Float[Tensor, "..."]:
         """What whole numbers stand for."""
         return (numbers.to(self.scale.dtype) - self.zero) * self.scale
 

@@ -17,7 +17,7 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from cartograd.core.kernels import ROWS, SHAPES, Choice
@@ -78,12 +78,12 @@ def in_floats(
     return convolved(x, weight, bias, to.stride, to.padding, to.dilation, to.groups)
 
 
-Kernel = Callable[[Int[Tensor, "..."]], Float[Tensor, "..."]]
+Kernel = Callable[[Integer[Tensor, "..."]], Float[Tensor, "..."]]
 """From whole numbers, unsigned and in eight bits, to floats."""
 
 
 def kernel(
-    numbers: Int[Tensor, "d2 ..."], scale: Float[Tensor, " d2"], bias: Tensor | None,
+    numbers: Integer[Tensor, "d2 ..."], scale: Float[Tensor, " d2"], bias: Tensor | None,
     step: float, zero: int, to: Geometry, /,
 ) -> Kernel:  # fmt: skip
     """A layer's kernel, its weights laid out for it.

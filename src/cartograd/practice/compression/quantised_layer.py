@@ -131,7 +131,7 @@ class QuantisedLayer(nn.Module):
         )
         return in_floats(x, weight, self.bias, self.geometry)
 
-    def rounding(self, rows: int, /) -> float:  # noqa: ARG002
+    def rounding(self) -> float:
         """The coarsest step to which a machine may round inputs, as a share of their range.
 
         Some machines halve a grid of eight bits; and on all of them a sum that ends between two
