@@ -7,7 +7,8 @@ import torch
 import cartograd as cg
 from cartograd.apps.results.slimmed import Stage
 from cartograd.apps.verbs.compress_steps import compress_steps
-from cartograd.apps.verbs.latency_in_turns import latency_in_turns, of_median
+from cartograd.apps.verbs.latency_in_turns import latency_in_turns
+from cartograd.practice.deployment.in_turns import of_median
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.bundle import load
 

@@ -108,8 +108,9 @@ def test_check_reports_both_sides(exported):
     assert found.agree
     assert found.difference <= 1e-5 < found.tolerance
     assert found.size == path.stat().st_size
-    assert found.ratio == pytest.approx(found.torch_ms / found.onnx_ms)
-    assert all(isinstance(v, int | float) for v in dataclasses.asdict(found).values())
+    assert found.low <= found.ratio <= found.high
+    assert min(found.torch_ms, found.file_ms) > 0
+    assert all(isinstance(v, int | float | str) for v in dataclasses.asdict(found).values())
 
 
 def test_check_notices_another_model(exported):

@@ -22,8 +22,9 @@ def export_(
     """Write a trained model as a file of another program, and compare the two.
 
     Args:
-        target: a run or bundle folder.
-        to: the format: onnx, huggingface (a folder), or another of `cartograd list exporter`.
+        target: a run or bundle folder, or an ONNX file.
+        to: the format: onnx, optimised-onnx (as few operations as passes over the graph leave),
+            huggingface (a folder), or another of `cartograd list exporter`.
         out: the file or folder to write; by default in the run's folder, like model.onnx.
         check: run both on the bundle's own examples; print the largest difference, how many answers
             changed, and the times.
@@ -40,5 +41,9 @@ def export_(
     if json:
         output.emit(done.to_json())
     else:
+        if done.graph is not None:
+            output.table(
+                ("operation", "before", "after"), done.graph.rows(), right=("before", "after")
+            )
         output.lines(done.lines())
     return 0 if done.may else 1

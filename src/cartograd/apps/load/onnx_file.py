@@ -18,11 +18,8 @@ from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed, check_one, whole
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.engine.files.bundle import Bundle
-from cartograd.engine.files.onnx_session import check_alone, named_session
+from cartograd.engine.files.onnx_session import TOLD, check_alone, named_session
 from cartograd.engine.files.program import Program
-
-TOLD = "preprocessing"
-"""The metadata that hold what is told."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.results.judged import Judged, changed
-from cartograd.practice.deployment.parity import Check
+from cartograd.practice.deployment.graph.passes import Optimised
+from cartograd.practice.deployment.parity import Beside, Check
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Export:
         parted: at which stage the two part, where they do not agree.
         changed: answers to these inputs that are other ones, of so many; None where there are no
             classes or values to compare.
+        graph: what became of its graph, where that was optimised.
+        beside: the file as it was and this one, timed by the same runtime.
         judged: whether the file may replace the model, where a margin was given.
         decides: from which probability on a class is named, where that was chosen.
     """
@@ -31,6 +34,8 @@ class Export:
     decides: str = ""
     changed: tuple[int, int] | None = None
     judged: Judged | None = None
+    graph: Optimised | None = None
+    beside: tuple[Beside, ...] = ()
 
     @property
     def may(self) -> bool:
@@ -51,6 +56,8 @@ class Export:
         told |= {"parted": self.parted} if self.parted else {}
         if self.changed is not None:
             told["answers"] = dict(zip(("changed", "asked"), self.changed, strict=True))
+        if self.graph is not None:
+            told |= {"graph": self.graph.to_json(), "beside": [vars(one) for one in self.beside]}
         told |= {} if self.judged is None else {"judged": self.judged.to_json()}
         return told | ({"decides": self.decides} if self.decides else {})
 
@@ -59,6 +66,8 @@ class Export:
         lines = [("written", str(self.path)), ("size", units.size(self.size))]
         if self.decides:
             lines.append(("decides", f"{self.decides}; its largest logit is the answer so"))
+        if self.graph is not None:
+            lines.append(("graph", self.graph.sentence))
         found = self.check
         if self.judged is not None:
             lines.append(("verdict", self.judged.said))
@@ -68,16 +77,26 @@ class Export:
         if found.tolerance is not None:
             state = "within rounding" if found.agree else "TOO LARGE"
             state += f" ({found.tolerance:.1e})"
-        times = []
-        if found.torch_ms is not None:
-            times = [
-                ("time", f"torch {found.torch_ms:.3g} ms, onnxruntime {found.onnx_ms:.3g} ms"),
-                ("speed", f"{found.ratio:.2g} times that of torch"),
-            ]
         return [
             *lines,
             ("difference", f"{units.number(found.difference)}, {state}"),
             *([] if self.changed is None else [("answers", changed(*self.changed))]),
             *([("they part", self.parted)] if self.parted else []),
-            *times,
+            *self._times(found),
         ]
+
+    def _times(self, found: Check) -> list[tuple[str, str]]:
+        """How long the model and its file took, and the file before passes over its graph."""
+        if found.torch_ms is None:
+            return []
+        spread = f"({found.low:.2g} to {found.high:.2g})"
+        return [
+            ("time", f"torch {found.torch_ms:.3g} ms, {found.runtime} {found.file_ms:.3g} ms"),
+            ("speed", f"{found.ratio:.2g} times that of torch {spread}"),
+            *[
+                ("before", f"{'with' if one.fused else 'without'} what onnxruntime does itself "
+                 f"{one.before_ms:.3g} ms, now {one.after_ms:.3g}: {one.ratio:.3g} times as fast "
+                 f"({one.low:.3g} to {one.high:.3g})")
+                for one in self.beside
+            ],
+        ]  # fmt: skip

@@ -101,10 +101,10 @@ def _deployed(tour: Tour) -> Section | None:
         return None
     check = tour.exported.check
     assert check.torch_ms is not None
-    assert check.onnx_ms is not None
+    assert check.file_ms is not None
     runtimes = [
         Runtime("PyTorch", tour.measured.size, check.torch_ms / 1000),
-        Runtime("ONNX Runtime", tour.exported.size, check.onnx_ms / 1000, check.difference),
+        Runtime("ONNX Runtime", tour.exported.size, check.file_ms / 1000, check.difference),
     ]
     examples = min(CHECKED, len(tour.test))
     return deployment(runtimes, parameters=tour.measured.parameters, examples=examples)

@@ -7,23 +7,26 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from cartograd.apps.answers.decisions import named
-from cartograd.apps.load.pretrained import pretrained
+from cartograd.apps.load.pretrained import pretrained, specimens
 from cartograd.apps.load.source import Data
 from cartograd.apps.load.target import Target, as_bundle, as_signed
 from cartograd.apps.replace.between import between
 from cartograd.apps.replace.margin import Given, check_judge
 from cartograd.apps.replace.replace import replace
 from cartograd.apps.results.export import Export
+from cartograd.core.at_work import scratch_folder
 from cartograd.core.build import build, hyperparameters, resolve
 from cartograd.core.errors import UsageError
+from cartograd.core.eval_mode import inferring
 from cartograd.core.files import write_file
 from cartograd.core.protocols import Exporter
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.program import Program, check_code
 from cartograd.engine.files.tensor_files import read_tensors
+from cartograd.practice.deployment.optimised_onnx import listed
+from cartograd.practice.deployment.parity import Beside, beside, reread, written_size
 from cartograd.practice.deployment.parity import check as compare
-from cartograd.practice.deployment.parity import reread, written_size
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,14 @@ class Written:
 
 WRITTEN = {
     "onnx": Written("model.onnx"),
+    "optimised-onnx": Written("model-optimised.onnx"),
     "huggingface": Written("huggingface", "hf", folder=True),
     "gguf-file": Written("model.gguf", "gguf"),
 }
 """By the exporter's name."""
+
+PLAIN, OPTIMISES = "onnx", "optimised-onnx"
+"""The exporter of ONNX files, and the one that makes passes over their graphs."""
 
 
 def export(
@@ -63,9 +70,9 @@ def export(
 
     Args:
         target: a model with a signature, a run, a bundle, or the path of one; of a bundle that is
-            answered by its ONNX file, that is copied.
+            answered by its ONNX file, or of such a file, that is copied, or its graph optimised.
         path: the file to write, an older one of the name is replaced; or the folder to make.
-        to: the exporter: `onnx`, `huggingface`, `gguf:type=q8_0`.
+        to: the exporter: `onnx`, `optimised-onnx`, `huggingface`, `gguf:type=q8_0`.
         check: inputs to run both on and compare, a tuple if the model takes several; True takes
             the golden inputs of the bundle.
         data: with a margin, on what it is judged; by default what the model was trained on.
@@ -82,10 +89,12 @@ def export(
     inputs = golden(target) if check is True else check
     inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
     inner = model.model
-    if isinstance(inner, Program) and card.name == "onnx":
+    optimises = card.name == OPTIMISES
+    if isinstance(inner, Program) and card.name == PLAIN:
         written = write_file(path, inner.path.read_bytes())
     else:
-        check_code(model, "its weights")
+        if not optimises:
+            check_code(model, "its weights")
         written = exporter(model, path)
     asked = isinstance(inputs, tuple) or bool(margin)
     again = _again(card.name, written) if asked else None
@@ -93,9 +102,11 @@ def export(
     if isinstance(inputs, tuple):
         given = tuple(one.to(model.output_mean.device) for one in inputs)
         found = (
-            compare(model, written, given) if again is None
+            compare(*_raw(model, given, written)) if again is None
             else reread(model, again, written, given, exact=_exact(spec))
         )  # fmt: skip
+    graph = listed(written) if optimises else None
+    timed = _timed(model, written, inputs) if graph and isinstance(inputs, tuple) else ()
     where = None
     if found is not None and isinstance(inputs, tuple) and len(inputs) == 1:
         where = between(model, again or written, inputs[0].cpu())
@@ -103,7 +114,7 @@ def export(
     return Export(
         written, written_size(written), found, parted, named(model.signature.output),
         None if where is None else (where.changed, where.asked),
-        replace(target, again or written, data, margin=margin) if margin else None,
+        replace(target, again or written, data, margin=margin) if margin else None, graph, timed,
     )  # fmt: skip
 
 
@@ -141,12 +152,43 @@ def place(to: str, home: Path, given: Path | None, /) -> Path:
     return path
 
 
+def _raw(
+    model: Signed, inputs: tuple[Tensor, ...], written: Path
+) -> tuple[nn.Module, Path, tuple[Tensor, ...]]:
+    """What to compare, and on what: of a file that is told how it wants its examples, itself."""
+    graph = next((part for part in model.modules() if isinstance(part, Program)), None)
+    if graph is None or graph is model.model:
+        return model, written, inputs
+    seen: list[tuple[Tensor, ...]] = []
+    hook = graph.register_forward_pre_hook(lambda _, given: seen.append(given))
+    try:
+        with inferring(model):
+            model(*inputs)
+    finally:
+        hook.remove()
+    return graph, written, seen[0]
+
+
+def _timed(model: Signed, written: Path, inputs: tuple[Tensor, ...]) -> tuple[Beside, ...]:
+    """The file as it would be without passes over its graph, and as it is."""
+    part, _, given = _raw(model, inputs, written)
+    program = next((one for one in model.modules() if isinstance(one, Program)), None)
+    if program is not None:
+        return beside(program.path, written, given)
+    with scratch_folder() as (folder, _):
+        return beside(build(PLAIN, kind="exporter")(part, folder / "plain.onnx"), written, given)
+
+
 def golden(target: Target, /) -> tuple[Tensor, ...]:
-    """The inputs that a bundle keeps with their answers, one tensor for each port.
+    """The inputs that a bundle keeps with their answers, a tensor for each port.
+
+    Of an ONNX file they are some that its ports allow.
 
     Raises:
         UsageError: there is no bundle, or it keeps none.
     """
+    if not isinstance(target, nn.Module) and (found := as_bundle(target)).path.is_file():
+        return specimens(found.signature)
     if isinstance(target, nn.Module):
         raise UsageError("a bare module keeps no examples; give the inputs to use")
     file = as_bundle(target).path / "golden.safetensors"

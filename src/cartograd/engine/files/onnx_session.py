@@ -24,6 +24,9 @@ def needed(*packages: str) -> None:
         )
 
 
+TOLD = "preprocessing"
+"""The metadata in which a file of anyone may be told how it wants its examples."""
+
 Run = Callable[[list[np.ndarray]], np.ndarray]
 """What runs a file."""
 
@@ -33,14 +36,18 @@ TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(floa
 """Types of numbers by onnxruntime's names."""
 
 
-def session(path: Path, /) -> Run:
+def session(path: Path, /, *, fused: bool = True) -> Run:
     """A function that runs the file, on as many threads as torch uses.
+
+    Args:
+        path: the file.
+        fused: whether onnxruntime may change the graph, as it does unless it is told not to.
 
     Raises:
         UsageError: onnxruntime is not installed, or cannot run the file; of the function, it
             cannot run it on these inputs.
     """
-    return running(named_session(path), path)
+    return running(named_session(path, fused=fused), path)
 
 
 def running(made: Any, path: Path, /, *, output: str = "") -> Run:
@@ -80,8 +87,12 @@ def running(made: Any, path: Path, /, *, output: str = "") -> Run:
     return run
 
 
-def named_session(path: Path, /) -> Any:
+def named_session(path: Path, /, *, fused: bool = True) -> Any:
     """The file as onnxruntime has it, with the names of its inputs and outputs and its metadata.
+
+    Args:
+        path: the file.
+        fused: as of `session`.
 
     Raises:
         UsageError: onnxruntime is not installed, or cannot run the file.
@@ -89,10 +100,11 @@ def named_session(path: Path, /) -> Any:
     needed("onnxruntime")
     import onnxruntime
 
+    chosen = options()
+    if not fused:
+        chosen.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options(), providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(path), chosen, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no common class of their own
         reason = first_line(error)
         wide = "; export the model in float32: model.float()" if "NOT_IMPLEMENTED" in reason else ""

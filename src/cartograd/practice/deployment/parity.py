@@ -1,11 +1,9 @@
 """A model and its exported file side by side: do they agree, and which is faster?"""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +14,11 @@ from cartograd.core.eval_mode import evaluating
 from cartograd.engine.files.onnx_session import session
 from cartograd.engine.files.rebuild import rounding_steps
 from cartograd.engine.files.rebuild import tolerance as rounded
+from cartograd.practice.deployment.in_turns import in_turns
 
 TOLERANCE = 1e-4
 """Largest difference that counts as rounding, as a share of the largest output (or of 1); of layers
 that round their inputs, see `engine.files.rebuild`."""
-
-SECONDS = 0.5
-"""How long each runtime is timed for, at most."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +33,18 @@ class Check:
     """Whether the difference is within the tolerance."""
     torch_ms: float | None
     """Median time of torch for these inputs, in milliseconds; None where there is one alone."""
-    onnx_ms: float | None
-    """Median time of onnxruntime for them, on as many threads."""
+    file_ms: float | None
+    """Median time of the file's runtime for them, on as many threads."""
     ratio: float | None
-    """How many times faster onnxruntime was."""
+    """How many times faster the file was: the median of pairs of calls that follow each other."""
+    low: float | None
+    """The lower end of that median's 95 % interval."""
+    high: float | None
+    """The upper end."""
     size: int
     """Bytes of the file, or of the folder's."""
+    runtime: str = "onnxruntime"
+    """What ran the file."""
 
 
 def check(
@@ -62,14 +64,18 @@ def check(
     difference, tolerance = _compared(model, run, given)
     arrays = [part.cpu().numpy() for part in given]
     with evaluating(model), torch.inference_mode():
-        times = _times(lambda: model(*given), lambda: run(arrays))
+        (mine, _), (other, (share, least, most)) = in_turns(
+            [lambda: model(*given), lambda: run(arrays)]
+        )
     return Check(
         difference=difference,
         tolerance=tolerance,
         agree=difference <= tolerance,
-        torch_ms=times[0],
-        onnx_ms=times[1],
-        ratio=times[0] / times[1],
+        torch_ms=1000 * mine,
+        file_ms=1000 * other,
+        ratio=1 / share,
+        low=1 / most,
+        high=1 / least,
         size=Path(path).stat().st_size,
     )
 
@@ -96,7 +102,7 @@ def reread(
     found, tolerance = _compared(model, run, given)
     return Check(
         found, tolerance if exact else None, not exact or found <= tolerance, None, None, None,
-        written_size(path),
+        None, None, written_size(path), "",
     )  # fmt: skip
 
 
@@ -115,6 +121,46 @@ def difference(
         UsageError: as `check`.
     """
     return _compared(model, session(Path(path)), _each(inputs))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two files of one model, timed in turns by the same runtime.
+
+    Attributes:
+        fused: whether the runtime did its own optimisations.
+        before_ms, after_ms: median times of the two.
+        ratio: how many times faster the second was; low, high: its 95 % interval.
+    """
+
+    fused: bool
+    before_ms: float
+    after_ms: float
+    ratio: float
+    low: float
+    high: float
+
+
+def beside(
+    before: Path, after: Path, inputs: Shaped[Tensor, "b ..."] | tuple[Tensor, ...], /
+) -> tuple[Beside, ...]:
+    """Two ONNX files on the same inputs, without and with what onnxruntime does to a graph itself.
+
+    Args:
+        before: the file as it was.
+        after: the file that shall be faster.
+        inputs: real examples, in the units of the input ports.
+
+    Raises:
+        UsageError: onnxruntime is not installed, or cannot run one of them.
+    """
+    arrays = [part.cpu().numpy() for part in _each(inputs)]
+    found = []
+    for fused in (False, True):
+        calls = [partial(session(one, fused=fused), arrays) for one in (before, after)]
+        (mine, _), (other, (share, least, most)) = in_turns(calls)
+        found.append(Beside(fused, 1000 * mine, 1000 * other, 1 / share, 1 / most, 1 / least))
+    return tuple(found)
 
 
 def _each(inputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -141,15 +187,3 @@ def _difference(found: np.ndarray, expected: np.ndarray) -> float:
     if found.shape != expected.shape or not np.isfinite(found).all():
         return float("inf")
     return float(np.abs(found.astype(np.float64) - expected).max())
-
-
-def _times(*runs: Callable[[], Any]) -> list[float]:
-    """Median milliseconds of each, taken in turns so that both meet the same machine."""
-    spent: list[list[float]] = [[] for _ in runs]
-    end = time.perf_counter() + SECONDS * len(runs)
-    while len(spent[0]) < 3 or (time.perf_counter() < end and len(spent[0]) < 200):
-        for run, kept in zip(runs, spent, strict=True):
-            start = time.perf_counter()
-            run()
-            kept.append((time.perf_counter() - start) * 1000)
-    return [median(kept) for kept in spent]
