@@ -7,6 +7,7 @@ store has, by a hash of names or of row numbers, so that it is the same wherever
 import csv
 import re
 import shutil
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,7 +77,7 @@ class Set(NamedTuple):
     """Data, how they are read by hand, and five settings.
 
     Attributes:
-        data: as `train auto` gets them.
+        data: as `train auto` gets them; `SEED` in a table's name is that of its parts.
         hands: models with their settings.
         read: as `train MODEL` gets them, where that has to say more.
     """
@@ -87,9 +88,9 @@ class Set(NamedTuple):
 
 
 SETS = {
-    "tumours": Set("breast-cancer", TABLES),
-    "loans": Set("csv:lending-club,target=Class,valid=0.2,test=0.4", TABLES),
-    "rare loans with ids and dates": Set("csv:rare.csv,target=paid,valid=0.2,test=0.4", TABLES),
+    "tumours": Set("csv:tumours-SEED.csv,target=diagnosis", TABLES),
+    "loans": Set("csv:loans-SEED.csv,target=Class", TABLES),
+    "rare loans with ids and dates": Set("csv:rare-SEED.csv,target=paid", TABLES),
     "digits": Set("digits", SMALL),
     "clothes": Set("fashion-mnist:size=14,examples=6000", SMALL),
     "clip art": Set("clip-art:size=64", PHOTOS),
@@ -124,28 +125,62 @@ def number(name: str, /) -> int:
     return int(sha256(name.encode()).hexdigest(), 16) % 10_000
 
 
-def write(folder: Path, /) -> None:
-    """All files that the sets need, into a folder."""
-    for make in (rare, pictures, reviews, lines):
+def write(folder: Path, seeds: Sequence[int], /) -> None:
+    """All files that the sets need, into a folder; tables with parts of their own for each seed."""
+    for make in (pictures, reviews, lines):
         make(folder)
+    for seed in seeds:
+        for table in (tumours, loans, rare):
+            table(folder, seed)
 
 
-def rare(folder: Path, /) -> None:
-    """Loans, of which one in fifty is not paid back, with a number and a day each.
+def tumours(folder: Path, seed: int, /) -> None:
+    """The tumours of scikit-learn, a tenth of them for validation and a fifth for testing."""
+    from cartograd.data.sources.breast_cancer import NAMES
+    from cartograd.data.store.embedded import read
 
-    All that were paid, and two in five of the others; numbers and days tell nothing.
-    """
+    _, *rows = csv.reader(read("breast_cancer.csv")[0].splitlines())
+    head = [*NAMES, "diagnosis"]
+    _parted(folder / f"tumours-{seed}.csv", head, rows, seed, valid=0.1, test=0.2)
+
+
+def loans(folder: Path, seed: int, /) -> None:
+    """Loans, of which one in twenty is not paid back."""
+    _parted(folder / f"loans-{seed}.csv", *_loans(), seed, valid=0.2, test=0.4)
+
+
+def _loans() -> tuple[list[str], list[list[str]]]:
     from cartograd.data.store import packages
 
     with (packages.where("lending-club") / "lending_club.csv").open(encoding="utf-8") as file:
         head, *rows = csv.reader(file)
+    return head, rows
+
+
+def rare(folder: Path, seed: int, /) -> None:
+    """Loans, of which one in fifty is not paid back, with a number and a day each.
+
+    All that were paid, and two in five of the others; numbers and days tell nothing.
+    """
+    head, rows = _loans()
     made = []
     for at, row in enumerate(rows):
         drawn = number(f"loan {at}")
         if row[-1] == "good" or drawn < 4000:
             day = f"2016-{1 + drawn % 12:02d}-{1 + drawn // 12 % 28:02d}"
             made.append([f"LC-{drawn:04d}-{at:05d}", day, *row])
-    _table(folder / "rare.csv", ["loan_id", "issued", *head[:-1], "paid"], made)
+    named = ["loan_id", "issued", *head[:-1], "paid"]
+    _parted(folder / f"rare-{seed}.csv", named, made, seed, valid=0.2, test=0.4)
+
+
+def _parted(
+    path: Path, head: list[str], rows: list[list[str]], seed: int, *, valid: float, test: float
+) -> None:
+    """A table with a column `split`: of other rows for each seed, so that few test rows do not
+    decide alone."""
+    places = [number(f"part {seed} {at}") / 10_000 for at in range(len(rows))]
+    parts = ["test" if x < test else "valid" if x < test + valid else "train" for x in places]
+    _table(path, [*head, "split"], [[*row, part] for row, part in zip(rows, parts, strict=True)])
 
 
 def pictures(folder: Path, /) -> None:

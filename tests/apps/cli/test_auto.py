@@ -13,6 +13,7 @@ from cartograd.apps.auto import candidates as candidates_module
 from cartograd.apps.auto import search as search_module
 from cartograd.apps.auto.averaged import averaged, together
 from cartograd.apps.auto.candidates import Candidate, candidates
+from cartograd.apps.auto.folds import Folds, folds
 from cartograd.apps.auto.judged import Judged
 from cartograd.apps.auto.remembered import remembered
 from cartograd.apps.auto.search import Search
@@ -39,6 +40,7 @@ def found(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(auto_module, "candidates", lambda _: FEW)
         patch.setattr(search_module, "SEEDS", 1)
+        patch.setattr(Folds, "count", 2)
         return cg.auto(TABLE, minutes=5, folder=tmp_path_factory.mktemp("auto") / "search")
 
 
@@ -103,6 +105,53 @@ def test_an_average_is_taken_where_it_pays(found, tmp_path):
     assert torch.allclose(model(x).softmax(1), (2 * each[0] + each[1]) / 3, atol=1e-6)
 
 
+def test_where_few_are_held_out_every_example_judges(found):
+    first = [one for one in found.lines if one.tried.round == 1]
+    assert len(first) == 2
+    data = Folds(cg.dataset(TABLE))
+    for one in first:
+        outputs, targets = data.answers(found.folder / one.tried.name)
+        right = float((outputs.argmax(1) == targets).float().mean())
+        assert len(targets) == len(data.data.train) + len(data.data.valid)
+        assert one.tried.crossed == pytest.approx(right)
+    assert found.judges.startswith("by cross-validation of 442 ")
+    assert not Folds(cg.tensors(torch.randn(1500, 2), torch.arange(1500) % 2)).few
+    assert Folds(cg.tensors(torch.randn(1500, 2), (torch.arange(1500) % 30 == 0).long())).few
+
+
+def test_what_judges_was_not_learned_from():
+    x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    x[1::2] = x[::2]  # copies, which one could learn by heart
+    y = torch.randint(2, (100,), generator=torch.Generator().manual_seed(1)).repeat_interleave(2)
+    data = Folds(cg.tensors(x, y, valid=0.2, test=0.1))
+    said = list(data.runs(Tried("1-1", "random-forest:trees=2,depth=7", {"seed": 0}), {}))
+    rows = torch.cat([held for held, _ in said])
+    assert rows.sort().values.tolist() == list(range(len(data.pool)))
+    right = torch.cat([one.argmax(1) for _, one in said]) == data.pool.targets[rows]
+    assert float(right.float().mean()) < 0.65
+    place = folds(x, y, 5)
+    assert torch.equal(place[::2], place[1::2])
+
+
+@pytest.mark.untyped
+def test_time_may_run_by_the_processor(tmp_path):
+    search = Search(TABLE, tmp_path / "search", 100.0, None, 0, print, 7.0, lambda: 27.0)
+    assert search.left == pytest.approx(70)
+
+
+def test_the_card_of_the_data_is_made_once(tmp_path, monkeypatch):
+    one = [Candidate("boosted-trees:trees=2", once=True)]
+    monkeypatch.setattr(auto_module, "candidates", lambda _: one)
+    monkeypatch.setattr(search_module, "SEEDS", 0)
+    rows = "".join(f"{at * 37 % 101},{at * at % 17},{'ab'[at % 2]}\n" for at in range(120))
+    (tmp_path / "a.csv").write_text("u,v,target\n" + rows)
+    said = []
+    found = cg.auto(str(tmp_path / "a.csv"), folder=tmp_path / "search", said=said.append)
+    assert any("fit for training" in line for line in said)
+    card = (found.folder / "data.json").read_text()
+    assert (found.folder / "1-1" / "data.json").read_text() == card
+
+
 def test_candidates_fit_their_data():
     for word in (TABLE, "digits", "fashion-mnist:size=14"):
         try:
@@ -150,11 +199,14 @@ def test_of_equally_many_right_answers_the_less_sure_are_worse():
         Tried("failed", "mlp", score=0.99, loss=0.0, failed="too slow"),
         Tried("far", "mlp", score=0.8, loss=0.05),
     ]
-    by_count, by_rank = Judged(data, TABLE), Judged(data, TABLE, "roc-auc")
+    by_count, by_rank = Judged(data, TABLE), Judged(data, TABLE, "average-precision")
     assert [one.name for one in by_count.ranked(tried)] == ["sure", "lucky", "far"]
     assert [one.name for one in by_rank.ranked(tried)] == ["lucky", "sure", "far"]
     assert by_count.rank((0.98, 0.1)) > by_count.rank((1.0, 0.4))
     assert by_rank.rank((0.98, 0.1)) < by_rank.rank((1.0, 0.4))
+    judged = [Tried("held", "mlp", score=1.0, loss=0.0), *tried[:2]]
+    judged[1:] = [replace(one, crossed=0.9, crossed_loss=one.loss) for one in judged[1:]]
+    assert [one.name for one in by_count.ranked(judged)] == ["sure", "lucky", "held"]
 
 
 @pytest.mark.untyped
@@ -257,6 +309,7 @@ def test_finalists_are_unlike_each_other():
         (("auto", "--data", TABLE, "--folder", "."), "exists already"),
         (("auto", "--data", TABLE, "--folder", ".", "--resume"), "holds no search"),
         (("auto", "--data", TABLE, "--folder", "/dev/null/search"), "cannot make /dev/null/search"),
+        (("auto", "--data", TABLE, "--set", "clock=sun"), "unknown clock 'sun'"),
         (("auto:models=3", "--data", TABLE, "--minutes", "1"), "has no arguments"),
         (("auto",), "no data was given"),
         (("mlp", "--data", TABLE, "--minutes", "3"), "is of the search `train auto`"),

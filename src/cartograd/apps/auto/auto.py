@@ -15,15 +15,19 @@ from cartograd.apps.auto.judged import Judged
 from cartograd.apps.auto.leaderboard import Leaderboard, Line
 from cartograd.apps.auto.search import STATE, Search
 from cartograd.apps.auto.tried import Tried
+from cartograd.apps.check.kept import keep_card
 from cartograd.apps.load.choice import Choice, choice
 from cartograd.apps.load.source import read_once
 from cartograd.apps.verbs.evaluate import evaluate
-from cartograd.core.errors import UsageError
+from cartograd.core.errors import UsageError, unknown
 from cartograd.engine.files import bundle
 from cartograd.engine.files.bundle import write_bundle
 from cartograd.practice.metrics.interval import interval
 
 BEST = "best"
+
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
+"""By what the time of a search runs."""
 
 
 def auto(
@@ -34,6 +38,7 @@ def auto(
     metric: str | None = None,
     folder: str | Path | None = None,
     seed: int = 0,
+    clock: str = "wall",
     resume: bool = False,
     said: Callable[[str], object] = lambda _: None,
 ) -> Leaderboard:
@@ -50,6 +55,8 @@ def auto(
             the mean recall, of values the root of the mean squared error.
         folder: where runs and leaderboard go; by default the next free `runs/auto-DATA-N`.
         seed: of the first trainings.
+        clock: by which the time runs: `wall`, or `processor`, the seconds that processors have
+            worked for it, as on a machine that others use, too.
         resume: go on with the search in `folder`.
         said: told how it goes on.
 
@@ -61,12 +68,16 @@ def auto(
         raise UsageError(f"minutes={minutes} is no time; expected more than 0")
     if resume and folder is None:
         raise UsageError("give the folder of the search to go on with: --folder (as printed)")
-    began = time.monotonic()
+    if clock not in CLOCKS:
+        raise unknown("clock", clock, tuple(CLOCKS))
+    began = CLOCKS[clock]()
     with read_once():
         chosen = choice(data)
         judged = Judged(chosen.data, chosen.word, metric)
         place = _place(chosen.data.name, folder, resume)
-        search = Search(chosen.word, place, 60 * minutes, judged, seed, said, began)
+        search = Search(
+            chosen.word, place, 60 * minutes, judged, seed, said, began, CLOCKS[clock]
+        )  # fmt: skip
         return _searched(search, chosen, minutes)
 
 
@@ -75,10 +86,12 @@ def _searched(search: Search, chosen: Choice, minutes: float) -> Leaderboard:
     options, judged, place = candidates(chosen), search.judged, search.folder
     count = f"{len(options)} candidates by {judged.metric} of {len(chosen.data.valid):,} validation"
     search.said(f"{count} examples, {minutes:g} minutes: {place}")
-    for line in absent(chosen):
+    for line in [*absent(chosen), *keep_card(chosen.data, chosen.word, place)]:
         search.said(line)
     ranked = search.run(options)
-    members, valid = _keep(ranked, place, judged, chosen.word)
+    counts, valid = _chosen(ranked, place, judged)
+    _keep(counts, place, judged, chosen.word)
+    members = counts if len(counts) > 1 else {}
     usual = chosen.data.signature.task.usual_metrics(chosen.data.signature.classes)
     names = dict.fromkeys([*usual, judged.metric])
     best = evaluate(place / BEST, chosen.word, part="test", metrics=tuple(names))
@@ -92,6 +105,7 @@ def _searched(search: Search, chosen: Choice, minutes: float) -> Leaderboard:
         best=place / BEST,
         members=members,
         valid=judged.sign * valid,
+        judges=judged.examples(ranked[0]),
         found=best,
         decided=tuple(chosen.data.told),
         minutes=minutes,
@@ -116,29 +130,33 @@ def _place(name: str, folder: str | Path | None, resume: bool) -> Path:
     return place
 
 
-def _keep(
-    ranked: list[Tried], place: Path, judged: Judged, word: Any
-) -> tuple[dict[str, int], float]:
-    """Write the best run's bundle, or that of an average; its members and its score."""
-    runs = [place / one.name for one in ranked]
-    found = averaged(runs, judged)
-    shutil.rmtree(place / BEST, ignore_errors=True)
+def _chosen(ranked: list[Tried], place: Path, judged: Judged) -> tuple[dict[str, int], float]:
+    """The best run, or those of an average, with how often each counts; and the score."""
+    found = averaged([place / one.name for one in ranked], judged)
     if found is None:
-        shutil.copytree(runs[0] / "bundle", place / BEST)
-        return {}, ranked[0].score
+        return {ranked[0].name: 1}, ranked[0].better[0]
     counts, (score, _) = found
-    first = bundle.load(runs[0])
+    return {run.name: n for run, n in counts.items()}, score
+
+
+def _keep(counts: dict[str, int], place: Path, judged: Judged, word: Any) -> None:
+    """Write the bundle of a run, or of several that answer together."""
+    shutil.rmtree(place / BEST, ignore_errors=True)
+    runs = {place / name: count for name, count in counts.items()}
+    if len(runs) == 1:
+        shutil.copytree(next(iter(runs)) / "bundle", place / BEST)
+        return
+    first = bundle.load(next(iter(runs)))
     about = {key: first.about[key] for key in ("data", "source") if key in first.about}
     settings = {"data": first.about.get("data", str(word)), "model": "ensemble"}
     examples = judged.data.test.select(range(min(8, len(judged.data.test)))).arguments
     write_bundle(
         place / BEST,
-        together(counts, judged),
+        together(runs, judged),
         examples=examples if len(judged.data.test) else None,
-        about=about | {"settings": settings, "members": {x.name: n for x, n in counts.items()}},
+        about=about | {"settings": settings, "members": counts},
         reference=first.reference,
     )
-    return {run.name: n for run, n in counts.items()}, score
 
 
 def _line(one: Tried, place: Path, judged: Judged) -> Line:

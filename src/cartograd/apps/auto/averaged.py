@@ -1,17 +1,22 @@
 """Which runs answer together: members are taken one by one, as long as they help.
 
 Each step takes the run whose answers, averaged with those that are in, are best on the validation
-examples; a run may be taken again, which gives it a larger share. It pays where the average is
-better than the best run alone. Where the metric counts right answers, better is less loss: of a few
-examples one right answer more is soon found among many averages.
+examples, or in cross-validation where the runs were judged so; a run may be taken again, which
+gives it a larger share. That is done for several draws of the examples with replacement, and all
+that were taken are averaged, so that no few examples decide; other seeds of a run that was
+cross-validated share what it counts. It pays where the average is better than the best run alone.
+Where the metric looks at right answers alone, better is less loss: of a few examples one right
+answer more is soon found among many averages.
 
 References:
     Rich Caruana, Alexandru Niculescu-Mizil, Geoff Crew, Alex Ksikes. Ensemble selection from
     libraries of models. ICML 2004. https://doi.org/10.1145/1015330.1015432
 """
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +25,16 @@ from torch import Tensor
 
 from cartograd.apps.auto.judged import Judged
 from cartograd.core.build import build
+from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed, sign
 from cartograd.core.spec import Spec
 from cartograd.engine.files import bundle
 from cartograd.engine.files.bundle import Bundle
 
-STEPS = 12
-"""Most members, some of them several times."""
+STEPS, DRAWS = 8, 8
+"""Most members of one draw, some of them several times; and draws of the examples."""
 
-MOST = 8
+MOST = 12
 """Runs that are looked at, the best."""
 
 
@@ -42,26 +48,74 @@ def averaged(
         judged: what measures them.
     """
     first = bundle.load(runs[0])
-    alike = [run for run in runs if _alike(first, bundle.load(run))][:MOST]
+    alike = [run for run in runs if _alike(first, bundle.load(run))]
     if len(alike) < 2 or judged.signature.target not in ("class", "classes", "value"):
         return None
-    said, targets = [], torch.zeros(0)
+    crossed = [run for run in alike if judged.folds.answers(run) is not None]
+    if not crossed:
+        return _taken(alike[:MOST], judged)
+    counts, score = _taken(crossed[:MOST], judged) or ({crossed[0]: 1}, judged.crossed(crossed[0]))
+    counts = _seeded(counts, alike)
+    return (counts, score) if score is not None and len(counts) > 1 else None
+
+
+def _taken(
+    alike: Sequence[Path], judged: Judged
+) -> tuple[dict[Path, int], tuple[float, float]] | None:
+    """Members taken one by one, as long as they help; None where the first is best alone."""
+    said, targets = list[Tensor](), torch.zeros(0)
     for run in alike:
-        outputs, targets = judged.answers(run, "valid")
+        outputs, targets = judged.folds.answers(run) or judged.answers(run, "valid")
         said.append(_shares(outputs.double(), judged))
-    alone = judged.of(_back(said[0], judged), targets)
-    chosen, whole, best = [0], said[0].clone(), alone
+    counts = Counter(_drawn(said, targets, judged))
+    if len(counts) < 2:
+        return None
+    whole = torch.stack([count * said[at] for at, count in counts.items()]).sum(0) / counts.total()
+    alone, best = (judged.of(_back(one, judged), targets) for one in (said[0], whole))
+    least = math.gcd(*counts.values())
+    found = {alike[at]: count // least for at, count in counts.most_common()}
+    return (found, best) if judged.rank(best) > judged.rank(alone) else None
+
+
+def _drawn(said: Sequence[Tensor], targets: Tensor, judged: Judged) -> Iterator[int]:
+    """The members that some draws of the examples choose, one after the other."""
+    generator, n = torch.Generator().manual_seed(0), len(targets)
+    for _ in range(DRAWS):
+        rows = torch.randint(n, (n,), generator=generator)
+        with suppress(UsageError):  # a class that no example drawn has
+            yield from _greedy([one[rows] for one in said], targets[rows], judged)
+
+
+def _greedy(said: Sequence[Tensor], targets: Tensor, judged: Judged) -> list[int]:
+    """Members taken one by one, the one that helps most, until none does."""
+    chosen, whole, best = list[int](), torch.zeros_like(said[0]), None
     while len(chosen) < STEPS:
         tries = [
-            judged.of(_back((whole + one) / (len(chosen) + 1), judged), targets) for one in said
+            judged.rank(judged.of(_back((whole + one) / (len(chosen) + 1), judged), targets))
+            for one in said
         ]
-        at = max(range(len(tries)), key=lambda i: judged.rank(tries[i]))
-        if judged.rank(tries[at]) <= judged.rank(best):
+        at = max(range(len(tries)), key=tries.__getitem__)
+        if best is not None and tries[at] <= best:
             break
         chosen.append(at)
         whole, best = whole + said[at], tries[at]
-    counts = Counter(alike[at] for at in chosen)
-    return (dict(counts), best) if len(counts) > 1 else None
+    return chosen
+
+
+def _seeded(counts: dict[Path, int], runs: Sequence[Path]) -> dict[Path, int]:
+    """Members with other seeds of theirs, which share what each counts.
+
+    >>> _seeded({Path("1-1"): 2, Path("1-2"): 1}, [Path("1-1"), Path("1-1-seed7"), Path("1-2")])
+    {PosixPath('1-1'): 1, PosixPath('1-1-seed7'): 1, PosixPath('1-2'): 1}
+    """
+    seeds = {
+        one: [run for run in runs if run == one or run.name.startswith(f"{one.name}-seed")]
+        for one in counts
+    }
+    whole = math.lcm(*map(len, seeds.values()))
+    made = {run: counts[one] * whole // len(some) for one, some in seeds.items() for run in some}
+    least = math.gcd(*made.values())
+    return {run: count // least for run, count in made.items()}
 
 
 def together(counts: dict[Path, int], judged: Judged, /) -> Signed:

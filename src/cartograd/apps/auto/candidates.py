@@ -100,6 +100,7 @@ def _tables(data: Dataset) -> list[Candidate]:
     ]
     networks = [
         Candidate("mlp"),
+        Candidate("mlp:widths=[64],dropout=0.5", _held(1e-3)),
         Candidate("mlp:widths=[256,128],dropout=0.2", _rate(1e-3)),
         Candidate("mlp:widths=[64]", _rate(1e-2)),
         Candidate("mlp:widths=[128,128,128],dropout=0.1", _rate(3e-3)),
@@ -160,6 +161,11 @@ def _rates(first: Candidate) -> list[Candidate]:
     if "optimizer" in first.settings:
         return [first]
     return [first, *(Candidate(first.model, {**first.settings, **_rate(x)}) for x in (1e-3, 1e-2))]
+
+
+def _held(size: float) -> dict[str, str]:
+    """A rate with weights that are held small, as where there is more noise than signal."""
+    return {"optimizer": f"adamw:lr={size:g},weight_decay=0.1"}
 
 
 def _rate(size: float) -> dict[str, str]:

@@ -6,10 +6,12 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cartograd.apps.answers import units
 from cartograd.apps.answers.averaged import measure
+from cartograd.apps.auto.folds import Folds
 from cartograd.apps.auto.tried import Tried
 from cartograd.apps.load.source import examples_for
 from cartograd.core import registry
@@ -28,8 +30,8 @@ RARE = 0.1
 ROUNDED = 1e-9
 """What shares of right answers may be off by."""
 
-COUNTS = ("accuracy", "recall")
-"""Metrics that count right answers, and so move by whole examples."""
+UNSURE = ("accuracy", "recall", "roc-auc")
+"""Metrics that look at which answers are right, and not at how sure they were."""
 
 
 class Judged:
@@ -53,6 +55,7 @@ class Judged:
         card, _ = registry.find(Spec.parse(self.metric).name, kind="metric")
         self.sign = -1.0 if card.better == "lower" else 1.0
         self.data, self.word = data, word
+        self.folds = Folds(data)
 
     @cached_property
     def loss(self) -> str:
@@ -74,6 +77,11 @@ class Judged:
         """The metric, larger where it is better, and the loss."""
         return self.of(*self.answers(run, "valid"))
 
+    def crossed(self, run: Path, /) -> tuple[float, float] | None:
+        """The same by cross-validation; None of a run that was not judged so."""
+        found = self.folds.answers(run)
+        return None if found is None else self.of(*found)
+
     def of(self, outputs: Tensor, targets: Tensor, /) -> tuple[float, float]:
         """The same of answers."""
         value = float(measure(self.metric, self.signature)(outputs, targets))
@@ -81,33 +89,53 @@ class Judged:
         return self.sign * value, loss
 
     @property
-    def counts(self) -> bool:
-        """Whether the metric counts right answers, of which few examples tell little."""
-        return Spec.parse(self.metric).name in COUNTS
+    def unsure(self) -> bool:
+        """Whether the metric looks at right answers alone, of which few examples tell little."""
+        return Spec.parse(self.metric).name in UNSURE
 
     def ranked(self, tried: Sequence[Tried], /) -> list[Tried]:
         """Those of which something came, best first.
 
-        Where the metric counts right answers, those within one standard error of the best (or one
-        example) are told apart by their loss, which looks at how sure they were of every example.
+        Where the metric looks at right answers alone, those within one standard error of the best
+        (or one example) are told apart by their loss, which looks at how sure they were of every
+        example. Where a class is rare, the error is that of its examples. What was judged by
+        cross-validation is before the rest.
         """
-        good = sorted((x for x in tried if not x.failed), key=lambda x: x.better, reverse=True)
-        if not good or not self.counts:
+        good = [one for one in tried if not one.failed]
+        crossed = [one for one in good if one.crossed is not None]
+        rest = [one for one in good if one.crossed is None]
+        valid, whole = (self.data.valid,), (self.data.train, self.data.valid)
+        return [*self._ranked(crossed, whole), *self._ranked(rest, valid)]
+
+    def _ranked(self, tried: Sequence[Tried], parts: Sequence[Examples]) -> list[Tried]:
+        """Those judged by the examples of these parts."""
+        good = sorted(tried, key=lambda one: one.better, reverse=True)
+        if not good or not self.unsure:
             return good
-        n = len(self.data.valid)
-        right = (good[0].score * n + 1) / (n + 2)
-        least = good[0].score - max(sqrt(right * (1 - right) / n), 1 / n) - ROUNDED
-        near = [one for one in good if one.score >= least]
-        return [*sorted(near, key=lambda one: one.loss), *good[len(near) :]]
+        n = sum(map(len, parts))
+        if Spec.parse(self.metric).name != "accuracy":
+            n = int(torch.cat([part.targets.flatten() for part in parts]).bincount().min())
+        best = good[0].better[0]
+        right = (best * n + 1) / (n + 2)
+        least = best - max(sqrt(right * (1 - right) / n), 1 / n) - ROUNDED
+        near = [one for one in good if one.better[0] >= least]
+        return [*sorted(near, key=lambda one: one.lost), *good[len(near) :]]
 
     def rank(self, found: tuple[float, float], /) -> tuple[float, float]:
-        """What an average has to raise: less loss where right answers are counted, or the metric.
+        """What an average has to raise: less loss where right answers alone count, or the metric.
 
         Args:
             found: the metric, larger where it is better, and the loss.
         """
         score, loss = found
-        return (-loss, score) if self.counts else (score, -loss)
+        return (-loss, score) if self.unsure else (score, -loss)
+
+    def examples(self, best: Tried, /) -> str:
+        """By which examples the best was chosen, in words."""
+        if best.crossed is None:
+            return "of the validation examples"
+        count = len(self.data.train) + len(self.data.valid)
+        return f"by cross-validation of {count:,} training and validation examples"
 
     def spoken(self, score: float, /) -> str:
         """A score as people read it.

@@ -40,14 +40,20 @@ class Line:
             f"{self.tried.name} (cut short)" if self.tried.cut else self.tried.name,
             self.tried.model,
             shown[0],
+            self._crossed(metric),
             shown[1],
             f"{shown[2]} to {shown[3]}",
             units.seconds(self.tried.seconds),
             f"{self.parameters:,}",
         )
 
+    def _crossed(self, metric: str) -> str:
+        """The metric by cross-validation, if there was one."""
+        found = self.tried.crossed
+        return "" if found is None else units.metric(metric, abs(found))
 
-HEAD = ("run", "model", "valid", "test", "95 % interval", "time", "parameters")
+
+HEAD = ("run", "model", "valid", "folds", "test", "95 % interval", "time", "parameters")
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class Leaderboard:
         folder: of the search.
         best: the bundle that is kept.
         members: of the average that it is, and how often each counts; empty where it is one run.
-        valid: its metric on the validation examples.
+        valid: its metric on the examples that judged.
+        judges: which these were, in words.
         found: what it reaches on the test examples, beside a constant answer and a quick model.
         decided: what was decided on the data, a line each.
         minutes: that were given.
@@ -77,6 +84,7 @@ class Leaderboard:
     best: Path
     members: dict[str, int]
     valid: float
+    judges: str
     found: Evaluation = field(repr=False)
     decided: tuple[str, ...] = ()
     minutes: float = 0.0
@@ -99,6 +107,7 @@ class Leaderboard:
             "best": self.best,
             "members": self.members,
             "valid": self.valid,
+            "judges": self.judges,
             "test": self.found.to_json(),
             "runs": [
                 one.tried.to_json()

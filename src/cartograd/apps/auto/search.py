@@ -1,7 +1,8 @@
 """Successive halving within a time: all candidates for a few epochs, the better ones for all.
 
 The time is cut into shares: a first round for all candidates, a second for the better third with as
-many epochs as they are worth, a third for other seeds of the best two, and a rest for measuring.
+many epochs as they are worth, a third for other seeds of the best, and a rest for measuring. Where
+few examples are held out, the tries of the first two are judged by cross-validation (`folds`).
 How many epochs fit is found by timing real steps of each candidate before it is trained; the number
 stands in its line, so that a line trains the same model again wherever it is run. What a try gave
 is kept in the folder, so that a search that was stopped goes on.
@@ -13,6 +14,7 @@ References:
 
 import json
 import math
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -23,9 +25,11 @@ from typing import Any
 
 from cartograd.apps.answers import units
 from cartograd.apps.auto.candidates import Candidate
+from cartograd.apps.auto.crossed import FOLDED, crossed
 from cartograd.apps.auto.judged import Judged
 from cartograd.apps.auto.remembered import Kept, remembered
 from cartograd.apps.auto.tried import Tried
+from cartograd.apps.check.kept import JSON, PAGE
 from cartograd.apps.load.runs import look
 from cartograd.apps.verbs.cost import probe
 from cartograd.apps.verbs.plan import planned
@@ -35,14 +39,14 @@ from cartograd.core.files import write_file
 from cartograd.engine.logging.run_folder import is_run, made
 from cartograd.engine.logging.view import View
 
-SHARES = (0.4, 0.3)
+SHARES = (0.45, 0.25)
 """Of the time, for the first and the second round; the third has the rest."""
 
 MEASURED, LEAST, MOST = 0.1, 4.0, 0.25
 """Share of the time in which nothing is trained any more, for averages and test examples; at least
 so many seconds, if these are not more than another share."""
 
-FEW, HALF, ALONE = 3, 0.5, 0.25
+FEW, HALF, ALONE = 8, 0.5, 0.25
 """After fewer epochs a candidate tells little. It gets so many where they take at most this share
 of the round's time that is left, though its part is smaller; and one where that takes at most the
 other share of all that is left."""
@@ -50,11 +54,14 @@ other share of all that is left."""
 KEPT = 3
 """One of so many candidates comes to the second round."""
 
-BEST, SEEDS = 2, 2
-"""The third round: the best so many, each with so many more seeds."""
+BEST, SEEDS = 3, 3
+"""The third round: the best so many, each with so many more seeds, while there is time."""
 
 STEPS_TIMED = 0.3
 """Seconds for which steps of a candidate are timed, and of its part of the time a tenth at most."""
+
+BLINK = 0.01
+"""Seconds of which clocks say too little to be held against each other."""
 
 ENDED = ("finished", "early", "callback")
 """States of a run that goes on no more."""
@@ -89,7 +96,8 @@ class Search:
         judged: what measures a run on the validation examples.
         seed: of the first trainings.
         said: told how it goes on.
-        began: when the time began to run, by the monotonic clock.
+        began: when the time began to run, by the clock.
+        clock: in seconds; of the wall, or of the processor.
         tried: what there is, in order.
         said_before: what frozen parts of published weights said of examples, by the weights.
         beside: seconds that a try takes besides its steps, at least: reading, measuring, writing.
@@ -102,6 +110,7 @@ class Search:
     seed: int
     said: Callable[[str], object]
     began: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
     tried: list[Tried] = field(default_factory=list)
     beside: float = math.inf
     said_before: defaultdict[str, Kept] = field(default_factory=lambda: defaultdict(dict))
@@ -117,7 +126,7 @@ class Search:
     def left(self) -> float:
         """Seconds that are left for trainings."""
         rest = min(MOST * self.seconds, max(MEASURED * self.seconds, LEAST))
-        return self.seconds - rest - (time.monotonic() - self.began)
+        return self.seconds - rest - (self.clock() - self.began)
 
     def run(self, candidates: Sequence[Candidate], /) -> list[Tried]:
         """All rounds; the tries, best first.
@@ -126,12 +135,18 @@ class Search:
             UsageError: no candidate could be trained.
         """
         first = self._round(1, candidates, SHARES[0])
-        good = self.judged.ranked(first)
-        if not good:
+        if not self.judged.ranked(first):
             raise UsageError(f"nothing could be trained: {first[0].failed}")
+        few = self.judged.folds.few
+        if few:
+            first = crossed(self, first, FOLDED[0])
+        good = self.judged.ranked(first)
         chosen = good[: max(1, -(-len(good) // KEPT))]
         again = [self._candidate(one, candidates) for one in chosen]
-        self._round(2, [one for one in again if not one.once], SHARES[1])
+        share = SHARES[1] / 2 if few else SHARES[1]
+        second = self._round(2, [one for one in again if not one.once], share)
+        if few:
+            crossed(self, second, FOLDED[1])
         finalists = self._unlike(self.judged.ranked(self.tried))[:BEST]
         for shift in range(1, SEEDS + 1):
             for one in finalists:
@@ -171,7 +186,7 @@ class Search:
         if kept is not None:
             return kept
         settings = {**one.settings, "seed": self.seed}
-        begun = time.monotonic()
+        begun = self.clock()
         try:
             self._check_time(number)
             if one.once:
@@ -198,7 +213,10 @@ class Search:
         plan = planned(one.model, self.data, **{**one.settings, "seed": self.seed})
         usual = int(plan.value("epochs"))
         with remembered(plan.model, self.said_before[one.model]):
+            begun, wall = self.clock(), time.perf_counter()
             one_takes = probe(plan, 1.0, least=min(STEPS_TIMED, part[0] / 10))[1] / usual
+            if (passed := time.perf_counter() - wall) > BLINK:
+                one_takes *= (self.clock() - begun) / passed
         spare = self.beside if math.isfinite(self.beside) else 0.0
         fits, few = (int((x - spare) / max(one_takes, 1e-9)) for x in part)
         fits = max(fits, min(FEW, few))
@@ -217,12 +235,12 @@ class Search:
         name = f"{best.name}-seed{seed}"
         if any(x.name == name for x in self.tried) or best.seconds > self.left:
             return
-        settings = {**best.settings, "seed": seed}
-        begun = time.monotonic()
+        one = Tried(name, best.model, {**best.settings, "seed": seed}, 3)
+        begun = self.clock()
         try:
-            self._trained(Tried(name, best.model, settings, 3), begun)
+            self._trained(one, begun)
         except UsageError as error:
-            self._note(Tried(name, best.model, settings, 3, failed=str(error)), begun)
+            self._note(replace(one, failed=str(error)), begun)
 
     def _trained(self, one: Tried, begun: float) -> Tried:
         """The run of a try, and what it reached."""
@@ -239,8 +257,16 @@ class Search:
             if done.stopped == "interrupted":
                 raise KeyboardInterrupt
             cut = done.stopped == "callback"
+            for name in (JSON, PAGE):  # the card of the data is made once for all
+                if (self.folder / name).is_file():
+                    shutil.copy(self.folder / name, place / name)
         score, loss = self.judged.score(place)
         return self._note(replace(one, score=score, loss=loss, cut=cut), begun)
+
+    def change(self, one: Tried, /) -> None:
+        """Put a try in the place of that of its name."""
+        self.tried = [one if x.name == one.name else x for x in self.tried]
+        self._write()
 
     def _write(self) -> None:
         """Keep what was tried, before the first, too: a search that is stopped then goes on."""
@@ -249,7 +275,7 @@ class Search:
 
     def _note(self, one: Tried, begun: float) -> Tried:
         """Keep what a try gave."""
-        one = replace(one, seconds=time.monotonic() - begun)
+        one = replace(one, seconds=self.clock() - begun)
         self.tried.append(one)
         self._write()
         told = one.failed or f"{self.judged.spoken(one.score)} ({one.seconds:.1f} s)"

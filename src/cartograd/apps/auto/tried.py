@@ -22,6 +22,7 @@ class Tried:
         failed: why there is nothing to compare, if so.
         cut: whether it was ended when the time was up, before all its epochs; its line goes on to
             their end.
+        crossed, crossed_loss: score and loss by cross-validation, where it was judged so, too.
     """
 
     name: str
@@ -33,11 +34,18 @@ class Tried:
     seconds: float = 0.0
     failed: str = ""
     cut: bool = False
+    crossed: float | None = None
+    crossed_loss: float = float("inf")
 
     @property
     def better(self) -> tuple[float, float]:
-        """By which it is ranked: the score, then the loss."""
-        return self.score, -self.loss
+        """By which it is ranked: the score, then the loss; of cross-validation where there was."""
+        return (self.score, -self.loss) if self.crossed is None else (self.crossed, -self.lost)
+
+    @property
+    def lost(self) -> float:
+        """The loss that goes with the score by which it is ranked."""
+        return self.loss if self.crossed is None else self.crossed_loss
 
     def command(self, data: str, /) -> str:
         """The line that trains it again.

@@ -10,7 +10,7 @@ from cartograd.core.errors import UsageError, unknown
 
 MINUTES = 10.0
 
-TAKES = ("metric", "seed")
+TAKES = ("metric", "seed", "clock")
 """What --set may say of a search; all else is what it looks for."""
 
 
@@ -92,7 +92,7 @@ def _show(found: Any, page: Path) -> None:
     best = found.found
     output.verdict(best.baseline)
     output.metrics(best.metrics, best.intervals, best.averages)
-    right = ("valid", "test", "time", "parameters")
+    right = ("valid", "folds", "test", "time", "parameters")
     output.table(HEAD, [one.cells(found.metric) for one in found.lines], right=right)
     left = f"{len(found.failed)} not tried, or not to be trained; " if found.failed else ""
     members = found.members or [found.lines[0].tried.name]
@@ -100,7 +100,7 @@ def _show(found: Any, page: Path) -> None:
     valid = f"{found.metric} {units.metric(found.metric, found.valid)}"
     output.lines(
         [
-            ("kept", f"{found.kept}: {valid} of the validation examples"),
+            ("kept", f"{found.kept}: {valid} {found.judges}"),
             ("measured", f"on {best.examples:,} test examples, which decided nothing"),
             *([("yardstick", best.yardstick)] if best.yardstick else []),
             ("model", str(found.best)),

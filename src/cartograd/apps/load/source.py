@@ -186,14 +186,24 @@ def _part(data: Dataset, part: str) -> Examples:
     parts: dict[str, Examples] = {"train": data.train, "valid": data.valid, "test": data.test}
     if part != "all":
         return parts[part]
-    whole = [split.select(range(len(split))) for split in parts.values() if len(split)]
-    fills = [port.padding_id or 0 for port in data.signature.inputs]
+    return pooled(list(parts.values()), data.signature)
+
+
+def pooled(parts: Sequence[Examples], signature: Signature, /) -> Split:
+    """Several parts as one, in memory.
+
+    Args:
+        parts: of the same data, of which some may be empty.
+        signature: of the data.
+    """
+    whole = [split.select(range(len(split))) for split in parts if len(split)]
+    fills = [port.padding_id or 0 for port in signature.inputs]
     columns = zip(*((split.stored, *split.others) for split in whole), strict=True)
     inputs, *others = (_below(list(one), fill) for one, fill in zip(columns, fills, strict=True))
     targets = _below([split.targets for split in whole], IGNORED)
     names = [split.name(i) for split in whole for i in range(len(split))]
     table = joined([split.table for split in whole])
-    return Split(inputs, targets, data.signature, names, others=others, table=table)
+    return Split(inputs, targets, signature, names, others=others, table=table)
 
 
 def _below(tensors: Sequence[Tensor], fill: int) -> Tensor:

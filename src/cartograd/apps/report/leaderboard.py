@@ -44,13 +44,13 @@ def leaderboard_page(path: str | Path, found: Any, /) -> Path:
 
 
 def _table(found: Any) -> Section:
-    head = ["run", "model", "valid", "test", "95 % interval", "time", "parameters"]
+    head = ["run", "model", "valid", "folds", "test", "95 % interval", "time", "parameters"]
     rows = [list(one.cells(found.metric)) for one in found.lines]
     lead = (
-        f"Chosen by {units.heading(found.metric)} of the validation examples; the test examples "
-        "were looked at afterwards, and decided nothing."
+        f"Chosen by {units.heading(found.metric)} {found.judges}; the test examples were looked at "
+        "afterwards, and decided nothing."
     )
-    return Section("runs", "The runs", lead, table(Table(head, rows, text=frozenset({1, 4}))))
+    return Section("runs", "The runs", lead, table(Table(head, rows, text=frozenset({1, 5}))))
 
 
 def _picture(found: Any) -> Section:

@@ -134,7 +134,7 @@ def run(
     callbacks: Any = (),
     report: bool = True,
 ) -> Run:
-    """Run a plan; see `train`. Without `report` its page is left to `evaluate`."""
+    """Run a plan; see `train`. Without `report` neither page nor the card of the data is made."""
     if resume and folder is not None:
         _check_same(plan, Path(folder))
     processes = process_group(plan.value("parallel"), pick(plan.value("device")))
@@ -156,7 +156,8 @@ def run(
         processes.lead_does(lambda: check_disk(plan, path))
         processes.lead_does(lambda: keep(plan.drawn, path))
         rehearse_end(plan, processes)
-        noted = [] if resume else processes.lead_does(lambda: _checked(plan, path))
+        checks = report and not resume
+        noted = processes.lead_does(lambda: _checked(plan, path)) if checks else []
         before = _steps(path) if resume else 0
         done = fit(
             plan.objective,
