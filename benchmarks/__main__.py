@@ -28,6 +28,7 @@ FILES = (
     "generative_steps",
     "drawing_numbers",
     "coco_map",
+    "compression",
     "metrics",
 )
 ROOT = Path(__file__).parents[1]

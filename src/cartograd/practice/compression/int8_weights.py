@@ -168,6 +168,8 @@ class Int8Linear(nn.Module):
 
 BITS = 8, 7
 """Bits of the inputs that are tried, the best first."""
+TINY = 1e-30
+"""Least step, of a row of zeros."""
 
 
 @cache
@@ -239,19 +241,16 @@ def _multiplied(rows: Tensor, packed: Any, sums: Tensor, bias: Tensor | None, bi
     if len(rows) == 1:
         found = kernel(rows, packed, bits == 7)
         return found if bias is None else found.add_(bias)
-    low, high = (end.view(-1, 1) for end in rows.aminmax(dim=1))
+    low, high = rows.aminmax(dim=1, keepdim=True)
     low, high = low.clamp(max=0), high.clamp(min=0)
-    step = (high - low).div_(most)
-    step.masked_fill_(step == 0, 1.0)
+    step = (high - low).div_(most).clamp_(min=TINY)
     zero = (low / step).round_().neg_()
-    # The last row has both ends of the range: to the kernel all numbers are whole already.
-    whole = rows.new_empty(len(rows) + 1, rows.shape[1])
-    torch.div(rows, step, out=whole[:-1])
-    whole[:-1].round_().add_(zero).clamp_(0, most)
-    whole[-1].fill_(most)[0] = 0
-    found = kernel(whole, packed, bits == 7)[:-1]
-    found = torch.addmm(found, zero, sums[None], alpha=-1).mul_(step)
-    return found if bias is None else found.add_(bias)
+    # The last row has both ends of the range, so that to the kernel a step is 1 and zero is 0.
+    numbers = rows.new_empty(len(rows) + 1, rows.shape[1])
+    torch.addcdiv(zero, rows, step, out=numbers[:-1]).clamp_(0, most)
+    numbers[-1].fill_(most)[0] = 0
+    found = kernel(numbers, packed, bits == 7)[:-1].addmm_(zero, sums[None], alpha=-1)
+    return found.mul_(step) if bias is None else torch.addcmul(bias, found, step)
 
 
 def _packed(numbers: Tensor, scale: Tensor) -> Any:
