@@ -315,3 +315,12 @@ def test_geometry_is_the_layers():
     same = geometry_of(nn.Conv2d(1, 1, (3, 5), padding="same"))
     assert (same.around, same.padding) == ((2, 2, 1, 1), (0, 0))
     assert geometry_of(nn.Linear(2, 2)) == Geometry()
+
+
+def test_one_layer_under_two_names_stays_one():
+    layer = nn.Conv2d(3, 3, 3, padding=1)
+    port = Port("maps", "image", (3, 9, 9))
+    model = Signed(nn.Sequential(layer, nn.ReLU(), layer), Signature((PICTURE.input,), (port,)))
+    small = quantize_static(model, PICTURES).model
+    assert isinstance(small[0], QuantisedLayer)
+    assert small[0] is small[2]

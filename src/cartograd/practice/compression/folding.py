@@ -155,6 +155,6 @@ def _rows(values: Tensor, like: Tensor) -> Tensor:
 def _put(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
     """A part in the place of another, wherever that stands."""
     for part in list(model.modules()):
-        for name, child in list(part.named_children()):
+        for name, child in list(part._modules.items()):
             if child is old:
                 setattr(part, name, new)

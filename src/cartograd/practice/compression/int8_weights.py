@@ -65,7 +65,6 @@ CARD = Card(
         "integer kernels the result is that of the rounded weights in floats",
     ),
     evidence={"compress/quantize-ptq": ("test_equals_torchs_dynamic_quantisation",)},
-    missing={"compress/quantize-ptq": "FP16 and BF16 by a verb; time and accuracy side by side"},
 )
 
 

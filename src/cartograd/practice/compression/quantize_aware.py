@@ -25,7 +25,7 @@ References:
 >>> model = cg.build("mlp:widths=[8]", signature=data.signature)
 >>> taught = quantize_aware(model, data.train.batches(), bits=3)
 >>> sorted(name for name, _ in taught.named_parameters())[:3]
-['model.layers.0.bias', 'model.layers.0.input_step', 'model.layers.0.weight']
+['model.head.bias', 'model.head.input_step', 'model.head.weight']
 """
 
 from torch import nn

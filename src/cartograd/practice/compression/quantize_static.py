@@ -229,7 +229,7 @@ def replaced(
         return new[""]
     place = {id(layers[name]): one for name, one in new.items()}
     for part in list(model.modules()):
-        for name, child in list(part.named_children()):
+        for name, child in list(part._modules.items()):  # also one that was there before
             if id(child) in place:
                 setattr(part, name, place[id(child)])
     return model
