@@ -35,6 +35,7 @@ from acceptance import (
     precision,
     privacy,
     rounding,
+    recommendation,
     security,
     segmentation,
     sequences,
@@ -74,6 +75,7 @@ LEARNED: dict[str, Row] = {
     "explainers-tables-texts": explainers.explainers_tables_texts,
     "texts-with-labels": texts.texts_with_labels,
     "backdoors-fashion": security.backdoors_fashion,
+    "movielens": recommendation.movielens,
     "breast-cancer": tables.breast_cancer,
     "lending-club": tables.lending_club,
     "forecasts": forecasts.forecasts,
@@ -146,6 +148,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "fine-tuning",
     ),
     "coins": ("segment-coins",),
+    "movielens": ("movielens",),
     "cut-outs": ("detect-cut-outs", "segment-cut-outs"),
     "efficientnet-lite0-imagenet": (
         "auto-on-twelve",

@@ -45,6 +45,21 @@ def ranker():
     return MatrixFactorisation(users=4, classes=5, factors=3)
 
 
+REMEMBERED = Signature(
+    (
+        Port(
+            *("user", "table", (3,)),
+            columns=(
+                Column("user", tuple("abcd"), numbered=True),
+                Column("taken before", tuple("vwxyz"), numbered=True, features=2),
+            ),
+        ),
+    ),
+    (Port("film", "value", (5,), labels=tuple("vwxyz"), task="rank"),),
+)
+"""The signature of a model that is asked what somebody takes next, after what they took."""
+
+
 def taken(n):
     """Users, and what each took."""
     i = torch.arange(n)

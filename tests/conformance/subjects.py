@@ -27,7 +27,7 @@ from tests.conformance.boxed import (
     pictures_with_boxes,
     yolo_files,
 )
-from tests.conformance.rated import RATED, listed, ranker, rated, rater, stars, taken
+from tests.conformance.rated import RATED, REMEMBERED, listed, ranker, rated, rater, stars, taken
 
 
 def table(folder):
@@ -480,6 +480,8 @@ def windows_of_series(n):
 TAUGHT = {
     "factorise": (rater, rated),
     "rank-items": (ranker, taken),
+    "bpr": (ranker, taken),
+    "in-batch-softmax": (ranker, taken),
     "detect": (detector, pictures_with_boxes),
     "adversarial-training": (bounded, within),
     "certified-training": (bounded, within),
@@ -525,6 +527,7 @@ FORECASTERS = (
 
 SIGNATURES = {
     "matrix-factorisation": RATED,
+    "two-towers": REMEMBERED,
     **dict(map(of_series, FORECASTERS)),
     "fcos": seen(
         16, 16, Port("boxes", "value", (16, 8), labels=("cat", "dog", "hen"), task="detect")

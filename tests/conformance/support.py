@@ -176,7 +176,7 @@ def _input(port: Port, examples: int, generator: torch.Generator) -> torch.Tenso
         return torch.rand(examples, *port.dims, generator=generator).sub(0.5).div(5)
     if port.kind == "label":
         return torch.arange(examples) % len(port.labels)
-    numbered = [len(column.categories or ()) for column in port.columns if column.numbered]
+    numbered = [len(c.categories or ()) for c in port.columns if c.numbered for _ in range(c.width)]
     if numbered:
         drawn = torch.rand(examples, len(numbered), generator=generator)
         return (drawn * torch.tensor(numbered)).floor()

@@ -234,7 +234,8 @@ def taken() -> Split:
 ROWS = {
     "adversarial": noises, "adversarial-training": bounded,
     "cbow": windows, "certified-training": bounded, "consistency-distillation": noises,
-    "ctc": spelled, "detect": boxed, "factorise": rated, "rank-items": taken,
+    "ctc": spelled, "detect": boxed, "factorise": rated,
+    **dict.fromkeys(("bpr", "in-batch-softmax", "rank-items"), taken),
     "forecast": series,
     "cyclegan-game": domains, "denoising": noises, "likelihood": themselves,
     "learn-prototypes": framed,
@@ -250,7 +251,9 @@ MODELS = {
     "denoising": "flow-matching:width=4", "likelihood": "real-nvp:depth=2,widths=[8]",
     "cyclegan-game": "cyclegan:width=2,blocks=1",
     "detect": 'fcos:encoder="resnet:depth=8,width=2,norm=none",width=4',
-    **dict.fromkeys(("factorise", "rank-items"), "matrix-factorisation:factors=3"),
+    **dict.fromkeys(
+        ("bpr", "factorise", "in-batch-softmax", "rank-items"), "matrix-factorisation:factors=3"
+    ),
     "forecast": "n-beats:width=8,depth=2",
     "grow": "decision-tree:depth=2",
     "learn-concepts": "concept-bottleneck:concepts=[[0],[1]],widths=[8]",
@@ -287,7 +290,8 @@ RATES = {
     "cyclegan-game": 3e-4,
     "denoising": 0.1,
     "factorise": 0.3,
-    "rank-items": 3.0,
+    "bpr": 0.3,
+    **dict.fromkeys(("in-batch-softmax", "rank-items"), 3.0),
     "forecast": 0.1,
     "learn-prototypes": 0.003,
     "latent-denoising": 0.02,

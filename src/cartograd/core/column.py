@@ -10,6 +10,9 @@ DATE = 2 + 12 + 7
 """Features of a date: days, year, a month, a weekday."""
 
 
+SEVERAL = "|"
+"""Between the categories of a cell that names several."""
+
 ENCODERS = ("", "hash", "minilm")
 """How free text becomes features; empty for columns that hold none."""
 
@@ -35,10 +38,10 @@ class Column:
         missing: further cells that stand for 'not known'.
         unit: of the numbers in training (a currency, `%`); empty where none was written.
         encoder: how free text becomes features, `hash` or `minilm`; empty for all else.
-        features: how many it becomes.
+        features: how many it becomes; of a numbered column, how many categories a cell may name.
         numbered: whether a category is one feature, its number, for models that keep a row of
             weights for each (of users, of items); a missing or unseen one has the number after the
-            last.
+            last. With `features` a cell names several, `a|b|c`, of which the last ones count.
     """
 
     name: str
@@ -60,11 +63,17 @@ class Column:
         """Whether its cells are numbers."""
         return self.categories is None and not self.dates and not self.encoder
 
+    def named(self, cell: str, /) -> list[str]:
+        """The categories that a cell names: itself, or several."""
+        if not (self.numbered and self.features):
+            return [cell]
+        return [part.strip() for part in cell.split(SEVERAL) if part.strip()][-self.features :]
+
     @property
     def width(self) -> int:
         """How many features this column becomes."""
         if self.categories is not None:
-            return 1 if self.numbered else len(self.categories)
+            return max(1, self.features) if self.numbered else len(self.categories)
         if self.encoder:
             return self.features
         own = DATE + self.clock if self.dates else 1
@@ -85,7 +94,8 @@ def column_of(data: Any, /) -> Column:
         raise UsageError(f"column {column.name!r} is numbered and has no categories to number")
     if column.decimal not in (".", ",") or column.dates not in ("", "ymd", "dmy", "mdy"):
         raise UsageError(f"column {column.name!r} has an unknown decimal mark or order of dates")
-    if column.encoder not in ENCODERS or (bool(column.encoder) != (column.features > 0)):
+    counted = bool(column.encoder) or (column.numbered and column.features > 0)
+    if column.encoder not in ENCODERS or counted != (column.features > 0):
         raise UsageError(
             f"column {column.name!r}: encoder={column.encoder!r} with {column.features} features; "
             f"expected one of {', '.join(filter(None, ENCODERS))} with at least 1"

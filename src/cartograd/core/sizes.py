@@ -23,8 +23,9 @@ def sizes_of(port: Any, /) -> dict[str, int]:
     if port.kind == "series" and port.timeline is not None:
         sizes["channels"], sizes["context"] = port.dims
         sizes |= {"season": port.timeline.season, "horizon": port.timeline.horizon}
-    numbered = [len(column.categories) for column in port.columns if column.numbered]
-    sizes |= dict(zip(("users", "items"), numbered, strict=False))
+    numbered = [column for column in port.columns if column.numbered]
+    for name, column in zip(("users", "items"), numbered, strict=False):
+        sizes |= {"history": column.features} if column.features else {name: len(column.categories)}
     if port.levels:
         sizes["levels"] = port.levels
     return sizes if port.rate is None else sizes | {"sample_rate": port.rate}

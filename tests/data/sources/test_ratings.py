@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from cartograd.apps.report.cells import decoded
 from cartograd.core.errors import UsageError
 from cartograd.data.decode.rating_columns import NAMES
 from cartograd.data.sources.movielens import movielens
@@ -56,6 +57,34 @@ def test_other_forms_and_dates(tmp_path):
     assert "(by time)" in ratings(tmp_path / "a.tsv").told[1]
     some = ratings(tmp_path / "a.tsv", split="random", valid=0.2, test=0.3)
     assert len(some.test) > 15
+
+
+@pytest.mark.law("ratings")
+def test_a_history_is_what_the_user_took_before(tmp_path):
+    path = write(tmp_path / "a.csv", ROWS)
+    data = ratings(path, task="rank", liked=3, history=4)
+    assert data.signature.sizes() == {"classes": 12, "features": 5, "users": 8, "history": 4}
+    names = data.signature.input.columns[1].categories
+    liked = sorted((row for row in ROWS if row[2] >= 3), key=lambda row: row[3])
+    for part in (data.train, data.valid, data.test):
+        for i in range(len(part)):
+            user, cell = part.table.rows[i]
+            item = names[part.targets[i]]
+            own = [str(row[1]) for row in liked if str(row[0]) == user]
+            before = own[: own.index(item)][-4:]
+            assert cell == "|".join(before)
+            numbers = [names.index(one) for one in before[::-1]]
+            assert part.inputs[i, 1:].long().tolist() == numbers + [12] * (4 - len(before))
+    assert decoded(data.signature.input, data.test.inputs)[0]["taken before"] == cell_of(data)
+    with pytest.raises(UsageError, match="history=4 is for task=rank and split=last"):
+        ratings(path, task="rank", split="random", history=4)
+    odd = write(tmp_path / "b.csv", [(u, f"{i}|x", r, t) for u, i, r, t in ROWS])
+    with pytest.raises(UsageError, match=r"the item '0\|x' has a '\|' in it"):
+        ratings(odd, task="rank", liked=3, history=4)
+
+
+def cell_of(data):
+    return data.test.table.rows[0][1]
 
 
 @pytest.mark.parametrize(

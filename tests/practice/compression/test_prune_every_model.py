@@ -30,6 +30,7 @@ WHOLE = {
     "iaf": "each weight is multiplied by a mask of fixed size",
     "maf": "each weight is multiplied by a mask of fixed size",
     "pixelcnn": "each weight is multiplied by a mask of fixed size",
+    "two-towers": "its bias is a column of the matrix that has its vectors",
     "stylegan2": "weights are scaled by a norm over all channels of the style",
     "word2vec": "its vectors are the answer",
 }

@@ -16,7 +16,7 @@ peft = Reference("peft", quiet=True)
 BARE = (
     *("maf", "iaf", "neuron", "perceptron", "stylegan2", "word2vec"),
     *("decision-tree", "random-forest", "boosted-trees"),
-    "matrix-factorisation",
+    *("matrix-factorisation", "two-towers"),
     *("naive", "seasonal-naive", "exponential-smoothing"),
 )
 """Models whose weights are all masked, shared, scaled in use or read as rows, or that have none."""

@@ -4,6 +4,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from cartograd.apps.answers import units
+from cartograd.core.column import SEVERAL
 from cartograd.core.ports import Column, Port
 from cartograd.data.dataset.dataset import Examples, Split
 from cartograd.data.decode import dates
@@ -78,7 +79,7 @@ def _cell(column: Column, features: Tensor) -> Cell:
         value = float(features[0]) * column.std + column.mean
         return None if missing else dates.shown(value + HALF_SECOND) if column.dates else value
     if column.numbered:
-        at = int(features[0])
-        return column.categories[at] if at < len(column.categories) else None
+        found = [int(at) for at in features if at < len(column.categories)][::-1]
+        return SEVERAL.join(column.categories[at] for at in found) or None
     at = int(features.argmax())
     return column.categories[at] if float(features[at]) > 0.5 else None

@@ -6,7 +6,8 @@ by which rows tell the ratings that are known.
 
     rating(u, i) = mean + b_u + b_i + p_u . q_i
 
-Asked of a user alone it scores every item by the same sum (b_u is the same for all and left out).
+Asked of a user alone it scores every item by the same sum (b_u is the same for all and left out);
+a history, if there is one, is not read.
 In evaluation items that the user is known to have taken score minus infinity: they are not shown.
 
 Shapes: input `b 2`, the numbers of user and item; output `b 1`. Or input `b 1`, the user; output
@@ -27,7 +28,7 @@ True
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
@@ -87,25 +88,32 @@ class MatrixFactorisation(nn.Module):
                 table.weight[:, 0] = 0  # the bias
                 table.weight[-1] = 0  # whom training does not know
 
-    def rows(self, x: Float[Tensor, "b 2"], /) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
-        """The bias and the factors of each user, and those of each item."""
-        user, item = x[:, 0].long(), x[:, 1].long()
+    def rows(self, x: Float[Tensor, "b s"], /) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """The bias and the factors of each user (first), and those of each item (last)."""
+        user, item = x[:, 0].long(), x[:, -1].long()
         return self.user(user.clamp(0, self.users)), self.item(item.clamp(0, self.items))
 
-    def saw(self, x: Float[Tensor, "b 1"], items: Int[Tensor, " b"], /) -> None:
+    def saw(self, x: Float[Tensor, "b s"], items: Int[Tensor, " b"], /) -> None:
         """Note what users have taken."""
         if self.seen is not None:
             self.seen[x[:, 0].long().clamp(0, self.users), items] = True
 
-    def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
+    def known(self, x: Float[Tensor, "b s"], /) -> Bool[Tensor, "b k"]:
+        """Which items each user is known to have taken."""
+        number = x[:, 0].long().clamp(0, self.users)
+        if self.seen is None:
+            return torch.zeros(len(x), self.items, dtype=torch.bool, device=x.device)
+        return self.seen[number]
+
+    def forward(self, x: Float[Tensor, "b s"]) -> Float[Tensor, "b k"]:
         """How highly each user rates the item beside it, as a deviation from the mean; or each."""
-        if x.shape[1] == 1:
+        if self.seen is not None or x.shape[1] == 1:
             number = x[:, 0].long().clamp(0, self.users)
             user, item = self.user(number), self.item.weight[:-1]
             scores = item[:, 0] + user[:, 1:] @ item[:, 1:].T
             if self.training or self.seen is None:
                 return scores
-            return scores.masked_fill(self.seen[number], -torch.inf)
+            return scores.masked_fill(self.known(x), -torch.inf)
         user, item = self.rows(x)
         agree = (user[:, 1:] * item[:, 1:]).sum(1, keepdim=True)
         return user[:, :1] + item[:, :1] + agree

@@ -7,6 +7,7 @@ TASK = Task(
     means="an order of {classes} items",
     answer=ANSWERS + "rank",
     objective="rank-items",
+    also=("in-batch-softmax", "bpr"),
     metrics=("ndcg", "ctr", "cvr"),
     refusals={
         "attack": "attacks mislead classifiers; this model answers with an order",

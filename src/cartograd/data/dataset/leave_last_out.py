@@ -1,4 +1,7 @@
-"""The last example of each user for testing, the one before for validation: as time went on."""
+"""The last example of each user for testing, the one before for validation: as time went on.
+
+And what each user did before each example.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -30,13 +33,10 @@ def leave_last_out(
     Raises:
         UsageError: nobody has three rows.
     """
-    own: dict[int, list[int]] = defaultdict(list)
-    for row, user in enumerate(users):
-        own[user].append(row)
+    own = _in_order(users, times, keys)
     chosen: dict[str, list[int]] = {"train": [], "valid": [], "test": []}
     few = 0
-    for rows in own.values():
-        rows.sort(key=lambda row: (times[row], _place(keys[row])))
+    for rows in own:
         if len(rows) < FEWEST:
             few += 1
             chosen["train"] += rows
@@ -54,6 +54,31 @@ def leave_last_out(
     if few:
         told += f"; {few} of {len(own)} users have fewer than {FEWEST} and are learned from only"
     return {part: sorted(rows) for part, rows in chosen.items()}, told
+
+
+def before(
+    users: Sequence[int], times: Sequence[float], keys: Sequence[str], most: int, /
+) -> list[list[int]]:
+    """For each row at most so many rows of the same user before it, the latest last.
+
+    >>> before([0, 0, 0, 1], [3.0, 1.0, 2.0, 9.0], list("abcd"), 5)
+    [[1, 2], [], [1], []]
+    """
+    found: list[list[int]] = [[] for _ in users]
+    for rows in _in_order(users, times, keys):
+        for number, row in enumerate(rows):
+            found[row] = rows[max(0, number - most) : number]
+    return found
+
+
+def _in_order(users: Sequence[int], times: Sequence[float], keys: Sequence[str]) -> list[list[int]]:
+    """The rows of each user as time went on."""
+    own: dict[int, list[int]] = defaultdict(list)
+    for row, user in enumerate(users):
+        own[user].append(row)
+    for rows in own.values():
+        rows.sort(key=lambda row: (times[row], _place(keys[row])))
+    return list(own.values())
 
 
 def _place(key: str) -> bytes:

@@ -30,6 +30,9 @@ def encode(table: Table, columns: Sequence[Column], /) -> Float[Tensor, "n d"]:
             continue
         if column.categories is not None:
             place = {category: i for i, category in enumerate(column.categories)}
+            if column.numbered and column.features:
+                parts.append(_several(cells, column, place))
+                continue
             index = np.array([place.get(cell, len(place)) for cell in cells], dtype=int)[:, None]
             parts.append(index if column.numbered else index == np.arange(len(place)))
             continue
@@ -48,6 +51,15 @@ def encode(table: Table, columns: Sequence[Column], /) -> Float[Tensor, "n d"]:
     width = sum(column.width for column in columns)
     features = np.concatenate(parts, axis=1) if len(table) else np.zeros((0, width))
     return torch.from_numpy(features.astype(np.float32))
+
+
+def _several(cells: Sequence[str], column: Column, place: dict[str, int]) -> np.ndarray:
+    """The numbers of what each cell names, the last of them first; the number after the last."""
+    rows = np.full((len(cells), column.width), len(place))
+    for row, cell in zip(rows, cells, strict=True):
+        found = [place.get(name, len(place)) for name in reversed(column.named(cell))]
+        row[: len(found)] = found
+    return rows
 
 
 def numbers(
@@ -127,12 +139,14 @@ def unknown(table: Table, columns: Sequence[Column], /) -> list[str]:
             continue
         cells = table.column(column.name)
         known = {*column.categories, "", *column.missing}
-        strange = [c for c in dict.fromkeys(cells) if c not in known]
+        named = dict.fromkeys(name for cell in cells for name in column.named(cell))
+        strange = [c for c in named if c not in known]
         strange = [c for c in strange if not marked(c, column.missing)]
         if not strange:
             continue
         near = nearest(strange[0], column.categories)
-        rows = sum(cell in strange for cell in cells)
+        odd = set(strange)
+        rows = sum(not odd.isdisjoint(column.named(cell)) for cell in cells)
         lines.append(
             f"{table.source}: {column.name!r} has "
             + ", ".join(map(repr, strange[:5]))

@@ -46,6 +46,7 @@ def movielens(
     *,
     task: Literal["regress", "rank"] = "regress",
     liked: float = 4.0,
+    history: int = 0,
     split: Literal["last", "random"] = "last",
     valid: float = 0.1,
     test: float = 0.1,
@@ -56,6 +57,7 @@ def movielens(
         path: the table; by default what `cartograd data get movielens` has fetched.
         task: `regress` tells ratings, `rank` which film is liked next.
         liked: from which rating on a film counts as liked, to rank.
+        history: how many films that were taken before are known of each example, to rank.
         split: `last` tests on the last rating of each user, `random` on a share of all.
         valid: share of a random split for validation.
         test: share of a random split for testing.
@@ -64,7 +66,9 @@ def movielens(
         UsageError: the table is not there, or is none of ratings.
     """
     file = packages.where("movielens") / FILE if path is None else Path(path)
-    found = ratings(file, task=task, liked=liked, split=split, valid=valid, test=test)
+    found = ratings(
+        file, task=task, liked=liked, history=history, split=split, valid=valid, test=test
+    )
     licence = packages.show("movielens").licence
     decided = [*found.about["decided"], f"licence: {licence}"]
     return replace(found, name="movielens", about=found.about | {"licence": licence,

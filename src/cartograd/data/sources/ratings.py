@@ -7,13 +7,15 @@ others are learned from, as a recommender meets them: it knows the past of every
 no time, a hash says which rating is the last. Who has fewer than three is learned from only.
 
 `task=rank` asks which item a user likes next: of ratings of `liked` (4) and more each is an
-example, the user its input and the item its right answer. Others are left out.
+example, the user its input and the item its right answer. Others are left out. With `history=20`
+the last 20 items that the user took before are input, too, for models that read them: a cell of
+the column `taken before` names them, `a|b|c`, the latest last.
 
 `split=random` takes shares of all ratings instead, as most published figures do: those are lower
 (better), as a user's later ratings help to tell the earlier ones.
 
 Shapes: inputs `n 2`, the numbers of user and item; targets `n 1`, the ratings. To rank: inputs
-`n 1`, users; targets `n`, items.
+`n 1`, users, or `n 1+history`, with what they took, the latest first; targets `n`, items.
 
 References:
     Yehuda Koren, Robert Bell, Chris Volinsky. Matrix factorization techniques for recommender
@@ -29,18 +31,19 @@ References:
 """
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from cartograd.core.card import Card
-from cartograd.core.column import Column
+from cartograd.core.column import SEVERAL, Column
 from cartograd.core.errors import UsageError
 from cartograd.core.files import digest
 from cartograd.core.ports import Port, Signature
 from cartograd.data.dataset.dataset import Dataset, Split
-from cartograd.data.dataset.leave_last_out import leave_last_out
+from cartograd.data.dataset.leave_last_out import before, leave_last_out
 from cartograd.data.dataset.targets import natural
 from cartograd.data.dataset.tensors import assemble
 from cartograd.data.dataset.token_rows import parts
@@ -61,6 +64,9 @@ CARD = Card(
     ),
 )
 
+BEFORE = "taken before"
+"""The column of a history."""
+
 
 def ratings(
     path: str | Path,
@@ -73,6 +79,7 @@ def ratings(
     title: str = "",
     task: Literal["regress", "rank"] = "regress",
     liked: float = 4.0,
+    history: int = 0,
     split: Literal["last", "random"] = "last",
     valid: float = 0.1,
     test: float = 0.1,
@@ -88,14 +95,21 @@ def ratings(
         title: the column of the items' names, for answers; `title` is found.
         task: `regress` tells ratings, `rank` which item is liked next.
         liked: from which rating on an item counts as liked, to rank.
+        history: how many items that were taken before are known of each example, to rank.
         split: `last` tests on the last rating of each user, `random` on a share of all.
         valid: share of a random split for validation.
         test: share of a random split for testing.
 
     Raises:
         UsageError: the file is no table, lacks a column, or has one user or one item only; a rating
-            is no number; a user has rated an item twice. The line is named.
+            is no number; a user has rated an item twice. The line is named. Or a history is asked
+            for where it would name what is tested on, or where ratings are told.
     """
+    if history and (task != "rank" or split != "last"):
+        raise UsageError(
+            f"history={history} is for task=rank and split=last: a rating is told from its user "
+            "and item, and of a random split a history names what is tested on"
+        )
     table = read_table(path)
     named = rating_columns(table, user=user, item=item, rating=rating, time=time)
     values = numbers(table.column(named.rating), named.rating, table)
@@ -110,9 +124,10 @@ def ratings(
             raise UsageError(f"{table.source}: no rating is {liked:g} or more; give a lower liked=")
     inputs = encode(table, columns)
     keys = ["\x1f".join(pair) for pair in zip(*map(table.column, named.pair), strict=True)]
+    users, asked = inputs[:, 0].long().tolist(), columns[:1]
+    when = times(table, named.time) if split == "last" else []
     if split == "last":
-        when = times(table, named.time)
-        chosen, told = leave_last_out(inputs[:, 0].long().tolist(), when, keys, table.source)
+        chosen, told = leave_last_out(users, when, keys, table.source)
         told += f" (by {named.time})" if named.time else " (no times: the last by a hash)"
     else:
         chosen = parts(keys, valid=valid, test=test)
@@ -121,9 +136,13 @@ def ratings(
     output = Port(named.rating, "value", (1,), task="regress")
     targets = torch.from_numpy(values).float()[:, None]
     if task == "rank":
-        port = Port("user", "table", (1,), columns=columns[:1])
+        if history:
+            past = before(users, when, keys, history)
+            table = _remembered(table, past, table.column(named.item))
+            asked = (*asked, replace(columns[1], name=BEFORE, features=history))
+        port = Port("user", "table", (1 + history,), columns=asked)
         output = Port(named.item, "value", (len(names),), labels=names, task="rank")
-        inputs, targets = inputs[:, :1], inputs[:, 1].long()
+        inputs, targets = encode(table, asked), inputs[:, 1].long()
     lines = [f"{table.unit} {line}" for line in table.lines]
     cells = table.columns([column.name for column in port.columns])
     whole = Split(inputs, targets, Signature((port,), (output,)), lines, table=cells)
@@ -139,6 +158,24 @@ def ratings(
     splits = {part: whole.select(rows) for part, rows in chosen.items()}
     about = {"source": table.source, "sha256": digest(table.source), "decided": decided}
     return assemble("ratings", splits, about=about)
+
+
+def _remembered(table: Table, past: list[list[int]], items: list[str]) -> Table:
+    """The table, with what was taken before each row in a further column.
+
+    Raises:
+        UsageError: there is such a column already, or an item's name has the mark between them.
+    """
+    if BEFORE in table.header:
+        raise UsageError(f"{table.source} has a column {BEFORE!r} already; rename it for history=")
+    if odd := next((item for item in items if SEVERAL in item), None):
+        raise UsageError(
+            f"{table.source}: the item {odd!r} has a {SEVERAL!r} in it, which stands between items "
+            "of a history; rename it"
+        )
+    cells = [SEVERAL.join(items[at] for at in rows) for rows in past]
+    rows = [[*row, cell] for row, cell in zip(table.rows, cells, strict=True)]
+    return replace(table, header=(*table.header, BEFORE), rows=rows)
 
 
 def _numbered(table: Table, name: str) -> Column:

@@ -31,7 +31,10 @@ def rankings(train: Examples, asked: Examples, /) -> dict[str, Float[Tensor, "n 
     taken = torch.zeros(len(column.categories or ()) + 1, items)
     taken[users, train.targets] = 1
     alike = taken / taken.norm(dim=0).clamp(min=1)
-    own = taken[asked.select(range(len(asked))).inputs[:, 0].long()]
+    known = asked.select(range(len(asked))).inputs.long()
+    own = taken[known[:, 0]]
+    own = torch.cat([own, own.new_zeros(len(own), 1)], 1)
+    own = own.scatter(1, known[:, 1:], 1)[:, :-1]  # what a history names was taken, too
     scores = {
         "popularity": taken.sum(0).expand(len(own), -1),
         "item neighbours": (own / taken.norm(dim=0).clamp(min=1)) @ alike.T @ alike,

@@ -5,7 +5,7 @@ that score highest. Each example also adds the size of its own two rows, as in `
 
     L(u, i) = -log(exp s_ui / sum_j exp s_uj) + weight (|p_u|^2 + |q_i|^2)
 
-Shapes: a batch is (users `b 1`, items `b`); the model's scores are `b k`.
+Shapes: a batch is (users `b s`, items `b`); the model's scores are `b k`.
 
 Departures: none of the paper's negative sampling: with thousands of items all are scored.
 
@@ -20,11 +20,11 @@ References:
 torch.Size([1])
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -53,14 +53,20 @@ CARD = Card(
 
 @runtime_checkable
 class Ranking(Protocol):
-    """A model that scores all items for a user, and keeps rows for both."""
+    """A model that scores all items for a user, and has a row for both: a bias, and a vector."""
 
-    def rows(self, x: Float[Tensor, "b 2"], /) -> tuple[Tensor, Tensor]:
-        """The weights of each user, and those of each item."""
+    items: int
+
+    def rows(self, x: Float[Tensor, "b s"], /) -> tuple[Tensor, Tensor]:
+        """The row of each user, as it is asked, and that of the item whose number comes last."""
         ...
 
-    def saw(self, x: Float[Tensor, "b 1"], items: Int[Tensor, " b"], /) -> None:
+    def saw(self, x: Float[Tensor, "b s"], items: Int[Tensor, " b"], /) -> None:
         """Note what users have taken."""
+        ...
+
+    def known(self, x: Float[Tensor, "b s"], /) -> Bool[Tensor, "b k"]:
+        """Which items each user is known to have taken."""
         ...
 
 
@@ -77,13 +83,7 @@ class RankItems(nn.Module):
 
     def __init__(self, *, model: nn.Module, weight: float = 0.01):
         super().__init__()
-        ranking = model.model if isinstance(model, Signed) else model
-        if not isinstance(ranking, Ranking):
-            raise UsageError(
-                f"the objective rank-items needs a model with rows of users and items, such as "
-                f"matrix-factorisation; {type(ranking).__name__} has none"
-            )
-        self.model, self.ranking, self.weight = model, ranking, weight
+        self.model, self.ranking, self.weight = model, ranking_of(model, "rank-items"), weight
         self.players = {"model": model}
 
     def losses(self, batch: Batch, /) -> Iterator[Loss]:
@@ -93,9 +93,7 @@ class RankItems(nn.Module):
             self.ranking.saw(users, items)
         loss = self.validate(batch)["loss"]
         if self.weight:
-            pairs = torch.cat([users, items[:, None].to(users.dtype)], 1)
-            for rows in self.ranking.rows(pairs):
-                loss = loss + self.weight * rows.square().sum(1)
+            loss = loss + self.weight * size(rows_of(self.ranking, users, items))
         yield Loss(loss)
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
@@ -103,3 +101,30 @@ class RankItems(nn.Module):
         users, items = batch
         scores = self.model(users)
         return {"loss": F.cross_entropy(scores, items, reduction="none"), "outputs": scores}
+
+
+def ranking_of(model: nn.Module, name: str, /) -> Ranking:
+    """What has the rows, inside a signed model or not.
+
+    Raises:
+        UsageError: the model keeps no rows.
+    """
+    ranking = model.model if isinstance(model, Signed) else model
+    if not isinstance(ranking, Ranking):
+        raise UsageError(
+            f"the objective {name} needs a model with rows of users and items, such as "
+            f"matrix-factorisation; {type(ranking).__name__} has none"
+        )
+    return ranking
+
+
+def rows_of(
+    ranking: Ranking, users: Float[Tensor, "b s"], items: Int[Tensor, " b"], /
+) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+    """The rows of users and of one item for each."""
+    return ranking.rows(torch.cat([users, items[:, None].to(users.dtype)], 1))
+
+
+def size(rows: Sequence[Float[Tensor, "b d"]], /) -> Float[Tensor, " b"]:
+    """The sum of the squares of several rows of each example."""
+    return torch.stack([row.square().sum(1) for row in rows]).sum(0)
