@@ -21,6 +21,7 @@ stays overlaps it, and repeating that until nothing changes gives what the greed
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from cartograd.core.boxes import iou
 from cartograd.core.errors import UsageError
@@ -53,6 +54,14 @@ def scores(outputs: Float[Tensor, "b q n"], classes: int, /) -> Float[Tensor, "b
         )
     likely = outputs[..., beside:].sigmoid()
     return likely if beside == 4 else (likely * outputs[..., 4:5].sigmoid()).sqrt()
+
+
+def log_scores(outputs: Float[Tensor, "b q n"], classes: int, /) -> Float[Tensor, "b q k"]:
+    """The logarithms of the scores, which keep a slope where these are near 0 or 1."""
+    scores(outputs[:, :0], classes)
+    beside = outputs.shape[-1] - classes
+    likely = F.logsigmoid(outputs[..., beside:])
+    return likely if beside == 4 else (likely + F.logsigmoid(outputs[..., 4:5])) / 2
 
 
 def detections(

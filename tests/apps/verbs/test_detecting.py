@@ -8,9 +8,12 @@ import torch
 import cartograd as cg
 from cartograd.apps.cli import main
 from cartograd.apps.report.restored import check_out, write_out
+from cartograd.apps.verbs.explain import explanation
+from cartograd.core.detections import detections
 from cartograd.core.errors import UsageError
 from cartograd.data.decode.images import header
 from cartograd.data.sources.yolo import yolo
+from cartograd.frontier.explain.one_number import BoxScore
 from tests.conformance.boxed import coco_files
 
 
@@ -86,4 +89,34 @@ def test_what_does_not_fit_is_declined(trained):
     _, folder = trained
     x = torch.rand(1, 3, 16, 16)
     with pytest.raises(UsageError, match="this model answers with boxes"):
-        cg.explain(folder / "run", x)
+        cg.attack(folder / "run", x, torch.zeros(1, dtype=torch.int64))
+
+
+def test_the_surest_box_of_a_class_is_explained(trained):
+    """By the score that `detections` gives, and its slope in the picture."""
+    _, folder = trained
+    bundle = cg.load(folder / "run")
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    asked = BoxScore(bundle.model)
+    with torch.no_grad():
+        found = asked(x)
+        boxes = detections(bundle.model(x), 2)
+    for row, numbers in zip(boxes, found, strict=True):
+        sure = [row[row[:, 5] == k, 4].max() for k in range(2)]
+        torch.testing.assert_close(numbers.exp(), torch.stack(sure), rtol=1e-5, atol=1e-6)
+    slopes = []
+    for k in range(2):
+        given = x.clone().requires_grad_()
+        slopes.append(torch.autograd.grad(asked(given)[:, k].sum(), given)[0])
+        heat = cg.explain(folder / "run", x, method="input-x-gradient", target=("cat", "dog")[k])
+        torch.testing.assert_close(heat, slopes[k] * x, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(*slopes)
+    heat = cg.explain(folder / "run", x, method="grad-cam", target="dog")
+    assert heat.shape[-2:] == (16, 16)
+    picture = folder / "data" / "images" / "train2017"
+    told = explanation(bundle, sorted(picture.glob("*.png"))[:1], target="cat")
+    assert "surest box" in told.titles[0]
+    with pytest.raises(UsageError, match="class"):
+        cg.explain(folder / "run", x, target="cow")
+    with pytest.raises(UsageError, match="expected 0 to 1"):
+        cg.explain(folder / "run", x, target=2)

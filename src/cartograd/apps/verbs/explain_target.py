@@ -12,6 +12,7 @@ from cartograd.core.errors import UsageError, unknown
 from cartograd.core.eval_mode import evaluating
 from cartograd.core.signed import Signed
 from cartograd.frontier.explain.one_number import (
+    BoxScore,
     NextToken,
     NoAndYes,
     RegionScore,
@@ -24,6 +25,8 @@ def of_one_number(model: Signed) -> nn.Module:
     """A model as one that gives the number to explain."""
     if model.signature.task.of_pixels:
         return RegionScore(model)
+    if model.signature.target == "boxes":
+        return BoxScore(model)
     if model.signature.task.each:
         return NextToken(model)
     single = model.signature.task.explained == "class" and model.signature.classes == 1
@@ -64,6 +67,7 @@ def class_of(model: Signed, target: int | str | None, /) -> int | None:
     if isinstance(target, str) and not target.isdecimal():
         raise unknown("class", target, port.labels)
     own = (model.signature.classes,) if model.signature.task.of_pixels else port.dims[-1:]
+    own = (len(port.labels),) if model.signature.target == "boxes" else own
     sizes = [dim for dim in own if isinstance(dim, int)]
     classes = max(*sizes, len(port.labels), 0)  # a single logit chooses between two
     if not 0 <= int(target) < classes:
@@ -176,6 +180,8 @@ def _title(answer: Answer, model: Signed, chosen: int | None) -> str:
         return f"value {', '.join(map(units.number, values))}"
     if signature.task.of_pixels:
         return _of_mask(told, signature.output.labels, chosen)
+    if signature.target == "boxes":
+        return _of_boxes(told, signature.output.labels, chosen)
     shares: dict[str, float] = told["probabilities"]
     own = max(shares, key=shares.__getitem__)
     said = f"{own} ({shares[own]:.0%})"
@@ -196,3 +202,13 @@ def _of_mask(told: dict[str, Any], labels: tuple[str, ...], chosen: int | None) 
         return "the class of the highest score, where it is said"
     name = labels[chosen] if labels else str(chosen)
     return f"why {name}? said of {pixels.count(chosen) / len(pixels):.0%} of the picture"
+
+
+def _of_boxes(told: dict[str, Any], labels: tuple[str, ...], chosen: int | None) -> str:
+    """Which class's surest box is explained, and what was found."""
+    boxes = [box for box in told["boxes"] if chosen is None or box["label"] == labels[chosen]]
+    if boxes:
+        return f"{boxes[0]['label']} ({boxes[0]['score']:.0%}), its surest box"
+    if chosen is None:
+        return "the surest box, too unsure to be told"
+    return f"why {labels[chosen]}? the surest box, too unsure to be told"

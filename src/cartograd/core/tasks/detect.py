@@ -13,11 +13,6 @@ TASK = Task(
     objective="detect",
     metrics=("coco-map", "coco-map:iou=0.5", "coco-map:iou=0.75", "average-recall"),
     sections=("boxes",),
-    refusals={
-        "attack": "attacks mislead classifiers; this model answers with boxes",
-        "explain": (
-            "explain follows one number of an answer back to the input; this model "
-            "answers with boxes"
-        ),
-    },
+    explained="class",
+    refusals={"attack": "attacks mislead classifiers; this model answers with boxes"},
 )

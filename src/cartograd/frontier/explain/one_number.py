@@ -1,7 +1,8 @@
 """Models as functions with a row of numbers for each example, one of which is to be explained.
 
 A language model answers at each position: the number that counts is the logit of the next token,
-after the last one that is there. A sentence encoder answers with a vector, whose numbers mean
+after the last one that is there. A detector answers with many boxes: the number of a class is the
+score of its surest one. A sentence encoder answers with a vector, whose numbers mean
 nothing by themselves: what counts is its cosine similarity to that of another text, held fixed.
 """
 
@@ -10,6 +11,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cartograd.core.detections import log_scores
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
 from cartograd.frontier.explain.layers import layer_named, recorded
@@ -78,6 +80,29 @@ class RegionScore(nn.Module):
         said = F.one_hot(logits.detach().argmax(1), k).movedim(-1, 1).to(logits.dtype)
         nowhere = (said.sum((2, 3), keepdim=True) == 0).to(logits.dtype)
         return (logits * (said + nowhere)).sum((2, 3))
+
+
+class BoxScore(nn.Module):
+    """A detector as a classifier: of each class the logarithm of the score of its surest box.
+
+    Which box that is may change with the picture; where it says so, is that box.
+
+    Args:
+        model: it answers with boxes, `b q n` (`core.detections`).
+
+    References:
+        Vitali Petsiuk et al. Black-box explanation of object detectors via saliency maps. CVPR
+        2021 (what of a detection is explained). https://arxiv.org/abs/2006.03204
+    """
+
+    def __init__(self, model: Signed, /):
+        super().__init__()
+        self.model, self.signature = model, model.signature
+        self.classes = len(model.signature.output.labels) or model.signature.classes or 1
+
+    def forward(self, x: Float[Tensor, "b c y x"]) -> Float[Tensor, "b k"]:
+        """A number for each class, 0 where nothing could be surer."""
+        return log_scores(self.model(x), self.classes).amax(1)
 
 
 class Similarity(nn.Module):

@@ -53,7 +53,8 @@ class Explanations:
     def why_not(self, subject: Subject, /) -> str:
         """One number of one input is explained."""
         signature = subject.model.signature
-        if signature.task.explained not in ("class", "value") or signature.task.each:
+        whole = not signature.task.each and signature.target != "boxes"
+        if signature.task.explained not in ("class", "value") or not whole:
             return "its answers are no class and no value of a whole example"
         if len(signature.inputs) > 1:
             return "the model takes several inputs, and one is explained"
