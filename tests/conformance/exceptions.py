@@ -56,6 +56,10 @@ EXPECTED = {
         "test_four_microbatches_equal_the_full_batch",
     ): "wrong answers are the items within a microbatch",
     (
+        "relational-distillation",
+        "test_four_microbatches_equal_the_full_batch",
+    ): "relations are those within a microbatch",
+    (
         "sharpness-aware",
         "test_four_microbatches_equal_the_full_batch",
     ): "each microbatch has a worst direction of its own",

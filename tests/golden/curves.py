@@ -316,7 +316,9 @@ FURTHER = {
     "consistency-distillation": lambda: {"teacher": noise_taker()},
     "cyclegan-game": lambda: {"width": 2},
     "vqgan-game": lambda: {"width": 2, "patch_size": 70},
-    "distill": lambda: {"teacher": teacher()},
+    **dict.fromkeys(
+        ("distill", "hints", "relational-distillation"), lambda: {"teacher": teacher()}
+    ),
     "pix2pix-game": lambda: {"width": 2},
 }
 """What else an objective takes."""

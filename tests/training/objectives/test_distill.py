@@ -68,6 +68,22 @@ def test_at_high_temperature_it_matches_logits():
     assert errors[1] < 0.15 * errors[0]
 
 
+@pytest.mark.law("distill")
+def test_in_the_notes_form_the_temperature_softens_nothing():
+    student, teacher, (x, y) = example()
+    weights = list(student.parameters())
+
+    def slopes(temperature, form):
+        own = Distill(model=student, teacher=teacher, temperature=temperature, alpha=1.0, form=form)
+        return torch.autograd.grad(next(own.losses((x, y))).value.sum(), weights)
+
+    for one, four in zip(slopes(1.0, "notes"), slopes(4.0, "notes"), strict=True):
+        torch.testing.assert_close(four, one / 4, rtol=1e-10, atol=1e-12)
+    for one, other in zip(slopes(1.0, "notes"), slopes(1.0, "softened"), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+    assert not torch.allclose(slopes(4.0, "softened")[0], slopes(1.0, "softened")[0], rtol=0.1)
+
+
 class Seen(nn.Module):
     """A network with dropout that notes what it is given, and in which mode."""
 

@@ -10,6 +10,10 @@ z are the student's logits and v the teacher's, which does not learn and is in e
 factor T^2 keeps the size of the second gradient: as T grows it goes to that of half the squared
 distance of the logits, their means taken off, over the number of classes.
 
+`form=notes` is the one that lecture notes give, where the probabilities are divided by T instead of
+the logits and nothing is put in its place: alpha KL(softmax(v) || softmax(z)) / T. It softens
+nothing, since a factor of both distributions leaves their ratio alone: T is a weight then.
+
 Shapes: a batch is (inputs ..., targets): inputs `b ...`, targets `b *n` of class numbers (-100 does
 not count); logits `b *n k` of both models, which see the same inputs.
 
@@ -28,7 +32,7 @@ torch.Size([5])
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +63,7 @@ CARD = Card(
         "oracle: T^2 times torch's kl_div of log-softmax and softmax and torch's cross_entropy, "
         "loss and gradients to 1e-10 in float64",
         "law: as T grows the gradient goes to that of matching logits without their means",
+        "law: in the notes' form T weighs and softens nothing",
         "law: the teacher keeps its weights and its mode, sees the student's inputs, and answers "
         "without dropout",
     ),
@@ -76,6 +81,7 @@ class Distill(nn.Module):
         teacher: the folder of a run or bundle, or a module; gives logits for the same classes.
         temperature: what the logits of both are divided by.
         alpha: share of the teacher's part; 1 leaves the labels out.
+        form: `softened` logits with T^2, or that of the `notes`.
     """
 
     def __init__(
@@ -85,11 +91,12 @@ class Distill(nn.Module):
         teacher: str | nn.Module,
         temperature: float = 4.0,
         alpha: float = 0.9,
+        form: Literal["softened", "notes"] = "softened",
     ):
         super().__init__()
         self.model = model
         self.players = {"model": model}
-        self.temperature, self.alpha = temperature, alpha
+        self.temperature, self.alpha, self.form = temperature, alpha, form
         if isinstance(teacher, str):
             with torch.device("cpu"):  # also for a dry run, whose student has no numbers
                 found: nn.Module = bundle.load(teacher).model
@@ -113,9 +120,13 @@ class Distill(nn.Module):
                 f"{tuple(logits.shape)}; expected logits for the same classes"
             )
         wide = torch.promote_types(known.dtype, torch.float32)
-        soft = torch.softmax(known / self.temperature, -1, dtype=wide)
-        far = kl(logits.to(wide) / self.temperature, soft)
-        loss = (1 - self.alpha) * hard + self.alpha * self.temperature**2 * far
+        softened = self.form == "softened"
+        by, factor = (
+            (self.temperature, self.temperature**2) if softened else (1.0, 1 / self.temperature)
+        )
+        soft = torch.softmax(known / by, -1, dtype=wide)
+        far = factor * kl(logits.to(wide) / by, soft)
+        loss = (1 - self.alpha) * hard + self.alpha * far
         yield Loss(loss, weight=None if counted is None else counted.to(loss.dtype))
 
     def validate(self, batch: Batch, /) -> dict[str, Tensor]:
@@ -140,6 +151,11 @@ class Distill(nn.Module):
             return logits, None, cross_entropy(logits, targets)
         counted = targets != IGNORED
         return logits, counted, cross_entropy(logits, targets.where(counted, 0))
+
+    @property
+    def teacher(self) -> nn.Module:
+        """What teaches; it is no part of this module."""
+        return self._teacher[0]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Distill":
         """Move and cast the teacher with the student."""
