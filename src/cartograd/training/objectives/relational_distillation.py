@@ -20,6 +20,7 @@ References:
     Wonpyo Park, Dongju Kim, Yan Lu, Minsu Cho. Relational knowledge distillation. CVPR 2019.
     https://arxiv.org/abs/1904.05068
 
+>>> import torch
 >>> objective = RelationalDistillation(model=nn.Linear(4, 3), teacher=nn.Linear(4, 3))
 >>> batch = torch.randn(5, 4), torch.zeros(5, dtype=torch.int64)
 >>> next(objective.losses(batch)).value.shape
