@@ -55,6 +55,7 @@ CARD = Card(
         "law: where users take in a circle it tells what comes next, which who they are does not",
     ),
     tiny={"users": 4, "classes": 5, "history": 2, "dim": 3, "dropout": 0.0},
+    evidence={"metric/ctr-cvr": ("acceptance:movielens",)},
     objective="in-batch-softmax",
     settings={"optimizer": "adam:lr=0.005", "batch_size": 512, "epochs": 10},
 )
