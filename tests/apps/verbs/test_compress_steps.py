@@ -8,9 +8,9 @@ import cartograd as cg
 from cartograd.apps.results.slimmed import Stage
 from cartograd.apps.verbs.compress_steps import compress_steps
 from cartograd.apps.verbs.latency_in_turns import latency_in_turns
-from cartograd.practice.deployment.in_turns import of_median
 from cartograd.core.errors import UsageError
 from cartograd.engine.files.bundle import load
+from cartograd.practice.deployment.in_turns import of_median
 
 STEPS = ("prune-channels:amount=0.5", "distill:epochs=1,batch_size=64", "quantize:bits=8")
 
