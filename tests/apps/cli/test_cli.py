@@ -284,6 +284,7 @@ def test_doctor_tells_what_is_there(cli_run):
         "int8 weights": "integers, 7-bit inputs" if eight_bits() else FLOATS,
         "int8 products": "integers, 7-bit inputs" if eight_bits() else FLOATS,
         "int8 convolutions": "integers, 7-bit inputs" if eight_bits() else FLOATS,
+        "int4 weights": FLOATS,
     }
     for task, one in kernels.items():
         assert one["reason"]

@@ -78,7 +78,12 @@ def _kernels() -> list[dict[str, str]]:
     from cartograd.architectures.transformer import eager_attention
     from cartograd.core import onednn_linear
     from cartograd.engine.device import device
-    from cartograd.practice.compression import fast_weights, int8_weights, integer_kernels
+    from cartograd.practice.compression import (
+        fast_weights,
+        group_linear,
+        int8_weights,
+        integer_kernels,
+    )
     from cartograd.training.regularization import dropout
 
     here = device.pick()
@@ -90,6 +95,7 @@ def _kernels() -> list[dict[str, str]]:
         *map(fast_weights.choice, ("float16", "bf16")),
         int8_weights.choice(),
         *map(integer_kernels.choice, (2, 4)),
+        group_linear.choice(),
     )
     return [dataclasses.asdict(one) for one in found]
 

@@ -20,7 +20,9 @@ LEARNING = {"distill": ("temperature", "alpha"), "fine-tune": ()}
 AWARE = "quantize-aware"
 """A compressor whose model is trained at once, and then rounded."""
 
-LAST = ("int8-weights", "quantize-static", AWARE, "half-weights")
+LAST = (
+    "int8-weights", "quantize-static", AWARE, "half-weights", "group-weights", "hqq", "gptq", "awq",
+)  # fmt: skip
 """What has no gradients any more: nothing is cut or learned after it."""
 
 

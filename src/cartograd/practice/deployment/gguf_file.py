@@ -58,7 +58,6 @@ CARD = Card(
         "law: read back, settings and tokenizer are those that were written, and so are weights "
         "in f32; rounded ones are off by half a step at most",
     ),
-    missing={"deploy/export": "torch.export, AOTInductor and TensorRT; the ratio of times printed"},
 )
 
 FILES = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7}

@@ -59,7 +59,6 @@ CARD = Card(
         "oracle: transformers loads folders of ten families and heads: the same answers to 1e-5",
         "law: read back, settings, ports, weights and tokenizer are those that were written",
     ),
-    missing={"deploy/export": "torch.export, AOTInductor and TensorRT; the ratio of times printed"},
 )
 
 

@@ -1,0 +1,258 @@
+r"""A linear layer with weights of four or eight bits, each group of neighbours with a scale.
+
+    W_ij ~ s_ig (q_ij - m) + o_ig,   m = 2^(b-1),  g = the group of column j
+
+Numbers of four bits lie two in a byte; scales and offsets are in bfloat16, which costs 32 bits a
+group. A few rows of inputs, as in decoding, go to torch's product with packed weights, in bfloat16,
+where it is proved right on this machine and the layer's shape is one of its own; else, and for many
+rows, the weights are made floats for the product.
+
+Shapes: weights `d2 d`, in groups `d2 n1 n2`; inputs `... d`.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from cartograd.core.errors import UsageError
+from cartograd.core.kernels import ROWS, SHAPES, Choice, close
+from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.practice.compression.grid import Grid, extents, grid_of, in_groups
+
+FEW = 16
+"""Rows of inputs up to which torch's product with packed weights is taken."""
+
+OWN = (32, 64, 128, 256)
+"""Sizes of groups that this product takes; and rows of a weight in multiples of 16."""
+
+REBUILT = "group-weights"
+"""The compressor by whose name a bundle is built again, whichever chose the numbers."""
+
+
+def size_of(columns: int, group: int, /) -> int:
+    """The size of a row's groups: as asked for, or the largest that divides the row.
+
+    Powers of two come first, for torch's product takes no others.
+
+    >>> size_of(1536, 128), size_of(576, 128), size_of(36, 128)
+    (128, 64, 36)
+    """
+    common = math.gcd(columns, group)
+    if common >= min(OWN):
+        return common
+    return max(size for size in range(1, min(columns, group) + 1) if columns % size == 0)
+
+
+def fitted(groups: Float[Tensor, "d2 n1 n2"], bits: int, /) -> Grid:
+    """The grid from the least to the largest number of each group, as a layer keeps it."""
+    return kept(grid_of(*extents(groups, each=(0, 1)), bits=bits, symmetric=False))
+
+
+def kept(grid: Grid, /) -> Grid:
+    """A grid whose scales and offsets are numbers of bfloat16."""
+    scale = grid.scale.bfloat16().float()
+    return replace(grid, scale=scale, zero=_middle(grid) - _offset(grid, scale) / scale)
+
+
+def _middle(grid: Grid) -> int:
+    return (grid.high + 1) // 2
+
+
+def _offset(grid: Grid, scale: Tensor) -> Tensor:
+    return ((_middle(grid) - grid.zero) * scale).bfloat16().float()
+
+
+class GroupLinear(nn.Module):
+    """A linear layer with weights in groups.
+
+    Args:
+        numbers: whole numbers from 0.
+        grid: what they stand for; its scales and offsets are in bfloat16.
+        bias: added, in floats, or None.
+        divisor: of the inputs (the weights are the products with it), or None.
+    """
+
+    numbers: Tensor
+    scale: Tensor
+    offset: Tensor
+    divisor: Tensor
+    bias: Tensor | None
+
+    def __init__(
+        self,
+        numbers: UInt8[Tensor, "d2 n1 n2"],
+        grid: Grid,
+        /,
+        *,
+        bias: Float[Tensor, " d2"] | None = None,
+        divisor: Float[Tensor, " d"] | None = None,
+    ):
+        super().__init__()
+        self.out_features, self.in_features = len(numbers), numbers[0].numel()
+        self.bits, self.group = (grid.high + 1).bit_length() - 1, numbers.shape[2]
+        self.register_buffer("numbers", _packed(numbers.flatten(1), self.bits))
+        self.register_buffer("scale", grid.scale[:, :, 0].bfloat16())
+        self.register_buffer("offset", _offset(grid, grid.scale)[:, :, 0].bfloat16())
+        ones = torch.ones(self.in_features, device=numbers.device)
+        self.register_buffer("divisor", ones if divisor is None else divisor.float())
+        self.register_buffer("bias", None if bias is None else bias.float())
+        self._pack()
+        self.register_load_state_dict_post_hook(lambda layer, _: layer._pack())
+
+    def _pack(self) -> None:
+        divided = bool((self.divisor != 1).any())
+        self.taken = 1 / self.divisor if divided else None
+        own = self.bits == 4 and self.group in OWN and self.out_features % 16 == 0
+        self.packed = None
+        if own and self.numbers.device.type == "cpu" and exact():
+            self.packed = _for_torch(self._whole(), self.scale, self.offset)
+
+    def forward(self, x: Float[Tensor, "... d"]) -> Float[Tensor, "... d2"]:
+        """The product, in float32."""
+        rows = x.reshape(-1, self.in_features)
+        rows = rows if self.taken is None else rows * self.taken
+        if self.packed is None or len(rows) > FEW:
+            y = F.linear(rows.float(), self.floats(), self.bias)
+        else:
+            y = _multiplied(rows, self.packed, self.group)
+            y = y if self.bias is None else y + self.bias
+        return y.view(*x.shape[:-1], self.out_features)
+
+    @property
+    def weight(self) -> Float[Tensor, "d2 d"]:
+        """What the inputs are multiplied by, for what does so itself."""
+        return self.floats() if self.taken is None else self.floats() * self.taken
+
+    def floats(self) -> Float[Tensor, "d2 d"]:
+        """The rounded weights in floats; they are of inputs that have been divided."""
+        groups = in_groups(self._whole().float() - 2 ** (self.bits - 1), self.group)
+        scale, offset = (part.float()[:, :, None] for part in (self.scale, self.offset))
+        return groups.mul_(scale).add_(offset).flatten(1)
+
+    def rounding(self) -> float:
+        """The coarsest step to which a machine may round a row, as a share of its range.
+
+        Few rows may be brought to bfloat16, whose numbers have eight bits.
+        """
+        return 2.0**-8 if self.bits == 4 else 0.0
+
+    def _whole(self) -> Tensor:
+        """The whole numbers, one in a byte."""
+        if self.bits == 8:
+            return self.numbers
+        both = torch.stack([self.numbers & 15, self.numbers >> 4], 2).flatten(1)
+        return both[:, : self.in_features]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "GroupLinear":
+        return self  # nothing changes it once its weights are loaded
+
+
+Choose = Callable[[str, nn.Linear], GroupLinear]
+"""From a layer and its name to the layer in its place."""
+
+
+def replaced(model: nn.Module, choose: Choose, /, *, bits: int, group: int) -> nn.Module:
+    """A copy of a model with other linear layers.
+
+    Args:
+        model: of any kind.
+        choose: makes them.
+        bits: of a number.
+        group: neighbours with one scale.
+
+    Raises:
+        UsageError: it has no linear layer.
+    """
+    made = copy.deepcopy(model)
+    if isinstance(made, nn.Linear):
+        return choose("", made)
+    found = [
+        (part, name, f"{place}.{name}" if place else name, layer)
+        for place, part in made.named_modules()
+        for name, layer in part.named_children()
+        if isinstance(layer, nn.Linear)
+    ]
+    if not found:
+        raise UsageError("this model has no linear layer left whose weights could be rounded")
+    chosen: dict[int, GroupLinear] = {}  # a layer that stands in two places is one layer still
+    for part, name, whole, layer in found:
+        if id(layer) not in chosen:
+            chosen[id(layer)] = choose(whole, layer)
+        setattr(part, name, chosen[id(layer)])
+    if isinstance(made, Signed) and isinstance(model, Signed) and model.spec is not None:
+        made.spec = Spec(REBUILT, {"bits": bits, "group": group, "model": model.spec})
+    return made
+
+
+def bias_of(layer: nn.Linear, /) -> Tensor | None:
+    """A layer's bias, without its gradient."""
+    return None if layer.bias is None else layer.bias.detach()
+
+
+@cache
+def exact() -> bool:
+    """Whether torch's product with packed weights is exact on this machine, but for rounding.
+
+    Whole numbers and powers of two are what they are in bfloat16, so that the result is known.
+    """
+    draw = torch.Generator().manual_seed(0)
+    try:
+        return all(_exact(d, d2, draw) for d, d2 in SHAPES if d % min(OWN) == 0)
+    except (RuntimeError, AttributeError, NotImplementedError):  # this torch has no such kernel
+        return False
+
+
+def _exact(d: int, d2: int, draw: torch.Generator) -> bool:
+    size, step = size_of(d, 128), torch.finfo(torch.bfloat16).eps
+    numbers = torch.randint(16, (d2, d), generator=draw).to(torch.uint8)
+    scale = 0.5 ** torch.randint(4, (d2, d // size), generator=draw).float()
+    offset = scale * torch.randint(-8, 9, scale.shape, generator=draw)
+    packed = _for_torch(numbers, scale.bfloat16(), offset.bfloat16())
+    weight = in_groups(numbers.float() - 8, size) * scale[:, :, None] + offset[:, :, None]
+    for n in (*ROWS, FEW):
+        x = torch.randint(-127, 128, (n, d), generator=draw).float()
+        found = _multiplied(x, packed, size)
+        if not close(found, x, weight.flatten(1), None, rounding=step):
+            return False
+    return True
+
+
+def choice() -> Choice:
+    """What multiplies by weights in four bits on this machine."""
+    floats = "floats of the rounded weights"
+    if exact():
+        return Choice(
+            "int4 weights", "packed weights, bfloat16 inputs", floats, "exact but for its rounding"
+        )
+    return Choice(
+        "int4 weights", floats, floats, "torch's packed products are wrong or missing here"
+    )
+
+
+def _packed(numbers: Tensor, bits: int) -> Tensor:
+    """Two numbers of four bits in a byte, the first in its low half."""
+    if bits == 8:
+        return numbers
+    even = F.pad(numbers, (0, numbers.shape[1] % 2))
+    return even[:, ::2] | even[:, 1::2] << 4
+
+
+def _for_torch(numbers: Tensor, scale: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
+    """The weights, their scales and offsets as torch's kernel wants them."""
+    pack = torch.ops.aten._convert_weight_to_int4pack_for_cpu
+    both = torch.stack([scale.t(), offset.t()], 2).contiguous()
+    return pack(numbers.int(), 1), both
+
+
+def _multiplied(rows: Tensor, packed: tuple[Tensor, Tensor], group: int) -> Tensor:
+    multiply = torch.ops.aten._weight_int4pack_mm_for_cpu
+    return multiply(rows.bfloat16(), packed[0], group, packed[1]).float()
