@@ -23,6 +23,7 @@ from tools.source import ROOT
 FACE = ROOT / "src/cartograd/__init__.py"
 
 VERBS = {
+    "cost": "costs",
     "import": "import_",
     "list": "methods",
     "show": "find",
@@ -264,6 +265,7 @@ ONLY_PYTHON = {
     "serve": {"limits": "an object", "started": "a function"},
     "train": {"progress": "an object", "callbacks": "objects"},
     "evaluate": {"batch_size": "changes no answer"},
+    "cost": {"machine": "an object"},
     "predict": {"strict": "the command answers what it can, and exits with 1"},
     "augment": {"samplers": "has the command's options for them"},
     "generate": {"samplers": "has the command's options for them"},

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.compress import compress as compress
     from cartograd.apps.verbs.compress_steps import compress_steps as compress_steps
     from cartograd.apps.verbs.cost import cost as cost
+    from cartograd.apps.verbs.costs import costs as costs
     from cartograd.apps.verbs.defend import defend as defend
     from cartograd.apps.verbs.diagnose import diagnose as diagnose
     from cartograd.apps.verbs.evaluate import evaluate as evaluate
@@ -110,6 +111,7 @@ _HOME = {
     "compress": "apps.verbs.compress",
     "compress_steps": "apps.verbs.compress_steps",
     "cost": "apps.verbs.cost",
+    "costs": "apps.verbs.costs",
     "coverage": "core.concepts",
     "data_check": "apps.check.check",
     "dataset": "apps.load.source",
@@ -188,6 +190,7 @@ __all__ = [
     "compress",
     "compress_steps",
     "cost",
+    "costs",
     "coverage",
     "data_check",
     "dataset",
