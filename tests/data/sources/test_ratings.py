@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from cartograd.apps.check.check import data_check
 from cartograd.apps.report.cells import decoded
 from cartograd.core.errors import UsageError
 from cartograd.data.decode.rating_columns import NAMES
@@ -76,6 +77,9 @@ def test_a_history_is_what_the_user_took_before(tmp_path):
             numbers = [names.index(one) for one in before[::-1]]
             assert part.inputs[i, 1:].long().tolist() == numbers + [12] * (4 - len(before))
     assert decoded(data.signature.input, data.test.inputs)[0]["taken before"] == cell_of(data)
+    found = data_check(f"ratings:{path},task=rank,liked=3,history=4").findings
+    odd = [one for one in found if one.what == "unseen categories" and "taken before" in one.said]
+    assert [one.examples for one in odd] == [("7",)]  # one by one, not whole histories
     with pytest.raises(UsageError, match="history=4 is for task=rank and split=last"):
         ratings(path, task="rank", split="random", history=4)
     odd = write(tmp_path / "b.csv", [(u, f"{i}|x", r, t) for u, i, r, t in ROWS])

@@ -149,11 +149,13 @@ def _unseen(learned: np.ndarray, column: Column, values: np.ndarray) -> DataFind
     """Categories of the test part that training does not have."""
     if values.dtype != object:
         return None
-    known = set(values[learned])
-    strange = Counter(cell for cell in values[~learned] if cell not in known)
+    cells = [[cell] if cell is None else column.named(cell) for cell in values]
+    known = {name for row in learned.nonzero()[0] for name in cells[row]}
+    odd = [[name for name in cells[row] if name not in known] for row in (~learned).nonzero()[0]]
+    strange = dict.fromkeys(name for names in odd for name in names)
     if not strange:
         return None
-    count = strange.total()
+    count = sum(map(bool, odd))
     said = f"{column.name!r} has {len(strange)} categories in {count} rows that training never sees"
     return DataFinding(
         "note", "unseen categories", said, count, tuple(map(str, strange)),
