@@ -66,9 +66,15 @@ def negatives(session: Session, /) -> Outcome:
             "the critics, mirrored edges, a rate that falls at the end; its batch of 1 and its "
             "identity term are not. A seed may still settle on another way between the domains, "
             "from which pictures come back as well (0.054) and which makes no negatives (9.07 dB, "
-            "where the mean negative has 10.66). Larger patches, a weaker cycle and lower rates "
-            "were not compared over seeds for want of processor time: look at pictures of several "
-            "seeds.",
+            "where the mean negative has 10.66): at this weight of the cycle the two generators "
+            "agree on a code of their own before the critics have said anything, and critics of "
+            "patches of 16 let it pass.",
+            "That is seen within 300 moves, by small generators (a width of 8, batches of 4) and "
+            "seeds that are not counted. Seed 101 is 6.6 dB near to the negatives by patches of 34 "
+            "and a weight of 20, 5.6 dB by patches of 16 and a weight of 10, and 14.8 dB by "
+            "patches of 34 and a weight of 10; seeds 100 and 102 are 14.9 and 15.3 dB by these. "
+            "Whether pictures also come back to within the bound, in the time that a row has, was "
+            "not measured, and no counted seed was asked by them.",
         ],
     )
 
