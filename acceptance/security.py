@@ -139,11 +139,55 @@ def backdoors_fashion(session: Session, /) -> Outcome:
     )
 
 
-def _mended(session: Session, run: Ran) -> dict[str, Any]:
+PRUNE = (
+    "cartograd scan RUN --method mahalanobis --examples 500 --trusted 800 --repair FOLDER "
+    "--repair-by fine-pruning --json"
+)
+PRUNED = (
+    "The thresholds are those of the specification. By seed 100, which is not counted, and two "
+    "orders of the 800 trusted examples: 98.7 % before, 0.6 and 1.0 % after, for 2.2 and 2.3 "
+    "points. With 500, and a rate of 0.013 in place of 0.016, three orders left 4.4, 2.0 and 22.1 "
+    "% for 2.6, 2.5 and 1.9 points. No unit of this network holds the backdoor alone: to cut any "
+    "one leaves at least 90 %, and adversarial neuron pruning, which was tried, cut 37 units for "
+    "5.5 points and left 98.6 %, so that the tuning after the pruning does most."
+)
+
+
+def pruned_backdoors(session: Session, /) -> Outcome:
+    """The same clothes, mended without looking for a trigger; and clean ones, to see the cost."""
+    runs = [session.train(POISONED, seed) for seed in session.seeds]
+    plain = session.train(BACKDOOR, session.seeds[0])
+    mended = [_mended(session, run, PRUNE) for run in runs]
+    usual = _mended(session, plain, PRUNE)
+    won, left = ([percent(one["success"][place]) for one in mended] for place in (0, 1))
+    lost = [percent(one["clean"][0]) - percent(one["clean"][1]) for one in mended]
+    return Outcome(
+        claim="A backdoor in a LeNet-5, planted by 5 % of 10,000 pictures of Fashion-MNIST, pruned "
+        "without its trigger: pictures that the patch still turns",
+        command=f"{POISONED}\n$ {PRUNE}",
+        measured=left,
+        asked=f"the patch turns at least {SUCCEEDS:g} % of the test pictures before and at most "
+        f"{LEFT:g} % after, at a cost of at most {COSTS:g} points on clean ones",
+        passed=min(won) >= SUCCEEDS and max(left) <= LEFT and max(lost) <= COSTS,
+        beside={
+            "before": _listed(won),
+            "points that it costs": _numbers(lost),
+            "units cut": ", ".join(str(one["cut"]) for one in mended),
+            "points that it costs without the poison": _numbers(
+                [percent(usual["clean"][0]) - percent(usual["clean"][1])]
+            ),
+        },
+        cpu=[run.cpu for run in runs],
+        wall=[run.wall for run in runs],
+        notes=[PRUNED],
+    )
+
+
+def _mended(session: Session, run: Ran, command: str = MEND) -> dict[str, Any]:
     """What a repair says of itself."""
     folder = run.folder.parent / "mended"
     shutil.rmtree(folder, ignore_errors=True)
-    command = MEND.replace("RUN", str(run.folder)).replace("FOLDER", str(folder))
+    command = command.replace("RUN", str(run.folder)).replace("FOLDER", str(folder))
     found = session.run(command)[0]["repair"]
     if found is None:
         raise FailedError("no trigger stood out, so nothing was repaired")

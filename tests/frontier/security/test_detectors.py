@@ -216,6 +216,35 @@ def test_without_sleeping_units_a_backdoor_is_weaker():
         fine_pruned(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), x[:9], y[:9])
 
 
+def test_tuning_learns_from_mixtures_of_pictures_and_from_no_mixtures_of_tokens():
+    seen: list[torch.Tensor] = []
+
+    class Asked(nn.Module):
+        def __init__(self, first):
+            super().__init__()
+            self.first, self.last = (
+                first,
+                nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3)),
+            )
+
+        def forward(self, x):
+            seen.append(x)
+            return self.last(self.first(x))
+
+    y = torch.arange(12) % 3
+    corners = torch.eye(4)[torch.arange(12) % 4]
+    fine_pruned(Asked(nn.Linear(4, 6)), corners, y, epochs=3)
+    told = torch.cat(seen)
+    torch.testing.assert_close(told.sum(1), torch.ones(len(told)))
+    whole = (told == 1).any(1)
+    assert 0 < int((~whole).sum()) < len(told)
+    assert (told >= 0).all()
+    seen.clear()
+    tokens = corners.long()
+    fine_pruned(Asked(nn.EmbeddingBag(2, 6)), tokens, y, epochs=1)
+    assert all(row in tokens.tolist() for row in torch.cat(seen).tolist())
+
+
 def test_what_cannot_be_judged_is_refused():
     clean = case().clean.train.select(range(40))
     x, y = clean.inputs, clean.targets

@@ -1,31 +1,38 @@
 """Fine-pruning: units that clean examples leave asleep are cut away, and the rest learns again.
 
 A backdoor lives in units that only its trigger wakes. Those of the last convolution that are least
-active on trusted examples go first, one after the other, for as long as the answers stay right;
-some steps on the same examples then mend what that cost, and what of the backdoor was left in units
-that are used. No trigger has to be found for it.
+active on trusted examples go first, one after the other, for as long as the answers stay right. A
+narrow network has it in all of its units, too, so tuning follows: steps so large that what no
+trusted example speaks for is forgotten, and that shrink to none, so that what they do speak for
+comes back. No trigger has to be found for it.
 
     a_c = mean over x of relu(unit c);   cut in the order of a_c while accuracy falls by no more
-    than `cost`;   then  min over w  E CE(f_w(x), softmax f(x)),   f the model as it was
+    than `cost`;   then  min over w  E CE(f_w(z), softmax f(z)),   f the model as it was,
+    z = x or, of each second example, u x + (1 - u) x' with another one
 
 Shapes: inputs `n ...`.
 
 Departures: a model without convolutions is cut in its last hidden dense layer; targets are the
-model's own answers, where the paper has labels (see `unlearning`). Batch statistics stay.
+model's own answers, where the paper has labels (see `unlearning`), which it gives to mixtures of
+examples, too (tokens are not mixed); rates of tuning fall by a cosine, after Sha et al., where the
+paper has a small one. Batch statistics stay.
 
-Measured: of a LeNet-5 on 10,000 pictures of Fashion-MNIST a patch turned 96 % before and 21 %
-after, for 4 points of accuracy, with 500 trusted examples; with 100 it cost 15 points. To unlearn a
-trigger that was found costs less.
+Measured: of three LeNet-5 on 10,000 pictures of Fashion-MNIST a patch turned 98 to 99 % before and
+1 to 5 % after, for 1.8 to 3.3 points of accuracy, with 800 trusted examples (row pruned-backdoors).
+With 500, at a rate of 0.013, it was 2 to 22 % for 2 to 2.6 points, by the order of the examples. To
+unlearn a trigger that was found needs fewer.
 
 References:
     Kang Liu, Brendan Dolan-Gavitt, Siddharth Garg. Fine-pruning: defending against backdooring
     attacks on deep neural networks. RAID 2018. https://arxiv.org/abs/1805.12185
+    Zeyang Sha, Xinlei He, Pascal Berrang, Mathias Humbert, Yang Zhang. Fine-tuning is all you need
+    to mitigate backdoor attacks. 2022. https://arxiv.org/abs/2212.09067
 """
 
 import copy
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,18 +40,18 @@ from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.frontier.inputs import answers, with_gradients
 
-BATCH = 32
+BATCH, DECAY = 32, 0.05
 
 
 def fine_pruned(
     model: nn.Module,
-    x: Float[Tensor, "n ..."],
+    x: Shaped[Tensor, "n ..."],
     y: Int[Tensor, " n"],
     /,
     *,
-    cost: float = 0.04,
-    epochs: int = 20,
-    lr: float = 1e-2,
+    cost: float = 0.02,
+    epochs: int = 60,
+    lr: float = 1.6e-2,
     seed: int = 0,
 ) -> tuple[nn.Module, int]:
     """A copy of a classifier without its sleeping units, and how many these were.
@@ -55,32 +62,36 @@ def fine_pruned(
         y: their classes.
         cost: how much of the accuracy on these may go with the units.
         epochs: passes over these afterwards.
-        lr: of Adam.
-        seed: of the order.
+        lr: of AdamW, at the beginning.
+        seed: of the order, and of what is mixed.
 
     Raises:
         UsageError: the model has no layer that could be cut.
     """
     mended = copy.deepcopy(model)
     with evaluating(mended), torch.no_grad():
-        own = answers(mended, x)
         layer = last_layer(mended, x)
-        cut = _cut(mended, layer, x, y.to(own.device), cost=cost)
+        cut = _cut(mended, layer, x, y.to(answers(mended, x[:1]).device), cost=cost)
     weights = [part for part in mended.parameters() if part.requires_grad]
-    optimizer = torch.optim.Adam(weights, lr=lr)
+    optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=DECAY)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-len(x) // BATCH))
     generator = torch.Generator().manual_seed(seed)
-    with with_gradients(mended):
+    with evaluating(model), with_gradients(mended):
         for _ in range(epochs):
             for rows in torch.randperm(len(x), generator=generator).split(BATCH):
+                some = _mixed(x, rows, generator)
+                with torch.no_grad():
+                    own = answers(model, some).softmax(1)
                 optimizer.zero_grad()
-                F.cross_entropy(answers(mended, x[rows]), own[rows].softmax(1)).backward()
+                F.cross_entropy(answers(mended, some), own).backward()
                 optimizer.step()
+                falling.step()
                 _silence(layer, cut)
     optimizer.zero_grad()
     return mended, len(cut)
 
 
-def last_layer(model: nn.Module, x: Float[Tensor, "n ..."], /) -> nn.Module:
+def last_layer(model: nn.Module, x: Shaped[Tensor, "n ..."], /) -> nn.Module:
     """The convolution that runs last, or else the last dense layer but one.
 
     Raises:
@@ -103,6 +114,16 @@ def last_layer(model: nn.Module, x: Float[Tensor, "n ..."], /) -> nn.Module:
             "the model has neither: --repair-by unlearning"
         )
     return (convolutions or dense)[-1]
+
+
+def _mixed(x: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
+    """Some examples, each second of them mixed with any other."""
+    if not x.is_floating_point():
+        return x[rows]
+    shape = (len(rows), *[1] * (x.ndim - 1))
+    share, chance = torch.rand(2, *shape, generator=generator).to(x)
+    others = x[torch.randint(len(x), (len(rows),), generator=generator)]
+    return torch.where(chance < 0.5, x[rows], others.lerp(x[rows], share))
 
 
 def _cut(model: nn.Module, layer: nn.Module, x: Tensor, y: Tensor, *, cost: float) -> list[int]:
