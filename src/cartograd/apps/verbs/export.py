@@ -25,7 +25,7 @@ from cartograd.core.spec import Spec
 from cartograd.engine.files.program import Program, check_code
 from cartograd.engine.files.tensor_files import read_tensors
 from cartograd.practice.deployment.optimised_onnx import listed
-from cartograd.practice.deployment.parity import Beside, beside, reread, written_size
+from cartograd.practice.deployment.parity import PROGRAMS, Beside, beside, reread, written_size
 from cartograd.practice.deployment.parity import check as compare
 
 
@@ -37,16 +37,19 @@ class Written:
         name: of the file or folder, where none is given.
         reader: the weights by which it is read again; empty where onnxruntime runs it.
         folder: whether it is a folder.
+        program: whether it is a program of torch's, which is no form of a model for other verbs.
     """
 
     name: str
     reader: str = ""
     folder: bool = False
+    program: bool = False
 
 
 WRITTEN = {
     "onnx": Written("model.onnx"),
     "optimised-onnx": Written("model-optimised.onnx"),
+    "torch-export": Written("model.pt2", program=True),
     "huggingface": Written("huggingface", "hf", folder=True),
     "gguf-file": Written("model.gguf", "gguf"),
 }
@@ -85,6 +88,8 @@ def export(
     check_judge(data, margin)
     card, spec = resolve(to, kind="exporter")
     exporter: Exporter = build(spec, kind="exporter")
+    program = WRITTEN.get(card.name, Written("")).program
+    _check_program(path, margin if program else "", program=program)
     model = as_signed(target)
     inputs = golden(target) if check is True else check
     inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
@@ -108,7 +113,8 @@ def export(
     graph = listed(written) if optimises else None
     timed = _timed(model, written, inputs) if graph and isinstance(inputs, tuple) else ()
     where = None
-    if found is not None and isinstance(inputs, tuple) and len(inputs) == 1:
+    single = isinstance(inputs, tuple) and len(inputs) == 1
+    if found is not None and isinstance(inputs, tuple) and single and not program:
         where = between(model, again or written, inputs[0].cpu())
     parted = "" if where is None or found is None or found.agree else where.parting.sentence
     return Export(
@@ -116,6 +122,21 @@ def export(
         None if where is None else (where.changed, where.asked),
         replace(target, again or written, data, margin=margin) if margin else None, graph, timed,
     )  # fmt: skip
+
+
+def _check_program(path: str | Path, margin: Given, *, program: bool) -> None:
+    """Refuse what cannot be asked of torch's programs.
+
+    Raises:
+        UsageError: a margin is given, or the name does not say what the file is.
+    """
+    if margin:
+        raise UsageError(
+            "a margin judges files that other verbs read, and a program of torch's is a cache for "
+            "this machine; leave --margin out, or export to onnx"
+        )
+    if program and Path(path).suffix != PROGRAMS:
+        raise UsageError(f"{path} does not end in {PROGRAMS}, by which torch knows its programs")
 
 
 def _exact(spec: Spec) -> bool:

@@ -62,7 +62,7 @@ CARD = Card(
         "law: the standardisation is in the file; the signature read back is the model's",
     ),
     evidence={"deploy/export": ("test_onnxruntime_gives_the_same_for_any_batch",)},
-    missing={"deploy/export": "torch.export, AOTInductor and TensorRT; the ratio of times printed"},
+    missing={"deploy/export": "TensorRT, which needs a GPU of NVIDIA and its package"},
     needs="export",
 )
 

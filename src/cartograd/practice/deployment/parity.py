@@ -15,10 +15,14 @@ from cartograd.engine.files.onnx_session import session
 from cartograd.engine.files.rebuild import rounding_steps
 from cartograd.engine.files.rebuild import tolerance as rounded
 from cartograd.practice.deployment.in_turns import in_turns
+from cartograd.practice.deployment.torch_export import running
 
 TOLERANCE = 1e-4
 """Largest difference that counts as rounding, as a share of the largest output (or of 1); of layers
 that round their inputs, see `engine.files.rebuild`."""
+
+PROGRAMS = ".pt2"
+"""How the names of torch's programs end."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,14 @@ def check(
 
     Args:
         model: the one that was exported.
-        path: the ONNX file.
+        path: the ONNX file, or the program of torch's.
         inputs: real examples, in the units of the input ports.
 
     Raises:
         UsageError: onnxruntime is not installed, or the file is not one that it can run.
     """
-    given, run = _each(inputs), session(Path(path))
+    programs = Path(path).suffix == PROGRAMS
+    given, run = _each(inputs), running(Path(path)) if programs else session(Path(path))
     difference, tolerance = _compared(model, run, given)
     arrays = [part.cpu().numpy() for part in given]
     with evaluating(model), torch.inference_mode():
@@ -77,6 +82,7 @@ def check(
         low=1 / most,
         high=1 / least,
         size=Path(path).stat().st_size,
+        runtime="the program" if programs else "onnxruntime",
     )
 
 
