@@ -262,6 +262,8 @@ def test_observers_weigh_what_is_cut_off_against_how_fine_the_grid_is():
     assert 0.5e-4 / 2 <= (x > top).float().mean() <= 2e-4
     even = torch.rand(20000, generator=draw) * 2 - 1
     seen = Histogram(counted(even, -1.0, 1.0), -1.0, 1.0)
+    none = Histogram(counted(torch.zeros(5), 0.0, 0.0), 0.0, 0.0)
+    assert not any(grid_for(none, name, bits=8).nearest(torch.zeros(1)) for name in grids)
     for name in ("percentile", "mse", "kl"):  # nothing stands out: nothing is cut off
         assert grid_for(seen, name, bits=8).scale > 0.9 * 2 / 255
 

@@ -58,7 +58,7 @@ class Histogram:
 def counted(values: Float[Tensor, "..."], low: float, high: float, /) -> Float[Tensor, " n"]:
     """The counts of a histogram of numbers within a range."""
     if high <= low:
-        return torch.nn.functional.one_hot(torch.tensor(0), BINS) * float(values.numel())
+        return torch.eye(1, BINS, dtype=torch.float64)[0] * values.numel()
     return torch.histc(values.float(), BINS, low, high).double()
 
 
