@@ -6,10 +6,14 @@ import torch.nn.functional as F
 from torch import nn
 
 import cartograd as cg
+from cartograd.core import registry
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
+from cartograd.core.example import drawn_for
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import Signed
+from cartograd.core.spec import Spec
+from cartograd.engine.files import rebuild
 from cartograd.engine.files.bundle import load, write_bundle
 from cartograd.practice.compression import integer_kernels
 from cartograd.practice.compression.folding import folded
@@ -18,6 +22,7 @@ from cartograd.practice.compression.integer_kernels import Geometry, geometry_of
 from cartograd.practice.compression.observers import Histogram, counted, grid_for, weight_grid
 from cartograd.practice.compression.quantised_layer import QuantisedLayer
 from cartograd.practice.compression.quantize_static import quantize_static
+from tests.conformance.support import signature_of
 
 PICTURE = Signature((Port("image", "image", (3, 9, 9)),), (Port("class", "label", (4,)),))
 
@@ -326,3 +331,38 @@ def test_one_layer_under_two_names_stays_one():
     small = quantize_static(model, PICTURES).model
     assert isinstance(small[0], QuantisedLayer)
     assert small[0] is small[2]
+
+
+def network(name):
+    """A small one of the library, of drawn weights."""
+    card = next(c for c in registry.cards().values() if (c.name, c.kind) == (name, "model"))
+    torch.manual_seed(0)
+    return build(name, kind="model", signature=signature_of(card), **card.tiny).eval()
+
+
+@pytest.mark.parametrize("name", ["densenet", "unet", "vit", "gpt", "lstm", "t5", "tcn"])
+def test_any_network_is_rounded_and_made_again_by_name(name):
+    model = network(name)
+    x, data = drawn_for(model, model.signature), drawn(1)
+    data.given = [x]
+    small = quantize_static(model, data, observer="min-max")
+    before, after = model(*x).detach(), small(*x)
+    assert 0 < (after - before).norm() < 0.05 * before.norm()
+    state = small.model.state_dict()
+    again = rebuild.made(
+        Spec("quantize-static", {"model": model.spec}), model.signature, state, "it"
+    )
+    again.model.load_state_dict(state)
+    assert torch.equal(again.eval()(*x), after)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("wavenet", "looks into its layers"), ("pixelcnn", "takes their weights alone")],
+)
+def test_networks_that_look_into_their_layers_are_refused(name, said):
+    model = network(name)
+    data = drawn(1)
+    data.given = [drawn_for(model, model.signature)]
+    with pytest.raises(UsageError, match=said):
+        quantize_static(model, data)(*data.given[0])

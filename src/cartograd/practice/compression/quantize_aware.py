@@ -34,7 +34,7 @@ from cartograd.core.card import Card
 from cartograd.core.protocols import Batches
 from cartograd.practice.compression.learned_steps import Estimator, SteppedLayer
 from cartograd.practice.compression.observers import Observer
-from cartograd.practice.compression.quantize_static import Bits, prepared, replaced
+from cartograd.practice.compression.quantize_static import Bits, answering, prepared, replaced
 
 CARD = Card(
     name="quantize-aware",
@@ -82,7 +82,7 @@ def quantize_aware(
     Raises:
         UsageError: there are no data, or no layer that can be rounded.
     """
-    made, layers, parts = prepared(
+    made, layers, parts, inputs = prepared(
         model, data, "quantize-aware", bits=bits, observer=observer, examples=examples
     )
     new = {
@@ -92,4 +92,4 @@ def quantize_aware(
         )
         for name, part in parts.items()
     }  # fmt: skip
-    return replaced(made, layers, new)
+    return answering(replaced(made, layers, new), inputs)

@@ -43,10 +43,11 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
+from cartograd.core.eval_mode import evaluating
 from cartograd.core.protocols import Batches
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.practice.compression.calibration import calibration, first, histograms, means
+from cartograd.practice.compression.calibration import Inputs, calibration, first, histograms, means
 from cartograd.practice.compression.folding import Layer, folded, roundable
 from cartograd.practice.compression.grid import Grid
 from cartograd.practice.compression.integer_kernels import Geometry, geometry_of
@@ -106,7 +107,7 @@ def quantize_static(
     taught = [part for part in model.modules() if isinstance(part, SteppedLayer)]
     if taught:
         return _as_taught(model, taught, bits)
-    made, layers, parts = prepared(
+    made, layers, parts, inputs = prepared(
         model, data, "quantize-static", bits=bits, observer=observer, examples=examples,
         equalisation=equalisation, bias_correction=bias_correction,
     )  # fmt: skip
@@ -117,7 +118,7 @@ def quantize_static(
         )
         for name, part in parts.items()
     }  # fmt: skip
-    return replaced(made, layers, new)
+    return answering(replaced(made, layers, new), inputs)
 
 
 def _as_taught(model: nn.Module, taught: Sequence[SteppedLayer], bits: int) -> nn.Module:
@@ -158,8 +159,8 @@ class Part:
 def prepared(
     model: nn.Module, data: Batches | None, wanted: str, /, *, bits: int, observer: Observer,
     examples: int, equalisation: bool = False, bias_correction: bool = False,
-) -> tuple[nn.Module, dict[str, Layer], dict[str, Part]]:  # fmt: skip
-    """A folded copy of a model, its layers that can be rounded, and how each is to be.
+) -> tuple[nn.Module, dict[str, Layer], dict[str, Part], Inputs]:  # fmt: skip
+    """A folded copy of a model, its layers that can be rounded, how each is to be, and examples.
 
     Args:
         model: with its signature.
@@ -170,6 +171,9 @@ def prepared(
         examples: how many are looked at.
         equalisation: whether factors are moved between layers first.
         bias_correction: whether mean errors are taken off the biases.
+
+    Raises:
+        UsageError: there are no data, or no layer that can be rounded.
     """
     batches = calibration(model, data, wanted, examples)
     made = folded(model, first(batches), equalised=equalisation)
@@ -186,7 +190,28 @@ def prepared(
             bias = corrected(layer, grid, mean[name], bias)
         of_input = grid_for(histogram, observer, bits=bits)
         parts[name] = Part(weight, bias, grid, of_input, geometry_of(layer))
-    return made, layers, parts
+    if not parts:
+        raise UsageError(
+            f"{wanted} rounds layers that are called, and this model takes their weights alone"
+        )
+    return made, layers, parts, first(batches)
+
+
+def answering(model: nn.Module, inputs: Inputs, /) -> nn.Module:
+    """A model whose layers were replaced, if its code bears that.
+
+    Raises:
+        UsageError: the code asks a layer for something that it has no more.
+    """
+    try:
+        with evaluating(model), torch.no_grad():
+            model(*inputs)
+    except AttributeError as error:
+        raise UsageError(
+            f"the model's code looks into its layers, and rounded ones differ ({error}); leave "
+            "this model in floats"
+        ) from error
+    return model
 
 
 def layers_of(model: nn.Module, /) -> dict[str, Layer]:
