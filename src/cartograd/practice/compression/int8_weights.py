@@ -64,7 +64,9 @@ CARD = Card(
         "law: no row depends on another, and many are as near to the floats as one; without "
         "integer kernels the result is that of the rounded weights in floats",
     ),
-    evidence={"compress/quantize-ptq": ("test_equals_torchs_dynamic_quantisation",)},
+    evidence={
+        "compress/quantize-ptq": ("test_equals_torchs_dynamic_quantisation", "claim:int8-faster")
+    },
 )
 
 
