@@ -277,10 +277,32 @@ def test_what_is_frozen_is_computed_once():
         assert net[2].weight.grad.any()
         moved = x + 1
         assert not torch.allclose(net(moved), usual)
-    assert len(kept) == 16
+        with torch.autocast("cpu", torch.bfloat16):
+            assert net(x).dtype == net(x.flip(0)).dtype == torch.bfloat16
+            assert torch.equal(net(x), net(x.flip(0)).flip(0))
+            net(x).sum().backward()
+    assert len(kept) == 24
     assert counted is not own
+    assert "forward" not in vars(net)
     assert "forward" not in vars(net[0])
     assert torch.equal(net(x), usual)
+
+
+def test_a_text_is_read_once_however_it_is_filled_up():
+    net = cg.build(
+        "sentence-encoder:vocabulary=11,padding_id=0,context=16,dim=8,heads=2,depth=2", classes=3
+    )
+    freeze(net, ["encoder"])
+    x, kept = torch.tensor([[3, 4, 0, 0], [5, 6, 7, 0], [5, 6, 7, 0]]), {}
+    net.eval()
+    usual = net(x)
+    net.train()
+    with remembered(net, kept):
+        assert torch.allclose(net(x), usual, atol=1e-6)
+        assert torch.allclose(net(x[:, :3]), usual, atol=1e-6)
+        net(x).sum().backward()
+        assert net.head.weight.grad.any()
+    assert len(kept) == 2
 
 
 def test_a_tree_grows_once(cli_run, tmp_path):

@@ -27,17 +27,19 @@ from cartograd.apps.answers import units
 from cartograd.apps.auto.candidates import Candidate
 from cartograd.apps.auto.crossed import FOLDED, crossed
 from cartograd.apps.auto.judged import Judged
-from cartograd.apps.auto.remembered import Kept, remembered
+from cartograd.apps.auto.remembered import Kept, remembered, remembers
 from cartograd.apps.auto.tried import Tried
+from cartograd.apps.auto.until import Until
 from cartograd.apps.check.kept import JSON, PAGE
 from cartograd.apps.load.runs import look
 from cartograd.apps.verbs.cost import probe
-from cartograd.apps.verbs.plan import planned
+from cartograd.apps.verbs.plan import Plan, planned
 from cartograd.apps.verbs.train import run, train
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_file
 from cartograd.engine.logging.run_folder import is_run, made
-from cartograd.engine.logging.view import View
+from cartograd.engine.loop.evaluate import collect
+from cartograd.engine.loop.fit import fit
 
 SHARES = (0.45, 0.25)
 """Of the time, for the first and the second round; the third has the rest."""
@@ -60,29 +62,14 @@ BEST, SEEDS = 3, 3
 STEPS_TIMED = 0.3
 """Seconds for which steps of a candidate are timed, and of its part of the time a tenth at most."""
 
-BLINK = 0.01
-"""Seconds of which clocks say too little to be held against each other."""
+LOOKED, SEEN, BLINK = 32, 0.8, 0.01
+"""Examples that are timed, the share of different ones that are all of them, and seconds of which
+clocks say too little."""
 
 ENDED = ("finished", "early", "callback")
 """States of a run that goes on no more."""
 
 STATE = "search.json"
-
-
-@dataclass(frozen=True)
-class Until:
-    """Ends a training when the time is up; the epoch ends there, and is validated.
-
-    Attributes:
-        up: tells whether it is.
-    """
-
-    up: Callable[[], bool]
-
-    def on_step(self, view: View) -> None:
-        """Ask for the end where it has come."""
-        if self.up():
-            view.stop()
 
 
 @dataclass
@@ -213,6 +200,8 @@ class Search:
         plan = planned(one.model, self.data, **{**one.settings, "seed": self.seed})
         usual = int(plan.value("epochs"))
         with remembered(plan.model, self.said_before[one.model]):
+            if remembers(plan.model) and self._looks(plan, self.said_before[one.model]):
+                return (usual if number == 1 else 2 * usual), 0.0
             begun, wall = self.clock(), time.perf_counter()
             one_takes = probe(plan, 1.0, least=min(STEPS_TIMED, part[0] / 10))[1] / usual
             if (passed := time.perf_counter() - wall) > BLINK:
@@ -229,6 +218,19 @@ class Search:
             )
         epochs = max(1, min(fits, usual if number == 1 else 2 * usual))
         return epochs, epochs * one_takes
+
+    def _looks(self, plan: Plan, kept: Kept) -> bool:
+        """Let the frozen part look at all examples where there is time; epochs then take none."""
+        data, begun = plan.data, 0.0
+        if not kept:
+            for rows in range(4), range(4, min(4 + LOOKED, len(data.train))):  # the first is slower
+                begun = self.clock()
+                collect(plan.model, data.train.select(rows).batches(shuffle=False))
+            takes = (self.clock() - begun) / LOOKED * (len(data.train) + len(data.valid))
+            if takes < HALF * self.left:
+                options = replace(plan.options, epochs=1, schedule=None, patience=None)
+                fit(plan.objective, plan.batches(), options=options, **plan.validation())
+        return len(kept) > SEEN * (len(data.train) + len(data.valid))
 
     def _seed(self, best: Tried, seed: int) -> None:
         """One more seed of one of the best, if there is time for it."""
