@@ -91,10 +91,11 @@ def _pictures(session: Session) -> str:
     """The first test pictures as PNG files."""
     import cartograd as cg
 
-    test, folder = cg.dataset("fashion-mnist").test, session.work / "pictures"
+    data: Any = cg.dataset("fashion-mnist")
+    folder = session.work / "pictures"
     folder.mkdir(exist_ok=True)
     names = [f"{number:03}.png" for number in range(PICTURES)]
-    for name, picture in zip(names, test.inputs[:PICTURES], strict=True):
+    for name, picture in zip(names, data.test.inputs[:PICTURES], strict=True):
         Image.fromarray((255 * picture[0]).round().byte().numpy()).save(folder / name)
     return " ".join(f"pictures/{name}" for name in names)
 
