@@ -23,6 +23,7 @@ References:
     Alfred V. Aho, Monica S. Lam, Ravi Sethi, Jeffrey D. Ullman. Compilers: principles, techniques,
     and tools, chapter 9. 2006. https://suif.stanford.edu/dragonbook/
 
+>>> import torch
 >>> from tempfile import TemporaryDirectory
 >>> from cartograd.core.ports import Port, Signature
 >>> from cartograd.core.signed import sign
