@@ -58,9 +58,9 @@ CARD = Card(
         "compress/quantize-qat": (
             "test_trained_layers_are_what_their_numbers_compute",
             "test_a_step_trains_and_gives_whole_numbers",
+            "acceptance:qat-fashion",
         )
     },
-    missing={"compress/quantize-qat": "an acceptance row in which it beats rounding afterwards"},
 )
 
 
