@@ -73,8 +73,10 @@ def negatives(session: Session, /) -> Outcome:
             "seeds that are not counted. Seed 101 is 6.6 dB near to the negatives by patches of 34 "
             "and a weight of 20, 5.6 dB by patches of 16 and a weight of 10, and 14.8 dB by "
             "patches of 34 and a weight of 10; seeds 100 and 102 are 14.9 and 15.3 dB by these. "
-            "Whether pictures also come back to within the bound, in the time that a row has, was "
-            "not measured, and no counted seed was asked by them.",
+            "With a width of 16, one block and batches of 8 seed 101 came to 17.2, 19.3 and 20.2 "
+            "dB and to 0.084, 0.061 and 0.054 there and back after 300, 900 and 1,500 moves, a "
+            "rate that fell to 0 with the last, in 150 processor seconds: longer ones may reach "
+            "the bound on the way back. No counted seed was asked by them.",
         ],
     )
 
