@@ -96,7 +96,8 @@ def generate_(
             model if left out.
         draft: a quicker model that guesses ahead: a run, a bundle or published weights.
         plain: no chat template, though the model has one.
-        precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
+        precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
+            quickest of the others here.
         json: print one object.
     """
     from cartograd.apps.load.target import as_signed

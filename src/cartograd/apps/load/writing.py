@@ -32,7 +32,8 @@ class Writing:
     Args:
         target: a model with a signature and a tokenizer, a run, a bundle, the path of one, or the
             name of published weights.
-        precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
+        precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
+            quickest of the others here.
 
     Raises:
         UsageError: it is none that writes texts, or keeps no weights in this format.

@@ -33,7 +33,8 @@ class Options:
         beams: number of beams of a beam search; 1 is no search, None as the model was published.
         draft: a faster model with the same tokenizer, for speculative decoding.
         plain: do not apply the chat template, though the tokenizer may have one.
-        precision: of the weights: float32, float16, bf16, int8, or auto for the quickest here.
+        precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
+            quickest of the others here.
     """
 
     length: int = 128

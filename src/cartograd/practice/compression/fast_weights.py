@@ -8,6 +8,7 @@ once, on a product of the model's own shape.
     float16    half the bytes, 3.5e-4 of error; for many rows the weights are made floats again
     bf16       half the bytes, 3e-3 of error
     int8       a quarter (see `int8_weights`), 1e-2 of error; 2e-2 where inputs have seven bits
+    int4       an eighth (see `group_weights`), 1e-1 of error: on request alone, never by `auto`
 
 Where a processor multiplies wrongly in a format (see `core.kernels`), its weights are made floats.
 """
@@ -26,7 +27,7 @@ from cartograd.architectures.transformer.inference_form import Maker, Product
 from cartograd.core.errors import unknown
 from cartograd.core.kernels import Choice, right
 from cartograd.core.protocols import Fusible, Writer
-from cartograd.practice.compression import int8_weights
+from cartograd.practice.compression import group_weights, int8_weights
 
 SECONDS = 0.02
 """How long a product is repeated; the best counts."""
@@ -37,14 +38,15 @@ def inference_form(model: Fusible, precision: str = "float32", /) -> Writer:
 
     Args:
         model: with its weights; it stays as it is.
-        precision: float32, float16, bf16, int8, or auto for the fastest.
+        precision: float32, float16, bf16, int8, int4, or auto for the fastest but int4.
 
     Raises:
         UsageError: there is no such format.
     """
     if precision not in (*FORMATS, "auto"):
         raise unknown("number format", precision, [*FORMATS, "auto"])
-    names = tuple(MAKERS) if precision == "auto" else FORMATS[precision]
+    usual = tuple(name for name in MAKERS if name != "int4")
+    names = usual if precision == "auto" else FORMATS[precision]
     return model.inference_form(MAKERS[quickest(names, model.largest_product())])
 
 
@@ -148,6 +150,7 @@ MAKERS: dict[str, Maker] = {
     "float16": float16,
     "bf16": bf16,
     "int8": int8_weights.product,
+    "int4": group_weights.product,
 }
 """Ways to multiply, by name."""
 
@@ -156,5 +159,6 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "float16": ("float16",),
     "bf16": ("bf16",),
     "int8": ("int8",),
+    "int4": ("int4",),
 }
 """The ways that each number format has."""

@@ -26,7 +26,8 @@ True
 from typing import Literal
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batches
@@ -81,11 +82,34 @@ def group_weights(
         UsageError: the model has no linear layer.
     """
 
-    def nearest(_: str, layer: nn.Linear) -> GroupLinear:
-        weight = layer.weight.detach().float()
-        groups = in_groups(weight, size_of(weight.shape[1], group))
-        grid = fitted(groups, bits)
-        return GroupLinear(grid.quantised(groups), grid, bias=bias_of(layer))
+    def chosen(_: str, layer: nn.Linear) -> GroupLinear:
+        return nearest(layer.weight.detach(), bias_of(layer), bits=bits, group=group)
 
     with torch.no_grad():
-        return replaced(model, nearest, bits=bits, group=group)
+        return replaced(model, chosen, bits=bits, group=group)
+
+
+def product(weight: Float[Tensor, "d2 d"], bias: Float[Tensor, " d2"] | None, /) -> GroupLinear:
+    """A product for `architectures.transformer.inference_form`, in four bits."""
+    return nearest(weight, bias)
+
+
+def nearest(
+    weight: Float[Tensor, "d2 d"],
+    bias: Float[Tensor, " d2"] | None,
+    /,
+    *,
+    bits: int = 4,
+    group: int = 128,
+) -> GroupLinear:
+    """A layer of a weight rounded to the nearest numbers of its groups' grids.
+
+    Args:
+        weight: in floats.
+        bias: added, or None.
+        bits: of a weight.
+        group: neighbours in a row with one scale.
+    """
+    groups = in_groups(weight.float(), size_of(weight.shape[1], group))
+    grid = fitted(groups, bits)
+    return GroupLinear(grid.quantised(groups), grid, bias=bias)
