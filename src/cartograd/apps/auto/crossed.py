@@ -1,14 +1,15 @@
 """Tries judged by cross-validation within the time of a search, the leading ones first."""
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
+from cartograd.apps.auto.judged import Judged
+from cartograd.apps.auto.remembered import Kept
 from cartograd.apps.auto.tried import Tried
-
-if TYPE_CHECKING:
-    from cartograd.apps.auto.search import Search
 
 FOLDED = (0.15, 0.1)
 """Of the time, what cross-validation leaves after the first round and after the second, which then
@@ -22,7 +23,29 @@ LEARNS, PART = 0.7, 1 / 3
 one try may have, so that the slowest do not leave the others unjudged."""
 
 
-def crossed(search: "Search", tried: Sequence[Tried], leave: float, /) -> list[Tried]:
+@runtime_checkable
+class Searching(Protocol):
+    """The parts of a search that are looked at; `left` is the time that it still has."""
+
+    folder: Path
+    seconds: float
+    judged: Judged
+    tried: list[Tried]
+    said: Callable[[str], object]
+    said_before: defaultdict[str, Kept]
+    clock: Callable[[], float]
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        ...
+
+    def change(self, one: Tried, /) -> None:
+        """Put a try in the place of the one of its name."""
+        ...
+
+
+def crossed(search: Searching, tried: Sequence[Tried], leave: float, /) -> list[Tried]:
     """Judge tries by folds while there is time; where it is short they stay as they were.
 
     Args:
@@ -56,7 +79,7 @@ def _mixed(ranked: Sequence[Tried]) -> list[Tried]:
     return [*leading, *(one for one in ranked if one not in leading)]
 
 
-def _crossed(search: "Search", one: Tried, leave: float) -> None:
+def _crossed(search: Searching, one: Tried, leave: float) -> None:
     folds, begun, said = search.judged.folds, search.clock(), []
     if folds.count * LEARNS * one.seconds > PART * (search.left - leave):
         return
