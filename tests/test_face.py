@@ -201,6 +201,7 @@ OTHERS = {
     "compress": (
         "cartograd.apps.verbs.compress:compress_to",
         "cartograd.apps.verbs.compress_steps:compress_steps",
+        "cartograd.apps.verbs.compress_within:compress_within",
     ),
     "diagnose": ("cartograd.apps.verbs.diagnose:diagnose_model",),
     "generate": (

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same a
     from cartograd.apps.verbs.compare_groups import compare_groups as compare_groups
     from cartograd.apps.verbs.compress import compress as compress
     from cartograd.apps.verbs.compress_steps import compress_steps as compress_steps
+    from cartograd.apps.verbs.compress_within import compress_within as compress_within
     from cartograd.apps.verbs.cost import cost as cost
     from cartograd.apps.verbs.costs import costs as costs
     from cartograd.apps.verbs.defend import defend as defend
@@ -110,6 +111,7 @@ _HOME = {
     "compare_groups": "apps.verbs.compare_groups",
     "compress": "apps.verbs.compress",
     "compress_steps": "apps.verbs.compress_steps",
+    "compress_within": "apps.verbs.compress_within",
     "cost": "apps.verbs.cost",
     "costs": "apps.verbs.costs",
     "coverage": "core.concepts",
@@ -189,6 +191,7 @@ __all__ = [
     "compare_groups",
     "compress",
     "compress_steps",
+    "compress_within",
     "cost",
     "costs",
     "coverage",

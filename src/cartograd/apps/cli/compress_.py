@@ -16,6 +16,7 @@ def compress_(
     /,
     *,
     steps: Many = (),
+    budget: Many = (),
     method: str | None = None,
     data: str | None = None,
     part: str | None = None,
@@ -30,6 +31,8 @@ def compress_(
         target: a run or bundle folder, or published weights.
         steps: compressors and trainings (distill, fine-tune) in order, each measured beside the
             original, like prune-channels:amount=0.5 distill:epochs=2 int8-weights.
+        budget: what it may cost, like size=1MB or latency=5ms: several ways are tried, and the best
+            that is within it is chosen. The exit code is 1 if none is.
         method: a compressor alone, like int8-weights (`cartograd list compressor`).
         data: a source to learn from and be measured on; by default what it was trained on. With
             --method, one to calibrate on, for methods that need one, by default the same.
@@ -48,10 +51,14 @@ def compress_(
         raise UsageError(
             "--margin judges what --method makes; of steps, judge the bundle: cartograd replace"
         )
-    if resume and not steps:
-        raise UsageError("--resume goes on with steps; give the --steps again")
+    if budget and (steps or method is not None or margin):
+        raise UsageError("--budget chooses the steps itself; give it alone, or the --steps")
+    if resume and not (steps or budget):
+        raise UsageError("--resume goes on with steps or a budget; give --steps or --budget again")
     part = None if part is None else part_of(part)
     bundle = as_bundle(target)
+    if budget:
+        return _within(bundle, budget, data, part, out, resume, json)
     if steps:
         return _in_steps(bundle, steps, data, part, out, resume, json)
     return _at_once(bundle, method, data, part or "train", margin, out, json)
@@ -76,6 +83,26 @@ def _in_steps(
     output.table(columns, found.rows(), right=columns[1:])
     output.lines(found.said)
     return 0
+
+
+def _within(
+    bundle: "Bundle", budget: tuple[str, ...], data: str | None, part: str | None,
+    out: Path | None, resume: bool, json: bool,
+) -> int:  # fmt: skip
+    from cartograd.apps.results.within import COLUMNS
+    from cartograd.apps.verbs.compress_within import compress_within
+
+    path = out or home(bundle) / "within"
+    found = compress_within(
+        bundle, budget, data, folder=path, part=part, resume=resume, progress=not json
+    )
+    if json:
+        output.emit(found.to_json())
+    else:
+        columns = [found.metric if column == "metric" else column for column in COLUMNS]
+        output.table(columns, found.rows(), right=columns[1:])
+        output.lines(found.said)
+    return 0 if found.chosen is not None else 1
 
 
 def _at_once(
