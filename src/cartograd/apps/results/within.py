@@ -1,4 +1,4 @@
-"""What a search for a smaller model found: all that was measured, and the best within the budget."""
+"""What a search for a smaller model found: all that was measured, and the best in the budget."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
