@@ -33,7 +33,8 @@ WARM = (
 )  # fmt: skip
 """Modules that take long to import."""
 SHOWN = {"COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-NUMBER = re.compile(r"-?\d[\d.,]*(e-?\d+)?")
+NUMBER = re.compile(r"-?\d[\d.,]*(e[-+]?\d+)?( (µs|ms|s|kB|MB|GB)\b)?")
+"""With the units that follow from its size."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _take(step: Step, folder: Path, printed: int) -> None:
 
 
 def stable(output: str) -> list[str]:
-    """Lines without the numbers, which differ from machine to machine."""
+    """Lines without the numbers and their units, which differ from machine to machine."""
     lines = (NUMBER.sub("0", line) for line in output.splitlines())
     return [" ".join(re.sub("[─-]{3,}", "---", line).split()) for line in lines if line.strip()]
 

@@ -51,6 +51,13 @@ def test_small_models_take_no_detour():
     assert isinstance(onednn_linear.onednn_linear(nn.Sequential(small, large)), OnednnLinear)
 
 
+def test_looking_moves_nothing():
+    layer = nn.utils.parametrizations.spectral_norm(nn.Linear(512, 512))
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    assert onednn_linear.large(layer)
+    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+
+
 def test_a_large_layer_goes(went):
     layer, x = LARGE
     with inferring(nn.Sequential(layer)):

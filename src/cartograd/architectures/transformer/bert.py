@@ -172,7 +172,7 @@ class BERT(nn.Module):
         segments: Int[Tensor, "b t"] | None = None,
         *,
         where: Bool[Tensor, "b t"] | None = None,
-    ) -> Float[Tensor, "b ..."]:
+    ) -> Float[Tensor, "..."]:
         """The output of the head.
 
         Args:
