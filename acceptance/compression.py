@@ -52,7 +52,7 @@ def pruned_fashion(session: Session, /) -> Outcome:
             f"Seeds {AFTER} up, with 6 epochs for the whole network and 24 with flips for what is "
             "left: with 4 and 4 epochs seeds 0 to 2 lost 1.60, 3.57 and 2.78 points, and 8 epochs "
             "from scratch did better. Seed 100 lost 0.27 of 84.80 %.",
-            "The whole network has 6 epochs and no flips: the bound is on what the cut costs beside "
+            "The whole network has 6 epochs and no flips: the bound is on what a cut costs beside "
             "it, not beside what it might become; for that look at the small one from scratch, "
             "which has all epochs and the flips.",
             "CPU time is that of the whole network's training and of all steps.",
