@@ -66,6 +66,13 @@ def test_it_goes_on_where_it_stopped_and_the_command_says_the_same(run, done):
     assert "was begun with another budget" in said.stderr
 
 
+def test_what_was_tried_outlives_a_wrong_source_at_resume(run, done):
+    kept = sorted(done.path.rglob("*"))
+    with pytest.raises(UsageError, match="unknown data 'digitz'"):
+        compress_within(run, "size=50kB", "digitz", folder=done.path, resume=True, epochs=1)
+    assert sorted(done.path.rglob("*")) == kept
+
+
 @pytest.mark.parametrize(
     ("budget", "said"),
     [

@@ -9,8 +9,9 @@ from cartograd.apps.cli import main
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
-from cartograd.core.signed import Signed
+from cartograd.core.signed import Signed, sign
 from cartograd.engine.files.bundle import load, write_bundle
+from cartograd.engine.files.onnx_session import session
 from cartograd.practice.compression import group_linear as module
 from cartograd.practice.compression.awq import awq, stretch
 from cartograd.practice.compression.gptq import compensated, gptq
@@ -19,6 +20,7 @@ from cartograd.practice.compression.group_linear import GroupLinear, fitted, siz
 from cartograd.practice.compression.group_weights import group_weights
 from cartograd.practice.compression.hqq import BETA, POWER, far, half_quadratic, hqq, shrunk
 from cartograd.practice.compression.moments import moments
+from cartograd.practice.deployment.onnx import onnx
 from tests.conformance.test_protocols import few
 
 METHODS = ("group-weights", "hqq", "gptq", "awq")
@@ -258,3 +260,14 @@ def test_what_cannot_be_is_refused(tmp_path, capsys):
     assert "bits" in capsys.readouterr().err
     assert main(["compress", str(bundle), "--method", "hqq:bits=4,group=32", "--out", out]) == 0
     assert "after    3.53 kB" in capsys.readouterr().out
+
+
+@pytest.mark.compile
+def test_four_bits_are_exported_for_other_machines(tmp_path):
+    signature = Signature((Port("x", "vector", (64,)),), (Port("y", "label", (32,)),))
+    model = sign(group_weights(layer(64, 32)), signature)
+    x = inputs(5, 64)
+    path = onnx(model, tmp_path / "four.onnx")
+    found = torch.from_numpy(session(path)([x.numpy()]))
+    assert torch.allclose(found, F.linear(x, model.model.weight, model.model.bias), atol=1e-5)
+    assert "int4pack" not in str(torch.export.export(model.model, (x,)).graph)

@@ -121,6 +121,18 @@ def test_constants_are_computed_and_what_changes_nothing_is_gone():
 
 
 @pytest.mark.law("optimised-onnx")
+def test_weights_in_whole_numbers_stay_whole_numbers():
+    nodes = [n("DequantizeLinear", "q s", "w"), n("MatMul", "x w", "y")]
+    kept = {"q": np.arange(-8, 8, dtype=np.int8).reshape(4, 4), "s": F(0.5)}
+    found, proto = both(graph(nodes, kept), (3, 4))
+    assert found == {"DequantizeLinear": 1, "MatMul": 1}
+    assert {one.data_type for one in proto.graph.initializer} == {
+        TensorProto.INT8,
+        TensorProto.FLOAT,
+    }
+
+
+@pytest.mark.law("optimised-onnx")
 def test_batch_normalisation_goes_into_the_weights():
     norm = {k: DRAW.uniform(0.5, 2, 5).astype(F) for k in ("g", "h", "m", "v")}
     kept = {"w": DRAW.normal(size=(5, 4, 3)).astype(F), "c": DRAW.normal(size=5).astype(F), **norm}

@@ -66,6 +66,7 @@ def compress_within(
     if not given:
         raise UsageError("there is no budget; expected size=1MB, latency=5ms or memory=200MB")
     original, home = as_bundle(target), Path(folder)
+    fresh = not home.exists()
     _open(home, {"of": original.digest, "budget": given, "epochs": epochs}, resume)
     metric = usual(original.model)[0]
     better = find(metric, kind="metric")[0].better or "higher"
@@ -96,7 +97,7 @@ def compress_within(
             stages = (*before, *_told(one, first=not before))
             found = Within(home, given, one.metric, better, one.examples, one.part, stages)
     except UsageError:
-        if found is None:  # before any work: nothing is left
+        if fresh and found is None:  # before any work: nothing is left
             shutil.rmtree(home, ignore_errors=True)
         raise
     assert found is not None

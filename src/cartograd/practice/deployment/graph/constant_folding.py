@@ -4,6 +4,7 @@
 
 A runtime computes each node's value as it will later, so that the answers stay what they were. What
 would make the file larger is left to be computed: a constant that grows by more than its inputs.
+Weights in whole numbers stay as they are, for a runtime multiplies by these.
 """
 
 from typing import Any
@@ -17,6 +18,9 @@ GROWTH = 1 << 16
 
 RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
           "Multinomial"}  # fmt: skip
+
+ROUNDED = {"DequantizeLinear"}
+"""What says that a constant is kept in few bits, with its scale."""
 
 NEUTRAL = {"Add": (0.0, (0, 1)), "Sub": (0.0, (1,)), "Mul": (1.0, (0, 1)), "Div": (1.0, (1,))}
 """Of an operation the number that changes nothing, and at which of its inputs."""
@@ -42,7 +46,7 @@ def constant_folding(graph: Graph, /) -> bool:
 
 def _foldable(graph: Graph, node: Any) -> bool:
     """Whether a node's value depends on constants alone."""
-    if node.op_type in RANDOM or node.domain not in ("", "ai.onnx") or any(inside(node)):
+    if node.op_type in RANDOM | ROUNDED or node.domain not in ("", "ai.onnx") or any(inside(node)):
         return False
     known = all(not name or graph.is_constant(name) for name in node.input)
     return known and len(node.output) == 1 and node.output[0] not in graph.answers
