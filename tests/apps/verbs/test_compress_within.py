@@ -79,7 +79,8 @@ def test_what_was_tried_outlives_a_wrong_source_at_resume(run, done):
         ("", "there is no budget"),
         ("size=1", "no number with a unit"),
         ("sizes=1MB", "did you mean 'size'"),
-        ("latency=0ms", "more than 0"),
+        ("latency=0ms", "budget latency=0ms is out of range"),
+        ("size=1kB,size=2kB", "budget size is given twice"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_work(run, budget, said):

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import cartograd as cg
+from cartograd.apps.load.weight import learned
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
@@ -97,6 +98,17 @@ def test_a_whole_model_is_copied():
     assert not torch.equal(small(x), model(x))
     assert not any(isinstance(part, nn.Linear) for part in small.modules())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_nothing_to_round_is_told():
+    with pytest.raises(UsageError, match="no linear layer left"):
+        int8_weights(int8_weights(nn.Sequential(layer())))
+
+
+def test_rounded_weights_count_as_weights():
+    signature = Signature((Port("x", "vector", (96,)),), (Port("y", "vector", (40,)),))
+    model = cg.sign(nn.Sequential(layer()), signature)
+    assert learned(model, cg.compress(model)) == learned(model, model) == 97 * 40
 
 
 def cut_off(x, packed, reduce_range=False):

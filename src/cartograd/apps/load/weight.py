@@ -5,6 +5,7 @@ from typing import Any
 from cartograd.core.signed import Signed
 from cartograd.engine.files.bundle import Bundle
 from cartograd.engine.files.program import Program, runs_program
+from cartograd.engine.files.rebuild import Rounding
 
 
 def size(model: Signed, /) -> int:
@@ -17,8 +18,10 @@ def size(model: Signed, /) -> int:
 
 
 def learned(target: Any, model: Signed, /) -> int:
-    """How many weights a model has; of one that is answered by its ONNX file its bundle tells."""
+    """How many weights a model has, rounded or not; where an ONNX file answers, its bundle tells."""
     if isinstance(target, Bundle) and runs_program(model):
         told = target.about.get("parameters")
         return told if isinstance(told, int) else 0
-    return sum(parameter.numel() for parameter in model.parameters())
+    rounded: list[Any] = [part for part in model.modules() if isinstance(part, Rounding)]
+    numbers = [one for part in rounded for one in (part.weight, part.bias) if one is not None]
+    return sum(one.numel() for one in (*model.parameters(), *numbers))

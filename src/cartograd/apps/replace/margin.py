@@ -76,28 +76,35 @@ def check_judge(data: object, given: Given, /) -> None:
         raise UsageError("data are for a verdict, which needs a margin; expected accuracy=0.5%")
 
 
-def limits(given: Given, /) -> dict[str, float]:
+def limits(given: Given, /, *, what: str = "max") -> dict[str, float]:
     """What B may cost at most, in seconds and bytes.
+
+    Args:
+        given: the limits.
+        what: they are called, for errors.
 
     >>> limits("latency=5ms,size=2MB")
     {'latency': 0.005, 'size': 2000000.0}
 
     Raises:
-        UsageError: there is no such cost, or its limit is without a unit or not above 0.
+        UsageError: there is no such cost, it is limited twice, or its limit is without a unit or
+            not above 0.
     """
     found = {}
-    for name, value in _pairs(given, "max", "latency=5ms"):
+    for name, value in _pairs(given, what, "latency=5ms"):
+        if name in found:
+            raise UsageError(f"{what} {name} is given twice; give it once")
         if name not in COSTS:
             raise unknown("cost", name, COSTS)
         units, match = COSTS[name], NUMBER.fullmatch(str(value))
         if match is None or match["unit"] not in units:
             raise UsageError(
-                f"max {name}={value} is no number with a unit; expected one in "
+                f"{what} {name}={value} is no number with a unit; expected one in "
                 f"{', '.join(units)}: {name}={'5ms' if name == 'latency' else '10MB'}"
             )
         found[name] = float(match["number"]) * units[match["unit"]]
         if not found[name] > 0:
-            raise UsageError(f"max {name}={value} is out of range; expected more than 0")
+            raise UsageError(f"{what} {name}={value} is out of range; expected more than 0")
     return found
 
 

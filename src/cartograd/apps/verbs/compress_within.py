@@ -62,7 +62,7 @@ def compress_within(
         UsageError: there is no budget or it is none, the data do not fit or are not known, or the
             folder exists; nothing is written then.
     """
-    given = limits(budget)
+    given = limits(budget, what="budget")
     if not given:
         raise UsageError("there is no budget; expected size=1MB, latency=5ms or memory=200MB")
     original, home = as_bundle(target), Path(folder)

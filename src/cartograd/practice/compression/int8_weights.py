@@ -38,6 +38,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
 from cartograd.core.kernels import ROWS, SHAPES, Choice
 from cartograd.core.protocols import Batches
 
@@ -87,10 +88,15 @@ def int8_weights(
         model: of any kind.
         data: not looked at.
         bits: of a weight; 8 is what there is.
+
+    Raises:
+        UsageError: the model has no linear layer.
     """
     made = copy.deepcopy(model)
     if isinstance(made, nn.Linear):
         return Int8Linear(made.weight.detach(), _bias(made))
+    if not any(isinstance(part, nn.Linear) for part in made.modules()):
+        raise UsageError("this model has no linear layer left whose weights could be rounded")
     for part in list(made.modules()):
         for name, layer in part.named_children():
             if isinstance(layer, nn.Linear):
