@@ -18,7 +18,7 @@ def size(model: Signed, /) -> int:
 
 
 def learned(target: Any, model: Signed, /) -> int:
-    """How many weights a model has, rounded or not; where an ONNX file answers, its bundle tells."""
+    """How many weights a model has, rounded or not; of an ONNX file its bundle tells."""
     if isinstance(target, Bundle) and runs_program(model):
         told = target.about.get("parameters")
         return told if isinstance(told, int) else 0
