@@ -273,6 +273,9 @@ def test_what_is_asked_of_a_model(cli_run, tmp_path, digits, bring):
         (("attack", digits, "--method", "pgd:eps=-1"), "out of range; expected at least 0"),
         (("attack", digits, "--examples", "0"), "examples=0 is out of range"),
         (("export", digits, "--to", "onx"), "unknown exporter 'onx'; did you mean 'onnx'?"),
+        (("export", digits, "--to", "tensorrt"), "not written here. TensorRT builds its engines"),
+        (("export", digits, "--to", "coreml"), "coremltools.convert"),
+        (("export", digits, "--to", "executorch"), "export --to torch-export, and there"),
         (("serve", digits, "--port", "99999"), "port 99999 is out of range"),
     ):
         done = cli_run(*words)

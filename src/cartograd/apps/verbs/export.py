@@ -14,6 +14,7 @@ from cartograd.apps.replace.between import between
 from cartograd.apps.replace.margin import Given, check_judge
 from cartograd.apps.replace.replace import replace
 from cartograd.apps.results.export import Export
+from cartograd.apps.verbs.elsewhere import check_here
 from cartograd.core.at_work import scratch_folder
 from cartograd.core.build import build, hyperparameters, resolve
 from cartograd.core.errors import UsageError
@@ -86,6 +87,7 @@ def export(
             `check` is True and there is no bundle, or there is a margin and nothing to judge by.
     """
     check_judge(data, margin)
+    check_here(to)
     card, spec = resolve(to, kind="exporter")
     exporter: Exporter = build(spec, kind="exporter")
     program = WRITTEN.get(card.name, Written("")).program
@@ -163,6 +165,7 @@ def place(to: str, home: Path, given: Path | None, /) -> Path:
     Raises:
         UsageError: there is no such exporter, or it cannot write there.
     """
+    check_here(to)
     card, _ = resolve(to, kind="exporter")
     usual = WRITTEN.get(card.name, Written(f"model.{card.name}"))
     path = given or home / usual.name

@@ -1,0 +1,31 @@
+"""Formats of other makers' machines, which their own tools make of a file that is written here."""
+
+from cartograd.core.errors import UsageError
+
+ELSEWHERE = {
+    "tensorrt": (
+        "TensorRT builds its engines for one NVIDIA GPU, on the machine that has it, from an ONNX "
+        "file: export --to onnx, and there trtexec --onnx=model.onnx --saveEngine=model.engine"
+    ),
+    "coreml": (
+        "Core ML's own converter (coremltools) makes its packages of a program of torch.export: "
+        "export --to torch-export, and there coremltools.convert(torch.export.load('model.pt2'))"
+    ),
+    "executorch": (
+        "ExecuTorch's own compiler (executorch) makes its files of a program of torch.export: "
+        "export --to torch-export, and there "
+        "executorch.exir.to_edge_transform_and_lower(torch.export.load('model.pt2'))"
+    ),
+}
+"""How to come to each, by name."""
+
+
+def check_here(to: str, /) -> None:
+    """Refuse a format that is made elsewhere, and say how.
+
+    Raises:
+        UsageError: it is one.
+    """
+    name = to.partition(":")[0].strip().lower().replace("core-ml", "coreml")
+    if name in ELSEWHERE:
+        raise UsageError(f"{name} is not written here. {ELSEWHERE[name]}")
