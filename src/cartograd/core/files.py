@@ -3,11 +3,9 @@
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,6 @@ from blake3 import blake3
 from cartograd.core.at_work import prefix, sweep, working_folder
 from cartograd.core.errors import UsageError
 from cartograd.core.locks import hold
-
-EARLY = 1 << 23
-"""Bytes of a file after which the disk is asked to begin, while the rest is written."""
 
 
 def flush(path: Path) -> None:
@@ -131,25 +126,10 @@ def write_hashed(path: Path, parts: Sequence[bytes | memoryview], /) -> str:
     large = sum(map(len, parts)) > 1 << 20  # worth a thread
     with path.open("wb") as file, ThreadPoolExecutor(1) as pool:
         hashing = pool.submit(update) if large else None
-        begun = 0
         for part in parts:
             file.write(part)
-            if file.tell() - begun > EARLY:
-                begun = _begin_keeping(file, begun)
         update() if hashing is None else hashing.result()
     return state.hexdigest()
-
-
-def _begin_keeping(file: BufferedWriter, begin: int, /) -> int:
-    """Let the disk begin with what was written since; its end. Waiting for all at once is slower.
-
-    Pages that are to be dropped and are not on the disk yet are written, and stay.
-    """
-    file.flush()
-    end = file.tell()
-    if sys.platform == "linux":
-        os.posix_fadvise(file.fileno(), begin, end - begin, os.POSIX_FADV_DONTNEED)
-    return end
 
 
 def write_manifest(folder: Path, known: Mapping[str, str] | None = None, /) -> str:

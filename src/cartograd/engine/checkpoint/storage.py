@@ -12,7 +12,6 @@ import json
 import shutil
 import warnings
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,10 @@ import torch
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
-from cartograd.core.files import (
-    check_manifest,
-    flush,
-    write_folder,
-    write_hashed,
-    write_manifest,
-)
+from cartograd.core.files import check_manifest, write_folder, write_hashed, write_manifest
 from cartograd.engine.files.tensor_files import identity, pack, read_tensors, unpack, write_tensors
 
 FORMAT = 2
-TOGETHER = 2
-"""Files that are written side by side."""
 SHARDED = "sharded"
 """The folder of sharded tensors, written by several processes (`engine.distributed.pieces`)."""
 
@@ -123,21 +114,15 @@ def write_files(folder: Path, taken: Snapshot, /) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    parts = {f"{name}.safetensors": tensors for name, tensors in taken.tensors.items() if tensors}
-    with ThreadPoolExecutor(TOGETHER) as pool:  # one is written while the disk keeps another
-        found = pool.map(_kept, [folder / name for name in parts], parts.values())
-        known = dict(zip(parts, found, strict=True))
+    known = {
+        f"{name}.safetensors": write_tensors(folder / f"{name}.safetensors", tensors)
+        for name, tensors in taken.tensors.items()
+        if tensors
+    }
     state = {"format": FORMAT, "step": taken.step, "torch": torch.__version__}
     text = json.dumps(state | {"parts": taken.values}).encode()
     known["state.json"] = write_hashed(folder / "state.json", [text])
     write_manifest(folder, known)
-
-
-def _kept(path: Path, tensors: Mapping[str, Any]) -> str:
-    """Write a file and wait for the disk to keep it; its BLAKE3."""
-    found = write_tensors(path, tensors)
-    flush(path)
-    return found
 
 
 def save(folder: Path, step: int, parts: Mapping[str, Any], /) -> Path:
