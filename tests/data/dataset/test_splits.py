@@ -142,3 +142,16 @@ def test_copies_in_a_small_class_stay_together():
     for part in assign(KEYS[:20] * 3, targets, valid=0.2, test=0.2):
         names = [KEYS[i % 20] for i in part.tolist()]
         assert all(names.count(name) == 3 for name in names)
+
+
+def test_copies_in_two_small_classes_stay_together_too():
+    """The one leak that cutting class by class would leave."""
+    targets = torch.arange(2).repeat_interleave(60)
+    keys = KEYS[:60] + KEYS[40:100]
+    cut = assign(keys, targets, valid=0.2, test=0.2)
+    parts = [{keys[i] for i in part.tolist()} for part in cut]
+    assert sum(map(len, parts)) == 100 == len(set.union(*parts))
+    few = assign(KEYS[:9] * 2, valid=0.01, test=0.01)
+    parts = [{i % 9 for i in part.tolist()} for part in few]
+    assert sum(map(len, parts)) == 9
+    assert all(parts)

@@ -13,6 +13,7 @@ from torch import Tensor
 from cartograd.core.boxes import Box, right_answers
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset.copies import split_keys
 from cartograd.data.dataset.dataset import Dataset, Examples, Split
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.statistics import measured
@@ -142,8 +143,9 @@ def boxed(
         )
     shares = {part: 0.0 if parts.get(part) else share for part, share in
               (("valid", valid), ("test", test))}  # fmt: skip
-    keys = [one.file.relative_to(root).as_posix() if one.file.is_relative_to(root)
-            else one.file.name for one in whole]  # fmt: skip
+    names = [one.file.relative_to(root).as_posix() if one.file.is_relative_to(root)
+             else one.file.name for one in whole]  # fmt: skip
+    keys = split_keys(names, [one.file for one in whole])
     rows = assign(keys, valid=shares["valid"], test=shares["test"])
     cut = dict(zip(PARTS, rows, strict=True))
     own = {

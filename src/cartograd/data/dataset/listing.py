@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from cartograd.core.errors import UsageError
+from cartograd.data.dataset.copies import split_keys
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.targets import counted, natural
 from cartograd.data.decode.survey import tried
@@ -81,11 +82,14 @@ def cut(
 ) -> dict[str, Listing]:
     """The three splits: as the folders say, the others cut from `train` by a hash of the path.
 
+    Copies of a file under other names are in one split.
+
     Raises:
         UsageError: there is too little to cut from.
     """
     whole = listing["train"]
-    keys = [file.relative_to(root).as_posix() for file, _ in whole]
+    files = [file for file, _ in whole]
+    keys = split_keys([file.relative_to(root).as_posix() for file in files], files)
     targets = torch.tensor([target for _, target in whole])
     valid, test = (0.0 if "valid" in listing else valid), (0.0 if "test" in listing else test)
     indices = assign(keys, targets, valid=valid, test=test)

@@ -62,6 +62,7 @@ def assign(
     labels = np.zeros(len(hashes), dtype=int) if classes is None else classes.numpy()
     if classes is not None:
         _stratify(part, hashes, labels, {2: test, 1: valid})
+        _together(part, hashes)
     for label in np.setdiff1d(labels, labels[part == 0]):
         part[hashes == hashes[labels == label].max()] = 0
     for wanted, share in ((2, test), (1, valid)):
@@ -99,6 +100,16 @@ def _stratify(
             owed[wanted], start = owed[wanted] - (end - start), end
 
 
+def _together(part: np.ndarray, hashes: np.ndarray) -> None:
+    """Give equal keys of several classes, which were cut one class at a time, to training."""
+    _, group = np.unique(hashes, return_inverse=True)
+    lowest = np.full(group.max(initial=-1) + 1, 2)
+    np.minimum.at(lowest, group, part)
+    highest = np.zeros_like(lowest)
+    np.maximum.at(highest, group, part)
+    part[(lowest != highest)[group]] = 0
+
+
 def _whole(ordered: np.ndarray, start: int, end: int) -> int:
     """The end of a part that cuts no group of equal hashes: the nearest one from the start on."""
     if end >= len(ordered) or end == start or ordered[end] != ordered[end - 1]:
@@ -108,9 +119,10 @@ def _whole(ordered: np.ndarray, start: int, end: int) -> int:
 
 
 def _fill(part: np.ndarray, wanted: int, place: np.ndarray, labels: np.ndarray) -> None:
-    """Move the training example with the smallest hash whose class can spare one."""
+    """Move the training example with the smallest hash, and its copies, if their classes can."""
     for index in np.argsort(place, kind="stable"):
-        alike = part[labels == labels[index]]
-        if part[index] == 0 and (alike == 0).sum() > 1:
-            part[index] = wanted
+        moved = place == place[index]
+        left = labels[(part == 0) & ~moved]
+        if part[index] == 0 and np.isin(labels[moved], left).all():
+            part[moved] = wanted
             return

@@ -32,6 +32,7 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import FITS, Port, Signature
+from cartograd.data.dataset.copies import split_keys
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.splits import assign
 from cartograd.data.dataset.statistics import measured
@@ -107,7 +108,7 @@ def captions(
         if not said.strip():
             raise UsageError(f"{table.where(row)}: {named[row]!r} has no caption; expected words")
     seen = survey(root, files, size=size, channels=channels, fit=fit, bits=8)
-    train, held, last = assign(named, valid=valid, test=test)
+    train, held, last = assign(split_keys(named, files), valid=valid, test=test)
     tokenizer = vocabularies.tidying(
         vocabularies.lower_words([texts[i] for i in train.tolist()], vocabulary=vocabulary)
     )

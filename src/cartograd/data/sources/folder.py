@@ -2,7 +2,8 @@
 
 `PATH/cat/1.png` is an example of the class `cat`; pictures may lie deeper. Where PATH has folders
 `train`, and perhaps `valid` and `test`, which hold the class folders, they are the splits; a split
-that is not there is cut from `train` by a hash of the file's path within PATH. Pictures that lie in
+that is not there is cut from `train` by a hash of the file's path within PATH (of copies, of the
+first one's path: they are in one split). Pictures that lie in
 PATH itself, without folders, are of one class: enough for what learns from pictures alone, such as
 a generative model, and refused by what learns classes. Pictures are kept
 as uint8 (those of more than 8 bits as float32, with all their levels); where they would take more
@@ -62,11 +63,8 @@ CARD = Card(
             "test_every_fault_of_a_folder_of_pictures_is_named",
             "test_a_training_keeps_the_card_and_says_what_misleads_it",
             "test_no_copy_of_a_row_that_is_trained_on_is_held_back",
+            "test_no_copy_of_a_file_under_another_name_is_held_back",
         ),
-    },
-    missing={
-        "data/prepare": "copies of a picture under another name may be cut into two parts: the "
-        "data card names them",
     },
     proofs=(
         "law: pictures written from a dataset come back with the same pixels and classes",

@@ -37,6 +37,7 @@ from torch import Tensor
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError, unknown
 from cartograd.core.ports import FITS, Port, Signature
+from cartograd.data.dataset.copies import split_keys
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.listing import split_of
 from cartograd.data.dataset.splits import assign
@@ -226,7 +227,9 @@ def _parts(pairs: Sequence[Pair], valid: float, test: float) -> dict[str, Tensor
     rest = torch.tensor([i for i, pair in enumerate(pairs) if pair.part in ("", "train")])
     shares = {"valid": valid, "test": test}
     valid, test = (0.0 if len(own[part]) else share for part, share in shares.items())
-    cut = assign([pairs[i].key for i in rest.tolist()], valid=valid, test=test)
+    whole = [pairs[i] for i in rest.tolist()]
+    keys = split_keys([pair.key for pair in whole], [pair.picture for pair in whole])
+    cut = assign(keys, valid=valid, test=test)
     train, held, last = (rest[index] for index in cut)
     return {
         "train": train,

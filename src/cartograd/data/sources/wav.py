@@ -28,6 +28,7 @@ import torch
 from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
+from cartograd.data.dataset.copies import split_keys
 from cartograd.data.dataset.dataset import Dataset, Split
 from cartograd.data.dataset.listing import listed, readable, told
 from cartograd.data.dataset.splits import FEWEST
@@ -110,7 +111,7 @@ def wav(
         first += len(pairs)
     notes = [*told(root, known, listing, lost), *decided(sounds, rate, length)]
     about = {"source": str(root), "files": len(files), "decided": notes}
-    keys = splits["train"].names
+    keys = split_keys(splits["train"].names, [file for file, _ in listing["train"]])
     return assemble("wav", splits, shares, keys=keys, about=about)
 
 
