@@ -18,7 +18,7 @@ def evaluating(*models: Any) -> Iterator[None]:
     all, so that several threads can use one model.
     """
     modules = [model for model in models if isinstance(model, nn.Module)]
-    training = [part for module in modules for part in module.modules() if part.training]
+    training = [part for module in modules for part in parts(module) if part.training]
     for module in training:
         module.training = False
     try:
@@ -26,6 +26,23 @@ def evaluating(*models: Any) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def parts(model: nn.Module, /) -> list[nn.Module]:
+    """A model and all its parts, as `modules` gives them, which takes several times as long.
+
+    >>> both = nn.Sequential(nn.Tanh(), nn.Sequential(nn.ReLU()))
+    >>> parts(both) == [*both.modules()]
+    True
+    """
+    found: dict[nn.Module, None] = {}
+    ahead: list[nn.Module | None] = [model]
+    while ahead:
+        part = ahead.pop()
+        if part is not None and part not in found:
+            found[part] = None
+            ahead += reversed(part._modules.values())
+    return list(found)
 
 
 @contextmanager

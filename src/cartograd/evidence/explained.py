@@ -46,7 +46,7 @@ def explainer(spec: str, target: Tensor, /) -> Explain:
 
 def alike(one: Tensor, other: Tensor, /) -> float:
     """The mean rank correlation of the sizes of two attributions."""
-    return float(rank_correlation(one.abs(), other.abs()).mean())
+    return float(rank_correlation(one.abs(), other.abs()).nanmean())
 
 
 def scored(model: nn.Module, x: Tensor, target: Tensor, explain: Explain, /) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import cartograd as cg
+from cartograd.apps.verbs.secure import beside
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.core.signed import sign
@@ -35,6 +36,18 @@ def test_parties_answer_as_the_model_does_and_say_what_it_cost(bundle, cli_run):
     bad = cli_run(*words, "--secure", "additive-shares:parties=1")
     assert bad.code == 2
     assert "parties=1 is out of range; expected at least 2" in bad.err
+
+
+def test_a_single_logit_says_the_same_where_its_sign_is(monkeypatch):
+    torch.manual_seed(0)
+    told = Signature((VALUES,), (Port("y", "label", (1,), labels=("no", "yes")),))
+    model = beside(sign(nn.Linear(4, 1), told), "additive-shares", draws=None)
+    assert model is not None
+    x = torch.rand(6, 4)
+    monkeypatch.setattr(model.secured, "forward", lambda x: -model.model(x))
+    with torch.no_grad():
+        model(x)
+    assert (model.same, model.seen) == (0, 6)
 
 
 def test_what_cannot_be_answered_on_shares_is_refused_by_name(bundle):

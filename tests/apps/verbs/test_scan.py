@@ -1,5 +1,6 @@
 """Scans of poisoned data and of a model with a backdoor, as a user asks for them."""
 
+import dataclasses
 import json
 import re
 
@@ -138,6 +139,32 @@ def test_what_does_not_fit_is_left_out_and_said():
         "left out: strip, neural-cleanse, as they change inputs by little, within bounds",
     )
     assert told.draw("nothing.png") is None
+
+
+@pytest.mark.parametrize("logits", [1, 2])
+def test_a_trigger_that_could_not_stand_out_is_refused_before_the_work(tmp_path, logits):
+    data, asked = cg.dataset("moons"), []
+
+    class Watched(torch.nn.Linear):
+        def forward(self, input):
+            asked.append(len(input))
+            return super().forward(input)
+
+    port = dataclasses.replace(data.signature.output, dims=(logits,))
+    signature = dataclasses.replace(data.signature, outputs=(port,))
+    model = cg.sign(torch.nn.Sequential(Watched(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, logits)),
+                    signature)  # fmt: skip
+    asked.clear()
+    for methods in (None, [QUICK]):
+        with pytest.raises(UsageError, match=r"fewer than 5 classes none does .the model has 2"):
+            cg.scan(model, data, methods, repair=tmp_path / "mended")
+    if logits == 1:
+        with pytest.raises(UsageError, match="neural-cleanse needs a logit for each class"):
+            cg.scan(model, data, [QUICK])
+    assert asked == []
+    told = cg.scan(model, data, ["mahalanobis"], repair=tmp_path / "cut", repair_by="fine-pruning")
+    assert told.repair is not None
+    assert told.repair.clean[1].value >= told.repair.clean[0].value - 0.1
 
 
 def test_nothing_is_mended_where_nothing_stands_out(tmp_path):

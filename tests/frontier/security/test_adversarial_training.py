@@ -39,6 +39,28 @@ def test_without_a_ball_it_is_the_objective_that_it_wraps(given):
         torch.testing.assert_close(ours, theirs)
 
 
+def test_a_single_logit_learns_as_the_two_that_it_stands_for():
+    """Its softmax alone would be 1 anywhere, and TRADES have no term."""
+    ports = (Port("x", "vector", (6,), bounds=(0.0, 1.0)),), (Port("y", "label", (1,)),)
+    torch.manual_seed(0)
+    one = nn.Linear(6, 1)
+
+    class Two(nn.Module):
+        def forward(self, x):
+            return nn.functional.pad(one(x), (1, 0))
+
+    both = cg.sign(Two(), Signature(ports[0], (Port("y", "label", (2,)),)))
+    found, told = [], []
+    for model in (cg.sign(one, Signature(*ports)), both):
+        objective = AdversarialTraining(model=model, eps=0.2, form="trades")
+        torch.manual_seed(5)
+        (loss,) = objective.losses((X, Y % 2))
+        found.append(torch.autograd.grad(loss.value.sum(), list(one.parameters())))
+        told.append(objective.validate((X, Y % 2))["robust-accuracy"])
+    torch.testing.assert_close(*found)
+    torch.testing.assert_close(*told)
+
+
 class Seen(nn.Module):
     """Notes the inputs of passes in training mode."""
 

@@ -216,6 +216,32 @@ def test_without_sleeping_units_a_backdoor_is_weaker():
         fine_pruned(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), x[:9], y[:9])
 
 
+def yes_or_no(x):
+    """A network with a single logit, yes of some, and one with the two that it stands for."""
+    torch.manual_seed(0)
+    one = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1))
+    one[2].bias.data -= one(x).mean().detach()
+    two = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
+    two[0].load_state_dict(one[0].state_dict())
+    with torch.no_grad():
+        for mine, own in zip(two[2].parameters(), one[2].parameters(), strict=True):
+            mine.copy_(torch.cat([torch.zeros_like(own), own]))
+    return one, two
+
+
+def test_a_single_logit_is_mended_as_the_two_that_it_stands_for():
+    """As a class of its own it would be right or wrong whatever is cut, and nothing be learned."""
+    x = torch.rand(24, 4, generator=torch.Generator().manual_seed(3))
+    one, two = yes_or_no(x)
+    y = (one(x)[:, 0] > 0).long()
+    assert 0 < int(y.sum()) < 24
+    found = [fine_pruned(model, x, y, epochs=0) for model in (one, two)]
+    assert found[0][1] == found[1][1] < 5
+    mended = unlearned(one, x, lambda part: 1 - part, epochs=30, lr=1e-2)
+    before, after = ((model(1 - x) - one(x)).abs().mean().item() for model in (one, mended))
+    assert after < 0.7 * before
+
+
 def test_tuning_learns_from_mixtures_of_pictures_and_from_no_mixtures_of_tokens():
     seen: list[torch.Tensor] = []
 

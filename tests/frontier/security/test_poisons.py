@@ -196,6 +196,16 @@ def test_gradients_come_near_the_victims_under_right_labels():
     assert 1 - near[1] <= 0.3 * (1 - near[0])
 
 
+def test_the_gradient_of_a_single_logit_is_that_of_the_two_that_it_stands_for():
+    torch.manual_seed(0)
+    one, x = torch.nn.Linear(4, 1), torch.rand(3, 4)
+    for target in (0, 1):
+        y = torch.full((3, 1), float(target))
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(one(x), y)
+        right = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(one.parameters()))])
+        torch.testing.assert_close(slopes(one, list(one.parameters()), x, target), right)
+
+
 @pytest.mark.law("gradient-matching")
 def test_networks_from_scratch_learn_more_of_the_wanted_class():
     """The odds of the wanted class for the victim, beside those by random changes as large."""

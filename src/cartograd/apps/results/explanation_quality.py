@@ -33,6 +33,7 @@ class Quality:
 
     Attributes:
         figures: of each explainer or control, by name; what could not be measured is left out.
+            Each is of those examples that can be judged by it.
         examples: how many answers were explained.
         notes: what to bear in mind.
         beats: at which share of the examples each is better than random numbers, by figure.
@@ -62,7 +63,9 @@ class Quality:
             name: [
                 column
                 for column in FAITHFUL
-                if column in found and not _better(column, found[column], chance[column])
+                if column in found
+                and column in chance
+                and not _better(column, found[column], chance[column])
             ]
             for name, found in self.figures.items()
             if name not in CONTROLS

@@ -91,11 +91,11 @@ def explanation_quality(
         each = {name: measured.each(name, one) for name, one in rows.items()}
     return Quality(
         figures={
-            name: {column: _figure(one) for column, one in row.items()}
+            name: {column: _figure(one) for column, one in row.items() if not one.isnan().all()}
             for name, row in each.items()
         },
         examples=len(inputs),
-        notes=measured.notes,
+        notes=[*measured.notes, *_unjudged(each)],
         beats={name: _beats(row, each["random"]) for name, row in each.items() if name != "random"},
     )
 
@@ -218,17 +218,32 @@ def _edges(_: nn.Module, x: Tensor, __: Tensor) -> Float[Tensor, "b ..."]:
 
 def _beats(own: dict[str, Tensor], chance: dict[str, Tensor]) -> dict[str, float]:
     """The share of examples at which a method is better than random numbers."""
-    return {
-        column: float(
-            (own[column] < chance[column] if BETTER[column] == "lower" else
-             own[column] > chance[column]).double().mean()
-        )
-        for column in FAITHFUL if column in own and column in chance
-    }  # fmt: skip
+    found: dict[str, float] = {}
+    for column in FAITHFUL:
+        if column in own and column in chance:
+            ahead = own[column] - chance[column]
+            ahead = ahead[~ahead.isnan()] * (-1 if BETTER[column] == "lower" else 1)
+            if len(ahead):
+                found[column] = float((ahead > 0).double().mean())
+    return found
+
+
+def _unjudged(each: dict[str, dict[str, Tensor]]) -> list[str]:
+    """A line for each method of whose figures some are of fewer examples, or of none."""
+    found: list[str] = []
+    for name, row in each.items():
+        missing = {column: int(one.isnan().sum()) for column, one in row.items()}
+        parts = [f"{column} of {k} of {len(row[column])}" for column, k in missing.items() if k]
+        if parts:
+            found.append(
+                f"{name}: not judged are {', '.join(parts)}, as there is nothing to compare with: "
+                "an explanation that is all zeros, or an answer that covering does not change"
+            )
+    return found
 
 
 def _figure(each: Tensor) -> Figure:
-    """The mean over examples, with its standard error."""
-    each = each.double()
+    """The mean over the examples that can be judged, with its standard error."""
+    each = each[~each.isnan()].double()
     error = float(each.std() / len(each) ** 0.5) if len(each) > 1 else float("nan")
     return float(each.mean()), error

@@ -26,7 +26,7 @@ from cartograd.data.dataset.seen_classes import labels_of
 from cartograd.engine.device.device import pick
 from cartograd.frontier.security.detectors.calibrated import FALSE_ALARMS
 from cartograd.frontier.security.detectors.fine_pruning import fine_pruned
-from cartograd.frontier.security.detectors.neural_cleanse import Triggers
+from cartograd.frontier.security.detectors.neural_cleanse import FEWEST, Triggers
 from cartograd.frontier.security.detectors.unlearning import unlearned
 from cartograd.practice.metrics.proportion import exact
 from cartograd.practice.metrics.roc_auc import roc_auc
@@ -92,11 +92,7 @@ def scan(
         raise unknown("repair", repair_by, REPAIRS)
     if repair is None and repair_by != REPAIRS[0]:
         raise UsageError(f"repair_by={repair_by} says how; repair= has to say where (--repair)")
-    if repair is not None and repair_by == REPAIRS[0] and "study" not in kinds:
-        raise UsageError(
-            "a repair unlearns the trigger that neural-cleanse finds; add the method, or take "
-            "--repair-by fine-pruning"
-        )
+    _check_triggers(model, kinds, unlearns=repair is not None and repair_by == REPAIRS[0])
     model = model.to(pick(device))
     given = gathered(target, model, data, clean, poison, trusted, examples)
     detectors = {str(m): m for m, kind in zip(methods, kinds, strict=True) if kind == "detector"}
@@ -124,6 +120,31 @@ def scan(
         port=model.signature.input,
         notes=tuple(notes),
     )
+
+
+def _check_triggers(model: Signed, kinds: Sequence[str], /, *, unlearns: bool) -> None:
+    """Refuse to look for a trigger, or to unlearn it, where none could be found.
+
+    Raises:
+        UsageError: the model has too few classes, or no method looks for one.
+    """
+    output = model.signature.output
+    classes = len(labels_of(output))
+    if unlearns and classes < FEWEST:
+        raise UsageError(
+            f"a repair unlearns the trigger of the class that stands out, and of fewer than "
+            f"{FEWEST} classes none does (the model has {classes}); take --repair-by fine-pruning"
+        )
+    if unlearns and "study" not in kinds:
+        raise UsageError(
+            "a repair unlearns the trigger that neural-cleanse finds; add the method, or take "
+            "--repair-by fine-pruning"
+        )
+    if "study" in kinds and output.dims == (1,):
+        raise UsageError(
+            "neural-cleanse needs a logit for each class, and the model gives a single one; take "
+            "methods that do not, such as mahalanobis or strip"
+        )
 
 
 def _usual(model: Signed) -> tuple[Sequence[str], tuple[str, ...]]:

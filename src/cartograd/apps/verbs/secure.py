@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cartograd.apps.answers import units
+from cartograd.apps.verbs.attack import classes_of
 from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 from cartograd.core.signed import Signed
@@ -33,7 +34,8 @@ class Beside(nn.Module):
         """The answers on shares."""
         found, plain = self.secured(x.cpu()), self.model(x).cpu()
         self.apart = max(self.apart, float((found - plain).abs().max()))
-        self.same += int((found.argmax(-1) == plain.argmax(-1)).sum())
+        if self.model.signature.task.target == "class":
+            self.same += int((classes_of(found) == classes_of(plain)).sum())
         self.seen += len(found)
         return found
 

@@ -181,7 +181,7 @@ def _plus_plus(a: Tensor, g: Tensor) -> Tensor:
 
 
 def _weighted(w: Tensor, a: Tensor) -> Tensor:
-    return torch.einsum("bk,bk...->b...", w, a)
+    return (w[:, None] @ a.flatten(2)).reshape(len(a), *a.shape[2:])
 
 
 FORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

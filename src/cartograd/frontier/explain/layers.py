@@ -1,7 +1,7 @@
 """A layer of a model by its name, what it gives in a run, and how outputs listen to it."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cartograd.core.errors import UsageError, unknown
+from cartograd.core.eval_mode import parts
 from cartograd.engine.files.program import check_code
 from cartograd.frontier.explain.rules import Rules
 from cartograd.frontier.inputs import answers
@@ -37,7 +38,12 @@ def layer_named(model: nn.Module, name: str, /) -> nn.Module:
 
 @contextmanager
 def recorded(
-    model: nn.Module, layer: str | None, /, *, since: nn.Module | None = None
+    model: nn.Module,
+    layer: str | None,
+    /,
+    *,
+    since: nn.Module | None = None,
+    follow: bool = False,
 ) -> Iterator[list[Tensor]]:
     """What a layer gives, each time that the model runs within the block.
 
@@ -47,6 +53,8 @@ def recorded(
         model: runs within the block.
         layer: its name; None stands for the last convolution, module or function, of a run.
         since: the convolution before whose call none is noted; None notes all.
+        follow: whether what comes after the layer is recorded for gradients, in a block where
+            nothing is: so nothing before it is.
 
     Raises:
         UsageError: there is none of this name.
@@ -57,6 +65,8 @@ def recorded(
         if not output.requires_grad:  # of tokens by frozen weights
             output = output.detach().requires_grad_()
         found.append(output)
+        if follow:
+            torch.set_grad_enabled(True)
         return output.clone()
 
     if layer is not None:
@@ -134,10 +144,9 @@ def listened(
     Raises:
         UsageError: there is no such layer, or the output does not depend on it.
     """
-    parts = [*model.modules()]
-    convolved = [part for part in parts if isinstance(part, CONVOLVED)]
+    convolved = [part for part in parts(model) if isinstance(part, CONVOLVED)]
     for since in (convolved[-1], None) if convolved and layer is None else (None,):
-        with _constant(parts), recorded(model, layer, since=since) as seen:
+        with torch.no_grad(), recorded(model, layer, since=since, follow=True) as seen:
             found = number(answers(model, x.detach()))
         if seen:
             break
@@ -153,17 +162,3 @@ def listened(
     if slope is None:
         raise UsageError("the output does not depend on that layer; name one before it")
     return seen[-1].detach(), slope
-
-
-@contextmanager
-def _constant(parts: Sequence[nn.Module]) -> Iterator[None]:
-    """Within the block no gradient is asked of the weights that parts hold themselves."""
-    held = [weight for part in parts for weight in part._parameters.values()]
-    asked = [weight for weight in held if weight is not None and weight.requires_grad]
-    for weight in asked:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in asked:
-            weight.requires_grad_(True)

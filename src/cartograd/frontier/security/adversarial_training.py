@@ -48,6 +48,7 @@ from cartograd.core.protocols import Batch, Loss, Validating
 from cartograd.frontier.inputs import looking
 from cartograd.frontier.security.ball import Ball, Norm
 from cartograd.frontier.security.gain import valid
+from cartograd.training.objectives.classify import both
 
 CARD = Card(
     name="adversarial-training",
@@ -147,7 +148,7 @@ class AdversarialTraining(nn.Module):
         if not isinstance(self.inner, Validating):
             return {"loss": next(self.inner.losses((point, *batch[1:]))).value}
         found = self.inner.validate((point, *batch[1:]))
-        stands = found["outputs"].argmax(1) == batch[-1]
+        stands = both(found["outputs"]).argmax(1) == batch[-1]
         clean = self.inner.validate(batch)["outputs"]
         return found | {"outputs": clean, "robust-accuracy": stands.to(found["loss"])}
 
@@ -181,7 +182,7 @@ class AdversarialTraining(nn.Module):
     @staticmethod
     def _distance(usual: Tensor, found: Tensor) -> Float[Tensor, " b"]:
         """The Kullback-Leibler divergence of answers from the usual ones."""
-        logs, target = found.log_softmax(1), usual.log_softmax(1)
+        logs, target = both(found).log_softmax(1), both(usual).log_softmax(1)
         return F.kl_div(logs, target, reduction="none", log_target=True).sum(1)
 
     def _free(self, batch: Batch, ball: Ball, point: Tensor) -> Iterator[Loss]:

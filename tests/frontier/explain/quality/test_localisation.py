@@ -53,6 +53,12 @@ def test_the_share_is_all_a_quarter_or_nothing():
 
     assert localisation(right, made, classes).tolist() == [1.0] * 3
     assert localisation(lambda x, aim: -right(x, aim), made, classes).tolist() == [0.0] * 3
+    silent = localisation(lambda x, aim: torch.zeros_like(x), made, classes)
+    assert silent.isnan().all(), "nothing speaks for any cell"
+    once = localisation(
+        lambda x, aim: right(x, aim) * (aim > 0).reshape(-1, 1, 1, 1), made, classes
+    )
+    assert once.tolist() == [1.0] * 3, "the mean over the cells of which something is said"
     even = localisation(lambda x, aim: torch.ones_like(x), made, classes)
     torch.testing.assert_close(even, torch.full((3,), 0.25).double())
 

@@ -1,5 +1,7 @@
 """How good explanations are: captum's figures, and what must hold."""
 
+import json
+
 import pytest
 import scipy.stats
 import torch
@@ -9,6 +11,7 @@ import cartograd as cg
 from cartograd.core.errors import UsageError
 from cartograd.core.ports import Port, Signature
 from cartograd.frontier.explain.parts import parts_of
+from cartograd.frontier.explain.quality.complexity import complexity, gini
 from cartograd.frontier.explain.quality.curves import blurred, deletion, insertion
 from cartograd.frontier.explain.quality.infidelity import infidelity
 from cartograd.frontier.explain.quality.randomisation import forgetful, rank_correlation
@@ -76,6 +79,40 @@ def test_max_sensitivity_of_a_linear_explanation_is_the_largest_move():
     found = max_sensitivity(twice, x, radius=0.1, samples=200)
     assert ((found > 0.08) & (found <= 0.1 + 1e-12)).all()
     assert max_sensitivity(lambda x: torch.ones_like(x), x).tolist() == [0.0] * 3
+
+
+def test_where_there_is_nothing_to_divide_by_nothing_is_judged():
+    """Half of the examples are asleep: their answer does not depend on what is covered."""
+    net = nn.Sequential(nn.Linear(4, 2), nn.ReLU())
+    nn.init.constant_(net[0].weight, 1.0)
+    nn.init.constant_(net[0].bias, -2.0)
+    net[0].weight.data[1] /= 2
+    model = cg.sign(
+        net, Signature((Port("x", "vector", (4,), bounds=(0.0, 1.0)),), (Port("y", "label", (2,)),))
+    )
+    awake = torch.tensor([[1.0, 0.9, 0.8, 0.7], [0.7, 0.9, 1.0, 0.8]])
+    x = torch.cat([awake, awake / 9])
+    nothing = torch.zeros(2, 4)
+    assert max_sensitivity(lambda x: 0 * x, nothing).isnan().all()
+    assert max_sensitivity(lambda x: x, nothing).isnan().all()
+    for one in (complexity, gini):
+        assert one(nothing).isnan().all()
+    assert rank_correlation(nothing, awake).isnan().all()
+    parts = parts_of(model, x, target=0)
+    assert infidelity(parts, torch.zeros_like(x)).isnan().tolist() == [False, False, True, True]
+    apart = cg.explanation_quality(model, x, ["input-x-gradient"], target=0)
+    alone = cg.explanation_quality(model, awake, ["input-x-gradient"], target=0)
+    for column in ("infidelity", "complexity", "gini"):
+        found, right = (one.figures["input-x-gradient"][column] for one in (apart, alone))
+        assert found == pytest.approx(right), column
+    assert apart.figures["input-x-gradient"]["max-sensitivity"][0] < 1
+    told = next(one for one in apart.notes if one.startswith("input-x-gradient"))
+    assert "infidelity of 2 of 4, max-sensitivity of 2 of 4, complexity of 2 of 4" in told
+    asleep = cg.explanation_quality(model, awake / 9, ["input-x-gradient"], target=0)
+    assert list(asleep.figures["input-x-gradient"]) == ["deletion", "insertion"]
+    assert "–" in asleep.rows()[0]
+    assert "infidelity" not in asleep.no_better()["input-x-gradient"]
+    assert "NaN" not in json.dumps(asleep.to_json()["better_than_random"])
 
 
 def test_ranks_are_scipys_and_a_forgetful_model_has_the_same_weights_elsewhere():

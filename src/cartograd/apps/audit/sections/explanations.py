@@ -85,7 +85,7 @@ class Explanations:
                   "last two rows are controls that know nothing of the model")
         )  # fmt: skip
         return Found(
-            tuple(_figure(name, quality, first) for name in quality.columns),
+            tuple(_figure(name, quality, first) for name in quality.figures[first]),
             f"By {first}. The figures of the card are of this method; its control is random "
             "numbers in the place of an explanation.",
             _gallery(subject, first) + judged,

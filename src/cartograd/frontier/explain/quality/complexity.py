@@ -24,16 +24,15 @@ from torch import Tensor
 
 
 def complexity(attribution: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
-    """The entropy of the shares, by that of equal ones; 1 where nothing is attributed."""
+    """The entropy of the shares, by that of equal ones; NaN where nothing is attributed."""
     sizes = attribution.flatten(1).abs().double()
-    whole = sizes.sum(1, keepdim=True)
-    shares = torch.where(whole > 0, sizes / whole.clamp_min(1e-300), 1 / sizes.shape[1])
+    shares = sizes / sizes.sum(1, keepdim=True)  # 0 / 0 is NaN
     return torch.special.entr(shares).sum(1) / max(math.log(sizes.shape[1]), 1e-300)
 
 
 def gini(attribution: Float[Tensor, "b ..."], /) -> Float[Tensor, " b"]:
-    """The Gini index of the sizes; 0 where nothing is attributed."""
+    """The Gini index of the sizes; NaN where nothing is attributed."""
     sizes = attribution.flatten(1).abs().double().sort(1).values
     n = sizes.shape[1]
     order = 2 * torch.arange(1, n + 1, device=sizes.device, dtype=sizes.dtype) - n - 1
-    return (order * sizes).sum(1) / (n * sizes.sum(1)).clamp_min(1e-300)
+    return (order * sizes).sum(1) / (n * sizes.sum(1))

@@ -24,6 +24,8 @@ def infidelity(
 ) -> Float[Tensor, " b"]:
     """The share of the answers' changes that an attribution does not tell.
 
+    NaN where nothing that is covered changes the answer: there is nothing to tell.
+
     Args:
         parts: the examples, and what covers their parts.
         attribution: what each number contributes.
@@ -38,4 +40,5 @@ def infidelity(
     member = one_hot(parts.part.flatten(), d).to(each)
     told = (each @ member) @ (~shown).to(each).T
     scale = (told * lost).sum(1).clamp_min(0) / told.square().sum(1).clamp_min(1e-300)
-    return (scale[:, None] * told - lost).square().sum(1) / lost.square().sum(1).clamp_min(1e-300)
+    missed, whole = (scale[:, None] * told - lost).square().sum(1), lost.square().sum(1)
+    return torch.where(whole > 0, missed / whole, torch.nan)

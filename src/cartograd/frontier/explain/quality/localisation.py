@@ -72,6 +72,8 @@ def localisation(
 ) -> Float[Tensor, " m"]:
     """The share of positive attribution in the right cell, the mean over a mosaic's cells.
 
+    A cell for whose class nothing speaks has no share; NaN where that holds of all four.
+
     Args:
         explain: gives an attribution of pictures for a class each.
         pictures: mosaics.
@@ -82,5 +84,5 @@ def localisation(
         found = explain(pictures, classes[:, cell]).double().sum(1).clamp_min(0)
         rows = found.chunk(2, 1)[cell // 2]
         own = rows.chunk(2, 2)[cell % 2].flatten(1).sum(1)
-        shares.append(own / found.flatten(1).sum(1).clamp_min(1e-300))
-    return torch.stack(shares).mean(0)
+        shares.append(own / found.flatten(1).sum(1))  # 0 / 0 is NaN
+    return torch.stack(shares).nanmean(0)

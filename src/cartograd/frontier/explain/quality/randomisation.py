@@ -29,11 +29,11 @@ def forgetful(model: nn.Module, /, *, seed: int = 0) -> nn.Module:
 def rank_correlation(
     a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."], /
 ) -> Float[Tensor, " b"]:
-    """Spearman's correlation of two attributions of each example; 0 where one is constant."""
+    """Spearman's correlation of two attributions of each example; NaN where one is constant."""
     one, two = (_ranks(each.flatten(1).double()) for each in (a, b))
     one, two = (each - each.mean(1, keepdim=True) for each in (one, two))
     spread = one.norm(dim=1) * two.norm(dim=1)
-    return (one * two).sum(1) / spread.clamp_min(1e-300)
+    return torch.where(spread > 0, (one * two).sum(1) / spread, torch.nan)
 
 
 def _ranks(x: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ def max_sensitivity(
 ) -> Float[Tensor, " b"]:
     """The largest change of an explanation by its size, over random inputs in a cube.
 
+    NaN where the explanation is all zeros: it has no size to compare a change with.
+
     Args:
         explain: gives an attribution for each input.
         x: the inputs.
@@ -39,4 +41,5 @@ def max_sensitivity(
         noise = 2 * torch.rand(x.shape, generator=generator, dtype=torch.float64) - 1
         moved = explain(x + radius * noise.to(x)).flatten(1).double()
         worst = torch.maximum(worst, (moved - own).norm(dim=1))
-    return worst / own.norm(dim=1).clamp_min(1e-300)
+    size = own.norm(dim=1)
+    return torch.where(size > 0, worst / size, torch.nan)

@@ -39,6 +39,7 @@ from torch.nn import functional as F
 from cartograd.core.errors import UsageError
 from cartograd.core.eval_mode import evaluating
 from cartograd.frontier.inputs import answers, with_gradients
+from cartograd.frontier.security.gain import logits
 
 BATCH, DECAY = 32, 0.05
 
@@ -81,9 +82,9 @@ def fine_pruned(
             for rows in torch.randperm(len(x), generator=generator).split(BATCH):
                 some = _mixed(x, rows, generator)
                 with torch.no_grad():
-                    own = answers(model, some).softmax(1)
+                    own = logits(model, some).softmax(1)
                 optimizer.zero_grad()
-                F.cross_entropy(answers(mended, some), own).backward()
+                F.cross_entropy(logits(mended, some), own).backward()
                 optimizer.step()
                 falling.step()
                 _silence(layer, cut)
@@ -154,4 +155,4 @@ def _silence(layer: nn.Module, units: list[int]) -> None:
 
 
 def _right(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    return float((answers(model, x).argmax(1) == y).double().mean())
+    return float((logits(model, x).argmax(1) == y).double().mean())

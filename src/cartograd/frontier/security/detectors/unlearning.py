@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cartograd.core.eval_mode import evaluating
-from cartograd.frontier.inputs import answers, with_gradients
+from cartograd.frontier.inputs import with_gradients
+from cartograd.frontier.security.gain import logits
 
 BATCH = 32
 
@@ -56,7 +57,7 @@ def unlearned(
     optimizer = torch.optim.Adam(weights, lr=lr)
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model), torch.no_grad():
-        own = answers(model, x).softmax(1)
+        own = logits(model, x).softmax(1)
     with with_gradients(mended):
         for _ in range(epochs):
             for rows in torch.randperm(len(x), generator=generator).split(BATCH):
@@ -64,7 +65,7 @@ def unlearned(
                 batch = x[rows].clone()
                 batch[some] = stamped(batch[some])
                 optimizer.zero_grad()
-                F.cross_entropy(answers(mended, batch), own[rows]).backward()
+                F.cross_entropy(logits(mended, batch), own[rows]).backward()
                 optimizer.step()
     optimizer.zero_grad()
     return mended

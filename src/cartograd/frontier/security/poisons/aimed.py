@@ -11,7 +11,8 @@ from cartograd.core.errors import UsageError
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.data.dataset.plan import generator
-from cartograd.frontier.inputs import answers, looking
+from cartograd.frontier.inputs import looking
+from cartograd.frontier.security.gain import logits
 from cartograd.frontier.security.poisons.drawn import check_classes, number_of, some
 
 
@@ -83,7 +84,7 @@ class Aim:
         number = number_of(self.victim, signature.output)
         own = x[y == number]
         with looking(model, own), torch.no_grad():
-            right = answers(model, own).argmax(1) == number
+            right = logits(model, own).argmax(1) == number
         if not right.any():
             raise UsageError(
                 f"{self.poison}: the run answers no test example of {self.victim!r} rightly, "

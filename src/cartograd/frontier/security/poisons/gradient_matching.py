@@ -41,7 +41,8 @@ from cartograd.core.poisoning import Poisoned
 from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.data.dataset.plan import generator
-from cartograd.frontier.inputs import answers, looking
+from cartograd.frontier.inputs import looking
+from cartograd.frontier.security.gain import logits
 from cartograd.frontier.security.poisons.aimed import Aim
 
 CARD = Card(
@@ -173,7 +174,7 @@ def slopes(
 ) -> Float[Tensor, " d"]:
     """The gradient of the loss of inputs that are told to be of a class, in a row."""
     y = torch.full((len(x),), target, device=x.device)
-    loss = F.cross_entropy(answers(model, x), y)
+    loss = F.cross_entropy(logits(model, x), y)
     found = torch.autograd.grad(loss, weights, create_graph=learning)
     return torch.cat([one.flatten() for one in found])
 
