@@ -183,11 +183,17 @@ def _check(card: Card, key: str, value: Any, parameter: inspect.Parameter) -> No
     if parameter.annotation is not inspect.Parameter.empty and not fits(
         value, parameter.annotation
     ):
-        if isinstance(value, str) and (words := choices(parameter.annotation)):
+        words, also = choices(parameter.annotation), f" ({means})" if means else ""
+        if words and isinstance(value, str):
             raise UsageError(f"{card.name}: {unknown(key, value, words, every=True)}")
+        if type(value) is int and words and all(word.isdigit() for word in words):
+            raise UsageError(
+                f"{card.name}: {key}={value} is out of range; expected one of {', '.join(words)}"
+                f"{also}"
+            )
         raise UsageError(
             f"{card.name}: {key}={value!r} is of the wrong type; expected "
-            f"{_annotation(parameter.annotation)}" + (f" ({means})" if means else "")
+            f"{_annotation(parameter.annotation)}{also}"
         )
     vocabulary.check(card.name, key, value, means=means)
 

@@ -3,7 +3,7 @@
 These are protocols, not base classes: anything of the right shape is accepted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -242,6 +242,17 @@ class Fusible(Protocol):
 
     def inference_form(self, product: Any, /) -> Writer:
         """The same function with fused weights, which `product` makes into products."""
+        ...
+
+
+@runtime_checkable
+class Stackable(Protocol):
+    """A layer with rounded weights that becomes one with others of the same inputs."""
+
+    def stacked(
+        self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /
+    ) -> Callable[[Tensor], Tensor] | None:
+        """From inputs to the outputs of all, in this order; None where that cannot be."""
         ...
 
 

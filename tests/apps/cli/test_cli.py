@@ -96,7 +96,8 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
     # What is data may say its column apart: `--data churn.csv --target churn`; a training and its
     # repetitions are one command, and so are a training and its gate. What `--sampler` says has
     # short forms, truncation is the temperature of generators with styles, and a picture
-    # to complete comes with its mask, and a style with its content and its weight.
+    # to complete comes with its mask, and a style with its content and its weight. A precision is
+    # of weights and of the cache.
     more = {
         "train": {"target", "seeds", "beat_baseline", "minutes"},
         "generate": {
@@ -110,6 +111,7 @@ def test_a_command_has_at_most_a_dozen_flags_and_json_among_them(name):
             "content",
             "style",
             "style_weight",
+            "cache",
         },
     }
     assert len(flags - more.get(name, set())) <= 12

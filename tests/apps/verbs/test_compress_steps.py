@@ -66,6 +66,8 @@ def test_steps_that_are_done_are_kept(run, done):
     assert [one.value for one in again.stages] == [one.value for one in done.stages]
     with pytest.raises(UsageError, match="begun with other steps"):
         compress_steps(run, STEPS[:1], folder=done.path, resume=True)
+    with pytest.raises(UsageError, match="exists already"):  # told before any data are read
+        compress_steps(run, STEPS, "csv:nowhere", folder=done.path)
     with pytest.raises(UsageError, match="exists already"):
         compress_steps(run, STEPS, folder=done.path)
 

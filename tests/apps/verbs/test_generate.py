@@ -172,6 +172,23 @@ def test_writes_in_other_number_formats(precision):
     assert "".join(stream(writer(), "Once", length=20, precision=precision)) == answer.text
 
 
+def test_writes_with_keys_and_values_in_eight_bits(tmp_path, capsys, monkeypatch):
+    model, told = writer(), {"length": 20, "cache": "int8"}
+    answer = generate(model, ["Once", "a"], **told)[0]
+    assert "".join(stream(model, "Once", **told)) == generate(model, "Once", **told)[0].text
+    assert len(answer.tokens) == 20 or answer.ended
+    writing = Writing(model, cache="int8")
+    decoder = writing.begin([[1, 2]], 20).decoder
+    assert decoder.cache.all.dtype == torch.int8
+    assert decoder.cache.all.shape[3] == 22
+    assert generate(writing, "Once", length=20)[0].text == generate(model, "Once", **told)[0].text
+    generate(model, "Once", beams=2, **told)
+    generate(model, "Once", draft=writer(), **told)
+    bundle = write_bundle(tmp_path / "b", model)
+    words = ("generate", bundle, "Once", "--length", 20, "--cache", "int8")
+    assert generate(model, "Once", **told)[0].text in command(capsys, monkeypatch)(*words).out
+
+
 def test_from_a_bundle(tmp_path):
     model = writer()
     write_bundle(tmp_path / "b", model)
@@ -183,6 +200,12 @@ def test_from_a_bundle(tmp_path):
 
 def without_tokenizer():
     return writer(tokenizer=None)
+
+
+def recurrent():
+    model = build("recurrent-language-model:dim=8", signature=signature()).eval()
+    model.tokenizer = TOKENIZER
+    return model
 
 
 def of_pictures():
@@ -198,6 +221,9 @@ def of_pictures():
         (of_pictures, "x", {}, "lenet5 does not write"),
         (writer, "x", {"precision": "int3"}, "unknown number format 'int3'"),
         (translator, "x", {"precision": "int8"}, "writes in float32 only"),
+        (writer, "x", {"cache": "int3"}, "unknown number format of a cache 'int3'"),
+        (translator, "x", {"cache": "int8"}, "keeps the keys and values of a source"),
+        (recurrent, "x", {"cache": "int8"}, "keeps no keys and values that could be rounded"),
         (writer, "x", {"length": 0}, "length=0"),
         (writer, "x", {"samplers": "top-q:p=0.1"}, "unknown token-sampler 'top-q'"),
         (writer, "x", {"samplers": "top-p:p=1.1"}, "p=1.1 is out of range"),

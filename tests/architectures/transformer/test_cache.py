@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder
+from cartograd.core.build import build
 from cartograd.core.errors import UsageError
 
 
@@ -95,3 +96,71 @@ def test_a_decoder_hands_on():
     decoder.rewind(1)
     assert decoder.length == 1
     assert decoder.read(tokens[:1]).flatten().tolist() == [3, 1, 2]
+
+
+def rounded(rows=2, heads=3, width=8, capacity=9, dtype=torch.float32, **args):
+    cache = Cache(2, rows, heads, capacity, width, dtype, **args)
+    cache.in_int8()
+    return cache
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_in_int8_a_number_is_off_by_half_a_step_of_its_head_and_token(dtype):
+    cache = rounded(dtype=dtype)
+    sizes = torch.logspace(-4, 4, 2 * 3 * 5).view(2, 3, 5, 1)
+    k, v = (torch.randn(2, 3, 5, 8) * sizes for _ in range(2))
+    k[0, 1, 2] = 0
+    k, v = k.to(dtype), v.to(dtype)
+    for given, found in zip((k, v), cache[0].append(k, v), strict=True):
+        assert (found.shape, found.dtype) == (given.shape, dtype)
+        step = given.float().abs().amax(3, keepdim=True) / 127
+        spare = 1.0001 + 127 * torch.finfo(dtype).eps  # what is given back is rounded, too
+        assert ((found - given).float().abs() <= spare * step / 2).all()
+    assert not cache[0].append(k[:, :, :1] * 0, v[:, :, :1])[0][:, :, -1].any()
+
+
+def test_in_int8_it_takes_little_more_than_a_quarter():
+    whole = Cache(2, 1, 3, 100, 64)
+    small = rounded(1, 3, 64, 100)
+    assert whole.size == 2 * 6 * 100 * 64 * 4
+    assert small.size == 2 * 6 * 100 * (64 + 4)
+
+
+def test_in_int8_what_was_read_stays_as_it_was():
+    """One token at a time, in another order and after going back it is the same."""
+    k, v = torch.randn(2, 2, 3, 6, 8).unbind()
+    at_once, pieces = rounded(), rounded()
+    whole = at_once[0].append(k, v)
+    for place in range(6):
+        found = pieces[0].append(k[:, :, place : place + 1], v[:, :, place : place + 1])
+        assert torch.equal(found[0], whole[0][:, :, : place + 1])
+    assert torch.equal(found[1], whole[1])
+    pieces[1].append(k, v)
+    pieces.rewind(2)
+    pieces.reorder(torch.tensor([1, 1, 0]))
+    assert (pieces.length, pieces[1].length) == (2, 2)
+    new = 1e3 * torch.randn(3, 3, 1, 8)
+    found = pieces[0].append(new, new)[0]
+    assert torch.equal(found[:, :, :2], whole[0][[1, 1, 0], :, :2])
+    pieces[0].append(*[torch.zeros(3, 3, 6, 8)] * 2)
+    with pytest.raises(UsageError, match="10 tokens do not fit into a memory of 9"):
+        pieces[0].append(new, new)
+
+
+@pytest.mark.parametrize("name", ["gpt", "llama"])
+@torch.no_grad()
+def test_in_int8_a_model_answers_nearly_the_same(name):
+    torch.manual_seed(0)
+    sizes = {"vocabulary": 11, "dim": 32, "depth": 2, "heads": 4, "context": 32}
+    model = build(name, kind="model", **sizes).eval()
+    for weight in model.parameters():
+        weight.mul_(4)
+    tokens, answers = torch.randint(11, (2, 20)), []
+    for pieces in ([20], [8, *[1] * 12]):
+        decoder = model.decoder(2, 20, starts=torch.tensor([0, 3]))
+        decoder.in_int8()
+        answers.append(torch.cat([decoder.read(one) for one in tokens.split(pieces, 1)], 1))
+    expected = model.decoder(2, 20, starts=torch.tensor([0, 3])).read(tokens)
+    torch.testing.assert_close(answers[0], answers[1], rtol=1e-3, atol=1e-3)
+    off = (answers[0] - expected)[:, 3:].norm() / expected[:, 3:].norm()
+    assert 0 < off < 0.02

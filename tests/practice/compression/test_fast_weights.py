@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -6,6 +8,9 @@ from cartograd.architectures.transformer.llama import LLaMA
 from cartograd.core.errors import UsageError
 from cartograd.practice.compression import fast_weights
 from cartograd.practice.compression.fast_weights import FORMATS, MAKERS, inference_form, quickest
+from cartograd.practice.compression.group_linear import GroupLinear
+from cartograd.practice.compression.group_weights import group_weights
+from cartograd.practice.compression.int8_weights import Int8Linear, int8_weights
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +107,38 @@ def test_every_way_belongs_to_a_format():
 def test_no_such_format(model):
     with pytest.raises(UsageError, match="unknown number format 'int3'"):
         inference_form(model, "int3")
+
+
+@pytest.mark.parametrize(
+    ("small", "kind"), [(int8_weights, Int8Linear), (group_weights, GroupLinear)]
+)
+@torch.no_grad()
+def test_rounded_weights_are_multiplied_as_they_are(model, small, kind):
+    rounded, tokens = small(model), torch.randint(60, (1, 10))
+    quick = inference_form(rounded)
+    for layer in quick.layers:
+        assert [type(part) for part in layer if callable(part)] == [kind] * 4
+    heads = rounded.blocks[0].attention
+    joint = quick.layers[0][1]
+    order = torch.arange(64).unflatten(0, (-1, 2, 8)).transpose(1, 2).flatten()
+    assert torch.equal(joint.floats()[:64], heads.query.floats()[order])
+    assert torch.equal(joint.floats()[96:], heads.value.floats())
+    assert torch.equal(joint.bias[:64], heads.query.bias[order])
+    expected = rounded(tokens)
+    for pieces in ([1] * 10, [10]):
+        decoder = quick.decoder(1, 10)
+        z = torch.cat([decoder.read(part) for part in tokens.split(pieces, 1)], 1)
+        assert (z - expected).norm() <= 0.02 * expected.norm()
+
+
+@torch.no_grad()
+def test_layers_that_were_rounded_otherwise_are_not_joined(model):
+    """Then their weights are made floats for the format that is asked for."""
+    rounded, tokens = group_weights(model), torch.randint(60, (1, 10))
+    first = rounded.blocks[0].attention
+    for other in (group_weights(copy.deepcopy(model.blocks[0].attention), group=32), None):
+        first.key = other.key if other else int8_weights(model).blocks[0].attention.key
+        quick = inference_form(rounded)
+        assert not isinstance(quick.layers[0][1], GroupLinear)
+        expected = rounded(tokens)
+        assert (quick.decoder(1, 10).read(tokens) - expected).norm() <= 0.02 * expected.norm()

@@ -1,7 +1,6 @@
 """What a model needs to generate text: a tokenizer, a decoder, and room in its context."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 
@@ -16,11 +15,15 @@ from cartograd.apps.answers.writer import (
 )
 from cartograd.apps.load.target import Target, as_signed, name_of
 from cartograd.architectures.decoding.generate import left_padded
-from cartograd.core.errors import UsageError
+from cartograd.architectures.transformer.cache import CachedDecoder
+from cartograd.core.errors import UsageError, unknown
 from cartograd.core.protocols import Fusible, Writer
 from cartograd.core.signed import Signed
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.practice.compression.fast_weights import inference_form
+
+CACHES = ("float32", "int8")
+"""Number formats of keys and values: as the model computes them, or a quarter of its bytes."""
 
 NEAR = 8
 """Previous tokens that may change how the next one is decoded."""
@@ -33,13 +36,19 @@ class Writing:
         target: a model with a signature and a tokenizer, a run, a bundle, the path of one, or the
             name of published weights.
         precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
-            quickest of the others here.
+            quickest of the others here. Weights that are rounded already stay as they are.
+        cache: number format of the keys and values that it keeps while it writes, of `CACHES`.
 
     Raises:
-        UsageError: it is none that writes texts, or keeps no weights in this format.
+        UsageError: it is none that writes texts, or keeps no weights, or nothing else, in this
+            format.
     """
 
-    def __init__(self, target: Target, /, *, precision: str = "float32"):
+    def __init__(
+        self, target: Target, /, *, precision: str = "float32", cache: str = "float32"
+    ):  # fmt: skip
+        if cache not in CACHES:
+            raise unknown("number format of a cache", cache, CACHES)
         self.signed: Signed = as_signed(target)
         signed, name = self.signed, name_of(self.signed)
         model = writer_of(signed.model, signed.signature, name)
@@ -47,7 +56,9 @@ class Writing:
         self.tokenizer.check(signed.signature.input)
         self.device = next(iter(signed.parameters())).device
         self.model: Writer = _ready(model, precision, self.device)
-        self.answers = signed.signature.task.generated == "answer"
+        self.answers, self.cache = signed.signature.task.generated == "answer", cache
+        if cache != "float32":
+            self._check_cache(name)
         self.stop = ends(self.tokenizer)
         self.manner = manner_of(self.tokenizer)
 
@@ -97,10 +108,24 @@ class Writing:
         prompt, starts = (part.to(self.device) for part in left_padded(rows))
         before = prompt.shape[1]
         room = length if self.context is None else min(length, self.context - before)
-        make = partial(self.model.decoder, len(rows), before + room)
-        if not starts.any():
-            return Begun(make(), prompt, None, room)
-        return Begun(make(starts=starts), prompt, starts, room)  # type: ignore[call-arg]
+        padded = {"starts": starts} if starts.any() else {}
+        decoder = self.model.decoder(len(rows), before + room, **padded)
+        if self.cache == "int8":
+            assert isinstance(decoder, CachedDecoder)
+            decoder.in_int8()
+        return Begun(decoder, prompt, padded.get("starts"), room)
+
+    def _check_cache(self, name: str) -> None:
+        """Refuse a model that keeps no keys and values, or those of a source, too."""
+        if self.answers:
+            raise UsageError(
+                f"{name} keeps the keys and values of a source, in float32 only; cache=int8 is for "
+                "models that go on from a text"
+            )
+        if not isinstance(self.model.decoder(1, 1), CachedDecoder):
+            raise UsageError(
+                f"{name} keeps no keys and values that could be rounded; leave cache=int8 out"
+            )
 
 
 def _ready(model: Writer, precision: str, device: torch.device) -> Writer:

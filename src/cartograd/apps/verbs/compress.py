@@ -119,9 +119,10 @@ def compress_to(
             cannot be built again by name; or there is a margin and nothing to judge by.
     """
     check_judge(None, margin)
-    bundle = as_bundle(target)
+    resolve(method, kind="compressor")
     if Path(path).exists():
         raise UsageError(f"{path} exists already; choose another folder")
+    bundle = as_bundle(target)
     small = compress(bundle, data, method=method, part=part)
     if small.spec is None:
         raise UsageError(

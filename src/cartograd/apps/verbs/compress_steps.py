@@ -76,10 +76,11 @@ def compress_steps(
             f"{original.path} does not say what it was trained on; give data (--data), to measure "
             "it on"
         )
+    _check_new(Path(folder), resume)
     examples, part = _examples(original, data, part)
     metric = usual(original.model)[0]
     measures_of(original.model, {metric: metric})
-    home = _opened(Path(folder), original, chosen, resume)
+    home = _opened(Path(folder), original, chosen)
     bundles = [original]
     for number, step in enumerate(chosen, start=1):
         place = home / "steps" / f"{number}-{step.spec.name}"
@@ -102,20 +103,24 @@ def _examples(original: Bundle, data: Data, part: str | None) -> tuple[Examples,
     return examples_for(model.signature, read, part, tokenizer=model.tokenizer), part
 
 
-def _opened(home: Path, original: Bundle, steps: tuple[Step, ...], resume: bool) -> Path:
+def _check_new(home: Path, resume: bool) -> None:
+    """Refuse a folder that is there, or one to be resumed that is not."""
+    if resume and not home.exists():
+        raise UsageError(f"{home} does not exist; there is nothing to resume")
+    if home.exists() and not resume:
+        raise UsageError(f"{home} exists already; choose another folder, or resume it (--resume)")
+
+
+def _opened(home: Path, original: Bundle, steps: tuple[Step, ...]) -> Path:
     """The folder, with a note of what is done in it.
 
     Raises:
-        UsageError: it exists and nothing is to be resumed, or it was begun with other steps.
+        UsageError: it was begun with other steps.
     """
     note = {"of": original.digest, "steps": [str(step.spec) for step in steps]}
     if not home.exists():
-        if resume:
-            raise UsageError(f"{home} does not exist; there is nothing to resume")
         write_file(home / NOTE, json.dumps(note) + "\n")
         return home
-    if not resume:
-        raise UsageError(f"{home} exists already; choose another folder, or resume it (--resume)")
     try:
         before = json.loads((home / NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

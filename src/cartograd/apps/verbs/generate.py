@@ -35,6 +35,8 @@ class Options:
         plain: do not apply the chat template, though the tokenizer may have one.
         precision: of the weights: float32, float16, bf16, int8, int4 (coarser), or auto for the
             quickest of the others here.
+        cache: number format of the keys and values that are kept while it writes: float32, or int8
+            for a quarter of the memory.
     """
 
     length: int = 128
@@ -44,6 +46,7 @@ class Options:
     draft: Target | None = None
     plain: bool = False
     precision: str = "float32"
+    cache: str = "float32"
 
 
 def generate(
@@ -54,14 +57,14 @@ def generate(
     Args:
         target: a model with a tokenizer, a run, a bundle, a path, or published weights.
         prompts: one or more texts; a batch is faster than one by one.
-        **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`: see
-            `Options`.
+        **options: `length`, `samplers`, `seed`, `beams`, `draft`, `plain`, `precision`,
+            `cache`: see `Options`.
 
     Raises:
         UsageError: the target writes no text, a prompt is empty or too long, or an option is wrong.
     """
     asked = _asked(options)
-    writing = _writing(target, asked.precision)
+    writing = _writing(target, asked)
     manner = manner_for(writing, asked)
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
     rows = [writing.encoded(text, plain=asked.plain) for text in texts]
@@ -103,7 +106,7 @@ def stream(target: Target | Writing, prompt: str, /, **options: Any) -> Iterator
         UsageError: as there.
     """
     asked = _asked(options)
-    writing = _writing(target, asked.precision)
+    writing = _writing(target, asked)
     row, manner = writing.encoded(prompt, plain=asked.plain), manner_for(writing, asked)
     if manner.beams > 1:
         return iter([generate(writing, prompt, **options)[0].text])
@@ -120,8 +123,10 @@ def manner_for(writing: Writing, asked: Options, /) -> Manner:
     return manner
 
 
-def _writing(target: Target | Writing, precision: str) -> Writing:
-    return target if isinstance(target, Writing) else Writing(target, precision=precision)
+def _writing(target: Target | Writing, asked: Options) -> Writing:
+    if isinstance(target, Writing):
+        return target
+    return Writing(target, precision=asked.precision, cache=asked.cache)
 
 
 def _asked(options: dict[str, Any]) -> Options:
@@ -172,7 +177,7 @@ def _tokens(writing: Writing, row: list[int], asked: Options) -> Iterator[int]:
             if step[0] is not None:
                 yield step[0]
         return
-    helper = Writing(asked.draft, precision=asked.precision)
+    helper = Writing(asked.draft, precision=asked.precision)  # small: its cache stays as it is
     if helper.tokenizer.vocabulary != writing.tokenizer.vocabulary or (
         helper.encoded("a b", plain=True) != writing.encoded("a b", plain=True)
     ):

@@ -6,6 +6,12 @@ as the text grows.
 
     keys[:, :, length : length + t] = k      attention then takes keys[:, :, : length + t]
 
+In eight bits it takes a quarter of float32's memory and a scale for each head and token, which are
+those of nobody else; so what was written does not change when more is. Floats are made of one
+layer's at a time, for its attention.
+
+    k_j ~ s q_j,   s = max_j |k_j| / 127,   q_j = round(k_j / s),   |k_j - s q_j| <= s / 2
+
 Shapes: keys and values of t new tokens `b h t d`, with h the heads of keys; all so far `b h s d`.
 
 A model runs with and without one:
@@ -19,6 +25,8 @@ and its `decoder(rows, capacity, /, *, starts=None)` is `CachedDecoder(forward, 
 References:
     Noam Shazeer. Fast transformer decoding: one write-head is all you need. 2019.
     https://arxiv.org/abs/1911.02150
+    Ying Sheng et al. FlexGen: high-throughput generative inference of large language models with a
+    single GPU. ICML 2023 (rounded keys and values). https://arxiv.org/abs/2303.06865
 
 >>> import torch
 >>> cache = Cache(layers=2, rows=1, heads=1, capacity=8, width=4)
@@ -31,10 +39,13 @@ References:
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from cartograd.core.errors import UsageError
+
+MOST, TINY = 127, 1e-30
+"""The largest whole number of eight bits, and the least step, of a head of zeros."""
 
 
 class Layer:
@@ -42,28 +53,45 @@ class Layer:
 
     Attributes:
         both: the heads of keys, and behind them those of values.
-        keys, values: views of it.
+        scale: of each of their tokens, where they are whole numbers; else None.
+        keys, values: views of them.
         length: how many tokens it holds.
     """
 
-    __slots__ = ("both", "keys", "length", "values")
+    __slots__ = ("both", "keys", "length", "scale", "values")
 
-    def __init__(self, both: Float[Tensor, "b h s d"], /, *, length: int = 0):
-        self.both, self.length = both, length
+    def __init__(
+        self, both: Shaped[Tensor, "b h s d"], scale: Float[Tensor, "b h s 1"] | None = None, /, *,
+        length: int = 0,
+    ):  # fmt: skip
+        self.both, self.scale, self.length = both, scale, length
         self.keys, self.values = both.chunk(2, 1)
 
     def append(
         self, k: Float[Tensor, "b h t d"], v: Float[Tensor, "b h t d"], /
     ) -> tuple[Float[Tensor, "b h s d"], Float[Tensor, "b h s d"]]:
-        """Append new keys and values; return all of them, as views.
+        """Append new keys and values; return all of them, as views or made floats again.
 
         Raises:
             UsageError: there is no room for them.
         """
+        if self.scale is not None:
+            k, v = self.rounded(torch.cat([k, v], 1)).chunk(2, 1)
+            return k, v
         start, end = self.room(k.shape[2])
         self.keys[:, :, start:end] = k
         self.values[:, :, start:end] = v
         return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def rounded(self, new: Float[Tensor, "b h t d"], /) -> Float[Tensor, "b h s d"]:
+        """Append new keys, and values behind them, as whole numbers; return all in floats."""
+        assert self.scale is not None
+        start, end = self.room(new.shape[2])
+        x, scale = new.float(), self.scale[:, :, :end]
+        step = x.abs().amax(3, keepdim=True).div_(MOST).clamp_(min=TINY)
+        scale[:, :, start:] = step
+        self.both[:, :, start:end] = x.div(step).round_()
+        return self.both[:, :, :end].float().mul_(scale).to(new.dtype)
 
     def room(self, new: int, /) -> tuple[int, int]:
         """Where the next tokens go, from and to; they count as held from now on.
@@ -93,6 +121,7 @@ class Cache:
 
     Attributes:
         all: the keys and values of all layers, one tensor.
+        scale: of each head and token, where those are whole numbers; else None.
     """
 
     def __init__(
@@ -110,12 +139,32 @@ class Cache:
         if starts is not None and not starts.any():
             starts = None
         self.all = torch.zeros(layers, rows, 2 * heads, capacity, width, dtype=dtype, device=device)
-        self.layers = [Layer(both) for both in self.all]
+        self.scale: Tensor | None = None
+        self.layers = self._layers(0)
         self.rows, self.capacity = rows, capacity
         self.starts = None if starts is None else starts.to(device)
 
     def __getitem__(self, layer: int) -> Layer:
         return self.layers[layer]
+
+    def in_int8(self) -> None:
+        """Keep what will be read as whole numbers of eight bits; nothing has been read yet."""
+        assert self.length == 0
+        sizes = *self.all.shape[:-1], 1
+        self.scale = self.all.new_zeros(sizes, dtype=torch.float32)
+        self.all = torch.zeros_like(self.all, dtype=torch.int8)
+        self.layers = self._layers(0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all keys and values that there is room for."""
+        return sum(part.nbytes for part in (self.all, self.scale) if part is not None)
+
+    def _layers(self, length: int) -> list[Layer]:
+        scales = [None] * len(self.all) if self.scale is None else self.scale
+        return [
+            Layer(both, scale, length=length) for both, scale in zip(self.all, scales, strict=True)
+        ]
 
     @property
     def length(self) -> int:
@@ -145,13 +194,9 @@ class Cache:
         if len(rows) == self.rows and bool((rows.cpu() == torch.arange(self.rows)).all()):
             return
         length = self.length
-        chosen = self.all[:, :, :, :length].index_select(1, rows)
-        if len(rows) > self.rows:
-            layers, _, *rest = self.all.shape
-            self.all = self.all.new_zeros(layers, len(rows), *rest)
-        self.all = self.all[:, : len(rows)]
-        self.all[:, :, :, :length] = chosen
-        self.layers = [Layer(both, length=length) for both in self.all]
+        self.all = _reordered(self.all, rows, length)
+        self.scale = None if self.scale is None else _reordered(self.scale, rows, length)
+        self.layers = self._layers(length)
         self.rows = len(rows)
         if self.starts is not None:
             self.starts = self.starts[rows]
@@ -166,6 +211,17 @@ class Cache:
             raise UsageError(f"cannot go back to {length} tokens: {self.length} have been read")
         for layer in self.layers:
             layer.length = length
+
+
+def _reordered(kept: Tensor, rows: Tensor, length: int) -> Tensor:
+    """These rows of what all layers keep, with room for as many tokens."""
+    chosen = kept[:, :, :, :length].index_select(1, rows)
+    if len(rows) > kept.shape[1]:
+        layers, _, *rest = kept.shape
+        kept = kept.new_zeros(layers, len(rows), *rest)
+    kept = kept[:, : len(rows)]
+    kept[:, :, :, :length] = chosen
+    return kept
 
 
 class CachedDecoder:
@@ -189,6 +245,10 @@ class CachedDecoder:
     def read(self, tokens: Int[Tensor, "b t"], /, *, last: bool = False) -> Float[Tensor, "b t2 v"]:
         """Logits after each of the new tokens, or after the last one only."""
         return self.forward(tokens, self.cache, last)
+
+    def in_int8(self) -> None:
+        """Keep what will be read in eight bits, before anything is."""
+        self.cache.in_int8()
 
     def reorder(self, rows: Int[Tensor, " n"], /) -> None:
         """Keep these rows in this order."""

@@ -4,7 +4,7 @@ A step of decoding reads every weight once and hardly computes, so two things co
 at small sizes the calls between the products. Queries, keys and values become one product, gate and
 up another; the two numbers of a rotary pair stand side by side and are rotated as a complex number;
 keys and values go into the cache together. What a product is (number format, memory format) is an
-argument.
+argument; layers whose weights are rounded already keep their numbers.
 
     [q k v] = A rms(x);   (q, k) <- (q, k) e^(i t w);   x <- x + B attend(q, k, v)
     [g u] = C rms(x);     x <- x + D (silu(g) * u)
@@ -16,7 +16,7 @@ References:
     https://arxiv.org/abs/2211.05102
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from cartograd.architectures.transformer.attention import MultiHeadAttention, attend
 from cartograd.architectures.transformer.block import Block
 from cartograd.architectures.transformer.cache import Cache, CachedDecoder, check_length
-from cartograd.architectures.transformer.feed_forward import FeedForward
+from cartograd.core.protocols import Stackable
 
 Product = Callable[[Tensor], Tensor]
 """From rows `n d` to rows `n d2`, in float32."""
@@ -53,8 +53,8 @@ class InferenceForm:
         with torch.no_grad():
             self.embedding = model.embedding.weight.detach().float()
             head = model.embedding if model.head is None else model.head
-            self.head = product(head.weight.detach().float(), None)
-            self.layers = [_layer(block, self.width, product) for block in model.blocks]
+            self.head = _product([head], None, product)
+            self.layers = [_layer(block, product) for block in model.blocks]
             self.norm, self.eps = _norm(model.norm)
         speeds = model.rotary.speeds
         places = torch.arange(model.context, device=speeds.device)[:, None] * speeds
@@ -115,16 +115,21 @@ class InferenceForm:
         turns = torch.cat([turn, still]).view(1, -1)
         sizes = heads * d, 2 * groups * d
         asked, given = (1, groups, heads // groups, d), (1, 2 * groups, d)
+        whole, rounds = (1, 2 * groups, 1, d), cache.scale is not None
         x = F.embedding(tokens, self.embedding).view(1, -1)
         flat, eps, dim = x.view(-1), self.eps, x.shape[1]
         for number, (norm1, inward, outward, norm2, gated, down) in enumerate(self.layers):
-            cache.layers[number].room(1)
             size = (flat.dot(flat).item() / dim + eps) ** -0.5
             joint = inward((x * norm1).mul_(size))
             joint.view(torch.complex64).mul_(turns)
             q, kv = joint.split(sizes, 1)
-            new[number].copy_(kv.view(given))
-            y = F.scaled_dot_product_attention(q.view(asked), keys[number], values[number])
+            if rounds:
+                k, v = cache.layers[number].rounded(kv.view(whole)).chunk(2, 1)
+            else:
+                cache.layers[number].room(1)
+                new[number].copy_(kv.view(given))
+                k, v = keys[number], values[number]
+            y = F.scaled_dot_product_attention(q.view(asked), k, v)
             x.add_(outward(y.reshape(1, -1)))
             size = (flat.dot(flat).item() / dim + eps) ** -0.5
             gate, up = gated((x * norm2).mul_(size)).chunk(2, 1)
@@ -138,7 +143,7 @@ class InferenceForm:
         return full or (self.window is not None and cache.length >= self.window)
 
 
-def _layer(block: nn.Module, width: int, product: Maker) -> tuple:
+def _layer(block: nn.Module, product: Maker) -> tuple:
     assert isinstance(block, Block)
     attention, inner = block.attention, block.feed_forward
     norm1, floor1 = _norm(block.attention_norm)
@@ -146,43 +151,40 @@ def _layer(block: nn.Module, width: int, product: Maker) -> tuple:
     assert floor1 == floor2
     return (
         norm1,
-        product(*_joined(attention, width)),
-        product(_weight(attention.out), _bias(attention.out)),
+        _product([attention.query, attention.key, attention.value], _order(attention), product),
+        _product([attention.out], None, product),
         norm2,
-        product(_gated(inner), None),
-        product(_weight(inner.down), None),
+        _product([inner.gate, inner.up], None, product),
+        _product([inner.down], None, product),
     )
 
 
-def _joined(attention: MultiHeadAttention, width: int) -> tuple[Tensor, Tensor | None]:
+def _order(attention: MultiHeadAttention) -> Int[Tensor, " n"]:
     """Queries, keys and values in one, the two of each rotary pair beside each other."""
-
-    def paired(x: Tensor) -> Tensor:
-        return x.unflatten(0, (-1, 2, width // 2)).transpose(1, 2).flatten(0, 2)
-
-    parts = attention.query, attention.key, attention.value
-    weights, biases = [_weight(part) for part in parts], [_bias(part) for part in parts]
-    weight = torch.cat([paired(weights[0]), paired(weights[1]), weights[2]])
-    if all(bias is None for bias in biases):
-        return weight, None
-    whole = [
-        weights[i].new_zeros(len(weights[i])) if bias is None else bias
-        for i, bias in enumerate(biases)
-    ]
-    return weight, torch.cat([paired(whole[0]), paired(whole[1]), whole[2]])
+    turned = attention.query.out_features + attention.key.out_features
+    rows = torch.arange(turned + attention.value.out_features)
+    pairs = rows[:turned].unflatten(0, (-1, 2, attention.width // 2)).transpose(1, 2)
+    return torch.cat([pairs.flatten(), rows[turned:]])
 
 
-def _gated(inner: FeedForward) -> Tensor:
-    assert inner.gate is not None
-    return torch.cat([_weight(inner.gate), _weight(inner.up)])
-
-
-def _weight(part: nn.Linear) -> Tensor:
-    return part.weight.detach().float()
-
-
-def _bias(part: nn.Linear) -> Tensor | None:
-    return None if part.bias is None else part.bias.detach().float()
+def _product(parts: Sequence[Any], order: Tensor | None, product: Maker) -> Product:
+    """Layers of the same inputs in one; those whose weights are rounded stay so."""
+    first = parts[0]
+    if isinstance(first, Stackable):
+        stacked = first.stacked(parts[1:], order)
+        if stacked is not None:
+            return stacked
+    weights = [part.weight.detach().float() for part in parts]
+    biases = [None if isinstance(part, nn.Embedding) else part.bias for part in parts]
+    weight, bias = torch.cat(weights), None
+    if any(one is not None for one in biases):
+        pairs = zip(weights, biases, strict=True)
+        whole = [w.new_zeros(len(w)) if b is None else b.detach().float() for w, b in pairs]
+        bias = torch.cat(whole)
+    if order is not None:
+        order = order.to(weight.device)
+        weight, bias = weight[order], None if bias is None else bias[order]
+    return product(weight, bias)
 
 
 def _norm(norm: nn.Module) -> tuple[Tensor, float]:

@@ -12,20 +12,21 @@ Shapes: weights `d2 d`, in groups `d2 n1 n2`; inputs `... d`.
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from cartograd.core.errors import UsageError
 from cartograd.core.kernels import ROWS, SHAPES, Choice, close
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
+from cartograd.practice.compression.biases import stacked_bias
 from cartograd.practice.compression.grid import Grid, extents, grid_of, in_groups
 
 FEW = 16
@@ -128,6 +129,27 @@ class GroupLinear(nn.Module):
             y = y if self.bias is None else y + self.bias
         return y.view(*x.shape[:-1], self.out_features)
 
+    def stacked(
+        self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /
+    ) -> "GroupLinear | None":
+        """One layer for this and others of the same inputs (`core.protocols.Stackable`)."""
+        layers = [self, *(layer for layer in others if isinstance(layer, GroupLinear))]
+        kinds = {(layer.bits, layer.group) for layer in layers}
+        divided = all(torch.equal(layer.divisor, self.divisor) for layer in layers)
+        if len(layers) <= len(others) or len(kinds) > 1 or not divided:
+            return None
+        rows = [in_groups(layer._whole(), self.group) for layer in layers]
+        parts = [torch.cat(rows), *(
+            torch.cat([getattr(layer, name).float()[:, :, None] for layer in layers])
+            for name in ("scale", "offset")
+        )]  # fmt: skip
+        bias = stacked_bias(layers)
+        if order is not None:
+            parts, bias = [part[order] for part in parts], None if bias is None else bias[order]
+        numbers, scale, offset = parts
+        zero, high = 2 ** (self.bits - 1) - offset / scale, 2**self.bits - 1
+        return GroupLinear(numbers, Grid(scale, zero, 0, high), bias=bias, divisor=self.divisor)
+
     @property
     def weight(self) -> Float[Tensor, "d2 d"]:
         """What the inputs are multiplied by, for what does so itself."""
@@ -192,11 +214,6 @@ def replaced(model: nn.Module, choose: Choose, /, *, bits: int, group: int) -> n
     if isinstance(made, Signed) and isinstance(model, Signed) and model.spec is not None:
         made.spec = Spec(REBUILT, {"bits": bits, "group": group, "model": model.spec})
     return made
-
-
-def bias_of(layer: nn.Linear, /) -> Tensor | None:
-    """A layer's bias, without its gradient."""
-    return None if layer.bias is None else layer.bias.detach()
 
 
 @cache

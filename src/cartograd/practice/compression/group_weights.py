@@ -31,10 +31,10 @@ from torch import Tensor, nn
 
 from cartograd.core.card import Card
 from cartograd.core.protocols import Batches
+from cartograd.practice.compression.biases import bias_of
 from cartograd.practice.compression.grid import in_groups
 from cartograd.practice.compression.group_linear import (
     GroupLinear,
-    bias_of,
     fitted,
     replaced,
     size_of,

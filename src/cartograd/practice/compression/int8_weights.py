@@ -29,6 +29,7 @@ True
 
 import copy
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ from cartograd.core.card import Card
 from cartograd.core.errors import UsageError
 from cartograd.core.kernels import ROWS, SHAPES, Choice
 from cartograd.core.protocols import Batches
+from cartograd.practice.compression.biases import bias_of, stacked_bias
 
 CARD = Card(
     name="int8-weights",
@@ -94,13 +96,13 @@ def int8_weights(
     """
     made = copy.deepcopy(model)
     if isinstance(made, nn.Linear):
-        return Int8Linear(made.weight.detach(), _bias(made))
+        return Int8Linear(made.weight.detach(), bias_of(made))
     if not any(isinstance(part, nn.Linear) for part in made.modules()):
         raise UsageError("this model has no linear layer left whose weights could be rounded")
     for part in list(made.modules()):
         for name, layer in part.named_children():
             if isinstance(layer, nn.Linear):
-                setattr(part, name, Int8Linear(layer.weight.detach(), _bias(layer)))
+                setattr(part, name, Int8Linear(layer.weight.detach(), bias_of(layer)))
     return made
 
 
@@ -152,6 +154,18 @@ class Int8Linear(nn.Module):
         else:
             y = _multiplied(rows, self.packed, self.sums, self.bias, self.bits)
         return y.view(*x.shape[:-1], self.out_features)
+
+    def stacked(
+        self, others: Sequence[nn.Module], order: Int[Tensor, " n"] | None, /
+    ) -> "Int8Linear | None":
+        """One layer for this and others of the same inputs (`core.protocols.Stackable`)."""
+        layers = [self, *(layer for layer in others if isinstance(layer, Int8Linear))]
+        if len(layers) <= len(others):
+            return None
+        weight, bias = torch.cat([layer.floats() for layer in layers]), stacked_bias(layers)
+        if order is not None:
+            weight, bias = weight[order], None if bias is None else bias[order]
+        return Int8Linear(weight, bias)  # numbers that are on the grid stay
 
     @property
     def weight(self) -> Float[Tensor, "d2 d"]:
@@ -277,7 +291,3 @@ def _packed(numbers: Tensor, scale: Tensor) -> Any:
 def _sums(numbers: Tensor, scale: Tensor) -> Tensor:
     """The sums of the rows of a weight: what an input's zero would add to its product."""
     return numbers.long().sum(1) * scale
-
-
-def _bias(layer: nn.Linear) -> Tensor | None:
-    return None if layer.bias is None else layer.bias.detach()

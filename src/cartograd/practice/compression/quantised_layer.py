@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cartograd.core.wrapped import is_wrapped
 from cartograd.practice.compression.grid import Grid, levels
 from cartograd.practice.compression.integer_kernels import (
     Geometry,
@@ -111,7 +112,7 @@ class QuantisedLayer(nn.Module):
             and not (torch.is_grad_enabled() and x.requires_grad)
             and not torch.compiler.is_compiling()
             and type(x) is Tensor
-            and not torch._C._functorch.is_functorch_wrapped_tensor(x)  # pyright: ignore[reportAttributeAccessIssue]
+            and not is_wrapped(x)
         )
 
     def _as_onnx(self, x: Tensor) -> Tensor:
