@@ -571,5 +571,8 @@ READING = ("hotflip", "synonym-swap", "character-swap")
 OF_TEXTS = ("huggingface", "gguf-file")
 """Exporters of models that a family of language models holds."""
 
+OF_PICTURES = ("torchvision-file", "timm-folder")
+"""Exporters of the networks that a library of networks for pictures has."""
+
 GROWN = ("tree-shap",)
 """Explainers of trees, and of nothing else."""

@@ -24,7 +24,7 @@ from cartograd.core.task import find
 from cartograd.data.text.tokenizer import Tokenizer
 from cartograd.frontier.explain.trees.random_forest import RandomForest
 from tests.conformance.exceptions import EXPECTED
-from tests.conformance.subjects import ATTENDING, GROWN, OF_TEXTS, READING, SIGNATURES
+from tests.conformance.subjects import ATTENDING, GROWN, OF_PICTURES, OF_TEXTS, READING, SIGNATURES
 
 
 def over(*kinds: str) -> Callable[[Any], Any]:
@@ -289,7 +289,9 @@ def looked_at(card: Card) -> tuple[Signed, torch.Tensor, torch.Tensor]:
 
 
 def exported_model(card: Card) -> Signed:
-    """A model with every trap that an exporter takes: of any kind, or one that writes texts."""
+    """A model with every trap that an exporter takes: of any kind, of texts, or of pictures."""
+    if card.name in OF_PICTURES:
+        return published_network()
     if card.name not in OF_TEXTS:
         return judged_model()[0]
     torch.manual_seed(0)
@@ -302,6 +304,20 @@ def exported_model(card: Card) -> Signed:
     model.model.blocks[0].eval()
     model.model.head.weight.grad = torch.ones_like(model.model.head.weight)
     model.model.norm.register_forward_hook(lambda *given: None)
+    return model
+
+
+def published_network() -> Signed:
+    """A network that libraries have, with the same traps."""
+    torch.manual_seed(0)
+    image = Port("image", "image", (3, 80, 80), "float32", (0.0, 1.0), (0.4,), (0.2,))
+    told = Signature((image,), (Port("class", "label", (3,), task="classify"),))
+    model = build("efficientnet-b0", signature=told)
+    last = model.model.classifier[1]
+    last.weight.requires_grad_(False)
+    last.bias.grad = torch.ones_like(last.bias)
+    model.model.features[0].eval()
+    model.model.features[1].register_forward_hook(lambda *given: None)
     return model
 
 

@@ -24,7 +24,7 @@ def export_(
     Args:
         target: a run or bundle folder, or an ONNX file.
         to: the format: onnx, optimised-onnx (as few operations as passes over the graph leave),
-            huggingface (a folder), or another of `cartograd list exporter`.
+            huggingface (a folder), torchvision, timm, or another of `cartograd list exporter`.
         out: the file or folder to write; by default in the run's folder, like model.onnx.
         check: run both on the bundle's own examples; print the largest difference, how many answers
             changed, and the times.

@@ -25,6 +25,7 @@ class Export:
         beside: the file as it was and this one, timed by the same runtime.
         judged: whether the file may replace the model, where a margin was given.
         decides: from which probability on a class is named, where that was chosen.
+        loads: how another library makes the network, where it was written for one.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Export:
     judged: Judged | None = None
     graph: Optimised | None = None
     beside: tuple[Beside, ...] = ()
+    loads: str = ""
 
     @property
     def may(self) -> bool:
@@ -59,11 +61,14 @@ class Export:
         if self.graph is not None:
             told |= {"graph": self.graph.to_json(), "beside": [vars(one) for one in self.beside]}
         told |= {} if self.judged is None else {"judged": self.judged.to_json()}
+        told |= {"loads": self.loads} if self.loads else {}
         return told | ({"decides": self.decides} if self.decides else {})
 
     def lines(self) -> list[tuple[str, str]]:
         """What was written, and how it compares."""
         lines = [("written", str(self.path)), ("size", units.size(self.size))]
+        if self.loads:
+            lines.append(("loads", self.loads))
         if self.decides:
             lines.append(("decides", f"{self.decides}; its largest logit is the answer so"))
         if self.graph is not None:

@@ -24,7 +24,7 @@ from cartograd.core.protocols import Exporter
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
 from cartograd.engine.files.program import Program, check_code
-from cartograd.engine.files.tensor_files import read_tensors
+from cartograd.engine.files.tensor_files import read_about, read_tensors
 from cartograd.practice.deployment.optimised_onnx import listed
 from cartograd.practice.deployment.parity import PROGRAMS, Beside, beside, reread, written_size
 from cartograd.practice.deployment.parity import check as compare
@@ -53,6 +53,8 @@ WRITTEN = {
     "torch-export": Written("model.pt2", program=True),
     "huggingface": Written("huggingface", "hf", folder=True),
     "gguf-file": Written("model.gguf", "gguf"),
+    "torchvision-file": Written("torchvision.safetensors", "torchvision"),
+    "timm-folder": Written("timm", "timm", folder=True),
 }
 """By the exporter's name."""
 
@@ -76,7 +78,8 @@ def export(
         target: a model with a signature, a run, a bundle, or the path of one; of a bundle that is
             answered by its ONNX file, or of such a file, that is copied, or its graph optimised.
         path: the file to write, an older one of the name is replaced; or the folder to make.
-        to: the exporter: `onnx`, `optimised-onnx`, `huggingface`, `gguf:type=q8_0`.
+        to: the exporter: `onnx`, `optimised-onnx`, `huggingface`, `gguf:type=q8_0`,
+            `torchvision`, `timm`.
         check: inputs to run both on and compare, a tuple if the model takes several; True takes
             the golden inputs of the bundle.
         data: with a margin, on what it is judged; by default what the model was trained on.
@@ -123,7 +126,18 @@ def export(
         written, written_size(written), found, parted, named(model.signature.output),
         None if where is None else (where.changed, where.asked),
         replace(target, again or written, data, margin=margin) if margin else None, graph, timed,
+        _loads(card.name, written, model),
     )  # fmt: skip
+
+
+def _loads(name: str, written: Path, model: Signed) -> str:
+    """How the library that it was written for makes the network."""
+    if name == "timm-folder":
+        return f"timm.create_model('local-dir:{written}', pretrained=True)"
+    if name != "torchvision-file":
+        return ""
+    network, classes = read_about(written)["network"], model.signature.output.dims[-1]
+    return f"torchvision.models.get_model({network!r}, num_classes={classes}), and its state dict"
 
 
 def _check_program(path: str | Path, margin: Given, *, program: bool) -> None:

@@ -59,9 +59,15 @@ CARD = Card(
 FLAT = Op(lambda weight: weight.flatten(1), lambda weight: weight[:, :, None, None])
 """A convolution over all places as a dense layer (the way back is for 1x1)."""
 
+SEVEN = Op(FLAT.there, lambda weight: weight.unflatten(1, (-1, 7, 7)))
+"""The same of 7x7 places."""
+
+SAME: Table = ((r"(.*)", r"\1"),)
+"""Names that are ours."""
+
 VGG: Table = (
     (r"features\.(.*)", r"features.\1"),
-    (r"pre_logits\.fc1\.weight", "classifier.0.weight", FLAT),
+    (r"pre_logits\.fc1\.weight", "classifier.0.weight", SEVEN),
     (r"pre_logits\.fc1\.bias", "classifier.0.bias"),
     (r"pre_logits\.fc2\.weight", "classifier.3.weight", FLAT),
     (r"pre_logits\.fc2\.bias", "classifier.3.bias"),

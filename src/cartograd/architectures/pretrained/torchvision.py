@@ -4,6 +4,8 @@ The file's name tells the network (`resnet50-0676ba61.pth`, `vgg16_bn.safetensor
 does: `torchvision:FILE,model=resnet50`. Our networks have torchvision's parameter names, so the
 map is nearly the identity; old files of DenseNet have a dot more, and very old ones lack the
 counters of batch normalisation. A `.pth` file is read with weights_only=True: no code in it is run.
+What `export --to torchvision` wrote says in its header which network it is, and what it takes and
+gives.
 
 Shapes: images `b 3 y x` in [0, 1]; logits `b k`, with ImageNet's names where there are 1,000.
 
@@ -16,6 +18,7 @@ Traceback (most recent call last):
 cartograd.core.errors.UsageError: no/such/resnet18.pth ...
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +36,11 @@ from cartograd.architectures.pretrained.imagenet import (
 )  # fmt: skip
 from cartograd.architectures.pretrained.pickled import pickled
 from cartograd.core.card import Card
+from cartograd.core.errors import UsageError
+from cartograd.core.ports import Signature
 from cartograd.core.signed import Signed
 from cartograd.core.spec import Spec
-from cartograd.engine.files.tensor_files import read_tensors
+from cartograd.engine.files.tensor_files import read_about, read_tensors
 
 CARD = Card(
     name="torchvision",
@@ -92,22 +97,31 @@ def torchvision(path: str | Path, /, *, model: str | None = None) -> Signed:
     Raises:
         UsageError: the file cannot be read, its network is unknown, or a tensor does not fit.
     """
-    tensors = counted(tensors_of(path))
-    name = named(path, NETWORKS, model)
+    tensors, said = counted(tensors_of(path)), read_about(Path(path))
+    name = named(path, NETWORKS, model or said.get("network"))
     known = NETWORKS[name]
     classes = classes_of(tensors, f"{known['last']}.weight", path)
     heads = any(key.startswith(("aux1.", "AuxLogits.")) for key in tensors)
     args = known.get("args", {}) | ({"aux_logits": True} if heads else {})
-    return filled(
-        Spec(name, args),
-        signature(
-            known.get("size", SIZES.get(name, 224)), classes,
-            mean=known.get("mean", MEAN), std=known.get("std", STD),
-        ),
-        tensors,
-        KEYS,
-        source=str(path),
+    ports = _told(said.get("signature", ""), path) or signature(
+        known.get("size", SIZES.get(name, 224)), classes,
+        mean=known.get("mean", MEAN), std=known.get("std", STD),
     )  # fmt: skip
+    return filled(Spec(name, args), ports, tensors, KEYS, source=str(path))
+
+
+def _told(text: str, path: str | Path) -> Signature | None:
+    """What the network takes and gives, if the file says so.
+
+    Raises:
+        UsageError: what it says is damaged.
+    """
+    if not text:
+        return None
+    try:
+        return Signature.from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{path}: the signature in its header is damaged: {error}") from error
 
 
 def tensors_of(path: str | Path, /) -> dict[str, Tensor]:

@@ -104,6 +104,15 @@ def read_tensors(path: Path, /) -> dict[str, Any]:
     return tensors if not extra else _with_extra(path, tensors, extra)
 
 
+def read_about(path: Path, /) -> dict[str, str]:
+    """What the header of a file of `write_tensors` says besides; nothing of a file that is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError):
+        return {}
+
+
 def _with_extra(path: Path, tensors: dict[str, Tensor], extra: Any) -> dict[str, Any]:
     """The tensors, and what was kept beside them as JSON with the tensors that it holds."""
     try:

@@ -1,4 +1,4 @@
-"""Convolutions and linear layers: operations for each byte, and the share of the peak they reach."""
+"""Convolutions, linear layers: operations for each byte, and the share of the peak they reach."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
