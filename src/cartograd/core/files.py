@@ -11,6 +11,7 @@ from typing import Any
 
 from blake3 import blake3
 
+from cartograd.core import direct
 from cartograd.core.at_work import prefix, sweep, working_folder
 from cartograd.core.errors import UsageError
 from cartograd.core.locks import hold
@@ -111,12 +112,21 @@ def hashed(path: Path, /) -> str:
     return blake3().update_mmap(path).hexdigest()
 
 
-def write_hashed(path: Path, parts: Sequence[bytes | memoryview], /) -> str:
+def write_hashed(path: Path, parts: Sequence[bytes | memoryview], /, *, once: bool = False) -> str:
     """Write a file from its parts; its BLAKE3, computed beside the writing, not by reading it.
+
+    Args:
+        path: the file.
+        parts: what it holds, one after the other.
+        once: it will hardly be read soon, so it need not stay in memory.
 
     Raises:
         OSError: the file cannot be written.
     """
+    if once and sum(map(len, parts)) >= direct.LARGE:
+        found = direct.write_direct(path, parts)
+        if found is not None:
+            return found
     state = blake3()
 
     def update() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from cartograd.core import files
+from cartograd.core import direct, files
 from cartograd.core.errors import UsageError
 from cartograd.core.files import write_manifest
 from cartograd.engine.checkpoint import storage
@@ -96,11 +96,11 @@ def killed_after(operations, folder):
         if left[0] < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def half(path, parts):
+    def half(path, parts, *, once=False):
         if left[0] == 0:
             path.write_bytes(b"".join(parts)[: sum(map(len, parts)) // 2])
         count("content")
-        return write(path, parts)
+        return write(path, parts, once=once)
 
     sync = os.fsync
     os.fsync = lambda handle: (count("os.fsync"), sync(handle))
@@ -115,8 +115,11 @@ def killed_after(operations, folder):
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-def test_killed_at_each_file_operation_of_a_write(tmp_path):
+@pytest.mark.parametrize("straight", [False, True])
+def test_killed_at_each_file_operation_of_a_write(straight, tmp_path, monkeypatch):
     """One checkpoint is whole at any moment, and the next write clears away what was left."""
+    if straight:  # to the disk, as large files are
+        monkeypatch.setattr(direct, "LARGE", 0)
     for operations in range(200):
         folder = tmp_path / str(operations)
         storage.save(folder, 1, parts(1))

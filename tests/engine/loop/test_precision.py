@@ -14,6 +14,7 @@ from cartograd.engine.device import device
 from cartograd.engine.logging import run_folder
 from cartograd.engine.loop import precision
 from cartograd.engine.loop.fit import fit
+from cartograd.engine.loop.flops import flop_counter
 from cartograd.evidence.lab import accuracy, dataset, train
 from cartograd.training.objectives.classify import Classify
 from tests.engine.objectives.supervised import Supervised
@@ -87,6 +88,50 @@ def test_counted_flops_are_the_formulas():
     assert found == 2 * 7 * (20 * 30 + 30 * 5)
 
 
+def test_what_a_rehearsal_counted_need_not_be_counted_again(anywhere, monkeypatch):
+    make, shape = LARGE["resnet18"]
+    objective, first = Classify(model=make()), batch(shape)
+    each = precision.flops(objective, first) / shape[0]
+    monkeypatch.setattr(precision, "flops", None)
+    assert precision.chosen(objective, first, CPU, counted=each) == "bf16"
+    assert precision.chosen(objective, first, CPU, counted=each / 1000) == "float32"
+
+
+def test_the_operations_of_a_recurrent_layer_are_those_of_its_products():
+    """An LSTM of one kernel a layer: four gates, each of inputs and of the state."""
+    layer = nn.LSTM(7, 5, 2, batch_first=True)
+    with flop_counter() as forward:
+        y = layer(torch.randn(3, 4, 7))[0]
+    assert forward.get_total_flops() == 2 * (3 * 4) * 4 * (5 * (7 + 5) + 5 * (5 + 5))
+    with flop_counter() as backward:
+        y.sum().backward()
+    assert backward.get_total_flops() == 2 * forward.get_total_flops()
+
+
+@pytest.mark.skipif(not device.fast_bf16(CPU), reason="no bfloat16 to lay out for")
+def test_images_in_bfloat16_have_their_channels_last_within_the_run(tmp_path):
+    """Filters come back as they were; what was laid out is kept for a run that goes on."""
+    seen = []
+
+    class Seeing(Supervised):
+        def after_step(self, player):
+            weight = self.model[0].weight
+            seen.append(weight.is_contiguous(memory_format=torch.channels_last))
+
+    for given, laid in (("bf16", True), ("float32", False)):
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 16, 2))
+        data = Toy(torch.randn(24, 3, 6, 6), torch.arange(24) % 2, batch_size=8)
+        for epochs in (1, 2):
+            run = fit(
+                Seeing(model), data, precision=given, folder=tmp_path / given, epochs=epochs,
+                resume=epochs == 2,
+            )  # fmt: skip
+        assert seen == [laid] * 6
+        assert model[0].weight.is_contiguous()
+        assert run_folder.read_chosen(run.folder) == ({"layout": "channels_last"} if laid else {})
+        seen.clear()
+
+
 def test_auto_is_the_same_run_to_the_bit_where_it_stays_in_float32(tmp_path):
     ends = []
     for given in ("auto", "float32"):
@@ -134,10 +179,9 @@ def test_a_resumed_run_keeps_what_was_chosen(tmp_path, monkeypatch, anywhere):
             model = mlp(2, 16, 2, dropout=0.2)
             Stopping.last = 0
             fit(Stopping(model), data, resume=True, **options)
-        first = [torch.float32] * 2  # the rehearsal, and the choice of the precision
-        again = [torch.float32] if stops else []
-        assert seen[:2] == first
-        assert [dtype for dtype in seen[2:] if dtype != torch.bfloat16] == again
+        rehearsals = [torch.float32] * (1 + stops)  # they count for the choice, too
+        assert seen[0] == torch.float32
+        assert [dtype for dtype in seen if dtype != torch.bfloat16] == rehearsals
         assert run_folder.read_chosen(folder) == {"precision": "bf16"}
         ends.append(model.state_dict())
     assert all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())

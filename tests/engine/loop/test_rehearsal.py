@@ -15,6 +15,7 @@ from cartograd.engine.logging.run_folder import read_lines
 from cartograd.engine.loop import fit as loop_of_fit
 from cartograd.engine.loop.fit import fit
 from cartograd.engine.loop.probe import unchanged
+from cartograd.engine.loop.rehearsal import Operations
 from tests.engine.objectives.supervised import Supervised
 from tests.engine.objectives.wgan_gp import WGANGP
 from tests.engine.toys import Toy, mlp, quadrants
@@ -53,7 +54,7 @@ def trained(objective, **more):
 
 def test_a_rehearsed_run_is_that_without_a_rehearsal(monkeypatch):
     with_one = trained(Drawing())
-    monkeypatch.setattr(loop_of_fit, "rehearse", lambda *_: None)
+    monkeypatch.setattr(loop_of_fit, "rehearse", lambda *_: Operations())
     without = trained(Drawing())
     assert with_one[0] == without[0]
     assert all(torch.equal(value, without[1][key]) for key, value in with_one[1].items())
@@ -107,6 +108,39 @@ def test_the_module_and_the_batch_of_a_failure_are_named():
         r"RuntimeError: mat1 and mat2 .*\(in model.0, Linear\)",
     ):
         fit(Supervised(mlp(3, 4, 2)), Toy(*DATA), epochs=1)
+
+
+class Rows(Supervised):
+    """Notes how many rows it is given, and takes no fewer than it says."""
+
+    least = 1
+
+    def losses(self, batch):
+        if len(batch[0]) < self.least:
+            raise ValueError("too few rows")
+        given.append(len(batch[0]))
+        yield from super().losses(batch)
+
+
+given: list[int] = []
+
+
+@pytest.mark.parametrize(("least", "rehearsed"), [(1, 2), (5, 32)])
+def test_a_few_rows_are_tried_and_the_whole_batch_where_they_do_not_go_through(least, rehearsed):
+    given.clear()
+    objective = Rows(mlp(2, 4, 2))
+    objective.least = least
+    fit(objective, Toy(*DATA), epochs=1)
+    assert given == [rehearsed, 32, 32]
+
+
+def test_a_wrong_label_in_a_late_row_is_told_before_the_run_begins(tmp_path):
+    x, y = quadrants(32)
+    y = y % 3
+    y[30] = 3
+    with pytest.raises(UsageError, match="training part"):
+        fit(build("classify", model=mlp(2, 4, 3)), [(x, y)], epochs=1, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_fails_in_the_backward_pass_or_in_evaluation_only_is_told_before_the_first_step():

@@ -9,8 +9,8 @@ from cartograd.core.task import Task, find
 from cartograd.core.task import names as names_of_tasks
 from cartograd.data.dataset.dataset import Dataset
 from cartograd.data.dataset.seen_classes import only_class
-from cartograd.engine.loop.probe import unchanged
-from cartograd.engine.loop.rehearsal import explained, shapes
+from cartograd.engine.loop.probe import shapes, unchanged
+from cartograd.engine.loop.rehearsal import explained
 
 
 def check_objective(name: str, task: Task, data: Dataset, /) -> None:

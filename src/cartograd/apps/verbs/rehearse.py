@@ -6,8 +6,8 @@ from cartograd.apps.verbs.kept_bundle import rehearse_bundle
 from cartograd.apps.verbs.plan import Plan
 from cartograd.data.dataset.dataset import Examples
 from cartograd.engine.distributed.process_group import ProcessGroup
-from cartograd.engine.loop.probe import unchanged
-from cartograd.engine.loop.rehearsal import explained, shapes
+from cartograd.engine.loop.probe import shapes, unchanged
+from cartograd.engine.loop.rehearsal import explained
 
 
 def rehearse_end(plan: Plan, processes: ProcessGroup, /) -> None:

@@ -115,7 +115,7 @@ def write_files(folder: Path, taken: Snapshot, /) -> None:
         OSError: they cannot be written.
     """
     known = {
-        f"{name}.safetensors": write_tensors(folder / f"{name}.safetensors", tensors)
+        f"{name}.safetensors": write_tensors(folder / f"{name}.safetensors", tensors, once=True)
         for name, tensors in taken.tensors.items()
         if tensors
     }

@@ -25,7 +25,12 @@ _DTYPES = {
 
 
 def write_tensors(
-    path: Path, tensors: Mapping[str, Any], /, *, about: Mapping[str, str] | None = None
+    path: Path,
+    tensors: Mapping[str, Any],
+    /,
+    *,
+    about: Mapping[str, str] | None = None,
+    once: bool = False,
 ) -> str:
     """Write tensors as safetensors, one that several names share once; the file's BLAKE3.
 
@@ -40,6 +45,7 @@ def write_tensors(
         path: the file.
         tensors: and other values, by their names.
         about: what the header says besides.
+        once: the file will hardly be read soon.
 
     Raises:
         OSError: the file cannot be written, e.g. the disk is full.
@@ -76,7 +82,7 @@ def write_tensors(
             parts.append(tensor.reshape(-1).view(torch.uint8).numpy().data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    return write_hashed(path, [len(text).to_bytes(8, "little"), text, *parts])
+    return write_hashed(path, [len(text).to_bytes(8, "little"), text, *parts], once=once)
 
 
 def identity(tensor: Tensor, /) -> tuple[Any, ...]:

@@ -1,45 +1,52 @@
 """Settings that a run chooses at its first batch: precision, memory format, threads."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from cartograd.engine.checkpoint.manager import CheckpointManager
 from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.logging import run_folder
 from cartograd.engine.loop import candidates
 from cartograd.engine.loop import precision as precisions
 from cartograd.engine.loop.config import OPEN, RunConfig
+from cartograd.engine.loop.rehearsal import Operations
 from cartograd.engine.optim.player import Player
 
 
-def settle(
-    config: RunConfig,
-    objective: Any,
-    players: Mapping[str, Player],
-    group: Sequence[Any],
-    device: torch.device,
-    folder: Path | None,
-    /,
-    *,
-    processes: ProcessGroup,
-) -> None:
+@runtime_checkable
+class Run(Protocol):
+    """The parts of a run that are read here."""
+
+    config: RunConfig
+    objective: Any
+    players: dict[str, Player]
+    device: torch.device
+    processes: ProcessGroup
+    manager: CheckpointManager | None
+    operations: Operations
+
+
+def settle(run: Run, group: Sequence[Any], /) -> None:
     """Choose what is open from the first batches, apply it, and record it in the run folder."""
     chosen: dict[str, Any] = {}
+    config, players, device = run.config, run.players, run.device
     if config.precision == OPEN:
-        config.precision = processes.lead_says(precisions.chosen(objective, group[0], device))
-        chosen["precision"] = config.precision
-    if config.layout == OPEN or config.threads == OPEN:
+        counted = run.operations.forward
+        found = precisions.chosen(run.objective, group[0], device, counted=counted)
+        chosen["precision"] = config.precision = run.processes.lead_says(found)
+    if config.threads == OPEN:
         config.layout, config.threads = candidates.tuned(
-            objective, players, group, device, config.precision
+            run.objective, players, group, device, config.precision
         )
         chosen |= {"layout": config.layout, "threads": config.threads}
-    if not chosen:
-        return
+    elif config.layout == OPEN:
+        config.layout = candidates.usual_layout(players, device, config.precision)
+        chosen |= {} if config.layout is None else {"layout": config.layout}
     apply(config, players)
-    if folder is not None and processes.lead:
-        run_folder.write_chosen(folder, chosen)
+    if chosen and run.manager is not None and run.processes.lead:
+        run_folder.write_chosen(run.manager.folder.path, chosen)
 
 
 def apply(config: RunConfig, players: Mapping[str, Player], /) -> None:

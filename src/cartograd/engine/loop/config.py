@@ -15,6 +15,8 @@ BEFORE = "all"
 """Which weights decayed in runs from before there was a choice."""
 CHOSEN = ("precision", "layout", "threads")
 """Options that a run may choose at its first batch."""
+LAID_OUT = (OPEN, "bf16")
+"""Precisions with which the memory format of images is chosen, too."""
 FREE = ("device", "save_every", "keep", "exact", "sinks", "profile", "autotune")
 """Options that may differ where a run goes on: the device's kind and what a run chose are compared
 as such, the others change no number of it. All further ones are compared: `parallel` with the

@@ -21,8 +21,7 @@ from cartograd.core.signed import Signed
 from cartograd.engine.checkpoint.manager import CheckpointManager
 from cartograd.engine.distributed.process_group import ProcessGroup
 from cartograd.engine.loop.config import RunConfig
-from cartograd.engine.loop.probe import first, tried
-from cartograd.engine.loop.rehearsal import shapes
+from cartograd.engine.loop.probe import first, shapes, tried
 from cartograd.engine.loop.run_state import State
 from cartograd.engine.optim.player import Player
 

@@ -31,7 +31,7 @@ from cartograd.engine.logging.run_folder import RunFolder
 from cartograd.engine.loop import arguments
 from cartograd.engine.loop.attributes import Attributes
 from cartograd.engine.loop.circumstances import Circumstances
-from cartograd.engine.loop.config import BEFORE, FREE, OPEN, RunConfig
+from cartograd.engine.loop.config import BEFORE, FREE, LAID_OUT, OPEN, RunConfig
 from cartograd.engine.loop.faulty import inspect_first
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.nonfinite import Policy
@@ -159,7 +159,7 @@ def fit(
         stack.enter_context(run_context(trained, **given))
         whole = objective if processes.sharded else trained
         inspect_first(loop)
-        flops = rehearse(loop, whole, arguments.model_of(whole, metrics))
+        loop.operations = rehearse(loop, whole, arguments.model_of(whole, metrics))
         if folder is not None:
             loop.run_state.circumstances = Circumstances(loop, objective, tuple(metrics))
             loop.run_state.attributes = Attributes(objective, objective.players)
@@ -179,7 +179,7 @@ def fit(
         if chosen.compile:
             stack.callback(compile_in_place([player.module for player in loop.players.values()]))
         stack.enter_context(loop.announcer.attached())
-        _tell_begin(loop, chosen, resume=resume, flops=flops)
+        _tell_begin(loop, chosen, resume=resume)
         _tell_groups(loop)
         loop.run()
         processes.finish(trained, objective)
@@ -212,7 +212,7 @@ def _config(
         layer_decay=options.layer_decay,
         groups=groups.text_of(groups.parsed(options.groups)),
         muon=arguments.muon_takes(optimizers.values(), begun),
-        layout=OPEN if options.autotune else None,
+        layout=OPEN if options.autotune or options.precision in LAID_OUT else None,
         threads=OPEN if options.autotune else None,
         monitor=str(monitored),
         patience=options.patience or None,
@@ -243,7 +243,7 @@ def _begun(path: Path) -> dict[str, Any] | None:
     return begun
 
 
-def _tell_begin(loop: Loop, options: FitOptions, *, resume: bool, flops: float | None) -> None:
+def _tell_begin(loop: Loop, options: FitOptions, *, resume: bool) -> None:
     """Record what the run begins with, or goes on with otherwise, in its events and options."""
     manager, circumstances = loop.manager, loop.run_state.circumstances
     if manager is None or circumstances is None:
@@ -256,7 +256,8 @@ def _tell_begin(loop: Loop, options: FitOptions, *, resume: bool, flops: float |
         told["changed"] = run_folder.update_config(
             path, {k: x for k, x in given.items() if k in have or x != getattr(plain, k)}
         )
-    loop.event("resumed" if resume else "started", step=loop.state.step, flops=flops, **told)
+    told["flops"] = loop.operations.step
+    loop.event("resumed" if resume else "started", step=loop.state.step, **told)
 
 
 def _tell_groups(loop: Loop) -> None:

@@ -2,7 +2,8 @@
 
 Torch's counter also tells in which module each was made, by hooks that do not go together with
 `torch.autograd.grad` of what a module was given: a penalty on slopes, as some critics have, could
-not be counted. Here all are counted together, and no module gets a hook.
+not be counted. Here all are counted together, and no module gets a hook. Recurrent layers, which
+are one kernel on a processor, are counted, too.
 
 >>> import torch
 >>> with flop_counter() as counted:
@@ -13,6 +14,8 @@ not be counted. Here all are counted together, and no module gets a hook.
 
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -30,6 +33,27 @@ class Together:
 
 def flop_counter() -> FlopCounterMode:
     """A counter of all operations within its block."""
-    counter: Any = FlopCounterMode(display=False)
+    aten = torch.ops.aten
+    known = {aten.mkldnn_rnn_layer: _recurrent, aten.mkldnn_rnn_layer_backward: _recurrent_back}
+    counter: Any = FlopCounterMode(display=False, custom_mapping=known)
     counter.mod_tracker = Together()
     return counter
+
+
+def _raw(formula: Any) -> Any:
+    """A formula that is given tensors instead of their shapes."""
+    formula._get_raw = True
+    return formula
+
+
+@_raw
+def _recurrent(x: Tensor, inner: Tensor, outer: Tensor, *_: Any, **__: Any) -> int:
+    """Of each step's products with both matrices."""
+    rows = x.shape[0] * x.shape[1]
+    return 2 * rows * (inner.numel() + outer.numel())
+
+
+@_raw
+def _recurrent_back(*args: Any, **more: Any) -> int:
+    """Twice as many: gradients of what was multiplied, and of what with."""
+    return 2 * _recurrent(*args, **more)

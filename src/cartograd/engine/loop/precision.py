@@ -42,6 +42,7 @@ from torch import Tensor
 
 from cartograd.core.card import Card
 from cartograd.engine.device.device import exact_bf16, fast_bf16
+from cartograd.engine.inputs.stream import examples
 from cartograd.engine.loop.probe import losses
 
 CARD = Card(
@@ -85,8 +86,17 @@ def pays(flops: float, weights: int, /) -> bool:
     return weights > 0 and flops / weights >= WORTH
 
 
-def chosen(objective: Any, batch: Any, device: torch.device, /) -> str:
-    """The precision that `auto` means: a pure function of the first batch and the machine."""
+def chosen(
+    objective: Any, batch: Any, device: torch.device, /, *, counted: float | None = None
+) -> str:
+    """The precision that `auto` means: a pure function of the first batch and the machine.
+
+    Args:
+        objective: whose losses.
+        batch: the first one.
+        device: where it is computed.
+        counted: FLOPs of an example's losses, where they were counted before.
+    """
     weights = [
         weight
         for module in objective.players.values()
@@ -101,7 +111,8 @@ def chosen(objective: Any, batch: Any, device: torch.device, /) -> str:
     uses = max((item.numel() for item in items if isinstance(item, Tensor)), default=0)
     if not pays(2 * sum(weight.numel() for weight in weights) * uses, len(weights)):
         return "float32"
-    worth = pays(flops(objective, batch), len(weights))
+    whole = flops(objective, batch) if counted is None else counted * examples(batch)
+    worth = pays(whole, len(weights))
     return "bf16" if worth and exact_bf16(device.type) else "float32"
 
 

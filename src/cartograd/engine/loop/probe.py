@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from cartograd.core.eval_mode import evaluating
@@ -91,6 +91,22 @@ class One:
 
     def __len__(self) -> int:
         return 1
+
+
+def shapes(batch: Any, /) -> str:
+    """Types and shapes of a batch's tensors.
+
+    >>> shapes((torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64)))
+    'float32 2x3, int64 2'
+    """
+    items = batch.values() if isinstance(batch, dict) else batch
+    words = [
+        f"{str(item.dtype).removeprefix('torch.')} {'x'.join(map(str, item.shape))}".strip()
+        if isinstance(item, Tensor)
+        else type(item).__name__
+        for item in items
+    ]
+    return ", ".join(words)
 
 
 def _parts(one: Any, deep: int = 0) -> Iterator[Any]:

@@ -39,6 +39,7 @@ from cartograd.engine.loop.faulty import inspected, kept, outline, used, watched
 from cartograd.engine.loop.monitor import Monitor
 from cartograd.engine.loop.products import products
 from cartograd.engine.loop.recovery import Recovery
+from cartograd.engine.loop.rehearsal import Operations
 from cartograd.engine.loop.run_state import RunState, State
 from cartograd.engine.loop.stepper import Stepper
 from cartograd.engine.loop.timer import Timer
@@ -69,6 +70,7 @@ class Loop:
     manager: CheckpointManager | None = None
     callbacks: Callbacks = field(default_factory=Callbacks)
     folder: Path | None = None
+    operations: Operations = field(default_factory=Operations)
 
     def __post_init__(self) -> None:
         steps = math.ceil((self.config.batches or POINTS * POINTS) / self.config.accumulate)
@@ -214,13 +216,11 @@ class Loop:
 
     def _stepper(self, group: list[Any]) -> Stepper:
         """The stepper, once `auto` settings have been chosen on the first batch."""
-        folder = None if self.manager is None else self.manager.folder.path
-        parts, device, processes = (self.objective, self.players), self.device, self.processes
-        autotune.settle(self.config, *parts, group, device, folder, processes=processes)
+        autotune.settle(self, group)
         self.run_state.begin(group)
         self.usual = outline(group[0])
-        kind, precision = self.recovery.policy.kind, self.config.precision
-        stepper = Stepper(*parts, self.logger, device, precision, self.timer, kind, processes)
+        parts = self.objective, self.players, self.logger, self.device, self.config.precision
+        stepper = Stepper(*parts, self.timer, self.recovery.policy.kind, self.processes)
         for schedule in stepper.schedules:
             schedule.begin(self.state.epoch, self.state.history)
         return stepper
